@@ -1,0 +1,52 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint typecheck format bench clean
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TYPE_ROOT := .build/typecheck/iemomecp_dataset
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## virtual environment with everything, at the versions of constraints.txt
+
+# torch comes first and by exact version, so that no other package's range picks a larger build.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $$(grep '^torch==' constraints.txt)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED) ## synthetic corpus, training, scores, HTML report: the whole package in minutes
+	$(BIN)/python scripts/demo.py --output-dir demo_output
+
+test: $(INSTALLED) ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: $(INSTALLED) ## the suite without the tests marked slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+lint: $(INSTALLED) ## ruff: style, docstrings, import order
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy sees the rooms under the names they are installed under.
+typecheck: $(INSTALLED) ## mypy, strict, on the packages
+	@rm -rf $(TYPE_ROOT) && mkdir -p $(TYPE_ROOT)
+	@for entry in iemomecp_dataset/* metrics trainers benchmark; do ln -s "$(CURDIR)/$$entry" $(TYPE_ROOT)/; done
+	cd .build/typecheck && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p iemomecp_dataset
+
+format: $(INSTALLED) ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
+	$(BIN)/python scripts/bench.py
+
+clean: ## remove what the targets made, the virtual environment included
+	rm -rf $(VENV) .build build dist demo_output *.egg-info

@@ -1,0 +1,1 @@
+"""Structural baselines, results and the report."""

@@ -1,0 +1,1 @@
+"""Dataset, metric, trainers and benchmark for multimodal emotion-cause pair extraction (placeholder)."""

@@ -1,0 +1,156 @@
+"""The one schema that every corpus is loaded in: class names, row types, Arrow features.
+
+One row is one dialogue (for IEMO-MECP one chunk of a dialogue). Turns are
+1-based within the row. Every candidate pair of the dialogue is listed, in
+``(target, cause)`` order, with its label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    import datasets
+
+__all__ = [
+    "CONTEXT_SUBTYPES",
+    "IEMOCAP_EMOTIONS",
+    "NEUTRAL_EMOTIONS",
+    "PAIR_LABELS",
+    "ROLE_LABELS",
+    "SPLITS",
+    "PairRow",
+    "Row",
+    "UtteranceRow",
+    "canonical_split",
+    "row_features",
+]
+
+SPLITS = ("train", "validation", "test")
+"""The split names used inside the code, in order."""
+
+ROLE_LABELS = ("emo_cause", "emo_context", "non_pair")
+"""Classes of config ``3class``, by id (arXiv 2605.25208)."""
+
+PAIR_LABELS = ("pair", "non_pair")
+"""Classes of ``source_binary`` and of the other corpora, by id. Class 0 is the positive one."""
+
+CONTEXT_SUBTYPES = (
+    "background",
+    "discourse_bridge",
+    "implicit_or_extra_context",
+    "alternative_plausible_cause",
+)
+"""Subtypes that an ``emo_context`` pair can carry, by id."""
+
+IEMOCAP_EMOTIONS = ("hap", "sad", "neu", "ang", "exc", "fru")
+"""Emotions of ConvECPE on IEMOCAP, by id."""
+
+NEUTRAL_EMOTIONS = frozenset({"neu", "neutral"})
+"""Emotion names that mean: no emotion, hence no cause."""
+
+_SPLIT_ALIASES = {"dev": "validation", "valid": "validation", "val": "validation"}
+
+
+class UtteranceRow(TypedDict):
+    """One utterance of a row. Times in seconds within the source dialogue's recording."""
+
+    turn: int
+    source_turn: int | None
+    utterance_id: str | None
+    speaker: str | None
+    text: str | None
+    emotion: int | None
+    start: float | None
+    end: float | None
+    wav: str | None
+    video: str | None
+
+
+class PairRow(TypedDict):
+    """One candidate pair: does the utterance at ``cause_turn`` cause the emotion at ``target_turn``?"""
+
+    target_turn: int
+    cause_turn: int
+    label: int
+    source_pair: bool | None
+    context_subtypes: list[int]
+    taxonomy_label: str | None
+    label_source: str | None
+
+
+class Row(TypedDict):
+    """One dialogue (IEMO-MECP: one chunk)."""
+
+    dialogue_id: str
+    source_dialogue_id: str | None
+    chunk_index: int
+    session: int
+    utterances: list[UtteranceRow]
+    pairs: list[PairRow]
+
+
+def canonical_split(name: str) -> str:
+    """Maps a split name found in a file to the one used in the code.
+
+    Args:
+        name: A split name in any spelling seen in the wild.
+
+    Returns:
+        The canonical name, or ``name`` itself where none is known.
+
+    Example:
+        >>> [canonical_split(name) for name in ("train", "valid", "dev", "test")]
+        ['train', 'validation', 'validation', 'test']
+    """
+    return _SPLIT_ALIASES.get(name, name)
+
+
+def row_features(label_names: Sequence[str], emotion_names: Sequence[str]) -> datasets.Features:
+    """Arrow features of a row.
+
+    Args:
+        label_names: Names of the pair classes, by id.
+        emotion_names: Names of the emotions, by id.
+
+    Returns:
+        The :class:`datasets.Features` of one row per dialogue.
+    """
+    from datasets import ClassLabel, Features, Value
+
+    string = Value("string")
+    return Features(
+        {
+            "dialogue_id": string,
+            "source_dialogue_id": string,
+            "chunk_index": Value("int32"),
+            "session": Value("int32"),
+            # A list of dicts, not Sequence({...}), which would become a dict of lists.
+            "utterances": [
+                {
+                    "turn": Value("int32"),
+                    "source_turn": Value("int32"),
+                    "utterance_id": string,
+                    "speaker": string,
+                    "text": string,
+                    "emotion": ClassLabel(names=list(emotion_names)),
+                    "start": Value("float32"),
+                    "end": Value("float32"),
+                    "wav": string,
+                    "video": string,
+                }
+            ],
+            "pairs": [
+                {
+                    "target_turn": Value("int32"),
+                    "cause_turn": Value("int32"),
+                    "label": ClassLabel(names=list(label_names)),
+                    "source_pair": Value("bool"),
+                    "context_subtypes": [ClassLabel(names=list(CONTEXT_SUBTYPES))],
+                    "taxonomy_label": string,
+                    "label_source": string,
+                }
+            ],
+        }
+    )

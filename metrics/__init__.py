@@ -1,0 +1,1 @@
+"""Scores for emotion-cause pairs."""
