@@ -1,0 +1,295 @@
+"""Structural baselines: what position in the dialogue alone, or position and an emotion detector, can score.
+
+They belong in every results table. On the published IEMO-MECP test split a rule that looks only at turn distance beats
+every lightweight baseline of the paper, so a trained system says something only beyond them.
+
+============================  =============================================================================
+name                          P(class 0) of a pair (target i, cause j)
+============================  =============================================================================
+``all_non_pair``              0
+``self``                      1 when j = i
+``self_and_previous``         1 when j = i or j = i - 1
+``published_distance_rule``   1 when ``|i - j| <= 1``; ``emo_context`` when 2 or 3 (three-role task only)
+``distance_only``             share of class 0 among the train pairs at the same distance
+``emotion_x_distance``        P(i is emotional) times the share of class 0 among the train pairs of emotional
+                              targets at the same distance
+============================  =============================================================================
+
+None of them sees a gold emotion of the split that it predicts. The first four fit nothing; the last two are fitted on
+train. That matters: self-and-previous *with gold emotions* passes 64 Pair F1 on ECF, above every published system.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from iemomecp_dataset.benchmark.emotion_detection import TFIDF, emotion_probabilities
+from iemomecp_dataset.benchmark.utterance_table import UtteranceTable, target_utterances, utterance_table
+from numpy.typing import NDArray
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = [
+    "DISTANCE_BUCKETS",
+    "SplitTables",
+    "StructuralSystem",
+    "UtteranceTable",
+    "distance_buckets",
+    "structural_scores",
+    "structural_systems",
+    "utterance_table",
+]
+
+DISTANCE_BUCKETS = ("forward", "0", "1", "2", "3", "4-5", "6-10", ">10")
+"""Buckets of the signed distance ``target - cause`` in turns; ``forward`` is a cause after its target."""
+
+
+@dataclass(frozen=True)
+class SplitTables:
+    """One split, as pairs and as utterances of the same rows."""
+
+    pairs: PairTable
+    utterances: UtteranceTable
+
+
+@dataclass(frozen=True)
+class StructuralSystem:
+    """The predictions of one structural baseline.
+
+    Attributes:
+        name: Key in ``results.json``.
+        display_name: Name in tables.
+        description: What it does and what it sees, in full sentences.
+        probabilities: By split ``(n, C)`` float64 in pair order; empty when the baseline could not be built, and the
+            description says why.
+        hard: Whether it decides outright, so that its probabilities are one-hot and cannot be ranked.
+    """
+
+    name: str
+    display_name: str
+    description: str
+    probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    hard: bool = False
+
+
+def structural_systems(
+    train: SplitTables,
+    others: Mapping[str, SplitTables],
+    class_names: Sequence[str],
+    feature_source: str = TFIDF,
+) -> list[StructuralSystem]:
+    """Builds every structural baseline that fits the task, with predictions for all splits.
+
+    Args:
+        train: The split to fit on.
+        others: The other splits, by name. Any may be absent.
+        class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is no pair.
+        feature_source: What the emotion detector reads: ``"TF-IDF"`` (built from the texts), or the name of the
+            features that every utterance table holds.
+
+    Returns:
+        The systems, from the least to the most informed.
+
+    Raises:
+        UsageError: When there are fewer than two classes, or features are named that a split does not have.
+    """
+    if len(class_names) < 2:
+        raise UsageError(f"Structural baselines need at least two classes, but got {list(class_names)}.")
+    splits = {"train": train, **others}
+    systems = [*_rules(splits, class_names), _distance_only(splits, class_names)]
+    systems.append(_emotion_x_distance(splits, class_names, feature_source))
+    return systems
+
+
+def structural_scores(
+    systems: Sequence[StructuralSystem], tables: Mapping[str, PairTable], class_names: Sequence[str]
+) -> dict[str, Any]:
+    """Scores structural baselines as any other system.
+
+    A hard baseline is scored as it decides. A soft one is a pair when P(class 0) reaches the threshold that has the
+    best pair F1 on validation; without validation on train, and the result says so.
+
+    Args:
+        systems: What :func:`structural_systems` gave.
+        tables: The pairs by split, those that the systems predicted. Scores are given for these splits.
+        class_names: Names of the pair classes, by id.
+
+    Returns:
+        By system name ``{"display_name", "description", "threshold", "chosen_on", "splits": {split: scores}}``.
+        ``threshold`` and ``chosen_on`` are None for hard ones.
+    """
+    from iemomecp_dataset.metrics.scoring import pair_scores
+    from iemomecp_dataset.metrics.thresholds import best_threshold
+
+    chosen_on = next((split for split in ("validation", "train") if split in tables and len(tables[split])), None)
+    scores: dict[str, Any] = {}
+    for system in systems:
+        threshold = None
+        if not system.hard and chosen_on is not None and chosen_on in system.probabilities:
+            threshold, _ = best_threshold(
+                system.probabilities[chosen_on],
+                tables[chosen_on].labels,
+                missed_positives=tables[chosen_on].missed_positives,
+            )
+        scores[system.name] = {
+            "display_name": system.display_name,
+            "description": system.description,
+            "threshold": threshold,
+            "chosen_on": chosen_on if threshold is not None else None,
+            "splits": {
+                split: pair_scores(
+                    # Hard ids, so that no average precision is claimed for a system that ranks nothing.
+                    system.probabilities[split].argmax(axis=1) if system.hard else system.probabilities[split],
+                    table.labels,
+                    class_names,
+                    threshold=threshold,
+                    missed_positives=table.missed_positives,
+                )
+                for split, table in tables.items()
+                if split in system.probabilities
+            },
+        }
+    return scores
+
+
+def distance_buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sorts signed distances into :data:`DISTANCE_BUCKETS`.
+
+    Args:
+        distances: ``(n,)`` signed distances ``target - cause``, in turns.
+
+    Returns:
+        ``(n,)`` int64, indices into :data:`DISTANCE_BUCKETS`.
+
+    Example:
+        >>> [DISTANCE_BUCKETS[i] for i in distance_buckets(np.array([-2, 0, 3, 5, 6, 11]))]
+        ['forward', '0', '3', '4-5', '6-10', '>10']
+    """
+    return np.searchsorted(np.array([0, 1, 2, 3, 4, 6, 11]), distances, side="right").astype(np.int64)
+
+
+def _rules(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> list[StructuralSystem]:
+    """The baselines that fit nothing and decide outright."""
+    n_classes = len(class_names)
+    non_pair = n_classes - 1
+    blind = "Ignores emotions, so neutral targets get causes too."
+    rules = [
+        (
+            "all_non_pair",
+            "all non-pair",
+            "Answers non-pair always. Sees nothing.",
+            lambda d: np.full(d.shape, non_pair),
+        ),
+        (
+            "self",
+            "self",
+            f"Every utterance is the one cause of its own emotion. {blind}",
+            lambda d: np.where(d == 0, 0, non_pair),
+        ),
+        (
+            "self_and_previous",
+            "self + previous",
+            f"The causes of every utterance's emotion are itself and the utterance before it. {blind}",
+            lambda d: np.where((d == 0) | (d == 1), 0, non_pair),
+        ),
+    ]
+    if tuple(class_names) == ROLE_LABELS:
+        rules.append(
+            (
+                "published_distance_rule",
+                "distance rule (0-1 cause, 2-3 context)",
+                "Utterances at most one turn apart are cause and effect, two or three turns apart context, the rest "
+                f"non-pairs; forward or backward. {blind}",
+                lambda d: np.where(np.abs(d) <= 1, 0, np.where(np.abs(d) <= 3, 1, non_pair)),
+            )
+        )
+    return [
+        StructuralSystem(
+            name=name,
+            display_name=display_name,
+            description=description,
+            probabilities={
+                split: np.eye(n_classes)[decide(tables.pairs.distances)] for split, tables in splits.items()
+            },
+            hard=True,
+        )
+        for name, display_name, description, decide in rules
+    ]
+
+
+def _distance_only(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> StructuralSystem:
+    rates = _rates_by_bucket(splits["train"].pairs, len(class_names))
+    return StructuralSystem(
+        name="distance_only",
+        display_name="distance only",
+        description="Class frequencies of the train pairs at the same signed distance, in the buckets "
+        f"{', '.join(DISTANCE_BUCKETS)}. Ignores words and emotions." + _unseen_buckets(splits),
+        probabilities={split: rates[distance_buckets(tables.pairs.distances)] for split, tables in splits.items()},
+    )
+
+
+def _emotion_x_distance(
+    splits: Mapping[str, SplitTables], class_names: Sequence[str], feature_source: str
+) -> StructuralSystem:
+    name, display_name = "emotion_x_distance", f"emotion x distance ({feature_source})"
+    train = splits["train"]
+    if feature_source == TFIDF and not any(text.strip() for text in train.utterances.texts):
+        reason = "Not built: the utterances have no text and no features were given for the emotion detector."
+        warnings.warn(f"{display_name}: {reason}", stacklevel=3)
+        return StructuralSystem(name=name, display_name=display_name, description=reason)
+    emotional = emotion_probabilities(
+        train.utterances,
+        {split: tables.utterances for split, tables in splits.items() if split != "train"},
+        feature_source,
+    )
+    all_rates = _rates_by_bucket(train.pairs, len(class_names))
+    emotional_rates = _rates_by_bucket(train.pairs, len(class_names), where=train.pairs.emotional_targets)
+    # What class 0 leaves goes to the other classes as train has them at that distance.
+    others = all_rates[:, 1:].copy()
+    others[others.sum(axis=1) == 0, -1] = 1.0
+    others /= others.sum(axis=1, keepdims=True)
+    probabilities = {}
+    for split, tables in splits.items():
+        buckets = distance_buckets(tables.pairs.distances)
+        of_target = emotional[split][target_utterances(tables.pairs, tables.utterances)]
+        cause = of_target * emotional_rates[buckets, 0]
+        probabilities[split] = np.column_stack([cause, (1.0 - cause)[:, None] * others[buckets]])
+    return StructuralSystem(
+        name=name,
+        display_name=display_name,
+        description=f"P(target is emotional), by a logistic regression on {feature_source} features fitted on train, "
+        f"times the share of {class_names[0]} among the train pairs of emotional targets at the same distance. Gold "
+        "emotions are used of train alone, to fit." + _unseen_buckets(splits),
+        probabilities=probabilities,
+    )
+
+
+def _rates_by_bucket(pairs: PairTable, n_classes: int, where: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """``(8, C)`` class frequencies by distance bucket; the overall ones where a bucket has no train pair."""
+    keep = np.ones(len(pairs), dtype=np.bool_) if where is None else where
+    counts = np.zeros((len(DISTANCE_BUCKETS), n_classes))
+    np.add.at(counts, (distance_buckets(pairs.distances[keep]), pairs.labels[keep]), 1.0)
+    if not counts.any():
+        # Nothing to learn from (train has no pairs, or no emotional target): nothing is ever a pair.
+        counts[:, -1] = 1.0
+    counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)
+    rates: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return rates
+
+
+def _unseen_buckets(splits: Mapping[str, SplitTables]) -> str:
+    """Says which pairs have a distance that train does not show."""
+    seen = np.unique(distance_buckets(splits["train"].pairs.distances))
+    unseen = {
+        split: int((~np.isin(distance_buckets(tables.pairs.distances), seen)).sum())
+        for split, tables in splits.items()
+        if split != "train"
+    }
+    told = ", ".join(f"{count} of {split}" for split, count in unseen.items() if count)
+    return f" Pairs at a distance without train pairs ({told}) take the overall train frequencies." if told else ""
