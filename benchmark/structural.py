@@ -22,7 +22,7 @@ train. That matters: self-and-previous *with gold emotions* passes 64 Pair F1 on
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +113,8 @@ def structural_scores(
     """Scores structural baselines as any other system.
 
     A hard baseline is scored as it decides. A soft one is a pair when P(class 0) reaches the threshold that has the
-    best pair F1 on validation; without validation on train, and the result says so.
+    best pair F1 on validation; without gold pairs in validation on train, and the result says so; without either, the
+    most probable class decides.
 
     Args:
         systems: What :func:`structural_systems` gave.
@@ -122,12 +123,14 @@ def structural_scores(
 
     Returns:
         By system name ``{"display_name", "description", "threshold", "chosen_on", "splits": {split: scores}}``.
-        ``threshold`` and ``chosen_on`` are None for hard ones.
+        ``threshold`` and ``chosen_on`` are None where no threshold was used.
     """
     from iemomecp_dataset.metrics.scoring import pair_scores
     from iemomecp_dataset.metrics.thresholds import best_threshold
 
-    chosen_on = next((split for split in ("validation", "train") if split in tables and len(tables[split])), None)
+    chosen_on = next(
+        (split for split in ("validation", "train") if split in tables and (tables[split].labels == 0).any()), None
+    )
     scores: dict[str, Any] = {}
     for system in systems:
         threshold = None
@@ -179,7 +182,7 @@ def _rules(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> lis
     n_classes = len(class_names)
     non_pair = n_classes - 1
     blind = "Ignores emotions, so neutral targets get causes too."
-    rules = [
+    rules: list[tuple[str, str, str, Callable[[NDArray[np.int64]], NDArray[np.int64]]]] = [
         (
             "all_non_pair",
             "all non-pair",
