@@ -1,0 +1,473 @@
+"""Scores of emotion-cause pairs, as plain functions of arrays: no ``evaluate``, no torch.
+
+A pair is a candidate (target utterance, cause utterance) of a dialogue. Class 0 is the positive one: ``emo_cause`` in
+``3class``, ``pair`` elsewhere. Definitions follow arXiv 2605.25208 and its published tables; average precision is ours,
+as those tables have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = [
+    "PairInputs",
+    "average_precision",
+    "check_pair_inputs",
+    "decide",
+    "decided",
+    "pair_scores",
+    "precision_recall_f1",
+    "scores_from_confusion",
+]
+
+SUM_TOLERANCE = 1e-3
+"""How far a row of probabilities may be from one: wide enough for half precision and for rounded text files."""
+
+
+def pair_scores(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    class_names: Sequence[str],
+    *,
+    threshold: float | None = None,
+    missed_positives: int = 0,
+) -> dict[str, Any]:
+    """Scores pair classification on a list of candidates.
+
+    With ``tp``, ``fp``, ``fn`` of a class against the rest: precision ``tp / (tp + fp)``, recall ``tp / (tp + fn)``,
+    F1 ``2 tp / (2 tp + fp + fn)``, each 0 where its denominator is 0, as in the published tables. ``*_auprc`` is the
+    average precision of the class's probability against the rest (:func:`average_precision`).
+
+    Args:
+        probabilities: ``(n, C)`` floats, one row a pair, each summing to one; or ``(n,)`` ints, hard class ids.
+        labels: ``(n,)`` ints, gold class ids.
+        class_names: Names of the ``C`` classes by id; class 0 is the positive one.
+        threshold: A pair is predicted as class 0 iff its probability is at least this, else as the most probable of
+            the other classes. ``None``: the most probable class (the first of equals).
+        missed_positives: Gold pairs of class 0 that are no candidates, hence never retrieved. They count in class 0's
+            support, and so in the denominators of its recall, F1 and average precision, and in its weight in
+            ``weighted_f1``. Accuracy and the confusion matrix are of candidates only.
+
+    Returns:
+        Plain floats, ints and lists. ``pair_f1, pair_precision, pair_recall, pair_auprc`` (class 0), ``macro_f1,
+        macro_precision, macro_recall, macro_auprc``, ``weighted_f1`` (by support), ``accuracy``, for each class
+        ``<class>_f1, <class>_precision, <class>_recall, <class>_auprc, <class>_support``, ``n_pairs``,
+        ``confusion_matrix`` (rows gold, columns predicted); for the three roles also ``context_as_cause_rate`` and
+        ``context_as_non_pair_rate``; ``missed_positives`` where there are any; and ``undefined``, which gives a
+        reason for each key whose value is NaN. A class without gold pairs has NaN average precision and leaves the
+        macro mean, and its reason says how many classes remain in it.
+
+    Raises:
+        MetricInputError: The inputs cannot be scored; the message says why.
+
+    Example:
+        >>> scores = pair_scores([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]], [0, 0, 1], ["pair", "non_pair"])
+        >>> scores["confusion_matrix"], round(scores["pair_f1"], 4), scores["pair_auprc"]
+        ([[1, 1], [0, 1]], 0.6667, 1.0)
+        >>> pair_scores([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]], [0, 0, 1], ["pair", "non_pair"], threshold=0.4)["pair_f1"]
+        1.0
+    """
+    inputs = check_pair_inputs(
+        probabilities, labels, class_names, threshold=threshold, missed_positives=missed_positives
+    )
+    predicted = decided(inputs, threshold)
+    n_classes = len(inputs.class_names)
+    confusion = np.bincount(inputs.labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+    auprc = _auprc_per_class(inputs)
+    return _keyed_scores(confusion, inputs.class_names, missed_positives, auprc, hard=inputs.probabilities is None)
+
+
+def scores_from_confusion(
+    confusion: ArrayLike, class_names: Sequence[str], *, missed_positives: int = 0
+) -> dict[str, Any]:
+    """Scores a confusion matrix, for results of which nothing else is left.
+
+    Args:
+        confusion: ``(C, C)`` ints, rows gold, columns predicted.
+        class_names: Names of the classes by id.
+        missed_positives: As in :func:`pair_scores`.
+
+    Returns:
+        The keys of :func:`pair_scores`; average precision is NaN.
+
+    Raises:
+        MetricInputError: The matrix is not one of counts, or holds none.
+
+    Example:
+        >>> scores_from_confusion([[1, 1], [0, 1]], ["pair", "non_pair"])["accuracy"]
+        0.6666666666666666
+    """
+    names = _checked_class_names(class_names)
+    matrix = np.asarray(confusion)
+    if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer) or matrix.min() < 0:
+        raise MetricInputError(
+            f"A confusion matrix of {len(names)} classes is {len(names)} x {len(names)} counts of 0 or more; found "
+            f"shape {matrix.shape}, dtype {matrix.dtype}."
+        )
+    if not matrix.sum():
+        raise MetricInputError("The confusion matrix counts no pairs: there is nothing to score.")
+    _check_missed_positives(missed_positives)
+    return _keyed_scores(matrix.astype(np.int64), names, missed_positives, None, hard=True)
+
+
+def decide(probabilities: NDArray[np.floating[Any]], threshold: float | None = None) -> NDArray[np.int64]:
+    """Turns probabilities into class ids.
+
+    Args:
+        probabilities: ``(n, C)`` floats.
+        threshold: Class 0 iff its probability is at least this, else the most probable of the other classes.
+            ``None``: the most probable class. The first of equals wins.
+
+    Returns:
+        ``(n,)`` class ids.
+
+    Example:
+        >>> decide(np.array([[0.4, 0.35, 0.25], [0.1, 0.2, 0.7]]), threshold=0.5).tolist()
+        [1, 2]
+    """
+    if threshold is None:
+        return _first_largest(probabilities, 0)
+    return np.where(probabilities[:, 0] >= threshold, 0, _first_largest(probabilities, 1))
+
+
+def decided(inputs: PairInputs, threshold: float | None = None) -> NDArray[np.int64]:
+    """The predicted class ids of checked inputs.
+
+    Args:
+        inputs: From :func:`check_pair_inputs`.
+        threshold: As in :func:`decide`.
+
+    Returns:
+        ``(n,)`` class ids.
+    """
+    if inputs.hard_ids is not None:
+        return inputs.hard_ids
+    assert inputs.probabilities is not None  # one of the two is there, by construction
+    return decide(inputs.probabilities, threshold)
+
+
+def average_precision(
+    scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_], *, missed_positives: int = 0
+) -> float:
+    """Average precision: the step-wise sum over distinct scores, equal scores taken together.
+
+    ``AP = sum_k (R_k - R_{k-1}) P_k`` over the distinct scores from the largest down, where ``P_k`` and ``R_k`` are
+    precision and recall of "score >= k-th distinct score".
+
+    Args:
+        scores: ``(n,)`` floats, larger means more positive.
+        positive: ``(n,)`` bool, the gold.
+        missed_positives: Positives that have no score; they are never retrieved and count in recall.
+
+    Returns:
+        The average precision, NaN without positives.
+
+    Example:
+        >>> average_precision(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, True, False, False]))
+        0.8333333333333333
+    """
+    retrievable = scores[positive]
+    total = len(retrievable) + missed_positives
+    if not total:
+        return float("nan")
+    if not len(retrievable):
+        return 0.0
+    # Precision matters only where recall rises, that is at the distinct scores of positives: two plain sorts and a
+    # merge, several times faster than ranking all pairs by one argsort.
+    retrievable = np.sort(retrievable)
+    negatives = np.sort(scores[~positive])
+    first = np.flatnonzero(np.concatenate(([True], retrievable[1:] != retrievable[:-1])))
+    true_positives = len(retrievable) - first
+    false_positives = len(negatives) - np.searchsorted(negatives, retrievable[first], side="left")
+    group_sizes = np.diff(first, append=len(retrievable))
+    return float(np.sum(group_sizes * (true_positives / (true_positives + false_positives))) / total)
+
+
+def precision_recall_f1(true_positives: int, n_predicted: int, n_gold: int) -> tuple[float, float, float]:
+    """Precision, recall and F1 of a retrieved set; 0 where a denominator is 0.
+
+    Args:
+        true_positives: Size of the intersection.
+        n_predicted: Size of the predicted set.
+        n_gold: Size of the gold set.
+
+    Returns:
+        The three scores.
+
+    Example:
+        >>> precision_recall_f1(1, 2, 4)
+        (0.5, 0.25, 0.3333333333333333)
+    """
+    precision = true_positives / n_predicted if n_predicted else 0.0
+    recall = true_positives / n_gold if n_gold else 0.0
+    f1 = 2 * true_positives / (n_predicted + n_gold) if n_predicted + n_gold else 0.0
+    return float(precision), float(recall), float(f1)
+
+
+@dataclass(frozen=True)
+class PairInputs:
+    """Checked inputs of a score.
+
+    Attributes:
+        probabilities: ``(n, C)`` floats, or ``None`` where hard ids were given.
+        hard_ids: ``(n,)`` int64, or ``None`` where probabilities were given.
+        labels: ``(n,)`` int64.
+        class_names: The ``C`` names.
+        missed_positives: Gold pairs of class 0 outside the candidates.
+    """
+
+    probabilities: NDArray[np.floating[Any]] | None
+    hard_ids: NDArray[np.int64] | None
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    missed_positives: int = 0
+
+
+def check_pair_inputs(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    class_names: Sequence[str],
+    *,
+    threshold: float | None = None,
+    missed_positives: int = 0,
+) -> PairInputs:
+    """Checks what :func:`pair_scores` takes.
+
+    Args:
+        probabilities: As in :func:`pair_scores`.
+        labels: As in :func:`pair_scores`.
+        class_names: As in :func:`pair_scores`.
+        threshold: As in :func:`pair_scores`.
+        missed_positives: As in :func:`pair_scores`.
+
+    Returns:
+        The same as arrays.
+
+    Raises:
+        MetricInputError: Anything about them that cannot be scored.
+    """
+    names = _checked_class_names(class_names)
+    gold = _checked_ids(labels, len(names), "label", names)
+    if not len(gold):
+        raise MetricInputError("There are no pairs: give at least one prediction and its label.")
+    _check_missed_positives(missed_positives)
+    predictions = _as_array(probabilities, "predictions")
+    if predictions.ndim == 1 and (np.issubdtype(predictions.dtype, np.integer) or not len(predictions)):
+        ids = _checked_ids(predictions, len(names), "prediction", names)
+        _check_lengths(len(ids), len(gold))
+        if threshold is not None:
+            raise MetricInputError(
+                f"A threshold ({threshold}) needs probabilities; the predictions are hard class ids. "
+                "Give (n, C) probabilities, or leave the threshold out."
+            )
+        return PairInputs(None, ids, gold, names, missed_positives)
+    checked = _checked_probabilities(predictions, names)
+    _check_lengths(len(checked), len(gold))
+    if threshold is not None and not 0.0 <= threshold <= 1.0:  # NaN fails this too
+        raise MetricInputError(
+            f"The threshold must be in [0, 1], as it is compared with a probability; found {threshold}."
+        )
+    return PairInputs(checked, None, gold, names, missed_positives)
+
+
+def _keyed_scores(
+    confusion: NDArray[np.int64],
+    names: tuple[str, ...],
+    missed_positives: int,
+    auprc: NDArray[np.float64] | None,
+    *,
+    hard: bool,
+) -> dict[str, Any]:
+    support = confusion.sum(axis=1)
+    support[0] += missed_positives
+    n_predicted = confusion.sum(axis=0)
+    per_class = np.array(
+        [precision_recall_f1(int(confusion[c, c]), int(n_predicted[c]), int(support[c])) for c in range(len(names))]
+    )
+    precision, recall, f1 = per_class.T
+    undefined: dict[str, str] = {}
+    if auprc is None:
+        auprc = np.full(len(names), np.nan)
+    defined = ~np.isnan(auprc)
+    for c in np.flatnonzero(~defined).tolist():
+        undefined[f"{names[c]}_auprc"] = (
+            "hard class ids have no ranking"
+            if hard
+            else f"no gold pairs of class {names[c]}; "
+            f"macro_auprc is the mean of the other {defined.sum()} of {len(names)} classes"
+        )
+    if f"{names[0]}_auprc" in undefined:
+        undefined["pair_auprc"] = undefined[f"{names[0]}_auprc"]
+    if not defined.any():
+        undefined["macro_auprc"] = "no class has an average precision"
+
+    scores: dict[str, Any] = {
+        "pair_f1": float(f1[0]),
+        "pair_precision": float(precision[0]),
+        "pair_recall": float(recall[0]),
+        "pair_auprc": float(auprc[0]),
+        "macro_f1": float(f1.mean()),
+        "macro_precision": float(precision.mean()),
+        "macro_recall": float(recall.mean()),
+        "macro_auprc": float(auprc[defined].mean()) if defined.any() else float("nan"),
+        "weighted_f1": float(f1 @ support / support.sum()),
+        "accuracy": float(np.trace(confusion) / confusion.sum()),
+    }
+    for c, name in enumerate(names):
+        scores[f"{name}_f1"] = float(f1[c])
+        scores[f"{name}_precision"] = float(precision[c])
+        scores[f"{name}_recall"] = float(recall[c])
+        scores[f"{name}_auprc"] = float(auprc[c])
+        scores[f"{name}_support"] = int(support[c])
+    scores["n_pairs"] = int(confusion.sum())
+    scores["confusion_matrix"] = confusion.tolist()
+    if names == ROLE_LABELS:
+        cause, context, non_pair = (ROLE_LABELS.index(name) for name in ("emo_cause", "emo_context", "non_pair"))
+        for key, predicted in (("context_as_cause_rate", cause), ("context_as_non_pair_rate", non_pair)):
+            if support[context]:
+                scores[key] = float(confusion[context, predicted] / support[context])
+            else:
+                scores[key] = float("nan")
+                undefined[key] = "no gold pairs of class emo_context"
+    if missed_positives:
+        scores["missed_positives"] = int(missed_positives)
+    scores["undefined"] = undefined
+    return scores
+
+
+def _auprc_per_class(inputs: PairInputs) -> NDArray[np.float64] | None:
+    if inputs.probabilities is None:
+        return None
+    # A class's column is strided; contiguous copies sort faster and keep the peak at one column.
+    return np.array(
+        [
+            average_precision(
+                np.ascontiguousarray(inputs.probabilities[:, c]),
+                inputs.labels == c,
+                missed_positives=inputs.missed_positives if c == 0 else 0,
+            )
+            for c in range(len(inputs.class_names))
+        ]
+    )
+
+
+def _first_largest(probabilities: NDArray[np.floating[Any]], first_column: int) -> NDArray[np.int64]:
+    # A running maximum over the few columns: argmax along the short axis of (n, C) is several times slower.
+    best = probabilities[:, first_column].copy()
+    ids = np.full(len(best), first_column, dtype=np.int64)
+    for column in range(first_column + 1, probabilities.shape[1]):
+        larger = probabilities[:, column] > best
+        ids[larger] = column
+        np.maximum(best, probabilities[:, column], out=best)
+    return ids
+
+
+def _checked_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(class_names)
+    if isinstance(class_names, str) or not all(isinstance(name, str) and name for name in names):
+        raise MetricInputError(f"class_names must be a list of names, one a class; found {class_names!r}.")
+    if len(names) < 2:
+        raise MetricInputError(f"Scores need at least two classes, a positive one and another; found {list(names)}.")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise MetricInputError(
+            f"Class names must differ, as they name result keys; {repeated} repeat in {list(names)}."
+        )
+    # 'pair' may be class 0, whose scores are the pair scores.
+    reserved = sorted({"macro", "weighted"}.intersection(names) | {"pair"}.intersection(names[1:]))
+    if reserved:
+        raise MetricInputError(
+            f"Class name {reserved[0]!r} at id {names.index(reserved[0])} would overwrite the result key "
+            f"'{reserved[0]}_f1'; rename it ('pair' may only be class 0)."
+        )
+    return names
+
+
+def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise MetricInputError(
+            f"The {what} are ragged or not numbers: every row must have the same length ({error})."
+        ) from None
+
+
+def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
+    ids = _as_array(values, f"{what}s")
+    if ids.ndim != 1:
+        raise MetricInputError(f"The {what}s must be one class id a pair, shape (n,); found shape {ids.shape}.")
+    if not np.issubdtype(ids.dtype, np.integer):
+        if len(ids):
+            raise MetricInputError(
+                f"The {what}s must be integer class ids; found dtype {ids.dtype}, first value {ids[0]!r}."
+            )
+        return np.zeros(0, dtype=np.int64)
+    if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):
+        where = int(np.flatnonzero((ids < 0) | (ids >= n_classes))[0])
+        raise MetricInputError(
+            f"{what.capitalize()} {int(ids[where])} of pair {where} is no class id; expected 0 to {n_classes - 1} "
+            f"({', '.join(names)}). Leave padded pairs (-100) out before scoring."
+        )
+    return ids.astype(np.int64, copy=False)
+
+
+def _checked_probabilities(values: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.floating[Any]]:
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise MetricInputError(
+            f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
+            f"{', '.join(names)}, or integer class ids of shape (n,); found shape {values.shape}, dtype {values.dtype}."
+        )
+    if not (np.issubdtype(values.dtype, np.number) or values.dtype == np.bool_) or np.iscomplexobj(values):
+        raise MetricInputError(f"The predictions must be numbers; found dtype {values.dtype}.")
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float64)
+    elif values.dtype.itemsize < 4:
+        values = values.astype(np.float32)  # exact, and sorts far faster than half precision
+    total = values[:, 0].copy()
+    with np.errstate(invalid="ignore"):  # inf - inf; refused below in words
+        for column in range(1, len(names)):
+            total += values[:, column]
+    # One look at the sums finds every NaN and infinity (also inf - inf), so that good input is read only twice.
+    if not np.isfinite(total).all():
+        _raise_first(values, ~np.isfinite(values).all(axis=1), "are not all finite", names)
+    smallest, largest = values.min(), values.max()
+    if smallest < -SUM_TOLERANCE or largest > 1 + SUM_TOLERANCE:
+        outside = (values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)
+        _raise_first(
+            values,
+            np.asarray(outside.any(axis=1)),
+            "are not all in [0, 1] (are these logits? apply softmax first)",
+            names,
+        )
+    wrong = np.abs(total - 1.0) > SUM_TOLERANCE
+    if wrong.any():
+        _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
+    return values
+
+
+def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...]) -> None:
+    where = int(np.flatnonzero(wrong)[0])
+    row = ", ".join(f"{name} {value}" for name, value in zip(names, values[where].tolist(), strict=True))
+    raise MetricInputError(
+        f"The probabilities of pair {where} {what}: {row}. {int(wrong.sum())} of {len(values)} pairs."
+    )
+
+
+def _check_lengths(n_predictions: int, n_labels: int) -> None:
+    if n_predictions != n_labels:
+        raise MetricInputError(
+            f"There are {n_predictions} predictions for {n_labels} labels; each pair needs one of both."
+        )
+
+
+def _check_missed_positives(missed_positives: int) -> None:
+    if isinstance(missed_positives, bool) or int(missed_positives) != missed_positives or missed_positives < 0:
+        raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")

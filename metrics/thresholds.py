@@ -1,0 +1,76 @@
+"""The decision threshold that maximises pair F1, found exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+from iemomecp_dataset.metrics.scoring import SUM_TOLERANCE
+from numpy.typing import ArrayLike, NDArray
+
+from iemomecp_dataset.errors import MetricInputError
+
+__all__ = ["best_threshold"]
+
+
+def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positives: int = 0) -> tuple[float, float]:
+    """Finds the threshold on class 0's probability with the largest pair F1.
+
+    The decision is ``P(class 0) >= threshold``. It can change only at a score that occurs, so every distinct score is
+    tried, in one sorted sweep; pairs with equal scores are decided together. Of thresholds with the same F1 the
+    largest is taken, the one that predicts the fewest pairs.
+
+    Choose it on validation, never on the split that is reported.
+
+    Args:
+        probabilities: ``(n, C)`` floats, of which column 0 is used, or ``(n,)`` floats, the probability of class 0.
+        labels: ``(n,)`` ints, gold class ids; 0 is the positive class.
+        missed_positives: Gold pairs that are no candidates; they count in the denominator of F1.
+
+    Returns:
+        The threshold, which is one of the scores, and the pair F1 there. It is the ``pair_f1`` that
+        :func:`~iemomecp_dataset.metrics.scoring.pair_scores` gives at that threshold.
+
+    Raises:
+        MetricInputError: The inputs do not fit each other, are not finite probabilities, or hold no gold pair, for
+            which F1 is 0 at every threshold.
+
+    Example:
+        >>> best_threshold([0.9, 0.6, 0.6, 0.1], [0, 1, 0, 1])
+        (0.6, 0.8)
+    """
+    scores, positive = _checked(probabilities, labels, missed_positives)
+    order = np.argsort(-scores)
+    ranked = scores[order]
+    # The last position of each run of equal scores: the only places where the decision can change.
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    true_positives = np.cumsum(positive[order])[ends]
+    f1 = 2 * true_positives / (ends + 1 + positive.sum() + missed_positives)
+    best = int(np.argmax(f1))  # the first of equals, hence the largest threshold
+    return float(ranked[ends[best]]), float(f1[best])
+
+
+def _checked(
+    probabilities: ArrayLike, labels: ArrayLike, missed_positives: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    values = np.asarray(probabilities, dtype=np.float64)
+    gold = np.asarray(labels)
+    if values.ndim == 2 and values.shape[1] >= 2:
+        values = values[:, 0]
+    if values.ndim != 1 or gold.shape != values.shape or not len(gold):
+        raise MetricInputError(
+            "A threshold is searched over (n, C) or (n,) probabilities and (n,) labels with n at least 1; found shapes "
+            f"{np.shape(probabilities)} and {gold.shape}."
+        )
+    bad = ~((values >= 0) & (values <= 1 + SUM_TOLERANCE))  # true for NaN
+    if bad.any():
+        where = int(np.flatnonzero(bad)[0])
+        raise MetricInputError(f"The probability of pair {where} is {values[where]}; expected a number in [0, 1].")
+    values = np.minimum(values, 1.0)  # softmax in single precision may end a rounding error above one
+    if missed_positives < 0:
+        raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")
+    positive = gold == 0
+    if not positive.any():
+        raise MetricInputError(
+            f"None of the {len(gold)} pairs has gold class 0, so pair F1 is 0 at every threshold and none can be "
+            "chosen. Give a split with gold pairs, or decide by argmax."
+        )
+    return values, positive

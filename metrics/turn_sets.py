@@ -1,0 +1,122 @@
+"""Turn-level sets: which utterances carry emotion, which are causes, which are context.
+
+Keyed by (dialogue, turn), as in the tables of arXiv 2605.25208:
+
+* emotion: gold is every non-neutral target; predicted is every target with a predicted cause or context;
+* cause and context: every candidate turn with at least one such pair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
+from numpy.typing import ArrayLike, NDArray
+
+from iemomecp_dataset.errors import MetricInputError
+
+__all__ = ["turn_set_scores"]
+
+
+def turn_set_scores(
+    predicted: ArrayLike,
+    labels: ArrayLike,
+    *,
+    dialogue_ids: ArrayLike,
+    target_turns: ArrayLike,
+    cause_turns: ArrayLike,
+    emotional_targets: ArrayLike,
+    has_context: bool,
+) -> dict[str, float]:
+    """Scores the turn-level sets.
+
+    Args:
+        predicted: ``(n,)`` ints, predicted class ids.
+        labels: ``(n,)`` ints, gold class ids.
+        dialogue_ids: ``(n,)`` str, the dialogue of each pair.
+        target_turns: ``(n,)`` ints.
+        cause_turns: ``(n,)`` ints.
+        emotional_targets: ``(n,)`` bool, is the target utterance non-neutral.
+        has_context: Whether class 1 is ``emo_context``; otherwise class 0 alone is positive and there is no context
+            set.
+
+    Returns:
+        ``turn_emotion_*``, ``turn_cause_*`` and, with context, ``turn_context_*`` for precision, recall, f1 and
+        support (the size of the gold set). Gold pairs outside the candidates are in no set, as nothing says where
+        they are.
+
+    Raises:
+        MetricInputError: Arrays of other lengths, a pair that repeats, or a target that is both emotional and not.
+
+    Example:
+        >>> scores = turn_set_scores([0, 1, 1], [0, 0, 1], dialogue_ids=["d", "d", "d"], target_turns=[1, 2, 2],
+        ...                          cause_turns=[1, 1, 2], emotional_targets=[True, True, True], has_context=False)
+        >>> scores["turn_emotion_recall"], scores["turn_cause_f1"]
+        (0.5, 1.0)
+    """
+    predictions, gold = np.asarray(predicted), np.asarray(labels)
+    targets, causes = np.asarray(target_turns), np.asarray(cause_turns)
+    emotional = np.asarray(emotional_targets)
+    dialogues = np.asarray(dialogue_ids)
+    for name, values in (
+        ("labels", gold),
+        ("dialogue_ids", dialogues),
+        ("target_turns", targets),
+        ("cause_turns", causes),
+        ("emotional_targets", emotional),
+    ):
+        if values.shape != predictions.shape or values.ndim != 1:
+            raise MetricInputError(
+                f"{name} must have one entry a pair: expected shape {predictions.shape}, found {values.shape}."
+            )
+    for name, turns in (("target_turns", targets), ("cause_turns", causes)):
+        if not np.issubdtype(turns.dtype, np.integer) or turns.min(initial=0) < 0:
+            raise MetricInputError(f"{name} must be turn numbers, integers of 0 or more; found dtype {turns.dtype}.")
+    names, dialogue = np.unique(dialogues, return_inverse=True)
+    width = int(max(targets.max(initial=0), causes.max(initial=0))) + 1
+    target_keys, cause_keys = dialogue * width + targets, dialogue * width + causes
+    _check_pairs_differ(target_keys * width + causes, dialogues, targets, causes)
+    n_turns = len(names) * width
+
+    def turns_with(keys: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:
+        marked = np.zeros(n_turns, dtype=np.bool_)
+        marked[keys[chosen]] = True
+        return marked
+
+    emotional = emotional.astype(np.bool_)
+    gold_emotion = turns_with(target_keys, emotional)
+    both = gold_emotion & turns_with(target_keys, ~emotional)
+    if both.any():
+        key = int(np.flatnonzero(both)[0])
+        raise MetricInputError(
+            f"Target turn {key % width} of dialogue {names[key // width]} is emotional in one pair and not in another; "
+            "emotional_targets is a property of the target utterance."
+        )
+    last_related = 1 if has_context else 0
+    sets = {
+        "emotion": (turns_with(target_keys, predictions <= last_related), gold_emotion),
+        "cause": (turns_with(cause_keys, predictions == 0), turns_with(cause_keys, gold == 0)),
+    }
+    if has_context:
+        sets["context"] = (turns_with(cause_keys, predictions == 1), turns_with(cause_keys, gold == 1))
+    scores: dict[str, float] = {}
+    for name, (found, wanted) in sets.items():
+        precision, recall, f1 = precision_recall_f1(int((found & wanted).sum()), int(found.sum()), int(wanted.sum()))
+        scores[f"turn_{name}_f1"] = f1
+        scores[f"turn_{name}_precision"] = precision
+        scores[f"turn_{name}_recall"] = recall
+        scores[f"turn_{name}_support"] = int(wanted.sum())
+    return scores
+
+
+def _check_pairs_differ(
+    keys: NDArray[Any], dialogues: NDArray[Any], targets: NDArray[Any], causes: NDArray[Any]
+) -> None:
+    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    if (counts > 1).any():
+        where = int(first[counts > 1].min())
+        raise MetricInputError(
+            f"Pair (dialogue {dialogues[where]}, target {targets[where]}, cause {causes[where]}) is given more than "
+            f"once; {int((counts > 1).sum())} pairs repeat. Each candidate must be given exactly once."
+        )

@@ -1,0 +1,264 @@
+"""pair_scores against scikit-learn, and everything that cannot be scored."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iemomecp_dataset.metrics.scoring import average_precision, decide, pair_scores, scores_from_confusion
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
+
+from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+
+CONTRACT_KEYS = [
+    *("pair_f1", "pair_precision", "pair_recall", "pair_auprc"),
+    *("macro_f1", "macro_precision", "macro_recall", "macro_auprc", "weighted_f1", "accuracy"),
+    *(f"{name}_{part}" for name in ROLE_LABELS for part in ("f1", "precision", "recall", "auprc", "support")),
+    *("n_pairs", "confusion_matrix", "context_as_cause_rate", "context_as_non_pair_rate"),
+]
+
+
+@st.composite
+def scored_pairs(draw, n_classes=None):
+    """Probabilities on a coarse grid, so that many scores are equal, and labels that may leave classes out."""
+    classes = n_classes or draw(st.integers(2, 4))
+    n = draw(st.integers(1, 60))
+    grid = draw(st.sampled_from([2, 4, 1000]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    weights = generator.integers(0, grid, size=(n, classes)) + 1e-9
+    probabilities = weights / weights.sum(axis=1, keepdims=True)
+    present = draw(st.integers(1, classes))
+    labels = generator.integers(0, present, size=n)
+    return probabilities, labels
+
+
+def by_scikit_learn(probabilities, labels, names):
+    """The same keys by the library's own calls, one call for each number or group."""
+    ids = list(range(len(names)))
+    predicted = probabilities.argmax(axis=1)
+    precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=ids, zero_division=0)
+    macro = precision_recall_fscore_support(labels, predicted, labels=ids, zero_division=0, average="macro")
+    aps = [average_precision_score(labels == c, probabilities[:, c]) if (labels == c).any() else math.nan for c in ids]
+    expected = {
+        "pair_f1": f1[0],
+        "pair_precision": precision[0],
+        "pair_recall": recall[0],
+        "pair_auprc": aps[0],
+        "macro_precision": macro[0],
+        "macro_recall": macro[1],
+        "macro_f1": macro[2],
+        "macro_auprc": np.nanmean(aps),
+        "weighted_f1": f1_score(labels, predicted, labels=ids, zero_division=0, average="weighted"),
+        "accuracy": accuracy_score(labels, predicted),
+        "n_pairs": len(labels),
+    }
+    for c, name in enumerate(names):
+        expected |= {
+            f"{name}_f1": f1[c],
+            f"{name}_precision": precision[c],
+            f"{name}_recall": recall[c],
+            f"{name}_auprc": aps[c],
+            f"{name}_support": support[c],
+        }
+    return expected, confusion_matrix(labels, predicted, labels=ids)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scored_pairs())
+def test_agrees_with_scikit_learn_with_ties_and_absent_classes(pairs):
+    probabilities, labels = pairs
+    names = [f"class_{c}" for c in range(probabilities.shape[1])]
+    expected, matrix = by_scikit_learn(probabilities, labels, names)
+    scores = pair_scores(probabilities, labels, names)
+    assert scores["confusion_matrix"] == matrix.tolist()
+    for key, value in expected.items():
+        assert scores[key] == pytest.approx(value, abs=1e-9, nan_ok=True), key
+
+
+@settings(max_examples=100, deadline=None)
+@given(scored_pairs(), st.floats(0, 1), st.integers(0, 5))
+def test_threshold_and_missed_positives_follow_their_definition(pairs, threshold, missed):
+    probabilities, labels = pairs
+    names = [f"class_{c}" for c in range(probabilities.shape[1])]
+    scores = pair_scores(probabilities, labels, names, threshold=threshold, missed_positives=missed)
+    predicted = [
+        0 if row[0] >= threshold else 1 + max(range(len(row) - 1), key=lambda c, row=row: row[1 + c])
+        for row in probabilities
+    ]
+    hits = sum(p == 0 == gold for p, gold in zip(predicted, labels, strict=True))
+    gold_count = sum(labels == 0) + missed
+    n_predicted = predicted.count(0)
+    assert scores["pair_recall"] == pytest.approx(hits / gold_count if gold_count else 0)
+    assert scores["pair_precision"] == pytest.approx(hits / n_predicted if n_predicted else 0)
+    assert scores["pair_f1"] == pytest.approx(2 * hits / (gold_count + n_predicted) if gold_count + n_predicted else 0)
+    assert scores.get(f"{names[0]}_support") == gold_count
+    assert scores.get("missed_positives", 0) == missed
+
+
+@settings(max_examples=100, deadline=None)
+@given(scored_pairs(n_classes=2), st.integers(1, 5))
+def test_missed_positives_scale_average_precision_by_the_share_that_can_be_found(pairs, missed):
+    probabilities, labels = pairs
+    found = int((labels == 0).sum())
+    scores = pair_scores(probabilities, labels, PAIR_LABELS, missed_positives=missed)
+    expected = average_precision_score(labels == 0, probabilities[:, 0]) * found / (found + missed) if found else 0.0
+    assert scores["pair_auprc"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_keys_are_the_documented_ones_in_order_and_plain():
+    scores = pair_scores(np.eye(3, dtype=np.float32), np.arange(3), ROLE_LABELS)
+    assert list(scores) == [*CONTRACT_KEYS, "undefined"]
+    assert scores["undefined"] == {}
+    assert {type(value) for key, value in scores.items() if key not in ("confusion_matrix", "undefined")} <= {
+        float,
+        int,
+    }
+    assert scores["confusion_matrix"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert type(scores["confusion_matrix"][0][0]) is int
+
+
+def test_binary_task_has_no_context_rates():
+    assert "context_as_cause_rate" not in pair_scores(np.eye(2), [0, 1], PAIR_LABELS)
+
+
+def test_context_rates_say_where_gold_contexts_went():
+    scores = pair_scores([0, 0, 1, 2, 2], [1, 1, 1, 1, 0], ROLE_LABELS)
+    assert scores["context_as_cause_rate"] == 0.5
+    assert scores["context_as_non_pair_rate"] == 0.25
+
+
+def test_class_without_gold_is_nan_with_a_reason_and_leaves_the_macro_mean():
+    probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]])
+    scores = pair_scores(probabilities, [0, 2], ROLE_LABELS)
+    assert math.isnan(scores["emo_context_auprc"])
+    assert scores["macro_auprc"] == 1.0
+    assert "other 2 of 3 classes" in scores["undefined"]["emo_context_auprc"]
+    nan_keys = {key for key, value in scores.items() if isinstance(value, float) and math.isnan(value)}
+    assert (
+        nan_keys
+        == set(scores["undefined"])
+        == {
+            "emo_context_auprc",
+            "context_as_cause_rate",
+            "context_as_non_pair_rate",
+        }
+    )
+
+
+def test_hard_ids_score_as_their_one_hot_rows_but_have_no_ranking():
+    generator = np.random.default_rng(3)
+    labels, predicted = generator.integers(0, 3, 50), generator.integers(0, 3, 50)
+    hard, soft = pair_scores(predicted, labels, ROLE_LABELS), pair_scores(np.eye(3)[predicted], labels, ROLE_LABELS)
+    assert math.isnan(hard["pair_auprc"])
+    assert hard["undefined"]["macro_auprc"]
+    assert {k: v for k, v in hard.items() if "auprc" not in k and k != "undefined"} == {
+        k: v for k, v in soft.items() if "auprc" not in k and k != "undefined"
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_every_float_width_is_scored(dtype):
+    probabilities = np.random.default_rng(0).dirichlet([1, 1, 1], 40).astype(dtype)
+    labels = np.random.default_rng(1).integers(0, 3, 40)
+    expected = pair_scores(probabilities.astype(np.float64), labels, ROLE_LABELS)
+    scores = pair_scores(probabilities, labels, ROLE_LABELS)
+    assert scores.pop("confusion_matrix") == expected.pop("confusion_matrix")
+    assert scores.pop("undefined") == expected.pop("undefined") == {}
+    assert scores == pytest.approx(expected)
+
+
+def test_tensors_are_accepted():
+    torch = pytest.importorskip("torch")
+    scores = pair_scores(torch.eye(2), torch.tensor([0, 1]), PAIR_LABELS)
+    assert scores["accuracy"] == 1.0
+
+
+def test_inputs_are_not_changed():
+    probabilities, labels = np.random.default_rng(0).dirichlet([1, 1, 1], 40), np.zeros(40, dtype=int)
+    before = probabilities.copy()
+    pair_scores(probabilities, labels, ROLE_LABELS, threshold=0.5)
+    assert (probabilities == before).all()
+    assert not labels.any()
+
+
+def test_first_of_equal_probabilities_wins_as_in_argmax():
+    probabilities = np.array([[0.5, 0.5, 0.0], [0.2, 0.4, 0.4], [1 / 3, 1 / 3, 1 / 3]])
+    assert decide(probabilities).tolist() == probabilities.argmax(axis=1).tolist() == [0, 1, 0]
+
+
+def test_scores_from_confusion_are_those_of_the_pairs():
+    generator = np.random.default_rng(5)
+    labels, predicted = generator.integers(0, 3, 200), generator.integers(0, 3, 200)
+    from_pairs = pair_scores(predicted, labels, ROLE_LABELS)
+    from_counts = scores_from_confusion(confusion_matrix(labels, predicted), ROLE_LABELS)
+    assert {k: v for k, v in from_pairs.items() if "auprc" not in k and k != "undefined"} == {
+        k: v for k, v in from_counts.items() if "auprc" not in k and k != "undefined"
+    }
+
+
+GOOD = np.array([[0.7, 0.3], [0.2, 0.8]])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "names", "options", "words"),
+    [
+        ([[0.7, 0.2], [0.2, 0.8]], [0, 1], PAIR_LABELS, {}, "pair 0 do not sum to one"),
+        ([[0.7, 0.3], [np.nan, 0.8]], [0, 1], PAIR_LABELS, {}, "pair 1 are not all finite"),
+        ([[np.inf, -np.inf], [0.2, 0.8]], [0, 1], PAIR_LABELS, {}, "pair 0 are not all finite"),
+        ([[1.5, -0.5], [0.2, 0.8]], [0, 1], PAIR_LABELS, {}, r"apply softmax"),
+        (np.ones((2, 3)) / 3, [0, 1], PAIR_LABELS, {}, r"shape \(n, 2\)"),
+        (GOOD, [0], PAIR_LABELS, {}, "2 predictions for 1 labels"),
+        ([[0.7, 0.3], [1.0]], [0, 1], PAIR_LABELS, {}, "ragged"),
+        (GOOD, [0, 2], PAIR_LABELS, {}, "Label 2 of pair 1 is no class id"),
+        (GOOD, [0, -100], PAIR_LABELS, {}, "padded"),
+        (GOOD, [0.0, 1.0], PAIR_LABELS, {}, "integer class ids"),
+        (GOOD, [[0], [1]], PAIR_LABELS, {}, r"shape \(n,\)"),
+        (np.zeros((0, 2)), [], PAIR_LABELS, {}, "no pairs"),
+        ([], [], PAIR_LABELS, {}, "no pairs"),
+        ([[1.0], [1.0]], [0, 0], ["pair"], {}, "at least two classes"),
+        (GOOD, [0, 1], PAIR_LABELS, {"threshold": 1.5}, r"\[0, 1\]"),
+        (GOOD, [0, 1], PAIR_LABELS, {"threshold": -0.1}, r"\[0, 1\]"),
+        (GOOD, [0, 1], PAIR_LABELS, {"threshold": math.nan}, r"\[0, 1\]"),
+        ([0, 1], [0, 1], PAIR_LABELS, {"threshold": 0.5}, "needs probabilities"),
+        ([0, 2], [0, 1], PAIR_LABELS, {}, "Prediction 2 of pair 1"),
+        (GOOD, [0, 1], PAIR_LABELS, {"missed_positives": -1}, "missed_positives"),
+        (GOOD, [0, 1], PAIR_LABELS, {"missed_positives": 0.5}, "missed_positives"),
+        (GOOD, [0, 1], ["a", "a"], {}, "repeat"),
+        (GOOD, [0, 1], ["macro", "a"], {}, "overwrite the result key"),
+        (GOOD, [0, 1], ["a", "pair"], {}, "overwrite the result key"),
+        ([["a", "b"], ["c", "d"]], [0, 1], PAIR_LABELS, {}, "must be numbers"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_by_name(probabilities, labels, names, options, words):
+    with pytest.raises(MetricInputError, match=words):
+        pair_scores(probabilities, labels, names, **options)
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_warns_on_degenerate_but_legal_input():
+    pair_scores([[0.0, 1.0, 0.0]], [2], ROLE_LABELS)
+    pair_scores([2], [2], ROLE_LABELS)
+
+
+def test_average_precision_without_positives_is_nan():
+    assert math.isnan(average_precision(np.array([0.5]), np.array([False])))
+
+
+def test_scoring_brings_in_neither_evaluate_nor_torch():
+    code = (
+        "import sys, iemomecp_dataset.metrics.scoring, iemomecp_dataset.metrics.thresholds\n"
+        "heavy = {'torch', 'evaluate', 'transformers', 'sklearn', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
