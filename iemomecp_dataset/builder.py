@@ -1,0 +1,205 @@
+"""The ``datasets`` builder: a thin adapter around the readers of this package.
+
+Everything is read and validated before the first row is generated, because
+``datasets`` wraps what is raised while rows are generated in an error of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+
+from iemomecp_dataset.corpora.metadata import corpus_metadata
+from iemomecp_dataset.errors import MissingDataError, UsageError
+from iemomecp_dataset.fingerprints import content_fingerprint
+from iemomecp_dataset.inputs import find_inputs, load_inputs
+from iemomecp_dataset.options import CONFIG_NAMES, CORPUS_CONFIGS, DEFAULT_CONFIG, LoadOptions, load_options
+from iemomecp_dataset.rows import SYNTHETIC_MARK
+from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, row_features
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.loaded import Inputs
+    from iemomecp_dataset.merge_report import MergeReport
+
+__all__ = ["IemomecpBuilder", "IemomecpConfig"]
+
+_LOGGER = logging.getLogger(__name__)
+_VERSION = datasets.Version("1.0.0")
+
+
+@dataclass
+class IemomecpConfig(datasets.BuilderConfig):
+    """Options of a configuration as ``datasets`` keeps them; :class:`LoadOptions` is what the readers see."""
+
+    iemocap_root: str | None = None
+    convecpe_root: str | None = None
+    label_dir: str | None = None
+    full_root: str | None = None
+    text_source: str = "iemocap"
+    forward_pairs: str = "as_published"
+    max_mismatch: float = 0.01
+    candidates: str = "all"
+
+    def load_options(self) -> LoadOptions:
+        """Checks the options."""
+        return load_options(
+            self.name,
+            {
+                "data_dir": self.data_dir,
+                "iemocap_root": self.iemocap_root,
+                "convecpe_root": self.convecpe_root,
+                "label_dir": self.label_dir,
+                "full_root": self.full_root,
+                "text_source": self.text_source,
+                "forward_pairs": self.forward_pairs,
+                "max_mismatch": self.max_mismatch,
+                "candidates": self.candidates,
+            },
+        )
+
+    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
+        """Names the cache folder by everything the rows depend on, the content of the inputs included."""
+        options = self.load_options()
+        keys: dict[str, object] = {name: getattr(options, name) for name in LoadOptions.__dataclass_fields__}
+        if custom_features is not None:
+            keys["features"] = repr(custom_features)
+        if not _has_source(options):
+            # Without data there is nothing to build: the schema can be looked at, and loading says what is missing.
+            return self.name if not config_kwargs else f"{self.name}-{content_fingerprint(keys, (), ())}"
+        inputs = find_inputs(options)
+        return f"{self.name}-{content_fingerprint(keys, inputs.files.values(), inputs.media)}"
+
+
+class IemomecpBuilder(datasets.GeneratorBasedBuilder):
+    """Builds every configuration of ``iemomecp``."""
+
+    VERSION = _VERSION
+    BUILDER_CONFIG_CLASS = IemomecpConfig
+    BUILDER_CONFIGS = [IemomecpConfig(name=name, version=_VERSION) for name in CONFIG_NAMES]  # noqa: RUF012
+    DEFAULT_CONFIG_NAME = DEFAULT_CONFIG
+
+    config: IemomecpConfig
+    merge_report: MergeReport | None = None
+    """How the sources were merged; None before the rows were built in this process, and for other corpora."""
+
+    def __init__(self, *args: Any, config_name: str | None = None, **kwargs: Any) -> None:
+        if kwargs.get("data_files") is not None:
+            raise UsageError("'iemomecp' is built from a folder: pass data_dir=, not data_files=.")
+        builder_names = _BUILDER_ARGUMENTS
+        options = {name: value for name, value in kwargs.items() if name not in builder_names}
+        load_options(config_name, options)
+        kwargs.update({name: str(value) for name, value in options.items() if isinstance(value, Path)})
+        super().__init__(*args, config_name=config_name, **kwargs)
+        for note in self._inputs.notes if self._inputs else ():
+            _LOGGER.warning(note)
+
+    @functools.cached_property
+    def _inputs(self) -> Inputs | None:
+        options = self.config.load_options()
+        return find_inputs(options) if _has_source(options) else None
+
+    def _info(self) -> datasets.DatasetInfo:
+        synthetic = self._inputs is not None and self._inputs.synthetic
+        return _dataset_info(self.config.load_options(), synthetic=synthetic)
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        options = self.config.load_options()
+        if self._inputs is None:
+            raise MissingDataError(_no_data_dir(options))
+        loaded = load_inputs(options, self._inputs)
+        self.merge_report = loaded.report
+        # One list entry a dialogue: that is what num_proc and streaming workers share among themselves.
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()
+        ]
+
+    def _generate_examples(self, dialogues: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for row in dialogues:
+            yield row["dialogue_id"], row
+
+    def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
+        """Gives the rows of one split, or of all; says which file is missing for a split that is absent."""
+        self._check_split(split, self.info.splits or {})
+        return super().as_dataset(split=split, in_memory=in_memory)
+
+    def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
+        """Gives the rows of one split, or of all, without writing Arrow files."""
+        if self._inputs is not None:
+            self._check_split(split, self._inputs.splits)
+        return super().as_streaming_dataset(split=split, base_path=base_path)
+
+    def _check_split(self, split: Any, available: Any) -> None:
+        if not isinstance(split, str):
+            return
+        for part in split.split("+"):
+            name = re.split(r"[\[\s]", part.strip(), maxsplit=1)[0]
+            if name in SPLITS and name not in available:
+                notes = [note for note in (self._inputs.notes if self._inputs else ()) if f" {name} " in note]
+                raise MissingDataError(
+                    f"There is no {name} split here; there are {', '.join(available)}. {' '.join(notes)}".strip()
+                )
+            if name not in SPLITS and name != "all":
+                raise UsageError(f"There is no split {name!r}. The splits are {', '.join(available)}.")
+
+
+_BUILDER_ARGUMENTS = frozenset(
+    {
+        "cache_dir",
+        "dataset_name",
+        "hash",
+        "base_path",
+        "info",
+        "features",
+        "token",
+        "repo_id",
+        "data_files",
+        "storage_options",
+        "writer_batch_size",
+        "config_id",
+    }
+)
+
+
+def _has_source(options: LoadOptions) -> bool:
+    return any((options.data_dir, options.label_dir, options.iemocap_root, options.convecpe_root, options.full_root))
+
+
+def _no_data_dir(options: LoadOptions) -> str:
+    if options.config_name in CORPUS_CONFIGS:
+        corpus = corpus_metadata(options.config_name)
+        what = f"the files of {corpus.title}. To obtain them: {corpus.how_to_obtain}"
+    else:
+        what = "IEMOCAP/, ECPEC/ and labels/"
+    return (
+        f"Configuration {options.config_name!r} is built from files you supply: pass data_dir=, a folder with {what}."
+    )
+
+
+def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetInfo:
+    if options.config_name in CORPUS_CONFIGS:
+        corpus = corpus_metadata(options.config_name)
+        features = row_features(PAIR_LABELS, corpus.emotions)
+        if options.candidates == "past":
+            pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
+            features["gold_outside_candidates"] = [pair]
+        description = f"{corpus.title}, one row per dialogue, candidates: {options.candidates}."
+        citation, homepage, licence = corpus.citation, corpus.url, corpus.licence
+    else:
+        labels = PAIR_LABELS if options.config_name == "source_binary" else ROLE_LABELS
+        features = row_features(labels, IEMOCAP_EMOTIONS)
+        description = "IEMO-MECP"
+        citation, homepage, licence = "", "", ""
+    return datasets.DatasetInfo(
+        description=f"{SYNTHETIC_MARK}: {description}" if synthetic else description,
+        features=features,
+        citation=citation,
+        homepage=homepage,
+        license=licence,
+    )

@@ -1,0 +1,78 @@
+"""Which pairs of a dialogue are candidates, for corpora that publish gold pairs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypedDict
+
+from iemomecp_dataset.schema import PairRow
+
+__all__ = ["CANDIDATE_SPACES", "CandidateSpace", "TurnPair", "candidate_turns", "labelled_candidates"]
+
+CandidateSpace = Literal["all", "past"]
+
+CANDIDATE_SPACES: tuple[CandidateSpace, ...] = ("all", "past")
+"""``all``: every (target, cause) of a dialogue. ``past``: those with ``cause <= target``."""
+
+
+class TurnPair(TypedDict):
+    """A pair of turns, both 1-based."""
+
+    target_turn: int
+    cause_turn: int
+
+
+def candidate_turns(n_turns: int, space: CandidateSpace) -> Iterator[tuple[int, int]]:
+    """Lists the candidates of a dialogue in (target, cause) order.
+
+    Args:
+        n_turns: Utterances of the dialogue.
+        space: One of :data:`CANDIDATE_SPACES`.
+
+    Yields:
+        ``(target_turn, cause_turn)``, 1-based.
+
+    Example:
+        >>> list(candidate_turns(2, "past"))
+        [(1, 1), (2, 1), (2, 2)]
+    """
+    for target in range(1, n_turns + 1):
+        for cause in range(1, (n_turns if space == "all" else target) + 1):
+            yield target, cause
+
+
+def labelled_candidates(
+    n_turns: int, gold: Iterable[tuple[int, int]], space: CandidateSpace
+) -> tuple[list[PairRow], list[TurnPair]]:
+    """Labels every candidate of a dialogue.
+
+    Args:
+        n_turns: Utterances of the dialogue.
+        gold: Gold pairs as ``(target_turn, cause_turn)``.
+        space: One of :data:`CANDIDATE_SPACES`.
+
+    Returns:
+        The candidates with label 0 (pair) or 1 (non_pair), and the gold pairs that are no candidates.
+
+    Example:
+        >>> pairs, outside = labelled_candidates(2, [(1, 2), (2, 2)], "past")
+        >>> [pair["label"] for pair in pairs], outside
+        ([1, 1, 0], [{'target_turn': 1, 'cause_turn': 2}])
+    """
+    gold_set = set(gold)
+    pairs: list[PairRow] = []
+    for target, cause in candidate_turns(n_turns, space):
+        is_gold = (target, cause) in gold_set
+        gold_set.discard((target, cause))
+        pairs.append(
+            {
+                "target_turn": target,
+                "cause_turn": cause,
+                "label": 0 if is_gold else 1,
+                "source_pair": is_gold,
+                "context_subtypes": [],
+                "taxonomy_label": None,
+                "label_source": None,
+            }
+        )
+    return pairs, [{"target_turn": target, "cause_turn": cause} for target, cause in sorted(gold_set)]

@@ -1,0 +1,1 @@
+"""Other emotion-cause corpora, read from the files their authors publish."""

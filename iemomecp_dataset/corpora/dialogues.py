@@ -1,0 +1,80 @@
+"""A dialogue with gold pairs, before it becomes a row: what every corpus reader produces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from iemomecp_dataset.candidates import CandidateSpace, TurnPair, labelled_candidates
+from iemomecp_dataset.schema import Row
+
+__all__ = ["CorpusDialogue", "CorpusRow", "CorpusUtterance", "corpus_row"]
+
+
+class CorpusRow(Row, total=False):
+    """A row that may also list the gold pairs its candidates leave out."""
+
+    gold_outside_candidates: list[TurnPair]
+
+
+@dataclass(frozen=True)
+class CorpusUtterance:
+    """One utterance; its turn is its position. ``start`` and ``end`` in seconds within the recording."""
+
+    utterance_id: str
+    speaker: str
+    text: str
+    emotion: str
+    start: float | None = None
+    end: float | None = None
+    wav: str | None = None
+    video: str | None = None
+
+
+@dataclass(frozen=True)
+class CorpusDialogue:
+    """One dialogue; ``gold`` holds ``(target_turn, cause_turn)``, 1-based and distinct."""
+
+    dialogue_id: str
+    utterances: Sequence[CorpusUtterance]
+    gold: frozenset[tuple[int, int]]
+
+
+def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace) -> CorpusRow:
+    """Turns a dialogue into a row.
+
+    Args:
+        dialogue: The dialogue.
+        emotions: Emotion names by id.
+        space: Which pairs are candidates; with ``past`` the row lists the gold pairs left out.
+
+    Returns:
+        The row.
+    """
+    ids = {name: index for index, name in enumerate(emotions)}
+    pairs, outside = labelled_candidates(len(dialogue.utterances), dialogue.gold, space)
+    row: CorpusRow = {
+        "dialogue_id": dialogue.dialogue_id,
+        "source_dialogue_id": dialogue.dialogue_id,
+        "chunk_index": -1,
+        "session": -1,
+        "utterances": [
+            {
+                "turn": turn,
+                "source_turn": turn,
+                "utterance_id": utterance.utterance_id,
+                "speaker": utterance.speaker,
+                "text": utterance.text,
+                "emotion": ids[utterance.emotion],
+                "start": utterance.start,
+                "end": utterance.end,
+                "wav": utterance.wav,
+                "video": utterance.video,
+            }
+            for turn, utterance in enumerate(dialogue.utterances, start=1)
+        ],
+        "pairs": pairs,
+    }
+    if space == "past":
+        row["gold_outside_candidates"] = outside
+    return row

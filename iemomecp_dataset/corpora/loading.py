@@ -1,0 +1,94 @@
+"""Finds, reads and checks the files of a corpus other than IEMO-MECP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from iemomecp_dataset.candidates import CandidateSpace
+from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
+from iemomecp_dataset.corpora.ecf import read_ecf_text
+from iemomecp_dataset.corpora.metadata import CorpusMetadata, corpus_metadata
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.folders import require_folder
+from iemomecp_dataset.loaded import Inputs, Loaded
+from iemomecp_dataset.schema import SPLITS, Row
+
+__all__ = ["find_corpus", "load_corpus"]
+
+_Reader = Callable[[Path], Iterable[CorpusDialogue]]
+_READERS: Mapping[tuple[str, str], _Reader] = {("ecf", ".txt"): read_ecf_text}
+
+
+def find_corpus(name: str, data_dir: Path) -> Inputs:
+    """Finds the files of a corpus.
+
+    Args:
+        name: Configuration name of the corpus.
+        data_dir: Folder to look in.
+
+    Returns:
+        The files found, one a split; absent splits are named in the notes.
+
+    Raises:
+        MissingDataError: There is no such folder, or no file of the corpus in it.
+    """
+    corpus = corpus_metadata(name)
+    require_folder(data_dir, f"the folder of {corpus.title}", corpus.how_to_obtain)
+    files: dict[str, Path] = {}
+    for split in SPLITS:
+        found = [data_dir / file for file in corpus.split_files[split] if (data_dir / file).is_file()]
+        if found:
+            files[split] = found[0]
+    if not files:
+        expected = "; ".join(f"{split}: {' or '.join(corpus.split_files[split])}" for split in SPLITS)
+        raise MissingDataError(
+            f"{data_dir}: no file of {corpus.title} found. Looked for {expected}. To obtain it: {corpus.how_to_obtain}."
+        )
+    absent = [split for split in SPLITS if split not in files]
+    notes = [
+        f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(corpus.split_files[split])}); "
+        f"it is left out."
+        for split in absent
+    ]
+    return Inputs(
+        files=files,
+        splits=tuple(files),
+        synthetic=(data_dir / "SYNTHETIC.txt").exists(),
+        notes=tuple(notes),
+    )
+
+
+def load_corpus(name: str, inputs: Inputs, space: CandidateSpace) -> Loaded:
+    """Reads a corpus.
+
+    Args:
+        name: Configuration name of the corpus.
+        inputs: What :func:`find_corpus` found.
+        space: Which pairs are candidates.
+
+    Returns:
+        Its rows by split.
+
+    Raises:
+        InvalidDataError: A file breaks its format, or a dialogue id occurs twice.
+    """
+    corpus = corpus_metadata(name)
+    rows: dict[str, list[Row]] = {}
+    seen: dict[str, Path] = {}
+    for split in inputs.splits:
+        path = inputs.files[split]
+        rows[split] = []
+        for dialogue in _reader(corpus, path)(path):
+            if dialogue.dialogue_id in seen:
+                raise InvalidDataError(
+                    f"{path}, dialogue {dialogue.dialogue_id!r}: this id occurs before, in "
+                    f"{seen[dialogue.dialogue_id]}. Ids must be unique over all splits; remove one of the two."
+                )
+            seen[dialogue.dialogue_id] = path
+            rows[split].append(corpus_row(dialogue, corpus.emotions, space))
+    return Loaded(rows=rows)
+
+
+def _reader(corpus: CorpusMetadata, path: Path) -> _Reader:
+    return _READERS[corpus.name, path.suffix.lower()]

@@ -1,0 +1,71 @@
+"""Hashes that decide whether a cached dataset may be used again.
+
+The stock cache key of ``datasets`` does not see that an input was edited. Ours
+has the content of every annotation file in it (media by path and size), and the
+code that turns them into rows.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from iemomecp_dataset.errors import MissingDataError
+
+__all__ = ["code_fingerprint", "content_fingerprint"]
+
+# Rooms that do not take part in making rows; in a wheel they lie inside this package's folder.
+_OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features"})
+
+
+@functools.cache
+def code_fingerprint() -> str:
+    """Hash of the code of this package that makes rows.
+
+    Returns:
+        16 hexadecimal characters; new code never reads the Arrow files of old code.
+
+    Example:
+        >>> len(code_fingerprint())
+        16
+    """
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        relative = path.relative_to(root)
+        if relative.parts[0] not in _OTHER_ROOMS:
+            digest.update(f"{relative.as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], media: Iterable[tuple[str, int]]) -> str:
+    """Hash of what a dataset is built from.
+
+    Args:
+        options: Everything that changes rows; JSON values.
+        files: Annotation files, hashed by path and content.
+        media: Media files as ``(path, size in bytes)``: gigabytes that are never read here.
+
+    Returns:
+        16 hexadecimal characters.
+
+    Raises:
+        MissingDataError: A file vanished or cannot be read.
+    """
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
+    for path in sorted(files):
+        digest.update(f"\0{path}\0".encode("utf-8", "surrogateescape"))
+        try:
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise MissingDataError(
+                f"{path}: cannot be read ({error.strerror}). Check the file and its rights."
+            ) from None
+    for name, size in sorted(media):
+        digest.update(f"\0{name}\0{size}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,146 @@
+"""The configurations that can be loaded, and the options each of them takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from iemomecp_dataset.candidates import CANDIDATE_SPACES, CandidateSpace
+from iemomecp_dataset.errors import UsageError, did_you_mean
+
+__all__ = [
+    "CONFIG_NAMES",
+    "CORPUS_CONFIGS",
+    "DEFAULT_CONFIG",
+    "ForwardPairs",
+    "LoadOptions",
+    "TextSource",
+    "load_options",
+]
+
+TextSource = Literal["iemocap", "ecpec"]
+ForwardPairs = Literal["as_published", "gold"]
+
+DEFAULT_CONFIG = "3class"
+
+MERGED_CONFIGS = ("3class", "source_binary")
+"""Configurations that merge IEMOCAP, ConvECPE and the label overlay."""
+
+CORPUS_CONFIGS = ("ecf", "mecad", "mec4", "reccon")
+"""Configurations of the other corpora."""
+
+CONFIG_NAMES = (*MERGED_CONFIGS, "overlay", *CORPUS_CONFIGS)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What to load, and how.
+
+    Attributes:
+        config_name: One of :data:`CONFIG_NAMES`.
+        data_dir: Folder of the sources.
+        iemocap_root: The IEMOCAP release, where it does not lie in ``data_dir``.
+        convecpe_root: The ECPEC folder (or its pickle), likewise.
+        label_dir: The folder of the label files, likewise.
+        full_root: A folder with ``splits/<split>.json`` to read in place of IEMOCAP and ECPEC.
+        text_source: ``iemocap`` (transcripts) or ``ecpec`` (its sentences; then the IEMOCAP release may be absent).
+        forward_pairs: What ``source_binary`` calls a forward source pair: ``as_published`` non_pair, ``gold`` pair.
+        max_mismatch: Largest accepted share of utterances on which IEMOCAP and ECPEC disagree.
+        candidates: ``all`` pairs or those of the ``past``, for corpora other than IEMO-MECP.
+    """
+
+    config_name: str
+    data_dir: Path | None = None
+    iemocap_root: Path | None = None
+    convecpe_root: Path | None = None
+    label_dir: Path | None = None
+    full_root: Path | None = None
+    text_source: TextSource = "iemocap"
+    forward_pairs: ForwardPairs = "as_published"
+    max_mismatch: float = 0.01
+    candidates: CandidateSpace = "all"
+
+
+_PATH_OPTIONS = ("data_dir", "iemocap_root", "convecpe_root", "label_dir", "full_root")
+_TAKEN_BY = {
+    "data_dir": CONFIG_NAMES,
+    "iemocap_root": MERGED_CONFIGS,
+    "convecpe_root": MERGED_CONFIGS,
+    "label_dir": (*MERGED_CONFIGS, "overlay"),
+    "full_root": MERGED_CONFIGS,
+    "text_source": MERGED_CONFIGS,
+    "forward_pairs": ("source_binary",),
+    "max_mismatch": MERGED_CONFIGS,
+    "candidates": CORPUS_CONFIGS,
+}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "text_source": get_args(TextSource),
+    "forward_pairs": get_args(ForwardPairs),
+    "candidates": CANDIDATE_SPACES,
+}
+OPTION_NAMES = tuple(_TAKEN_BY)
+
+
+def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOptions:
+    """Checks what a user asked for.
+
+    Args:
+        config_name: A configuration name; ``None`` is :data:`DEFAULT_CONFIG`.
+        options: Options by name; ``None`` is the same as not given.
+
+    Returns:
+        The checked options, paths absolute.
+
+    Raises:
+        UsageError: An unknown name, an option this configuration does not take, a value it cannot have.
+
+    Example:
+        >>> load_options(None, {"data_dir": None}).config_name
+        '3class'
+    """
+    name = DEFAULT_CONFIG if config_name is None else config_name
+    if name not in CONFIG_NAMES:
+        raise UsageError(f"There is no configuration {name!r} of 'iemomecp'. {did_you_mean(str(name), CONFIG_NAMES)}")
+    taken = [option for option, configs in _TAKEN_BY.items() if name in configs]
+    given: dict[str, Any] = {}
+    for option, value in options.items():
+        if option not in _TAKEN_BY:
+            raise UsageError(f"Configuration {name!r} has no option {option!r}. {did_you_mean(option, taken)}")
+        if value is None or value == _DEFAULTS[option]:
+            continue
+        if option not in taken:
+            raise UsageError(
+                f"Configuration {name!r} does not take the option {option!r}; it is for {_listing(_TAKEN_BY[option])}. "
+                f"Leave it out, or choose another configuration."
+            )
+        given[option] = _checked(option, value)
+    return LoadOptions(config_name=name, **given)
+
+
+def _checked(option: str, value: Any) -> Any:
+    if option in _PATH_OPTIONS:
+        if not isinstance(value, str | os.PathLike) or (isinstance(value, str) and not value.strip()):
+            raise UsageError(f"{option} must be a folder, but is {value!r}.")
+        if "\0" in os.fspath(value):
+            raise UsageError(f"{option} must be a folder, but {value!r} holds a NUL character.")
+        try:
+            return Path(value).expanduser().resolve()
+        except (OSError, RuntimeError) as error:  # A loop of symbolic links, or a home folder nobody knows.
+            raise UsageError(f"{option} must be a folder, but {str(value)!r} cannot be resolved: {error}.") from None
+    if option in _CHOICES:
+        if value not in _CHOICES[option]:
+            raise UsageError(f"{option} cannot be {value!r}. {did_you_mean(str(value), _CHOICES[option])}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"{option} must be a share between 0 and 1, but is {value!r}.")
+    return float(value)
+
+
+def _listing(names: tuple[str, ...]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(LoadOptions)}

@@ -1,0 +1,1 @@
+"""The label overlay of IEMO-MECP: reading, validating, summarising, verifying."""

@@ -1,0 +1,115 @@
+"""Reading rows: gold pairs, one row per pair, and whether the data is synthetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import datasets
+
+__all__ = ["SYNTHETIC_MARK", "gold_pairs", "is_synthetic", "to_pairs"]
+
+SYNTHETIC_MARK = "SYNTHETIC"
+"""How the description of a synthetic dataset begins."""
+
+
+def gold_pairs(row: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Lists the gold pairs of a row: label 0, inside and outside its candidates.
+
+    Args:
+        row: A row as :func:`iemomecp_dataset.load` gives it.
+
+    Returns:
+        ``(target_turn, cause_turn)``, sorted.
+
+    Example:
+        >>> gold_pairs({"pairs": [{"target_turn": 2, "cause_turn": 1, "label": 0}],
+        ...             "gold_outside_candidates": [{"target_turn": 1, "cause_turn": 2}]})
+        [(1, 2), (2, 1)]
+    """
+    inside = [(pair["target_turn"], pair["cause_turn"]) for pair in row["pairs"] if pair["label"] == 0]
+    outside = [(pair["target_turn"], pair["cause_turn"]) for pair in row.get("gold_outside_candidates") or []]
+    return sorted(inside + outside)
+
+
+def is_synthetic(dataset: Any) -> bool:
+    """Tells whether a dataset was made by a program.
+
+    Args:
+        dataset: A dataset, an iterable dataset, or a dictionary of them.
+
+    Returns:
+        Whether its description says so (for a dictionary: that of any split).
+    """
+    if isinstance(dataset, Mapping):
+        return any(is_synthetic(split) for split in dataset.values())
+    return (dataset.info.description or "").startswith(SYNTHETIC_MARK)
+
+
+def to_pairs(dataset: Any) -> Any:
+    """Flattens dialogues to pairs.
+
+    Args:
+        dataset: A :class:`datasets.Dataset`, an :class:`datasets.IterableDataset`, or a dictionary of them.
+
+    Returns:
+        The same kind of object with one row per candidate pair: the columns of ``pairs``, the ids of the dialogue, and
+        the two utterances as ``target_...`` and ``cause_...`` columns. Gold pairs that are no candidates
+        (``candidates="past"``) are not among them; :func:`gold_pairs` has them.
+    """
+    if isinstance(dataset, Mapping):
+        return type(dataset)({split: to_pairs(part) for split, part in dataset.items()})
+    features = _pair_features(dataset.features)
+    options: dict[str, Any] = {"batched": True, "remove_columns": dataset.column_names, "features": features}
+    if hasattr(dataset, "cache_files"):  # An iterable dataset has no rows to show progress over.
+        options["desc"] = "Flattening pairs"
+        dataset = dataset.with_format(None)
+    return dataset.map(_flatten, **options)
+
+
+_ROW_COLUMNS = ("dialogue_id", "source_dialogue_id", "chunk_index", "session")
+_UTTERANCE_COLUMNS = (
+    "utterance_id",
+    "source_turn",
+    "speaker",
+    "text",
+    "emotion",
+    "start",
+    "end",
+    "wav",
+    "video",
+)
+
+
+def _pair_features(features: datasets.Features) -> datasets.Features:
+    from datasets import Features
+
+    pair = _item(features["pairs"])
+    utterance = _item(features["utterances"])
+    return Features(
+        {name: features[name] for name in _ROW_COLUMNS}
+        | dict(pair)
+        | {f"{side}_{name}": utterance[name] for side in ("target", "cause") for name in _UTTERANCE_COLUMNS}
+    )
+
+
+def _item(feature: Any) -> Any:
+    """The type inside a list, in the spellings of all supported versions of ``datasets``."""
+    return feature[0] if isinstance(feature, list) else feature.feature
+
+
+def _flatten(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for index, (utterances, pairs) in enumerate(zip(batch["utterances"], batch["pairs"], strict=True)):
+        by_turn = {utterance["turn"]: utterance for utterance in utterances}
+        for pair in pairs:
+            for name in _ROW_COLUMNS:
+                columns.setdefault(name, []).append(batch[name][index])
+            for name, value in pair.items():
+                columns.setdefault(name, []).append(value)
+            for side in ("target", "cause"):
+                utterance = by_turn[pair[f"{side}_turn"]]
+                for name in _UTTERANCE_COLUMNS:
+                    columns.setdefault(f"{side}_{name}", []).append(utterance[name])
+    return columns

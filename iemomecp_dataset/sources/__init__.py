@@ -1,0 +1,1 @@
+"""Readers of what IEMO-MECP is built on: the IEMOCAP release, ConvECPE, and full split JSON."""
