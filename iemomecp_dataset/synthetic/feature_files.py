@@ -1,0 +1,48 @@
+"""Writes the feature stores ``features/audio.parquet`` and ``features/video.parquet``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from iemomecp_dataset.synthetic.dialogues import Dialogue
+from iemomecp_dataset.synthetic.evidence import (
+    AUDIO_LATENTS,
+    VIDEO_LATENTS,
+    FeatureSpace,
+    audio_latents,
+    video_latents,
+)
+
+__all__ = ["write_feature_stores"]
+
+FEATURE_WIDTH = 64
+
+
+def write_feature_stores(folder: Path, dialogues: Sequence[Dialogue], seed: int) -> None:
+    """Writes one vector per modality for every utterance that ECPEC has.
+
+    Args:
+        folder: The ``features`` folder.
+        dialogues: All dialogues.
+        seed: Fixes the vectors.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    utterances = [utterance for dialogue in dialogues for utterance in dialogue.in_ecpec]
+    ids = [utterance.utterance_id for utterance in utterances]
+    plans = [utterance.plan for utterance in utterances if utterance.plan is not None]
+    audio = FeatureSpace(AUDIO_LATENTS, FEATURE_WIDTH, (seed, 21))
+    video = FeatureSpace(VIDEO_LATENTS, FEATURE_WIDTH, (seed, 22))
+    stores = {
+        "audio": [audio.measure(audio_latents(plan)) for plan in plans],
+        "video": [video.measure(video_latents(plan)) for plan in plans],
+    }
+    schema = pa.schema(
+        [("utterance_id", pa.string()), ("vector", pa.list_(pa.float32()))], metadata={"synthetic": "true"}
+    )
+    for modality, vectors in stores.items():
+        table = pa.table({"utterance_id": ids, "vector": vectors}, schema=schema)
+        pq.write_table(table, folder / f"{modality}.parquet")

@@ -1,0 +1,425 @@
+"""Who reacts to what: the latent plan of every chunk, drawn at random to hit exact counts.
+
+The plan comes before the words. An utterance may tell an *event* on a topic, react to earlier events, and say
+something about the *background* of a topic. A target's causes are the events it reacts to (its own included); its
+contexts are utterances that gave background on one of these topics. Wording (``wording.py``) and features
+(``evidence.py``) are then made from the plan, so that the roles can be found in them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from iemomecp_dataset.schema import CONTEXT_SUBTYPES
+from iemomecp_dataset.synthetic.counts import Scale, SplitCounts
+from iemomecp_dataset.synthetic.vocabulary import EMOTION_POLARITY, TOPICS
+
+__all__ = ["ChunkPlan", "PlannedPair", "PlannedUtterance", "plan_split"]
+
+EMO_CAUSE, EMO_CONTEXT, NON_PAIR = 0, 1, 2
+MOST_SOURCE_CAUSES = 3
+
+# How often a cause, and a context, lies d turns back. Self and previous come first, as in IEMO-MECP.
+_CAUSE_DISTANCE = (0.46, 0.36, 0.13, 0.055, 0.032, 0.024, 0.009, 0.007, 0.006, 0.005, 0.004, 0.002, 0.001)
+_CONTEXT_DISTANCE = (0.0, 0.08, 0.25, 0.2, 0.14, 0.12, 0.06, 0.04, 0.03, 0.03, 0.02, 0.01, 0.01, 0.01, 0.005, 0.005)
+# An utterance that already tells an event is likelier to be the cause of the next reaction too.
+_KNOWN_EVENT_FACTOR = 4.0
+_NEUTRAL_HOST_FACTOR = 2.5
+_EMOTION_SHARES = {
+    "positive": {"hap": 0.38, "exc": 0.62},
+    "negative": {"sad": 0.27, "ang": 0.27, "fru": 0.46},
+}
+_NEGATIVE_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class PlannedUtterance:
+    """What an utterance is about.
+
+    Attributes:
+        speaker: ``F`` or ``M``.
+        emotion: One of the six emotions.
+        event: Topic of the event it tells, if it tells one.
+        polarity: ``positive`` or ``negative``, of that event.
+        reacts_to: Topics of other utterances' events it reacts to, with the distance to each (negative: ahead).
+        reacts_to_itself: Whether its own event is a cause of its emotion.
+        backgrounds: Topics it gives background on.
+    """
+
+    speaker: str
+    emotion: str
+    event: int | None
+    polarity: str
+    reacts_to: tuple[tuple[int, int], ...]
+    reacts_to_itself: bool
+    backgrounds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlannedPair:
+    """A pair that is ``emo_cause``, ``emo_context``, or a source pair; all others are plain non-pairs."""
+
+    target: int
+    cause: int
+    role: int
+    source_pair: bool
+    subtypes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChunkPlan:
+    """One chunk: its utterances and its marked pairs by ``(target, cause)``, 1-based."""
+
+    utterances: tuple[PlannedUtterance, ...]
+    pairs: dict[tuple[int, int], PlannedPair]
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+
+def plan_split(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[list[ChunkPlan]]:
+    """Draws the plan of one split.
+
+    Args:
+        counts: What to hit, exactly.
+        scale: Bounds of the chunk length.
+        rng: Source of randomness.
+
+    Returns:
+        The chunks of every dialogue, in order.
+    """
+    lengths = _chunk_lengths(counts, scale, rng)
+    drafts = [_Draft(length) for length in lengths]
+    _place_emotional_targets(drafts, counts.emotional_targets, rng)
+    _place_causes(drafts, counts, rng)
+    for draft in drafts:
+        draft.name_topics(rng)
+    _place_contexts(drafts, counts, rng)
+    for draft in drafts:
+        _colour(draft, rng)
+    source_pairs = _source_layer(drafts, counts, rng)
+    chunks = [_finish(draft, pairs, rng) for draft, pairs in zip(drafts, source_pairs, strict=True)]
+    return _group(chunks, counts.dialogues, rng)
+
+
+@dataclass
+class _Draft:
+    """A chunk while it is being planned. Turns are 1-based."""
+
+    length: int
+    emotional: set[int] = field(default_factory=set)
+    causes: dict[int, list[int]] = field(default_factory=dict)
+    contexts: dict[int, list[int]] = field(default_factory=dict)
+    topic_of: dict[int, int] = field(default_factory=dict)
+    backgrounds: dict[int, list[int]] = field(default_factory=dict)
+    forward_contexts: set[tuple[int, int]] = field(default_factory=set)
+    emotions: dict[int, str] = field(default_factory=dict)
+    polarity: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def turns(self) -> range:
+        return range(1, self.length + 1)
+
+    def events(self) -> set[int]:
+        return {cause for causes in self.causes.values() for cause in causes}
+
+    def name_topics(self, rng: random.Random) -> None:
+        """Gives every event a topic, no topic twice before all were used."""
+        pool: list[int] = []
+        for turn in sorted(self.events()):
+            if not pool:
+                pool = rng.sample(range(len(TOPICS)), len(TOPICS))
+            self.topic_of[turn] = pool.pop()
+
+    def topics_of_target(self, target: int) -> set[int]:
+        return {self.topic_of[cause] for cause in self.causes[target]}
+
+    def natural_contexts(self, target: int) -> list[int]:
+        """Earlier utterances that gave background on a topic the target reacts to."""
+        topics = self.topics_of_target(target)
+        return [
+            turn
+            for turn in range(max(1, target - 15), target)
+            if turn not in self.causes[target] and topics.intersection(self.backgrounds.get(turn, ()))
+        ]
+
+
+def _chunk_lengths(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[int]:
+    """Lengths with the given sum and the given sum of lower triangles.
+
+    Starts from a spread-out draw and moves single utterances between chunks: moving one from a chunk of ``a`` to one
+    of ``b`` changes the sum of triangles by ``b + 1 - a``.
+    """
+    low, high = scale.shortest_chunk, scale.longest_chunk
+    lengths = [rng.randint(low, high) for _ in range(counts.chunks)]
+    while (gap := counts.utterances - sum(lengths)) != 0:
+        index = rng.randrange(len(lengths))
+        changed = lengths[index] + (1 if gap > 0 else -1)
+        if low <= changed <= high:
+            lengths[index] = changed
+    while (gap := counts.triangle - sum(n * (n + 1) // 2 for n in lengths)) != 0:
+        giver, taker = rng.sample(range(len(lengths)), 2)
+        change = lengths[taker] + 1 - lengths[giver]
+        if lengths[giver] > low and lengths[taker] < high and abs(gap - change) <= abs(gap) and change != 0:
+            lengths[giver] -= 1
+            lengths[taker] += 1
+    return lengths
+
+
+def _place_emotional_targets(drafts: Sequence[_Draft], count: int, rng: random.Random) -> None:
+    slots = [(draft, turn) for draft in drafts for turn in draft.turns]
+    for draft, turn in rng.sample(slots, count):
+        draft.emotional.add(turn)
+
+
+def _place_causes(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Random) -> None:
+    targets = [(draft, turn) for draft in drafts for turn in sorted(draft.emotional)]
+    wanted = {(id(draft), turn): 1 for draft, turn in targets}
+    for draft, turn in targets:
+        draft.causes[turn] = []
+    # Causes that are still to come first: they make later utterances tell events.
+    ahead = [(draft, turn) for draft, turn in targets if turn + 2 <= draft.length]
+    for draft, turn in rng.sample(ahead, counts.forward_causes):
+        draft.causes[turn].append(rng.choices((turn + 1, turn + 2), (0.75, 0.25))[0])
+    spare = counts.causes - counts.emotional_targets - counts.forward_causes
+    while spare:
+        draft, turn = rng.choice(targets)
+        number = wanted[id(draft), turn]
+        if number < min(turn, MOST_SOURCE_CAUSES - len(draft.causes[turn])):
+            wanted[id(draft), turn] = number + 1
+            spare -= 1
+    for draft, turn in targets:
+        known = draft.events()
+        for _ in range(wanted[id(draft), turn]):
+            free = [cause for cause in range(1, turn + 1) if cause not in draft.causes[turn]]
+            weights = [
+                _CAUSE_DISTANCE[min(turn - cause, len(_CAUSE_DISTANCE) - 1)]
+                * (_KNOWN_EVENT_FACTOR if cause in known else 1.0)
+                for cause in free
+            ]
+            draft.causes[turn].append(rng.choices(free, weights)[0])
+            known.add(draft.causes[turn][-1])
+
+
+def _place_contexts(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Random) -> None:
+    """Adds background until there are enough contexts, then drops the few too many."""
+    targets = [(draft, turn) for draft in drafts for turn in sorted(draft.emotional)]
+    ahead = [(draft, turn) for draft, turn in targets if turn + 3 <= draft.length]
+    rng.shuffle(ahead)
+    missing = counts.forward_contexts
+    for draft, turn in ahead:
+        if not missing:
+            break
+        free = [later for later in (turn + 1, turn + 2, turn + 3) if later not in draft.causes[turn]]
+        if free:
+            later = rng.choice(free)
+            draft.backgrounds.setdefault(later, []).append(draft.topic_of[rng.choice(draft.causes[turn])])
+            draft.contexts.setdefault(turn, []).append(later)
+            draft.forward_contexts.add((turn, later))
+            missing -= 1
+    _add_backgrounds(drafts, counts, targets, rng)
+    for draft, turn in targets:
+        draft.contexts.setdefault(turn, []).extend(draft.natural_contexts(turn))
+    _drop_surplus_contexts(counts, targets, rng)
+
+
+def _add_backgrounds(
+    drafts: Sequence[_Draft], counts: SplitCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random
+) -> None:
+    found = {(id(draft), turn): set(draft.contexts.get(turn, ())) for draft, turn in targets}
+    for draft, turn in targets:
+        found[id(draft), turn].update(draft.natural_contexts(turn))
+    pairs = sum(len(contexts) for contexts in found.values())
+    covered = sum(bool(contexts) for contexts in found.values())
+    while pairs < counts.contexts or covered < counts.targets_with_context:
+        want_new = covered / counts.targets_with_context < pairs / counts.contexts
+        draft, target = rng.choice(targets)
+        if bool(found[id(draft), target]) == want_new:
+            continue
+        free = [
+            turn
+            for turn in range(1, target)
+            if turn not in draft.causes[target]
+            and turn not in found[id(draft), target]
+            and len(draft.backgrounds.get(turn, ())) < 2
+        ]
+        if not free:
+            continue
+        events = set(draft.topic_of)
+        weights = [
+            _CONTEXT_DISTANCE[min(target - turn, len(_CONTEXT_DISTANCE) - 1)]
+            * (_NEUTRAL_HOST_FACTOR if turn not in draft.emotional else 1.0)
+            * (_NEUTRAL_HOST_FACTOR if turn not in events else 1.0)
+            for turn in free
+        ]
+        host = rng.choices(free, weights)[0]
+        others = [cause for cause in draft.causes[target] if cause != target] or [target]
+        topic = draft.topic_of[rng.choice(others)]
+        if topic in draft.backgrounds.get(host, ()) or draft.topic_of.get(host) == topic:
+            continue
+        draft.backgrounds.setdefault(host, []).append(topic)
+        for turn in sorted(draft.emotional):
+            contexts = found[id(draft), turn]
+            before = len(contexts)
+            contexts.update(draft.natural_contexts(turn))
+            pairs += len(contexts) - before
+            covered += bool(contexts) and not before
+
+
+def _drop_surplus_contexts(counts: SplitCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
+    """Leaves a few contexts unlabelled, as annotators do, until both counts are exact."""
+    with_contexts = [(draft, turn) for draft, turn in targets if draft.contexts[turn]]
+    droppable = [
+        (draft, turn)
+        for draft, turn in with_contexts
+        if not any((turn, context) in draft.forward_contexts for context in draft.contexts[turn])
+    ]
+    # The targets with the fewest contexts go first, so that enough pairs stay.
+    rng.shuffle(droppable)
+    droppable.sort(key=lambda entry: len(entry[0].contexts[entry[1]]))
+    for draft, turn in droppable[: len(with_contexts) - counts.targets_with_context]:
+        draft.contexts[turn] = []
+    pairs = sum(len(draft.contexts[turn]) for draft, turn in targets)
+    while pairs > counts.contexts:
+        draft, turn = rng.choice(with_contexts)
+        free = [context for context in draft.contexts[turn] if (turn, context) not in draft.forward_contexts]
+        if len(draft.contexts[turn]) > 1 and free:
+            draft.contexts[turn].remove(rng.choice(free))
+            pairs -= 1
+    if pairs < counts.contexts:
+        _restore_contexts(counts.contexts - pairs, targets, rng)
+
+
+def _restore_contexts(missing: int, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
+    """Adds contexts to targets that have some already, giving their hosts the background clause for it."""
+    while missing:
+        draft, target = rng.choice(targets)
+        if not draft.contexts[target]:
+            continue
+        free = [
+            turn
+            for turn in range(max(1, target - 8), target)
+            if turn not in draft.causes[target] and turn not in draft.contexts[target]
+        ]
+        if free:
+            host = rng.choice(free)
+            draft.backgrounds.setdefault(host, []).append(draft.topic_of[draft.causes[target][0]])
+            draft.contexts[target].append(host)
+            missing -= 1
+
+
+def _colour(draft: _Draft, rng: random.Random) -> None:
+    """Gives events a polarity and targets an emotion that fits their first cause."""
+    mood = {
+        polarity: rng.choices(list(shares), list(shares.values()))[0] for polarity, shares in _EMOTION_SHARES.items()
+    }
+    lean = min(0.95, max(0.05, rng.gauss(_NEGATIVE_SHARE, 0.3)))
+    for turn in sorted(draft.topic_of):
+        draft.polarity[turn] = "negative" if rng.random() < lean else "positive"
+    for turn in sorted(draft.emotional):
+        polarity = draft.polarity[draft.causes[turn][0]]
+        shares = _EMOTION_SHARES[polarity]
+        if rng.random() < 0.5:
+            draft.emotions[turn] = mood[polarity]
+        else:
+            draft.emotions[turn] = rng.choices(list(shares), list(shares.values()))[0]
+        if turn in draft.causes[turn]:
+            draft.polarity[turn] = EMOTION_POLARITY[draft.emotions[turn]]
+
+
+def _source_layer(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Random) -> list[set[tuple[int, int]]]:
+    """Chooses the binary pairs the roles were made from; every forward pair is one, at most three a target."""
+    source: list[set[tuple[int, int]]] = [set() for _ in drafts]
+    optional: list[tuple[int, int, int]] = []
+    for index, draft in enumerate(drafts):
+        for target, causes in draft.causes.items():
+            source[index].update((target, cause) for cause in causes)
+            optional.extend((index, target, cause) for cause in causes if cause <= target)
+        source[index].update(draft.forward_contexts)
+    # Re-labelled causes: first where other causes stay, and where a forward context needs the room.
+    optional.sort(key=lambda entry: (entry[0], entry[1], entry[2]))
+    rng.shuffle(optional)
+    missing = counts.non_pair_to_cause
+    for at_least in (3, 2, 0):
+        for index, target, cause in optional:
+            own = [pair for pair in source[index] if pair[0] == target]
+            if missing and (target, cause) in source[index] and len(own) > at_least:
+                source[index].discard((target, cause))
+                missing -= 1
+    room = [
+        (index, target, context)
+        for index, draft in enumerate(drafts)
+        for target in sorted(draft.contexts)
+        for context in draft.contexts[target]
+        if context < target
+    ]
+    _add_source(source, room, counts.pair_to_context - counts.forward_contexts, rng)
+    others = [
+        (index, target, cause)
+        for index, draft in enumerate(drafts)
+        for target in sorted(draft.emotional)
+        for cause in range(max(1, target - 4), target)
+        if cause not in draft.causes[target] and cause not in draft.contexts[target]
+    ]
+    _add_source(source, others, counts.pair_to_non_pair, rng)
+    return source
+
+
+def _add_source(
+    source: list[set[tuple[int, int]]], candidates: list[tuple[int, int, int]], count: int, rng: random.Random
+) -> None:
+    rng.shuffle(candidates)
+    for index, target, cause in candidates:
+        if not count:
+            return
+        if sum(pair[0] == target for pair in source[index]) < MOST_SOURCE_CAUSES:
+            source[index].add((target, cause))
+            count -= 1
+    if count:
+        raise AssertionError(f"{count} source pairs found no room; the counts cannot be met")
+
+
+def _finish(draft: _Draft, source: Iterable[tuple[int, int]], rng: random.Random) -> ChunkPlan:
+    speaker = rng.choice("FM")
+    utterances = []
+    for turn in draft.turns:
+        if turn > 1 and rng.random() < 0.85:
+            speaker = "M" if speaker == "F" else "F"
+        causes = draft.causes.get(turn, [])
+        utterances.append(
+            PlannedUtterance(
+                speaker=speaker,
+                emotion=draft.emotions.get(turn, "neu"),
+                event=draft.topic_of.get(turn),
+                polarity=draft.polarity.get(turn, "negative"),
+                reacts_to=tuple((draft.topic_of[cause], turn - cause) for cause in causes if cause != turn),
+                reacts_to_itself=turn in causes,
+                backgrounds=tuple(draft.backgrounds.get(turn, ())),
+            )
+        )
+    pairs: dict[tuple[int, int], PlannedPair] = {}
+    source_pairs = set(source)
+    marked = {(target, cause): EMO_CAUSE for target, causes in draft.causes.items() for cause in causes}
+    marked |= {(target, cause): EMO_CONTEXT for target, contexts in draft.contexts.items() for cause in contexts}
+    for target, cause in sorted(marked.keys() | source_pairs):
+        role = marked.get((target, cause), NON_PAIR)
+        subtypes = _subtypes(target - cause, (target, cause) in source_pairs, rng) if role == EMO_CONTEXT else ()
+        pairs[target, cause] = PlannedPair(target, cause, role, (target, cause) in source_pairs, subtypes)
+    return ChunkPlan(tuple(utterances), pairs)
+
+
+def _subtypes(distance: int, source_pair: bool, rng: random.Random) -> tuple[int, ...]:
+    """One or two context subtypes: bridges are near, what was a source pair was a plausible cause."""
+    weights = [0.5, 0.35 if 0 < distance <= 3 else 0.1, 0.2, 0.6 if source_pair else 0.1]
+    chosen = {rng.choices(range(len(CONTEXT_SUBTYPES)), weights)[0]}
+    if rng.random() < 0.2:
+        chosen.add(rng.choices(range(len(CONTEXT_SUBTYPES)), weights)[0])
+    return tuple(sorted(chosen))
+
+
+def _group(chunks: list[ChunkPlan], dialogues: int, rng: random.Random) -> list[list[ChunkPlan]]:
+    """Deals consecutive chunks to dialogues, at least one to each."""
+    cuts = sorted(rng.sample(range(1, len(chunks)), dialogues - 1))
+    return [chunks[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]

@@ -1,0 +1,116 @@
+"""From a planned utterance to its words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from iemomecp_dataset.synthetic.plan import ChunkPlan, PlannedUtterance
+from iemomecp_dataset.synthetic.vocabulary import (
+    AMBIGUOUS_REACTIONS,
+    BACKGROUNDS,
+    BRIDGES,
+    DEICTIC_REFERENCES,
+    EVENTS,
+    FILLERS,
+    INTERJECTIONS,
+    NEUTRAL_QUESTIONS,
+    OPENERS,
+    REACTIONS,
+    REFERENCES,
+    TOPICS,
+)
+
+__all__ = ["filler_sentence", "word_chunk"]
+
+# What the words leave open. Voice and face have to tell these apart (evidence.py).
+AMBIGUOUS_EMOTION = 0.3
+NEUTRAL_AMBIGUOUS = 0.4
+DEICTIC_NEAR = 0.25
+DEICTIC_FAR = 0.05
+SAME_WORD = 0.75
+
+
+def word_chunk(chunk: ChunkPlan, rng: random.Random) -> list[str]:
+    """Words every utterance of a chunk.
+
+    Args:
+        chunk: The plan.
+        rng: Source of randomness.
+
+    Returns:
+        One sentence or a few per utterance.
+    """
+    topic_words: dict[int, str] = {}
+    return [
+        _word_utterance(utterance, chunk.utterances[:index], topic_words, rng)
+        for index, utterance in enumerate(chunk.utterances)
+    ]
+
+
+def filler_sentence(rng: random.Random) -> str:
+    """Words an utterance that is about nothing in particular."""
+    return _sentence(_join([rng.choice(INTERJECTIONS), rng.choice(FILLERS)]))
+
+
+def _word_utterance(
+    utterance: PlannedUtterance,
+    earlier: Sequence[PlannedUtterance],
+    topic_words: dict[int, str],
+    rng: random.Random,
+) -> str:
+    def word(topic: int) -> str:
+        """The word for a topic: mostly the one already used in this chunk."""
+        if topic not in topic_words or rng.random() >= SAME_WORD:
+            topic_words[topic] = rng.choice(TOPICS[topic])
+        return topic_words[topic]
+
+    clauses: list[str] = []
+    backgrounds = [_background(word(topic), rng) for topic in utterance.backgrounds]
+    named = [
+        word(topic)
+        for topic, distance in utterance.reacts_to
+        if rng.random() >= (DEICTIC_NEAR if distance == 1 else DEICTIC_FAR)
+    ]
+    if utterance.reacts_to:
+        clauses.append(_reaction(utterance.emotion, named, rng))
+    if utterance.event is not None:
+        event = rng.choice(EVENTS[utterance.polarity]).format(w=word(utterance.event))
+        clauses.append(_join([rng.choice(OPENERS), event]))
+        if utterance.reacts_to_itself and not utterance.reacts_to:
+            clauses.append(_reaction(utterance.emotion, [], rng))
+        elif utterance.reacts_to_itself and rng.random() < 0.6:
+            clauses.append(rng.choice(AMBIGUOUS_REACTIONS).format(r=rng.choice(DEICTIC_REFERENCES)))
+    if utterance.emotion == "neu":
+        told = [before.event for before in earlier[-4:] if before.event is not None]
+        if told and rng.random() < NEUTRAL_AMBIGUOUS:
+            reference = rng.choice(REFERENCES).format(w=word(rng.choice(told)))
+            clauses.append(rng.choice(AMBIGUOUS_REACTIONS).format(r=reference))
+        elif told and rng.random() < 0.2:
+            clauses.append(rng.choice(NEUTRAL_QUESTIONS).format(w=word(rng.choice(told))))
+        elif utterance.event is not None and rng.random() < NEUTRAL_AMBIGUOUS:
+            clauses.append(rng.choice(AMBIGUOUS_REACTIONS).format(r=rng.choice(DEICTIC_REFERENCES)))
+        elif not clauses and not backgrounds:
+            clauses.append(rng.choice(FILLERS))
+    clauses = backgrounds + clauses if backgrounds and rng.random() < 0.5 else clauses + backgrounds
+    return " ".join(
+        _sentence(_join([rng.choice(INTERJECTIONS) if i == 0 else "", clause])) for i, clause in enumerate(clauses)
+    )
+
+
+def _reaction(emotion: str, words: Sequence[str], rng: random.Random) -> str:
+    reference = rng.choice(REFERENCES).format(w=" and the ".join(words)) if words else rng.choice(DEICTIC_REFERENCES)
+    clauses = AMBIGUOUS_REACTIONS if rng.random() < AMBIGUOUS_EMOTION else REACTIONS[emotion]
+    return rng.choice(clauses).format(r=reference)
+
+
+def _background(word: str, rng: random.Random) -> str:
+    return rng.choice(BRIDGES if rng.random() < 0.3 else BACKGROUNDS).format(w=word)
+
+
+def _join(parts: Sequence[str]) -> str:
+    return " ".join(part.strip() for part in parts if part.strip())
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."
