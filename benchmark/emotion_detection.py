@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from iemomecp_dataset.benchmark.utterance_table import UtteranceTable
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.utterance_table import UtteranceTable
 from iemomecp_dataset.errors import UsageError, missing_extra
 
 __all__ = ["TFIDF", "emotion_probabilities"]

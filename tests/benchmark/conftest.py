@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+
+from iemomecp_dataset.benchmark.results import RunResults, write_results
+from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.thresholds import best_threshold
+from iemomecp_dataset.pair_table import pair_table
 
 EMOTIONS = ("neutral", "joy")
 
@@ -61,3 +72,148 @@ def make_rows(
 @pytest.fixture(name="make_rows")
 def make_rows_fixture():
     return make_rows
+
+
+PAIR_CONFIGS = {
+    2: ("ecf", "ecf", ("pair", "non_pair"), "A", "all"),
+    3: ("iemomecp", "3class", ("emo_cause", "emo_context", "non_pair"), "F", "triangle+exceptions"),
+}
+
+
+def write_run(
+    folder: Path,
+    *,
+    objective: str = "base",
+    seed: int = 42,
+    n_classes: int = 2,
+    quality: float = 2.0,
+    splits: tuple[str, ...] = ("validation", "test"),
+    n_dialogues: int = 20,
+    data_seed: int = 0,
+    **changes: Any,
+) -> RunResults:
+    """A run folder as training leaves it, with predictions that are noise plus ``quality`` times the gold."""
+    corpus, config_name, class_names, definition, candidates = PAIR_CONFIGS[n_classes]
+    folder.mkdir(parents=True)
+    all_rows = {
+        split: make_rows(n_dialogues, seed=data_seed * 10 + i, class_names=class_names, prefix=f"{split[:2]}")
+        for i, split in enumerate(("train", "validation", "test"))
+        if split == "train" or split in splits
+    }
+    tables = {
+        split: SplitTables(pair_table(rows, EMOTIONS), utterance_table(rows, EMOTIONS))
+        for split, rows in all_rows.items()
+    }
+    systems = structural_systems(tables["train"], {s: t for s, t in tables.items() if s != "train"}, class_names)
+    scored = {split: tables[split].pairs for split in splits}
+    fingerprint = {split: f"{data_seed:02d}{split}" for split in tables}
+    rng = np.random.default_rng([seed, len(objective), n_classes])
+    distance_only = next(system for system in systems if system.name == "distance_only")
+    probabilities = {}
+    for split, pairs in scored.items():
+        logits = np.log(distance_only.probabilities[split] + 1e-4) + rng.gumbel(size=(len(pairs), len(class_names)))
+        logits[np.arange(len(pairs)), pairs.labels] += quality
+        probabilities[split] = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    chosen_on = "validation" if "validation" in splits else None
+    threshold = None
+    if chosen_on:
+        threshold, _ = best_threshold(probabilities[chosen_on], scored[chosen_on].labels)
+    for split, pairs in scored.items():
+        facts = {
+            "corpus": corpus,
+            "config_name": config_name,
+            "split": split,
+            "class_names": class_names,
+            "threshold": threshold,
+            "threshold_chosen_on": chosen_on,
+            "missed_positives": 0,
+            "data_fingerprint": fingerprint[split],
+            "synthetic": True,
+            "definition": definition,
+        }
+        columns = {
+            "dialogue_id": pairs.dialogue_ids.tolist(),
+            "source_dialogue_id": pairs.source_dialogue_ids.tolist(),
+            "target_turn": pa.array(pairs.target_turns, pa.int32()),
+            "cause_turn": pa.array(pairs.cause_turns, pa.int32()),
+            "label": pa.array(pairs.labels, pa.int32()),
+            **{
+                f"prob_{name}": pa.array(probabilities[split][:, i], pa.float32()) for i, name in enumerate(class_names)
+            },
+        }
+        table = pa.table(columns).replace_schema_metadata({"iemomecp": json.dumps(facts)})
+        pq.write_table(table, folder / f"predictions_{split}.parquet")
+    metrics = {
+        split: pair_scores(probabilities[split], pairs.labels, class_names, threshold=threshold)
+        for split, pairs in scored.items()
+    }
+    n_epochs = 6
+    with open(folder / "log.jsonl", "w", encoding="utf-8") as log:
+        log.write(json.dumps({"event": "start"}) + "\n")
+        for epoch in range(1, n_epochs + 1):
+            reached = 1 - np.exp(-epoch / 2)
+            validation = {
+                key: metrics["validation"][key] * reached if chosen_on else None
+                for key in ("pair_f1", "pair_auprc", "macro_f1")
+            }
+            event = {
+                "event": "epoch",
+                "epoch": epoch,
+                "step": 10 * epoch,
+                "train_loss": float(2 * np.exp(-epoch / 3) + 0.02 * rng.random()),
+                "losses": {"supervised": 0.3},
+                "validation": {**validation, "loss": 0.5},
+                "seconds": 1.5,
+            }
+            log.write(json.dumps(event) + "\n")
+    (folder / "config.yaml").write_text(
+        f"objective: {objective}\nscorer: dialogue\nmodalities: t\nseed: {seed}\noutput_dir: {folder}\n"
+        "head:\n  learning_rate: 0.0003\n",
+        encoding="utf-8",
+    )
+    record = RunResults(
+        run_name=folder.name,
+        corpus=corpus,
+        config_name=config_name,
+        class_names=class_names,
+        synthetic=True,
+        data_statement="Synthetic dialogues made of numbers.",
+        definition=definition,
+        candidates=candidates,
+        scorer="dialogue",
+        objective=objective,
+        modalities="t",
+        text_encoder="models/tiny",
+        encoder_mode="frozen",
+        seed=seed,
+        threshold={"value": threshold, "chosen_on": chosen_on},
+        metrics=metrics,
+        missing_splits=tuple(split for split in ("validation", "test") if split not in splits),
+        counts={
+            split: {
+                "dialogues": len(all_rows[split]),
+                "utterances": len(tables[split].utterances),
+                "candidates": len(tables[split].pairs),
+                "gold_pairs": int((tables[split].pairs.labels == 0).sum()),
+                "missed_positives": 0,
+                "truncated_utterances": 0,
+            }
+            for split in tables
+        },
+        structural_baselines=structural_scores(systems, scored, class_names),
+        data_fingerprint=fingerprint,
+        versions={"torch": "2.13.0"},
+        wall_seconds=60.0 + seed % 7,
+        peak_memory_mb=512.0,
+        best_epoch=4,
+        epochs=n_epochs,
+        license_text_shareable=True,
+    )
+    record = dataclasses.replace(record, **changes)
+    write_results(folder, record)
+    return record
+
+
+@pytest.fixture(name="write_run")
+def write_run_fixture():
+    return write_run

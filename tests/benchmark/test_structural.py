@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from iemomecp_dataset.benchmark.structural import (
     DISTANCE_BUCKETS,
     SplitTables,
@@ -16,7 +17,6 @@ from iemomecp_dataset.benchmark.structural import (
     structural_systems,
     utterance_table,
 )
-
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS

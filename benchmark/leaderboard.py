@@ -1,0 +1,391 @@
+"""Runs sorted into tables in which every number may be compared with every other.
+
+Two scores belong in one table only when corpus, configuration, data, Pair F1 definition, candidates and split agree;
+anything else makes another table. Within a table, runs that differ in nothing but the seed are one row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.benchmark.results import RunResults
+from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.errors import InvalidDataError
+
+__all__ = ["DEFINITIONS", "Board", "BoardKey", "Row", "Score", "boards", "score_columns"]
+
+DEFINITIONS = {
+    "A": "set micro F1 over (dialogue, target, cause) triples; the gold is every annotated pair, so that pairs outside "
+    "the candidates count as missed",
+    "B": "definition A with the gold restricted to causes that do not come after their target, which flatters recall",
+    "C": "definition A where the emotion category must match too (SemEval-2024)",
+    "D": "definition C averaged over emotion classes by their share of the gold (SemEval-2024)",
+    "F": "classification F1 of the positive class over a fixed list of candidate pairs (IEMO-MECP)",
+}
+"""What each letter of Pair F1 means, in words."""
+
+
+@dataclass(frozen=True)
+class BoardKey:
+    """What must agree before two scores are compared."""
+
+    corpus: str
+    config_name: str
+    class_names: tuple[str, ...]
+    definition: str
+    candidates: str
+    synthetic: bool
+    data_fingerprint: tuple[tuple[str, str], ...]
+
+    @staticmethod
+    def of(results: RunResults) -> BoardKey:
+        """The key of one run."""
+        return BoardKey(
+            corpus=results.corpus,
+            config_name=results.config_name,
+            class_names=results.class_names,
+            definition=results.definition,
+            candidates=results.candidates,
+            synthetic=results.synthetic,
+            data_fingerprint=tuple(sorted(results.data_fingerprint.items())),
+        )
+
+
+@dataclass(frozen=True)
+class Score:
+    """One quantity over the seeds of a system.
+
+    Attributes:
+        values: One value a run; NaN where undefined.
+        reason: Why it is undefined, where it is.
+    """
+
+    values: tuple[float, ...]
+    reason: str = ""
+
+    @property
+    def mean(self) -> float:
+        """Mean over the runs; NaN as soon as one run has none, so that no mean is of fewer runs than the row says."""
+        return float(np.mean(self.values)) if self.values else math.nan
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over the runs with ddof 1; NaN for a single run.
+
+        Example:
+            >>> round(Score((0.50, 0.52, 0.54)).sd, 6)
+            0.02
+        """
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system of a table.
+
+    Attributes:
+        kind: ``trained`` or ``structural``.
+        name: What it is called in the table.
+        note: What it is, in a sentence, or the options that tell it from its namesakes.
+        scores: By split and metric key the values over seeds, in the order of ``runs``. ``gain_over_distance`` is
+            ``pair_f1`` minus that of the distance-only baseline on the same pairs.
+        threshold: In words: the decision rule, and where its threshold was chosen.
+        runs: The runs behind it, in the order of their seeds; empty for a structural baseline.
+    """
+
+    kind: str
+    name: str
+    note: str
+    scores: Mapping[str, Mapping[str, Score]]
+    threshold: str
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the runs."""
+        return tuple(run.results.seed for run in self.runs)
+
+    def score(self, split: str, key: str) -> Score | None:
+        """The values of a metric on a split, or None when this row has none."""
+        return self.scores.get(split, {}).get(key)
+
+
+@dataclass(frozen=True)
+class Board:
+    """All systems that may be compared.
+
+    Attributes:
+        key: What they agree in.
+        splits: Splits with scores of trained systems, the one to look at first (test, else validation) in front.
+        rows: Structural baselines first, from the least informed; then trained systems by the first split's pair F1.
+        notes: What a reader of the table must know.
+    """
+
+    key: BoardKey
+    splits: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs behind the table."""
+        return tuple(run for row in self.rows for run in row.runs)
+
+    @property
+    def trained(self) -> tuple[Row, ...]:
+        """The rows of trained systems."""
+        return tuple(row for row in self.rows if row.kind == "trained")
+
+    @property
+    def structural(self) -> tuple[Row, ...]:
+        """The rows of structural baselines."""
+        return tuple(row for row in self.rows if row.kind == "structural")
+
+
+def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:
+    """The columns of a results table.
+
+    Args:
+        class_names: Pair classes, by id.
+
+    Returns:
+        ``(metric key, heading)`` in order; the roles' own columns only where there are three classes.
+    """
+    columns = [
+        ("pair_f1", "Pair F1"),
+        ("gain_over_distance", "over distance"),
+        ("pair_precision", "P"),
+        ("pair_recall", "R"),
+        ("pair_auprc", "AUPRC"),
+    ]
+    if len(class_names) > 2:
+        columns += [("macro_f1", "macro F1"), *((f"{name}_f1", f"{_short(name)} F1") for name in class_names[1:-1])]
+    return columns
+
+
+def boards(runs: Iterable[Run]) -> list[Board]:
+    """Sorts runs into tables.
+
+    Args:
+        runs: Finished runs, of any data.
+
+    Returns:
+        One table for each set of comparable runs, in order of corpus, configuration, definition and candidates.
+    """
+    groups: dict[BoardKey, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(BoardKey.of(run.results), []).append(run)
+    ordered = sorted(groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, k.data_fingerprint))
+    return [_board(key, groups[key]) for key in ordered]
+
+
+def _board(key: BoardKey, runs: list[Run]) -> Board:
+    with_scores = {split for run in runs for split in run.results.metrics}
+    first = [split for split in ("test", "validation", "train") if split in with_scores]
+    splits = (*first, *sorted(with_scores.difference(first)))
+    structural = _structural_rows(runs)
+    distance = next((row for row in structural if row.name == "distance only"), None)
+    bars = {
+        split: score.mean
+        for split in splits
+        if distance is not None and (score := distance.score(split, "pair_f1")) is not None
+    }
+    runs, repeats = _without_repeats(runs)
+    trained = [_trained_row(name, note, group) for name, note, group in _systems(runs)]
+    rows = [_with_gain(row, bars) for row in (*structural, *trained)]
+
+    def place(row: Row) -> tuple[bool, float]:
+        score = row.score(splits[0], "pair_f1") if splits else None
+        value = math.nan if score is None else score.mean
+        return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
+
+    return Board(key, splits, tuple(sorted(rows, key=place)), (*_notes(runs, structural), *repeats))
+
+
+def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
+    """Leaves out runs that repeat another's settings and seed: they would count as an independent seed."""
+    kept: dict[tuple[Any, ...], Run] = {}
+    notes = []
+    for run in runs:
+        identity = (tuple(sorted(_settings(run).items())), run.results.seed)
+        if identity in kept:
+            first = kept[identity].results.run_name
+            notes.append(f"{run.results.run_name} repeats {first} (same settings, same seed) and is left out.")
+        kept.setdefault(identity, run)
+    return list(kept.values()), notes
+
+
+def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
+    """Groups runs that differ in nothing but the seed, and names what tells groups of the same name apart."""
+    named: dict[str, dict[tuple[tuple[str, str], ...], list[Run]]] = {}
+    for run in sorted(runs, key=lambda run: (run.results.seed, run.results.run_name)):
+        settings = tuple(sorted(_settings(run).items()))
+        named.setdefault(_system_name(run.results, runs), {}).setdefault(settings, []).append(run)
+    systems = []
+    for name, variants in named.items():
+        for settings, group in variants.items():
+            others = [dict(other) for other in variants if other != settings]
+            differing = [
+                f"{option}={value}" for option, value in settings if any(o.get(option) != value for o in others)
+            ]
+            note = ", ".join(differing) if differing else _plain_note(group[0].results)
+            systems.append((f"{name} ({', '.join(differing)})" if differing else name, note, group))
+    return systems
+
+
+def _system_name(results: RunResults, all_runs: list[Run]) -> str:
+    """Objective and modalities; scorer, encoder and its mode only where the table has more than one."""
+    parts = [_OBJECTIVE_NAMES.get(results.objective, results.objective), "+".join(results.modalities.upper())]
+    for attribute in ("scorer", "text_encoder", "encoder_mode"):
+        if len({getattr(run.results, attribute) for run in all_runs}) > 1:
+            value = str(getattr(results, attribute))
+            parts.append(Path(value).name if attribute == "text_encoder" else value)
+    return " ".join(part for part in parts if part)
+
+
+_OBJECTIVE_NAMES = {
+    "base": "Base",
+    "rpcl": "RPCL",
+    "cdmr": "CDMR only",
+    "ccps": "CCPS only",
+    "fixed_margin": "fixed margin",
+    "utterance_dropout": "utterance dropout",
+}
+
+_NOT_SETTINGS = frozenset(
+    ("seed", "output_dir", "run_name", "config", "resume", "overwrite", "log_with", "num_workers", "data_dir", "device")
+)
+"""Options that do not make another system. The data is told apart by its fingerprint, not by its folder."""
+
+
+def _settings(run: Run) -> dict[str, str]:
+    """The options of a run that make it another system, flattened; without ``config.yaml`` those of its record."""
+    path = run.folder / "config.yaml"
+    if not path.is_file():
+        record = run.results
+        return {
+            k: str(getattr(record, k)) for k in ("scorer", "objective", "modalities", "text_encoder", "encoder_mode")
+        }
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InvalidDataError(f"{path} is not YAML ({error}). Repeat the run, or remove its folder.") from None
+    return dict(_flat(content if isinstance(content, dict) else {}, ""))
+
+
+def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif key not in _NOT_SETTINGS:
+            yield f"{prefix}{key}", str(value)
+
+
+def _plain_note(results: RunResults) -> str:
+    encoder = Path(results.text_encoder).name if results.text_encoder else ""
+    encoder = f"{results.encoder_mode} {encoder}".strip() if encoder else ""
+    return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
+
+
+def _trained_row(name: str, note: str, runs: list[Run]) -> Row:
+    scores: dict[str, dict[str, Score]] = {}
+    splits = [split for split in runs[0].results.metrics if all(split in run.results.metrics for run in runs)]
+    for split in splits:
+        of_runs = [run.results.metrics[split] for run in runs]
+        keys = [
+            k for k, v in of_runs[0].items() if isinstance(v, int | float) and all(k in scores for scores in of_runs)
+        ]
+        scores[split] = {
+            key: Score(
+                tuple(float(of_run[key]) for of_run in of_runs),
+                next((r for of_run in of_runs if (r := (of_run.get("undefined") or {}).get(key))), ""),
+            )
+            for key in keys
+        }
+    thresholds = {
+        (t.get("chosen_on"), None if t.get("value") is None else round(float(t["value"]), 3))
+        for t in (run.results.threshold for run in runs)
+    }
+    return Row("trained", name, note, scores, _threshold_words(thresholds), tuple(runs))
+
+
+def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> str:
+    known = sorted((value, str(origin)) for origin, value in thresholds if value is not None)
+    if not known:
+        return "most probable class"
+    values = f"{known[0][0]:.3f}" if known[0][0] == known[-1][0] else f"{known[0][0]:.3f} to {known[-1][0]:.3f}"
+    return f"{values}, chosen on {' and '.join(sorted({origin for _, origin in known}))}"
+
+
+def _structural_rows(runs: list[Run]) -> list[Row]:
+    """One row for each baseline; where runs disagree about one (by their encoders, say) each version is a row."""
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for run in runs:
+        for name, baseline in run.results.structural_baselines.items():
+            display_name = str(baseline.get("display_name") or name)
+            row = Row(
+                kind="structural",
+                name=display_name,
+                note=str(baseline.get("description") or ""),
+                scores={
+                    split: {
+                        key: Score((float(value),), (scores.get("undefined") or {}).get(key, ""))
+                        for key, value in scores.items()
+                        if isinstance(value, int | float)
+                    }
+                    for split, scores in (baseline.get("splits") or {}).items()
+                },
+                threshold=_threshold_words([(baseline.get("chosen_on"), baseline.get("threshold"))])
+                if baseline.get("splits")
+                else "",
+            )
+            same = rows.setdefault((name, display_name), [])
+            if not any(_agree(row, other) for other in same):
+                same.append(row)
+    return [row for group in rows.values() for row in group]
+
+
+def _agree(one: Row, other: Row) -> bool:
+    """Whether two records of a baseline say the same, up to rounding, on the splits that both have."""
+    for split in one.scores.keys() & other.scores.keys():
+        a, b = one.score(split, "pair_f1"), other.score(split, "pair_f1")
+        if a is not None and b is not None and not math.isclose(a.mean, b.mean, abs_tol=1e-6):
+            return False
+    return True
+
+
+def _with_gain(row: Row, bars: Mapping[str, float]) -> Row:
+    scores: dict[str, dict[str, Score]] = {split: dict(of_split) for split, of_split in row.scores.items()}
+    for split, bar in bars.items():
+        if split in scores and "pair_f1" in scores[split]:
+            scores[split]["gain_over_distance"] = Score(tuple(v - bar for v in scores[split]["pair_f1"].values))
+    return Row(row.kind, row.name, row.note, scores, row.threshold, row.runs)
+
+
+def _notes(runs: list[Run], structural: list[Row]) -> list[str]:
+    notes = []
+    missing = sorted({split for run in runs for split in run.results.missing_splits})
+    if missing:
+        notes.append(f"The corpus folder has no {' and no '.join(missing)} split: there are no scores on it.")
+    if not structural:
+        notes.append("These runs record no structural baselines, so nothing says what distance alone would score.")
+    for split, name, count in (
+        (split, run.results.run_name, counts["truncated_utterances"])
+        for run in runs[:1]
+        for split, counts in run.results.counts.items()
+        if counts.get("truncated_utterances")
+    ):
+        notes.append(f"{count} utterances of {split} were longer than the encoder reads and were cut ({name}).")
+    return notes
+
+
+def _short(class_name: str) -> str:
+    return class_name.removeprefix("emo_").replace("_", " ")

@@ -1,0 +1,153 @@
+"""Results as plain text, for terminals: structural baselines and runs side by side."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Score, boards, score_columns
+from iemomecp_dataset.benchmark.results import RunResults
+from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.errors import UsageError
+
+__all__ = ["board_table", "cell_text", "percent", "results_table"]
+
+
+def results_table(runs: Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
+    """Puts runs into text tables, one for each set of comparable runs.
+
+    Args:
+        runs: Runs of a folder, or bare records.
+        split: The split to show; by default test where there is one, else validation.
+        width: Characters a line for the sentences around the tables.
+
+    Returns:
+        The tables, with what a reader must know about each.
+
+    Raises:
+        UsageError: There are no runs.
+
+    Example:
+        >>> results_table([])
+        Traceback (most recent call last):
+        ...
+        iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
+    """
+    wrapped = [run if isinstance(run, Run) else Run(Path(run.run_name), run) for run in runs]
+    if not wrapped:
+        raise UsageError("There are no runs to put in a table.")
+    return "\n\n".join(board_table(board, split, width) for board in boards(wrapped))
+
+
+def board_table(board: Board, split: str | None = None, width: int = 110) -> str:
+    """One table as text.
+
+    Args:
+        board: Comparable runs.
+        split: The split to show; by default the board's first.
+        width: Characters a line for the sentences around the table.
+
+    Returns:
+        A title, the data statement, the table, and notes.
+
+    Raises:
+        UsageError: No run has scores on the split.
+    """
+    split = split or (board.splits[0] if board.splits else "")
+    if split not in board.splits:
+        raise UsageError(
+            f"No run on {board.key.corpus} has scores on {split!r}; there are scores on {', '.join(board.splits)}."
+        )
+    results = board.runs[0].results
+    columns = score_columns(board.key.class_names)
+    heading = ["system", *(title for _, title in columns), "seeds"]
+    lines = [heading]
+    for row in board.rows:
+        marker = "*" if row.kind == "structural" else " "
+        cells = [cell_text(row.score(split, key), signed=key == "gain_over_distance") for key, _ in columns]
+        lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
+    table = _align(lines, rule_after={0, len(board.structural)})
+    counts = results.counts.get(split, {})
+    counted = ", ".join(f"{counts[k]:,} {w}" for k, w in _COUNT_WORDS if counts.get(k) is not None)
+    paragraphs = [
+        f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
+        f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
+        '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
+        "* structural baseline: sees the position in the dialogue, no words unless its name says so, no gold emotions.",
+        *(
+            f"{row.name}: threshold {row.threshold}."
+            for row in board.trained
+            if row.threshold and row.threshold != "most probable class"
+        ),
+        *board.notes,
+    ]
+    title = f"{board.key.corpus} ({board.key.config_name}), {split}"
+    title += " - SYNTHETIC DATA" if board.key.synthetic else ""
+    statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)
+    text = [title, "=" * len(title), *statement, "", table, ""]
+    for paragraph in paragraphs:
+        text += textwrap.wrap(paragraph, width, subsequent_indent="  ")
+    return "\n".join(text)
+
+
+def percent(value: float, signed: bool = False) -> str:
+    """A share in percent with two decimals; ``n/a`` where there is none.
+
+    Example:
+        >>> percent(0.57912), percent(-0.004, signed=True), percent(float("nan"))
+        ('57.91', '-0.40', 'n/a')
+    """
+    if math.isnan(value):
+        return "n/a"
+    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
+
+
+_COUNT_WORDS = (
+    ("dialogues", "dialogues"),
+    ("utterances", "utterances"),
+    ("candidates", "candidate pairs"),
+    ("gold_pairs", "gold pairs"),
+    ("missed_positives", "of them no candidates"),
+)
+
+
+def cell_text(score: Score | None, signed: bool = False) -> str:
+    """Mean, and standard deviation over seeds where there is one.
+
+    Example:
+        >>> cell_text(Score((0.50, 0.52, 0.54))), cell_text(Score((0.5,))), cell_text(None)
+        ('52.00 ±2.00', '50.00', '-')
+    """
+    if score is None:
+        return "-"
+    text = percent(score.mean, signed)
+    return text if math.isnan(score.sd) else f"{text} ±{100 * score.sd:.2f}"
+
+
+def _align(lines: list[list[str]], rule_after: set[int]) -> str:
+    columns = [_align_means(list(column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
+    text = []
+    for number, line in enumerate(zip(*columns, strict=True)):
+        numbers = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        text.append("  ".join([line[0].ljust(widths[0]), *numbers]).rstrip())
+        if number in rule_after:
+            text.append("-" * (sum(widths) + 2 * (len(widths) - 1)))
+    return "\n".join(text)
+
+
+def _align_means(column: list[str]) -> list[str]:
+    """Leaves room for a standard deviation under each other, so that the means line up."""
+    room = max((len(cell) - cell.index("±") for cell in column if "±" in cell), default=-1) + 1
+    deviations = [cell.partition(" ±")[2] for cell in column[1:]]
+    means = [cell.partition(" ±")[0] for cell in column[1:]]
+    cells = [
+        mean + (f" ±{sd.rjust(room - 2)}" if sd else " " * room) for mean, sd in zip(means, deviations, strict=True)
+    ]
+    return [column[0], *cells]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

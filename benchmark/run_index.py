@@ -1,0 +1,92 @@
+"""What a runs folder holds: finished runs, and folders of runs that did not finish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from iemomecp_dataset.benchmark.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
+
+__all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs"]
+
+_TRACES = ("config.yaml", "log.jsonl", "checkpoint", "model")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and its record."""
+
+    folder: Path
+    results: RunResults
+
+    @property
+    def log_path(self) -> Path:
+        """``log.jsonl``; it may be missing."""
+        return self.folder / "log.jsonl"
+
+    def predictions_path(self, split: str) -> Path:
+        """Predictions on one split; the file may be missing."""
+        return self.folder / f"predictions_{split}.parquet"
+
+
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A folder that is a run's by its looks, without a readable record, and why."""
+
+    folder: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunIndex:
+    """All runs of a folder, in the order of their paths."""
+
+    root: Path
+    runs: tuple[Run, ...]
+    unfinished: tuple[UnfinishedRun, ...]
+
+
+def index_runs(runs_dir: str | Path) -> RunIndex:
+    """Finds every run below a folder; the folder may also be a run itself.
+
+    Args:
+        runs_dir: The folder.
+
+    Returns:
+        Its finished runs and, with a reason each, its unfinished ones.
+
+    Raises:
+        MissingDataError: There is no such folder.
+        RunFolderError: There is no finished run in it. The message names the unfinished ones.
+    """
+    root = Path(runs_dir)
+    if not root.is_dir():
+        raise MissingDataError(f"{root} is not a folder. Give the folder that holds the runs, such as runs/.")
+    runs: list[Run] = []
+    unfinished: list[UnfinishedRun] = []
+    for folder in _run_folders(root):
+        try:
+            runs.append(Run(folder, read_results(folder)))
+        except IemomecpError as error:
+            unfinished.append(UnfinishedRun(folder, str(error)))
+    if not runs:
+        named = "".join(f"\n  {run.folder}: {run.reason}" for run in unfinished)
+        raise RunFolderError(
+            f"{root} holds no finished run: no {RESULTS_FILE} in it or in any folder below. "
+            "Train one, for example: accelerate launch trainers/fusion.py --output_dir "
+            f"{root / 'base_42'} ..." + (f"\nUnfinished:{named}" if named else "")
+        )
+    return RunIndex(root, tuple(runs), tuple(unfinished))
+
+
+def _run_folders(root: Path) -> list[Path]:
+    found: list[Path] = []
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        if (folder / RESULTS_FILE).exists() or any((folder / trace).exists() for trace in _TRACES):
+            found.append(folder)  # a run holds no other run
+        else:
+            waiting.extend(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    return sorted(found)

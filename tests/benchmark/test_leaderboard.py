@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+
+from iemomecp_dataset.benchmark.leaderboard import boards
+from iemomecp_dataset.benchmark.results_table import board_table, results_table
+from iemomecp_dataset.benchmark.run_index import index_runs
+from iemomecp_dataset.errors import UsageError
+
+
+def board_of(folder):
+    (board,) = boards(index_runs(folder).runs)
+    return board
+
+
+@pytest.fixture
+def matrix(tmp_path, write_run):
+    records = {}
+    for objective, quality in (("base", 1.5), ("rpcl", 3.0)):
+        for seed in (42, 345, 456):
+            records[objective, seed] = write_run(
+                tmp_path / f"{objective}_{seed}", objective=objective, seed=seed, quality=quality
+            )
+    return tmp_path, records
+
+
+def test_seeds_of_a_system_are_one_row_with_mean_and_sd(matrix):
+    folder, records = matrix
+    board = board_of(folder)
+    assert [row.name for row in board.trained] == ["Base T", "RPCL T"]
+    row = board.trained[0]
+    values = [records["base", seed].metrics["test"]["pair_f1"] for seed in (42, 345, 456)]
+    score = row.score("test", "pair_f1")
+    assert row.seeds == (42, 345, 456)
+    assert score.mean == pytest.approx(statistics.mean(values))
+    assert score.sd == pytest.approx(statistics.stdev(values))
+
+
+def test_structural_baselines_are_rows_of_the_same_table(matrix):
+    folder, _ = matrix
+    board = board_of(folder)
+    assert [row.name for row in board.structural] == [
+        "all non-pair", "self", "self + previous", "distance only", "emotion x distance (TF-IDF)",
+    ]  # fmt: skip
+    assert board.rows[: len(board.structural)] == board.structural
+
+
+def test_gain_is_measured_against_distance_only_on_the_same_pairs(matrix):
+    folder, records = matrix
+    for row in board_of(folder).trained:
+        for split in ("validation", "test"):
+            bar = records["base", 42].structural_baselines["distance_only"]["splits"][split]["pair_f1"]
+            gain = row.score(split, "gain_over_distance")
+            assert gain.mean == pytest.approx(row.score(split, "pair_f1").mean - bar)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data_seed": 1},
+        {"definition": "B"},
+        {"candidates": "past"},
+        {"synthetic": False},
+        {"corpus": "mecad"},
+        {"n_classes": 3},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_cannot_be_compared_is_never_in_one_table(tmp_path, write_run, change):
+    write_run(tmp_path / "one")
+    write_run(tmp_path / "other", objective="rpcl", **change)
+    found = boards(index_runs(tmp_path).runs)
+    assert sorted(run.folder.name for board in found for run in board.runs) == ["one", "other"]
+    assert all(len(board.runs) == 1 for board in found)
+
+
+def test_runs_with_other_settings_are_never_averaged_and_say_what_differs(tmp_path, write_run):
+    write_run(tmp_path / "slow", seed=1)
+    write_run(tmp_path / "fast", seed=2)
+    config = tmp_path / "fast" / "config.yaml"
+    config.write_text(config.read_text().replace("0.0003", "0.003"))
+    assert sorted(row.name for row in board_of(tmp_path).trained) == [
+        "Base T (head.learning_rate=0.0003)", "Base T (head.learning_rate=0.003)",
+    ]  # fmt: skip
+
+
+def test_a_repeated_run_does_not_pose_as_another_seed(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b")
+    board = board_of(tmp_path)
+    assert board.trained[0].seeds == (42,)
+    assert any("b repeats a" in note for note in board.notes)
+
+
+def test_one_seed_has_no_standard_deviation(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    board = board_of(tmp_path)
+    assert math.isnan(board.trained[0].score("test", "pair_f1").sd)
+    assert "±" not in board_table(board).split("Pair F1 is definition")[0]
+
+
+def test_a_missing_split_is_said(tmp_path, write_run):
+    write_run(tmp_path / "a", splits=("validation",))
+    board = board_of(tmp_path)
+    assert board.splits == ("validation",)
+    assert "no test split" in results_table(board.runs)
+    with pytest.raises(UsageError, match="No run on ecf has scores on 'test'; there are scores on validation"):
+        board_table(board, "test")
+
+
+def test_the_text_table_shows_what_was_recorded(matrix):
+    folder, records = matrix
+    text = board_table(board_of(folder))
+    mean = statistics.mean(records["rpcl", seed].metrics["test"]["pair_f1"] for seed in (42, 345, 456))
+    row = next(line for line in text.splitlines() if line.strip().startswith("RPCL T "))
+    assert f"{100 * mean:.2f} ±" in row
+    assert row.rstrip().endswith("3")
+    assert "SYNTHETIC" in text.splitlines()[0]
+    assert "definition A: set micro F1" in text
+    assert "chosen on validation" in text
+    assert "n/a" in next(line for line in text.splitlines() if line.startswith("* self "))  # no average precision
+
+
+def test_no_runs_no_table():
+    with pytest.raises(UsageError, match="no runs"):
+        results_table([])
