@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from iemomecp_dataset.metrics.scoring import SUM_TOLERANCE
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import SUM_TOLERANCE
 
 __all__ = ["best_threshold"]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from iemomecp_dataset.metrics.scoring import precision_recall_f1
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["turn_set_scores"]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iemomecp_dataset.metrics.scoring import average_precision, decide, pair_scores, scores_from_confusion
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -18,6 +17,7 @@ from sklearn.metrics import (
 )
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import average_precision, decide, pair_scores, scores_from_confusion
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 CONTRACT_KEYS = [

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.thresholds import best_threshold
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.schema import PAIR_LABELS
 
 

@@ -1,0 +1,122 @@
+"""Three-role predictions scored as source-binary ones: what the context role costs and buys.
+
+A three-role run says ``emo_cause``, ``emo_context`` or ``non_pair``; the source-binary gold says pair or non-pair. What
+to do with predicted contexts is a choice, and each choice has a name (arXiv 2605.25208):
+
+* ``drop_context``: such rows leave the evaluation; the rest is scored, and coverage says how much that is;
+* ``context_to_positive``: such rows count as pair;
+* ``context_to_negative``: such rows count as non-pair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["REMAPPINGS", "binary_counts_scores", "source_binary_remaps"]
+
+REMAPPINGS = ("drop_context", "context_to_positive", "context_to_negative")
+"""The strategies, in the order of the published table."""
+
+
+def source_binary_remaps(
+    predicted_roles: ArrayLike, source_pairs: ArrayLike, *, binary_trained_f1: float | None = None
+) -> dict[str, dict[str, Any]]:
+    """Scores predicted roles against source-binary gold, once for each strategy.
+
+    Args:
+        predicted_roles: ``(n,)`` ints, ids of the three roles.
+        source_pairs: ``(n,)`` bool, the source-binary gold of the same candidates.
+        binary_trained_f1: Pair F1 of the run of the same seed that was trained on source-binary labels; adds
+            ``delta_f1_vs_original``.
+
+    Returns:
+        For each of :data:`REMAPPINGS` the keys of :func:`binary_counts_scores` and ``coverage_n``, ``coverage_rate``,
+        ``pred_context_count``, ``pred_context_rate``: the numbers of the published table.
+
+    Raises:
+        MetricInputError: Arrays of other lengths or values, or no pairs.
+
+    Example:
+        >>> remaps = source_binary_remaps([0, 1, 2, 2], [True, True, False, True])
+        >>> [(name, remaps[name]["tp"], remaps[name]["fn"], remaps[name]["coverage_n"]) for name in REMAPPINGS]
+        [('drop_context', 1, 1, 3), ('context_to_positive', 2, 1, 4), ('context_to_negative', 1, 2, 4)]
+    """
+    roles, gold = np.asarray(predicted_roles), np.asarray(source_pairs)
+    if roles.ndim != 1 or roles.shape != gold.shape or not len(roles):
+        raise MetricInputError(
+            f"Remapping needs one predicted role and one source label a pair, at least one pair; found shapes "
+            f"{roles.shape} and {gold.shape}."
+        )
+    if not np.issubdtype(roles.dtype, np.integer) or roles.min() < 0 or roles.max() >= len(ROLE_LABELS):
+        raise MetricInputError(
+            f"predicted_roles must be ids 0 to 2 ({', '.join(ROLE_LABELS)}); found {np.unique(roles)[:5]}."
+        )
+    if gold.dtype != np.bool_:
+        raise MetricInputError(
+            f"source_pairs must be booleans (is the candidate a source pair?); found dtype {gold.dtype}. "
+            "Class ids of source_binary are the other way round: 0 is pair."
+        )
+    cause, context = roles == ROLE_LABELS.index("emo_cause"), roles == ROLE_LABELS.index("emo_context")
+    chosen = {
+        "drop_context": (cause, ~context),
+        "context_to_positive": (cause | context, np.ones(len(roles), dtype=np.bool_)),
+        "context_to_negative": (cause, np.ones(len(roles), dtype=np.bool_)),
+    }
+    scores: dict[str, dict[str, Any]] = {}
+    for name, (positive, kept) in chosen.items():
+        row = binary_counts_scores(
+            tp=int((positive & gold & kept).sum()),
+            fp=int((positive & ~gold & kept).sum()),
+            fn=int((~positive & gold & kept).sum()),
+            tn=int((~positive & ~gold & kept).sum()),
+        )
+        row |= {
+            "coverage_n": int(kept.sum()),
+            "coverage_rate": float(kept.mean()),
+            "pred_context_count": int(context.sum()),
+            "pred_context_rate": float(context.mean()),
+        }
+        if binary_trained_f1 is not None:
+            row["delta_f1_vs_original"] = row["f1"] - binary_trained_f1
+        scores[name] = row
+    return scores
+
+
+def binary_counts_scores(*, tp: int, fp: int, fn: int, tn: int) -> dict[str, Any]:
+    """Scores four counts.
+
+    Args:
+        tp: Pairs found.
+        fp: Non-pairs taken for pairs.
+        fn: Pairs not found.
+        tn: Non-pairs left alone.
+
+    Returns:
+        ``f1, precision, recall, accuracy, source_pair_support, source_non_pair_support`` and the counts. Accuracy is
+        NaN where there are no rows.
+
+    Example:
+        >>> binary_counts_scores(tp=563, fp=664, fn=1269, tn=15768)["f1"]
+        0.36809414841451454
+    """
+    precision, recall, f1 = precision_recall_f1(tp, tp + fp, tp + fn)
+    total = tp + fp + fn + tn
+    return {
+        "f1": f1,
+        "precision": precision,
+        "recall": recall,
+        "accuracy": (tp + tn) / total if total else float("nan"),
+        "source_pair_support": tp + fn,
+        "source_non_pair_support": fp + tn,
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "tn": tn,
+    }

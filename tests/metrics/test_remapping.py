@@ -1,0 +1,45 @@
+"""Source-binary remaps against scikit-learn on the relabelled rows."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.remapping import REMAPPINGS, source_binary_remaps
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_strategy_scores_the_rows_it_keeps_as_it_relabels_them(seed):
+    generator = np.random.default_rng(seed)
+    roles, gold = generator.integers(0, 3, 80), generator.random(80) < 0.3
+    remaps = source_binary_remaps(roles, gold, binary_trained_f1=0.4)
+    assert tuple(remaps) == REMAPPINGS
+    for name, positive_roles, kept in (
+        ("drop_context", [0], roles != 1),
+        ("context_to_positive", [0, 1], roles >= 0),
+        ("context_to_negative", [0], roles >= 0),
+    ):
+        predicted = np.isin(roles, positive_roles)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            gold[kept], predicted[kept], average="binary", zero_division=0
+        )
+        row = remaps[name]
+        assert (row["precision"], row["recall"], row["f1"]) == pytest.approx((precision, recall, f1))
+        assert row["accuracy"] == pytest.approx(accuracy_score(gold[kept], predicted[kept]))
+        assert row["coverage_n"] == kept.sum() == row["tp"] + row["fp"] + row["fn"] + row["tn"]
+        assert row["pred_context_count"] == (roles == 1).sum()
+        assert row["delta_f1_vs_original"] == pytest.approx(f1 - 0.4)
+
+
+@pytest.mark.parametrize(
+    ("roles", "gold", "words"),
+    [
+        ([0, 3], [True, False], "ids 0 to 2"),
+        ([0], [True, False], "shapes"),
+        ([], [], "at least one pair"),
+        ([0, 1], [0, 1], "booleans"),
+    ],
+)
+def test_what_cannot_be_remapped_is_refused(roles, gold, words):
+    with pytest.raises(MetricInputError, match=words):
+        source_binary_remaps(np.array(roles, dtype=int), gold)
