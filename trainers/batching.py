@@ -1,0 +1,132 @@
+"""Mini-batches of dialogues: their order, and how they are padded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from iemomecp_dataset.trainers.dialogue_examples import DialogueExample
+from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
+from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
+
+__all__ = ["Collator", "DialogueBatchSampler", "UtteranceInputs"]
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UtteranceInputs:
+    """What each utterance brings into the model, referenced by text or utterance id and never copied per pair.
+
+    Attributes:
+        text_features: Frozen features by text, or
+        text_tokens: token ids by text; neither when text is not used.
+        features: By modality (``audio``, ``video``) vectors by utterance id; a missing id has no vector.
+        feature_sizes: Width by modality.
+    """
+
+    text_features: Mapping[str, NDArray[np.float32]] | None = None
+    text_tokens: TokenisedTexts | None = None
+    features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
+    feature_sizes: Mapping[str, int] | None = None
+
+
+class DialogueBatchSampler:
+    """Batches of dialogue positions, in an order that depends on seed and epoch alone.
+
+    Knowing the order of an epoch without having run the ones before it is what makes an interrupted run repeatable.
+    """
+
+    def __init__(self, n_dialogues: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
+        self.n_dialogues = n_dialogues
+        self.batch_size = batch_size
+        self.drop_last = False
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose order comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.n_dialogues // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.n_dialogues)
+        if self.shuffle:
+            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+        for start in range(0, self.n_dialogues, self.batch_size):
+            yield order[start : start + self.batch_size].tolist()
+
+
+class Collator:
+    """Pads dialogues to the longest of the batch."""
+
+    def __init__(self, inputs: UtteranceInputs):
+        self.inputs = inputs
+
+    def __call__(self, batch: Sequence[tuple[int, DialogueExample]]) -> Batch:
+        """Builds the tensors of a batch.
+
+        Args:
+            batch: Positions in the split, and dialogues.
+
+        Returns:
+            ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``cause_labels`` ``(B, N)``; ``labels``,
+            ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
+        """
+        examples = [example for _, example in batch]
+        b, n = len(examples), max(map(len, examples))
+        mask = np.zeros((b, n), dtype=bool)
+        speakers, emotion_labels, cause_labels = (np.zeros((b, n), dtype=np.int64) for _ in range(3))
+        labels = np.full((b, n, n), IGNORED_LABEL, dtype=np.int64)
+        for row, example in enumerate(examples):
+            size = len(example)
+            mask[row, :size] = True
+            speakers[row, :size] = example.speakers
+            emotion_labels[row, :size] = example.emotion_labels
+            cause_labels[row, :size] = example.cause_labels
+            labels[row, :size, :size] = example.labels
+        tensors: Batch = {
+            "position": torch.tensor([position for position, _ in batch]),
+            "mask": torch.from_numpy(mask),
+            "speakers": torch.from_numpy(speakers),
+            "emotion_labels": torch.from_numpy(emotion_labels),
+            "cause_labels": torch.from_numpy(cause_labels),
+            "labels": torch.from_numpy(labels),
+            "valid": torch.from_numpy(labels != IGNORED_LABEL),
+            "gold": torch.from_numpy(labels == 0),
+        }
+        if self.inputs.text_features is not None:
+            tensors["text"] = self._pad(examples, n, [[self.inputs.text_features[t] for t in e.texts] for e in examples])
+        if self.inputs.text_tokens is not None:
+            tokens = self.inputs.text_tokens
+            tensors["text_tokens"], tensors["text_order"] = length_chunks(
+                [tokens.ids[text] for example in examples for text in example.texts], tokens.pad_id
+            )
+        for modality, vectors in (self.inputs.features or {}).items():
+            size = (self.inputs.feature_sizes or {})[modality]
+            padded = np.zeros((b, n, size), dtype=np.float32)
+            present = np.zeros((b, n), dtype=bool)
+            for row, example in enumerate(examples):
+                for turn, utterance_id in enumerate(example.utterance_ids):
+                    vector = vectors.get(utterance_id)
+                    if vector is not None:
+                        padded[row, turn] = vector
+                        present[row, turn] = True
+            tensors[modality] = torch.from_numpy(padded)
+            tensors[f"{modality}_present"] = torch.from_numpy(present)
+        return tensors
+
+    @staticmethod
+    def _pad(examples: Sequence[DialogueExample], n: int, vectors: list[list[NDArray[np.float32]]]) -> torch.Tensor:
+        padded = np.zeros((len(examples), n, len(vectors[0][0])), dtype=np.float32)
+        for row, dialogue in enumerate(vectors):
+            padded[row, : len(dialogue)] = dialogue
+        return torch.from_numpy(padded)

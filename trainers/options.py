@@ -1,0 +1,257 @@
+"""Every option of a training run, typed, with its default and where that default comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
+
+__all__ = [
+    "DataOptions",
+    "ModelOptions",
+    "ObjectiveOptions",
+    "OptimisationOptions",
+    "RunOptions",
+    "TrainingOptions",
+]
+
+SCORERS = ("dialogue", "isolated")
+MODALITIES = ("t", "a", "v", "ta", "tv", "av", "tav")
+
+
+def _option(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which dialogues."""
+
+    _argument_group_name = "data"
+
+    data_dir: str | None = _option(None, "Folder of the corpus, as for load_dataset. Required.")
+    config_name: str = _option("3class", "Configuration: 3class, source_binary, ecf, mecad, mec4 or reccon.")
+    candidates: str | None = _option(
+        None, "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target)."
+    )
+    forward_pairs: str | None = _option(
+        None, "source_binary only: as_published (its default; forward pairs are gold non_pair) or gold."
+    )
+    modalities: str = _option("t", f"What the model hears and sees: {', '.join(MODALITIES)}.")
+    audio_features: str | None = _option(
+        None, "Parquet file with utterance_id and vector. Default: features/audio.parquet in the data folder."
+    )
+    video_features: str | None = _option(
+        None, "Parquet file with utterance_id and vector. Default: features/video.parquet in the data folder."
+    )
+    max_missing_features: float = _option(
+        0.01, "Share of utterances that may lack a feature vector (the model gets a mask); more is an error."
+    )
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model."""
+
+    _argument_group_name = "model"
+
+    scorer: str = _option(
+        "dialogue", "dialogue: each utterance is encoded once and all pairs are scored; isolated: one pair at a time."
+    )
+    text_encoder: str = _option(
+        "FacebookAI/roberta-base", "Text encoder: a folder or a model name on the Hub (arXiv 2606.18893 uses RoBERTa-base)."
+    )
+    encoder_mode: str = _option(
+        "trained", "trained: the encoder learns with the scorer; frozen: its features are computed once and cached."
+    )
+    text_layers: str = _option(
+        "auto",
+        "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at one third, two "
+        "thirds and the top, which beats the top layer alone by several points of AUPRC with sentence encoders.",
+    )
+    max_tokens: int = _option(128, "Tokens per utterance; longer ones are cut and counted (512 in arXiv 2606.18893).")
+    hidden_size: int = _option(256, "Width of the dialogue transformer (400 in arXiv 2606.18893).")
+    num_layers: int = _option(2, "Depth of the dialogue transformer; 0 scores utterances without context.")
+    num_heads: int = _option(4, "Attention heads of the dialogue transformer.")
+    dropout: float = _option(0.4, "Dropout in the scorer.")
+    pair_size: int = _option(256, "Width of the pair scorer's hidden layer.")
+    bilinear_size: int = _option(128, "Rank of the pair scorer's bilinear term; 0 for none.")
+    max_distance: int = _option(12, "Turn distances beyond it share an embedding.")
+
+
+@dataclass(frozen=True)
+class ObjectiveOptions:
+    """What is optimised. The numbers are arXiv 2606.18893's one setting for every corpus."""
+
+    _argument_group_name = "objective"
+
+    objective: str = _option("base", f"One of: {', '.join(OBJECTIVE_NAMES)}.")
+    base_margin: float = _option(0.05, "m0 of the margin ranking (Eq. 9).")
+    top_k: int = _option(8, "Hard negatives per target (Eq. 7).")
+    corruption_rate: float = _option(0.30, "rho: probability of zeroing an unprotected utterance (Eq. 13).")
+    corruption_point: str = _option(
+        "scorer_input",
+        "Where the corrupted view begins: scorer_input (the paper's: a zeroed utterance changes only its own pairs) or "
+        "dialogue_input (before the dialogue transformer: the context of gold pairs changes too).",
+    )
+    ranking_weight: float = _option(0.3, "lambda_row (Eq. 17).")
+    corrupted_supervision_weight: float = _option(0.75, "lambda_cor (Eq. 14).")
+    alignment_weight: float = _option(0.2, "lambda_ali (Eq. 15).")
+    class_weighting: str = _option(
+        "auto",
+        "Weights of the pair classes in the supervised loss: none (Eq. 16), sqrt (min(10, sqrt(mean count / count)), "
+        "arXiv 2605.25208), or auto: sqrt for the three-role task, none for two classes.",
+    )
+    emotion_target: str = _option(
+        "non_neutral",
+        "Label of the emotion head: non_neutral where the corpus labels emotions, or gold_target (target of a gold pair).",
+    )
+
+
+@dataclass(frozen=True)
+class OptimisationOptions:
+    """How it is optimised."""
+
+    _argument_group_name = "optimisation"
+
+    epochs: int = _option(30, "Most epochs (arXiv 2606.18893).")
+    patience: int = _option(5, "Epochs without a better validation score before training stops (arXiv 2606.18893).")
+    selection: str = _option(
+        "pair_f1", "Validation score that chooses the epoch: pair_f1 (at its best threshold), pair_auprc or macro_f1."
+    )
+    batch_size: int = _option(16, "Dialogues per step and process (32 in arXiv 2606.18893).")
+    eval_batch_size: int = _option(32, "Dialogues per evaluation batch.")
+    gradient_accumulation_steps: int = _option(1, "Batches per optimiser step.")
+    learning_rate: float = _option(
+        3e-4, "Of the scorer (5e-5 in arXiv 2606.18893, which underfits a small corpus with a frozen encoder)."
+    )
+    encoder_learning_rate: float = _option(1e-5, "Of a trained text encoder (arXiv 2606.18893).")
+    weight_decay: float = _option(1e-4, "Of AdamW (arXiv 2606.18893).")
+    warmup_ratio: float = _option(0.1, "Share of all steps in which the learning rates rise; then they fall linearly.")
+    max_grad_norm: float = _option(1.0, "Gradient norm clip (arXiv 2606.18893).")
+    mixed_precision: str = _option("no", "no, bf16 or fp16.")
+    threshold: float | None = _option(
+        None, "Decision threshold on P(class 0). Default: the best on validation for pair F1."
+    )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and how the run happens."""
+
+    _argument_group_name = "run"
+
+    output_dir: str | None = _option(None, "Run folder. Required.")
+    seed: int = _option(42, "Seed of everything random.")
+    run_name: str | None = _option(None, "Name in tables; by default made of the settings.")
+    cache_dir: str | None = _option(None, "Where frozen text features are kept. Default: ~/.cache/iemomecp.")
+    log_with: str | None = _option(None, "Further trackers of accelerate: tensorboard, wandb or trackio.")
+    deterministic: bool = _option(False, "Only deterministic kernels (slower on GPUs; CPUs are deterministic anyway).")
+    quiet: bool = _option(False, "No progress bars.")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """A whole run."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
+    optimisation: OptimisationOptions = field(default_factory=OptimisationOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+    def flat(self) -> dict[str, Any]:
+        """All options by name, as ``config.yaml`` holds them."""
+        return {name: value for section in asdict(self).values() for name, value in section.items()}
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> TrainingOptions:
+        """Builds the sections from options by name.
+
+        Raises:
+            UsageError: There is no option of some name.
+        """
+        known = {name: section for section, names in section_fields().items() for name in names}
+        for name in values:
+            if name not in known:
+                raise UsageError(f"There is no option {name!r}. {did_you_mean(name, known)}")
+        sections = {}
+        for section, section_class in SECTIONS.items():
+            sections[section] = section_class(**{n: v for n, v in values.items() if known[n] == section})
+        return cls(**sections)
+
+    def check(self) -> None:
+        """Refuses options that cannot work, alone or together.
+
+        Raises:
+            UsageError: Says which, and the way out.
+        """
+        data, model, objective, optimisation = self.data, self.model, self.objective, self.optimisation
+        _one_of("--scorer", model.scorer, SCORERS)
+        _one_of("--objective", objective.objective, OBJECTIVE_NAMES)
+        _one_of("--modalities", data.modalities, MODALITIES)
+        _one_of("--encoder_mode", model.encoder_mode, ("trained", "frozen"))
+        _one_of("--corruption_point", objective.corruption_point, ("scorer_input", "dialogue_input"))
+        _one_of("--class_weighting", objective.class_weighting, ("auto", "none", "sqrt"))
+        _one_of("--emotion_target", objective.emotion_target, ("non_neutral", "gold_target"))
+        _one_of("--selection", optimisation.selection, ("pair_f1", "pair_auprc", "macro_f1"))
+        _one_of("--mixed_precision", optimisation.mixed_precision, ("no", "bf16", "fp16"))
+        if not data.data_dir:
+            raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
+        if not self.run.output_dir:
+            raise UsageError("--output_dir is missing: give the folder that the run is written to.")
+        if data.config_name == "overlay":
+            raise UsageError("The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'.")
+        if model.scorer == "isolated":
+            if objective.objective != "base":
+                raise UsageError(
+                    f"The objective {objective.objective!r} compares pairs within a dialogue, but --scorer isolated sees "
+                    "one pair at a time. Use --scorer dialogue, or --objective base."
+                )
+            raise UsageError("--scorer isolated is not part of this version yet. Use --scorer dialogue.")
+        if model.hidden_size % model.num_heads:
+            raise UsageError(
+                f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}."
+            )
+        for name, value, low, high in (
+            ("--dropout", model.dropout, 0.0, 1.0),
+            ("--corruption_rate", objective.corruption_rate, 0.0, 1.0),
+            ("--warmup_ratio", optimisation.warmup_ratio, 0.0, 1.0),
+            ("--max_missing_features", data.max_missing_features, 0.0, 1.0),
+            ("--threshold", optimisation.threshold, 0.0, 1.0),
+        ):
+            if value is not None and not low <= value <= high:
+                raise UsageError(f"{name} must lie within [{low:g}, {high:g}], but is {value}.")
+        for name, count in (
+            ("--epochs", optimisation.epochs),
+            ("--patience", optimisation.patience),
+            ("--batch_size", optimisation.batch_size),
+            ("--eval_batch_size", optimisation.eval_batch_size),
+            ("--gradient_accumulation_steps", optimisation.gradient_accumulation_steps),
+            ("--top_k", objective.top_k),
+            ("--max_tokens", model.max_tokens),
+        ):
+            if count < 1:
+                raise UsageError(f"{name} must be at least 1, but is {count}.")
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "data": DataOptions,
+    "model": ModelOptions,
+    "objective": ObjectiveOptions,
+    "optimisation": OptimisationOptions,
+    "run": RunOptions,
+}
+
+
+def section_fields() -> dict[str, tuple[str, ...]]:
+    """Names of the options of each section."""
+    return {section: tuple(f.name for f in fields(cls)) for section, cls in SECTIONS.items()}
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{option} has no value {value!r}. {did_you_mean(value, known)}")

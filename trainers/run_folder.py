@@ -1,0 +1,127 @@
+"""The folder of a run: who it belongs to, what is finished in it, what can be continued.
+
+::
+
+    run/
+      config.yaml              every option, enough to repeat the run
+      log.jsonl                one event a line
+      checkpoint/epoch-0003/   after each epoch, while running: model, optimiser, scheduler, random states, progress
+      checkpoint/best-0002.safetensors
+      model/                   save_pretrained of the best epoch
+      predictions_{validation,test}.parquet
+      results.json             written last: a folder that has it is finished
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.trainers.options import TrainingOptions
+
+__all__ = ["RunFolder"]
+
+# Options that say where and how a run happens, not what it computes: they may change when it is continued.
+_CIRCUMSTANCES = ("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size")
+
+
+class RunFolder:
+    """A run folder on disk."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended with results."""
+        return (self.path / "results.json").is_file()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where an unfinished run keeps what it needs to continue."""
+        return self.path / "checkpoint"
+
+    def claim(self, options: TrainingOptions, fingerprints: Mapping[str, str]) -> None:
+        """Makes the folder this run's, or finds that it already is.
+
+        Args:
+            options: The run's options.
+            fingerprints: Content hash of the data by split.
+
+        Raises:
+            RunFolderError: The folder holds another run, or something that is no run.
+        """
+        import yaml
+
+        config = self.path / "config.yaml"
+        asked = {**options.flat(), "data_fingerprint": dict(fingerprints)}
+        if config.is_file():
+            try:
+                found = yaml.safe_load(config.read_text(encoding="utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                raise RunFolderError(f"{config} cannot be read: {error}. Choose another --output_dir.") from error
+            if not isinstance(found, dict):
+                raise RunFolderError(f"{config} holds no options. Choose another --output_dir.")
+            different = [
+                f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
+                for name in sorted({*found, *asked})
+                if name not in _CIRCUMSTANCES and found.get(name) != asked.get(name)
+            ]
+            if different:
+                raise RunFolderError(
+                    f"{self.path} already holds another run: {'; '.join(different)}. Choose another --output_dir, or "
+                    "start this run with the same options to continue it."
+                )
+            return
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunFolderError(
+                f"{self.path} is not empty and holds no run (no config.yaml). Choose another --output_dir."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        _write_whole(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
+
+    def append_log(self, event: Mapping[str, Any]) -> None:
+        """Adds one event to ``log.jsonl``."""
+        with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+
+    def rewind_log(self, epoch: int) -> None:
+        """Drops what was logged after an epoch, before those epochs are repeated."""
+        path = self.path / "log.jsonl"
+        if not path.is_file():
+            return
+        kept = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the line that was being written when the run was killed
+            if event.get("epoch", 0) <= epoch:
+                kept.append(line)
+        _write_whole(path, "".join(line + "\n" for line in kept))
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest whole checkpoint."""
+        found = sorted(self.checkpoints.glob("epoch-*[0-9]"))
+        return found[-1] if found else None
+
+    def remove_checkpoints(self, *, keep: tuple[Path, ...] = ()) -> None:
+        """Removes checkpoints, but for some; all and their folder when none is to be kept."""
+        if not self.checkpoints.is_dir():
+            return
+        for entry in self.checkpoints.iterdir():
+            if entry in keep:
+                continue
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if not keep:
+            self.checkpoints.rmdir()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

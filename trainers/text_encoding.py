@@ -1,0 +1,208 @@
+"""Texts to tokens and to frozen features: each distinct text is tokenised once and encoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from iemomecp_dataset.errors import MissingModelError
+from iemomecp_dataset.trainers.layer_pooling import pool_layers
+
+__all__ = ["TextEncoder", "TokenisedTexts", "encode_texts", "length_chunks", "load_text_encoder", "tokenise_texts"]
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """A pretrained encoder with its tokeniser.
+
+    Attributes:
+        name: Name or path it was loaded from.
+        model: The ``AutoModel``.
+        tokenizer: The fast tokeniser.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+
+    @property
+    def num_layers(self) -> int:
+        """Transformer layers, the embedding layer not counted."""
+        return int(self.model.config.num_hidden_layers)
+
+    @property
+    def width(self) -> int:
+        """Width of one layer."""
+        return int(self.model.config.hidden_size)
+
+
+@dataclass(frozen=True)
+class TokenisedTexts:
+    """Distinct texts as token ids.
+
+    Attributes:
+        ids: Token ids by text.
+        pad_id: The padding token.
+        truncated: How many of the distinct texts were longer than allowed, and were cut.
+    """
+
+    ids: dict[str, NDArray[np.int64]]
+    pad_id: int
+    truncated: frozenset[str]
+
+
+def load_text_encoder(name: str) -> TextEncoder:
+    """Loads an encoder and its tokeniser.
+
+    Args:
+        name: A folder, or a model name on the Hugging Face Hub.
+
+    Raises:
+        MissingModelError: It is neither on disk nor reachable.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+        # Pooled outputs are not used; without the pooler no weight goes untrained.
+        model = AutoModel.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "connect" in str(error).lower()
+        raise MissingModelError(
+            f"The text encoder {name!r} could not be loaded: it is no folder with a model and a tokenizer, "
+            + ("and the Hub cannot be reached. " if offline else "and no such model was found on the Hub. ")
+            + "Give --text_encoder the path of a downloaded model, or download it once while online with: "
+            f"hf download {name}"
+        ) from error
+    return TextEncoder(name, model, tokenizer)
+
+
+def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenisedTexts:
+    """Tokenises each distinct text once.
+
+    Args:
+        texts: Texts, repeated ones allowed.
+        tokenizer: A fast tokeniser.
+        max_tokens: Tokens a text may have, special ones included; longer ones are cut and counted.
+    """
+    distinct = sorted(set(texts))
+    limit = min(max_tokens, int(tokenizer.model_max_length))
+    if not distinct:
+        return TokenisedTexts({}, tokenizer.pad_token_id or 0, frozenset())
+    full = tokenizer(distinct, truncation=False, verbose=False)["input_ids"]
+    cut = tokenizer(distinct, truncation=True, max_length=limit)["input_ids"]
+    return TokenisedTexts(
+        ids={text: np.asarray(ids, dtype=np.int64) for text, ids in zip(distinct, cut, strict=True)},
+        pad_id=tokenizer.pad_token_id or 0,
+        truncated=frozenset(text for text, ids in zip(distinct, full, strict=True) if len(ids) > limit),
+    )
+
+
+def length_chunks(
+    sequences: Sequence[NDArray[np.int64]], pad_id: int, max_tokens_per_chunk: int = 4096
+) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
+    """Packs token sequences of similar length together, so that little of the work is padding.
+
+    Args:
+        sequences: Token ids, one array a text.
+        pad_id: The padding token.
+        max_tokens_per_chunk: Padded tokens a chunk may have; a single longer text makes a chunk of its own.
+
+    Returns:
+        The chunks with ``input_ids`` and ``attention_mask`` ``(u, T)``, and ``(U,)`` for each text its row among the
+        rows of all chunks.
+
+    Example:
+        >>> chunks, order = length_chunks([np.array([5, 6, 7]), np.array([8])], pad_id=0, max_tokens_per_chunk=3)
+        >>> [chunk["input_ids"].tolist() for chunk in chunks], order.tolist()
+        ([[[8]], [[5, 6, 7]]], [1, 0])
+    """
+    by_length = sorted(range(len(sequences)), key=lambda i: (len(sequences[i]), i))
+    groups: list[list[int]] = []
+    for i in by_length:
+        if groups and (len(groups[-1]) + 1) * len(sequences[i]) <= max_tokens_per_chunk:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    chunks = []
+    for group in groups:
+        width = len(sequences[group[-1]])
+        ids = np.full((len(group), width), pad_id, dtype=np.int64)
+        attention = np.zeros((len(group), width), dtype=np.int64)
+        for row, i in enumerate(group):
+            ids[row, : len(sequences[i])] = sequences[i]
+            attention[row, : len(sequences[i])] = 1
+        chunks.append({"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(attention)})
+    order = torch.empty(len(sequences), dtype=torch.long)
+    order[torch.tensor(by_length, dtype=torch.long)] = torch.arange(len(sequences))
+    return chunks, order
+
+
+def encode_texts(
+    tokens: TokenisedTexts,
+    encoder: TextEncoder,
+    layers: Sequence[int],
+    *,
+    device: torch.device,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> dict[str, NDArray[np.float32]]:
+    """Frozen features of all texts: mean-pooled layers, concatenated.
+
+    Args:
+        tokens: The texts.
+        encoder: The encoder; it is put in evaluation mode.
+        layers: Encoder layers to pool.
+        device: Where to compute.
+        cache_dir: Where features are kept between runs; the key covers the encoder's weights, the layers and the texts.
+        progress: Show a progress bar.
+
+    Returns:
+        ``(width * len(layers),)`` float32 by text.
+    """
+    from safetensors.numpy import load_file, save_file
+    from tqdm.auto import tqdm
+
+    texts = list(tokens.ids)
+    path = None
+    if cache_dir is not None:
+        path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
+        if path.is_file():
+            return dict(zip(texts, load_file(path)["features"], strict=True))
+    chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id)
+    model = encoder.model.to(device).eval()
+    pooled = []
+    with torch.inference_mode(), tqdm(total=len(texts), desc="Encoding texts", unit="text", disable=not progress) as bar:
+        for chunk in chunks:
+            chunk = {name: tensor.to(device) for name, tensor in chunk.items()}
+            states = model(**chunk, output_hidden_states=True).hidden_states
+            pooled.append(pool_layers(states, chunk["attention_mask"], layers).float().cpu())
+            bar.update(len(chunk["input_ids"]))
+    features = torch.cat(pooled)[order].numpy()
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own for each writer, then an atomic rename: a half-written cache is never read.
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        save_file({"features": np.ascontiguousarray(features)}, partial)
+        partial.replace(path)
+    return dict(zip(texts, features, strict=True))
+
+
+def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
+    digest = hashlib.sha256(json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode())
+    for name, tensor in sorted(encoder.model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    for text, ids in tokens.ids.items():
+        digest.update(json.dumps(text).encode())
+        digest.update(ids.tobytes())
+    return digest.hexdigest()[:24]
