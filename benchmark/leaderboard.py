@@ -259,7 +259,10 @@ _OBJECTIVE_NAMES = {
 }
 
 _NOT_SETTINGS = frozenset(
-    ("seed", "output_dir", "run_name", "config", "resume", "overwrite", "log_with", "num_workers", "data_dir", "device")
+    {
+        *("seed", "output_dir", "run_name", "config", "cache_dir", "log_with", "quiet", "eval_batch_size"),
+        *("data_dir", "data_fingerprint"),
+    }
 )
 """Options that do not make another system. The data is told apart by its fingerprint, not by its folder."""
 
@@ -283,9 +286,11 @@ def _settings(run: Run) -> dict[str, str]:
 
 def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
     for key, value in options.items():
+        if key in _NOT_SETTINGS:
+            continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
-        elif key not in _NOT_SETTINGS:
+        else:
             yield f"{prefix}{key}", str(value)
 
 
@@ -322,7 +327,7 @@ def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> s
     if not known:
         return "most probable class"
     values = f"{known[0][0]:.3f}" if known[0][0] == known[-1][0] else f"{known[0][0]:.3f} to {known[-1][0]:.3f}"
-    return f"{values}, chosen on {' and '.join(sorted({origin for _, origin in known}))}"
+    return f"{values}, from {' and '.join(sorted({origin for _, origin in known}))}"
 
 
 def _structural_rows(runs: list[Run]) -> list[Row]:

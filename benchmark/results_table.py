@@ -77,7 +77,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
         "* structural baseline: sees the position in the dialogue, no words unless its name says so, no gold emotions.",
         *(
-            f"{row.name}: threshold {row.threshold}."
+            f"Threshold of {row.name}: {row.threshold}."
             for row in board.trained
             if row.threshold and row.threshold != "most probable class"
         ),

@@ -120,7 +120,7 @@ def test_the_text_table_shows_what_was_recorded(matrix):
     assert row.rstrip().endswith("3")
     assert "SYNTHETIC" in text.splitlines()[0]
     assert "definition A: set micro F1" in text
-    assert "chosen on validation" in text
+    assert "from validation" in text
     assert "n/a" in next(line for line in text.splitlines() if line.startswith("* self "))  # no average precision
 
 

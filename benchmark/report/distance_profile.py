@@ -1,0 +1,105 @@
+"""Pair F1 within each distance: what a system adds to knowing how far apart two utterances are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, new_figure, picture, series
+from iemomecp_dataset.benchmark.structural import DISTANCE_BUCKETS, distance_buckets
+
+__all__ = ["best_distance_f1", "distance_profile_picture", "f1_by_distance"]
+
+
+def f1_by_distance(
+    distances: NDArray[np.int64], gold: NDArray[np.bool_], predicted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Pair F1 among the candidates of each distance bucket.
+
+    Args:
+        distances: ``(n,)`` signed distances ``target - cause``, in turns.
+        gold: ``(n,)`` bool, is a gold pair.
+        predicted: ``(n,)`` bool, is predicted as one.
+
+    Returns:
+        ``(8,)`` by :data:`DISTANCE_BUCKETS`; NaN in a bucket without gold pairs.
+
+    Example:
+        >>> gold, predicted = np.array([True, True, False]), np.array([True, False, False])
+        >>> f1_by_distance(np.array([0, 0, 1]), gold, predicted)[:3].round(2)
+        array([ nan, 0.67,  nan])
+    """
+    buckets = distance_buckets(distances)
+    both, of_gold, of_predicted = (
+        np.bincount(buckets[keep], minlength=len(DISTANCE_BUCKETS)) for keep in (gold & predicted, gold, predicted)
+    )
+    f1 = 2 * both / np.maximum(of_gold + of_predicted, 1)
+    return np.where(of_gold > 0, f1, np.nan)
+
+
+def best_distance_f1(distances: NDArray[np.int64], gold: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The most that a rule of distance alone can have in each bucket: by calling every pair in it a pair.
+
+    With a share r of gold pairs in the bucket that is ``2 r / (1 + r)``.
+
+    Args:
+        distances: As in :func:`f1_by_distance`.
+        gold: As in :func:`f1_by_distance`.
+
+    Returns:
+        ``(8,)`` by :data:`DISTANCE_BUCKETS`; NaN in a bucket without gold pairs.
+    """
+    return f1_by_distance(distances, gold, np.ones_like(gold))
+
+
+def distance_profile_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture | None:
+    """Draws F1 by distance for every system that has predictions.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+        predictions: By run name, all on the same pairs.
+
+    Returns:
+        The picture, or None when there are no predictions.
+    """
+    if not predictions:
+        return None
+    first = next(iter(predictions.values()))
+    gold = first.labels == 0
+    buckets = distance_buckets(first.distances)
+    n_gold = np.bincount(buckets[gold], minlength=len(DISTANCE_BUCKETS))
+    shown = np.flatnonzero(n_gold)
+    where = np.arange(len(shown))
+    with new_figure(6.4, 5.2) as figure:
+        axes = figure.subplots()
+        axes.bar(where, 100 * best_distance_f1(first.distances, gold)[shown], width=0.78, color=STRUCTURAL, alpha=0.22,
+                 label="the most that distance alone can have", linewidth=0)  # fmt: skip
+        for number, row in enumerate(board.trained):
+            runs = [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions]
+            if not runs:
+                continue
+            style = series(number)
+            profiles = 100 * np.array([f1_by_distance(run.distances, gold, run.decided == 0)[shown] for run in runs])
+            shift = 0.12 * (number - (len(board.trained) - 1) / 2)
+            axes.plot(where + shift, profiles.mean(axis=0), label=row.name, markersize=6, linewidth=1.5,
+                      color=style["color"], marker=style["marker"], linestyle=style["linestyle"])  # fmt: skip
+            axes.vlines(where + shift, profiles.min(axis=0), profiles.max(axis=0), color=style["color"], linewidth=1.2)
+        axes.set_xticks(where, [f"{DISTANCE_BUCKETS[i]}\n{n_gold[i]:,}" for i in shown])
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="x", visible=False)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("turns from cause to target, and gold pairs there", color=MUTED)
+        axes.set_ylabel("Pair F1 at that distance, %")
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(3, len(labels)))
+        return picture(
+            figure,
+            f"Beyond distance: Pair F1 by distance on {split}",
+            "Means over seeds, with their range. A bar is what calling every pair at that distance a pair would have: "
+            "what a system has above it, it has from somewhere else than distance.",
+        )

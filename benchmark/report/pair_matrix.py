@@ -1,0 +1,162 @@
+"""One dialogue as a matrix of pairs: what is annotated, beside what each system predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, SERIES, Picture, new_figure, picture
+
+__all__ = ["pair_matrix_picture", "telling_dialogue"]
+
+_MODERATE = (6, 16)
+"""Turns of a dialogue that shows something and can still be read."""
+
+
+def telling_dialogue(predictions: Predictions) -> str:
+    """Chooses the dialogue to show: the one with the most gold pairs among those of moderate length.
+
+    Args:
+        predictions: Predictions with at least one pair.
+
+    Returns:
+        Its id; of equals the first by id. Without a dialogue of moderate length, all are in the choice.
+    """
+    names, inverse = np.unique(predictions.dialogue_ids, return_inverse=True)
+    lengths = np.zeros(len(names), dtype=np.int64)
+    np.maximum.at(lengths, inverse, np.maximum(predictions.target_turns, predictions.cause_turns))
+    gold = np.bincount(inverse, weights=predictions.labels == 0, minlength=len(names))
+    moderate = (lengths >= _MODERATE[0]) & (lengths <= _MODERATE[1])
+    if moderate.any():
+        gold = np.where(moderate, gold, -1)
+    return str(names[int(np.argmax(gold))])
+
+
+def pair_matrix_picture(dialogue_id: str, systems: Sequence[tuple[str, Predictions]]) -> Picture:
+    """Draws the gold matrix and one matrix for each system.
+
+    Args:
+        dialogue_id: The dialogue.
+        systems: Name and predictions, all on the same pairs; at least one.
+
+    Returns:
+        The picture.
+    """
+    first = systems[0][1]
+    here = first.dialogue_ids == dialogue_id
+    n = int(max(first.target_turns[here].max(), first.cause_turns[here].max()))
+    class_names = first.class_names
+    with new_figure(min(12.0, 3.1 * (1 + len(systems))), 3.9) as figure:
+        all_axes = figure.subplots(1, 1 + len(systems), squeeze=False, sharey=True)[0]
+        for axes in all_axes:
+            _frame(axes, n, first.target_turns[here], first.cause_turns[here])
+        all_axes[0].set_ylabel("target turn (the emotion)")
+        all_axes[0].set_title("Gold")
+        _roles(all_axes[0], first.target_turns[here], first.cause_turns[here], first.labels[here], class_names)
+        for axes, (name, predictions) in zip(all_axes[1:], systems, strict=True):
+            axes.set_title(name)
+            _predicted(axes, predictions, dialogue_id)
+        _key(figure, class_names)
+        return picture(
+            figure,
+            f"Pairs of dialogue {dialogue_id}, gold beside predicted",
+            "Rows are target turns, columns candidate cause turns; the diagonal is a self pair. In a system's matrix "
+            f"the shade is P({class_names[0]}); a ring is a predicted pair that is right, a cross one that is wrong, and a "
+            "hollow square a gold pair that it missed. "
+            + ("A bar marks predicted context. " if len(class_names) > 2 else "")
+            + "The dialogue is the one with the most gold pairs among those of moderate length.",
+        )
+
+
+def _frame(axes: Any, n: int, targets: NDArray[np.int64], causes: NDArray[np.int64]) -> None:
+    """Axes with a light square for every candidate pair; what is no candidate stays empty."""
+    from matplotlib.patches import Rectangle
+
+    for target, cause in zip(targets, causes, strict=True):
+        axes.add_patch(Rectangle((cause - 0.46, target - 0.46), 0.92, 0.92, facecolor=GRID, alpha=0.35, linewidth=0))
+    axes.set_xlim(0.4, n + 0.6)
+    axes.set_ylim(n + 0.6, 0.4)
+    axes.set_aspect("equal")
+    step = 1 if n <= 16 else 2 if n <= 32 else 5
+    ticks = [turn for turn in range(1, n + 1) if (turn - 1) % step == 0]
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
+    axes.tick_params(length=0, labelsize=8)
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xlabel("cause turn")
+
+
+def _roles(
+    axes: Any,
+    targets: NDArray[np.int64],
+    causes: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    class_names: Sequence[str],
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    for target, cause, label in zip(targets, causes, labels, strict=True):
+        if label == 0:
+            axes.add_patch(Rectangle((cause - 0.46, target - 0.46), 0.92, 0.92, facecolor=SERIES[0], linewidth=0))
+        elif label < len(class_names) - 1:
+            _context_bar(axes, cause, target)
+
+
+def _predicted(axes: Any, predictions: Predictions, dialogue_id: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    here = predictions.dialogue_ids == dialogue_id
+    decided = predictions.decided[here]
+    last = len(predictions.class_names) - 1
+    for target, cause, gold, answer, confidence in zip(
+        predictions.target_turns[here],
+        predictions.cause_turns[here],
+        predictions.labels[here],
+        decided,
+        predictions.probabilities[here, 0],
+        strict=True,
+    ):
+        if confidence >= 0.02:
+            corner = (cause - 0.46, target - 0.46)
+            axes.add_patch(Rectangle(corner, 0.92, 0.92, facecolor=SERIES[0], alpha=0.85 * confidence, linewidth=0))
+        if answer == 0:
+            marker = "o" if gold == 0 else "x"
+            axes.plot(cause, target, marker, color=INK, fillstyle="none", markersize=6, markeredgewidth=1.5)
+        elif gold == 0:
+            axes.add_patch(
+                Rectangle((cause - 0.4, target - 0.4), 0.8, 0.8, fill=False, edgecolor=SERIES[1], linewidth=1.8)
+            )
+        if 0 < answer < last:
+            _context_bar(axes, cause, target)
+
+
+def _context_bar(axes: Any, cause: int, target: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((cause - 0.4, target - 0.14), 0.8, 0.28, facecolor=SERIES[4], linewidth=0))
+
+
+def _key(figure: Any, class_names: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    def mark(marker: str, color: str, label: str) -> Line2D:
+        return Line2D(
+            [], [], marker=marker, color=color, fillstyle="none", linestyle="none", markeredgewidth=1.6, label=label
+        )
+
+    entries: list[Any] = [Patch(facecolor=SERIES[0], linewidth=0, label=f"{class_names[0]} (gold, or shade of P)")]
+    if len(class_names) > 2:
+        entries.append(Patch(facecolor=SERIES[4], linewidth=0, label=class_names[1]))
+    entries += [
+        mark("o", INK, "found"),
+        mark("x", INK, "false alarm"),
+        mark("s", SERIES[1], "missed"),
+    ]
+    figure.legend(handles=entries, loc="outside lower left", ncols=len(entries), labelcolor=MUTED, handlelength=1.2)
