@@ -19,9 +19,9 @@ import datasets
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import content_fingerprint
-from iemomecp_dataset.inputs import find_inputs, load_inputs
+from iemomecp_dataset.inputs import find_inputs
 from iemomecp_dataset.options import CONFIG_NAMES, CORPUS_CONFIGS, DEFAULT_CONFIG, LoadOptions, load_options
-from iemomecp_dataset.rows import SYNTHETIC_MARK
+from iemomecp_dataset.rows import SYNTHETIC_MARK, is_synthetic
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, row_features
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class IemomecpConfig(datasets.BuilderConfig):
             # Without data there is nothing to build: the schema can be looked at, and loading says what is missing.
             return self.name if not config_kwargs else f"{self.name}-{content_fingerprint(keys, (), ())}"
         inputs = find_inputs(options)
-        return f"{self.name}-{content_fingerprint(keys, inputs.files.values(), inputs.media)}"
+        return f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
 
 
 class IemomecpBuilder(datasets.GeneratorBasedBuilder):
@@ -113,8 +113,10 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):
         options = self.config.load_options()
         if self._inputs is None:
             raise MissingDataError(_no_data_dir(options))
-        loaded = load_inputs(options, self._inputs)
+        loaded = self._inputs.read()
         self.merge_report = loaded.report
+        if loaded.synthetic and not is_synthetic(self):
+            self.info.description = f"{SYNTHETIC_MARK}: {self.info.description}"
         # One list entry a dialogue: that is what num_proc and streaming workers share among themselves.
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()

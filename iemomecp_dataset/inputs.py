@@ -1,13 +1,28 @@
-"""From options to files to rows: which reader serves which configuration."""
+"""From options to files: which folders a configuration needs, and what to say when one is missing."""
 
 from __future__ import annotations
 
-from iemomecp_dataset.corpora.loading import find_corpus, load_corpus
-from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.loaded import Inputs, Loaded
-from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
+import functools
+from pathlib import Path
 
-__all__ = ["find_inputs", "load_inputs"]
+from iemomecp_dataset.corpora.loading import find_corpus
+from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.folders import require_folder
+from iemomecp_dataset.loaded import Inputs
+from iemomecp_dataset.merge import MergeSources, merge
+from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
+from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
+from iemomecp_dataset.overlay.rows import load_overlay
+from iemomecp_dataset.schema import SPLITS
+from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
+from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, find_iemocap
+
+__all__ = ["SYNTHETIC_FILE", "find_inputs"]
+
+SYNTHETIC_FILE = "SYNTHETIC.txt"
+"""The file at the root of a folder that marks everything in it as synthetic."""
+
+_ECPEC_NAMES = ("ECPEC", "ConvECPE")
 
 
 def find_inputs(options: LoadOptions) -> Inputs:
@@ -22,24 +37,99 @@ def find_inputs(options: LoadOptions) -> Inputs:
     Raises:
         MissingDataError: A part is missing; the message says which, where it was looked for, and where to get it.
     """
-    if options.config_name in CORPUS_CONFIGS and options.data_dir is not None:
-        return find_corpus(options.config_name, options.data_dir)
-    raise UsageError("not there yet")
-
-
-def load_inputs(options: LoadOptions, inputs: Inputs) -> Loaded:
-    """Reads and validates the files of a configuration.
-
-    Args:
-        options: What to load.
-        inputs: What :func:`find_inputs` found.
-
-    Returns:
-        The rows by split.
-
-    Raises:
-        IemomecpError: A file breaks its format, or the files disagree.
-    """
     if options.config_name in CORPUS_CONFIGS:
-        return load_corpus(options.config_name, inputs, options.candidates)
-    raise UsageError("not there yet")
+        if options.data_dir is None:
+            raise MissingDataError(f"Configuration {options.config_name!r} needs data_dir=.")
+        return find_corpus(options.config_name, options.data_dir, options.candidates)
+    if options.data_dir is not None:
+        require_folder(
+            options.data_dir,
+            "the folder with IEMOCAP/, ECPEC/ and labels/",
+            "make one and put the three parts into it, or `python scripts/make_synthetic.py --output-dir DIR`",
+        )
+    if options.config_name == "overlay":
+        return _find_overlay(options)
+    return _find_merge(options)
+
+
+def _find_overlay(options: LoadOptions) -> Inputs:
+    label_dir = _label_dir(options)
+    if label_dir is None:
+        raise MissingDataError(_missing("the label files", "labels", "label_dir", LABELS_SOURCE, options))
+    files = {path for paths in find_label_files(label_dir).values() for path in paths}
+    return Inputs(
+        files=tuple(sorted(files)),
+        splits=SPLITS,
+        read=functools.partial(load_overlay, label_dir),
+        synthetic=_is_synthetic(options, label_dir),
+    )
+
+
+def _find_merge(options: LoadOptions) -> Inputs:
+    label_dir = _label_dir(options)
+    ecpec = options.convecpe_root or _first(options.data_dir, _ECPEC_NAMES)
+    iemocap = options.iemocap_root or _first(options.data_dir, ROOT_NAMES)
+    missing = []
+    if iemocap is None and options.text_source == "iemocap":
+        place = " or ".join(ROOT_NAMES)
+        advice = f"{IEMOCAP_SOURCE}; or do without it by text_source='ecpec'"
+        missing.append(_missing("the IEMOCAP release", place, "iemocap_root", advice, options))
+    if ecpec is None:
+        missing.append(_missing("ConvECPE", " or ".join(_ECPEC_NAMES), "convecpe_root", ECPEC_SOURCE, options))
+    if label_dir is None:
+        missing.append(_missing("the label files", "labels", "label_dir", LABELS_SOURCE, options))
+    if missing or ecpec is None or label_dir is None:
+        raise MissingDataError("\n".join(missing))
+    label_files = {path for paths in find_label_files(label_dir).values() for path in paths}
+    pickle = find_ecpec(ecpec)
+    release = find_iemocap(iemocap) if iemocap is not None else None
+    annotations: list[Path] = []
+    media: list[tuple[str, int]] = []
+    if release is not None:
+        annotations = [*release.transcripts.values(), *release.evaluations.values()]
+        media = [(str(path), size) for path, size in (*release.wavs.values(), *release.videos.values())]
+    synthetic = _is_synthetic(options, label_dir, ecpec, *([iemocap] if iemocap is not None else []))
+    notes = []
+    if release is None:
+        notes.append(
+            "There is no IEMOCAP release here; as asked for by text_source='ecpec', text is ConvECPE's, and times and "
+            "media are null."
+        )
+    return Inputs(
+        files=(*sorted(label_files), pickle, *sorted(annotations)),
+        splits=SPLITS,
+        media=media,
+        synthetic=synthetic,
+        notes=tuple(notes),
+        read=functools.partial(
+            merge,
+            MergeSources(label_dir=label_dir, ecpec=pickle, iemocap=release, synthetic=synthetic),
+            config_name=options.config_name,
+            text_source=options.text_source,
+            forward_pairs=options.forward_pairs,
+            max_mismatch=options.max_mismatch,
+        ),
+    )
+
+
+def _label_dir(options: LoadOptions) -> Path | None:
+    return options.label_dir or _first(options.data_dir, ("labels",))
+
+
+def _first(folder: Path | None, names: tuple[str, ...]) -> Path | None:
+    if folder is None:
+        return None
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def _missing(what: str, name: str, option: str, how_to_obtain: str, options: LoadOptions) -> str:
+    looked = f"looked for {name} in {options.data_dir}" if options.data_dir is not None else "no data_dir= was given"
+    return (
+        f"{what[0].upper()}{what[1:]}: missing ({looked}; {option}= names another place). To obtain: {how_to_obtain}."
+    )
+
+
+def _is_synthetic(options: LoadOptions, *parts: Path) -> bool:
+    """A part that lies in a marked folder is synthetic, and so is everything merged with it."""
+    folders = [options.data_dir, *parts, *(part.parent for part in parts)]
+    return any(folder is not None and (folder / SYNTHETIC_FILE).exists() for folder in folders)

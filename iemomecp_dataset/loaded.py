@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,15 +20,17 @@ class Inputs:
     """The files a configuration is built from, found but not yet read.
 
     Attributes:
-        files: Annotation files by role and split, such as ``("labels", "train")``.
-        media: Media files as ``(path, size in bytes)``.
+        files: Every annotation file that takes part in the rows.
         splits: The splits these files can give, in order.
+        read: Reads and validates the files.
+        media: Media files as ``(path, size in bytes)``.
         synthetic: Whether the folder is marked as synthetic.
         notes: Sentences a user should read, such as which splits are absent.
     """
 
-    files: Mapping[str, Path]
+    files: tuple[Path, ...]
     splits: tuple[str, ...]
+    read: Callable[[], Loaded]
     media: Sequence[tuple[str, int]] = ()
     synthetic: bool = False
     notes: tuple[str, ...] = ()
@@ -42,8 +44,10 @@ class Loaded:
         rows: Rows by split.
         counts: Things that were counted on the way and are not in the rows, such as latent causes.
         report: How the sources were merged, for IEMO-MECP.
+        synthetic: Whether a file says that it is synthetic.
     """
 
     rows: Mapping[str, list[Row]]
     counts: Mapping[str, int] = field(default_factory=dict)
     report: MergeReport | None = None
+    synthetic: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -20,12 +21,13 @@ _Reader = Callable[[Path], Iterable[CorpusDialogue]]
 _READERS: Mapping[tuple[str, str], _Reader] = {("ecf", ".txt"): read_ecf_text}
 
 
-def find_corpus(name: str, data_dir: Path) -> Inputs:
+def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
     """Finds the files of a corpus.
 
     Args:
         name: Configuration name of the corpus.
         data_dir: Folder to look in.
+        space: Which pairs are candidates.
 
     Returns:
         The files found, one a split; absent splits are named in the notes.
@@ -52,19 +54,20 @@ def find_corpus(name: str, data_dir: Path) -> Inputs:
         for split in absent
     ]
     return Inputs(
-        files=files,
+        files=tuple(files.values()),
         splits=tuple(files),
+        read=functools.partial(load_corpus, name, files, space),
         synthetic=(data_dir / "SYNTHETIC.txt").exists(),
         notes=tuple(notes),
     )
 
 
-def load_corpus(name: str, inputs: Inputs, space: CandidateSpace) -> Loaded:
+def load_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> Loaded:
     """Reads a corpus.
 
     Args:
         name: Configuration name of the corpus.
-        inputs: What :func:`find_corpus` found.
+        files: One file a split.
         space: Which pairs are candidates.
 
     Returns:
@@ -76,8 +79,7 @@ def load_corpus(name: str, inputs: Inputs, space: CandidateSpace) -> Loaded:
     corpus = corpus_metadata(name)
     rows: dict[str, list[Row]] = {}
     seen: dict[str, Path] = {}
-    for split in inputs.splits:
-        path = inputs.files[split]
+    for split, path in files.items():
         rows[split] = []
         for dialogue in _reader(corpus, path)(path):
             if dialogue.dialogue_id in seen:

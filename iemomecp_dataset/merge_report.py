@@ -1,0 +1,90 @@
+"""What was merged, how, and on what the sources disagree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS, PUBLISHED_TRANSITIONS
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["Check", "MergeReport"]
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of two sources, utterance by utterance.
+
+    Attributes:
+        name: What was compared.
+        compared: Utterances compared.
+        mismatches: Every utterance on which they differ, with both values.
+    """
+
+    name: str
+    compared: int
+    mismatches: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of mismatches; 0 where nothing was compared."""
+        return len(self.mismatches) / self.compared if self.compared else 0.0
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """Accounts for every dialogue, utterance and pair of a merge.
+
+    Attributes:
+        sources: Where each part was read from, by name.
+        counts: Dialogues, chunks, utterances, pairs, and what was left out, by name.
+        checks: Comparisons between the sources.
+        transitions: Pairs by (is a source pair, role).
+        placement: Number of chunks placed by each method.
+        dialogues: Method and chunks by source dialogue.
+        notes: Sentences a reader should see.
+        synthetic: Whether the sources are synthetic.
+    """
+
+    sources: Mapping[str, str]
+    counts: Mapping[str, int]
+    checks: Sequence[Check]
+    transitions: Mapping[str, Mapping[str, int]]
+    placement: Mapping[str, int]
+    dialogues: Mapping[str, str]
+    notes: Sequence[str] = field(default_factory=tuple)
+    synthetic: bool = False
+
+    def to_json(self) -> str:
+        """The whole report as JSON, every mismatch included."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+    def to_text(self) -> str:
+        """The report for people, with the first mismatches of each check."""
+        lines = ["Merge report" + (" (SYNTHETIC data)" if self.synthetic else "")]
+        lines += [f"  {name}: {place}" for name, place in self.sources.items()]
+        lines += ["Counts"] + [f"  {name}: {count}" for name, count in self.counts.items()]
+        lines += ["Chunks placed by"] + [f"  {method}: {count}" for method, count in self.placement.items()]
+        lines += self._transition_lines()
+        lines.append("Checks")
+        for check in self.checks:
+            lines.append(f"  {check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%})")
+            lines += [f"    {mismatch}" for mismatch in check.mismatches[:_SHOWN]]
+            if len(check.mismatches) > _SHOWN:
+                lines.append(f"    and {len(check.mismatches) - _SHOWN} more")
+        lines += [f"Note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def _transition_lines(self) -> list[str]:
+        total = sum(sum(roles.values()) for roles in self.transitions.values())
+        # Published counts say something about the whole release only.
+        whole = total == PUBLISHED_COUNTS["all"].pairs
+        lines = ["Source label to role" + (" (release in brackets)" if whole else "")]
+        for source, roles in self.transitions.items():
+            published = PUBLISHED_TRANSITIONS[source]
+            cells = [f"{role} {roles[role]}" + (f" ({published[role]})" if whole else "") for role in ROLE_LABELS]
+            lines.append(f"  {source}: {', '.join(cells)}")
+        return lines

@@ -1,0 +1,260 @@
+"""Reads ConvECPE, the source annotation: who said what, with which emotion, caused by which turns."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.sources.restricted_pickle import read_restricted_pickle
+
+__all__ = ["ECPEC_SOURCE", "Ecpec", "SourceDialogue", "find_ecpec", "read_ecpec"]
+
+ECPEC_SOURCE = "clone the ECPEC repository of the ConvECPE authors (https://github.com/SenticNet/ECPEC)"
+"""Where a user gets the annotation."""
+
+PICKLE_NAME = "IEMOCAP_emotion_cause_features.pkl"
+
+_ENTRIES = ("utterance ids", "speakers", "emotions", "first causes", "second causes", "third causes")
+# A variant carries four dictionaries of predicted labels after the causes.
+_SENTENCES = {12: 9, 16: 13}
+_N_EMOTIONS = 6
+
+
+@dataclass(frozen=True)
+class SourceDialogue:
+    """One dialogue of ConvECPE; every sequence has one entry per utterance.
+
+    Attributes:
+        dialogue_id: IEMOCAP dialogue.
+        utterance_ids: IEMOCAP utterances, in order.
+        speakers: ``F`` or ``M``.
+        emotions: Ids of :data:`iemomecp_dataset.schema.IEMOCAP_EMOTIONS`.
+        sentences: ConvECPE's own text.
+        pairs: ``(target_turn, cause_turn)``, 1-based, distinct, forward pairs included.
+    """
+
+    dialogue_id: str
+    utterance_ids: tuple[str, ...]
+    speakers: tuple[str, ...]
+    emotions: tuple[int, ...]
+    sentences: tuple[str, ...]
+    pairs: frozenset[tuple[int, int]]
+
+    def __len__(self) -> int:
+        return len(self.utterance_ids)
+
+
+@dataclass(frozen=True)
+class Ecpec:
+    """The whole annotation.
+
+    Attributes:
+        path: The file it was read from.
+        dialogues: Dialogues by id.
+        duplicate_causes: Causes that an utterance names more than once; each counts once.
+        n_entries: Entries of the tuple, 12 or 16.
+    """
+
+    path: Path
+    dialogues: Mapping[str, SourceDialogue]
+    duplicate_causes: int
+    n_entries: int
+
+
+def find_ecpec(root: Path) -> Path:
+    """Finds the pickle.
+
+    Args:
+        root: The ECPEC repository, its folder ``Dataset``, or the file itself.
+
+    Returns:
+        The file.
+
+    Raises:
+        MissingDataError: It is not there.
+    """
+    places = [root] if root.is_file() else [root / "Dataset" / PICKLE_NAME, root / PICKLE_NAME]
+    for place in places:
+        if place.is_file():
+            return place
+    raise MissingDataError(
+        f"The ConvECPE annotation {PICKLE_NAME} is missing. Looked for {' and '.join(str(p) for p in places)}. "
+        f"To obtain it: {ECPEC_SOURCE}."
+    )
+
+
+def read_ecpec(path: Path) -> Ecpec:
+    """Reads the annotation.
+
+    Args:
+        path: ``IEMOCAP_emotion_cause_features.pkl``, with 12 or 16 entries.
+
+    Returns:
+        All its dialogues.
+
+    Raises:
+        UnsafeFileError: The pickle asks for more than data.
+        InvalidDataError: It breaks the format; the message has the dialogue and the turn.
+        MissingDataError: It cannot be read.
+    """
+    content = read_restricted_pickle(path)
+    if not isinstance(content, tuple | list) or len(content) not in _SENTENCES:
+        found = f"{len(content)} entries" if isinstance(content, tuple | list) else f"a {type(content).__name__}"
+        raise InvalidDataError(f"{path}: expected a tuple of 12 or 16 entries, found {found}.")
+    wanted = [*zip(_ENTRIES, content[:6], strict=True), ("sentences", content[_SENTENCES[len(content)]])]
+    for name, entry in wanted:
+        if not isinstance(entry, dict):
+            raise InvalidDataError(
+                f"{path}: expected the {name} to be a dictionary by dialogue, found a {type(entry).__name__}."
+            )
+    by_name: dict[str, dict[Any, Any]] = dict(wanted)
+    ids = by_name["utterance ids"]
+    if not ids:
+        raise InvalidDataError(f"{path}: no dialogues in it.")
+    for name, entry in by_name.items():
+        if entry.keys() != ids.keys():
+            odd = sorted(map(str, entry.keys() ^ ids.keys()))
+            raise InvalidDataError(
+                f"{path}: the {name} and the utterance ids name different dialogues ({len(odd)}, such as {odd[0]!r})."
+            )
+    dialogues: dict[str, SourceDialogue] = {}
+    owner: dict[str, str] = {}
+    duplicates = 0
+    for key in ids:
+        dialogue, repeated = _dialogue(path, key, {name: entry[key] for name, entry in by_name.items()})
+        for utterance_id in dialogue.utterance_ids:
+            if utterance_id in owner:
+                raise InvalidDataError(
+                    f"{path}, dialogue {key!r}: utterance id {utterance_id!r} occurs before, in dialogue "
+                    f"{owner[utterance_id]!r}."
+                )
+            owner[utterance_id] = dialogue.dialogue_id
+        dialogues[dialogue.dialogue_id] = dialogue
+        duplicates += repeated
+    return Ecpec(path=path, dialogues=dialogues, duplicate_causes=duplicates, n_entries=len(content))
+
+
+def _dialogue(path: Path, key: object, entries: Mapping[str, Any]) -> tuple[SourceDialogue, int]:
+    where = f"{path}, dialogue {str(key)!r}"
+    if not isinstance(key, str) or not key:
+        raise InvalidDataError(f"{where}: expected a dialogue id, found a {type(key).__name__}.")
+    columns = {name: _sequence(entry, f"{where}, {name}") for name, entry in entries.items()}
+    n_turns = len(columns["utterance ids"])
+    if n_turns == 0:
+        raise InvalidDataError(f"{where}: no utterances in it.")
+    for name, column in columns.items():
+        if len(column) != n_turns:
+            raise InvalidDataError(f"{where}: {n_turns} utterance ids, but {len(column)} {name}.")
+    pairs: set[tuple[int, int]] = set()
+    repeated = 0
+    for turn in range(1, n_turns + 1):
+        for name in _ENTRIES[3:]:
+            cause = _cause(columns[name][turn - 1], n_turns, f"{where}, turn {turn}, {name}")
+            if cause is not None:
+                repeated += (turn, cause) in pairs
+                pairs.add((turn, cause))
+    return (
+        SourceDialogue(
+            dialogue_id=key,
+            utterance_ids=tuple(
+                _text(value, f"{where}, turn {turn}, utterance id")
+                for turn, value in enumerate(columns["utterance ids"], start=1)
+            ),
+            speakers=tuple(
+                _speaker(value, f"{where}, turn {turn}") for turn, value in enumerate(columns["speakers"], start=1)
+            ),
+            emotions=tuple(
+                _emotion(value, f"{where}, turn {turn}") for turn, value in enumerate(columns["emotions"], start=1)
+            ),
+            sentences=tuple(
+                _text(value, f"{where}, turn {turn}, sentence", empty=True)
+                for turn, value in enumerate(columns["sentences"], start=1)
+            ),
+            pairs=frozenset(pairs),
+        ),
+        repeated,
+    )
+
+
+def _sequence(value: Any, where: str) -> Sequence[Any]:
+    if isinstance(value, np.ndarray):
+        listed = value.tolist()
+        value = listed if isinstance(listed, list) else [listed]
+    if isinstance(value, list | tuple):
+        return value
+    raise InvalidDataError(f"{where}: expected one entry per utterance, found a {type(value).__name__}.")
+
+
+def _scalar(value: Any) -> Any:
+    """Unpacks arrays and lists of one element, and latin-1 bytes."""
+    while True:
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        elif isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
+        elif isinstance(value, bytes):
+            value = value.decode("latin-1")
+        else:
+            return value
+
+
+def _integer(value: Any) -> int | None:
+    """The integer a value stands for, or None when it stands for none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
+        return int(value)
+    return None
+
+
+def _cause(value: Any, n_turns: int, where: str) -> int | None:
+    value = _scalar(value)
+    if value is None or (isinstance(value, list | tuple) and not value):
+        return None
+    if isinstance(value, str) and value.strip().upper() in ("N", "NONE", ""):
+        return None
+    cause = _integer(value)
+    if cause is None:
+        raise InvalidDataError(f"{where}: expected a turn, 0, None or 'N', found {str(value)[:40]!r}.")
+    if cause == 0:
+        return None
+    if not 1 <= cause <= n_turns:
+        raise InvalidDataError(f"{where}: cause {cause} is outside the dialogue, which has turns 1 to {n_turns}.")
+    return cause
+
+
+def _emotion(value: Any, where: str) -> int:
+    emotion = _integer(_scalar(value))
+    if emotion is None or not 0 <= emotion < _N_EMOTIONS:
+        raise InvalidDataError(f"{where}: expected an emotion id from 0 to 5, found {str(value)[:40]!r}.")
+    return emotion
+
+
+def _speaker(value: Any, where: str) -> str:
+    speaker = _scalar(value)
+    if isinstance(speaker, str) and speaker.strip().upper() in ("F", "M"):
+        return speaker.strip().upper()
+    raise InvalidDataError(f"{where}: expected the speaker 'F' or 'M', found {str(value)[:40]!r}.")
+
+
+def _text(value: Any, where: str, *, empty: bool = False) -> str:
+    text = _scalar(value)
+    if not isinstance(text, str):
+        raise InvalidDataError(f"{where}: expected text, found a {type(text).__name__}.")
+    # Python 2 wrote UTF-8 bytes, which latin-1 pulled apart.
+    with contextlib.suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")
+    text = text.strip()
+    if not text and not empty:
+        raise InvalidDataError(f"{where}: it is empty.")
+    return text

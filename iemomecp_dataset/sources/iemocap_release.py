@@ -1,0 +1,205 @@
+"""Reads the IEMOCAP release: transcripts, evaluations, and where the media lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from iemomecp_dataset.errors import MissingDataError
+
+__all__ = [
+    "IEMOCAP_SOURCE",
+    "IemocapFiles",
+    "IemocapUtterance",
+    "find_iemocap",
+    "read_evaluation",
+    "read_transcript",
+    "session_of",
+]
+
+IEMOCAP_SOURCE = "request the release from https://sail.usc.edu/iemocap/ (it may not be passed on)"
+"""Where a user gets the release."""
+
+ROOT_NAMES = ("IEMOCAP", "IEMOCAP_full_release")
+
+_N_SESSIONS = 5
+_ID = r"Ses\d\d[FM]_\w+"
+_NUMBER = r"-?\d{1,9}(?:\.\d{1,12})?"
+_TIMES = rf"\[\s*({_NUMBER})\s*-\s*({_NUMBER})\s*\]"
+_TRANSCRIPT_LINE = re.compile(rf"\s*({_ID})\s*(?:{_TIMES})?\s*:\s?(.*)")
+_EVALUATION_LINE = re.compile(rf"\s*{_TIMES}\s+({_ID})\s+(\w+)\b.*")
+_SESSION = re.compile(r"Ses(\d\d)[FM]")
+
+
+@dataclass(frozen=True)
+class IemocapUtterance:
+    """What the release says about one utterance; None where it says nothing. Times in seconds."""
+
+    text: str | None = None
+    start: float | None = None
+    end: float | None = None
+    emotion: str | None = None
+
+
+@dataclass(frozen=True)
+class IemocapFiles:
+    """Where the parts of the release lie.
+
+    Attributes:
+        root: The folder that holds ``Session1`` to ``Session5``.
+        transcripts: Transcript files by dialogue.
+        evaluations: EmoEvaluation files by dialogue.
+        wavs: ``(path, size in bytes)`` by utterance.
+        videos: ``(path, size in bytes)`` by dialogue.
+    """
+
+    root: Path
+    transcripts: Mapping[str, Path]
+    evaluations: Mapping[str, Path]
+    wavs: Mapping[str, tuple[Path, int]]
+    videos: Mapping[str, tuple[Path, int]]
+
+
+def session_of(identifier: str) -> int:
+    """Reads the session from an IEMOCAP id.
+
+    Args:
+        identifier: An utterance or dialogue id, or anything that begins with one.
+
+    Returns:
+        1 to 5, or -1 where the id has none.
+
+    Example:
+        >>> session_of("Ses05F_impro01"), session_of("dialogue 7")
+        (5, -1)
+    """
+    match = _SESSION.match(identifier)
+    return int(match[1]) if match else -1
+
+
+def find_iemocap(root: Path) -> IemocapFiles:
+    """Looks through a release without reading it.
+
+    Args:
+        root: ``IEMOCAP`` or ``IEMOCAP_full_release``, or a folder that holds one of them.
+
+    Returns:
+        Its files. macOS companions (``._*``) and sub-folders of evaluators are left out.
+
+    Raises:
+        MissingDataError: This is no release, or it has no transcripts or no evaluations.
+    """
+    places = [root, *(root / name for name in reversed(ROOT_NAMES))]
+    found = next((place for place in places if _sessions(place)), None)
+    if found is None:
+        raise MissingDataError(
+            f"{root}: expected the IEMOCAP release with folders Session1 to Session5, found none of them. "
+            f"To obtain it: {IEMOCAP_SOURCE}."
+        )
+    transcripts: dict[str, Path] = {}
+    evaluations: dict[str, Path] = {}
+    wavs: dict[str, tuple[Path, int]] = {}
+    videos: dict[str, tuple[Path, int]] = {}
+    for session in _sessions(found):
+        transcripts.update((file.stem, file) for file in _files(session / "dialog" / "transcriptions", ".txt"))
+        evaluations.update((file.stem, file) for file in _files(session / "dialog" / "EmoEvaluation", ".txt"))
+        videos.update((file.stem, (file, _size(file))) for file in _files(session / "dialog" / "avi" / "DivX", ".avi"))
+        for folder in _folders(session / "sentences" / "wav"):
+            wavs.update((file.stem, (file, _size(file))) for file in _files(folder, ".wav"))
+    for what, files in (("transcriptions", transcripts), ("EmoEvaluation", evaluations)):
+        if not files:
+            raise MissingDataError(
+                f"{found}: no {what} found; looked for Session*/dialog/{what}/*.txt. To obtain the release: "
+                f"{IEMOCAP_SOURCE}."
+            )
+    return IemocapFiles(root=found, transcripts=transcripts, evaluations=evaluations, wavs=wavs, videos=videos)
+
+
+def read_transcript(path: Path) -> dict[str, IemocapUtterance]:
+    """Reads ``Session*/dialog/transcriptions/<dialogue>.txt``.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Text and times by utterance id. Lines without an id are stray and left out; of two lines with one id the first
+        counts.
+
+    Raises:
+        MissingDataError: The file cannot be read.
+    """
+    utterances: dict[str, IemocapUtterance] = {}
+    for line in _lines(path):
+        match = _TRANSCRIPT_LINE.fullmatch(line)
+        if match is not None and match[1] not in utterances:
+            start, end = (None, None) if match[2] is None else (float(match[2]), float(match[3]))
+            utterances[match[1]] = IemocapUtterance(text=match[4].strip(), start=start, end=end)
+    return utterances
+
+
+def read_evaluation(path: Path) -> dict[str, IemocapUtterance]:
+    """Reads ``Session*/dialog/EmoEvaluation/<dialogue>.txt``.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Emotion and times by utterance id; the lines of single annotators are left out.
+
+    Raises:
+        MissingDataError: The file cannot be read.
+    """
+    utterances: dict[str, IemocapUtterance] = {}
+    for line in _lines(path):
+        match = _EVALUATION_LINE.fullmatch(line)
+        if match is not None and match[3] not in utterances:
+            start, end = float(match[1]), float(match[2])
+            utterances[match[3]] = IemocapUtterance(start=start, end=end, emotion=match[4].lower())
+    return utterances
+
+
+def _sessions(root: Path) -> list[Path]:
+    try:
+        return [root / f"Session{n}" for n in range(1, _N_SESSIONS + 1) if (root / f"Session{n}").is_dir()]
+    except OSError:
+        return []
+
+
+def _files(folder: Path, suffix: str) -> Iterable[Path]:
+    return (entry for entry in _entries(folder) if entry.suffix.lower() == suffix)
+
+
+def _folders(folder: Path) -> Iterable[Path]:
+    return (entry for entry in _entries(folder) if entry.is_dir())
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise MissingDataError(
+            f"{folder}: cannot be listed ({error.strerror}). Check the folder and its rights."
+        ) from None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1  # A dangling link: no file, and the merge report will say so.
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    return [line.removesuffix("\r") for line in text.split("\n")]
