@@ -1,0 +1,281 @@
+"""One short string that says what a score means, printed under every table and parsed back, as sacreBLEU does for BLEU.
+
+``iemomecp|def:F|corpus:iemomecp|task:3class|split:test|gold:1794|candidates:18264|missed:0|forward:as_published|
+emotions:none|decision:threshold@validation=0.4213|data:0f3a9c2b41de|synthetic:no|version:0.1.0`` (one line)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iemomecp_dataset import __version__
+from iemomecp_dataset.errors import MetricInputError, UsageError
+from iemomecp_dataset.metrics.set_definitions import DEFINITIONS
+
+__all__ = ["Signature", "check_comparable", "default_definition", "differences", "gold_fingerprint"]
+
+_PREFIX = "iemomecp"
+_WORD = re.compile(r"[^|:\s]+")
+# A value of these may not differ within a column. Candidates and forward pairs are part of the task in F alone: a set
+# score counts every gold pair, whichever were candidates.
+_ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "synthetic")
+_COMPARED_IN_F = ("n_candidates", "n_missed", "forward_pairs")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a score was computed on, and how.
+
+    Attributes:
+        definition: Letter of the definition (:data:`~iemomecp_dataset.metrics.set_definitions.DEFINITIONS`).
+        corpus: Name of the corpus.
+        task: Name of the configuration.
+        split: Name of the split.
+        n_gold: Gold pairs of the positive class, those that are no candidates included.
+        n_candidates: Candidate pairs.
+        n_missed: Gold pairs that are no candidates.
+        forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, ``all``
+            or ``past`` (the candidate spaces) elsewhere.
+        emotions: Where the emotions of predicted pairs come from: ``none``, ``gold`` or ``predicted``.
+        threshold: The decision threshold on the pair probability; ``None``: the most probable class, or the system's
+            own decision.
+        threshold_chosen_on: The split the threshold was searched on, or ``fixed``; ``none`` without a threshold.
+        data: Fingerprint of what is scored against (:func:`gold_fingerprint`).
+        synthetic: Whether the data is synthetic.
+        version: Version of this package.
+
+    Example:
+        >>> signature = Signature("A", "ecf", "ecf", "validation", 866, 12223, 0, "all", "none", 0.4, "train", "c0ffee")
+        >>> Signature.parse(str(signature)) == signature
+        True
+    """
+
+    definition: str
+    corpus: str
+    task: str
+    split: str
+    n_gold: int
+    n_candidates: int
+    n_missed: int
+    forward_pairs: str
+    emotions: str
+    threshold: float | None
+    threshold_chosen_on: str
+    data: str
+    synthetic: bool = False
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        if self.definition not in DEFINITIONS or self.definition == "E":
+            raise UsageError(
+                f"A score has definition A, B, C, D or F; found {self.definition!r}. "
+                "E is not an F1 and is never reported."
+            )
+        for name in ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "data", "version"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not _WORD.fullmatch(value):
+                raise MetricInputError(
+                    f"The field {name} of a signature is a word without spaces, '|' and ':'; found {value!r}."
+                )
+        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
+            raise MetricInputError(f"The threshold of a signature is in [0, 1]; found {self.threshold}.")
+        if (self.threshold is None) != (self.threshold_chosen_on == "none"):
+            raise MetricInputError(
+                f"A threshold is chosen somewhere, and only a threshold is; found threshold {self.threshold} chosen on "
+                f"{self.threshold_chosen_on!r}."
+            )
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the threshold was chosen on the very split that is scored: an upper bound, not a result."""
+        return self.threshold is not None and self.threshold_chosen_on == self.split
+
+    @property
+    def decision(self) -> str:
+        """The decision rule as it is printed."""
+        if self.threshold is None:
+            return "argmax"
+        return f"threshold@{self.threshold_chosen_on}={self.threshold!r}"
+
+    @property
+    def comparison_key(self) -> tuple[Any, ...]:
+        """Two scores may share a column iff these are equal."""
+        names = _ALWAYS_COMPARED + (_COMPARED_IN_F if self.definition == "F" else ())
+        return (*(getattr(self, name) for name in names), self.oracle)
+
+    def __str__(self) -> str:
+        fields = {
+            "def": self.definition,
+            "corpus": self.corpus,
+            "task": self.task,
+            "split": self.split,
+            "gold": self.n_gold,
+            "candidates": self.n_candidates,
+            "missed": self.n_missed,
+            "forward": self.forward_pairs,
+            "emotions": self.emotions,
+            "decision": self.decision,
+            "data": self.data,
+            "synthetic": "yes" if self.synthetic else "no",
+            "version": self.version,
+        }
+        return "|".join([_PREFIX, *(f"{name}:{value}" for name, value in fields.items())])
+
+    @classmethod
+    def parse(cls, text: str) -> Signature:
+        """Reads a signature back.
+
+        Args:
+            text: What ``str(signature)`` gave.
+
+        Returns:
+            The signature.
+
+        Raises:
+            MetricInputError: It is not one; the message says what is wrong.
+        """
+        prefix, *parts = text.strip().split("|")
+        fields = dict(part.partition(":")[::2] for part in parts)
+        wanted = (
+            *("def", "corpus", "task", "split", "gold", "candidates", "missed", "forward", "emotions", "decision"),
+            *("data", "synthetic", "version"),
+        )
+        missing = [name for name in wanted if name not in fields]
+        extra = [name for name in fields if name not in wanted]
+        if prefix != _PREFIX or missing or extra or len(parts) != len(fields):
+            raise MetricInputError(
+                f"{text!r} is no signature: it must start with '{_PREFIX}|' and have each field once; missing: "
+                f"{', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}."
+            )
+        threshold, chosen_on = None, "none"
+        decision = re.fullmatch(r"argmax|threshold@([^=]+)=(.+)", fields["decision"])
+        try:
+            if decision is None or fields["synthetic"] not in ("yes", "no"):
+                raise ValueError(f"decision {fields['decision']!r}, synthetic {fields['synthetic']!r}")
+            if decision[1] is not None:
+                threshold, chosen_on = float(decision[2]), decision[1]
+            counts = [int(fields[name]) for name in ("gold", "candidates", "missed")]
+        except ValueError as error:
+            raise MetricInputError(f"{text!r} is no signature: {error}.") from None
+        return cls(
+            definition=fields["def"],
+            corpus=fields["corpus"],
+            task=fields["task"],
+            split=fields["split"],
+            n_gold=counts[0],
+            n_candidates=counts[1],
+            n_missed=counts[2],
+            forward_pairs=fields["forward"],
+            emotions=fields["emotions"],
+            threshold=threshold,
+            threshold_chosen_on=chosen_on,
+            data=fields["data"],
+            synthetic=fields["synthetic"] == "yes",
+            version=fields["version"],
+        )
+
+
+def default_definition(corpus: str) -> str:
+    """The definition a corpus is scored by unless another is asked for.
+
+    Args:
+        corpus: Name of the corpus.
+
+    Returns:
+        ``F`` for IEMO-MECP, whose candidate list is part of the task, ``A`` for the others.
+
+    Example:
+        >>> default_definition("iemomecp"), default_definition("ecf")
+        ('F', 'A')
+    """
+    return "F" if corpus == "iemomecp" else "A"
+
+
+def differences(first: Signature, second: Signature) -> list[str]:
+    """Says why two scores may not share a column.
+
+    Args:
+        first: A signature.
+        second: Another.
+
+    Returns:
+        One line for each field that differs and matters; none where the scores compare. The decision rule, the
+        threshold and the version may differ, but not whether the threshold was chosen on the split that is scored.
+
+    Example:
+        >>> one = Signature("F", "iemomecp", "3class", "test", 1794, 18264, 0, "gold", "none", None, "none", "a1")
+        >>> differences(one, Signature.parse(str(one).replace("candidates:18264", "candidates:18228")))
+        ['n_candidates: 18264 against 18228']
+    """
+    names = dict.fromkeys(_ALWAYS_COMPARED)
+    if "F" in (first.definition, second.definition):
+        names |= dict.fromkeys(_COMPARED_IN_F)
+    found = [
+        f"{name}: {getattr(first, name)} against {getattr(second, name)}"
+        for name in names
+        if getattr(first, name) != getattr(second, name)
+    ]
+    if first.oracle != second.oracle:
+        found.append(f"threshold chosen on the scored split: {first.oracle} against {second.oracle}")
+    return found
+
+
+def check_comparable(signatures: Sequence[Signature]) -> None:
+    """Refuses scores that may not stand in one column.
+
+    Args:
+        signatures: Those of the column.
+
+    Raises:
+        MetricInputError: Two of them do not compare; the message names the fields.
+    """
+    for other in signatures[1:]:
+        found = differences(signatures[0], other)
+        if found:
+            raise MetricInputError(
+                "These scores do not compare and cannot stand in one column: "
+                f"{'; '.join(found)}.\n  {signatures[0]}\n  {other}"
+            )
+
+
+def gold_fingerprint(
+    dialogue_ids: ArrayLike, target_turns: ArrayLike, cause_turns: ArrayLike, labels: ArrayLike | None = None
+) -> str:
+    """Hashes what a score is computed against, whatever file it came from and in whatever order.
+
+    Args:
+        dialogue_ids: ``(n,)`` str.
+        target_turns: ``(n,)`` ints.
+        cause_turns: ``(n,)`` ints.
+        labels: ``(n,)`` ints for a candidate list with its gold (definition F); nothing for a set of gold pairs
+            (definitions A to D).
+
+    Returns:
+        12 hexadecimal characters.
+
+    Example:
+        >>> gold_fingerprint(["a", "b"], [1, 2], [1, 1]) == gold_fingerprint(["b", "a"], [2, 1], [1, 1])
+        True
+    """
+    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
+    columns = [np.asarray(values).astype("<i8") for values in (target_turns, cause_turns)]
+    columns.append(np.full(len(dialogues), -1, dtype="<i8") if labels is None else np.asarray(labels).astype("<i8"))
+    names, dialogue = np.unique(dialogues, return_inverse=True)
+    order = np.lexsort((*columns[::-1], dialogue))
+    digest = hashlib.sha256()
+    _update_with_lines(digest, names.tolist())
+    for values in (dialogue.astype("<i8"), *columns):
+        digest.update(np.ascontiguousarray(values[order]).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _update_with_lines(digest: Any, lines: Iterable[str]) -> None:
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
