@@ -28,8 +28,8 @@ class Interval:
         n_units: Units resampled.
         n_resamples: Resamples drawn.
         n_undefined: Resamples in which the score was undefined (no gold pair); they are left out.
-        p_value: For a difference: two-sided, ``2 min(P(d* <= 0), P(d* >= 0))`` with one added to each count; NaN for
-            a single score.
+        p_value: For a difference: two-sided, ``2 min(P(d* <= 0), P(d* >= 0))`` with one added to each count; ``None``
+            for a single score.
     """
 
     estimate: float
@@ -40,7 +40,7 @@ class Interval:
     n_units: int
     n_resamples: int
     n_undefined: int = 0
-    p_value: float = float("nan")
+    p_value: float | None = None
 
 
 def bootstrap_intervals(
@@ -196,7 +196,7 @@ def _interval(
     defined = samples[~np.isnan(samples)]
     nan = float("nan")
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2]) if len(defined) else (nan, nan)
-    p_value = nan
+    p_value = None
     if difference and len(defined):
         smaller = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
         p_value = min(1.0, 2 * (smaller + 1) / (len(defined) + 1))

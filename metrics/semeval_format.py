@@ -51,6 +51,15 @@ def read_semeval(path: str | Path) -> SemevalConversations:
     Raises:
         MissingDataError: There is no such file.
         InvalidDataError: It is not this format; the message names the conversation and the pair.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "gold.json"
+        ...     _ = file.write_text('[{"conversation_ID": 1, "emotion-cause_pairs": [["3_joy", "2"]]}]')
+        ...     pairs = read_semeval(file).pairs
+        >>> pairs.target_turns.tolist(), pairs.cause_turns.tolist(), pairs.emotions.tolist()
+        ([3], [2], ['joy'])
     """
     path = Path(path)
     try:
