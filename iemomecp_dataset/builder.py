@@ -35,7 +35,7 @@ _VERSION = datasets.Version("1.0.0")
 
 
 @dataclass
-class IemomecpConfig(datasets.BuilderConfig):
+class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     """Options of a configuration as ``datasets`` keeps them; :class:`LoadOptions` is what the readers see."""
 
     iemocap_root: str | None = None
@@ -77,7 +77,7 @@ class IemomecpConfig(datasets.BuilderConfig):
         return f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
 
 
-class IemomecpBuilder(datasets.GeneratorBasedBuilder):
+class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     """Builds every configuration of ``iemomecp``."""
 
     VERSION = _VERSION

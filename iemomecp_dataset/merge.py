@@ -68,7 +68,7 @@ def merge(
     """
     overlay = read_overlay(sources.label_dir)
     ecpec = read_ecpec(sources.ecpec)
-    placements = align([chunk for chunks in overlay.chunks.values() for chunk in chunks], ecpec.dialogues)
+    placements = align(overlay.chunks, ecpec.dialogues)
     utterances, checks, notes = _utterances(ecpec, sources.iemocap, text_source)
     _enforce(checks, max_mismatch)
     rows = {

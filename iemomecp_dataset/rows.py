@@ -58,7 +58,7 @@ def to_pairs(dataset: Any) -> Any:
         the two utterances as ``target_...`` and ``cause_...`` columns. Gold pairs that are no candidates
         (``candidates="past"``) are not among them; :func:`gold_pairs` has them.
     """
-    if isinstance(dataset, Mapping):
+    if isinstance(dataset, dict):
         return type(dataset)({split: to_pairs(part) for split, part in dataset.items()})
     features = _pair_features(dataset.features)
     options: dict[str, Any] = {"batched": True, "remove_columns": dataset.column_names, "features": features}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.folders import require_folder
@@ -255,7 +255,7 @@ def _optional_text(value: Any, what: str) -> str | None:
     return value
 
 
-def _is_int(value: Any) -> bool:
+def _is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
