@@ -1,0 +1,11 @@
+"""Published numbers, with their origin and licence, and a reader."""
+
+from iemomecp_dataset.benchmark.published.tables import (
+    PUBLISHED_FOLDER,
+    published_confusions,
+    published_systems,
+    published_table,
+    published_table_names,
+)
+
+__all__ = ["PUBLISHED_FOLDER", "published_confusions", "published_systems", "published_table", "published_table_names"]

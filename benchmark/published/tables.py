@@ -1,0 +1,95 @@
+"""Reader of the published tables; where they come from is in ``ORIGIN.md`` beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.schema import ROLE_LABELS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PUBLISHED_FOLDER", "published_confusions", "published_systems", "published_table", "published_table_names"]
+
+PUBLISHED_FOLDER = Path(__file__).parent
+"""Where the tables lie."""
+
+_SYSTEMS = "systems"
+
+
+def published_table_names() -> list[str]:
+    """Names of the tables of arXiv 2605.25208.
+
+    Returns:
+        The names, sorted.
+
+    Example:
+        >>> len(published_table_names())
+        33
+    """
+    return sorted(path.stem for path in PUBLISHED_FOLDER.glob("*.csv") if path.stem != _SYSTEMS)
+
+
+def published_table(name: str) -> pd.DataFrame:
+    """Reads one table of arXiv 2605.25208, unchanged.
+
+    Args:
+        name: Its name, without ``.csv``.
+
+    Returns:
+        The table.
+
+    Raises:
+        UsageError: There is no such table.
+
+    Example:
+        >>> int(published_table("dataset_label_distribution_wide").set_index("split").loc["test", "emo_cause"])
+        1794
+    """
+    import pandas as pd
+
+    if name not in published_table_names():
+        raise UsageError(f"There is no published table {name!r}. {did_you_mean(name, published_table_names())}")
+    return pd.read_csv(PUBLISHED_FOLDER / f"{name}.csv")
+
+
+def published_confusions() -> dict[str, NDArray[np.int64]]:
+    """Confusion matrices of the 54 published three-role runs on the test split.
+
+    Returns:
+        By run name ``(3, 3)`` counts, rows gold, columns predicted, in the order of the three roles.
+
+    Example:
+        >>> published_confusions()["RoBERTa_seed42"].sum()
+        np.int64(18264)
+    """
+    table = published_table("pair_role_confusion_by_run_long")
+    roles = list(ROLE_LABELS)
+    return {
+        str(run): rows.pivot(index="gold", columns="pred", values="count").loc[roles, roles].to_numpy(dtype=np.int64)
+        for run, rows in table.groupby("run_name", sort=False)
+    }
+
+
+def published_systems(corpus: str | None = None) -> pd.DataFrame:
+    """Pair F1 of systems from other papers, in percent, to stand beside ours and marked as published.
+
+    Args:
+        corpus: Only those of one corpus; default all.
+
+    Returns:
+        Columns ``corpus, split, system, pair_f1, definition, emotions, source``.
+
+    Example:
+        >>> published_systems("mec4")["system"].tolist()
+        ['MECPE-2steps', 'HiLo', 'M3F', 'BridgeProt']
+    """
+    import pandas as pd
+
+    table = pd.read_csv(PUBLISHED_FOLDER / f"{_SYSTEMS}.csv")
+    return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)
