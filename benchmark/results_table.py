@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Score, boards, score_columns
+from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Score, boards, score_columns, split_notes
 from iemomecp_dataset.benchmark.results import RunResults
 from iemomecp_dataset.benchmark.run_index import Run
 from iemomecp_dataset.errors import UsageError
 
-__all__ = ["board_table", "cell_text", "percent", "results_table"]
+__all__ = ["board_table", "cell_text", "count_words", "percent", "results_table"]
 
 
 def results_table(runs: Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
@@ -70,7 +70,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
     table = _align(lines, rule_after={0, len(board.structural)})
     counts = results.counts.get(split, {})
-    counted = ", ".join(f"{counts[k]:,} {w}" for k, w in _COUNT_WORDS if counts.get(k) is not None)
+    counted = count_words(counts)
     paragraphs = [
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
@@ -81,6 +81,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
             for row in board.trained
             if row.threshold and row.threshold != "most probable class"
         ),
+        *split_notes(board, split),
         *board.notes,
     ]
     title = f"{board.key.corpus} ({board.key.config_name}), {split}"
@@ -90,6 +91,25 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
     for paragraph in paragraphs:
         text += textwrap.wrap(paragraph, width, subsequent_indent="  ")
     return "\n".join(text)
+
+
+def count_words(counts: Mapping[str, int]) -> str:
+    """What was scored, in words.
+
+    Args:
+        counts: ``dialogues, utterances, candidates, gold_pairs, missed_positives, truncated_utterances``; any may be
+            missing.
+
+    Returns:
+        A list for a sentence; what was missed or cut is said where there is any.
+
+    Example:
+        >>> count_words({"dialogues": 112, "gold_pairs": 1866, "missed_positives": 24})
+        '112 dialogues, 1,866 gold pairs, 24 gold pairs outside the candidates (always missed)'
+    """
+    words = [f"{counts[key]:,} {word}" for key, word in _COUNT_WORDS if counts.get(key) is not None]
+    words += [f"{counts[key]:,} {word}" for key, word in _LOSS_WORDS if counts.get(key)]
+    return ", ".join(words)
 
 
 def percent(value: float, signed: bool = False) -> str:
@@ -109,7 +129,10 @@ _COUNT_WORDS = (
     ("utterances", "utterances"),
     ("candidates", "candidate pairs"),
     ("gold_pairs", "gold pairs"),
-    ("missed_positives", "of them no candidates"),
+)
+_LOSS_WORDS = (
+    ("missed_positives", "gold pairs outside the candidates (always missed)"),
+    ("truncated_utterances", "utterances cut to the encoder's length"),
 )
 
 

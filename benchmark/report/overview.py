@@ -50,7 +50,7 @@ def overview_picture(board: Board, split: str) -> Picture:
                 axes.plot([mean, mean], [height - 0.3, height + 0.3], color=style["color"], linewidth=2.4)
             axes.annotate(
                 f"{100 * score.mean:.1f}",
-                (max(values), height),
+                (max(*values, 100 * (score.mean + score.sd)) if len(values) > 1 else values[0], height),
                 xytext=(9, 0),
                 textcoords="offset points",
                 va="center",
@@ -64,7 +64,7 @@ def overview_picture(board: Board, split: str) -> Picture:
         for label, row in zip(axes.get_yticklabels(), reversed(rows), strict=True):
             label.set_color(MUTED if row.kind == "structural" else INK)
             label.set_fontweight("normal" if row.kind == "structural" else "bold")
-        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="y", length=0, pad=10)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(-0.6, len(rows) - 0.4)

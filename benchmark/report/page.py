@@ -10,7 +10,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Row, Score, boards, score_columns
+from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Row, Score, boards, score_columns, split_notes
 from iemomecp_dataset.benchmark.predictions import Predictions, read_predictions
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
@@ -18,7 +18,7 @@ from iemomecp_dataset.benchmark.report.overview import overview_picture
 from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
 from iemomecp_dataset.benchmark.report.precision_recall import precision_recall_picture
 from iemomecp_dataset.benchmark.report.svg import Picture
-from iemomecp_dataset.benchmark.results_table import percent
+from iemomecp_dataset.benchmark.results_table import count_words, percent
 from iemomecp_dataset.benchmark.run_index import Run, RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import IemomecpError, missing_extra
 
@@ -135,8 +135,10 @@ class _TableRow:
     note: str
     cells: list[_Cell]
     seeds: str
+    n_seeds: int
     threshold: str
     cost: str
+    memory: str
     cost_seconds: float
 
 
@@ -146,6 +148,7 @@ class _Table:
     counts: str
     columns: list[tuple[str, str]]
     rows: list[_TableRow]
+    notes: list[str]
     reasons: list[str]
 
 
@@ -281,25 +284,7 @@ def _table(board: Board, split: str) -> _Table:
             if score is not None and math.isnan(score.mean) and score.reason:
                 reasons[f"{heading} of {row.name}: {score.reason}."] = None
     counts = next((run.results.counts[split] for run in board.runs if split in run.results.counts), {})
-    return _Table(split, _count_words(counts), columns, rows, list(reasons))
-
-
-def _count_words(counts: Mapping[str, int]) -> str:
-    words = [
-        f"{counts[key]:,} {word}"
-        for key, word in (
-            ("dialogues", "dialogues"),
-            ("utterances", "utterances"),
-            ("candidates", "candidate pairs"),
-            ("gold_pairs", "gold pairs"),
-        )
-        if counts.get(key) is not None
-    ]
-    if counts.get("missed_positives"):
-        words.append(f"{counts['missed_positives']:,} of these no candidates, hence always missed")
-    if counts.get("truncated_utterances"):
-        words.append(f"{counts['truncated_utterances']:,} utterances cut to the encoder's length")
-    return ", ".join(words)
+    return _Table(split, count_words(counts), columns, rows, split_notes(board, split), list(reasons))
 
 
 def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> _TableRow:
@@ -309,16 +294,16 @@ def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mappi
     cost = ""
     if row.runs:
         cost = "n/a" if math.isnan(mean_seconds) else _duration(mean_seconds)
-        if memory and not math.isnan(sum(memory)):
-            cost += f", {max(memory) / 1024:.1f} GB"
     return _TableRow(
         kind=row.kind,
         name=row.name,
         note=row.note,
         cells=[_cell(row.score(split, key), key, best[key]) for key, _ in columns],
         seeds=", ".join(map(str, row.seeds)),
+        n_seeds=len(row.runs),
         threshold="" if row.threshold == "most probable class" else row.threshold,
         cost=cost,
+        memory=f"{max(memory) / 1024:.1f} GB" if memory and not math.isnan(sum(memory)) else "",
         cost_seconds=-1.0 if math.isnan(mean_seconds) else mean_seconds,
     )
 

@@ -50,7 +50,7 @@ def pair_matrix_picture(dialogue_id: str, systems: Sequence[tuple[str, Predictio
     here = first.dialogue_ids == dialogue_id
     n = int(max(first.target_turns[here].max(), first.cause_turns[here].max()))
     class_names = first.class_names
-    with new_figure(min(12.0, 3.1 * (1 + len(systems))), 3.9) as figure:
+    with new_figure(2.85 * (1 + len(systems)) + 0.4, 3.9) as figure:
         all_axes = figure.subplots(1, 1 + len(systems), squeeze=False, sharey=True)[0]
         for axes in all_axes:
             _frame(axes, n, first.target_turns[here], first.cause_turns[here])
@@ -65,8 +65,8 @@ def pair_matrix_picture(dialogue_id: str, systems: Sequence[tuple[str, Predictio
             figure,
             f"Pairs of dialogue {dialogue_id}, gold beside predicted",
             "Rows are target turns, columns candidate cause turns; the diagonal is a self pair. In a system's matrix "
-            f"the shade is P({class_names[0]}); a ring is a predicted pair that is right, a cross one that is wrong, and a "
-            "hollow square a gold pair that it missed. "
+            f"the shade is P({class_names[0]}); a ring is a predicted pair that is right, a cross one that is wrong, "
+            "and a hollow square a gold pair that it missed. "
             + ("A bar marks predicted context. " if len(class_names) > 2 else "")
             + "The dialogue is the one with the most gold pairs among those of moderate length.",
         )

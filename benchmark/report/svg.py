@@ -41,6 +41,7 @@ STRUCTURAL_MARK: dict[str, Any] = {
     "markeredgecolor": STRUCTURAL,
     "markeredgewidth": 1.6,
     "linestyle": "none",
+    "clip_on": False,
 }
 """How a structural baseline is drawn wherever it is one point."""
 
@@ -115,7 +116,8 @@ def picture(figure: Any, title: str, caption: str) -> Picture:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _svg_tag(title), svg, count=1, flags=re.DOTALL)
+    opening = _svg_tag(title, figure.get_figwidth())
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', opening, svg, count=1, flags=re.DOTALL)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
     svg = re.sub(r"font: (\d+|bold) ([\d.]+)px [^;\"]*", r"font-weight: \1; font-size: \2px", svg)
     for color, variable in _VARIABLES.items():
@@ -123,13 +125,14 @@ def picture(figure: Any, title: str, caption: str) -> Picture:
     return Picture(svg, title, caption, wide=figure.get_figwidth() > 8)
 
 
-def _svg_tag(title: str) -> str:
+def _svg_tag(title: str, inches: float) -> str:
     import html
 
+    # No drawing grows beyond a little over its own size, so that letters are equally large in all of them.
     label = html.escape(title, quote=True).replace("\\", "")
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        rf'viewBox="\1" role="img" aria-label="{label}">'
+        rf'viewBox="\1" role="img" aria-label="{label}" style="max-width: {108 * inches:.0f}px">'
     )
 
 

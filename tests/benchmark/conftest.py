@@ -214,6 +214,6 @@ def write_run(
     return record
 
 
-@pytest.fixture(name="write_run")
+@pytest.fixture(name="write_run", scope="session")
 def write_run_fixture():
     return write_run

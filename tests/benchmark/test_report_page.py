@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import datetime
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from iemomecp_dataset.benchmark.leaderboard import boards
+from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
+from iemomecp_dataset.benchmark.run_index import index_runs
+
+TODAY = datetime.date(2026, 1, 2)
+
+
+class Page(HTMLParser):
+    """Tables as lists of rows of cell texts, all tags, and the visible text."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._cell: list[str] | None = None
+        self._hidden = False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self._cell = []
+        self._hidden = tag in ("style", "script")
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th") and self._cell is not None:
+            self.tables[-1][-1].append(" ".join(" ".join(self._cell).split()))
+            self._cell = None
+        self._hidden = False
+
+    def handle_data(self, data):
+        if self._cell is not None:
+            self._cell.append(data)
+        if not self._hidden:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory, write_run):
+    root = tmp_path_factory.mktemp("runs")
+    for objective, quality in (("base", 1.5), ("rpcl", 3.0)):
+        for seed in (42, 345):
+            write_run(root / f"{objective}_{seed}", objective=objective, seed=seed, quality=quality)
+    write_run(root / "roles", n_classes=3)
+    (root / "killed").mkdir()
+    (root / "killed" / "config.yaml").write_text("seed: 1")
+    return root
+
+
+@pytest.fixture(scope="module")
+def html(runs_dir):
+    return render_report(index_runs(runs_dir), today=TODAY)
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_the_page_needs_nothing_from_anywhere(page):
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "embed")
+        for name, value in attributes.items():
+            if name in ("src", "href", "xlink:href", "srcset", "action"):
+                assert (value or "").startswith(("#", "data:")), (tag, name, value)
+    assert "@import" not in page.rawdata
+    assert "url(http" not in page.rawdata
+
+
+def test_it_is_the_same_page_every_time(html, runs_dir):
+    assert render_report(index_runs(runs_dir), today=TODAY) == html
+
+
+def test_every_tag_is_closed(html):
+    void = {"meta", "br", "path", "use", "rect", "line", "circle", "link", "input", "hr", "img"}
+
+    class Balance(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open: list[str] = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in void:
+                self.open.append(tag)
+
+        def handle_startendtag(self, tag, attrs):
+            pass
+
+        def handle_endtag(self, tag):
+            if tag not in void:
+                assert self.open.pop() == tag
+
+    balance = Balance()
+    balance.feed(html)
+    assert balance.open == []
+
+
+def test_different_data_are_different_tables(page):
+    results = [table for table in page.tables if table[0][0] == "System"]
+    assert [sum("structural" not in row[0] for row in table[1:]) for table in results] == [2, 2, 1, 1]
+
+
+def test_tables_hold_means_and_deviations_over_seeds(page, runs_dir):
+    board = boards(index_runs(runs_dir).runs)[0]
+    table = next(table for table in page.tables if table[0][0] == "System")
+    assert table[0][:6] == ["System", "Pair F1", "over distance", "P", "R", "AUPRC"]
+    for row, shown in zip(board.rows, table[1:], strict=True):
+        assert shown[0].startswith(row.name)
+        score = row.score("test", "pair_f1")
+        assert shown[1].split()[0] == f"{100 * score.mean:.2f}"
+        if row.kind == "trained":
+            assert shown[1].endswith(f"±{100 * score.sd:.2f}")
+    assert [row[0].split()[0] for row in table[1:]].index("distance") >= 0
+    assert table[1][5] == "n/a"
+
+
+def test_roles_bring_their_columns(page):
+    table = [table for table in page.tables if table[0][0] == "System"][2]
+    assert table[0][6:8] == ["macro F1", "context F1"]
+    assert any(row[0].startswith("distance rule (0-1 cause, 2-3 context)") for row in table)
+
+
+def test_undefined_scores_are_explained(page):
+    assert "AUPRC of self: hard class ids have no ranking." in page.text
+
+
+def test_synthetic_data_is_called_so_loudly(page):
+    assert "SYNTHETIC DATA" in page.text
+    assert "made-up dialogues" in page.text
+
+
+def test_real_data_has_no_such_banner(tmp_path, write_run):
+    write_run(tmp_path / "run", synthetic=False)
+    assert "SYNTHETIC" not in render_report(index_runs(tmp_path))
+
+
+def test_a_page_with_both_marks_the_sections(tmp_path, write_run):
+    write_run(tmp_path / "made_up")
+    write_run(tmp_path / "real", synthetic=False)
+    text = Page(render_report(index_runs(tmp_path))).text
+    assert "Sections with this mark" in text
+    assert text.count("synthetic\n") <= 3
+
+
+def test_definition_counts_and_data_are_said(page):
+    assert "Pair F1, definition A" in page.text
+    assert "set micro F1 over (dialogue, target, cause) triples" in page.text
+    assert "Synthetic dialogues made of numbers." in page.text
+    assert re.search(r"\d+ dialogues, \d+ utterances, [\d,]+ candidate pairs, \d+ gold pairs", page.text)
+
+
+def test_scores_on_the_split_that_chose_the_threshold_are_marked(page):
+    assert "The epoch and the threshold were chosen on validation itself: these scores flatter." in page.text
+    assert "chosen on test" not in page.text
+
+
+def test_unfinished_runs_are_named(page):
+    assert "killed: results.json is not there" in " ".join(page.text.split())
+
+
+def test_every_colour_of_a_figure_has_a_light_and_a_dark_value(html):
+    style = html[html.index("<style>") : html.index("</style>")]
+    light, dark = style.split("prefers-color-scheme: dark")[:2]
+    used = set(re.findall(r"var\((--[\w-]+)\)", html)) - {"--share"}
+    assert len(used) > 8
+    for variable in used:
+        assert f"{variable}:" in light
+        assert f"{variable}:" in dark
+    figures = "".join(re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL))
+    assert set(re.findall(r"#[0-9a-f]{6}\b", figures)) == set()
+
+
+def test_figures_have_a_name_and_say_how_to_read_them(page, html):
+    labels = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
+    assert len(labels) == 10
+    assert {"Pair F1 on test", "Precision and recall on test", "Learning curves"} <= set(labels)
+    assert html.count("<figcaption>") == len(labels)
+
+
+def test_no_id_is_used_for_two_things(page):
+    ids = [attributes["id"] for tag, attributes in page.tags if "id" in attributes and tag == "section"]
+    assert len(ids) == len(set(ids))
+
+
+TEXT = "an utterance that nobody may see"
+
+
+def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, write_run):
+    write_run(tmp_path / "run", license_text_shareable=False)
+    index = index_runs(tmp_path)
+    dialogues = {f"te{i}": [("A", TEXT), ("B", "<b>bold</b>")] * 4 for i in range(30)}
+    shown = render_report(index, texts=Texts(dialogues))
+    assert TEXT in shown
+    assert "<b>bold</b>" not in shown
+    assert "do not pass this page on" in shown
+    assert TEXT not in render_report(index)
+    assert "not in the data that was given" in render_report(index, texts=Texts({}))
+
+
+def test_figures_go_without_a_run_whose_predictions_are_missing_or_of_other_pairs(tmp_path, write_run):
+    write_run(tmp_path / "a", seed=1)
+    write_run(tmp_path / "b", seed=2)
+    write_run(tmp_path / "other", seed=3, data_seed=5)
+    shutil.copy(tmp_path / "other" / "predictions_test.parquet", tmp_path / "b")
+    (tmp_path / "other" / "predictions_test.parquet").unlink()
+    text = " ".join(Page(render_report(index_runs(tmp_path))).text.split())
+    assert "Figures are without b: its predictions are of other pairs" in text
+    assert "Figures are without other:" in text
+
+
+def test_a_run_without_a_log_or_predictions_still_has_its_table(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    for path in (tmp_path / "a").glob("*"):
+        if path.name != "results.json":
+            path.unlink()
+    page = Page(render_report(index_runs(tmp_path)))
+    assert any(row[0].startswith("Base T") for row in page.tables[0])
+    assert [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"] == ["Pair F1 on test"]
+
+
+def test_the_file_is_written_whole(tmp_path, runs_dir):
+    output = tmp_path / "new" / "report.html"
+    size = write_report(index_runs(runs_dir), output)
+    assert output.stat().st_size == size
+    assert [path.name for path in output.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.slow
+def test_headings_sort_the_table_in_a_browser(html, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no chromium to open the page in")
+    click = """<script>
+      const table = document.querySelector("table.results");
+      table.tHead.rows[0].cells[1].querySelector("button").click();
+      document.title = [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.sort).join(" ");
+    </script></body>"""
+    path = tmp_path / "report.html"
+    path.write_text(html.replace("</body>", click), encoding="utf-8")
+    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
+    dom = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
+    values = [float(value) for value in re.search("<title>(.*?)</title>", dom).group(1).split()]
+    assert len(values) == 7
+    assert values == sorted(values, reverse=True)
+    assert 'aria-sort="descending"' in dom
+    assert np.isfinite(values).all()
+
+
+def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
+    script = Path(__file__).resolve().parents[2] / "scripts" / "report.py"
+    output = tmp_path / "page.html"
+    command = [sys.executable, str(script), str(runs_dir), "--output", str(output), "--title", "My <runs>"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "RPCL T" in done.stdout
+    assert f"left out: {runs_dir / 'killed'}" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"{output}: 5 runs, ")
+    assert "My &lt;runs&gt;" in output.read_text(encoding="utf-8")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "report.py"
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_help_names_every_option(tmp_path):
+    done = run("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for option in ("RUNS_DIR", "--output", "--title", "--with-text", "--data-dir"):
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: None, "error: {root} is not a folder"),
+        (lambda root: root.mkdir(), "error: {root} holds no finished run"),
+        (lambda root: (root / "run" / "checkpoint").mkdir(parents=True), "run: {root}/run/results.json is not there"),
+    ],
+    ids=["missing", "empty", "unfinished"],
+)
+def test_nothing_to_report_is_one_clear_error(tmp_path, make, message):
+    root = tmp_path / "runs"
+    make(root)
+    done = run(root, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message.format(root=root) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_texts_need_the_data(tmp_path):
+    done = run(tmp_path, "--with-text", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--with-text needs --data-dir" in done.stderr
