@@ -75,11 +75,15 @@ class Scale:
         splits: Counts by canonical split name.
         shortest_chunk: Fewest utterances of a chunk.
         longest_chunk: Most utterances of a chunk.
+        topics: How many topics the dialogues are about; all splits share them.
+        words_per_topic: How many words a topic goes by.
     """
 
     splits: dict[str, SplitCounts]
     shortest_chunk: int
     longest_chunk: int
+    topics: int
+    words_per_topic: int
 
 
 SCALES = {
@@ -92,6 +96,8 @@ SCALES = {
         },
         shortest_chunk=8,
         longest_chunk=24,
+        topics=20,
+        words_per_topic=2,
     ),
     # The published counts of IEMO-MECP (arXiv 2605.25208, dataset statistics and the original-to-final flow). How
     # the exceptions of train and validation divide into causes and contexts is not published; the ratio is test's.
@@ -103,6 +109,8 @@ SCALES = {
         },
         shortest_chunk=3,
         longest_chunk=35,
+        topics=36,
+        words_per_topic=3,
     ),
 }
 """The sizes a corpus can be written in."""

@@ -90,7 +90,7 @@ def record_dialogues(scale: Scale, seed: int) -> list[Dialogue]:
                     dialogue_id=dialogue_id,
                     session=int(dialogue_id[3:5]),
                     split=split,
-                    utterances=tuple(_record(dialogue_id, chunks, rng)),
+                    utterances=tuple(_record(dialogue_id, chunks, scale, rng)),
                     chunks=tuple(chunks),
                 )
             )
@@ -117,10 +117,10 @@ def _dialogue_names(scale: Scale, rng: random.Random) -> dict[str, list[str]]:
     }
 
 
-def _record(dialogue_id: str, chunks: Sequence[ChunkPlan], rng: random.Random) -> list[RecordedUtterance]:
+def _record(dialogue_id: str, chunks: Sequence[ChunkPlan], scale: Scale, rng: random.Random) -> list[RecordedUtterance]:
     spoken: list[tuple[PlannedUtterance | None, str, str, str]] = []
     for chunk in chunks:
-        for planned, text in zip(chunk.utterances, word_chunk(chunk, rng), strict=True):
+        for planned, text in zip(chunk.utterances, word_chunk(chunk, scale.words_per_topic, rng), strict=True):
             while rng.random() < _OUTSIDE_SHARE:
                 spoken.append((None, rng.choice("FM"), rng.choice(_OUTSIDE_EMOTIONS), filler_sentence(rng)))
             spoken.append((planned, planned.speaker, planned.emotion, text))

@@ -19,7 +19,7 @@ from iemomecp_dataset.synthetic.evidence import (
 
 __all__ = ["write_feature_stores"]
 
-FEATURE_WIDTH = 64
+FEATURE_WIDTH = 32
 
 
 def write_feature_stores(folder: Path, dialogues: Sequence[Dialogue], seed: int) -> None:

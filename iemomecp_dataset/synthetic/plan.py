@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from iemomecp_dataset.schema import CONTEXT_SUBTYPES
 from iemomecp_dataset.synthetic.counts import Scale, SplitCounts
-from iemomecp_dataset.synthetic.vocabulary import EMOTION_POLARITY, TOPICS
+from iemomecp_dataset.synthetic.vocabulary import EMOTION_POLARITY
 
 __all__ = ["ChunkPlan", "PlannedPair", "PlannedUtterance", "plan_split"]
 
@@ -26,7 +26,9 @@ _CAUSE_DISTANCE = (0.46, 0.36, 0.13, 0.055, 0.032, 0.024, 0.009, 0.007, 0.006, 0
 _CONTEXT_DISTANCE = (0.0, 0.08, 0.25, 0.2, 0.14, 0.12, 0.06, 0.04, 0.03, 0.03, 0.02, 0.01, 0.01, 0.01, 0.005, 0.005)
 # An utterance that already tells an event is likelier to be the cause of the next reaction too.
 _KNOWN_EVENT_FACTOR = 4.0
-_NEUTRAL_HOST_FACTOR = 2.5
+_QUIET_HOST_FACTOR = 6.0
+# Of the utterances that cause nothing, how many tell an event all the same: telling one must not give a cause away.
+_DECOY_EVENT_SHARE = 0.12
 _EMOTION_SHARES = {
     "positive": {"hap": 0.38, "exc": 0.62},
     "negative": {"sad": 0.27, "ang": 0.27, "fru": 0.46},
@@ -95,7 +97,7 @@ def plan_split(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[li
     _place_emotional_targets(drafts, counts.emotional_targets, rng)
     _place_causes(drafts, counts, rng)
     for draft in drafts:
-        draft.name_topics(rng)
+        draft.name_topics(scale.topics, rng)
     _place_contexts(drafts, counts, rng)
     for draft in drafts:
         _colour(draft, rng)
@@ -125,12 +127,14 @@ class _Draft:
     def events(self) -> set[int]:
         return {cause for causes in self.causes.values() for cause in causes}
 
-    def name_topics(self, rng: random.Random) -> None:
-        """Gives every event a topic, no topic twice before all were used."""
+    def name_topics(self, topics: int, rng: random.Random) -> None:
+        """Gives every event a topic, no topic twice before all were used; some events move nobody."""
         pool: list[int] = []
-        for turn in sorted(self.events()):
+        causes = self.events()
+        decoys = {turn for turn in self.turns if turn not in causes and rng.random() < _DECOY_EVENT_SHARE}
+        for turn in sorted(causes | decoys):
             if not pool:
-                pool = rng.sample(range(len(TOPICS)), len(TOPICS))
+                pool = rng.sample(range(topics), topics)
             self.topic_of[turn] = pool.pop()
 
     def topics_of_target(self, target: int) -> set[int]:
@@ -250,8 +254,8 @@ def _add_backgrounds(
         events = set(draft.topic_of)
         weights = [
             _CONTEXT_DISTANCE[min(target - turn, len(_CONTEXT_DISTANCE) - 1)]
-            * (_NEUTRAL_HOST_FACTOR if turn not in draft.emotional else 1.0)
-            * (_NEUTRAL_HOST_FACTOR if turn not in events else 1.0)
+            * (_QUIET_HOST_FACTOR if turn not in draft.emotional else 1.0)
+            * (_QUIET_HOST_FACTOR if turn not in events else 1.0)
             for turn in free
         ]
         host = rng.choices(free, weights)[0]

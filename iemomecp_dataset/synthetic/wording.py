@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from iemomecp_dataset.synthetic.plan import ChunkPlan, PlannedUtterance
 from iemomecp_dataset.synthetic.vocabulary import (
@@ -25,25 +25,33 @@ __all__ = ["filler_sentence", "word_chunk"]
 
 # What the words leave open. Voice and face have to tell these apart (evidence.py).
 AMBIGUOUS_EMOTION = 0.3
-NEUTRAL_AMBIGUOUS = 0.4
-DEICTIC_NEAR = 0.25
-DEICTIC_FAR = 0.05
-SAME_WORD = 0.75
+NEUTRAL_AMBIGUOUS = 0.5
+DEICTIC_NEAR = 0.1
+SELF_NAMED = 0.25
+SAME_WORD = 0.85
 
 
-def word_chunk(chunk: ChunkPlan, rng: random.Random) -> list[str]:
+def word_chunk(chunk: ChunkPlan, words_per_topic: int, rng: random.Random) -> list[str]:
     """Words every utterance of a chunk.
 
     Args:
         chunk: The plan.
+        words_per_topic: How many of a topic's words are in use.
         rng: Source of randomness.
 
     Returns:
         One sentence or a few per utterance.
     """
     topic_words: dict[int, str] = {}
+
+    def speak(topic: int) -> str:
+        """The word for a topic: mostly the one already used in this chunk."""
+        if topic not in topic_words or rng.random() >= SAME_WORD:
+            topic_words[topic] = rng.choice(TOPICS[topic][:words_per_topic])
+        return topic_words[topic]
+
     return [
-        _word_utterance(utterance, chunk.utterances[:index], topic_words, rng)
+        _word_utterance(utterance, chunk.utterances[:index], speak, rng)
         for index, utterance in enumerate(chunk.utterances)
     ]
 
@@ -56,31 +64,23 @@ def filler_sentence(rng: random.Random) -> str:
 def _word_utterance(
     utterance: PlannedUtterance,
     earlier: Sequence[PlannedUtterance],
-    topic_words: dict[int, str],
+    word: Callable[[int], str],
     rng: random.Random,
 ) -> str:
-    def word(topic: int) -> str:
-        """The word for a topic: mostly the one already used in this chunk."""
-        if topic not in topic_words or rng.random() >= SAME_WORD:
-            topic_words[topic] = rng.choice(TOPICS[topic])
-        return topic_words[topic]
-
     clauses: list[str] = []
     backgrounds = [_background(word(topic), rng) for topic in utterance.backgrounds]
-    named = [
-        word(topic)
-        for topic, distance in utterance.reacts_to
-        if rng.random() >= (DEICTIC_NEAR if distance == 1 else DEICTIC_FAR)
-    ]
+    named = [topic for topic, distance in utterance.reacts_to if distance != 1 or rng.random() >= DEICTIC_NEAR]
+    own = utterance.event
+    if own is not None and utterance.reacts_to_itself and rng.random() < SELF_NAMED:
+        named.append(own)
+    words = [word(topic) for topic in named]
     if utterance.reacts_to:
-        clauses.append(_reaction(utterance.emotion, named, rng))
-    if utterance.event is not None:
-        event = rng.choice(EVENTS[utterance.polarity]).format(w=word(utterance.event))
+        clauses.append(_reaction(utterance.emotion, words, rng))
+    if own is not None:
+        event = rng.choice(EVENTS[utterance.polarity]).format(w=word(own))
         clauses.append(_join([rng.choice(OPENERS), event]))
-        if utterance.reacts_to_itself and not utterance.reacts_to:
-            clauses.append(_reaction(utterance.emotion, [], rng))
-        elif utterance.reacts_to_itself and rng.random() < 0.6:
-            clauses.append(rng.choice(AMBIGUOUS_REACTIONS).format(r=rng.choice(DEICTIC_REFERENCES)))
+    if utterance.reacts_to_itself and not utterance.reacts_to:
+        clauses.append(_reaction(utterance.emotion, words, rng))
     if utterance.emotion == "neu":
         told = [before.event for before in earlier[-4:] if before.event is not None]
         if told and rng.random() < NEUTRAL_AMBIGUOUS:
