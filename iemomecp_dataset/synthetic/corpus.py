@@ -16,11 +16,13 @@ from iemomecp_dataset.synthetic.dialogues import Dialogue, record_dialogues
 from iemomecp_dataset.synthetic.ecpec_files import write_ecpec_pickle
 from iemomecp_dataset.synthetic.feature_files import write_feature_stores
 from iemomecp_dataset.synthetic.iemocap_files import (
+    avi_path,
     write_emo_evaluation,
     write_sentence_wavs,
     write_transcription,
 )
 from iemomecp_dataset.synthetic.label_files import write_label_file
+from iemomecp_dataset.synthetic.media_files import require_media, write_dialogue_avi
 
 __all__ = ["SyntheticCorpus", "write_corpus"]
 
@@ -76,13 +78,15 @@ def write_corpus(
     if seed < 0:
         raise UsageError(f"The seed must not be negative, but is {seed}.")
     if media:
-        raise UsageError("media is not built yet")
+        require_media()
     root = Path(output_dir)
     _prepare(root, overwrite)
-    # First of all, so that a half-written corpus is marked too.
-    (root / "SYNTHETIC.txt").write_text(_NOTE.format(scale=scale, seed=seed), encoding="utf-8")
+    # First of all, so that a half-written corpus is marked too; and in every tree, as each can be used by itself.
+    for folder in (root, *(root / tree for tree in _TREES)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "SYNTHETIC.txt").write_text(_NOTE.format(scale=scale, seed=seed), encoding="utf-8")
     dialogues = record_dialogues(SCALES[scale], seed)
-    _write_iemocap(root / "IEMOCAP", dialogues, seed)
+    _write_iemocap(root / "IEMOCAP", dialogues, seed, media)
     write_ecpec_pickle(root / "ECPEC/Dataset/IEMOCAP_emotion_cause_features.pkl", dialogues, seed)
     for split in SCALES[scale].splits:
         of_split = [dialogue for dialogue in dialogues if dialogue.split == split]
@@ -105,13 +109,16 @@ def _prepare(root: Path, overwrite: bool) -> None:
             "Give another folder."
         )
     for tree in _TREES:
-        shutil.rmtree(root / tree, ignore_errors=True)
-    root.mkdir(parents=True, exist_ok=True)
+        if (root / tree).exists():
+            shutil.rmtree(root / tree)
 
 
-def _write_iemocap(root: Path, dialogues: Sequence[Dialogue], seed: int) -> None:
-    for dialogue in tqdm(dialogues, desc="synthetic dialogues", unit="dialogue", disable=len(dialogues) < 100):
+def _write_iemocap(root: Path, dialogues: Sequence[Dialogue], seed: int, media: bool) -> None:
+    quick = len(dialogues) < 100 and not media
+    for dialogue in tqdm(dialogues, desc="synthetic dialogues", unit="dialogue", disable=quick):
         rng = random.Random(f"{seed} {dialogue.dialogue_id} files")
         write_transcription(root, dialogue, rng)
         write_emo_evaluation(root, dialogue, rng)
         write_sentence_wavs(root, dialogue, rng)
+        if media:
+            write_dialogue_avi(avi_path(root, dialogue), dialogue, rng)
