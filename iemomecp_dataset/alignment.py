@@ -303,8 +303,7 @@ def _by_fingerprint(
     solutions = _by_pairs(solutions, chunks, free)
     if len(solutions) > 1:
         # Files that keep the order of the dialogues settle what emotions and pairs leave open.
-        in_order = _in_file_order(fitting, chunks, free)
-        solutions = in_order if len(in_order) == 1 else solutions
+        solutions = _by_pairs(_in_file_order(fitting, chunks, free), chunks, free) or solutions
     if len(solutions) != 1:
         differing = [
             name for name in chunks if solutions and len({solution[name] for solution in solutions}) > 1

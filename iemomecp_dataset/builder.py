@@ -74,6 +74,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
             # Without data there is nothing to build: the schema can be looked at, and loading says what is missing.
             return self.name if not config_kwargs else f"{self.name}-{content_fingerprint(keys, (), ())}"
         inputs = find_inputs(options)
+        keys["synthetic"] = inputs.synthetic  # It is said in the description, which is cached with the rows.
         return f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
 
 
