@@ -1,0 +1,68 @@
+"""Diagnostic 3: what remains of a prediction when the candidate's words, sound and picture are taken away?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from iemomecp_dataset.benchmark.diagnostics.variant import Variant, per_seed
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["evidence_removal"]
+
+
+def evidence_removal(
+    full: ArrayLike,
+    removed: ArrayLike,
+    roles: ArrayLike,
+    distances: ArrayLike,
+    *,
+    variant: Variant,
+    decision: float = 0.5,
+) -> pd.DataFrame:
+    """Drop of a class's probability when the candidate is removed, by gold role.
+
+    With ``p`` before and ``q`` after removal: drop ``p - q``; retention the mean over pairs of ``q / p``; kept
+    decisions the share of pairs with ``p >= decision`` that still have ``q >= decision``.
+
+    A self-pair's candidate is its target, whose text stays visible when the candidate is removed. As published they
+    count like the rest; corrected, they leave.
+
+    Args:
+        full: ``(S, n)`` probabilities of the class with everything.
+        removed: ``(S, n)`` probabilities with the candidate removed.
+        roles: ``(n,)`` gold roles.
+        distances: ``(n,)`` ``target - cause``.
+        variant: See above.
+        decision: From where on the class is predicted; one half is the larger of two classes.
+
+    Returns:
+        One row a role: ``final_gold, n`` (pairs times seeds), ``delta_prob_mean, delta_prob_std`` (over all of them,
+        ddof 1), ``retention_prob_mean, full_pred_rate, retained_rate_over_all, retained_rate_given_full_pred``. NaN
+        where there is nothing to divide by.
+    """
+    gold, d = np.asarray(roles), np.asarray(distances)
+    p = per_seed(full, len(gold), "full probabilities").astype(np.float64)
+    q = per_seed(removed, len(gold), "probabilities after removal").astype(np.float64)
+    keep = np.ones(len(gold), dtype=np.bool_) if variant == "as_published" else d != 0
+    rows = []
+    for role, name in enumerate(ROLE_LABELS):
+        before, after = (values[:, keep & (gold == role)].ravel() for values in (p, q))
+        predicted = before >= decision
+        divisible = before > 0
+        kept = predicted & (after >= decision)
+        n = len(before)
+        rows.append(
+            {
+                "final_gold": name,
+                "n": n,
+                "delta_prob_mean": (before - after).mean() if n else np.nan,
+                "delta_prob_std": (before - after).std(ddof=1) if n > 1 else np.nan,
+                "retention_prob_mean": (after[divisible] / before[divisible]).mean() if divisible.any() else np.nan,
+                "full_pred_rate": predicted.mean() if n else np.nan,
+                "retained_rate_over_all": kept.mean() if n else np.nan,
+                "retained_rate_given_full_pred": kept.sum() / predicted.sum() if predicted.any() else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)

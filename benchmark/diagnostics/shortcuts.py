@@ -1,0 +1,95 @@
+"""Diagnostics 6 and 7: pairs on which distance, words or the source label point one way and the gold role another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
+from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, CONTEXT, NON_PAIR, Variant, per_seed, seed_sd
+
+__all__ = ["conflict_subsets", "stress_subsets", "subset_scores"]
+
+
+def conflict_subsets(facts: PairFacts) -> dict[str, NDArray[np.bool_]]:
+    """Diagnostic 6: where a shortcut and the gold role disagree.
+
+    Args:
+        facts: The pairs.
+
+    Returns:
+        By name ``(n,)`` bool. ``local_non_pair``: non-pairs with signed distance at most 1;
+        ``long_distance_emo_cause``: causes at least 6 turns back; ``source_nonpair_emo_context``: contexts that the
+        binary annotation calls no pair; ``source_pair_not_cause``: its pairs that are no causes.
+    """
+    d, roles, source = facts.distances, facts.roles, facts.source_pairs
+    return {
+        "local_non_pair": (roles == NON_PAIR) & (d <= 1),
+        "long_distance_emo_cause": (roles == CAUSE) & (d >= 6),
+        "source_nonpair_emo_context": (roles == CONTEXT) & ~source,
+        "source_pair_not_cause": (roles != CAUSE) & source,
+    }
+
+
+def stress_subsets(facts: PairFacts, *, variant: Variant) -> dict[str, NDArray[np.bool_]]:
+    """Diagnostic 7: near non-pairs that share words with their target, against causes and contexts far from shortcuts.
+
+    As published the first set is three quarters self-pairs, which share every word with themselves and say nothing
+    about words; corrected, they leave.
+
+    Args:
+        facts: The pairs.
+        variant: See above.
+
+    Returns:
+        By name ``(n,)`` bool: ``local_lexical_non_pair, long_distance_emo_cause, source_nonpair_emo_context``.
+    """
+    conflicts = conflict_subsets(facts)
+    lexical = conflicts["local_non_pair"] & (facts.lexical_overlap > 0)
+    if variant == "corrected":
+        lexical &= facts.distances != 0
+    return {
+        "local_lexical_non_pair": lexical,
+        "long_distance_emo_cause": conflicts["long_distance_emo_cause"],
+        "source_nonpair_emo_context": conflicts["source_nonpair_emo_context"],
+    }
+
+
+def subset_scores(
+    subsets: dict[str, NDArray[np.bool_]],
+    probabilities: ArrayLike,
+    facts: PairFacts,
+    decided: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """What a system says on each subset.
+
+    Args:
+        subsets: Masks by name.
+        probabilities: ``(S, n)`` of the class that is looked at.
+        facts: The pairs.
+        decided: ``(S, n)`` bool, is that class predicted; by default where its probability is at least 0.5.
+
+    Returns:
+        One row a subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``pred_rate,
+        mean_distance, mean_lexical_overlap, self_pair_share``; NaN in an empty subset.
+    """
+    p = per_seed(probabilities, len(facts), "probabilities")
+    hard = per_seed(p >= 0.5 if decided is None else decided, len(facts), "decisions")
+    rows = []
+    for name, mask in subsets.items():
+        n = int(mask.sum())
+        means = p[:, mask].mean(axis=1) if n else np.full(len(p), np.nan)
+        rows.append(
+            {
+                "subset": name,
+                "n": n,
+                "prob_mean": means.mean(),
+                "prob_std": float(seed_sd(means)),
+                "pred_rate": hard[:, mask].mean() if n else np.nan,
+                "mean_distance": facts.distances[mask].mean() if n else np.nan,
+                "mean_lexical_overlap": facts.lexical_overlap[mask].mean() if n else np.nan,
+                "self_pair_share": (facts.distances[mask] == 0).mean() if n else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,76 @@
+"""Which version of a diagnostic is meant, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["CAUSE", "CONTEXT", "NON_PAIR", "Variant", "per_role", "per_seed", "seed_sd"]
+
+Variant = Literal["as_published", "corrected"]
+"""``as_published`` repeats the paper's analysis with its flaws, ``corrected`` leaves them out."""
+
+CAUSE, CONTEXT, NON_PAIR = range(3)
+"""Ids of the three roles."""
+
+
+def per_seed(values: ArrayLike, n_pairs: int, what: str) -> NDArray[Any]:
+    """Checks ``(S, n)`` values, or makes them of ``(n,)``.
+
+    Args:
+        values: One row a seed.
+        n_pairs: ``n``.
+        what: What they are, for the message.
+
+    Returns:
+        ``(S, n)``.
+
+    Raises:
+        MetricInputError: Another shape, or a value that is not finite.
+    """
+    array = np.atleast_2d(np.asarray(values))
+    if array.ndim != 2 or array.shape[1] != n_pairs or not len(array) or not n_pairs:
+        raise MetricInputError(
+            f"The {what} must have shape (seeds, {n_pairs}), one column for each pair; found {np.shape(values)}."
+        )
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        seed, pair = np.argwhere(~np.isfinite(array))[0]
+        raise MetricInputError(f"The {what} hold {array[seed, pair]} at seed {seed}, pair {pair}; expected a number.")
+    return array
+
+
+def per_role(values: NDArray[Any], roles: ArrayLike) -> NDArray[np.float64]:
+    """Means by gold role.
+
+    Args:
+        values: ``(S, n)``.
+        roles: ``(n,)`` ids of the three roles.
+
+    Returns:
+        ``(S, 3)``; NaN for a role without pairs.
+    """
+    gold = np.asarray(roles)
+    means = np.full((len(values), len(ROLE_LABELS)), np.nan)
+    for role in range(len(ROLE_LABELS)):
+        if (gold == role).any():
+            means[:, role] = values[:, gold == role].mean(axis=1)
+    return means
+
+
+def seed_sd(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviation over seeds (the first axis), ddof 1; NaN for one seed.
+
+    Args:
+        values: ``(S, ...)``.
+
+    Returns:
+        ``(...)``.
+    """
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    return np.asarray(values.std(axis=0, ddof=1))
