@@ -68,6 +68,8 @@ def write_dialogue_avi(path: Path, dialogue: Dialogue, rng: random.Random) -> No
     with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FRAMES_PER_SECOND)
         stream.width, stream.height, stream.pix_fmt = 2 * FACE_SIDE, FACE_SIDE, "yuv420p"
+        # Enough for clean colours, which is what the faces tell by.
+        stream.codec_context.bit_rate = 400_000
         # One thread and no version strings, so that the same seed gives the same bytes.
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"flags": "+bitexact"}
