@@ -21,7 +21,7 @@ from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import content_fingerprint
 from iemomecp_dataset.inputs import find_inputs
 from iemomecp_dataset.options import CONFIG_NAMES, CORPUS_CONFIGS, DEFAULT_CONFIG, LoadOptions, load_options
-from iemomecp_dataset.rows import SYNTHETIC_MARK, is_synthetic
+from iemomecp_dataset.rows import SYNTHETIC_MARK
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, row_features
 
 if TYPE_CHECKING:
@@ -116,8 +116,13 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             raise MissingDataError(_no_data_dir(options))
         loaded = self._inputs.read()
         self.merge_report = loaded.report
-        if loaded.synthetic and not is_synthetic(self):
-            self.info.description = f"{SYNTHETIC_MARK}: {self.info.description}"
+        # Said where everyone looks, and cached with the rows.
+        synthetic = self._inputs.synthetic or loaded.synthetic
+        self.info.description = _dataset_info(options, synthetic=synthetic).description
+        if loaded.counts:
+            listing = "; ".join(f"{what} {count}" for what, count in loaded.counts.items())
+            self.info.description += f" Found in the files and not in the rows: {listing}."
+            _LOGGER.warning("%s: found in the files and not in the rows: %s.", self.config.name, listing)
         # One list entry a dialogue: that is what num_proc and streaming workers share among themselves.
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()
@@ -191,7 +196,7 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         features = row_features(PAIR_LABELS, corpus.emotions)
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
-            features["gold_outside_candidates"] = [pair]
+            features = datasets.Features({**features, "gold_outside_candidates": [pair]})
         description = f"{corpus.title}, one row per dialogue, candidates: {options.candidates}."
         citation, homepage, licence = corpus.citation, corpus.url, corpus.licence
     else:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
 from iemomecp_dataset.corpora.ecf import read_ecf_text
-from iemomecp_dataset.corpora.metadata import CorpusMetadata, corpus_metadata
+from iemomecp_dataset.corpora.ecf_json import read_ecf_json
+from iemomecp_dataset.corpora.mec4 import read_mec4
+from iemomecp_dataset.corpora.metadata import corpus_metadata
+from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.folders import require_folder
 from iemomecp_dataset.loaded import Inputs, Loaded
@@ -17,8 +21,14 @@ from iemomecp_dataset.schema import SPLITS, Row
 
 __all__ = ["find_corpus", "load_corpus"]
 
-_Reader = Callable[[Path], Iterable[CorpusDialogue]]
-_READERS: Mapping[tuple[str, str], _Reader] = {("ecf", ".txt"): read_ecf_text}
+_Reader = Callable[[Path, Counter[str]], Iterable[CorpusDialogue]]
+_READERS: Mapping[tuple[str, str], _Reader] = {
+    ("ecf", ".txt"): lambda path, _: read_ecf_text(path),
+    ("ecf", ".json"): read_ecf_json,
+    ("mecad", ".json"): lambda path, counts: read_turn_lists(path, "mecad", counts),
+    ("mec4", ".json"): lambda path, _: read_mec4(path),
+    ("reccon", ".json"): lambda path, counts: read_turn_lists(path, "reccon", counts),
+}
 
 
 def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
@@ -79,18 +89,26 @@ def load_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
     corpus = corpus_metadata(name)
     rows: dict[str, list[Row]] = {}
     seen: dict[str, Path] = {}
+    utterance_ids: set[str] = set()
+    counts: dict[str, int] = {}
     for split, path in files.items():
         rows[split] = []
-        for dialogue in _reader(corpus, path)(path):
+        split_counts: Counter[str] = Counter()
+        for dialogue in _READERS[name, path.suffix.lower()](path, split_counts):
+            where = f"{path}, dialogue {dialogue.dialogue_id!r}"
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
-                    f"{path}, dialogue {dialogue.dialogue_id!r}: this id occurs before, in "
-                    f"{seen[dialogue.dialogue_id]}. Ids must be unique over all splits; remove one of the two."
+                    f"{where}: this id occurs before, in {seen[dialogue.dialogue_id]}. Ids must be unique over all "
+                    f"splits; remove one of the two."
                 )
             seen[dialogue.dialogue_id] = path
+            for turn, utterance in enumerate(dialogue.utterances, start=1):
+                if utterance.utterance_id in utterance_ids:
+                    raise InvalidDataError(
+                        f"{where}, turn {turn}: the utterance id {utterance.utterance_id!r} occurs before. Ids must be "
+                        f"unique over all splits."
+                    )
+                utterance_ids.add(utterance.utterance_id)
             rows[split].append(corpus_row(dialogue, corpus.emotions, space))
-    return Loaded(rows=rows)
-
-
-def _reader(corpus: CorpusMetadata, path: Path) -> _Reader:
-    return _READERS[corpus.name, path.suffix.lower()]
+        counts |= {f"{split}: {what}": count for what, count in split_counts.items() if count}
+    return Loaded(rows=rows, counts=counts)

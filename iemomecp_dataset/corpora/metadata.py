@@ -106,7 +106,13 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         ),
         emotions=("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear"),
         split_files={
-            "train": ("train.txt", "Subtask_2_train.json", "Subtask_1_train.json", "train.json"),
+            "train": (
+                "train.txt",
+                "Subtask_2_train.json",
+                "Subtask_1_train.json",
+                "train.json",
+                "train_data_pair.json",
+            ),
             "validation": (
                 "dev.txt",
                 "valid.txt",
@@ -116,13 +122,83 @@ CORPORA: Mapping[str, CorpusMetadata] = {
                 "dev.json",
                 "valid.json",
                 "validation.json",
+                "valid_data_pair.json",
             ),
-            "test": ("test.txt", "Subtask_2_test.json", "Subtask_1_test.json", "test.json"),
+            "test": ("test.txt", "Subtask_2_test.json", "Subtask_1_test.json", "test.json", "test_data_pair.json"),
         },
         published={
             "train": SplitCounts(1001, 9966, 7055, 276, 3520, 5577, 5123, 26),
             "validation": SplitCounts(112, 1087, 866, 24, 415, 668, 614, 22),
             "test": SplitCounts(261, 2566, 1873, 80, 957, 1445, 1344, 33),
         },
+    ),
+    "mecad": CorpusMetadata(
+        name="mecad",
+        title="MECAD",
+        language="zh",
+        licence="none stated",
+        citation=(
+            "Liang, Shen, Chen, Zhang (2025): M3HG: Multimodal, Multi-scale, and Multi-type Node Heterogeneous Graph "
+            "for Emotion Cause Triplet Extraction in Conversations. arXiv 2508.18740"
+        ),
+        url="https://github.com/redifinition/M3HG",
+        how_to_obtain=(
+            "download train_data_pair.json, valid_data_pair.json and test_data_pair.json from the folder "
+            "data/MECAD/ of https://github.com/redifinition/M3HG"
+        ),
+        emotions=("neutral", "happy", "surprise", "anger", "sad", "disgust", "fear"),
+        split_files={
+            "train": ("train_data_pair.json",),
+            "validation": ("valid_data_pair.json", "dev_data_pair.json"),
+            "test": ("test_data_pair.json",),
+        },
+        published={
+            "validation": SplitCounts(126, 1168, 977, 34, 381, 744, 743, 19),
+            "test": SplitCounts(179, 1832, 1312, 62, 576, 1072, 1062, 32),
+        },
+    ),
+    "mec4": CorpusMetadata(
+        name="mec4",
+        title="MEC4",
+        language="zh",
+        licence="unknown",
+        citation="unknown: no copy of the corpus was at hand; cite the paper that came with yours",
+        url="",
+        how_to_obtain="ask its authors for the folder MEC4_text with train.json, valid.json and test.json",
+        # The files give no emotion; who is the target of a gold pair is emotional.
+        emotions=("neutral", "emotional"),
+        split_files={
+            "train": ("MEC4_text/train.json", "train.json"),
+            "validation": ("MEC4_text/valid.json", "MEC4_text/dev.json", "valid.json", "dev.json"),
+            "test": ("MEC4_text/test.json", "test.json"),
+        },
+        verified=False,
+    ),
+    "reccon": CorpusMetadata(
+        name="reccon",
+        title="RECCON-DailyDialog",
+        language="en",
+        licence="none stated for the annotations; DailyDialog: CC BY-NC-SA 4.0",
+        citation=(
+            "Poria et al. (2021): Recognizing Emotion Cause in Conversations. Cognitive Computation 13, 1317-1332. "
+            "arXiv 2012.11820"
+        ),
+        url="https://github.com/declare-lab/RECCON",
+        how_to_obtain=(
+            "download dailydialog_train.json, dailydialog_valid.json and dailydialog_test.json from the folder "
+            "data/original_annotation/ of https://github.com/declare-lab/RECCON"
+        ),
+        emotions=("neutral", "happiness", "surprise", "anger", "sadness", "disgust", "fear"),
+        split_files={
+            "train": ("dailydialog_train.json", "train_data_pair.json"),
+            "validation": ("dailydialog_valid.json", "valid_data_pair.json"),
+            "test": ("dailydialog_test.json", "test_data_pair.json"),
+        },
+        published={
+            "train": SplitCounts(834, 8206, 7029, 2, 2575, 4562, 4399, 31),
+            "validation": SplitCounts(47, 493, 328, 0, 127, 200, 196, 22),
+            "test": SplitCounts(225, 2405, 1767, 0, 668, 1099, 1075, 23),
+        },
+        latent_causes={"train": 359, "validation": 5, "test": 39},
     ),
 }

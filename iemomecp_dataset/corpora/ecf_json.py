@@ -1,0 +1,107 @@
+"""Reader of ECF 2.0, the JSON of SemEval-2024 Task 3."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
+from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.corpora.turn_lists import read_turn_lists
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.json_files import read_json
+
+__all__ = ["read_ecf_json"]
+
+_PAIRS = "emotion-cause_pairs"
+_TARGET = re.compile(r"(\d{1,6})_(\w+)")
+# Subtask 2 names the cause by its turn alone; subtask 1 adds the text of the span.
+_CAUSE = re.compile(r"(\d{1,6})(?:_.*)?", re.DOTALL)
+
+
+def read_ecf_json(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
+    """Reads a split of ECF 2.0, or of ECF re-encoded by dialogue.
+
+    Args:
+        path: The file.
+        counts: Receives pairs whose emotion is not that of the target, and causes named twice (once per span).
+
+    Yields:
+        The conversations, in file order.
+
+    Raises:
+        InvalidDataError: The file breaks the format; the message has file, conversation and turn or pair.
+        MissingDataError: The file cannot be read.
+    """
+    content = read_json(path)
+    if isinstance(content, dict):
+        yield from read_turn_lists(path, "ecf", counts)
+        return
+    if not isinstance(content, list) or not content:
+        raise InvalidDataError(f"{path}: expected a list of conversations, found {str(content)[:40]!r}.")
+    for position, conversation in enumerate(content, start=1):
+        yield _conversation(path, position, conversation, counts)
+
+
+def _conversation(path: Path, position: int, conversation: Any, counts: Counter[str]) -> CorpusDialogue:
+    if not isinstance(conversation, dict):
+        raise InvalidDataError(f"{path}, conversation number {position}: expected an object.")
+    number = conversation.get("conversation_ID")
+    if isinstance(number, bool) or not isinstance(number, int | str):
+        raise InvalidDataError(
+            f"{path}, conversation number {position}: 'conversation_ID' must be a number, but is {str(number)[:40]!r}."
+        )
+    where = f"{path}, conversation {number}"
+    turns = conversation.get("conversation")
+    if not isinstance(turns, list) or not turns:
+        raise InvalidDataError(f"{where}: expected a list 'conversation' of utterances.")
+    utterances = [_utterance(entry, turn, number, f"{where}, turn {turn}") for turn, entry in enumerate(turns, start=1)]
+    pairs = conversation.get(_PAIRS)
+    if not isinstance(pairs, list):
+        raise InvalidDataError(
+            f"{where}: expected a list {_PAIRS!r}; files of the task's test phase without labels cannot be loaded."
+        )
+    gold: set[tuple[int, int]] = set()
+    for pair in pairs:
+        target, emotion, cause = _pair(pair, len(turns), where)
+        counts["pairs whose emotion is not the target's"] += emotion != utterances[target - 1].emotion
+        counts["causes named more than once (counted once)"] += (target, cause) in gold
+        gold.add((target, cause))
+    return CorpusDialogue(dialogue_id=str(number), utterances=utterances, gold=frozenset(gold))
+
+
+def _utterance(entry: Any, turn: int, number: int | str, where: str) -> CorpusUtterance:
+    if not isinstance(entry, dict):
+        raise InvalidDataError(f"{where}: expected an object.")
+    if isinstance(entry.get("utterance_ID"), bool) or entry.get("utterance_ID") != turn:
+        raise InvalidDataError(f"{where}: expected utterance_ID {turn}, found {str(entry.get('utterance_ID'))[:20]!r}.")
+    for key in ("text", "speaker", "emotion"):
+        if not isinstance(entry.get(key), str):
+            raise InvalidDataError(f"{where}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+    emotions = CORPORA["ecf"].emotions
+    if entry["emotion"] not in emotions:
+        raise InvalidDataError(
+            f"{where}: unknown emotion {entry['emotion'][:40]!r}; expected one of {', '.join(emotions)}."
+        )
+    return CorpusUtterance(
+        utterance_id=f"dia{number}utt{turn}",
+        speaker=entry["speaker"].strip(),
+        text=entry["text"].strip(),
+        emotion=entry["emotion"],
+    )
+
+
+def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, str, int]:
+    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
+        target, cause = _TARGET.fullmatch(pair[0]), _CAUSE.fullmatch(pair[1])
+        if target is not None and cause is not None:
+            if not (1 <= int(target[1]) <= n_turns and 1 <= int(cause[1]) <= n_turns):
+                raise InvalidDataError(
+                    f"{where}, pair ({target[1]}, {cause[1]}): points outside the conversation, which has turns 1 to "
+                    f"{n_turns}."
+                )
+            return int(target[1]), target[2], int(cause[1])
+    raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {str(pair)[:60]!r}.")

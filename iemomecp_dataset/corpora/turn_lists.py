@@ -1,0 +1,117 @@
+"""Reader of the JSON by dialogue that MECAD and RECCON use, and that ECF is sometimes re-encoded in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
+from iemomecp_dataset.errors import InvalidDataError, did_you_mean
+from iemomecp_dataset.json_files import read_json
+
+__all__ = ["EMOTION_TABLES", "read_turn_lists"]
+
+_EVIDENCE = "expanded emotion cause evidence"
+_LATENT = "b"
+
+EMOTION_TABLES: Mapping[str, Mapping[str, str]] = {
+    "ecf": {name: name for name in ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")},
+    "mecad": {name: name for name in ("neutral", "happy", "surprise", "anger", "sad", "disgust", "fear")},
+    "reccon": {
+        "neutral": "neutral",
+        "happiness": "happiness",
+        "happines": "happiness",
+        "happy": "happiness",
+        "excited": "happiness",
+        "surprise": "surprise",
+        "surprised": "surprise",
+        "anger": "anger",
+        "angry": "anger",
+        "sadness": "sadness",
+        "sad": "sadness",
+        "disgust": "disgust",
+        "fear": "fear",
+    },
+}
+"""Emotion labels found in the files (compared in lower case) and the names they stand for."""
+
+
+def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[CorpusDialogue]:
+    """Reads one split.
+
+    Args:
+        path: The file: ``{"dialogue": [[{"turn", "speaker", "utterance", "emotion", ...}]]}``.
+        corpus: Configuration name; its emotion table applies.
+        counts: Receives what is no pair but must not be lost: latent causes (``"b"``) and causes named twice.
+
+    Yields:
+        The dialogues, in file order.
+
+    Raises:
+        InvalidDataError: The file breaks the format; the message has file, dialogue and turn.
+        MissingDataError: The file cannot be read.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not content:
+        raise InvalidDataError(f"{path}: expected an object by dialogue, found {_kind(content)}.")
+    for dialogue_id, wrapped in content.items():
+        where = f"{path}, dialogue {dialogue_id!r}"
+        # The turns are wrapped in one more list.
+        turns = wrapped[0] if isinstance(wrapped, list) and len(wrapped) == 1 else None
+        if not isinstance(turns, list) or not turns:
+            raise InvalidDataError(f"{where}: expected a list that holds one list of turns, found {_kind(wrapped)}.")
+        gold: set[tuple[int, int]] = set()
+        utterances = []
+        for turn, entry in enumerate(turns, start=1):
+            utterances.append(_utterance(entry, turn, dialogue_id, corpus, where))
+            for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
+                counts["causes named more than once (counted once)"] += (turn, cause) in gold
+                gold.add((turn, cause))
+        yield CorpusDialogue(dialogue_id=dialogue_id, utterances=utterances, gold=frozenset(gold))
+
+
+def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str) -> CorpusUtterance:
+    if not isinstance(entry, dict):
+        raise InvalidDataError(f"{where}, turn {turn}: expected an object, found {_kind(entry)}.")
+    number = entry.get("turn")
+    if isinstance(number, bool) or number != turn:
+        raise InvalidDataError(f"{where}: expected turn {turn}, found {str(number)[:20]!r}.")
+    for key in ("speaker", "utterance", "emotion"):
+        if not isinstance(entry.get(key), str):
+            raise InvalidDataError(f"{where}, turn {turn}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+    table = EMOTION_TABLES[corpus]
+    emotion = entry["emotion"].strip().lower()
+    if emotion not in table:
+        raise InvalidDataError(
+            f"{where}, turn {turn}: unknown emotion {entry['emotion'][:40]!r}. {did_you_mean(emotion, table)}"
+        )
+    name = entry.get("utterance_name")
+    return CorpusUtterance(
+        utterance_id=name if isinstance(name, str) and name else f"{dialogue_id}_{turn}",
+        speaker=entry["speaker"].strip(),
+        text=entry["utterance"].strip(),
+        emotion=table[emotion],
+    )
+
+
+def _causes(entry: Mapping[str, Any], n_turns: int, where: str, counts: Counter[str]) -> Iterator[int]:
+    evidence = entry.get(_EVIDENCE, [])
+    if not isinstance(evidence, list):
+        raise InvalidDataError(f"{where}: {_EVIDENCE!r} must be a list, but is {_kind(evidence)}.")
+    for cause in evidence:
+        if cause == _LATENT:
+            counts["latent causes outside the dialogue (no pairs)"] += 1
+        elif isinstance(cause, bool) or not isinstance(cause, int):
+            raise InvalidDataError(f"{where}: expected a cause turn or 'b', found {str(cause)[:40]!r}.")
+        elif not 1 <= cause <= n_turns:
+            raise InvalidDataError(
+                f"{where}: cause {cause} points outside the dialogue, which has turns 1 to {n_turns}."
+            )
+        else:
+            yield cause
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
