@@ -44,9 +44,9 @@ class Signature:
         forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, ``all``
             or ``past`` (the candidate spaces) elsewhere.
         emotions: Where the emotions of predicted pairs come from: ``none``, ``gold`` or ``predicted``.
-        threshold: The decision threshold on the pair probability; ``None``: the most probable class, or the system's
-            own decision.
-        threshold_chosen_on: The split the threshold was searched on, or ``fixed``; ``none`` without a threshold.
+        threshold: The decision threshold on the pair probability; ``None``: the most probable class.
+        threshold_chosen_on: The split the threshold was searched on, or ``fixed``; without a threshold ``none``, or
+            ``system`` where the system decided itself.
         data: Fingerprint of what is scored against (:func:`gold_fingerprint`).
         synthetic: Whether the data is synthetic.
         version: Version of this package.
@@ -86,7 +86,7 @@ class Signature:
                 )
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise MetricInputError(f"The threshold of a signature is in [0, 1]; found {self.threshold}.")
-        if (self.threshold is None) != (self.threshold_chosen_on == "none"):
+        if (self.threshold is None) != (self.threshold_chosen_on in ("none", "system")):
             raise MetricInputError(
                 f"A threshold is chosen somewhere, and only a threshold is; found threshold {self.threshold} chosen on "
                 f"{self.threshold_chosen_on!r}."
@@ -101,7 +101,7 @@ class Signature:
     def decision(self) -> str:
         """The decision rule as it is printed."""
         if self.threshold is None:
-            return "argmax"
+            return "system" if self.threshold_chosen_on == "system" else "argmax"
         return f"threshold@{self.threshold_chosen_on}={self.threshold!r}"
 
     @property
@@ -155,12 +155,14 @@ class Signature:
                 f"{', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}."
             )
         threshold, chosen_on = None, "none"
-        decision = re.fullmatch(r"argmax|threshold@([^=]+)=(.+)", fields["decision"])
+        decision = re.fullmatch(r"argmax|system|threshold@([^=]+)=(.+)", fields["decision"])
         try:
             if decision is None or fields["synthetic"] not in ("yes", "no"):
                 raise ValueError(f"decision {fields['decision']!r}, synthetic {fields['synthetic']!r}")
             if decision[1] is not None:
                 threshold, chosen_on = float(decision[2]), decision[1]
+            elif decision[0] == "system":
+                chosen_on = "system"
             counts = [int(fields[name]) for name in ("gold", "candidates", "missed")]
         except ValueError as error:
             raise MetricInputError(f"{text!r} is no signature: {error}.") from None

@@ -47,6 +47,7 @@ def candidate_unit_counts(
     class_names: Sequence[str],
     *,
     thresholds: Sequence[float | None] | None = None,
+    decisions: Sequence[ArrayLike | None] | None = None,
     missed_positives: int | Mapping[str, int] = 0,
 ) -> list[UnitCounts]:
     """Counts systems that scored the same candidates (definition F; A where every gold pair is a candidate or missed).
@@ -57,6 +58,8 @@ def candidate_unit_counts(
         units: ``(n,)`` str, the unit of each pair.
         class_names: Names of the classes by id.
         thresholds: One a system, see :func:`~iemomecp_dataset.metrics.scoring.pair_scores`.
+        decisions: For each system ``(n,)`` class ids to score in place of what follows from its probabilities, which
+            then only rank; or ``None``.
         missed_positives: Gold pairs that are no candidates: how many in each unit, or, where that is not known, how
             many in all, which then takes part in every resample as it is.
 
@@ -73,8 +76,12 @@ def candidate_unit_counts(
         (0.6666666666666666, 1.0)
     """
     limits = list(thresholds) if thresholds is not None else [None] * len(systems)
-    if not systems or len(limits) != len(systems):
-        raise MetricInputError(f"Give at least one system and one threshold each; found {len(systems)}, {len(limits)}.")
+    own = list(decisions) if decisions is not None else [None] * len(systems)
+    if not systems or len(limits) != len(systems) or len(own) != len(systems):
+        raise MetricInputError(
+            f"Give at least one system, and one threshold and one decision each; found {len(systems)}, {len(limits)} "
+            f"and {len(own)}."
+        )
     checked = [
         check_pair_inputs(system, labels, class_names, threshold=limit)
         for system, limit in zip(systems, limits, strict=True)
@@ -103,8 +110,9 @@ def candidate_unit_counts(
     precision = np.float32 if len(gold) + missed.sum() + everywhere < 2**21 else np.float64
     score = _score_function(names, everywhere, n_steps)
     result = []
-    for inputs, limit in zip(checked, limits, strict=True):
-        cell = (unit * n_classes + gold) * n_classes + decided(inputs, limit)
+    for inputs, limit, ids in zip(checked, limits, own, strict=True):
+        predicted = decided(inputs, limit) if ids is None else decided(check_pair_inputs(ids, labels, class_names))
+        cell = (unit * n_classes + gold) * n_classes + predicted
         parts = [
             np.bincount(cell, minlength=n_units * n_classes**2).reshape(n_units, -1),
             missed[:, None],

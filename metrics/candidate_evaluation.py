@@ -1,0 +1,305 @@
+"""Scores of predictions on a candidate list, and paired tests of two such files."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.candidates import CANDIDATE_SPACES
+from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
+from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
+from iemomecp_dataset.metrics.confidence_gaps import confidence_gap_scores
+from iemomecp_dataset.metrics.context_errors import context_error_directions
+from iemomecp_dataset.metrics.coverage import aligned_order
+from iemomecp_dataset.metrics.evaluation import Comparison, Evaluation, EvaluationOptions
+from iemomecp_dataset.metrics.permutation import permutation_test
+from iemomecp_dataset.metrics.ranking import cause_ranking_scores
+from iemomecp_dataset.metrics.remapping import source_binary_remaps
+from iemomecp_dataset.metrics.scored_candidates import ScoredCandidates, gold_pairs_of, predicted_pairs
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.set_definitions import SEMEVAL_EMOTIONS, count_sets, set_scores
+from iemomecp_dataset.metrics.signature import Signature, check_comparable, default_definition, gold_fingerprint
+from iemomecp_dataset.metrics.turn_sets import turn_set_scores
+from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts, set_unit_counts
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["compare", "evaluate_candidates", "paired_tests"]
+
+
+def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) -> Evaluation:
+    """Scores predictions on a candidate list.
+
+    Args:
+        scored: From :func:`score_candidates`.
+        options: How to score.
+
+    Returns:
+        Scores, intervals and what they mean.
+
+    Raises:
+        UsageError: A definition that needs what is not there.
+    """
+    signature = _candidate_signature(scored, options)
+    further, undefined = _further_scores(scored)
+    notes = list(scored.notes)
+    if signature.definition in ("A", "F"):
+        missed = 0 if signature.definition == "F" else scored.n_missed
+        scores = pair_scores(scored.decided, scored.labels, scored.class_names, missed_positives=missed)
+        reasons = scores.pop("undefined")
+        if scored.probabilities is not None:
+            ranked = pair_scores(scored.probabilities, scored.labels, scored.class_names, missed_positives=missed)
+            scores |= {key: value for key, value in ranked.items() if key.endswith("_auprc")}
+            reasons = {key: why for key, why in reasons.items() if not key.endswith("_auprc")} | ranked["undefined"]
+        elif scored.predictions.n_unscored:
+            why = f"{scored.predictions.n_unscored} of {len(scored.labels)} pairs have no scores"
+            reasons = {key: why if key.endswith("_auprc") else old for key, old in reasons.items()}
+        undefined = reasons | undefined
+    else:
+        scores = set_scores(
+            predicted_pairs(scored, gold_emotions=signature.emotions == "gold"),
+            gold_pairs_of(scored),
+            definition=signature.definition,
+            emotions=_emotions(scored),
+        )
+    if scored.n_missed and signature.definition == "F":
+        notes.append(
+            f"{scored.n_missed} gold pairs are no candidates; definition F does not count them. Definition A does."
+        )
+    if signature.oracle:
+        notes.append("The threshold was chosen on the very split that is scored: an upper bound, not a result.")
+    intervals: dict[str, Interval] = {}
+    counts = _unit_counts([scored], [signature])[0]
+    if options.n_resamples and len(counts.units) > 1:
+        intervals = bootstrap_intervals(
+            counts,
+            n_resamples=options.n_resamples,
+            confidence=options.confidence,
+            seed=options.seed,
+            progress=options.progress,
+        )
+    elif options.n_resamples:
+        notes.append("One dialogue alone cannot be resampled; there are no intervals.")
+    return Evaluation(
+        path=scored.predictions.path,
+        signature=signature,
+        scores=scores,
+        further=further,
+        undefined=undefined,
+        intervals=intervals,
+        gold_from="the file's own column" if scored.gold is None else f"{scored.gold.config_name}, {scored.gold.split}",
+        notes=tuple(notes),
+    )
+
+
+def compare(first: ScoredCandidates, second: ScoredCandidates, options: EvaluationOptions) -> Comparison:
+    """Tests whether two systems differ, on the same dialogues.
+
+    Args:
+        first: A system.
+        second: Another, on the same candidates.
+        options: How to score.
+
+    Returns:
+        Differences, first minus second.
+
+    Raises:
+        InvalidDataError: The files hold other pairs or other gold.
+        MetricInputError: Their scores do not compare.
+    """
+    keys = (first.dialogue_ids, first.target_turns, first.cause_turns)
+    order = aligned_order(
+        str(second.predictions.path), (second.dialogue_ids, second.target_turns, second.cause_turns), keys
+    )
+    different = np.flatnonzero(second.labels[order] != first.labels)
+    if len(different) or first.class_names != second.class_names:
+        where = int(different[0]) if len(different) else 0
+        raise InvalidDataError(
+            f"{first.predictions.path} and {second.predictions.path} have other gold: {len(different)} pairs differ, "
+            f"the first is (dialogue {keys[0][where]}, target {keys[1][where]}, cause {keys[2][where]}); classes "
+            f"{', '.join(first.class_names)} against {', '.join(second.class_names)}."
+        )
+    in_order = replace(
+        second,
+        dialogue_ids=first.dialogue_ids,
+        source_dialogue_ids=first.source_dialogue_ids,
+        target_turns=first.target_turns,
+        cause_turns=first.cause_turns,
+        labels=first.labels,
+        probabilities=None if second.probabilities is None else second.probabilities[order],
+        decided=second.decided[order],
+    )
+    signatures = [_candidate_signature(scored, options) for scored in (first, in_order)]
+    check_comparable(signatures)
+    counts = _unit_counts([first, in_order], signatures)
+    return paired_tests(first.predictions.path, second.predictions.path, counts, options)
+
+
+def _candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) -> Signature:
+    facts, gold = scored.predictions.facts, scored.gold
+    config = gold.config_name if gold else facts.config_name or ("3class" if _has_roles(scored) else "unknown")
+    corpus = (
+        gold.corpus if gold else facts.corpus or ("iemomecp" if config in ("3class", "source_binary") else "unknown")
+    )
+    definition = options.definition or facts.definition or default_definition(corpus)
+    n_gold = int((scored.labels == 0).sum())
+    if definition == "F":
+        data = gold_fingerprint(scored.dialogue_ids, scored.target_turns, scored.cause_turns, scored.labels)
+    else:
+        pairs = gold_pairs_of(scored) if gold or not scored.n_missed else None
+        if pairs is None and definition != "A":
+            raise UsageError(
+                f"Definition {definition} needs to know the {scored.n_missed} gold pairs that are no candidates; give "
+                "the gold with --data-dir."
+            )
+        if pairs is None:
+            inside = scored.labels == 0
+            keys = (scored.dialogue_ids[inside], scored.target_turns[inside], scored.cause_turns[inside])
+            data = f"partial-{gold_fingerprint(*keys)}"
+            n_gold += scored.n_missed
+        else:
+            data = gold_fingerprint(pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns)
+            n_gold = len(pairs)
+            if definition == "B":
+                n_gold = int((pairs.cause_turns <= pairs.target_turns).sum())
+    emotions = "none"
+    if definition in ("C", "D"):
+        if not options.gold_emotions:
+            raise UsageError(
+                f"Definition {definition} needs the emotion of every predicted pair and {scored.predictions.path} has "
+                "none. --gold-emotions takes the gold ones, and says so."
+            )
+        emotions = "gold"
+    return Signature(
+        definition=definition,
+        corpus=corpus,
+        task=config,
+        split=gold.split if gold else facts.split or _split_of_name(scored.predictions.path),
+        n_gold=n_gold,
+        n_candidates=len(scored.labels),
+        n_missed=scored.n_missed,
+        forward_pairs=gold.forward_pairs if gold else facts.forward_pairs or _forward_pairs(scored, config),
+        emotions=emotions,
+        threshold=scored.threshold,
+        threshold_chosen_on=scored.threshold_chosen_on,
+        data=data,
+        synthetic=gold.synthetic if gold else bool(facts.synthetic),
+    )
+
+
+def _forward_pairs(scored: ScoredCandidates, config: str) -> str:
+    forward = scored.cause_turns > scored.target_turns
+    if config == "3class":
+        return "as_published"
+    if config == "source_binary":
+        return "gold" if (scored.labels[forward] == 0).any() else "as_published"
+    stated = scored.predictions.facts.candidates
+    return stated if stated in CANDIDATE_SPACES else "all" if forward.any() else "past"
+
+
+def _split_of_name(path: Path) -> str:
+    name = path.stem.removeprefix("predictions_")
+    return name if name in ("train", "validation", "test") else "unknown"
+
+
+def _has_roles(scored: ScoredCandidates) -> bool:
+    return scored.class_names == ROLE_LABELS
+
+
+def _further_scores(scored: ScoredCandidates) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    groups: dict[str, dict[str, Any]] = {}
+    if scored.gold is not None:
+        groups["turn sets"] = dict(
+            turn_set_scores(
+                scored.decided,
+                scored.labels,
+                dialogue_ids=scored.dialogue_ids,
+                target_turns=scored.target_turns,
+                cause_turns=scored.cause_turns,
+                emotional_targets=scored.gold.table.emotional_targets,
+                has_context=_has_roles(scored),
+            )
+        )
+    if scored.probabilities is not None:
+        confidences, positive = scored.probabilities[:, 0], scored.labels == 0
+        keys = (scored.dialogue_ids, scored.target_turns)
+        groups["ranking within targets"] = cause_ranking_scores(confidences, positive, *keys)
+        groups["confidence"] = confidence_gap_scores(confidences, positive, *keys)
+        groups["calibration"] = {
+            "brier": brier_score(confidences, positive),
+            "ece_15_equal_mass_bins": expected_calibration_error(confidences, positive),
+        }
+    if _has_roles(scored):
+        confusion = np.bincount(scored.labels * 3 + scored.decided, minlength=9).reshape(3, 3)
+        groups["gold contexts"] = dict(context_error_directions(confusion))
+        if scored.gold is not None and scored.gold.source_pairs is not None:
+            for name, row in source_binary_remaps(scored.decided, scored.gold.source_pairs).items():
+                groups[f"source-binary remap: {name}"] = row
+    undefined: dict[str, str] = {}
+    for name, group in groups.items():
+        undefined |= group.pop("undefined", {})
+        for key, value in group.items():
+            if isinstance(value, float) and math.isnan(value):
+                undefined.setdefault(key, f"nothing to count ({name})")
+    return groups, undefined
+
+
+def _unit_counts(systems: list[ScoredCandidates], signatures: list[Signature]) -> list[UnitCounts]:
+    first = systems[0]
+    if signatures[0].definition in ("A", "F"):
+        ranked = all(scored.probabilities is not None for scored in systems)
+        shown: list[Any] = [scored.probabilities if ranked else scored.decided for scored in systems]
+        return candidate_unit_counts(
+            shown,
+            first.labels,
+            first.source_dialogue_ids,
+            first.class_names,
+            decisions=[scored.decided for scored in systems],
+            missed_positives=0 if signatures[0].definition == "F" else first.missed,
+        )
+    sources = dict(zip(first.dialogue_ids.tolist(), first.source_dialogue_ids.tolist(), strict=True))
+    if first.gold is not None:
+        sources |= first.gold.source_dialogues
+    return [
+        set_unit_counts(
+            count_sets(
+                predicted_pairs(scored, gold_emotions=signature.emotions == "gold"),
+                gold_pairs_of(scored),
+                definition=signature.definition,
+                emotions=_emotions(scored),
+                source_dialogues=sources,
+            )
+        )
+        for scored, signature in zip(systems, signatures, strict=True)
+    ]
+
+
+def _emotions(scored: ScoredCandidates) -> tuple[str, ...]:
+    return SEMEVAL_EMOTIONS if scored.gold is None else scored.gold.scored_emotions
+
+
+def paired_tests(first: Path, second: Path, counts: list[UnitCounts], options: EvaluationOptions) -> Comparison:
+    """Runs the paired bootstrap and the permutation test.
+
+    Args:
+        first: The first file.
+        second: The second.
+        counts: Of the two systems, in this order, on the same units.
+        options: How to resample.
+
+    Returns:
+        Differences, first minus second.
+    """
+    draws = options.n_resamples or 10_000
+    return Comparison(
+        first=first,
+        second=second,
+        bootstrap=paired_bootstrap(
+            *counts, n_resamples=draws, confidence=options.confidence, seed=options.seed, progress=options.progress
+        ),
+        permutation=permutation_test(*counts, n_permutations=draws, seed=options.seed, progress=options.progress),
+    )

@@ -1,0 +1,83 @@
+"""How a prediction file is scored, and what comes out: the types that the steps of an evaluation share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.metrics.bootstrap import Interval
+from iemomecp_dataset.metrics.permutation import PermutationTest
+from iemomecp_dataset.metrics.signature import Signature
+
+__all__ = ["Comparison", "Evaluation", "EvaluationOptions"]
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to score.
+
+    Attributes:
+        definition: A, B, C, D or F; ``None``: what the file says, else the corpus's default.
+        threshold: Decide by this threshold, whatever the file says.
+        argmax: Decide by the most probable class, whatever the file says.
+        missed_positives: Gold pairs that are no candidates, where no gold data tells; ``None``: what the file says.
+        gold_emotions: Definitions C and D: give predicted pairs the gold emotion of their target.
+        n_resamples: Resamples of the bootstrap and permutations; 0: no intervals.
+        confidence: Of the intervals.
+        seed: Of the resampling.
+        progress: Show progress bars.
+    """
+
+    definition: str | None = None
+    threshold: float | None = None
+    argmax: bool = False
+    missed_positives: int | None = None
+    gold_emotions: bool = False
+    n_resamples: int = 10_000
+    confidence: float = 0.95
+    seed: int = 0
+    progress: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one file.
+
+    Attributes:
+        path: The file.
+        signature: What the scores mean.
+        scores: By name; the keys of ``pair_scores`` (definitions A and F) or ``set_scores`` (B, C, D).
+        further: Other groups of scores: turn sets, ranking, confidence, calibration, context errors, remaps.
+        undefined: For each score that is NaN, why.
+        intervals: Bootstrap intervals, by score.
+        gold_from: Where the gold came from, in words.
+        notes: What a reader must know.
+    """
+
+    path: Path
+    signature: Signature
+    scores: Mapping[str, Any]
+    further: Mapping[str, Mapping[str, Any]]
+    undefined: Mapping[str, str]
+    intervals: Mapping[str, Interval]
+    gold_from: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Paired tests of two files, first minus second.
+
+    Attributes:
+        first: The first file.
+        second: The second.
+        bootstrap: Differences with intervals, by score.
+        permutation: Permutation tests, by score.
+    """
+
+    first: Path
+    second: Path
+    bootstrap: Mapping[str, Interval]
+    permutation: Mapping[str, PermutationTest]

@@ -1,0 +1,186 @@
+"""An evaluation as text for a terminal and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset import __version__
+from iemomecp_dataset.metrics.bootstrap import Interval
+from iemomecp_dataset.metrics.evaluation import Comparison, Evaluation
+from iemomecp_dataset.metrics.file_evaluation import FileEvaluation
+from iemomecp_dataset.metrics.set_definitions import DEFINITIONS
+
+__all__ = ["evaluation_as_json", "evaluation_as_text", "write_evaluation"]
+
+FORMAT_VERSION = 1
+_WIDTH = 110
+
+
+def evaluation_as_text(result: FileEvaluation) -> str:
+    """Lays out scores, intervals, tests and signatures as plain text.
+
+    Args:
+        result: From :func:`~iemomecp_dataset.metrics.file_evaluation.evaluate_files`.
+
+    Returns:
+        Lines for a terminal.
+    """
+    parts = [_evaluation_text(evaluation) for evaluation in result.evaluations]
+    if result.comparison is not None:
+        parts.append(_comparison_text(result.comparison))
+    return "\n\n".join(parts)
+
+
+def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
+    """The same as JSON values; a score that does not exist is ``null`` and has its reason under ``undefined``.
+
+    Args:
+        result: From :func:`~iemomecp_dataset.metrics.file_evaluation.evaluate_files`.
+
+    Returns:
+        ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
+    """
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "package_version": __version__,
+        "evaluations": [
+            {
+                "predictions": str(evaluation.path),
+                "gold": evaluation.gold_from,
+                "signature": str(evaluation.signature),
+                "definition": DEFINITIONS[evaluation.signature.definition],
+                "synthetic": evaluation.signature.synthetic,
+                "scores": dict(evaluation.scores),
+                "further_scores": {name: dict(group) for name, group in evaluation.further.items()},
+                "undefined": dict(evaluation.undefined),
+                "intervals": {name: asdict(interval) for name, interval in evaluation.intervals.items()},
+                "notes": list(evaluation.notes),
+            }
+            for evaluation in result.evaluations
+        ],
+    }
+    if result.comparison is not None:
+        content["comparison"] = {
+            "first": str(result.comparison.first),
+            "second": str(result.comparison.second),
+            "difference": "first minus second",
+            "paired_bootstrap": {name: asdict(value) for name, value in result.comparison.bootstrap.items()},
+            "permutation_test": {name: asdict(value) for name, value in result.comparison.permutation.items()},
+        }
+    return {name: _without_nan(value) for name, value in content.items()}
+
+
+def write_evaluation(path: Path, result: FileEvaluation) -> None:
+    """Writes :func:`evaluation_as_json`.
+
+    Args:
+        path: The file; its folder is made where it is not there.
+        result: What to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(evaluation_as_json(result), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _evaluation_text(evaluation: Evaluation) -> str:
+    signature = evaluation.signature
+    lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}"]
+    if signature.synthetic:
+        lines.insert(0, "SYNTHETIC DATA: these numbers say nothing about real dialogues.")
+    lines.append(f"decision     {signature.decision}")
+    lines.append("")
+    lines.append(_score_table(evaluation))
+    for name, group in evaluation.further.items():
+        words = f"{name}: " + ", ".join(f"{key} {_number(value)}" for key, value in group.items())
+        lines += ["", *textwrap.wrap(words, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
+    lines.append("")
+    for key, reason in evaluation.undefined.items():
+        lines.append(f"undefined: {key}: {reason}")
+    lines += [f"note: {note}" for note in evaluation.notes]
+    lines += ["", f"{signature.definition}: {DEFINITIONS[signature.definition]}", str(signature)]
+    return "\n".join(lines)
+
+
+def _score_table(evaluation: Evaluation) -> str:
+    some = next(iter(evaluation.intervals.values()), None)
+    rows = [("score", "value", "", "")]
+    if some is not None:
+        rows = [("score", "value", f"{100 * some.confidence:g} % interval", "standard error")]
+    matrix = None
+    for name, value in evaluation.scores.items():
+        if name == "confusion_matrix":
+            matrix = value
+            continue
+        interval = evaluation.intervals.get(name)
+        rows.append((name, _number(value), *(_ends(interval) if interval is not None else ("", ""))))
+    lines = _columns(rows)
+    if some is not None:
+        lines.append(
+            f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} source dialogues"
+        )
+    if matrix is not None:
+        lines.append("confusion (rows gold, columns predicted): " + str(matrix))
+    return "\n".join(lines)
+
+
+def _comparison_text(comparison: Comparison) -> str:
+    some = next(iter(comparison.bootstrap.values()))
+    rows = [
+        ("score", "difference", f"{100 * some.confidence:g} % interval", "p (bootstrap)", "p (permutation)"),
+    ]
+    for name, interval in comparison.bootstrap.items():
+        test = comparison.permutation.get(name)
+        rows.append(
+            (
+                name,
+                f"{interval.estimate:+.4f}",
+                _ends(interval)[0],
+                _p_value(interval.p_value, interval.n_resamples),
+                _p_value(test.p_value, test.n_permutations) if test is not None else "",
+            )
+        )
+    return "\n".join(
+        [
+            f"difference   {comparison.first}",
+            f"minus        {comparison.second}",
+            "",
+            *_columns(rows),
+            f"paired over {some.n_units} source dialogues, {some.n_resamples} resamples; two-sided, not corrected for "
+            "testing several scores",
+        ]
+    )
+
+
+def _ends(interval: Interval) -> tuple[str, str]:
+    return f"[{interval.low:.4f}, {interval.high:.4f}]", f"{interval.standard_error:.4f}"
+
+
+def _p_value(value: float | None, draws: int) -> str:
+    if value is None or math.isnan(value):
+        return "undefined"
+    return f"< {2 / (draws + 1):.1g}" if value <= 2 / (draws + 1) else f"{value:.4f}"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return "undefined" if math.isnan(value) else f"{value:.4f}"
+    return str(value)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _without_nan(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
