@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.candidates import CANDIDATE_SPACES
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
 from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
 from iemomecp_dataset.metrics.confidence_gaps import confidence_gap_scores
@@ -22,7 +22,7 @@ from iemomecp_dataset.metrics.ranking import cause_ranking_scores
 from iemomecp_dataset.metrics.remapping import source_binary_remaps
 from iemomecp_dataset.metrics.scored_candidates import ScoredCandidates, gold_pairs_of, predicted_pairs
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.set_definitions import SEMEVAL_EMOTIONS, count_sets, set_scores
+from iemomecp_dataset.metrics.set_definitions import DEFINITIONS, SEMEVAL_EMOTIONS, count_sets, set_scores
 from iemomecp_dataset.metrics.signature import Signature, check_comparable, default_definition, gold_fingerprint
 from iemomecp_dataset.metrics.turn_sets import turn_set_scores
 from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts, set_unit_counts
@@ -146,6 +146,8 @@ def _candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) -
         gold.corpus if gold else facts.corpus or ("iemomecp" if config in ("3class", "source_binary") else "unknown")
     )
     definition = options.definition or facts.definition or default_definition(corpus)
+    if definition not in DEFINITIONS:
+        raise UsageError(f"There is no definition {definition!r} of Pair F1. {did_you_mean(definition, DEFINITIONS)}")
     n_gold = int((scored.labels == 0).sum())
     if definition == "F":
         data = gold_fingerprint(scored.dialogue_ids, scored.target_turns, scored.cause_turns, scored.labels)

@@ -176,8 +176,8 @@ def read_candidate_predictions(
 
 
 def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    import pandas as pd
     import pyarrow as pa
+    import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 
     if not path.is_file():
@@ -197,11 +197,10 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         table = arrow.to_pandas()
     elif path.suffix == ".csv":
         try:
-            # Ids may look like numbers and must not become them.
-            table = pd.read_csv(
-                path, dtype={"dialogue_id": str, "source_dialogue_id": str}, float_precision="round_trip"
-            )
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            # Ids may look like numbers and must not become them. Arrow keeps every digit of the scores.
+            as_text = dict.fromkeys(("dialogue_id", "source_dialogue_id", "run_name", "split"), pa.string())
+            table = arrow_csv.read_csv(path, convert_options=arrow_csv.ConvertOptions(column_types=as_text)).to_pandas()
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise InvalidDataError(f"{path} cannot be read as CSV: {error}.") from None
         metadata = {}
     else:
@@ -233,10 +232,10 @@ def _class_names(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) -
     if metadata.get("class_names"):
         return tuple(metadata["class_names"])
     scored = {str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_")}
-    for known in (ROLE_LABELS, PAIR_LABELS):
-        if scored == set(known):
-            return known
-    if scored:
+    for known in (PAIR_LABELS, ROLE_LABELS):
+        if scored and scored <= set(known):
+            return known  # where one is missing, the next step says which
+    if len(scored) > 1:
         # Outside our two tasks only the order of the columns can say which class is the positive one.
         return tuple(str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_"))
     named: set[str] = set()

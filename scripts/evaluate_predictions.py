@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     score = parser.add_argument_group("score")
     score.add_argument(
         "--definition",
+        type=str.upper,
         metavar="LETTER",
         help="what Pair F1 means: A set micro F1 (default outside IEMO-MECP), B gold without future causes, C with the "
         "emotion category, D that averaged over emotions, F on the candidate list (default for IEMO-MECP)",

@@ -25,7 +25,7 @@ ONE = Signature(
     threshold_chosen_on="none",
     data="0f3a9c2b41de",
 )
-WORDS = st.from_regex(r"[a-z0-9_.+-]{1,12}", fullmatch=True).filter(lambda word: word != "none")
+WORDS = st.from_regex(r"[a-z0-9_.+-]{1,12}", fullmatch=True).filter(lambda word: word not in ("none", "system"))
 
 
 def test_text_is_the_documented_one():
@@ -59,6 +59,8 @@ def test_what_is_printed_is_parsed_back_exactly(signature):
     assert Signature.parse(str(signature)) == signature
     argmax = replace(signature, threshold=None, threshold_chosen_on="none")
     assert Signature.parse(f"  {argmax}\n") == argmax
+    own = replace(argmax, threshold_chosen_on="system")
+    assert Signature.parse(str(own)) == own
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,311 @@
+"""Evaluations of candidate lists: decision, definition, signature, notes, and paired tests."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
+from iemomecp_dataset.metrics.candidate_evaluation import compare, evaluate_candidates
+from iemomecp_dataset.metrics.evaluation import EvaluationOptions
+from iemomecp_dataset.metrics.gold_split import GoldSplit
+from iemomecp_dataset.metrics.pair_sets import pair_set
+from iemomecp_dataset.metrics.predictions_file import CandidatePredictions, PredictionFacts
+from iemomecp_dataset.metrics.scored_candidates import predicted_pairs, score_candidates
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.set_definitions import set_scores
+from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+
+FEW = EvaluationOptions(n_resamples=50)
+
+
+@pytest.fixture
+def file_of(random_pairs):
+    def make(seed=0, class_names=ROLE_LABELS, system_seed=None, **facts):
+        pairs = random_pairs(seed, n_classes=len(class_names))
+        probabilities = pairs.probabilities
+        if system_seed is not None:
+            probabilities = np.random.default_rng(system_seed).dirichlet([1] * len(class_names), len(pairs))
+        return CandidatePredictions(
+            path=Path(f"run{system_seed}.parquet"),
+            class_names=tuple(class_names),
+            dialogue_ids=pairs.dialogue_ids,
+            source_dialogue_ids=pairs.dialogue_ids,
+            target_turns=pairs.target_turns,
+            cause_turns=pairs.cause_turns,
+            labels=pairs.labels,
+            probabilities=probabilities,
+            decisions=None,
+            facts=PredictionFacts(**facts),
+        )
+
+    return make
+
+
+def gold_of(file, outside=(), corpus="ecf", shuffle=True):
+    """The gold of a file's own pairs, in another order, with more gold pairs outside the candidates."""
+    order = np.random.default_rng(0).permutation(len(file)) if shuffle else np.arange(len(file))
+    table = PairTable(
+        dialogue_ids=file.dialogue_ids[order],
+        source_dialogue_ids=file.source_dialogue_ids[order],
+        target_turns=file.target_turns[order],
+        cause_turns=file.cause_turns[order],
+        labels=file.labels[order],
+        emotional_targets=np.ones(len(file), dtype=bool),
+        missed_positives=len(outside),
+    )
+    inside = file.labels == 0
+    rows = [
+        *zip(
+            file.dialogue_ids[inside].tolist(),
+            file.target_turns[inside].tolist(),
+            file.cause_turns[inside].tolist(),
+            strict=True,
+        ),
+        *outside,
+    ]
+    emotions = {(d, t): "joy" if t % 2 else "anger" for d in set(file.dialogue_ids.tolist()) for t in range(1, 20)}
+    missed = {}
+    for dialogue, _, _ in outside:
+        missed[dialogue] = missed.get(dialogue, 0) + 1
+    return GoldSplit(
+        corpus=corpus,
+        config_name="3class" if corpus == "iemomecp" else corpus,
+        split="test",
+        class_names=file.class_names,
+        table=table,
+        pairs=pair_set(*map(list, zip(*rows, strict=True)), [emotions[row[:2]] for row in rows]),
+        source_pairs=None,
+        source_dialogues={name: name for name in set(file.dialogue_ids.tolist())},
+        missed_by_source=missed,
+        emotions=emotions,
+        conversations=(),
+        forward_pairs="past",
+        data_fingerprint="f00d",
+        synthetic=False,
+    )
+
+
+def evaluate(file, gold=None, options=FEW):
+    return evaluate_candidates(score_candidates(file, gold, options), options)
+
+
+def test_file_with_its_own_gold_is_scored_as_pair_scores_does(file_of):
+    file = file_of(corpus="iemomecp", config_name="3class", split="test")
+    evaluation = evaluate(file)
+    expected = pair_scores(file.probabilities, file.labels, ROLE_LABELS)
+    expected.pop("undefined")
+    assert dict(evaluation.scores) == expected
+    assert evaluation.intervals["pair_f1"].estimate == pytest.approx(expected["pair_f1"])
+    signature = evaluation.signature
+    assert (signature.definition, signature.corpus, signature.task, signature.split) == (
+        "F",
+        "iemomecp",
+        "3class",
+        "test",
+    )
+    assert (signature.n_gold, signature.n_candidates) == (expected["emo_cause_support"], len(file))
+    assert Signature.parse(str(signature)) == signature
+    assert any("was not checked" in note for note in evaluation.notes)
+    assert {"ranking within targets", "confidence", "calibration", "gold contexts"} <= set(evaluation.further)
+
+
+def test_gold_data_in_another_order_gives_the_same_scores_and_turn_sets(file_of):
+    file = file_of(corpus="iemomecp", config_name="3class", split="test", data_fingerprint="0ther")
+    with_gold = evaluate(file, gold_of(file, corpus="iemomecp"))
+    assert dict(with_gold.scores) == dict(evaluate(file).scores)
+    assert with_gold.signature.data == evaluate(file).signature.data
+    assert "turn_emotion_f1" in with_gold.further["turn sets"]
+    assert any("fingerprint 0ther" in note for note in with_gold.notes)
+
+
+def test_threshold_of_the_run_is_used_and_named(file_of):
+    file = file_of(threshold=0.4, threshold_chosen_on="validation", split="test", corpus="iemomecp")
+    evaluation = evaluate(file)
+    assert evaluation.signature.decision == "threshold@validation=0.4"
+    assert (
+        evaluation.scores["pair_f1"]
+        == pair_scores(file.probabilities, file.labels, ROLE_LABELS, threshold=0.4)["pair_f1"]
+    )
+    assert evaluate(file, options=replace(FEW, argmax=True)).signature.decision == "argmax"
+    assert evaluate(file, options=replace(FEW, threshold=0.25)).signature.decision == "threshold@fixed=0.25"
+    with pytest.raises(UsageError, match="not both"):
+        evaluate(file, options=replace(FEW, argmax=True, threshold=0.25))
+    with pytest.raises(MetricInputError, match=r"\[0, 1\]"):
+        evaluate(file, options=replace(FEW, threshold=2.0))
+
+
+def test_threshold_chosen_on_the_scored_split_is_said_to_be_an_upper_bound(file_of):
+    evaluation = evaluate(file_of(threshold=0.4, threshold_chosen_on="test", split="test"))
+    assert any("upper bound" in note for note in evaluation.notes)
+
+
+def test_own_decisions_stand_and_their_differences_are_counted(file_of):
+    file = file_of(split="test")
+    own = (file.labels + (np.arange(len(file)) % 7 == 0)) % 3
+    evaluation = evaluate(replace(file, decisions=own))
+    expected = pair_scores(own, file.labels, ROLE_LABELS)
+    assert evaluation.scores["pair_f1"] == expected["pair_f1"]
+    assert evaluation.scores["pair_auprc"] == pair_scores(file.probabilities, file.labels, ROLE_LABELS)["pair_auprc"]
+    assert evaluation.signature.decision == "system"
+    differing = int((own != file.probabilities.argmax(axis=1)).sum())
+    assert any(f"on {differing} pairs" in note for note in evaluation.notes)
+    assert evaluation.intervals["pair_f1"].estimate == pytest.approx(expected["pair_f1"])
+    assert "pair_auprc" in evaluation.intervals
+
+
+def test_file_without_scores_has_no_ranking_and_says_so(file_of):
+    file = file_of(split="test")
+    evaluation = evaluate(replace(file, probabilities=None, decisions=file.labels, n_unscored=4))
+    assert evaluation.scores["pair_f1"] == 1.0
+    assert evaluation.undefined["pair_auprc"] == f"4 of {len(file)} pairs have no scores"
+    assert any("4 of" in note for note in evaluation.notes)
+    with pytest.raises(UsageError, match="only its own decisions"):
+        evaluate(replace(file, probabilities=None, decisions=file.labels), options=replace(FEW, threshold=0.5))
+
+
+def test_gold_outside_the_candidates_counts_in_definition_a_and_not_in_f(file_of):
+    file = file_of(class_names=PAIR_LABELS, corpus="ecf", config_name="ecf", split="test")
+    outside = [("d0", 1, 9), ("d1", 1, 9), ("d1", 2, 9)]
+    gold = gold_of(file, outside)
+    n_inside = int((file.labels == 0).sum())
+    a, f = evaluate(file, gold), evaluate(file, gold, replace(FEW, definition="F"))
+    assert (a.signature.definition, a.signature.n_gold, a.signature.n_missed) == ("A", n_inside + 3, 3)
+    assert a.scores["pair_recall"] == pytest.approx(f.scores["pair_recall"] * n_inside / (n_inside + 3))
+    assert f.signature.n_gold == n_inside
+    assert any("3 gold pairs are no candidates" in note for note in f.notes)
+    scored = score_candidates(file, gold, FEW)
+    as_set = set_scores(predicted_pairs(scored, gold_emotions=False), gold.pairs)
+    assert a.scores["pair_f1"] == pytest.approx(as_set["pair_f1"])
+    assert a.intervals["pair_f1"].estimate == pytest.approx(as_set["pair_f1"])
+
+
+def test_missed_positives_of_the_file_count_where_there_is_no_gold_data(file_of):
+    file = file_of(class_names=PAIR_LABELS, corpus="ecf", config_name="ecf", split="test", missed_positives=5)
+    evaluation = evaluate(file)
+    assert evaluation.scores["missed_positives"] == 5
+    assert evaluation.signature.data.startswith("partial-")
+    assert evaluate(file, options=replace(FEW, missed_positives=0)).signature.n_missed == 0
+    with pytest.raises(UsageError, match="Definition B needs to know the 5 gold pairs"):
+        evaluate(file, options=replace(FEW, definition="B"))
+
+
+@pytest.mark.parametrize("letter", "BCD")
+def test_other_definitions_score_sets(file_of, letter):
+    file = file_of(class_names=PAIR_LABELS, corpus="ecf", config_name="ecf", split="test")
+    gold = gold_of(file, [("d0", 1, 9)])
+    options = replace(FEW, definition=letter, gold_emotions=letter in "CD")
+    evaluation = evaluate(file, gold, options)
+    scored = score_candidates(file, gold, options)
+    expected = set_scores(predicted_pairs(scored, gold_emotions=letter in "CD"), gold.pairs, definition=letter)
+    assert dict(evaluation.scores) == expected
+    assert evaluation.signature.n_gold == expected["n_gold"]
+    assert evaluation.signature.emotions == ("gold" if letter in "CD" else "none")
+    assert evaluation.intervals["pair_f1"].estimate == pytest.approx(expected["pair_f1"])
+
+
+def test_emotion_definitions_need_emotions(file_of):
+    file = file_of(class_names=PAIR_LABELS, corpus="ecf", config_name="ecf", split="test")
+    with pytest.raises(UsageError, match="--gold-emotions"):
+        evaluate(file, gold_of(file), replace(FEW, definition="C"))
+    with pytest.raises(UsageError, match="--data-dir"):
+        evaluate(file, None, replace(FEW, definition="C", gold_emotions=True))
+
+
+def test_file_without_gold_and_gold_data_is_refused(file_of):
+    with pytest.raises(UsageError, match="has no gold column"):
+        evaluate(replace(file_of(), labels=None))
+    file = file_of()
+    without = evaluate(replace(file, labels=None), gold_of(file, corpus="iemomecp"))
+    assert dict(without.scores) == dict(evaluate(file).scores)
+
+
+def test_other_gold_other_classes_and_repeated_pairs_are_refused(file_of):
+    file = file_of()
+    gold = gold_of(file)
+    with pytest.raises(InvalidDataError, match=r"disagrees with ecf test on 1 of .* the first is \(dialogue"):
+        evaluate(replace(file, labels=np.r_[(file.labels[0] + 1) % 3, file.labels[1:]]), gold)
+    with pytest.raises(UsageError, match="Choose the configuration"):
+        evaluate(file_of(class_names=PAIR_LABELS), gold)
+    twice = replace(file, target_turns=np.ones_like(file.target_turns), cause_turns=np.ones_like(file.cause_turns))
+    with pytest.raises(InvalidDataError, match="given more than once"):
+        evaluate(twice)
+
+
+def test_columns_of_other_order_are_brought_into_that_of_the_gold(file_of):
+    file = file_of()
+    turned = replace(
+        file,
+        class_names=ROLE_LABELS[::-1],
+        probabilities=file.probabilities[:, ::-1],
+        labels=2 - file.labels,
+        decisions=2 - file.labels,
+    )
+    evaluation = evaluate(turned, gold_of(file))
+    assert evaluation.scores["pair_f1"] == 1.0
+    assert evaluation.scores["pair_auprc"] == pytest.approx(
+        pair_scores(file.probabilities, file.labels, ROLE_LABELS)["pair_auprc"]
+    )
+
+
+def test_comparison_pairs_the_two_files_by_key(file_of):
+    first, second = file_of(split="test"), file_of(system_seed=9, split="test")
+    order = np.random.default_rng(1).permutation(len(second))
+    shuffled = replace(
+        second,
+        **{
+            name: getattr(second, name)[order]
+            for name in (
+                "dialogue_ids",
+                "source_dialogue_ids",
+                "target_turns",
+                "cause_turns",
+                "labels",
+                "probabilities",
+            )
+        },
+    )
+    scored = [score_candidates(file, None, FEW) for file in (first, second, shuffled)]
+    straight, crossed = compare(scored[0], scored[1], FEW), compare(scored[0], scored[2], FEW)
+    assert straight.bootstrap == crossed.bootstrap
+    assert straight.permutation == crossed.permutation
+    expected = evaluate(first).scores["pair_f1"] - evaluate(second).scores["pair_f1"]
+    assert straight.bootstrap["pair_f1"].estimate == pytest.approx(expected)
+
+
+def test_comparison_of_what_does_not_compare_is_refused(file_of):
+    first, second = file_of(split="test"), file_of(system_seed=9, split="test")
+    scored = [score_candidates(file, None, FEW) for file in (first, second)]
+    other_gold = score_candidates(replace(second, labels=np.roll(second.labels, 1)), None, FEW)
+    with pytest.raises(InvalidDataError, match="have other gold"):
+        compare(scored[0], other_gold, FEW)
+    fewer = replace(
+        second,
+        **{
+            name: getattr(second, name)[1:]
+            for name in (
+                "dialogue_ids",
+                "source_dialogue_ids",
+                "target_turns",
+                "cause_turns",
+                "labels",
+                "probabilities",
+            )
+        },
+    )
+    with pytest.raises(InvalidDataError, match="1 pair missing"):
+        compare(scored[0], score_candidates(fewer, None, FEW), FEW)
+    oracle = replace(second, facts=PredictionFacts(split="test", threshold=0.4, threshold_chosen_on="test"))
+    with pytest.raises(MetricInputError, match="threshold chosen on the scored split"):
+        compare(scored[0], score_candidates(oracle, None, FEW), FEW)
+
+
+def test_one_dialogue_has_no_interval_and_says_so(random_pairs, file_of):
+    file = file_of()
+    alone = replace(file, source_dialogue_ids=np.full(len(file), "one"))
+    evaluation = evaluate(alone)
+    assert evaluation.intervals == {}
+    assert any("cannot be resampled" in note for note in evaluation.notes)

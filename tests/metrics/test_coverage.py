@@ -1,0 +1,72 @@
+"""Every candidate exactly once, or the difference by name."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.metrics.coverage import aligned_order, check_no_repeats
+
+PAIRS = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c10", "c1"]), st.integers(1, 12), st.integers(1, 12)),
+    unique=True,
+    min_size=1,
+    max_size=40,
+)
+
+
+def columns(pairs):
+    return tuple(map(list, zip(*pairs, strict=True)))
+
+
+@given(PAIRS, st.randoms(use_true_random=False))
+def test_order_brings_pairs_into_line(pairs, random):
+    shuffled = list(pairs)
+    random.shuffle(shuffled)
+    order = aligned_order("p", columns(shuffled), columns(pairs))
+    assert [shuffled[i] for i in order] == pairs
+
+
+def test_missing_repeated_and_unknown_pairs_are_counted_and_named():
+    wanted = columns([("a", 1, 1), ("a", 2, 1), ("a", 2, 2), ("b", 1, 1)])
+    found = columns([("a", 1, 1), ("a", 1, 1), ("a", 2, 3), ("b", 1, 1), ("c", 1, 1)])
+    with pytest.raises(InvalidDataError) as caught:
+        aligned_order("p.csv", found, wanted)
+    message = str(caught.value)
+    assert "2 pairs missing: (dialogue a, target 2, cause 1), (dialogue a, target 2, cause 2)" in message
+    assert "1 pair given more than once: (dialogue a, target 1, cause 1)" in message
+    assert (
+        "2 pairs no candidate of the gold: (dialogue a, target 2, cause 3), (dialogue c, target 1, cause 1)" in message
+    )
+    assert message.startswith("p.csv")
+
+
+def test_long_lists_are_cut_and_counted():
+    wanted = columns([("a", turn, 1) for turn in range(1, 101)])
+    with pytest.raises(InvalidDataError, match=r"99 pairs missing: .* and 94 more"):
+        aligned_order("p", columns([("a", 1, 1)]), wanted)
+
+
+def test_turn_zero_is_unknown_and_meets_no_other_pair():
+    with pytest.raises(InvalidDataError, match=r"1 pair no candidate of the gold: \(dialogue a, target 0, cause 5\)"):
+        aligned_order("p", columns([("a", 0, 5), ("a", 1, 1)]), columns([("a", 1, 1)]))
+    with pytest.raises(InvalidDataError, match=r"target 2, cause -1"):
+        aligned_order("p", columns([("a", 2, -1), ("a", 1, 1)]), columns([("a", 1, 1)]))
+
+
+def test_repeats_alone():
+    check_no_repeats("p", columns([("a", 1, 1), ("b", 1, 1)]))
+    with pytest.raises(InvalidDataError, match="2 pairs given more than once"):
+        check_no_repeats("p", columns([("a", 1, 1)] * 3))
+
+
+def test_many_pairs_are_aligned_without_a_loop():
+    n = 200_000
+    keys = (
+        np.repeat([f"d{i}" for i in range(100)], n // 100),
+        np.tile(np.arange(n // 100), 100),
+        np.zeros(n, dtype=int),
+    )
+    order = aligned_order("p", tuple(column[::-1] for column in keys), keys)
+    assert order[0] == n - 1

@@ -1,0 +1,177 @@
+"""Prediction files of several origins."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.metrics.predictions_file import read_candidate_predictions
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+
+OURS = pd.DataFrame(
+    {
+        "dialogue_id": ["Ses05F_x__c000", "Ses05F_x__c001"],
+        "target_turn": [1, 1],
+        "cause_turn": [1, 1],
+        "label": [0, 1],
+        "prob_pair": [0.75, 0.25],
+        "prob_non_pair": [0.25, 0.75],
+    }
+)
+ARTIFACT = pd.DataFrame(
+    {
+        "run_name": ["r", "r"],
+        "split": ["valid", "valid"],
+        "dialogue_id": ["7", "07"],
+        "target_turn": [2, 1],
+        "candidate_turn": [1, 1],
+        "gold_id": [0, 2],
+        "pred_id": [1, 2],
+        "gold": ["emo_cause", "non_pair"],
+        "pred": ["emo_context", "non_pair"],
+    }
+)
+SCORES = pd.DataFrame(
+    {
+        "logit_emo_cause": [0.0, 0.0],
+        "prob_non_pair": [0.2, 0.7],
+        "prob_emo_cause": [0.3, 0.2],
+        "prob_emo_context": [0.5, 0.1],
+        "max_prob": [0.5, 0.7],
+        "scored_by_model": [True, False],
+    }
+)
+
+
+def write_parquet(path, frame, metadata=None):
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if metadata is not None:
+        table = table.replace_schema_metadata({b"iemomecp": json.dumps(metadata).encode()})
+    pq.write_table(table, path)
+    return path
+
+
+def write_csv(path, frame):
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_our_parquet_with_what_it_says_about_itself(tmp_path):
+    metadata = {
+        "corpus": "iemomecp",
+        "config_name": "source_binary",
+        "split": "test",
+        "class_names": ["pair", "non_pair"],
+        "threshold": 0.4,
+        "threshold_chosen_on": "validation",
+        "missed_positives": 3,
+        "data_fingerprint": "abc",
+        "synthetic": True,
+        "definition": "F",
+        "something_new": 1,
+    }
+    read = read_candidate_predictions(write_parquet(tmp_path / "predictions_test.parquet", OURS, metadata))
+    assert read.class_names == PAIR_LABELS
+    assert read.probabilities.tolist() == [[0.75, 0.25], [0.25, 0.75]]
+    assert read.labels.tolist() == [0, 1]
+    assert read.decisions is None
+    assert read.source_dialogue_ids.tolist() == ["Ses05F_x", "Ses05F_x"]
+    facts = read.facts
+    assert (facts.threshold, facts.threshold_chosen_on, facts.missed_positives) == (0.4, "validation", 3)
+    assert (facts.corpus, facts.split, facts.synthetic, facts.definition) == ("iemomecp", "test", True, "F")
+
+
+def test_parquet_of_others_needs_no_metadata(tmp_path):
+    read = read_candidate_predictions(write_parquet(tmp_path / "x.parquet", OURS.assign(source_dialogue_id=["a", "b"])))
+    assert read.source_dialogue_ids.tolist() == ["a", "b"]
+    assert read.facts.threshold is None
+
+
+def test_artifact_csv_without_scores(tmp_path):
+    read = read_candidate_predictions(write_csv(tmp_path / "p.csv", ARTIFACT))
+    assert read.class_names == ROLE_LABELS
+    assert read.dialogue_ids.tolist() == ["7", "07"]
+    assert read.cause_turns.tolist() == [1, 1]
+    assert (read.labels.tolist(), read.decisions.tolist()) == ([0, 2], [1, 2])
+    assert read.probabilities is None
+    assert (read.facts.split, read.facts.run_name) == ("validation", "r")
+
+
+def test_artifact_csv_with_scores_finds_columns_by_class_name(tmp_path):
+    read = read_candidate_predictions(write_csv(tmp_path / "p.csv", pd.concat([ARTIFACT, SCORES], axis=1)))
+    assert read.probabilities.tolist() == [[0.3, 0.5, 0.2], [0.2, 0.1, 0.7]]
+    assert read.n_unscored == 1
+
+
+def test_rows_without_scores_leave_the_file_unranked_and_counted(tmp_path):
+    scores = SCORES.drop(columns="scored_by_model")
+    scores.loc[1, ["prob_non_pair", "prob_emo_cause", "prob_emo_context"]] = np.nan
+    read = read_candidate_predictions(write_csv(tmp_path / "p.csv", pd.concat([ARTIFACT, scores], axis=1)))
+    assert read.probabilities is None
+    assert read.n_unscored == 1
+    assert read.decisions.tolist() == [1, 2]
+
+
+def test_csv_scores_keep_every_digit(tmp_path):
+    value = 0.1 + 0.2
+    frame = OURS.assign(prob_pair=[value, 0.25], prob_non_pair=[1 - value, 0.75])
+    assert read_candidate_predictions(write_csv(tmp_path / "p.csv", frame)).probabilities[0, 0] == value
+
+
+def test_one_split_and_run_is_chosen_by_any_of_its_names(tmp_path):
+    path = write_csv(tmp_path / "p.csv", pd.concat([ARTIFACT, ARTIFACT.assign(split="test", run_name="s")]))
+    with pytest.raises(UsageError, match=r"2 values of split \(test, valid\); choose one with --split"):
+        read_candidate_predictions(path)
+    assert len(read_candidate_predictions(path, split="validation")) == 2
+    with pytest.raises(UsageError, match="no split 'train'"):
+        read_candidate_predictions(path, split="train")
+    two_runs = write_csv(tmp_path / "q.csv", pd.concat([ARTIFACT, ARTIFACT.assign(run_name="s")]))
+    with pytest.raises(UsageError, match="choose one with --run-name"):
+        read_candidate_predictions(two_runs)
+    assert read_candidate_predictions(two_runs, run_name="s").facts.run_name == "s"
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (OURS.drop(columns="target_turn"), "no column for target_turn .*target_emotion_turn"),
+        (OURS.drop(columns="prob_non_pair"), "nothing names its classes|prob_non_pair"),
+        (OURS.drop(columns=["prob_pair", "prob_non_pair"]), "nothing names its classes"),
+        (OURS.assign(target_turn=[1.5, 1]), "row 0, column target_turn: expected a turn number"),
+        (OURS.assign(target_turn=["one", "1"]), "row 0, column target_turn"),
+        (OURS.assign(label=[0, 2]), "row 1, column label: 2 is no class id"),
+        (OURS.assign(prob_pair=["a", "b"]), "must hold numbers"),
+        (OURS[:0], "holds no pairs"),
+        (ARTIFACT.drop(columns="pred_id"), "nothing says what the system predicts"),
+    ],
+)
+def test_other_columns_are_refused_by_place(tmp_path, frame, words):
+    if "one" in str(frame.get("target_turn", "")) or ("prob_pair" in frame and frame["prob_pair"].dtype == object):
+        path = write_csv(tmp_path / "p.csv", frame)
+    else:
+        path = write_parquet(tmp_path / "p.parquet", frame)
+    with pytest.raises(InvalidDataError, match=words):
+        read_candidate_predictions(path)
+
+
+def test_two_classes_of_other_names_are_read_in_column_order(tmp_path):
+    frame = OURS.rename(columns={"prob_pair": "prob_yes", "prob_non_pair": "prob_no"})
+    assert read_candidate_predictions(write_parquet(tmp_path / "p.parquet", frame)).class_names == ("yes", "no")
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(MissingDataError, match="is not there"):
+        read_candidate_predictions(tmp_path / "none.parquet")
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InvalidDataError, match="cannot be read as Parquet"):
+        read_candidate_predictions(tmp_path / "cut.parquet")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(InvalidDataError, match="cannot be read as CSV"):
+        read_candidate_predictions(tmp_path / "empty.csv")
+    (tmp_path / "p.txt").write_text("")
+    with pytest.raises(UsageError, match=r"\.parquet, \.csv and \.json"):
+        read_candidate_predictions(tmp_path / "p.txt")

@@ -1,0 +1,292 @@
+"""scripts/evaluate_predictions.py on files of every origin, with gold from a synthetic corpus and from ECF files."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import iemomecp_dataset
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.metrics.evaluation import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation_report import evaluation_as_json, evaluation_as_text
+from iemomecp_dataset.metrics.file_evaluation import FileEvaluationRequest, evaluate_files
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.semeval_format import read_semeval
+from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.pair_table import pair_table
+from iemomecp_dataset.schema import ROLE_LABELS
+
+FEW = EvaluationOptions(n_resamples=100)
+
+ECF = """\
+1 3
+(2,1),(2,2),(1,3)
+1 | A | neutral | The last train is gone . | Own_S1E1: 00:00:00.000 - 00:00:01.000
+2 | B | anger | Not again , we will be late ! | Own_S1E1: 00:00:01.000 - 00:00:02.000
+3 | A | joy | My sister drives us . | Own_S1E1: 00:00:02.000 - 00:00:03.000
+2 2
+(1,1)
+1 | A | sadness | I lost my keys . | Own_S1E1: 00:00:03.000 - 00:00:04.000
+2 | B | neutral | They are on the table . | Own_S1E1: 00:00:04.000 - 00:00:05.000
+3 1
+
+1 | A | neutral | Hello . | Own_S1E1: 00:00:05.000 - 00:00:06.000
+"""
+
+
+@pytest.fixture(scope="module")
+def test_pairs(synthetic_dir):
+    split = iemomecp_dataset.load("3class", data_dir=synthetic_dir)["test"]
+    return pair_table(split)
+
+
+@pytest.fixture
+def run_file(tmp_path, test_pairs):
+    """Writes a run's Parquet on the synthetic test split; a larger share of gold makes a better system."""
+
+    def write(name="predictions_test.parquet", seed=0, share=0.3, **metadata):
+        generator = np.random.default_rng(seed)
+        probabilities = generator.dirichlet([1, 1, 4], len(test_pairs))
+        probabilities = (1 - share) * probabilities + share * np.eye(3)[test_pairs.labels]
+        frame = pd.DataFrame(
+            {
+                "dialogue_id": test_pairs.dialogue_ids,
+                "target_turn": test_pairs.target_turns,
+                "cause_turn": test_pairs.cause_turns,
+                "label": test_pairs.labels,
+                **{f"prob_{name}": probabilities[:, i] for i, name in enumerate(ROLE_LABELS)},
+            }
+        )
+        facts = {"corpus": "iemomecp", "config_name": "3class", "split": "test", "class_names": list(ROLE_LABELS)}
+        facts |= {"synthetic": True, "definition": "F"} | metadata
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        pq.write_table(table.replace_schema_metadata({b"iemomecp": json.dumps(facts).encode()}), tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def ecf_dir(tmp_path):
+    folder = tmp_path / "ecf"
+    folder.mkdir()
+    (folder / "dev.txt").write_text(ECF, encoding="utf-8")
+    return folder
+
+
+def test_run_against_its_own_gold_and_against_the_data_agree(run_file, synthetic_dir, test_pairs):
+    path = run_file(threshold=0.4, threshold_chosen_on="validation")
+    alone = evaluate_files(FileEvaluationRequest(path, options=FEW)).evaluations[0]
+    checked = evaluate_files(FileEvaluationRequest(path, data_dir=synthetic_dir, options=FEW)).evaluations[0]
+    assert dict(alone.scores) == dict(checked.scores)
+    assert alone.signature == checked.signature
+    assert (checked.signature.synthetic, checked.signature.n_candidates) == (True, len(test_pairs))
+    assert checked.intervals["pair_f1"].n_units == len(set(test_pairs.source_dialogue_ids.tolist()))
+    assert {"source-binary remap: drop_context", "turn sets"} <= set(checked.further)
+
+
+def test_text_and_json_hold_the_same_numbers(run_file, synthetic_dir):
+    result = evaluate_files(FileEvaluationRequest(run_file(), data_dir=synthetic_dir, options=FEW))
+    text, content = evaluation_as_text(result), evaluation_as_json(result)
+    scores = content["evaluations"][0]["scores"]
+    assert text.startswith("SYNTHETIC DATA")
+    assert f"{scores['pair_f1']:.4f}" in text
+    assert content["evaluations"][0]["signature"] in text
+    assert Signature.parse(content["evaluations"][0]["signature"]).task == "3class"
+    json.dumps(content, allow_nan=False)
+
+
+def test_comparison_tells_a_better_run_from_a_worse_one(run_file):
+    better, worse = run_file("better.parquet", share=0.6), run_file("worse.parquet", seed=1, share=0.2)
+    result = evaluate_files(FileEvaluationRequest(better, other=worse, options=FEW))
+    interval = result.comparison.bootstrap["pair_f1"]
+    assert interval.estimate == pytest.approx(
+        result.evaluations[0].scores["pair_f1"] - result.evaluations[1].scores["pair_f1"]
+    )
+    assert interval.low > 0
+    assert result.comparison.permutation["pair_f1"].p_value < 0.05
+    assert "p (permutation)" in evaluation_as_text(result)
+    assert "paired_bootstrap" in evaluation_as_json(result)["comparison"]
+
+
+def test_artifact_csv_is_scored_without_scores(tmp_path, test_pairs, synthetic_dir):
+    predicted = np.where(test_pairs.distances <= 1, 0, 2)
+    path = tmp_path / "theirs.csv"
+    pd.DataFrame(
+        {
+            "run_name": "rule",
+            "split": "test",
+            "dialogue_id": test_pairs.dialogue_ids,
+            "target_turn": test_pairs.target_turns,
+            "candidate_turn": test_pairs.cause_turns,
+            "gold_id": test_pairs.labels,
+            "pred_id": predicted,
+            "gold": np.array(ROLE_LABELS)[test_pairs.labels],
+            "pred": np.array(ROLE_LABELS)[predicted],
+        }
+    ).to_csv(path, index=False)
+    evaluation = evaluate_files(FileEvaluationRequest(path, data_dir=synthetic_dir, options=FEW)).evaluations[0]
+    assert evaluation.scores["macro_f1"] == pair_scores(predicted, test_pairs.labels, ROLE_LABELS)["macro_f1"]
+    assert evaluation.undefined["pair_auprc"] == "hard class ids have no ranking"
+    assert evaluation.signature.decision == "system"
+
+
+def test_pairs_that_are_missing_or_repeated_are_named(run_file, synthetic_dir, tmp_path):
+    frame = pd.read_parquet(run_file())
+    broken = tmp_path / "predictions_test.parquet"
+    pd.concat([frame[3:], frame[-2:]]).to_parquet(broken)
+    with pytest.raises(InvalidDataError, match=r"3 pairs missing: \(dialogue .*; 2 pairs given more than once"):
+        evaluate_files(FileEvaluationRequest(broken, data_dir=synthetic_dir, options=FEW))
+
+
+def ecf_predictions(folder, past=False):
+    rows = [
+        (name, target, cause)
+        for name, n in (("1", 3), ("2", 2), ("3", 1))
+        for target in range(1, n + 1)
+        for cause in range(1, n + 1)
+        if not past or cause <= target
+    ]
+    found = {("1", 2, 1), ("1", 1, 3), ("2", 2, 1)}
+    path = folder / f"predictions_validation{'_past' if past else ''}.csv"
+    pd.DataFrame(
+        {
+            "dialogue_id": [row[0] for row in rows],
+            "target_turn": [row[1] for row in rows],
+            "cause_turn": [row[2] for row in rows],
+            "prob_pair": [0.8 if row in found else 0.1 for row in rows],
+            "prob_non_pair": [0.2 if row in found else 0.9 for row in rows],
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+def test_corpus_files_are_scored_by_set_with_every_gold_pair(tmp_path, ecf_dir):
+    def scored(past, **options):
+        request = FileEvaluationRequest(
+            ecf_predictions(tmp_path, past),
+            data_dir=ecf_dir,
+            config_name="ecf",
+            split="dev",
+            options=EvaluationOptions(n_resamples=20, **options),
+        )
+        return evaluate_files(request).evaluations[0]
+
+    everything, past = scored(past=False), scored(past=True)
+    assert everything.signature.definition == past.signature.definition == "A"
+    assert (everything.signature.n_gold, past.signature.n_gold) == (4, 4)
+    assert (everything.signature.forward_pairs, past.signature.forward_pairs) == ("all", "past")
+    assert (everything.signature.n_missed, past.signature.n_missed) == (0, 1)
+    # Both are scored against the same four pairs, so they may stand in one column.
+    assert everything.signature.comparison_key == past.signature.comparison_key
+    assert everything.scores["pair_recall"] == 2 / 4
+    assert past.scores["pair_recall"] == 1 / 4
+    by_emotion = scored(past=False, definition="C", gold_emotions=True)
+    assert by_emotion.signature.emotions == "gold"
+    # The pair whose target is neutral is gold in A and free in C.
+    assert by_emotion.scores["n_neutral_gold"] == 1
+    assert by_emotion.scores["pair_recall"] == 1 / 3
+
+
+def test_semeval_files_are_written_and_scored(tmp_path, ecf_dir):
+    submission = tmp_path / "submission.json"
+    evaluate_files(
+        FileEvaluationRequest(
+            ecf_predictions(tmp_path),
+            data_dir=ecf_dir,
+            config_name="ecf",
+            split="validation",
+            semeval_output=submission,
+            options=EvaluationOptions(n_resamples=0),
+        )
+    )
+    written = read_semeval(submission)
+    assert [entry["conversation_ID"] for entry in written.conversations] == [1, 2, 3]
+    assert written.pairs.emotions.tolist() == ["neutral", "anger", "neutral"]
+    request = FileEvaluationRequest(
+        submission, data_dir=ecf_dir, config_name="ecf", split="validation", options=EvaluationOptions(n_resamples=20)
+    )
+    from_data = evaluate_files(request).evaluations[0]
+    assert (from_data.scores["pair_recall"], from_data.scores["pair_precision"]) == (2 / 4, 2 / 3)
+    assert from_data.signature.decision == "system"
+    paired = evaluate_files(FileEvaluationRequest(submission, other=submission, gold_file=submission, options=FEW))
+    assert paired.evaluations[0].scores["pair_f1"] == 1.0
+    assert paired.comparison.bootstrap["pair_f1"].estimate == 0.0
+
+
+def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
+    for name, ids in (("gold.json", (1, 2)), ("pred.json", (1, 3))):
+        (tmp_path / name).write_text(json.dumps([{"conversation_ID": i, "emotion-cause_pairs": []} for i in ids]))
+    with pytest.raises(InvalidDataError, match=r"1 missing \(2\), 1 unknown \(3\)"):
+        evaluate_files(FileEvaluationRequest(tmp_path / "pred.json", gold_file=tmp_path / "gold.json", options=FEW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"predictions": "none.parquet"}, MissingDataError, "is not there"),
+        ({"gold_file": "gold.json"}, UsageError, "--gold is for"),
+        ({"other": "x.json"}, UsageError, "cannot be paired"),
+        ({"other_run_name": "x"}, UsageError, "add --compare"),
+        ({"semeval_output": "x.json"}, UsageError, "add --data-dir"),
+        ({"predictions": "x.json"}, UsageError, "--gold"),
+    ],
+)
+def test_requests_that_cannot_work_say_what_to_do(run_file, tmp_path, changes, error, words):
+    files = {name: tmp_path / value if name != "other_run_name" else value for name, value in changes.items()}
+    with pytest.raises(error, match=words):
+        evaluate_files(FileEvaluationRequest(**({"predictions": run_file(), "options": FEW} | files)))
+
+
+def run_script(repository, *arguments):
+    return subprocess.run(
+        [sys.executable, repository / "scripts" / "evaluate_predictions.py", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_command_prints_a_table_and_writes_json_beside_the_file(repository, run_file):
+    path, other = run_file(), run_file("other.parquet", seed=1)
+    done = run_script(repository, path, "--compare", other, "--resamples", 200)
+    assert done.returncode == 0, done.stderr
+    for words in ("SYNTHETIC DATA", "pair_f1", "95 % interval", "p (bootstrap)", "iemomecp|def:F|"):
+        assert words in done.stdout
+    content = json.loads(path.with_suffix(".scores.json").read_text())
+    assert len(content["evaluations"]) == 2
+    assert content["comparison"]["difference"] == "first minus second"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["/nowhere/predictions.parquet"], "is not there"),
+        (["--definition", "E"], "not an F1"),
+        (["--definition", "G"], "Did you mean|Known names"),
+        (["--threshold", "2"], "must be in [0, 1]"),
+        (["--data-dir", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_command_ends_with_one_sentence_and_code_2(repository, run_file, arguments, words):
+    path = [] if arguments[0].startswith("/") else [run_file()]
+    done = run_script(repository, *path, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") or "\nerror: " in done.stderr
+    assert any(word in done.stderr for word in words.split("|"))
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_quick_and_complete(repository):
+    done = run_script(repository, "--help")
+    assert done.returncode == 0
+    for option in ("--data-dir", "--compare", "--definition", "--threshold", "--resamples", "--write-semeval"):
+        assert option in done.stdout
