@@ -69,7 +69,7 @@ def make_rows(
     return rows
 
 
-@pytest.fixture(name="make_rows")
+@pytest.fixture(name="make_rows", scope="session")
 def make_rows_fixture():
     return make_rows
 
@@ -90,12 +90,13 @@ def write_run(
     splits: tuple[str, ...] = ("validation", "test"),
     n_dialogues: int = 20,
     data_seed: int = 0,
+    rows: dict[str, list[dict[str, Any]]] | None = None,
     **changes: Any,
 ) -> RunResults:
     """A run folder as training leaves it, with predictions that are noise plus ``quality`` times the gold."""
     corpus, config_name, class_names, definition, candidates = PAIR_CONFIGS[n_classes]
     folder.mkdir(parents=True)
-    all_rows = {
+    all_rows = rows or {
         split: make_rows(n_dialogues, seed=data_seed * 10 + i, class_names=class_names, prefix=f"{split[:2]}")
         for i, split in enumerate(("train", "validation", "test"))
         if split == "train" or split in splits

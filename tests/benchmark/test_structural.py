@@ -18,7 +18,7 @@ from iemomecp_dataset.benchmark.structural import (
     utterance_table,
 )
 from iemomecp_dataset.errors import InvalidDataError, UsageError
-from iemomecp_dataset.pair_table import pair_table
+from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 EMOTIONS = ("neutral", "joy")
@@ -293,3 +293,29 @@ def test_gold_pairs_that_are_no_candidates_lower_every_recall(corpus):
 
 def test_scores_can_be_written_as_json(corpus):
     json.dumps(scores_of(corpus))
+
+
+def test_the_distance_rule_scores_on_the_published_test_split_as_its_counts_say():
+    """From the published counts of roles by distance: the rule beats every lightweight published system."""
+    from iemomecp_dataset.benchmark.published.tables import published_table
+
+    counts = published_table("distance_distribution_by_split_label")
+    counts = counts[counts["split"] == "test"]
+    nearest = {"0": 0, "1": 1, "2": 2, "3": 3, "4-5": 4, "6-10": 6, ">10": 11}
+    distances = np.repeat(counts["distance_bucket"].astype(str).map(nearest), counts["count"]).to_numpy()
+    labels = np.repeat(counts["label"].map(ROLE_LABELS.index), counts["count"]).to_numpy()
+    n = len(labels)
+    assert n == 18264
+    dialogues = np.full(n, "d")
+    pairs = PairTable(dialogues, dialogues, 100 + distances, np.full(n, 100), labels, np.ones(n, dtype=bool))
+    turns = [{"turn": turn, "emotion": turn % 2, "text": "x"} for turn in range(1, 120)]
+    utterances = utterance_table([{"dialogue_id": "d", "utterances": turns, "pairs": []}], EMOTIONS)
+    systems = structural_systems(SplitTables(pairs, utterances), {}, ROLE_LABELS)
+    system = next(system for system in systems if system.name == "published_distance_rule")
+    scores = structural_scores([system], {"train": pairs}, ROLE_LABELS)[system.name]["splits"]["train"]
+    assert round(100 * scores["macro_f1"], 2) == 50.55
+    assert round(100 * scores["pair_f1"], 2) == 47.86
+    assert round(100 * scores["emo_context_f1"], 2) == 20.43
+    published = published_table("main_model_results_by_family").set_index("family")
+    for family in ("RoBERTa", "WavLM", "CLIP", "RW-Fusion", "RC-Fusion", "RWC-Fusion"):
+        assert published.loc[family, "pair_role_macro_f1_mean"] < scores["macro_f1"]

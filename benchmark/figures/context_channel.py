@@ -1,0 +1,38 @@
+"""Figure 2: P(context) by gold role, and what removal takes from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.benchmark.figures.style import GREY, ROLE_NAMES, new_figure, role_bar
+from iemomecp_dataset.benchmark.figures.tables import FigureTables
+
+__all__ = ["context_channel"]
+
+
+def context_channel(tables: FigureTables) -> Any:
+    """Bars of mean P(emo_context) by role; the line in a bar is its drop when the candidate is removed."""
+    table = tables.get("figure_context_channel_threeclass", "gold_role", "prob_emo_context_mean", "model_source")
+    delta = "delta_emo_context_after_removal_mean"
+    with new_figure(3.4, 2.2) as figure:
+        axes = figure.subplots()
+        for place, (_, row) in enumerate(table.iterrows()):
+            role, mean = row["gold_role"], row["prob_emo_context_mean"]
+            axes.bar(place, mean, width=0.62, label=role, **role_bar(role))
+            axes.annotate(f"{mean:.3f}", (place, mean), xytext=(0, 2), textcoords="offset points", ha="center",
+                          fontsize=7.5)  # fmt: skip
+        if delta in table and table[delta].notna().any():
+            places = np.arange(len(table))
+            axes.hlines(table[delta], places - 0.31, places + 0.31, color="black", linewidth=1.6)
+            axes.annotate("drop without\nthe candidate", (len(table) - 0.69, table[delta].iloc[-1]), xytext=(5, 0),
+                          textcoords="offset points", va="center", fontsize=7, color=GREY)  # fmt: skip
+            axes.margins(x=0.16)
+        axes.set_xticks(range(len(table)), [ROLE_NAMES[role] for role in table["gold_role"]])
+        axes.set_xlabel("gold role")
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y")
+        axes.set_ylabel("mean P(context)")
+        axes.set_title(str(table["model_source"].iloc[0]))
+        return figure

@@ -1,0 +1,239 @@
+"""The tables behind the figures, made from one's own runs and data, by the corrected variants of the diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from iemomecp_dataset.benchmark.diagnostics.binary_axis import binary_axis
+from iemomecp_dataset.benchmark.diagnostics.context_channel import context_channel
+from iemomecp_dataset.benchmark.diagnostics.distance_profile import role_distances
+from iemomecp_dataset.benchmark.diagnostics.matched_contrast import matched_contrast
+from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
+from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, subset_scores
+from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
+from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT
+from iemomecp_dataset.benchmark.figures.tables import FigureTables
+from iemomecp_dataset.benchmark.leaderboard import Row, boards
+from iemomecp_dataset.benchmark.predictions import read_predictions
+from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.metrics.remapping import REMAPPINGS, source_binary_remaps
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+
+__all__ = ["tables_of_runs"]
+
+_LABELS = {
+    "drop_context": "Drop context",
+    "context_to_positive": "Context -> pair",
+    "context_to_negative": "Context -> non-pair",
+}
+
+
+def tables_of_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> FigureTables:
+    """Makes the tables that the figures read.
+
+    Args:
+        runs: Runs on IEMO-MECP with test predictions; those of ``3class`` and of ``source_binary`` give different
+            tables, those of other configurations none.
+        facts: By split, what the data says; ``test`` for the systems, all splits for the tables of the data alone.
+
+    Returns:
+        The tables; a reason for each one that these runs cannot give. Figures of one model are of the one with the
+        best Pair F1.
+
+    Raises:
+        RunFolderError: Predictions are of other pairs than the data, or cannot be read.
+        MissingDataError: A run has no test predictions.
+    """
+    tables: dict[str, pd.DataFrame] = {
+        "distance_distribution_by_split_label": pd.concat(
+            [role_distances(f.roles, f.distances).assign(split=split) for split, f in facts.items()]
+        ),
+        "original_binary_to_final_role_transition": _transitions(facts),
+    }
+    reasons: dict[str, str] = {}
+    test = facts.get("test")
+    binary = _systems(runs, PAIR_LABELS, test)
+    roles = _systems(runs, ROLE_LABELS, test)
+    if test is not None and binary:
+        tables.update(_binary_tables(binary, test))
+    if test is not None and roles:
+        tables.update(_role_tables(roles, test))
+    if test is not None and (binary or roles):
+        tables.update(_tables_of_both(binary, roles, test))
+    remaps = _remaps(binary, roles, test) if test is not None else pd.DataFrame()
+    if len(remaps):
+        tables["source_binary_remap_summary"] = remaps
+    needs = {
+        "figure_binary_axis_role_geometry": "source_binary",
+        "binary_axis_and_removal_by_family_long": "source_binary",
+        "rwc_fusion_uncertainty_enrichment": "source_binary",
+        "figure_context_channel_threeclass": "3class",
+        "pair_role_confusion_by_family_long": "3class",
+        "matched_pair_contrast_by_family_appendix": "3class or source_binary",
+        "shortcut_conflict_subsets_by_family_appendix": "3class or source_binary",
+        "source_binary_remap_summary": "3class and source_binary, of the same system and seed",
+    }
+    for name, config in needs.items():
+        if name not in tables:
+            reasons[name] = f"It needs runs of {config} with test predictions."
+    synthetic = any(run.results.synthetic for run in runs if run.results.corpus == "iemomecp")
+    return FigureTables("synthetic runs" if synthetic else "these runs", tables, reasons, synthetic)
+
+
+@dataclass(frozen=True)
+class _System:
+    """Test predictions of one system: ``(S, n, C)`` probabilities and ``(S, n)`` decisions, in the facts' order."""
+
+    name: str
+    modality: str
+    seeds: tuple[int, ...]
+    probabilities: NDArray[np.float64]
+    decided: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | None) -> list[_System]:
+    """Systems on IEMO-MECP with these classes, from the worst to the best by Pair F1."""
+    if test is None:
+        return []
+    fitting = [
+        run for run in runs if run.results.corpus == "iemomecp" and run.results.class_names == tuple(class_names)
+    ]
+    return [_system(row, test) for board in boards(fitting) for row in board.trained]
+
+
+def _system(row: Row, test: PairFacts) -> _System:
+    predictions = [read_predictions(run.predictions_path("test")) for run in row.runs]
+    orders = [test.order_of(of_run) for of_run in predictions]
+    return _System(
+        name=row.name,
+        modality=row.runs[0].results.modalities.upper(),
+        seeds=row.seeds,
+        probabilities=np.stack([p.probabilities[order] for p, order in zip(predictions, orders, strict=True)]),
+        decided=np.stack([p.decided[order] for p, order in zip(predictions, orders, strict=True)]),
+        labels=predictions[0].labels[orders[0]],
+    )
+
+
+def _binary_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:
+    axes = {s.name: binary_axis(s.probabilities[:, :, 0], test.roles, s.decided == 0) for s in systems}
+    best = systems[-1]
+    enrichment = uncertainty_enrichment(
+        best.probabilities[:, :, 0], test.roles, np.full(len(test), "test"), variant="corrected"
+    )
+    return {
+        "binary_axis_and_removal_by_family_long": pd.concat([t.assign(family=name) for name, t in axes.items()]),
+        "figure_binary_axis_role_geometry": axes[best.name].assign(model_source=best.name),
+        "rwc_fusion_uncertainty_enrichment": enrichment[enrichment["n"] > 0].assign(model_source=best.name),
+    }
+
+
+def _role_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:
+    best = systems[-1]
+    channel = context_channel(best.probabilities[:, :, CONTEXT], test.roles)
+    confusions = []
+    for system in systems:
+        rates = []
+        for decided in system.decided:
+            confusion = np.asarray(pair_scores(decided, test.roles, ROLE_LABELS)["confusion_matrix"], dtype=np.float64)
+            rates.append(confusion / confusion.sum(axis=1, keepdims=True).clip(min=1))
+        mean = np.mean(rates, axis=0)
+        confusions += [
+            {"family": system.name, "gold": gold, "pred": predicted, "rate_within_gold_mean": mean[i, j]}
+            for i, gold in enumerate(ROLE_LABELS)
+            for j, predicted in enumerate(ROLE_LABELS)
+        ]
+    return {
+        "figure_context_channel_threeclass": channel.assign(model_source=best.name),
+        "pair_role_confusion_by_family_long": pd.DataFrame(confusions),
+    }
+
+
+def _tables_of_both(binary: list[_System], roles: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:
+    """Tables with a part of each kind: P(pair) of binary systems, P(emo_context) of three-role ones."""
+    contrasts: list[dict[str, Any]] = []
+    conflicts: list[pd.DataFrame] = []
+    subsets = conflict_subsets(test)
+    kinds = (
+        (binary, 0, "binary_prob_pair", "binary_prob_pair", "binary", "prob_pair"),
+        (roles, CONTEXT, "three_prob_context", "three_prob_emo_context", "three_class_context", "prob_emo_context"),
+    )
+    for systems, class_id, analysis, column, source, prefix in kinds:
+        for system in systems:
+            values = system.probabilities[:, :, class_id]
+            contrast = matched_contrast(values, test)
+            contrasts.append(
+                {
+                    "analysis": analysis,
+                    "family": system.name,
+                    f"context_{column}_mean": contrast.context_mean,
+                    f"non_pair_{column}_mean": contrast.non_pair_mean,
+                }
+            )
+            scores = subset_scores(subsets, values, test, system.decided == class_id)
+            conflicts.append(
+                scores.rename(columns={"subset": "conflict_subset", "prob_mean": f"{prefix}_mean"}).assign(
+                    source=source, family=system.name
+                )
+            )
+    return {
+        "matched_pair_contrast_by_family_appendix": pd.DataFrame(contrasts),
+        "shortcut_conflict_subsets_by_family_appendix": pd.concat(conflicts),
+    }
+
+
+def _remaps(binary: list[_System], roles: list[_System], test: PairFacts) -> pd.DataFrame:
+    """Each three-role seed against the binary run of the same system and seed."""
+    by_name = {system.name: system for system in binary}
+    rows = []
+    for system in roles:
+        trained = by_name.get(system.name)
+        seeds = [seed for seed in system.seeds if trained is not None and seed in trained.seeds]
+        if trained is None or not seeds:
+            continue
+        # The binary runs' own gold, so that forward pairs count here as they did there.
+        source = trained.labels == 0
+        deltas: dict[str, list[float]] = {name: [] for name in REMAPPINGS}
+        for seed in seeds:
+            decided = trained.decided[trained.seeds.index(seed)]
+            own = float(pair_scores(decided, trained.labels, PAIR_LABELS)["pair_f1"])
+            remapped = source_binary_remaps(system.decided[system.seeds.index(seed)], source, binary_trained_f1=own)
+            for name in REMAPPINGS:
+                deltas[name].append(float(remapped[name]["delta_f1_vs_original"]))
+        rows += [
+            {
+                "model_label": system.name,
+                "modality": system.modality,
+                "strategy_order": 1 + number,
+                "strategy_label": _LABELS[name],
+                "delta_f1_vs_original_mean": float(np.mean(deltas[name])),
+                "delta_f1_vs_original_std": float(np.std(deltas[name], ddof=1)) if len(seeds) > 1 else np.nan,
+            }
+            for number, name in enumerate(REMAPPINGS)
+        ]
+    return pd.DataFrame(rows)
+
+
+def _transitions(facts: Mapping[str, PairFacts]) -> pd.DataFrame:
+    rows = []
+    for split, of_split in facts.items():
+        for original, is_pair in (("orig_pair", True), ("orig_non_pair", False)):
+            here = of_split.source_pairs == is_pair
+            counts = np.bincount(of_split.roles[here], minlength=len(ROLE_LABELS))
+            if counts.sum():
+                rows.append(
+                    {
+                        "split": split,
+                        "original_binary_role": original,
+                        "total": int(counts.sum()),
+                        **dict(zip(ROLE_LABELS, counts.tolist(), strict=True)),
+                    }
+                )
+    return pd.DataFrame(rows)

@@ -1,0 +1,44 @@
+"""Figure 4: contexts against matched non-pairs, by family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, new_figure
+from iemomecp_dataset.benchmark.figures.tables import FigureTables
+
+__all__ = ["matched_contrast"]
+
+_PANELS = (
+    ("binary_prob_pair", "binary_prob_pair", "P(pair), binary model"),
+    ("three_prob_context", "three_prob_emo_context", "P(context), three roles"),
+)
+
+
+def matched_contrast(tables: FigureTables) -> Any:
+    """A dumbbell a family: mean of contexts and of their matched non-pairs."""
+    table = tables.get("matched_pair_contrast_by_family_appendix", "analysis", "family")
+    panels = [panel for panel in _PANELS if (table["analysis"] == panel[0]).any()]
+    families = list(dict.fromkeys(table["family"]))
+    with new_figure(3.5 * len(panels), 0.75 + 0.27 * len(families)) as figure:
+        all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (analysis, column, label) in zip(all_axes, panels, strict=True):
+            rows = table[table["analysis"] == analysis].set_index("family")
+            for place, family in enumerate(families):
+                if family not in rows.index:
+                    continue
+                context, non_pair = (rows.loc[family, f"{role}_{column}_mean"] for role in ("context", "non_pair"))
+                axes.plot([non_pair, context], [place, place], color=GREY, linewidth=1.5, zorder=1)
+                for value, role, marker in ((context, "emo_context", "s"), (non_pair, "non_pair", "D")):
+                    name = ROLE_NAMES[role] if role == "emo_context" else "matched non-pair"
+                    axes.plot(value, place, marker, color=ROLE_COLORS[role], markeredgecolor=INK, markeredgewidth=0.4,
+                              markersize=6, label=None if place else name)  # fmt: skip
+            axes.set_yticks(range(len(families)), families)
+            axes.tick_params(axis="y", length=0)
+            axes.grid(axis="x")
+            axes.margins(x=0.12, y=0.15)
+            axes.set_xlabel(label)
+        all_axes[0].invert_yaxis()
+        handles, labels = all_axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        return figure

@@ -1,0 +1,45 @@
+"""Figure 8: a three-role model scored as a binary one, against the model that was trained as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iemomecp_dataset.benchmark.figures.style import GREY, INK, MARKERS, SERIES, new_figure
+from iemomecp_dataset.benchmark.figures.tables import FigureTables
+
+__all__ = ["remap_delta"]
+
+
+def remap_delta(tables: FigureTables) -> Any:
+    """Difference of Pair F1 for each way to read predicted contexts, with the standard deviation over seeds."""
+    table = tables.get(
+        "source_binary_remap_summary",
+        "model_label",
+        "strategy_order",
+        "strategy_label",
+        "delta_f1_vs_original_mean",
+        "delta_f1_vs_original_std",
+    )
+    table = table[table["strategy_order"] > 0]
+    models = list(dict.fromkeys(table["model_label"]))
+    with new_figure(4.6, 0.9 + 0.34 * len(models)) as figure:
+        axes = figure.subplots()
+        strategies = list(dict.fromkeys(table["strategy_label"]))
+        for number, strategy in enumerate(strategies):
+            rows = table[table["strategy_label"] == strategy].set_index("model_label")
+            found = [model for model in models if model in rows.index]
+            shift = 0.18 * (number - (len(strategies) - 1) / 2)
+            axes.errorbar(100 * rows.loc[found, "delta_f1_vs_original_mean"], [models.index(m) + shift for m in found],
+                          xerr=100 * rows.loc[found, "delta_f1_vs_original_std"], fmt=MARKERS[number],
+                          color=SERIES[number], markeredgecolor=INK, markeredgewidth=0.3, elinewidth=1,
+                          label=strategy)  # fmt: skip
+        axes.axvline(0, color=GREY, linewidth=1)
+        axes.set_yticks(range(len(models)), models)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.margins(y=0.1)
+        axes.invert_yaxis()
+        axes.set_xlabel("Pair F1 minus that of the binary-trained model, points")
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        return figure

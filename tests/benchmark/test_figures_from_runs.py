@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
+from iemomecp_dataset.benchmark.figures import FIGURES
+from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
+from iemomecp_dataset.benchmark.predictions import read_predictions
+from iemomecp_dataset.benchmark.run_index import index_runs
+from iemomecp_dataset.errors import MissingDataError, RunFolderError
+from iemomecp_dataset.schema import ROLE_LABELS
+
+SPLITS = ("train", "validation", "test")
+
+
+def role_rows(make_rows, seed=0):
+    rows = {
+        split: make_rows(15, seed=seed + i, class_names=ROLE_LABELS, prefix=split, n_turns=10)
+        for i, split in enumerate(SPLITS)
+    }
+    rng = np.random.default_rng(seed)
+    for of_split in rows.values():
+        for row in of_split:
+            for utterance in row["utterances"]:
+                utterance["speaker"] = "FM"[utterance["turn"] % 2]
+            for pair in row["pairs"]:
+                pair["source_pair"] = bool(rng.random() < (0.9, 0.3, 0.01)[pair["label"]])
+    return rows
+
+
+def binary_rows(rows):
+    return {
+        split: [
+            {**row, "pairs": [{**pair, "label": 0 if pair["source_pair"] else 1} for pair in row["pairs"]]}
+            for row in of_split
+        ]
+        for split, of_split in rows.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def corpus(make_rows):
+    rows = role_rows(make_rows)
+    return rows, {split: pair_facts(of_split) for split, of_split in rows.items()}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, write_run, corpus):
+    rows, _ = corpus
+    root = tmp_path_factory.mktemp("runs")
+    binary = {"corpus": "iemomecp", "config_name": "source_binary", "definition": "F"}
+    for objective, quality in (("base", 1.0), ("rpcl", 2.0)):
+        for seed in (42, 345):
+            options = {"objective": objective, "seed": seed, "quality": quality}
+            write_run(root / f"roles_{objective}_{seed}", n_classes=3, rows=rows, **options)
+            write_run(root / f"binary_{objective}_{seed}", rows=binary_rows(rows), **options, **binary)
+    return index_runs(root).runs
+
+
+@pytest.fixture(scope="module")
+def tables(runs, corpus):
+    return tables_of_runs(runs, corpus[1])
+
+
+def test_all_ten_figures_come_from_runs_of_both_tasks(tables):
+    for figure in FIGURES:
+        drawn = figure.render(tables)
+        drawn.draw_without_rendering()
+        assert drawn.get_suptitle() == "SYNTHETIC DATA"
+
+
+def test_numbers_are_of_the_test_predictions(tables, runs, corpus):
+    facts = corpus[1]["test"]
+    of_base = [run for run in runs if run.folder.name.startswith("binary_base")]
+    p = np.mean([read_predictions(run.predictions_path("test")).probabilities[:, 0] for run in of_base], axis=0)
+    table = tables.get("binary_axis_and_removal_by_family_long").set_index(["family", "gold_role"])
+    for role, name in enumerate(ROLE_LABELS):
+        assert table.loc[("Base T", name), "prob_pair_mean"] == pytest.approx(p[facts.roles == role].mean())
+
+
+def test_tables_of_one_model_are_of_the_best(tables):
+    assert set(tables.get("figure_binary_axis_role_geometry")["model_source"]) == {"RPCL T"}
+
+
+def test_confusions_are_means_of_the_recorded_ones(tables, runs):
+    of_base = [run.results.metrics["test"] for run in runs if run.folder.name.startswith("roles_base")]
+    recorded = np.array([metrics["confusion_matrix"] for metrics in of_base])
+    rates = (recorded / recorded.sum(axis=2, keepdims=True)).mean(axis=0)
+    table = tables.get("pair_role_confusion_by_family_long")
+    table = table[table["family"] == "Base T"].pivot(index="gold", columns="pred", values="rate_within_gold_mean")
+    np.testing.assert_allclose(table.loc[list(ROLE_LABELS), list(ROLE_LABELS)], rates)
+
+
+def test_a_remap_is_compared_with_the_binary_run_of_its_seed(tables, runs):
+    by_name = {run.folder.name: run for run in runs}
+    deltas = []
+    for seed in (42, 345):
+        roles = read_predictions(by_name[f"roles_rpcl_{seed}"].predictions_path("test"))
+        binary = read_predictions(by_name[f"binary_rpcl_{seed}"].predictions_path("test"))
+        gold, predicted = binary.labels == 0, roles.decided == 0
+        f1 = 2 * (gold & predicted).sum() / (gold.sum() + predicted.sum())
+        deltas.append(f1 - by_name[f"binary_rpcl_{seed}"].results.metrics["test"]["pair_f1"])
+    table = tables.get("source_binary_remap_summary").set_index(["model_label", "strategy_label"])
+    row = table.loc[("RPCL T", "Context -> non-pair")]
+    assert row["delta_f1_vs_original_mean"] == pytest.approx(np.mean(deltas))
+    assert row["delta_f1_vs_original_std"] == pytest.approx(np.std(deltas, ddof=1))
+
+
+def test_what_runs_cannot_give_is_said(runs, corpus):
+    only_roles = tables_of_runs([run for run in runs if run.folder.name.startswith("roles")], corpus[1])
+    reasons = {}
+    for figure in FIGURES:
+        try:
+            figure.render(only_roles)
+        except MissingDataError as error:
+            reasons[figure.name] = str(error)
+    assert set(reasons) == {
+        "01_binary_axis_geometry", "03_binary_axis_by_family", "07_uncertainty_enrichment", "08_remap_delta",
+    }  # fmt: skip
+    assert "needs runs of source_binary" in reasons["01_binary_axis_geometry"]
+    assert "3class and source_binary" in reasons["08_remap_delta"]
+
+
+def test_runs_of_other_data_are_refused(runs, make_rows):
+    other = {split: pair_facts(rows) for split, rows in role_rows(make_rows, seed=9).items()}
+    with pytest.raises(RunFolderError, match="Give the data that the run was made with"):
+        tables_of_runs(runs, other)
