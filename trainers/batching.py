@@ -104,7 +104,9 @@ class Collator:
             "gold": torch.from_numpy(labels == 0),
         }
         if self.inputs.text_features is not None:
-            tensors["text"] = self._pad(examples, n, [[self.inputs.text_features[t] for t in e.texts] for e in examples])
+            tensors["text"] = self._pad(
+                examples, n, [[self.inputs.text_features[t] for t in e.texts] for e in examples]
+            )
         if self.inputs.text_tokens is not None:
             tokens = self.inputs.text_tokens
             tensors["text_tokens"], tensors["text_order"] = length_chunks(

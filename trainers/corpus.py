@@ -76,7 +76,7 @@ def load_corpus(options: DataOptions) -> Corpus:
     """
     import iemomecp_dataset
 
-    extra = {
+    extra: dict[str, Any] = {
         name: value
         for name, value in (("candidates", options.candidates), ("forward_pairs", options.forward_pairs))
         if value is not None
@@ -130,7 +130,7 @@ def load_features(options: DataOptions, utterance_ids: list[str]) -> tuple[dict[
         if not path.exists():
             raise MissingDataError(
                 f"--modalities {options.modalities} asks for {modality}, but there is no feature file {path}. "
-                f"Give --{modality}_features a Parquet file with columns utterance_id and vector, or leave {modality} out."
+                f"Give --{modality}_features a Parquet file with columns utterance_id and vector, or leave it out."
             )
         table = read_feature_table(path)
         vectors[modality] = table.select(utterance_ids, tolerance=options.max_missing_features)

@@ -53,8 +53,8 @@ def dialogue_examples(
     Args:
         rows: Rows as :func:`iemomecp_dataset.load` gives them.
         emotion_names: Names of the emotions, by id.
-        emotion_target: What makes an utterance emotional: ``non_neutral``, its label, where the corpus has emotions (and
-            a gold pair where it has none); or ``gold_target``, being the target of a gold pair.
+        emotion_target: What makes an utterance emotional: ``non_neutral``, its label, where the corpus has emotions
+            (and a gold pair where it has none); or ``gold_target``, being the target of a gold pair.
     """
     neutral = {i for i, name in enumerate(emotion_names) if name in NEUTRAL_EMOTIONS}
     return [_example(row, neutral, emotion_target) for row in rows]
@@ -75,7 +75,10 @@ def _example(row: Mapping[str, Any], neutral: set[int], emotion_target: str) -> 
     if emotion_target == "non_neutral":
         emotions = [utterance["emotion"] for utterance in utterances]
         emotional = np.array(
-            [is_target if emotion is None else emotion not in neutral for emotion, is_target in zip(emotions, emotional, strict=True)],
+            [
+                is_target if emotion is None else emotion not in neutral
+                for emotion, is_target in zip(emotions, emotional, strict=True)
+            ],
             dtype=bool,
         )
     numbers: dict[str | None, int] = {}

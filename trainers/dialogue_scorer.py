@@ -1,7 +1,7 @@
 """The dialogue pair scorer: every utterance is encoded once, every candidate pair is scored from the whole dialogue.
 
-Per modality a projection with an explicit mask, a transformer over the dialogue, an emotion and a cause head, and a pair
-scorer that knows the relative distance and whether the speaker is the same::
+Per modality a projection with an explicit mask, a transformer over the dialogue, an emotion and a cause head, and a
+pair scorer that knows the relative distance and whether the speaker is the same::
 
     text, audio, video --project, mask--> sum + speaker + position --transformer--> h
     h_i --> emotion logits        h_j --> cause logits
@@ -161,6 +161,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         self,
         mask: Tensor,
         speakers: Tensor,
+        valid: Tensor | None = None,
         text: Tensor | None = None,
         text_tokens: list[dict[str, Tensor]] | None = None,
         text_order: Tensor | None = None,
@@ -176,9 +177,10 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         Args:
             mask: ``(B, N)`` bool, true for utterances.
             speakers: ``(B, N)`` int, speakers of a dialogue numbered by first appearance.
+            valid: ``(B, N, N)`` bool, the pairs to score; all pairs of utterances by default.
             text: ``(B, N, text_size)`` frozen text features; or else
-            text_tokens: chunks of the batch's utterances, each with ``input_ids`` and ``attention_mask`` ``(u, T)``, and
-            text_order: ``(U,)`` int, the row of the chunked utterances that belongs to each true entry of ``mask``.
+            text_tokens: chunks of the batch's utterances, each with ``input_ids`` and ``attention_mask`` ``(u, T)``;
+            text_order: with them, ``(U,)`` int, the row, among all chunks, of each true entry of ``mask``.
             audio: ``(B, N, audio_size)``.
             audio_present: ``(B, N)`` bool; absent vectors are replaced by a learned one.
             video: ``(B, N, video_size)``.
@@ -189,6 +191,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         Returns:
             The logits.
         """
+        if valid is None:
+            valid = mask.unsqueeze(-1) & mask.unsqueeze(-2)
         if text is None and text_tokens is not None:
             text = self._encode_text(text_tokens, text_order, mask)
         utterances = self._fuse(
@@ -200,7 +204,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         scores = DialogueScores(
             emotion_logits=self.emotion_head(contextual).float(),
             cause_logits=self.cause_head(contextual).float(),
-            pair_logits=self.pair_scorer(contextual, speakers),
+            pair_logits=self.pair_scorer(contextual, speakers, valid),
         )
         if corruption is not None:
             if gold is None:
@@ -215,14 +219,14 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             )
             if not at_scorer:
                 corrupted = self._contextualise(corrupted, mask)
-            scores.corrupted_pair_logits = self.pair_scorer(corrupted, speakers)
+            scores.corrupted_pair_logits = self.pair_scorer(corrupted, speakers, valid)
         return scores
 
     def use_text_encoder(self, encoder: nn.Module) -> None:
         """Takes over a pretrained encoder, to be trained and saved with the scorer."""
         # Layers are pooled here; an encoder's own pooler would be a parameter without gradient.
         if getattr(encoder, "pooler", None) is not None:
-            encoder.pooler = None
+            setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         self.text_encoder = encoder
 
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None, mask: Tensor) -> Tensor:
@@ -251,13 +255,15 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             if features is None:
                 raise ValueError(f"this scorer needs {name} features")
             fused = fused + projection(features, mask if present is None else present)
-        return self.input_dropout(fused)
+        dropped: Tensor = self.input_dropout(fused)
+        return dropped
 
     def _contextualise(self, utterances: Tensor, mask: Tensor) -> Tensor:
         hidden = utterances
         for layer in self.dialogue:
             hidden = layer(hidden, src_key_padding_mask=~mask)
-        return self.norm(hidden)
+        normalised: Tensor = self.norm(hidden)
+        return normalised
 
 
 class PairScorer(nn.Module):
@@ -271,22 +277,34 @@ class PairScorer(nn.Module):
         self.cause = nn.Linear(config.hidden_size, config.pair_size, bias=False)
         self.distance = nn.Embedding(2 * config.max_distance + 1, config.pair_size)
         self.same_speaker = nn.Embedding(2, config.pair_size)
-        self.output = nn.Sequential(
-            nn.GELU(), nn.Dropout(config.dropout), nn.Linear(config.pair_size, classes)
-        )
+        self.output = nn.Sequential(nn.GELU(), nn.Dropout(config.dropout), nn.Linear(config.pair_size, classes))
         self.bilinear = _Bilinear(config.hidden_size, config.bilinear_size, classes) if config.bilinear_size else None
 
-    def forward(self, hidden: Tensor, speakers: Tensor) -> Tensor:
-        """Scores all pairs: ``(B, N, D)`` and ``(B, N)`` give ``(B, N, N, C)`` in float32."""
-        turns = torch.arange(hidden.shape[1], device=hidden.device)
-        offsets = (turns[:, None] - turns[None, :]).clamp(-self.max_distance, self.max_distance) + self.max_distance
-        same = (speakers[:, :, None] == speakers[:, None, :]).long()
-        pair = self.target(hidden)[:, :, None] + self.cause(hidden)[:, None, :]
-        pair = pair + self.distance(offsets) + self.same_speaker(same)
-        logits: Tensor = self.output(pair)
+    def forward(self, hidden: Tensor, speakers: Tensor, valid: Tensor) -> Tensor:
+        """Scores the valid pairs.
+
+        Args:
+            hidden: ``(B, N, D)``.
+            speakers: ``(B, N)`` int.
+            valid: ``(B, N, N)`` bool. Only these are computed: in a padded batch they are a fraction of all.
+
+        Returns:
+            ``(B, N, N, C)`` float32, zero where not valid.
+        """
+        batch, turns = hidden.shape[:2]
+        dialogue, target, cause = valid.nonzero(as_tuple=True)
+        rows, columns = dialogue * turns + target, dialogue * turns + cause
+        flat = hidden.reshape(batch * turns, -1)
+        offsets = (target - cause).clamp(-self.max_distance, self.max_distance) + self.max_distance
+        same = (speakers[dialogue, target] == speakers[dialogue, cause]).long()
+        # index_select, not indexing: its backward pass is the faster one.
+        pair = self.target(flat).index_select(0, rows) + self.cause(flat).index_select(0, columns)
+        scores: Tensor = self.output(pair + self.distance(offsets) + self.same_speaker(same))
         if self.bilinear is not None:
-            logits = logits + self.bilinear(hidden)
-        return logits.float()
+            scores = scores + self.bilinear(flat, rows, columns)
+        logits = scores.new_zeros(batch, turns, turns, scores.shape[-1], dtype=torch.float32)
+        logits[dialogue, target, cause] = scores.float()
+        return logits
 
 
 class _Bilinear(nn.Module):
@@ -296,10 +314,12 @@ class _Bilinear(nn.Module):
         super().__init__()
         self.target = nn.Linear(hidden, rank)
         self.cause = nn.Linear(hidden, rank)
-        self.weight = nn.Parameter(torch.ones(classes, rank) / rank**0.5)
+        self.weight = nn.Linear(rank, classes, bias=False)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        return torch.einsum("bir,bjr,cr->bijc", self.target(hidden), self.cause(hidden), self.weight)
+    def forward(self, flat: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        product = self.target(flat).index_select(0, rows) * self.cause(flat).index_select(0, columns)
+        scores: Tensor = self.weight(product)
+        return scores
 
 
 class _ModalityProjection(nn.Module):

@@ -1,7 +1,8 @@
 """The training loop: epochs, selection on validation, early stopping, and checkpoints to continue from.
 
 The order of an epoch depends on seed and epoch alone, and a checkpoint holds model, optimiser, scheduler and random
-states at the end of an epoch. A killed run therefore repeats the interrupted epoch exactly, and ends with the same bits.
+states at the end of an epoch. A killed run therefore repeats the interrupted epoch exactly, and ends with the same
+bits.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -116,7 +116,7 @@ def train(
     optimisation = task.optimisation
     optimiser = torch.optim.AdamW(_parameter_groups(model, optimisation))
     sampler = DialogueBatchSampler(len(task.examples["train"]), optimisation.batch_size, seed=task.seed)
-    loaders = {
+    loaders: dict[str, Any] = {
         split: DataLoader(
             list(enumerate(examples)),  # type: ignore[arg-type]
             batch_sampler=sampler
@@ -145,11 +145,12 @@ def train(
         disable=not progress_bar or not accelerator.is_main_process,
     )
     while progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < optimisation.patience:
+        # accelerate's loader counts epochs itself, from 0 in each session, and tells the sampler; when it is sharded it
+        # does not. So both are told.
+        loaders_["train"].set_epoch(progress.epoch)
         sampler.set_epoch(progress.epoch)
         losses = _train_epoch(accelerator, model_, optimiser_, scheduler_, loaders_["train"], task, class_weights, bar)
-        selected = score_split(
-            accelerator, model_, loaders_[task.selection_split], task.examples[task.selection_split]
-        )
+        selected = score_split(accelerator, model_, loaders_[task.selection_split], task.examples[task.selection_split])
         progress.epoch += 1
         progress.seconds = time.monotonic() - started
         scores, threshold = _selection_scores(selected, task)
@@ -322,7 +323,7 @@ def _load_best(accelerator: Accelerator, model: Any, folder: RunFolder, progress
     from safetensors.torch import load_file
 
     path = folder.checkpoints / f"best-{progress.best_epoch:04d}.safetensors"
-    accelerator.unwrap_model(model).load_state_dict(load_file(path, device=str(accelerator.device)))
+    accelerator.unwrap_model(model).load_state_dict(load_file(path))
 
 
 def _sync_folder(path: Path) -> None:

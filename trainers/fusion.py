@@ -12,7 +12,8 @@ On ECF with a pretrained encoder whose features are computed once:
     accelerate launch trainers/fusion.py --data_dir path/to/ecf --config_name ecf --modalities t
         --text_encoder path/to/encoder --encoder_mode frozen --objective base --seed 42 --output_dir runs/ecf-base-42
 
-Starting the same command again continues an interrupted run. Any option can also stand in a YAML file: --config run.yaml.
+Starting the same command again continues an interrupted run.
+Any option can also stand in a YAML file, --config run.yaml.
 """
 
 from __future__ import annotations

@@ -148,7 +148,8 @@ def supervised_extraction(
     Example:
         >>> logits = torch.zeros(1, 1, 2)
         >>> label, yes = torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1, dtype=torch.bool)
-        >>> loss = supervised_extraction(logits, logits, logits[:, None], label, label, label[:, None], yes, yes[:, None])
+        >>> loss = supervised_extraction(
+        ...     logits, logits, logits[:, None], label, label, label[:, None], yes, yes[:, None])
         >>> round(loss.item(), 4)  # three times ln 2
         2.0794
     """

@@ -62,7 +62,8 @@ class ModelOptions:
         "dialogue", "dialogue: each utterance is encoded once and all pairs are scored; isolated: one pair at a time."
     )
     text_encoder: str = _option(
-        "FacebookAI/roberta-base", "Text encoder: a folder or a model name on the Hub (arXiv 2606.18893 uses RoBERTa-base)."
+        "FacebookAI/roberta-base",
+        "Text encoder: a folder or a model name on the Hub (arXiv 2606.18893 uses RoBERTa-base).",
     )
     encoder_mode: str = _option(
         "trained", "trained: the encoder learns with the scorer; frozen: its features are computed once and cached."
@@ -107,7 +108,7 @@ class ObjectiveOptions:
     )
     emotion_target: str = _option(
         "non_neutral",
-        "Label of the emotion head: non_neutral where the corpus labels emotions, or gold_target (target of a gold pair).",
+        "Label of the emotion head: non_neutral where the corpus labels emotions, or gold_target (of a gold pair).",
     )
 
 
@@ -204,18 +205,18 @@ class TrainingOptions:
         if not self.run.output_dir:
             raise UsageError("--output_dir is missing: give the folder that the run is written to.")
         if data.config_name == "overlay":
-            raise UsageError("The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'.")
+            raise UsageError(
+                "The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'."
+            )
         if model.scorer == "isolated":
             if objective.objective != "base":
                 raise UsageError(
-                    f"The objective {objective.objective!r} compares pairs within a dialogue, but --scorer isolated sees "
-                    "one pair at a time. Use --scorer dialogue, or --objective base."
+                    f"The objective {objective.objective!r} compares pairs within a dialogue, but --scorer isolated "
+                    "sees one pair at a time. Use --scorer dialogue, or --objective base."
                 )
             raise UsageError("--scorer isolated is not part of this version yet. Use --scorer dialogue.")
         if model.hidden_size % model.num_heads:
-            raise UsageError(
-                f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}."
-            )
+            raise UsageError(f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}.")
         for name, value, low, high in (
             ("--dropout", model.dropout, 0.0, 1.0),
             ("--corruption_rate", objective.corruption_rate, 0.0, 1.0),

@@ -1,4 +1,4 @@
-"""Predictions of a run as Parquet: one row a candidate pair, and what is needed to score them in the file's metadata."""
+"""Predictions of a run as Parquet: one row a candidate pair, and in its metadata what is needed to score them."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import set_seed
+from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
 from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
@@ -65,7 +66,9 @@ def run(options: TrainingOptions) -> RunResults:
     logging.basicConfig(
         level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("accelerate", "datasets", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    transformers_logging.disable_progress_bar()
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     folder = RunFolder(str(options.run.output_dir))
 

@@ -20,6 +20,7 @@ __all__ = ["MODEL_INPUTS", "ScoredSplit", "model_inputs", "score_split"]
 MODEL_INPUTS = (
     "mask",
     "speakers",
+    "valid",
     "text",
     "text_tokens",
     "text_order",

@@ -76,13 +76,7 @@ def load_text_encoder(name: str) -> TextEncoder:
         # Pooled outputs are not used; without the pooler no weight goes untrained.
         model = AutoModel.from_pretrained(name)
     except (OSError, ValueError) as error:
-        offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "connect" in str(error).lower()
-        raise MissingModelError(
-            f"The text encoder {name!r} could not be loaded: it is no folder with a model and a tokenizer, "
-            + ("and the Hub cannot be reached. " if offline else "and no such model was found on the Hub. ")
-            + "Give --text_encoder the path of a downloaded model, or download it once while online with: "
-            f"hf download {name}"
-        ) from error
+        raise MissingModelError(_why_not_loaded(name, error)) from error
     return TextEncoder(name, model, tokenizer)
 
 
@@ -181,7 +175,10 @@ def encode_texts(
     chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id)
     model = encoder.model.to(device).eval()
     pooled = []
-    with torch.inference_mode(), tqdm(total=len(texts), desc="Encoding texts", unit="text", disable=not progress) as bar:
+    with (
+        torch.inference_mode(),
+        tqdm(total=len(texts), desc="Encoding texts", unit="text", disable=not progress) as bar,
+    ):
         for chunk in chunks:
             chunk = {name: tensor.to(device) for name, tensor in chunk.items()}
             states = model(**chunk, output_hidden_states=True).hidden_states
@@ -197,8 +194,24 @@ def encode_texts(
     return dict(zip(texts, features, strict=True))
 
 
+def _why_not_loaded(name: str, error: Exception) -> str:
+    if Path(name).is_dir():
+        return (
+            f"The folder {name} holds no text encoder that can be loaded ({str(error).splitlines()[0]}). "
+            "It needs the config.json, the weights and the tokenizer files that save_pretrained writes."
+        )
+    offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "connect" in str(error).lower()
+    return (
+        f"The text encoder {name!r} could not be loaded: there is no such folder, "
+        + ("and the Hub cannot be reached. " if offline else "and the Hub has no such model. ")
+        + f"Give --text_encoder the path of a downloaded model, or once while online run: hf download {name}"
+    )
+
+
 def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
-    digest = hashlib.sha256(json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode())
+    digest = hashlib.sha256(
+        json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
+    )
     for name, tensor in sorted(encoder.model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())

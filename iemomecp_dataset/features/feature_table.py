@@ -55,7 +55,8 @@ class FeatureTable:
             examples = [key for key in wanted if key not in self.row_of][:_EXAMPLES_SHOWN]
             raise InvalidDataError(
                 f"{self.path}: {missing} of {len(wanted)} utterances have no feature vector "
-                f"({missing / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example {', '.join(examples)}. "
+                f"({missing / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example "
+                f"{', '.join(examples)}. "
                 "Extract the missing ones, or raise --max_missing_features: the model then gets a mask for them."
             )
         return found
@@ -88,16 +89,21 @@ def read_feature_table(path: str | Path) -> FeatureTable:
     for column in ("utterance_id", "vector"):
         if column not in table.column_names:
             raise InvalidDataError(
-                f"{path} has no column {column!r}; expected utterance_id and vector, found {', '.join(table.column_names)}."
+                f"{path} has no column {column!r}; expected utterance_id and vector, "
+                f"found {', '.join(table.column_names)}."
             )
     ids = table["utterance_id"].to_pylist()
     column = table["vector"].combine_chunks()
-    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type)):
+    if not (
+        pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type)
+    ):
         raise InvalidDataError(f"{path}: column 'vector' must hold lists of floats, but holds {column.type}.")
     present = column.is_valid().to_numpy(zero_copy_only=False)
     kept = column.filter(pa.array(present))
-    widths = kept.value_lengths().to_numpy(zero_copy_only=False) if not pa.types.is_fixed_size_list(column.type) else (
-        np.full(len(kept), column.type.list_size)
+    widths = (
+        kept.value_lengths().to_numpy(zero_copy_only=False)
+        if not pa.types.is_fixed_size_list(column.type)
+        else (np.full(len(kept), column.type.list_size))
     )
     kept_ids = [key for key, has_vector in zip(ids, present, strict=True) if has_vector]
     if not kept_ids:

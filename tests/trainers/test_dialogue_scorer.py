@@ -1,0 +1,144 @@
+"""What a user of the dialogue scorer relies on: padding, orientation, masks, corruption, saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.text_encoding import length_chunks, load_text_encoder, tokenise_texts
+
+
+@pytest.fixture
+def scorer() -> DialogueScorer:
+    torch.manual_seed(0)
+    config = DialogueScorerConfig(
+        class_names=["pair", "non_pair"], text_size=6, audio_size=4, hidden_size=16, num_heads=2, pair_size=8,
+        bilinear_size=4, max_distance=3,
+    )  # fmt: skip
+    return DialogueScorer(config).eval()
+
+
+def inputs(sizes: tuple[int, ...], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Dialogues of the given sizes, padded; the content of dialogue ``d`` does not depend on the padding."""
+    n = max(sizes)
+    batch = {
+        "mask": torch.arange(n)[None] < torch.tensor(sizes)[:, None],
+        "speakers": torch.zeros(len(sizes), n, dtype=torch.long),
+        "text": torch.zeros(len(sizes), n, 6),
+        "audio": torch.zeros(len(sizes), n, 4),
+    }
+    for d, size in enumerate(sizes):
+        generator = torch.Generator().manual_seed(seed + d)
+        batch["speakers"][d, :size] = torch.randint(0, 2, (size,), generator=generator)
+        batch["text"][d, :size] = torch.randn(size, 6, generator=generator)
+        batch["audio"][d, :size] = torch.randn(size, 4, generator=generator)
+    batch["audio_present"] = batch["mask"].clone()
+    return batch
+
+
+def test_padding_changes_nothing(scorer: DialogueScorer) -> None:
+    together, alone = scorer(**inputs((3, 9))), scorer(**inputs((3,)))
+    torch.testing.assert_close(together.pair_logits[0, :3, :3], alone.pair_logits[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together.emotion_logits[0, :3], alone.emotion_logits[0], atol=1e-5, rtol=1e-5)
+
+
+def test_only_valid_pairs_are_scored_and_they_score_the_same(scorer: DialogueScorer) -> None:
+    batch = inputs((5, 4))
+    everything = scorer(**batch).pair_logits
+    valid = torch.tril(batch["mask"][:, :, None] & batch["mask"][:, None, :])
+    past = scorer(**batch, valid=valid).pair_logits
+    torch.testing.assert_close(past[valid], everything[valid])
+    assert (past[~valid] == 0).all()
+
+
+def test_rows_are_targets(scorer: DialogueScorer) -> None:
+    """Without dialogue context, a change of utterance 2 as a cause shows in column 2 through the cause projection."""
+    with torch.no_grad():
+        for parameter in scorer.pair_scorer.target.parameters():
+            parameter.zero_()
+        for parameter in scorer.pair_scorer.bilinear.parameters():
+            parameter.zero_()
+        scorer.pair_scorer.distance.weight.zero_()
+        scorer.pair_scorer.same_speaker.weight.zero_()
+    logits = scorer(**inputs((4,))).pair_logits[0]
+    for cause in range(4):
+        torch.testing.assert_close(logits[0, cause], logits[3, cause])  # only the cause is looked at
+    assert not torch.allclose(logits[0, 0], logits[0, 1])
+
+
+def test_distance_is_signed(scorer: DialogueScorer) -> None:
+    scorer_output = scorer.pair_scorer(
+        torch.zeros(1, 5, 16), torch.zeros(1, 5, dtype=torch.long), torch.ones(1, 5, 5, dtype=torch.bool)
+    )[0]
+    torch.testing.assert_close(scorer_output[2, 1], scorer_output[4, 3])  # the same distance
+    assert not torch.allclose(scorer_output[2, 1], scorer_output[1, 2])  # the opposite one
+    torch.testing.assert_close(scorer_output[3, 0], scorer_output[4, 0])  # beyond max_distance
+
+
+def test_absent_features_are_masked_not_read(scorer: DialogueScorer) -> None:
+    batch = inputs((4,))
+    before = scorer(**batch).pair_logits
+    batch["audio_present"][0, 1] = False
+    without = scorer(**batch).pair_logits
+    assert not torch.allclose(before, without)
+    batch["audio"][0, 1] = 1e6
+    torch.testing.assert_close(scorer(**batch).pair_logits, without)
+
+
+def test_corruption_at_the_scorer_reaches_only_pairs_of_the_zeroed_utterance(scorer: DialogueScorer) -> None:
+    batch = inputs((6,))
+    gold = torch.zeros(1, 6, 6, dtype=torch.bool)
+    gold[0, 3, 2] = gold[0, 4, 4] = True
+    protected = [2, 3, 4]
+    at_scorer = scorer(**batch, gold=gold, corruption=Corruption(rate=1.0))
+    changed = (at_scorer.pair_logits != at_scorer.corrupted_pair_logits).any(-1)[0]
+    rows, columns = torch.meshgrid(torch.tensor(protected), torch.tensor(protected), indexing="ij")
+    assert not changed[rows, columns].any(), "no gold pair's input changes"
+    assert changed[0, 3]
+    assert changed[3, 0]
+    earlier = scorer(**batch, gold=gold, corruption=Corruption(rate=1.0, point="dialogue_input"))
+    changed = (earlier.pair_logits != earlier.corrupted_pair_logits).any(-1)[0]
+    assert changed[3, 2], "with the context corrupted, gold pairs change too"
+    torch.testing.assert_close(earlier.pair_logits, at_scorer.pair_logits)
+
+
+def test_saved_and_loaded_again(scorer: DialogueScorer, tmp_path: Path) -> None:
+    scorer.save_pretrained(tmp_path)
+    again = DialogueScorer.from_pretrained(tmp_path).eval()
+    assert again.config.class_names == ["pair", "non_pair"]
+    assert torch.equal(again(**inputs((4, 2))).pair_logits, scorer(**inputs((4, 2))).pair_logits)
+
+
+def test_text_encoder_trains_and_is_saved_with_the_scorer(tiny_encoder: Path, tmp_path: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    config = DialogueScorerConfig(
+        class_names=["pair", "non_pair"], text_size=32, text_layers=[1, 2], hidden_size=16, num_heads=2,
+        text_encoder=encoder.model.config.to_dict(),
+    )  # fmt: skip
+    model = DialogueScorer(config).eval()
+    model.use_text_encoder(encoder.model)
+    texts = ["What happened?", "We lost the match.", "I am so angry about it!"]
+    tokens = tokenise_texts(texts, encoder.tokenizer, 64)
+    seen: list[int] = []
+    model.text_encoder.register_forward_pre_hook(
+        lambda _module, _args, kwargs: seen.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+
+    def score(scorer: DialogueScorer, order: list[int]) -> torch.Tensor:
+        chunks, rows = length_chunks([tokens.ids[texts[i]] for i in order], tokens.pad_id, max_tokens_per_chunk=16)
+        mask = torch.ones(1, len(order), dtype=torch.bool)
+        return scorer(
+            mask, torch.zeros(1, len(order), dtype=torch.long), text_tokens=chunks, text_order=rows
+        ).pair_logits
+
+    logits = score(model, [0, 1, 2])
+    assert sum(seen) == 3, "each utterance is encoded once"
+    logits.sum().backward()
+    assert all(p.grad is not None for p in model.text_encoder.encoder.parameters())
+    model.save_pretrained(tmp_path)
+    again = DialogueScorer.from_pretrained(tmp_path).eval()
+    torch.testing.assert_close(score(again, [0, 1, 2]), logits)
+    assert not torch.allclose(score(again, [2, 1, 0]), logits), "texts go to their own turns"

@@ -1,0 +1,291 @@
+"""Objectives against slow, loop-by-loop NumPy versions of arXiv 2606.18893, on random padded batches."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
+from iemomecp_dataset.trainers.objectives import (
+    OBJECTIVES,
+    ObjectiveWeights,
+    confidence_margin_ranking,
+    corrupt_context,
+    corrupted_context_stability,
+    objective_terms,
+    resolve_objective,
+    supervised_extraction,
+)
+
+
+class Batch:
+    """A random padded batch of two to four dialogues."""
+
+    def __init__(self, seed: int, classes: int = 2, dtype: torch.dtype = torch.float64, past_only: bool = False):
+        rng = np.random.default_rng(seed)
+        self.sizes = rng.integers(1, 7, size=rng.integers(2, 5))
+        b, n = len(self.sizes), int(self.sizes.max())
+        self.mask = np.arange(n)[None] < self.sizes[:, None]
+        self.valid = self.mask[:, :, None] & self.mask[:, None, :]
+        if past_only:
+            self.valid &= np.tril(np.ones((n, n), dtype=bool))
+        self.labels = np.where(self.valid, rng.integers(0, classes, size=(b, n, n)), -100)
+        self.gold = self.labels == 0
+        self.emotion_labels = rng.integers(0, 2, size=(b, n))
+        self.cause_labels = rng.integers(0, 2, size=(b, n))
+        self.emotion_logits = rng.normal(size=(b, n, 2))
+        self.cause_logits = rng.normal(size=(b, n, 2))
+        self.pair_logits = 2 * rng.normal(size=(b, n, n, classes))
+        self.corrupted_logits = 2 * rng.normal(size=(b, n, n, classes))
+        self.dtype = dtype
+
+    def __getattr__(self, name: str) -> torch.Tensor:
+        array = self.__dict__[name.removeprefix("t_")]
+        return torch.tensor(array, dtype=self.dtype if array.dtype == np.float64 else None)
+
+    def supervised(self) -> tuple[torch.Tensor, ...]:
+        return (self.t_emotion_logits, self.t_cause_logits, self.t_pair_logits, self.t_emotion_labels,
+                self.t_cause_labels, self.t_labels, self.t_mask, self.t_valid)  # fmt: skip
+
+
+def slow_softmax(logits: np.ndarray) -> list[float]:
+    exponentials = [math.exp(x) for x in logits]
+    return [x / sum(exponentials) for x in exponentials]
+
+
+def slow_ranking(batch: Batch, base_margin: float, top_k: int | None, adaptive: bool) -> float:
+    losses = []
+    for d, size in enumerate(batch.sizes):
+        p = [[slow_softmax(batch.pair_logits[d, i, j])[0] for j in range(size)] for i in range(size)]
+        q = [slow_softmax(batch.cause_logits[d, j])[1] for j in range(size)]
+        for i in range(size):
+            gold = [j for j in range(size) if batch.valid[d, i, j] and batch.gold[d, i, j]]
+            negative = [j for j in range(size) if batch.valid[d, i, j] and not batch.gold[d, i, j]]
+            hard = sorted(negative, key=lambda j: -p[i][j])[:top_k]
+            for plus in gold:
+                for minus in hard:
+                    margin = base_margin * (math.exp(q[minus] - q[plus]) if adaptive else 1.0)
+                    losses.append(max(0.0, margin - (p[i][plus] - p[i][minus])))
+    return sum(losses) / len(losses) if losses else 0.0
+
+
+def slow_cross_entropies(batch: Batch, logits: np.ndarray) -> list[float]:
+    return [
+        -math.log(slow_softmax(logits[index])[batch.labels[index]])
+        for index in zip(*np.nonzero(batch.valid), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("top_k", [1, 3, 8, None])
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_ranking_equals_the_loop_over_triples(seed: int, top_k: int | None, adaptive: bool) -> None:
+    batch = Batch(seed, classes=2 + seed % 2, past_only=seed % 3 == 0)
+    ours = confidence_margin_ranking(
+        batch.t_pair_logits.softmax(-1)[..., 0],
+        batch.t_cause_logits.softmax(-1)[..., 1],
+        batch.t_gold,
+        batch.t_valid,
+        base_margin=0.4,
+        top_k=top_k,
+        adaptive=adaptive,
+    )
+    assert ours.item() == pytest.approx(slow_ranking(batch, 0.4, top_k, adaptive), abs=1e-12)
+
+
+def test_ranking_worked_by_hand() -> None:
+    # Row 0: gold .6, negatives .5 and .1. Row 1: gold .3, negatives .3 and .2. Row 2 has no gold and counts nothing.
+    p = torch.tensor([[[0.6, 0.5, 0.1], [0.3, 0.3, 0.2], [0.9, 0.9, 0.9]]])
+    gold = torch.tensor([[[1, 0, 0], [0, 1, 0], [0, 0, 0]]], dtype=torch.bool)
+    valid = torch.ones(1, 3, 3, dtype=torch.bool)
+    q = torch.tensor([[0.5, 0.2, 0.9]])
+    fixed = confidence_margin_ranking(p, q, gold, valid, base_margin=0.2, adaptive=False)
+    assert fixed.item() == pytest.approx((0.1 + 0.0 + 0.2 + 0.1) / 4)
+    hardest = confidence_margin_ranking(p, q, gold, valid, base_margin=0.2, top_k=1, adaptive=False)
+    assert hardest.item() == pytest.approx((0.1 + 0.2) / 2)
+    adaptive = confidence_margin_ranking(p, q, gold, valid, base_margin=0.2, top_k=1)
+    assert adaptive.item() == pytest.approx((0.2 * math.exp(-0.3) - 0.1 + 0.2 * math.exp(0.3)) / 2)
+
+
+def test_ranking_over_nothing_is_zero_and_differentiable() -> None:
+    p = torch.rand(2, 3, 3, requires_grad=True)
+    q = torch.rand(2, 3)
+    nothing = torch.zeros(2, 3, 3, dtype=torch.bool)
+    for gold, valid in ((nothing, ~nothing), (~nothing, ~nothing), (nothing, nothing)):
+        loss = confidence_margin_ranking(p, q, gold, valid)
+        assert loss.item() == 0.0
+        loss.backward()
+    assert torch.equal(p.grad, torch.zeros_like(p))
+
+
+def test_no_gradient_through_margin_or_choice_of_negatives() -> None:
+    batch = Batch(3)
+    p = batch.t_pair_logits.softmax(-1)[..., 0].requires_grad_()
+    q = batch.t_cause_logits.softmax(-1)[..., 1].requires_grad_()
+    confidence_margin_ranking(p, q, batch.t_gold, batch.t_valid, base_margin=0.9).backward()
+    assert p.grad.abs().sum() > 0
+    assert q.grad is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_supervised_is_three_pooled_means(seed: int) -> None:
+    batch = Batch(seed, classes=3)
+    utterances = list(zip(*np.nonzero(batch.mask), strict=True))
+    expected = np.mean([-math.log(slow_softmax(batch.emotion_logits[u])[batch.emotion_labels[u]]) for u in utterances])
+    expected += np.mean([-math.log(slow_softmax(batch.cause_logits[u])[batch.cause_labels[u]]) for u in utterances])
+    expected += np.mean(slow_cross_entropies(batch, batch.pair_logits))
+    assert supervised_extraction(*batch.supervised()).item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_class_weights_make_a_weighted_mean() -> None:
+    batch = Batch(1, classes=3)
+    weights = torch.tensor([2.0, 5.0, 0.5], dtype=torch.float64)
+    losses = slow_cross_entropies(batch, batch.pair_logits)
+    w = weights.numpy()[batch.labels[batch.valid]]
+    plain = supervised_extraction(*batch.supervised()).item() - np.mean(losses)
+    weighted = supervised_extraction(*batch.supervised(), pair_class_weights=weights).item() - plain
+    assert weighted == pytest.approx(np.sum(w * losses) / w.sum(), abs=1e-12)
+
+
+def test_padding_never_counts() -> None:
+    batch = Batch(5)
+    poisoned = Batch(5)
+    poisoned.emotion_logits[~batch.mask] = poisoned.cause_logits[~batch.mask] = np.nan
+    poisoned.pair_logits[~batch.valid] = np.nan
+    assert supervised_extraction(*poisoned.supervised()).item() == supervised_extraction(*batch.supervised()).item()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_stability_equals_the_loop_over_pairs(seed: int) -> None:
+    batch = Batch(seed, classes=2 + seed % 2)
+    distances = [
+        sum(
+            (a - b) ** 2
+            for a, b in zip(slow_softmax(batch.corrupted_logits[i]), slow_softmax(batch.pair_logits[i]), strict=True)
+        )
+        for i in zip(*np.nonzero(batch.valid), strict=True)
+    ]
+    expected = 0.6 * np.mean(slow_cross_entropies(batch, batch.corrupted_logits)) + 0.3 * np.mean(distances)
+    ours = corrupted_context_stability(
+        batch.t_corrupted_logits, batch.t_pair_logits, batch.t_labels, batch.t_valid,
+        supervision_weight=0.6, alignment_weight=0.3,
+    )  # fmt: skip
+    assert ours.item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_no_gradient_into_the_clean_branch() -> None:
+    batch = Batch(2)
+    clean = batch.t_pair_logits.requires_grad_()
+    corrupted = batch.t_corrupted_logits.requires_grad_()
+    corrupted_context_stability(corrupted, clean, batch.t_labels, batch.t_valid).backward()
+    assert clean.grad is None
+    assert corrupted.grad.abs().sum() > 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), rate=st.floats(0, 1), protect=st.booleans())
+def test_corruption_zeroes_whole_unprotected_utterances_or_nothing(seed: int, rate: float, protect: bool) -> None:
+    batch = Batch(seed)
+    gold = batch.gold & (np.random.default_rng(seed).random(batch.gold.shape) < 0.2)
+    utterances = torch.tensor(np.random.default_rng(seed).normal(size=(*batch.mask.shape, 4)) + 10)
+    corrupted = corrupt_context(
+        utterances, torch.tensor(gold), batch.t_mask, rate=rate, protect_gold=protect,
+        generator=torch.Generator().manual_seed(seed),
+    )  # fmt: skip
+    zeroed = (corrupted == 0).all(-1).numpy()
+    assert torch.equal(corrupted[~torch.tensor(zeroed)], utterances[~torch.tensor(zeroed)])
+    assert not zeroed[~batch.mask].any(), "padding is no utterance"
+    if protect:
+        assert not zeroed[gold.any(2) | gold.any(1)].any(), "utterances of gold pairs are protected"
+    if rate == 0:
+        assert not zeroed.any()
+    if rate == 1:
+        free = batch.mask & ~(gold.any(2) | gold.any(1)) if protect else batch.mask
+        assert zeroed[free].all()
+
+
+def test_corruption_rate_is_met_and_the_generator_decides() -> None:
+    utterances = torch.ones(50, 40, 2)
+    nothing = torch.zeros(50, 40, 40, dtype=torch.bool)
+    mask = torch.ones(50, 40, dtype=torch.bool)
+    first, again = (
+        corrupt_context(utterances, nothing, mask, rate=0.3, generator=torch.Generator().manual_seed(7))
+        for _ in range(2)
+    )
+    assert torch.equal(first, again)
+    assert (first == 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
+    with pytest.raises(UsageError, match=r"1\.5"):
+        corrupt_context(utterances, nothing, mask, rate=1.5)
+
+
+# Every line of the paper's table of controls and ablations, in its words: terms, margin, negatives, protection.
+PAPER = {
+    "base": ({"supervised"}, None),
+    "rpcl": ({"supervised", "ranking", "corrupted_supervision", "alignment"}, ("adaptive", 8)),
+    "cdmr": ({"supervised", "ranking"}, ("adaptive", 8)),
+    "ccps": ({"supervised", "corrupted_supervision", "alignment"}, None),
+    "fixed_margin": ({"supervised", "ranking"}, ("fixed", 8)),
+    "utterance_dropout": ({"supervised", "alignment"}, None),
+    "rpcl_no_consistency": ({"supervised", "ranking", "corrupted_supervision"}, ("adaptive", 8)),
+    "rpcl_no_corrupted_supervision": ({"supervised", "ranking", "alignment"}, ("adaptive", 8)),
+    "rpcl_fixed_margin": ({"supervised", "ranking", "corrupted_supervision", "alignment"}, ("fixed", 8)),
+    "rpcl_all_negatives": ({"supervised", "ranking", "corrupted_supervision", "alignment"}, ("adaptive", None)),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_NAMES)
+def test_composition_is_the_papers(name: str) -> None:
+    expected_terms, ranking = PAPER[name]
+    batch = Batch(11)
+    n = batch.mask.shape[1]
+    weights = ObjectiveWeights(base_margin=0.4, top_k=2)
+    terms = objective_terms(
+        OBJECTIVES[name], weights,
+        emotion_logits=batch.t_emotion_logits, cause_logits=batch.t_cause_logits, pair_logits=batch.t_pair_logits,
+        corrupted_pair_logits=batch.t_corrupted_logits, emotion_labels=batch.t_emotion_labels,
+        cause_labels=batch.t_cause_labels, pair_labels=batch.t_labels, mask=batch.t_mask, valid=batch.t_valid,
+    )  # fmt: skip
+    assert set(terms) == expected_terms
+    if ranking:
+        margin, top_k = ranking
+        expected = 0.3 * slow_ranking(batch, 0.4, 2 if top_k else n, margin == "adaptive")
+        assert terms["ranking"].item() == pytest.approx(expected, abs=1e-12)
+    if "alignment" in terms:
+        expected = corrupted_context_stability(
+            batch.t_corrupted_logits, batch.t_pair_logits, batch.t_labels, batch.t_valid,
+            supervision_weight=0.75 if "corrupted_supervision" in terms else 0.0, alignment_weight=0.2,
+        )  # fmt: skip
+        assert sum(terms[t] for t in terms if t in ("alignment", "corrupted_supervision")).item() == pytest.approx(
+            expected.item(), abs=1e-12
+        )
+    assert OBJECTIVES[name].protect_gold == (name != "utterance_dropout")
+
+
+def test_names_and_unknown_objective() -> None:
+    assert tuple(OBJECTIVES) == OBJECTIVE_NAMES
+    with pytest.raises(UsageError, match="Did you mean 'rpcl'"):
+        resolve_objective("rpcI")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_other_float_types(dtype: torch.dtype) -> None:
+    batch, exact = Batch(4, dtype=dtype), Batch(4)
+    low, high = (supervised_extraction(*x.supervised()).item() for x in (batch, exact))
+    assert low == pytest.approx(high, rel=2e-2)
+    low, high = (
+        confidence_margin_ranking(
+            x.t_pair_logits.softmax(-1)[..., 0],
+            x.t_cause_logits.softmax(-1)[..., 1],
+            x.t_gold,
+            x.t_valid,
+            base_margin=0.4,
+        ).item()
+        for x in (batch, exact)
+    )
+    assert low == pytest.approx(high, abs=1e-2)

@@ -1,0 +1,238 @@
+"""A training run as a user starts it: the folder it leaves, continuing it, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from iemomecp_dataset.benchmark.results import read_results
+from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.trainers.command import parse_options, train_from_command_line
+from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer
+from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
+
+SMALL = {
+    "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 3,
+    "batch_size": 16, "max_tokens": 24, "quiet": True,
+}  # fmt: skip
+
+
+def command(repository: Path, data: Path, encoder: Path, output: Path, **options: object) -> list[str]:
+    flags = {"data_dir": data, "text_encoder": encoder, "output_dir": output, **SMALL, **options}
+    return [sys.executable, str(repository / "trainers/fusion.py"), *(f"--{k}={v}" for k, v in flags.items())]
+
+
+def start(arguments: list[str], **kwargs: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, check=False, cwd="/", **kwargs)
+
+
+def same_outcome(one: Path, two: Path) -> None:
+    """Everything but times and names is equal, to the last bit."""
+    for split in ("validation", "test"):
+        a, b = (pq.read_table(run / f"predictions_{split}.parquet") for run in (one, two))
+        assert a.equals(b)
+    first, second = (json.loads((run / "results.json").read_text()) for run in (one, two))
+    for record in (first, second):
+        for changing in ("run_name", "wall_seconds", "peak_memory_mb", "git_revision"):
+            record.pop(changing)
+    assert first == second
+    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one, two)]
+    for log in logs:
+        for event in log:
+            event.pop("seconds")
+    assert logs[0] == logs[1]
+    weights = [(run / "model" / "model.safetensors").read_bytes() for run in (one, two)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.slow
+def test_a_run_leaves_what_others_rely_on(
+    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    done = start(command(repository, synthetic_dir, tiny_encoder, output, objective="rpcl", modalities="tav"))
+    assert done.returncode == 0, done.stderr
+    for text in ("SYNTHETIC", "distance only", "emotion x distance", "RPCL"):
+        assert text in done.stdout
+    results = read_results(output)
+    assert results.synthetic
+    assert set(results.metrics) == {"validation", "test"}
+    assert results.counts["test"]["gold_pairs"] == results.metrics["test"]["emo_cause_support"]
+    assert not (output / "checkpoint").exists()
+    for split in ("validation", "test"):
+        table = pq.read_table(output / f"predictions_{split}.parquet")
+        assert table.column_names == ["dialogue_id", "source_dialogue_id", "target_turn", "cause_turn", "label",
+                                      "prob_emo_cause", "prob_emo_context", "prob_non_pair"]  # fmt: skip
+        about = json.loads(table.schema.metadata[b"iemomecp"])
+        assert about["synthetic"]
+        assert about["split"] == split
+        frame = table.to_pandas()
+        again = pair_scores(
+            frame[[f"prob_{name}" for name in about["class_names"]]].to_numpy(), frame["label"].to_numpy(),
+            about["class_names"], threshold=about["threshold"], missed_positives=about["missed_positives"],
+        )  # fmt: skip
+        assert again == results.metrics[split], "predictions give the reported scores"
+    config = yaml.safe_load((output / "config.yaml").read_text())
+    assert config["objective"] == "rpcl"
+    assert config["learning_rate"] == 3e-4
+    events = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    assert [event["epoch"] for event in events] == [1, 2, 3]
+    assert set(events[0]["losses"]) == {"supervised", "ranking", "corrupted_supervision", "alignment"}
+    scorer = DialogueScorer.from_pretrained(output / "model")
+    assert scorer.config.class_names == ["emo_cause", "emo_context", "non_pair"]
+    assert scorer.text_encoder is not None
+
+    repeated = start(command(repository, synthetic_dir, tiny_encoder, output, objective="rpcl", modalities="tav"))
+    assert repeated.returncode == 0
+    assert "is finished" in repeated.stderr
+    assert repeated.stdout == done.stdout
+    other = start(command(repository, synthetic_dir, tiny_encoder, output, objective="base", modalities="tav"))
+    assert other.returncode == 2
+    assert "objective is 'rpcl' there and 'base' here" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_continues_to_the_same_bits(
+    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    options = {"objective": "rpcl", "epochs": 7, "patience": 7}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert start(command(repository, synthetic_dir, tiny_encoder, whole, **options)).returncode == 0
+    interrupted = command(repository, synthetic_dir, tiny_encoder, parts, **options)
+    for epochs, how in ((1, signal.SIGKILL), (3, signal.SIGTERM), (5, signal.SIGINT)):
+        process = subprocess.Popen(interrupted, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            log = parts / "log.jsonl"
+            if log.is_file() and log.read_text().count("\n") >= epochs:
+                break
+            time.sleep(0.02)
+        process.send_signal(how)
+        process.wait()
+        assert not (parts / "results.json").exists(), "interrupted before it was finished"
+    done = start(interrupted)
+    assert done.returncode == 0, done.stderr
+    assert "Continuing" in done.stderr
+    same_outcome(whole, parts)
+
+
+@pytest.mark.slow
+def test_seeds_differ_and_repeat(repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    runs = {}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        runs[name] = tmp_path / name
+        options = {"seed": seed, "encoder_mode": "frozen", "config_name": "source_binary", "epochs": 2}
+        done = start(command(repository, synthetic_dir, tiny_encoder, runs[name], **options))
+        assert done.returncode == 0, done.stderr
+    same_outcome(runs["a"], runs["b"])
+    a, c = (pq.read_table(runs[name] / "predictions_test.parquet")["prob_pair"].to_numpy() for name in "ac")
+    assert np.abs(a - c).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_two_processes_score_the_same_pairs(
+    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    script = command(repository, synthetic_dir, tiny_encoder, tmp_path / "run", epochs=2)[1:]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = start([*launcher, *script], env=environment)
+    assert done.returncode == 0, done.stderr
+    results = read_results(tmp_path / "run")
+    for split in ("validation", "test"):
+        assert (
+            pq.read_table(tmp_path / f"run/predictions_{split}.parquet").num_rows == results.counts[split]["candidates"]
+        )
+    assert done.stdout.count("distance only") == 1, "one table, from the main process"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"data_dir": "/no/such/folder"}, "/no/such/folder"),
+        ({"config_name": "3clas"}, "Did you mean '3class'"),
+        ({"objective": "rcpl"}, "Did you mean 'rpcl'"),
+        ({"objective": "rpcl", "scorer": "isolated"}, "Use --scorer dialogue, or --objective base"),
+        ({"text_encoder": "nobody/no-such-model"}, "hf download nobody/no-such-model"),
+        ({"text_encoder": "/tmp"}, "holds no text encoder"),
+        ({"modalities": "ta", "audio_features": "/no/audio.parquet"}, "/no/audio.parquet"),
+        ({"hidden_size": 10, "num_heads": 4}, "not divisible"),
+        ({"dropout": 1.5}, "--dropout must lie within [0, 1], but is 1.5"),
+        ({"epochs": 0}, "--epochs must be at least 1"),
+        ({"epochs": "ten"}, "invalid int value: 'ten'"),
+        ({"learning_rat": 1}, "Did you mean '--learning_rate'"),
+        ({"text_layers": "1,9"}, "layers 0 to 2"),
+        ({"config": "/no/run.yaml"}, "/no/run.yaml"),
+        ({"config_name": "overlay"}, "labels without utterances"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(
+    options: dict[str, object],
+    message: str,
+    repository: Path,
+    synthetic_dir: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = command(repository, synthetic_dir, tiny_encoder, tmp_path / "run", **options)
+    monkeypatch.setattr(sys, "argv", arguments[1:])
+    with pytest.raises(SystemExit) as exit_:
+        run_command(lambda: train_from_command_line("fusion"))
+    assert exit_.value.code == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+@pytest.mark.slow
+def test_a_script_prints_the_message_without_a_traceback(
+    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    done = start(command(repository, synthetic_dir, tiny_encoder, tmp_path / "run", objective="rcpl"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_command_line_wins_over_file_over_script(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("objective: rpcl\nseed: 7\ndata_dir: somewhere\noutput_dir: out\n")
+    options = parse_options(
+        ["--config", str(file), "--seed", "8"], description="", defaults={"modalities": "ta", "seed": 1}
+    )
+    assert (options.objective.objective, options.run.seed, options.data.modalities) == ("rpcl", 8, "ta")
+    assert options.optimisation.epochs == 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
+def test_every_objective_trains(objective: str, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    """In this process: one epoch each, at both corruption points where they differ."""
+    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.run import run
+
+    for point in ("scorer_input", "dialogue_input"):
+        options = TrainingOptions.from_flat(
+            {**SMALL, "data_dir": str(synthetic_dir), "text_encoder": str(tiny_encoder), "encoder_mode": "frozen",
+             "output_dir": str(tmp_path / point), "objective": objective, "corruption_point": point, "epochs": 1}
+        )  # fmt: skip
+        options.check()
+        results = run(options)
+        assert results.objective == objective
+        assert 0 < results.metrics["test"]["pair_auprc"] < 1
