@@ -17,7 +17,7 @@ def binary_axis_geometry(tables: FigureTables) -> Any:
     table = tables.get(
         "figure_binary_axis_role_geometry", "gold_role", "prob_pair_mean", "binary_axis_coordinate", "model_source"
     )
-    with new_figure(3.4, 1.25) as figure:
+    with new_figure(3.4, 1.5) as figure:
         axes = figure.subplots()
         means = table.set_index("gold_role")["prob_pair_mean"]
         axes.plot([means["non_pair"], means["emo_cause"]], [0, 0], color=GREY, linewidth=1, zorder=1)
