@@ -1,0 +1,177 @@
+"""Speed of the metrics against named alternatives, measured in the same run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.errors import missing_extra
+from iemomecp_dataset.metrics.bootstrap import bootstrap_intervals
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.thresholds import best_threshold
+from iemomecp_dataset.metrics.unit_counts import candidate_unit_counts
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["SpeedRow", "run", "scikit_learn_pair_scores"]
+
+# Shares of the three roles among the candidates of IEMO-MECP, all splits.
+_ROLE_SHARES = (0.1003, 0.0505, 0.8492)
+_TEST_PAIRS, _TEST_DIALOGUES = 18264, 31
+
+
+class SpeedRow(NamedTuple):
+    """One measurement.
+
+    Attributes:
+        name: What ours did.
+        ours_seconds: How long it took.
+        alternative_name: What it is compared with.
+        alternative_seconds: How long that took.
+        ratio: Alternative over ours: how many times faster ours is.
+    """
+
+    name: str
+    ours_seconds: float
+    alternative_name: str
+    alternative_seconds: float
+    ratio: float
+
+
+def run(*, n_pairs: int = 1_000_000, repeats: int = 3) -> list[SpeedRow]:
+    """Measures; every time is the best of some repeats.
+
+    Args:
+        n_pairs: Pairs of the large inputs.
+        repeats: Repeats of each measurement; slow alternatives are run once.
+
+    Returns:
+        One row for each comparison.
+
+    Raises:
+        MissingDependencyError: scikit-learn, one of the alternatives, is not installed.
+    """
+    try:
+        import sklearn.metrics  # noqa: F401
+    except ImportError:
+        raise missing_extra("scikit-learn", "train") from None
+    generator = np.random.default_rng(0)
+    labels = generator.choice(3, n_pairs, p=_ROLE_SHARES)
+    probabilities = generator.dirichlet([1.0, 1.0, 1.0], n_pairs)
+    # Four decimals: about a hundred pairs share each score, as in files with rounded numbers.
+    coarse = np.round(probabilities[:, 0], 4)
+    rows = [
+        _row(
+            f"pair_scores, {n_pairs} pairs of 3 classes, all keys",
+            _best(lambda: pair_scores(probabilities, labels, ROLE_LABELS), repeats),
+            "the scikit-learn calls that give the same keys",
+            _best(lambda: scikit_learn_pair_scores(probabilities, labels), 1),
+        ),
+        _row(
+            f"best_threshold, {n_pairs} pairs with ties",
+            _best(lambda: best_threshold(coarse, labels), repeats),
+            "sklearn.metrics.precision_recall_curve and argmax of F1",
+            _best(lambda: _scikit_learn_best_threshold(coarse, labels), 1),
+        ),
+    ]
+    split = slice(0, _TEST_PAIRS)
+    units = generator.integers(0, _TEST_DIALOGUES, _TEST_PAIRS).astype(str)
+    n_slow = 20
+    (counts,) = candidate_unit_counts([probabilities[split]], labels[split], units, ROLE_LABELS)
+    rows.append(
+        _row(
+            f"bootstrap of all scores, 10000 resamples of {_TEST_PAIRS} pairs",
+            _best(lambda: bootstrap_intervals(counts), 1),
+            f"pair_scores of each resample's rows (timed on {n_slow}, scaled up)",
+            _best(lambda: _loop_bootstrap(probabilities[split], labels[split], units, n_slow), 1) * 10_000 / n_slow,
+        )
+    )
+    return rows
+
+
+def scikit_learn_pair_scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """The keys of ``pair_scores`` by scikit-learn, each group by the fewest calls that give it.
+
+    Args:
+        probabilities: ``(n, 3)`` floats.
+        labels: ``(n,)`` ints.
+
+    Returns:
+        The same keys, ``undefined`` excepted.
+    """
+    from sklearn.metrics import (
+        accuracy_score,
+        average_precision_score,
+        confusion_matrix,
+        precision_recall_fscore_support,
+    )
+
+    ids = [0, 1, 2]
+    predicted = probabilities.argmax(axis=1)
+    precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=ids, zero_division=0)
+    macro = precision_recall_fscore_support(labels, predicted, labels=ids, zero_division=0, average="macro")
+    weighted = precision_recall_fscore_support(labels, predicted, labels=ids, zero_division=0, average="weighted")
+    auprc = [
+        average_precision_score(labels == c, probabilities[:, c]) if (labels == c).any() else math.nan for c in ids
+    ]
+    matrix = confusion_matrix(labels, predicted, labels=ids)
+    scores: dict[str, Any] = {
+        "pair_f1": f1[0],
+        "pair_precision": precision[0],
+        "pair_recall": recall[0],
+        "pair_auprc": auprc[0],
+        "macro_f1": macro[2],
+        "macro_precision": macro[0],
+        "macro_recall": macro[1],
+        "macro_auprc": np.nanmean(auprc),
+        "weighted_f1": weighted[2],
+        "accuracy": accuracy_score(labels, predicted),
+        "n_pairs": len(labels),
+        "confusion_matrix": matrix.tolist(),
+        "context_as_cause_rate": matrix[1, 0] / matrix[1].sum(),
+        "context_as_non_pair_rate": matrix[1, 2] / matrix[1].sum(),
+    }
+    for c, name in enumerate(ROLE_LABELS):
+        scores[f"{name}_f1"] = f1[c]
+        scores[f"{name}_precision"] = precision[c]
+        scores[f"{name}_recall"] = recall[c]
+        scores[f"{name}_auprc"] = auprc[c]
+        scores[f"{name}_support"] = support[c]
+    return scores
+
+
+def _scikit_learn_best_threshold(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, thresholds = precision_recall_curve(labels == 0, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return float(thresholds[np.argmax(f1[:-1])])
+
+
+def _loop_bootstrap(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], units: NDArray[np.str_], n_resamples: int
+) -> list[float]:
+    generator = np.random.default_rng(0)
+    names, unit = np.unique(units, return_inverse=True)
+    found = []
+    for weights in generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples):
+        rows = np.repeat(np.arange(len(labels)), weights[unit])
+        found.append(pair_scores(probabilities[rows], labels[rows], ROLE_LABELS)["pair_f1"])
+    return found
+
+
+def _best(action: Callable[[], object], repeats: int) -> float:
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _row(name: str, ours: float, alternative_name: str, alternative: float) -> SpeedRow:
+    return SpeedRow(name, ours, alternative_name, alternative, alternative / ours)
