@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 
 from iemomecp_dataset.corpora.metadata import corpus_metadata
+from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import content_fingerprint
 from iemomecp_dataset.inputs import find_inputs
@@ -202,8 +203,8 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
     else:
         labels = PAIR_LABELS if options.config_name == "source_binary" else ROLE_LABELS
         features = row_features(labels, IEMOCAP_EMOTIONS)
-        description = "IEMO-MECP"
-        citation, homepage, licence = "", "", ""
+        description = f"IEMO-MECP, configuration {options.config_name}, one row per chunk of a dialogue. {TERMS}"
+        citation, homepage, licence = CITATION, "https://arxiv.org/abs/2605.25208", "research only, see DATA_TERMS.md"
     return datasets.DatasetInfo(
         description=f"{SYNTHETIC_MARK}: {description}" if synthetic else description,
         features=features,

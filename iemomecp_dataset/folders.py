@@ -6,7 +6,10 @@ from pathlib import Path
 
 from iemomecp_dataset.errors import MissingDataError
 
-__all__ = ["require_folder"]
+__all__ = ["SYNTHETIC_FILE", "require_folder"]
+
+SYNTHETIC_FILE = "SYNTHETIC.txt"
+"""The file at the root of a folder that marks everything in it as synthetic."""
 
 
 def require_folder(path: Path, what: str, how_to_obtain: str) -> Path:

@@ -7,20 +7,19 @@ from pathlib import Path
 
 from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.folders import require_folder
+from iemomecp_dataset.folders import SYNTHETIC_FILE, require_folder
 from iemomecp_dataset.loaded import Inputs
 from iemomecp_dataset.merge import MergeSources, merge
+from iemomecp_dataset.merge_full import FullSources, merge_full
 from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay
 from iemomecp_dataset.schema import SPLITS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
+from iemomecp_dataset.sources.full_splits import find_full_splits
 from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, find_iemocap
 
-__all__ = ["SYNTHETIC_FILE", "find_inputs"]
-
-SYNTHETIC_FILE = "SYNTHETIC.txt"
-"""The file at the root of a folder that marks everything in it as synthetic."""
+__all__ = ["find_inputs"]
 
 _ECPEC_NAMES = ("ECPEC", "ConvECPE")
 
@@ -49,6 +48,8 @@ def find_inputs(options: LoadOptions) -> Inputs:
         )
     if options.config_name == "overlay":
         return _find_overlay(options)
+    if options.full_root is not None:
+        return _find_full(options, options.full_root)
     return _find_merge(options)
 
 
@@ -62,6 +63,26 @@ def _find_overlay(options: LoadOptions) -> Inputs:
         splits=SPLITS,
         read=functools.partial(load_overlay, label_dir),
         synthetic=_is_synthetic(options, label_dir),
+    )
+
+
+def _find_full(options: LoadOptions, full_root: Path) -> Inputs:
+    label_dir = _label_dir(options)
+    if label_dir is None:
+        raise MissingDataError(_missing("the label files", "labels", "label_dir", LABELS_SOURCE, options))
+    splits = find_full_splits(full_root)
+    label_files = {path for paths in find_label_files(label_dir).values() for path in paths}
+    synthetic = _is_synthetic(options, label_dir, full_root)
+    return Inputs(
+        files=(*sorted(label_files), *splits.values()),
+        splits=SPLITS,
+        synthetic=synthetic,
+        read=functools.partial(
+            merge_full,
+            FullSources(label_dir=label_dir, splits=splits, synthetic=synthetic),
+            config_name=options.config_name,
+            forward_pairs=options.forward_pairs,
+        ),
     )
 
 

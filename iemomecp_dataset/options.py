@@ -117,6 +117,9 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
                 f"Leave it out, or choose another configuration."
             )
         given[option] = _checked(option, value)
+    for option in ("iemocap_root", "convecpe_root", "text_source", "max_mismatch"):
+        if "full_root" in given and option in given:
+            raise UsageError(f"full_root= replaces IEMOCAP and ECPEC, so {option}= has nothing to act on. Drop one.")
     return LoadOptions(config_name=name, **given)
 
 

@@ -15,7 +15,7 @@ from iemomecp_dataset.corpora.mec4 import read_mec4
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.folders import require_folder
+from iemomecp_dataset.folders import SYNTHETIC_FILE, require_folder
 from iemomecp_dataset.loaded import Inputs, Loaded
 from iemomecp_dataset.schema import SPLITS, Row
 
@@ -67,7 +67,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
         files=tuple(files.values()),
         splits=tuple(files),
         read=functools.partial(load_corpus, name, files, space),
-        synthetic=(data_dir / "SYNTHETIC.txt").exists(),
+        synthetic=(data_dir / SYNTHETIC_FILE).exists(),
         notes=tuple(notes),
     )
 

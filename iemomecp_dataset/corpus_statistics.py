@@ -1,0 +1,125 @@
+"""Counts of any loaded corpus, as a table, beside the published ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
+from iemomecp_dataset.rows import gold_pairs
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+
+__all__ = ["RowStatistics", "row_statistics", "statistics_table"]
+
+
+@dataclass(frozen=True)
+class RowStatistics:
+    """Counts of one split.
+
+    Attributes:
+        counts: What is published of the other corpora. ``emotional`` counts by emotion, and is -1 where rows have none.
+        candidates: Candidate pairs.
+        labels: Candidates by label name.
+        mean_length: Mean utterances of a row.
+    """
+
+    counts: SplitCounts
+    candidates: int
+    labels: Mapping[str, int]
+    mean_length: float
+
+
+def row_statistics(rows: Any) -> RowStatistics:
+    """Counts the rows of one split.
+
+    Args:
+        rows: A :class:`datasets.Dataset` as :func:`iemomecp_dataset.load` gives it.
+
+    Returns:
+        The counts.
+    """
+    emotion_names = _item(rows.features["utterances"])["emotion"].names
+    label_names = _item(rows.features["pairs"])["label"].names
+    labels: Counter[str] = Counter(dict.fromkeys(label_names, 0))
+    lengths: list[int] = []
+    totals: Counter[str] = Counter()
+    for row in rows:
+        lengths.append(len(row["utterances"]))
+        gold = gold_pairs(row)
+        targets = {target for target, _ in gold}
+        totals["gold"] += len(gold)
+        totals["forward"] += sum(cause > target for target, cause in gold)
+        totals["self"] += sum(cause == target for target, cause in gold)
+        labels.update(label_names[pair["label"]] for pair in row["pairs"])
+        for utterance in row["utterances"]:
+            if utterance["emotion"] is None:
+                totals["without emotion"] += 1
+            elif emotion_names[utterance["emotion"]] not in NEUTRAL_EMOTIONS:
+                totals["emotional"] += 1
+                totals["emotional with cause"] += utterance["turn"] in targets
+    unknown = totals["without emotion"] > 0
+    return RowStatistics(
+        counts=SplitCounts(
+            dialogues=len(lengths),
+            utterances=sum(lengths),
+            gold_pairs=totals["gold"],
+            forward=totals["forward"],
+            self_pairs=totals["self"],
+            emotional=-1 if unknown else totals["emotional"],
+            emotional_with_cause=-1 if unknown else totals["emotional with cause"],
+            longest=max(lengths, default=0),
+        ),
+        candidates=labels.total(),
+        labels=dict(labels),
+        mean_length=sum(lengths) / len(lengths) if lengths else 0.0,
+    )
+
+
+def statistics_table(name: str, splits: Mapping[str, Any]) -> str:
+    """Lays the counts of a configuration out for people.
+
+    Args:
+        name: Configuration name.
+        splits: Rows by split.
+
+    Returns:
+        A table, one line a split; for a corpus with published counts, a sentence on whether they match.
+    """
+    statistics = {split: row_statistics(rows) for split, rows in splits.items()}
+    label_names = list(next(iter(statistics.values())).labels) if statistics else []
+    header = ["split", "rows", "utterances", "mean", "longest", "candidates", *label_names, "gold", "forward", "self"]
+    header += ["emotional", "with cause"]
+    lines = [header]
+    for split, line in statistics.items():
+        counts = line.counts
+        numbers = [counts.dialogues, counts.utterances, f"{line.mean_length:.1f}", counts.longest, line.candidates]
+        numbers += [line.labels[label] for label in label_names]
+        numbers += [counts.gold_pairs, counts.forward, counts.self_pairs, counts.emotional, counts.emotional_with_cause]
+        lines.append([split, *("?" if number == -1 else str(number) for number in numbers)])
+    return "\n".join([_columns(lines), *_comparison(name, statistics)])
+
+
+def _comparison(name: str, statistics: Mapping[str, RowStatistics]) -> Iterable[str]:
+    published = CORPORA[name].published if name in CORPORA else {}
+    for split, line in statistics.items():
+        if split in published:
+            same = line.counts == published[split]
+            verdict = "matches the published counts" if same else f"DIFFERS from the published {published[split]}"
+            yield f"{split}: {verdict}."
+
+
+def _columns(lines: list[list[str]]) -> str:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def _item(feature: Any) -> Any:
+    return feature[0] if isinstance(feature, list) else feature.feature

@@ -1,0 +1,150 @@
+"""Dataset cards in Hugging Face form: what the data is, its terms, what is wrong with it, how to cite it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, fields
+from typing import Any
+
+from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS, OverlayCounts
+from iemomecp_dataset.schema import CONTEXT_SUBTYPES, IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+
+__all__ = ["CITATION", "TERMS", "parquet_card", "project_card"]
+
+CITATION = """\
+@article{pan2026notthesame,
+  title   = {They Are Not the Same: Direct Causes Are Not Grounded Emotion Explanations},
+  author  = {Pan and Xia and Chan},
+  journal = {arXiv preprint arXiv:2605.25208},
+  year    = {2026}
+}
+@article{busso2008iemocap,
+  title   = {{IEMOCAP}: interactive emotional dyadic motion capture database},
+  author  = {Busso, Carlos and Bulut, Murtaza and Lee, Chi-Chun and Kazemzadeh, Abe and Mower, Emily and Kim, Samuel
+             and Chang, Jeannette N. and Lee, Sungbok and Narayanan, Shrikanth S.},
+  journal = {Language Resources and Evaluation},
+  volume  = {42}, number = {4}, pages = {335--359},
+  year    = {2008}
+}
+@article{li2023ecpec,
+  title   = {{ECPEC}: Emotion-Cause Pair Extraction in Conversations},
+  author  = {Li, Wei and Li, Yang and Pandelea, Vlad and Ge, Mengshi and Zhu, Luyao and Cambria, Erik},
+  journal = {IEEE Transactions on Affective Computing},
+  volume  = {14}, number = {3}, pages = {1754--1765},
+  year    = {2023}
+}"""
+"""The works to cite, as BibTeX."""
+
+TERMS = (
+    "IEMOCAP is licensed to each user by the University of Southern California and may not be passed on; the label "
+    "overlay is for non-commercial research. A merged copy holds IEMOCAP's text and therefore stays with those who "
+    "hold the licence: do not upload it."
+)
+
+_SYNTHETIC = (
+    "**This copy is SYNTHETIC: a program made it. It holds no IEMOCAP, and its scores say nothing about models.**"
+)
+
+_SCHEMA = f"""\
+One row is one chunk of a dialogue (in the other corpora one dialogue). Turns are 1-based within the row.
+
+| column | type | meaning |
+|---|---|---|
+| `dialogue_id`, `source_dialogue_id` | string | the row, and the dialogue it was cut from |
+| `chunk_index`, `session` | int32 | number of the chunk, IEMOCAP session; -1 where there is none |
+| `utterances` | list | `turn`, `source_turn`, `utterance_id`, `speaker`, `text`, `emotion`, `start` and \
+`end` in seconds, `wav` and `video` paths |
+| `pairs` | list | every candidate, in (target, cause) order: `target_turn`, `cause_turn`, `label`, `source_pair`, \
+`context_subtypes`, `taxonomy_label`, `label_source` |
+
+* `label`: {", ".join(ROLE_LABELS)} in `3class`; {", ".join(PAIR_LABELS)} in `source_binary` and the other corpora. \
+Class 0 is the positive one.
+* `emotion`: {", ".join(IEMOCAP_EMOTIONS)}.
+* `context_subtypes`, on `emo_context` alone: {", ".join(CONTEXT_SUBTYPES)}.
+* `source_pair` is the ConvECPE label, forward pairs included, whatever `label` says."""
+
+_ISSUES = """\
+* 42 % of the `emo_cause` labels (3,631 of 8,635) come from language-model passes alone, without a human row; \
+`label_source` says which.
+* 82 % of all pairs (70,649 of 86,075) are `default_non_pair`: nobody looked at them one by one.
+* Contexts were deleted late (`human_refine` files), and not in all splits alike: 332 pairs became `non_pair` in test, \
+36 in validation, none in train.
+* `source_binary` as published calls the 221 forward pairs `non_pair`, which loses real positives (1,868 become \
+1,832 in test). `forward_pairs="gold"` keeps them. The two are never comparable.
+* A rule that looks at turn distance alone beats every published lightweight baseline: report structural baselines."""
+
+
+def project_card() -> str:
+    """The card of the project's documentation.
+
+    Returns:
+        Markdown with a metadata header.
+    """
+    header = ["language:", "- en", "- zh", "pretty_name: IEMO-MECP and other emotion-cause corpora"]
+    corpora = ["| config | corpus | language | licence | how to obtain |", "|---|---|---|---|---|"]
+    for corpus in CORPORA.values():
+        note = "" if corpus.verified else " (reader written from its description; no genuine file was at hand)"
+        cells = (f"`{corpus.name}`", f"{corpus.title}{note}", corpus.language, corpus.licence, corpus.how_to_obtain)
+        corpora.append(f"| {' | '.join(cells)} |")
+    intro = (
+        "This package ships code and no data. It merges files that you hold into one schema:\n\n```python\n"
+        "import iemomecp_dataset\nfrom datasets import load_dataset\n"
+        'dataset = load_dataset("iemomecp", data_dir="local_data")\n```'
+    )
+    return _card(header, "IEMO-MECP", intro, "## Other corpora in the same schema\n\n" + "\n".join(corpora))
+
+
+def parquet_card(configs: Mapping[str, Any], *, synthetic: bool) -> str:
+    """The card of a folder of Parquet files.
+
+    Args:
+        configs: Splits by configuration, the default first.
+        synthetic: Whether the data is synthetic.
+
+    Returns:
+        Markdown whose header tells ``load_dataset`` which files are which split.
+    """
+    header = ["language:", "- en", f"pretty_name: IEMO-MECP{' (SYNTHETIC)' if synthetic else ''}", "configs:"]
+    counts = ["| config | split | rows |", "|---|---|---|"]
+    for position, (name, splits) in enumerate(configs.items()):
+        header += [f"- config_name: {name}", *(["  default: true"] if position == 0 else []), "  data_files:"]
+        for split, rows in splits.items():
+            header += [f"  - split: {split}", f"    path: data/{name}/{split}-*.parquet"]
+            counts.append(f"| {name} | {split} | {len(rows)} |")
+    intro = (
+        f"{_SYNTHETIC if synthetic else 'Merged from IEMOCAP, ConvECPE and the label overlay.'}\n\n"
+        "`load_dataset` reads this folder as it is.\n\n" + "\n".join(counts)
+    )
+    return _card(header, f"IEMO-MECP{' (SYNTHETIC)' if synthetic else ''}", intro, "")
+
+
+def _card(header: list[str], title: str, intro: str, extra: str) -> str:
+    front = [
+        "---",
+        "license: other",
+        "license_name: research-only",
+        *header,
+        "task_categories:",
+        "- text-classification",
+        "tags:",
+        "- emotion-cause-pair-extraction",
+        "- conversation",
+        "- multimodal",
+        "---",
+    ]
+    columns = [field.name for field in fields(OverlayCounts)]
+    table = [f"| split | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    table += [f"| {split} | {' | '.join(map(str, astuple(line)))} |" for split, line in PUBLISHED_COUNTS.items()]
+    parts = [
+        "\n".join(front),
+        f"# {title}",
+        intro,
+        "## Schema\n\n" + _SCHEMA,
+        "## Published counts of IEMO-MECP\n\n" + "\n".join(table),
+        "## Terms\n\n" + TERMS,
+        "## Known issues of the labels\n\n" + _ISSUES,
+        extra,
+        "## How to cite\n\n```bibtex\n" + CITATION + "\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"

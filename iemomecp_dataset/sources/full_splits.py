@@ -1,0 +1,256 @@
+"""Full split JSON: text, emotions and source pairs of every chunk in one file a split, for exchange with others."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.folders import require_folder
+from iemomecp_dataset.json_files import read_json
+from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, Row, UtteranceRow
+from iemomecp_dataset.sources.iemocap_release import session_of
+from iemomecp_dataset.text_files import write_text
+
+__all__ = ["FULL_SPLITS_SOURCE", "FullChunk", "find_full_splits", "read_full_split", "write_full_splits"]
+
+FULL_SPLITS_SOURCE = "python scripts/build_from_sources.py --format json"
+"""How a user makes such a folder."""
+
+_FILES: Mapping[str, tuple[str, ...]] = {
+    "train": ("train.json",),
+    "validation": ("valid.json", "dev.json", "validation.json", "val.json"),
+    "test": ("test.json",),
+}
+_ID_KEYS = ("dialogue_id", "doc_id", "raw_doc_id")
+_EMOTIONS: Mapping[str, str] = {
+    **{name: name for name in IEMOCAP_EMOTIONS},
+    "happy": "hap",
+    "happiness": "hap",
+    "sadness": "sad",
+    "neutral": "neu",
+    "angry": "ang",
+    "anger": "ang",
+    "excited": "exc",
+    "excitement": "exc",
+    "frustrated": "fru",
+    "frustration": "fru",
+}
+_TIMECODE = re.compile(r"\D*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\D*")
+
+
+@dataclass(frozen=True)
+class FullChunk:
+    """One chunk as the file has it.
+
+    Attributes:
+        ids: Its ids by key; which of them the labels use is not certain.
+        source_dialogue_id: The dialogue it was cut from, or None.
+        chunk_index: Its number, or None.
+        session: IEMOCAP session, or -1.
+        utterances: Its utterances.
+        pairs: Source pairs, ``(target_turn, cause_turn)``.
+    """
+
+    ids: Mapping[str, str]
+    source_dialogue_id: str | None
+    chunk_index: int | None
+    session: int
+    utterances: Sequence[UtteranceRow]
+    pairs: frozenset[tuple[int, int]]
+
+
+def find_full_splits(root: Path) -> dict[str, Path]:
+    """Finds ``splits/<split>.json``.
+
+    Args:
+        root: The folder that holds ``splits/``.
+
+    Returns:
+        One file a split.
+
+    Raises:
+        MissingDataError: The folder or a split is missing.
+    """
+    require_folder(root, "a folder with splits/train.json, valid.json and test.json", FULL_SPLITS_SOURCE)
+    found = {}
+    for split in SPLITS:
+        places = [root / "splits" / name for name in _FILES[split]]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            raise MissingDataError(
+                f"{root}: the full split JSON of the {split} split is missing; looked for "
+                f"{', '.join(str(place) for place in places)}. To obtain it: {FULL_SPLITS_SOURCE}."
+            )
+        found[split] = path
+    return found
+
+
+def read_full_split(path: Path) -> list[FullChunk]:
+    """Reads one split.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its chunks, in file order.
+
+    Raises:
+        InvalidDataError: The file breaks the format; the message has the dialogue and the turn.
+        MissingDataError: It cannot be read.
+    """
+    content = read_json(path)
+    if not isinstance(content, list) or not content:
+        raise InvalidDataError(f"{path}: expected a list of dialogues, found {str(content)[:40]!r}.")
+    return [_chunk(path, position, entry) for position, entry in enumerate(content, start=1)]
+
+
+def _chunk(path: Path, position: int, entry: Any) -> FullChunk:
+    if not isinstance(entry, dict):
+        raise InvalidDataError(f"{path}, dialogue number {position}: expected an object.")
+    ids = {key: str(entry[key]) for key in _ID_KEYS if isinstance(entry.get(key), str | int)}
+    if not ids:
+        raise InvalidDataError(f"{path}, dialogue number {position}: expected an id, one of {', '.join(_ID_KEYS)}.")
+    name = ids.get("dialogue_id") or next(iter(ids.values()))
+    where = f"{path}, dialogue {name!r}"
+    listed = entry.get("utterances")
+    if not isinstance(listed, list) or not listed:
+        raise InvalidDataError(f"{where}: expected a list of utterances.")
+    start = entry.get("chunk_start_turn")
+    first = start if _is_int(start) else None
+    utterances = [
+        _utterance(utterance, turn, first, f"{where}, turn {turn}") for turn, utterance in enumerate(listed, 1)
+    ]
+    pairs = entry.get("emotion_cause_pairs")
+    if not isinstance(pairs, list):
+        raise InvalidDataError(f"{where}: expected a list 'emotion_cause_pairs'.")
+    number = re.search(r"(\d{1,9})\D*$", str(entry.get("chunk_id", "")))
+    session = re.search(r"(\d{1,2})\D*$", str(entry.get("session", "")))
+    raw = ids.get("raw_doc_id")
+    return FullChunk(
+        ids=ids,
+        source_dialogue_id=raw if raw is not None and raw != name else None,
+        chunk_index=int(number[1]) if number else None,
+        session=int(session[1]) if session else session_of(name),
+        utterances=utterances,
+        pairs=frozenset(_pair(pair, len(listed), where) for pair in pairs),
+    )
+
+
+def _utterance(entry: Any, turn: int, first: int | None, where: str) -> UtteranceRow:
+    if not isinstance(entry, dict):
+        raise InvalidDataError(f"{where}: expected an object.")
+    if not _is_int(entry.get("turn")) or entry["turn"] != turn:
+        raise InvalidDataError(f"{where}: expected turn {turn}, found {str(entry.get('turn'))[:20]!r}.")
+    for key in ("speaker", "text", "emotion"):
+        if not isinstance(entry.get(key), str):
+            raise InvalidDataError(f"{where}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+    emotion = _EMOTIONS.get(entry["emotion"].strip().lower())
+    if emotion is None:
+        raise InvalidDataError(
+            f"{where}: unknown emotion {entry['emotion'][:40]!r}; expected one of {', '.join(IEMOCAP_EMOTIONS)}."
+        )
+    times = _TIMECODE.fullmatch(str(entry.get("timecode", "")))
+    original = entry.get("original_turn")
+    return {
+        "turn": turn,
+        "source_turn": original if _is_int(original) else (first + turn - 1 if first is not None else None),
+        "utterance_id": _optional_text(entry, "utterance_name", where),
+        "speaker": entry["speaker"].strip(),
+        "text": entry["text"],
+        "emotion": IEMOCAP_EMOTIONS.index(emotion),
+        "start": _seconds(entry.get("start_sec"), where)
+        if "start_sec" in entry
+        else float(times[1])
+        if times
+        else None,
+        "end": _seconds(entry.get("end_sec"), where) if "end_sec" in entry else float(times[2]) if times else None,
+        "wav": _optional_text(entry, "audio_path", where),
+        "video": _optional_text(entry, "video_path", where),
+    }
+
+
+def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, int]:
+    if not isinstance(pair, list) or len(pair) != 2 or not all(_is_int(turn) for turn in pair):
+        raise InvalidDataError(f"{where}: expected a pair [target, cause], found {str(pair)[:40]!r}.")
+    target, cause = pair
+    if not (1 <= target <= n_turns and 1 <= cause <= n_turns):
+        raise InvalidDataError(
+            f"{where}, pair ({target}, {cause}): points outside the dialogue, which has turns 1 to {n_turns}."
+        )
+    return target, cause
+
+
+def _optional_text(entry: Mapping[str, Any], key: str, where: str) -> str | None:
+    value = entry.get(key)
+    if value is not None and not isinstance(value, str):
+        raise InvalidDataError(f"{where}: {key!r} must be text or null, but is {str(value)[:40]!r}.")
+    return value or None
+
+
+def _seconds(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
+        raise InvalidDataError(f"{where}: times must be seconds or null, but found {str(value)[:40]!r}.")
+    return float(value)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def write_full_splits(rows: Mapping[str, Iterable[Row]], root: Path) -> list[Path]:
+    """Writes ``splits/{train,valid,test}.json``.
+
+    Args:
+        rows: Merged rows by split.
+        root: The folder; made where there is none.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    written = []
+    for split, split_rows in rows.items():
+        path = root / "splits" / _FILES[split][0]
+        write_text(path, json.dumps([_entry(row) for row in split_rows], ensure_ascii=False, indent=1) + "\n")
+        written.append(path)
+    return written
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    turns = [utterance["source_turn"] for utterance in row["utterances"]]
+    return {
+        "dialogue_id": row["dialogue_id"],
+        "doc_id": row["dialogue_id"],
+        "raw_doc_id": row["source_dialogue_id"],
+        "chunk_id": row["chunk_index"],
+        "session": row["session"],
+        "chunk_start_turn": turns[0],
+        "chunk_end_turn": turns[-1],
+        "emotion_cause_pairs": [
+            [pair["target_turn"], pair["cause_turn"]] for pair in row["pairs"] if pair["source_pair"]
+        ],
+        "utterances": [
+            {
+                "turn": utterance["turn"],
+                "speaker": utterance["speaker"],
+                "text": utterance["text"],
+                "emotion": None if utterance["emotion"] is None else IEMOCAP_EMOTIONS[utterance["emotion"]],
+                "utterance_name": utterance["utterance_id"],
+                "audio_path": utterance["wav"],
+                "video_path": utterance["video"],
+                "start_sec": utterance["start"],
+                "end_sec": utterance["end"],
+                "original_turn": utterance["source_turn"],
+            }
+            for utterance in row["utterances"]
+        ],
+    }
