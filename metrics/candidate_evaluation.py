@@ -26,9 +26,9 @@ from iemomecp_dataset.metrics.set_definitions import DEFINITIONS, SEMEVAL_EMOTIO
 from iemomecp_dataset.metrics.signature import Signature, check_comparable, default_definition, gold_fingerprint
 from iemomecp_dataset.metrics.turn_sets import turn_set_scores
 from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts, set_unit_counts
-from iemomecp_dataset.schema import ROLE_LABELS
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, ROLE_LABELS
 
-__all__ = ["compare", "evaluate_candidates", "paired_tests"]
+__all__ = ["candidate_signature", "compare", "evaluate_candidates", "paired_tests"]
 
 
 def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) -> Evaluation:
@@ -44,7 +44,7 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
     Raises:
         UsageError: A definition that needs what is not there.
     """
-    signature = _candidate_signature(scored, options)
+    signature = candidate_signature(scored, options)
     further, undefined = _further_scores(scored)
     notes = list(scored.notes)
     if signature.definition in ("A", "F"):
@@ -96,6 +96,74 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
     )
 
 
+def candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) -> Signature:
+    """Says what the scores of a candidate list mean.
+
+    Args:
+        scored: The system.
+        options: How it is scored.
+
+    Returns:
+        The signature.
+
+    Raises:
+        UsageError: No such definition, or one that needs what is not there.
+    """
+    facts, gold = scored.predictions.facts, scored.gold
+    config = gold.config_name if gold else facts.config_name or ("3class" if _has_roles(scored) else "unknown")
+    corpus = (
+        gold.corpus if gold else facts.corpus or ("iemomecp" if config in ("3class", "source_binary") else "unknown")
+    )
+    definition = options.definition or facts.definition or default_definition(corpus)
+    if definition not in DEFINITIONS:
+        raise UsageError(f"There is no definition {definition!r} of Pair F1. {did_you_mean(definition, DEFINITIONS)}")
+    n_gold = int((scored.labels == 0).sum())
+    if definition == "F":
+        data = gold_fingerprint(scored.dialogue_ids, scored.target_turns, scored.cause_turns, scored.labels)
+    else:
+        pairs = gold_pairs_of(scored) if gold or not scored.n_missed else None
+        if pairs is None and definition != "A":
+            raise UsageError(
+                f"Definition {definition} needs to know the {scored.n_missed} gold pairs that are no candidates; give "
+                "the gold with --data-dir."
+            )
+        if pairs is None:
+            inside = scored.labels == 0
+            keys = (scored.dialogue_ids[inside], scored.target_turns[inside], scored.cause_turns[inside])
+            data = f"partial-{gold_fingerprint(*keys)}"
+            n_gold += scored.n_missed
+        else:
+            data = gold_fingerprint(pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns)
+            n_gold = len(pairs)
+            if definition == "B":
+                n_gold = int((pairs.cause_turns <= pairs.target_turns).sum())
+            elif definition in ("C", "D") and pairs.emotions is not None:
+                n_gold = int((~np.isin(pairs.emotions, list(NEUTRAL_EMOTIONS))).sum())
+    emotions = "none"
+    if definition in ("C", "D"):
+        if not options.gold_emotions:
+            raise UsageError(
+                f"Definition {definition} needs the emotion of every predicted pair and {scored.predictions.path} has "
+                "none. --gold-emotions takes the gold ones, and says so."
+            )
+        emotions = "gold"
+    return Signature(
+        definition=definition,
+        corpus=corpus,
+        task=config,
+        split=gold.split if gold else facts.split or _split_of_name(scored.predictions.path),
+        n_gold=n_gold,
+        n_candidates=len(scored.labels),
+        n_missed=scored.n_missed,
+        forward_pairs=gold.forward_pairs if gold else facts.forward_pairs or _forward_pairs(scored, config),
+        emotions=emotions,
+        threshold=scored.threshold,
+        threshold_chosen_on=scored.threshold_chosen_on,
+        data=data,
+        synthetic=gold.synthetic if gold else bool(facts.synthetic),
+    )
+
+
 def compare(first: ScoredCandidates, second: ScoredCandidates, options: EvaluationOptions) -> Comparison:
     """Tests whether two systems differ, on the same dialogues.
 
@@ -133,64 +201,10 @@ def compare(first: ScoredCandidates, second: ScoredCandidates, options: Evaluati
         probabilities=None if second.probabilities is None else second.probabilities[order],
         decided=second.decided[order],
     )
-    signatures = [_candidate_signature(scored, options) for scored in (first, in_order)]
+    signatures = [candidate_signature(scored, options) for scored in (first, in_order)]
     check_comparable(signatures)
     counts = _unit_counts([first, in_order], signatures)
     return paired_tests(first.predictions.path, second.predictions.path, counts, options)
-
-
-def _candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) -> Signature:
-    facts, gold = scored.predictions.facts, scored.gold
-    config = gold.config_name if gold else facts.config_name or ("3class" if _has_roles(scored) else "unknown")
-    corpus = (
-        gold.corpus if gold else facts.corpus or ("iemomecp" if config in ("3class", "source_binary") else "unknown")
-    )
-    definition = options.definition or facts.definition or default_definition(corpus)
-    if definition not in DEFINITIONS:
-        raise UsageError(f"There is no definition {definition!r} of Pair F1. {did_you_mean(definition, DEFINITIONS)}")
-    n_gold = int((scored.labels == 0).sum())
-    if definition == "F":
-        data = gold_fingerprint(scored.dialogue_ids, scored.target_turns, scored.cause_turns, scored.labels)
-    else:
-        pairs = gold_pairs_of(scored) if gold or not scored.n_missed else None
-        if pairs is None and definition != "A":
-            raise UsageError(
-                f"Definition {definition} needs to know the {scored.n_missed} gold pairs that are no candidates; give "
-                "the gold with --data-dir."
-            )
-        if pairs is None:
-            inside = scored.labels == 0
-            keys = (scored.dialogue_ids[inside], scored.target_turns[inside], scored.cause_turns[inside])
-            data = f"partial-{gold_fingerprint(*keys)}"
-            n_gold += scored.n_missed
-        else:
-            data = gold_fingerprint(pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns)
-            n_gold = len(pairs)
-            if definition == "B":
-                n_gold = int((pairs.cause_turns <= pairs.target_turns).sum())
-    emotions = "none"
-    if definition in ("C", "D"):
-        if not options.gold_emotions:
-            raise UsageError(
-                f"Definition {definition} needs the emotion of every predicted pair and {scored.predictions.path} has "
-                "none. --gold-emotions takes the gold ones, and says so."
-            )
-        emotions = "gold"
-    return Signature(
-        definition=definition,
-        corpus=corpus,
-        task=config,
-        split=gold.split if gold else facts.split or _split_of_name(scored.predictions.path),
-        n_gold=n_gold,
-        n_candidates=len(scored.labels),
-        n_missed=scored.n_missed,
-        forward_pairs=gold.forward_pairs if gold else facts.forward_pairs or _forward_pairs(scored, config),
-        emotions=emotions,
-        threshold=scored.threshold,
-        threshold_chosen_on=scored.threshold_chosen_on,
-        data=data,
-        synthetic=gold.synthetic if gold else bool(facts.synthetic),
-    )
 
 
 def _forward_pairs(scored: ScoredCandidates, config: str) -> str:

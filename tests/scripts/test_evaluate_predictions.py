@@ -15,6 +15,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation_report import evaluation_as_json, evaluation_as_text
 from iemomecp_dataset.metrics.file_evaluation import FileEvaluationRequest, evaluate_files
+from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.semeval_format import read_semeval
 from iemomecp_dataset.metrics.signature import Signature
@@ -88,6 +89,22 @@ def test_run_against_its_own_gold_and_against_the_data_agree(run_file, synthetic
     assert (checked.signature.synthetic, checked.signature.n_candidates) == (True, len(test_pairs))
     assert checked.intervals["pair_f1"].n_units == len(set(test_pairs.source_dialogue_ids.tolist()))
     assert {"source-binary remap: drop_context", "turn sets"} <= set(checked.further)
+
+
+def test_signature_of_a_run_is_that_of_its_file(run_file, synthetic_dir, ecf_dir, tmp_path):
+    rows = iemomecp_dataset.load("3class", data_dir=synthetic_dir)["test"]
+    facts = {"threshold": 0.4, "threshold_chosen_on": "validation", "synthetic": True}
+    file = evaluate_files(FileEvaluationRequest(run_file(**facts), options=FEW)).evaluations[0]
+    assert run_signature(rows, corpus="iemomecp", config_name="3class", split="test", **facts) == file.signature
+    for past in (False, True):
+        candidates = "past" if past else "all"
+        rows = iemomecp_dataset.load("ecf", data_dir=ecf_dir, candidates=candidates)["validation"]
+        request = FileEvaluationRequest(
+            ecf_predictions(tmp_path, past), data_dir=ecf_dir, config_name="ecf", split="validation", options=FEW
+        )
+        expected = evaluate_files(request).evaluations[0].signature
+        found = run_signature(rows, corpus="ecf", config_name="ecf", split="validation", forward_pairs=candidates)
+        assert found == expected
 
 
 def test_text_and_json_hold_the_same_numbers(run_file, synthetic_dir):
