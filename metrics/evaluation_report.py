@@ -99,10 +99,10 @@ def _evaluation_text(evaluation: Evaluation) -> str:
     for name, group in evaluation.further.items():
         words = f"{name}: " + ", ".join(f"{key} {_number(value)}" for key, value in group.items())
         lines += ["", *textwrap.wrap(words, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
-    lines.append("")
-    for key, reason in evaluation.undefined.items():
-        lines.append(f"undefined: {key}: {reason}")
-    lines += [f"note: {note}" for note in evaluation.notes]
+    remarks = [f"undefined: {key}: {reason}" for key, reason in evaluation.undefined.items()]
+    remarks += [f"note: {note}" for note in evaluation.notes]
+    if remarks:
+        lines += ["", *remarks]
     lines += ["", f"{signature.definition}: {DEFINITIONS[signature.definition]}", str(signature)]
     return "\n".join(lines)
 

@@ -97,6 +97,25 @@ def test_paired_tests_find_a_clear_difference_and_no_difference(random_pairs):
     assert (same_bootstrap["pair_f1"].low, same_bootstrap["pair_f1"].high) == (0.0, 0.0)
 
 
+def test_bootstrap_p_value_is_twice_the_smaller_tail(random_pairs):
+    pairs = random_pairs(6, n_dialogues=9)
+    generator = np.random.default_rng(0)
+    systems = [generator.dirichlet([1, 1, 1], len(pairs)) for _ in range(2)]
+    counts = candidate_unit_counts(systems, pairs.labels, pairs.dialogue_ids, ROLE_LABELS)
+    n_units = len(counts[0].units)
+    drawn = np.random.default_rng(3).multinomial(n_units, [1 / n_units] * n_units, size=400)
+    differences = []
+    for weights in drawn:
+        rows = repeated(pairs, weights, counts[0].units)
+        first, second = (pair_scores(p[rows], pairs.labels[rows], ROLE_LABELS)["macro_f1"] for p in systems)
+        differences.append(first - second)
+    tail = min(sum(d <= 0 for d in differences), sum(d >= 0 for d in differences))
+    found = paired_bootstrap(*counts, n_resamples=400, seed=3)["macro_f1"]
+    assert 0 < tail < 200
+    assert found.p_value == pytest.approx(2 * (tail + 1) / 401)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(differences, [0.025, 0.975])))
+
+
 def test_permutation_p_value_is_near_that_of_all_exchanges(random_pairs):
     pairs = random_pairs(2, n_dialogues=7)
     generator = np.random.default_rng(0)

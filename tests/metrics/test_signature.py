@@ -93,6 +93,7 @@ def test_decision_rule_and_version_may_differ_but_an_oracle_may_not():
     assert chosen_before.comparison_key == ONE.comparison_key
     oracle = replace(ONE, threshold=0.3, threshold_chosen_on="test")
     assert oracle.oracle
+    assert oracle.comparison_key != ONE.comparison_key
     with pytest.raises(MetricInputError, match="threshold chosen on the scored split"):
         check_comparable([ONE, oracle])
 
