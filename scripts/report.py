@@ -29,13 +29,14 @@ def main() -> int:
         options.output,
         title=options.title,
         texts=texts,
+        n_resamples=options.resamples,
         progress=lambda boards: tqdm(boards, desc="Drawing", unit="table", disable=options.quiet),
     )
     if not options.quiet:
         print(results_table(index.runs))
     for run in index.unfinished:
         print(f"left out: {run.folder}: {run.reason}")
-    print(f"{options.output}: {len(index.runs)} runs, {size / 1e6:.1f} MB")
+    print(f"{options.output}: {len(index.runs)} run{'s' * (len(index.runs) != 1)}, {size / 1e6:.1f} MB")
     return 0
 
 
@@ -51,8 +52,17 @@ def _options() -> argparse.Namespace:
         "be passed on (needs --data-dir)",
     )
     parser.add_argument("--data-dir", type=Path, help="folder of the corpus, as for load_dataset, for --with-text")
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="bootstrap resamples of the dialogues for intervals and paired tests; 0: none (default: %(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but what is left out and where the page is")
     options = parser.parse_args()
+    if options.resamples < 0 or options.resamples == 1:
+        parser.error("--resamples must be 0, or at least 2")
     if options.with_text and options.data_dir is None:
         parser.error("--with-text needs --data-dir, the folder that the texts are read from")
     return options

@@ -10,6 +10,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Row, Score, boards, score_columns, split_notes
 from iemomecp_dataset.benchmark.predictions import Predictions, read_predictions
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
@@ -21,11 +22,16 @@ from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 from iemomecp_dataset.benchmark.run_index import Run, RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import IemomecpError, missing_extra
+from iemomecp_dataset.metrics.bootstrap import Interval
 
 __all__ = ["Texts", "render_report", "write_report"]
 
 _MATRIX_SYSTEMS = 3
 """Systems beside the gold in the pair matrix; more would be too small to read."""
+
+
+_SAME_SCORE = 1e-6
+"""Pair F1 of a run's record and of its predictions differ by less, or the page says so."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ def write_report(
     *,
     title: str = "Emotion-cause pair extraction",
     texts: Texts | None = None,
+    n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
 ) -> int:
     """Writes the report of a runs folder.
@@ -54,6 +61,7 @@ def write_report(
         output: The HTML file.
         title: Heading of the page.
         texts: Utterance texts to show beside the pair matrix; without it the page holds no text of any dialogue.
+        n_resamples: Resamples of the dialogues for intervals and tests; 0 leaves them out.
         progress: Wraps the boards that are gone through, as ``tqdm`` does.
 
     Returns:
@@ -62,7 +70,7 @@ def write_report(
     Raises:
         MissingDependencyError: jinja2 or matplotlib is not installed.
     """
-    page = render_report(index, title=title, texts=texts, progress=progress).encode()
+    page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress).encode()
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
@@ -76,6 +84,7 @@ def render_report(
     *,
     title: str = "Emotion-cause pair extraction",
     texts: Texts | None = None,
+    n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
     today: datetime.date | None = None,
 ) -> str:
@@ -85,6 +94,7 @@ def render_report(
         index: The runs.
         title: Heading of the page.
         texts: As in :func:`write_report`.
+        n_resamples: As in :func:`write_report`.
         progress: As in :func:`write_report`.
         today: Date on the page; by default the current one.
 
@@ -102,7 +112,7 @@ def render_report(
     template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))
     all_boards = boards(index.runs)
     steps = progress(all_boards) if progress else all_boards
-    sections = [_section(number, board, texts) for number, board in enumerate(steps)]
+    sections = [_section(number, board, texts, n_resamples) for number, board in enumerate(steps)]
     return template.render(
         title=title,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),
@@ -153,6 +163,16 @@ class _Table:
 
 
 @dataclass(frozen=True)
+class _Certainty:
+    split: str
+    n_units: int
+    n_resamples: int
+    intervals: list[tuple[str, str, str]]
+    comparisons: list[tuple[str, str, str, str, str, bool]]
+    left_out: str
+
+
+@dataclass(frozen=True)
 class _Section:
     anchor: str
     heading: str
@@ -164,6 +184,7 @@ class _Section:
     fingerprint: str
     notes: list[str]
     tables: list[_Table]
+    certainty: _Certainty | None
     pictures: list[Picture]
     matrix: Picture | None
     lines: list[tuple[int, str, str]]
@@ -172,15 +193,16 @@ class _Section:
     versions: str
 
 
-def _section(number: int, board: Board, texts: Texts | None) -> _Section:
+def _section(number: int, board: Board, texts: Texts | None, n_resamples: int) -> _Section:
     results = board.runs[0].results
     notes = list(board.notes)
     pictures: list[Picture] = []
-    matrix = None
+    matrix = certainty = None
     lines: list[tuple[int, str, str]] = []
     if board.splits:
         split = board.splits[0]
         predictions = _predictions(board, split, notes)
+        certainty = _certainty(board, split, predictions, n_resamples)
         pictures.append(overview_picture(board, split))
         curve = precision_recall_picture(board, split, predictions)
         profile = distance_profile_picture(board, split, predictions)
@@ -202,6 +224,7 @@ def _section(number: int, board: Board, texts: Texts | None) -> _Section:
         fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
         notes=notes,
         tables=[_table(board, split) for split in board.splits],
+        certainty=certainty,
         pictures=pictures,
         matrix=matrix,
         lines=lines,
@@ -235,9 +258,22 @@ def _predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predic
         if first is not None and not _same_pairs(first, of_run):
             notes.append(f"Figures are without {run.results.run_name}: its predictions are of other pairs.")
             continue
+        scored = _pair_f1(of_run)
+        recorded = float(run.results.metrics[split]["pair_f1"]) if split in run.results.metrics else scored
+        if abs(scored - recorded) > _SAME_SCORE:
+            notes.append(
+                f"The predictions of {run.results.run_name} give Pair F1 {percent(scored)} on {split}, its record says "
+                f"{percent(recorded)}: one of the files is not of this run, or was rounded."
+            )
         first = first or of_run
         found[run.results.run_name] = of_run
     return found
+
+
+def _pair_f1(predictions: Predictions) -> float:
+    gold, predicted = predictions.labels == 0, predictions.decided == 0
+    total = int(gold.sum()) + predictions.missed_positives + int(predicted.sum())
+    return 2 * int((gold & predicted).sum()) / total if total else 0.0
 
 
 def _same_pairs(one: Predictions, other: Predictions) -> bool:
@@ -245,6 +281,45 @@ def _same_pairs(one: Predictions, other: Predictions) -> bool:
         bool((getattr(one, name) == getattr(other, name)).all())
         for name in ("dialogue_ids", "target_turns", "cause_turns", "labels")
     )
+
+
+def _certainty(board: Board, split: str, predictions: Mapping[str, Predictions], n_resamples: int) -> _Certainty | None:
+    found = compare(board, predictions, n_resamples=n_resamples) if n_resamples else None
+    if found is None:
+        return None
+    return _Certainty(
+        split=split,
+        n_units=found.n_units,
+        n_resamples=found.n_resamples,
+        intervals=[
+            (name, _interval(of_system["pair_f1"]), _interval(of_system["pair_auprc"]))
+            for name, of_system in list(found.intervals.items())[::-1]
+        ],
+        comparisons=[
+            (
+                f"{one.first} \N{MINUS SIGN} {one.second}",
+                "Pair F1" if one.metric == "pair_f1" else "AUPRC",
+                _interval(one.difference, signed=True),
+                _p_value(one.difference.p_value),
+                _p_value(one.p_holm),
+                one.p_holm < 0.05,
+            )
+            for one in found.comparisons
+        ],
+        left_out=", ".join(found.left_out),
+    )
+
+
+def _interval(interval: Interval, signed: bool = False) -> str:
+    values = (interval.estimate, interval.low, interval.high)
+    middle, low, high = (percent(value, signed).replace("-", "\N{MINUS SIGN}") for value in values)
+    return f"{middle} [{low}, {high}]"
+
+
+def _p_value(p: float | None) -> str:
+    if p is None or math.isnan(p):
+        return "n/a"
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def _matrix_systems(board: Board, predictions: Mapping[str, Predictions]) -> list[tuple[str, Predictions]]:

@@ -139,7 +139,7 @@ def write_run(
             "cause_turn": pa.array(pairs.cause_turns, pa.int32()),
             "label": pa.array(pairs.labels, pa.int32()),
             **{
-                f"prob_{name}": pa.array(probabilities[split][:, i], pa.float32()) for i, name in enumerate(class_names)
+                f"prob_{name}": pa.array(probabilities[split][:, i], pa.float64()) for i, name in enumerate(class_names)
             },
         }
         table = pa.table(columns).replace_schema_metadata({"iemomecp": json.dumps(facts)})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
 from iemomecp_dataset.benchmark.run_index import index_runs
 
 TODAY = datetime.date(2026, 1, 2)
+render_quickly = functools.partial(render_report, n_resamples=0)
 
 
 class Page(HTMLParser):
@@ -67,7 +69,7 @@ def runs_dir(tmp_path_factory, write_run):
 
 @pytest.fixture(scope="module")
 def html(runs_dir):
-    return render_report(index_runs(runs_dir), today=TODAY)
+    return render_report(index_runs(runs_dir), n_resamples=100, today=TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,8 @@ def test_the_page_needs_nothing_from_anywhere(page):
 
 
 def test_it_is_the_same_page_every_time(html, runs_dir):
-    assert render_report(index_runs(runs_dir), today=TODAY) == html
+    again = render_report(index_runs(runs_dir), n_resamples=100, today=TODAY)
+    assert again == html
 
 
 def test_every_tag_is_closed(html):
@@ -114,7 +117,7 @@ def test_every_tag_is_closed(html):
 
 
 def test_different_data_are_different_tables(page):
-    results = [table for table in page.tables if table[0][0] == "System"]
+    results = [table for table in page.tables if table[0][-1] == "Cost of a run"]
     assert [sum("structural" not in row[0] for row in table[1:]) for table in results] == [2, 2, 1, 1]
 
 
@@ -133,7 +136,7 @@ def test_tables_hold_means_and_deviations_over_seeds(page, runs_dir):
 
 
 def test_roles_bring_their_columns(page):
-    table = [table for table in page.tables if table[0][0] == "System"][2]
+    table = [table for table in page.tables if table[0][-1] == "Cost of a run"][2]
     assert table[0][6:8] == ["macro F1", "context F1"]
     assert any(row[0].startswith("distance rule (0-1 cause, 2-3 context)") for row in table)
 
@@ -149,13 +152,13 @@ def test_synthetic_data_is_called_so_loudly(page):
 
 def test_real_data_has_no_such_banner(tmp_path, write_run):
     write_run(tmp_path / "run", synthetic=False)
-    assert "SYNTHETIC" not in render_report(index_runs(tmp_path))
+    assert "SYNTHETIC" not in render_quickly(index_runs(tmp_path))
 
 
 def test_a_page_with_both_marks_the_sections(tmp_path, write_run):
     write_run(tmp_path / "made_up")
     write_run(tmp_path / "real", synthetic=False)
-    text = Page(render_report(index_runs(tmp_path))).text
+    text = Page(render_quickly(index_runs(tmp_path))).text
     assert "Sections with this mark" in text
     assert text.count("synthetic\n") <= 3
 
@@ -207,12 +210,12 @@ def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, 
     write_run(tmp_path / "run", license_text_shareable=False)
     index = index_runs(tmp_path)
     dialogues = {f"te{i}": [("A", TEXT), ("B", "<b>bold</b>")] * 4 for i in range(30)}
-    shown = render_report(index, texts=Texts(dialogues))
+    shown = render_quickly(index, texts=Texts(dialogues))
     assert TEXT in shown
     assert "<b>bold</b>" not in shown
     assert "do not pass this page on" in shown
-    assert TEXT not in render_report(index)
-    assert "not in the data that was given" in render_report(index, texts=Texts({}))
+    assert TEXT not in render_quickly(index)
+    assert "not in the data that was given" in render_quickly(index, texts=Texts({}))
 
 
 def test_figures_go_without_a_run_whose_predictions_are_missing_or_of_other_pairs(tmp_path, write_run):
@@ -221,7 +224,7 @@ def test_figures_go_without_a_run_whose_predictions_are_missing_or_of_other_pair
     write_run(tmp_path / "other", seed=3, data_seed=5)
     shutil.copy(tmp_path / "other" / "predictions_test.parquet", tmp_path / "b")
     (tmp_path / "other" / "predictions_test.parquet").unlink()
-    text = " ".join(Page(render_report(index_runs(tmp_path))).text.split())
+    text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
     assert "Figures are without b: its predictions are of other pairs" in text
     assert "Figures are without other:" in text
 
@@ -231,14 +234,14 @@ def test_a_run_without_a_log_or_predictions_still_has_its_table(tmp_path, write_
     for path in (tmp_path / "a").glob("*"):
         if path.name != "results.json":
             path.unlink()
-    page = Page(render_report(index_runs(tmp_path)))
+    page = Page(render_quickly(index_runs(tmp_path)))
     assert any(row[0].startswith("Base T") for row in page.tables[0])
     assert [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"] == ["Pair F1 on test"]
 
 
 def test_the_file_is_written_whole(tmp_path, runs_dir):
     output = tmp_path / "new" / "report.html"
-    size = write_report(index_runs(runs_dir), output)
+    size = write_report(index_runs(runs_dir), output, n_resamples=0)
     assert output.stat().st_size == size
     assert [path.name for path in output.parent.iterdir()] == ["report.html"]
 
@@ -264,13 +267,47 @@ def test_headings_sort_the_table_in_a_browser(html, tmp_path):
     assert np.isfinite(values).all()
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
     script = Path(__file__).resolve().parents[2] / "scripts" / "report.py"
     output = tmp_path / "page.html"
-    command = [sys.executable, str(script), str(runs_dir), "--output", str(output), "--title", "My <runs>"]
+    command = [
+        sys.executable,
+        str(script),
+        str(runs_dir),
+        "--output",
+        str(output),
+        "--title",
+        "My <runs>",
+        "--resamples",
+        "50",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "RPCL T" in done.stdout
     assert f"left out: {runs_dir / 'killed'}" in done.stdout
     assert done.stdout.splitlines()[-1].startswith(f"{output}: 5 runs, ")
     assert "My &lt;runs&gt;" in output.read_text(encoding="utf-8")
+
+
+def test_differences_come_with_intervals_and_corrected_p_values(page):
+    (table,) = [table for table in page.tables if table[0][0] == "Difference"][:1]
+    assert table[0] == ["Difference", "of", "points [95 %]", "p", "p (Holm)"]
+    assert table[1][0] == "RPCL T \N{MINUS SIGN} Base T"
+    assert re.fullmatch(r"[+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\]", table[1][2])
+    assert "100 resamples of the 20 source dialogues" in page.text
+
+
+def test_tests_can_be_left_out(html, tmp_path, write_run):
+    write_run(tmp_path / "run")
+    assert "Is a difference real?" in html
+    assert "Is a difference real?" not in render_quickly(index_runs(tmp_path))
+
+
+def test_predictions_that_contradict_the_record_are_named(tmp_path, write_run):
+    write_run(tmp_path / "a", seed=1)
+    write_run(tmp_path / "b", seed=2)
+    shutil.copy(tmp_path / "a" / "predictions_test.parquet", tmp_path / "b")
+    text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
+    assert re.search(r"The predictions of b give Pair F1 \d+\.\d\d on test, its record says \d+\.\d\d", text)
+    assert "The predictions of a give" not in text

@@ -1,0 +1,174 @@
+"""Is a difference real? Intervals and paired tests over dialogues, for the systems of one table."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from iemomecp_dataset.benchmark.leaderboard import Board, Row
+from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
+from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts
+
+__all__ = ["RULE", "Comparison", "Comparisons", "compare", "holm"]
+
+METRICS = ("pair_f1", "pair_auprc")
+RULE = "self + previous"
+"""The structural baseline that systems are tested against: it can be told from turns alone, and in the corpora tried it
+decides as the distance-only one does."""
+
+_MOST_PAIRS = 15
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One difference.
+
+    Attributes:
+        first: Name of a system.
+        second: Name of another, or :data:`RULE`.
+        metric: ``pair_f1`` or ``pair_auprc``.
+        difference: ``first - second`` with its interval and p-value.
+        p_holm: The p-value corrected for all comparisons of this metric in the table.
+    """
+
+    first: str
+    second: str
+    metric: str
+    difference: Interval
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What can be said about the systems of a table on one split.
+
+    Attributes:
+        intervals: By system and metric.
+        comparisons: Differences between systems, and of each to :data:`RULE`.
+        n_units: Source dialogues that were resampled.
+        n_resamples: Resamples drawn.
+        left_out: Systems without predictions for all their runs, which are in none of this.
+    """
+
+    intervals: Mapping[str, Mapping[str, Interval]]
+    comparisons: tuple[Comparison, ...]
+    n_units: int
+    n_resamples: int
+    left_out: tuple[str, ...]
+
+
+def compare(
+    board: Board, predictions: Mapping[str, Predictions], *, n_resamples: int = 2000, seed: int = 0
+) -> Comparisons | None:
+    """Resamples source dialogues, so that chunks of one stay together, and scores all systems on the same resamples.
+
+    A system's score is the mean over its seeds. The intervals say how far it would move with other dialogues of the
+    same kind; they do not cover other seeds, which the standard deviation in the table is for.
+
+    Args:
+        board: Comparable runs.
+        predictions: By run name, all on the same pairs of one split.
+        n_resamples: Resamples.
+        seed: Of the resampling.
+
+    Returns:
+        The comparisons, or None when nothing has predictions or there are fewer than two dialogues to resample. All
+        pairs of systems are compared while there are few; else the best with each other.
+    """
+    rows = [row for row in board.trained if all(run.results.run_name in predictions for run in row.runs)]
+    left_out = tuple(row.name for row in board.trained if row not in rows)
+    if not rows:
+        return None
+    first = predictions[rows[0].runs[0].results.run_name]
+    n_units = len(np.unique(first.source_dialogue_ids))
+    if n_units < 2:
+        return None
+    counts = _counts(rows, predictions, first)
+    intervals = {row.name: bootstrap_intervals(counts[row.name], n_resamples=n_resamples, seed=seed) for row in rows}
+    pairs = list(itertools.combinations(reversed(rows), 2))
+    if len(pairs) > _MOST_PAIRS:
+        pairs = [(rows[-1], other) for other in reversed(rows[:-1])]
+    raw: list[tuple[str, str, str, Interval]] = []
+    for one, other in pairs:
+        found = paired_bootstrap(counts[one.name], counts[other.name], n_resamples=n_resamples, seed=seed)
+        raw += [(one.name, other.name, metric, found[metric]) for metric in METRICS if metric in found]
+    rule = _rule_counts(first)
+    for row in reversed(rows):
+        found = paired_bootstrap(counts[row.name], rule, n_resamples=n_resamples, seed=seed)
+        raw.append((row.name, RULE, "pair_f1", found["pair_f1"]))
+    corrected: dict[int, float] = {}
+    for metric in METRICS:
+        places = [i for i, entry in enumerate(raw) if entry[2] == metric]
+        values = holm([_p(raw[i][3]) for i in places])
+        corrected.update(zip(places, values, strict=True))
+    return Comparisons(
+        intervals=intervals,
+        comparisons=tuple(Comparison(*entry, p_holm=corrected[i]) for i, entry in enumerate(raw)),
+        n_units=n_units,
+        n_resamples=n_resamples,
+        left_out=left_out,
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979): controls the chance of any false alarm among several tests.
+
+    The i-th smallest of m p-values is multiplied by ``m - i + 1``, and none may be below a smaller one's.
+
+    Args:
+        p_values: One a test; NaN where a test is undefined, which counts as no test.
+
+    Returns:
+        Corrected p-values, in the same order.
+
+    Example:
+        >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+        [0.03, 0.06, 0.06]
+    """
+    order = sorted((i for i, p in enumerate(p_values) if not math.isnan(p)), key=lambda i: p_values[i])
+    corrected = [math.nan] * len(p_values)
+    running = 0.0
+    for rank, i in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * p_values[i]))
+        corrected[i] = running
+    return corrected
+
+
+def _counts(
+    rows: Sequence[Row], predictions: Mapping[str, Predictions], first: Predictions
+) -> dict[str, list[UnitCounts]]:
+    """Counts of all runs in one call, so that all systems are ranked on one grid of scores."""
+    runs = [(row.name, predictions[run.results.run_name]) for row in rows for run in row.runs]
+    of_runs = candidate_unit_counts(
+        [run.probabilities for _, run in runs],
+        first.labels,
+        first.source_dialogue_ids,
+        first.class_names,
+        thresholds=[run.threshold for _, run in runs],
+        missed_positives=first.missed_positives,
+    )
+    counts: dict[str, list[UnitCounts]] = {}
+    for (name, _), of_run in zip(runs, of_runs, strict=True):
+        counts.setdefault(name, []).append(of_run)
+    return counts
+
+
+def _rule_counts(first: Predictions) -> list[UnitCounts]:
+    near = (first.distances == 0) | (first.distances == 1)
+    decided = np.where(near, 0, len(first.class_names) - 1)
+    return candidate_unit_counts(
+        [decided],
+        first.labels,
+        first.source_dialogue_ids,
+        first.class_names,
+        missed_positives=first.missed_positives,
+    )
+
+
+def _p(interval: Interval) -> float:
+    return math.nan if interval.p_value is None else interval.p_value
