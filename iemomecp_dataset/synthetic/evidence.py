@@ -24,9 +24,9 @@ _VALENCE = {"neu": 0.0, "hap": 1.0, "exc": 0.9, "sad": -0.8, "ang": -1.0, "fru":
 # Distances between means in standard deviations of the noise: how much a modality gives away.
 _AROUSAL_STRENGTH = 1.3
 _VALENCE_STRENGTH = 1.0
-_EMOTION_STRENGTH = {"audio": 1.75, "video": 1.1}
-_INTENSITY_STRENGTH = {"audio": 1.55, "video": 1.0}
-_HINT_STRENGTH = 1.1
+_EMOTION_STRENGTH = {"audio": 2.2, "video": 1.4}
+_INTENSITY_STRENGTH = {"audio": 1.9, "video": 1.3}
+_HINT_STRENGTH = 1.3
 
 
 class FeatureSpace:

@@ -19,7 +19,8 @@ from iemomecp_dataset.synthetic.evidence import (
 
 __all__ = ["write_feature_stores"]
 
-FEATURE_WIDTH = 32
+# Narrow, so that what the vectors know can be learned from a few hundred utterances.
+FEATURE_WIDTH = 16
 
 
 def write_feature_stores(folder: Path, dialogues: Sequence[Dialogue], seed: int) -> None:

@@ -199,7 +199,7 @@ AMBIGUOUS_REACTIONS = (
     "I suppose I should call them {r}",
     "what can you do {r}",
     "let me sit down for a moment {r}",
-    "I did not expect to hear {r}",
+    "I did not see it coming {r}",
     "I really do not know what to say {r}",
 )
 """Clauses that a neutral speaker says as readily: only voice and face tell."""

@@ -23,11 +23,16 @@ from iemomecp_dataset.synthetic.vocabulary import (
 
 __all__ = ["filler_sentence", "word_chunk"]
 
-# What the words leave open. Voice and face have to tell these apart (evidence.py).
+# What the words leave open; voice and face have to tell (evidence.py). The shares are set so that the probes of
+# tests/iemomecp_dataset/test_synthetic_signal.py find distance < words < words, voice and face, with room above.
+# Reactions whose words show no emotion, and neutral utterances that use the same words.
 AMBIGUOUS_EMOTION = 0.3
 NEUTRAL_AMBIGUOUS = 0.5
+# Reactions to the previous utterance that name no topic ("because of this").
 DEICTIC_NEAR = 0.1
+# Reactions to one's own event that name its topic again.
 SELF_NAMED = 0.25
+# How often a topic goes by the word it went by last.
 SAME_WORD = 0.85
 
 
