@@ -1,4 +1,4 @@
-"""Every example in the metric package and its card runs and prints what it says."""
+"""Every module of arithmetic shows a number; that the examples give it is tested for all packages at once."""
 
 import doctest
 import importlib
@@ -8,11 +8,6 @@ import pytest
 
 import iemomecp_dataset.metrics
 
-MODULES = [
-    f"iemomecp_dataset.metrics.{module.name}"
-    for module in pkgutil.iter_modules(iemomecp_dataset.metrics.__path__)
-    if not module.ispkg
-]
 # They read files or join steps; tests of their own run them.
 WITHOUT_EXAMPLES = {
     "candidate_evaluation",
@@ -25,10 +20,14 @@ WITHOUT_EXAMPLES = {
     "scored_candidates",
     "semeval_evaluation",
 }
+MODULES = [module.name for module in pkgutil.iter_modules(iemomecp_dataset.metrics.__path__) if not module.ispkg]
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_of_module(name):
-    results = doctest.testmod(importlib.import_module(name))
-    assert results.failed == 0
-    assert results.attempted or name.rpartition(".")[2] in WITHOUT_EXAMPLES
+@pytest.mark.parametrize("name", sorted(set(MODULES) - WITHOUT_EXAMPLES))
+def test_module_shows_an_example(name):
+    module = importlib.import_module(f"iemomecp_dataset.metrics.{name}")
+    assert sum(len(found.examples) for found in doctest.DocTestFinder().find(module)) > 0
+
+
+def test_the_list_of_modules_without_examples_is_current():
+    assert set(MODULES) >= WITHOUT_EXAMPLES
