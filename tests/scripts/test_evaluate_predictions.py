@@ -153,6 +153,23 @@ def test_artifact_csv_is_scored_without_scores(tmp_path, test_pairs, synthetic_d
     assert evaluation.signature.decision == "system"
 
 
+def test_two_runs_of_one_file_are_compared(tmp_path, test_pairs):
+    frames = []
+    for name, reach in (("near", 1), ("far", 3)):
+        predicted = np.where(test_pairs.distances <= reach, 0, 2)
+        frame = {"run_name": name, "split": "test", "dialogue_id": test_pairs.dialogue_ids}
+        frame |= {"target_turn": test_pairs.target_turns, "candidate_turn": test_pairs.cause_turns}
+        frame |= {"gold_id": test_pairs.labels, "pred_id": predicted, "gold": np.array(ROLE_LABELS)[test_pairs.labels]}
+        frames.append(pd.DataFrame(frame))
+    path = tmp_path / "runs.csv"
+    pd.concat(frames).to_csv(path, index=False)
+    with pytest.raises(UsageError, match="--run-name"):
+        evaluate_files(FileEvaluationRequest(path, options=FEW))
+    result = evaluate_files(FileEvaluationRequest(path, other=path, run_name="near", other_run_name="far", options=FEW))
+    near, far = (evaluation.scores["pair_f1"] for evaluation in result.evaluations)
+    assert result.comparison.bootstrap["pair_f1"].estimate == pytest.approx(near - far)
+
+
 def test_pairs_that_are_missing_or_repeated_are_named(run_file, synthetic_dir, tmp_path):
     frame = pd.read_parquet(run_file())
     broken = tmp_path / "predictions_test.parquet"
