@@ -262,7 +262,8 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         if len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
-            parts.append(results.encoder_name if attribute == "text_encoder" else value)
+            value = results.encoder_name if attribute == "text_encoder" else value
+            parts.append("" if value == "none" else value)
     return " ".join(part for part in parts if part)
 
 
@@ -312,7 +313,7 @@ def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
 
 
 def _plain_note(results: RunResults) -> str:
-    encoder = f"{results.encoder_mode} {results.encoder_name}" if results.encoder_name else ""
+    encoder = f"{results.encoder_mode} {results.encoder_name}" if results.encoder_name not in ("", "none") else ""
     return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
 
 

@@ -84,7 +84,8 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         *split_notes(board, split),
         *board.notes,
     ]
-    title = f"{board.key.corpus} ({board.key.config_name}), {split}"
+    data = dict(board.key.data_fingerprint).get(split, "")
+    title = f"{board.key.corpus} ({board.key.config_name}), {split}" + (f", data {data[:12]}" if data else "")
     title += " - SYNTHETIC DATA" if board.key.synthetic else ""
     statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)
     text = [title, "=" * len(title), *statement, "", table, ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def render_report(
     template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))
     all_boards = boards(index.runs)
     steps = progress(all_boards) if progress else all_boards
-    sections = [_section(number, board, texts, n_resamples) for number, board in enumerate(steps)]
+    sections = _told_apart([_section(number, board, texts, n_resamples) for number, board in enumerate(steps)])
     return template.render(
         title=title,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),
@@ -232,6 +232,17 @@ def _section(number: int, board: Board, texts: Texts | None, n_resamples: int) -
         runs=[_run_facts(run, board.splits) for run in board.runs],
         versions=", ".join(f"{name} {version}" for name, version in results.versions.items()),
     )
+
+
+def _told_apart(sections: list[_Section]) -> list[_Section]:
+    """Adds the data's digest to headings that would otherwise be the same."""
+    headings = [section.heading for section in sections]
+    return [
+        replace(section, heading=f"{section.heading} · data {section.fingerprint.split(' ')[1][:7]}")
+        if headings.count(section.heading) > 1 and section.fingerprint
+        else section
+        for section in sections
+    ]
 
 
 _CANDIDATES = {

@@ -82,17 +82,17 @@ def precision_recall_picture(board: Board, split: str, predictions: dict[str, Pr
                 scores = run.results.metrics[split]
                 axes.plot(scores["pair_recall"], scores["pair_precision"], marker=style["marker"], markersize=7,
                           color=style["color"], markeredgecolor=PAPER, linestyle="none", zorder=4)  # fmt: skip
-        placed: list[tuple[float, float]] = []
-        for row in board.structural:
-            recall_, precision_ = row.score(split, "pair_recall"), row.score(split, "pair_precision")
-            if recall_ is None or precision_ is None or recall_.mean == 0:
-                continue
-            at = (recall_.mean, precision_.mean)
-            axes.plot(*at, **STRUCTURAL_MARK, zorder=3)
-            same = sum(abs(at[0] - x) < 0.04 and abs(at[1] - y) < 0.04 for x, y in placed)
-            axes.annotate(row.name, at, xytext=(-7, -4 - 11 * same), textcoords="offset points", ha="right", va="top",
-                          fontsize=8.5, color=MUTED)  # fmt: skip
-            placed.append(at)
+        points = [
+            (row.name, recall_.mean, precision_.mean)
+            for row in board.structural
+            if (recall_ := row.score(split, "pair_recall")) is not None
+            and (precision_ := row.score(split, "pair_precision")) is not None
+            and recall_.mean > 0
+        ]
+        for _, x, y in points:
+            axes.plot(x, y, **STRUCTURAL_MARK, zorder=3)
+        for (name, *_), (x, y) in zip(points, _label_places([(len(n), x, y) for n, x, y in points]), strict=True):
+            axes.text(x, y, name, ha="right", va="center", fontsize=8.5, color=MUTED)
         axes.set_xlim(0, 1.005)
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("recall")
@@ -113,6 +113,27 @@ def _equal_f1_lines(axes: object) -> None:
         axes.plot(recall, f1 * recall / (2 * recall - f1), color=GRID, linewidth=0.9, zorder=0)  # type: ignore[attr-defined]
         axes.annotate(f"F1 {100 * f1:.0f}", (1.0, f1 / (2 - f1)), xytext=(-3, 2), textcoords="offset points",  # type: ignore[attr-defined]
                       ha="right", va="bottom", fontsize=8, color=MUTED)  # fmt: skip
+
+
+def _label_places(points: list[tuple[int, float, float]]) -> list[tuple[float, float]]:
+    """Right ends of labels to the left below their points, each moved down until it lies on no other.
+
+    ``points`` are (letters, x, y) in a unit square; a letter is about 0.0145 wide, a line 0.035 high.
+    """
+    places: list[tuple[float, float]] = []
+    boxes: list[tuple[float, float, float]] = []
+    marks = [(x, y) for _, x, y in points]
+    for letters, x, y in points:
+        right, width = x - 0.018, 0.0145 * letters
+        middle = y - 0.012
+        while any(
+            abs(middle - other) < 0.036 and right - width < other_right and other_left < right
+            for other_left, other_right, other in boxes
+        ) or any(abs(middle - my) < 0.026 and right - width < mx + 0.012 and mx - 0.012 < right for mx, my in marks):
+            middle -= 0.006
+        places.append((right, middle))
+        boxes.append((right - width, right, middle))
+    return places
 
 
 def _visible(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -271,17 +271,8 @@ def test_headings_sort_the_table_in_a_browser(html, tmp_path):
 def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
     script = Path(__file__).resolve().parents[2] / "scripts" / "report.py"
     output = tmp_path / "page.html"
-    command = [
-        sys.executable,
-        str(script),
-        str(runs_dir),
-        "--output",
-        str(output),
-        "--title",
-        "My <runs>",
-        "--resamples",
-        "50",
-    ]
+    options = ["--output", str(output), "--title", "My <runs>", "--resamples", "50"]
+    command = [sys.executable, str(script), str(runs_dir), *options]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "RPCL T" in done.stdout
@@ -311,3 +302,11 @@ def test_predictions_that_contradict_the_record_are_named(tmp_path, write_run):
     text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
     assert re.search(r"The predictions of b give Pair F1 \d+\.\d\d on test, its record says \d+\.\d\d", text)
     assert "The predictions of a give" not in text
+
+
+def test_sections_of_the_same_task_on_other_data_have_other_headings(tmp_path, write_run):
+    write_run(tmp_path / "a", n_dialogues=6)
+    write_run(tmp_path / "b", n_dialogues=6, data_seed=1)
+    text = Page(render_quickly(index_runs(tmp_path))).text
+    assert "ECF · ecf · data 00test" in text
+    assert "ECF · ecf · data 01test" in text
