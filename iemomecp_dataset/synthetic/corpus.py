@@ -33,6 +33,9 @@ The layouts are those of IEMOCAP, ECPEC and the IEMO-MECP labels; the dialogues,
 features are made up. Nobody said any of this, and no number measured here says anything about IEMOCAP.
 """
 _TREES = ("IEMOCAP", "ECPEC", "labels", "features")
+_MARK = "SYNTHETIC.txt"
+# Everything is written here first; what an interrupted call left is replaced by the next.
+_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,46 @@ def write_corpus(
         require_media()
     root = Path(output_dir)
     _prepare(root, overwrite)
-    # First of all, so that a half-written corpus is marked too; and in every tree, as each can be used by itself.
+    partial = root / _PARTIAL
+    _write_trees(partial, scale, seed, media)
+    # The mark at the root goes in place last: where it is, the corpus is complete.
+    for name in (*_TREES, _MARK):
+        (partial / name).replace(root / name)
+    partial.rmdir()
+    return SyntheticCorpus(data_dir=root, scale=scale, seed=seed, splits=dict(SCALES[scale].splits))
+
+
+def _prepare(root: Path, overwrite: bool) -> None:
+    """Makes an empty folder of ``root``, or refuses; nothing is ever removed that this module did not write."""
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is a file; give a folder to write the synthetic corpus to.")
+    held = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    ours = [name for name in held if name in (_MARK, _PARTIAL) or (name in _TREES and (root / name / _MARK).is_file())]
+    others = [name for name in held if name not in ours]
+    if others and (_MARK not in held or set(others) & set(_TREES)):
+        raise UsageError(
+            f"{root} holds what is no synthetic corpus ({', '.join(others[:3])}); it is not touched. "
+            "Give another folder."
+        )
+    if _MARK in held and not overwrite:
+        raise UsageError(f"{root} already holds a synthetic corpus. Give another folder, or overwrite (--overwrite).")
+    try:
+        for name in ours:
+            if (root / name).is_dir() and not (root / name).is_symlink():
+                shutil.rmtree(root / name)
+            else:
+                (root / name).unlink()
+        root.mkdir(parents=True, exist_ok=True)
+        (root / _PARTIAL).mkdir()
+    except OSError as error:
+        raise UsageError(f"{root} cannot be written to: {error}. Give another folder.") from error
+
+
+def _write_trees(root: Path, scale: str, seed: int, media: bool) -> None:
     for folder in (root, *(root / tree for tree in _TREES)):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "SYNTHETIC.txt").write_text(_NOTE.format(scale=scale, seed=seed), encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        # In every tree, as each can be used by itself.
+        (folder / _MARK).write_text(_NOTE.format(scale=scale, seed=seed), encoding="utf-8")
     dialogues = record_dialogues(SCALES[scale], seed)
     _write_iemocap(root / "IEMOCAP", dialogues, seed, media)
     write_ecpec_pickle(root / "ECPEC/Dataset/IEMOCAP_emotion_cause_features.pkl", dialogues, seed)
@@ -92,25 +131,6 @@ def write_corpus(
         of_split = [dialogue for dialogue in dialogues if dialogue.split == split]
         write_label_file(root / "labels", split, of_split, random.Random(f"{seed} labels {split}"))
     write_feature_stores(root / "features", dialogues, seed)
-    return SyntheticCorpus(data_dir=root, scale=scale, seed=seed, splits=dict(SCALES[scale].splits))
-
-
-def _prepare(root: Path, overwrite: bool) -> None:
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"{root} is a file; give a folder to write the synthetic corpus to.")
-    held = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-    if held and not overwrite:
-        raise UsageError(
-            f"{root} is not empty (it holds {', '.join(held[:3])}). Give another folder, or overwrite (--overwrite)."
-        )
-    if held and "SYNTHETIC.txt" not in held:
-        raise UsageError(
-            f"{root} holds something that is no synthetic corpus ({', '.join(held[:3])}); it is not overwritten. "
-            "Give another folder."
-        )
-    for tree in _TREES:
-        if (root / tree).exists():
-            shutil.rmtree(root / tree)
 
 
 def _write_iemocap(root: Path, dialogues: Sequence[Dialogue], seed: int, media: bool) -> None:

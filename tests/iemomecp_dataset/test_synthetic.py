@@ -431,6 +431,38 @@ class TestOutputFolder:
         write_corpus(tmp_path / "data", overwrite=True)
         assert not stale.exists()
 
+    def test_with_genuine_trees_beside_the_mark_is_refused(self, tmp_path: Path) -> None:
+        root = write_corpus(tmp_path / "data").data_dir
+        (root / "labels/SYNTHETIC.txt").unlink()
+        with pytest.raises(IemomecpError, match="labels"):
+            write_corpus(root, overwrite=True)
+        assert (root / "labels/train.json").is_file()
+
+    def test_of_an_interrupted_call_is_no_corpus_and_is_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("iemomecp_dataset.synthetic.corpus.write_feature_stores", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                write_corpus(tmp_path / "data")
+        assert not (tmp_path / "data/SYNTHETIC.txt").exists()
+        write_corpus(tmp_path / "data")
+        assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+            "ECPEC",
+            "IEMOCAP",
+            "SYNTHETIC.txt",
+            "features",
+            "labels",
+        ]
+
+    def test_that_cannot_be_made_is_an_error_of_ours(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(IemomecpError, match="cannot be written to"):
+            write_corpus(tmp_path / "file" / "data")
+
     def test_that_is_a_file_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("x")
         with pytest.raises(IemomecpError, match="is a file"):
