@@ -66,6 +66,13 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
             definition=signature.definition,
             emotions=_emotions(scored),
         )
+        if scores.get("n_neutral_predicted") or scores.get("n_neutral_gold"):
+            notes.append(
+                f"{scores['n_neutral_predicted']} predicted and {scores['n_neutral_gold']} gold pairs have a neutral "
+                "target; they cost nothing and earn nothing, as in the SemEval evaluation."
+            )
+        if signature.emotions == "gold":
+            notes.append("Predicted pairs have the gold emotion of their target: an upper bound, not a result.")
     if scored.n_missed and signature.definition == "F":
         notes.append(
             f"{scored.n_missed} gold pairs are no candidates; definition F does not count them. Definition A does."

@@ -204,6 +204,7 @@ def test_other_definitions_score_sets(file_of, letter):
     assert dict(evaluation.scores) == expected
     assert evaluation.signature.n_gold == expected["n_gold"]
     assert evaluation.signature.emotions == ("gold" if letter in "CD" else "none")
+    assert any("gold emotion of their target" in note for note in evaluation.notes) == (letter in "CD")
     assert evaluation.intervals["pair_f1"].estimate == pytest.approx(expected["pair_f1"])
 
 

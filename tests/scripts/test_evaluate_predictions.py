@@ -224,6 +224,7 @@ def test_corpus_files_are_scored_by_set_with_every_gold_pair(tmp_path, ecf_dir):
     assert by_emotion.signature.emotions == "gold"
     # The pair whose target is neutral is gold in A and free in C.
     assert by_emotion.scores["n_neutral_gold"] == 1
+    assert any("2 predicted and 1 gold pairs have a neutral target" in note for note in by_emotion.notes)
     assert by_emotion.scores["pair_recall"] == 1 / 3
 
 
