@@ -379,6 +379,14 @@ def _report(
             )
         },
     }
+    # In the release the exceptions are just the forward pairs of ConvECPE that lie within a chunk.
+    for what in (
+        "forward pairs of ConvECPE that are no candidates",
+        "temporal exceptions that are no pair of ConvECPE",
+    ):
+        if total[what]:
+            notes = [*notes, f"{total[what]} {what}; in the release there are none."]
+            _LOGGER.warning("%d %s; in the release there are none.", total[what], what)
     return MergeReport(
         sources={
             "labels": str(sources.label_dir),

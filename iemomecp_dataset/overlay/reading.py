@@ -298,7 +298,7 @@ def _read_csv(path: Path, split: str) -> LabelFile:
         raise InvalidDataError(
             f"{path}: expected the {split} split alone, but the column 'split' also reads {sorted(other)[0]!r}."
         )
-    if not by_dialogue:
+    if not by_dialogue and not problems:
         raise InvalidDataError(f"{path}: no rows of the {split} split in it.")
     chunks = []
     for position, (dialogue_id, pairs) in enumerate(by_dialogue.items()):
