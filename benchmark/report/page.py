@@ -14,6 +14,7 @@ from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Row, Score, boards, score_columns, split_notes
 from iemomecp_dataset.benchmark.predictions import Predictions, read_predictions
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
+from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
 from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
@@ -125,6 +126,7 @@ def render_report(
         all_synthetic=all(board.key.synthetic for board in all_boards),
         style=(files / "style.css").read_text(encoding="utf-8"),
         script=(files / "table_sort.js").read_text(encoding="utf-8"),
+        explorer_script=(files / "explorer.js").read_text(encoding="utf-8"),
     )
 
 
@@ -188,6 +190,7 @@ class _Section:
     pictures: list[Picture]
     matrix: Picture | None
     lines: list[tuple[int, str, str]]
+    explorer: str
     private: bool
     runs: list[dict[str, str]]
     versions: str
@@ -199,6 +202,7 @@ def _section(number: int, board: Board, texts: Texts | None, n_resamples: int) -
     pictures: list[Picture] = []
     matrix = certainty = None
     lines: list[tuple[int, str, str]] = []
+    explorer = ""
     if board.splits:
         split = board.splits[0]
         predictions = _predictions(board, split, notes)
@@ -213,6 +217,7 @@ def _section(number: int, board: Board, texts: Texts | None, n_resamples: int) -
             dialogue = telling_dialogue(shown[0][1])
             matrix = pair_matrix_picture(dialogue, shown)
             lines = _lines(dialogue, texts, notes)
+            explorer = script_json(explorer_data(shown, texts.of_dialogue if texts else None))
     return _Section(
         anchor=f"data-{number + 1}",
         heading=f"{_corpus_name(board.key.corpus)} · {board.key.config_name}",
@@ -228,6 +233,7 @@ def _section(number: int, board: Board, texts: Texts | None, n_resamples: int) -
         pictures=pictures,
         matrix=matrix,
         lines=lines,
+        explorer=explorer,
         private=bool(lines) and not all(run.results.license_text_shareable for run in board.runs),
         runs=[_run_facts(run, board.splits) for run in board.runs],
         versions=", ".join(f"{name} {version}" for name, version in results.versions.items()),

@@ -1,0 +1,182 @@
+// Steps through dialogues: gold roles on the left, one system's decisions and confidences on the right.
+for (const root of document.querySelectorAll(".explorer")) {
+  const data = JSON.parse(root.querySelector("script").textContent);
+  const last = data.classes.length - 1;
+  const SVG = "http://www.w3.org/2000/svg";
+  const CELL = 20;
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  const state = { order: [], place: 0, system: 0, pair: 0 };
+
+  const shape = (name, attributes, parent) => {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    parent.append(element);
+    return element;
+  };
+  const errors = (dialogue) => {
+    const count = { found: 0, missed: 0, wrong: 0 };
+    for (let i = 0; i < dialogue.gold.length; i++) {
+      const gold = dialogue.gold[i] === "0";
+      const said = dialogue.decided[state.system][i] === "0";
+      if (gold && said) count.found++;
+      else if (gold) count.missed++;
+      else if (said) count.wrong++;
+    }
+    return count;
+  };
+  const dialogue = () => data.dialogues[state.order[state.place]];
+
+  function arrange() {
+    const shown = state.order.length ? state.order[state.place] : 0;
+    const key = {
+      data: () => 0,
+      errors: (d) => -(errors(d).missed + errors(d).wrong),
+      gold: (d) => -[...d.gold].filter((c) => c === "0").length,
+      length: (d) => -d.turns,
+    }[part("order").value];
+    const keys = data.dialogues.map(key);
+    state.order = data.dialogues.map((_, i) => i).sort((a, b) => keys[a] - keys[b] || a - b);
+    state.place = part("order").value === "data" ? shown : 0;
+  }
+
+  function grid(title, d, draw) {
+    const size = d.turns * CELL;
+    const svg = document.createElementNS(SVG, "svg");
+    svg.setAttribute("viewBox", `-26 -22 ${size + 30} ${size + 26}`);
+    svg.setAttribute("style", `max-width: ${Math.max(300, 1.35 * (size + 30))}px`);
+    svg.setAttribute("aria-hidden", "true");
+    const step = d.turns <= 20 ? 1 : 2;
+    for (let turn = 1; turn <= d.turns; turn += step) {
+      shape("text", { x: (turn - 0.5) * CELL, y: -7, class: "turn", "text-anchor": "middle" }, svg).textContent = turn;
+      shape("text", { x: -7, y: (turn - 0.5) * CELL + 3.5, class: "turn", "text-anchor": "end" }, svg).textContent = turn;
+    }
+    d.targets.forEach((target, i) => {
+      const cell = shape("g", { transform: `translate(${(d.causes[i] - 1) * CELL} ${(target - 1) * CELL})` }, svg);
+      shape("rect", { x: 1, y: 1, width: CELL - 2, height: CELL - 2, class: "candidate" }, cell);
+      draw(cell, i);
+      if (i === state.pair) shape("rect", { x: 0, y: 0, width: CELL, height: CELL, class: "selected" }, cell);
+      cell.addEventListener("click", () => select(i));
+      cell.addEventListener("mouseenter", () => describe(i));
+    });
+    const figure = document.createElement("div");
+    const heading = document.createElement("h4");
+    heading.textContent = title;
+    figure.append(heading, svg);
+    return figure;
+  }
+
+  const full = { x: 1, y: 1, width: CELL - 2, height: CELL - 2 };
+  const bar = { x: 2, y: CELL / 2 - 3, width: CELL - 4, height: 6, class: "context" };
+
+  function drawGold(d) {
+    return (cell, i) => {
+      if (d.gold[i] === "0") shape("rect", { ...full, class: "cause" }, cell);
+      else if (Number(d.gold[i]) < last) shape("rect", bar, cell);
+    };
+  }
+
+  function drawSystem(d) {
+    return (cell, i) => {
+      const confidence = Number(d.confidence[state.system].slice(2 * i, 2 * i + 2)) / 100;
+      const said = Number(d.decided[state.system][i]);
+      const gold = d.gold[i] === "0";
+      if (confidence >= 0.02) shape("rect", { ...full, class: "cause", "fill-opacity": 0.85 * confidence }, cell);
+      if (said === 0 && gold) shape("circle", { cx: CELL / 2, cy: CELL / 2, r: 4.5, class: "mark" }, cell);
+      else if (said === 0) shape("path", { d: "M6 6L14 14M14 6L6 14", class: "mark" }, cell);
+      else if (gold) shape("rect", { x: 2.5, y: 2.5, width: CELL - 5, height: CELL - 5, class: "missed" }, cell);
+      if (said > 0 && said < last) shape("rect", bar, cell);
+    };
+  }
+
+  function describe(i) {
+    const d = dialogue();
+    const distance = d.targets[i] - d.causes[i];
+    const where = distance === 0 ? "itself" : distance > 0 ? `${distance} before it` : `${-distance} after it`;
+    const confidence = Number(d.confidence[state.system].slice(2 * i, 2 * i + 2));
+    part("pair").textContent =
+      `Target turn ${d.targets[i]}, candidate turn ${d.causes[i]} (${where}): gold ${data.classes[d.gold[i]]}, ` +
+      `predicted ${data.classes[d.decided[state.system][i]]}, P(${data.classes[0]}) about ${confidence} %`;
+    for (const line of part("lines").children) {
+      line.classList.toggle("target", line.value === d.targets[i]);
+      line.classList.toggle("cause", line.value === d.causes[i]);
+    }
+  }
+
+  function select(i) {
+    state.pair = i;
+    show();
+  }
+
+  function move(down, right) {
+    const d = dialogue();
+    const target = d.targets[state.pair] + down;
+    const cause = d.causes[state.pair] + right;
+    const found = d.targets.findIndex((t, i) => t === target && d.causes[i] === cause);
+    if (found >= 0) select(found);
+  }
+
+  function step(by) {
+    state.place = (state.place + by + state.order.length) % state.order.length;
+    state.pair = 0;
+    show();
+  }
+
+  function show() {
+    const d = dialogue();
+    const count = errors(d);
+    part("id").textContent = d.id;
+    part("place").textContent = `${state.place + 1} of ${state.order.length}`;
+    part("count").textContent =
+      `${d.turns} turns, ${count.found + count.missed} gold pairs: ${count.found} found, ${count.missed} missed, ` +
+      `${count.wrong} false alarms`;
+    part("lines").replaceChildren(
+      ...(d.lines ?? []).map(([speaker, text], i) => {
+        const line = document.createElement("li");
+        line.value = i + 1;
+        const who = document.createElement("b");
+        who.textContent = speaker;
+        line.append(who, " ", text);
+        return line;
+      }),
+    );
+    part("grids").replaceChildren(
+      grid("Gold", d, drawGold(d)),
+      grid(data.systems[state.system], d, drawSystem(d)),
+    );
+    describe(state.pair);
+  }
+
+  data.systems.forEach((name, i) => part("system").add(new Option(name, i)));
+  part("system").addEventListener("change", () => {
+    state.system = Number(part("system").value);
+    arrange();
+    show();
+  });
+  part("order").addEventListener("change", () => {
+    arrange();
+    state.pair = 0;
+    show();
+  });
+  part("previous").addEventListener("click", () => step(-1));
+  part("next").addEventListener("click", () => step(1));
+  root.addEventListener("keydown", (event) => {
+    if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = {
+      ArrowUp: () => move(-1, 0),
+      ArrowDown: () => move(1, 0),
+      ArrowLeft: () => move(0, -1),
+      ArrowRight: () => move(0, 1),
+      n: () => step(1),
+      p: () => step(-1),
+      s: () => {
+        part("system").selectedIndex = (part("system").selectedIndex + 1) % data.systems.length;
+        part("system").dispatchEvent(new Event("change"));
+      },
+    }[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  arrange();
+  show();
+}
