@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from iemomecp_dataset.synthetic import write_corpus
+from iemomecp_dataset.synthetic.vocabulary import TOPICS
 
 Array = NDArray[Any]
 SPLITS = ("train", "valid", "test")
@@ -37,7 +38,11 @@ class Split:
     vectors: dict[str, Array]
     targets: Array
     causes: Array
-    labels: Array
+    roles: Array
+
+    @property
+    def labels(self) -> Array:
+        return self.roles == 0
 
     @property
     def distances(self) -> Array:
@@ -63,11 +68,11 @@ def read_split(root: Path, name: str) -> Split:
         for modality, store in stores.items():
             vectors[modality] += [store[utterance_id] for utterance_id in ecpec[0][dialogue_id][span]]
         pairs += [
-            (start + pair["target_emotion_turn"] - 1, start + pair["cause_turn"] - 1, pair["label"] == "emo_cause")
+            (start + pair["target_emotion_turn"] - 1, start + pair["cause_turn"] - 1, pair["label_id"])
             for pair in chunk["pairs"]
         ]
-    targets, causes, labels = np.array(pairs).T
-    return Split(words, {key: np.array(value) for key, value in vectors.items()}, targets, causes, labels.astype(bool))
+    targets, causes, roles = np.array(pairs).T
+    return Split(words, {key: np.array(value) for key, value in vectors.items()}, targets, causes, roles)
 
 
 def pair_f1(scores: dict[str, Array], splits: dict[str, Split]) -> float:
@@ -198,3 +203,28 @@ class TestCausesAreFoundIn:
         for modality in ("audio", "video"):
             assert scores[f"emotion from text+{modality}"] >= scores["emotion from text"] + 1
             assert scores[f"emotion from {modality}"] >= 70
+
+
+def test_targets_name_the_topics_of_their_causes_and_contexts_and_of_little_else(synthetic_dir: Path) -> None:
+    topics = {word: number for number, words in enumerate(TOPICS) for word in words}
+    split = read_split(synthetic_dir, "train")
+    named = [{topics[word] for word in words if word in topics} for words in split.words]
+    emotional = set(split.targets[split.labels].tolist())
+    shares: dict[str, list[bool]] = {"cause": [], "context": [], "other": []}
+    for target, cause, role in zip(split.targets, split.causes, split.roles, strict=True):
+        # Nearer pairs also have reactions without a name ("because of this").
+        if target - cause >= 2 and target in emotional:
+            shares[("cause", "context", "other")[role]].append(bool(named[target] & named[cause]))
+    assert np.mean(shares["cause"]) > 0.95
+    assert np.mean(shares["context"]) > 0.9
+    assert np.mean(shares["other"]) < 0.15
+
+
+def test_causes_lie_among_other_talk(synthetic_dir: Path) -> None:
+    split = read_split(synthetic_dir, "train")
+    distances = split.distances[split.labels]
+    assert 0.25 <= np.mean(distances == 0) <= 0.38
+    assert 0.28 <= np.mean(distances == 1) <= 0.4
+    # Beyond self and previous, where only words can tell.
+    assert 0.25 <= np.mean(distances >= 2) <= 0.45
+    assert (distances < 0).any()
