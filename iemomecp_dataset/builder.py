@@ -75,6 +75,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
             # Without data there is nothing to build: the schema can be looked at, and loading says what is missing.
             return self.name if not config_kwargs else f"{self.name}-{content_fingerprint(keys, (), ())}"
         inputs = find_inputs(options)
+        self.__dict__["found"] = inputs  # Looking through a release once is enough.
         keys["synthetic"] = inputs.synthetic  # It is said in the description, which is cached with the rows.
         return f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
 
@@ -105,7 +106,10 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     @functools.cached_property
     def _inputs(self) -> Inputs | None:
         options = self.config.load_options()
-        return find_inputs(options) if _has_source(options) else None
+        if not _has_source(options):
+            return None
+        found: Inputs | None = self.config.__dict__.get("found")
+        return found if found is not None else find_inputs(options)
 
     def _info(self) -> datasets.DatasetInfo:
         synthetic = self._inputs is not None and self._inputs.synthetic

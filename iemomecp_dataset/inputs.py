@@ -108,7 +108,7 @@ def _find_merge(options: LoadOptions) -> Inputs:
     media: list[tuple[str, int]] = []
     if release is not None:
         annotations = [*release.transcripts.values(), *release.evaluations.values()]
-        media = [(str(path), size) for path, size in (*release.wavs.values(), *release.videos.values())]
+        media = [*release.wavs.values(), *release.videos.values()]
     synthetic = _is_synthetic(options, label_dir, ecpec, *([iemocap] if iemocap is not None else []))
     notes = []
     if release is None:

@@ -128,7 +128,7 @@ def _utterances(
                 "emotion": dialogue.emotions[position],
                 "start": timed.start if timed is not None else None,
                 "end": timed.end if timed is not None else None,
-                "wav": str(wav[0]) if wav is not None and wav[1] >= 0 else None,
+                "wav": wav[0] if wav is not None and wav[1] >= 0 else None,
                 "video": spoken.video,
             }
     notes = []
@@ -164,7 +164,7 @@ class _Spoken:
         return _Spoken(
             transcript=read_transcript(iemocap.transcripts[name]),
             evaluation=read_evaluation(iemocap.evaluations[name]),
-            video=str(video[0]) if video is not None and video[1] >= 0 else None,
+            video=video[0] if video is not None and video[1] >= 0 else None,
         )
 
 

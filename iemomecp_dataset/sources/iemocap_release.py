@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,8 @@ class IemocapFiles:
     root: Path
     transcripts: Mapping[str, Path]
     evaluations: Mapping[str, Path]
-    wavs: Mapping[str, tuple[Path, int]]
-    videos: Mapping[str, tuple[Path, int]]
+    wavs: Mapping[str, tuple[str, int]]
+    videos: Mapping[str, tuple[str, int]]
 
 
 def session_of(identifier: str) -> int:
@@ -100,14 +101,15 @@ def find_iemocap(root: Path) -> IemocapFiles:
         )
     transcripts: dict[str, Path] = {}
     evaluations: dict[str, Path] = {}
-    wavs: dict[str, tuple[Path, int]] = {}
-    videos: dict[str, tuple[Path, int]] = {}
+    wavs: dict[str, tuple[str, int]] = {}
+    videos: dict[str, tuple[str, int]] = {}
     for session in _sessions(found):
-        transcripts.update((file.stem, file) for file in _files(session / "dialog" / "transcriptions", ".txt"))
-        evaluations.update((file.stem, file) for file in _files(session / "dialog" / "EmoEvaluation", ".txt"))
-        videos.update((file.stem, (file, _size(file))) for file in _files(session / "dialog" / "avi" / "DivX", ".avi"))
+        dialog = session / "dialog"
+        transcripts.update((stem, Path(path)) for stem, path, _ in _files(dialog / "transcriptions", ".txt"))
+        evaluations.update((stem, Path(path)) for stem, path, _ in _files(dialog / "EmoEvaluation", ".txt"))
+        videos.update((stem, (path, size)) for stem, path, size in _files(dialog / "avi" / "DivX", ".avi"))
         for folder in _folders(session / "sentences" / "wav"):
-            wavs.update((file.stem, (file, _size(file))) for file in _files(folder, ".wav"))
+            wavs.update((stem, (path, size)) for stem, path, size in _files(folder, ".wav"))
     for what, files in (("transcriptions", transcripts), ("EmoEvaluation", evaluations)):
         if not files:
             raise MissingDataError(
@@ -167,17 +169,23 @@ def _sessions(root: Path) -> list[Path]:
         return []
 
 
-def _files(folder: Path, suffix: str) -> Iterable[Path]:
-    return (entry for entry in _entries(folder) if entry.suffix.lower() == suffix)
+def _files(folder: Path, suffix: str) -> list[tuple[str, str, int]]:
+    """``(stem, path, size)`` of the files of one kind; plain strings, as a release has tens of thousands."""
+    return [
+        (entry.name[: -len(suffix)], entry.path, _size(entry))
+        for entry in _entries(folder)
+        if entry.name.lower().endswith(suffix)
+    ]
 
 
-def _folders(folder: Path) -> Iterable[Path]:
-    return (entry for entry in _entries(folder) if entry.is_dir())
+def _folders(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -186,9 +194,9 @@ def _entries(folder: Path) -> list[Path]:
         ) from None
 
 
-def _size(path: Path) -> int:
+def _size(entry: os.DirEntry[str]) -> int:
     try:
-        return path.stat().st_size
+        return entry.stat().st_size
     except OSError:
         return -1  # A dangling link: no file, and the merge report will say so.
 

@@ -1,0 +1,113 @@
+"""The statistics command, doctests, and the promised speed and memory."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import iemomecp_dataset
+from iemomecp_dataset.corpus_statistics import row_statistics, statistics_table
+from iemomecp_dataset.data_fingerprint import data_fingerprint
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "iemomecp_dataset", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_statistics_of_the_hand_made_tree(tree):
+    splits = iemomecp_dataset.load(data_dir=tree.root)
+    train = row_statistics(splits["train"])
+    spans = [(name, start, length) for split, name, _, start, length in tree.chunk_spans() if split == "train"]
+    pairs = [pair for span in spans for pair in tree.label_pairs(*span)]
+    emotional = sum(
+        tree.dialogues[name].emotions[turn - 1] != "n"
+        for name, start, length in spans
+        for turn in range(start, start + length)
+    )
+    assert train.candidates == len(pairs)
+    assert train.labels == {
+        role: sum(pair["label"] == role for pair in pairs) for role in ("emo_cause", "emo_context", "non_pair")
+    }
+    assert train.counts.emotional == train.counts.emotional_with_cause == emotional
+    assert (train.counts.dialogues, train.counts.utterances, train.counts.longest) == (3, 10, 4)
+    assert train.mean_length == pytest.approx(10 / 3)
+    table = statistics_table("3class", splits).splitlines()
+    assert [line.split()[0] for line in table] == ["split", "train", "validation", "test"]
+
+
+def test_the_command_prints_them_and_says_what_is_unknown(tree):
+    done = run("overlay", "--data-dir", tree.root)
+    assert done.returncode == 0, done.stderr
+    assert "emo_context" in done.stdout
+    assert "?" in done.stdout  # The overlay has no emotions.
+    assert "--candidates" in run("--help").stdout
+
+
+def test_the_command_lists_what_can_be_loaded_and_answers_errors(tmp_path):
+    overview = run()
+    assert overview.returncode == 0
+    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon"):
+        assert name in overview.stdout
+    for arguments, said in (
+        (["ecg", "--data-dir", tmp_path], "Did you mean 'ecf'"),
+        (["ecf", "--data-dir", tmp_path], "train.txt"),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_corpus_is_compared_with_its_published_counts(tmp_path):
+    (tmp_path / "train.txt").write_text("1 1\n\n1 | A | joy | Hi . | S: 00:00:01.0 - 00:00:02.0\n")
+    splits = iemomecp_dataset.load("ecf", data_dir=tmp_path)
+    assert "train: DIFFERS from the published SplitCounts(dialogues=1001" in statistics_table("ecf", splits)
+
+
+def test_data_fingerprint_is_of_the_content(tree, tmp_path):
+    splits = iemomecp_dataset.load(data_dir=tree.root)
+    prints = {split: data_fingerprint(rows) for split, rows in splits.items()}
+    assert len(set(prints.values())) == 3
+    assert data_fingerprint(reversed(list(splits["train"]))) == prints["train"]
+    assert data_fingerprint(iemomecp_dataset.load(data_dir=tree.root, split="train", streaming=True)) == prints["train"]
+    tree.root.rename(tmp_path / "elsewhere")
+    moved = iemomecp_dataset.load(data_dir=tmp_path / "elsewhere")
+    assert {split: data_fingerprint(rows) for split, rows in moved.items()} == prints
+    rows = list(moved["train"])
+    rows[0]["utterances"][0]["text"] += "!"
+    assert data_fingerprint(rows) != prints["train"]
+    rows = list(moved["train"])
+    rows[0]["pairs"][0]["label"] = 1
+    assert data_fingerprint(rows) != prints["train"]
+
+
+def test_doctests_of_the_dataset_run():
+    rooms = ("metrics", "trainers", "benchmark", "synthetic", "features")
+    ran = 0
+    for module in pkgutil.walk_packages(iemomecp_dataset.__path__, "iemomecp_dataset."):
+        if module.name.split(".")[1] in (*rooms, "__main__"):
+            continue
+        result = doctest.testmod(importlib.import_module(module.name))
+        assert result.failed == 0, module.name
+        ran += result.attempted
+    assert ran > 15
+
+
+@pytest.mark.slow
+def test_full_scale_is_within_the_promised_time_and_memory(tmp_path):
+    from iemomecp_dataset.benchmark.speed_dataset import peak_memory_of_build, run
+    from iemomecp_dataset.synthetic import write_corpus
+
+    write_corpus(tmp_path / "data", scale="full")
+    rows = {name: (ours, ratio) for name, ours, _, _, ratio in run(tmp_path / "data")}
+    assert rows["build from sources"][0] < 15
+    assert rows["cached load_dataset and a pass over all rows"][1] < 1
+    assert rows["import iemomecp_dataset"][1] < 0.5
+    assert peak_memory_of_build(tmp_path / "data") < 1.0
