@@ -29,10 +29,11 @@ SETTINGS = {
     "hidden_size": "96",
     "pair_size": "96",
     "bilinear_size": "64",
-    "dropout": "0.2",
+    "dropout": "0.1",
+    "class_weighting": "none",
     "epochs": "30",
     "patience": "8",
-    "batch_size": "8",
+    "batch_size": "4",
     "seed": "42",
 }
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -34,6 +35,7 @@ from iemomecp_dataset.trainers.objectives import Objective, ObjectiveWeights, ob
 from iemomecp_dataset.trainers.options import OptimisationOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, model_inputs, score_split
+from iemomecp_dataset.trainers.weight_averaging import averaged_model
 
 __all__ = ["Progress", "TrainingTask", "train"]
 
@@ -133,6 +135,8 @@ def train(
     prepared = accelerator.prepare(model, optimiser, scheduler, *loaders.values())
     model_, optimiser_, scheduler_ = prepared[:3]
     loaders_ = dict(zip(loaders, prepared[3:], strict=True))
+    averaged = averaged_model(accelerator.unwrap_model(model_), optimisation.weight_averaging)
+    accelerator.register_for_checkpointing(averaged)
     class_weights = torch.tensor(task.class_weights, device=accelerator.device) if task.class_weights else None
     progress = _continue(accelerator, folder)
     started = time.monotonic() - progress.seconds
@@ -149,8 +153,12 @@ def train(
         # does not. So both are told.
         loaders_["train"].set_epoch(progress.epoch)
         sampler.set_epoch(progress.epoch)
-        losses = _train_epoch(accelerator, model_, optimiser_, scheduler_, loaders_["train"], task, class_weights, bar)
-        selected = score_split(accelerator, model_, loaders_[task.selection_split], task.examples[task.selection_split])
+        losses = _train_epoch(
+            accelerator, model_, averaged, optimiser_, scheduler_, loaders_["train"], task, class_weights, bar
+        )
+        selected = score_split(
+            accelerator, averaged.module, loaders_[task.selection_split], task.examples[task.selection_split]
+        )
         progress.epoch += 1
         progress.seconds = time.monotonic() - started
         scores, threshold = _selection_scores(selected, task)
@@ -174,7 +182,7 @@ def train(
                 }
             )
         # After the log: what a crash in between leaves behind is dropped when the epoch is repeated.
-        _checkpoint(accelerator, model_, folder, progress, improved)
+        _checkpoint(accelerator, averaged.module, folder, progress, improved)
         accelerator.log({**losses, **scores}, step=progress.epoch)
     bar.close()
 
@@ -190,6 +198,7 @@ def train(
 def _train_epoch(
     accelerator: Accelerator,
     model: Any,
+    averaged: AveragedModel,
     optimiser: Any,
     scheduler: Any,
     loader: Any,
@@ -230,6 +239,8 @@ def _train_epoch(
             optimiser.step()
             scheduler.step()
             optimiser.zero_grad()
+            if accelerator.sync_gradients:
+                averaged.update_parameters(accelerator.unwrap_model(model))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + term.item()
         bar.update(len(batch["position"]) * accelerator.num_processes)
@@ -280,7 +291,9 @@ class _LinearSchedule:
         return max(0.0, (self.steps - step) / max(1, self.steps - self.warmup))
 
 
-def _checkpoint(accelerator: Accelerator, model: Any, folder: RunFolder, progress: Progress, improved: bool) -> None:
+def _checkpoint(
+    accelerator: Accelerator, averaged: torch.nn.Module, folder: RunFolder, progress: Progress, improved: bool
+) -> None:
     """Saves the end of an epoch: first under another name, then renamed, then the one before is removed."""
     from safetensors.torch import save_file
 
@@ -290,8 +303,7 @@ def _checkpoint(accelerator: Accelerator, model: Any, folder: RunFolder, progres
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
         if improved:
-            weights = accelerator.unwrap_model(model).state_dict()
-            save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, best)
+            save_file({name: t.detach().cpu().contiguous() for name, t in averaged.state_dict().items()}, best)
     accelerator.wait_for_everyone()
     accelerator.save_state(str(partial), safe_serialization=True)
     accelerator.wait_for_everyone()

@@ -123,7 +123,7 @@ class OptimisationOptions:
     selection: str = _option(
         "pair_f1", "Validation score that chooses the epoch: pair_f1 (at its best threshold), pair_auprc or macro_f1."
     )
-    batch_size: int = _option(16, "Dialogues per step and process (32 in arXiv 2606.18893).")
+    batch_size: int = _option(8, "Dialogues per step and process (32 in arXiv 2606.18893).")
     eval_batch_size: int = _option(32, "Dialogues per evaluation batch.")
     gradient_accumulation_steps: int = _option(1, "Batches per optimiser step.")
     learning_rate: float = _option(
@@ -133,6 +133,9 @@ class OptimisationOptions:
     weight_decay: float = _option(1e-4, "Of AdamW (arXiv 2606.18893).")
     warmup_ratio: float = _option(0.1, "Share of all steps in which the learning rates rise; then they fall linearly.")
     max_grad_norm: float = _option(1.0, "Gradient norm clip (arXiv 2606.18893).")
+    weight_averaging: float = _option(
+        0.995, "Decay of the exponential moving average of the weights that is evaluated and kept; 0 for none."
+    )
     mixed_precision: str = _option("no", "no, bf16 or fp16.")
     threshold: float | None = _option(
         None, "Decision threshold on P(class 0). Default: the best on validation for pair F1."
@@ -221,6 +224,7 @@ class TrainingOptions:
             ("--dropout", model.dropout, 0.0, 1.0),
             ("--corruption_rate", objective.corruption_rate, 0.0, 1.0),
             ("--warmup_ratio", optimisation.warmup_ratio, 0.0, 1.0),
+            ("--weight_averaging", optimisation.weight_averaging, 0.0, 1.0),
             ("--max_missing_features", data.max_missing_features, 0.0, 1.0),
             ("--threshold", optimisation.threshold, 0.0, 1.0),
         ):

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
 from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
+from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
@@ -225,7 +226,7 @@ def _results(
         seed=options.run.seed,
         threshold={
             "value": progress.threshold,
-            "chosen_on": corpus.selection_split if options.optimisation.threshold is None else "given",
+            "chosen_on": _threshold_origin(options, corpus),
         },
         metrics={
             split: pair_scores(
@@ -248,8 +249,33 @@ def _results(
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,
         license_text_shareable=corpus.synthetic,
-        extra={"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {},
+        extra={"signatures": {split: _signature(options, corpus, progress, split) for split in reported}}
+        | ({"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {}),
     )
+
+
+def _signature(options: TrainingOptions, corpus: Corpus, progress: Progress, split: str) -> str:
+    """What the scores of a split are comparable with, as one line."""
+    if corpus.name == "iemomecp":
+        forward_pairs = options.data.forward_pairs or "as_published"
+    else:
+        forward_pairs = options.data.candidates or "all"
+    signature = run_signature(
+        corpus.rows[split],
+        corpus=corpus.name,
+        config_name=corpus.config_name,
+        split=split,
+        definition=corpus.definition,
+        threshold=progress.threshold,
+        threshold_chosen_on=_threshold_origin(options, corpus),
+        forward_pairs=forward_pairs,
+        synthetic=corpus.synthetic,
+    )
+    return str(signature)
+
+
+def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str:
+    return corpus.selection_split if options.optimisation.threshold is None else "given"
 
 
 def _counts(corpus: Corpus, tokens: TokenisedTexts | None) -> dict[str, dict[str, int]]:

@@ -5,6 +5,7 @@
     run/
       config.yaml              every option, enough to repeat the run
       log.jsonl                one event a line
+      checkpoint/data.json     content hash of the data that the run began with
       checkpoint/epoch-0003/   after each epoch, while running: model, optimiser, scheduler, random states, progress
       checkpoint/best-0002.safetensors
       model/                   save_pretrained of the best epoch
@@ -58,7 +59,7 @@ class RunFolder:
         import yaml
 
         config = self.path / "config.yaml"
-        asked = {**options.flat(), "data_fingerprint": dict(fingerprints)}
+        asked = options.flat()
         if config.is_file():
             try:
                 found = yaml.safe_load(config.read_text(encoding="utf-8"))
@@ -76,13 +77,31 @@ class RunFolder:
                     f"{self.path} already holds another run: {'; '.join(different)}. Choose another --output_dir, or "
                     "start this run with the same options to continue it."
                 )
+            known = self._known_fingerprints()
+            if known is not None and known != dict(fingerprints):
+                changed = [split for split in {*known, *fingerprints} if known.get(split) != fingerprints.get(split)]
+                raise RunFolderError(
+                    f"{self.path} holds a run on other data: the content of {', '.join(sorted(changed))} has changed "
+                    "since it began. Choose another --output_dir."
+                )
             return
         if self.path.is_dir() and any(self.path.iterdir()):
             raise RunFolderError(
                 f"{self.path} is not empty and holds no run (no config.yaml). Choose another --output_dir."
             )
         self.path.mkdir(parents=True, exist_ok=True)
+        self.checkpoints.mkdir()
+        _write_whole(self.checkpoints / "data.json", json.dumps(dict(fingerprints)))
         _write_whole(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
+
+    def _known_fingerprints(self) -> dict[str, str] | None:
+        """What the run's data was, from its results or from its checkpoints."""
+        for file, key in ((self.path / "results.json", "data_fingerprint"), (self.checkpoints / "data.json", None)):
+            if file.is_file():
+                content = json.loads(file.read_text(encoding="utf-8"))
+                found = content[key] if key else content
+                return {str(split): str(value) for split, value in found.items()}
+        return None
 
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Adds one event to ``log.jsonl``."""
@@ -114,7 +133,7 @@ class RunFolder:
         if not self.checkpoints.is_dir():
             return
         for entry in self.checkpoints.iterdir():
-            if entry in keep:
+            if entry in keep or (keep and entry.name == "data.json"):
                 continue
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         if not keep:

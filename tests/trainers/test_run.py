@@ -236,3 +236,29 @@ def test_every_objective_trains(objective: str, synthetic_dir: Path, tiny_encode
         results = run(options)
         assert results.objective == objective
         assert 0 < results.metrics["test"]["pair_auprc"] < 1
+
+
+@pytest.mark.slow
+def test_its_config_repeats_a_run_and_changed_data_is_refused(
+    synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from iemomecp_dataset.errors import RunFolderError
+    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.run import run
+
+    data = tmp_path / "data"
+    shutil.copytree(synthetic_dir, data)
+    flat = {**SMALL, "data_dir": str(data), "text_encoder": str(tiny_encoder), "encoder_mode": "frozen", "epochs": 1}
+    first = tmp_path / "first"
+    results = run(TrainingOptions.from_flat({**flat, "output_dir": str(first), "objective": "cdmr"}))
+    arguments = ["--config", str(first / "config.yaml"), "--output_dir", str(tmp_path / "again")]
+    again = run(parse_options(arguments, description=""))
+    assert dict(again.metrics["test"]) == dict(results.metrics["test"])
+    assert again.extra["signatures"] == results.extra["signatures"]
+
+    transcript = next((data / "IEMOCAP").rglob("transcriptions/Ses01*.txt"))
+    transcript.write_text(transcript.read_text().replace(".\n", "!\n", 1))
+    with pytest.raises(RunFolderError, match="on other data: the content of train has changed"):
+        run(parse_options(["--config", str(first / "config.yaml")], description=""))
