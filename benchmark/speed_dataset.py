@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -77,7 +78,7 @@ def _row(name: str, ours: float, alternative: str, theirs: float) -> SpeedRow:
     return name, ours, alternative, theirs, ours / theirs
 
 
-def _load(data_dir: Path, cache: Path, **options: str) -> object:
+def _load(data_dir: Path, cache: Path, **options: Any) -> Any:
     from iemomecp_dataset import load
 
     return load(data_dir=data_dir, cache_dir=cache, **options)
@@ -96,7 +97,7 @@ def _build(data_dir: Path, cache: Path) -> SpeedRow:
 
 def _cached(data_dir: Path, cache: Path) -> SpeedRow:
     def once() -> None:
-        for rows in _load(data_dir, cache).values():  # type: ignore[attr-defined]
+        for rows in _load(data_dir, cache).values():
             for _ in rows:
                 pass
 
@@ -116,7 +117,7 @@ def _flat_pass(data_dir: Path, cache: Path) -> SpeedRow:
     flat = to_pairs(rows)
     return _row(
         "a pass over train, one row per dialogue",
-        _best(lambda: [None for _ in rows]),  # type: ignore[attr-defined]
+        _best(lambda: [None for _ in rows]),
         "one row per pair",
         _best(lambda: [None for _ in flat], repeats=1),
     )
