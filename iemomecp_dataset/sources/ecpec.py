@@ -188,7 +188,9 @@ def _sequence(value: Any, where: str) -> Sequence[Any]:
         value = listed if isinstance(listed, list) else [listed]
     if isinstance(value, list | tuple):
         return value
-    raise InvalidDataError(f"{where}: expected one entry per utterance, found a {type(value).__name__}.")
+    if isinstance(value, dict | set | frozenset):
+        raise InvalidDataError(f"{where}: expected one entry per utterance, found a {type(value).__name__}.")
+    return [value]  # A dialogue of one utterance may have been written without a list.
 
 
 def _scalar(value: Any) -> Any:

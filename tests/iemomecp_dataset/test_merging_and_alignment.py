@@ -71,6 +71,15 @@ def object_arrays(tree):
     tree.write_pickle(tuple(entries))
 
 
+def bare_scalars(tree):
+    tree.dialogues["Ses03F_impro09"] = type(tree.dialogues["Ses01F_impro01"])("train", "h", {1: [1]}, [1])
+    tree.write()
+    entries = list(tree.pickle_entries())
+    for entry in (*entries[:6], entries[9]):
+        entry["Ses03F_impro09"] = entry["Ses03F_impro09"][0]
+    tree.write_pickle(tuple(entries))
+
+
 def repeated_causes(tree):
     entries = list(tree.pickle_entries())
     entries[5] = {
@@ -254,6 +263,21 @@ def test_mismatches_are_counted_listed_and_limited(tree):
         {"utterances": 0, "text": 1, "emotion": 1, "speaker": 0}
     )
     assert "EmoEvaluation 'xxx', ConvECPE 'neu'" in report.to_text()
+
+
+def test_text_that_is_not_asked_for_may_differ(tree):
+    for path in (tree.root / "IEMOCAP").rglob("transcriptions/*.txt"):
+        path.write_text(path.read_text().replace("Line ", "Quite another line "))
+    rows = rows_of(tree, text_source="ecpec")
+    assert rows["train"][0]["utterances"][0]["text"] == tree.sentence("Ses01F_impro01", 1)
+    assert rows["train"][0]["utterances"][0]["start"] == 2.0
+    report = report_of(tree, text_source="ecpec")
+    assert [len(check.mismatches) for check in report.checks] == [0, 0, 18, 0, 0]
+
+
+def test_one_utterance_may_be_written_without_a_list(tree):
+    bare_scalars(tree)
+    assert rows_of(tree)["train"][-1]["utterances"][0]["text"] == tree.sentence("Ses03F_impro09", 1)
 
 
 def test_formatting_is_no_mismatch(tree):
