@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -22,7 +22,9 @@ _GAPS = (
 _RANKS = ("mrr", "hit_at_1", "recall_at_3")
 
 
-def pair_confidence(systems: dict[str, Sequence[Predictions]], *, margin: float = 0.05, top_k: int = 8) -> pd.DataFrame:
+def pair_confidence(
+    systems: Mapping[str, Sequence[Predictions]], *, margin: float = 0.05, top_k: int = 8
+) -> pd.DataFrame:
     """Confidence gaps and rankings of systems, mean and standard deviation over seeds.
 
     Formulas: :func:`~iemomecp_dataset.metrics.confidence_gaps.confidence_gap_scores` and

@@ -193,8 +193,10 @@ def test_every_colour_of_a_figure_has_a_light_and_a_dark_value(html):
 
 def test_figures_have_a_name_and_say_how_to_read_them(page, html):
     labels = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
-    assert len(labels) == 10
-    assert {"Pair F1 on test", "Precision and recall on test", "Learning curves"} <= set(labels)
+    of_both = ["Pair F1 on test", "Precision and recall on test", "Reliability on test", "Learning curves"]
+    assert all(labels.count(label) == 2 for label in of_both)
+    assert labels.count("What each gold role is taken for, test") == 1  # two classes need no such picture
+    assert len(labels) == 7 + 8
     assert html.count("<figcaption>") == len(labels)
 
 
@@ -310,3 +312,32 @@ def test_sections_of_the_same_task_on_other_data_have_other_headings(tmp_path, w
     text = Page(render_quickly(index_runs(tmp_path))).text
     assert "ECF · ecf · data 00test" in text
     assert "ECF · ecf · data 01test" in text
+
+
+def test_roles_are_also_shown_class_by_class(page, runs_dir):
+    (table,) = [table for table in page.tables if table[0][:2] == ["System", "Class"]][:1]
+    run = next(run for run in index_runs(runs_dir).runs if run.folder.name == "roles")
+    metrics = run.results.metrics["test"]
+    shown = {(row[0], row[1]): row[2:] for row in table[1:]}
+    assert {name for _, name in shown} == {"emo_cause", "emo_context", "non_pair"}
+    for name in ("emo_cause", "emo_context", "non_pair"):
+        scores = [f"{100 * metrics[f'{name}_{key}']:.2f}" for key in ("precision", "recall", "f1", "auprc")]
+        assert shown["Base T", name] == [*scores, f"{metrics[f'{name}_support']:,}"]
+    assert shown["self", "emo_cause"][3] == "n/a"
+
+
+def test_published_numbers_stand_beside_real_data_on_their_own_terms_only(tmp_path, write_run, page):
+    assert "What others published" not in page.text
+    write_run(tmp_path / "ecf", synthetic=False, n_dialogues=6)
+    write_run(tmp_path / "roles", synthetic=False, n_classes=3, n_dialogues=6)
+    tables = Page(render_quickly(index_runs(tmp_path))).tables
+    published = [table for table in tables if table[0][-1] == "Source"]
+    assert [len(table[0]) for table in published] == [4, 6]
+    ecf = {row[0]: row[1:] for row in published[0][1:]}
+    assert ecf["HiLo published"][0] == "55.45"
+    assert "gold emotions" in ecf["self + previous published"][1]
+    roles = {row[0]: row[1:] for row in published[1][1:]}
+    assert roles["RoBERTa (t) published"][:3] == ["40.28", "48.77", "17.18"]
+    assert "without the exceptions" in roles["hilo_ta (ta) published"][3]
+    results = [table for table in tables if table[0][-1] == "Cost of a run"]
+    assert not any("published" in row[0] for table in results for row in table)

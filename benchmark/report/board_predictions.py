@@ -1,0 +1,51 @@
+"""The predictions behind a board's figures: read where they can be, and checked against the runs' records."""
+
+from __future__ import annotations
+
+from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.predictions import Predictions, read_predictions
+from iemomecp_dataset.benchmark.results_table import percent
+from iemomecp_dataset.errors import IemomecpError
+
+__all__ = ["board_predictions"]
+
+_SAME_SCORE = 1e-6
+"""Pair F1 of a run's record and of its predictions differ by less, or the page says so."""
+
+
+def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
+    """Reads what can be read, and notes what cannot or is of other pairs."""
+    found: dict[str, Predictions] = {}
+    first: Predictions | None = None
+    for run in board.runs:
+        try:
+            of_run = read_predictions(run.predictions_path(split))
+        except IemomecpError as error:
+            notes.append(f"Figures are without {run.results.run_name}: {error}")
+            continue
+        if first is not None and not _same_pairs(first, of_run):
+            notes.append(f"Figures are without {run.results.run_name}: its predictions are of other pairs.")
+            continue
+        scored = _pair_f1(of_run)
+        recorded = float(run.results.metrics[split]["pair_f1"]) if split in run.results.metrics else scored
+        if abs(scored - recorded) > _SAME_SCORE:
+            notes.append(
+                f"The predictions of {run.results.run_name} give Pair F1 {percent(scored)} on {split}, its record says "
+                f"{percent(recorded)}: one of the files is not of this run, or was rounded."
+            )
+        first = first or of_run
+        found[run.results.run_name] = of_run
+    return found
+
+
+def _pair_f1(predictions: Predictions) -> float:
+    gold, predicted = predictions.labels == 0, predictions.decided == 0
+    total = int(gold.sum()) + predictions.missed_positives + int(predicted.sum())
+    return 2 * int((gold & predicted).sum()) / total if total else 0.0
+
+
+def _same_pairs(one: Predictions, other: Predictions) -> bool:
+    return len(one) == len(other) and all(
+        bool((getattr(one, name) == getattr(other, name)).all())
+        for name in ("dialogue_ids", "target_turns", "cause_turns", "labels")
+    )

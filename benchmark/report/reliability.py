@@ -1,0 +1,58 @@
+"""Whether a probability means what it says: how often pairs of each confidence are gold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.benchmark.report.svg import GRID, Picture, new_figure, picture, series
+from iemomecp_dataset.metrics.calibration import expected_calibration_error, reliability_table
+
+__all__ = ["reliability_picture"]
+
+_BINS = 20
+
+
+def reliability_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture | None:
+    """Draws one reliability curve for each system, its seeds' pairs taken together.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+        predictions: By run name, all on the same pairs.
+
+    Returns:
+        The picture, or None when there are no predictions.
+    """
+    if not predictions:
+        return None
+    with new_figure(6.4, 4.6) as figure:
+        axes = figure.subplots()
+        highest = 0.0
+        for number, row in enumerate(board.trained):
+            runs = [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions]
+            if not runs:
+                continue
+            of_runs = [(run.probabilities[:, 0], run.labels == 0) for run in runs]
+            errors = [expected_calibration_error(*of_run, n_bins=_BINS) for of_run in of_runs]
+            together = [np.concatenate(column) for column in zip(*of_runs, strict=True)]
+            table = reliability_table(*together, n_bins=_BINS)
+            style = series(number)
+            label = f"{row.name} (error {100 * np.mean(errors):.1f})"
+            axes.plot(table.mean_confidence, table.positive_rate, label=label, linewidth=1.4, **style)
+            highest = max(highest, table.mean_confidence.max(), table.positive_rate.max())
+        axes.plot([0, highest], [0, highest], color=GRID, linewidth=1.5, zorder=0)
+        axes.set_xlabel(f"mean P({board.key.class_names[0]}) of a bin")
+        axes.set_ylabel("share of gold pairs in it")
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(3, len(labels)))
+        return picture(
+            figure,
+            f"Reliability on {split}",
+            f"Pairs in {_BINS} bins of equal size by their confidence; on the straight line a probability means what "
+            "it says, below it the system is too sure. The error is the expected calibration error in percent, mean "
+            "over seeds.",
+        )

@@ -1,0 +1,193 @@
+"""One section of the page: everything on one set of comparable runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board
+from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.benchmark.report.board_predictions import board_predictions
+from iemomecp_dataset.benchmark.report.certainty import Certainty, certainty_of
+from iemomecp_dataset.benchmark.report.confidence import confidence_picture
+from iemomecp_dataset.benchmark.report.confusions import confusions_picture
+from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
+from iemomecp_dataset.benchmark.report.elsewhere import PublishedRow, published_rows
+from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
+from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
+from iemomecp_dataset.benchmark.report.overview import overview_picture
+from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
+from iemomecp_dataset.benchmark.report.precision_recall import precision_recall_picture
+from iemomecp_dataset.benchmark.report.reliability import reliability_picture
+from iemomecp_dataset.benchmark.report.svg import Picture
+from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration, results_table
+from iemomecp_dataset.benchmark.results_table import percent
+from iemomecp_dataset.benchmark.run_index import Run
+
+__all__ = ["Section", "Texts", "section_of", "told_apart"]
+
+_MATRIX_SYSTEMS = 3
+"""Systems beside the gold in the pair matrix; more would be too small to read."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Utterance texts of a corpus, for those who may see them.
+
+    Attributes:
+        of_dialogue: By dialogue id, its ``(speaker, text)`` in the order of turns.
+    """
+
+    of_dialogue: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the template shows of one board; names are those of the template."""
+
+    anchor: str
+    heading: str
+    synthetic: bool
+    statement: str
+    definition: str
+    definition_words: str
+    candidates: str
+    fingerprint: str
+    notes: list[str]
+    tables: list[ResultsTable]
+    published: list[PublishedRow]
+    certainty: Certainty | None
+    pictures: list[Picture]
+    matrix: Picture | None
+    lines: list[tuple[int, str, str]]
+    explorer: str
+    private: bool
+    runs: list[dict[str, str]]
+    versions: str
+
+
+def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int) -> Section:
+    """Makes the section of a board.
+
+    Args:
+        number: Its place on the page, from 0.
+        board: Comparable runs.
+        texts: Utterance texts, or None to show none.
+        n_resamples: Resamples for intervals and tests; 0 for none.
+
+    Returns:
+        The section.
+    """
+    results = board.runs[0].results
+    notes = list(board.notes)
+    pictures: list[Picture] = []
+    matrix = certainty = None
+    lines: list[tuple[int, str, str]] = []
+    explorer = ""
+    if board.splits:
+        split = board.splits[0]
+        predictions = board_predictions(board, split, notes)
+        certainty = certainty_of(board, split, predictions, n_resamples)
+        pictures.append(overview_picture(board, split))
+        curve = precision_recall_picture(board, split, predictions)
+        profile = distance_profile_picture(board, split, predictions)
+        learning = learning_curves_picture(board)
+        reliability = reliability_picture(board, split, predictions)
+        confidence = confidence_picture(board, split, predictions)
+        confusions = confusions_picture(board, split)
+        drawn = (curve, profile, reliability, confidence, confusions, learning)
+        pictures += [found for found in drawn if found is not None]
+        shown = _matrix_systems(board, predictions)
+        if shown:
+            dialogue = telling_dialogue(shown[0][1])
+            matrix = pair_matrix_picture(dialogue, shown)
+            lines = _lines(dialogue, texts, notes)
+            explorer = script_json(explorer_data(shown, texts.of_dialogue if texts else None))
+    return Section(
+        anchor=f"data-{number + 1}",
+        heading=f"{_corpus_name(board.key.corpus)} · {board.key.config_name}",
+        synthetic=board.key.synthetic,
+        statement=results.data_statement,
+        definition=board.key.definition,
+        definition_words=DEFINITIONS.get(board.key.definition, "not described"),
+        candidates=_CANDIDATES.get(board.key.candidates, board.key.candidates),
+        fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
+        notes=notes,
+        tables=[results_table(board, split) for split in board.splits],
+        published=published_rows(board.key),
+        certainty=certainty,
+        pictures=pictures,
+        matrix=matrix,
+        lines=lines,
+        explorer=explorer,
+        private=bool(lines) and not all(run.results.license_text_shareable for run in board.runs),
+        runs=[_run_facts(run, board.splits) for run in board.runs],
+        versions=", ".join(f"{name} {version}" for name, version in results.versions.items()),
+    )
+
+
+def told_apart(sections: list[Section]) -> list[Section]:
+    """Adds the data's digest to headings that would otherwise be the same.
+
+    Args:
+        sections: All sections of the page.
+
+    Returns:
+        The same sections, with headings that differ.
+    """
+    headings = [section.heading for section in sections]
+    return [
+        replace(section, heading=f"{section.heading} · data {section.fingerprint.split(' ')[1][:7]}")
+        if headings.count(section.heading) > 1 and section.fingerprint
+        else section
+        for section in sections
+    ]
+
+
+_CANDIDATES = {
+    "all": "every ordered pair of utterances of a dialogue",
+    "past": "pairs whose cause is not after its target",
+    "triangle+exceptions": "pairs whose cause is not after its target, and the listed forward exceptions",
+}
+
+
+def _corpus_name(corpus: str) -> str:
+    return "IEMO-MECP" if corpus == "iemomecp" else corpus.upper()
+
+
+def _matrix_systems(board: Board, predictions: Mapping[str, Predictions]) -> list[tuple[str, Predictions]]:
+    """The best systems of the table, each by the run of its first seed."""
+    shown = []
+    for row in board.trained[::-1]:
+        run = next((run for run in row.runs if run.results.run_name in predictions), None)
+        if run is not None:
+            seed = f", seed {run.results.seed}" if len(row.runs) > 1 else ""
+            shown.append((f"{row.name}{seed}", predictions[run.results.run_name]))
+    return shown[:_MATRIX_SYSTEMS][::-1]
+
+
+def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[int, str, str]]:
+    if texts is None:
+        return []
+    if dialogue not in texts.of_dialogue:
+        notes.append(f"The texts of dialogue {dialogue} are not in the data that was given.")
+        return []
+    return [(turn, speaker, text) for turn, (speaker, text) in enumerate(texts.of_dialogue[dialogue], start=1)]
+
+
+def _run_facts(run: Run, splits: Sequence[str]) -> dict[str, str]:
+    record = run.results
+    value = record.threshold.get("value")
+    facts = {
+        "run": record.run_name,
+        "seed": str(record.seed),
+        "threshold": "–" if value is None else f"{value:.3f}",
+        "kept epoch": f"{record.best_epoch} of {record.epochs}",
+        "time": "n/a" if math.isnan(record.wall_seconds) else duration(record.wall_seconds),
+        "revision": (record.git_revision or "unknown")[:10],
+    }
+    for split in splits:
+        facts[f"{split} F1"] = percent(float(record.metrics.get(split, {}).get("pair_f1", math.nan)))
+        facts[f"{split} AUPRC"] = percent(float(record.metrics.get(split, {}).get("pair_auprc", math.nan)))
+    return facts

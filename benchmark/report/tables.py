@@ -1,0 +1,146 @@
+"""The results table of a board on one split, as the cells that the page shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from iemomecp_dataset.benchmark.leaderboard import Board, Row, Score, score_columns, split_notes
+from iemomecp_dataset.benchmark.results_table import count_words, percent
+
+__all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "results_table"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number: its text, spread over seeds, sort key, why it is undefined, is it the best, share for the bar."""
+
+    text: str
+    spread: str = ""
+    sort: float = -1e9
+    reason: str = ""
+    best: bool = False
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class ResultsRow:
+    """One system."""
+
+    kind: str
+    name: str
+    note: str
+    cells: list[Cell]
+    seeds: str
+    n_seeds: int
+    threshold: str
+    cost: str
+    memory: str
+    cost_seconds: float
+
+
+@dataclass(frozen=True)
+class ResultsTable:
+    """All systems on one split, with what must be said beside them."""
+
+    split: str
+    counts: str
+    columns: list[tuple[str, str]]
+    rows: list[ResultsRow]
+    classes: list[tuple[str, str, list[str]]]
+    notes: list[str]
+    reasons: list[str]
+
+
+def results_table(board: Board, split: str) -> ResultsTable:
+    """Makes the table.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+
+    Returns:
+        Its cells.
+    """
+    columns = score_columns(board.key.class_names)
+    best = {
+        key: max(
+            (score.mean for row in board.rows if (score := row.score(split, key)) and not math.isnan(score.mean)),
+            default=math.nan,
+        )
+        for key, _ in columns
+    }
+    rows = [_table_row(row, split, columns, best) for row in board.rows]
+    reasons: dict[str, None] = {}
+    for row in board.rows:
+        for key, heading in columns:
+            score = row.score(split, key)
+            if score is not None and math.isnan(score.mean) and score.reason:
+                reasons[f"{heading} of {row.name}: {score.reason}."] = None
+    counts = next((run.results.counts[split] for run in board.runs if split in run.results.counts), {})
+    return ResultsTable(
+        split, count_words(counts), columns, rows, _per_class(board, split), split_notes(board, split), list(reasons)
+    )
+
+
+def _per_class(board: Board, split: str) -> list[tuple[str, str, list[str]]]:
+    """System, class, and its P, R, F1, AUPRC and support; for two classes nothing, as class 0 is the table itself."""
+    if len(board.key.class_names) < 3:
+        return []
+    lines = []
+    for name in board.key.class_names:
+        for row in board.rows:
+            scores = [row.score(split, f"{name}_{key}") for key in ("precision", "recall", "f1", "auprc")]
+            support = row.score(split, f"{name}_support")
+            if any(scores):
+                cells = ["–" if score is None else percent(score.mean) for score in scores]
+                lines.append((row.name, name, [*cells, "–" if support is None else f"{support.mean:,.0f}"]))
+    return lines
+
+
+def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> ResultsRow:
+    seconds = [run.results.wall_seconds for run in row.runs]
+    memory = [run.results.peak_memory_mb for run in row.runs]
+    mean_seconds = sum(seconds) / len(seconds) if seconds else math.nan
+    cost = ""
+    if row.runs:
+        cost = "n/a" if math.isnan(mean_seconds) else duration(mean_seconds)
+    return ResultsRow(
+        kind=row.kind,
+        name=row.name,
+        note=row.note,
+        cells=[_cell(row.score(split, key), key, best[key]) for key, _ in columns],
+        seeds=", ".join(map(str, row.seeds)),
+        n_seeds=len(row.runs),
+        threshold="" if row.threshold == "most probable class" else row.threshold,
+        cost=cost,
+        memory=f"{max(memory) / 1024:.1f} GB" if memory and not math.isnan(sum(memory)) else "",
+        cost_seconds=-1.0 if math.isnan(mean_seconds) else mean_seconds,
+    )
+
+
+def _cell(score: Score | None, key: str, best: float) -> Cell:
+    if score is None:
+        return Cell("–")
+    if math.isnan(score.mean):
+        return Cell("n/a", reason=score.reason or "undefined")
+    return Cell(
+        text=percent(score.mean, signed=key == "gain_over_distance").replace("-", "\N{MINUS SIGN}"),
+        spread="" if math.isnan(score.sd) else f"{100 * score.sd:.2f}",
+        sort=score.mean,
+        best=score.mean == best,
+        share=max(0.0, min(1.0, score.mean)) if key == "pair_f1" else 0.0,
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    Example:
+        >>> duration(42), duration(150), duration(5400)
+        ('42 s', '2.5 min', '1.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
