@@ -27,7 +27,7 @@ from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, 
 
 if TYPE_CHECKING:
     from iemomecp_dataset.loaded import Inputs
-    from iemomecp_dataset.merge_report import MergeReport
+    from iemomecp_dataset.merging.merge_report import MergeReport
 
 __all__ = ["IemomecpBuilder", "IemomecpConfig"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.folders import SYNTHETIC_FILE
-from iemomecp_dataset.merge_report import MergeReport
+from iemomecp_dataset.merging.merge_report import MergeReport
 from iemomecp_dataset.options import ForwardPairs, TextSource
 from iemomecp_dataset.parquet_folder import write_parquet_folder
 from iemomecp_dataset.rows import is_synthetic

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iemomecp_dataset.schema import Row
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.merge_report import MergeReport
+    from iemomecp_dataset.merging.merge_report import MergeReport
 
 __all__ = ["Inputs", "Loaded"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.loaded import Loaded
-from iemomecp_dataset.merge import pair_rows
+from iemomecp_dataset.merging.pair_rows import pair_rows
 from iemomecp_dataset.options import ForwardPairs
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.overlay.rows import source_dialogue_of

@@ -1,0 +1,1 @@
+"""Merging labels with their sources: where each chunk lies, what its utterances are, what disagrees."""

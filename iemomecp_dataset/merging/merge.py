@@ -1,0 +1,103 @@
+"""Merges the overlay with ConvECPE and IEMOCAP into rows."""
+
+from __future__ import annotations
+
+import logging
+
+from iemomecp_dataset.loaded import Loaded
+from iemomecp_dataset.merging.accounting import account
+from iemomecp_dataset.merging.alignment import align
+from iemomecp_dataset.merging.merge_sources import MergeSources
+from iemomecp_dataset.merging.pair_rows import pair_rows
+from iemomecp_dataset.merging.placement import Placement
+from iemomecp_dataset.merging.utterances import CHECK_NAMES, Utterances, enforce_limit, merged_utterances
+from iemomecp_dataset.options import ForwardPairs, TextSource
+from iemomecp_dataset.overlay.chunks import OverlayChunk
+from iemomecp_dataset.overlay.validation import read_overlay
+from iemomecp_dataset.schema import Row
+from iemomecp_dataset.sources.ecpec import SourceDialogue, read_ecpec
+from iemomecp_dataset.sources.iemocap_release import session_of
+
+__all__ = ["merge"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def merge(
+    sources: MergeSources,
+    *,
+    config_name: str,
+    text_source: TextSource,
+    forward_pairs: ForwardPairs,
+    max_mismatch: float,
+) -> Loaded:
+    """Reads all parts and merges them.
+
+    Args:
+        sources: The parts.
+        config_name: ``3class`` or ``source_binary``.
+        text_source: Whose text the utterances get.
+        forward_pairs: What ``source_binary`` calls forward source pairs.
+        max_mismatch: Largest accepted share of mismatches in any check.
+
+    Returns:
+        Rows by split and the merge report.
+
+    Raises:
+        IemomecpError: A part breaks its format, the chunks cannot be placed, or the parts disagree on too much.
+    """
+    overlay = read_overlay(sources.label_dir)
+    ecpec = read_ecpec(sources.ecpec)
+    placements = align(overlay.chunks, ecpec.dialogues)
+    utterances, checks, notes = merged_utterances(ecpec, sources.iemocap, text_source)
+    # Whose text is not asked for may differ; it is reported all the same.
+    enforce_limit(
+        [check for check in checks if text_source == "iemocap" or check.name != CHECK_NAMES["text"]], max_mismatch
+    )
+    rows = {
+        split: [
+            _row(
+                chunk,
+                placements[chunk.dialogue_id],
+                ecpec.dialogues[placements[chunk.dialogue_id].dialogue_id],
+                utterances,
+                config_name=config_name,
+                forward_pairs=forward_pairs,
+            )
+            for chunk in chunks
+        ]
+        for split, chunks in overlay.chunks.items()
+    }
+    report = account(sources, overlay, ecpec, placements, rows, checks, notes)
+    for check in checks:
+        if check.mismatches:
+            _LOGGER.warning(
+                "%s: %d of %d utterances differ, such as %s. The merge report has all of them.",
+                check.name,
+                len(check.mismatches),
+                check.compared,
+                check.mismatches[0],
+            )
+    return Loaded(rows=rows, report=report, synthetic=report.synthetic)
+
+
+def _row(
+    chunk: OverlayChunk,
+    placement: Placement,
+    dialogue: SourceDialogue,
+    utterances: Utterances,
+    *,
+    config_name: str,
+    forward_pairs: ForwardPairs,
+) -> Row:
+    start = placement.start
+    ids = dialogue.utterance_ids[start : start + chunk.num_utterances]
+    local = frozenset((target - start, cause - start) for target, cause in dialogue.pairs)
+    return {
+        "dialogue_id": chunk.dialogue_id,
+        "source_dialogue_id": dialogue.dialogue_id,
+        "chunk_index": placement.chunk_index,
+        "session": session_of(dialogue.dialogue_id),
+        "utterances": [{**utterances[utterance_id], "turn": turn} for turn, utterance_id in enumerate(ids, start=1)],
+        "pairs": pair_rows(chunk, local, config_name=config_name, forward_pairs=forward_pairs),
+    }
