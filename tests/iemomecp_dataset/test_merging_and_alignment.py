@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import iemomecp_dataset
-from iemomecp_dataset.alignment import align
 from iemomecp_dataset.builder import IemomecpBuilder
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.merging.alignment import align
 from iemomecp_dataset.overlay.chunks import OverlayChunk, OverlayPair
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 
