@@ -1,0 +1,46 @@
+"""An exponential moving average of the weights, which is what is evaluated and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+__all__ = ["averaged_model", "decay_at"]
+
+
+def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of a model whose weights follow those of the model (Polyak averaging with exponential weights).
+
+    Scores of single epochs jump by a point or more on dialogues; the average is both steadier and better.
+
+    Args:
+        model: The model that is trained.
+        decay: Weight of the past in each step; 0 keeps the newest weights alone.
+
+    Returns:
+        The copy; call its ``update_parameters(model)`` after each optimiser step.
+    """
+
+    @torch.no_grad()
+    def average(averages: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
+        weight = 1.0 - decay_at(int(updates), decay)
+        for mean, value in zip(averages, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value.to(mean.dtype), weight)
+            else:
+                mean.copy_(value)
+
+    return AveragedModel(model, multi_avg_fn=average)
+
+
+def decay_at(updates: int, decay: float) -> float:
+    """The decay after some updates: small at first, so that the random start is soon forgotten.
+
+    Example:
+        >>> [round(decay_at(updates, 0.99), 3) for updates in (0, 10, 100, 10_000)]
+        [0.1, 0.55, 0.918, 0.99]
+    """
+    return min(decay, (1 + updates) / (10 + updates))
