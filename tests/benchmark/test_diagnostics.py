@@ -33,7 +33,7 @@ def random_facts(seed: int, n_dialogues: int = 6, n_turns: int = 14) -> PairFact
         for target in range(1, n_turns + 1):
             for cause in range(1, n_turns + 1):
                 distance = target - cause
-                if distance < -1:
+                if distance < -3:
                     continue
                 role = rng.choice(3, p=[0.3, 0.2, 0.5] if 0 <= distance <= 3 else [0.05, 0.15, 0.8])
                 role = 0 if distance == 0 and role == 1 else role

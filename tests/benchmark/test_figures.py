@@ -89,6 +89,8 @@ def test_mapping_bars_fill_one_hundred_percent(drawn, tables):
     totals = widths.groupby(rows).sum()
     assert len(totals) == len(table) == 8
     assert totals.to_numpy() == pytest.approx(100)
+    starts = pd.Series([bar.get_x() for bar in bars(axes)])
+    assert (starts - (widths.groupby(rows).cumsum() - widths)).abs().max() < 1e-9
     overall = table.set_index(["original_binary_role", "split"]).loc[("orig_pair", "overall")]
     assert widths[0] == pytest.approx(100 * overall["emo_cause"] / 9145)
 
