@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, fields
-from typing import Any
 
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS, OverlayCounts
@@ -95,11 +94,14 @@ def project_card() -> str:
     return _card(header, "IEMO-MECP", intro, "## Other corpora in the same schema\n\n" + "\n".join(corpora))
 
 
-def parquet_card(configs: Mapping[str, Any], *, synthetic: bool) -> str:
+def parquet_card(
+    paths: Mapping[str, Mapping[str, str]], rows: Mapping[str, Mapping[str, int]], *, synthetic: bool
+) -> str:
     """The card of a folder of Parquet files.
 
     Args:
-        configs: Splits by configuration, the default first.
+        paths: Files by configuration and split, the default configuration first.
+        rows: Number of rows, likewise.
         synthetic: Whether the data is synthetic.
 
     Returns:
@@ -107,11 +109,11 @@ def parquet_card(configs: Mapping[str, Any], *, synthetic: bool) -> str:
     """
     header = ["language:", "- en", f"pretty_name: IEMO-MECP{' (SYNTHETIC)' if synthetic else ''}", "configs:"]
     counts = ["| config | split | rows |", "|---|---|---|"]
-    for position, (name, splits) in enumerate(configs.items()):
+    for position, (name, splits) in enumerate(paths.items()):
         header += [f"- config_name: {name}", *(["  default: true"] if position == 0 else []), "  data_files:"]
-        for split, rows in splits.items():
-            header += [f"  - split: {split}", f"    path: data/{name}/{split}-*.parquet"]
-            counts.append(f"| {name} | {split} | {len(rows)} |")
+        for split, path in splits.items():
+            header += [f"  - split: {split}", f"    path: {path}"]
+            counts.append(f"| {name} | {split} | {rows[name][split]} |")
     intro = (
         f"{_SYNTHETIC if synthetic else 'Merged from IEMOCAP, ConvECPE and the label overlay.'}\n\n"
         "`load_dataset` reads this folder as it is.\n\n" + "\n".join(counts)

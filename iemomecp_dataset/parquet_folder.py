@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,37 @@ def write_parquet_folder(configs: Mapping[str, Any], folder: Path, *, synthetic:
         UsageError: The folder cannot be written to, or holds Parquet files of something else.
     """
     data = folder / "data"
-    written = []
+    written: dict[str, dict[str, Path]] = {}
     try:
         _clear(data)
         for name, splits in configs.items():
+            written[name] = {}
             for split, rows in splits.items():
-                path = data / name / f"{split}-00000-of-00001.parquet"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                rows.to_parquet(path)
-                written.append(path)
+                written[name][split] = _write(rows, data / name, split)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({error.strerror or error}). Choose another folder.") from None
     card = folder / "README.md"
-    write_text(card, parquet_card(configs, synthetic=synthetic))
-    return [*written, card]
+    paths = {
+        name: {split: path.relative_to(folder).as_posix() for split, path in splits.items()}
+        for name, splits in written.items()
+    }
+    counts = {name: {split: len(rows) for split, rows in splits.items()} for name, splits in configs.items()}
+    write_text(card, parquet_card(paths, counts, synthetic=synthetic))
+    return [*(path for splits in written.values() for path in splits.values()), card]
+
+
+def _write(rows: Any, folder: Path, split: str) -> Path:
+    """Writes a split under a name with its content in it.
+
+    The cache of ``datasets`` goes by the folder's name and the paths in the card alone: under a fixed name, a folder
+    that was built again would be read as it was before.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{split}.part.parquet"
+    rows.to_parquet(part)
+    with part.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
+    return part.rename(folder / f"{split}-{digest}.parquet")
 
 
 def _clear(data: Path) -> None:

@@ -69,6 +69,19 @@ def test_building_again_replaces_the_earlier_files(tree, tmp_path):
     assert {path: path.read_bytes() for path in sorted((tmp_path / "O").rglob("*")) if path.is_file()} == before
 
 
+def test_plain_datasets_sees_that_a_folder_was_built_again(tree, tmp_path):
+    """The cache of plain ``datasets`` goes by names; a folder of the same name must not be mistaken for another."""
+    build_from_sources(BuildOptions(output_dir=tmp_path / "a" / "O", data_dir=tree.root))
+    before = rows_of(load_dataset(str(tmp_path / "a" / "O")))
+    path = tree.transcript("Ses01F_impro01")
+    path.write_text(path.read_text().replace("Line 1,", "LINE 1,"))
+    for folder in ("a", "b"):
+        build_from_sources(BuildOptions(output_dir=tmp_path / folder / "O", data_dir=tree.root))
+        after = rows_of(load_dataset(str(tmp_path / folder / "O")))
+        assert after["train"][0]["utterances"][0]["text"].startswith("LINE 1,")
+        assert after != before
+
+
 def test_files_of_others_are_left_alone(tree, tmp_path):
     mine = tmp_path / "O" / "data" / "thesis.txt"
     mine.parent.mkdir(parents=True)
