@@ -9,6 +9,7 @@ import pickle
 import shutil
 import struct
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -501,13 +502,24 @@ def test_malformed_input_is_answered_clearly(tree, tmp_path, name, config, break
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the super-user may read everything")
 @pytest.mark.parametrize("which", ["labels", "transcript", "pickle"])
-def test_files_without_rights_are_named(tree, which):
-    path = {"labels": tree.labels("train"), "transcript": tree.transcript("Ses01F_impro01"), "pickle": tree.pickle_path}
-    path[which].chmod(0)
-    with pytest.raises(MissingDataError, match="cannot be read"):
+@pytest.mark.parametrize("when", ["while hashing", "while reading"])
+def test_files_without_rights_are_named(tree, monkeypatch, which, when):
+    # The super-user may read everything, so the refusal is made up.
+    transcript = tree.transcript("Ses01F_impro01")
+    paths = {"labels": tree.labels("train"), "transcript": transcript, "pickle": tree.pickle_path}
+    method = {"while hashing": "open", "while reading": "read_bytes"}[when]
+    allowed = getattr(Path, method)
+
+    def refuse(path, *arguments, **options):
+        if path == paths[which]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(IemomecpError) as caught:
         iemomecp_dataset.load(data_dir=tree.root)
+    assert f"{paths[which]}: cannot be read (Permission denied)" in str(caught.value)
 
 
 def test_what_load_dataset_raises_is_our_own_error(tree):
