@@ -17,7 +17,17 @@ from iemomecp_dataset.benchmark.results import RunResults
 from iemomecp_dataset.benchmark.run_index import Run
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["DEFINITIONS", "Board", "BoardKey", "Row", "Score", "boards", "score_columns", "split_notes"]
+__all__ = [
+    "DEFINITIONS",
+    "Board",
+    "BoardKey",
+    "Row",
+    "Score",
+    "boards",
+    "score_columns",
+    "signatures_of",
+    "split_notes",
+]
 
 DEFINITIONS = {
     "A": "set micro F1 over (dialogue, target, cause) triples; the gold is every annotated pair, so that pairs outside "
@@ -41,6 +51,8 @@ class BoardKey:
     candidates: str
     synthetic: bool
     data_fingerprint: tuple[tuple[str, str], ...]
+    terms: tuple[tuple[str, ...], ...] = ()
+    """What the runs' signatures say beyond that; a run without them is never beside one with them."""
 
     @staticmethod
     def of(results: RunResults) -> BoardKey:
@@ -53,7 +65,22 @@ class BoardKey:
             candidates=results.candidates,
             synthetic=results.synthetic,
             data_fingerprint=tuple(sorted(results.data_fingerprint.items())),
+            terms=tuple(_terms(signature) for _, signature in sorted(signatures_of(results).items())),
         )
+
+
+def signatures_of(results: RunResults) -> dict[str, str]:
+    """Signatures of a run's scores, by split, where its record has them.
+
+    They say in one line what a score is comparable with (:mod:`iemomecp_dataset.metrics.signature`).
+    """
+    found = results.extra.get("signatures")
+    return {str(split): str(text) for split, text in found.items()} if isinstance(found, Mapping) else {}
+
+
+def _terms(signature: str) -> tuple[str, ...]:
+    """The parts of a signature that must agree: all but how the threshold came about, and the version."""
+    return tuple(part for part in signature.split("|") if not part.startswith(("decision:", "version:")))
 
 
 @dataclass(frozen=True)
@@ -180,7 +207,9 @@ def boards(runs: Iterable[Run]) -> list[Board]:
     groups: dict[BoardKey, list[Run]] = {}
     for run in runs:
         groups.setdefault(BoardKey.of(run.results), []).append(run)
-    ordered = sorted(groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, k.data_fingerprint))
+    ordered = sorted(
+        groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, k.data_fingerprint, k.terms)
+    )
     return [_board(key, groups[key]) for key in ordered]
 
 

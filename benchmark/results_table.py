@@ -7,7 +7,15 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board, Score, boards, score_columns, split_notes
+from iemomecp_dataset.benchmark.leaderboard import (
+    DEFINITIONS,
+    Board,
+    Score,
+    boards,
+    score_columns,
+    signatures_of,
+    split_notes,
+)
 from iemomecp_dataset.benchmark.results import RunResults
 from iemomecp_dataset.benchmark.run_index import Run
 from iemomecp_dataset.errors import UsageError
@@ -91,6 +99,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
     text = [title, "=" * len(title), *statement, "", table, ""]
     for paragraph in paragraphs:
         text += textwrap.wrap(paragraph, width, subsequent_indent="  ")
+    text += [f"{row.name}: {s}" for row in board.trained if (s := signatures_of(row.runs[0].results).get(split))][-1:]
     return "\n".join(text)
 
 

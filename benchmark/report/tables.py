@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.leaderboard import Board, Row, Score, score_columns, split_notes
+from iemomecp_dataset.benchmark.leaderboard import Board, Row, Score, score_columns, signatures_of, split_notes
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
 __all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "results_table"]
@@ -51,6 +51,7 @@ class ResultsTable:
     classes: list[tuple[str, str, list[str]]]
     notes: list[str]
     reasons: list[str]
+    signatures: list[tuple[str, str]]
 
 
 def results_table(board: Board, split: str) -> ResultsTable:
@@ -78,9 +79,21 @@ def results_table(board: Board, split: str) -> ResultsTable:
             score = row.score(split, key)
             if score is not None and math.isnan(score.mean) and score.reason:
                 reasons[f"{heading} of {row.name}: {score.reason}."] = None
+    signatures = [
+        (run.results.run_name, text)
+        for run in board.runs
+        if (text := signatures_of(run.results).get(split)) is not None
+    ]
     counts = next((run.results.counts[split] for run in board.runs if split in run.results.counts), {})
     return ResultsTable(
-        split, count_words(counts), columns, rows, _per_class(board, split), split_notes(board, split), list(reasons)
+        split,
+        count_words(counts),
+        columns,
+        rows,
+        _per_class(board, split),
+        split_notes(board, split),
+        list(reasons),
+        signatures,
     )
 
 

@@ -127,3 +127,25 @@ def test_the_text_table_shows_what_was_recorded(matrix):
 def test_no_runs_no_table():
     with pytest.raises(UsageError, match="no runs"):
         results_table([])
+
+
+def signed(terms: str, decision: str = "decision:argmax") -> dict[str, dict[str, str]]:
+    return {"signatures": {"test": f"iemomecp|def:A|{terms}|{decision}|version:1"}}
+
+
+def test_runs_whose_signatures_do_not_compare_are_never_in_one_table(tmp_path, write_run):
+    write_run(tmp_path / "one", seed=1, extra=signed("forward:all"))
+    write_run(tmp_path / "other", seed=2, extra=signed("forward:all", "decision:threshold@validation=0.3"))
+    write_run(tmp_path / "past", seed=3, extra=signed("forward:past"))
+    write_run(tmp_path / "unsigned", seed=4)
+    found = boards(index_runs(tmp_path).runs)
+    assert sorted(sorted(run.folder.name for run in board.runs) for board in found) == [
+        ["one", "other"], ["past"], ["unsigned"],
+    ]  # fmt: skip
+
+
+def test_signatures_stand_under_the_table(tmp_path, write_run):
+    write_run(tmp_path / "one", extra=signed("forward:all"))
+    assert results_table(index_runs(tmp_path).runs).splitlines()[-1] == (
+        "Base T: iemomecp|def:A|forward:all|decision:argmax|version:1"
+    )
