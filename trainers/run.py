@@ -275,7 +275,7 @@ def _signature(options: TrainingOptions, corpus: Corpus, progress: Progress, spl
 
 
 def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str:
-    return corpus.selection_split if options.optimisation.threshold is None else "given"
+    return corpus.selection_split if options.optimisation.threshold is None else "fixed"
 
 
 def _counts(corpus: Corpus, tokens: TokenisedTexts | None) -> dict[str, dict[str, int]]:
