@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class BoardKey:
     synthetic: bool
     data_fingerprint: tuple[tuple[str, str], ...]
     terms: tuple[tuple[str, ...], ...] = ()
-    """What the runs' signatures say beyond that; a run without them is never beside one with them."""
+    """What the runs' signatures say beyond that; empty without any."""
 
     @staticmethod
     def of(results: RunResults) -> BoardKey:
@@ -207,6 +207,11 @@ def boards(runs: Iterable[Run]) -> list[Board]:
     groups: dict[BoardKey, list[Run]] = {}
     for run in runs:
         groups.setdefault(BoardKey.of(run.results), []).append(run)
+    for key in [key for key in groups if not key.terms]:
+        signed = [other for other in groups if other.terms and replace(other, terms=()) == key]
+        if len(signed) == 1:
+            # Data, definition and candidates agree, and no signature contradicts.
+            groups[signed[0]] += groups.pop(key)
     ordered = sorted(
         groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, k.data_fingerprint, k.terms)
     )
@@ -426,6 +431,12 @@ def _notes(runs: list[Run], structural: list[Row]) -> list[str]:
     missing = sorted({split for run in runs for split in run.results.missing_splits})
     if missing:
         notes.append(f"The corpus folder has no {' and no '.join(missing)} split: there are no scores on it.")
+    unsigned = [run.results.run_name for run in runs if not signatures_of(run.results)]
+    if unsigned and len(unsigned) < len(runs):
+        notes.append(
+            f"No signature in the records of {', '.join(unsigned)}: they stand here as data, definition and candidates "
+            "are the same."
+        )
     if not structural:
         notes.append("These runs record no structural baselines, so nothing says what distance alone would score.")
     return notes

@@ -99,7 +99,8 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
     text = [title, "=" * len(title), *statement, "", table, ""]
     for paragraph in paragraphs:
         text += textwrap.wrap(paragraph, width, subsequent_indent="  ")
-    text += [f"{row.name}: {s}" for row in board.trained if (s := signatures_of(row.runs[0].results).get(split))][-1:]
+    signed = [run for row in reversed(board.trained) for run in row.runs if split in signatures_of(run.results)]
+    text += [f"{run.results.run_name}: {signatures_of(run.results)[split]}" for run in signed[:1]]
     return "\n".join(text)
 
 

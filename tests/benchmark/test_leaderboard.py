@@ -137,15 +137,23 @@ def test_runs_whose_signatures_do_not_compare_are_never_in_one_table(tmp_path, w
     write_run(tmp_path / "one", seed=1, extra=signed("forward:all"))
     write_run(tmp_path / "other", seed=2, extra=signed("forward:all", "decision:threshold@validation=0.3"))
     write_run(tmp_path / "past", seed=3, extra=signed("forward:past"))
-    write_run(tmp_path / "unsigned", seed=4)
+    write_run(tmp_path / "unsigned", seed=4)  # comparable with either, so with neither
     found = boards(index_runs(tmp_path).runs)
     assert sorted(sorted(run.folder.name for run in board.runs) for board in found) == [
         ["one", "other"], ["past"], ["unsigned"],
     ]  # fmt: skip
 
 
+def test_a_run_without_signature_joins_those_that_nothing_else_tells_it_from(tmp_path, write_run):
+    write_run(tmp_path / "one", seed=1, extra=signed("forward:all"))
+    write_run(tmp_path / "unsigned", seed=4)
+    board = board_of(tmp_path)
+    assert board.trained[0].seeds == (1, 4)
+    assert any("No signature in the records of unsigned" in note for note in board.notes)
+
+
 def test_signatures_stand_under_the_table(tmp_path, write_run):
     write_run(tmp_path / "one", extra=signed("forward:all"))
     assert results_table(index_runs(tmp_path).runs).splitlines()[-1] == (
-        "Base T: iemomecp|def:A|forward:all|decision:argmax|version:1"
+        "one: iemomecp|def:A|forward:all|decision:argmax|version:1"
     )
