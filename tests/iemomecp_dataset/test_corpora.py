@@ -127,6 +127,12 @@ def test_ecf_text_tolerates_what_editors_do(tmp_path, change):
     assert list(changed) == list(plain)
 
 
+def test_ecf_fields_are_split_at_spaced_bars_alone(tmp_path):
+    write(tmp_path, "train.txt", ECF_TEXT.replace("It did what ?", "It|did what\u2028now ?"))
+    rows = iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train")
+    assert rows[0]["utterances"][1]["text"] == "It|did what\u2028now ?"
+
+
 @pytest.mark.parametrize("with_spans", [False, True], ids=["subtask 2", "subtask 1"])
 def test_ecf_json_gives_the_rows_of_the_text_form_without_times(tmp_path, with_spans):
     document = json.loads(json.dumps(ECF_JSON))
