@@ -77,8 +77,8 @@ def _say(step: int, what: str) -> None:
 
 
 def _run(*command: object) -> None:
-    # Everything is local; without HF_HUB_OFFLINE, libraries would look for updates on the network first. Models as small
-    # as these lose more by coordinating threads than they gain.
+    # Everything is local; without HF_HUB_OFFLINE, libraries would look for updates on the network first. Models as
+    # small as these lose more by coordinating threads than they gain.
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     done = subprocess.run([sys.executable, *map(str, command)], env=environment, check=False)
     if done.returncode:
