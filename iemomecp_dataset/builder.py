@@ -46,6 +46,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     text_source: str = "iemocap"
     forward_pairs: str = "as_published"
     max_mismatch: float = 0.01
+    max_label_mismatch: float = 0.0
     candidates: str = "all"
 
     def load_options(self) -> LoadOptions:
@@ -61,6 +62,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
                 "text_source": self.text_source,
                 "forward_pairs": self.forward_pairs,
                 "max_mismatch": self.max_mismatch,
+                "max_label_mismatch": self.max_label_mismatch,
                 "candidates": self.candidates,
             },
         )

@@ -33,7 +33,8 @@ class BuildOptions:
         label_dir: The label files, likewise.
         text_source: Whose text.
         forward_pairs: What ``source_binary`` calls forward source pairs.
-        max_mismatch: Largest accepted share of mismatches.
+        max_mismatch: Largest accepted share of mismatches between ConvECPE and IEMOCAP.
+        max_label_mismatch: Largest accepted share of mismatches between the labels and ConvECPE.
     """
 
     output_dir: Path
@@ -45,6 +46,7 @@ class BuildOptions:
     text_source: TextSource = "iemocap"
     forward_pairs: ForwardPairs = "as_published"
     max_mismatch: float = 0.01
+    max_label_mismatch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def _build(name: str, options: BuildOptions, cache: str) -> tuple[Any, Any]:
         "label_dir": options.label_dir,
         "text_source": options.text_source,
         "max_mismatch": options.max_mismatch,
+        "max_label_mismatch": options.max_label_mismatch,
     }
     if name == "source_binary":
         given["forward_pairs"] = options.forward_pairs

@@ -130,6 +130,7 @@ def _find_merge(options: LoadOptions) -> Inputs:
             text_source=options.text_source,
             forward_pairs=options.forward_pairs,
             max_mismatch=options.max_mismatch,
+            max_label_mismatch=options.max_label_mismatch,
         ),
     )
 

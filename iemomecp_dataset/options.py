@@ -49,6 +49,8 @@ class LoadOptions:
         text_source: ``iemocap`` (transcripts) or ``ecpec`` (its sentences; then the IEMOCAP release may be absent).
         forward_pairs: What ``source_binary`` calls a forward source pair: ``as_published`` non_pair, ``gold`` pair.
         max_mismatch: Largest accepted share of utterances on which IEMOCAP and ECPEC disagree.
+        max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
+            the other way round. The release has none; exchanged chunks are never accepted.
         candidates: ``all`` pairs or those of the ``past``, for corpora other than IEMO-MECP.
     """
 
@@ -61,6 +63,7 @@ class LoadOptions:
     text_source: TextSource = "iemocap"
     forward_pairs: ForwardPairs = "as_published"
     max_mismatch: float = 0.01
+    max_label_mismatch: float = 0.0
     candidates: CandidateSpace = "all"
 
 
@@ -74,6 +77,7 @@ _TAKEN_BY = {
     "text_source": MERGED_CONFIGS,
     "forward_pairs": ("source_binary",),
     "max_mismatch": MERGED_CONFIGS,
+    "max_label_mismatch": MERGED_CONFIGS,
     "candidates": CORPUS_CONFIGS,
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -117,7 +121,7 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
                 f"Leave it out, or choose another configuration."
             )
         given[option] = _checked(option, value)
-    for option in ("iemocap_root", "convecpe_root", "text_source", "max_mismatch"):
+    for option in ("iemocap_root", "convecpe_root", "text_source", "max_mismatch", "max_label_mismatch"):
         if "full_root" in given and option in given:
             raise UsageError(f"full_root= replaces IEMOCAP and ECPEC, so {option}= has nothing to act on. Drop one.")
     return LoadOptions(config_name=name, **given)

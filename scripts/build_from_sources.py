@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("--forward-pairs", choices=("as_published", "gold"), default="as_published",
                         help="what source_binary calls forward source pairs (default: as_published)")  # fmt: skip
     parser.add_argument("--max-mismatch", type=float, default=0.01, help="accepted share of mismatches (default: 0.01)")
+    parser.add_argument("--max-label-mismatch", type=float, default=0.0,
+                        help="accepted share of turns on which labels and ConvECPE differ (default: 0)")  # fmt: skip
     arguments = parser.parse_args()
 
     from iemomecp_dataset.exchange import BuildOptions, build_from_sources
@@ -45,6 +47,7 @@ def main() -> None:
             text_source=arguments.text_source,
             forward_pairs=arguments.forward_pairs,
             max_mismatch=arguments.max_mismatch,
+            max_label_mismatch=arguments.max_label_mismatch,
         )
     )
     print(result.report.to_text())

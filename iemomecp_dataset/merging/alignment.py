@@ -25,13 +25,16 @@ __all__ = ["align", "chunk_number"]
 
 
 def align(
-    splits: Mapping[str, Sequence[OverlayChunk]], dialogues: Mapping[str, SourceDialogue]
+    splits: Mapping[str, Sequence[OverlayChunk]],
+    dialogues: Mapping[str, SourceDialogue],
+    max_label_mismatch: float = 0.0,
 ) -> dict[str, Placement]:
     """Places all chunks.
 
     Args:
         splits: Chunks by split, ids unique.
         dialogues: Source dialogues by id.
+        max_label_mismatch: Accepted share of turns that are emotional in labels or source alone, where ids tell places.
 
     Returns:
         Placements by chunk id; together they cover every source dialogue exactly once.
@@ -51,7 +54,7 @@ def align(
         else:
             placements.update(_by_number(dialogues[dialogue_id], members))
     by_id = {chunk.dialogue_id: chunk for chunk in chunks}
-    verify_placements(placements, by_id, dialogues)
+    verify_placements(placements, by_id, dialogues, max_label_mismatch)
     covered = {placement.dialogue_id for placement in placements.values()}
     free = {name: dialogue for name, dialogue in dialogues.items() if name not in covered}
     if undecided:

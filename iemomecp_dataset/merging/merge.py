@@ -11,6 +11,7 @@ from iemomecp_dataset.merging.merge_sources import MergeSources
 from iemomecp_dataset.merging.pair_rows import pair_rows
 from iemomecp_dataset.merging.placement import Placement
 from iemomecp_dataset.merging.utterances import CHECK_NAMES, Utterances, enforce_limit, merged_utterances
+from iemomecp_dataset.merging.verification import emotional_turns_check
 from iemomecp_dataset.options import ForwardPairs, TextSource
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.overlay.validation import read_overlay
@@ -30,6 +31,7 @@ def merge(
     text_source: TextSource,
     forward_pairs: ForwardPairs,
     max_mismatch: float,
+    max_label_mismatch: float = 0.0,
 ) -> Loaded:
     """Reads all parts and merges them.
 
@@ -38,7 +40,8 @@ def merge(
         config_name: ``3class`` or ``source_binary``.
         text_source: Whose text the utterances get.
         forward_pairs: What ``source_binary`` calls forward source pairs.
-        max_mismatch: Largest accepted share of mismatches in any check.
+        max_mismatch: Largest accepted share of utterances on which ConvECPE and IEMOCAP disagree, in any check.
+        max_label_mismatch: Largest accepted share of turns that are emotional in the labels or in ConvECPE alone.
 
     Returns:
         Rows by split and the merge report.
@@ -48,7 +51,7 @@ def merge(
     """
     overlay = read_overlay(sources.label_dir)
     ecpec = read_ecpec(sources.ecpec)
-    placements = align(overlay.chunks, ecpec.dialogues)
+    placements = align(overlay.chunks, ecpec.dialogues, max_label_mismatch)
     utterances, checks, notes = merged_utterances(ecpec, sources.iemocap, text_source)
     # Whose text is not asked for may differ; it is reported all the same.
     enforce_limit(
@@ -68,6 +71,8 @@ def merge(
         ]
         for split, chunks in overlay.chunks.items()
     }
+    by_id = {chunk.dialogue_id: chunk for chunks in overlay.chunks.values() for chunk in chunks}
+    checks.append(emotional_turns_check(placements, by_id, ecpec.dialogues))
     report = account(sources, overlay, ecpec, placements, rows, checks, notes)
     for check in checks:
         if check.mismatches:

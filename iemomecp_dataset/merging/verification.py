@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.merging.evidence import belongs, chunk_fingerprint, listing, lost_source_pairs, place_fingerprint
+from iemomecp_dataset.merging.merge_report import Check
 from iemomecp_dataset.merging.placement import Placement
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 
-__all__ = ["verify_placements"]
+__all__ = ["emotional_turns_check", "verify_placements"]
 
 _SHOWN = 5
 
 
 def verify_placements(
-    placements: Mapping[str, Placement], chunks: Mapping[str, OverlayChunk], dialogues: Mapping[str, SourceDialogue]
+    placements: Mapping[str, Placement],
+    chunks: Mapping[str, OverlayChunk],
+    dialogues: Mapping[str, SourceDialogue],
+    max_label_mismatch: float = 0.0,
 ) -> None:
     """Compares each chunk with the place its id names.
 
@@ -24,6 +28,8 @@ def verify_placements(
         placements: The place of each chunk.
         chunks: Chunks by id.
         dialogues: Source dialogues by id.
+        max_label_mismatch: Accepted share of turns that are emotional in one of the two alone; an exchange of chunks
+            that would mend it is never accepted.
 
     Raises:
         InvalidDataError: Fingerprints or pairs disagree; the message names the chunks, the turns, and an exchange that
@@ -31,6 +37,7 @@ def verify_placements(
     """
     wrong: list[str] = []
     misfits: list[str] = []
+    differing = 0
     for chunk_id, placement in placements.items():
         chunk, dialogue = chunks[chunk_id], dialogues[placement.dialogue_id]
         labelled = chunk_fingerprint(chunk)
@@ -43,6 +50,7 @@ def verify_placements(
                 f"emotional in ConvECPE but without an emo_cause: turns {listing(only_source)}"
             )
             misfits.append(chunk_id)
+            differing += 1
         elif not belongs(chunk, dialogue, placement.start):
             lost, inside = lost_source_pairs(chunk, dialogue, placement.start)
             wrong.append(f"{chunk_id}: {lost} of the {inside} ConvECPE pairs at its place are labelled non_pair")
@@ -50,14 +58,47 @@ def verify_placements(
         elif _better_exchanged(chunk_id, placements, chunks, dialogues):
             wrong.append(f"{chunk_id}: its pairs fit the place of another chunk better than its own")
             misfits.append(chunk_id)
-    if wrong:
+    if not wrong:
+        return
+    check = emotional_turns_check(placements, chunks, dialogues)
+    hint = _exchange_hint(misfits, placements, chunks, dialogues)
+    others = len(wrong) - differing
+    if others or hint or check.share > max_label_mismatch:
         lines = "\n  ".join(wrong[:_SHOWN])
         more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise InvalidDataError(
-            f"The ids and the contents of {len(wrong)} chunk(s) disagree:\n  {lines}{more}"
-            f"{_exchange_hint(misfits, placements, chunks, dialogues)}\n"
+            f"The ids and the contents of {len(wrong)} chunk(s) disagree ({len(check.mismatches)} of {check.compared} "
+            f"turns, {check.share:.2%}):\n  {lines}{more}{hint}\n"
             f"Were chunks exchanged, or do the labels and ConvECPE belong to different versions? Fetch the files again."
+            f" If the ids are right and single labels are not, raise max_label_mismatch."
         )
+
+
+def emotional_turns_check(
+    placements: Mapping[str, Placement], chunks: Mapping[str, OverlayChunk], dialogues: Mapping[str, SourceDialogue]
+) -> Check:
+    """Compares the emotional turns of all chunks with ConvECPE's.
+
+    Args:
+        placements: The place of each chunk.
+        chunks: Chunks by id.
+        dialogues: Source dialogues by id.
+
+    Returns:
+        One mismatch for each turn that is emotional in one of the two alone.
+    """
+    mismatches: list[str] = []
+    for chunk_id, placement in placements.items():
+        chunk, dialogue = chunks[chunk_id], dialogues[placement.dialogue_id]
+        labelled = chunk_fingerprint(chunk)
+        emotional = place_fingerprint(dialogue, placement.start, chunk.num_utterances)
+        mismatches += [
+            f"{chunk_id}, turn {turn}: {'has an' if turn in labelled else 'has no'} emo_cause, "
+            f"{'emotional' if turn in emotional else 'neutral'} in ConvECPE"
+            for turn in sorted(labelled ^ emotional)
+        ]
+    compared = sum(chunks[chunk_id].num_utterances for chunk_id in placements)
+    return Check("turns with an emo_cause against ConvECPE's emotional turns", compared, tuple(mismatches))
 
 
 def _better_exchanged(

@@ -239,7 +239,7 @@ def test_report_accounts_for_every_utterance_and_pair(tree):
     assert sum(sum(roles.values()) for roles in report.transitions.values()) == counts["candidate pairs"]
     assert report.transitions["pair"]["emo_cause"] == inside
     assert report.placement == {"id": 6}
-    assert [len(check.mismatches) for check in report.checks] == [0] * 5
+    assert [len(check.mismatches) for check in report.checks] == [0] * 6
     text = report.to_text()
     assert "0 of 18 differ" in text
     assert json.loads(report.to_json())["counts"] == counts
@@ -260,7 +260,7 @@ def test_mismatches_are_counted_listed_and_limited(tree):
     assert rows["train"][0]["utterances"][2]["text"].startswith("Something else")
     report = report_of(tree, max_mismatch=0.1)
     assert {check.name.split()[0]: len(check.mismatches) for check in report.checks} == (
-        {"utterances": 0, "text": 1, "emotion": 1, "speaker": 0}
+        {"utterances": 0, "text": 1, "emotion": 1, "speaker": 0, "turns": 0}
     )
     assert "EmoEvaluation 'xxx', ConvECPE 'neu'" in report.to_text()
 
@@ -272,7 +272,7 @@ def test_text_that_is_not_asked_for_may_differ(tree):
     assert rows["train"][0]["utterances"][0]["text"] == tree.sentence("Ses01F_impro01", 1)
     assert rows["train"][0]["utterances"][0]["start"] == 2.0
     report = report_of(tree, text_source="ecpec")
-    assert [len(check.mismatches) for check in report.checks] == [0, 0, 18, 0, 0]
+    assert [len(check.mismatches) for check in report.checks] == [0, 0, 18, 0, 0, 0]
 
 
 def test_one_utterance_may_be_written_without_a_list(tree):
@@ -283,7 +283,7 @@ def test_one_utterance_may_be_written_without_a_list(tree):
 def test_formatting_is_no_mismatch(tree):
     for path in (tree.root / "IEMOCAP").rglob("transcriptions/*.txt"):
         path.write_text(path.read_text().replace("Line ", "LINE -- "))
-    assert [len(check.mismatches) for check in report_of(tree).checks] == [0] * 5
+    assert [len(check.mismatches) for check in report_of(tree).checks] == [0] * 6
 
 
 def test_times_come_from_the_transcript_else_from_the_evaluation(tree):
@@ -307,7 +307,7 @@ def test_an_utterance_without_a_transcript_line_keeps_the_source_sentence_and_is
         rows_of(tree)
     rows = rows_of(tree, max_mismatch=0.1)
     assert rows["train"][0]["utterances"][0]["text"] == "Line 1, of Ses01F impro01."
-    assert [len(check.mismatches) for check in report_of(tree, max_mismatch=0.1).checks] == [1, 0, 0, 0, 0]
+    assert [len(check.mismatches) for check in report_of(tree, max_mismatch=0.1).checks] == [1, 0, 0, 0, 0, 0]
 
 
 def test_missing_media_are_null_and_counted(tree):
@@ -349,6 +349,30 @@ def test_two_exchanged_chunks_are_an_error_that_names_both(tree):
     assert "ids and the contents of 2 chunk(s) disagree" in message
     assert "Ses01F_impro01__c001 at turns 1 to 3" in message
     assert "The content of Ses01F_impro01__c001 fits the place of Ses01F_script01_1__c001" in message
+
+
+def test_a_single_label_that_disagrees_is_accepted_when_asked_for_and_counted(tree):
+    def no_cause(document):
+        for pair in document["splits"]["test"][1]["pairs"]:
+            if pair["target_emotion_turn"] == 2:
+                pair.update(label_id=2, label="non_pair", context_subtype_ids=[], context_subtypes=[])
+
+    tree.edit_labels("test", no_cause)
+    with pytest.raises(InvalidDataError) as caught:
+        rows_of(tree)
+    assert "Ses05F_impro03__c002 at turns 3 to 5" in str(caught.value)
+    assert "without an emo_cause: turns 2" in str(caught.value)
+    assert "raise max_label_mismatch" in str(caught.value)
+    assert len(rows_of(tree, max_label_mismatch=0.06)["test"]) == 2
+    check = report_of(tree, max_label_mismatch=0.06).checks[-1]
+    assert check.mismatches == ("Ses05F_impro03__c002, turn 2: has no emo_cause, emotional in ConvECPE",)
+    assert check.compared == 18
+
+
+def test_exchanged_chunks_are_never_accepted(tree):
+    exchange_contents(tree, "train", 0, 2)
+    with pytest.raises(InvalidDataError, match="fits the place of"):
+        rows_of(tree, max_label_mismatch=1.0)
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (1, 2)])
