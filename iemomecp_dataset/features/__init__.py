@@ -1,5 +1,12 @@
-"""Feature vectors of utterances: one table a modality, keyed by utterance id."""
+"""Feature vectors of utterances: one store a modality, keyed by utterance id, where what is missing says why.
 
+Reading needs neither torch nor transformers. Extraction is in :mod:`iemomecp_dataset.features.extraction`, importing
+what others made in :mod:`iemomecp_dataset.features.importing`.
+"""
+
+from iemomecp_dataset.features.feature_store import open_store
 from iemomecp_dataset.features.feature_table import FeatureTable, read_feature_table
+from iemomecp_dataset.features.store_card import StoreCard, read_card
+from iemomecp_dataset.features.store_rows import STATUSES
 
-__all__ = ["FeatureTable", "read_feature_table"]
+__all__ = ["STATUSES", "FeatureTable", "StoreCard", "open_store", "read_card", "read_feature_table"]

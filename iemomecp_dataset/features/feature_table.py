@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +22,20 @@ class FeatureTable:
     """Vectors of one modality.
 
     Attributes:
-        path: File it was read from.
-        vectors: ``(rows, size)`` float32.
-        row_of: Row by utterance id; ids without a vector are absent.
+        path: File or store that it was read from.
+        size: Width of a vector.
+        shards: Matrices ``(rows, size)``, float32 or float16, in memory or mapped from disk.
+        place_of: ``(shard, row)`` by utterance id; ids without a vector are absent.
+        missing: Why there is no vector, by utterance id, where the source says so.
+        origin: What the source says that it is, in words.
     """
 
     path: Path
-    vectors: NDArray[np.float32]
-    row_of: dict[str, int]
-
-    @property
-    def size(self) -> int:
-        """Width of a vector."""
-        return int(self.vectors.shape[1])
+    size: int
+    shards: tuple[NDArray[Any], ...]
+    place_of: Mapping[str, tuple[int, int]]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    origin: str | None = None
 
     def select(self, utterance_ids: Iterable[str], *, tolerance: float = 0.01) -> dict[str, NDArray[np.float32]]:
         """Vectors of the given utterances.
@@ -43,43 +45,69 @@ class FeatureTable:
             tolerance: Share of them that may lack a vector.
 
         Returns:
-            ``(size,)`` by utterance id. Missing ones are left out, for a mask to say so; never replaced by zeros.
+            ``(size,)`` float32 by utterance id. Missing ones are left out, for a mask to say so; never replaced by
+            zeros.
 
         Raises:
-            InvalidDataError: More than ``tolerance`` are missing; the message counts and names them.
+            InvalidDataError: More than ``tolerance`` are missing; the message counts and names them, with the reason
+                where it is known. Or the vectors are of another corpus.
         """
         wanted = list(dict.fromkeys(utterance_ids))
-        found = {key: self.vectors[self.row_of[key]] for key in wanted if key in self.row_of}
+        places = [(key, self.place_of.get(key)) for key in wanted]
+        found = {
+            key: self.shards[place[0]][place[1]].astype(np.float32, copy=False)
+            for key, place in places
+            if place is not None
+        }
         missing = len(wanted) - len(found)
         if missing > tolerance * len(wanted):
-            examples = [key for key in wanted if key not in self.row_of][:_EXAMPLES_SHOWN]
+            lacking = [key for key in wanted if key not in self.place_of]
+            unknown = [key for key in lacking if key not in self.missing]
+            origin = f" It holds {self.origin}." if self.origin else ""
+            if len(unknown) == len(wanted):
+                raise InvalidDataError(
+                    f"{self.path}: it knows none of the {len(wanted)} utterances asked for, such as {wanted[0]}: these "
+                    f"are features of another corpus.{origin} Give the features of this corpus."
+                )
+            if unknown and self.origin:
+                origin += f" {len(unknown)} of them it does not know at all."
+            examples = [
+                f"{key} ({self.missing[key]})" if self.missing.get(key) else key for key in lacking[:_EXAMPLES_SHOWN]
+            ]
             raise InvalidDataError(
                 f"{self.path}: {missing} of {len(wanted)} utterances have no feature vector "
                 f"({missing / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example "
-                f"{', '.join(examples)}. "
+                f"{', '.join(examples)}.{origin} "
                 "Extract the missing ones, or raise --max_missing_features: the model then gets a mask for them."
             )
         return found
 
 
 def read_feature_table(path: str | Path) -> FeatureTable:
-    """Reads a Parquet file with columns ``utterance_id`` (string) and ``vector`` (list of floats, null for none).
+    """Reads a feature store, or a Parquet file.
+
+    A Parquet file has the columns ``utterance_id`` (string) and ``vector`` (list of floats, null for none).
 
     Args:
-        path: The file.
+        path: The store's folder, or the file.
 
     Returns:
         The table.
 
     Raises:
-        MissingDataError: There is no such file.
+        MissingDataError: There is no such file or folder, or the store is not finished.
         InvalidDataError: It is no such table: other columns, an id twice, vectors of different widths, numbers that are
-            not finite.
+            not finite; parts of a store that do not fit together.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = Path(path)
+    if path.is_dir():
+        # Here, as stores are made of tables.
+        from iemomecp_dataset.features.feature_store import open_store
+
+        return open_store(path)
     if not path.is_file():
         raise MissingDataError(f"The feature file {path} is not there.")
     try:
@@ -118,9 +146,10 @@ def read_feature_table(path: str | Path) -> FeatureTable:
             f"{path}: {len(odd)} vectors hold NaN or infinite numbers, the first is that of {kept_ids[odd[0]]}. "
             "A vector that is not known must be null."
         )
-    row_of = {key: row for row, key in enumerate(kept_ids)}
-    if len(row_of) != len(kept_ids):
+    place_of = {key: (0, row) for row, key in enumerate(kept_ids)}
+    if len(place_of) != len(kept_ids):
         seen: set[str] = set()
         twice = next(key for key in kept_ids if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise InvalidDataError(f"{path}: utterance {twice} occurs more than once; each has exactly one vector.")
-    return FeatureTable(path, vectors, row_of)
+    missing = {key: "" for key, has_vector in zip(ids, present, strict=True) if not has_vector}
+    return FeatureTable(path, int(widths[0]), (vectors,), place_of, missing)

@@ -58,7 +58,7 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataError, match="cannot be read as Parquet"):
         read_feature_table(tmp_path / "text.parquet")
     pq.write_table(pa.table({"id": ["a"], "vector": [[1.0]]}), tmp_path / "columns.parquet")
-    with pytest.raises(InvalidDataError, match="no column 'utterance_id'; .* found id, vector"):
+    with pytest.raises(InvalidDataError, match=r"no column 'utterance_id'; .* found id, vector"):
         read_feature_table(tmp_path / "columns.parquet")
     pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
     with pytest.raises(InvalidDataError, match="must hold lists of floats, but holds double"):

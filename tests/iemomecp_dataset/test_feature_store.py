@@ -1,0 +1,249 @@
+"""Feature stores: what was written comes back, and a store that does not fit together is never read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.features import StoreCard, open_store, read_card, read_feature_table
+from iemomecp_dataset.features.store_card import claim_store
+from iemomecp_dataset.features.store_index import write_index
+from iemomecp_dataset.features.store_layout import INDEX_NAME, shard_name
+from iemomecp_dataset.features.store_rows import StoreRow
+from iemomecp_dataset.features.store_shards import read_shard, shard_bytes, write_shard
+
+
+def card(**changes: object) -> StoreCard:
+    plain = StoreCard(
+        modality="audio",
+        model="m",
+        revision="r",
+        corpus="c",
+        corpus_fingerprints={"train": "f"},
+        utterances="u",
+        n_utterances=5,
+        n_shards=2,
+        synthetic=True,
+        size=3,
+        dtype="float32",
+        settings={"pooling": "mean"},
+        versions={"torch": "2"},
+    )
+    return dataclasses.replace(plain, **changes)
+
+
+def row(key: str, value: float | None) -> StoreRow:
+    if value is None:
+        return StoreRow(key, "missing_media", reason="no such file")
+    return StoreRow(key, "ok", np.full(3, value, np.float32), n_frames=4, seconds=1.5, note="resampled")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    claim_store(folder, card())
+    write_shard(folder / shard_name(0, 2), [row("d", 4), row("b", None), row("a", 1)], 3, "float32")
+    write_shard(folder / shard_name(1, 2), [row("c", 3), row("e", 5)], 3, "float32")
+    write_index(folder, card(), ["a", "b", "c", "d", "e"])
+    return folder
+
+
+def test_vectors_come_back_by_utterance(store: Path) -> None:
+    table = read_feature_table(store)
+    assert table.size == 3
+    found = table.select(["e", "d", "a"])
+    assert {key: vector.tolist() for key, vector in found.items()} == {"e": [5] * 3, "d": [4] * 3, "a": [1] * 3}
+    assert all(vector.dtype == np.float32 for vector in found.values())
+    index = pq.read_table(store / INDEX_NAME).to_pylist()
+    assert [line["utterance_id"] for line in index] == ["a", "b", "c", "d", "e"]
+    assert index[1] == {
+        "utterance_id": "b",
+        "shard": 0,
+        "row": None,
+        "n_frames": 0,
+        "seconds": None,
+        "status": "missing_media",
+        "reason": "no such file",
+        "note": None,
+    }
+    assert "SYNTHETIC" in (store / "README.md").read_text()
+
+
+def test_missing_vectors_say_why_and_are_never_zeros(store: Path) -> None:
+    table = read_feature_table(store)
+    assert set(table.select(["a", "b"], tolerance=0.5)) == {"a"}
+    with pytest.raises(InvalidDataError, match=r"1 of 2 .*b \(missing_media: no such file\)"):
+        table.select(["a", "b"])
+
+
+def test_a_store_of_another_corpus_is_refused(store: Path) -> None:
+    with pytest.raises(InvalidDataError, match=r"knows none of the 2 .*another corpus.*SYNTHETIC corpus c"):
+        read_feature_table(store).select(["x", "y"])
+
+
+def test_vectors_are_mapped_not_read(store: Path) -> None:
+    base = open_store(store).shards[0]
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    assert isinstance(base, np.memmap)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-1000, 1000, width=16)), max_size=12),
+    st.sampled_from(["float32", "float16"]),
+)
+def test_any_shard_round_trips_and_equal_rows_give_equal_bytes(values: list[float | None], dtype: str) -> None:
+    rows = [row(f"u{i}é", value) for i, value in enumerate(values)]
+    assert shard_bytes(rows, 3, dtype) == shard_bytes(rows, 3, dtype)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s.safetensors"
+        write_shard(path, rows, 3, dtype)
+        shard = read_shard(path)
+        assert [account[0] for account in shard.accounts] == [r.utterance_id for r in rows]
+        expected = [[value] * 3 for value in values if value is not None]
+        assert shard.vectors.tolist() == expected
+        from safetensors.numpy import load_file
+
+        assert load_file(path)["vectors"].tolist() == expected
+
+
+def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
+    claim_store(tmp_path / "s", card())
+    claim_store(tmp_path / "s", card())
+    assert read_card(tmp_path / "s") == card()
+    with pytest.raises(UsageError, match=r"holds another extraction: model is 'm' there and 'other' here"):
+        claim_store(tmp_path / "s", card(model="other"))
+    with pytest.raises(UsageError, match=r"settings is pooling 'mean' there and 'max' here"):
+        claim_store(tmp_path / "s", card(settings={"pooling": "max"}))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/thesis.doc").touch()
+    with pytest.raises(UsageError, match="is not empty and is no feature store"):
+        claim_store(tmp_path / "full", card())
+
+
+def test_an_unfinished_store_says_how_to_finish(store: Path) -> None:
+    (store / INDEX_NAME).unlink()
+    (store / shard_name(1, 2)).unlink()
+    with pytest.raises(MissingDataError, match=r"not finished: 1 of its 2 shards.*Run the same"):
+        read_feature_table(store)
+
+
+def edit_index(store: Path, column: str, position: int, value: object) -> None:
+    table = pq.read_table(store / INDEX_NAME)
+    values = table[column].to_pylist()
+    values[position] = value
+    at = table.column_names.index(column)
+    pq.write_table(
+        table.set_column(at, table.field(column), pa.array(values, table.field(column).type)), store / INDEX_NAME
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "position", "value", "message"),
+    [
+        ("row", 0, 0, "does not fit its shards: utterance a"),
+        ("row", 0, 17, "does not fit its shards: utterance a"),
+        ("row", 1, 0, "does not fit its shards: utterance b"),
+        ("row", 0, None, "does not fit its shards: utterance a"),
+        ("shard", 2, 0, "does not fit its shards: utterance c"),
+        ("status", 0, "fine", "utterance a has the unknown status 'fine'"),
+        ("utterance_id", 0, "b", "occurs more than once"),
+        ("utterance_id", 0, "z", "does not fit its shards: utterance z"),
+    ],
+)
+def test_an_index_that_does_not_fit_its_shards(
+    store: Path, column: str, position: int, value: object, message: str
+) -> None:
+    edit_index(store, column, position, value)
+    with pytest.raises(InvalidDataError, match=message) as error:
+        read_feature_table(store)
+    assert INDEX_NAME in str(error.value)
+
+
+def test_every_single_damage_to_a_shard_is_found(store: Path, tmp_path: Path) -> None:
+    path = store / shard_name(0, 2)
+    good = path.read_bytes()
+    for position in range(0, len(good), 7):
+        path.write_bytes(good[:position] + bytes([good[position] ^ 0x10]) + good[position + 1 :])
+        with pytest.raises(InvalidDataError):
+            read_feature_table(store)
+    for length in (0, 4, 20, len(good) - 1):
+        path.write_bytes(good[:length])
+        with pytest.raises(InvalidDataError, match="is no intact shard"):
+            read_feature_table(store)
+    path.write_bytes(good)
+    read_feature_table(store)
+    path.unlink()
+    with pytest.raises(InvalidDataError, match="is not there"):
+        read_feature_table(store)
+
+
+def test_shards_of_another_store(store: Path) -> None:
+    write_shard(store / shard_name(1, 2), [row("c", 3), row("x", 5)], 3, "float32")
+    with pytest.raises(InvalidDataError, match=r"is damaged|does not fit"):
+        read_feature_table(store)
+    with pytest.raises(InvalidDataError, match="2 differ, such as e"):
+        write_index(store, card(), ["a", "b", "c", "d", "e"])
+    wide = [StoreRow("c", "ok", np.zeros(4, np.float32)), row("e", None)]
+    write_shard(store / shard_name(1, 2), wide, 4, "float32")
+    with pytest.raises(InvalidDataError, match="holds vectors of 4 x float32, but the card says 3 x float32"):
+        read_feature_table(store)
+    shutil.copy(store / shard_name(0, 2), store / shard_name(1, 2))
+    with pytest.raises(InvalidDataError, match="utterance d is in two shards"):
+        write_index(store, card(), ["a", "b", "c", "d", "e"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 2, "size": 3}'])
+def test_cards_that_are_none(store: Path, content: str) -> None:
+    (store / "card.json").write_text(content)
+    with pytest.raises(InvalidDataError, match="is not the card of a feature store"):
+        read_feature_table(store)
+
+
+def test_folders_that_are_no_store(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"no feature store: it has no card\.json"):
+        read_feature_table(tmp_path)
+
+
+def test_the_index_knows_how_many(store: Path) -> None:
+    content = json.loads((store / "card.json").read_text())
+    (store / "card.json").write_text(json.dumps(content | {"n_utterances": 6}))
+    with pytest.raises(InvalidDataError, match="has 5 rows, but the card says 6 utterances"):
+        read_feature_table(store)
+
+
+def test_all_utterances_of_iemocap_are_looked_up_in_a_tenth_of_a_second(tmp_path: Path) -> None:
+    ids = [f"Ses01F_impro01_F{i:04d}" for i in range(7433)]
+    folder, big = tmp_path / "big", card(n_utterances=len(ids), n_shards=4, size=768)
+    claim_store(folder, big)
+    vectors = np.random.default_rng(0).normal(size=(len(ids), 768)).astype(np.float32)
+    for n in range(4):
+        rows = [StoreRow(ids[i], "ok", vectors[i], 1, 1.0) for i in range(n, len(ids), 4)]
+        write_shard(folder / shard_name(n, 4), rows, 768, "float32")
+    write_index(folder, big, ids)
+    table = open_store(folder)
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        found = table.select(ids)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.1
+    assert all(np.array_equal(found[key], vectors[i]) for i, key in enumerate(ids[:100]))
+
+
+def test_a_broken_store_leaves_no_partial_files(store: Path) -> None:
+    assert not [path for path in store.iterdir() if path.name.endswith(".partial")]
