@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from iemomecp_dataset.after_import import after_import
 
 __all__ = ["METRIC_NAME", "register_with_evaluate"]
 
@@ -31,34 +30,7 @@ def register_with_evaluate() -> None:
 
     Calling it again changes nothing.
     """
-    imported = sys.modules.get(_LOOKUP_MODULE)
-    if imported is not None and hasattr(imported, _LOOKUP):
-        _wrap_lookup(imported)
-    elif not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _AfterImport())
-
-
-class _AfterImport(MetaPathFinder):
-    """Lets the ordinary finders find ``evaluate.loading`` and wraps its look-up once it has run."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != _LOOKUP_MODULE:
-            return None
-        for finder in sys.meta_path:
-            spec = None if isinstance(finder, _AfterImport) else finder.find_spec(fullname, path, target)
-            if spec is not None and spec.loader is not None:
-                # On this loader alone, so that its type, and all that asks for source or resources, stay the same.
-                run_module = spec.loader.exec_module
-
-                def run_and_wrap(module: ModuleType, run_module: Any = run_module) -> None:
-                    run_module(module)
-                    _wrap_lookup(module)
-
-                spec.loader.exec_module = run_and_wrap  # type: ignore[method-assign]
-                return spec
-        return None
+    after_import(_LOOKUP_MODULE, _LOOKUP, _wrap_lookup)
 
 
 def _wrap_lookup(loading: ModuleType) -> None:
