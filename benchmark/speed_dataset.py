@@ -13,10 +13,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["SpeedRow", "peak_memory_of_build", "run"]
+from iemomecp_dataset.benchmark.measurement import SpeedRow
 
-SpeedRow = tuple[str, float, str, float, float]
-"""``(what, our seconds, alternative, its seconds, ours / alternative)``."""
+__all__ = ["peak_memory_of_build", "run"]
 
 _BUILD_LIMIT_SECONDS = 15.0
 _REPEATS = 3
@@ -30,7 +29,7 @@ def run(data_dir: Path | None = None) -> list[SpeedRow]:
             to a temporary folder first (not measured).
 
     Returns:
-        One row per comparison; a ratio below 1 means that ours is faster.
+        One row per comparison; a ratio above 1 means that ours is faster.
     """
     with tempfile.TemporaryDirectory() as folder:
         if data_dir is None:
@@ -75,7 +74,7 @@ def _best(action: Callable[[], object], repeats: int = _REPEATS) -> float:
 
 
 def _row(name: str, ours: float, alternative: str, theirs: float) -> SpeedRow:
-    return name, ours, alternative, theirs, ours / theirs
+    return SpeedRow(name, ours, alternative, theirs, theirs / ours)
 
 
 def _load(data_dir: Path, cache: Path, **options: Any) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.measurement import SpeedRow
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.metrics.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.scoring import pair_scores
@@ -17,29 +18,11 @@ from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.metrics.unit_counts import candidate_unit_counts
 from iemomecp_dataset.schema import ROLE_LABELS
 
-__all__ = ["SpeedRow", "run", "scikit_learn_pair_scores"]
+__all__ = ["run", "scikit_learn_pair_scores"]
 
 # Shares of the three roles among the candidates of IEMO-MECP, all splits.
 _ROLE_SHARES = (0.1003, 0.0505, 0.8492)
 _TEST_PAIRS, _TEST_DIALOGUES = 18264, 31
-
-
-class SpeedRow(NamedTuple):
-    """One measurement.
-
-    Attributes:
-        name: What ours did.
-        ours_seconds: How long it took.
-        alternative_name: What it is compared with.
-        alternative_seconds: How long that took.
-        ratio: Alternative over ours: how many times faster ours is.
-    """
-
-    name: str
-    ours_seconds: float
-    alternative_name: str
-    alternative_seconds: float
-    ratio: float
 
 
 def run(*, n_pairs: int = 1_000_000, repeats: int = 3) -> list[SpeedRow]:

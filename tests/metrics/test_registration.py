@@ -29,8 +29,8 @@ def run_python(code, tmp_path, cwd):
         # Registering twice wraps once; the module stays an ordinary one.
         "import iemomecp_dataset.metrics as m; m.register_with_evaluate(); m.register_with_evaluate(); import sys; "
         "assert sum(getattr(f, 'module_name', '') == 'evaluate.loading' for f in sys.meta_path) == 1; "
-        "import evaluate.loading as l, inspect; assert 'Hub' in inspect.getsource(l); m.register_with_evaluate(); import importlib; "
-        f"importlib.reload(l); import evaluate; {LOAD}",
+        "import evaluate.loading as l, inspect; assert 'Hub' in inspect.getsource(l); m.register_with_evaluate(); "
+        f"import importlib; importlib.reload(l); import evaluate; {LOAD}",
     ],
 )
 def test_name_is_known_in_either_import_order(code, tmp_path):
