@@ -27,11 +27,11 @@ def main() -> None:
         if subject not in subjects:
             raise UsageError(f"There is no subject {subject!r}. {did_you_mean(subject, subjects)}")
 
-    print(f"{'what':<44} {'seconds':>9}   {'against':<44} {'seconds':>9}   {'times faster':>12}")
+    print(f"{'what':<60} {'seconds':>9}   {'against':<60} {'seconds':>9}   {'times faster':>12}")
     for subject in chosen:
         for row in importlib.import_module(f"iemomecp_dataset.benchmark.speed_{subject}").run():
             print(
-                f"{row[0]:<44} {row[1]:>9.4f}   {row[2]:<44} {row[3]:>9.4f}   {row[4]:>12.2f}",
+                f"{row[0]:<60} {row[1]:>9.4f}   {row[2]:<60} {row[3]:>9.4f}   {row[4]:>12.2f}",
                 flush=True,
             )
 
