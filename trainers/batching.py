@@ -1,10 +1,9 @@
-"""Mini-batches of dialogues: their order, and how they are padded."""
+"""Mini-batches of dialogues, padded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +11,10 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.trainers.dialogue_examples import DialogueExample
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
+from iemomecp_dataset.trainers.scoring_method import Batch
 from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
 
-__all__ = ["Collator", "DialogueBatchSampler", "UtteranceInputs"]
-
-Batch = dict[str, Any]
+__all__ = ["Collator", "UtteranceInputs"]
 
 
 @dataclass(frozen=True)
@@ -34,35 +32,6 @@ class UtteranceInputs:
     text_tokens: TokenisedTexts | None = None
     features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     feature_sizes: Mapping[str, int] | None = None
-
-
-class DialogueBatchSampler:
-    """Batches of dialogue positions, in an order that depends on seed and epoch alone.
-
-    Knowing the order of an epoch without having run the ones before it is what makes an interrupted run repeatable.
-    """
-
-    def __init__(self, n_dialogues: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
-        self.n_dialogues = n_dialogues
-        self.batch_size = batch_size
-        self.drop_last = False
-        self.seed = seed
-        self.shuffle = shuffle
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order comes next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.n_dialogues // self.batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(self.n_dialogues)
-        if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
-        for start in range(0, self.n_dialogues, self.batch_size):
-            yield order[start : start + self.batch_size].tolist()
 
 
 class Collator:

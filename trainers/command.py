@@ -6,18 +6,25 @@ import sys
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NoReturn
 
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean, missing_extra
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers.protocols import protocol_defaults
 
-__all__ = ["parse_options", "train_from_command_line"]
+__all__ = ["EXPERIMENT_KEY", "parse_options", "read_config", "train_from_command_line"]
+
+EXPERIMENT_KEY = "experiment"
+"""Key of a ``--config`` file that holds no options: what experiment it is, its seeds, its published numbers."""
 
 
 def parse_options(
     arguments: Sequence[str], *, description: str, defaults: Mapping[str, Any] | None = None
 ) -> TrainingOptions:
     """Reads options from the command line, a YAML file and a script's own defaults, in this order of precedence.
+
+    What none of them gives is worth what the scorer's protocol says (:mod:`iemomecp_dataset.trainers.protocols`).
 
     Args:
         arguments: The command line, without the program's name.
@@ -47,20 +54,33 @@ def parse_options(
         description=description,
         formatter_class=_HelpFormatter,
         allow_abbrev=False,
+        epilog=_protocol_note(),
     )
-    parser.add_argument("--config", help="YAML file with any of these options; the command line wins.")
+    parser.add_argument(
+        "--config",
+        help="YAML file with any of these options; the command line wins. A file of benchmark/experiments has the key "
+        f"{EXPERIMENT_KEY} besides, which says what the experiment is.",
+    )
     values = dict(defaults or {})
     if known.config:
-        values.update(_read_config(Path(known.config)))
+        values.update(read_config(Path(known.config)))
     TrainingOptions.from_flat(values)  # names are checked before argparse would silently accept them
-    parser.set_defaults(**values)
-    *sections, _, unknown = parser.parse_args_into_dataclasses(
-        args=rest, look_for_args_file=False, return_remaining_strings=True
-    )
-    if unknown:
-        names = [f"--{name}" for name in TrainingOptions().flat()]
-        raise UsageError(f"There is no option {unknown[0]!r}. {did_you_mean(unknown[0], names)}")
-    options = TrainingOptions(**dict(zip(SECTIONS, sections, strict=False)))
+
+    def parse(defaults: Mapping[str, Any]) -> TrainingOptions:
+        parser.set_defaults(**defaults)
+        *sections, _, unknown = parser.parse_args_into_dataclasses(
+            args=rest, look_for_args_file=False, return_remaining_strings=True
+        )
+        if unknown:
+            names = [f"--{name}" for name in TrainingOptions().flat()]
+            raise UsageError(f"There is no option {unknown[0]!r}. {did_you_mean(unknown[0], names)}")
+        return TrainingOptions(**dict(zip(SECTIONS, sections, strict=False)))
+
+    # The first reading tells the scorer, whose protocol then stands below everything that was given.
+    options = parse(values)
+    protocol = protocol_defaults(options.model.scorer, options.data.modalities)
+    if protocol:
+        options = parse({**protocol, **values})
     options.check()
     return options
 
@@ -84,7 +104,24 @@ class _HelpFormatter(ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter)
     """Shows defaults, and the description as it is written."""
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _protocol_note() -> str:
+    settings = " ".join(f"--{name} {value}" for name, value in protocol_defaults("isolated", "t").items())
+    return (
+        "With --scorer isolated, options that are not given are those of the published protocol (arXiv 2605.25208):\n"
+        f"{fill(settings, 110, break_on_hyphens=False)}\n(--hidden_size 256 without text); its seeds are 42, 123, 456."
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Options by name from a YAML file; what :data:`EXPERIMENT_KEY` holds is left out.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MissingDataError: It is not there.
+        UsageError: It is no YAML, or holds no options by name.
+    """
     import yaml
 
     if not path.is_file():
@@ -95,4 +132,6 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UsageError(f"The configuration file {path} is no YAML: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"The configuration file {path} must hold options by name, but holds {type(values).__name__}.")
+    if not isinstance(values.pop(EXPERIMENT_KEY, {}), dict):
+        raise UsageError(f"{path}: the key {EXPERIMENT_KEY!r} must hold a mapping with name, source and so on.")
     return values

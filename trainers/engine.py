@@ -12,32 +12,33 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from accelerate.data_loader import prepare_data_loader
+from accelerate.utils import broadcast_object_list
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
-from iemomecp_dataset.trainers.batching import Collator, DialogueBatchSampler
-from iemomecp_dataset.trainers.dialogue_examples import DialogueExample
-from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer
-from iemomecp_dataset.trainers.objectives import Objective, ObjectiveWeights, objective_terms
+from iemomecp_dataset.trainers.batch_order import BatchOrder
 from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.processes import Processes, is_filler, pooled_over_processes
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, model_inputs, score_split
+from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
+from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
 from iemomecp_dataset.trainers.weight_averaging import averaged_model
 
-__all__ = ["Progress", "TrainingTask", "train"]
+__all__ = ["Progress", "TrainingTask", "loader_of", "train"]
 
 _logger = logging.getLogger(__name__)
 
@@ -47,25 +48,21 @@ class TrainingTask:
     """What is to be learned.
 
     Attributes:
-        examples: Dialogues by split.
+        examples: Dialogues, or pairs, by split.
         tables: Pair tables by split, in the same order.
         class_names: Pair classes by id.
         selection_split: Split that chooses epoch and threshold.
-        objective: Terms of the loss.
-        weights: Their weights.
-        corruption: How the corrupted view is made, where the objective has one.
+        method: The kind of scorer.
         class_weights: ``(C,)`` weights of the supervised pair loss, or none.
         optimisation: Steps, rates, selection.
-        seed: Seed of the order of dialogues.
+        seed: Seed of the order of examples.
     """
 
-    examples: Mapping[str, Sequence[DialogueExample]]
+    examples: Mapping[str, Examples]
     tables: Mapping[str, PairTable]
     class_names: tuple[str, ...]
     selection_split: str
-    objective: Objective
-    weights: ObjectiveWeights
-    corruption: Corruption | None
+    method: ScoringMethod
     class_weights: tuple[float, ...] | None
     optimisation: OptimisationOptions
     seed: int
@@ -81,6 +78,7 @@ class Progress:
         best_score: Its score on the selection split.
         threshold: Its threshold.
         seconds: Training time so far, over all sessions of the run.
+        complete: Whether training has ended; not, when ``max_hours`` ended it for now.
     """
 
     epoch: int = 0
@@ -88,16 +86,17 @@ class Progress:
     best_score: float = float("-inf")
     threshold: float | None = None
     seconds: float = 0.0
+    complete: bool = False
 
 
 def train(
     accelerator: Accelerator,
-    model: DialogueScorer,
+    model: nn.Module,
     task: TrainingTask,
-    collator: Collator,
     folder: RunFolder,
     *,
     progress_bar: bool = True,
+    max_hours: float | None = None,
 ) -> tuple[Progress, dict[str, ScoredSplit]]:
     """Trains a scorer, and scores every split with the best epoch's weights.
 
@@ -105,59 +104,65 @@ def train(
         accelerator: Device, precision and processes.
         model: The scorer; it has the best weights afterwards.
         task: What is to be learned.
-        collator: Pads dialogues.
         folder: The run folder.
         progress_bar: Show progress.
+        max_hours: Stop after the epoch that passes this time, counted from this call.
 
     Returns:
-        How training went, and the scores by split.
+        How training went, and the scores by split: none when it is not complete.
 
     Raises:
-        TrainingError: The loss is not finite.
+        TrainingError: The loss is not finite, or the accelerator's memory does not suffice.
     """
     optimisation = task.optimisation
+    processes = Processes(accelerator.num_processes, accelerator.process_index)
     optimiser = torch.optim.AdamW(_parameter_groups(model, optimisation))
-    sampler = DialogueBatchSampler(len(task.examples["train"]), optimisation.batch_size, seed=task.seed)
-    loaders: dict[str, Any] = {
-        split: DataLoader(
-            list(enumerate(examples)),  # type: ignore[arg-type]
-            batch_sampler=sampler
-            if split == "train"
-            else DialogueBatchSampler(len(examples), optimisation.eval_batch_size, shuffle=False),
-            collate_fn=collator,
-        )
-        for split, examples in task.examples.items()
-    }
-    steps_per_epoch = -(-len(sampler) // optimisation.gradient_accumulation_steps)
+    order = task.method.train_order(
+        task.examples["train"], batch_size=optimisation.batch_size, seed=task.seed, processes=processes
+    )
+    steps_per_epoch = -(-len(order) // optimisation.gradient_accumulation_steps)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimiser, _LinearSchedule(steps_per_epoch * optimisation.epochs, optimisation.warmup_ratio)
     )
-    prepared = accelerator.prepare(model, optimiser, scheduler, *loaders.values())
-    model_, optimiser_, scheduler_ = prepared[:3]
-    loaders_ = dict(zip(loaders, prepared[3:], strict=True))
+    train_loader = loader_of(accelerator, task.examples["train"], order, task.method)
+    loaders = {
+        split: loader_of(
+            accelerator,
+            examples,
+            task.method.scoring_order(examples, batch_size=optimisation.eval_batch_size, processes=processes),
+            task.method,
+        )
+        for split, examples in task.examples.items()
+    }
+    # The scheduler steps with the optimiser, however many processes there are; accelerate's would step once for each.
+    model_, optimiser_ = accelerator.prepare(model, optimiser)
     averaged = averaged_model(accelerator.unwrap_model(model_), optimisation.weight_averaging)
-    accelerator.register_for_checkpointing(averaged)
+    accelerator.register_for_checkpointing(averaged, scheduler)
     class_weights = torch.tensor(task.class_weights, device=accelerator.device) if task.class_weights else None
     progress = _continue(accelerator, folder)
-    started = time.monotonic() - progress.seconds
+    session = time.monotonic()
+    started = session - progress.seconds
 
     bar = tqdm(
         total=optimisation.epochs * len(task.examples["train"]),
         initial=progress.epoch * len(task.examples["train"]),
         desc="Training",
-        unit="dialogue",
+        unit=task.method.unit,
         disable=not progress_bar or not accelerator.is_main_process,
     )
-    while progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < optimisation.patience:
-        # accelerate's loader counts epochs itself, from 0 in each session, and tells the sampler; when it is sharded it
-        # does not. So both are told.
-        loaders_["train"].set_epoch(progress.epoch)
-        sampler.set_epoch(progress.epoch)
+    while _goes_on(progress, optimisation):
+        # accelerate's loader counts epochs itself, from 0 in each session, and tells the order. So both are told.
+        train_loader.set_epoch(progress.epoch)
+        order.set_epoch(progress.epoch)
         losses = _train_epoch(
-            accelerator, model_, averaged, optimiser_, scheduler_, loaders_["train"], task, class_weights, bar
+            accelerator, model_, averaged, optimiser_, scheduler, train_loader, task, class_weights, bar
         )
         selected = score_split(
-            accelerator, averaged.module, loaders_[task.selection_split], task.examples[task.selection_split]
+            accelerator,
+            task.method,
+            averaged.module,
+            loaders[task.selection_split],
+            task.examples[task.selection_split],
         )
         progress.epoch += 1
         progress.seconds = time.monotonic() - started
@@ -172,27 +177,66 @@ def train(
                 {
                     "event": "epoch",
                     "epoch": progress.epoch,
-                    "step": progress.epoch * len(loaders_["train"]),
+                    "step": progress.epoch * len(order),
                     "train_loss": sum(losses.values()),
                     "losses": losses,
                     task.selection_split: {**scores, "loss": selected.loss},
                     "best_epoch": progress.best_epoch,
-                    "learning_rate": scheduler_.get_last_lr()[-1],
+                    "learning_rate": scheduler.get_last_lr()[-1],
                     "seconds": progress.seconds,
                 }
             )
         # After the log: what a crash in between leaves behind is dropped when the epoch is repeated.
         _checkpoint(accelerator, averaged.module, folder, progress, improved)
         accelerator.log({**losses, **scores}, step=progress.epoch)
+        # One clock decides for all processes.
+        over = [max_hours is not None and time.monotonic() - session > 3600 * max_hours]
+        if broadcast_object_list(over)[0] and _goes_on(progress, optimisation):
+            bar.close()
+            return progress, {}
     bar.close()
 
+    progress.complete = True
     _load_best(accelerator, model_, folder, progress)
     scored = {
-        split: score_split(accelerator, model_, loaders_[split], task.examples[split])
+        split: score_split(accelerator, task.method, model_, loaders[split], task.examples[split])
         for split in task.examples
         if split != "train" or split == task.selection_split
     }
     return progress, scored
+
+
+def loader_of(accelerator: Accelerator, examples: Examples, order: BatchOrder, method: ScoringMethod) -> Any:
+    """A loader of this process' share of mini-batches, on its device.
+
+    Args:
+        accelerator: The device.
+        examples: Dialogues or pairs.
+        order: Which make a mini-batch.
+        method: What builds its tensors.
+    """
+    loader: Any = DataLoader(_Positions(examples), batch_sampler=order, collate_fn=method.collate)
+    # The order is shared out already: accelerate would repeat dialogues to fill the last mini-batch, and they would
+    # count twice. So it places tensors and marks the end of an epoch, as for one process.
+    return prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
+
+
+class _Positions(Dataset[tuple[int, Any]]):
+    """Examples with their positions; a filler is the example it was made of."""
+
+    def __init__(self, examples: Examples):
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, position: int) -> tuple[int, Any]:
+        return position, self.examples[~position if is_filler(position) else position]
+
+
+def _goes_on(progress: Progress, optimisation: OptimisationOptions) -> bool:
+    patience = optimisation.patience or optimisation.epochs
+    return progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < patience
 
 
 def _train_epoch(
@@ -210,25 +254,15 @@ def _train_epoch(
     model.train()
     sums: dict[str, float] = {}
     for batch in loader:
+        positions = batch["position"].tolist()
+        counted = not is_filler(positions[0])
+        pool = pooled_over_processes(accelerator, counted=counted)
         with accelerator.accumulate(model):
-            scores = model(**model_inputs(batch), gold=batch["gold"], corruption=task.corruption)
-            terms = objective_terms(
-                task.objective,
-                task.weights,
-                emotion_logits=scores.emotion_logits,
-                cause_logits=scores.cause_logits,
-                pair_logits=scores.pair_logits,
-                corrupted_pair_logits=scores.corrupted_pair_logits,
-                emotion_labels=batch["emotion_labels"],
-                cause_labels=batch["cause_labels"],
-                pair_labels=batch["labels"],
-                mask=batch["mask"],
-                valid=batch["valid"],
-                pair_class_weights=class_weights,
-            )
+            terms = task.method.terms(model, batch, class_weights, pool)
             loss = torch.stack(list(terms.values())).sum()
             if not torch.isfinite(loss):
-                ids = [task.examples["train"][position].dialogue_id for position in batch["position"].tolist()]
+                examples = task.examples["train"]
+                ids = dict.fromkeys(examples[p].dialogue_id for p in positions if not is_filler(p))
                 raise TrainingError(
                     f"The loss is {loss.item()} on the dialogues {', '.join(ids)}. Lower --learning_rate, or use "
                     "--mixed_precision no."
@@ -237,21 +271,25 @@ def _train_epoch(
             if accelerator.sync_gradients:
                 accelerator.clip_grad_norm_(model.parameters(), task.optimisation.max_grad_norm)
             optimiser.step()
-            scheduler.step()
             optimiser.zero_grad()
             if accelerator.sync_gradients:
+                if not accelerator.optimizer_step_was_skipped:
+                    scheduler.step()
                 averaged.update_parameters(accelerator.unwrap_model(model))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + term.item()
-        bar.update(len(batch["position"]) * accelerator.num_processes)
-    return {name: total / len(loader) for name, total in sums.items()}
+        bar.update(len(positions) * accelerator.num_processes if counted else 0)
+    means = torch.tensor([total / len(loader) for total in sums.values()], dtype=torch.float64)
+    if accelerator.num_processes > 1:
+        means = accelerator.reduce(means.float().to(accelerator.device), reduction="mean").cpu()
+    return dict(zip(sums, means.tolist(), strict=True))
 
 
 def _selection_scores(selected: ScoredSplit, task: TrainingTask) -> tuple[dict[str, float], float | None]:
-    """Scores that choose the epoch, and the threshold that pair F1 is chosen at."""
+    """Scores that choose the epoch, and the threshold that they are computed at; none for the most probable class."""
     table = task.tables[task.selection_split]
     threshold = task.optimisation.threshold
-    if threshold is None:
+    if threshold is None and task.optimisation.decision == "threshold":
         threshold, _ = best_threshold(selected.probabilities, table.labels, missed_positives=table.missed_positives)
     scores = pair_scores(
         selected.probabilities,
@@ -263,19 +301,18 @@ def _selection_scores(selected: ScoredSplit, task: TrainingTask) -> tuple[dict[s
     return {name: scores[name] for name in ("pair_f1", "pair_auprc", "macro_f1")}, threshold
 
 
-def _parameter_groups(model: DialogueScorer, optimisation: OptimisationOptions) -> list[dict[str, Any]]:
-    encoder = {id(p) for p in model.text_encoder.parameters()} if model.text_encoder is not None else set()
-    groups = [
-        {
-            "params": [p for p in model.parameters() if p.requires_grad and id(p) in encoder],
-            "lr": optimisation.encoder_learning_rate,
-        },
-        {
-            "params": [p for p in model.parameters() if p.requires_grad and id(p) not in encoder],
-            "lr": optimisation.learning_rate,
-        },
-    ]
-    return [{**group, "weight_decay": optimisation.weight_decay} for group in groups if group["params"]]
+def _parameter_groups(model: nn.Module, optimisation: OptimisationOptions) -> list[dict[str, Any]]:
+    text_encoder = getattr(model, "text_encoder", None)
+    encoder = {id(p) for p in text_encoder.parameters()} if text_encoder is not None else set()
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            rate = optimisation.encoder_learning_rate if id(parameter) in encoder else optimisation.learning_rate
+            # Biases and the gains of norms are the parameters of one dimension.
+            decays = optimisation.decay_everything or parameter.ndim > 1
+            decay = optimisation.weight_decay if decays else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 
 class _LinearSchedule:

@@ -23,6 +23,7 @@ triples of all its dialogues, not a mean of means. A mean over nothing is 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -36,16 +37,40 @@ __all__ = [
     "OBJECTIVES",
     "Objective",
     "ObjectiveWeights",
+    "Pooling",
     "confidence_margin_ranking",
     "corrupt_context",
     "corrupted_context_stability",
+    "mean_cross_entropy",
     "objective_terms",
+    "pooled_here",
     "resolve_objective",
     "supervised_extraction",
 ]
 
 IGNORED_LABEL = -100
 """Label of padding, the convention of torch's cross entropy."""
+
+Pooling = Callable[[Tensor, Tensor], Tensor]
+"""What turns the sum of some values and their count, or summed weight, into a mean over the mini-batch."""
+
+
+def pooled_here(total: Tensor, count: Tensor) -> Tensor:
+    """The mean over a mini-batch that one process has whole; a mean over nothing is 0, and still part of the graph.
+
+    Where a mini-batch is spread over processes, :mod:`iemomecp_dataset.trainers.processes` pools instead.
+
+    Args:
+        total: Scalar, the sum.
+        count: Scalar, how many values it has, or their summed weight.
+
+    Example:
+        >>> pooled_here(torch.tensor(6.0), torch.tensor(4.0)).item()
+        1.5
+        >>> pooled_here(torch.tensor(0.0), torch.tensor(0.0)).item()
+        0.0
+    """
+    return total / torch.where(count == 0, torch.ones_like(count), count)
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,7 @@ def supervised_extraction(
     valid: Tensor,
     *,
     pair_class_weights: Tensor | None = None,
+    pool: Pooling = pooled_here,
 ) -> Tensor:
     """Supervised loss of emotion, cause and pair extraction (arXiv 2606.18893, Eq. 16).
 
@@ -141,6 +167,7 @@ def supervised_extraction(
         mask: ``(B, N)`` bool, true for utterances.
         valid: ``(B, N, N)`` bool, true for candidate pairs.
         pair_class_weights: ``(C,)``; the pair term is then a weighted mean as in torch's cross entropy.
+        pool: How a sum becomes a mean.
 
     Returns:
         Scalar: the sum of the three means.
@@ -154,9 +181,9 @@ def supervised_extraction(
         2.0794
     """
     return (
-        _mean_cross_entropy(emotion_logits, emotion_labels, mask)
-        + _mean_cross_entropy(cause_logits, cause_labels, mask)
-        + _mean_cross_entropy(pair_logits, pair_labels, valid, pair_class_weights)
+        mean_cross_entropy(emotion_logits, emotion_labels, mask, pool=pool)
+        + mean_cross_entropy(cause_logits, cause_labels, mask, pool=pool)
+        + mean_cross_entropy(pair_logits, pair_labels, valid, pair_class_weights, pool=pool)
     )
 
 
@@ -169,6 +196,7 @@ def confidence_margin_ranking(
     base_margin: float = 0.05,
     top_k: int | None = 8,
     adaptive: bool = True,
+    pool: Pooling = pooled_here,
 ) -> Tensor:
     """Confidence-difference margin ranking, CDMR (arXiv 2606.18893, Eq. 5 to 11).
 
@@ -184,6 +212,7 @@ def confidence_margin_ranking(
         base_margin: ``m0``.
         top_k: Hard negatives per row; ``None`` ranks against all of them.
         adaptive: Whether the margin adapts; ``m = m0`` otherwise.
+        pool: How a sum becomes a mean.
 
     Returns:
         Scalar: the mean over all (row, gold, negative) triples of the mini-batch, 0 when there are none.
@@ -211,7 +240,7 @@ def confidence_margin_ranking(
     gold_confidence = pair_confidence[dialogue, target, cause].unsqueeze(-1)
     negative_confidence = pair_confidence[dialogue, target].gather(-1, hardest)
     violation = F.relu(margin - (gold_confidence - negative_confidence))
-    return _mean(violation[is_negative])
+    return _mean(violation[is_negative], pool)
 
 
 def corrupt_context(
@@ -256,6 +285,7 @@ def corrupted_context_stability(
     *,
     supervision_weight: float = 0.75,
     alignment_weight: float = 0.2,
+    pool: Pooling = pooled_here,
 ) -> Tensor:
     """Corrupted-context pair stability, CCPS (arXiv 2606.18893, Eq. 14 and 15).
 
@@ -266,6 +296,7 @@ def corrupted_context_stability(
         valid: ``(B, N, N)`` bool.
         supervision_weight: ``lambda_cor``, of the cross entropy of the corrupted view.
         alignment_weight: ``lambda_ali``, of the squared distance between the two distributions, summed over classes.
+        pool: How a sum becomes a mean.
 
     Returns:
         Scalar.
@@ -277,8 +308,8 @@ def corrupted_context_stability(
         >>> loss.item()  # (0.5 - 1)^2 + (0.5 - 0)^2
         0.5
     """
-    loss = supervision_weight * _mean_cross_entropy(corrupted_logits, labels, valid)
-    return loss + alignment_weight * _mean_squared_distance(corrupted_logits, clean_logits, valid)
+    loss = supervision_weight * mean_cross_entropy(corrupted_logits, labels, valid, pool=pool)
+    return loss + alignment_weight * _mean_squared_distance(corrupted_logits, clean_logits, valid, pool)
 
 
 def objective_terms(
@@ -295,6 +326,7 @@ def objective_terms(
     mask: Tensor,
     valid: Tensor,
     pair_class_weights: Tensor | None = None,
+    pool: Pooling = pooled_here,
 ) -> dict[str, Tensor]:
     """The weighted terms of an objective on one mini-batch; their sum is the loss (arXiv 2606.18893, Eq. 17).
 
@@ -311,6 +343,7 @@ def objective_terms(
         mask: ``(B, N)`` bool.
         valid: ``(B, N, N)`` bool.
         pair_class_weights: ``(C,)`` or none, for the supervised pair term.
+        pool: How a sum becomes a mean.
 
     Returns:
         Scalars by term name: ``supervised``, and where the objective has them ``ranking``,
@@ -327,6 +360,7 @@ def objective_terms(
             mask,
             valid,
             pair_class_weights=pair_class_weights,
+            pool=pool,
         )
     }
     if objective.ranking:
@@ -338,34 +372,59 @@ def objective_terms(
             base_margin=weights.base_margin,
             top_k=weights.top_k if objective.hard_negatives else None,
             adaptive=objective.adaptive_margin,
+            pool=pool,
         )
     if objective.corruption:
         if corrupted_pair_logits is None:
             raise ValueError("this objective needs the logits of the corrupted view")
         if objective.corrupted_supervision:
-            terms["corrupted_supervision"] = weights.corrupted_supervision_weight * _mean_cross_entropy(
-                corrupted_pair_logits, pair_labels, valid
+            terms["corrupted_supervision"] = weights.corrupted_supervision_weight * mean_cross_entropy(
+                corrupted_pair_logits, pair_labels, valid, pool=pool
             )
         if objective.alignment:
             terms["alignment"] = weights.alignment_weight * _mean_squared_distance(
-                corrupted_pair_logits, pair_logits, valid
+                corrupted_pair_logits, pair_logits, valid, pool
             )
     return terms
 
 
-def _mean_cross_entropy(logits: Tensor, labels: Tensor, keep: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def mean_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    keep: Tensor,
+    class_weights: Tensor | None = None,
+    *,
+    pool: Pooling = pooled_here,
+) -> Tensor:
+    """Mean cross entropy of some labelled things, weighted by class as in torch's weighted mean.
+
+    Args:
+        logits: ``(..., C)``.
+        labels: ``(...)`` int; ``IGNORED_LABEL`` is left out.
+        keep: ``(...)`` bool, what is counted.
+        class_weights: ``(C,)`` or none.
+        pool: How a sum becomes a mean.
+
+    Returns:
+        Scalar, 0 over nothing.
+
+    Example:
+        >>> logits, labels = torch.tensor([[0.0, 0.0], [9.0, 9.0]]), torch.tensor([1, -100])
+        >>> round(mean_cross_entropy(logits, labels, torch.ones(2, dtype=torch.bool)).item(), 4)  # ln 2
+        0.6931
+    """
     keep = keep & (labels != IGNORED_LABEL)
-    kept = logits[keep]
-    if len(kept) == 0:
-        return kept.sum()  # zero, and still part of the graph
-    return F.cross_entropy(kept, labels[keep], weight=None if class_weights is None else class_weights.to(kept.dtype))
+    kept, classes = logits[keep], labels[keep]
+    weights = None if class_weights is None else class_weights.to(kept.dtype)
+    count = (torch.ones_like(classes, dtype=kept.dtype) if weights is None else weights[classes]).sum()
+    return pool(F.cross_entropy(kept, classes, weight=weights, reduction="sum"), count)
 
 
-def _mean_squared_distance(corrupted_logits: Tensor, clean_logits: Tensor, valid: Tensor) -> Tensor:
+def _mean_squared_distance(corrupted_logits: Tensor, clean_logits: Tensor, valid: Tensor, pool: Pooling) -> Tensor:
     corrupted = corrupted_logits[valid].softmax(dim=-1)
     reference = clean_logits[valid].detach().softmax(dim=-1)
-    return _mean((corrupted - reference).square().sum(dim=-1))
+    return _mean((corrupted - reference).square().sum(dim=-1), pool)
 
 
-def _mean(values: Tensor) -> Tensor:
-    return values.mean() if values.numel() else values.sum()
+def _mean(values: Tensor, pool: Pooling) -> Tensor:
+    return pool(values.sum(), torch.full((), values.numel(), dtype=values.dtype, device=values.device))

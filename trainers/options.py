@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 SCORERS = ("dialogue", "isolated")
+SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
 MODALITIES = ("t", "a", "v", "ta", "tv", "av", "tav")
 
 
@@ -73,8 +74,21 @@ class ModelOptions:
         "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at one third, two "
         "thirds and the top, which beats the top layer alone by several points of AUPRC with sentence encoders.",
     )
-    max_tokens: int = _option(128, "Tokens per utterance; longer ones are cut and counted (512 in arXiv 2606.18893).")
-    hidden_size: int = _option(256, "Width of the dialogue transformer (400 in arXiv 2606.18893).")
+    segment_pooling: str = _option(
+        "pooler",
+        "Isolated scorer: how a pair's text becomes a vector: pooler (the encoder's own, as published), first_token "
+        "or mean.",
+    )
+    max_tokens: int = _option(
+        128,
+        "Tokens per utterance (512 in arXiv 2606.18893), or with --scorer isolated per pair; longer texts are cut and "
+        "counted.",
+    )
+    hidden_size: int = _option(
+        256,
+        "Width of the dialogue transformer (400 in arXiv 2606.18893), or of the isolated scorer's audio and video "
+        "branches.",
+    )
     num_layers: int = _option(2, "Depth of the dialogue transformer; 0 scores utterances without context.")
     num_heads: int = _option(4, "Attention heads of the dialogue transformer.")
     dropout: float = _option(0.4, "Dropout in the scorer.")
@@ -119,18 +133,35 @@ class OptimisationOptions:
     _argument_group_name = "optimisation"
 
     epochs: int = _option(30, "Most epochs (arXiv 2606.18893).")
-    patience: int = _option(5, "Epochs without a better validation score before training stops (arXiv 2606.18893).")
-    selection: str = _option(
-        "pair_f1", "Validation score that chooses the epoch: pair_f1 (at its best threshold), pair_auprc or macro_f1."
+    patience: int = _option(
+        5, "Epochs without a better validation score before training stops (arXiv 2606.18893); 0 for no early stopping."
     )
-    batch_size: int = _option(8, "Dialogues per step and process (32 in arXiv 2606.18893).")
-    eval_batch_size: int = _option(32, "Dialogues per evaluation batch.")
+    selection: str = _option(
+        "pair_f1",
+        "Validation score that chooses the epoch: pair_f1 or macro_f1 (as --decision says), or pair_auprc.",
+    )
+    decision: str = _option(
+        "threshold",
+        "threshold: positive from a threshold on P(class 0) on; argmax: the most probable class.",
+    )
+    batch_size: int = _option(
+        8, "Dialogues (32 in arXiv 2606.18893), or with --scorer isolated pairs, per step and process."
+    )
+    batch_tokens: int | None = _option(
+        None,
+        "Isolated scorer: instead of random batches of --batch_size, batches of pairs of like length with so many "
+        "padded tokens, which is faster.",
+    )
+    eval_batch_size: int = _option(32, "Dialogues, or pairs, per evaluation batch.")
     gradient_accumulation_steps: int = _option(1, "Batches per optimiser step.")
     learning_rate: float = _option(
         3e-4, "Of the scorer (5e-5 in arXiv 2606.18893, which underfits a small corpus with a frozen encoder)."
     )
     encoder_learning_rate: float = _option(1e-5, "Of a trained text encoder (arXiv 2606.18893).")
     weight_decay: float = _option(1e-4, "Of AdamW (arXiv 2606.18893).")
+    decay_everything: bool = _option(
+        True, "Weight decay on all parameters, as published; otherwise not on biases and gains of norms."
+    )
     warmup_ratio: float = _option(0.1, "Share of all steps in which the learning rates rise; then they fall linearly.")
     max_grad_norm: float = _option(1.0, "Gradient norm clip (arXiv 2606.18893).")
     weight_averaging: float = _option(
@@ -138,7 +169,8 @@ class OptimisationOptions:
     )
     mixed_precision: str = _option("no", "no, bf16 or fp16.")
     threshold: float | None = _option(
-        None, "Decision threshold on P(class 0). Default: the best on validation for pair F1."
+        None,
+        "Decision threshold on P(class 0), with --decision threshold. Default: the best on validation for pair F1.",
     )
 
 
@@ -153,6 +185,14 @@ class RunOptions:
     run_name: str | None = _option(None, "Name in tables; by default made of the settings.")
     cache_dir: str | None = _option(None, "Where frozen text features are kept. Default: ~/.cache/iemomecp.")
     log_with: str | None = _option(None, "Further trackers of accelerate: tensorboard, wandb or trackio.")
+    evidence_removal: bool = _option(
+        False,
+        "Isolated scorer: also score the test split with the candidate's text and vectors removed, into "
+        "predictions_test_removed.parquet (arXiv 2605.25208).",
+    )
+    max_hours: float | None = _option(
+        None, "Stop after the epoch that passes this many hours; starting the same command again continues the run."
+    )
     deterministic: bool = _option(False, "Only deterministic kernels (slower on GPUs; CPUs are deterministic anyway).")
     quiet: bool = _option(False, "No progress bars.")
 
@@ -198,6 +238,8 @@ class TrainingOptions:
         _one_of("--objective", objective.objective, OBJECTIVE_NAMES)
         _one_of("--modalities", data.modalities, MODALITIES)
         _one_of("--encoder_mode", model.encoder_mode, ("trained", "frozen"))
+        _one_of("--segment_pooling", model.segment_pooling, SEGMENT_POOLINGS)
+        _one_of("--decision", optimisation.decision, ("threshold", "argmax"))
         _one_of("--corruption_point", objective.corruption_point, ("scorer_input", "dialogue_input"))
         _one_of("--class_weighting", objective.class_weighting, ("auto", "none", "sqrt"))
         _one_of("--emotion_target", objective.emotion_target, ("non_neutral", "gold_target"))
@@ -217,9 +259,32 @@ class TrainingOptions:
                     f"The objective {objective.objective!r} compares pairs within a dialogue, but --scorer isolated "
                     "sees one pair at a time. Use --scorer dialogue, or --objective base."
                 )
-            raise UsageError("--scorer isolated is not part of this version yet. Use --scorer dialogue.")
-        if model.hidden_size % model.num_heads:
-            raise UsageError(f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}.")
+            if model.encoder_mode == "frozen" and "t" in data.modalities:
+                raise UsageError(
+                    "--encoder_mode frozen computes features of utterances, but --scorer isolated reads both "
+                    "utterances of a pair as one text. Use --scorer dialogue, or --encoder_mode trained."
+                )
+        else:
+            for option, given in (
+                ("--evidence_removal", self.run.evidence_removal),
+                ("--batch_tokens", optimisation.batch_tokens is not None),
+            ):
+                if given:
+                    raise UsageError(
+                        f"{option} is of the isolated scorer; the dialogue scorer has no pair alone. Leave it out, or "
+                        "use --scorer isolated."
+                    )
+            if model.hidden_size % model.num_heads:
+                raise UsageError(
+                    f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}."
+                )
+        if optimisation.threshold is not None and optimisation.decision == "argmax":
+            raise UsageError(
+                f"--decision argmax has no use for --threshold {optimisation.threshold:g}. Leave one out, or give "
+                "--decision threshold."
+            )
+        if self.run.max_hours is not None and not self.run.max_hours > 0:
+            raise UsageError(f"--max_hours must be positive, but is {self.run.max_hours:g}.")
         for name, value, low, high in (
             ("--dropout", model.dropout, 0.0, 1.0),
             ("--corruption_rate", objective.corruption_rate, 0.0, 1.0),
@@ -232,15 +297,18 @@ class TrainingOptions:
                 raise UsageError(f"{name} must lie within [{low:g}, {high:g}], but is {value}.")
         for name, count in (
             ("--epochs", optimisation.epochs),
-            ("--patience", optimisation.patience),
             ("--batch_size", optimisation.batch_size),
             ("--eval_batch_size", optimisation.eval_batch_size),
             ("--gradient_accumulation_steps", optimisation.gradient_accumulation_steps),
             ("--top_k", objective.top_k),
             ("--max_tokens", model.max_tokens),
+            ("--hidden_size", model.hidden_size),
+            ("--batch_tokens", optimisation.batch_tokens),
         ):
-            if count < 1:
+            if count is not None and count < 1:
                 raise UsageError(f"{name} must be at least 1, but is {count}.")
+        if optimisation.patience < 0:
+            raise UsageError(f"--patience must be 0, for no early stopping, or more, but is {optimisation.patience}.")
 
 
 SECTIONS: dict[str, type[Any]] = {

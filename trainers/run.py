@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +12,40 @@ import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import set_seed
+from numpy.typing import NDArray
 from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
 from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
+from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
-from iemomecp_dataset.trainers.corpus import Corpus, load_corpus, load_features
-from iemomecp_dataset.trainers.dialogue_examples import DialogueExample, dialogue_examples
-from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
-from iemomecp_dataset.trainers.engine import Progress, TrainingTask, train
-from iemomecp_dataset.trainers.layer_pooling import parse_layers
-from iemomecp_dataset.trainers.objectives import ObjectiveWeights, resolve_objective
+from iemomecp_dataset.trainers.corpus import Corpus, load_corpus
+from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.predictions import write_predictions
+from iemomecp_dataset.trainers.prepared import PreparedScorer
+from iemomecp_dataset.trainers.prepared_dialogue import prepare_dialogue
+from iemomecp_dataset.trainers.prepared_isolated import prepare_isolated
+from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.scoring_batches import ScoredSplit
-from iemomecp_dataset.trainers.text_encoding import (
-    TextEncoder,
-    TokenisedTexts,
-    encode_texts,
-    load_text_encoder,
-    tokenise_texts,
-)
+from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
 
 __all__ = ["run"]
 
 _logger = logging.getLogger(__name__)
 
 
-def run(options: TrainingOptions) -> RunResults:
+def run(options: TrainingOptions) -> RunResults | None:
     """Trains and evaluates one run, or continues it, or says that it is finished.
 
     Args:
         options: Everything about the run; already checked.
 
     Returns:
-        The results, as written to ``results.json``.
+        The results, as written to ``results.json``; none when ``--max_hours`` has ended it for now.
 
     Raises:
         IemomecpError: Something that the user can put right.
@@ -83,114 +77,50 @@ def run(options: TrainingOptions) -> RunResults:
     if options.run.log_with:
         accelerator.init_trackers("iemomecp", config=options.flat())
 
-    examples = {
-        split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
-        for split, rows in corpus.rows.items()
-    }
-    inputs, encoder, tokens, layers = _utterance_inputs(options, examples, accelerator)
-    # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
-    set_seed(options.run.seed, deterministic=options.run.deterministic)
-    model = _build_model(options, corpus, inputs, encoder, layers)
-    progress, scored = train(
-        accelerator,
-        model,
-        _task(options, corpus, examples),
-        Collator(inputs),
-        folder,
-        progress_bar=not options.run.quiet,
-    )
+    prepare = prepare_isolated if options.model.scorer == "isolated" else prepare_dialogue
+    scorer = prepare(options, corpus, accelerator)
+    try:
+        progress, scored = train(
+            accelerator,
+            scorer.model,
+            _task(options, corpus, scorer),
+            folder,
+            progress_bar=not options.run.quiet,
+            max_hours=options.run.max_hours,
+        )
+        if not progress.complete:
+            _logger.warning(
+                "Stopped after epoch %d of at most %d, as --max_hours asks. Start the same command again to continue.",
+                progress.epoch,
+                options.optimisation.epochs,
+            )
+            return None
+        removed = _score_removed(options, corpus, scorer, accelerator)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"The accelerator's memory does not suffice ({str(error).splitlines()[0]}). Lower --batch_size (and raise "
+            "--gradient_accumulation_steps by the same factor), --max_tokens or --eval_batch_size, or use "
+            "--mixed_precision bf16."
+        ) from error
     if accelerator.is_main_process:
-        results = _results(options, corpus, inputs, tokens, progress, scored)
-        _write_run(folder, results, corpus, scored, model, encoder)
+        results = _results(options, corpus, scorer, progress, scored)
+        _write_run(folder, results, corpus, {**scored, **removed}, scorer)
     accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
     return _show(read_results(folder.path), accelerator)
 
 
-def _utterance_inputs(
-    options: TrainingOptions, examples: dict[str, list[DialogueExample]], accelerator: Accelerator
-) -> tuple[UtteranceInputs, TextEncoder | None, TokenisedTexts | None, list[int]]:
-    """Tokens or frozen features of the texts, and the vectors of the other modalities."""
-    utterance_ids = [key for dialogues in examples.values() for dialogue in dialogues for key in dialogue.utterance_ids]
-    vectors, sizes = load_features(options.data, utterance_ids)
-    if "t" not in options.data.modalities:
-        return UtteranceInputs(features=vectors, feature_sizes=sizes), None, None, []
-    encoder = load_text_encoder(options.model.text_encoder)
-    layers = parse_layers(options.model.text_layers, encoder.num_layers)
-    texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
-    tokens = tokenise_texts(texts, encoder.tokenizer, options.model.max_tokens)
-    if options.model.encoder_mode == "trained":
-        return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
-    cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")
-    with accelerator.main_process_first():
-        features = encode_texts(
-            tokens,
-            encoder,
-            layers,
-            device=accelerator.device,
-            cache_dir=cache,
-            progress=accelerator.is_main_process and not options.run.quiet,
-        )
-    return UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes), encoder, tokens, layers
-
-
-def _build_model(
-    options: TrainingOptions,
-    corpus: Corpus,
-    inputs: UtteranceInputs,
-    encoder: TextEncoder | None,
-    layers: list[int],
-) -> DialogueScorer:
-    shape = options.model
-    trained = inputs.text_tokens is not None and encoder is not None
-    config = DialogueScorerConfig(
-        class_names=list(corpus.class_names),
-        text_size=encoder.width * len(layers) if encoder else 0,
-        audio_size=(inputs.feature_sizes or {}).get("audio", 0),
-        video_size=(inputs.feature_sizes or {}).get("video", 0),
-        text_encoder=encoder.model.config.to_dict() if encoder and trained else None,
-        text_encoder_name=encoder.name if encoder else None,
-        text_layers=layers or None,
-        max_tokens=shape.max_tokens,
-        hidden_size=shape.hidden_size,
-        num_layers=shape.num_layers,
-        num_heads=shape.num_heads,
-        dropout=shape.dropout,
-        pair_size=shape.pair_size,
-        bilinear_size=shape.bilinear_size,
-        max_distance=shape.max_distance,
-    )
-    model = DialogueScorer(config)
-    if encoder and trained:
-        model.use_text_encoder(encoder.model)
-    return model
-
-
-def _task(options: TrainingOptions, corpus: Corpus, examples: dict[str, list[DialogueExample]]) -> TrainingTask:
-    objective = resolve_objective(options.objective.objective)
+def _task(options: TrainingOptions, corpus: Corpus, scorer: PreparedScorer) -> TrainingTask:
     weighting = options.objective.class_weighting
     if weighting == "auto":
         weighting = "sqrt" if len(corpus.class_names) > 2 else "none"
     return TrainingTask(
-        examples=examples,
+        examples=scorer.examples,
         tables=corpus.tables,
         class_names=corpus.class_names,
         selection_split=corpus.selection_split,
-        objective=objective,
-        weights=ObjectiveWeights(
-            base_margin=options.objective.base_margin,
-            top_k=options.objective.top_k,
-            corruption_rate=options.objective.corruption_rate,
-            ranking_weight=options.objective.ranking_weight,
-            corrupted_supervision_weight=options.objective.corrupted_supervision_weight,
-            alignment_weight=options.objective.alignment_weight,
-        ),
-        corruption=Corruption(
-            options.objective.corruption_rate, objective.protect_gold, options.objective.corruption_point
-        )
-        if objective.corruption
-        else None,
+        method=scorer.method,
         class_weights=class_weights_from_counts(corpus.tables["train"], len(corpus.class_names))
         if weighting == "sqrt"
         else None,
@@ -199,11 +129,26 @@ def _task(options: TrainingOptions, corpus: Corpus, examples: dict[str, list[Dia
     )
 
 
+def _score_removed(
+    options: TrainingOptions, corpus: Corpus, scorer: PreparedScorer, accelerator: Accelerator
+) -> dict[str, ScoredSplit]:
+    """The test split with the candidates' evidence removed, where that is asked for."""
+    if not options.run.evidence_removal or scorer.without_evidence is None:
+        return {}
+    if "test" not in scorer.examples:
+        _logger.warning("--evidence_removal scores the test split, which %s lacks.", options.data.data_dir)
+        return {}
+    method, examples = scorer.without_evidence, scorer.examples["test"]
+    processes = Processes(accelerator.num_processes, accelerator.process_index)
+    order = method.scoring_order(examples, batch_size=options.optimisation.eval_batch_size, processes=processes)
+    loader = loader_of(accelerator, examples, order, method)
+    return {"test_removed": score_split(accelerator, method, scorer.model, loader, examples)}
+
+
 def _results(
     options: TrainingOptions,
     corpus: Corpus,
-    inputs: UtteranceInputs,
-    tokens: TokenisedTexts | None,
+    scorer: PreparedScorer,
     progress: Progress,
     scored: dict[str, ScoredSplit],
 ) -> RunResults:
@@ -239,8 +184,8 @@ def _results(
             for split, scores in reported.items()
         },
         missing_splits=corpus.missing_splits,
-        counts=_counts(corpus, tokens),
-        structural_baselines=_structural_baselines(options, corpus, inputs),
+        counts=_counts(corpus, scorer),
+        structural_baselines=_structural_baselines(options, corpus, scorer.frozen_texts),
         data_fingerprint=corpus.fingerprints,
         versions=library_versions(),
         git_revision=code_revision(),
@@ -274,29 +219,30 @@ def _signature(options: TrainingOptions, corpus: Corpus, progress: Progress, spl
     return str(signature)
 
 
-def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str:
+def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str | None:
+    if options.optimisation.decision == "argmax":
+        return None
     return corpus.selection_split if options.optimisation.threshold is None else "fixed"
 
 
-def _counts(corpus: Corpus, tokens: TokenisedTexts | None) -> dict[str, dict[str, int]]:
-    counts = {}
-    for split, rows in corpus.rows.items():
-        table = corpus.tables[split]
-        texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
-        counts[split] = {
+def _counts(corpus: Corpus, scorer: PreparedScorer) -> dict[str, dict[str, int]]:
+    return {
+        split: {
             "dialogues": len(rows),
-            "utterances": len(texts),
-            "candidates": len(table),
-            "gold_pairs": int((table.labels == 0).sum()) + table.missed_positives,
-            "missed_positives": table.missed_positives,
-            "truncated_utterances": sum(text in tokens.truncated for text in texts) if tokens else 0,
+            "utterances": sum(len(row["utterances"]) for row in rows),
+            "candidates": len(corpus.tables[split]),
+            "gold_pairs": int((corpus.tables[split].labels == 0).sum()) + corpus.tables[split].missed_positives,
+            "missed_positives": corpus.tables[split].missed_positives,
+            **scorer.truncated[split],
         }
-    return counts
+        for split, rows in corpus.rows.items()
+    }
 
 
-def _structural_baselines(options: TrainingOptions, corpus: Corpus, inputs: UtteranceInputs) -> dict[str, Any]:
+def _structural_baselines(
+    options: TrainingOptions, corpus: Corpus, frozen: Mapping[str, NDArray[np.float32]] | None
+) -> dict[str, Any]:
     """The bar to beat, on the same pairs: fitted on train, thresholds from validation."""
-    frozen = inputs.text_features
     splits = {
         split: SplitTables(
             corpus.tables[split],
@@ -322,15 +268,15 @@ def _write_run(
     results: RunResults,
     corpus: Corpus,
     scored: dict[str, ScoredSplit],
-    model: DialogueScorer,
-    encoder: TextEncoder | None,
+    scorer: PreparedScorer,
 ) -> None:
-    for split, scores in scored.items():
-        if split == "train":
+    for name, scores in scored.items():
+        if name == "train":
             continue
+        split = name.removesuffix("_removed")
         table = corpus.tables[split]
         write_predictions(
-            folder.path / f"predictions_{split}.parquet",
+            folder.path / f"predictions_{name}.parquet",
             table,
             scores.probabilities,
             corpus.class_names,
@@ -346,11 +292,12 @@ def _write_run(
                 "synthetic": corpus.synthetic,
                 "definition": corpus.definition,
                 "candidates": corpus.candidates,
-            },
+            }
+            | ({"evidence": "candidate removed"} if name != split else {}),
         )
-    model.save_pretrained(folder.path / "model")
-    if model.text_encoder is not None and encoder is not None:
-        encoder.tokenizer.save_pretrained(folder.path / "model")
+    scorer.model.save_pretrained(folder.path / "model")
+    if scorer.model.text_encoder is not None and scorer.encoder is not None:
+        scorer.encoder.tokenizer.save_pretrained(folder.path / "model")
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()
 

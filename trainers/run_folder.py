@@ -27,7 +27,7 @@ from iemomecp_dataset.trainers.options import TrainingOptions
 __all__ = ["RunFolder"]
 
 # Options that say where and how a run happens, not what it computes: they may change when it is continued.
-_CIRCUMSTANCES = ("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size")
+_CIRCUMSTANCES = ("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size", "max_hours")
 
 
 class RunFolder:
@@ -67,6 +67,8 @@ class RunFolder:
                 raise RunFolderError(f"{config} cannot be read: {error}. Choose another --output_dir.") from error
             if not isinstance(found, dict):
                 raise RunFolderError(f"{config} holds no options. Choose another --output_dir.")
+            # An option that the version which began the run did not have had its default.
+            found = {**TrainingOptions().flat(), **found}
             different = [
                 f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
                 for name in sorted({*found, *asked})

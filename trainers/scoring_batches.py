@@ -1,8 +1,7 @@
-"""From a model and dialogues to probabilities, one row a candidate pair."""
+"""From a model and examples to probabilities, one row a candidate pair."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,24 +11,10 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
-from iemomecp_dataset.trainers.dialogue_examples import DialogueExample
-from iemomecp_dataset.trainers.objectives import supervised_extraction
+from iemomecp_dataset.trainers.processes import is_filler
+from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
 
-__all__ = ["MODEL_INPUTS", "ScoredSplit", "model_inputs", "score_split"]
-
-MODEL_INPUTS = (
-    "mask",
-    "speakers",
-    "valid",
-    "text",
-    "text_tokens",
-    "text_order",
-    "audio",
-    "audio_present",
-    "video",
-    "video_present",
-)
-"""Entries of a batch that a scorer takes; the rest are labels."""
+__all__ = ["ScoredSplit", "score_split"]
 
 
 @dataclass(frozen=True)
@@ -45,21 +30,17 @@ class ScoredSplit:
     loss: float
 
 
-def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
-    """The part of a batch that a scorer takes."""
-    return {name: batch[name] for name in MODEL_INPUTS if name in batch}
-
-
 def score_split(
-    accelerator: Accelerator, model: torch.nn.Module, loader: Any, examples: Sequence[DialogueExample]
+    accelerator: Accelerator, method: ScoringMethod, model: torch.nn.Module, loader: Any, examples: Examples
 ) -> ScoredSplit:
     """Scores every candidate pair of a split, on all processes together.
 
     Args:
         accelerator: Device, precision and processes.
-        model: The prepared scorer.
-        loader: The prepared loader of the split.
-        examples: The split's dialogues.
+        method: The kind of scorer.
+        model: The scorer.
+        loader: The loader of the split.
+        examples: The split's examples.
 
     Returns:
         Probabilities of all pairs, on every process.
@@ -67,30 +48,15 @@ def score_split(
     model.eval()
     by_position: dict[int, NDArray[np.float64]] = {}
     losses: list[float] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), accelerator.autocast():
         for batch in loader:
-            scores = model(**model_inputs(batch))
-            loss = supervised_extraction(
-                scores.emotion_logits,
-                scores.cause_logits,
-                scores.pair_logits,
-                batch["emotion_labels"],
-                batch["cause_labels"],
-                batch["labels"],
-                batch["mask"],
-                batch["valid"],
-            )
-            probabilities = scores.pair_logits.double().softmax(dim=-1).cpu().numpy()
-            found = []
-            for position, matrix in zip(batch["position"].tolist(), probabilities, strict=True):
-                example = examples[position]
-                found.append((position, matrix[example.targets, example.causes]))
-            # Dialogues are ragged, so objects are gathered; the last batch of a sharded loader may repeat some,
-            # and a position that comes twice is simply written twice.
-            for position, pairs in gather_object(found):
-                by_position[position] = pairs
-            losses += gather_object([loss.item()])
+            found, loss = method.probabilities(model, batch, examples)
+            if not is_filler(found[0][0]):
+                losses.append(loss)
+                by_position.update(found)
+    # Dialogues are ragged, so objects are gathered.
+    everywhere: dict[int, NDArray[np.float64]] = dict(gather_object(list(by_position.items())))
     return ScoredSplit(
-        probabilities=np.concatenate([by_position[position] for position in range(len(examples))]),
-        loss=float(np.mean(losses)),
+        probabilities=np.concatenate([everywhere[position] for position in range(len(examples))]),
+        loss=float(np.mean(gather_object(losses))),
     )

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iemomecp_dataset.trainers.batching import Collator, DialogueBatchSampler, UtteranceInputs
+from iemomecp_dataset.trainers.batch_order import RandomBatches
+from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
 from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
 from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
 
@@ -92,12 +93,12 @@ def test_length_chunks_hold_every_text_once_within_the_budget(lengths: list[int]
 
 @given(n=st.integers(1, 50), size=st.integers(1, 9), seed=st.integers(0, 5), epoch=st.integers(0, 5))
 def test_sampler_covers_every_dialogue_once_and_repeats_itself(n: int, size: int, seed: int, epoch: int) -> None:
-    sampler = DialogueBatchSampler(n, size, seed=seed)
+    sampler = RandomBatches(n, size, seed=seed)
     sampler.set_epoch(epoch)
     batches = list(sampler)
     assert sorted(i for batch in batches for i in batch) == list(range(n))
     assert len(batches) == len(sampler)
-    fresh = DialogueBatchSampler(n, size, seed=seed)
+    fresh = RandomBatches(n, size, seed=seed)
     fresh.set_epoch(epoch)
     assert list(fresh) == batches, "an epoch's order does not depend on the ones before it"
 
@@ -105,11 +106,11 @@ def test_sampler_covers_every_dialogue_once_and_repeats_itself(n: int, size: int
 def test_epochs_and_seeds_differ() -> None:
     orders = []
     for seed, epoch in ((0, 0), (0, 1), (1, 0)):
-        sampler = DialogueBatchSampler(40, 40, seed=seed)
+        sampler = RandomBatches(40, 40, seed=seed)
         sampler.set_epoch(epoch)
         orders.append(tuple(next(iter(sampler))))
     assert len(set(orders)) == 3
-    assert next(iter(DialogueBatchSampler(4, 4, shuffle=False))) == [0, 1, 2, 3]
+    assert next(iter(RandomBatches(4, 4, shuffle=False))) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("bad", [0, 1])

@@ -260,5 +260,5 @@ def test_its_config_repeats_a_run_and_changed_data_is_refused(
 
     transcript = next((data / "IEMOCAP").rglob("transcriptions/Ses01*.txt"))
     transcript.write_text(transcript.read_text().replace(".\n", "!\n", 1))
-    with pytest.raises(RunFolderError, match="on other data: the content of .* has changed"):
+    with pytest.raises(RunFolderError, match=r"on other data: the content of .* has changed"):
         run(parse_options(["--config", str(first / "config.yaml")], description=""))

@@ -1,0 +1,19 @@
+"""Trains and evaluates the published CLIP baseline: pairs alone, from video (arXiv 2605.25208).
+
+Features of target and candidate from CLIP ViT-L/14 are compared. Protocol and defaults are the
+published ones, and every option can be changed. Its seeds are 42, 123 and 456.
+
+    accelerate launch trainers/clip.py --data_dir local_data --config_name 3class
+        --video_features local_data/features/video.parquet --seed 42 --output_dir runs/clip-42
+
+Starting the same command again continues an interrupted run.
+Any option can also stand in a YAML file, --config run.yaml.
+"""
+
+from __future__ import annotations
+
+from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.trainers.command import train_from_command_line
+
+if __name__ == "__main__":
+    run_command(lambda: train_from_command_line(__doc__ or "", {"scorer": "isolated", "modalities": "v"}))

@@ -1,0 +1,172 @@
+"""The isolated pair scorer: a pair is classified alone, as the published baselines do (arXiv 2605.25208).
+
+One text segment holds target and candidate; audio and video compare the two utterances' vectors; branches meet late::
+
+    "Target utterance F: …  Candidate utterance M: …" --encoder--> pooled output                      (width of encoder)
+    [target vector, candidate vector] --Linear, LayerNorm, ReLU, Dropout--> branch                   (H), each modality
+    [pooled output, audio branch, video branch] --Dropout, Linear--> pair logits                     (C)
+
+It knows neither the rest of the dialogue nor the distance of the two turns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.layer_pooling import pool_layers
+
+__all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig"]
+
+SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
+"""How a segment becomes one vector: the encoder's own pooler (published), its first token, the mean of its tokens."""
+
+
+class IsolatedScorerConfig(PreTrainedConfig):  # type: ignore[misc]
+    """Shape of an :class:`IsolatedScorer`.
+
+    Attributes:
+        class_names: Names of the pair classes by id; class 0 is the positive one.
+        text_encoder: Configuration of the text encoder that is trained and saved with the scorer; ``None`` without
+            text.
+        text_encoder_name: Name or path the text encoder was loaded from.
+        segment_pooling: One of :data:`SEGMENT_POOLINGS`.
+        max_tokens: Tokens per segment; what is longer is cut, and counted.
+        audio_size: Width of an audio feature vector, 0 without audio.
+        video_size: Width of a video feature vector, 0 without video.
+        hidden_size: Width of an audio or video branch.
+        dropout: Dropout probability in the branches and before the last layer.
+    """
+
+    model_type = "iemomecp_isolated_scorer"
+
+    class_names: list[str] | None = None
+    text_encoder: dict[str, Any] | None = None
+    text_encoder_name: str | None = None
+    segment_pooling: str = "pooler"
+    max_tokens: int = 160
+    audio_size: int = 0
+    video_size: int = 0
+    hidden_size: int = 768
+    dropout: float = 0.1
+
+
+class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
+    """Classifies pairs one by one.
+
+    A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.
+
+    Example:
+        >>> config = IsolatedScorerConfig(class_names=["pair", "non_pair"], audio_size=8, hidden_size=16)
+        >>> logits = IsolatedScorer(config).eval()(
+        ...     audio=torch.randn(5, 2, 8), audio_present=torch.ones(5, 2, dtype=torch.bool))
+        >>> tuple(logits.shape)
+        (5, 2)
+    """
+
+    config_class = IsolatedScorerConfig
+    base_model_prefix = "scorer"
+
+    def __init__(self, config: IsolatedScorerConfig):
+        super().__init__(config)
+        self.text_encoder: nn.Module | None = None
+        width = 0
+        if config.text_encoder is not None:
+            encoder_config = AutoConfig.for_model(**config.text_encoder)
+            self.use_text_encoder(AutoModel.from_config(encoder_config))
+            width = int(encoder_config.hidden_size)
+        sizes = {"audio": config.audio_size, "video": config.video_size}
+        self.branches = nn.ModuleDict(
+            {name: _PairBranch(size, config.hidden_size, config.dropout) for name, size in sizes.items() if size}
+        )
+        self.output = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(width + config.hidden_size * len(self.branches), len(config.class_names or ())),
+        )
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Linear layers and norms keep torch's own initialisation."""
+
+    def forward(
+        self,
+        text_tokens: list[dict[str, Tensor]] | None = None,
+        text_order: Tensor | None = None,
+        audio: Tensor | None = None,
+        audio_present: Tensor | None = None,
+        video: Tensor | None = None,
+        video_present: Tensor | None = None,
+    ) -> Tensor:
+        """Scores ``B`` pairs.
+
+        Args:
+            text_tokens: Chunks of segments, each with ``input_ids`` and ``attention_mask`` ``(u, T)``;
+            text_order: with them, ``(B,)`` int, the row, among all chunks, of each pair's segment.
+            audio: ``(B, 2, audio_size)``, the target's and the candidate's vector.
+            audio_present: ``(B, 2)`` bool; absent vectors are replaced by a learned one.
+            video: ``(B, 2, video_size)``.
+            video_present: ``(B, 2)`` bool.
+
+        Returns:
+            ``(B, C)`` float32 logits.
+        """
+        parts = []
+        if self.text_encoder is not None:
+            if text_tokens is None or text_order is None:
+                raise ValueError("this scorer needs text")
+            parts.append(torch.cat([self._pool(chunk) for chunk in text_tokens])[text_order])
+        features = {"audio": (audio, audio_present), "video": (video, video_present)}
+        for name, branch in self.branches.items():
+            vectors, present = features[name]
+            if vectors is None or present is None:
+                raise ValueError(f"this scorer needs {name} features")
+            parts.append(branch(vectors, present))
+        logits: Tensor = self.output(torch.cat(parts, dim=-1)).float()
+        return logits
+
+    def use_text_encoder(self, encoder: nn.Module) -> None:
+        """Takes over a pretrained encoder, to be trained and saved with the scorer.
+
+        Raises:
+            UsageError: The encoder has no pooler and its pooled output is asked for.
+        """
+        pooler = getattr(encoder, "pooler", None)
+        if self.config.segment_pooling != "pooler":
+            if pooler is not None:  # it would be a parameter without gradient
+                setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
+        elif pooler is None:
+            raise UsageError(
+                f"The text encoder ({type(encoder).__name__}) has no pooler, whose output the published protocol "
+                "classifies. Use --segment_pooling first_token or mean, or another encoder."
+            )
+        self.text_encoder = encoder
+
+    def _pool(self, chunk: dict[str, Tensor]) -> Tensor:
+        assert self.text_encoder is not None
+        states = self.text_encoder(**chunk)
+        pooled: Tensor
+        if self.config.segment_pooling == "pooler":
+            pooled = states.pooler_output
+        elif self.config.segment_pooling == "first_token":
+            pooled = states.last_hidden_state[:, 0]
+        else:
+            pooled = pool_layers([states.last_hidden_state], chunk["attention_mask"], [0])
+        return pooled
+
+
+class _PairBranch(nn.Module):
+    """Two utterances' vectors to one; a learned vector, zero at first, stands for absent ones."""
+
+    def __init__(self, size: int, hidden: int, dropout: float):
+        super().__init__()
+        self.absent = nn.Parameter(torch.zeros(size))
+        self.project = nn.Sequential(nn.Linear(2 * size, hidden), nn.LayerNorm(hidden), nn.ReLU(), nn.Dropout(dropout))
+
+    def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
+        known = torch.where(present.unsqueeze(-1), vectors, self.absent)
+        projected: Tensor = self.project(known.flatten(start_dim=1))
+        return projected

@@ -1,0 +1,135 @@
+"""The dialogue scorer, ready to be trained on a corpus."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
+from iemomecp_dataset.trainers.corpus import Corpus, load_features
+from iemomecp_dataset.trainers.dialogue_examples import DialogueExample, dialogue_examples
+from iemomecp_dataset.trainers.dialogue_method import DialogueMethod
+from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.layer_pooling import parse_layers
+from iemomecp_dataset.trainers.objectives import ObjectiveWeights, resolve_objective
+from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.prepared import PreparedScorer
+from iemomecp_dataset.trainers.text_encoding import (
+    TextEncoder,
+    TokenisedTexts,
+    encode_texts,
+    load_text_encoder,
+    tokenise_texts,
+)
+
+__all__ = ["prepare_dialogue"]
+
+
+def prepare_dialogue(options: TrainingOptions, corpus: Corpus, accelerator: Accelerator) -> PreparedScorer:
+    """Builds examples, inputs and model.
+
+    Raises:
+        IemomecpError: An encoder or features that are not there, or do not fit.
+    """
+    examples = {
+        split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
+        for split, rows in corpus.rows.items()
+    }
+    inputs, encoder, tokens, layers = _utterance_inputs(options, examples, accelerator)
+    # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
+    set_seed(options.run.seed, deterministic=options.run.deterministic)
+    model = _build_model(options, corpus, inputs, encoder, layers)
+    # From here on each process draws its own dropout masks; the first one's are those of a run alone.
+    set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
+    objective = resolve_objective(options.objective.objective)
+    method = DialogueMethod(
+        collator=Collator(inputs),
+        objective=objective,
+        weights=ObjectiveWeights(
+            base_margin=options.objective.base_margin,
+            top_k=options.objective.top_k,
+            corruption_rate=options.objective.corruption_rate,
+            ranking_weight=options.objective.ranking_weight,
+            corrupted_supervision_weight=options.objective.corrupted_supervision_weight,
+            alignment_weight=options.objective.alignment_weight,
+        ),
+        corruption=Corruption(
+            options.objective.corruption_rate, objective.protect_gold, options.objective.corruption_point
+        )
+        if objective.corruption
+        else None,
+    )
+    cut = tokens.truncated if tokens else frozenset()
+    return PreparedScorer(
+        model=model,
+        method=method,
+        examples=examples,
+        truncated={
+            split: {"truncated_utterances": sum(text in cut for dialogue in dialogues for text in dialogue.texts)}
+            for split, dialogues in examples.items()
+        },
+        encoder=encoder,
+        frozen_texts=inputs.text_features,
+    )
+
+
+def _utterance_inputs(
+    options: TrainingOptions, examples: dict[str, list[DialogueExample]], accelerator: Accelerator
+) -> tuple[UtteranceInputs, TextEncoder | None, TokenisedTexts | None, list[int]]:
+    """Tokens or frozen features of the texts, and the vectors of the other modalities."""
+    utterance_ids = [key for dialogues in examples.values() for dialogue in dialogues for key in dialogue.utterance_ids]
+    vectors, sizes = load_features(options.data, utterance_ids)
+    if "t" not in options.data.modalities:
+        return UtteranceInputs(features=vectors, feature_sizes=sizes), None, None, []
+    encoder = load_text_encoder(options.model.text_encoder)
+    layers = parse_layers(options.model.text_layers, encoder.num_layers)
+    texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
+    tokens = tokenise_texts(texts, encoder.tokenizer, options.model.max_tokens)
+    if options.model.encoder_mode == "trained":
+        return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
+    cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")
+    with accelerator.main_process_first():
+        features = encode_texts(
+            tokens,
+            encoder,
+            layers,
+            device=accelerator.device,
+            cache_dir=cache,
+            progress=accelerator.is_main_process and not options.run.quiet,
+        )
+    return UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes), encoder, tokens, layers
+
+
+def _build_model(
+    options: TrainingOptions,
+    corpus: Corpus,
+    inputs: UtteranceInputs,
+    encoder: TextEncoder | None,
+    layers: list[int],
+) -> DialogueScorer:
+    shape = options.model
+    trained = inputs.text_tokens is not None and encoder is not None
+    config = DialogueScorerConfig(
+        class_names=list(corpus.class_names),
+        text_size=encoder.width * len(layers) if encoder else 0,
+        audio_size=(inputs.feature_sizes or {}).get("audio", 0),
+        video_size=(inputs.feature_sizes or {}).get("video", 0),
+        text_encoder=encoder.model.config.to_dict() if encoder and trained else None,
+        text_encoder_name=encoder.name if encoder else None,
+        text_layers=layers or None,
+        max_tokens=shape.max_tokens,
+        hidden_size=shape.hidden_size,
+        num_layers=shape.num_layers,
+        num_heads=shape.num_heads,
+        dropout=shape.dropout,
+        pair_size=shape.pair_size,
+        bilinear_size=shape.bilinear_size,
+        max_distance=shape.max_distance,
+    )
+    model = DialogueScorer(config)
+    if encoder and trained:
+        model.use_text_encoder(encoder.model)
+    return model

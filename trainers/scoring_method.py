@@ -1,0 +1,54 @@
+"""What the training loop asks of a kind of scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from iemomecp_dataset.trainers.batch_order import BatchOrder
+from iemomecp_dataset.trainers.objectives import Pooling
+from iemomecp_dataset.trainers.processes import Processes
+
+__all__ = ["Batch", "Examples", "ScoringMethod"]
+
+Batch = dict[str, Any]
+"""Tensors of a mini-batch; ``position`` ``(B,)`` says which examples they are."""
+
+
+class Examples(Protocol):
+    """The examples of a split, by position."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int, /) -> Any: ...
+
+
+class ScoringMethod(Protocol):
+    """A kind of scorer: how its examples are batched, what it is trained on, what it says."""
+
+    @property
+    def unit(self) -> str:
+        """What an example is, in a progress bar."""
+
+    def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> BatchOrder:
+        """Mini-batches to train on."""
+
+    def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> BatchOrder:
+        """Mini-batches to score."""
+
+    def collate(self, batch: list[tuple[int, Any]]) -> Batch:
+        """Builds the tensors of a mini-batch from positions and examples."""
+
+    def terms(
+        self, model: nn.Module, batch: Batch, class_weights: Tensor | None, pool: Pooling
+    ) -> Mapping[str, Tensor]:
+        """Weighted terms of the loss on a mini-batch; their sum is the loss."""
+
+    def probabilities(
+        self, model: nn.Module, batch: Batch, examples: Examples
+    ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
+        """For each example its position and ``(pairs, C)`` probabilities; and the mean supervised loss."""
