@@ -1,0 +1,361 @@
+"""From a corpus's media to a store: plan, decode ahead, encode, write shard by shard, finish.
+
+A shard is written whole or not at all, and what goes into it is fixed by the plan. So an extraction can be killed
+anywhere: the next run does what is missing, and the store comes out the same to the byte. Processes share the shards by
+number; whoever finds all of them there writes the index.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
+from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.features.extraction_plan import (
+    PLAN_NAME,
+    ExtractionPlan,
+    kept_plan,
+    plan_extraction,
+    read_plan,
+)
+from iemomecp_dataset.features.model_loading import require_torch, torch_device
+from iemomecp_dataset.features.store_card import StoreCard, claim_store
+from iemomecp_dataset.features.store_index import missing_shards, write_index
+from iemomecp_dataset.features.store_layout import INDEX_NAME, README_NAME, shard_name
+from iemomecp_dataset.features.store_rows import FeatureProblem, StoreRow
+from iemomecp_dataset.features.store_shards import read_shard, write_shard
+from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
+
+__all__ = ["ExtractionResult", "PlannedExtraction", "extract", "plan"]
+
+# Options that say how the work is done, not what comes out of it.
+_NOT_SETTINGS = (
+    *("data_dir", "modality", "output_dir", "model", "revision", "config_name", "store_dtype", "limit"),
+    *("media_dir", "times", "device", "num_workers", "dry_run", "strict", "retry_missing"),
+    *("process_index", "num_processes", "quiet"),
+)
+_BATCHES_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class PlannedExtraction:
+    """What an extraction would do.
+
+    Attributes:
+        corpus: The utterances.
+        plan: Batches and shards.
+        left: Shards that are not written yet.
+        without_media: Utterances without a file on disk.
+        seconds: Speech in the corpus, as far as its times are known.
+    """
+
+    corpus: CorpusItems
+    plan: ExtractionPlan
+    left: tuple[int, ...]
+    without_media: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ExtractionResult:
+    """How an extraction ended.
+
+    Attributes:
+        folder: The store.
+        card: Its card.
+        complete: Whether the store can be read; otherwise other processes are still at work.
+        left: Shards that are still to be written by others.
+        computed: Utterances that this call computed; the others were there.
+        statuses: Utterances by status, once complete.
+        examples: ``(utterance_id, reason)`` of some of each status but ``ok``, once complete.
+    """
+
+    folder: Path
+    card: StoreCard
+    complete: bool
+    left: int
+    computed: int
+    statuses: Mapping[str, int]
+    examples: Mapping[str, Sequence[tuple[str, str]]]
+
+
+class _Encoder(Protocol):
+    size: int
+    revision: str
+
+    def decode(self, item: WorkItem) -> Any: ...
+
+    def encode(self, batch: Sequence[Any]) -> list[StoreRow]: ...
+
+
+def plan(options: ExtractionOptions) -> PlannedExtraction:
+    """Says what an extraction would do; loads no model and writes nothing.
+
+    Raises:
+        IemomecpError: Options that cannot work, a corpus that cannot be loaded, no media.
+    """
+    options.check()
+    folder = Path(options.output_dir)
+    corpus = corpus_items(options)
+    if (folder / PLAN_NAME).is_file():
+        planned = read_plan(folder, [item.utterance_id for item in corpus.items])
+    else:
+        planned = plan_extraction(corpus.items, options)
+    needs_media = options.modality != "text"
+    return PlannedExtraction(
+        corpus=corpus,
+        plan=planned,
+        left=tuple(missing_shards(folder, len(planned.shards))),
+        without_media=sum(needs_media and (item.media is None or not item.media.is_file()) for item in corpus.items),
+        seconds=sum(max(item.seconds or 0.0, 0.0) for item in corpus.items),
+    )
+
+
+def extract(options: ExtractionOptions) -> ExtractionResult:
+    """Makes a store, or continues one.
+
+    Args:
+        options: Corpus, modality, model, settings, folder.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        UsageError: Options that cannot work; a folder that holds another extraction; too little memory.
+        MissingModelError: The model is neither on disk nor reachable.
+        MissingDependencyError: An extra is not installed; the message has the pip line.
+        InvalidDataError: With ``strict``: an utterance gets no vector.
+        IemomecpError: What loading the corpus raises.
+    """
+    options.check()
+    require_torch()
+    index, total, local_rank = _share(options)
+    folder = Path(options.output_dir)
+    corpus = corpus_items(options)
+    crop = _crops(options, corpus)
+    import torch
+
+    device = torch_device(options.device, local_rank)
+    encoder = _load_encoder(options, device, crop)
+    planned = _claim(folder, options, corpus, encoder, device, crop)
+    plan_, card = planned
+    if options.retry_missing:
+        _forget_incomplete(folder, card.n_shards)
+    left = missing_shards(folder, card.n_shards)
+    mine = [shard for shard in left if shard % total == index]
+    computed = 0
+    try:
+        computed = _write_shards(folder, options, card, corpus, plan_, mine, encoder)
+    except torch.OutOfMemoryError:
+        raise UsageError(
+            f"The device {device} has too little memory for these batches. Give a lower --batch_size (and, for audio, "
+            "--batch_seconds), in a new --output-dir, as batches are part of what a store is."
+        ) from None
+    left = missing_shards(folder, card.n_shards)
+    if left:
+        return ExtractionResult(folder, card, False, len(left), computed, {}, {})
+    statuses, examples = _finish(folder, card, corpus, options)
+    return ExtractionResult(folder, card, True, 0, computed, statuses, examples)
+
+
+def _share(options: ExtractionOptions) -> tuple[int, int, int]:
+    """Index of this process, number of processes, index on this machine: as given, else as launchers tell it."""
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if options.process_index is not None and options.num_processes is not None:
+        index, total = options.process_index, options.num_processes
+    else:
+        index, total = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if not 0 <= index < total:
+        raise UsageError(f"--process_index must be 0 to {total - 1} with --num_processes {total}, but is {index}.")
+    return index, total, local_rank
+
+
+def _crops(options: ExtractionOptions, corpus: CorpusItems) -> bool:
+    if options.crop == "speaker" and not corpus.is_iemocap:
+        raise UsageError(
+            f"--crop speaker is for IEMOCAP, whose pictures show both actors side by side; {options.config_name} has "
+            "other pictures. Use --crop none."
+        )
+    return options.modality == "video" and corpus.is_iemocap and options.crop != "none"
+
+
+def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encoder:
+    # Only what this modality needs is imported.
+    if options.modality == "audio":
+        from iemomecp_dataset.features.speech_encoder import SpeechEncoder
+
+        return SpeechEncoder(options, device)
+    if options.modality == "video":
+        from iemomecp_dataset.features.image_encoder import ImageEncoder
+
+        return ImageEncoder(options, device, crop=crop)
+    from iemomecp_dataset.features.text_embedder import TextEmbedder
+
+    return TextEmbedder(options, device)
+
+
+def _claim(
+    folder: Path, options: ExtractionOptions, corpus: CorpusItems, encoder: _Encoder, device: Any, crop: bool
+) -> tuple[ExtractionPlan, StoreCard]:
+    planned = plan_extraction(corpus.items, options)
+    if (folder / PLAN_NAME).is_file():
+        planned = read_plan(folder)
+    settings = {
+        name: value for name, value in vars(options).items() if name not in _NOT_SETTINGS and _concerns(name, options)
+    }
+    settings["crop"] = ("speaker" if crop else "none") if options.modality == "video" else None
+    libraries = ["iemomecp", "torch", "transformers", "numpy"]
+    libraries += {"audio": ["soundfile", "av"], "video": ["av", "pillow"], "text": ["tokenizers"]}[options.modality]
+    card = StoreCard(
+        modality=options.modality,
+        model=Path(options.model_name).name if Path(options.model_name).is_dir() else options.model_name,
+        revision=encoder.revision,
+        corpus=corpus.corpus,
+        corpus_fingerprints=dict(corpus.fingerprints),
+        utterances=corpus.digest,
+        n_utterances=len(corpus.items),
+        n_shards=len(planned.shards),
+        synthetic=corpus.synthetic,
+        size=encoder.size,
+        dtype=options.store_dtype,
+        settings={name: value for name, value in settings.items() if value is not None},
+        versions={name: version(name) for name in libraries}
+        | {"python": platform.python_version(), "device": device.type},
+    )
+    claim_store(folder, card)
+    return kept_plan(folder, planned), card
+
+
+def _concerns(name: str, options: ExtractionOptions) -> bool:
+    audio = ("sampling_rate", "max_seconds", "batch_seconds")
+    video = ("frames", "frame_strategy", "crop", "left_actor")
+    text = ("max_tokens",)
+    media = ("media_pattern", "clip")
+    owner = {**dict.fromkeys(audio, "audio"), **dict.fromkeys(video, "video"), **dict.fromkeys(text, "text")}
+    if name in media:
+        return options.modality != "text"
+    return owner.get(name, options.modality) == options.modality
+
+
+def _forget_incomplete(folder: Path, n_shards: int) -> None:
+    """Removes the shards that lack vectors, and with them the index."""
+    for number in range(n_shards):
+        path = folder / shard_name(number, n_shards)
+        if path.is_file() and any(account[1] != "ok" for account in read_shard(path).accounts):
+            (folder / INDEX_NAME).unlink(missing_ok=True)
+            (folder / README_NAME).unlink(missing_ok=True)
+            path.unlink()
+
+
+def _write_shards(
+    folder: Path,
+    options: ExtractionOptions,
+    card: StoreCard,
+    corpus: CorpusItems,
+    plan_: ExtractionPlan,
+    mine: Sequence[int],
+    encoder: _Encoder,
+) -> int:
+    from tqdm.auto import tqdm
+
+    items = {item.utterance_id: item for item in corpus.items}
+    sizes = [sum(map(len, shard)) for shard in plan_.shards]
+    there = sum(sizes) - sum(sizes[number] for number in missing_shards(folder, card.n_shards))
+    todo = sum(sizes[number] for number in mine)
+    work = [(number, position) for number in mine for position in range(len(plan_.shards[number]))]
+    pool = ThreadPoolExecutor(options.num_workers, thread_name_prefix="decode")
+    try:
+        with tqdm(
+            total=there + todo, initial=there, desc=f"Extracting {options.modality}", unit="utt", disable=options.quiet
+        ) as bar:
+            rows: list[StoreRow] = []
+            for number, position, futures in _decoded_ahead(pool, encoder, items, plan_, work):
+                rows += _encoded(encoder, futures, options)
+                bar.update(len(futures))
+                if position == len(plan_.shards[number]) - 1:
+                    write_shard(folder / shard_name(number, card.n_shards), rows, card.size, card.dtype)
+                    rows = []
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return todo
+
+
+def _decoded_ahead(
+    pool: ThreadPoolExecutor,
+    encoder: _Encoder,
+    items: Mapping[str, WorkItem],
+    plan_: ExtractionPlan,
+    work: Sequence[tuple[int, int]],
+) -> Iterator[tuple[int, int, list[tuple[str, Future[Any]]]]]:
+    """Batches in order, of which some are always being decoded while one is encoded."""
+    ahead: deque[tuple[int, int, list[tuple[str, Future[Any]]]]] = deque()
+    for number, position in work:
+        batch = plan_.shards[number][position]
+        ahead.append((number, position, [(key, pool.submit(encoder.decode, items[key])) for key in batch]))
+        if len(ahead) > _BATCHES_AHEAD:
+            yield ahead.popleft()
+    while ahead:
+        yield ahead.popleft()
+
+
+def _encoded(
+    encoder: _Encoder, futures: Sequence[tuple[str, Future[Any]]], options: ExtractionOptions
+) -> list[StoreRow]:
+    rows: dict[str, StoreRow] = {}
+    batch = []
+    for key, future in futures:
+        try:
+            batch.append(future.result())
+        except FeatureProblem as problem:
+            rows[key] = StoreRow(key, problem.status, reason=problem.reason)
+    if batch:
+        for row in encoder.encode(batch):
+            stored = row.vector.astype(options.store_dtype) if row.vector is not None else None
+            if stored is not None and not np.isfinite(stored).all():
+                reason = f"the vector has NaN or infinity as {options.store_dtype}"
+                rows[row.utterance_id] = StoreRow(
+                    row.utterance_id, "not_finite", None, row.n_frames, row.seconds, reason, row.note
+                )
+            else:
+                rows[row.utterance_id] = row
+    if options.strict:
+        for key, _ in futures:
+            if rows[key].status != "ok":
+                raise InvalidDataError(
+                    f"utterance {key} gets no vector ({rows[key].status}: {rows[key].reason}), and --strict allows "
+                    "none. Mend its media and run the same command again, or leave --strict out: the store then says why."
+                )
+    return [rows[key] for key, _ in futures]
+
+
+def _finish(
+    folder: Path, card: StoreCard, corpus: CorpusItems, options: ExtractionOptions
+) -> tuple[Counter[str], dict[str, list[tuple[str, str]]]]:
+    ids = [item.utterance_id for item in corpus.items]
+    try:
+        statuses = write_index(folder, card, ids)
+    except IemomecpError:
+        (folder / INDEX_NAME).unlink(missing_ok=True)
+        raise
+    examples: dict[str, list[tuple[str, str]]] = {}
+    for number in range(card.n_shards):
+        for key, status, _, _, reason, _ in read_shard(folder / shard_name(number, card.n_shards)).accounts:
+            if status != "ok" and len(examples.setdefault(status, [])) < 3:
+                examples[status].append((key, reason or ""))
+    if options.strict and set(statuses) != {"ok"}:
+        first = next(iter(examples.items()))
+        raise InvalidDataError(
+            f"{folder}: {sum(statuses.values()) - statuses['ok']} utterances have no vector, such as {first[1][0][0]} "
+            f"({first[0]}: {first[1][0][1]}), and --strict allows none. Mend their media and add --retry_missing."
+        )
+    return statuses, examples

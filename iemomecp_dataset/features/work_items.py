@@ -1,0 +1,192 @@
+"""What there is to extract: the utterances of a corpus, each with its media, times and text."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.data_fingerprint import data_fingerprint
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.schema import SPLITS
+
+__all__ = ["CorpusItems", "WorkItem", "corpus_items"]
+
+_IEMOCAP_CONFIGS = ("3class", "source_binary")
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One utterance to extract.
+
+    Attributes:
+        utterance_id: The utterance.
+        dialogue_id: The recording it is part of.
+        speaker: Who speaks.
+        text: What is said.
+        media: Its file, or None where the corpus names none.
+        start: Where it begins in the file, in seconds; None for the beginning.
+        end: Where it ends; None for the end.
+        seconds: How long the corpus says that it is; None where it does not.
+        timed: Whether the file is a whole dialogue, so that times are needed.
+    """
+
+    utterance_id: str
+    dialogue_id: str
+    speaker: str | None
+    text: str
+    media: Path | None
+    start: float | None
+    end: float | None
+    seconds: float | None
+    timed: bool
+
+
+@dataclass(frozen=True)
+class CorpusItems:
+    """The utterances of a corpus.
+
+    Attributes:
+        corpus: Name with configuration.
+        items: In the order of the corpus, each utterance once.
+        fingerprints: Content hash by split.
+        digest: Hash of the utterances and their times.
+        synthetic: Whether the corpus is made up.
+        is_iemocap: Whether its videos show two actors side by side.
+    """
+
+    corpus: str
+    items: tuple[WorkItem, ...]
+    fingerprints: Mapping[str, str]
+    digest: str
+    synthetic: bool
+    is_iemocap: bool
+
+
+def corpus_items(options: ExtractionOptions) -> CorpusItems:
+    """Loads a corpus and lists what is to be extracted.
+
+    Raises:
+        IemomecpError: What :func:`iemomecp_dataset.load` raises; no media to be found; two utterances with one id.
+    """
+    import iemomecp_dataset
+
+    dataset = iemomecp_dataset.load(options.config_name, data_dir=options.data_dir)
+    rows = {split: dataset[split].to_list() for split in SPLITS if split in dataset}
+    is_iemocap = options.config_name in _IEMOCAP_CONFIGS
+    times = _read_times(Path(options.times)) if options.times else {}
+    items: dict[str, WorkItem] = {}
+    for split, split_rows in rows.items():
+        for row in split_rows:
+            for utterance in row["utterances"]:
+                item = _item(options, split, row, utterance, times, is_iemocap)
+                known = items.setdefault(item.utterance_id, item)
+                if known != item:
+                    raise InvalidDataError(
+                        f"{options.data_dir}: utterance {item.utterance_id} occurs in two dialogues, "
+                        f"{known.dialogue_id} and {item.dialogue_id}, with other content. A store has one vector an utterance id."
+                    )
+    listed = list(items.values())[: options.limit]
+    if options.modality != "text" and not options.media_dir and all(item.media is None for item in listed):
+        raise MissingDataError(
+            f"{options.data_dir}: {options.config_name} names no {options.modality} file for any of its {len(listed)} "
+            "utterances. "
+            + (
+                "The IEMOCAP release has them in Session*/sentences/wav and Session*/dialog/avi/DivX."
+                if is_iemocap
+                else "Give the folder of the clips as --media_dir."
+            )
+        )
+    return CorpusItems(
+        corpus=f"{'iemomecp' if is_iemocap else options.config_name} ({options.config_name})",
+        items=tuple(listed),
+        fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
+        digest=_digest(listed),
+        synthetic=iemomecp_dataset.is_synthetic(dataset),
+        is_iemocap=is_iemocap,
+    )
+
+
+def _item(
+    options: ExtractionOptions,
+    split: str,
+    row: Mapping[str, Any],
+    utterance: Mapping[str, Any],
+    times: Mapping[str, tuple[float, float]],
+    is_iemocap: bool,
+) -> WorkItem:
+    key = utterance["utterance_id"]
+    if not key:
+        raise InvalidDataError(
+            f"{options.data_dir}: dialogue {row['dialogue_id']}, turn {utterance['turn']} has no utterance id, and "
+            "vectors are kept by it. The configuration 'overlay' has none; use '3class' or 'source_binary'."
+        )
+    dialogue_id = row["source_dialogue_id"] or row["dialogue_id"]
+    start, end = times.get(key, (utterance["start"], utterance["end"]))
+    known = start is not None and end is not None and math.isfinite(start) and math.isfinite(end)
+    timed = options.clip == "dialogue" or (
+        options.clip == "auto" and (options.config_name == "mec4" or (is_iemocap and options.modality == "video"))
+    )
+    if options.media_dir:
+        pattern = options.media_pattern or (
+            "{dialogue_id}.mp4" if options.config_name == "mec4" else "{utterance_id}.mp4"
+        )
+        names = {"utterance_id": key, "dialogue_id": dialogue_id, "turn": utterance["turn"]}
+        try:
+            name = pattern.format(**names, speaker=utterance["speaker"], split=split)
+        except (KeyError, IndexError, ValueError) as error:
+            raise UsageError(f"--media_pattern {pattern!r} cannot be filled in ({error}).") from None
+        media: Path | None = Path(options.media_dir) / name
+    else:
+        named = utterance["wav" if options.modality == "audio" else "video"]
+        media = Path(named) if named else None
+    return WorkItem(
+        utterance_id=key,
+        dialogue_id=dialogue_id,
+        speaker=utterance["speaker"],
+        text=utterance["text"] or "",
+        media=None if options.modality == "text" else media,
+        start=start if timed else None,
+        end=end if timed else None,
+        seconds=end - start if known else None,
+        timed=timed,
+    )
+
+
+def _digest(items: Iterable[WorkItem]) -> str:
+    content = [[item.utterance_id, item.start, item.end, item.speaker, item.text, item.timed] for item in items]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _read_times(path: Path) -> dict[str, tuple[float, float]]:
+    if not path.is_file():
+        raise MissingDataError(f"The file of times {path} is not there.")
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"utterance_id", "start", "end"} <= set(reader.fieldnames or ()):
+            raise InvalidDataError(
+                f"{path}: expected the columns utterance_id, start and end, found {', '.join(reader.fieldnames or ())}."
+            )
+        times: dict[str, tuple[float, float]] = {}
+        for line in reader:
+            try:
+                span = (float(line["start"]), float(line["end"]))
+            except (TypeError, ValueError):
+                span = (math.nan, math.nan)
+            if not (math.isfinite(span[0]) and span[0] <= span[1] < math.inf):
+                raise InvalidDataError(
+                    f"{path}, line {reader.line_num}: expected start and end in seconds, start first, found "
+                    f"{line['start']!r} and {line['end']!r}."
+                )
+            if line["utterance_id"] in times:
+                raise InvalidDataError(
+                    f"{path}, line {reader.line_num}: utterance {line['utterance_id']} occurs more than once."
+                )
+            times[line["utterance_id"]] = span
+    return times
