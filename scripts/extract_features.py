@@ -94,8 +94,10 @@ def _print_plan(options: Any) -> None:
 
 def _print_result(result: Any) -> None:
     if not result.complete:
-        print(f"{result.folder}: this process is done ({result.computed} utterances); {result.left} shards are left to")
-        print("other processes, the last of which completes the store. If none is at work, run the same command again.")
+        print(
+            f"{result.folder}: this process is done ({result.computed} utterances); {result.left} shards are left.\n"
+            "The process that writes the last one completes the store. If none is at work, run the same command again."
+        )
         return
     total = sum(result.statuses.values())
     print(f"{result.folder}: {result.card.statement}; {result.computed} computed now, {total} in all")

@@ -333,7 +333,7 @@ def _encoded(
             if rows[key].status != "ok":
                 raise InvalidDataError(
                     f"utterance {key} gets no vector ({rows[key].status}: {rows[key].reason}), and --strict allows "
-                    "none. Mend its media and run the same command again, or leave --strict out: the store then says why."
+                    "none. Mend its media and run the command again, or leave --strict out: the store then says why."
                 )
     return [rows[key] for key, _ in futures]
 

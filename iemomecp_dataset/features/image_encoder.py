@@ -105,7 +105,8 @@ class ImageEncoder:
             else:
                 output = self._model(pixel_values=pixels)
         pooled = getattr(output, "pooler_output", None)
-        return (pooled if pooled is not None else output.last_hidden_state[:, 0]).float()
+        vectors: torch.Tensor = (pooled if pooled is not None else output.last_hidden_state[:, 0]).float()
+        return vectors
 
     def _find_size(self) -> int:
         """Width of a vector, by trying: configurations spell it in many ways."""

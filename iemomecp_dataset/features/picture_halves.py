@@ -1,8 +1,8 @@
 """Which half of an IEMOCAP picture shows the speaker.
 
 IEMOCAP films both actors of a dialogue side by side. Its dialogue ids name the actor who wears the markers of the
-motion capture (``Ses01F_impro01``: the woman of session 1), and that actor is taken to be in the left half. This was not
-checked on the release: look at one video of each session, and override it where it is otherwise.
+motion capture (``Ses01F_impro01``: the woman of session 1), and that actor is taken to be in the left half. This was
+not checked on the release: look at one video of each session, and override it where it is otherwise.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ class LengthAwareGroupNorm(nn.Module):
             states: ``(B, C, T)``; ``self.lengths`` ``(B,)`` holds the samples of each sound.
         """
         if self.lengths is None or bool((self.lengths == self.lengths[0]).all()):
-            return self.norm(states)
+            plain: torch.Tensor = self.norm(states)
+            return plain
         frames = torch.div(self.lengths - self.kernel, self.stride, rounding_mode="floor") + 1
         valid = (torch.arange(states.shape[-1], device=states.device) < frames[:, None]).unsqueeze(1)
         exact = states.float()
@@ -96,7 +97,7 @@ class SpeechEncoder:
         n_states = int(getattr(config, "encoder_layers", None) or config.num_hidden_layers) + 1
         self._layers = hidden_layers(options.layers, n_states)
         self.size = int(config.hidden_size) * len(self._layers)
-        self._lengths_of = getattr(self._model, "_get_feat_extract_output_lengths", None)
+        self._lengths_of: Any = getattr(self._model, "_get_feat_extract_output_lengths", None)
         self._takes_sound = self._extractor.model_input_names[0] == "input_values" and self._lengths_of is not None
         self._group_norm = self._make_length_aware()
         longest = getattr(self._extractor, "chunk_length", None)
@@ -173,9 +174,10 @@ class SpeechEncoder:
 
     def _n_frames(self, lengths: torch.Tensor) -> torch.Tensor:
         try:
-            return self._lengths_of(lengths, add_adapter=False)  # type: ignore[misc]
+            frames: torch.Tensor = self._lengths_of(lengths, add_adapter=False)
         except TypeError:  # Encoders that have no adapter.
-            return self._lengths_of(lengths)  # type: ignore[misc]
+            frames = self._lengths_of(lengths)
+        return frames
 
     def _sampling_rate(self) -> int:
         name, wanted = self._options.model_name, self._options.sampling_rate

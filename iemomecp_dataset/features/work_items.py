@@ -90,7 +90,8 @@ def corpus_items(options: ExtractionOptions) -> CorpusItems:
                 if known != item:
                     raise InvalidDataError(
                         f"{options.data_dir}: utterance {item.utterance_id} occurs in two dialogues, "
-                        f"{known.dialogue_id} and {item.dialogue_id}, with other content. A store has one vector an utterance id."
+                        f"{known.dialogue_id} and {item.dialogue_id}, with other content. "
+                        "A store has one vector an utterance id."
                     )
     listed = list(items.values())[: options.limit]
     if options.modality != "text" and not options.media_dir and all(item.media is None for item in listed):
