@@ -1,0 +1,76 @@
+"""Tiny speech and image encoders with random weights, for trying extraction without downloading anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.features.model_loading import require_torch
+
+__all__ = ["write_tiny_image_encoder", "write_tiny_speech_encoder"]
+
+
+def write_tiny_speech_encoder(
+    output_dir: str | Path, *, family: str = "wavlm", norm: str = "group", hidden_size: int = 16, seed: int = 0
+) -> Path:
+    """Writes a speech encoder with the frames of the genuine ones: 25 ms, every 20 ms, at 16 kHz.
+
+    Args:
+        output_dir: Folder that ``AutoModel`` and ``AutoFeatureExtractor`` then read.
+        family: ``wavlm`` or ``wav2vec2``.
+        norm: ``group`` as in the base models, or ``layer`` as in the large ones.
+        hidden_size: Width.
+        seed: Seed of the weights.
+    """
+    transformers = require_torch()
+    config_class, model_class = {
+        "wavlm": (transformers.WavLMConfig, transformers.WavLMModel),
+        "wav2vec2": (transformers.Wav2Vec2Config, transformers.Wav2Vec2Model),
+    }[family]
+    config = config_class(
+        hidden_size=hidden_size,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=2 * hidden_size,
+        conv_dim=(hidden_size,) * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
+        feat_extract_norm=norm,
+        do_stable_layer_norm=norm == "layer",
+    )
+    extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=norm == "layer")
+    return _write(model_class, config, extractor, output_dir, seed)
+
+
+def write_tiny_image_encoder(output_dir: str | Path, *, size: int = 12, seed: int = 0) -> Path:
+    """Writes a CLIP for pictures of 32 x 32.
+
+    Args:
+        output_dir: Folder that ``AutoModel`` and ``AutoImageProcessor`` then read.
+        size: Width of the image embedding.
+        seed: Seed of the weights.
+    """
+    transformers = require_torch()
+    tower = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.CLIPConfig(
+        text_config=tower | {"vocab_size": 8, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2},
+        vision_config=tower | {"image_size": 32, "patch_size": 16},
+        projection_dim=size,
+    )
+    # The processor that needs no torchvision.
+    processor_class = getattr(transformers, "CLIPImageProcessorPil", transformers.CLIPImageProcessor)
+    processor = processor_class(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    return _write(transformers.CLIPModel, config, processor, output_dir, seed)
+
+
+def _write(model_class: Any, config: Any, processor: Any, output_dir: str | Path, seed: int) -> Path:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = model_class(config)
+    output_dir = Path(output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(output_dir)
+    processor.save_pretrained(output_dir)
+    return output_dir
