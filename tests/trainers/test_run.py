@@ -142,20 +142,68 @@ def test_seeds_differ_and_repeat(repository: Path, synthetic_dir: Path, tiny_enc
 
 
 @pytest.mark.slow
-def test_two_processes_score_the_same_pairs(
-    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("processes", "batch_size", "options"),
+    [
+        # 60 dialogues: three mini-batches of 16 and one of 12. The batch size is that of each process.
+        (2, 8, {"objective": "rpcl", "corruption_rate": 1.0, "encoder_mode": "frozen", "modalities": "ta"}),
+        # 7838 pairs: four mini-batches of 1959 and one of 2, which leaves the third process without any.
+        (3, 653, {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3}),
+    ],
+    ids=["dialogue", "isolated"],
+)
+def test_several_processes_compute_what_one_does(
+    processes: int,
+    batch_size: int,
+    options: dict[str, object],
+    repository: Path,
+    synthetic_dir: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
 ) -> None:
-    script = command(repository, synthetic_dir, tiny_encoder, tmp_path / "run", epochs=2)[1:]
+    # Processes draw dropout masks of their own, so there is none; a rate of 1 leaves corruption nothing to draw.
+    options = {**options, "epochs": 2, "dropout": 0.0}
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = start([*launcher, *script], env=environment)
-    assert done.returncode == 0, done.stderr
-    results = read_results(tmp_path / "run")
+    outcomes = []
+    for name, count in (("one", 1), ("several", processes)):
+        settings = {**options, "batch_size": batch_size * processes // count}
+        script = command(repository, synthetic_dir, tiny_encoder, tmp_path / name, **settings)[1:]
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+        done = start([*launcher, *script], env=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("distance only") == 1, "one table, from the main process"
+        outcomes.append(read_results(tmp_path / name))
+    one, several = outcomes
     for split in ("validation", "test"):
-        assert (
-            pq.read_table(tmp_path / f"run/predictions_{split}.parquet").num_rows == results.counts[split]["candidates"]
-        )
-    assert done.stdout.count("distance only") == 1, "one table, from the main process"
+        a, b = (pq.read_table(tmp_path / f"{name}/predictions_{split}.parquet") for name in ("one", "several"))
+        assert a.num_rows == one.counts[split]["candidates"]
+        assert a.drop_columns("prob_non_pair").column_names == b.drop_columns("prob_non_pair").column_names
+        for column in ("dialogue_id", "target_turn", "cause_turn"):
+            assert a[column].equals(b[column])
+        for column in ("prob_emo_cause", "prob_emo_context"):
+            np.testing.assert_allclose(a[column].to_numpy(), b[column].to_numpy(), atol=2e-5)
+        for score in ("pair_f1", "pair_auprc", "macro_f1"):
+            assert several.metrics[split][score] == pytest.approx(one.metrics[split][score], abs=2e-3)
+    logs = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
+            for name in ("one", "several")]  # fmt: skip
+    for alone, together in zip(*logs, strict=True):
+        assert together["step"] == alone["step"]
+        assert together["losses"] == pytest.approx(alone["losses"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ddp_multi_node", "fsdp", "deepspeed", "two_cpu_processes"])
+def test_launch_configurations_parse(name: str, repository: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    path = repository / "trainers" / "configs" / f"{name}.yaml"
+    configuration = load_config_from_file(str(path))
+    assert configuration.num_processes > 1
+    assert "trainers/fusion.py" in path.read_text(), "it says how to use it"
+
+
+def test_every_launch_configuration_is_tested(repository: Path) -> None:
+    names = {path.stem for path in (repository / "trainers" / "configs").iterdir()}
+    assert names == {"ddp_multi_node", "fsdp", "deepspeed", "two_cpu_processes"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,285 @@
+"""The published isolated-pair baselines: segments, model and loss against plain versions, and a run continued."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import iemomecp_dataset
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.pair_table import pair_table
+from iemomecp_dataset.trainers.batch_order import LengthBatches
+from iemomecp_dataset.trainers.command import parse_options
+from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, UtteranceVectors
+from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
+from iemomecp_dataset.trainers.objectives import pooled_here
+from iemomecp_dataset.trainers.pair_examples import pair_examples
+from iemomecp_dataset.trainers.segments import segment_text, tokenise_segments
+from iemomecp_dataset.trainers.text_encoding import load_text_encoder
+from iemomecp_dataset.trainers.tiny_encoder import write_tiny_encoder
+
+TEXTS = st.text(alphabet=" \n\tabcT'.!?-é哭1", max_size=12)
+
+
+def one_pair(tokenizer, target: tuple[str, str], candidate: tuple[str, str], max_tokens: int = 128, **options: bool):
+    zero, one = np.array([0], dtype=np.int32), np.array([1], dtype=np.int32)
+    return tokenise_segments([target, candidate], zero, one, tokenizer, max_tokens, **options)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=TEXTS, second=TEXTS, max_tokens=st.integers(8, 40))
+def test_composed_ids_are_those_of_the_whole_segment(first: str, second: str, max_tokens: int, tiny_encoder) -> None:
+    tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
+    segments = one_pair(tokenizer, ("F", first), ("M", second), max_tokens)
+    text = segment_text(("F", first), ("M", second))
+    assert segments.ids(0, 1).tolist() == tokenizer(text, truncation=True, max_length=max_tokens)["input_ids"]
+    full = segments.full_lengths(np.array([0]), np.array([1]))
+    assert full.tolist() == [len(tokenizer(text, verbose=False)["input_ids"])]
+    assert segments.whole is None, "lines are tokenised once"
+
+
+def test_a_tokeniser_that_joins_lines_gets_whole_segments(caplog: pytest.LogCaptureFixture) -> None:
+    class Pairs:
+        """Two characters a token, whatever they are."""
+
+        model_max_length, pad_token_id = 1000, 0
+
+        def __call__(self, texts, add_special_tokens=True, **_: object):
+            ids = [[hash(t[i : i + 2]) % 1000 for i in range(0, len(t), 2)] for t in ([texts] if one else texts)] \
+                if (one := isinstance(texts, str)) or texts else []  # fmt: skip
+            ids = [[1001, *row, 1002] for row in ids] if add_special_tokens else ids
+            return {"input_ids": ids[0] if one else ids}
+
+    tokenizer = Pairs()
+    segments = one_pair(tokenizer, ("F", "odd"), ("M", "x"))
+    assert segments.whole is not None
+    assert "tokenised whole" in caplog.text
+    assert segments.ids(0, 1).tolist() == tokenizer(segment_text(("F", "odd"), ("M", "x")))["input_ids"]
+
+
+@pytest.fixture(scope="module")
+def corpus(synthetic_dir: Path) -> dict[str, list[dict]]:
+    data = iemomecp_dataset.load("3class", data_dir=str(synthetic_dir))
+    return {split: data[split].to_list()[:3] for split in ("train", "test")}
+
+
+@pytest.fixture(scope="module")
+def reader(synthetic_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder whose tokeniser knows the corpus' words: a pair's text is short enough for it."""
+    rows = iemomecp_dataset.load("3class", data_dir=str(synthetic_dir), split="train")
+    texts = [segment_text((u["speaker"], u["text"]), (u["speaker"], u["text"])) for r in rows for u in r["utterances"]]
+    return write_tiny_encoder(texts, tmp_path_factory.mktemp("reader"), hidden_size=16)
+
+
+@pytest.fixture(scope="module")
+def prepared(corpus, reader: Path):
+    """Method, method without evidence, examples and model on a few dialogues, with text and audio."""
+    utterances, examples = pair_examples(corpus)
+    encoder = load_text_encoder(str(reader))
+    everything = [np.concatenate([getattr(e, name) for e in examples.values()]) for name in ("targets", "candidates")]
+    segments, without = (
+        tokenise_segments(utterances.spoken, *everything, encoder.tokenizer, 128, removed=removed)
+        for removed in (False, True)
+    )
+    n = len(utterances.ids)
+    vectors = np.random.default_rng(0).normal(size=(n, 5)).astype(np.float32)
+    method = IsolatedMethod(segments, {"audio": UtteranceVectors(vectors, np.arange(n) != 1)})
+    torch.manual_seed(0)
+    config = IsolatedScorerConfig(
+        class_names=["emo_cause", "emo_context", "non_pair"], text_encoder=encoder.model.config.to_dict(), audio_size=5,
+        hidden_size=12,
+    )  # fmt: skip
+    model = IsolatedScorer(config).eval()
+    model.use_text_encoder(encoder.model)
+    return method, replace(method, segments=without, removed=True), examples, model
+
+
+def batch_of(method: IsolatedMethod, examples, positions: list[int]):
+    return method.collate([(p, examples[p]) for p in positions])
+
+
+def test_model_is_the_published_formula(prepared, corpus, reader: Path) -> None:
+    method, _, examples, model = prepared
+    pairs = examples["train"]
+    positions = [0, 7, 3, 41]
+    logits = model(**batch_of(method, pairs, positions)["inputs"])
+    encoder = load_text_encoder(str(reader))
+    branch = model.branches["audio"].project
+    for row, position in enumerate(positions):
+        pair = corpus["train"][0]["pairs"][position]
+        target, candidate = (corpus["train"][0]["utterances"][pair[turn] - 1] for turn in ("target_turn", "cause_turn"))
+        text = segment_text((target["speaker"], target["text"]), (candidate["speaker"], candidate["text"]))
+        pooled = model.text_encoder(**encoder.tokenizer(text, return_tensors="pt")).pooler_output
+        heard = [method.vectors["audio"].vectors[turn - 1] for turn in (pair["target_turn"], pair["cause_turn"])]
+        for i, turn in enumerate((pair["target_turn"], pair["cause_turn"])):
+            if turn == 2:
+                heard[i] = model.branches["audio"].absent.detach().numpy()
+        joined = torch.from_numpy(np.concatenate(heard))[None]
+        hidden = torch.relu(torch.nn.functional.layer_norm(
+            joined @ branch[0].weight.T + branch[0].bias, (12,), branch[1].weight, branch[1].bias))  # fmt: skip
+        expected = torch.cat([pooled, hidden], dim=-1) @ model.output[1].weight.T + model.output[1].bias
+        torch.testing.assert_close(logits[row], expected[0], atol=1e-5, rtol=1e-4)
+
+
+def test_chunks_change_nothing(prepared) -> None:
+    method, _, examples, model = prepared
+    positions = list(range(0, 60, 3))
+    whole = model(**batch_of(method, examples["train"], positions)["inputs"])
+    chunked = batch_of(replace(method, chunk_tokens=64), examples["train"], positions)
+    assert len(chunked["inputs"]["text_tokens"]) > 2
+    torch.testing.assert_close(model(**chunked["inputs"]), whole, atol=1e-5, rtol=1e-4)
+
+
+def test_loss_is_torchs_weighted_mean(prepared) -> None:
+    method, _, examples, model = prepared
+    batch = batch_of(method, examples["train"], list(range(30)))
+    weights = torch.tensor([1.798, 2.6, 0.627])
+    expected = torch.nn.functional.cross_entropy(model(**batch["inputs"]), batch["labels"], weight=weights)
+    (name, term), = method.terms(model, batch, weights, pooled_here).items()  # fmt: skip
+    assert name == "supervised"
+    torch.testing.assert_close(term, expected)
+
+
+def test_without_evidence_the_candidate_is_not_seen(prepared) -> None:
+    method, without, examples, model = prepared
+    pairs = examples["train"]
+    same_target = [p for p in range(200) if pairs.targets[p] == 5]
+    speakers = {0, 2, 4}  # turns of one speaker would differ only in words and sound
+    candidates = [p for p in same_target if pairs.candidates[p] in speakers]
+    full = model(**batch_of(method, pairs, candidates)["inputs"])
+    removed_batch = batch_of(without, pairs, candidates)["inputs"]
+    assert (removed_batch["audio"][:, 1] == 0).all()
+    assert removed_batch["audio_present"][:, 1].all()
+    texts = without.segments
+    lines = {texts.candidate_lines[c].tobytes() for c in range(6)}
+    assert len(lines) <= 2, "a line for each speaker"
+    removed = model(**removed_batch)
+    assert not torch.allclose(full[0], full[1])
+    by_speaker: dict[bytes, torch.Tensor] = {}
+    for row, p in enumerate(candidates):
+        key = texts.candidate_lines[pairs.candidates[p]].tobytes()
+        torch.testing.assert_close(removed[row], by_speaker.setdefault(key, removed[row]))
+
+
+def test_examples_are_the_pair_table_and_small(corpus) -> None:
+    utterances, examples = pair_examples(corpus)
+    for split, rows in corpus.items():
+        table, pairs = pair_table(rows), examples[split]
+        assert len(pairs) == len(table)
+        assert pairs.labels.tolist() == table.labels.tolist()
+        assert [pairs[i].dialogue_id for i in range(len(pairs))] == table.dialogue_ids.tolist()
+        size = sum(getattr(pairs, name).nbytes for name in ("dialogues", "targets", "candidates", "labels"))
+        assert size <= 13 * len(pairs)
+    first = corpus["test"][0]["utterances"][0]
+    start = examples["test"].targets[0]
+    assert utterances.spoken[start] == (first["speaker"], first["text"])
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60), budget=st.integers(1, 200), seed=st.integers(0, 3)
+)
+def test_length_batches_hold_each_pair_once_within_the_budget(lengths: list[int], budget: int, seed: int) -> None:
+    order = LengthBatches(lengths, budget, seed=seed)
+    epochs = []
+    for epoch in (0, 1):
+        order.set_epoch(epoch)
+        batches = list(order)
+        assert len(batches) == len(order), "as many in every epoch: the schedule relies on it"
+        assert sorted(p for batch in batches for p in batch) == list(range(len(lengths)))
+        for batch in batches:
+            assert len(batch) == 1 or max(lengths[p] for p in batch) * len(batch) <= budget
+        epochs.append(batches)
+    order.set_epoch(0)
+    assert list(order) == epochs[0]
+
+
+def test_the_published_protocol_is_the_default() -> None:
+    options = parse_options(
+        ["--data_dir", "d", "--output_dir", "o"], description="", defaults={"scorer": "isolated", "modalities": "t"}
+    )
+    model, optimisation = options.model, options.optimisation
+    assert (optimisation.epochs, optimisation.batch_size, optimisation.learning_rate) == (10, 16, 2e-5)
+    assert optimisation.encoder_learning_rate == 2e-5
+    assert (optimisation.weight_decay, optimisation.decay_everything) == (0.01, True)
+    assert (optimisation.warmup_ratio, optimisation.max_grad_norm) == (0.1, 1.0)
+    assert (optimisation.selection, optimisation.decision, optimisation.patience) == ("macro_f1", "argmax", 0)
+    assert (optimisation.mixed_precision, optimisation.weight_averaging) == ("no", 0.0)
+    assert (model.max_tokens, model.dropout, model.segment_pooling, model.hidden_size) == (160, 0.1, "pooler", 768)
+    assert options.objective.class_weighting == "sqrt"
+    audio = parse_options(
+        ["--data_dir", "d", "--output_dir", "o", "--scorer=isolated", "--modalities=a", "--epochs=30"], description=""
+    )
+    assert audio.model.hidden_size == 256
+    assert audio.optimisation.epochs == 30, "what is given wins, even where it is the general default"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--encoder_mode", "frozen"], "Use --scorer dialogue, or --encoder_mode trained"),
+        (["--objective", "rpcl"], "Use --scorer dialogue, or --objective base"),
+        (["--threshold", "0.3"], "--decision threshold"),
+        (["--scorer", "dialogue", "--evidence_removal"], "use --scorer isolated"),
+        (["--scorer", "dialogue", "--batch_tokens", "100"], "use --scorer isolated"),
+        (["--segment_pooling", "pooled"], "Did you mean 'pooler'"),
+        (["--max_hours", "0"], "--max_hours must be positive"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_contradictions_are_refused(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_options(
+            ["--data_dir", "d", "--output_dir", "o", *arguments], description="", defaults={"scorer": "isolated"}
+        )
+
+
+def test_an_encoder_without_pooler_is_refused(tiny_encoder: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder)).model
+    encoder.pooler = None
+    model = IsolatedScorer(IsolatedScorerConfig(class_names=["pair", "non_pair"], audio_size=2))
+    with pytest.raises(UsageError, match="--segment_pooling first_token or mean"):
+        model.use_text_encoder(encoder)
+
+
+@pytest.mark.slow
+def test_a_run_stops_at_max_hours_and_continues_to_the_same_bits(
+    synthetic_dir: Path, reader: Path, tmp_path: Path
+) -> None:
+    from iemomecp_dataset.trainers.run import run
+
+    def start(folder: str, *more: str):
+        arguments = ["--data_dir", str(synthetic_dir), "--text_encoder", str(reader), "--modalities", "ta",
+                     "--output_dir", str(tmp_path / folder), "--scorer", "isolated", "--epochs", "2", "--quiet",
+                     "--batch_tokens", "2000", "--evidence_removal", "--hidden_size", "16", "--learning_rate", "1e-3",
+                     "--encoder_learning_rate", "1e-3"]  # fmt: skip
+        return run(parse_options([*arguments, *more], description=""))
+
+    whole = start("whole")
+    assert start("parts", "--max_hours", "1e-9") is None
+    assert not (tmp_path / "parts" / "results.json").exists()
+    assert len((tmp_path / "parts" / "log.jsonl").read_text().splitlines()) == 1
+    parts = start("parts")
+    assert dict(parts.metrics["test"]) == dict(whole.metrics["test"])
+    for name in ("predictions_test.parquet", "predictions_validation.parquet", "predictions_test_removed.parquet"):
+        assert pq.read_table(tmp_path / "whole" / name).equals(pq.read_table(tmp_path / "parts" / name))
+    assert whole.threshold == {"value": None, "chosen_on": None}
+    assert whole.counts["test"]["truncated_pairs"] == 0
+    table = pq.read_table(tmp_path / "whole" / "predictions_test.parquet")
+    expected = pair_table(iemomecp_dataset.load("3class", data_dir=str(synthetic_dir), split="test"))
+    assert table["dialogue_id"].to_pylist() == expected.dialogue_ids.tolist()
+    assert table["cause_turn"].to_pylist() == expected.cause_turns.tolist()
+    assert table["label"].to_pylist() == expected.labels.tolist()
+    removed = pq.read_table(tmp_path / "whole" / "predictions_test_removed.parquet")
+    assert json.loads(removed.schema.metadata[b"iemomecp"])["evidence"] == "candidate removed"
+    assert not removed["prob_emo_cause"].equals(table["prob_emo_cause"])
+    again = IsolatedScorer.from_pretrained(tmp_path / "whole" / "model")
+    assert again.config.class_names == ["emo_cause", "emo_context", "non_pair"]
+    assert "all_non_pair" in whole.structural_baselines
