@@ -320,7 +320,8 @@ def _encoded(
             rows[key] = StoreRow(key, problem.status, reason=problem.reason)
     if batch:
         for row in encoder.encode(batch):
-            stored = row.vector.astype(options.store_dtype) if row.vector is not None else None
+            with np.errstate(over="ignore"):  # What overflows is found on the next line.
+                stored = row.vector.astype(options.store_dtype) if row.vector is not None else None
             if stored is not None and not np.isfinite(stored).all():
                 reason = f"the vector has NaN or infinity as {options.store_dtype}"
                 rows[row.utterance_id] = StoreRow(
@@ -347,6 +348,9 @@ def _finish(
     except IemomecpError:
         (folder / INDEX_NAME).unlink(missing_ok=True)
         raise
+    # What writers that were killed left behind.
+    for path in folder.glob(".shard-*.partial"):
+        path.unlink(missing_ok=True)
     examples: dict[str, list[tuple[str, str]]] = {}
     for number in range(card.n_shards):
         for key, status, _, _, reason, _ in read_shard(folder / shard_name(number, card.n_shards)).accounts:
