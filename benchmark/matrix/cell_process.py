@@ -1,0 +1,146 @@
+"""One cell as a process of its own: its command, its log, starting and stopping it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from iemomecp_dataset.benchmark.matrix.cells import Cell
+from iemomecp_dataset.benchmark.matrix.plan import log_file
+from iemomecp_dataset.errors import RunFolderError
+
+__all__ = ["Job", "job_of", "last_lines", "start", "stop"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What it takes to start a cell, on this machine or another that sees the same files.
+
+    Attributes:
+        name: The cell's.
+        command: Program and arguments.
+        environment: Variables beyond those of the process that starts it.
+        folder: Working folder.
+        log: Where output goes.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: str
+    log: Path
+
+
+def job_of(cell: Cell, runs_dir: Path, environment: Mapping[str, str] | None = None) -> Job:
+    """Makes a cell's command.
+
+    Args:
+        cell: The cell.
+        runs_dir: Where the run folders are.
+        environment: Variables for it.
+
+    Returns:
+        ``accelerate launch trainers/<family>.py`` with its flags, by this Python.
+    """
+    import iemomecp_dataset.trainers
+
+    script = Path(str(iemomecp_dataset.trainers.__file__)).parent / f"{cell.family}.py"
+    launcher = ("-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1",
+                "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    return Job(
+        cell.name,
+        (sys.executable, *launcher, str(script), *cell.flags(runs_dir)),
+        dict(environment or {}),
+        str(Path.cwd()),
+        log_file(runs_dir, cell.name).resolve(),
+    )
+
+
+def start(job: Job) -> subprocess.Popen[bytes]:
+    """Starts a cell in a process group of its own, so that a Ctrl-C reaches the launcher alone, which passes it on.
+
+    Args:
+        job: What to start.
+
+    Returns:
+        The process.
+
+    Raises:
+        RunFolderError: The cell is running already, started by another launcher.
+    """
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(job.log, "ab") as log:
+        try:
+            # The lock lives in the file that the processes of the cell inherit: it ends when the last of them ends,
+            # even when its launcher was killed.
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFolderError(
+                f"{job.name} is running already: a process of another launcher writes {job.log}. Wait, or end it."
+            ) from None
+        log.write(f"$ {' '.join(shlex.join(job.command).splitlines())}\n".encode())
+        log.flush()
+        return subprocess.Popen(
+            job.command,
+            cwd=job.folder,
+            env={**os.environ, "TOKENIZERS_PARALLELISM": "false", **job.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
+    """Ends cells: asks first, insists after some seconds. A run that is ended continues from its last epoch.
+
+    Args:
+        processes: What :func:`start` gave.
+        patience: Seconds between asking and insisting.
+    """
+    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        alive = [process for process in processes if _group_lives(process)]
+        for process in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+        deadline = time.monotonic() + patience
+        while any(_group_lives(process) for process in alive) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def last_lines(log: Path, n: int = 12) -> list[str]:
+    """The last lines of a log's last start, without its command.
+
+    Args:
+        log: The file; it may be missing.
+        n: How many lines at most.
+
+    Returns:
+        The lines.
+    """
+    if not log.is_file():
+        return []
+    with open(log, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 65536))
+        text = file.read().decode("utf-8", errors="replace")
+    lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n") if line.strip()]
+    begin = max((i for i, line in enumerate(lines) if line.startswith("$ ")), default=-1)
+    return lines[begin + 1 :][-n:]
+
+
+def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # an ended leader that nobody has waited for would keep its group
+    try:
+        os.killpg(process.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,215 @@
+"""The cells of a matrix as pure data: sweeps of options, and the runs that they stand for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
+from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers.protocols import protocol_defaults
+
+__all__ = ["FAMILY_DEFAULTS", "Cell", "Sweep", "cells_of", "option_value"]
+
+FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "fusion": {},
+    "roberta": {"scorer": "isolated", "modalities": "t"},
+    "wavlm": {"scorer": "isolated", "modalities": "a"},
+    "clip": {"scorer": "isolated", "modalities": "v"},
+}
+"""The trainers, one launchable script each, and what each script sets; a cell's family says which of them runs it."""
+
+_NAMED = ("config_name", "scorer", "objective", "modalities")
+_IEMOMECP = ("3class", "source_binary")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a matrix.
+
+    Attributes:
+        name: Its run folder's name within the runs folder.
+        family: The trainer.
+        options: What the trainer is told, but for ``output_dir``.
+        impossible: Why these options cannot work together; empty when they can.
+    """
+
+    name: str
+    family: str
+    options: TrainingOptions
+    impossible: str = ""
+
+    def options_in(self, runs_dir: Path) -> TrainingOptions:
+        """The options of the run, its folder included."""
+        return replace(self.options, run=replace(self.options.run, output_dir=str(runs_dir / self.name)))
+
+    def flags(self, runs_dir: Path) -> list[str]:
+        """The trainer's command line: everything that differs from the defaults.
+
+        Example:
+            >>> cell = cells_of(Sweep(values={"data_dir": ("data",)}, seeds=(7,)))[0]
+            >>> cell.flags(Path("runs"))[:3]
+            ['--data_dir=data', '--output_dir=runs/3class-dialogue-base-t-s7', '--seed=7']
+        """
+        defaults = TrainingOptions().flat()
+        asked = self.options_in(runs_dir).flat()
+        own = {**protocol_defaults(asked["scorer"], asked["modalities"]), **FAMILY_DEFAULTS[self.family]}
+        return [f"--{k}={v}" for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Values of options, every combination of which is a cell.
+
+    Attributes:
+        name: Put before the names of its cells; an experiment file's name.
+        families: Trainers.
+        values: Values by option; options that are not named keep the trainer's defaults.
+        seeds: Seeds.
+        data_dirs: Folder of the corpus by configuration, where ``values`` has no ``data_dir``; the key ``""`` stands
+            for every other configuration.
+    """
+
+    name: str = ""
+    families: tuple[str, ...] = ("fusion",)
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    seeds: tuple[int, ...] = (42,)
+    data_dirs: Mapping[str, str] = field(default_factory=dict)
+
+
+def cells_of(*sweeps: Sweep) -> list[Cell]:
+    """All cells of sweeps, each once.
+
+    Args:
+        sweeps: What varies.
+
+    Returns:
+        The cells, in the order of the sweeps; within one, seeds vary fastest. Combinations that no trainer can run
+        are among them and say why.
+
+    Raises:
+        UsageError: There is no such option, family or value; or two different cells would share a folder.
+
+    Example:
+        >>> sweep = Sweep(values={"data_dir": ("d",), "objective": ("base", "rpcl")}, seeds=(1, 2))
+        >>> [cell.name for cell in cells_of(sweep)]  # doctest: +NORMALIZE_WHITESPACE
+        ['3class-dialogue-base-t-s1', '3class-dialogue-base-t-s2',
+         '3class-dialogue-rpcl-t-s1', '3class-dialogue-rpcl-t-s2']
+    """
+    found: dict[str, Cell] = {}
+    for sweep in sweeps:
+        for cell in _expand(sweep):
+            other = found.setdefault(cell.name, cell)
+            if other != cell:
+                one, two = ({**c.options.flat(), "family": c.family} for c in (other, cell))
+                different = ", ".join(f"{k} {one[k]!r} and {two[k]!r}" for k in one if one[k] != two[k])
+                raise UsageError(
+                    f"Two cells would share the folder {cell.name} and differ in {different}. Give them in separate "
+                    "experiment files, whose names tell them apart, or in separate runs folders."
+                )
+    return list(found.values())
+
+
+def option_value(name: str, value: Any) -> Any:
+    """Makes a value what the trainer's own command line would make of it.
+
+    Args:
+        name: An option.
+        value: Its value, or text from a command line or YAML file.
+
+    Returns:
+        The value in the option's type.
+
+    Raises:
+        UsageError: There is no such option, or the value does not fit.
+
+    Example:
+        >>> option_value("learning_rate", "1e-3"), option_value("threshold", None), option_value("quiet", "yes")
+        (0.001, None, True)
+    """
+    types = {k: t for section in SECTIONS.values() for k, t in get_type_hints(section).items() if k[0] != "_"}
+    if name not in types:
+        raise UsageError(f"There is no option {name!r}. {did_you_mean(name, types)}")
+    among = get_args(types[name]) or (types[name],)
+    if value is None and NoneType in among:
+        return None
+    kind = among[0].__name__
+    try:
+        if kind == "bool":
+            return value if isinstance(value, bool) else _TRUTH[str(value).lower()]
+        if kind in ("int", "float") and not isinstance(value, bool):
+            number = float(value)
+            if kind == "int" and number != int(number):
+                raise ValueError
+            return int(number) if kind == "int" else number
+        if kind == "str" and isinstance(value, str | int | float):
+            return str(value)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    raise UsageError(f"--{name} takes {_WORDS[kind]}, but is {value!r}.")
+
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a text"}
+
+
+def _expand(sweep: Sweep) -> Iterable[Cell]:
+    for family in sweep.families:
+        if family not in FAMILY_DEFAULTS:
+            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, FAMILY_DEFAULTS)}")
+    for name, values in sweep.values.items():
+        if name in ("seed", "output_dir", "run_name"):
+            raise UsageError(f"--{name} is not for a matrix: seeds are listed, and every cell has a folder of its own.")
+        if not values:
+            raise UsageError(f"No values were given for {name}.")
+    axes = {name: tuple(option_value(name, v) for v in values) for name, values in sweep.values.items()}
+    # The configuration first: a corpus is then finished before the next begins.
+    names = [*(n for n in _NAMED if n in axes), *(n for n in axes if n not in _NAMED)]
+    shown = [n for n in names if n not in _NAMED and len(axes[n]) > 1]
+    if sweep.name:
+        shown = [n for n in names if len(axes[n]) > 1]
+    for family in sweep.families:
+        defaults = FAMILY_DEFAULTS[family]
+        for combination in itertools.product(*(axes[n] for n in names)):
+            for seed in sweep.seeds:
+                chosen = {**defaults, **dict(zip(names, combination, strict=True))}
+                # As in the trainers, a scorer's protocol stands below everything that is given.
+                protocol = protocol_defaults(chosen.get("scorer", "dialogue"), chosen.get("modalities", "t"))
+                chosen = {**protocol, **chosen}
+                yield _cell(sweep, family, chosen, shown, int(option_value("seed", seed)))
+
+
+def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[str], seed: int) -> Cell:
+    # Bars of many runs at once would write over each other; each cell's log has the epochs.
+    options = TrainingOptions.from_flat({**chosen, "seed": seed, "quiet": True})
+    if not options.data.data_dir:
+        options = replace(options, data=replace(options.data, data_dir=_data_dir(sweep, options.data.config_name)))
+    flat = options.flat()
+    # An experiment file's name stands for what it sets; without one, what a run is stands in its name.
+    settings = [] if sweep.name else [str(flat[name]) for name in _NAMED]
+    families = [family] if len(sweep.families) > 1 or (family != "fusion" and not sweep.name) else []
+    varied = [str(flat[name]) if name in _NAMED else f"{name}={flat[name]}" for name in shown]
+    parts = [sweep.name, *families, *settings, *varied, f"s{seed}"]
+    name = "-".join(re.sub(r"[^\w.=+-]+", "_", part.rstrip("/").rpartition("/")[2]) for part in parts if part)
+    cell = Cell(name, family, options)
+    try:
+        cell.options_in(Path("runs")).check()
+    except IemomecpError as error:
+        # A hole in the matrix is a combination whose parts are fine; anything else is the user's mistake.
+        objective = options.objective.objective
+        if options.model.scorer != "isolated" or objective == "base" or objective not in OBJECTIVE_NAMES:
+            raise
+        replace(cell.options_in(Path("runs")), objective=replace(options.objective, objective="base")).check()
+        return replace(cell, impossible=str(error))
+    return cell
+
+
+def _data_dir(sweep: Sweep, config_name: str) -> str | None:
+    same_folder = _IEMOMECP if config_name in _IEMOMECP else (config_name,)
+    return next((sweep.data_dirs[n] for n in (*same_folder, "") if n in sweep.data_dirs), None)

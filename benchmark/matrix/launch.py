@@ -1,0 +1,120 @@
+"""Runs the cells of a plan on a backend until none is left."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iemomecp_dataset.benchmark.matrix.backends import Backend
+from iemomecp_dataset.benchmark.matrix.cell_process import job_of, last_lines
+from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_file, log_file
+from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
+from iemomecp_dataset.benchmark.results import RunResults, read_results
+from iemomecp_dataset.errors import IemomecpError, RunFolderError
+
+__all__ = ["Outcome", "run_cells"]
+
+_RUNS_ELSEWHERE = 75
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a matrix.
+
+    Attributes:
+        finished: Records by cell, those that were finished before included.
+        states: The last state of every cell, with its words.
+        interrupted: Whether the user ended it.
+    """
+
+    finished: dict[str, RunResults] = field(default_factory=dict)
+    states: dict[str, tuple[State, str]] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def names(self, state: State) -> list[str]:
+        """Cells in a state."""
+        return [name for name, (found, _) in self.states.items() if found is state]
+
+
+def run_cells(
+    planned: Sequence[PlannedCell], runs_dir: Path, backend: Backend, table: StateTable, *, pause: float = 0.25
+) -> Outcome:
+    """Runs what is to be run; a cell that fails does not stop others.
+
+    Args:
+        planned: The plan.
+        runs_dir: Where the run folders are.
+        backend: Where to run.
+        table: Where to show it.
+        pause: Seconds between two looks.
+
+    Returns:
+        What became of it. After Ctrl-C, what ran has been ended and continues when the matrix is started again.
+    """
+    cells = {entry.cell.name: entry.cell for entry in planned}
+    waiting = deque(entry.cell.name for entry in planned if entry.to_run)
+    finished = {entry.cell.name: entry.results for entry in planned if entry.results is not None}
+    running: dict[str, float] = {}
+    interrupted = False
+    table.draw(at_once=True)
+    try:
+        while waiting or running:
+            while waiting and len(running) < backend.capacity:
+                name = waiting.popleft()
+                failure_file(runs_dir, name).unlink(missing_ok=True)
+                try:
+                    backend.start(job_of(cells[name], runs_dir))
+                except RunFolderError as error:
+                    table.set(name, State.REFUSED, str(error))
+                    continue
+                running[name] = time.monotonic()
+                table.set(name, State.RUNNING)
+            for name, code in backend.ended():
+                seconds = time.monotonic() - running.pop(name)
+                record = _settle(name, code, seconds, runs_dir, table)
+                if record is not None:
+                    finished[name] = record
+            for name, since in running.items():
+                done, most = epochs_done(runs_dir / name), cells[name].options.optimisation.epochs
+                table.set(name, State.RUNNING, f"epoch {done} of at most {most}, {time.monotonic() - since:.0f} s")
+            time.sleep(pause)
+    except KeyboardInterrupt:
+        interrupted = True
+        table.say(f"Interrupted: ending {len(running)} running cells.")
+        for name in running:
+            table.set(name, State.INTERRUPTED, "continues when the same command is started again")
+    finally:
+        backend.stop()
+    states = {name: (cell.state, cell.words) for name, cell in table.states.items()}
+    return Outcome({name: finished[name] for name in cells if name in finished}, states, interrupted)
+
+
+def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTable) -> RunResults | None:
+    """Takes note of a cell that ended."""
+    if code == _RUNS_ELSEWHERE:
+        table.set(name, State.REFUSED, f"another launcher is running it: {log_file(runs_dir, name)} is locked")
+        return None
+    words = f"exit code {code}"
+    if code == 0:
+        try:
+            record = read_results(runs_dir / name)
+        except IemomecpError as error:
+            words = str(error)
+        else:
+            score = record.metrics.get("test", record.metrics.get("validation", {})).get("pair_f1")
+            table.set(name, State.FINISHED, (f"Pair F1 {100 * score:.2f}, " if score is not None else "")
+                      + f"{seconds:.0f} s")  # fmt: skip
+            return record
+    lines = last_lines(log_file(runs_dir, name))
+    failure = failure_file(runs_dir, name)
+    failure.parent.mkdir(parents=True, exist_ok=True)
+    failure.write_text(
+        json.dumps({"exit_code": code, "last_lines": lines}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )
+    table.set(name, State.FAILED, words)
+    table.say(f"{name} failed ({words}). Last lines of {log_file(runs_dir, name)}:", *(f"  | {line}" for line in lines))
+    return None

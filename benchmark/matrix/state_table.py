@@ -1,0 +1,121 @@
+"""The states of all cells while they run: a table that is redrawn on a terminal, a line for each change elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State
+
+__all__ = ["CellState", "StateTable", "epochs_done"]
+
+
+@dataclass(frozen=True)
+class CellState:
+    """Where a cell stands, and a few words on it."""
+
+    state: State
+    words: str = ""
+
+
+class StateTable:
+    """Shows states.
+
+    Args:
+        planned: The cells, in the order of the table.
+        stream: Where to; standard error by default, as standard output is for results.
+        live: Redraw; by default when the stream is a terminal.
+    """
+
+    def __init__(self, planned: Sequence[PlannedCell], stream: TextIO | None = None, live: bool | None = None):
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty() if live is None else live
+        self._states = {entry.cell.name: CellState(entry.state, entry.reason) for entry in planned}
+        self._drawn = 0
+        self._next = 0.0
+        if not self._live:
+            for name, state in self._states.items():
+                self._line(name, state)
+
+    @property
+    def states(self) -> Mapping[str, CellState]:
+        """The state of each cell."""
+        return self._states
+
+    def set(self, name: str, state: State, words: str = "") -> None:
+        """Takes note of a change and shows it."""
+        new, old = CellState(state, words), self._states[name]
+        self._states[name] = new
+        if not self._live and new.state != old.state:
+            self._line(name, new)
+        elif self._live:
+            self.draw(at_once=new.state != old.state)
+
+    def draw(self, *, at_once: bool = False) -> None:
+        """Draws the table again, at most twice a second unless ``at_once``."""
+        if not self._live or (time.monotonic() < self._next and not at_once):
+            return
+        self._next = time.monotonic() + 0.5
+        columns, rows = shutil.get_terminal_size()
+        lines = self._lines(max(3, rows - 2))
+        text = "".join(f"{line[: columns - 1]}\x1b[K\n" for line in lines)
+        self._stream.write((f"\x1b[{self._drawn}A\x1b[J" if self._drawn else "") + text)
+        self._stream.flush()
+        self._drawn = len(lines)
+
+    def say(self, *lines: str) -> None:
+        """Prints lines that stay, above the table."""
+        if self._live and self._drawn:
+            self._stream.write(f"\x1b[{self._drawn}A\x1b[J")
+            self._drawn = 0
+        self._stream.write("".join(f"{line}\n" for line in lines))
+        self._stream.flush()
+        self.draw(at_once=True)
+
+    def _lines(self, room: int) -> list[str]:
+        counts = Counter(cell.state for cell in self._states.values())
+        summary = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
+        width = max(map(len, self._states))
+        lines = [f"{name:<{width}}  {cell.state:<15} {cell.words}".rstrip() for name, cell in self._states.items()]
+        if len(lines) > room:
+            # What runs is what one looks at; the rest is in the counts.
+            running = [i for i, cell in enumerate(self._states.values()) if cell.state is State.RUNNING]
+            shown = running[:room] or list(range(room))
+            lines = [lines[i] for i in shown] + [f"... {len(lines) - len(shown)} more"]
+        return [*lines, f"{len(self._states)} cells: {summary}"]
+
+    def _line(self, name: str, cell: CellState) -> None:
+        self._stream.write(f"{name}: {cell.state}{f' ({cell.words})' if cell.words else ''}\n")
+        self._stream.flush()
+
+
+def epochs_done(run_folder: Path) -> int:
+    """How many epochs a run has logged.
+
+    Args:
+        run_folder: Its folder; it may be missing.
+
+    Returns:
+        The highest epoch in ``log.jsonl``, 0 without any.
+    """
+    try:
+        with open(run_folder / "log.jsonl", encoding="utf-8") as log:
+            lines = log.readlines()[-5:]
+    except OSError:
+        return 0
+    epochs = [0]
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # being written just now
+        if isinstance(event, dict) and isinstance(event.get("epoch"), int):
+            epochs.append(event["epoch"])
+    return max(epochs)

@@ -1,0 +1,158 @@
+"""Cells as pure data: what a sweep stands for, what flags it becomes, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS, Sweep, cells_of, option_value
+from iemomecp_dataset.benchmark.matrix.experiments import experiment_file, read_experiment
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.trainers import command
+from iemomecp_dataset.trainers.command import parse_options
+
+
+def test_every_combination_is_one_cell_with_a_folder_of_its_own():
+    values = {"data_dir": ("d",), "objective": ("base", "rpcl"), "modalities": ("t", "tav"), "learning_rate": (1e-3, 3)}
+    cells = cells_of(Sweep(values=values, seeds=(1, 2)))
+    found = {
+        (o["objective"], o["modalities"], o["learning_rate"], o["seed"]) for o in (c.options.flat() for c in cells)
+    }
+    assert found == set(itertools.product(("base", "rpcl"), ("t", "tav"), (1e-3, 3.0), (1, 2)))
+    assert len({cell.name for cell in cells}) == 16
+    assert "3class-dialogue-rpcl-tav-learning_rate=0.001-s2" in {cell.name for cell in cells}
+    assert all(
+        "/" not in cell.name for cell in cells_of(Sweep(values={"data_dir": ("d",), "text_encoder": ("a/b", "c/d")}))
+    )
+
+
+def test_the_trainer_reads_its_flags_back_as_the_cell():
+    values = {"data_dir": ("some data",), "threshold": ("0.25",), "learning_rate": ("1e-3",), "epochs": (3,),
+              "deterministic": ("true",), "objective": ("ccps",), "text_encoder": ("-odd name",)}  # fmt: skip
+    (cell,) = cells_of(Sweep(values=values, seeds=(7,)))
+    assert parse_options(cell.flags(Path("runs")), description="") == cell.options_in(Path("runs"))
+
+
+@pytest.mark.parametrize("family", FAMILY_DEFAULTS)
+def test_what_a_trainer_script_sets_is_known(family, monkeypatch):
+    """The scripts themselves are the reference: what each hands to the command line, and what that makes of a cell."""
+    given: dict[str, object] = {}
+    monkeypatch.setattr(command, "train_from_command_line", lambda text, defaults=None: given.update(defaults or {}))
+    script = Path(str(command.__file__)).with_name(f"{family}.py")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
+    assert ended.value.code == 0
+    assert given == FAMILY_DEFAULTS[family]
+    values = {"data_dir": ("d",), "dropout": (0.4,), "hidden_size": (256,)}
+    (cell,) = cells_of(Sweep(families=(family,), values=values))
+    runs = Path("runs")
+    assert parse_options(cell.flags(runs), description="", defaults=given) == cell.options_in(runs)
+
+
+def test_what_no_trainer_can_run_stays_in_the_matrix_and_says_why():
+    cells = cells_of(Sweep(values={"data_dir": ("d",), "scorer": ("dialogue", "isolated"), "objective": ("rpcl",)}))
+    assert [bool(cell.impossible) for cell in cells] == [False, True]
+    assert "isolated" in cells[1].impossible
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"objective": ("rpl",)}, "--objective has no value 'rpl'. Did you mean 'rpcl'?"),
+        ({"scorer": ("isolated",), "objective": ("rpcl",), "epochs": (0,)}, "--epochs must be at least 1"),
+        ({"objectiv": ("base",)}, "There is no option 'objectiv'. Did you mean 'objective'?"),
+        ({"epochs": ("three",)}, "--epochs takes a whole number, but is 'three'"),
+        ({"epochs": (2.5,)}, "--epochs takes a whole number"),
+        ({"epochs": (True,)}, "--epochs takes a whole number"),
+        ({"learning_rate": ("fast",)}, "--learning_rate takes a number"),
+        ({"quiet": ("perhaps",)}, "--quiet takes true or false"),
+        ({"objective": ([],)}, "--objective takes a text"),
+        ({"seed": (1,)}, "seeds are listed"),
+        ({"output_dir": ("x",)}, "a folder of its own"),
+        ({"objective": ()}, "No values were given for objective"),
+    ],
+)
+def test_values_that_do_not_fit_are_named(values, message):
+    with pytest.raises(UsageError, match=message.replace("?", r"\?")):
+        cells_of(Sweep(values={"data_dir": ("d",), **values}))
+
+
+def test_data_is_needed_and_can_be_given_by_configuration():
+    with pytest.raises(UsageError, match="--data_dir is missing"):
+        cells_of(Sweep())
+    values = {"config_name": ("3class", "source_binary", "ecf", "reccon")}
+    cells = cells_of(Sweep(values=values, data_dirs={"3class": "I", "ecf": "E", "": "rest"}))
+    assert [cell.options.data.data_dir for cell in cells] == ["I", "I", "E", "rest"]
+
+
+def test_different_cells_never_share_a_folder_and_equal_ones_are_one():
+    one = Sweep(values={"data_dir": ("d",), "learning_rate": (1e-3,)})
+    assert len(cells_of(one, one)) == 1
+    with pytest.raises(UsageError, match=r"share the folder .* learning_rate 0.001 and 0.002"):
+        cells_of(one, Sweep(values={"data_dir": ("d",), "learning_rate": (2e-3,)}))
+
+
+def test_an_unknown_trainer():
+    with pytest.raises(UsageError, match="Did you mean 'fusion'"):
+        cells_of(Sweep(families=("fussion",), values={"data_dir": ("d",)}))
+
+
+def test_an_experiment_file_is_a_sweep_and_the_command_line_wins(tmp_path):
+    path = tmp_path / "paper.yaml"
+    content = {"config_name": "ecf", "objectives": ["base", "rpcl"], "learning_rate": "3e-4", "seeds": [1, 2, 3],
+               "published": {"pair_f1": 57.9}, "description": "x"}  # fmt: skip
+    path.write_text(yaml.safe_dump(content))
+    cells = cells_of(
+        read_experiment(path, Sweep(families=(), seeds=(9,), values={"epochs": (2,)}, data_dirs={"": "d"}))
+    )
+    assert [cell.name for cell in cells] == ["paper-base-s9", "paper-rpcl-s9"]
+    assert cells[0].options.optimisation.learning_rate == 3e-4
+    assert cells[0].options.optimisation.epochs == 2
+    assert len(cells_of(read_experiment(path, Sweep(families=(), seeds=(), data_dirs={"": "d"})))) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        (": :", InvalidDataError, "is no YAML"),
+        ("- a", InvalidDataError, "must hold options by name, but holds list"),
+        ("objective: base\nobjectives: [rpcl]", UsageError, "objective is given twice"),
+    ],
+)
+def test_a_broken_experiment_file_is_named(tmp_path, text, error, message):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(error, match=message) as caught:
+        read_experiment(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_experiment_that_is_nowhere():
+    with pytest.raises(MissingDataError, match="no experiment file nowhere"):
+        experiment_file("nowhere")
+
+
+def test_experiments_of_the_package_are_readable():
+    folder = Path(str(__import__("iemomecp_dataset.benchmark").benchmark.__file__)).parent / "experiments"
+    paths = sorted(folder.glob("*.yaml"))
+    assert paths
+    for path in paths:
+        cells = cells_of(read_experiment(experiment_file(path.stem), Sweep("", (), {}, (), {"": "d"})))
+        about = yaml.safe_load(path.read_text())["experiment"]
+        assert [cell.options.run.seed for cell in cells] == about["seeds"]
+        assert [cell.name for cell in cells] == [f"{path.stem}-s{seed}" for seed in about["seeds"]]
+        assert not any(cell.impossible for cell in cells), path
+        given = ["--config", str(path), "--data_dir", "d", "--output_dir", "runs/x", "--seed", "42", "--quiet", "True"]
+        alone, cell = parse_options(given, description="").flat(), cells[0].options_in(Path("runs")).flat()
+        assert {**alone, "output_dir": 0, "seed": 0} == {**cell, "output_dir": 0, "seed": 0}, path
+
+
+def test_values_take_the_types_of_the_trainer():
+    assert option_value("epochs", "3") == 3
+    assert option_value("data_dir", Path("x").name) == "x"
+    with pytest.raises(IemomecpError):
+        option_value("epochs", None)

@@ -1,0 +1,203 @@
+"""The matrix as a user starts it: both backends, a cell killed half-way, interrupted, resumed; equal results."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "launch_baseline_matrix.py"
+SMALL = {
+    "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 4, "patience": 4,
+    "batch_size": 16, "max_tokens": 24,
+}  # fmt: skip
+CELLS = [f"3class-dialogue-{objective}-t-s{seed}" for objective in ("base", "rpcl") for seed in (1, 2)]
+
+
+def begin(*arguments: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(*arguments: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    process = begin(*arguments)
+    out, err = process.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(name="matrix", scope="module")
+def fixture_matrix(synthetic_dir, tiny_encoder):
+    """The arguments of four tiny cells."""
+    options = {"data_dir": synthetic_dir, "text_encoder": tiny_encoder, **SMALL}
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    return [*flags, "--objectives", "base", "rpcl", "--seeds", 1, 2, "--slots", 2]
+
+
+def wait_for_epoch(runs: Path, process: subprocess.Popen[str], name: str = "*") -> Path:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        for log in runs.glob(f"{name}/log.jsonl"):
+            if "epoch" in log.read_text():
+                return log.parent
+        time.sleep(0.02)
+    raise AssertionError("no epoch was logged")
+
+
+def processes_of(folder: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            # Only processes that are the cell's own: its launcher names the runs folder, not the cell.
+            if f"--output_dir={folder}".encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def predictions(runs: Path) -> dict[str, object]:
+    return {
+        f"{name}/{split}": pq.read_table(runs / name / f"predictions_{split}.parquet")
+        for name in CELLS
+        for split in ("validation", "test")
+    }
+
+
+@pytest.fixture(name="local_runs", scope="module")
+def fixture_local_runs(matrix, tmp_path_factory):
+    """The matrix on local slots, nothing in its way."""
+    runs = tmp_path_factory.mktemp("local") / "runs"
+    done = run(*matrix, "--runs_dir", runs)
+    assert done.returncode == 0, done.stderr
+    return runs, done
+
+
+def test_help_says_everything_at_once():
+    started = time.monotonic()
+    done = run("--help")
+    assert done.returncode == 0
+    assert time.monotonic() - started < 3
+    for option in ("EXPERIMENT", "--families", "--scorers", "--objectives", "--modalities", "--config_names", "--seeds",
+                   "--runs_dir", "--backend", "--gpus", "--per_gpu", "--slots", "--ray_address", "--gpus_per_cell",
+                   "--dry_run", "--retry_failed"):  # fmt: skip
+        assert option in done.stdout
+
+
+def test_a_dry_run_starts_nothing(matrix, tmp_path):
+    done = run(*matrix, "--runs_dir", tmp_path / "runs", "--scorers", "dialogue", "isolated", "--dry_run")
+    assert done.returncode == 0, done.stderr
+    states = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("3class-")]
+    assert states == [
+        *([name, "new"] for name in CELLS),
+        *([f"3class-isolated-base-t-s{seed}", "new"] for seed in (1, 2)),
+        *([f"3class-isolated-rpcl-t-s{seed}", "impossible"] for seed in (1, 2)),
+    ]
+    assert "8 cells, 6 to run, 2 at once. No finished run is like them" in done.stdout
+    assert done.stdout.count("accelerate.commands.launch") == 6
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_experiment_file_gives_the_cells(synthetic_dir, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"objective": "rpcl", "seeds": [3, 4], "published": {"pair_f1": 1}, "epochs": 2}))
+    done = run(path, "--data_dir", f"3class={synthetic_dir}", "--runs_dir", tmp_path / "r", "--dry_run", "--seeds", 5)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("mine-s5  new")
+    assert "--epochs=2" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--objectives", "rpl"], "--objective has no value 'rpl'"),
+        (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate'?"),
+        (["nowhere.yaml"], "There is no experiment file nowhere.yaml"),
+        (["--data_dir", "/nowhere"], "/nowhere"),
+        ([], "--data_dir is missing"),
+        (["--learning_rate", "1", "--learning_rate", "2"], "--learning_rate is given twice"),
+    ],
+)
+def test_mistakes_are_one_clear_error(arguments, message, tmp_path):
+    if "--data_dir" not in arguments and arguments:
+        arguments = [*arguments, "--data_dir", tmp_path]
+    done = run(*arguments, "--runs_dir", tmp_path / "runs", "--dry_run")
+    assert done.returncode in (1, 2)
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_matrix_runs_and_ends_with_its_table(local_runs, matrix):
+    runs, done = local_runs
+    for name in CELLS:
+        assert f"{name}: finished (Pair F1" in done.stderr
+        assert "accelerate.commands.launch" in (runs / "logs" / f"{name}.log").read_text()
+    assert "Base T" in done.stdout
+    assert "RPCL T" in done.stdout
+    assert f"python scripts/report.py {runs}" in done.stdout
+
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
+    again = run(*matrix, "--runs_dir", runs)
+    assert again.returncode == 0
+    assert again.stdout == done.stdout
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("*")} == before, "nothing is run twice"
+
+    more = run(*matrix, "--runs_dir", runs, "--seeds", 1, 7, "--dry_run")
+    assert "2 to run" in more.stdout
+    assert "Training time of 2 of them by finished runs like them: about" in more.stdout
+
+    other = run(*matrix, "--runs_dir", runs, "--dropout", 0.1)
+    assert other.returncode == 1
+    assert "already holds another run: dropout is 0.4 there and 0.1 here" in other.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_cell_fails_alone_and_resumes_to_the_same_bits(local_runs, matrix, tmp_path):
+    runs = tmp_path / "runs"
+    launcher = begin(*matrix, "--runs_dir", runs)
+    folder = wait_for_epoch(runs, launcher)
+    for process in processes_of(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    _, err = launcher.communicate(timeout=300)
+    assert launcher.returncode == 1
+    assert f"{folder.name} failed (exit code" in err
+    assert f"not finished: {folder.name}: failed" in err
+    assert err.count(": finished (") == 3
+    assert not (folder / "results.json").exists()
+    waiting = run(*matrix, "--runs_dir", runs)
+    assert waiting.returncode == 1
+    assert "--retry_failed" in waiting.stderr
+    done = run(*matrix, "--runs_dir", runs, "--retry_failed")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(": running") == 1
+    assert predictions(runs) == predictions(local_runs[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["local", "ray"])
+def test_an_interrupted_matrix_leaves_no_process_and_resumes_to_the_same_bits(local_runs, matrix, tmp_path, backend):
+    if backend == "ray":
+        pytest.importorskip("ray", reason="ray is not installed: pip install 'iemomecp[cluster]'")
+    runs = tmp_path / "runs"
+    launcher = begin(*matrix, "--runs_dir", runs, "--backend", backend)
+    wait_for_epoch(runs, launcher)
+    launcher.send_signal(signal.SIGINT)
+    _, err = launcher.communicate(timeout=120)
+    assert launcher.returncode == 130, err
+    assert "Start the same command again to continue" in err
+    assert "Traceback" not in err
+    assert [processes_of(runs / name) for name in CELLS] == [[]] * 4
+    done = run(*matrix, "--runs_dir", runs, "--backend", backend)
+    assert done.returncode == 0, done.stderr
+    assert ": to be continued" in done.stderr
+    assert predictions(runs) == predictions(local_runs[0])
