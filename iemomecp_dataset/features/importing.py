@@ -1,0 +1,167 @@
+"""Stores from features that others computed: the IEMO-MECP artifact's, the ECF authors', ConvECPE's own.
+
+Nothing is trusted: pickles and ``.pt`` files are read as data alone, and a vector that is missing, of another width,
+not finite, or all zeros (which is how such files write a missing one) becomes a row with a status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.features.artifact_cache import read_artifact_caches
+from iemomecp_dataset.features.convecpe_features import read_convecpe_features
+from iemomecp_dataset.features.ecf_arrays import read_ecf_array
+from iemomecp_dataset.features.extraction import ExtractionResult
+from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.features.store_card import StoreCard, claim_store
+from iemomecp_dataset.features.store_index import file_digest, write_index
+from iemomecp_dataset.features.store_layout import shard_name
+from iemomecp_dataset.features.store_rows import StoreRow
+from iemomecp_dataset.features.store_shards import write_shard
+from iemomecp_dataset.features.work_items import corpus_items
+
+__all__ = ["import_features"]
+
+
+def import_features(
+    options: ExtractionOptions, files: Sequence[str | Path], *, ecf_order: str | Path | None = None
+) -> ExtractionResult:
+    """Makes a store of vectors from files.
+
+    Args:
+        options: Corpus, modality and folder; ``limit``, ``strict``, ``store_dtype`` and ``shard_size`` hold too.
+        files: One ``.npy``, one ``.pkl``, or any number of ``.pt`` files.
+        ecf_order: For ``.npy``: ``all_data_pair.txt``, whose utterances the rows follow.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        MissingDataError: A file is not there.
+        UnsafeFileError: A file asks for more than data when it is read.
+        InvalidDataError: A file does not hold features of this corpus; with ``strict``: a vector is missing.
+        UsageError: Files of several kinds, or the folder holds another store.
+    """
+    options.check()
+    paths = [Path(path) for path in files]
+    for path in paths:
+        if not path.is_file():
+            raise MissingDataError(f"The feature file {path} is not there.")
+    # Files name utterances, not media, so that a corpus without media will do.
+    corpus = corpus_items(_without_media(options))
+    ids = [item.utterance_id for item in corpus.items]
+    source, vectors = _read(paths, options, ecf_order)
+    known = [key for key in ids if key in vectors]
+    if not known:
+        example = next(iter(vectors), "none at all")
+        raise InvalidDataError(
+            f"{paths[0]}: none of its {len(vectors)} keys (such as {example}) is an utterance of {corpus.corpus} "
+            f"(such as {ids[0]}). These are features of another corpus."
+        )
+    size = _width([vectors[key] for key in known], paths[0])
+    rows = [_row(key, vectors.get(key), size, options.store_dtype, paths) for key in ids]
+    lacking = [row for row in rows if row.vector is None]
+    if options.strict and lacking:
+        raise InvalidDataError(
+            f"{paths[0]}: {len(lacking)} of {len(ids)} utterances get no vector, such as {lacking[0].utterance_id} "
+            f"({lacking[0].status}: {lacking[0].reason}), and --strict allows none."
+        )
+    shards = [rows[at : at + options.shard_size] for at in range(0, len(rows), options.shard_size)]
+    card = StoreCard(
+        modality=options.modality,
+        model=source,
+        revision=" ".join(file_digest(path)[:16] for path in paths),
+        corpus=corpus.corpus,
+        corpus_fingerprints=dict(corpus.fingerprints),
+        utterances=corpus.digest,
+        n_utterances=len(ids),
+        n_shards=len(shards),
+        synthetic=corpus.synthetic,
+        size=size,
+        dtype=options.store_dtype,
+        settings={"imported": ", ".join(path.name for path in paths), "not_in_corpus": len(vectors.keys() - set(ids))},
+        versions={},
+    )
+    folder = Path(options.output_dir)
+    claim_store(folder, card)
+    for number, shard in enumerate(shards):
+        write_shard(folder / shard_name(number, len(shards)), shard, size, options.store_dtype)
+    statuses = write_index(folder, card, ids)
+    examples: dict[str, list[tuple[str, str]]] = {}
+    for row in lacking:
+        examples.setdefault(row.status, []).append((row.utterance_id, row.reason or ""))
+    return ExtractionResult(folder, card, True, 0, len(known), statuses, examples)
+
+
+def _without_media(options: ExtractionOptions) -> ExtractionOptions:
+    from dataclasses import replace
+
+    return replace(options, media_dir=str(options.data_dir), media_pattern=None)
+
+
+def _read(
+    paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None
+) -> tuple[str, Mapping[str, Any]]:
+    kinds = {path.suffix.lower() for path in paths}
+    if kinds == {".pt"}:
+        return "features of the IEMO-MECP artifact", read_artifact_caches(paths, _turns(options))
+    if len(paths) != 1 or kinds - {".npy", ".pkl"}:
+        raise UsageError(
+            f"--import-from takes .pt files of the artifact, or one .npy, or one .pkl; found "
+            f"{', '.join(path.name for path in paths)}."
+        )
+    if kinds == {".pkl"}:
+        return f"{options.modality} features of ConvECPE", read_convecpe_features(paths[0], options.modality)
+    if ecf_order is None:
+        raise UsageError(f"{paths[0]}: its rows follow all_data_pair.txt of the ECF authors. Give that as --ecf-order.")
+    return f"{options.modality} features of the ECF authors", read_ecf_array(paths[0], Path(ecf_order))
+
+
+def _turns(options: ExtractionOptions) -> dict[tuple[str, int], str]:
+    """Utterance by (dialogue, turn), the artifact's other kind of key; a collision of the two is no key at all."""
+    import iemomecp_dataset
+
+    dataset = iemomecp_dataset.load(options.config_name, data_dir=options.data_dir)
+    turns: dict[tuple[str, int], str] = {}
+    ambiguous: set[tuple[str, int]] = set()
+    for row in _rows(dataset):
+        for utterance in row["utterances"]:
+            key = (row["dialogue_id"], utterance["turn"])
+            if turns.setdefault(key, utterance["utterance_id"]) != utterance["utterance_id"]:
+                ambiguous.add(key)
+    return {key: value for key, value in turns.items() if key not in ambiguous}
+
+
+def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    for split in dataset.values():
+        yield from split.to_list()
+
+
+def _width(vectors: Sequence[Any], path: Path) -> int:
+    """The width that most vectors have."""
+    widths = [np.asarray(vector).size for vector in vectors if np.ndim(vector) == 1]
+    if not widths:
+        raise InvalidDataError(f"{path}: it holds no vector of one dimension.")
+    return int(np.bincount(widths).argmax())
+
+
+def _row(key: str, value: Any, size: int, dtype: str, paths: Sequence[Path]) -> StoreRow:
+    names = ", ".join(path.name for path in paths)
+    if value is None:
+        return StoreRow(key, "not_in_source", reason=f"{names} has no vector for it")
+    if np.ndim(value) != 1 or np.size(value) != size:
+        shape = "a scalar" if np.ndim(value) == 0 else f"of shape {np.shape(value)}"
+        return StoreRow(key, "bad_vector", reason=f"it is {shape}, the others have {size} numbers")
+    with np.errstate(over="ignore"):
+        vector: NDArray[Any] = np.asarray(value, dtype=np.float64).astype(dtype)
+    if not np.isfinite(vector).all():
+        return StoreRow(key, "not_finite", reason=f"it has NaN or infinity as {dtype}")
+    if not vector.any():
+        return StoreRow(key, "all_zero", reason="all its numbers are zero")
+    return StoreRow(key, "ok", vector)
