@@ -23,6 +23,7 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
 from iemomecp_dataset.trainers.corpus import Corpus, load_corpus
 from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
+from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.predictions import write_predictions
 from iemomecp_dataset.trainers.prepared import PreparedScorer
@@ -104,7 +105,7 @@ def run(options: TrainingOptions) -> RunResults | None:
         ) from error
     if accelerator.is_main_process:
         results = _results(options, corpus, scorer, progress, scored)
-        _write_run(folder, results, corpus, {**scored, **removed}, scorer)
+        _write_run(folder, results, options, corpus, {**scored, **removed}, scorer)
     accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
@@ -266,6 +267,7 @@ def _structural_baselines(
 def _write_run(
     folder: RunFolder,
     results: RunResults,
+    options: TrainingOptions,
     corpus: Corpus,
     scored: dict[str, ScoredSplit],
     scorer: PreparedScorer,
@@ -298,6 +300,7 @@ def _write_run(
     scorer.model.save_pretrained(folder.path / "model")
     if scorer.model.text_encoder is not None and scorer.encoder is not None:
         scorer.encoder.tokenizer.save_pretrained(folder.path / "model")
+    (folder.path / "model" / "README.md").write_text(model_card(results, options), encoding="utf-8")
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()
 

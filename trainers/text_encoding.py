@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import MissingModelError
 from iemomecp_dataset.trainers.layer_pooling import pool_layers
 
-__all__ = ["TextEncoder", "TokenisedTexts", "encode_texts", "length_chunks", "load_text_encoder", "tokenise_texts"]
+__all__ = [
+    "TextEncoder",
+    "TokenisedTexts",
+    "encode_texts",
+    "length_chunks",
+    "load_text_encoder",
+    "load_tokenizer",
+    "tokenise_texts",
+]
 
 
 @dataclass(frozen=True)
@@ -69,15 +77,31 @@ def load_text_encoder(name: str) -> TextEncoder:
     Raises:
         MissingModelError: It is neither on disk nor reachable.
     """
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
+    tokenizer = load_tokenizer(name)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
-        # Pooled outputs are not used; without the pooler no weight goes untrained.
         model = AutoModel.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise MissingModelError(_why_not_loaded(name, error)) from error
     return TextEncoder(name, model, tokenizer)
+
+
+def load_tokenizer(name: str) -> Any:
+    """Loads an encoder's tokeniser alone.
+
+    Args:
+        name: A folder, or a model name on the Hugging Face Hub.
+
+    Raises:
+        MissingModelError: It is neither on disk nor reachable.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, use_fast=True)
+    except (OSError, ValueError) as error:
+        raise MissingModelError(_why_not_loaded(name, error)) from error
 
 
 def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenisedTexts:

@@ -1,0 +1,132 @@
+"""The card of a trained model, written from its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from iemomecp_dataset.benchmark.results import RunResults, encoder_name
+from iemomecp_dataset.trainers.options import TrainingOptions
+
+__all__ = ["model_card"]
+
+_DEFINITIONS = {
+    "A": "definition A: set micro F1 over (dialogue, target, cause), gold is every annotated pair",
+    "F": "definition F: classification F1 of the positive class over a fixed list of candidate pairs",
+}
+_SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
+_PAPERS = {"dialogue": "arXiv 2606.18893 (objectives)", "isolated": "arXiv 2605.25208 (protocol of the baselines)"}
+
+
+def model_card(results: RunResults, options: TrainingOptions) -> str:
+    """Writes the card.
+
+    Args:
+        results: The run's results.
+        options: Its options.
+
+    Returns:
+        Markdown with the header that the Hugging Face Hub reads.
+    """
+    synthetic = results.synthetic
+    header = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: text-classification",
+        "tags: [emotion-cause-pair-extraction, iemomecp" + (", synthetic" if synthetic else "") + "]",
+        "---",
+        "",
+        f"# {results.run_name}: {results.scorer} scorer, {results.objective}, {'+'.join(results.modalities.upper())}",
+        "",
+    ]
+    if synthetic:
+        header += [
+            "**Trained on SYNTHETIC dialogues that a program made: for trying the software, its scores say nothing "
+            "about real conversations.**",
+            "",
+        ]
+    return "\n".join(
+        [*header, *_data(results), *_scores(results), *_use(results), *_settings(options), *_terms(results)]
+    )
+
+
+def _data(results: RunResults) -> list[str]:
+    prints = ", ".join(f"{split} `{digest[:12]}`" for split, digest in results.data_fingerprint.items())
+    return ["## Data", "", results.data_statement, "", f"Fingerprints: {prints}. Candidates: {results.candidates}.", ""]
+
+
+def _scores(results: RunResults) -> list[str]:
+    value = results.threshold["value"]
+    decision = (
+        "the most probable class is predicted"
+        if value is None
+        else f"a pair is positive when P({results.class_names[0]}) >= {value:.4f} ({results.threshold['chosen_on']})"
+    )
+    lines = [
+        "## Scores",
+        "",
+        f"In percent. Pair F1 is {_DEFINITIONS.get(results.definition, results.definition)}. Decision: {decision}; "
+        f"epoch {results.best_epoch} of {results.epochs}. Structural baselines know positions and no dialogue.",
+        "",
+        f"| split | system | {' | '.join(_SCORES)} |",
+        f"|---|---|{'---:|' * len(_SCORES)}",
+    ]
+    for split, metrics in results.metrics.items():
+        lines.append(_row(split, "this model", metrics))
+        for name, baseline in results.structural_baselines.items():
+            if split in baseline["splits"]:
+                lines.append(
+                    _row(split, f"structural: {baseline.get('display_name', name)}", baseline["splits"][split])
+                )
+    return [*lines, ""]
+
+
+def _row(split: str, system: str, metrics: Mapping[str, Any]) -> str:
+    cells = [
+        "n/a" if metrics.get(name) is None or metrics[name] != metrics[name] else f"{100 * metrics[name]:.2f}"
+        for name in _SCORES
+    ]
+    return f"| {split} | {system} | {' | '.join(cells)} |"
+
+
+def _use(results: RunResults) -> list[str]:
+    features = "".join(
+        f', {name}="features/{name}.parquet"'
+        for letter, name in (("a", "audio"), ("v", "video"))
+        if letter in results.modalities
+    )
+    return [
+        "## Use",
+        "",
+        "```python",
+        "import iemomecp_dataset",
+        "from iemomecp_dataset.trainers import predict",
+        "",
+        f'rows = iemomecp_dataset.load("{results.config_name}", data_dir="local_data", split="test")',
+        f'probabilities = predict("path/to/this/folder", rows{features})  # one (pairs, {len(results.class_names)}) '
+        "array a dialogue",
+        "```",
+        "",
+        f"Columns: {', '.join(results.class_names)}.",
+        "",
+    ]
+
+
+def _settings(options: TrainingOptions) -> list[str]:
+    places = {"data_dir", "output_dir", "cache_dir", "audio_features", "video_features", "run_name"}
+    settings = {name: value for name, value in options.flat().items() if value is not None and name not in places}
+    settings["text_encoder"] = encoder_name(options.model.text_encoder)
+    listing = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return ["## Settings", "", f"After {_PAPERS[options.model.scorer]}: {listing}.", ""]
+
+
+def _terms(results: RunResults) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    text = (
+        "The data was synthetic, so the weights hold nothing of anyone's."
+        if results.synthetic
+        else "The code that trained it is under the MIT licence; that does not cover the weights. They were "
+        "learned from dialogues under terms of their own, and from the text encoder or features named above under "
+        "theirs: pass them on only as those terms allow."
+    )
+    return ["## Licence and versions", "", text, "", f"Code {results.git_revision or 'unversioned'}; {versions}.", ""]
