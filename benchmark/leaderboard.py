@@ -207,11 +207,13 @@ def boards(runs: Iterable[Run]) -> list[Board]:
     groups: dict[BoardKey, list[Run]] = {}
     for run in runs:
         groups.setdefault(BoardKey.of(run.results), []).append(run)
-    for key in [key for key in groups if not key.terms]:
-        signed = [other for other in groups if other.terms and replace(other, terms=()) == key]
-        if len(signed) == 1:
-            # Data, definition and candidates agree, and no signature contradicts.
-            groups[signed[0]] += groups.pop(key)
+    for key in sorted(groups, key=lambda k: len(k.terms)):
+        # Runs with scores on fewer splits, or without signatures: data, definition and candidates agree, and no
+        # signature contradicts.
+        more = [k for k in groups if set(k.terms) > set(key.terms) and replace(k, terms=key.terms) == key]
+        most = [k for k in more if not any(set(other.terms) > set(k.terms) for other in more)]
+        if len(most) == 1:
+            groups[most[0]] += groups.pop(key)
     ordered = sorted(
         groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, k.data_fingerprint, k.terms)
     )

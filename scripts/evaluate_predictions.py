@@ -4,6 +4,7 @@ r"""Scores any prediction file, ours or another system's, with intervals and a s
     python scripts/evaluate_predictions.py runs/rpcl/predictions_test.parquet \
         --compare runs/base/predictions_test.parquet
     python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --config-name 3class --split test
+    python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --as-run runs/theirs
     python scripts/evaluate_predictions.py submission.json --gold gold.json --definition D
 
 Files: the Parquet of a run folder; CSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
@@ -25,7 +26,13 @@ from iemomecp_dataset.command_line import run_command
 
 def main() -> None:
     """Reads the command line, scores, prints and writes."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    of_run = ("system", "system_seed", "system_modalities", "validation")
+    if arguments.as_run is None and any(getattr(arguments, name) is not None for name in of_run):
+        parser.error("--system, --system-seed, --system-modalities and --validation go with --as-run")
+    if arguments.as_run is not None and arguments.data_dir is None:
+        parser.error("--as-run needs --data-dir: a row of the leaderboard holds every candidate of the split")
     # Imported here, so that --help is quick.
     from iemomecp_dataset.metrics.evaluation import EvaluationOptions
     from iemomecp_dataset.metrics.evaluation_report import evaluation_as_text, write_evaluation
@@ -60,8 +67,47 @@ def main() -> None:
     output = arguments.output or arguments.predictions.with_suffix(".scores.json")
     write_evaluation(output, result)
     print(f"\nwritten: {output}")
+    if arguments.as_run is not None:
+        _write_run(arguments, parser)
     if arguments.write_semeval is not None:
         print(f"written: {arguments.write_semeval} (emotions of the targets are the gold ones)")
+
+
+def _write_run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Makes a run folder of the files."""
+    from iemomecp_dataset.benchmark.submission import Submission, write_submission
+    from iemomecp_dataset.metrics.predictions_file import read_candidate_predictions
+    from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
+
+    split = None if arguments.split is None else canonical_split(arguments.split)
+    file = read_candidate_predictions(arguments.predictions, split=split, run_name=arguments.run_name)
+    split = split or file.facts.split or "test"
+    config_name = arguments.config_name or file.facts.config_name
+    if config_name is None and set(file.class_names) == set(ROLE_LABELS):
+        config_name = "3class"
+    if config_name is None:
+        parser.error("--as-run needs --config-name, as the predictions do not say it")
+    files = {split: arguments.predictions}
+    if arguments.validation is not None:
+        files["validation"] = arguments.validation
+    submission = Submission(
+        name=arguments.system or arguments.as_run.name,
+        files=files,
+        data_dir=arguments.data_dir,
+        config_name=config_name,
+        seed=arguments.system_seed or 0,
+        modalities=arguments.system_modalities or "",
+        run_name=arguments.run_name,
+        candidates=arguments.candidates,
+        forward_pairs=arguments.forward_pairs,
+        threshold=arguments.threshold,
+        argmax=arguments.argmax,
+    )
+    record = write_submission(submission, arguments.as_run)
+    chosen_on = record.threshold["chosen_on"]
+    rule = "the most probable class" if chosen_on is None else f"a threshold ({chosen_on})"
+    score = record.metrics[split]["pair_f1"]
+    print(f"written: {arguments.as_run}, a run of {record.objective}: Pair F1 {100 * score:.2f} on {split}, by {rule}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,6 +162,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     certainty.add_argument("--confidence", type=float, default=0.95, help="of the intervals (default: 0.95)")
     certainty.add_argument("--seed", type=int, default=0, help="of the resampling (default: 0)")
+
+    row = parser.add_argument_group("leaderboard (see docs/bring-your-model.md)")
+    row.add_argument(
+        "--as-run", type=Path, metavar="FOLDER", help="write a run folder, which scripts/report.py shows beside others"
+    )
+    row.add_argument("--system", metavar="NAME", help="its name in tables (default: the folder's)")
+    row.add_argument(
+        "--system-seed", type=int, metavar="N", help="its seed; runs of one name make one row (default: 0)"
+    )
+    row.add_argument("--system-modalities", metavar="TAV", help="what it hears and sees: t, a, v, ta, tv, av or tav")
+    row.add_argument(
+        "--validation", type=Path, metavar="FILE", help="its predictions on validation; a threshold is chosen on them"
+    )
 
     parser.add_argument(
         "--write-semeval", type=Path, metavar="FILE", help="also write the predicted pairs as SemEval-2024 JSON"

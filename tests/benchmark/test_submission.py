@@ -1,0 +1,194 @@
+"""Predictions of any system as a run: scored as given, checked, and a row beside trained runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import iemomecp_dataset
+from iemomecp_dataset.benchmark.leaderboard import boards
+from iemomecp_dataset.benchmark.predictions import read_predictions
+from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
+from iemomecp_dataset.benchmark.run_index import index_runs
+from iemomecp_dataset.benchmark.submission import Submission, write_submission
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError, UsageError
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.thresholds import best_threshold
+from iemomecp_dataset.pair_table import pair_table
+from iemomecp_dataset.schema import ROLE_LABELS
+
+
+@pytest.fixture(name="tables", scope="module")
+def fixture_tables(synthetic_dir):
+    data = iemomecp_dataset.load("3class", data_dir=str(synthetic_dir))
+    return {split: pair_table(data[split].to_list()) for split in ("validation", "test")}
+
+
+@pytest.fixture(name="frames")
+def fixture_frames(tables):
+    """By split the columns of a file, in an order of its own."""
+    rng = np.random.default_rng(0)
+    frames = {}
+    for split, table in tables.items():
+        probabilities = 0.6 * rng.dirichlet([1, 1, 4], len(table)) + 0.4 * np.eye(3)[table.labels]
+        columns = {
+            "dialogue_id": table.dialogue_ids,
+            "target_turn": table.target_turns,
+            "cause_turn": table.cause_turns,
+        }
+        columns |= {f"prob_{name}": probabilities[:, i] for i, name in enumerate(ROLE_LABELS)}
+        frames[split] = pd.DataFrame(columns)
+    return frames
+
+
+@pytest.fixture(name="submit")
+def fixture_submit(tmp_path, synthetic_dir):
+    def submit(frames: dict[str, pd.DataFrame], folder: str = "mine", **options) -> RunResults:
+        files = {}
+        for split, frame in frames.items():
+            files[split] = tmp_path / f"{folder}_{split}.csv"
+            frame.sample(frac=1, random_state=1).to_csv(files[split], index=False)
+        options = {"name": "mine", "data_dir": synthetic_dir, "config_name": "3class", **options}
+        return write_submission(Submission(files=files, **options), tmp_path / "runs" / folder)
+
+    return submit
+
+
+def test_a_file_becomes_a_run_scored_as_its_numbers_say(submit, frames, tables, tmp_path):
+    record = submit({"test": frames["test"]})
+    expected = pair_scores(frames["test"].filter(like="prob_").to_numpy(), tables["test"].labels, ROLE_LABELS)
+    assert record.metrics["test"]["pair_f1"] == pytest.approx(expected["pair_f1"])
+    assert record.metrics["test"]["pair_auprc"] == pytest.approx(expected["pair_auprc"])
+    assert record.threshold == {"value": None, "chosen_on": None}
+    assert record.synthetic
+    assert record.counts["test"]["gold_pairs"] == (tables["test"].labels == 0).sum()
+    assert "truncated_utterances" not in record.counts["test"], "not known is not 0"
+    folder = tmp_path / "runs" / "mine"
+    assert read_results(folder).extra["submission"]["test"]["file"] == "mine_test.csv"
+    predictions = read_predictions(folder / "predictions_test.parquet")
+    np.testing.assert_array_equal(predictions.labels, tables["test"].labels)
+    again = pair_scores(predictions.probabilities, predictions.labels, predictions.class_names)
+    assert again["pair_f1"] == record.metrics["test"]["pair_f1"]
+
+
+def test_the_threshold_comes_from_validation_where_that_is_given(submit, frames, tables):
+    record = submit(frames)
+    wanted, _ = best_threshold(frames["validation"].filter(like="prob_").to_numpy(), tables["validation"].labels)
+    assert record.threshold["chosen_on"] == "validation"
+    assert record.threshold["value"] == pytest.approx(wanted)
+    assert submit(frames, "by argmax", argmax=True).threshold == {"value": None, "chosen_on": None}
+    assert submit(frames, "fixed", threshold=0.4).threshold == {"value": 0.4, "chosen_on": "fixed"}
+
+
+def test_decisions_alone_are_scored_as_they_are_and_rank_nothing(submit, frames, tables):
+    decided = frames["test"].drop(columns=[f"prob_{name}" for name in ROLE_LABELS])
+    decided["pred_id"] = (tables["test"].distances > 0) * 2
+    decided["pred"] = np.array(ROLE_LABELS)[decided["pred_id"]]
+    record = submit({"test": decided})
+    expected = pair_scores(decided["pred_id"].to_numpy(), tables["test"].labels, ROLE_LABELS)
+    assert record.metrics["test"]["pair_f1"] == expected["pair_f1"]
+    assert math.isnan(record.metrics["test"]["pair_auprc"])
+
+
+def test_it_is_a_row_of_the_same_table_as_a_trained_run(submit, frames, tmp_path):
+    record = submit(frames, "trained")
+    # What a trainer writes differs in the settings alone.
+    trained = dataclasses.replace(
+        record, run_name="trained", scorer="dialogue", objective="rpcl", modalities="t", text_encoder="tiny",
+        encoder_mode="trained", wall_seconds=9.0, extra={"signatures": record.extra["signatures"]},
+    )  # fmt: skip
+    write_results(tmp_path / "runs" / "trained", trained)
+    submit({"test": frames["test"]}, "mine-1", seed=1, modalities="ta")
+    submit({"test": frames["test"]}, "mine-2", seed=2, modalities="ta")
+    (board,) = boards(index_runs(tmp_path / "runs").runs)
+    rows = {row.name: row for row in board.trained}
+    assert len(rows) == 2
+    mine = next(row for name, row in rows.items() if name.startswith("mine T+A"))
+    assert mine.seeds == (1, 2)
+    assert mine.score("test", "gain_over_distance") is not None
+    assert mine.score("validation", "pair_f1") is None
+
+
+def spoilt(frame: pd.DataFrame, how: str) -> pd.DataFrame:
+    first = frame.index[0]
+    match how:
+        case "missing":
+            return frame.drop(first)
+        case "repeated":
+            return pd.concat([frame, frame.loc[[first]]])
+        case "unknown":
+            return frame.assign(dialogue_id=frame["dialogue_id"].mask(frame.index == first, "nobody"))
+        case "nan":
+            return frame.assign(prob_non_pair=frame["prob_non_pair"].mask(frame.index == first))
+        case "sum":
+            return frame.assign(prob_non_pair=frame["prob_non_pair"] + 1)
+        case "classes":
+            return frame.rename(columns={"prob_emo_context": "prob_neither"})
+        case "both":
+            return frame.assign(pred_id=0)
+    raise AssertionError(how)
+
+
+@pytest.mark.parametrize("how", ["missing", "repeated", "unknown", "nan", "sum", "classes", "both"])
+def test_other_pairs_and_broken_numbers_leave_no_run(submit, frames, tmp_path, how):
+    with pytest.raises(IemomecpError) as caught:
+        submit({"test": spoilt(frames["test"], how)})
+    assert "mine_test.csv" in str(caught.value)
+    assert not (tmp_path / "runs" / "mine").exists()
+
+
+def test_what_does_not_fit_together_is_said(submit, frames, synthetic_dir, tmp_path):
+    decided = frames["test"][["dialogue_id", "target_turn", "cause_turn"]].assign(pred_id=2, pred="non_pair")
+    decided.loc[decided.index[:2], ["pred_id", "pred"]] = 0, "emo_cause"
+    with pytest.raises(InvalidDataError, match="in one form"):
+        submit({"validation": frames["validation"], "test": decided})
+    for change, message in (({"name": " "}, "a name"), ({"modalities": "x"}, "no modalities 'x'")):
+        with pytest.raises(UsageError, match=message):
+            submit({"test": frames["test"]}, **change)
+    with pytest.raises(UsageError, match="validation or test, not of 'train'"):
+        submit({"train": frames["test"]})
+    with pytest.raises(UsageError, match="no prediction files"):
+        submit({})
+    submit({"test": frames["test"]})
+    with pytest.raises(RunFolderError, match="holds something"):
+        submit({"test": frames["test"]})
+    run_file = tmp_path / "runs" / "mine" / "predictions_test.parquet"
+    wrong = Submission("x", {"validation": run_file}, synthetic_dir, "3class")
+    with pytest.raises(UsageError, match="says that its split is test, but it was given as validation"):
+        write_submission(wrong, tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_the_documented_example_does_what_the_page_says(repository: Path, synthetic_dir: Path, tmp_path: Path):
+    """Every code block of the page, in its order, in a folder that has the data under the name that the page uses."""
+    (tmp_path / "local_data").symlink_to(synthetic_dir)
+    (tmp_path / "scripts").symlink_to(repository / "scripts")
+    page = (repository / "docs" / "bring-your-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(python|sh)\n(.*?)^```", page, flags=re.M | re.S)
+    assert [language for language, _ in blocks] == ["python", "sh", "sh"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    said = ""
+    for language, code in blocks:
+        if language == "python":
+            commands = [[sys.executable, "-c", code]]
+        else:
+            commands = [shlex.split(line) for line in code.replace("\\\n", "").splitlines()]
+            commands = [[sys.executable, *command[1:]] for command in commands if command[0] == "python"]
+        for command in commands:
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            said += done.stdout
+    assert "written: runs/shared-words, a run of shared words: Pair F1" in said
+    assert "by a threshold (validation)" in said
+    assert re.search(r"shared words T .*\n", said), "its row in the table that the report command prints"
+    assert "shared words" in (tmp_path / "report.html").read_text(encoding="utf-8")
