@@ -60,8 +60,10 @@ def main() -> int:
         return 0
     table = StateTable(planned)
     if any(entry.to_run for entry in planned):
-        # A scheduler that ends the launcher deserves the same clean end as Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # A scheduler that ends the launcher deserves the same clean end as Ctrl-C; and a launcher in the background of
+        # a shell script is born deaf to Ctrl-C, with all its cells.
+        for how in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(how, signal.default_int_handler)
         outcome = run_cells(planned, options.runs_dir, _backend(options), table)
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:

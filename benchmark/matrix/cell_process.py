@@ -89,15 +89,20 @@ def start(job: Job) -> subprocess.Popen[bytes]:
             ) from None
         log.write(f"$ {' '.join(shlex.join(job.command).splitlines())}\n".encode())
         log.flush()
-        return subprocess.Popen(
-            job.command,
-            cwd=job.folder,
-            env={**os.environ, "TOKENIZERS_PARALLELISM": "false", **job.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        # A process inherits which signals are blocked, and ray blocks the one that asks a cell to end.
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            return subprocess.Popen(
+                job.command,
+                cwd=job.folder,
+                env={**os.environ, "TOKENIZERS_PARALLELISM": "false", **job.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_a_cell_is_run_once_at_a_time_even_when_its_launcher_has_died(tmp_path):
 
 def test_stopping_asks_first(tmp_path):
     process = start(job(tmp_path, ASKED_TO_END))
+    until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
+    stop(process)
+    assert last_lines(tmp_path / "logs" / "cell.log")[-1] == "ended when asked"
+
+
+def test_a_cell_hears_when_it_is_asked_to_end_even_if_its_starter_does_not(tmp_path):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = start(job(tmp_path, ASKED_TO_END))
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
     stop(process)
     assert last_lines(tmp_path / "logs" / "cell.log")[-1] == "ended when asked"
