@@ -148,6 +148,32 @@ def test_loss_is_torchs_weighted_mean(prepared) -> None:
     torch.testing.assert_close(term, expected)
 
 
+def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> None:
+    from iemomecp_dataset.benchmark.plain_protocol import plain_batch, plain_pairs
+
+    method, _, examples, model = prepared
+    ids = [u["utterance_id"] for rows in corpus.values() for row in rows for u in row["utterances"]]
+    full = replace(method, vectors={"audio": replace(method.vectors["audio"], present=np.ones(len(ids), dtype=bool))})
+    vectors = dict(zip(ids, method.vectors["audio"].vectors, strict=True))
+    pairs = plain_pairs(corpus["train"], {"audio": vectors})
+    assert len(pairs) == len(examples["train"])
+    positions = [3, 90, 17, 44]
+    plain = plain_batch([pairs[p] for p in positions], load_text_encoder(str(reader)).tokenizer, 128)
+    ours = batch_of(full, examples["train"], positions)
+    assert plain["labels"].tolist() == ours["labels"].tolist()
+    torch.testing.assert_close(model(**plain["inputs"]), model(**ours["inputs"]), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_speed_rows_name_what_they_compare() -> None:
+    from iemomecp_dataset.benchmark.speed_training import trained_encoders
+
+    rows = trained_encoders(width=16, layers=2, chunks=3, plain_batches=2)
+    assert all(row.ours_seconds > 0 and row.ratio > 0 for row in rows)
+    (memory,) = (row for row in rows if "MB" in row.name)
+    assert memory.ratio > 10, "features are referenced, not copied"
+
+
 def test_without_evidence_the_candidate_is_not_seen(prepared) -> None:
     method, without, examples, model = prepared
     pairs = examples["train"]
