@@ -258,7 +258,21 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
-    return Board(key, splits, tuple(sorted(rows, key=place)), (*_notes(runs, structural), *repeats))
+    notes = (*_notes(runs, structural), *repeats, *_missing_seeds(trained))
+    return Board(key, splits, tuple(sorted(rows, key=place)), notes)
+
+
+def _missing_seeds(rows: Sequence[Row]) -> list[str]:
+    """Says which rows lack seeds that others have: their means and deviations are of fewer runs."""
+    every = {seed for row in rows for seed in row.seeds}
+    # A single row of many seeds says nothing about what a row of another system should have.
+    expected = {seed for seed in every if sum(seed in row.seeds for row in rows) > 1}
+    return [
+        f"{row.name} lacks seed{'s' * (len(lacking) > 1)} {', '.join(map(str, sorted(lacking)))}, which other rows "
+        f"have: its mean is of {len(row.seeds)} run{'s' * (len(row.seeds) != 1)}."
+        for row in rows
+        if (lacking := expected - set(row.seeds)) and expected & set(row.seeds)
+    ]
 
 
 def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
@@ -315,6 +329,7 @@ _OBJECTIVE_NAMES = {
 _NOT_SETTINGS = frozenset(
     {
         *("seed", "output_dir", "run_name", "config", "cache_dir", "log_with", "quiet", "eval_batch_size"),
+        "max_hours",
         *("data_dir", "data_fingerprint"),
     }
 )

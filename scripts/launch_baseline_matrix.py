@@ -68,9 +68,8 @@ def main() -> int:
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:
         finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
-    bad = [
-        f"{name}: {cell.state}" for name, cell in table.states.items() if cell.state in (State.FAILED, State.REFUSED)
-    ]
+    unfinished = (State.FAILED, State.REFUSED, State.INTERRUPTED)
+    bad = [f"{name}: {cell.state}" for name, cell in table.states.items() if cell.state in unfinished]
     if finished:
         from iemomecp_dataset.benchmark.results_table import results_table
         from iemomecp_dataset.benchmark.run_index import Run

@@ -13,8 +13,9 @@ from iemomecp_dataset.benchmark.matrix.backends import Backend
 from iemomecp_dataset.benchmark.matrix.cell_process import job_of, last_lines
 from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_file, log_file
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
-from iemomecp_dataset.benchmark.results import RunResults, read_results
+from iemomecp_dataset.benchmark.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
 
@@ -99,6 +100,9 @@ def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTa
         table.set(name, State.REFUSED, f"another launcher is running it: {log_file(runs_dir, name)} is locked")
         return None
     words = f"exit code {code}"
+    if code == 0 and RunFolder(runs_dir / name).latest_checkpoint() and not (runs_dir / name / RESULTS_FILE).exists():
+        table.set(name, State.INTERRUPTED, "stopped before its end (--max_hours, say); start again to continue")
+        return None
     if code == 0:
         try:
             record = read_results(runs_dir / name)

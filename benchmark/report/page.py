@@ -95,7 +95,7 @@ def render_report(
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
         style=(files / "style.css").read_text(encoding="utf-8"),
-        script=(files / "table_sort.js").read_text(encoding="utf-8"),
+        script="\n".join((files / f"table_{what}.js").read_text(encoding="utf-8") for what in ("sort", "filter")),
         explorer_script=(files / "explorer.js").read_text(encoding="utf-8"),
     )
 

@@ -102,6 +102,14 @@ def test_one_seed_has_no_standard_deviation(tmp_path, write_run):
     assert "±" not in board_table(board).split("Pair F1 is definition")[0]
 
 
+def test_missing_seeds_are_said(tmp_path, write_run):
+    for objective, seeds in (("base", (1, 2, 3)), ("rpcl", (1, 3)), ("cdmr", (1, 2, 3, 4))):
+        for seed in seeds:
+            write_run(tmp_path / f"{objective}-{seed}", objective=objective, seed=seed, n_dialogues=6)
+    said = [note for note in board_of(tmp_path).notes if "lacks" in note]
+    assert said == ["RPCL T lacks seed 2, which other rows have: its mean is of 2 runs."]
+
+
 def test_a_missing_split_is_said(tmp_path, write_run):
     write_run(tmp_path / "a", splits=("validation",))
     board = board_of(tmp_path)

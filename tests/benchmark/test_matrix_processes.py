@@ -151,6 +151,20 @@ def test_a_cell_that_ends_without_results_has_failed(matrix, monkeypatch, tmp_pa
     assert "results.json is not there" in outcome.states["3class-dialogue-base-t-s1"][1]
 
 
+def test_a_cell_that_stops_early_of_its_own_accord_is_to_be_continued(matrix, monkeypatch, tmp_path):
+    runs, planned = matrix
+    epoch = "import pathlib, sys; pathlib.Path(sys.argv[1], 'checkpoint', 'epoch-0001').mkdir(parents=True)"
+
+    def early(cell, runs_dir):
+        command = (sys.executable, "-c", epoch, str(runs_dir / cell.name))
+        return Job(cell.name, command, {}, str(tmp_path), log_file(runs_dir, cell.name))
+
+    monkeypatch.setattr(launch, "job_of", early)
+    outcome = run_cells(planned, runs, LocalBackend(cpu_slots(2)), StateTable(planned, io.StringIO()), pause=0.02)
+    assert len(outcome.names(State.INTERRUPTED)) == 4
+    assert not any(failure_file(runs, name).exists() for name in outcome.states)
+
+
 def test_on_a_terminal_the_table_is_redrawn_and_fits(matrix, monkeypatch):
     runs, planned = matrix
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 5)))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import json
 import re
 import shutil
 import subprocess
@@ -267,6 +268,45 @@ def test_headings_sort_the_table_in_a_browser(html, tmp_path):
     assert values == sorted(values, reverse=True)
     assert 'aria-sort="descending"' in dom
     assert np.isfinite(values).all()
+
+
+@pytest.mark.slow
+def test_rows_can_be_filtered_in_a_browser_and_what_is_left_out_is_counted(html, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no chromium to open the page in")
+    script = """<script>
+      const table = document.querySelector("table.results");
+      const [search, structural] = document.querySelectorAll(".filter input");
+      const states = [];
+      const look = () => states.push([
+        [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => row.cells[0].dataset.sort),
+        document.querySelector(".filter .shown").textContent,
+      ]);
+      const type = (text) => { search.value = text; search.dispatchEvent(new Event("input")); look(); };
+      look(); type("RPCL"); type("distance -only"); type("nobody"); type("");
+      structural.click(); look(); type("distance");
+      const result = document.createElement("script");
+      result.type = "application/json"; result.id = "result"; result.textContent = JSON.stringify(states);
+      document.body.append(result);
+    </script></body>"""
+    path = tmp_path / "report.html"
+    path.write_text(html.replace("</body>", script), encoding="utf-8")
+    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
+    dom = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
+    found = json.loads(re.search('id="result">(.*?)</script>', dom, flags=re.S).group(1))
+    names, said = [state[0] for state in found], [state[1] for state in found]
+    everything = names[0]
+    assert names[1] == [name for name in everything if "rpcl" in name.lower()] != []
+    assert names[2] == [name for name in everything if "distance" in name and "only" not in name]
+    assert names[3] == []
+    assert names[4] == everything
+    trained = [name for name in everything if "rpcl" in name.lower() or "base" in name.lower()]
+    assert names[5] == trained
+    assert names[6] == []
+    total = len(everything)
+    assert said == ["", *(f"{len(n)} of {total} rows shown" for n in names[1:4]), "",
+                    *(f"{len(n)} of {total} rows shown" for n in names[5:])]  # fmt: skip
 
 
 @pytest.mark.slow
