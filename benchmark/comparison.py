@@ -144,17 +144,22 @@ def _counts(
 ) -> dict[str, list[UnitCounts]]:
     """Counts of all runs in one call, so that all systems are ranked on one grid of scores."""
     runs = [(row.name, predictions[run.results.run_name]) for row in rows for run in row.runs]
-    of_runs = candidate_unit_counts(
-        [run.probabilities for _, run in runs],
-        first.labels,
-        first.source_dialogue_ids,
-        first.class_names,
-        thresholds=[run.threshold for _, run in runs],
-        missed_positives=first.missed_positives,
-    )
     counts: dict[str, list[UnitCounts]] = {}
-    for (name, _), of_run in zip(runs, of_runs, strict=True):
-        counts.setdefault(name, []).append(of_run)
+    # Systems that only decide are no part of the grid: they have no scores, and no average precision.
+    for decides in (False, True):
+        of_kind = [(name, run) for name, run in runs if run.decisions_alone == decides]
+        if not of_kind:
+            continue
+        of_runs = candidate_unit_counts(
+            [run.decided if decides else run.probabilities for _, run in of_kind],
+            first.labels,
+            first.source_dialogue_ids,
+            first.class_names,
+            thresholds=None if decides else [run.threshold for _, run in of_kind],
+            missed_positives=first.missed_positives,
+        )
+        for (name, _), of_run in zip(of_kind, of_runs, strict=True):
+            counts.setdefault(name, []).append(of_run)
     return counts
 
 

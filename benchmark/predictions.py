@@ -36,6 +36,7 @@ class Predictions:
         missed_positives: Gold pairs that are no candidates.
         data_fingerprint: Digest of the split's data; empty when not recorded.
         synthetic: Whether the data is synthetic.
+        decisions_alone: Whether the system only decides: its probabilities are 0 and 1, and rank nothing.
     """
 
     dialogue_ids: NDArray[np.str_]
@@ -50,6 +51,7 @@ class Predictions:
     missed_positives: int = 0
     data_fingerprint: str = ""
     synthetic: bool = False
+    decisions_alone: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -120,4 +122,5 @@ def read_predictions(path: str | Path) -> Predictions:
         missed_positives=int(facts.get("missed_positives") or 0),
         data_fingerprint=str(facts.get("data_fingerprint") or ""),
         synthetic=bool(facts.get("synthetic")),
+        decisions_alone=bool(facts.get("decisions_alone")),
     )

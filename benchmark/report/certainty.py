@@ -58,7 +58,7 @@ def certainty_of(
         n_units=found.n_units,
         n_resamples=found.n_resamples,
         intervals=[
-            (name, _interval(of_system["pair_f1"]), _interval(of_system["pair_auprc"]))
+            (name, _interval(of_system["pair_f1"]), _interval(of_system.get("pair_auprc")))
             for name, of_system in list(found.intervals.items())[::-1]
         ],
         comparisons=[
@@ -76,7 +76,9 @@ def certainty_of(
     )
 
 
-def _interval(interval: Interval, signed: bool = False) -> str:
+def _interval(interval: Interval | None, signed: bool = False) -> str:
+    if interval is None:
+        return "n/a"
     values = (interval.estimate, interval.low, interval.high)
     middle, low, high = (percent(value, signed).replace("-", "\N{MINUS SIGN}") for value in values)
     return f"{middle} [{low}, {high}]"

@@ -90,11 +90,17 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
         predictions = board_predictions(board, split, notes)
         certainty = certainty_of(board, split, predictions, n_resamples)
         pictures.append(overview_picture(board, split))
-        curve = precision_recall_picture(board, split, predictions)
+        ranked = {name: of_run for name, of_run in predictions.items() if not of_run.decisions_alone}
+        if len(ranked) < len(predictions):
+            notes.append(
+                f"{', '.join(sorted(predictions.keys() - ranked.keys()))} gave decisions alone, so nothing ranks its "
+                "pairs: no average precision, no part in curves and confidences."
+            )
+        curve = precision_recall_picture(board, split, ranked)
         profile = distance_profile_picture(board, split, predictions)
         learning = learning_curves_picture(board)
-        reliability = reliability_picture(board, split, predictions)
-        confidence = confidence_picture(board, split, predictions)
+        reliability = reliability_picture(board, split, ranked)
+        confidence = confidence_picture(board, split, ranked)
         confusions = confusions_picture(board, split)
         drawn = (curve, profile, reliability, confidence, confusions, learning)
         pictures += [found for found in drawn if found is not None]

@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 
 import iemomecp_dataset
+from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.leaderboard import boards
 from iemomecp_dataset.benchmark.predictions import read_predictions
+from iemomecp_dataset.benchmark.report import write_report
 from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
 from iemomecp_dataset.benchmark.run_index import index_runs
 from iemomecp_dataset.benchmark.submission import Submission, write_submission
@@ -117,6 +119,24 @@ def test_it_is_a_row_of_the_same_table_as_a_trained_run(submit, frames, tmp_path
     assert mine.seeds == (1, 2)
     assert mine.score("test", "gain_over_distance") is not None
     assert mine.score("validation", "pair_f1") is None
+
+
+def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, frames, tables, tmp_path):
+    submit({"test": frames["test"]}, "ranks", name="ranks")
+    decided = frames["test"].drop(columns=[f"prob_{name}" for name in ROLE_LABELS])
+    decided["pred_id"] = (tables["test"].distances > 0) * 2
+    decided["pred"] = np.array(ROLE_LABELS)[decided["pred_id"]]
+    record = submit({"test": decided}, "decides", name="decides")
+    index = index_runs(tmp_path / "runs")
+    (board,) = boards(index.runs)
+    found = {run.results.run_name: read_predictions(run.predictions_path("test")) for run in index.runs}
+    comparisons = compare(board, found, n_resamples=50)
+    assert "pair_auprc" in comparisons.intervals["ranks"]
+    assert "pair_auprc" not in comparisons.intervals["decides"]
+    assert comparisons.intervals["decides"]["pair_f1"].estimate == pytest.approx(record.metrics["test"]["pair_f1"])
+    assert {c.metric for c in comparisons.comparisons} == {"pair_f1"}
+    write_report(index, tmp_path / "report.html", n_resamples=50)
+    assert "decides gave decisions alone" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def spoilt(frame: pd.DataFrame, how: str) -> pd.DataFrame:
