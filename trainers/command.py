@@ -10,7 +10,7 @@ from textwrap import fill
 from typing import Any, NoReturn
 
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean, missing_extra
-from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions
 from iemomecp_dataset.trainers.protocols import protocol_defaults
 
 __all__ = ["EXPERIMENT_KEY", "parse_options", "read_config", "train_from_command_line"]
@@ -76,11 +76,12 @@ def parse_options(
             raise UsageError(f"There is no option {unknown[0]!r}. {did_you_mean(unknown[0], names)}")
         return TrainingOptions(**dict(zip(SECTIONS, sections, strict=False)))
 
-    # The first reading tells the scorer, whose protocol then stands below everything that was given.
-    options = parse(values)
-    protocol = protocol_defaults(options.model.scorer, options.data.modalities)
-    if protocol:
-        options = parse({**protocol, **values})
+    # The first reading tells the scorer, whose protocol then stands below everything that was given. The protocol of
+    # the scorer known so far is there already, for --help to show.
+    scorer, modalities = values.get("scorer", ModelOptions.scorer), values.get("modalities", DataOptions.modalities)
+    general = TrainingOptions().flat()
+    options = parse({**general, **protocol_defaults(scorer, modalities), **values})
+    options = parse({**general, **protocol_defaults(options.model.scorer, options.data.modalities), **values})
     options.check()
     return options
 

@@ -59,6 +59,10 @@ def run(options: TrainingOptions) -> RunResults | None:
         # Encoder layers above the highest pooled one get no gradient.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if accelerator.state.deepspeed_plugin is not None:
+        # DeepSpeed would read it off a loader; ours hold a process' share already.
+        settings = accelerator.state.deepspeed_plugin.deepspeed_config
+        settings["train_micro_batch_size_per_gpu"] = options.optimisation.batch_size
     logging.basicConfig(
         level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
