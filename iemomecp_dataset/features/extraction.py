@@ -24,7 +24,7 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.extraction_plan import (
     PLAN_NAME,
     ExtractionPlan,
-    kept_plan,
+    keep_plan,
     plan_extraction,
     read_plan,
 )
@@ -147,8 +147,7 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
 
     device = torch_device(options.device, local_rank)
     encoder = _load_encoder(options, device, crop)
-    planned = _claim(folder, options, corpus, encoder, device, crop)
-    plan_, card = planned
+    plan_, card = _claim(folder, options, corpus, encoder, device, crop)
     if options.retry_missing:
         _forget_incomplete(folder, card.n_shards)
     left = missing_shards(folder, card.n_shards)
@@ -207,9 +206,8 @@ def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encod
 def _claim(
     folder: Path, options: ExtractionOptions, corpus: CorpusItems, encoder: _Encoder, device: Any, crop: bool
 ) -> tuple[ExtractionPlan, StoreCard]:
-    planned = plan_extraction(corpus.items, options)
-    if (folder / PLAN_NAME).is_file():
-        planned = read_plan(folder)
+    resumed = (folder / PLAN_NAME).is_file()
+    planned = read_plan(folder) if resumed else plan_extraction(corpus.items, options)
     settings = {
         name: value for name, value in vars(options).items() if name not in _NOT_SETTINGS and _concerns(name, options)
     }
@@ -233,7 +231,8 @@ def _claim(
         | {"python": platform.python_version(), "device": device.type},
     )
     claim_store(folder, card)
-    return kept_plan(folder, planned), card
+    keep_plan(folder, planned)
+    return planned, card
 
 
 def _concerns(name: str, options: ExtractionOptions) -> bool:

@@ -12,7 +12,7 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store_layout import write_whole
 from iemomecp_dataset.features.work_items import WorkItem
 
-__all__ = ["PLAN_NAME", "ExtractionPlan", "kept_plan", "plan_extraction", "read_plan"]
+__all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan"]
 
 PLAN_NAME = "plan.json"
 """Kept in the store, so that an extraction goes on as it began even when media were mended in between."""
@@ -69,13 +69,10 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
     return ExtractionPlan(tuple(tuple(shard) for shard in shards))
 
 
-def kept_plan(folder: Path, plan: ExtractionPlan) -> ExtractionPlan:
-    """The plan that an extraction began with; ``plan`` where it begins now, which is then written down."""
-    if (folder / PLAN_NAME).is_file():
-        return read_plan(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / PLAN_NAME, plan.to_json().encode())
-    return plan
+def keep_plan(folder: Path, plan: ExtractionPlan) -> None:
+    """Writes down the plan of an extraction that begins now; one that goes on keeps its own."""
+    if not (folder / PLAN_NAME).is_file():
+        write_whole(folder / PLAN_NAME, plan.to_json().encode())
 
 
 def read_plan(folder: Path, utterance_ids: Iterable[str] | None = None) -> ExtractionPlan:

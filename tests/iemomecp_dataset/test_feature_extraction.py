@@ -550,3 +550,41 @@ def test_dialogue_files_with_times_from_a_table(audio: ExtractionOptions, clips:
     times.write_text("utterance_id,start,end\ndia1utt1,0.5,0.1\n")
     with pytest.raises(InvalidDataError, match=r"times\.csv, line 2: expected start and end in seconds"):
         plan(options)
+
+
+# --- encoders of spectrograms -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
+
+    folder = tmp_path_factory.mktemp("whisper")
+    config = WhisperConfig(
+        d_model=16, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+        encoder_ffn_dim=32, decoder_ffn_dim=32, vocab_size=32, num_mel_bins=80, pad_token_id=0, bos_token_id=1,
+        eos_token_id=2, decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None,
+    )  # fmt: skip
+    WhisperModel(config).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    return folder
+
+
+def test_the_padding_of_whisper_is_not_pooled(whisper: Path, tmp_path: Path) -> None:
+    from transformers import AutoFeatureExtractor, AutoModel
+
+    items = sounds(tmp_path, [1.0, 2.5])
+    encoder = SpeechEncoder(ExtractionOptions("d", "audio", "o", model=str(whisper)), torch.device("cpu"))
+    rows = encoder.encode([encoder.decode(item) for item in items])
+    # Ten milliseconds a frame of the spectrogram, two of them a frame of the encoder.
+    assert [row.n_frames for row in rows] == [50, 125]
+    model, extractor = (
+        AutoModel.from_pretrained(whisper).get_encoder().eval(),
+        AutoFeatureExtractor.from_pretrained(whisper),
+    )
+    for item, row in zip(items, rows, strict=True):
+        samples, _ = soundfile.read(item.media, dtype="float32")
+        with torch.inference_mode():
+            features = extractor(samples, sampling_rate=RATE, return_tensors="pt").input_features
+            states = model(features).last_hidden_state[0, : row.n_frames]
+        assert np.abs(row.vector - states.mean(0).numpy()).max() < 1e-4
