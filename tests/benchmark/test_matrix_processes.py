@@ -30,6 +30,14 @@ DEAF = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c():
+    """As the launcher sees to: a suite in the background of a shell script is born deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def job(tmp_path: Path, code: str, name: str = "cell") -> Job:
     return Job(name, (sys.executable, "-c", code), {}, str(tmp_path), tmp_path / "logs" / f"{name}.log")
 
