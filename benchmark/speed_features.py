@@ -18,10 +18,10 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 __all__ = ["run"]
 
 _TOLERANCE = 1e-4
-_UTTERANCES = 400
+_UTTERANCES = 1200
 
 
-def run(*, hidden_size: int = 128, repeats: int = 2) -> list[SpeedRow]:
+def run(*, hidden_size: int = 64, repeats: int = 2) -> list[SpeedRow]:
     """Measures on the SYNTHETIC corpus, on the CPU; every time is the best of some repeats.
 
     Ours loads the corpus and the model, and writes a store that can be resumed; the loop is given the list of files and
