@@ -310,7 +310,9 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     """Objective and modalities; scorer, encoder and its mode only where the table has more than one."""
     parts = [_OBJECTIVE_NAMES.get(results.objective, results.objective), "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
-        if len({getattr(run.results, attribute) for run in all_runs}) > 1:
+        # Dialogue scorers are the rule; an isolated one is named even where it stands alone.
+        isolated = attribute == "scorer" and results.scorer == "isolated"
+        if isolated or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value
             parts.append("" if value == "none" else value)

@@ -126,13 +126,21 @@ def load_features(options: DataOptions, utterance_ids: list[str]) -> tuple[dict[
         if letter not in options.modalities:
             continue
         given = options.audio_features if letter == "a" else options.video_features
-        path = Path(given) if given else Path(options.data_dir or ".") / "features" / f"{modality}.parquet"
+        path = Path(given) if given else _default_features(options, modality)
         if not path.exists():
             raise MissingDataError(
                 f"--modalities {options.modalities} asks for {modality}, but there is no feature file {path}. "
-                f"Give --{modality}_features a Parquet file with columns utterance_id and vector, or leave it out."
+                f"Make one with scripts/extract_features.py, give --{modality}_features a feature store or a Parquet "
+                "file with columns utterance_id and vector, or leave it out."
             )
         table = read_feature_table(path)
         vectors[modality] = table.select(utterance_ids, tolerance=options.max_missing_features)
         sizes[modality] = table.size
     return vectors, sizes
+
+
+def _default_features(options: DataOptions, modality: str) -> Path:
+    """The Parquet file in the data folder, or the feature store of that name where there is no such file."""
+    folder = Path(options.data_dir or ".") / "features"
+    file, store = folder / f"{modality}.parquet", folder / modality
+    return store if store.is_dir() and not file.exists() else file

@@ -43,10 +43,14 @@ class DataOptions:
     )
     modalities: str = _option("t", f"What the model hears and sees: {', '.join(MODALITIES)}.")
     audio_features: str | None = _option(
-        None, "Parquet file with utterance_id and vector. Default: features/audio.parquet in the data folder."
+        None,
+        "Feature store, or Parquet file with utterance_id and vector. Default: features/audio.parquet or "
+        "features/audio in the data folder.",
     )
     video_features: str | None = _option(
-        None, "Parquet file with utterance_id and vector. Default: features/video.parquet in the data folder."
+        None,
+        "Feature store, or Parquet file with utterance_id and vector. Default: features/video.parquet or "
+        "features/video in the data folder.",
     )
     max_missing_features: float = _option(
         0.01, "Share of utterances that may lack a feature vector (the model gets a mask); more is an error."

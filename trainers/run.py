@@ -15,9 +15,9 @@ from accelerate.utils import set_seed
 from numpy.typing import NDArray
 from transformers.utils import logging as transformers_logging
 
-from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
+from iemomecp_dataset.benchmark.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
-from iemomecp_dataset.errors import TrainingError
+from iemomecp_dataset.errors import IemomecpError, TrainingError
 from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
@@ -75,7 +75,7 @@ def run(options: TrainingOptions) -> RunResults | None:
     with accelerator.main_process_first():
         corpus = load_corpus(options.data)
         _logger.info("%s", corpus.statement)
-        folder.claim(options, corpus.fingerprints)
+        claimed = folder.claim(options, corpus.fingerprints)
     if folder.finished:
         _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
         return _show(read_results(folder.path), accelerator)
@@ -83,7 +83,13 @@ def run(options: TrainingOptions) -> RunResults | None:
         accelerator.init_trackers("iemomecp", config=options.flat())
 
     prepare = prepare_isolated if options.model.scorer == "isolated" else prepare_dialogue
-    scorer = prepare(options, corpus, accelerator)
+    try:
+        scorer = prepare(options, corpus, accelerator)
+    except IemomecpError:
+        # Nothing has been trained: the corrected command may use the same folder.
+        if claimed and accelerator.is_main_process:
+            folder.release()
+        raise
     try:
         progress, scored = train(
             accelerator,
@@ -261,7 +267,7 @@ def _structural_baselines(
         )
         for split, rows in corpus.rows.items()
     }
-    source = f"frozen {Path(options.model.text_encoder).name}" if frozen is not None else "TF-IDF"
+    source = f"frozen {encoder_name(options.model.text_encoder)}" if frozen is not None else "TF-IDF"
     systems = structural_systems(
         splits["train"], {s: t for s, t in splits.items() if s != "train"}, corpus.class_names, source
     )

@@ -46,12 +46,15 @@ class RunFolder:
         """Where an unfinished run keeps what it needs to continue."""
         return self.path / "checkpoint"
 
-    def claim(self, options: TrainingOptions, fingerprints: Mapping[str, str]) -> None:
+    def claim(self, options: TrainingOptions, fingerprints: Mapping[str, str]) -> bool:
         """Makes the folder this run's, or finds that it already is.
 
         Args:
             options: The run's options.
             fingerprints: Content hash of the data by split.
+
+        Returns:
+            Whether the folder is newly this run's; otherwise it was before.
 
         Raises:
             RunFolderError: The folder holds another run, or something that is no run.
@@ -86,15 +89,23 @@ class RunFolder:
                     f"{self.path} holds a run on other data: the content of {', '.join(sorted(changed))} has changed "
                     "since it began. Choose another --output_dir."
                 )
-            return
+            return False
         if self.path.is_dir() and any(self.path.iterdir()):
             raise RunFolderError(
                 f"{self.path} is not empty and holds no run (no config.yaml). Choose another --output_dir."
             )
         self.path.mkdir(parents=True, exist_ok=True)
+        _write_whole(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
         self.checkpoints.mkdir()
         _write_whole(self.checkpoints / "data.json", json.dumps(dict(fingerprints)))
-        _write_whole(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
+        return True
+
+    def release(self) -> None:
+        """Gives a folder back that was claimed by a run which could not begin."""
+        self.remove_checkpoints()
+        (self.path / "config.yaml").unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def _known_fingerprints(self) -> dict[str, str] | None:
         """What the run's data was, from its results or from its checkpoints."""

@@ -310,3 +310,24 @@ def test_its_config_repeats_a_run_and_changed_data_is_refused(
     transcript.write_text(transcript.read_text().replace(".\n", "!\n", 1))
     with pytest.raises(RunFolderError, match=r"on other data: the content of .* has changed"):
         run(parse_options(["--config", str(first / "config.yaml")], description=""))
+
+
+def test_a_run_that_cannot_begin_leaves_its_folder_free(
+    synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """Too many missing features are refused; the command with a higher tolerance may use the same folder."""
+    import pyarrow as pa
+
+    from iemomecp_dataset.errors import InvalidDataError
+    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.run import run
+
+    table = pq.read_table(synthetic_dir / "features/audio.parquet")
+    kept = table.filter(pa.array(np.arange(len(table)) % 20 != 0))  # 5 % are missing
+    pq.write_table(kept, tmp_path / "audio.parquet")
+    flat = {**SMALL, "data_dir": str(synthetic_dir), "modalities": "a", "epochs": 1,
+            "output_dir": str(tmp_path / "run"), "audio_features": str(tmp_path / "audio.parquet")}  # fmt: skip
+    with pytest.raises(InvalidDataError, match=r"5\.\d%.*for example Ses"):
+        run(TrainingOptions.from_flat(flat))
+    assert not (tmp_path / "run").exists()
+    assert run(TrainingOptions.from_flat({**flat, "max_missing_features": 0.06})) is not None
