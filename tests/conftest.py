@@ -10,6 +10,9 @@ import pytest
 # Nothing in the suite may reach for a network, whatever the machine has.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# The models of the suite are tiny, and its workers share the cores: threads that spin for each other's results would
+# make a step a hundred times slower. Set before anything imports torch, and inherited by what the tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
