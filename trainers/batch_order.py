@@ -1,12 +1,13 @@
 """Which dialogues, or pairs, make the mini-batches of an epoch.
 
-An order depends on seed and epoch alone: knowing it without having run the epochs before is what makes an interrupted
-run repeatable.
+An order depends on seed and epoch alone: knowing it without having run what came before is what lets an interrupted
+run continue, in the middle of an epoch too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -18,22 +19,30 @@ _ONE_PROCESS = Processes()
 
 
 class BatchOrder:
-    """Mini-batches of positions; a base for :class:`RandomBatches` and :class:`LengthBatches`."""
+    """Mini-batches of positions; a base for :class:`RandomBatches` and :class:`LengthBatches`.
+
+    Its length is that of the whole epoch.
+
+    Attributes:
+        epoch: The epoch whose order comes next.
+        done: How many of its mini-batches are left out, being done already.
+    """
 
     def __init__(self, seed: int, processes: Processes):
         self.seed = seed
         self.processes = processes
         self.epoch = 0
+        self.done = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order comes next."""
+        """Chooses the epoch whose order comes next; what accelerate's loader calls as it begins."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches():
+        for batch in islice(self.batches(), self.done, None):
             yield self.processes.share(batch)
 
     def batches(self) -> Iterator[list[int]]:
@@ -50,6 +59,8 @@ class RandomBatches(BatchOrder):
         seed: Seed of the order.
         shuffle: Random order.
         processes: The processes that share the mini-batches.
+        costs: What each dialogue or pair costs: several processes then take shares of like cost, so that none waits
+            long for another.
     """
 
     def __init__(
@@ -60,9 +71,11 @@ class RandomBatches(BatchOrder):
         seed: int = 0,
         shuffle: bool = True,
         processes: Processes = _ONE_PROCESS,
+        costs: Sequence[int] | None = None,
     ):
         super().__init__(seed, processes)
         self.size = size
+        self.costs = costs
         self.batch_size = batch_size * processes.count
         self.shuffle = shuffle
 
@@ -75,7 +88,8 @@ class RandomBatches(BatchOrder):
         if self.shuffle:
             np.random.default_rng([self.seed, self.epoch]).shuffle(order)
         for start in range(0, self.size, self.batch_size):
-            yield order[start : start + self.batch_size].tolist()
+            batch = order[start : start + self.batch_size].tolist()
+            yield batch if self.costs is None else self.processes.deal(batch, self.costs)
 
 
 class LengthBatches(BatchOrder):

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from iemomecp_dataset.trainers.dialogue_examples import DialogueExample
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.scoring_method import Batch
-from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
+from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, chunk_tokens_on, length_chunks
 
 __all__ = ["Collator", "UtteranceInputs"]
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,16 @@ class UtteranceInputs:
 
 
 class Collator:
-    """Pads dialogues to the longest of the batch."""
+    """Pads dialogues to the longest of the batch.
 
-    def __init__(self, inputs: UtteranceInputs):
+    Args:
+        inputs: What utterances bring into the model.
+        chunk_tokens: Texts are encoded in chunks of so many padded tokens; by default as suits a CPU.
+    """
+
+    def __init__(self, inputs: UtteranceInputs, chunk_tokens: int = chunk_tokens_on(_CPU)):
         self.inputs = inputs
+        self.chunk_tokens = chunk_tokens
 
     def __call__(self, batch: Sequence[tuple[int, DialogueExample]]) -> Batch:
         """Builds the tensors of a batch.
@@ -79,7 +87,7 @@ class Collator:
         if self.inputs.text_tokens is not None:
             tokens = self.inputs.text_tokens
             tensors["text_tokens"], tensors["text_order"] = length_chunks(
-                [tokens.ids[text] for example in examples for text in example.texts], tokens.pad_id
+                [tokens.ids[text] for example in examples for text in example.texts], tokens.pad_id, self.chunk_tokens
             )
         for modality, vectors in (self.inputs.features or {}).items():
             size = (self.inputs.feature_sizes or {})[modality]

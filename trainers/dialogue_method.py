@@ -58,12 +58,14 @@ class DialogueMethod:
     unit: str = "dialogue"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
-        """Random mini-batches."""
-        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes)
+        """Random mini-batches, shared out by the number of utterances."""
+        sizes = [len(examples[position]) for position in range(len(examples))]
+        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=sizes)
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
-        """Mini-batches in the order of the split."""
-        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes)
+        """Mini-batches in the order of the split, shared out by the number of utterances."""
+        sizes = [len(examples[position]) for position in range(len(examples))]
+        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=sizes)
 
     def collate(self, batch: list[tuple[int, DialogueExample]]) -> Batch:
         """Pads dialogues to the longest."""

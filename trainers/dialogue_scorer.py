@@ -5,9 +5,7 @@ pair scorer that knows the relative distance and whether the speaker is the same
 
     text, audio, video --project, mask--> sum + speaker + position --transformer--> h
     h_i --> emotion logits        h_j --> cause logits
-    W_r h_i + W_c h_j + distance(i - j) + same speaker --MLP--> + h_i U h_j --> pair logits (N, N, C)
-
-Written additively, no tensor of size (N, N, 3 D) is ever built.
+    h_i, h_j, distance(i - j), same speaker --> pair logits (N, N, C) --all pairs, refine--> pair logits
 """
 
 from __future__ import annotations
@@ -19,8 +17,14 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
+from iemomecp_dataset.trainers.dialogue_layer import DialogueLayer, Ragged
+from iemomecp_dataset.trainers.dropout import use_fast_dropout
+from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
 from iemomecp_dataset.trainers.layer_pooling import pool_layers
+from iemomecp_dataset.trainers.linear import use_fast_linear
 from iemomecp_dataset.trainers.objectives import corrupt_context
+from iemomecp_dataset.trainers.pair_refinement import PairRefinement
+from iemomecp_dataset.trainers.pair_scorers import PAIR_SCORERS
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
 
@@ -42,8 +46,11 @@ class DialogueScorerConfig(PreTrainedConfig):  # type: ignore[misc]
         num_layers: Its depth; 0 scores utterances without dialogue context.
         num_heads: Its attention heads.
         dropout: Dropout probability everywhere in the head.
+        pair_scorer: ``mlp`` or ``biaffine``; see :mod:`iemomecp_dataset.trainers.pair_scorers`.
         pair_size: Width of the pair scorer's hidden layer.
-        bilinear_size: Rank of the bilinear term, 0 for none.
+        bilinear_size: Rank of the bilinear term of ``mlp``, 0 for none.
+        pair_refinement: Whether pairs are scored again in the light of the others; see
+            :mod:`iemomecp_dataset.trainers.pair_refinement`.
         max_distance: Relative distances beyond it share an embedding.
         max_positions: Turns beyond it share a position embedding.
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.
@@ -63,8 +70,10 @@ class DialogueScorerConfig(PreTrainedConfig):  # type: ignore[misc]
     num_layers: int = 2
     num_heads: int = 4
     dropout: float = 0.4
+    pair_scorer: str = "mlp"
     pair_size: int = 256
     bilinear_size: int = 128
+    pair_refinement: bool = True
     max_distance: int = 12
     max_positions: int = 64
     max_speakers: int = 12
@@ -134,21 +143,24 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         self.position = nn.Embedding(config.max_positions, hidden)
         self.input_dropout = nn.Dropout(config.dropout)
         self.dialogue = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                hidden,
-                config.num_heads,
-                2 * hidden,
-                config.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
-            for _ in range(config.num_layers)
+            DialogueLayer(hidden, config.num_heads, 2 * hidden, config.dropout) for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(hidden)
         self.emotion_head = _head(hidden, config.dropout)
         self.cause_head = _head(hidden, config.dropout)
-        self.pair_scorer = PairScorer(config)
+        self.pair_scorer = PAIR_SCORERS[config.pair_scorer](
+            hidden,
+            len(config.class_names or ()),
+            size=config.pair_size,
+            bilinear_size=config.bilinear_size,
+            max_distance=config.max_distance,
+            dropout=config.dropout,
+        )
+        self.pair_refinement = (
+            PairRefinement(len(config.class_names or ()), config.max_distance) if config.pair_refinement else None
+        )
+        use_fast_dropout(self)
+        use_fast_linear(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -193,33 +205,49 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         """
         if valid is None:
             valid = mask.unsqueeze(-1) & mask.unsqueeze(-2)
-        if text is None and text_tokens is not None:
-            text = self._encode_text(text_tokens, text_order, mask)
+        ragged = Ragged.of(mask)
+        encoded = None if text is None else ragged.flat(text)
+        if encoded is None and text_tokens is not None:
+            encoded = self._encode_text(text_tokens, text_order)
         utterances = self._fuse(
-            mask,
+            ragged,
             speakers,
-            {"text": (text, None), "audio": (audio, audio_present), "video": (video, video_present)},
+            {
+                "text": (encoded, None),
+                "audio": (audio if audio is None else ragged.flat(audio), audio_present),
+                "video": (video if video is None else ragged.flat(video), video_present),
+            },
         )
-        contextual = self._contextualise(utterances, mask)
-        scores = DialogueScores(
-            emotion_logits=self.emotion_head(contextual).float(),
-            cause_logits=self.cause_head(contextual).float(),
-            pair_logits=self.pair_scorer(contextual, speakers, valid),
-        )
+        contextual = self._contextualise(utterances, ragged)
+        scores = self._score(contextual, ragged, speakers, valid)
         if corruption is not None:
             if gold is None:
                 raise ValueError("a corrupted view needs the gold pairs")
             at_scorer = corruption.point == "scorer_input"
-            corrupted = corrupt_context(
-                contextual if at_scorer else utterances,
-                gold,
-                mask,
-                rate=corruption.rate,
-                protect_gold=corruption.protect_gold,
+            corrupted = ragged.flat(
+                corrupt_context(
+                    ragged.padded(contextual if at_scorer else utterances),
+                    gold,
+                    mask,
+                    rate=corruption.rate,
+                    protect_gold=corruption.protect_gold,
+                )
             )
             if not at_scorer:
-                corrupted = self._contextualise(corrupted, mask)
-            scores.corrupted_pair_logits = self.pair_scorer(corrupted, speakers, valid)
+                corrupted = self._contextualise(corrupted, ragged)
+            scores.corrupted_pair_logits = self._score(corrupted, ragged, speakers, valid).pair_logits
+        return scores
+
+    def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> DialogueScores:
+        scores = DialogueScores(
+            emotion_logits=ragged.padded(self.emotion_head(hidden).float()),
+            cause_logits=ragged.padded(self.cause_head(hidden).float()),
+            pair_logits=self.pair_scorer(hidden, ragged, speakers, valid),
+        )
+        if self.pair_refinement is not None:
+            scores.pair_logits = self.pair_refinement(
+                scores.pair_logits, scores.emotion_logits, scores.cause_logits, valid
+            )
         return scores
 
     def use_text_encoder(self, encoder: nn.Module) -> None:
@@ -227,99 +255,40 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         # Layers are pooled here; an encoder's own pooler would be a parameter without gradient.
         if getattr(encoder, "pooler", None) is not None:
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
+        use_fast_dropout(encoder)
+        use_fast_linear(encoder)
         self.text_encoder = encoder
 
-    def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None, mask: Tensor) -> Tensor:
+    def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:
         if self.text_encoder is None or order is None:
             raise ValueError("this scorer takes text as features, not as tokens")
+        encoded = encoded_chunks(self.text_encoder, chunks, output_hidden_states=True)
         pooled = [
-            pool_layers(
-                self.text_encoder(**chunk, output_hidden_states=True).hidden_states,
-                chunk["attention_mask"],
-                self.config.text_layers,
-            )
-            for chunk in chunks
+            pool_layers(states.hidden_states, chunk["attention_mask"], self.config.text_layers)
+            for states, chunk in zip(encoded, chunks, strict=True)
         ]
-        encoded = torch.cat(pooled)[order]
-        text = encoded.new_zeros(*mask.shape, encoded.shape[-1])
-        text[mask] = encoded
-        return text
+        return torch.cat(pooled)[order]
 
     def _fuse(
-        self, mask: Tensor, speakers: Tensor, modalities: dict[str, tuple[Tensor | None, Tensor | None]]
+        self, ragged: Ragged, speakers: Tensor, modalities: dict[str, tuple[Tensor | None, Tensor | None]]
     ) -> Tensor:
-        positions = torch.arange(mask.shape[1], device=mask.device).clamp(max=self.config.max_positions - 1)
-        fused = self.speaker(speakers.clamp(max=self.config.max_speakers - 1)) + self.position(positions)
+        turns = ragged.places % ragged.mask.shape[1]
+        fused = self.position(turns.clamp(max=self.config.max_positions - 1))
+        fused = fused + self.speaker(ragged.flat(speakers).clamp(max=self.config.max_speakers - 1))
         for name, projection in self.projections.items():
             features, present = modalities[name]
             if features is None:
                 raise ValueError(f"this scorer needs {name} features")
-            fused = fused + projection(features, mask if present is None else present)
+            fused = fused + projection(features, None if present is None else ragged.flat(present))
         dropped: Tensor = self.input_dropout(fused)
         return dropped
 
-    def _contextualise(self, utterances: Tensor, mask: Tensor) -> Tensor:
+    def _contextualise(self, utterances: Tensor, ragged: Ragged) -> Tensor:
         hidden = utterances
         for layer in self.dialogue:
-            hidden = layer(hidden, src_key_padding_mask=~mask)
+            hidden = layer(hidden, ragged)
         normalised: Tensor = self.norm(hidden)
         return normalised
-
-
-class PairScorer(nn.Module):
-    """Logits of all pairs ``(N, N, C)`` from utterance representations ``(N, D)``."""
-
-    def __init__(self, config: DialogueScorerConfig):
-        super().__init__()
-        classes = len(config.class_names or ())
-        self.max_distance = config.max_distance
-        self.target = nn.Linear(config.hidden_size, config.pair_size)
-        self.cause = nn.Linear(config.hidden_size, config.pair_size, bias=False)
-        self.distance = nn.Embedding(2 * config.max_distance + 1, config.pair_size)
-        self.same_speaker = nn.Embedding(2, config.pair_size)
-        self.output = nn.Sequential(nn.GELU(), nn.Dropout(config.dropout), nn.Linear(config.pair_size, classes))
-        self.bilinear = _Bilinear(config.hidden_size, config.bilinear_size, classes) if config.bilinear_size else None
-
-    def forward(self, hidden: Tensor, speakers: Tensor, valid: Tensor) -> Tensor:
-        """Scores the valid pairs.
-
-        Args:
-            hidden: ``(B, N, D)``.
-            speakers: ``(B, N)`` int.
-            valid: ``(B, N, N)`` bool. Only these are computed: in a padded batch they are a fraction of all.
-
-        Returns:
-            ``(B, N, N, C)`` float32, zero where not valid.
-        """
-        batch, turns = hidden.shape[:2]
-        dialogue, target, cause = valid.nonzero(as_tuple=True)
-        rows, columns = dialogue * turns + target, dialogue * turns + cause
-        flat = hidden.reshape(batch * turns, -1)
-        offsets = (target - cause).clamp(-self.max_distance, self.max_distance) + self.max_distance
-        same = (speakers[dialogue, target] == speakers[dialogue, cause]).long()
-        # index_select, not indexing: its backward pass is the faster one.
-        pair = self.target(flat).index_select(0, rows) + self.cause(flat).index_select(0, columns)
-        scores: Tensor = self.output(pair + self.distance(offsets) + self.same_speaker(same))
-        if self.bilinear is not None:
-            scores = scores + self.bilinear(flat, rows, columns)
-        logits = scores.new_zeros(batch, turns, turns, scores.shape[-1], dtype=torch.float32)
-        logits[dialogue, target, cause] = scores.float()
-        return logits
-
-
-class _Bilinear(nn.Module):
-    """Low-rank bilinear score ``(A h_i) diag(w_c) (B h_j)`` per class ``c``."""
-
-    def __init__(self, hidden: int, rank: int, classes: int):
-        super().__init__()
-        self.target = nn.Linear(hidden, rank)
-        self.cause = nn.Linear(hidden, rank)
-        self.weight = nn.Linear(rank, classes, bias=False)
-
-    def forward(self, flat: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        product = self.target(flat).index_select(0, rows) * self.cause(flat).index_select(0, columns)
-        scores: Tensor = self.weight(product)
-        return scores
 
 
 class _ModalityProjection(nn.Module):
@@ -330,8 +299,9 @@ class _ModalityProjection(nn.Module):
         self.project = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout), nn.Linear(size, hidden))
         self.absent = nn.Parameter(torch.zeros(hidden))
 
-    def forward(self, features: Tensor, present: Tensor) -> Tensor:
-        return torch.where(present.unsqueeze(-1), self.project(features), self.absent)
+    def forward(self, features: Tensor, present: Tensor | None) -> Tensor:
+        projected: Tensor = self.project(features)
+        return projected if present is None else torch.where(present.unsqueeze(-1), projected, self.absent)
 
 
 def _head(hidden: int, dropout: float) -> nn.Sequential:

@@ -1,26 +1,23 @@
-"""The training loop: epochs, selection on validation, early stopping, and checkpoints to continue from.
+"""The training loop: epochs, selection on validation, early stopping, and stopping in between.
 
-The order of an epoch depends on seed and epoch alone, and a checkpoint holds model, optimiser, scheduler and random
-states at the end of an epoch. A killed run therefore repeats the interrupted epoch exactly, and ends with the same
-bits.
+The order of an epoch depends on seed and epoch alone, and a checkpoint holds model, optimiser, scheduler, random
+states, the position in the epoch and the sums of its losses. A run that has ended anywhere therefore continues from its
+newest checkpoint exactly, and ends with the same bits.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import shutil
+import signal
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.data_loader import prepare_data_loader
-from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
@@ -31,11 +28,13 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.trainers.batch_order import BatchOrder
+from iemomecp_dataset.trainers.checkpoints import Checkpoints, Progress
 from iemomecp_dataset.trainers.options import OptimisationOptions
 from iemomecp_dataset.trainers.processes import Processes, is_filler, pooled_over_processes
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
-from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
+from iemomecp_dataset.trainers.scoring_method import Batch, Examples, ScoringMethod
+from iemomecp_dataset.trainers.stopping import StopReason, StopRequested, StopRequests
 from iemomecp_dataset.trainers.weight_averaging import averaged_model
 
 __all__ = ["Progress", "TrainingTask", "loader_of", "train"]
@@ -68,27 +67,6 @@ class TrainingTask:
     seed: int
 
 
-@dataclass
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        epoch: Epochs that are complete.
-        best_epoch: The best of them so far, counted from 1.
-        best_score: Its score on the selection split.
-        threshold: Its threshold.
-        seconds: Training time so far, over all sessions of the run.
-        complete: Whether training has ended; not, when ``max_hours`` ended it for now.
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_score: float = float("-inf")
-    threshold: float | None = None
-    seconds: float = 0.0
-    complete: bool = False
-
-
 def train(
     accelerator: Accelerator,
     model: nn.Module,
@@ -97,8 +75,12 @@ def train(
     *,
     progress_bar: bool = True,
     max_hours: float | None = None,
+    checkpoint_steps: int = 0,
 ) -> tuple[Progress, dict[str, ScoredSplit]]:
     """Trains a scorer, and scores every split with the best epoch's weights.
+
+    SIGTERM and the first SIGINT end the session after the step in progress, with a checkpoint; a second SIGINT ends it
+    at once.
 
     Args:
         accelerator: Device, precision and processes.
@@ -106,17 +88,23 @@ def train(
         task: What is to be learned.
         folder: The run folder.
         progress_bar: Show progress.
-        max_hours: Stop after the epoch that passes this time, counted from this call.
+        max_hours: Stop after the step that passes this time, counted from this call.
+        checkpoint_steps: Optimiser steps of an epoch between checkpoints; 0 for checkpoints at ends of epochs alone.
 
     Returns:
         How training went, and the scores by split: none when it is not complete.
 
     Raises:
         TrainingError: The loss is not finite, or the accelerator's memory does not suffice.
+        RunFolderError: The run was begun by another number of processes.
+        KeyboardInterrupt: SIGINT has ended the session.
+        SystemExit: SIGTERM has ended the session.
     """
+    stopping = StopRequests(accelerator, max_hours)
     optimisation = task.optimisation
     processes = Processes(accelerator.num_processes, accelerator.process_index)
-    optimiser = torch.optim.AdamW(_parameter_groups(model, optimisation))
+    # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
+    optimiser = torch.optim.AdamW(_parameter_groups(model, optimisation), fused=True)
     order = task.method.train_order(
         task.examples["train"], batch_size=optimisation.batch_size, seed=task.seed, processes=processes
     )
@@ -124,7 +112,6 @@ def train(
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimiser, _LinearSchedule(steps_per_epoch * optimisation.epochs, optimisation.warmup_ratio)
     )
-    train_loader = loader_of(accelerator, task.examples["train"], order, task.method)
     loaders = {
         split: loader_of(
             accelerator,
@@ -138,71 +125,63 @@ def train(
     model_, optimiser_ = accelerator.prepare(model, optimiser)
     averaged = averaged_model(accelerator.unwrap_model(model_), optimisation.weight_averaging)
     accelerator.register_for_checkpointing(averaged, scheduler)
-    class_weights = torch.tensor(task.class_weights, device=accelerator.device) if task.class_weights else None
-    progress = _continue(accelerator, folder)
-    session = time.monotonic()
-    started = session - progress.seconds
-
+    checkpoints = Checkpoints(accelerator, folder, averaged.module)
+    progress = checkpoints.restore()
+    if progress.epoch or progress.batches:
+        _logger.warning("Continuing %s %s.", folder.path, _place(progress, optimisation, order))
+    order.epoch, order.done = progress.epoch, progress.batches
+    examples = len(task.examples["train"])
     bar = tqdm(
-        total=optimisation.epochs * len(task.examples["train"]),
-        initial=progress.epoch * len(task.examples["train"]),
+        total=optimisation.epochs * examples,
+        initial=progress.epoch * examples + sum(len(batch) for batch in islice(order.batches(), order.done)),
         desc="Training",
         unit=task.method.unit,
         disable=not progress_bar or not accelerator.is_main_process,
     )
-    while _goes_on(progress, optimisation):
-        # accelerate's loader counts epochs itself, from 0 in each session, and tells the order. So both are told.
-        train_loader.set_epoch(progress.epoch)
-        order.set_epoch(progress.epoch)
-        losses = _train_epoch(
-            accelerator, model_, averaged, optimiser_, scheduler, train_loader, task, class_weights, bar
-        )
-        selected = score_split(
-            accelerator,
-            task.method,
-            averaged.module,
-            loaders[task.selection_split],
-            task.examples[task.selection_split],
-        )
-        progress.epoch += 1
-        progress.seconds = time.monotonic() - started
-        scores, threshold = _selection_scores(selected, task)
-        improved = scores[optimisation.selection] > progress.best_score
-        if improved:
-            progress.best_epoch, progress.best_score = progress.epoch, scores[optimisation.selection]
-            progress.threshold = threshold
-        bar.set_postfix(epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", pair_f1=f"{scores['pair_f1']:.3f}")
-        if accelerator.is_main_process:
-            folder.append_log(
-                {
-                    "event": "epoch",
-                    "epoch": progress.epoch,
-                    "step": progress.epoch * len(order),
-                    "train_loss": sum(losses.values()),
-                    "losses": losses,
-                    task.selection_split: {**scores, "loss": selected.loss},
-                    "best_epoch": progress.best_epoch,
-                    "learning_rate": scheduler.get_last_lr()[-1],
-                    "seconds": progress.seconds,
-                }
-            )
-        # After the log: what a crash in between leaves behind is dropped when the epoch is repeated.
-        _checkpoint(accelerator, averaged.module, folder, progress, improved)
-        accelerator.log({**losses, **scores}, step=progress.epoch)
-        # One clock decides for all processes.
-        over = [max_hours is not None and time.monotonic() - session > 3600 * max_hours]
-        if broadcast_object_list(over)[0] and _goes_on(progress, optimisation):
+    session = _Session(
+        accelerator=accelerator,
+        model=model_,
+        averaged=averaged,
+        optimiser=optimiser_,
+        scheduler=scheduler,
+        order=order,
+        train_loader=loader_of(accelerator, task.examples["train"], order, task.method),
+        selection_loader=loaders[task.selection_split],
+        task=task,
+        class_weights=torch.tensor(task.class_weights, device=accelerator.device) if task.class_weights else None,
+        checkpoints=checkpoints,
+        checkpoint_steps=checkpoint_steps,
+        stopping=stopping,
+        began=time.monotonic() - progress.seconds,
+        bar=bar,
+    )
+    try:
+        with stopping:
+            while _goes_on(progress, optimisation):
+                _train_epoch(session, progress)
+                _end_epoch(session, progress, folder)
             bar.close()
-            return progress, {}
-    bar.close()
-
+            checkpoints.load_best(accelerator.unwrap_model(model_), progress)
+            scored = {
+                split: score_split(
+                    accelerator, task.method, model_, stopping.watch(loaders[split]), task.examples[split]
+                )
+                for split in task.examples
+                if split != "train" or split == task.selection_split
+            }
+    except StopRequested as stop:
+        bar.close()
+        _logger.warning(
+            "Stopped %s, as %s asks. Start the same command again to continue.",
+            _place(progress, optimisation, order),
+            stop.reason.value,
+        )
+        if stop.reason is StopReason.INTERRUPTED:
+            raise KeyboardInterrupt from None
+        if stop.reason is StopReason.TERMINATED:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        return progress, {}
     progress.complete = True
-    _load_best(accelerator, model_, folder, progress)
-    scored = {
-        split: score_split(accelerator, task.method, model_, loaders[split], task.examples[split])
-        for split in task.examples
-        if split != "train" or split == task.selection_split
-    }
     return progress, scored
 
 
@@ -239,50 +218,170 @@ def _goes_on(progress: Progress, optimisation: OptimisationOptions) -> bool:
     return progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < patience
 
 
-def _train_epoch(
-    accelerator: Accelerator,
-    model: Any,
-    averaged: AveragedModel,
-    optimiser: Any,
-    scheduler: Any,
-    loader: Any,
-    task: TrainingTask,
-    class_weights: Tensor | None,
-    bar: Any,
-) -> dict[str, float]:
-    """One pass over the train split; returns the mean of each weighted loss term."""
-    model.train()
-    sums: dict[str, float] = {}
-    for batch in loader:
-        positions = batch["position"].tolist()
-        counted = not is_filler(positions[0])
-        pool = pooled_over_processes(accelerator, counted=counted)
-        with accelerator.accumulate(model):
-            terms = task.method.terms(model, batch, class_weights, pool)
-            loss = torch.stack(list(terms.values())).sum()
-            if not torch.isfinite(loss):
-                examples = task.examples["train"]
-                ids = dict.fromkeys(examples[p].dialogue_id for p in positions if not is_filler(p))
-                raise TrainingError(
-                    f"The loss is {loss.item()} on the dialogues {', '.join(ids)}. Lower --learning_rate, or use "
-                    "--mixed_precision no."
-                )
-            accelerator.backward(loss)
-            if accelerator.sync_gradients:
-                accelerator.clip_grad_norm_(model.parameters(), task.optimisation.max_grad_norm)
-            optimiser.step()
-            optimiser.zero_grad()
-            if accelerator.sync_gradients:
-                if not accelerator.optimizer_step_was_skipped:
-                    scheduler.step()
-                averaged.update_parameters(accelerator.unwrap_model(model))
-        for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + term.item()
-        bar.update(len(positions) * accelerator.num_processes if counted else 0)
-    means = torch.tensor([total / len(loader) for total in sums.values()], dtype=torch.float64)
+def _place(progress: Progress, optimisation: OptimisationOptions, order: BatchOrder) -> str:
+    """Where a run is, in words."""
+    if progress.batches == 0:
+        return f"after epoch {progress.epoch} of at most {optimisation.epochs}"
+    return (
+        f"in epoch {progress.epoch + 1} of at most {optimisation.epochs}, after {progress.batches} of its {len(order)} "
+        "mini-batches"
+    )
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What a step touches, from the start of a process to its end."""
+
+    accelerator: Accelerator
+    model: Any
+    averaged: AveragedModel
+    optimiser: Any
+    scheduler: Any
+    order: BatchOrder
+    train_loader: Any
+    selection_loader: Any
+    task: TrainingTask
+    class_weights: Tensor | None
+    checkpoints: Checkpoints
+    checkpoint_steps: int
+    stopping: StopRequests
+    began: float
+    bar: Any
+
+    def save(self, progress: Progress, *, improved: bool = False) -> None:
+        """Writes a checkpoint."""
+        progress.seconds = time.monotonic() - self.began
+        self.checkpoints.save(progress, improved=improved)
+
+    def batches(self, progress: Progress) -> Iterator[Batch]:
+        """The mini-batches of the epoch that are still to be done."""
+        # accelerate's loader counts epochs itself, from 0 in each session, and tells the order. So both are told.
+        self.train_loader.set_epoch(progress.epoch)
+        self.order.epoch, self.order.done = progress.epoch, progress.batches
+        if progress.batches == 0:
+            yield from self.train_loader
+            return
+        # torch draws a number as a loader begins; an uninterrupted epoch did so before the steps that are done.
+        state: Tensor | None = torch.get_rng_state()
+        for batch in self.train_loader:
+            if state is not None:
+                torch.set_rng_state(state)
+                state = None
+            yield batch
+
+
+def _train_epoch(session: _Session, progress: Progress) -> None:
+    """Trains what is left of an epoch.
+
+    Raises:
+        StopRequested: The session is to end; a checkpoint is written.
+    """
+    if progress.batches == len(session.order):
+        return  # the session before ended while the selection split was scored
+    session.model.train()
+    interval = session.checkpoint_steps * session.task.optimisation.gradient_accumulation_steps
+    for batch in session.batches(progress):
+        _train_batch(session, progress, batch)
+        if session.accelerator.sync_gradients:
+            reason = session.stopping.reason()
+            if reason or (interval and progress.batches % interval == 0):
+                session.save(progress)
+            if reason:
+                raise StopRequested(reason)
+
+
+def _train_batch(session: _Session, progress: Progress, batch: Batch) -> None:
+    """One mini-batch, and a step of the optimiser where enough have come together."""
+    accelerator, task = session.accelerator, session.task
+    positions = batch["position"].tolist()
+    counted = not is_filler(positions[0])
+    pool = pooled_over_processes(accelerator, counted=counted)
+    with accelerator.accumulate(session.model):
+        terms = task.method.terms(session.model, batch, session.class_weights, pool)
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            examples = task.examples["train"]
+            ids = dict.fromkeys(examples[p].dialogue_id for p in positions if not is_filler(p))
+            raise TrainingError(
+                f"The loss is {loss.item()} on the dialogues {', '.join(ids)}. Lower --learning_rate, or use "
+                "--mixed_precision no."
+            )
+        accelerator.backward(loss)
+        if accelerator.sync_gradients:
+            accelerator.clip_grad_norm_(session.model.parameters(), task.optimisation.max_grad_norm)
+        session.optimiser.step()
+        session.optimiser.zero_grad()
+        if accelerator.sync_gradients:
+            if not accelerator.optimizer_step_was_skipped:
+                session.scheduler.step()
+            session.averaged.update_parameters(accelerator.unwrap_model(session.model))
+    for name, term in terms.items():
+        progress.losses[name] = progress.losses.get(name, 0.0) + term.item()
+    progress.batches += 1
+    session.bar.update(len(positions) * accelerator.num_processes if counted else 0)
+
+
+def _end_epoch(session: _Session, progress: Progress, folder: RunFolder) -> None:
+    """Scores the selection split, notes what came of the epoch, and writes its checkpoint.
+
+    Raises:
+        StopRequested: The session is to end; a checkpoint is written.
+    """
+    accelerator, task = session.accelerator, session.task
+    losses = _mean_losses(session, progress)
+    random_state = torch.get_rng_state()
+    try:
+        selected = score_split(
+            accelerator,
+            task.method,
+            session.averaged.module,
+            session.stopping.watch(session.selection_loader),
+            task.examples[task.selection_split],
+        )
+    except StopRequested:
+        # The split will be scored anew, and a loader draws a number as it begins.
+        torch.set_rng_state(random_state)
+        session.save(progress)
+        raise
+    scores, threshold = _selection_scores(selected, task)
+    progress.epoch += 1
+    progress.batches, progress.losses = 0, {}
+    improved = scores[task.optimisation.selection] > progress.best_score
+    if improved:
+        progress.best_epoch, progress.best_score = progress.epoch, scores[task.optimisation.selection]
+        progress.threshold = threshold
+    session.bar.set_postfix(
+        epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", pair_f1=f"{scores['pair_f1']:.3f}"
+    )
+    if accelerator.is_main_process:
+        folder.append_log(
+            {
+                "event": "epoch",
+                "epoch": progress.epoch,
+                "step": progress.epoch * len(session.order),
+                "train_loss": sum(losses.values()),
+                "losses": losses,
+                task.selection_split: {**scores, "loss": selected.loss},
+                "best_epoch": progress.best_epoch,
+                "learning_rate": session.scheduler.get_last_lr()[-1],
+                "seconds": time.monotonic() - session.began,
+            }
+        )
+    # After the log: what a crash in between leaves behind is dropped when the epoch is repeated.
+    session.save(progress, improved=improved)
+    accelerator.log({**losses, **scores}, step=progress.epoch)
+    reason = session.stopping.reason()
+    if reason and (reason is not StopReason.TIME_OVER or _goes_on(progress, task.optimisation)):
+        raise StopRequested(reason)
+
+
+def _mean_losses(session: _Session, progress: Progress) -> dict[str, float]:
+    """Mean of each weighted loss term over the epoch."""
+    accelerator = session.accelerator
+    means = torch.tensor([total / len(session.order) for total in progress.losses.values()], dtype=torch.float64)
     if accelerator.num_processes > 1:
         means = accelerator.reduce(means.float().to(accelerator.device), reduction="mean").cpu()
-    return dict(zip(sums, means.tolist(), strict=True))
+    return dict(zip(progress.losses, means.tolist(), strict=True))
 
 
 def _selection_scores(selected: ScoredSplit, task: TrainingTask) -> tuple[dict[str, float], float | None]:
@@ -326,58 +425,3 @@ class _LinearSchedule:
         if step < self.warmup:
             return step / max(1, self.warmup)
         return max(0.0, (self.steps - step) / max(1, self.steps - self.warmup))
-
-
-def _checkpoint(
-    accelerator: Accelerator, averaged: torch.nn.Module, folder: RunFolder, progress: Progress, improved: bool
-) -> None:
-    """Saves the end of an epoch: first under another name, then renamed, then the one before is removed."""
-    from safetensors.torch import save_file
-
-    best = folder.checkpoints / f"best-{progress.best_epoch:04d}.safetensors"
-    partial = folder.checkpoints / "partial"
-    if accelerator.is_main_process:
-        folder.checkpoints.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        if improved:
-            save_file({name: t.detach().cpu().contiguous() for name, t in averaged.state_dict().items()}, best)
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(partial), safe_serialization=True)
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        (partial / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
-        complete = folder.checkpoints / f"epoch-{progress.epoch:04d}"
-        partial.replace(complete)
-        _sync_folder(folder.checkpoints)
-        folder.remove_checkpoints(keep=(complete, best))
-    accelerator.wait_for_everyone()
-
-
-def _continue(accelerator: Accelerator, folder: RunFolder) -> Progress:
-    """Restores the newest checkpoint, if there is one."""
-    checkpoint = folder.latest_checkpoint()
-    if checkpoint is None:
-        if accelerator.is_main_process:
-            folder.rewind_log(0)
-        return Progress()
-    accelerator.load_state(str(checkpoint))
-    progress = Progress(**json.loads((checkpoint / "progress.json").read_text(encoding="utf-8")))
-    if accelerator.is_main_process:
-        folder.rewind_log(progress.epoch)
-        _logger.warning("Continuing %s after epoch %d.", folder.path, progress.epoch)
-    return progress
-
-
-def _load_best(accelerator: Accelerator, model: Any, folder: RunFolder, progress: Progress) -> None:
-    from safetensors.torch import load_file
-
-    path = folder.checkpoints / f"best-{progress.best_epoch:04d}.safetensors"
-    accelerator.unwrap_model(model).load_state_dict(load_file(path))
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

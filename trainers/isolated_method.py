@@ -48,7 +48,7 @@ class IsolatedMethod:
         batch_tokens: Padded tokens of a training mini-batch of pairs of like length; ``None`` for the published random
             mini-batches of one size.
         chunk_tokens: Mini-batches are encoded in chunks of like length of so many padded tokens, which changes no
-            result but spares padding; ``None`` encodes them in one piece, as suits a GPU.
+            result but spares padding; ``None`` encodes them in one piece.
     """
 
     segments: Segments | None
@@ -60,9 +60,10 @@ class IsolatedMethod:
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> BatchOrder:
         """Random mini-batches, or those of a token budget."""
-        if self.batch_tokens is None or self.segments is None:
-            return RandomBatches(len(examples), batch_size, seed=seed, processes=processes)
-        return LengthBatches(self._lengths(examples), self.batch_tokens, seed=seed, processes=processes)
+        lengths = None if self.segments is None else self._lengths(examples)
+        if self.batch_tokens is None or lengths is None:
+            return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=lengths)
+        return LengthBatches(lengths, self.batch_tokens, seed=seed, processes=processes)
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> BatchOrder:
         """Mini-batches of like length: the order of scoring is nobody's matter."""

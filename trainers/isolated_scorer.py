@@ -18,7 +18,11 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.dropout import use_fast_dropout
+from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
+from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
 from iemomecp_dataset.trainers.layer_pooling import pool_layers
+from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig"]
 
@@ -87,6 +91,8 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             nn.Dropout(config.dropout),
             nn.Linear(width + config.hidden_size * len(self.branches), len(config.class_names or ())),
         )
+        use_fast_dropout(self)
+        use_fast_linear(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -118,7 +124,9 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
         if self.text_encoder is not None:
             if text_tokens is None or text_order is None:
                 raise ValueError("this scorer needs text")
-            parts.append(torch.cat([self._pool(chunk) for chunk in text_tokens])[text_order])
+            encoded = encoded_chunks(self.text_encoder, text_tokens)
+            pooled = [self._pool(states, chunk) for states, chunk in zip(encoded, text_tokens, strict=True)]
+            parts.append(torch.cat(pooled)[text_order])
         features = {"audio": (audio, audio_present), "video": (video, video_present)}
         for name, branch in self.branches.items():
             vectors, present = features[name]
@@ -143,11 +151,13 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
                 f"The text encoder ({type(encoder).__name__}) has no pooler, whose output the published protocol "
                 "classifies. Use --segment_pooling first_token or mean, or another encoder."
             )
+        if self.config.segment_pooling != "mean":
+            use_first_token_layer(encoder)
+        use_fast_dropout(encoder)
+        use_fast_linear(encoder)
         self.text_encoder = encoder
 
-    def _pool(self, chunk: dict[str, Tensor]) -> Tensor:
-        assert self.text_encoder is not None
-        states = self.text_encoder(**chunk)
+    def _pool(self, states: Any, chunk: dict[str, Tensor]) -> Tensor:
         pooled: Tensor
         if self.config.segment_pooling == "pooler":
             pooled = states.pooler_output

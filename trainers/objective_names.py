@@ -12,3 +12,6 @@ OBJECTIVE_NAMES = (
     "rpcl_fixed_margin",
     "rpcl_all_negatives",
 )
+
+WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
+"""Those that have no margin ranking."""

@@ -18,7 +18,9 @@ Every mean is pooled over the mini-batch: over all utterances, all pairs or all 
 triples of all its dialogues, not a mean of means. A mean over nothing is 0.
 
 :data:`OBJECTIVES` composes them by name (Eq. 17 and the controls and ablations of the paper). In the three-role task
-"gold" means ``emo_cause`` and the confidence is P(emo_cause); that is this package's extension, not the paper's.
+"gold" means ``emo_cause`` and the confidence is P(emo_cause); that is this package's extension, not the paper's. There
+a second margin can be asked for (``context_ranking_weight``): the ranking of P(emo_context), of the ``emo_context``
+pairs against all others of their row, with the constant margin ``m0``.
 """
 
 from __future__ import annotations
@@ -125,6 +127,7 @@ class ObjectiveWeights:
     ranking_weight: float = 0.3
     corrupted_supervision_weight: float = 0.75
     alignment_weight: float = 0.2
+    context_ranking_weight: float = 0.0
 
 
 def resolve_objective(name: str) -> Objective:
@@ -346,7 +349,7 @@ def objective_terms(
         pool: How a sum becomes a mean.
 
     Returns:
-        Scalars by term name: ``supervised``, and where the objective has them ``ranking``,
+        Scalars by term name: ``supervised``, and where the objective has them ``ranking``, ``context_ranking``,
         ``corrupted_supervision``, ``alignment``.
     """
     terms = {
@@ -374,6 +377,18 @@ def objective_terms(
             adaptive=objective.adaptive_margin,
             pool=pool,
         )
+        if weights.context_ranking_weight:
+            terms["context_ranking"] = weights.context_ranking_weight * confidence_margin_ranking(
+                pair_logits.softmax(dim=-1)[..., 1],
+                # The cause head says nothing of contexts, so that their margin is the constant m0.
+                cause_logits.softmax(dim=-1)[..., 1],
+                (pair_labels == 1) & valid,
+                valid,
+                base_margin=weights.base_margin,
+                top_k=weights.top_k if objective.hard_negatives else None,
+                adaptive=False,
+                pool=pool,
+            )
     if objective.corruption:
         if corrupted_pair_logits is None:
             raise ValueError("this objective needs the logits of the corrupted view")

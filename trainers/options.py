@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
+from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES, WITHOUT_RANKING
 
 __all__ = [
     "DataOptions",
@@ -73,6 +73,16 @@ class ModelOptions:
     encoder_mode: str = _option(
         "trained", "trained: the encoder learns with the scorer; frozen: its features are computed once and cached."
     )
+    init_from: str | None = _option(
+        None,
+        "Begin with the weights of this finished run: of one with --encoder_mode frozen, to train the encoder once the "
+        "head is trained (arXiv 2202.10054), or of one on another corpus.",
+    )
+    frozen_layers: int = _option(
+        0,
+        "Lowest layers of a trained encoder that stay as they are, and with them its embeddings: less to compute and "
+        "less to overfit on a small corpus. 0 trains everything.",
+    )
     text_layers: str = _option(
         "auto",
         "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at one third, two "
@@ -96,9 +106,24 @@ class ModelOptions:
     num_layers: int = _option(2, "Depth of the dialogue transformer; 0 scores utterances without context.")
     num_heads: int = _option(4, "Attention heads of the dialogue transformer.")
     dropout: float = _option(0.4, "Dropout in the scorer.")
+    pair_scorer: str = _option(
+        "mlp",
+        "Head of the dialogue scorer: mlp (a hidden layer over target, cause, distance and speakers, and a low-rank "
+        "bilinear term) or biaffine (arXiv 1611.01734).",
+    )
     pair_size: int = _option(256, "Width of the pair scorer's hidden layer.")
-    bilinear_size: int = _option(128, "Rank of the pair scorer's bilinear term; 0 for none.")
+    bilinear_size: int = _option(128, "Rank of the bilinear term of the pair scorer mlp; 0 for none.")
+    pair_refinement: bool = _option(
+        True,
+        "Dialogue scorer: score each pair a second time, knowing the first scores of the target's other candidates and "
+        "of both utterances with themselves.",
+    )
     max_distance: int = _option(12, "Turn distances beyond it share an embedding.")
+    distance_prior: bool = _option(
+        True,
+        "Dialogue scorer: begin at the train rates of the classes at each turn distance, so that only what lies beyond "
+        "distance has to be learned; otherwise distances begin equal.",
+    )
 
 
 @dataclass(frozen=True)
@@ -113,12 +138,18 @@ class ObjectiveOptions:
     corruption_rate: float = _option(0.30, "rho: probability of zeroing an unprotected utterance (Eq. 13).")
     corruption_point: str = _option(
         "scorer_input",
-        "Where the corrupted view begins: scorer_input (the paper's: a zeroed utterance changes only its own pairs) or "
-        "dialogue_input (before the dialogue transformer: the context of gold pairs changes too).",
+        "Where the corrupted view begins: scorer_input (the paper's; without --pair_refinement a zeroed utterance "
+        "changes only its own pairs, none of them gold) or dialogue_input (before the dialogue transformer: the "
+        "context of gold pairs changes too).",
     )
     ranking_weight: float = _option(0.3, "lambda_row (Eq. 17).")
     corrupted_supervision_weight: float = _option(0.75, "lambda_cor (Eq. 14).")
     alignment_weight: float = _option(0.2, "lambda_ali (Eq. 15).")
+    context_ranking_weight: float = _option(
+        0.0,
+        "3class: weight of a second margin ranking, of P(emo_context) of the emo_context pairs; this package's "
+        "extension.",
+    )
     class_weighting: str = _option(
         "auto",
         "Weights of the pair classes in the supervised loss: none (Eq. 16), sqrt (min(10, sqrt(mean count / count)), "
@@ -195,7 +226,14 @@ class RunOptions:
         "predictions_test_removed.parquet (arXiv 2605.25208).",
     )
     max_hours: float | None = _option(
-        None, "Stop after the epoch that passes this many hours; starting the same command again continues the run."
+        None,
+        "Stop after the step that passes this many hours, with a checkpoint; starting the same command again continues "
+        "the run.",
+    )
+    checkpoint_steps: int = _option(
+        0,
+        "Write a checkpoint after every so many optimiser steps of an epoch, besides those at ends of epochs; 0 for "
+        "those alone. A run that is killed repeats what came after its newest checkpoint.",
     )
     deterministic: bool = _option(False, "Only deterministic kernels (slower on GPUs; CPUs are deterministic anyway).")
     quiet: bool = _option(False, "No progress bars.")
@@ -243,6 +281,7 @@ class TrainingOptions:
         _one_of("--modalities", data.modalities, MODALITIES)
         _one_of("--encoder_mode", model.encoder_mode, ("trained", "frozen"))
         _one_of("--segment_pooling", model.segment_pooling, SEGMENT_POOLINGS)
+        _one_of("--pair_scorer", model.pair_scorer, ("mlp", "biaffine"))
         _one_of("--decision", optimisation.decision, ("threshold", "argmax"))
         _one_of("--corruption_point", objective.corruption_point, ("scorer_input", "dialogue_input"))
         _one_of("--class_weighting", objective.class_weighting, ("auto", "none", "sqrt"))
@@ -282,6 +321,21 @@ class TrainingOptions:
                 raise UsageError(
                     f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}."
                 )
+        if model.frozen_layers and model.encoder_mode == "frozen":
+            raise UsageError(
+                f"--frozen_layers {model.frozen_layers} is about a trained encoder, but --encoder_mode frozen trains "
+                "none of its layers. Leave one of them out."
+            )
+        if objective.context_ranking_weight and objective.objective in WITHOUT_RANKING:
+            raise UsageError(
+                f"--context_ranking_weight {objective.context_ranking_weight:g} adds to a margin ranking, but the "
+                f"objective {objective.objective!r} has none. Use --objective rpcl or another that ranks."
+            )
+        if objective.context_ranking_weight and data.config_name != "3class":
+            raise UsageError(
+                f"--context_ranking_weight {objective.context_ranking_weight:g} ranks emo_context pairs, which only "
+                f"--config_name 3class has, not {data.config_name!r}. Leave it out."
+            )
         if optimisation.threshold is not None and optimisation.decision == "argmax":
             raise UsageError(
                 f"--decision argmax has no use for --threshold {optimisation.threshold:g}. Leave one out, or give "
@@ -289,6 +343,11 @@ class TrainingOptions:
             )
         if self.run.max_hours is not None and not self.run.max_hours > 0:
             raise UsageError(f"--max_hours must be positive, but is {self.run.max_hours:g}.")
+        if self.run.checkpoint_steps < 0:
+            raise UsageError(
+                f"--checkpoint_steps must be 0, for checkpoints at ends of epochs alone, or more, but is "
+                f"{self.run.checkpoint_steps}."
+            )
         for name, value, low, high in (
             ("--dropout", model.dropout, 0.0, 1.0),
             ("--corruption_rate", objective.corruption_rate, 0.0, 1.0),
@@ -311,6 +370,8 @@ class TrainingOptions:
         ):
             if count is not None and count < 1:
                 raise UsageError(f"{name} must be at least 1, but is {count}.")
+        if model.frozen_layers < 0:
+            raise UsageError(f"--frozen_layers must be 0, to train all, or more, but is {model.frozen_layers}.")
         if optimisation.patience < 0:
             raise UsageError(f"--patience must be 0, for no early stopping, or more, but is {optimisation.patience}.")
 

@@ -27,6 +27,7 @@ from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
 from iemomecp_dataset.trainers.segments import tokenise_segments
 from iemomecp_dataset.trainers.text_encoding import (
+    chunk_tokens_on,
     encode_texts,
     load_text_encoder,
     load_tokenizer,
@@ -36,7 +37,6 @@ from iemomecp_dataset.trainers.text_encoding import (
 __all__ = ["load_scorer", "predict"]
 
 _SCORERS = {scorer.config_class.model_type: scorer for scorer in (DialogueScorer, IsolatedScorer)}
-_CHUNK_TOKENS = 2048
 
 
 def predict(
@@ -157,7 +157,8 @@ def _dialogue(
         tokens = tokenise_texts(texts, encoder.tokenizer, config.max_tokens)
         inputs["text_features"] = encode_texts(tokens, encoder, layers, device=scorer.device, progress=False)
     sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
-    collator = Collator(UtteranceInputs(**inputs, features=vectors, feature_sizes=sizes))
+    inputs |= {"features": vectors, "feature_sizes": sizes}
+    collator = Collator(UtteranceInputs(**inputs), chunk_tokens_on(scorer.device))
     method = DialogueMethod(collator, OBJECTIVES["base"], ObjectiveWeights(), None)
     return _Using(method, dialogue_examples(rows, ()))
 
@@ -179,7 +180,7 @@ def _isolated(
         name: utterance_vectors(utterances.ids, found, int(getattr(scorer.config, f"{name}_size")))
         for name, found in vectors.items()
     }
-    return _Using(IsolatedMethod(segments, laid_out, chunk_tokens=_CHUNK_TOKENS), pairs)
+    return _Using(IsolatedMethod(segments, laid_out, chunk_tokens=chunk_tokens_on(scorer.device)), pairs)
 
 
 def _tokenizer(scorer: DialogueScorer | IsolatedScorer) -> Any:

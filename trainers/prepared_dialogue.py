@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
@@ -13,6 +14,9 @@ from iemomecp_dataset.trainers.corpus import Corpus, load_features
 from iemomecp_dataset.trainers.dialogue_examples import DialogueExample, dialogue_examples
 from iemomecp_dataset.trainers.dialogue_method import DialogueMethod
 from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.distance_prior import distance_log_rates
+from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
+from iemomecp_dataset.trainers.initial_weights import load_initial_weights
 from iemomecp_dataset.trainers.layer_pooling import parse_layers
 from iemomecp_dataset.trainers.objectives import ObjectiveWeights, resolve_objective
 from iemomecp_dataset.trainers.options import TrainingOptions
@@ -20,6 +24,7 @@ from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.text_encoding import (
     TextEncoder,
     TokenisedTexts,
+    chunk_tokens_on,
     encode_texts,
     load_text_encoder,
     tokenise_texts,
@@ -46,7 +51,7 @@ def prepare_dialogue(options: TrainingOptions, corpus: Corpus, accelerator: Acce
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
     objective = resolve_objective(options.objective.objective)
     method = DialogueMethod(
-        collator=Collator(inputs),
+        collator=Collator(inputs, chunk_tokens_on(accelerator.device)),
         objective=objective,
         weights=ObjectiveWeights(
             base_margin=options.objective.base_margin,
@@ -55,6 +60,7 @@ def prepare_dialogue(options: TrainingOptions, corpus: Corpus, accelerator: Acce
             ranking_weight=options.objective.ranking_weight,
             corrupted_supervision_weight=options.objective.corrupted_supervision_weight,
             alignment_weight=options.objective.alignment_weight,
+            context_ranking_weight=options.objective.context_ranking_weight,
         ),
         corruption=Corruption(
             options.objective.corruption_rate, objective.protect_gold, options.objective.corruption_point
@@ -125,11 +131,19 @@ def _build_model(
         num_layers=shape.num_layers,
         num_heads=shape.num_heads,
         dropout=shape.dropout,
+        pair_scorer=shape.pair_scorer,
         pair_size=shape.pair_size,
         bilinear_size=shape.bilinear_size,
+        pair_refinement=shape.pair_refinement,
         max_distance=shape.max_distance,
     )
     model = DialogueScorer(config)
     if encoder and trained:
         model.use_text_encoder(encoder.model)
+        freeze_lowest(encoder.model, shape.frozen_layers)
+    if shape.distance_prior:
+        rates = distance_log_rates(corpus.tables["train"], len(corpus.class_names), shape.max_distance)
+        model.pair_scorer.begin_at(torch.from_numpy(rates))
+    if shape.init_from:
+        load_initial_weights(model, shape.init_from)
     return model

@@ -9,18 +9,17 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from iemomecp_dataset.trainers.corpus import Corpus, load_features
+from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
+from iemomecp_dataset.trainers.initial_weights import load_initial_weights
 from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
 from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pair_examples import PairExamples, Utterances, pair_examples
 from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.segments import Segments, tokenise_segments
-from iemomecp_dataset.trainers.text_encoding import TextEncoder, load_text_encoder
+from iemomecp_dataset.trainers.text_encoding import TextEncoder, chunk_tokens_on, load_text_encoder
 
 __all__ = ["prepare_isolated"]
-
-# On a CPU, short chunks of like length; on an accelerator, one piece a mini-batch.
-_CPU_CHUNK_TOKENS = 512
 
 
 def prepare_isolated(options: TrainingOptions, corpus: Corpus, accelerator: Accelerator) -> PreparedScorer:
@@ -39,7 +38,7 @@ def prepare_isolated(options: TrainingOptions, corpus: Corpus, accelerator: Acce
         segments=segments,
         vectors={name: utterance_vectors(utterances.ids, found, sizes[name]) for name, found in vectors.items()},
         batch_tokens=options.optimisation.batch_tokens,
-        chunk_tokens=_CPU_CHUNK_TOKENS if accelerator.device.type == "cpu" else None,
+        chunk_tokens=chunk_tokens_on(accelerator.device),
     )
     removed = None
     if options.run.evidence_removal:
@@ -59,6 +58,9 @@ def prepare_isolated(options: TrainingOptions, corpus: Corpus, accelerator: Acce
     )
     if encoder:
         model.use_text_encoder(encoder.model)
+        freeze_lowest(encoder.model, options.model.frozen_layers)
+    if options.model.init_from:
+        load_initial_weights(model, options.model.init_from)
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
     return PreparedScorer(

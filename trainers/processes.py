@@ -8,15 +8,18 @@ every process must take part in every step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Tensor
 
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
+from iemomecp_dataset.trainers.options import OptimisationOptions
 
-__all__ = ["Processes", "is_filler", "pooled_over_processes"]
+__all__ = ["Processes", "check_launch", "is_filler", "pooled_over_processes"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,27 @@ class Processes:
         """
         return batch[self.index :: self.count] or [~batch[0]]
 
+    def deal(self, batch: list[int], costs: Sequence[int]) -> list[int]:
+        """Puts a mini-batch into an order in which all shares cost about the same; with one process, leaves it.
+
+        The dearest are dealt first, there and back, as teams are chosen.
+
+        Args:
+            batch: Positions.
+            costs: Of every position there is.
+
+        Example:
+            >>> costs = [9, 1, 5, 8, 2, 6]
+            >>> dealt = Processes(2).deal([0, 1, 2, 3, 4, 5], costs)
+            >>> [[costs[p] for p in Processes(2, index).share(dealt)] for index in (0, 1)]
+            [[9, 5, 2], [8, 6, 1]]
+        """
+        if self.count == 1:
+            return batch
+        dearest = sorted(batch, key=lambda position: -costs[position])
+        rounds = [dearest[start : start + self.count] for start in range(0, len(dearest), self.count)]
+        return [position for n, chosen in enumerate(rounds) for position in chosen[:: -1 if n % 2 else 1]]
+
 
 def is_filler(position: int) -> bool:
     """Whether a position is there only to keep a process in step."""
@@ -78,3 +102,47 @@ def pooled_over_processes(accelerator: Accelerator, *, counted: bool = True) -> 
         return mean
 
     return pool
+
+
+def check_launch(accelerator: Accelerator, optimisation: OptimisationOptions) -> None:
+    """Refuses what a launcher asks of the processes and training cannot do, before anything is written.
+
+    Training keeps whole weights on every process, in float32: their average is what is scored and kept.
+
+    Args:
+        accelerator: As the launcher has set it up.
+        optimisation: What the run asks for.
+
+    Raises:
+        UsageError: Says what, and the way out.
+    """
+    found = accelerator.gradient_accumulation_steps
+    if found != optimisation.gradient_accumulation_steps:
+        raise UsageError(
+            f"The launcher sets gradient_accumulation_steps to {found}, but --gradient_accumulation_steps of the run "
+            f"is {optimisation.gradient_accumulation_steps}. Leave it out of the launcher's configuration and command."
+        )
+    kind = accelerator.distributed_type
+    if kind in (DistributedType.FSDP, DistributedType.MEGATRON_LM):
+        raise UsageError(
+            f"The launcher asks for {kind.value}, which spreads weights over processes; training averages and keeps "
+            "whole ones. Launch with data parallelism (trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which "
+            "spreads gradients and optimiser states (trainers/configs/deepspeed.yaml)."
+        )
+    if kind is DistributedType.DEEPSPEED:
+        plugin = accelerator.state.deepspeed_plugin
+        if plugin.zero_stage > 2:
+            raise UsageError(
+                f"DeepSpeed's ZeRO stage {plugin.zero_stage} spreads weights over processes; training averages and "
+                "keeps whole ones. Launch with --zero_stage 2."
+            )
+        if plugin.offload_optimizer_device != "none":
+            raise UsageError(
+                f"DeepSpeed's offloading to {plugin.offload_optimizer_device!r} puts another optimiser in the place of "
+                "the one that the learning rates are scheduled for. Launch with --offload_optimizer_device none."
+            )
+        if optimisation.mixed_precision != "no":
+            raise UsageError(
+                f"DeepSpeed stores weights in the type of --mixed_precision {optimisation.mixed_precision}, too coarse "
+                "to be averaged. Use --mixed_precision no, or launch without DeepSpeed."
+            )

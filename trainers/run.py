@@ -29,7 +29,7 @@ from iemomecp_dataset.trainers.predictions import write_predictions
 from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.prepared_dialogue import prepare_dialogue
 from iemomecp_dataset.trainers.prepared_isolated import prepare_isolated
-from iemomecp_dataset.trainers.processes import Processes
+from iemomecp_dataset.trainers.processes import Processes, check_launch
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
@@ -50,6 +50,8 @@ def run(options: TrainingOptions) -> RunResults | None:
 
     Raises:
         IemomecpError: Something that the user can put right.
+        KeyboardInterrupt: SIGINT has ended the session, and the run can be continued.
+        SystemExit: SIGTERM has.
     """
     accelerator = Accelerator(
         mixed_precision=options.optimisation.mixed_precision,
@@ -59,10 +61,13 @@ def run(options: TrainingOptions) -> RunResults | None:
         # Encoder layers above the highest pooled one get no gradient.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    check_launch(accelerator, options.optimisation)
     if accelerator.state.deepspeed_plugin is not None:
-        # DeepSpeed would read it off a loader; ours hold a process' share already.
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
+        # DeepSpeed would read it off a loader; ours hold a process' share already.
         settings["train_micro_batch_size_per_gpu"] = options.optimisation.batch_size
+        # It clips by itself.
+        settings["gradient_clipping"] = options.optimisation.max_grad_norm
     logging.basicConfig(
         level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
@@ -98,13 +103,9 @@ def run(options: TrainingOptions) -> RunResults | None:
             folder,
             progress_bar=not options.run.quiet,
             max_hours=options.run.max_hours,
+            checkpoint_steps=options.run.checkpoint_steps,
         )
         if not progress.complete:
-            _logger.warning(
-                "Stopped after epoch %d of at most %d, as --max_hours asks. Start the same command again to continue.",
-                progress.epoch,
-                options.optimisation.epochs,
-            )
             return None
         removed = _score_removed(options, corpus, scorer, accelerator)
     except torch.OutOfMemoryError as error:

@@ -7,6 +7,7 @@
       log.jsonl                one event a line
       checkpoint/data.json     content hash of the data that the run began with
       checkpoint/epoch-0003/   after each epoch, while running: model, optimiser, scheduler, random states, progress
+      checkpoint/epoch-0003-batch-00000120/   the same within the epoch that follows
       checkpoint/best-0002.safetensors
       model/                   save_pretrained of the best epoch
       predictions_{validation,test}.parquet
@@ -27,7 +28,10 @@ from iemomecp_dataset.trainers.options import TrainingOptions
 __all__ = ["RunFolder"]
 
 # Options that say where and how a run happens, not what it computes: they may change when it is continued.
-_CIRCUMSTANCES = ("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size", "max_hours")
+_CIRCUMSTANCES = (
+    *("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size"),
+    *("max_hours", "checkpoint_steps"),
+)
 
 
 class RunFolder:
@@ -135,6 +139,20 @@ class RunFolder:
             if event.get("epoch", 0) <= epoch:
                 kept.append(line)
         _write_whole(path, "".join(line + "\n" for line in kept))
+
+    def checkpoint(self, epoch: int, batches: int) -> Path:
+        """Folder of a checkpoint; names sort by progress.
+
+        Args:
+            epoch: Epochs that are complete.
+            batches: Mini-batches of the next one that are done.
+
+        Example:
+            >>> RunFolder("runs/x").checkpoint(3, 0).name, RunFolder("runs/x").checkpoint(3, 120).name
+            ('epoch-0003', 'epoch-0003-batch-00000120')
+        """
+        within = f"-batch-{batches:08d}" if batches else ""
+        return self.checkpoints / f"epoch-{epoch:04d}{within}"
 
     def latest_checkpoint(self) -> Path | None:
         """The newest whole checkpoint."""

@@ -27,11 +27,12 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
     @torch.no_grad()
     def average(averages: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
         weight = 1.0 - decay_at(int(updates), decay)
-        for mean, value in zip(averages, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value.to(mean.dtype), weight)
-            else:
-                mean.copy_(value)
+        floating = [i for i, mean in enumerate(averages) if mean.is_floating_point()]
+        torch._foreach_lerp_(
+            [averages[i] for i in floating], [current[i].to(averages[i].dtype) for i in floating], weight
+        )
+        for i in set(range(len(averages))) - set(floating):
+            averages[i].copy_(current[i])
 
     return AveragedModel(model, multi_avg_fn=average)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from iemomecp_dataset.trainers.batch_order import RandomBatches
 from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
 from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
+from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
 
 
@@ -101,6 +102,23 @@ def test_sampler_covers_every_dialogue_once_and_repeats_itself(n: int, size: int
     fresh = RandomBatches(n, size, seed=seed)
     fresh.set_epoch(epoch)
     assert list(fresh) == batches, "an epoch's order does not depend on the ones before it"
+    fresh.done = epoch
+    assert list(fresh) == batches[epoch:]
+    assert len(fresh) == len(batches), "the length is the whole epoch's"
+
+
+@given(costs=st.lists(st.integers(1, 40), min_size=1, max_size=50), count=st.integers(2, 4), seed=st.integers(0, 3))
+def test_processes_take_shares_of_like_cost_of_the_same_batches(costs: list[int], count: int, seed: int) -> None:
+    def shares(index: int) -> list[list[int]]:
+        return list(RandomBatches(len(costs), 5, seed=seed, processes=Processes(count, index), costs=costs))
+
+    whole = list(RandomBatches(len(costs), 5 * count, seed=seed, costs=costs))
+    for batch, *shared in zip(whole, *map(shares, range(count)), strict=True):
+        real = [[p for p in share if p >= 0] for share in shared]
+        assert sorted(p for share in real for p in share) == sorted(batch), "everything once"
+        if len(batch) == 5 * count:
+            totals = [sum(costs[p] for p in share) for share in real]
+            assert max(totals) - min(totals) <= max(costs[p] for p in batch) - min(costs[p] for p in batch)
 
 
 def test_epochs_and_seeds_differ() -> None:

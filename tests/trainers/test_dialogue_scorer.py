@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from iemomecp_dataset.trainers.dialogue_layer import Ragged
 from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.text_encoding import length_chunks, load_text_encoder, tokenise_texts
 
@@ -62,6 +63,7 @@ def test_rows_are_targets(scorer: DialogueScorer) -> None:
         for parameter in scorer.pair_scorer.bilinear.parameters():
             parameter.zero_()
         scorer.pair_scorer.distance.weight.zero_()
+        scorer.pair_scorer.distance_bias.weight.zero_()
         scorer.pair_scorer.same_speaker.weight.zero_()
     logits = scorer(**inputs((4,))).pair_logits[0]
     for cause in range(4):
@@ -71,7 +73,10 @@ def test_rows_are_targets(scorer: DialogueScorer) -> None:
 
 def test_distance_is_signed(scorer: DialogueScorer) -> None:
     scorer_output = scorer.pair_scorer(
-        torch.zeros(1, 5, 16), torch.zeros(1, 5, dtype=torch.long), torch.ones(1, 5, 5, dtype=torch.bool)
+        torch.zeros(5, 16),
+        Ragged.of(torch.ones(1, 5, dtype=torch.bool)),
+        torch.zeros(1, 5, dtype=torch.long),
+        torch.ones(1, 5, 5, dtype=torch.bool),
     )[0]
     torch.testing.assert_close(scorer_output[2, 1], scorer_output[4, 3])  # the same distance
     assert not torch.allclose(scorer_output[2, 1], scorer_output[1, 2])  # the opposite one
@@ -124,7 +129,7 @@ def test_text_encoder_trains_and_is_saved_with_the_scorer(tiny_encoder: Path, tm
     tokens = tokenise_texts(texts, encoder.tokenizer, 64)
     seen: list[int] = []
     model.text_encoder.register_forward_pre_hook(
-        lambda _module, _args, kwargs: seen.append(len(kwargs["input_ids"])), with_kwargs=True
+        lambda _module, _args, kwargs: seen.append(len(kwargs["attention_mask"])), with_kwargs=True
     )
 
     def score(scorer: DialogueScorer, order: list[int]) -> torch.Tensor:

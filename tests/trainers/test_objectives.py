@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
+from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES, WITHOUT_RANKING
 from iemomecp_dataset.trainers.objectives import (
     OBJECTIVES,
     ObjectiveWeights,
@@ -59,14 +59,14 @@ def slow_softmax(logits: np.ndarray) -> list[float]:
     return [x / sum(exponentials) for x in exponentials]
 
 
-def slow_ranking(batch: Batch, base_margin: float, top_k: int | None, adaptive: bool) -> float:
+def slow_ranking(batch: Batch, base_margin: float, top_k: int | None, adaptive: bool, role: int = 0) -> float:
     losses = []
     for d, size in enumerate(batch.sizes):
-        p = [[slow_softmax(batch.pair_logits[d, i, j])[0] for j in range(size)] for i in range(size)]
+        p = [[slow_softmax(batch.pair_logits[d, i, j])[role] for j in range(size)] for i in range(size)]
         q = [slow_softmax(batch.cause_logits[d, j])[1] for j in range(size)]
         for i in range(size):
-            gold = [j for j in range(size) if batch.valid[d, i, j] and batch.gold[d, i, j]]
-            negative = [j for j in range(size) if batch.valid[d, i, j] and not batch.gold[d, i, j]]
+            gold = [j for j in range(size) if batch.valid[d, i, j] and batch.labels[d, i, j] == role]
+            negative = [j for j in range(size) if batch.valid[d, i, j] and batch.labels[d, i, j] != role]
             hard = sorted(negative, key=lambda j: -p[i][j])[:top_k]
             for plus in gold:
                 for minus in hard:
@@ -267,8 +267,26 @@ def test_composition_is_the_papers(name: str) -> None:
     assert OBJECTIVES[name].protect_gold == (name != "utterance_dropout")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_second_margin_ranks_contexts(seed: int) -> None:
+    batch = Batch(seed, classes=3, past_only=True)
+    for name in OBJECTIVE_NAMES:
+        terms = objective_terms(
+            OBJECTIVES[name], ObjectiveWeights(base_margin=0.4, top_k=2, context_ranking_weight=0.7),
+            emotion_logits=batch.t_emotion_logits, cause_logits=batch.t_cause_logits, pair_logits=batch.t_pair_logits,
+            corrupted_pair_logits=batch.t_corrupted_logits, emotion_labels=batch.t_emotion_labels,
+            cause_labels=batch.t_cause_labels, pair_labels=batch.t_labels, mask=batch.t_mask, valid=batch.t_valid,
+        )  # fmt: skip
+        assert ("context_ranking" in terms) == OBJECTIVES[name].ranking
+        if OBJECTIVES[name].ranking:
+            top_k = 2 if OBJECTIVES[name].hard_negatives else batch.mask.shape[1]
+            expected = 0.7 * slow_ranking(batch, 0.4, top_k, adaptive=False, role=1)
+            assert terms["context_ranking"].item() == pytest.approx(expected, abs=1e-12)
+
+
 def test_names_and_unknown_objective() -> None:
     assert tuple(OBJECTIVES) == OBJECTIVE_NAMES
+    assert set(WITHOUT_RANKING) == {name for name, objective in OBJECTIVES.items() if not objective.ranking}
     with pytest.raises(UsageError, match="Did you mean 'rpcl'"):
         resolve_objective("rpcI")
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from iemomecp_dataset.trainers.command import parse_options, train_from_command_
 from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer
 from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
 
+SameOutcome = Callable[[Path, Path], None]
 SMALL = {
     "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 3,
     "batch_size": 16, "max_tokens": 24, "quiet": True,
@@ -35,25 +37,6 @@ def command(repository: Path, data: Path, encoder: Path, output: Path, **options
 
 def start(arguments: list[str], **kwargs: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, check=False, cwd="/", **kwargs)
-
-
-def same_outcome(one: Path, two: Path) -> None:
-    """Everything but times and names is equal, to the last bit."""
-    for split in ("validation", "test"):
-        a, b = (pq.read_table(run / f"predictions_{split}.parquet") for run in (one, two))
-        assert a.equals(b)
-    first, second = (json.loads((run / "results.json").read_text()) for run in (one, two))
-    for record in (first, second):
-        for changing in ("run_name", "wall_seconds", "peak_memory_mb", "git_revision"):
-            record.pop(changing)
-    assert first == second
-    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one, two)]
-    for log in logs:
-        for event in log:
-            event.pop("seconds")
-    assert logs[0] == logs[1]
-    weights = [(run / "model" / "model.safetensors").read_bytes() for run in (one, two)]
-    assert weights[0] == weights[1]
 
 
 @pytest.mark.slow
@@ -105,14 +88,14 @@ def test_a_run_leaves_what_others_rely_on(
 
 @pytest.mark.slow
 def test_an_interrupted_run_continues_to_the_same_bits(
-    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path, same_outcome: SameOutcome
 ) -> None:
     # Enough epochs that each signal comes in the middle, however late a busy machine lets us see the log.
     options = {"objective": "rpcl", "epochs": 60, "patience": 60}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert start(command(repository, synthetic_dir, tiny_encoder, whole, **options)).returncode == 0
     interrupted = command(repository, synthetic_dir, tiny_encoder, parts, **options)
-    for epochs, how in ((1, signal.SIGKILL), (5, signal.SIGTERM), (10, signal.SIGINT)):
+    for epochs, how, code in ((1, signal.SIGKILL, -9), (5, signal.SIGTERM, 143), (10, signal.SIGINT, 130)):
         process = subprocess.Popen(interrupted, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
@@ -121,7 +104,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(
                 break
             time.sleep(0.005)
         process.send_signal(how)
-        process.wait()
+        assert process.wait() == code
         assert not (parts / "results.json").exists(), "interrupted before it was finished"
     done = start(interrupted)
     assert done.returncode == 0, done.stderr
@@ -130,7 +113,9 @@ def test_an_interrupted_run_continues_to_the_same_bits(
 
 
 @pytest.mark.slow
-def test_seeds_differ_and_repeat(repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+def test_seeds_differ_and_repeat(
+    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path, same_outcome: SameOutcome
+) -> None:
     runs = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         runs[name] = tmp_path / name
@@ -144,19 +129,33 @@ def test_seeds_differ_and_repeat(repository: Path, synthetic_dir: Path, tiny_enc
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("processes", "batch_size", "options"),
+    ("processes", "batch_size", "options", "tolerance"),
     [
         # 60 dialogues: three mini-batches of 16 and one of 12. The batch size is that of each process.
-        (2, 8, {"objective": "rpcl", "corruption_rate": 1.0, "encoder_mode": "frozen", "modalities": "ta"}),
+        (
+            2,
+            8,
+            {
+                "objective": "rpcl",
+                "corruption_rate": 1.0,
+                "encoder_mode": "frozen",
+                "modalities": "ta",
+                "pair_refinement": False,
+            },
+            2e-5,
+        ),
+        # The second look begins at nothing, with gradients so small that Adam makes steps of their rounding.
+        (2, 8, {"objective": "cdmr", "encoder_mode": "frozen", "modalities": "ta"}, 1e-3),
         # 7838 pairs: four mini-batches of 1959 and one of 2, which leaves the third process without any.
-        (3, 653, {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3}),
+        (3, 653, {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3}, 2e-5),
     ],
-    ids=["dialogue", "isolated"],
+    ids=["dialogue", "refined", "isolated"],
 )
 def test_several_processes_compute_what_one_does(
     processes: int,
     batch_size: int,
     options: dict[str, object],
+    tolerance: float,
     repository: Path,
     synthetic_dir: Path,
     tiny_encoder: Path,
@@ -182,7 +181,7 @@ def test_several_processes_compute_what_one_does(
         for column in ("dialogue_id", "target_turn", "cause_turn"):
             assert a[column].equals(b[column])
         for column in ("prob_emo_cause", "prob_emo_context"):
-            np.testing.assert_allclose(a[column].to_numpy(), b[column].to_numpy(), atol=2e-5)
+            np.testing.assert_allclose(a[column].to_numpy(), b[column].to_numpy(), atol=tolerance)
         for score in ("pair_f1", "pair_auprc", "macro_f1"):
             assert several.metrics[split][score] == pytest.approx(one.metrics[split][score], abs=2e-3)
     logs = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]

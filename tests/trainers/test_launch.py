@@ -1,0 +1,91 @@
+"""Launch configurations: what accelerate makes of them, and what training refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from accelerate import DistributedType
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.processes import check_launch
+
+CONFIGURATIONS = {
+    "ddp_multi_node": "multi_gpu",
+    "deepspeed": "use_deepspeed",
+    "fsdp": "use_fsdp",
+    "two_cpu_processes": None,
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_accelerate_accepts_a_configuration_and_it_leaves_the_runs_options_alone(name: str, repository: Path) -> None:
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+
+    path = repository / "trainers" / "configs" / f"{name}.yaml"
+    arguments = launch_command_parser().parse_args(["--config_file", str(path), "trainers/fusion.py"])
+    arguments, _, _ = _validate_launch_command(arguments)
+    kinds = {kind for kind in ("multi_gpu", "use_deepspeed", "use_fsdp") if getattr(arguments, kind)}
+    assert kinds == {CONFIGURATIONS[name]} - {None}
+    assert arguments.num_processes > 1
+    # accelerate would pass it on through the environment, where it wins over the script's.
+    assert arguments.gradient_accumulation_steps is None
+    assert arguments.mixed_precision == "no"
+    text = path.read_text(encoding="utf-8")
+    assert f"trainers/configs/{name}.yaml" in text
+    assert "trainers/fusion.py" in text
+
+
+def launched(kind: DistributedType, *, accumulation: int = 1, **deepspeed: object) -> SimpleNamespace:
+    plugin = SimpleNamespace(**{"zero_stage": 2, "offload_optimizer_device": "none", **deepspeed})
+    return SimpleNamespace(
+        distributed_type=kind,
+        gradient_accumulation_steps=accumulation,
+        state=SimpleNamespace(deepspeed_plugin=plugin if kind is DistributedType.DEEPSPEED else None),
+    )
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "precision"),
+    [
+        (launched(DistributedType.NO), "bf16"),
+        (launched(DistributedType.MULTI_CPU), "no"),
+        (launched(DistributedType.MULTI_GPU), "fp16"),
+        (launched(DistributedType.DEEPSPEED), "no"),
+        (launched(DistributedType.DEEPSPEED, zero_stage=0), "no"),
+    ],
+)
+def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: str) -> None:
+    check_launch(accelerator, dataclasses.replace(OptimisationOptions(), mixed_precision=precision))
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "precision", "message"),
+    [
+        (launched(DistributedType.FSDP), "no", "asks for FSDP, which spreads weights.*deepspeed.yaml"),
+        (launched(DistributedType.MEGATRON_LM), "no", "asks for MEGATRON_LM"),
+        (launched(DistributedType.DEEPSPEED, zero_stage=3), "no", "ZeRO stage 3.*--zero_stage 2"),
+        (launched(DistributedType.DEEPSPEED, offload_optimizer_device="cpu"), "no", "--offload_optimizer_device none"),
+        (launched(DistributedType.DEEPSPEED), "bf16", "--mixed_precision bf16, too coarse"),
+        (launched(DistributedType.MULTI_GPU, accumulation=4), "no", "sets gradient_accumulation_steps to 4"),
+    ],
+)
+def test_what_training_cannot_do_is_refused(accelerator: SimpleNamespace, precision: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_launch(accelerator, dataclasses.replace(OptimisationOptions(), mixed_precision=precision))
+
+
+def test_a_launcher_that_decides_otherwise_is_refused_before_anything_is_written(
+    synthetic_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.run import run
+
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    flat = {"data_dir": str(synthetic_dir), "output_dir": str(tmp_path / "run"), "encoder_mode": "frozen"}
+    with pytest.raises(UsageError, match="--gradient_accumulation_steps of the run is 1"):
+        run(TrainingOptions.from_flat(flat))
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,148 @@
+"""Checkpoints of a run: written whole, and restored to the same bits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import nn
+
+from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.trainers.run_folder import RunFolder
+
+__all__ = ["Checkpoints", "Progress"]
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: Epochs that are complete.
+        batches: Mini-batches of the next epoch that are done.
+        losses: Sums over them of the loss terms of this process.
+        best_epoch: The best epoch so far, counted from 1.
+        best_score: Its score on the selection split.
+        threshold: Its threshold.
+        seconds: Training time so far, over all sessions of the run.
+        complete: Whether training has ended; not, when a session ended before it.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    best_score: float = float("-inf")
+    threshold: float | None = None
+    seconds: float = 0.0
+    complete: bool = False
+
+
+class Checkpoints:
+    """Saves and restores a run: everything registered with the accelerator, random states, and the progress.
+
+    Args:
+        accelerator: What holds the states; model, optimiser, averaged weights and scheduler are known to it.
+        folder: The run folder.
+        averaged: The weights of which the best are kept.
+    """
+
+    def __init__(self, accelerator: Accelerator, folder: RunFolder, averaged: nn.Module):
+        self._accelerator = accelerator
+        self._folder = folder
+        self._averaged = averaged
+        self._newest = (0, 0)
+
+    def save(self, progress: Progress, *, improved: bool = False) -> None:
+        """Saves: first under another name, then renamed, then the checkpoint before is removed.
+
+        Args:
+            progress: How far the run is; between two optimiser steps.
+            improved: The epoch that has ended is the best one so far.
+        """
+        if self._newest == (progress.epoch, progress.batches):
+            return
+        from safetensors.torch import save_file
+
+        accelerator, folder = self._accelerator, self._folder
+        record = {
+            **asdict(progress),
+            "losses": gather_object([progress.losses]),
+            "processes": accelerator.num_processes,
+        }
+        best = self._best(progress)
+        partial = folder.checkpoints / "partial"
+        if accelerator.is_main_process:
+            folder.checkpoints.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)
+            if improved:
+                weights = self._averaged.state_dict()
+                save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, best)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(partial), safe_serialization=True)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            (partial / "progress.json").write_text(json.dumps(record), encoding="utf-8")
+            complete = folder.checkpoint(progress.epoch, progress.batches)
+            partial.replace(complete)
+            _sync_folder(folder.checkpoints)
+            folder.remove_checkpoints(keep=(complete, best))
+        accelerator.wait_for_everyone()
+        self._newest = (progress.epoch, progress.batches)
+
+    def restore(self) -> Progress:
+        """Restores the newest checkpoint, if there is one, and drops what was logged after it.
+
+        Raises:
+            RunFolderError: Another number of processes wrote it, or another version of the package.
+        """
+        checkpoint = self._folder.latest_checkpoint()
+        progress = Progress()
+        if checkpoint is not None:
+            record = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
+            processes = record.pop("processes")
+            if processes != self._accelerator.num_processes:
+                raise RunFolderError(
+                    f"{self._folder.path} was trained by {_processes(processes)} until now, and is to be continued by "
+                    f"{_processes(self._accelerator.num_processes)}: its mini-batches would be others. Start as many "
+                    "as before, or choose another --output_dir."
+                )
+            try:
+                self._accelerator.load_state(str(checkpoint))
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise RunFolderError(
+                    f"{checkpoint} does not fit the model of this version of the package "
+                    f"({' '.join(str(error).split())[:200]}). Continue with the version that began the run, or choose "
+                    "another --output_dir."
+                ) from error
+            progress = Progress(**{**record, "losses": record["losses"][self._accelerator.process_index]})
+            self._newest = (progress.epoch, progress.batches)
+        if self._accelerator.is_main_process:
+            self._folder.rewind_log(progress.epoch)
+        return progress
+
+    def load_best(self, model: nn.Module, progress: Progress) -> None:
+        """Gives a model the weights of the best epoch."""
+        from safetensors.torch import load_file
+
+        model.load_state_dict(load_file(self._best(progress)))
+
+    def _best(self, progress: Progress) -> Path:
+        return self._folder.checkpoints / f"best-{progress.best_epoch:04d}.safetensors"
+
+
+def _processes(count: int) -> str:
+    return "one process" if count == 1 else f"{count} processes"
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,109 @@
+"""One layer of the dialogue transformer, computed without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["DialogueLayer", "Ragged"]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Where the utterances of a padded batch lie: ``U`` of them in ``B`` dialogues of at most ``N`` turns.
+
+    Dialogues of a batch differ in length, so that often half of a padded batch is padding. What treats each utterance
+    alone, which is nearly all the work, is therefore done on ``(U, D)``.
+
+    Attributes:
+        mask: ``(B, N)`` bool, true for utterances.
+        places: ``(U,)`` int, their places in the flattened batch.
+    """
+
+    mask: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Ragged:
+        """Finds the utterances of a mask.
+
+        Example:
+            >>> import torch
+            >>> ragged = Ragged.of(torch.tensor([[True, True], [True, False]]))
+            >>> ragged.flat(torch.tensor([[1, 2], [3, 0]])).tolist()
+            [1, 2, 3]
+            >>> ragged.padded(torch.tensor([[1.0], [2.0], [3.0]])).squeeze(-1).tolist()
+            [[1.0, 2.0], [3.0, 0.0]]
+            >>> ragged.rows.tolist()
+            [[0, 1], [2, 2]]
+        """
+        return cls(mask, mask.flatten().nonzero().squeeze(-1))
+
+    @property
+    def rows(self) -> Tensor:
+        """``(B, N)`` int: which of the ``U`` each utterance is; anything valid for padding."""
+        return (self.mask.flatten().cumsum(0) - 1).view(self.mask.shape)
+
+    def flat(self, padded: Tensor) -> Tensor:
+        """``(B, N, ...)`` to ``(U, ...)``."""
+        return padded.flatten(0, 1).index_select(0, self.places)
+
+    def padded(self, flat: Tensor) -> Tensor:
+        """``(U, D)`` to ``(B, N, D)``, zero where there is padding."""
+        zeros = flat.new_zeros(self.mask.numel(), flat.shape[-1])
+        return zeros.index_copy(0, self.places, flat).view(*self.mask.shape, flat.shape[-1])
+
+
+class DialogueLayer(nn.Module):
+    """Self-attention among a dialogue's utterances, then a feed-forward network, each after a norm (pre-norm).
+
+    What :class:`torch.nn.TransformerEncoderLayer` computes with ``norm_first``, GELU and the same initialisation, on
+    utterances without padding.
+    """
+
+    def __init__(self, hidden: int, heads: int, feed_forward: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.attention_dropout = dropout
+        self.attention_norm = nn.LayerNorm(hidden)
+        self.query_key_value = nn.Linear(hidden, 3 * hidden)
+        self.attention_output = nn.Linear(hidden, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(hidden),
+            nn.Linear(hidden, feed_forward),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(feed_forward, hidden),
+            nn.Dropout(dropout),
+        )
+        nn.init.xavier_uniform_(self.query_key_value.weight)
+        nn.init.zeros_(self.query_key_value.bias)
+        nn.init.zeros_(self.attention_output.bias)
+
+    def forward(self, utterances: Tensor, ragged: Ragged) -> Tensor:
+        """Mixes each dialogue's utterances.
+
+        Args:
+            utterances: ``(U, D)``.
+            ragged: Where they lie.
+
+        Returns:
+            ``(U, D)``.
+        """
+        batch, turns = ragged.mask.shape
+        projected = ragged.padded(self.query_key_value(self.attention_norm(utterances)))
+        query, key, value = projected.view(batch, turns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=ragged.mask[:, None, None],
+            dropout_p=self.attention_dropout if self.training else 0.0,
+        )
+        mixed = self.attention_output(ragged.flat(attended.transpose(1, 2).flatten(2)))
+        utterances = utterances + self.dropout(mixed)
+        result: Tensor = utterances + self.feed_forward(utterances)
+        return result

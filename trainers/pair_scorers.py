@@ -1,0 +1,157 @@
+"""Heads that score candidate pairs from utterance representations, the signed distance and the speakers.
+
+=============  ===================================================================================
+``mlp``        W gelu(A h_i + B h_j + distance(i - j) + same speaker) + W' (A' h_i * B' h_j) + b(i - j)
+``biaffine``   [r_i; 1] U [c_j; 1] + same speaker + b(i - j), with r = gelu(A h), c = gelu(B h)
+=============  ===================================================================================
+
+Target ``i``, candidate cause ``j``, a logit for each class. Both are written so that no tensor of size (N, N, 3 D) is
+ever built; only candidate pairs are computed.
+
+The bias ``b`` of each turn distance can begin at what the distance alone says (:meth:`PairScorer.begin_at`). How
+likely a pair is falls from one half to one in a hundred over a few turns, which small steps from zero take many epochs
+to learn, while everything else is fitted to what is not learned yet.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from iemomecp_dataset.trainers.dialogue_layer import Ragged
+
+__all__ = ["PAIR_SCORERS", "BiaffinePairScorer", "MlpPairScorer", "PairScorer"]
+
+
+class PairScorer(nn.Module):
+    """Logits of all pairs from utterance representations; the base of the two heads.
+
+    Args:
+        hidden: Width ``D`` of an utterance.
+        classes: Pair classes ``C``.
+        size: Width of the hidden layer.
+        bilinear_size: Rank of the bilinear term of ``mlp``, 0 for none.
+        max_distance: Turn distances beyond it share a parameter.
+        dropout: Dropout probability.
+    """
+
+    def __init__(self, hidden: int, classes: int, *, size: int, bilinear_size: int, max_distance: int, dropout: float):
+        super().__init__()
+        self.max_distance = max_distance
+        self.distance_bias = nn.Embedding(2 * max_distance + 1, classes)
+
+    def begin_at(self, log_rates: Tensor) -> None:
+        """Lets the bias of each distance begin at the log rates of the classes there.
+
+        Args:
+            log_rates: ``(2 * max_distance + 1, C)``, from the most negative distance, target minus cause, on.
+        """
+        with torch.no_grad():
+            self.distance_bias.weight.copy_(log_rates)
+
+    def forward(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> Tensor:
+        """Scores the valid pairs.
+
+        Args:
+            hidden: ``(U, D)``, the utterances of the batch.
+            ragged: Where they lie.
+            speakers: ``(B, N)`` int.
+            valid: ``(B, N, N)`` bool. Only these are computed: in a padded batch they are a fraction of all.
+
+        Returns:
+            ``(B, N, N, C)`` float32, zero where not valid.
+        """
+        batch, turns = ragged.mask.shape
+        dialogue, target, cause = valid.nonzero(as_tuple=True)
+        rows, columns = ragged.rows[dialogue, target], ragged.rows[dialogue, cause]
+        offsets = (target - cause).clamp(-self.max_distance, self.max_distance) + self.max_distance
+        same = (speakers[dialogue, target] == speakers[dialogue, cause]).long()
+        scores: Tensor = self.score(hidden, rows, columns, offsets, same) + self.distance_bias(offsets)
+        logits = scores.new_zeros(batch, turns, turns, scores.shape[-1], dtype=torch.float32)
+        logits[dialogue, target, cause] = scores.float()
+        return logits
+
+    def score(self, hidden: Tensor, rows: Tensor, columns: Tensor, offsets: Tensor, same: Tensor) -> Tensor:
+        """Scores a list of pairs.
+
+        Args:
+            hidden: ``(U, D)``.
+            rows: ``(P,)`` int, the targets among the ``U``.
+            columns: ``(P,)`` int, the candidate causes.
+            offsets: ``(P,)`` int, target minus cause, clipped, counted from 0.
+            same: ``(P,)`` int, 1 where the speaker is the same.
+
+        Returns:
+            ``(P, C)``.
+        """
+        raise NotImplementedError
+
+
+class MlpPairScorer(PairScorer):
+    """A hidden layer over the sum of what is known of a pair, and a low-rank bilinear term."""
+
+    def __init__(self, hidden: int, classes: int, *, size: int, bilinear_size: int, max_distance: int, dropout: float):
+        super().__init__(
+            hidden, classes, size=size, bilinear_size=bilinear_size, max_distance=max_distance, dropout=dropout
+        )
+        self.target = nn.Linear(hidden, size)
+        self.cause = nn.Linear(hidden, size, bias=False)
+        self.distance = nn.Embedding(2 * max_distance + 1, size)
+        self.same_speaker = nn.Embedding(2, size)
+        self.output = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(size, classes))
+        self.bilinear = _Bilinear(hidden, bilinear_size, classes) if bilinear_size else None
+
+    def score(self, hidden: Tensor, rows: Tensor, columns: Tensor, offsets: Tensor, same: Tensor) -> Tensor:
+        """Scores a list of pairs."""
+        # index_select, not indexing: its backward pass is the faster one.
+        pair = self.target(hidden).index_select(0, rows) + self.cause(hidden).index_select(0, columns)
+        scores: Tensor = self.output(pair + self.distance(offsets) + self.same_speaker(same))
+        if self.bilinear is not None:
+            scores = scores + self.bilinear(hidden, rows, columns)
+        return scores
+
+
+class BiaffinePairScorer(PairScorer):
+    """Deep biaffine attention (Dozat and Manning 2017, arXiv 1611.01734, Eq. 6), with one matrix for each class."""
+
+    def __init__(self, hidden: int, classes: int, *, size: int, bilinear_size: int, max_distance: int, dropout: float):
+        super().__init__(
+            hidden, classes, size=size, bilinear_size=bilinear_size, max_distance=max_distance, dropout=dropout
+        )
+        self.target = nn.Sequential(nn.Linear(hidden, size), nn.GELU(), nn.Dropout(dropout))
+        self.cause = nn.Sequential(nn.Linear(hidden, size), nn.GELU(), nn.Dropout(dropout))
+        # A linear layer keeps the matrices, so that initialisation and saving are those of any other.
+        self.matrices = nn.Linear(size + 1, classes * (size + 1), bias=False)
+        self.same_speaker = nn.Embedding(2, classes)
+        self.classes = classes
+
+    def score(self, hidden: Tensor, rows: Tensor, columns: Tensor, offsets: Tensor, same: Tensor) -> Tensor:
+        """Scores a list of pairs."""
+        target = self.matrices(_with_one(self.target(hidden))).unflatten(-1, (self.classes, -1))
+        cause = _with_one(self.cause(hidden))
+        products = target.index_select(0, rows) * cause.index_select(0, columns).unsqueeze(1)
+        scores: Tensor = products.sum(dim=-1) + self.same_speaker(same)
+        return scores
+
+
+PAIR_SCORERS: dict[str, type[PairScorer]] = {"mlp": MlpPairScorer, "biaffine": BiaffinePairScorer}
+"""Heads by name."""
+
+
+def _with_one(values: Tensor) -> Tensor:
+    return torch.cat([values, values.new_ones(len(values), 1)], dim=-1)
+
+
+class _Bilinear(nn.Module):
+    """Low-rank bilinear score ``(A h_i) diag(w_c) (B h_j)`` per class ``c``."""
+
+    def __init__(self, hidden: int, rank: int, classes: int):
+        super().__init__()
+        self.target = nn.Linear(hidden, rank)
+        self.cause = nn.Linear(hidden, rank)
+        self.weight = nn.Linear(rank, classes, bias=False)
+
+    def forward(self, hidden: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        product = self.target(hidden).index_select(0, rows) * self.cause(hidden).index_select(0, columns)
+        scores: Tensor = self.weight(product)
+        return scores
