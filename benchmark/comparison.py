@@ -34,6 +34,8 @@ class Comparison:
         metric: ``pair_f1`` or ``pair_auprc``.
         difference: ``first - second`` with its interval and p-value.
         p_holm: The p-value corrected for all comparisons of this metric in the table.
+        seeds: Seeds that both systems have.
+        seed_error: Standard error of the mean difference over these seeds, paired by seed; NaN below two seeds.
     """
 
     first: str
@@ -41,6 +43,8 @@ class Comparison:
     metric: str
     difference: Interval
     p_holm: float
+    seeds: int = 0
+    seed_error: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def compare(
 
     Returns:
         The comparisons, or None when nothing has predictions or there are fewer than two dialogues to resample. All
-        pairs of systems are compared while there are few; else the best with each other.
+        pairs of systems are compared while there are few; else each with the Base of its kind, or with the best where
+        there is none.
     """
     rows = [row for row in board.trained if all(run.results.run_name in predictions for run in row.runs)]
     left_out = tuple(row.name for row in board.trained if row not in rows)
@@ -92,7 +97,7 @@ def compare(
     intervals = {row.name: bootstrap_intervals(counts[row.name], n_resamples=n_resamples, seed=seed) for row in rows}
     pairs = list(itertools.combinations(reversed(rows), 2))
     if len(pairs) > _MOST_PAIRS:
-        pairs = [(rows[-1], other) for other in reversed(rows[:-1])]
+        pairs = _with_base(rows)
     raw: list[tuple[str, str, str, Interval]] = []
     for one, other in pairs:
         found = paired_bootstrap(counts[one.name], counts[other.name], n_resamples=n_resamples, seed=seed)
@@ -106,9 +111,13 @@ def compare(
         places = [i for i, entry in enumerate(raw) if entry[2] == metric]
         values = holm([_p(raw[i][3]) for i in places])
         corrected.update(zip(places, values, strict=True))
+    by_name = {row.name: row for row in rows}
     return Comparisons(
         intervals=intervals,
-        comparisons=tuple(Comparison(*entry, p_holm=corrected[i]) for i, entry in enumerate(raw)),
+        comparisons=tuple(
+            Comparison(*entry, corrected[i], *_over_seeds(by_name[entry[0]], by_name.get(entry[1]), counts, entry[2]))
+            for i, entry in enumerate(raw)
+        ),
         n_units=n_units,
         n_resamples=n_resamples,
         left_out=left_out,
@@ -137,6 +146,41 @@ def holm(p_values: Sequence[float]) -> list[float]:
         running = max(running, min(1.0, (len(order) - rank) * p_values[i]))
         corrected[i] = running
     return corrected
+
+
+def _with_base(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Each system with the Base of its kind; where there is none, with the best one."""
+    bases = {_kind(row): row for row in rows if row.runs[0].results.objective == "base"}
+    pairs = []
+    for row in reversed(rows):
+        base = bases.get(_kind(row))
+        if base is None and row is not rows[-1]:
+            pairs.append((rows[-1], row))
+        elif base is not None and row is not base:
+            pairs.append((row, base))
+    return pairs
+
+
+def _kind(row: Row) -> tuple[str, ...]:
+    results = row.runs[0].results
+    return results.scorer, results.modalities, results.text_encoder, results.encoder_mode
+
+
+def _over_seeds(
+    first: Row, second: Row | None, counts: Mapping[str, Sequence[UnitCounts]], metric: str
+) -> tuple[int, float]:
+    """How many seeds two systems share, and the standard error of the mean of the differences by seed."""
+    if second is None:
+        return 0, math.nan
+    of_seed = [
+        {seed: run.scores()[metric] for seed, run in zip(row.seeds, counts[row.name], strict=True)}
+        for row in (first, second)
+    ]
+    shared = sorted(of_seed[0].keys() & of_seed[1].keys())
+    if len(shared) < 2:
+        return len(shared), math.nan
+    differences = [of_seed[0][seed] - of_seed[1][seed] for seed in shared]
+    return len(shared), float(np.std(differences, ddof=1) / math.sqrt(len(shared)))
 
 
 def _counts(

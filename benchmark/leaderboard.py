@@ -25,6 +25,7 @@ __all__ = [
     "Score",
     "boards",
     "score_columns",
+    "settings_of",
     "signatures_of",
     "split_notes",
 ]
@@ -265,14 +266,19 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
 def _missing_seeds(rows: Sequence[Row]) -> list[str]:
     """Says which rows lack seeds that others have: their means and deviations are of fewer runs."""
     every = {seed for row in rows for seed in row.seeds}
-    # A single row of many seeds says nothing about what a row of another system should have.
-    expected = {seed for seed in every if sum(seed in row.seeds for row in rows) > 1}
-    return [
-        f"{row.name} lacks seed{'s' * (len(lacking) > 1)} {', '.join(map(str, sorted(lacking)))}, which other rows "
-        f"have: its mean is of {len(row.seeds)} run{'s' * (len(row.seeds) != 1)}."
-        for row in rows
-        if (lacking := expected - set(row.seeds)) and expected & set(row.seeds)
-    ]
+    notes = []
+    for row in rows:
+        others = [other for other in rows if other is not row]
+        # One row of many seeds among several says nothing about what the rest should have; most rows do.
+        expected = {seed for seed in every if 2 * sum(seed in other.seeds for other in others) > len(others)}
+        lacking = expected - set(row.seeds)
+        if lacking and expected & set(row.seeds):
+            notes.append(
+                f"{row.name} lacks seed{'s' * (len(lacking) > 1)} {', '.join(map(str, sorted(lacking)))}, which "
+                f"{'most other rows have' if len(others) > 1 else f'{others[0].name} has'}: its mean is of "
+                f"{len(row.seeds)} run{'s' * (len(row.seeds) != 1)}."
+            )
+    return notes
 
 
 def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
@@ -280,7 +286,7 @@ def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
     kept: dict[tuple[Any, ...], Run] = {}
     notes = []
     for run in runs:
-        identity = (tuple(sorted(_settings(run).items())), run.results.seed)
+        identity = (tuple(sorted(settings_of(run).items())), run.results.seed)
         if identity in kept:
             first = kept[identity].results.run_name
             notes.append(f"{run.results.run_name} repeats {first} (same settings, same seed) and is left out.")
@@ -292,7 +298,7 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
     """Groups runs that differ in nothing but the seed, and names what tells groups of the same name apart."""
     named: dict[str, dict[tuple[tuple[str, str], ...], list[Run]]] = {}
     for run in sorted(runs, key=lambda run: (run.results.seed, run.results.run_name)):
-        settings = tuple(sorted(_settings(run).items()))
+        settings = tuple(sorted(settings_of(run).items()))
         named.setdefault(_system_name(run.results, runs), {}).setdefault(settings, []).append(run)
     systems = []
     for name, variants in named.items():
@@ -331,15 +337,25 @@ _OBJECTIVE_NAMES = {
 _NOT_SETTINGS = frozenset(
     {
         *("seed", "output_dir", "run_name", "config", "cache_dir", "log_with", "quiet", "eval_batch_size"),
-        "max_hours",
+        *("max_hours", "checkpoint_steps"),
         *("data_dir", "data_fingerprint"),
     }
 )
 """Options that do not make another system. The data is told apart by its fingerprint, not by its folder."""
 
 
-def _settings(run: Run) -> dict[str, str]:
-    """The options of a run that make it another system, flattened; without ``config.yaml`` those of its record."""
+def settings_of(run: Run) -> dict[str, str]:
+    """The options of a run that make it another system, by name, as text.
+
+    Args:
+        run: The run; without ``config.yaml`` its record says the main ones.
+
+    Returns:
+        The options; nested ones are flattened. Neither seed nor folders are among them.
+
+    Raises:
+        InvalidDataError: ``config.yaml`` is not YAML.
+    """
     path = run.folder / "config.yaml"
     if not path.is_file():
         record = run.results
@@ -361,6 +377,9 @@ def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
+        elif key == "init_from" and value:
+            # Each seed begins with a run of its own; that it does, not with which, makes another system.
+            yield f"{prefix}{key}", "a run"
         else:
             yield f"{prefix}{key}", str(value)
 

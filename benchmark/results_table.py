@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.leaderboard import (
@@ -16,11 +16,12 @@ from iemomecp_dataset.benchmark.leaderboard import (
     signatures_of,
     split_notes,
 )
+from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results import RunResults
 from iemomecp_dataset.benchmark.run_index import Run
 from iemomecp_dataset.errors import UsageError
 
-__all__ = ["board_table", "cell_text", "count_words", "percent", "results_table"]
+__all__ = ["align", "board_table", "cell_text", "count_words", "percent", "results_table"]
 
 
 def results_table(runs: Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
@@ -72,11 +73,12 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
     columns = score_columns(board.key.class_names)
     heading = ["system", *(title for _, title in columns), "seeds"]
     lines = [heading]
-    for row in board.rows:
-        marker = "*" if row.kind == "structural" else " "
+    beside = published_beside(board, split)
+    for row in (*board.rows, *beside.rows):
+        marker = _MARKERS.get(row.kind, " ")
         cells = [cell_text(row.score(split, key), signed=key == "gain_over_distance") for key, _ in columns]
         lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
-    table = _align(lines, rule_after={0, len(board.structural)})
+    table = align(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside.rows else [])})
     counts = results.counts.get(split, {})
     counted = count_words(counts)
     paragraphs = [
@@ -84,6 +86,8 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
         '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
         "* structural baseline: sees the position in the dialogue, no words unless its name says so, no gold emotions.",
+        *(f"{_MARKERS['published']} {row.name}: {row.note}. Not computed here." for row in beside.rows),
+        *beside.notes,
         *(
             f"Threshold of {row.name}: {row.threshold}."
             for row in board.trained
@@ -160,13 +164,37 @@ def cell_text(score: Score | None, signed: bool = False) -> str:
     return text if math.isnan(score.sd) else f"{text} ±{100 * score.sd:.2f}"
 
 
-def _align(lines: list[list[str]], rule_after: set[int]) -> str:
+_MARKERS = {"structural": "*", "published": "\N{DAGGER}"}
+
+
+def align(lines: list[list[str]], rule_after: Container[int], text_columns: Container[int] = ()) -> str:
+    """Lays out a table for terminals: the first column to the left, numbers to the right with their means in line.
+
+    Args:
+        lines: Rows of cells, the heading first; a cell may hold a mean and its deviation, ``52.00 ±2.00``.
+        rule_after: Numbers of the lines below which there is a rule.
+        text_columns: Further columns, counted from the last one as -1, that go to the left.
+
+    Returns:
+        The table.
+
+    Example:
+        >>> print(align([["a", "x"], ["b", "1.0 ±0.5"], ["c", "12.0"]], rule_after={0}))
+        a          x
+        ------------
+        b   1.0 ±0.5
+        c  12.0
+    """
     columns = [_align_means(list(column)) for column in zip(*lines, strict=True)]
     widths = [max(map(len, column)) for column in columns]
+    left = [number == 0 or number - len(columns) in text_columns for number in range(len(columns))]
     text = []
     for number, line in enumerate(zip(*columns, strict=True)):
-        numbers = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        text.append("  ".join([line[0].ljust(widths[0]), *numbers]).rstrip())
+        cells = [
+            cell.ljust(width) if to_left else cell.rjust(width)
+            for cell, width, to_left in zip(line, widths, left, strict=True)
+        ]
+        text.append("  ".join(cells).rstrip())
         if number in rule_after:
             text.append("-" * (sum(widths) + 2 * (len(widths) - 1)))
     return "\n".join(text)

@@ -71,11 +71,12 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
         except IemomecpError as error:
             unfinished.append(UnfinishedRun(folder, str(error)))
     if not runs:
-        named = "".join(f"\n  {run.folder}: {run.reason}" for run in unfinished)
+        if unfinished:
+            named = "".join(f"\n  {run.reason}" for run in unfinished)
+            raise RunFolderError(f"{root} holds no finished run, but {len(unfinished)} unfinished:{named}")
         raise RunFolderError(
-            f"{root} holds no finished run: no {RESULTS_FILE} in it or in any folder below. "
-            "Train one, for example: accelerate launch trainers/fusion.py --output_dir "
-            f"{root / 'base_42'} ..." + (f"\nUnfinished:{named}" if named else "")
+            f"{root} holds no run: no {RESULTS_FILE} in it or in any folder below. Train one, for example: "
+            f"accelerate launch trainers/fusion.py --output_dir {root / 'base_42'} ..."
         )
     return RunIndex(root, tuple(runs), tuple(unfinished))
 

@@ -37,10 +37,12 @@ from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [
     "DISTANCE_BUCKETS",
+    "DistanceRule",
     "SplitTables",
     "StructuralSystem",
     "UtteranceTable",
     "distance_buckets",
+    "distance_rules",
     "structural_scores",
     "structural_systems",
     "utterance_table",
@@ -161,6 +163,72 @@ def structural_scores(
     return scores
 
 
+@dataclass(frozen=True)
+class DistanceRule:
+    """A baseline that fits nothing and decides by the signed distance ``target - cause`` alone.
+
+    Attributes:
+        name: As in :class:`StructuralSystem`, and so are the next two.
+        display_name: Name in tables.
+        description: What it does.
+        decide: ``(n,)`` distances to ``(n,)`` class ids.
+    """
+
+    name: str
+    display_name: str
+    description: str
+    decide: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+
+
+def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
+    """The rules that fit a task.
+
+    Args:
+        class_names: Names of the pair classes, by id; class 0 is the positive one, the last one is no pair.
+
+    Returns:
+        The rules, from the least to the most informed.
+
+    Example:
+        >>> rule = distance_rules(("emo_cause", "emo_context", "non_pair"))[-1]
+        >>> rule.decide(np.array([0, 1, 2, 4])).tolist()
+        [0, 0, 1, 2]
+    """
+    non_pair = len(class_names) - 1
+    blind = "Ignores emotions, so neutral targets get causes too."
+    rules = [
+        DistanceRule(
+            "all_non_pair",
+            "all non-pair",
+            "Answers non-pair always. Sees nothing.",
+            lambda d: np.full(d.shape, non_pair),
+        ),
+        DistanceRule(
+            "self",
+            "self",
+            f"Every utterance is the one cause of its own emotion. {blind}",
+            lambda d: np.where(d == 0, 0, non_pair),
+        ),
+        DistanceRule(
+            "self_and_previous",
+            "self + previous",
+            f"The causes of every utterance's emotion are itself and the utterance before it. {blind}",
+            lambda d: np.where((d == 0) | (d == 1), 0, non_pair),
+        ),
+    ]
+    if tuple(class_names) == ROLE_LABELS:
+        rules.append(
+            DistanceRule(
+                "published_distance_rule",
+                "distance rule (0-1 cause, 2-3 context)",
+                "Utterances at most one turn apart are cause and effect, two or three turns apart context, the rest "
+                f"non-pairs; forward or backward. {blind}",
+                lambda d: np.where(np.abs(d) <= 1, 0, np.where(np.abs(d) <= 3, 1, non_pair)),
+            )
+        )
+    return rules
+
+
 def distance_buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sorts signed distances into :data:`DISTANCE_BUCKETS`.
 
@@ -179,50 +247,17 @@ def distance_buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _rules(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> list[StructuralSystem]:
     """The baselines that fit nothing and decide outright."""
-    n_classes = len(class_names)
-    non_pair = n_classes - 1
-    blind = "Ignores emotions, so neutral targets get causes too."
-    rules: list[tuple[str, str, str, Callable[[NDArray[np.int64]], NDArray[np.int64]]]] = [
-        (
-            "all_non_pair",
-            "all non-pair",
-            "Answers non-pair always. Sees nothing.",
-            lambda d: np.full(d.shape, non_pair),
-        ),
-        (
-            "self",
-            "self",
-            f"Every utterance is the one cause of its own emotion. {blind}",
-            lambda d: np.where(d == 0, 0, non_pair),
-        ),
-        (
-            "self_and_previous",
-            "self + previous",
-            f"The causes of every utterance's emotion are itself and the utterance before it. {blind}",
-            lambda d: np.where((d == 0) | (d == 1), 0, non_pair),
-        ),
-    ]
-    if tuple(class_names) == ROLE_LABELS:
-        rules.append(
-            (
-                "published_distance_rule",
-                "distance rule (0-1 cause, 2-3 context)",
-                "Utterances at most one turn apart are cause and effect, two or three turns apart context, the rest "
-                f"non-pairs; forward or backward. {blind}",
-                lambda d: np.where(np.abs(d) <= 1, 0, np.where(np.abs(d) <= 3, 1, non_pair)),
-            )
-        )
     return [
         StructuralSystem(
-            name=name,
-            display_name=display_name,
-            description=description,
+            name=rule.name,
+            display_name=rule.display_name,
+            description=rule.description,
             probabilities={
-                split: np.eye(n_classes)[decide(tables.pairs.distances)] for split, tables in splits.items()
+                split: np.eye(len(class_names))[rule.decide(tables.pairs.distances)] for split, tables in splits.items()
             },
             hard=True,
         )
-        for name, display_name, description, decide in rules
+        for rule in distance_rules(class_names)
     ]
 
 

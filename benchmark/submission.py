@@ -155,7 +155,9 @@ def _check(submission: Submission) -> None:
 
 def _scored(submission: Submission, split: str) -> ScoredCandidates:
     path = submission.files[split]
-    predictions = read_candidate_predictions(path, split=split, run_name=submission.run_name)
+    predictions = read_candidate_predictions(
+        path, split=split, run_name=submission.run_name, config_name=submission.config_name
+    )
     for what, said, wanted in (
         ("split", predictions.facts.split, split),
         ("configuration", predictions.facts.config_name, submission.config_name),

@@ -89,10 +89,11 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
         )
     if request.other is not None and request.other.suffix == ".json":
         raise UsageError(f"{request.predictions} lists candidates and {request.other} does not; they cannot be paired.")
-    files = [read_candidate_predictions(request.predictions, split=_split(request), run_name=request.run_name)]
+    chosen = {"split": _split(request), "config_name": request.config_name}
+    files = [read_candidate_predictions(request.predictions, run_name=request.run_name, **chosen)]
     if request.other is not None:
         name = request.other_run_name or (request.run_name if request.other == request.predictions else None)
-        files.append(read_candidate_predictions(request.other, split=_split(request), run_name=name))
+        files.append(read_candidate_predictions(request.other, run_name=name, **chosen))
     gold = None if request.data_dir is None else _gold_of_candidates(request, files[0])
     scored = [score_candidates(file, gold, request.options) for file in files]
     if request.semeval_output is not None:

@@ -44,6 +44,7 @@ _ALIASES = {
     "prediction": ("pred_id", "prediction"),
 }
 _METADATA_KEY = b"iemomecp"
+_OF_THREE_ROLES = ("3class", "overlay")
 _CHUNK = re.compile(r"__c\d+$")
 
 
@@ -116,7 +117,7 @@ class CandidatePredictions:
 
 
 def read_candidate_predictions(
-    path: str | Path, *, split: str | None = None, run_name: str | None = None
+    path: str | Path, *, split: str | None = None, run_name: str | None = None, config_name: str | None = None
 ) -> CandidatePredictions:
     """Reads a Parquet or CSV file of pairs.
 
@@ -124,6 +125,7 @@ def read_candidate_predictions(
         path: The file; ``.parquet``, or ``.csv``.
         split: The split to take from a file that holds several.
         run_name: The run to take from a file that holds several.
+        config_name: The configuration that it is of, where that is known: decisions alone may not show every class.
 
     Returns:
         Its pairs.
@@ -144,12 +146,12 @@ def read_candidate_predictions(
         )
     for column, wanted in (("split", split), ("run_name", run_name)):
         table = _one_of(path, table, column, wanted)
-    class_names = _class_names(path, table, metadata)
+    class_names = _class_names(path, table, metadata, config_name)
     probabilities, n_unscored = _probabilities(path, table, class_names)
     if "scored_by_model" in table:
         flags = table["scored_by_model"].astype(str).str.lower().isin(("true", "1", "1.0", "yes"))
         n_unscored = max(n_unscored, int((~flags).sum()))
-    decisions = None if names["prediction"] is None else _ids(path, table, names["prediction"], class_names)
+    decisions = None if names["prediction"] is None else _ids(path, table, names["prediction"], class_names, "pred")
     if probabilities is None and decisions is None:
         raise InvalidDataError(
             f"{path}: nothing says what the system predicts; give a column prob_<class> for each of "
@@ -167,7 +169,7 @@ def read_candidate_predictions(
         ),
         target_turns=_turns(path, table, names["target_turn"]),
         cause_turns=_turns(path, table, names["cause_turn"]),
-        labels=None if names["label"] is None else _ids(path, table, names["label"], class_names),
+        labels=None if names["label"] is None else _ids(path, table, names["label"], class_names, "gold"),
         probabilities=probabilities,
         decisions=decisions,
         n_unscored=n_unscored,
@@ -228,7 +230,9 @@ def _one_of(path: Path, table: pd.DataFrame, column: str, wanted: str | None) ->
     return table[chosen].reset_index(drop=True)
 
 
-def _class_names(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) -> tuple[str, ...]:
+def _class_names(
+    path: Path, table: pd.DataFrame, metadata: Mapping[str, Any], config_name: str | None
+) -> tuple[str, ...]:
     if metadata.get("class_names"):
         return tuple(metadata["class_names"])
     scored = {str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_")}
@@ -242,12 +246,22 @@ def _class_names(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) -
     for column in ("gold", "pred"):
         if column in table:
             named |= set(table[column].dropna().astype(str).unique())
-    for known in (PAIR_LABELS, ROLE_LABELS):
-        if named and named <= set(known):
-            return known
+    config_name = config_name or metadata.get("config_name")
+    if config_name is not None:
+        of_config = ROLE_LABELS if config_name in _OF_THREE_ROLES else PAIR_LABELS
+        if named <= set(of_config):
+            return of_config
+    fitting = [known for known in (PAIR_LABELS, ROLE_LABELS) if named and named <= set(known)]
+    if len(fitting) > 1:
+        # Nothing but non-pairs: their id tells how many classes there are.
+        ids = {str(value) for column in ("gold_id", "label", "pred_id") if column in table for value in table[column]}
+        fitting = [known for known in fitting if ids <= {str(known.index(name)) for name in named}]
+    if len(fitting) == 1:
+        return fitting[0]
     raise InvalidDataError(
         f"{path}: nothing names its classes. Give prob_<class> columns, or columns gold and pred with class names of "
-        f"3class ({', '.join(ROLE_LABELS)}) or source_binary ({', '.join(PAIR_LABELS)})."
+        f"3class ({', '.join(ROLE_LABELS)}) or source_binary ({', '.join(PAIR_LABELS)}), or say the configuration "
+        "(--config-name)."
     )
 
 
@@ -272,7 +286,9 @@ def _turns(path: Path, table: pd.DataFrame, column: str | None) -> NDArray[np.in
     return _integers(path, table, str(column), "a turn number")
 
 
-def _ids(path: Path, table: pd.DataFrame, column: str | None, class_names: tuple[str, ...]) -> NDArray[np.int64]:
+def _ids(
+    path: Path, table: pd.DataFrame, column: str | None, class_names: tuple[str, ...], name_column: str
+) -> NDArray[np.int64]:
     ids = _integers(path, table, str(column), "a class id")
     outside = (ids < 0) | (ids >= len(class_names))
     if outside.any():
@@ -281,6 +297,16 @@ def _ids(path: Path, table: pd.DataFrame, column: str | None, class_names: tuple
             f"{path}: row {row}, column {column}: {ids[row]} is no class id; expected 0 to {len(class_names) - 1} "
             f"({', '.join(class_names)}). {int(outside.sum())} such rows."
         )
+    if name_column in table:
+        named = table[name_column]
+        differing = named.notna().to_numpy() & (named.astype(str).to_numpy() != np.array(class_names)[ids])
+        if differing.any():
+            row = int(np.flatnonzero(differing)[0])
+            raise InvalidDataError(
+                f"{path}: row {row}: column {column} says {ids[row]}, which is {class_names[ids[row]]}, and column "
+                f"{name_column} says {named.iloc[row]!r}. {int(differing.sum())} such rows; the classes by id are "
+                f"{', '.join(class_names)}."
+            )
     return ids
 
 

@@ -1,6 +1,6 @@
 """Prints how fast this package is, as ratios against named alternatives measured in the same run.
 
-python scripts/bench.py [--only metrics,dataset,training]
+python scripts/bench.py [--only metrics,dataset,training,report]
 """
 
 from __future__ import annotations

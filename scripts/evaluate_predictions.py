@@ -80,7 +80,9 @@ def _write_run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
     from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
 
     split = None if arguments.split is None else canonical_split(arguments.split)
-    file = read_candidate_predictions(arguments.predictions, split=split, run_name=arguments.run_name)
+    file = read_candidate_predictions(
+        arguments.predictions, split=split, run_name=arguments.run_name, config_name=arguments.config_name
+    )
     split = split or file.facts.split or "test"
     config_name = arguments.config_name or file.facts.config_name
     if config_name is None and set(file.class_names) == set(ROLE_LABELS):

@@ -83,7 +83,7 @@ def _tables_of_runs(options: argparse.Namespace) -> FigureTables:
 
     index = index_runs(options.runs)
     for run in index.unfinished:
-        print(f"left out: {run.folder}: {run.reason}")
+        print(f"left out: {run.reason}")
     splits = iemomecp_dataset.load("3class", data_dir=str(options.data_dir))
     return tables_of_runs(index.runs, {split: pair_facts(rows) for split, rows in splits.items()})
 

@@ -231,12 +231,16 @@ def _show_plan(planned: Sequence[PlannedCell], options: argparse.Namespace) -> N
     to_run = [entry for entry in planned if entry.to_run]
     at_once = len(options.gpus.split(",")) * options.per_gpu if options.gpus else options.slots or 1
     known = [s for s, entry in zip(seconds, planned, strict=True) if entry.to_run and not math.isnan(s)]
-    print(f"\n{len(planned)} cells, {len(to_run)} to run, {min(at_once, max(1, len(to_run)))} at once.", end=" ")
-    if known and to_run:
+    cells = f"{len(planned)} cell{'s' * (len(planned) != 1)}"
+    if not to_run:
+        print(f"\n{cells}, none to run.")
+        return
+    print(f"\n{cells}, {len(to_run)} to run, {min(at_once, len(to_run))} at once.", end=" ")
+    if known:
         print(f"Training time of {len(known)} of them by finished runs like them: about {sum(known) / at_once:.0f} s, "
               "without start-up.")  # fmt: skip
     else:
-        print("No finished run is like them, so there is no estimate." if to_run else "")
+        print("No finished run is like them, so there is no estimate.")
     for entry in to_run:
         print(f"\n$ {shlex.join(job_of(entry.cell, options.runs_dir).command)}")
 

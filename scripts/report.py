@@ -1,7 +1,8 @@
 """Writes one self-contained HTML page on a folder of runs: results, structural baselines, figures.
 
-Example:
+Examples:
     python scripts/report.py runs --output report.html
+    python scripts/report.py --published 3class
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from iemomecp_dataset.command_line import run_command
 def main() -> int:
     """Reads the runs and writes the page."""
     options = _options()
+    if options.published is not None:
+        from iemomecp_dataset.benchmark.published.systems import published_text
+
+        print(published_text(options.published))
+        return 0
 
     from tqdm import tqdm
 
@@ -35,14 +41,16 @@ def main() -> int:
     if not options.quiet:
         print(results_table(index.runs))
     for run in index.unfinished:
-        print(f"left out: {run.folder}: {run.reason}")
+        print(f"left out: {run.reason}")
     print(f"{options.output}: {len(index.runs)} run{'s' * (len(index.runs) != 1)}, {size / 1e6:.1f} MB")
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs_dir", type=Path, metavar="RUNS_DIR", help="folder that holds run folders, at any depth")
+    parser.add_argument(
+        "runs_dir", type=Path, nargs="?", metavar="RUNS_DIR", help="folder that holds run folders, at any depth"
+    )
     parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page (default: %(default)s)")
     parser.add_argument("--title", default="Emotion-cause pair extraction", help="heading (default: %(default)s)")
     parser.add_argument(
@@ -59,8 +67,18 @@ def _options() -> argparse.Namespace:
         metavar="N",
         help="bootstrap resamples of the dialogues for intervals and paired tests; 0: none (default: %(default)s)",
     )
+    parser.add_argument(
+        "--published",
+        nargs="?",
+        const="3class",
+        metavar="CONFIG",
+        help="print what was published on a corpus (3class, source_binary, ecf, mecad, mec4, reccon; default: 3class) "
+        "and end; on 3class, structural rules scored on the published counts are in the ranking",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but what is left out and where the page is")
     options = parser.parse_args()
+    if (options.runs_dir is None) == (options.published is None):
+        parser.error("give RUNS_DIR, the folder with the runs, or --published")
     if options.resamples < 0 or options.resamples == 1:
         parser.error("--resamples must be 0, or at least 2")
     if options.with_text and options.data_dir is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The models of the suite are tiny, and its workers share the cores: threads that spin for each other's results would
 # make a step a hundred times slower. Set before anything imports torch, and inherited by what the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts its background jobs deaf to Ctrl-C, and what they start inherits it: so would the runs that the tests
+# interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

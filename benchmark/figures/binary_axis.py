@@ -64,6 +64,8 @@ def binary_axis_by_family(tables: FigureTables) -> Any:
             axes.tick_params(axis="y", length=0)
             axes.set_xlabel(label)
             axes.margins(y=0.12)
+            if column == "delta_pair":
+                axes.axvline(0, color=GREY, linewidth=1, zorder=0)
         all_axes[0].invert_yaxis()
         handles, labels = all_axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)

@@ -6,6 +6,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.figures.style import ROLE_NAMES, new_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
+from iemomecp_dataset.benchmark.published.role_systems import PUBLISHED_FAMILIES, family_name
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["family_confusions"]
@@ -17,6 +18,8 @@ def family_confusions(tables: FigureTables) -> Any:
     """One 3 x 3 map a family: shares of each gold role, in percent, mean over seeds."""
     table = tables.get("pair_role_confusion_by_family_long", "family", "gold", "pred", "rate_within_gold_mean")
     families = list(dict.fromkeys(table["family"]))
+    # The published ones in the order of the paper's table, others as they come.
+    families.sort(key=lambda family: PUBLISHED_FAMILIES.index(family) if family in PUBLISHED_FAMILIES else -1)
     columns = min(_COLUMNS, len(families))
     lines = -(-len(families) // columns)
     names = [ROLE_NAMES[role] for role in ROLE_LABELS]
@@ -32,7 +35,7 @@ def family_confusions(tables: FigureTables) -> Any:
                 for j in range(len(names)):
                     axes.text(j, i, f"{values[i, j]:.0f}", ha="center", va="center", fontsize=7,
                               color="white" if values[i, j] > 55 else "black")  # fmt: skip
-            axes.set_title(family, fontsize=7.5)
+            axes.set_title(family_name(family), fontsize=7.5)
             axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
             axes.set_yticks(range(len(names)), names)
             axes.tick_params(length=0)

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from iemomecp_dataset.benchmark.diagnostics.binary_axis import binary_axis
 from iemomecp_dataset.benchmark.diagnostics.context_channel import context_channel
 from iemomecp_dataset.benchmark.diagnostics.distance_profile import role_distances
+from iemomecp_dataset.benchmark.diagnostics.evidence_removal import evidence_removal
 from iemomecp_dataset.benchmark.diagnostics.matched_contrast import matched_contrast
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
 from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, subset_scores
 from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
-from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT
+from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, seed_sd
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 from iemomecp_dataset.benchmark.leaderboard import Row, boards
 from iemomecp_dataset.benchmark.predictions import read_predictions
 from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.remapping import REMAPPINGS, source_binary_remaps
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
@@ -48,7 +50,8 @@ def tables_of_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> Figur
         best Pair F1.
 
     Raises:
-        RunFolderError: Predictions are of other pairs than the data, or cannot be read.
+        RunFolderError: Predictions are of other pairs than the data, or cannot be read; or the runs of a task are not
+            comparable with each other.
         MissingDataError: A run has no test predictions.
     """
     tables: dict[str, pd.DataFrame] = {
@@ -89,7 +92,10 @@ def tables_of_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> Figur
 
 @dataclass(frozen=True)
 class _System:
-    """Test predictions of one system: ``(S, n, C)`` probabilities and ``(S, n)`` decisions, in the facts' order."""
+    """Test predictions of one system: ``(S, n, C)`` probabilities and ``(S, n)`` decisions, in the facts' order.
+
+    ``removed`` are the probabilities without the candidates' evidence, where all its runs have them.
+    """
 
     name: str
     modality: str
@@ -97,6 +103,7 @@ class _System:
     probabilities: NDArray[np.float64]
     decided: NDArray[np.int64]
     labels: NDArray[np.int64]
+    removed: NDArray[np.float64] | None
 
 
 def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | None) -> list[_System]:
@@ -106,12 +113,21 @@ def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | 
     fitting = [
         run for run in runs if run.results.corpus == "iemomecp" and run.results.class_names == tuple(class_names)
     ]
-    return [_system(row, test) for board in boards(fitting) for row in board.trained]
+    comparable = boards(fitting)
+    if len(comparable) > 1:
+        names = "; ".join(", ".join(run.results.run_name for run in board.runs) for board in comparable)
+        raise RunFolderError(
+            f"The runs of {fitting[0].results.config_name} are of {len(comparable)} different data, gold or "
+            f"candidates, which no figure may mix: {names}. Give a folder that holds one of these groups."
+        )
+    return [_system(row, test) for board in comparable for row in board.trained]
 
 
 def _system(row: Row, test: PairFacts) -> _System:
     predictions = [read_predictions(run.predictions_path("test")) for run in row.runs]
     orders = [test.order_of(of_run) for of_run in predictions]
+    without = [run.predictions_path("test_removed") for run in row.runs]
+    removed = [read_predictions(path) for path in without] if all(path.is_file() for path in without) else []
     return _System(
         name=row.name,
         modality=row.runs[0].results.modalities.upper(),
@@ -119,11 +135,15 @@ def _system(row: Row, test: PairFacts) -> _System:
         probabilities=np.stack([p.probabilities[order] for p, order in zip(predictions, orders, strict=True)]),
         decided=np.stack([p.decided[order] for p, order in zip(predictions, orders, strict=True)]),
         labels=predictions[0].labels[orders[0]],
+        removed=np.stack([p.probabilities[test.order_of(p)] for p in removed]) if removed else None,
     )
 
 
 def _binary_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:
-    axes = {s.name: binary_axis(s.probabilities[:, :, 0], test.roles, s.decided == 0) for s in systems}
+    axes = {
+        s.name: binary_axis(s.probabilities[:, :, 0], test.roles, s.decided == 0).assign(**_drops(s, test))
+        for s in systems
+    }
     best = systems[-1]
     enrichment = uncertainty_enrichment(
         best.probabilities[:, :, 0], test.roles, np.full(len(test), "test"), variant="corrected"
@@ -133,6 +153,22 @@ def _binary_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.Data
         "figure_binary_axis_role_geometry": axes[best.name].assign(model_source=best.name),
         "rwc_fusion_uncertainty_enrichment": enrichment[enrichment["n"] > 0].assign(model_source=best.name),
     }
+
+
+def _drops(system: _System, test: PairFacts) -> dict[str, NDArray[np.float64]]:
+    """Mean and deviation over seeds of what P(pair) loses by role when the candidate is removed."""
+    if system.removed is None:
+        nothing = np.full(len(ROLE_LABELS), np.nan)
+        return {"delta_pair_mean": nothing, "delta_pair_std": nothing}
+    of_seeds = np.array(
+        [
+            evidence_removal(full[:, 0], without[:, 0], test.roles, test.distances, variant="corrected")[
+                "delta_prob_mean"
+            ]
+            for full, without in zip(system.probabilities, system.removed, strict=True)
+        ]
+    )
+    return {"delta_pair_mean": of_seeds.mean(axis=0), "delta_pair_std": seed_sd(of_seeds)}
 
 
 def _role_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:

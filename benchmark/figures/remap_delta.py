@@ -32,7 +32,7 @@ def remap_delta(tables: FigureTables) -> Any:
             axes.errorbar(100 * rows.loc[found, "delta_f1_vs_original_mean"], [models.index(m) + shift for m in found],
                           xerr=100 * rows.loc[found, "delta_f1_vs_original_std"], fmt=MARKERS[number],
                           color=SERIES[number], markeredgecolor=INK, markeredgewidth=0.3, elinewidth=1,
-                          label=strategy)  # fmt: skip
+                          label=strategy.replace("->", "\N{RIGHTWARDS ARROW}"))  # fmt: skip
         axes.axvline(0, color=GREY, linewidth=1)
         axes.set_yticks(range(len(models)), models)
         axes.tick_params(axis="y", length=0)

@@ -11,6 +11,7 @@ from iemomecp_dataset.schema import ROLE_LABELS
 __all__ = ["role_mapping"]
 
 _LABEL = {"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0}
+_SPLITS = {"valid": "validation"}
 _ORIGINAL = {"orig_pair": "pair", "orig_non_pair": "non-pair"}
 
 
@@ -37,7 +38,9 @@ def role_mapping(tables: FigureTables) -> Any:
                 left += share
             axes.annotate(f"{int(row['total']):,}", (100, place), xytext=(4, 0), textcoords="offset points",
                           va="center", fontsize=7)  # fmt: skip
-        axes.set_yticks(range(len(rows)), [f"{_ORIGINAL[original]}, {split}" for original, split in rows])
+        axes.set_yticks(
+            range(len(rows)), [f"{_ORIGINAL[original]}, {_SPLITS.get(split, split)}" for original, split in rows]
+        )
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         axes.margins(x=0, y=0.02)

@@ -27,13 +27,13 @@ def shortcut_conflict(tables: FigureTables) -> Any:
     panels = [panel for panel in _PANELS if (table["source"] == panel[0]).any()]
     families = list(dict.fromkeys(table["family"]))
     subsets = [subset for subset in _SUBSETS if (table["conflict_subset"] == subset).any()]
-    with new_figure(3.5 * len(panels), 2.3) as figure:
+    with new_figure(3.5 * len(panels), 2.6) as figure:
         all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (source, column, label) in zip(all_axes, panels, strict=True):
             rows = table[table["source"] == source].set_index(["family", "conflict_subset"])[column]
             for number, family in enumerate(families):
                 known = [place for place, subset in enumerate(subsets) if (family, subset) in rows]
-                shift = 0.09 * (number - (len(families) - 1) / 2)
+                shift = min(0.16, 0.64 / max(1, len(families) - 1)) * (number - (len(families) - 1) / 2)
                 axes.plot([rows[family, subsets[place]] for place in known], [place + shift for place in known],
                           MARKERS[number % len(MARKERS)], color=SERIES[number % len(SERIES)], markeredgecolor=INK,
                           markeredgewidth=0.3, label=family)  # fmt: skip

@@ -9,6 +9,8 @@ from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["uncertainty_enrichment"]
 
+_ON_THE_LINE = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 0}
+
 
 def uncertainty_enrichment(tables: FigureTables) -> Any:
     """Share of contexts in each selection of pairs, beside their share in all."""
@@ -27,8 +29,9 @@ def uncertainty_enrichment(tables: FigureTables) -> Any:
         places = range(len(table))
         axes.barh(places, 100 * table["emo_context_rate"], height=0.66, color=SERIES[4])
         for place, (_, row) in enumerate(table.iterrows()):
-            axes.annotate(f"x {row['context_lift_vs_all']:.2f}", (100 * row["emo_context_rate"], place), xytext=(4, 0),
-                          textcoords="offset points", va="center", fontsize=7.5)  # fmt: skip
+            lift = f"\N{MULTIPLICATION SIGN} {row['context_lift_vs_all']:.2f}"
+            axes.annotate(lift, (100 * row["emo_context_rate"], place), xytext=(4, 0), textcoords="offset points",
+                          va="center", fontsize=7.5, bbox=_ON_THE_LINE)  # fmt: skip
         base = 100 * float(table["all_context_rate"].iloc[0])
         axes.axvline(base, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(f"all pairs {base:.2f}", (base, -0.5), xytext=(3, 2), textcoords="offset points", fontsize=7,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from iemomecp_dataset.benchmark.matrix.cell_process import Job, start, stop
-from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError, missing_extra
+from iemomecp_dataset.errors import MissingDataError, RunFolderError, TrainingError, UsageError, missing_extra
 
 __all__ = ["Backend", "LocalBackend", "RayBackend", "cpu_slots", "gpu_slots"]
 
@@ -110,12 +110,15 @@ class RayBackend:
 
     Raises:
         MissingDependencyError: Ray is not installed.
+        TrainingError: Ray cannot be started here.
         MissingDataError: There is no cluster at the address.
         UsageError: The cluster can never run a cell that asks for so much.
     """
 
     def __init__(self, *, address: str | None = None, slots: int = 1, cpus: float = 1.0, gpus: float = 0.0):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would ask, or report
+        # A ray that is started here would give way to everything else on this machine; cells in local slots do not.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         # Ray's own future default: a task without GPUs sees what its environment says.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
@@ -127,8 +130,7 @@ class RayBackend:
             raise UsageError("A cell asks for more than 0 CPUs and no less than 0 GPUs, and there is at least 1 slot.")
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address is None:
-            ray.init(address="local", num_cpus=max(1, round(slots * cpus)), include_dashboard=False,
-                     object_store_memory=100 * 2**20, **quiet)  # fmt: skip
+            _start_here(ray, max(1, round(slots * cpus)), quiet)
         else:
             try:
                 ray.init(address=address, **quiet)
@@ -181,6 +183,22 @@ class RayBackend:
         except self._ray.exceptions.RayError as error:
             # The node or the worker was lost; the cell itself could not say so.
             return 1 if not isinstance(error, self._ray.exceptions.TaskCancelledError) else 130
+
+
+def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
+    """Starts ray for as long as the matrix runs; once more where the machine was too busy for ray's patience."""
+    for attempt in (1, 2):
+        try:
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=100 * 2**20, **quiet)
+        except Exception as error:  # ray itself raises nothing more special
+            ray.shutdown()
+            if attempt == 2:
+                raise TrainingError(
+                    f"Ray could not be started on this machine: {error} Try again when it is less busy, start one with "
+                    "'ray start --head' and say --ray_address auto, or use --backend local."
+                ) from error
+        else:
+            return
 
 
 def _run_here(job: Job) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from iemomecp_dataset.benchmark.matrix.cells import Cell
 from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
 
-__all__ = ["Job", "job_of", "last_lines", "start", "stop"]
+__all__ = ["Job", "exit_words", "job_of", "last_lines", "start", "stop"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,36 @@ def last_lines(log: Path, n: int = 12) -> list[str]:
         text = file.read().decode("utf-8", errors="replace")
     lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n") if line.strip()]
     begin = max((i for i, line in enumerate(lines) if line.startswith("$ ")), default=-1)
-    return lines[begin + 1 :][-n:]
+    return _without_launcher_traceback(lines[begin + 1 :])[-n:]
+
+
+def exit_words(code: int) -> str:
+    """What an exit code says.
+
+    Example:
+        >>> exit_words(2), exit_words(-9)
+        ('exit code 2', 'killed by SIGKILL')
+    """
+    try:
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"exit code {code}"
+
+
+def _without_launcher_traceback(lines: list[str]) -> list[str]:
+    """``accelerate launch`` follows a trainer's own message by a traceback of itself; one line says as much."""
+    last = max((i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")), default=-1)
+    of_launcher = any("/accelerate/commands/launch.py" in line for line in lines[last:]) if last >= 0 else False
+    error = next((line for line in reversed(lines) if line.startswith("subprocess.CalledProcessError: ")), "")
+    how = re.search(r"(died with <Signals\.(?P<signal>\w+)|returned non-zero exit status (?P<code>\d+))[^']*$", error)
+    if not of_launcher or how is None:
+        return lines
+    return [
+        *lines[:last],
+        f"(the trainer was killed by {how['signal']})"
+        if how["signal"]
+        else f"(the trainer's exit code: {how['code']})",
+    ]
 
 
 def _group_lives(process: subprocess.Popen[bytes]) -> bool:

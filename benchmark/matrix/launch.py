@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.matrix.backends import Backend
-from iemomecp_dataset.benchmark.matrix.cell_process import job_of, last_lines
+from iemomecp_dataset.benchmark.matrix.cell_process import exit_words, job_of, last_lines
 from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_file, log_file
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.results import RESULTS_FILE, RunResults, read_results
@@ -99,7 +99,7 @@ def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTa
     if code == _RUNS_ELSEWHERE:
         table.set(name, State.REFUSED, f"another launcher is running it: {log_file(runs_dir, name)} is locked")
         return None
-    words = f"exit code {code}"
+    words = exit_words(code)
     if code == 0 and RunFolder(runs_dir / name).latest_checkpoint() and not (runs_dir / name / RESULTS_FILE).exists():
         table.set(name, State.INTERRUPTED, "stopped before its end (--max_hours, say); start again to continue")
         return None
@@ -117,7 +117,8 @@ def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTa
     failure = failure_file(runs_dir, name)
     failure.parent.mkdir(parents=True, exist_ok=True)
     failure.write_text(
-        json.dumps({"exit_code": code, "last_lines": lines}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        json.dumps({"exit_code": code, "words": words, "last_lines": lines}, ensure_ascii=False, indent=2) + "\n",
+        encoding="utf-8",
     )
     table.set(name, State.FAILED, words)
     table.say(f"{name} failed ({words}). Last lines of {log_file(runs_dir, name)}:", *(f"  | {line}" for line in lines))

@@ -136,8 +136,8 @@ def _failure(path: Path) -> str:
         return ""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        last = content["last_lines"][-1] if content["last_lines"] else "no output"
-        return f"It failed before with exit code {content['exit_code']}: {last}"
+        last = f"its last line: {content['last_lines'][-1]}" if content["last_lines"] else "it printed nothing."
+        return f"It failed before ({content['words']}); {last}"
     except (json.JSONDecodeError, KeyError, TypeError):
         return f"It failed before ({path} cannot be read)."
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from iemomecp_dataset.benchmark.leaderboard import Board
+from collections.abc import Mapping
+from typing import Any
+
+from iemomecp_dataset.benchmark.leaderboard import Board, Row
 from iemomecp_dataset.benchmark.predictions import Predictions, read_predictions
+from iemomecp_dataset.benchmark.report.svg import series
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.errors import IemomecpError
 
-__all__ = ["board_predictions"]
+__all__ = ["board_predictions", "predicted_systems"]
 
 _SAME_SCORE = 1e-6
 """Pair F1 of a run's record and of its predictions differ by less, or the page says so."""
@@ -24,7 +28,10 @@ def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, P
             notes.append(f"Figures are without {run.results.run_name}: {error}")
             continue
         if first is not None and not _same_pairs(first, of_run):
-            notes.append(f"Figures are without {run.results.run_name}: its predictions are of other pairs.")
+            notes.append(
+                f"Figures are without {run.results.run_name}: its {len(of_run):,} predictions are not of the same "
+                f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs."
+            )
             continue
         scored = _pair_f1(of_run)
         recorded = float(run.results.metrics[split]["pair_f1"]) if split in run.results.metrics else scored
@@ -36,6 +43,25 @@ def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, P
         first = first or of_run
         found[run.results.run_name] = of_run
     return found
+
+
+def predicted_systems(
+    board: Board, predictions: Mapping[str, Predictions]
+) -> list[tuple[Row, list[Predictions], dict[str, Any]]]:
+    """The trained systems of a board that have predictions.
+
+    Args:
+        board: Comparable runs.
+        predictions: By run name.
+
+    Returns:
+        Row, the predictions of its seeds, and how it is drawn: the same in every figure of the board.
+    """
+    found = [
+        (row, [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions], number)
+        for number, row in enumerate(board.trained)
+    ]
+    return [(row, runs, series(number)) for row, runs, number in found if runs]
 
 
 def _pair_f1(predictions: Predictions) -> float:

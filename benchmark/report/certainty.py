@@ -24,7 +24,8 @@ class Certainty:
         n_units: Source dialogues that were resampled.
         n_resamples: Resamples.
         intervals: System, Pair F1 and AUPRC with their intervals.
-        comparisons: Difference, metric, points with interval, p, corrected p, and whether that is below 0.05.
+        comparisons: Difference, metric, points with interval, standard error over seeds, p, corrected p, and whether
+            that is below 0.05.
         left_out: Systems without all predictions.
     """
 
@@ -32,7 +33,7 @@ class Certainty:
     n_units: int
     n_resamples: int
     intervals: list[tuple[str, str, str]]
-    comparisons: list[tuple[str, str, str, str, str, bool]]
+    comparisons: list[tuple[str, str, str, str, str, str, bool]]
     left_out: str
 
 
@@ -66,6 +67,7 @@ def certainty_of(
                 f"{one.first} \N{MINUS SIGN} {one.second}",
                 "Pair F1" if one.metric == "pair_f1" else "AUPRC",
                 _interval(one.difference, signed=True),
+                "n/a" if math.isnan(one.seed_error) else f"{percent(one.seed_error)} ({one.seeds})",
                 _p_value(one.difference.p_value),
                 _p_value(one.p_holm),
                 one.p_holm < 0.05,

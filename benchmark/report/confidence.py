@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from iemomecp_dataset.benchmark.diagnostics.pair_confidence import pair_confidence
 from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.predictions import Predictions
-from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, PAPER, Picture, new_figure, picture, series
+from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
+from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, PAPER, Picture, new_figure, picture
 
 __all__ = ["confidence_picture"]
 
@@ -24,21 +25,16 @@ def confidence_picture(board: Board, split: str, predictions: Mapping[str, Predi
     Returns:
         The picture, or None when there are no predictions or no gold pairs.
     """
-    systems = {
-        row.name: [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions]
-        for row in board.trained
-    }
-    systems = {name: runs for name, runs in systems.items() if runs}
+    found = predicted_systems(board, predictions)[::-1]  # the best one on top, as in the table
+    systems = {row.name: runs for row, runs, _ in found}
     if not systems or not any((run.labels == 0).any() for runs in systems.values() for run in runs):
         return None
     table = pair_confidence(systems).set_index(["system", "quantity"])
-    names = [row.name for row in board.trained]
     with new_figure(6.4, 4.6) as figure:
         axes = figure.subplots()
-        for place, name in enumerate(systems):
-            style = series(names.index(name))
+        for place, (row, _, style) in enumerate(found):
             gold, rest, gap, mrr = (
-                table.loc[(name, quantity)]
+                table.loc[(row.name, quantity)]
                 for quantity in ("gold_confidence", "negative_confidence", "gold_negative_gap", "mrr")
             )
             axes.plot([rest["mean"], gold["mean"]], [place, place], color=GRID, linewidth=3, zorder=1)
@@ -46,7 +42,7 @@ def confidence_picture(board: Board, split: str, predictions: Mapping[str, Predi
             axes.plot(rest["mean"], place, marker=style["marker"], color=PAPER, markersize=8, zorder=2,
                       markeredgecolor=style["color"], markeredgewidth=1.6)  # fmt: skip
             spread = "" if math.isnan(gap["sd"]) else f" ± {100 * gap['sd']:.1f}"
-            axes.annotate(f"gap {100 * gap['mean']:.1f}{spread}   MRR {100 * mrr['mean']:.1f}", (gold["mean"], place),
+            axes.annotate(f"gap {100 * gap['mean']:.1f}{spread} · MRR {100 * mrr['mean']:.1f}", (gold["mean"], place),
                           xytext=(0, 10), textcoords="offset points", ha="right", fontsize=9, color=MUTED)  # fmt: skip
         axes.set_yticks(range(len(systems)), list(systems))
         for label in axes.get_yticklabels():
@@ -54,6 +50,7 @@ def confidence_picture(board: Board, split: str, predictions: Mapping[str, Predi
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.08, y=0.35)
+        axes.invert_yaxis()
         axes.set_xlim(left=0)
         axes.set_xlabel(f"mean P({board.key.class_names[0]})")
         return picture(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from iemomecp_dataset.benchmark.leaderboard import Board
-from iemomecp_dataset.benchmark.report.svg import INK, MUTED, PAPER, SERIES, Picture, new_figure, picture
+from iemomecp_dataset.benchmark.report.svg import INK, MUTED, SERIES, Picture, new_figure, picture
 
 __all__ = ["confusions_picture"]
 
 _MOST = 4
+_DARKEST = 0.6
+"""Opacity of 100 %: the number on it is read in the light and in the dark page alike."""
 
 
 def confusions_picture(board: Board, split: str) -> Picture | None:
@@ -27,7 +29,7 @@ def confusions_picture(board: Board, split: str) -> Picture | None:
     names = [name.removeprefix("emo_").replace("_", "-") for name in board.key.class_names]
     rows = [
         row
-        for row in board.trained[-_MOST:]
+        for row in board.trained[: -_MOST - 1 : -1]  # the best ones, best first
         if all("confusion_matrix" in run.results.metrics.get(split, {}) for run in row.runs)
     ]
     if len(names) < 3 or not rows:
@@ -42,9 +44,9 @@ def confusions_picture(board: Board, split: str) -> Picture | None:
             for i in range(len(names)):
                 for j in range(len(names)):
                     corner, share = (j - 0.47, i - 0.47), shares[i, j]
-                    axes.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=SERIES[0], alpha=share, linewidth=0))
-                    axes.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center",
-                              color=PAPER if shares[i, j] > 0.55 else INK)  # fmt: skip
+                    look = {"facecolor": SERIES[0], "alpha": _DARKEST * share, "linewidth": 0}
+                    axes.add_patch(Rectangle(corner, 0.94, 0.94, **look))
+                    axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color=INK)
             axes.set_title(row.name)
             axes.set_xlim(-0.55, len(names) - 0.45)
             axes.set_ylim(len(names) - 0.45, -0.55)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.predictions import Predictions
-from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, new_figure, picture, series
+from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
+from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, legend_above, new_figure, picture
 from iemomecp_dataset.benchmark.structural import DISTANCE_BUCKETS, distance_buckets
 
 __all__ = ["best_distance_f1", "distance_profile_picture", "f1_by_distance"]
@@ -79,13 +80,10 @@ def distance_profile_picture(board: Board, split: str, predictions: Mapping[str,
         axes = figure.subplots()
         axes.bar(where, 100 * best_distance_f1(first.distances, gold)[shown], width=0.78, color=STRUCTURAL, alpha=0.22,
                  label="the most that distance alone can have", linewidth=0)  # fmt: skip
-        for number, row in enumerate(board.trained):
-            runs = [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions]
-            if not runs:
-                continue
-            style = series(number)
+        systems = predicted_systems(board, predictions)
+        for number, (row, runs, style) in enumerate(systems):
             profiles = 100 * np.array([f1_by_distance(run.distances, gold, run.decided == 0)[shown] for run in runs])
-            shift = 0.12 * (number - (len(board.trained) - 1) / 2)
+            shift = 0.12 * (number - (len(systems) - 1) / 2)
             axes.plot(where + shift, profiles.mean(axis=0), label=row.name, markersize=6, linewidth=1.5,
                       color=style["color"], marker=style["marker"], linestyle=style["linestyle"])  # fmt: skip
             axes.vlines(where + shift, profiles.min(axis=0), profiles.max(axis=0), color=style["color"], linewidth=1.2)
@@ -95,8 +93,7 @@ def distance_profile_picture(board: Board, split: str, predictions: Mapping[str,
         axes.set_ylim(bottom=0)
         axes.set_xlabel("turns from cause to target, and gold pairs there", color=MUTED)
         axes.set_ylabel("Pair F1 at that distance, %")
-        handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(3, len(labels)))
+        legend_above(figure, axes)
         return picture(
             figure,
             f"Beyond distance: Pair F1 by distance on {split}",

@@ -88,6 +88,35 @@ for (const root of document.querySelectorAll(".explorer")) {
     };
   }
 
+  function drawMarks() {
+    const entry = (words, draw) => {
+      const svg = document.createElementNS(SVG, "svg");
+      svg.setAttribute("viewBox", `0 0 ${CELL} ${CELL}`);
+      svg.setAttribute("aria-hidden", "true");
+      shape("rect", { ...full, class: "candidate" }, svg);
+      draw(svg);
+      const line = document.createElement("li");
+      line.append(svg, words);
+      return line;
+    };
+    const one = { classes: data.classes, gold: "0", decided: ["0"], confidence: ["00"] };
+    const as = (gold, decided) => (cell) => {
+      const system = state.system;
+      state.system = 0;
+      drawSystem({ ...one, gold, decided: [decided] })(cell, 0);
+      state.system = system;
+    };
+    part("marks").replaceChildren(
+      entry(`gold ${data.classes[0]}; in a system's triangle the shade is P(${data.classes[0]})`, (cell) =>
+        shape("rect", { ...full, class: "cause" }, cell),
+      ),
+      ...(last > 1 ? [entry(data.classes[1], (cell) => shape("rect", bar, cell))] : []),
+      entry("found", as("0", "0")),
+      entry("missed", as("0", String(last))),
+      entry("false alarm", as(String(last), "0")),
+    );
+  }
+
   function describe(i) {
     const d = dialogue();
     const distance = d.targets[i] - d.causes[i];
@@ -172,11 +201,16 @@ for (const root of document.querySelectorAll(".explorer")) {
         part("system").selectedIndex = (part("system").selectedIndex + 1) % data.systems.length;
         part("system").dispatchEvent(new Event("change"));
       },
+      o: () => {
+        part("order").selectedIndex = (part("order").selectedIndex + 1) % part("order").options.length;
+        part("order").dispatchEvent(new Event("change"));
+      },
     }[event.key];
     if (!action) return;
     event.preventDefault();
     action();
   });
+  drawMarks();
   arrange();
   show();
 }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from iemomecp_dataset.benchmark.leaderboard import Board
-from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, new_figure, picture, series
+from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, legend_above, new_figure, picture, series
 from iemomecp_dataset.benchmark.training_log import Epoch, read_epochs
 
 __all__ = ["learning_curves_picture"]
@@ -55,8 +55,7 @@ def learning_curves_picture(board: Board) -> Picture | None:
             axes.set_title(title)
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
-        handles, labels = all_axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)))
+        legend_above(figure, all_axes[0], columns=4)
         return picture(
             figure,
             "Learning curves",

@@ -8,7 +8,8 @@ import numpy as np
 
 from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.predictions import Predictions
-from iemomecp_dataset.benchmark.report.svg import GRID, Picture, new_figure, picture, series
+from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
+from iemomecp_dataset.benchmark.report.svg import GRID, Picture, legend_above, new_figure, picture
 from iemomecp_dataset.metrics.calibration import expected_calibration_error, reliability_table
 
 __all__ = ["reliability_picture"]
@@ -32,23 +33,18 @@ def reliability_picture(board: Board, split: str, predictions: Mapping[str, Pred
     with new_figure(6.4, 4.6) as figure:
         axes = figure.subplots()
         highest = 0.0
-        for number, row in enumerate(board.trained):
-            runs = [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions]
-            if not runs:
-                continue
+        for row, runs, style in predicted_systems(board, predictions):
             of_runs = [(run.probabilities[:, 0], run.labels == 0) for run in runs]
             errors = [expected_calibration_error(*of_run, n_bins=_BINS) for of_run in of_runs]
             together = [np.concatenate(column) for column in zip(*of_runs, strict=True)]
             table = reliability_table(*together, n_bins=_BINS)
-            style = series(number)
             label = f"{row.name} (error {100 * np.mean(errors):.1f})"
             axes.plot(table.mean_confidence, table.positive_rate, label=label, linewidth=1.4, **style)
             highest = max(highest, table.mean_confidence.max(), table.positive_rate.max())
         axes.plot([0, highest], [0, highest], color=GRID, linewidth=1.5, zorder=0)
         axes.set_xlabel(f"mean P({board.key.class_names[0]}) of a bin")
         axes.set_ylabel("share of gold pairs in it")
-        handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(3, len(labels)))
+        legend_above(figure, axes)
         return picture(
             figure,
             f"Reliability on {split}",

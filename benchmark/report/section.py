@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board
 from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.board_predictions import board_predictions
 from iemomecp_dataset.benchmark.report.certainty import Certainty, certainty_of
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
 from iemomecp_dataset.benchmark.report.confusions import confusions_picture
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
-from iemomecp_dataset.benchmark.report.elsewhere import PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
@@ -57,6 +57,7 @@ class Section:
     notes: list[str]
     tables: list[ResultsTable]
     published: list[PublishedRow]
+    published_columns: list[tuple[str, str]]
     certainty: Certainty | None
     pictures: list[Picture]
     matrix: Picture | None
@@ -110,9 +111,11 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
             matrix = pair_matrix_picture(dialogue, shown)
             lines = _lines(dialogue, texts, notes)
             explorer = script_json(explorer_data(shown, texts.of_dialogue if texts else None))
+    # Nobody published on made-up dialogues.
+    published = [] if board.key.synthetic else published_rows(board.key.config_name)
     return Section(
         anchor=f"data-{number + 1}",
-        heading=f"{_corpus_name(board.key.corpus)} · {board.key.config_name}",
+        heading=_heading(board),
         synthetic=board.key.synthetic,
         statement=results.data_statement,
         definition=board.key.definition,
@@ -121,7 +124,8 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
         fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
         notes=notes,
         tables=[results_table(board, split) for split in board.splits],
-        published=published_rows(board.key),
+        published=published,
+        published_columns=[(key, HEADINGS[key]) for key in published[0].scores] if published else [],
         certainty=certainty,
         pictures=pictures,
         matrix=matrix,
@@ -158,19 +162,24 @@ _CANDIDATES = {
 }
 
 
+def _heading(board: Board) -> str:
+    name = _corpus_name(board.key.corpus)
+    return name if board.key.config_name == board.key.corpus else f"{name} · {board.key.config_name}"
+
+
 def _corpus_name(corpus: str) -> str:
     return "IEMO-MECP" if corpus == "iemomecp" else corpus.upper()
 
 
 def _matrix_systems(board: Board, predictions: Mapping[str, Predictions]) -> list[tuple[str, Predictions]]:
-    """The best systems of the table, each by the run of its first seed."""
+    """The best systems of the table, best first, each by the run of its first seed."""
     shown = []
     for row in board.trained[::-1]:
         run = next((run for run in row.runs if run.results.run_name in predictions), None)
         if run is not None:
             seed = f", seed {run.results.seed}" if len(row.runs) > 1 else ""
             shown.append((f"{row.name}{seed}", predictions[run.results.run_name]))
-    return shown[:_MATRIX_SYSTEMS][::-1]
+    return shown[:_MATRIX_SYSTEMS]
 
 
 def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[int, str, str]]:

@@ -20,6 +20,7 @@ __all__ = [
     "STRUCTURAL",
     "STRUCTURAL_MARK",
     "Picture",
+    "legend_above",
     "new_figure",
     "picture",
     "series",
@@ -67,12 +68,14 @@ class Picture:
         title: What it shows, in a few words.
         caption: How to read it, in sentences.
         wide: Whether it needs the whole width of the page.
+        narrow_svg: The same for a narrow window, where the drawing would be too small; empty where it need not.
     """
 
     svg: str
     title: str
     caption: str
     wide: bool = False
+    narrow_svg: str = ""
 
 
 def series(number: int) -> dict[str, Any]:
@@ -82,6 +85,12 @@ def series(number: int) -> dict[str, Any]:
         "marker": _MARKERS[number % len(_MARKERS)],
         "linestyle": _LINES[number % len(_LINES)],
     }
+
+
+def legend_above(figure: Any, axes: Any, columns: int = 3) -> None:
+    """Puts the legend of one plot above it, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=min(columns, len(labels)))
 
 
 @contextmanager
@@ -110,8 +119,9 @@ def picture(figure: Any, title: str, caption: str) -> Picture:
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    # One salt a title: ids are the same in every build of the page, and differ between its figures.
-    with mpl.rc_context({"svg.hashsalt": title, "svg.fonttype": "none"}):
+    # One salt a drawing: ids are the same in every build of the page, and differ between its figures.
+    salt = f"{title} {figure.get_figwidth()}"
+    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]

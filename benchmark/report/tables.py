@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.leaderboard import Board, Row, Score, score_columns, signatures_of, split_notes
+from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
 __all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "results_table"]
@@ -14,7 +15,10 @@ __all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "results_table"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One number: its text, spread over seeds, sort key, why it is undefined, is it the best, share for the bar."""
+    """One number: its text, spread over seeds, sort key, why it is undefined, is it the best, share for the bar.
+
+    The share is of the largest Pair F1 in the table.
+    """
 
     text: str
     spread: str = ""
@@ -42,12 +46,14 @@ class ResultsRow:
 
 @dataclass(frozen=True)
 class ResultsTable:
-    """All systems on one split, with what must be said beside them."""
+    """All systems on one split, best Pair F1 first, with what must be said beside them."""
 
     split: str
     counts: str
     columns: list[tuple[str, str]]
     rows: list[ResultsRow]
+    spreads: set[str]
+    thresholds_from: str
     classes: list[tuple[str, str, list[str]]]
     notes: list[str]
     reasons: list[str]
@@ -72,7 +78,10 @@ def results_table(board: Board, split: str) -> ResultsTable:
         )
         for key, _ in columns
     }
-    rows = [_table_row(row, split, columns, best) for row in board.rows]
+    beside = published_beside(board, split)
+    # Of equals the one that needs less stands first, as on the board.
+    ranked = sorted([*board.rows, *beside.rows], key=lambda row: -_pair_f1(row, split))
+    rows = [_table_row(row, split, columns, best) for row in ranked]
     reasons: dict[str, None] = {}
     for row in board.rows:
         for key, heading in columns:
@@ -90,20 +99,31 @@ def results_table(board: Board, split: str) -> ResultsTable:
         count_words(counts),
         columns,
         rows,
-        _per_class(board, split),
-        split_notes(board, split),
+        {
+            key
+            for (key, _), cells in zip(columns, zip(*(row.cells for row in rows), strict=True), strict=True)
+            if any(cell.spread for cell in cells)
+        },
+        " and ".join(sorted({origin for row in rows if (origin := row.threshold.partition(", from ")[2])})),
+        _per_class(board, ranked, split),
+        [*split_notes(board, split), *beside.notes],
         list(reasons),
         signatures,
     )
 
 
-def _per_class(board: Board, split: str) -> list[tuple[str, str, list[str]]]:
+def _pair_f1(row: Row, split: str) -> float:
+    score = row.score(split, "pair_f1")
+    return -1.0 if score is None or math.isnan(score.mean) else score.mean
+
+
+def _per_class(board: Board, rows: Sequence[Row], split: str) -> list[tuple[str, str, list[str]]]:
     """System, class, and its P, R, F1, AUPRC and support; for two classes nothing, as class 0 is the table itself."""
     if len(board.key.class_names) < 3:
         return []
     lines = []
     for name in board.key.class_names:
-        for row in board.rows:
+        for row in rows:
             scores = [row.score(split, f"{name}_{key}") for key in ("precision", "recall", "f1", "auprc")]
             support = row.score(split, f"{name}_support")
             if any(scores):
@@ -123,7 +143,11 @@ def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mappi
         kind=row.kind,
         name=row.name,
         note=row.note,
-        cells=[_cell(row.score(split, key), key, best[key]) for key, _ in columns],
+        cells=[
+            # What others computed is compared with, and is never the best of what was computed here.
+            _cell(row.score(split, key), key, math.nan if row.kind == "published" else best[key], best["pair_f1"])
+            for key, _ in columns
+        ],
         seeds=", ".join(map(str, row.seeds)),
         n_seeds=len(row.runs),
         threshold="" if row.threshold == "most probable class" else row.threshold,
@@ -133,17 +157,18 @@ def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mappi
     )
 
 
-def _cell(score: Score | None, key: str, best: float) -> Cell:
+def _cell(score: Score | None, key: str, best: float, highest: float) -> Cell:
     if score is None:
         return Cell("–")
     if math.isnan(score.mean):
         return Cell("n/a", reason=score.reason or "undefined")
     return Cell(
         text=percent(score.mean, signed=key == "gain_over_distance").replace("-", "\N{MINUS SIGN}"),
-        spread="" if math.isnan(score.sd) else f"{100 * score.sd:.2f}",
+        # A gain over one and the same baseline varies as Pair F1 does, which has its deviation beside it.
+        spread="" if math.isnan(score.sd) or key == "gain_over_distance" else f"{100 * score.sd:.2f}",
         sort=score.mean,
         best=score.mean == best,
-        share=max(0.0, min(1.0, score.mean)) if key == "pair_f1" else 0.0,
+        share=max(0.0, score.mean / highest) if key == "pair_f1" and highest > 0 else 0.0,
     )
 
 

@@ -95,3 +95,33 @@ def test_undefined_tests_do_not_count():
     assert corrected[0] == 0.02
     assert math.isnan(corrected[1])
     assert np.isclose(corrected[2], 0.02)
+
+
+def test_differences_by_seed(matrix, found):
+    board, _ = matrix
+    for one in found.comparisons:
+        if one.second == RULE:
+            assert one.seeds == 0
+            assert math.isnan(one.seed_error)
+            continue
+        rows = {row.name: row for row in board.trained}
+        by_seed = [
+            {run.results.seed: run.results.metrics["test"][one.metric] for run in rows[name].runs}
+            for name in (one.first, one.second)
+        ]
+        differences = [by_seed[0][seed] - by_seed[1][seed] for seed in (42, 345)]
+        assert one.seeds == 2
+        # Of two values the standard error of the mean is half their distance.
+        assert one.seed_error == pytest.approx(abs(differences[0] - differences[1]) / 2, abs=1e-9)
+
+
+def test_of_many_systems_each_is_compared_with_base(tmp_path, write_run):
+    names = ("base", "rpcl", "cdmr", "ccps", "fixed_margin", "utterance_dropout", "rpcl_fixed_margin")
+    for place, name in enumerate(names):
+        write_run(tmp_path / name, objective=name, seed=42, quality=1.0 + place, n_dialogues=6)
+    found = compare(*loaded(tmp_path), n_resamples=20)
+    pairs = [(one.first, one.second) for one in found.comparisons if one.metric == "pair_f1" and one.second != RULE]
+    assert len(pairs) == 6
+    assert {second for _, second in pairs} == {"Base T"}
+    assert all(one.seeds == 1 for one in found.comparisons if one.second != RULE)
+    assert all(math.isnan(one.seed_error) for one in found.comparisons)

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+import shutil
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
@@ -68,6 +73,37 @@ def test_all_ten_figures_come_from_runs_of_both_tasks(tables):
         drawn = figure.render(tables)
         drawn.draw_without_rendering()
         assert "SYNTHETIC DATA" in [text.get_text() for text in drawn.texts]
+
+
+def test_runs_that_do_not_compare_are_never_drawn_together(runs, corpus):
+    first, *rest = runs
+    other = dataclasses.replace(first.results, run_name="elsewhere", data_fingerprint={"test": "other"})
+    with pytest.raises(RunFolderError, match=r"2 different data, gold or candidates.*elsewhere"):
+        tables_of_runs([*rest, dataclasses.replace(first, results=other)], corpus[1])
+
+
+def test_what_removal_takes_away_is_drawn_where_every_run_has_it(runs, corpus, tmp_path):
+    facts = corpus[1]["test"]
+    copies = []
+    for run in runs:
+        folder = tmp_path / run.folder.name
+        shutil.copytree(run.folder, folder)
+        copies.append(dataclasses.replace(run, folder=folder))
+        if run.folder.name.startswith("binary_base"):
+            table = pq.read_table(folder / "predictions_test.parquet")
+            column = table.schema.get_field_index("prob_pair")
+            halved = pa.array(table["prob_pair"].to_numpy() / 2)
+            table = table.set_column(column, table.schema.field(column), halved)
+            pq.write_table(table, folder / "predictions_test_removed.parquet")
+    table = tables_of_runs(copies, corpus[1]).get("binary_axis_and_removal_by_family_long")
+    table = table.set_index(["family", "gold_role"])
+    of_base = [run for run in runs if run.folder.name.startswith("binary_base")]
+    p = np.mean([read_predictions(run.predictions_path("test")).probabilities[:, 0] for run in of_base], axis=0)
+    apart = facts.distances != 0  # what is removed from a self-pair stays visible as its target
+    for role, name in enumerate(ROLE_LABELS):
+        expected = p[apart & (facts.roles == role)].mean() / 2
+        assert table.loc[("Base T", name), "delta_pair_mean"] == pytest.approx(expected)
+    assert table.loc["RPCL T", "delta_pair_mean"].isna().all()
 
 
 def test_numbers_are_of_the_test_predictions(tables, runs, corpus):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import statistics
 
 import pytest
@@ -107,7 +108,11 @@ def test_missing_seeds_are_said(tmp_path, write_run):
         for seed in seeds:
             write_run(tmp_path / f"{objective}-{seed}", objective=objective, seed=seed, n_dialogues=6)
     said = [note for note in board_of(tmp_path).notes if "lacks" in note]
-    assert said == ["RPCL T lacks seed 2, which other rows have: its mean is of 2 runs."]
+    assert said == ["RPCL T lacks seed 2, which most other rows have: its mean is of 2 runs."]
+    for seed in (1, 2, 3, 4):
+        shutil.rmtree(tmp_path / f"cdmr-{seed}")
+    said = [note for note in board_of(tmp_path).notes if "lacks" in note]
+    assert said == ["RPCL T lacks seed 2, which Base T has: its mean is of 2 runs."]
 
 
 def test_a_missing_split_is_said(tmp_path, write_run):
@@ -165,3 +170,13 @@ def test_signatures_stand_under_the_table(tmp_path, write_run):
     assert results_table(index_runs(tmp_path).runs).splitlines()[-1] == (
         "one: iemomecp|def:A|forward:all|decision:argmax|version:1"
     )
+
+
+def test_seeds_that_begin_with_runs_of_their_own_are_one_system(tmp_path, write_run):
+    for seed, before in ((42, "frozen-42"), (345, "frozen-345"), (1, None), (2, None)):
+        write_run(tmp_path / f"run-{seed}", seed=seed)
+        (tmp_path / f"run-{seed}" / "config.yaml").write_text(
+            f"objective: base\nseed: {seed}\ninit_from: {before or 'null'}\n"
+        )
+    (board,) = boards(index_runs(tmp_path).runs)
+    assert sorted(row.seeds for row in board.trained) == [(1, 2), (42, 345)]

@@ -95,10 +95,10 @@ def test_a_file_in_the_place_of_the_folder(cell, tmp_path):
 def test_a_failed_cell_waits_until_asked_for(cell, tmp_path):
     path = failure_file(tmp_path, cell.name)
     path.parent.mkdir()
-    path.write_text(json.dumps({"exit_code": 2, "last_lines": ["error: out of luck"]}))
+    path.write_text(json.dumps({"exit_code": 2, "words": "exit code 2", "last_lines": ["error: out of luck"]}))
     found = look(cell, tmp_path)
     assert (found.state, found.to_run) == (State.FAILED, False)
-    assert "exit code 2: error: out of luck" in found.reason
+    assert "It failed before (exit code 2); its last line: error: out of luck" in found.reason
     assert look(cell, tmp_path, retry_failed=True).state is State.NEW
     path.write_text("{")
     assert look(cell, tmp_path).state is State.FAILED

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from iemomecp_dataset.benchmark.matrix import launch
-from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, cpu_slots, gpu_slots
-from iemomecp_dataset.benchmark.matrix.cell_process import Job, last_lines, start, stop
+from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, _start_here, cpu_slots, gpu_slots
+from iemomecp_dataset.benchmark.matrix.cell_process import Job, exit_words, last_lines, start, stop
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of
 from iemomecp_dataset.benchmark.matrix.launch import run_cells
 from iemomecp_dataset.benchmark.matrix.plan import State, failure_file, log_file, plan_cells
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.results import read_results
-from iemomecp_dataset.errors import RunFolderError, UsageError
+from iemomecp_dataset.errors import RunFolderError, TrainingError, UsageError
 
 ASKED_TO_END = (
     "import time\ntry:\n print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt:\n print('ended when asked')"
@@ -56,6 +56,34 @@ def test_output_goes_to_the_log_below_the_command(tmp_path):
     assert log.read_text().startswith(f"$ {sys.executable} -c")
     assert sorted(last_lines(log)) == ["b", "err", "out"]
     assert last_lines(tmp_path / "none.log") == []
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("os.kill(os.getpid(), 9)", "(the trainer was killed by SIGKILL)"),
+        ("raise SystemExit('error: no luck')", "(the trainer's exit code: 1)"),
+    ],
+)
+def test_the_message_of_a_trainer_is_not_drowned_by_its_launcher(tmp_path, end, words):
+    (tmp_path / "trainer.py").write_text(f"import os\nprint('warming up', flush=True)\n{end}\n")
+    launch_it = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
+                 "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    command = (sys.executable, *launch_it, str(tmp_path / "trainer.py"))
+    process = start(Job("cell", command, {}, str(tmp_path), tmp_path / "logs" / "cell.log"))
+    assert process.wait() == 1
+    log = tmp_path / "logs" / "cell.log"
+    assert "Traceback" in log.read_text(), "the log itself has everything"
+    lines = last_lines(log)
+    assert lines[-1] == words
+    assert "warming up" in lines
+    assert ("error: no luck" in lines) == ("luck" in end)
+    assert not any("Traceback" in line for line in lines)
+
+
+def test_exit_codes_in_words():
+    assert exit_words(-9) == "killed by SIGKILL"
+    assert exit_words(1) == "exit code 1"
 
 
 def test_a_cell_is_run_once_at_a_time_even_when_its_launcher_has_died(tmp_path):
@@ -224,3 +252,26 @@ def test_epochs_are_read_from_a_log_that_is_being_written(tmp_path):
     assert epochs_done(tmp_path) == 0
     (tmp_path / "log.jsonl").write_text('{"event": "start"}\n{"epoch": 1}\n{"epoch": 2}\n{"epo')
     assert epochs_done(tmp_path) == 2
+
+
+class SlowRay:
+    """Stands for a ray that runs into its own time limit some times before it starts."""
+
+    def __init__(self, failures: int):
+        self.failures, self.calls = failures, []
+
+    def init(self, **options):
+        self.calls.append(options["num_cpus"])
+        if self.calls.count(options["num_cpus"]) <= self.failures:
+            raise Exception("The current node timed out during startup.")
+
+    def shutdown(self):
+        self.calls.append("shutdown")
+
+
+def test_ray_is_started_once_more_and_then_says_what_to_do():
+    ray = SlowRay(1)
+    _start_here(ray, 2, {})
+    assert ray.calls == [2, "shutdown", 2]
+    with pytest.raises(TrainingError, match=r"timed out during startup\. .* or use --backend local"):
+        _start_here(SlowRay(2), 2, {})

@@ -10,7 +10,7 @@ from sklearn.metrics import precision_recall_curve as sklearn_curve
 from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.report.distance_profile import best_distance_f1, f1_by_distance
 from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
-from iemomecp_dataset.benchmark.report.precision_recall import _label_places, precision_recall_curve
+from iemomecp_dataset.benchmark.report.precision_recall import _letter_places, precision_recall_curve
 from iemomecp_dataset.benchmark.structural import DISTANCE_BUCKETS, distance_buckets
 
 pairs = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), st.booleans()), min_size=1, max_size=60)
@@ -92,10 +92,10 @@ def test_a_matrix_draws_every_gold_pair_and_every_candidate():
     assert missed.count("stroke: var(--series-1)") == 5  # P = 0.3 is below one half: all are missed
 
 
-@given(st.lists(st.tuples(st.integers(3, 30), st.floats(0.05, 1), st.floats(0.3, 1)), min_size=1, max_size=7))
-def test_labels_of_close_points_do_not_lie_on_each_other(points):
-    places = _label_places(points)
-    boxes = [(right - 0.0145 * n, right, y) for (n, _, _), (right, y) in zip(points, places, strict=True)]
-    for i, (left, right, y) in enumerate(boxes):
-        for other_left, other_right, other_y in boxes[:i]:
-            assert abs(y - other_y) >= 0.035 or right <= other_left or other_right <= left
+@given(st.lists(st.tuples(st.floats(0.1, 0.9), st.floats(0.1, 0.9)), min_size=1, max_size=7, unique=True))
+def test_letters_stand_beside_their_own_points_and_apart_from_each_other(points):
+    places = _letter_places(points)
+    for (x, y), (letter_x, letter_y) in zip(points, places, strict=True):
+        assert 0.02 < np.hypot(x - letter_x, y - letter_y) < 0.04
+    # Up to six letters around one spot have room.
+    assert len({(round(x, 6), round(y, 6)) for x, y in places}) == len(points)

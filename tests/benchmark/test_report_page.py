@@ -126,14 +126,15 @@ def test_tables_hold_means_and_deviations_over_seeds(page, runs_dir):
     board = boards(index_runs(runs_dir).runs)[0]
     table = next(table for table in page.tables if table[0][0] == "System")
     assert table[0][:6] == ["System", "Pair F1", "over distance", "P", "R", "AUPRC"]
-    for row, shown in zip(board.rows, table[1:], strict=True):
+    ranked = sorted(board.rows, key=lambda row: -row.score("test", "pair_f1").mean)
+    for row, shown in zip(ranked, table[1:], strict=True):
         assert shown[0].startswith(row.name)
         score = row.score("test", "pair_f1")
         assert shown[1].split()[0] == f"{100 * score.mean:.2f}"
         if row.kind == "trained":
             assert shown[1].endswith(f"±{100 * score.sd:.2f}")
     assert [row[0].split()[0] for row in table[1:]].index("distance") >= 0
-    assert table[1][5] == "n/a"
+    assert next(row for row in table if row[0].startswith("all non-pair"))[5] == "n/a"
 
 
 def test_roles_bring_their_columns(page):
@@ -148,7 +149,8 @@ def test_undefined_scores_are_explained(page):
 
 def test_synthetic_data_is_called_so_loudly(page):
     assert "SYNTHETIC DATA" in page.text
-    assert "made-up dialogues" in page.text
+    assert "Made-up dialogues: the numbers show that the software works" in page.text
+    assert [attributes["data-mark"] for tag, attributes in page.tags if tag == "body"] == ["SYNTHETIC DATA"]
 
 
 def test_real_data_has_no_such_banner(tmp_path, write_run):
@@ -183,7 +185,7 @@ def test_unfinished_runs_are_named(page):
 def test_every_colour_of_a_figure_has_a_light_and_a_dark_value(html):
     style = html[html.index("<style>") : html.index("</style>")]
     light, dark = style.split("prefers-color-scheme: dark")[:2]
-    used = set(re.findall(r"var\((--[\w-]+)\)", html)) - {"--share"}
+    used = set(re.findall(r"var\((--[\w-]+)\)", html)) - {"--share", "--bar"}
     assert len(used) > 8
     for variable in used:
         assert f"{variable}:" in light
@@ -194,6 +196,9 @@ def test_every_colour_of_a_figure_has_a_light_and_a_dark_value(html):
 
 def test_figures_have_a_name_and_say_how_to_read_them(page, html):
     labels = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
+    assert html.count('<div class="for-narrow">') == 2
+    for _ in range(2):
+        labels.remove("Pair F1 on test")
     of_both = ["Pair F1 on test", "Precision and recall on test", "Reliability on test", "Learning curves"]
     assert all(labels.count(label) == 2 for label in of_both)
     assert labels.count("What each gold role is taken for, test") == 1  # two classes need no such picture
@@ -228,7 +233,9 @@ def test_figures_go_without_a_run_whose_predictions_are_missing_or_of_other_pair
     shutil.copy(tmp_path / "other" / "predictions_test.parquet", tmp_path / "b")
     (tmp_path / "other" / "predictions_test.parquet").unlink()
     text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
-    assert "Figures are without b: its predictions are of other pairs" in text
+    assert re.search(
+        r"Figures are without b: its [\d,]+ predictions are not of the same pairs as the [\d,]+ of a\.", text
+    )
     assert "Figures are without other:" in text
 
 
@@ -239,7 +246,7 @@ def test_a_run_without_a_log_or_predictions_still_has_its_table(tmp_path, write_
             path.unlink()
     page = Page(render_quickly(index_runs(tmp_path)))
     assert any(row[0].startswith("Base T") for row in page.tables[0])
-    assert [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"] == ["Pair F1 on test"]
+    assert [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"] == 2 * ["Pair F1 on test"]
 
 
 def test_the_file_is_written_whole(tmp_path, runs_dir):
@@ -256,18 +263,26 @@ def test_headings_sort_the_table_in_a_browser(html, tmp_path):
         pytest.skip("there is no chromium to open the page in")
     click = """<script>
       const table = document.querySelector("table.results");
-      table.tHead.rows[0].cells[1].querySelector("button").click();
-      document.title = [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.sort).join(" ");
+      const values = () => [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.sort).join(" ");
+      const titles = [values()];
+      for (let i = 0; i < 2; i++) {
+        table.tHead.rows[0].cells[1].querySelector("button").click();
+        titles.push(values());
+      }
+      document.title = titles.join(";");
     </script></body>"""
     path = tmp_path / "report.html"
     path.write_text(html.replace("</body>", click), encoding="utf-8")
     command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
     dom = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
-    values = [float(value) for value in re.search("<title>(.*?)</title>", dom).group(1).split()]
-    assert len(values) == 7
-    assert values == sorted(values, reverse=True)
+    orders = re.search("<title>(.*?)</title>", dom).group(1).split(";")
+    first, second, third = ([float(value) for value in order.split()] for order in orders)
+    assert len(first) == 7
+    assert np.isfinite(first).all()
+    assert first == sorted(first, reverse=True), "a leaderboard begins with the best"
+    assert second == first[::-1]
+    assert third == first
     assert 'aria-sort="descending"' in dom
-    assert np.isfinite(values).all()
 
 
 @pytest.mark.slow
@@ -325,7 +340,7 @@ def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
 
 def test_differences_come_with_intervals_and_corrected_p_values(page):
     (table,) = [table for table in page.tables if table[0][0] == "Difference"][:1]
-    assert table[0] == ["Difference", "of", "points [95 %]", "p", "p (Holm)"]
+    assert table[0] == ["Difference", "of", "points [95 %]", "SE over seeds (n)", "p", "p (Holm)"]
     assert table[1][0] == "RPCL T \N{MINUS SIGN} Base T"
     assert re.fullmatch(r"[+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\]", table[1][2])
     assert "100 resamples of the 20 source dialogues" in page.text
@@ -350,8 +365,8 @@ def test_sections_of_the_same_task_on_other_data_have_other_headings(tmp_path, w
     write_run(tmp_path / "a", n_dialogues=6)
     write_run(tmp_path / "b", n_dialogues=6, data_seed=1)
     text = Page(render_quickly(index_runs(tmp_path))).text
-    assert "ECF · ecf · data 00test" in text
-    assert "ECF · ecf · data 01test" in text
+    assert "ECF · data 00test" in text
+    assert "ECF · data 01test" in text
 
 
 def test_roles_are_also_shown_class_by_class(page, runs_dir):
@@ -377,7 +392,21 @@ def test_published_numbers_stand_beside_real_data_on_their_own_terms_only(tmp_pa
     assert ecf["HiLo published"][0] == "55.45"
     assert "gold emotions" in ecf["self + previous published"][1]
     roles = {row[0]: row[1:] for row in published[1][1:]}
-    assert roles["RoBERTa (t) published"][:3] == ["40.28", "48.77", "17.18"]
-    assert "without the exceptions" in roles["hilo_ta (ta) published"][3]
+    assert roles["RoBERTa T published"][:3] == ["40.28 ±0.63", "48.77 ±0.48", "17.18 ±1.81"]
+    assert "without the 36 exceptions" in roles["HiLo T+A published"][3]
+    assert roles["distance rule (0-1 cause, 2-3 context) structural"][:3] == ["47.86", "50.55", "20.43"]
+    order = list(roles)
+    assert order.index("RoBERTa T published") > order.index("distance rule (0-1 cause, 2-3 context) structural")
+    # These runs are of no published configuration.
     results = [table for table in tables if table[0][-1] == "Cost of a run"]
     assert not any("published" in row[0] for table in results for row in table)
+
+
+def test_published_scores_of_a_runs_own_configuration_are_marked_rows_of_its_table(tmp_path, write_run):
+    write_run(tmp_path / "roberta", synthetic=False, n_classes=3, n_dialogues=6, scorer="isolated")
+    page = Page(render_quickly(index_runs(tmp_path)))
+    results = next(table for table in page.tables if table[0][-1] == "Cost of a run")
+    (row,) = [row for row in results if row[0].startswith("RoBERTa (published)")]
+    assert row[0].startswith("RoBERTa (published) published arXiv 2605.25208, mean of three seeds")
+    assert row[1] == "40.28"
+    assert "as their authors report them" in page.text

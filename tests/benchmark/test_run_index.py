@@ -30,13 +30,13 @@ def test_a_run_folder_is_an_index_of_one(tmp_path, write_run):
 
 
 def test_an_empty_folder_says_how_to_make_a_run(tmp_path):
-    with pytest.raises(RunFolderError, match=r"no finished run.*accelerate launch trainers/fusion\.py"):
+    with pytest.raises(RunFolderError, match=r"holds no run.*accelerate launch trainers/fusion\.py"):
         index_runs(tmp_path)
 
 
 def test_a_folder_of_unfinished_runs_names_them(tmp_path):
     (tmp_path / "killed" / "checkpoint").mkdir(parents=True)
-    with pytest.raises(RunFolderError, match=r"(?s)Unfinished:.*killed"):
+    with pytest.raises(RunFolderError, match=r"(?s)no finished run, but 1 unfinished:.*killed"):
         index_runs(tmp_path)
 
 

@@ -158,6 +158,35 @@ def test_other_columns_are_refused_by_place(tmp_path, frame, words):
         read_candidate_predictions(path)
 
 
+NOTHING = ARTIFACT.drop(columns=["gold_id", "gold"]).assign(pred="non_pair")
+
+
+def test_a_system_that_finds_nothing_is_read_with_every_class_of_its_task(tmp_path):
+    roles = write_csv(tmp_path / "roles.csv", NOTHING.assign(pred_id=2))
+    pairs = write_csv(tmp_path / "pairs.csv", NOTHING.assign(pred_id=1))
+    for path, names in ((roles, ROLE_LABELS), (pairs, PAIR_LABELS)):
+        read = read_candidate_predictions(path)
+        assert read.class_names == names
+        assert read.decisions.tolist() == [len(names) - 1] * 2
+    assert read_candidate_predictions(roles, config_name="3class").class_names == ROLE_LABELS
+    # Not even names are needed where the configuration is known, from the caller or from the file itself.
+    bare = NOTHING.assign(pred_id=2).drop(columns="pred")
+    with pytest.raises(InvalidDataError, match=r"nothing names its classes.*--config-name"):
+        read_candidate_predictions(write_csv(tmp_path / "bare.csv", bare))
+    assert read_candidate_predictions(tmp_path / "bare.csv", config_name="3class").class_names == ROLE_LABELS
+    said = write_parquet(tmp_path / "said.parquet", bare, {"config_name": "3class"})
+    assert read_candidate_predictions(said).class_names == ROLE_LABELS
+
+
+@pytest.mark.parametrize("config_name", [None, "3class"])
+def test_names_and_ids_of_classes_must_agree(tmp_path, config_name):
+    path = write_csv(tmp_path / "p.csv", ARTIFACT.assign(pred_id=[1, 0]))
+    with pytest.raises(
+        InvalidDataError, match="row 1: column pred_id says 0, which is emo_cause, and column pred says"
+    ):
+        read_candidate_predictions(path, config_name=config_name)
+
+
 def test_two_classes_of_other_names_are_read_in_column_order(tmp_path):
     frame = OURS.rename(columns={"prob_pair": "prob_yes", "prob_non_pair": "prob_no"})
     assert read_candidate_predictions(write_parquet(tmp_path / "p.parquet", frame)).class_names == ("yes", "no")

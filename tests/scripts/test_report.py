@@ -27,8 +27,11 @@ def test_help_names_every_option(tmp_path):
     ("make", "message"),
     [
         (lambda root: None, "error: {root} is not a folder"),
-        (lambda root: root.mkdir(), "error: {root} holds no finished run"),
-        (lambda root: (root / "run" / "checkpoint").mkdir(parents=True), "run: {root}/run/results.json is not there"),
+        (lambda root: root.mkdir(), "error: {root} holds no run"),
+        (
+            lambda root: (root / "run" / "checkpoint").mkdir(parents=True),
+            "no finished run, but 1 unfinished:\n  {root}/run/results.json is not there",
+        ),
     ],
     ids=["missing", "empty", "unfinished"],
 )
@@ -46,3 +49,19 @@ def test_texts_need_the_data(tmp_path):
     done = run(tmp_path, "--with-text", cwd=tmp_path)
     assert done.returncode == 2
     assert "--with-text needs --data-dir" in done.stderr
+
+
+def test_published_numbers_with_the_distance_rule_in_their_ranking(tmp_path):
+    done = run("--published", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    place = {" ".join(line[:2]): number for number, line in enumerate(lines) if line}
+    rule = place["* distance"]
+    assert lines[rule][7:10] == ["47.86", "50.55", "20.43"]
+    for family in ("RoBERTa T", "WavLM A", "CLIP V", "RW-Fusion T+A", "RC-Fusion T+V", "RWC-Fusion T+A+V"):
+        assert place[family] > rule
+    assert place["M3HG T+A"] < rule
+    other = run("--published", "ecf", cwd=tmp_path)
+    assert "HiLo" in other.stdout
+    assert run("--published", "nothing", cwd=tmp_path).returncode == 2
+    assert run(cwd=tmp_path).returncode == 2

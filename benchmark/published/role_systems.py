@@ -1,0 +1,148 @@
+"""Every published system of the three-role task beside what distance alone scores on the published counts.
+
+The artifact of arXiv 2605.25208 has no structural baselines. Its table of roles by distance is enough to score them on
+the very pairs that its systems are scored on, so that they stand in one ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.benchmark.published.tables import published_table
+from iemomecp_dataset.benchmark.structural import distance_rules
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = [
+    "LIGHTWEIGHT",
+    "PUBLISHED_FAMILIES",
+    "RoleSystem",
+    "family_name",
+    "published_distance_counts",
+    "role_systems",
+]
+
+LIGHTWEIGHT = ("RoBERTa", "WavLM", "CLIP", "RW-Fusion", "RC-Fusion", "RWC-Fusion")
+"""The baselines that the artifact itself brings: a pair alone, without the dialogue around it."""
+
+PUBLISHED_FAMILIES = (
+    *LIGHTWEIGHT,
+    *(f"{model}_{m}" for model in ("hilo", "mecpe", "m3hg") for m in ("t", "ta", "tv", "tav")),
+)
+"""Systems as the published tables call them: those of the artifact, and other papers' models with their modalities."""
+
+_COLUMNS = {
+    "macro_f1": "pair_role_macro_f1",
+    "pair_f1": "pair_f1",
+    "emo_context_f1": "pair_role_emo_context_f1",
+}
+_NAMES = {"hilo": "HiLo", "mecpe": "MECPE-2step", "m3hg": "M3HG"}
+_NEAREST = {"0": 0, "1": 1, "2": 2, "3": 3, "4-5": 4, "6-10": 6, ">10": 11}
+
+
+@dataclass(frozen=True)
+class RoleSystem:
+    """One line of the ranking.
+
+    Attributes:
+        name: What it is called.
+        kind: ``structural`` (scored here, from counts) or ``published`` (scored by its authors).
+        modalities: Letters t, a, v; empty for a structural rule.
+        means: ``macro_f1``, ``pair_f1`` and ``emo_context_f1``, over seeds, in shares.
+        deviations: Their standard deviations (ddof 1); empty for a rule, which has no seeds.
+        n_seeds: Seeds; 0 for a rule.
+        n_pairs: Pairs of the test split that it is scored on.
+    """
+
+    name: str
+    kind: str
+    modalities: str
+    means: Mapping[str, float]
+    deviations: Mapping[str, float]
+    n_seeds: int
+    n_pairs: int
+
+
+def role_systems() -> list[RoleSystem]:
+    """Ranks published systems and structural rules on the test split.
+
+    Returns:
+        The systems, best Pair F1 first.
+
+    Example:
+        >>> names = [system.name for system in role_systems()]
+        >>> rule = names.index("distance rule (0-1 cause, 2-3 context)")
+        >>> [name for name in LIGHTWEIGHT if names.index(name) < rule]
+        []
+    """
+    return sorted([*_rules(), *_published()], key=lambda system: -system.means["pair_f1"])
+
+
+def published_distance_counts(split: str = "test") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs of a split as far as the published counts tell them: how far apart, and in which role.
+
+    Args:
+        split: ``train``, ``validation`` or ``test``.
+
+    Returns:
+        ``(n,)`` distances ``|target - cause|`` in turns, the nearest one of a bucket standing for the whole bucket, and
+        ``(n,)`` role ids.
+
+    Example:
+        >>> distances, roles = published_distance_counts()
+        >>> len(distances), int((roles == 0).sum())
+        (18264, 1794)
+    """
+    table = published_table("distance_distribution_by_split_label")
+    table = table[table["split"] == {"validation": "valid"}.get(split, split)]
+    times = table["count"].to_numpy(dtype=np.int64)
+    distances = table["distance_bucket"].astype(str).map(_NEAREST).to_numpy(dtype=np.int64)
+    roles = table["label"].map(ROLE_LABELS.index).to_numpy(dtype=np.int64)
+    return distances.repeat(times), roles.repeat(times)
+
+
+def family_name(family: str) -> str:
+    """What a system of the published tables is called in writing.
+
+    Example:
+        >>> family_name("hilo_ta"), family_name("RoBERTa")
+        ('HiLo T+A', 'RoBERTa')
+    """
+    model, _, modalities = family.partition("_")
+    return f"{_NAMES[model]} {'+'.join(modalities.upper())}" if model in _NAMES else family
+
+
+def _rules() -> list[RoleSystem]:
+    from iemomecp_dataset.metrics.scoring import pair_scores
+
+    distances, roles = published_distance_counts()
+    found = []
+    for rule in distance_rules(ROLE_LABELS):
+        decided = rule.decide(distances)
+        if (decided != rule.decide(-distances)).any():
+            continue  # the counts do not say which of two turns came first, and this rule asks
+        scores = pair_scores(decided, roles, ROLE_LABELS)
+        means = {key: float(scores[key]) for key in _COLUMNS}
+        found.append(RoleSystem(rule.display_name, "structural", "", means, {}, 0, len(roles)))
+    return found
+
+
+def _published() -> list[RoleSystem]:
+    runs = published_table("main_model_results_by_run")
+    pairs = published_table("pair_role_confusion_by_run_long").groupby("run_name")["count"].sum()
+    return [
+        RoleSystem(
+            name=_NAMES.get(str(of_family["model_family"].iloc[0]), str(family)),
+            kind="published",
+            modalities=str(of_family["modality"].iloc[0]),
+            means={key: float(of_family[column].mean()) for key, column in _COLUMNS.items()},
+            # The table of means has deviations with ddof 0; these are as everywhere else here.
+            deviations={key: float(of_family[column].std(ddof=1)) for key, column in _COLUMNS.items()},
+            n_seeds=len(of_family),
+            n_pairs=int(pairs[of_family["run_name"].iloc[0]]),
+        )
+        for family, of_family in runs.groupby("family", sort=False)
+    ]

@@ -1,0 +1,46 @@
+"""A text encoder of MiniLM's size with random weights: what training takes does not depend on what the weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["write_random_minilm"]
+
+
+def write_random_minilm(
+    texts: Iterable[str], output_dir: str | Path, *, width: int = 384, layers: int = 6, vocabulary: int = 30_522
+) -> Path:
+    """Writes a BERT of 6 layers, 384 wide, with MiniLM's 12 heads, feed-forward network and vocabulary size.
+
+    Args:
+        texts: Texts to train the tokeniser on. It has fewer words than the encoder has vectors.
+        output_dir: Folder that ``AutoModel.from_pretrained`` and ``AutoTokenizer.from_pretrained`` then read.
+        width: Width; smaller ones are for trying this out.
+        layers: Depth.
+        vocabulary: Vectors of words.
+
+    Returns:
+        The folder.
+    """
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from iemomecp_dataset.trainers.tiny_encoder import write_tiny_encoder
+
+    folder = write_tiny_encoder(texts, output_dir, hidden_size=16, num_layers=1)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.model_max_length = 512
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=max(1, width // 32),
+        intermediate_size=4 * width,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder)
+    return folder

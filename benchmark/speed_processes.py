@@ -1,0 +1,79 @@
+"""How much faster two processes train than one, each with one thread.
+
+Two runs of ``trainers/fusion.py`` that differ in the number of processes alone, one after the other: a mini-batch has
+the same 16 dialogues, shared out among the processes. Both cores must be free; on a busy machine the row says how busy
+it is, not how fast this is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.errors import TrainingError
+
+__all__ = ["run"]
+
+_DIALOGUES_PER_STEP = 16
+
+
+def run(*, width: int = 384, layers: int = 6, epochs: int = 3, scale: str = "demo") -> list[SpeedRow]:
+    """Measures epochs of the dialogue scorer with a trained encoder, in about two minutes.
+
+    An epoch is everything that a run does in one: training, scoring the validation split, the checkpoint. The first
+    is left out, start-up with it; of the others the fastest counts.
+
+    Args:
+        width: Width of the encoder, which has random weights.
+        layers: Its depth.
+        epochs: Epochs of each run, at least two.
+        scale: Of the synthetic corpus.
+
+    Returns:
+        One row, in seconds an epoch.
+    """
+    from iemomecp_dataset import load
+    from iemomecp_dataset.benchmark.random_minilm import write_random_minilm
+    from iemomecp_dataset.synthetic import write_corpus
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_corpus(folder / "data", scale=scale)
+        rows = load(data_dir=folder / "data", cache_dir=folder / "cache", split="train")
+        texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
+        write_random_minilm(texts, folder / "encoder", width=width, layers=layers)
+        one, two = (
+            _seconds_an_epoch(folder, processes, epochs)
+            for processes in tqdm((1, 2), desc="Measuring one process, and two", disable=None)
+        )
+    return [SpeedRow("an epoch, two processes of one thread", two, "one process of one thread", one, one / two)]
+
+
+def _seconds_an_epoch(folder: Path, processes: int, epochs: int) -> float:
+    run_folder = folder / f"run-{processes}"
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)),
+        *("-m", "iemomecp_dataset.trainers.fusion", "--data_dir", str(folder / "data"), "--modalities", "t"),
+        *("--text_encoder", str(folder / "encoder"), "--batch_size", str(_DIALOGUES_PER_STEP // processes)),
+        *("--epochs", str(epochs), "--patience", "0", "--output_dir", str(run_folder), "--quiet"),
+    ]
+    environment = {
+        **os.environ,
+        "ACCELERATE_USE_CPU": "true",
+        "OMP_NUM_THREADS": "1",
+        "HF_DATASETS_CACHE": str(folder / "cache"),
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TrainingError(f"The run with {processes} processes failed: {done.stderr.strip()[-2000:]}")
+    events = [json.loads(line) for line in (run_folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    ends: list[float] = [event["seconds"] for event in events if event["event"] == "epoch"]
+    return min(later - earlier for earlier, later in pairwise(ends))

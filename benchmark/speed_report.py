@@ -1,0 +1,232 @@
+"""Time that the report, the diagnostics and the figures take at the scale of IEMO-MECP, against their limits.
+
+The corpus is synthetic, with exactly the published counts; the systems are gold roles in noise.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.benchmark.measurement import SpeedRow
+
+__all__ = ["OPENING_LIMIT", "SIZE_LIMIT", "WORK_LIMIT", "run"]
+
+OPENING_LIMIT = 3.0
+"""Seconds in which the page of the largest case opens."""
+SIZE_LIMIT = 25e6
+"""Bytes of that page."""
+WORK_LIMIT = 60.0
+"""Seconds for all diagnostics and figures of a run."""
+
+
+def run(*, scale: str = "full") -> list[SpeedRow]:
+    """Measures.
+
+    Args:
+        scale: Of the synthetic corpus.
+
+    Returns:
+        A row for the diagnostics and figures of a run on each task; one for the report of every dialogue of the corpus
+        with all utterances, and one for opening it, where there is a Chromium.
+
+    Raises:
+        MissingDependencyError: matplotlib, jinja2 or scikit-learn is not installed.
+    """
+    import iemomecp_dataset
+    from iemomecp_dataset.benchmark.report import Texts, write_report
+    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.synthetic import write_corpus
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_corpus(root / "data", scale=scale)
+        rows = {
+            task: {
+                split: list(of_split) for split, of_split in iemomecp_dataset.load(task, data_dir=root / "data").items()
+            }
+            for task in ("3class", "source_binary")
+        }
+        for task, of_task in rows.items():
+            _write_run(root / "runs" / task, task, of_task)
+        seconds = _seconds(lambda: _diagnostics_and_figures(root / "runs", rows["3class"], root / "figures"))
+        n_test = sum(len(row["pairs"]) for row in rows["3class"]["test"])
+        found = [_row(f"all diagnostics, ten figures: {n_test:,} test pairs of both tasks", seconds, WORK_LIMIT)]
+
+        everything = [row for of_split in rows["3class"].values() for row in of_split]
+        _write_run(root / "all" / "run", "3class", {"train": rows["3class"]["train"], "test": everything})
+        texts = Texts({r["dialogue_id"]: [(u["speaker"], u["text"]) for u in r["utterances"]] for r in everything})
+        page = root / "report.html"
+        seconds = _seconds(lambda: write_report(index_runs(root / "all"), page, texts=texts))
+        size = page.stat().st_size
+        n_pairs = sum(len(row["pairs"]) for row in everything)
+        case = (
+            f"{len(everything)} dialogues, {n_pairs:,} pairs, all texts, {size / 1e6:.1f} of {SIZE_LIMIT / 1e6:.0f} MB"
+        )
+        found.append(_row(f"report: {case}", seconds, WORK_LIMIT))
+        browser = shutil.which("chromium")
+        if browser is None:
+            print("There is no chromium to open the report in; that time is not measured.", file=sys.stderr)
+            return found
+        empty = root / "empty.html"
+        empty.write_text("<p>0 of 0</p>", encoding="utf-8")
+        start = min(_opening_seconds(browser, empty, 0) for _ in range(3))
+        opening = min(_opening_seconds(browser, page, len(everything)) for _ in range(3))
+        found.append(
+            _row(f"that page in Chromium, from its start (an empty page: {start:.1f} s)", opening, OPENING_LIMIT)
+        )
+    return found
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _row(name: str, seconds: float, limit: float) -> SpeedRow:
+    return SpeedRow(name, seconds, "the limit that is set for it", limit, limit / seconds)
+
+
+def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """A run folder, with predictions that are the gold in noise, on all splits and after removal."""
+    from iemomecp_dataset.benchmark.results import RunResults, write_results
+    from iemomecp_dataset.benchmark.structural import (
+        SplitTables,
+        structural_scores,
+        structural_systems,
+        utterance_table,
+    )
+    from iemomecp_dataset.metrics.scoring import pair_scores
+    from iemomecp_dataset.pair_table import pair_table
+    from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+    from iemomecp_dataset.trainers.predictions import write_predictions
+
+    classes = ROLE_LABELS if task == "3class" else PAIR_LABELS
+    tables = {split: pair_table(of_split, IEMOCAP_EMOTIONS) for split, of_split in rows.items()}
+    splits = {
+        split: SplitTables(tables[split], utterance_table(of_split, IEMOCAP_EMOTIONS))
+        for split, of_split in rows.items()
+    }
+    others = {split: of_split for split, of_split in splits.items() if split != "train"}
+    probabilities = {split: _noisy(tables[split].labels, len(classes), 2.0) for split in rows}
+    facts = {"corpus": "iemomecp", "config_name": task, "class_names": list(classes), "synthetic": True}
+    folder.mkdir(parents=True)
+    for name, split, values in (
+        *((split, split, values) for split, values in probabilities.items() if split != "train"),
+        ("test_removed", "test", _noisy(tables["test"].labels, len(classes), 0.5)),
+    ):
+        write_predictions(
+            folder / f"predictions_{name}.parquet", tables[split], values, classes, {**facts, "split": split}
+        )
+    write_results(
+        folder,
+        RunResults(
+            run_name=folder.name,
+            corpus="iemomecp",
+            config_name=task,
+            class_names=tuple(classes),
+            synthetic=True,
+            data_statement="SYNTHETIC dialogues, and gold roles in noise in the place of a system.",
+            definition="F",
+            candidates="triangle+exceptions",
+            scorer="noise",
+            objective="gold in noise",
+            modalities="",
+            text_encoder="none",
+            encoder_mode="none",
+            seed=0,
+            threshold={"value": None, "chosen_on": None},
+            metrics={
+                split: pair_scores(values, tables[split].labels, classes)
+                for split, values in probabilities.items()
+                if split != "train"
+            },
+            missing_splits=(),
+            counts={},
+            structural_baselines=structural_scores(
+                structural_systems(splits["train"], others, classes), tables, classes
+            ),
+            data_fingerprint={},
+            license_text_shareable=True,
+        ),
+    )
+
+
+def _noisy(labels: NDArray[np.int64], n_classes: int, signal: float) -> NDArray[np.float64]:
+    scores = np.random.default_rng(0).gumbel(size=(len(labels), n_classes))
+    scores[np.arange(len(labels)), labels] += signal
+    powers = np.exp(scores)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _diagnostics_and_figures(runs_dir: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]], output: Path) -> None:
+    """What ``generate_figures.py --runs`` does, and every diagnostic of the dataset's paper and of RPCL beside it."""
+    from iemomecp_dataset.benchmark.diagnostics.binary_axis import binary_axis
+    from iemomecp_dataset.benchmark.diagnostics.context_channel import context_channel, context_directions
+    from iemomecp_dataset.benchmark.diagnostics.distance_profile import distance_profile
+    from iemomecp_dataset.benchmark.diagnostics.evidence_removal import evidence_removal
+    from iemomecp_dataset.benchmark.diagnostics.matched_contrast import matched_contrast
+    from iemomecp_dataset.benchmark.diagnostics.pair_confidence import pair_confidence
+    from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
+    from iemomecp_dataset.benchmark.diagnostics.proxies import predict_from_proxies
+    from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, stress_subsets, subset_scores
+    from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
+    from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT
+    from iemomecp_dataset.benchmark.figures import FIGURES
+    from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
+    from iemomecp_dataset.benchmark.figures.style import save
+    from iemomecp_dataset.benchmark.predictions import read_predictions
+    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.metrics.remapping import source_binary_remaps
+
+    facts = {split: pair_facts(of_split) for split, of_split in rows.items()}
+    test = facts["test"]
+    of = {
+        (task, name): read_predictions(runs_dir / task / f"predictions_{name}.parquet")
+        for task in ("3class", "source_binary")
+        for name in ("test", "test_removed")
+    }
+    order = {key: test.order_of(predictions) for key, predictions in of.items()}
+    p = {key: predictions.probabilities[order[key]] for key, predictions in of.items()}
+    pair, removed = p["source_binary", "test"][:, 0], p["source_binary", "test_removed"][:, 0]
+    context = p["3class", "test"][:, CONTEXT]
+    decided = of["3class", "test"].decided[order["3class", "test"]]
+    binary_axis(pair, test.roles)
+    context_channel(context, test.roles)
+    context_directions(decided, test.roles)
+    for values in (pair, context):
+        distance_profile(values, test.roles, test.distances)
+        subset_scores(conflict_subsets(test), values, test)
+        matched_contrast(values, test)
+        predict_from_proxies(values, test, with_source=True)
+    predict_from_proxies(decided == 0, test)
+    for variant in ("as_published", "corrected"):
+        evidence_removal(pair, removed, test.roles, test.distances, variant=variant)
+        uncertainty_enrichment(pair, test.roles, np.full(len(test), "test"), variant=variant)
+        subset_scores(stress_subsets(test, variant=variant), pair, test)
+    source_binary_remaps(decided, test.source_pairs)
+    pair_confidence({task: [of[task, "test"]] for task in ("3class", "source_binary")})
+    tables = tables_of_runs(index_runs(runs_dir).runs, facts)
+    for figure in FIGURES:
+        save(figure.render(tables), output, figure.name)
+
+
+def _opening_seconds(browser: str, page: Path, n_dialogues: int) -> float:
+    """From the start of the browser until the explorer stands."""
+    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom", page.as_uri()]
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    seconds = time.perf_counter() - started
+    if f"of {n_dialogues}<" not in done.stdout:
+        raise RuntimeError("The explorer of the page did not start.")
+    return seconds
