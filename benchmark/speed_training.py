@@ -21,78 +21,11 @@ _Thing = TypeVar("_Thing")
 
 
 def run() -> list[SpeedRow]:
-    """Measures everything about training, in about a minute."""
-    return [*frozen_steps(), *trained_encoders()]
+    """Measures everything about training, in about two minutes."""
+    return training()
 
 
-def frozen_steps(*, dialogues: int = 16, turns: int = 18, width: int = 768, repeats: int = 15) -> list[SpeedRow]:
-    """Measures steps of the dialogue scorer with frozen text features; every time is the median of some repeats.
-
-    Args:
-        dialogues: Dialogues of the batch.
-        turns: Utterances of the longest dialogue; the others are shorter, as IEMO-MECP's chunks are.
-        width: Width of the text features.
-        repeats: Repeats of each measurement, taken in turn so that a machine that slows down slows both.
-
-    Returns:
-        One row for each comparison.
-    """
-    import torch
-
-    from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
-    from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights, objective_terms
-
-    torch.manual_seed(0)
-    sizes = torch.linspace(turns // 3, turns, dialogues).round().long()
-    mask = torch.arange(turns)[None] < sizes[:, None]
-    past = torch.tril(mask[:, :, None] & mask[:, None, :])
-    labels = torch.where(past, (torch.rand(past.shape) > 0.1).long(), -100)
-    speakers = torch.arange(turns).remainder(2).expand(dialogues, -1)
-    text = torch.randn(dialogues, turns, width)
-    model = DialogueScorer(DialogueScorerConfig(class_names=["pair", "non_pair"], text_size=width)).train()
-
-    def step(name: str, valid: torch.Tensor | None) -> None:
-        objective = OBJECTIVES[name]
-        scores = model(
-            mask,
-            speakers,
-            valid=valid,
-            text=text,
-            gold=labels == 0,
-            corruption=Corruption() if objective.corruption else None,
-        )
-        terms = objective_terms(
-            objective,
-            ObjectiveWeights(),
-            emotion_logits=scores.emotion_logits,
-            cause_logits=scores.cause_logits,
-            pair_logits=scores.pair_logits,
-            corrupted_pair_logits=scores.corrupted_pair_logits,
-            emotion_labels=(labels == 0).any(2).long(),
-            cause_labels=(labels == 0).any(1).long(),
-            pair_labels=labels,
-            mask=mask,
-            valid=past,
-        )
-        torch.autograd.backward(torch.stack(list(terms.values())).sum())
-        model.zero_grad()
-
-    everywhere = torch.ones_like(past)
-    return [
-        _compare(
-            "RPCL step, frozen encoder", lambda: step("rpcl", past), "Base step", lambda: step("base", past), repeats
-        ),
-        _compare(
-            "Base step over valid pairs",
-            lambda: step("base", past),
-            "over the padded square",
-            lambda: step("base", everywhere),
-            repeats,
-        ),
-    ]
-
-
-def trained_encoders(
+def training(
     *,
     width: int = 384,
     layers: int = 6,
@@ -229,24 +162,32 @@ def trained_encoders(
     ).train()
     dialogue_scorer.use_text_encoder(encoders[2].model)
     dialogue_step = trained(dialogue_scorer, OptimisationOptions.weight_averaging)
+    frozen_scorer = DialogueScorer(
+        DialogueScorerConfig(class_names=list(ROLE_LABELS), text_size=width * len(used), audio_size=768, video_size=768)
+    ).train()
+    frozen_step = trained(frozen_scorer, OptimisationOptions.weight_averaging)
     inputs = UtteranceInputs(
         text_tokens=tokenise_texts([u["text"] for u in utterances], tokenizer, 128),
         features=features,
         feature_sizes=sizes,
     )
     dialogues = list(enumerate(dialogue_examples(rows, IEMOCAP_EMOTIONS)))
-    methods = {
-        name: DialogueMethod(
-            Collator(inputs), OBJECTIVES[name], ObjectiveWeights(), Corruption() if name == "rpcl" else None
-        )
-        for name in ("base", "rpcl")
-    }
+    frozen_inputs = UtteranceInputs(
+        text_features={u["text"]: random.normal(size=width * len(used)).astype(np.float32) for u in utterances},
+        features=features,
+        feature_sizes=sizes,
+    )
 
-    def dialogue(name: str) -> Iterator[int]:
+    def dialogue(
+        objective: str, scorer: DialogueScorer, step: Callable[[Tensor], None], given: UtteranceInputs
+    ) -> Iterator[int]:
+        method = DialogueMethod(
+            Collator(given), OBJECTIVES[objective], ObjectiveWeights(), Corruption() if objective == "rpcl" else None
+        )
         for start in range(0, len(dialogues), OptimisationOptions.batch_size):
-            batch = methods[name].collate(dialogues[start : start + OptimisationOptions.batch_size])
-            terms = methods[name].terms(dialogue_scorer, batch, None, pooled_here)
-            dialogue_step(torch.stack(list(terms.values())).sum())
+            batch = method.collate(dialogues[start : start + OptimisationOptions.batch_size])
+            terms = method.terms(scorer, batch, None, pooled_here)
+            step(torch.stack(list(terms.values())).sum())
             yield int(batch["valid"].sum())
 
     seconds = _per_thousand(
@@ -254,8 +195,10 @@ def trained_encoders(
             "plain": plain,
             "random": lambda: isolated(random_batches),
             "bucketed": lambda: isolated(_evenly(from_short_to_long, pair_batches)),
-            "base": lambda: dialogue("base"),
-            "rpcl": lambda: dialogue("rpcl"),
+            "base": lambda: dialogue("base", dialogue_scorer, dialogue_step, inputs),
+            "rpcl": lambda: dialogue("rpcl", dialogue_scorer, dialogue_step, inputs),
+            "frozen base": lambda: dialogue("base", frozen_scorer, frozen_step, frozen_inputs),
+            "frozen rpcl": lambda: dialogue("rpcl", frozen_scorer, frozen_step, frozen_inputs),
         },
         passes,
     )
@@ -278,6 +221,7 @@ def trained_encoders(
         row("base", "dialogue scorer, 1000 pairs", "random", "isolated, random 16 as published, 1000 pairs"),
         row("base", "dialogue scorer, 1000 pairs", "bucketed", "isolated, token budget, 1000 pairs"),
         row("rpcl", "RPCL step, trained encoder, 1000 pairs", "base", "Base step"),
+        row("frozen rpcl", "RPCL step, frozen encoder, 1000 pairs", "frozen base", "Base step"),
     ]
 
 
@@ -309,18 +253,3 @@ def _per_thousand(steps: dict[str, Callable[[], Iterator[int]]], passes: int) ->
             done = sum(function())
             best[name] = min(best[name], 1000 * (time.perf_counter() - started) / done)
     return best
-
-
-def _compare(
-    name: str, ours: Callable[[], None], alternative_name: str, alternative: Callable[[], None], repeats: int
-) -> SpeedRow:
-    times: tuple[list[float], list[float]] = ([], [])
-    for function in (ours, alternative):
-        function()  # the first call allocates
-    for _ in range(repeats):
-        for kept, function in zip(times, (ours, alternative), strict=True):
-            started = time.perf_counter()
-            function()
-            kept.append(time.perf_counter() - started)
-    seconds, other = (float(np.median(kept)) for kept in times)
-    return SpeedRow(name, seconds, alternative_name, other, other / seconds)

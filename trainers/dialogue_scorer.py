@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
+from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
 from iemomecp_dataset.trainers.dialogue_layer import DialogueLayer, Ragged
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
@@ -219,36 +220,40 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             },
         )
         contextual = self._contextualise(utterances, ragged)
-        scores = self._score(contextual, ragged, speakers, valid)
-        if corruption is not None:
-            if gold is None:
-                raise ValueError("a corrupted view needs the gold pairs")
-            at_scorer = corruption.point == "scorer_input"
-            corrupted = ragged.flat(
-                corrupt_context(
-                    ragged.padded(contextual if at_scorer else utterances),
-                    gold,
-                    mask,
-                    rate=corruption.rate,
-                    protect_gold=corruption.protect_gold,
-                )
+        if corruption is None:
+            return self._score(contextual, ragged, speakers, valid)
+        if gold is None:
+            raise ValueError("a corrupted view needs the gold pairs")
+        at_scorer = corruption.point == "scorer_input"
+        corrupted = ragged.flat(
+            corrupt_context(
+                ragged.padded(contextual if at_scorer else utterances),
+                gold,
+                mask,
+                rate=corruption.rate,
+                protect_gold=corruption.protect_gold,
             )
-            if not at_scorer:
-                corrupted = self._contextualise(corrupted, ragged)
-            scores.corrupted_pair_logits = self._score(corrupted, ragged, speakers, valid).pair_logits
-        return scores
+        )
+        if not at_scorer:
+            corrupted = self._contextualise(corrupted, ragged)
+        # Both views as one batch of twice as many dialogues, which costs less than two batches.
+        both = self._score(
+            torch.cat([contextual, corrupted]),
+            Ragged.of(mask.repeat(2, 1)),
+            speakers.repeat(2, 1),
+            valid.repeat(2, 1, 1),
+        )
+        clean, changed = both.pair_logits.chunk(2)
+        return DialogueScores(both.emotion_logits.chunk(2)[0], both.cause_logits.chunk(2)[0], clean, changed)
 
     def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> DialogueScores:
-        scores = DialogueScores(
-            emotion_logits=ragged.padded(self.emotion_head(hidden).float()),
-            cause_logits=ragged.padded(self.cause_head(hidden).float()),
-            pair_logits=self.pair_scorer(hidden, ragged, speakers, valid),
-        )
+        emotion_logits = ragged.padded(self.emotion_head(hidden).float())
+        cause_logits = ragged.padded(self.cause_head(hidden).float())
+        pairs = CandidatePairs.of(valid)
+        pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
         if self.pair_refinement is not None:
-            scores.pair_logits = self.pair_refinement(
-                scores.pair_logits, scores.emotion_logits, scores.cause_logits, valid
-            )
-        return scores
+            pair_scores = self.pair_refinement(pair_scores, emotion_logits, cause_logits, pairs)
+        return DialogueScores(emotion_logits, cause_logits, pairs.matrices(pair_scores))
 
     def use_text_encoder(self, encoder: nn.Module) -> None:
         """Takes over a pretrained encoder, to be trained and saved with the scorer."""

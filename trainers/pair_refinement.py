@@ -9,7 +9,7 @@ next to nothing.
 With ``l_ij`` the first log odds of a class against the last one, ``e`` and ``c`` the log odds that an utterance is
 emotional and a cause, the second score of a pair is the first one plus an MLP of::
 
-    l_ij,  l_ii,  l_jj,  l_ij - max_k l_ik,  logsumexp_k l_ik,  l_ij - logsumexp_k l_ik,  e_i,  e_j,  c_i,  c_j,  i - j
+    l_ij,  l_ij - max_k l_ik,  logsumexp_k l_ik,  l_ij - logsumexp_k l_ik,  l_ii,  e_i,  c_i,  l_jj,  e_j,  c_j,  i - j
 
 Because pairs know of each other, zeroing an utterance at the pair scorer's input (arXiv 2606.18893, Eq. 13) changes the
 scores of gold pairs too, which otherwise it does not.
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
 
 __all__ = ["PairRefinement"]
 
@@ -49,40 +51,32 @@ class PairRefinement(nn.Module):
         for parameter in self.output[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, logits: Tensor, emotion_logits: Tensor, cause_logits: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, scores: Tensor, emotion_logits: Tensor, cause_logits: Tensor, pairs: CandidatePairs) -> Tensor:
         """Looks at all pairs again.
 
         Args:
-            logits: ``(B, N, N, C)``, the first scores; row target, column candidate cause.
+            scores: ``(P, C)``, the first scores of the candidate pairs.
             emotion_logits: ``(B, N, 2)``.
             cause_logits: ``(B, N, 2)``.
-            valid: ``(B, N, N)`` bool, candidate pairs.
+            pairs: Where the pairs lie.
 
         Returns:
-            ``(B, N, N, C)``, the second scores, zero where not valid.
+            ``(P, C)``, the second scores.
         """
-        dialogue, target, cause = valid.nonzero(as_tuple=True)
-        first = logits[..., :-1] - logits[..., -1:]
-        row = first.masked_fill(~valid.unsqueeze(-1), _NEVER)
-        best, total = row.amax(dim=2), row.logsumexp(dim=2)
-        own = first.diagonal(dim1=1, dim2=2).transpose(1, 2)
-        emotional = (emotion_logits[..., 1] - emotion_logits[..., 0]).unsqueeze(-1)
-        causing = (cause_logits[..., 1] - cause_logits[..., 0]).unsqueeze(-1)
-        pair, total = first[dialogue, target, cause], total[dialogue, target]
-        known = torch.cat(
-            [
-                pair,
-                own[dialogue, target],
-                own[dialogue, cause],
-                pair - best[dialogue, target],
-                total,
-                pair - total,
-                *(values[dialogue, turn] for values in (emotional, causing) for turn in (target, cause)),
-            ],
-            dim=-1,
-        )
-        offsets = (target - cause).clamp(-self.max_distance, self.max_distance) + self.max_distance
-        added = self.output(self.known(known / _SCALE) + self.distance.index_select(0, offsets))
-        second = torch.zeros_like(logits)
-        second[dialogue, target, cause] = logits[dialogue, target, cause] + added.float()
-        return second
+        pair = scores[:, :-1] - scores[:, -1:]
+        matrices = pairs.matrices(pair)
+        row = matrices.masked_fill(~pairs.valid.unsqueeze(-1), _NEVER)
+        own = matrices.diagonal(dim1=1, dim2=2).transpose(1, 2)
+        emotional = emotion_logits[..., 1:] - emotion_logits[..., :1]
+        causing = cause_logits[..., 1:] - cause_logits[..., :1]
+        # What is known of an utterance is brought together before it is handed to its pairs: two selections, not nine.
+        of_target = torch.cat([own, emotional, causing, row.amax(dim=2), row.logsumexp(dim=2)], dim=-1)
+        of_cause = torch.cat([own, emotional, causing], dim=-1)
+        roles = pair.shape[-1]
+        target = of_target.flatten(0, 1).index_select(0, pairs.targets)
+        target, best, total = target.tensor_split((roles + 2, 2 * roles + 2), dim=-1)
+        cause = of_cause.flatten(0, 1).index_select(0, pairs.causes)
+        known = torch.cat([pair, pair - best, total, pair - total, target, cause], dim=-1)
+        distances = self.distance.index_select(0, pairs.offsets(self.max_distance))
+        added: Tensor = self.output(self.known(known / _SCALE) + distances)
+        return scores + added.float()

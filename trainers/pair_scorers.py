@@ -18,6 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
 from iemomecp_dataset.trainers.dialogue_layer import Ragged
 
 __all__ = ["PAIR_SCORERS", "BiaffinePairScorer", "MlpPairScorer", "PairScorer"]
@@ -49,27 +50,24 @@ class PairScorer(nn.Module):
         with torch.no_grad():
             self.distance_bias.weight.copy_(log_rates)
 
-    def forward(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> Tensor:
-        """Scores the valid pairs.
+    def forward(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, pairs: CandidatePairs) -> Tensor:
+        """Scores the candidate pairs.
 
         Args:
             hidden: ``(U, D)``, the utterances of the batch.
             ragged: Where they lie.
             speakers: ``(B, N)`` int.
-            valid: ``(B, N, N)`` bool. Only these are computed: in a padded batch they are a fraction of all.
+            pairs: The ``P`` candidate pairs.
 
         Returns:
-            ``(B, N, N, C)`` float32, zero where not valid.
+            ``(P, C)`` float32.
         """
-        batch, turns = ragged.mask.shape
-        dialogue, target, cause = valid.nonzero(as_tuple=True)
-        rows, columns = ragged.rows[dialogue, target], ragged.rows[dialogue, cause]
-        offsets = (target - cause).clamp(-self.max_distance, self.max_distance) + self.max_distance
-        same = (speakers[dialogue, target] == speakers[dialogue, cause]).long()
-        scores: Tensor = self.score(hidden, rows, columns, offsets, same) + self.distance_bias(offsets)
-        logits = scores.new_zeros(batch, turns, turns, scores.shape[-1], dtype=torch.float32)
-        logits[dialogue, target, cause] = scores.float()
-        return logits
+        rows, columns = (ragged.rows.flatten()[turns] for turns in (pairs.targets, pairs.causes))
+        spoken_by = speakers.flatten()
+        same = (spoken_by[pairs.targets] == spoken_by[pairs.causes]).long()
+        offsets = pairs.offsets(self.max_distance)
+        scores: Tensor = self.score(hidden, rows, columns, offsets, same)
+        return (scores + self.distance_bias.weight.index_select(0, offsets)).float()
 
     def score(self, hidden: Tensor, rows: Tensor, columns: Tensor, offsets: Tensor, same: Tensor) -> Tensor:
         """Scores a list of pairs.
@@ -105,7 +103,9 @@ class MlpPairScorer(PairScorer):
         """Scores a list of pairs."""
         # index_select, not indexing: its backward pass is the faster one.
         pair = self.target(hidden).index_select(0, rows) + self.cause(hidden).index_select(0, columns)
-        scores: Tensor = self.output(pair + self.distance(offsets) + self.same_speaker(same))
+        # What is known of distance and speakers has a few values, added up once rather than for each pair.
+        known = (self.distance.weight.unsqueeze(1) + self.same_speaker.weight).flatten(0, 1)
+        scores: Tensor = self.output(pair + known.index_select(0, 2 * offsets + same))
         if self.bilinear is not None:
             scores = scores + self.bilinear(hidden, rows, columns)
         return scores

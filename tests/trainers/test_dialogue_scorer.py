@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
 from iemomecp_dataset.trainers.dialogue_layer import Ragged
 from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.text_encoding import length_chunks, load_text_encoder, tokenise_texts
@@ -72,12 +73,10 @@ def test_rows_are_targets(scorer: DialogueScorer) -> None:
 
 
 def test_distance_is_signed(scorer: DialogueScorer) -> None:
-    scorer_output = scorer.pair_scorer(
-        torch.zeros(5, 16),
-        Ragged.of(torch.ones(1, 5, dtype=torch.bool)),
-        torch.zeros(1, 5, dtype=torch.long),
-        torch.ones(1, 5, 5, dtype=torch.bool),
-    )[0]
+    pairs = CandidatePairs.of(torch.ones(1, 5, 5, dtype=torch.bool))
+    ragged = Ragged.of(torch.ones(1, 5, dtype=torch.bool))
+    scores = scorer.pair_scorer(torch.zeros(5, 16), ragged, torch.zeros(1, 5, dtype=torch.long), pairs)
+    scorer_output = pairs.matrices(scores)[0]
     torch.testing.assert_close(scorer_output[2, 1], scorer_output[4, 3])  # the same distance
     assert not torch.allclose(scorer_output[2, 1], scorer_output[1, 2])  # the opposite one
     torch.testing.assert_close(scorer_output[3, 0], scorer_output[4, 0])  # beyond max_distance

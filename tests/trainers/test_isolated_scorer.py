@@ -171,9 +171,9 @@ def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> No
 
 @pytest.mark.slow
 def test_speed_rows_name_what_they_compare() -> None:
-    from iemomecp_dataset.benchmark.speed_training import trained_encoders
+    from iemomecp_dataset.benchmark.speed_training import training
 
-    rows = trained_encoders(width=32, layers=2, chunks=3, pair_batches=2, passes=1, scale="demo")
+    rows = training(width=32, layers=2, chunks=3, pair_batches=2, passes=1, scale="demo")
     assert all(row.ours_seconds > 0 and row.ratio > 0 for row in rows)
     (memory,) = (row for row in rows if "MB" in row.name)
     assert memory.ratio > 10, "features are referenced, not copied"

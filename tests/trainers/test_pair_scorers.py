@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
 from iemomecp_dataset.trainers.dialogue_layer import Ragged
 from iemomecp_dataset.trainers.pair_scorers import PAIR_SCORERS, BiaffinePairScorer, MlpPairScorer, PairScorer
 
@@ -58,7 +59,8 @@ def test_equals_the_loop_over_pairs(name: str, slow: object) -> None:
     speakers = torch.tensor([[0, 1, 0, 2], [1, 1, 0, 0]])
     valid = mask[:, :, None] & mask[:, None, :]
     valid[0, 1, 3] = False
-    logits = made(hidden, Ragged.of(mask), speakers, valid).detach().numpy()
+    pairs = CandidatePairs.of(valid)
+    logits = pairs.matrices(made(hidden, Ragged.of(mask), speakers, pairs)).detach().numpy()
     start = [0, 4]
     for d, size in enumerate(SIZES):
         for i in range(4):
@@ -80,7 +82,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
         torch.randn(6, 6, dtype=torch.float64),
         Ragged.of(mask),
         torch.tensor([[0, 0, 1, 1, 0, 1]]),
-        mask[..., None] & mask,
+        CandidatePairs.of(mask[..., None] & mask),
     ).square().sum().backward()
     for parameter_name, parameter in made.named_parameters():
         assert parameter.grad is not None
@@ -96,12 +98,9 @@ def test_begins_at_what_the_distance_says(name: str) -> None:
     rates = torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8], [0.4, 0.5, 0.1], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
     made.begin_at(rates.log())
     mask = torch.ones(1, 5, dtype=torch.bool)
-    said = made(
-        torch.randn(5, 6, dtype=torch.float64),
-        Ragged.of(mask),
-        torch.zeros(1, 5, dtype=torch.long),
-        mask[..., None] & mask,
-    ).softmax(-1)[0]
+    pairs = CandidatePairs.of(mask[..., None] & mask)
+    scores = made(torch.randn(5, 6, dtype=torch.float64), Ragged.of(mask), torch.zeros(1, 5, dtype=torch.long), pairs)
+    said = pairs.matrices(scores).softmax(-1)[0]
     # Row target, column cause: the target comes one turn after the cause, three after it, and two before it.
     for place, row in (((2, 1), 3), ((4, 1), 4), ((0, 2), 0), ((3, 3), 2)):
         torch.testing.assert_close(said[place], rates[row].to(said.dtype), atol=1e-6, rtol=1e-5)
