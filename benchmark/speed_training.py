@@ -129,8 +129,9 @@ def training(
         IsolatedScorerConfig(
             class_names=list(ROLE_LABELS), text_encoder=encoder_shape, audio_size=768, video_size=768, hidden_size=768
         )
-    ).train()
+    )
     isolated_scorer.use_text_encoder(encoders[1].model)
+    isolated_scorer.train()
     isolated_step = trained(isolated_scorer)
     known, examples = pair_examples({"train": rows})
     pairs = examples["train"]
@@ -159,8 +160,9 @@ def training(
             text_encoder=encoder_shape,
             text_layers=used,
         )
-    ).train()
+    )
     dialogue_scorer.use_text_encoder(encoders[2].model)
+    dialogue_scorer.train()
     dialogue_step = trained(dialogue_scorer, OptimisationOptions.weight_averaging)
     frozen_scorer = DialogueScorer(
         DialogueScorerConfig(class_names=list(ROLE_LABELS), text_size=width * len(used), audio_size=768, video_size=768)

@@ -107,7 +107,7 @@ def start(job: Job) -> subprocess.Popen[bytes]:
 
 
 def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
-    """Ends cells: asks first, insists after some seconds. A run that is ended continues from its last epoch.
+    """Ends cells: asks first, insists after some seconds. A run that is ended continues where it stopped.
 
     Args:
         processes: What :func:`start` gave.
