@@ -109,6 +109,19 @@ def test_corruption_at_the_scorer_reaches_only_pairs_of_the_zeroed_utterance(sco
     torch.testing.assert_close(earlier.pair_logits, at_scorer.pair_logits)
 
 
+@pytest.mark.parametrize("point", ["scorer_input", "dialogue_input"])
+def test_the_clean_view_is_what_it_is_without_a_corrupted_one(scorer: DialogueScorer, point: str) -> None:
+    batch = inputs((6, 4))
+    alone = scorer(**batch)
+    gold = torch.zeros(2, 6, 6, dtype=torch.bool)
+    for rate in (0.0, 1.0):
+        both = scorer(**batch, gold=gold, corruption=Corruption(rate=rate, point=point))
+        for name in ("emotion_logits", "cause_logits", "pair_logits"):
+            torch.testing.assert_close(getattr(both, name), getattr(alone, name), atol=1e-5, rtol=1e-5)
+        same = torch.allclose(both.corrupted_pair_logits, alone.pair_logits, atol=1e-5, rtol=1e-5)
+        assert same is (rate == 0.0)
+
+
 def test_saved_and_loaded_again(scorer: DialogueScorer, tmp_path: Path) -> None:
     scorer.save_pretrained(tmp_path)
     again = DialogueScorer.from_pretrained(tmp_path).eval()
