@@ -9,7 +9,7 @@ contexts are utterances that gave background on one of these topics. Wording (``
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.schema import CONTEXT_SUBTYPES
@@ -34,6 +34,11 @@ _EMOTION_SHARES = {
     "negative": {"sad": 0.27, "ang": 0.27, "fru": 0.46},
 }
 _NEGATIVE_SHARE = 0.7
+
+# Where a step has drawn so often, what was drawn before leaves it no way to its counts, as happens to one small plan in
+# a hundred; otherwise it takes some 6000 draws at full scale.
+_MOST_DRAWS = 100_000
+_MOST_PLANS = 100
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,29 @@ def plan_split(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[li
     Returns:
         The chunks of every dialogue, in order.
     """
+    for _ in range(_MOST_PLANS):
+        try:
+            return _plan(counts, scale, rng)
+        except _DeadEndError:
+            continue
+    raise ValueError(f"no plan meets these counts: {counts}")
+
+
+class _DeadEndError(Exception):
+    """What has been drawn cannot be completed to the counts that are wanted."""
+
+
+def _draws() -> Iterator[int]:
+    """Counts the draws of a step.
+
+    Raises:
+        _DeadEndError: They are far more than it ever takes.
+    """
+    yield from range(_MOST_DRAWS)
+    raise _DeadEndError
+
+
+def _plan(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[list[ChunkPlan]]:
     lengths = _chunk_lengths(counts, scale, rng)
     drafts = [_Draft(length) for length in lengths]
     _place_emotional_targets(drafts, counts.emotional_targets, rng)
@@ -158,12 +186,16 @@ def _chunk_lengths(counts: SplitCounts, scale: Scale, rng: random.Random) -> lis
     """
     low, high = scale.shortest_chunk, scale.longest_chunk
     lengths = [rng.randint(low, high) for _ in range(counts.chunks)]
+    draws = _draws()
     while (gap := counts.utterances - sum(lengths)) != 0:
+        next(draws)
         index = rng.randrange(len(lengths))
         changed = lengths[index] + (1 if gap > 0 else -1)
         if low <= changed <= high:
             lengths[index] = changed
+    draws = _draws()
     while (gap := counts.triangle - sum(n * (n + 1) // 2 for n in lengths)) != 0:
+        next(draws)
         giver, taker = rng.sample(range(len(lengths)), 2)
         change = lengths[taker] + 1 - lengths[giver]
         if lengths[giver] > low and lengths[taker] < high and abs(gap - change) <= abs(gap) and change != 0:
@@ -188,7 +220,9 @@ def _place_causes(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Ran
     for draft, turn in rng.sample(ahead, counts.forward_causes):
         draft.causes[turn].append(rng.choices((turn + 1, turn + 2), (0.75, 0.25))[0])
     spare = counts.causes - counts.emotional_targets - counts.forward_causes
+    draws = _draws()
     while spare:
+        next(draws)
         draft, turn = rng.choice(targets)
         number = wanted[id(draft), turn]
         if number < min(turn, MOST_SOURCE_CAUSES - len(draft.causes[turn])):
@@ -237,7 +271,9 @@ def _add_backgrounds(
         found[id(draft), turn].update(draft.natural_contexts(turn))
     pairs = sum(len(contexts) for contexts in found.values())
     covered = sum(bool(contexts) for contexts in found.values())
+    draws = _draws()
     while pairs < counts.contexts or covered < counts.targets_with_context:
+        next(draws)
         want_new = covered / counts.targets_with_context < pairs / counts.contexts
         draft, target = rng.choice(targets)
         if bool(found[id(draft), target]) == want_new:
@@ -286,7 +322,9 @@ def _drop_surplus_contexts(counts: SplitCounts, targets: Sequence[tuple[_Draft, 
     for draft, turn in droppable[: len(with_contexts) - counts.targets_with_context]:
         draft.contexts[turn] = []
     pairs = sum(len(draft.contexts[turn]) for draft, turn in targets)
+    draws = _draws()
     while pairs > counts.contexts:
+        next(draws)
         draft, turn = rng.choice(with_contexts)
         free = [context for context in draft.contexts[turn] if (turn, context) not in draft.forward_contexts]
         if len(draft.contexts[turn]) > 1 and free:
@@ -298,7 +336,9 @@ def _drop_surplus_contexts(counts: SplitCounts, targets: Sequence[tuple[_Draft, 
 
 def _restore_contexts(missing: int, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
     """Adds contexts to targets that have some already, giving their hosts the background clause for it."""
+    draws = _draws()
     while missing:
+        next(draws)
         draft, target = rng.choice(targets)
         if not draft.contexts[target]:
             continue
