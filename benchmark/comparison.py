@@ -11,7 +11,7 @@ import numpy as np
 
 from iemomecp_dataset.benchmark.leaderboard import Board, Row
 from iemomecp_dataset.benchmark.predictions import Predictions
-from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
+from iemomecp_dataset.metrics.bootstrap import Interval, resample_systems
 from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts
 
 __all__ = ["RULE", "Comparison", "Comparisons", "compare", "holm"]
@@ -67,7 +67,12 @@ class Comparisons:
 
 
 def compare(
-    board: Board, predictions: Mapping[str, Predictions], *, n_resamples: int = 2000, seed: int = 0
+    board: Board,
+    predictions: Mapping[str, Predictions],
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    progress: bool = False,
 ) -> Comparisons | None:
     """Resamples source dialogues, so that chunks of one stay together, and scores all systems on the same resamples.
 
@@ -79,6 +84,7 @@ def compare(
         predictions: By run name, all on the same pairs of one split.
         n_resamples: Resamples.
         seed: Of the resampling.
+        progress: Show a progress bar.
 
     Returns:
         The comparisons, or None when nothing has predictions or there are fewer than two dialogues to resample. All
@@ -94,18 +100,23 @@ def compare(
     if n_units < 2:
         return None
     counts = _counts(rows, predictions, first)
-    intervals = {row.name: bootstrap_intervals(counts[row.name], n_resamples=n_resamples, seed=seed) for row in rows}
+    systems = {**counts, RULE: _rule_counts(first)}
+    resampled = dict(
+        zip(
+            systems,
+            resample_systems(list(systems.values()), n_resamples=n_resamples, seed=seed, progress=progress),
+            strict=True,
+        )
+    )
     pairs = list(itertools.combinations(reversed(rows), 2))
     if len(pairs) > _MOST_PAIRS:
         pairs = _with_base(rows)
     raw: list[tuple[str, str, str, Interval]] = []
     for one, other in pairs:
-        found = paired_bootstrap(counts[one.name], counts[other.name], n_resamples=n_resamples, seed=seed)
+        found = resampled[one.name].less(resampled[other.name])
         raw += [(one.name, other.name, metric, found[metric]) for metric in METRICS if metric in found]
-    rule = _rule_counts(first)
     for row in reversed(rows):
-        found = paired_bootstrap(counts[row.name], rule, n_resamples=n_resamples, seed=seed)
-        raw.append((row.name, RULE, "pair_f1", found["pair_f1"]))
+        raw.append((row.name, RULE, "pair_f1", resampled[row.name].less(resampled[RULE])["pair_f1"]))
     corrected: dict[int, float] = {}
     for metric in METRICS:
         places = [i for i, entry in enumerate(raw) if entry[2] == metric]
@@ -113,7 +124,7 @@ def compare(
         corrected.update(zip(places, values, strict=True))
     by_name = {row.name: row for row in rows}
     return Comparisons(
-        intervals=intervals,
+        intervals={row.name: resampled[row.name].intervals() for row in rows},
         comparisons=tuple(
             Comparison(*entry, corrected[i], *_over_seeds(by_name[entry[0]], by_name.get(entry[1]), counts, entry[2]))
             for i, entry in enumerate(raw)
@@ -186,24 +197,21 @@ def _over_seeds(
 def _counts(
     rows: Sequence[Row], predictions: Mapping[str, Predictions], first: Predictions
 ) -> dict[str, list[UnitCounts]]:
-    """Counts of all runs in one call, so that all systems are ranked on one grid of scores."""
-    runs = [(row.name, predictions[run.results.run_name]) for row in rows for run in row.runs]
+    """Counts of all runs, each on the grid of its own scores: one for all would be as many times wider."""
     counts: dict[str, list[UnitCounts]] = {}
-    # Systems that only decide are no part of the grid: they have no scores, and no average precision.
-    for decides in (False, True):
-        of_kind = [(name, run) for name, run in runs if run.decisions_alone == decides]
-        if not of_kind:
-            continue
-        of_runs = candidate_unit_counts(
-            [run.decided if decides else run.probabilities for _, run in of_kind],
-            first.labels,
-            first.source_dialogue_ids,
-            first.class_names,
-            thresholds=None if decides else [run.threshold for _, run in of_kind],
-            missed_positives=first.missed_positives,
-        )
-        for (name, _), of_run in zip(of_kind, of_runs, strict=True):
-            counts.setdefault(name, []).append(of_run)
+    for row in rows:
+        counts[row.name] = []
+        for run in row.runs:
+            found = predictions[run.results.run_name]
+            decides = found.decisions_alone
+            counts[row.name] += candidate_unit_counts(
+                [found.decided if decides else found.probabilities],
+                first.labels,
+                first.source_dialogue_ids,
+                first.class_names,
+                thresholds=None if decides else [found.threshold],
+                missed_positives=first.missed_positives,
+            )
     return counts
 
 

@@ -48,6 +48,11 @@ class Collator:
         self.inputs = inputs
         self.chunk_tokens = chunk_tokens
 
+    def cost(self, example: DialogueExample) -> int:
+        """What a dialogue costs, next to others: tokens where texts are encoded in each step, utterances elsewhere."""
+        tokens = self.inputs.text_tokens
+        return len(example) if tokens is None else sum(len(tokens.ids[text]) for text in example.texts)
+
     def __call__(self, batch: Sequence[tuple[int, DialogueExample]]) -> Batch:
         """Builds the tensors of a batch.
 

@@ -58,14 +58,14 @@ class DialogueMethod:
     unit: str = "dialogue"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
-        """Random mini-batches, shared out by the number of utterances."""
-        sizes = [len(examples[position]) for position in range(len(examples))]
-        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=sizes)
+        """Random mini-batches, shared out by what their dialogues cost."""
+        costs = self._costs(examples)
+        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs)
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
-        """Mini-batches in the order of the split, shared out by the number of utterances."""
-        sizes = [len(examples[position]) for position in range(len(examples))]
-        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=sizes)
+        """Mini-batches in the order of the split, shared out by what their dialogues cost."""
+        costs = self._costs(examples)
+        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=costs)
 
     def collate(self, batch: list[tuple[int, DialogueExample]]) -> Batch:
         """Pads dialogues to the longest."""
@@ -113,6 +113,9 @@ class DialogueMethod:
             example = examples[position if position >= 0 else ~position]
             found.append((position, matrix[example.targets, example.causes]))
         return found, loss.item()
+
+    def _costs(self, examples: Examples) -> list[int]:
+        return [self.collator.cost(examples[position]) for position in range(len(examples))]
 
 
 def model_inputs(batch: Batch) -> Batch:

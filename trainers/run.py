@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
 from iemomecp_dataset.trainers.corpus import Corpus, load_corpus
 from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
+from iemomecp_dataset.trainers.idle_cores import idle_cores
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.predictions import write_predictions
@@ -74,6 +76,15 @@ def run(options: TrainingOptions) -> RunResults | None:
     for chatty in ("accelerate", "datasets", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     transformers_logging.disable_progress_bar()
+    hint = idle_cores(
+        os.environ,
+        device=accelerator.device.type,
+        processes=accelerator.num_processes,
+        threads=torch.get_num_threads(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    )
+    if hint and not options.run.quiet:
+        _logger.info("%s", hint)
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     folder = RunFolder(str(options.run.output_dir))
 

@@ -35,6 +35,13 @@ SELF_NAMED = 0.25
 # How often a topic goes by the word it went by last.
 SAME_WORD = 0.85
 
+# People say a word or go on and on. In IEMOCAP half of a mini-batch of 16 random pairs is padding; with these shares it
+# is here too. Both are drawn for themselves, so that they say nothing of a role.
+TERSE = 0.6
+RAMBLING = 0.16
+# How likely somebody who goes on goes on further, after each sentence.
+FURTHER = 0.8
+
 
 def word_chunk(chunk: ChunkPlan, words_per_topic: int, rng: random.Random) -> list[str]:
     """Words every utterance of a chunk.
@@ -45,7 +52,7 @@ def word_chunk(chunk: ChunkPlan, words_per_topic: int, rng: random.Random) -> li
         rng: Source of randomness.
 
     Returns:
-        One sentence or a few per utterance.
+        One sentence or more per utterance.
     """
     topic_words: dict[int, str] = {}
 
@@ -72,6 +79,7 @@ def _word_utterance(
     word: Callable[[int], str],
     rng: random.Random,
 ) -> str:
+    terse = rng.random() < TERSE
     clauses: list[str] = []
     backgrounds = [_background(word(topic), rng) for topic in utterance.backgrounds]
     named = [topic for topic, distance in utterance.reacts_to if distance != 1 or rng.random() >= DEICTIC_NEAR]
@@ -83,7 +91,7 @@ def _word_utterance(
         clauses.append(_reaction(utterance.emotion, words, rng))
     if own is not None:
         event = rng.choice(EVENTS[utterance.polarity]).format(w=word(own))
-        clauses.append(_join([rng.choice(OPENERS), event]))
+        clauses.append(_join(["" if terse else rng.choice(OPENERS), event]))
     if utterance.reacts_to_itself and not utterance.reacts_to:
         clauses.append(_reaction(utterance.emotion, words, rng))
     if utterance.emotion == "neu":
@@ -98,9 +106,19 @@ def _word_utterance(
         elif not clauses and not backgrounds:
             clauses.append(rng.choice(FILLERS))
     clauses = backgrounds + clauses if backgrounds and rng.random() < 0.5 else clauses + backgrounds
-    return " ".join(
-        _sentence(_join([rng.choice(INTERJECTIONS) if i == 0 else "", clause])) for i, clause in enumerate(clauses)
-    )
+    if not terse:
+        clauses[0] = _join([rng.choice(INTERJECTIONS), clauses[0]])
+    return " ".join(_sentence(clause) for clause in clauses + _asides(rng))
+
+
+def _asides(rng: random.Random) -> list[str]:
+    """What comes to the mind of those who go on: nothing in particular."""
+    asides = []
+    further = rng.random() < RAMBLING
+    while further:
+        asides.append(rng.choice(FILLERS))
+        further = rng.random() < FURTHER
+    return asides
 
 
 def _reaction(emotion: str, words: Sequence[str], rng: random.Random) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import iemomecp_dataset
@@ -255,6 +255,21 @@ class TestLabels:
                         assert pair["target_emotion_turn"] != pair["cause_turn"]
 
 
+def test_utterances_are_as_uneven_in_length_as_what_people_say(full_dir: Path) -> None:
+    """In IEMOCAP half of a mini-batch of 16 random pairs, padded to the longest, is padding."""
+    ecpec = read_ecpec(full_dir)
+    pairs = []
+    for chunk, dialogue_id, before in chunk_places([c for split in FILES for c in read_labels(full_dir, split)]):
+        words = [len(re.findall(r"\w+|[^\w\s]", text)) for text in ecpec[9][dialogue_id][before:]]
+        # The labels of target and candidate ("Target utterance F:" and so on) are ten tokens more.
+        pairs += [
+            words[pair["target_emotion_turn"] - 1] + words[pair["cause_turn"] - 1] + 10 for pair in chunk["pairs"]
+        ]
+    tokens = np.minimum(np.random.default_rng(0).permutation(pairs), 160)
+    batches = tokens[: len(tokens) // 16 * 16].reshape(-1, 16)
+    assert 0.45 <= 1 - batches.sum() / (16 * batches.max(axis=1)).sum() <= 0.55
+
+
 class TestEcpecPickle:
     def test_is_a_tuple_of_12_with_one_entry_an_utterance(self, synthetic_dir: Path) -> None:
         ecpec = read_ecpec(synthetic_dir)
@@ -287,7 +302,7 @@ class TestEcpecPickle:
 
 
 class TestIemocapTree:
-    LINE = re.compile(r"^(Ses0\d[FM]_\w+_([FM])\d{3})(?: \[(\d{3}\.\d{4})-(\d{3,4}\.\d{4})\])?: (.+)$")
+    LINE = re.compile(r"^(Ses0\d[FM]_\w+_([FM])\d{3})(?: \[(\d{3,4}\.\d{4})-(\d{3,4}\.\d{4})\])?: (.+)$")
     SUMMARY = re.compile(
         r"^\[(\d+\.\d{4}) - (\d+\.\d{4})\]\t(Ses0\d[FM]_\w+)\t([a-z]{3})\t\[\d\.\d{4}(?:, \d\.\d{4}){2}\]$"
     )
@@ -387,6 +402,9 @@ class TestDeterminism:
         for name in ("labels/test.json", "ECPEC/Dataset/IEMOCAP_emotion_cause_features.pkl", "features/audio.parquet"):
             assert (other / name).read_bytes() != (synthetic_dir / name).read_bytes()
 
+    # With these seeds the first draws cannot be completed to the counts.
+    @example(seed=121, split="validation")
+    @example(seed=2767126413, split="test")
     @settings(max_examples=8, deadline=None)
     @given(seed=st.integers(0, 2**32), split=st.sampled_from(sorted(FILES)))
     def test_every_seed_meets_the_counts(self, seed: int, split: str) -> None:

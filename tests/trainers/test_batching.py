@@ -54,6 +54,15 @@ def test_examples_hold_what_the_rows_say() -> None:
     assert dialogue_examples(ROWS, ["neutral", "joy"], "gold_target")[1].emotion_labels.tolist() == [0, 1, 0, 0, 0]
 
 
+def test_dialogues_are_shared_out_by_what_is_computed_for_them_in_each_step() -> None:
+    short, long = dialogue_examples(ROWS, ["neutral", "joy"])
+    tokens = TokenisedTexts({f"text {t}": np.arange(50 if t == 0 else 3) for t in range(5)}, 0, frozenset())
+    trained = Collator(UtteranceInputs(text_tokens=tokens))
+    frozen = Collator(UtteranceInputs(text_features={f"text {t}": np.zeros(2, np.float32) for t in range(5)}))
+    assert [trained.cost(short), trained.cost(long)] == [56, 62]
+    assert [frozen.cost(short), frozen.cost(long)] == [3, 5]
+
+
 def test_collator_pads_and_masks() -> None:
     examples = dialogue_examples(ROWS, ["neutral", "joy"])
     vectors = {f"a_{t}": np.full(2, t, dtype=np.float32) for t in (1, 3)} | {"b_5": np.ones(2, dtype=np.float32)}
