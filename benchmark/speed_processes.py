@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,8 +25,8 @@ __all__ = ["run"]
 _DIALOGUES_PER_STEP = 16
 
 
-def run(*, width: int = 384, layers: int = 6, scale: str = "full") -> list[SpeedRow]:
-    """Measures an epoch of the dialogue scorer with a trained encoder, in about four minutes.
+def run(*, width: int = 384, layers: int = 6, scale: str = "full", passes: int = 2) -> list[SpeedRow]:
+    """Measures an epoch of the dialogue scorer with a trained encoder, in about ten minutes.
 
     The epoch is everything that a run does in one: training, scoring the validation split, the checkpoint. Starting the
     processes and reading the data is not in it.
@@ -35,6 +36,7 @@ def run(*, width: int = 384, layers: int = 6, scale: str = "full") -> list[Speed
         layers: Its depth.
         scale: Of the synthetic corpus. Full scale has 17 steps of 16 dialogues, the demonstration's four, of which a
             checkpoint is a large part.
+        passes: Over one process and two, in turn; the best of each counts.
 
     Returns:
         One row, in seconds an epoch.
@@ -49,10 +51,10 @@ def run(*, width: int = 384, layers: int = 6, scale: str = "full") -> list[Speed
         rows = load(data_dir=folder / "data", cache_dir=folder / "cache", split="train")
         texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
         write_random_minilm(texts, folder / "encoder", width=width, layers=layers)
-        one, two = (
-            _seconds_of_an_epoch(folder, processes)
-            for processes in tqdm((1, 2), desc="Measuring one process, and two", disable=None)
-        )
+        taken: dict[int, list[float]] = {1: [], 2: []}
+        for processes in tqdm([*taken] * passes, desc="Measuring one process, and two", disable=None):
+            taken[processes].append(_seconds_of_an_epoch(folder, processes))
+        one, two = (min(seconds) for seconds in taken.values())
     return [SpeedRow("an epoch, two processes of one thread", two, "one process of one thread", one, one / two)]
 
 
@@ -64,6 +66,7 @@ def _seconds_of_an_epoch(folder: Path, processes: int) -> float:
         *("--text_encoder", str(folder / "encoder"), "--batch_size", str(_DIALOGUES_PER_STEP // processes)),
         *("--epochs", "1", "--output_dir", str(run_folder), "--quiet"),
     ]
+    shutil.rmtree(run_folder, ignore_errors=True)
     environment = {
         **os.environ,
         "ACCELERATE_USE_CPU": "true",

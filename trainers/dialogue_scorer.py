@@ -21,6 +21,7 @@ from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
 from iemomecp_dataset.trainers.dialogue_layer import DialogueLayer, Ragged
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
+from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.layer_pooling import pool_layers
 from iemomecp_dataset.trainers.linear import use_fast_linear
 from iemomecp_dataset.trainers.objectives import corrupt_context
@@ -262,6 +263,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         use_fast_dropout(encoder)
         use_fast_linear(encoder)
+        use_fast_attention(encoder)
         self.text_encoder = encoder
 
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:

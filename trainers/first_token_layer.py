@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["use_first_token_layer"]
+from iemomecp_dataset.trainers.encoder_attention import attend, bert_like
 
-# Encoders whose layers are BERT's; others look the same from outside but attend in another way (RoFormer, BigBird).
-_MODEL_TYPES = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra"})
+__all__ = ["use_first_token_layer"]
 
 
 def use_first_token_layer(encoder: Any) -> bool:
@@ -25,13 +23,8 @@ def use_first_token_layer(encoder: Any) -> bool:
     Returns:
         Whether it is BERT-like: BERT, RoBERTa, XLM-RoBERTa, CamemBERT or ELECTRA.
     """
-    config = encoder.config
-    if (
-        config.model_type not in _MODEL_TYPES
-        or getattr(config, "is_decoder", False)
-        # Others take another kind of mask.
-        or config._attn_implementation not in ("sdpa", "eager")
-    ):
+    # Other implementations of attention take another kind of mask.
+    if not bert_like(encoder) or encoder.config._attn_implementation not in ("sdpa", "eager"):
         return False
     layer = encoder.encoder.layer[-1]
     if not isinstance(layer, _FirstToken):
@@ -53,13 +46,13 @@ class _FirstToken(nn.Module):
         def heads(projected: Tensor) -> Tensor:
             return projected.view(*projected.shape[:2], attention.num_attention_heads, -1).transpose(1, 2)
 
-        attended = F.scaled_dot_product_attention(
+        attended = attend(
             heads(attention.query(first)),
             heads(attention.key(hidden_states)),
             heads(attention.value(hidden_states)),
-            attn_mask=None if attention_mask is None else attention_mask[:, :, :1],
-            dropout_p=attention.dropout.p if self.training else 0.0,
-            scale=attention.scaling,
+            None if attention_mask is None else attention_mask[:, :, :1],
+            attention.dropout,
+            attention.scaling,
         )
         mixed = self.attention.output(attended.transpose(1, 2).flatten(2), first)
         result: Tensor = self.output(self.intermediate(mixed), mixed)

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
+from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
 from iemomecp_dataset.trainers.layer_pooling import pool_layers
 from iemomecp_dataset.trainers.linear import use_fast_linear
@@ -155,6 +156,7 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             use_first_token_layer(encoder)
         use_fast_dropout(encoder)
         use_fast_linear(encoder)
+        use_fast_attention(encoder)
         self.text_encoder = encoder
 
     def _pool(self, states: Any, chunk: dict[str, Tensor]) -> Tensor:

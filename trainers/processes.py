@@ -54,7 +54,7 @@ class Processes:
     def deal(self, batch: list[int], costs: Sequence[int]) -> list[int]:
         """Puts a mini-batch into an order in which all shares cost about the same; with one process, leaves it.
 
-        The dearest are dealt first, there and back, as teams are chosen.
+        The dearest are dealt first, each to the share that costs least so far and is not full (Graham, 1969).
 
         Args:
             batch: Positions.
@@ -68,9 +68,14 @@ class Processes:
         """
         if self.count == 1:
             return batch
-        dearest = sorted(batch, key=lambda position: -costs[position])
-        rounds = [dearest[start : start + self.count] for start in range(0, len(dearest), self.count)]
-        return [position for n, chosen in enumerate(rounds) for position in chosen[:: -1 if n % 2 else 1]]
+        sizes = [len(batch[index :: self.count]) for index in range(self.count)]
+        shares: list[list[int]] = [[] for _ in sizes]
+        spent = [0] * self.count
+        for position in sorted(batch, key=lambda position: -costs[position]):
+            index = min((i for i, share in enumerate(shares) if len(share) < sizes[i]), key=lambda i: spent[i])
+            shares[index].append(position)
+            spent[index] += costs[position]
+        return [shares[n % self.count][n // self.count] for n in range(len(batch))]
 
 
 def is_filler(position: int) -> bool:

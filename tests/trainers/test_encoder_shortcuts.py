@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
+from iemomecp_dataset.trainers.dropout import Dropout
 from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
+from iemomecp_dataset.trainers.encoder_attention import attend, use_fast_attention
 from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
@@ -58,6 +60,49 @@ def test_the_first_token_of_the_last_layer_alone(kind: str, attention: str, leng
     for (name, ours), (other, theirs) in zip(gradients(first), gradients(whole), strict=True):
         assert name == other
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4, msg=name)
+
+
+# A weight in a million is dropped: training, in effect without dropout.
+ALMOST_NEVER = 1e-6
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("kind", BERT_LIKE)
+@pytest.mark.parametrize("lengths", [(7, 3, 5), (4, 4)], ids=["padded", "even"])
+def test_attention_is_that_of_the_encoder(kind: str, training: bool, lengths: tuple[int, ...]) -> None:
+    own = encoder_of(kind, attn_implementation="sdpa").eval()
+    ours = copy.deepcopy(own)
+    assert use_fast_attention(ours)
+    assert use_fast_attention(ours), "twice is once"
+    for layer in ours.encoder.layer:
+        layer.attention.self.dropout.train(training).p = ALMOST_NEVER
+    chunk = chunk_of(*lengths)
+    known = chunk["attention_mask"].bool()
+    states = [model(**chunk).last_hidden_state[known] for model in (ours, own)]
+    torch.testing.assert_close(*states, atol=1e-5, rtol=1e-4)
+    weights = torch.randn(16)
+    for found in states:
+        (found @ weights).square().sum().backward()
+    for (name, found), (_, expected) in zip(gradients(ours), gradients(own), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-3, msg=name)
+    assert set(ours.state_dict()) == set(own.state_dict())
+
+
+def test_attention_weights_are_dropped_and_scaled_in_training() -> None:
+    torch.manual_seed(0)
+    query, key = torch.zeros(64, 2, 8, 4), torch.zeros(64, 2, 8, 4)
+    mixed = attend(query, key, torch.ones(64, 2, 8, 4), None, Dropout(0.5).train(), 0.5)[..., 0] * 8
+    # Eight equal weights, each dropped or doubled: twice a binomial number of eight.
+    assert set(mixed.flatten().tolist()) <= {float(2 * n) for n in range(9)}
+    assert mixed.mean().item() == pytest.approx(8, abs=0.4)
+    assert mixed.std().item() == pytest.approx(8**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(("kind", "attention"), [("roformer", "eager"), ("mpnet", "eager"), ("bert", "eager")])
+def test_other_attention_is_left_to_the_encoder(kind: str, attention: str) -> None:
+    model = encoder_of(kind, attn_implementation=attention).train()
+    assert not use_fast_attention(model)
+    assert model(**chunk_of(5, 3)).last_hidden_state.shape == (2, 5, 16)
 
 
 def test_the_first_token_layer_drops_in_training() -> None:
