@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import set_seed
+from joblib import cpu_count
 from numpy.typing import NDArray
 from transformers.utils import logging as transformers_logging
 
@@ -81,7 +82,7 @@ def run(options: TrainingOptions) -> RunResults | None:
         device=accelerator.device.type,
         processes=accelerator.num_processes,
         threads=torch.get_num_threads(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cpu_count(),
     )
     if hint and not options.run.quiet:
         _logger.info("%s", hint)

@@ -47,8 +47,7 @@ def cpu_slots(n: int) -> list[dict[str, str]]:
     """
     if n < 1:
         raise UsageError(f"--slots must be at least 1, but is {n}.")
-    threads = str(max(1, len(os.sched_getaffinity(0)) // n))
-    return [{"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}] * n
+    return [{"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": _threads_of_each(n)}] * n
 
 
 def gpu_slots(gpus: Sequence[str], per_gpu: int = 1) -> list[dict[str, str]]:
@@ -62,9 +61,14 @@ def gpu_slots(gpus: Sequence[str], per_gpu: int = 1) -> list[dict[str, str]]:
         raise UsageError(f"--per_gpu must be at least 1, but is {per_gpu}.")
     if not gpus or len(set(gpus)) != len(gpus) or not all(gpu.strip() for gpu in gpus):
         raise UsageError(f"--gpus takes numbers of GPUs, each once, such as 0,1; found {','.join(gpus)!r}.")
-    threads = str(max(1, len(os.sched_getaffinity(0)) // (len(gpus) * per_gpu)))
-    threads = os.environ.get("OMP_NUM_THREADS", threads)
+    threads = _threads_of_each(len(gpus) * per_gpu)
     return [{"CUDA_VISIBLE_DEVICES": gpu, "OMP_NUM_THREADS": threads} for _ in range(per_gpu) for gpu in gpus]
+
+
+def _threads_of_each(slots: int) -> str:
+    from joblib import cpu_count  # heeds affinity and limits of containers, on every system
+
+    return os.environ.get("OMP_NUM_THREADS", str(max(1, cpu_count() // slots)))
 
 
 class LocalBackend:
