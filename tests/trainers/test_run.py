@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from iemomecp_dataset import load
 from iemomecp_dataset.benchmark.results import read_results
 from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.metrics.scoring import pair_scores
@@ -306,8 +307,10 @@ def test_its_config_repeats_a_run_and_changed_data_is_refused(
     assert dict(again.metrics["test"]) == dict(results.metrics["test"])
     assert again.extra["signatures"] == results.extra["signatures"]
 
-    transcript = next((data / "IEMOCAP").rglob("transcriptions/Ses01*.txt"))
-    transcript.write_text(transcript.read_text().replace(".\n", "!\n", 1))
+    said = load("3class", data_dir=str(data), split="train")[0]["utterances"][0]
+    (transcript,) = (data / "IEMOCAP").rglob(f"transcriptions/{said['utterance_id'].rpartition('_')[0]}.txt")
+    assert said["text"] in transcript.read_text()
+    transcript.write_text(transcript.read_text().replace(said["text"], f"{said['text']} Mhm."))
     with pytest.raises(RunFolderError, match=r"on other data: the content of .* has changed"):
         run(parse_options(["--config", str(first / "config.yaml")], description=""))
 
