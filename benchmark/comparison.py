@@ -67,12 +67,7 @@ class Comparisons:
 
 
 def compare(
-    board: Board,
-    predictions: Mapping[str, Predictions],
-    *,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    progress: bool = False,
+    board: Board, predictions: Mapping[str, Predictions], *, n_resamples: int = 2000, seed: int = 0
 ) -> Comparisons | None:
     """Resamples source dialogues, so that chunks of one stay together, and scores all systems on the same resamples.
 
@@ -84,7 +79,6 @@ def compare(
         predictions: By run name, all on the same pairs of one split.
         n_resamples: Resamples.
         seed: Of the resampling.
-        progress: Show a progress bar.
 
     Returns:
         The comparisons, or None when nothing has predictions or there are fewer than two dialogues to resample. All
@@ -100,14 +94,8 @@ def compare(
     if n_units < 2:
         return None
     counts = _counts(rows, predictions, first)
-    systems = {**counts, RULE: _rule_counts(first)}
-    resampled = dict(
-        zip(
-            systems,
-            resample_systems(list(systems.values()), n_resamples=n_resamples, seed=seed, progress=progress),
-            strict=True,
-        )
-    )
+    *of_systems, rule = resample_systems([*counts.values(), _rule_counts(first)], n_resamples=n_resamples, seed=seed)
+    resampled = dict(zip(counts, of_systems, strict=True))
     pairs = list(itertools.combinations(reversed(rows), 2))
     if len(pairs) > _MOST_PAIRS:
         pairs = _with_base(rows)
@@ -116,7 +104,7 @@ def compare(
         found = resampled[one.name].less(resampled[other.name])
         raw += [(one.name, other.name, metric, found[metric]) for metric in METRICS if metric in found]
     for row in reversed(rows):
-        raw.append((row.name, RULE, "pair_f1", resampled[row.name].less(resampled[RULE])["pair_f1"]))
+        raw.append((row.name, RULE, "pair_f1", resampled[row.name].less(rule)["pair_f1"]))
     corrected: dict[int, float] = {}
     for metric in METRICS:
         places = [i for i, entry in enumerate(raw) if entry[2] == metric]

@@ -21,7 +21,7 @@ _Thing = TypeVar("_Thing")
 
 
 def run() -> list[SpeedRow]:
-    """Measures everything about training, in about two minutes."""
+    """Measures everything about training, in about four minutes."""
     return training()
 
 

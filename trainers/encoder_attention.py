@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["attend", "bert_like", "use_fast_attention"]
+__all__ = ["attend", "bert_like", "tokens_attending", "use_fast_attention"]
 
 # Encoders whose layers are BERT's; others look the same from outside but attend in another way (RoFormer, BigBird).
 _MODEL_TYPES = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra"})
@@ -47,6 +47,26 @@ def attend(
     return attended
 
 
+def tokens_attending(attention: Any, tokens: Tensor, to: Tensor, mask: Tensor | None) -> Tensor:
+    """What a BERT-like layer's self-attention gives for some of the tokens.
+
+    Args:
+        attention: The layer's self-attention.
+        tokens: ``(u, Q, D)``.
+        to: ``(u, T, D)``, all tokens.
+        mask: As of :func:`attend`.
+
+    Returns:
+        ``(u, Q, D)``.
+    """
+
+    def heads(projected: Tensor) -> Tensor:
+        return projected.view(*projected.shape[:2], attention.num_attention_heads, -1).transpose(1, 2)
+
+    query, key, value = heads(attention.query(tokens)), heads(attention.key(to)), heads(attention.value(to))
+    return attend(query, key, value, mask, attention.dropout, attention.scaling).transpose(1, 2).flatten(2)
+
+
 def use_fast_attention(encoder: Any) -> bool:
     """Lets every layer of a BERT-like encoder attend by :func:`attend`; one of another kind stays as it is.
 
@@ -54,7 +74,7 @@ def use_fast_attention(encoder: Any) -> bool:
         encoder: The encoder. Parameters keep their names.
 
     Returns:
-        Whether it is BERT-like, and attends by torch's function otherwise.
+        Whether its layers now do: it is BERT-like, and attended by torch's function before.
     """
     if not bert_like(encoder) or encoder.config._attn_implementation != "sdpa":
         return False
@@ -66,28 +86,8 @@ def use_fast_attention(encoder: Any) -> bool:
 
 
 class _FastAttention(nn.Module):
-    if TYPE_CHECKING:
-        num_attention_heads: int
-        scaling: float
-        query: nn.Linear
-        key: nn.Linear
-        value: nn.Linear
-        dropout: nn.Dropout
-
     def forward(
         self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any
     ) -> tuple[Tensor, None]:
         """``(u, T, D)`` to ``(u, T, D)``; there are no weights to look at."""
-
-        def heads(projected: Tensor) -> Tensor:
-            return projected.view(*projected.shape[:2], self.num_attention_heads, -1).transpose(1, 2)
-
-        attended = attend(
-            heads(self.query(hidden_states)),
-            heads(self.key(hidden_states)),
-            heads(self.value(hidden_states)),
-            attention_mask,
-            self.dropout,
-            self.scaling,
-        )
-        return attended.transpose(1, 2).flatten(2), None
+        return tokens_attending(self, hidden_states, hidden_states, attention_mask), None

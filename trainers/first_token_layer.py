@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from iemomecp_dataset.trainers.encoder_attention import attend, bert_like
+from iemomecp_dataset.trainers.encoder_attention import bert_like, tokens_attending
 
 __all__ = ["use_first_token_layer"]
 
@@ -40,20 +40,8 @@ class _FirstToken(nn.Module):
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
         """``(u, T, D)`` to ``(u, 1, D)``."""
-        attention = self.attention.self
         first = hidden_states[:, :1]
-
-        def heads(projected: Tensor) -> Tensor:
-            return projected.view(*projected.shape[:2], attention.num_attention_heads, -1).transpose(1, 2)
-
-        attended = attend(
-            heads(attention.query(first)),
-            heads(attention.key(hidden_states)),
-            heads(attention.value(hidden_states)),
-            None if attention_mask is None else attention_mask[:, :, :1],
-            attention.dropout,
-            attention.scaling,
-        )
-        mixed = self.attention.output(attended.transpose(1, 2).flatten(2), first)
+        mask = None if attention_mask is None else attention_mask[:, :, :1]
+        mixed = self.attention.output(tokens_attending(self.attention.self, first, hidden_states, mask), first)
         result: Tensor = self.output(self.intermediate(mixed), mixed)
         return result

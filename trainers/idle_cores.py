@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["idle_cores"]
+__all__ = ["idle_cores_hint"]
 
 
-def idle_cores(environment: Mapping[str, str], *, device: str, processes: int, threads: int, cores: int) -> str | None:
+def idle_cores_hint(
+    environment: Mapping[str, str], *, device: str, processes: int, threads: int, cores: int
+) -> str | None:
     """What to tell who has more cores than the launcher lets a run use.
 
     Args:
@@ -18,13 +20,13 @@ def idle_cores(environment: Mapping[str, str], *, device: str, processes: int, t
         cores: Cores that it may use.
 
     Returns:
-        A sentence, or ``None`` where nothing is idle, or where nobody knows that it is not wanted.
+        A sentence, or ``None`` where nothing is idle, or no launcher has set the threads.
 
     Example:
         >>> launched = {"ACCELERATE_DYNAMO_BACKEND": "NO"}
-        >>> idle_cores(launched, device="cpu", processes=1, threads=1, cores=4)
+        >>> idle_cores_hint(launched, device="cpu", processes=1, threads=1, cores=4)
         'accelerate launch lets this run use 1 of 4 cores: accelerate launch --num_cpu_threads_per_process 4 uses all.'
-        >>> idle_cores({}, device="cpu", processes=1, threads=1, cores=4)
+        >>> idle_cores_hint({}, device="cpu", processes=1, threads=1, cores=4)
     """
     each = cores // processes
     if device != "cpu" or "ACCELERATE_DYNAMO_BACKEND" not in environment or threads != 1 or each < 2:

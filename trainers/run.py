@@ -25,7 +25,7 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
 from iemomecp_dataset.trainers.corpus import Corpus, load_corpus
 from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
-from iemomecp_dataset.trainers.idle_cores import idle_cores
+from iemomecp_dataset.trainers.idle_cores import idle_cores_hint
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.predictions import write_predictions
@@ -77,7 +77,7 @@ def run(options: TrainingOptions) -> RunResults | None:
     for chatty in ("accelerate", "datasets", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     transformers_logging.disable_progress_bar()
-    hint = idle_cores(
+    hint = idle_cores_hint(
         os.environ,
         device=accelerator.device.type,
         processes=accelerator.num_processes,

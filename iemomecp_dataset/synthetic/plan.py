@@ -96,6 +96,9 @@ def plan_split(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[li
 
     Returns:
         The chunks of every dialogue, in order.
+
+    Raises:
+        ValueError: The counts cannot be met together.
     """
     for _ in range(_MOST_PLANS):
         try:

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel
 
 from iemomecp_dataset.trainers.dropout import Dropout
 from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
-from iemomecp_dataset.trainers.encoder_attention import attend, use_fast_attention
+from iemomecp_dataset.trainers.encoder_attention import attend, bert_like, use_fast_attention
 from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
@@ -101,6 +101,7 @@ def test_attention_weights_are_dropped_and_scaled_in_training() -> None:
 @pytest.mark.parametrize(("kind", "attention"), [("roformer", "eager"), ("mpnet", "eager"), ("bert", "eager")])
 def test_other_attention_is_left_to_the_encoder(kind: str, attention: str) -> None:
     model = encoder_of(kind, attn_implementation=attention).train()
+    assert bert_like(model) is (kind == "bert")
     assert not use_fast_attention(model)
     assert model(**chunk_of(5, 3)).last_hidden_state.shape == (2, 5, 16)
 

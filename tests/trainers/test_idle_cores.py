@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from iemomecp_dataset.trainers.idle_cores import idle_cores
+from iemomecp_dataset.trainers.idle_cores import idle_cores_hint
 
 LAUNCHED = {"ACCELERATE_DYNAMO_BACKEND": "NO"}
 ON_CPU = {"device": "cpu", "processes": 1, "threads": 1, "cores": 8}
 
 
 def test_the_option_that_uses_all_cores_is_named() -> None:
-    assert "use 1 of 8 cores: accelerate launch --num_cpu_threads_per_process 8 " in str(idle_cores(LAUNCHED, **ON_CPU))
-    two = idle_cores(LAUNCHED, **ON_CPU | {"processes": 2})
+    assert "use 1 of 8 cores: accelerate launch --num_cpu_threads_per_process 8 " in str(
+        idle_cores_hint(LAUNCHED, **ON_CPU)
+    )
+    two = idle_cores_hint(LAUNCHED, **ON_CPU | {"processes": 2})
     assert "use 2 of 8 cores: accelerate launch --num_cpu_threads_per_process 4 " in str(two)
 
 
@@ -27,4 +29,4 @@ def test_the_option_that_uses_all_cores_is_named() -> None:
     ],
 )
 def test_nothing_is_said_where_nothing_is_idle_or_a_person_chose(environment: dict, changed: dict) -> None:
-    assert idle_cores(environment, **ON_CPU | changed) is None
+    assert idle_cores_hint(environment, **ON_CPU | changed) is None
