@@ -6,7 +6,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-TYPE_ROOT := .build/typecheck/iemomecp_dataset
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,11 +34,8 @@ lint: $(INSTALLED) ## ruff: style, docstrings, import order
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# mypy sees the rooms under the names they are installed under.
-typecheck: $(INSTALLED) ## mypy, strict, on the packages
-	@rm -rf $(TYPE_ROOT) && mkdir -p $(TYPE_ROOT)
-	@for entry in iemomecp_dataset/* metrics trainers benchmark; do ln -s "$(CURDIR)/$$entry" $(TYPE_ROOT)/; done
-	cd .build/typecheck && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p iemomecp_dataset
+typecheck: $(INSTALLED) ## mypy, strict, on every room
+	$(BIN)/mypy -p iemomecp_dataset
 
 format: $(INSTALLED) ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
