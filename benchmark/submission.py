@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.results import RunResults, write_results
 from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
+from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions
 from iemomecp_dataset.metrics.gold_split import load_gold_split
@@ -21,9 +22,7 @@ from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scored_candidates import ScoredCandidates, score_candidates
 from iemomecp_dataset.metrics.scoring import decide, pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
-from iemomecp_dataset.schema import SPLITS
-from iemomecp_dataset.trainers.corpus import Corpus, load_corpus
-from iemomecp_dataset.trainers.options import MODALITIES, DataOptions
+from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 from iemomecp_dataset.trainers.predictions import write_predictions
 
 __all__ = ["Submission", "write_submission"]
@@ -100,12 +99,10 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         raise RunFolderError(f"{folder} is there and holds something. Choose another folder, or remove it.")
     _check(submission)
     corpus = load_corpus(
-        DataOptions(
-            data_dir=str(submission.data_dir),
-            config_name=submission.config_name,
-            candidates=submission.candidates,
-            forward_pairs=submission.forward_pairs,
-        )
+        submission.config_name,
+        submission.data_dir,
+        candidates=submission.candidates,
+        forward_pairs=submission.forward_pairs,
     )
     scored = {split: _scored(submission, split) for split in SPLITS if split in submission.files}
     if len({system.probabilities is None for system in scored.values()}) > 1:
@@ -147,9 +144,9 @@ def _check(submission: Submission) -> None:
     for split in submission.files:
         if split not in ("validation", "test"):
             raise UsageError(f"Predictions are of validation or test, not of {split!r}.")
-    if submission.modalities and submission.modalities not in MODALITIES:
+    if submission.modalities and submission.modalities not in MODALITY_SETS:
         raise UsageError(
-            f"There are no modalities {submission.modalities!r}. {did_you_mean(submission.modalities, MODALITIES)}"
+            f"There are no modalities {submission.modalities!r}. {did_you_mean(submission.modalities, MODALITY_SETS)}"
         )
 
 

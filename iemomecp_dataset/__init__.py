@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from iemomecp_dataset.registration import register
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.loading import load
+    from iemomecp_dataset.builder import load
     from iemomecp_dataset.rows import gold_pairs, is_synthetic, to_pairs
 
 __all__ = ["__version__", "gold_pairs", "is_synthetic", "load", "to_pairs"]
@@ -28,7 +28,7 @@ register()
 _LAZY = {
     "gold_pairs": "iemomecp_dataset.rows",
     "is_synthetic": "iemomecp_dataset.rows",
-    "load": "iemomecp_dataset.loading",
+    "load": "iemomecp_dataset.builder",
     "to_pairs": "iemomecp_dataset.rows",
 }
 

@@ -28,8 +28,8 @@ def main() -> None:
         print(_overview())
         return
 
+    from iemomecp_dataset.builder import load
     from iemomecp_dataset.corpus_statistics import statistics_table
-    from iemomecp_dataset.loading import load
     from iemomecp_dataset.options import DEFAULT_CONFIG
 
     name = arguments.config or DEFAULT_CONFIG

@@ -19,17 +19,18 @@ import datasets
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
-from iemomecp_dataset.fingerprints import content_fingerprint
-from iemomecp_dataset.inputs import find_inputs
+from iemomecp_dataset.find_sources import find_inputs
+from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
 from iemomecp_dataset.options import CONFIG_NAMES, CORPUS_CONFIGS, DEFAULT_CONFIG, LoadOptions, load_options
+from iemomecp_dataset.registration import DATASET_NAME
 from iemomecp_dataset.rows import SYNTHETIC_MARK
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, row_features
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.loaded import Inputs
     from iemomecp_dataset.merging.merge_report import MergeReport
+    from iemomecp_dataset.reader import Inputs
 
-__all__ = ["IemomecpBuilder", "IemomecpConfig"]
+__all__ = ["IemomecpBuilder", "IemomecpConfig", "load"]
 
 _LOGGER = logging.getLogger(__name__)
 _VERSION = datasets.Version("1.0.0")
@@ -218,3 +219,49 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         homepage=homepage,
         license=licence,
     )
+
+
+def load(
+    name: str | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    split: Any = None,
+    streaming: bool = False,
+    num_proc: int | None = None,
+    cache_dir: str | Path | None = None,
+    download_mode: Any = None,
+    keep_in_memory: bool = False,
+    **options: Any,
+) -> Any:
+    """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
+
+    Args:
+        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4`` or ``reccon``.
+        data_dir: Folder of the sources.
+        split: A split, a slice of one (``"train[:10%]"``), or None for all.
+        streaming: Give rows without writing Arrow files.
+        num_proc: Processes that write the Arrow files.
+        cache_dir: Where they are written; the default is that of ``datasets``.
+        download_mode: As in ``datasets``; ``"force_redownload"`` builds again.
+        keep_in_memory: Copy the rows into memory.
+        **options: Options of the configuration, see :class:`iemomecp_dataset.options.LoadOptions`.
+
+    Returns:
+        A :class:`datasets.Dataset` for one split, else a :class:`datasets.DatasetDict`; with ``streaming`` their
+        iterable forms.
+
+    Raises:
+        IemomecpError: An unknown name or option, missing files, or files that break their format.
+    """
+    builder = IemomecpBuilder(
+        config_name=name,
+        data_dir=None if data_dir is None else str(data_dir),
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        dataset_name=DATASET_NAME,
+        hash=code_fingerprint(),
+        **options,
+    )
+    if streaming:
+        return builder.as_streaming_dataset(split=split)
+    builder.download_and_prepare(download_mode=download_mode, num_proc=num_proc)
+    return builder.as_dataset(split=split, in_memory=keep_in_memory)

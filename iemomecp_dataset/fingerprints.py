@@ -1,4 +1,4 @@
-"""Hashes that decide whether a cached dataset may be used again.
+"""Hashes of inputs and code, which decide whether a cached dataset may be used again, and of rows, for results.
 
 The stock cache key of ``datasets`` does not see that an input was edited. Ours
 has the content of every annotation file in it (media by path and size), and the
@@ -12,10 +12,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from iemomecp_dataset.errors import MissingDataError
 
-__all__ = ["code_fingerprint", "content_fingerprint"]
+__all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint"]
 
 # Rooms that do not take part in making rows; in a wheel they lie inside this package's folder.
 _OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features"})
@@ -69,3 +70,37 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
     for name, size in sorted(media):
         digest.update(f"\0{name}\0{size}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
+
+
+def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Hashes what a model can learn from rows.
+
+    Every dialogue's id, its utterances' ids, texts, speakers and emotions, and its pairs with their labels take part;
+    paths of media do not, and neither does the order of the rows.
+
+    Args:
+        rows: Rows of one split.
+
+    Returns:
+        16 hexadecimal characters.
+
+    Example:
+        >>> row = {"dialogue_id": "d", "utterances": [], "pairs": []}
+        >>> data_fingerprint([row]) == data_fingerprint([dict(row)])
+        True
+    """
+    digest = hashlib.sha256()
+    for dialogue in sorted(_dialogue_digest(row) for row in rows):
+        digest.update(dialogue)
+    return digest.hexdigest()[:16]
+
+
+def _dialogue_digest(row: Mapping[str, Any]) -> bytes:
+    utterances = [
+        [utterance.get(name) for name in ("utterance_id", "text", "speaker", "emotion")]
+        for utterance in row["utterances"]
+    ]
+    pairs = [[pair["target_turn"], pair["cause_turn"], pair["label"]] for pair in row["pairs"]]
+    outside = [[pair["target_turn"], pair["cause_turn"]] for pair in row.get("gold_outside_candidates") or []]
+    content = json.dumps([row["dialogue_id"], utterances, pairs, outside], ensure_ascii=False, default=int)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()

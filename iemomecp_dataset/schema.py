@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTEXT_SUBTYPES",
     "IEMOCAP_EMOTIONS",
+    "MODALITY_SETS",
     "NEUTRAL_EMOTIONS",
     "PAIR_LABELS",
     "ROLE_LABELS",
@@ -29,6 +30,9 @@ __all__ = [
 
 SPLITS = ("train", "validation", "test")
 """The split names used inside the code, in order."""
+
+MODALITY_SETS = ("t", "a", "v", "ta", "tv", "av", "tav")
+"""Combinations of text, audio and video that a system can use, one letter each, in this order."""
 
 ROLE_LABELS = ("emo_cause", "emo_context", "non_pair")
 """Classes of config ``3class``, by id (arXiv 2605.25208)."""

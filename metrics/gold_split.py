@@ -80,7 +80,7 @@ def load_gold_split(config_name: str, data_dir: str, split: str, **options: Any)
         IemomecpError: The data is not there or breaks its format, or has no such split.
     """
     import iemomecp_dataset
-    from iemomecp_dataset.data_fingerprint import data_fingerprint
+    from iemomecp_dataset.fingerprints import data_fingerprint
 
     splits = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
     if split not in splits:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from iemomecp_dataset.after_import import after_import
+from iemomecp_dataset.registration import after_import
 
 __all__ = ["METRIC_NAME", "register_with_evaluate"]
 

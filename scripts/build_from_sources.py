@@ -34,7 +34,7 @@ def main() -> None:
                         help="accepted share of turns on which labels and ConvECPE differ (default: 0)")  # fmt: skip
     arguments = parser.parse_args()
 
-    from iemomecp_dataset.exchange import BuildOptions, build_from_sources
+    from iemomecp_dataset.export import BuildOptions, build_from_sources
 
     result = build_from_sources(
         BuildOptions(

@@ -175,11 +175,12 @@ def _load_data(cells: Sequence[Cell]) -> dict[tuple[str | None, ...], Any]:
     """Every corpus of the matrix once: for fingerprints, and for what its splits share."""
     from tqdm import tqdm
 
-    from iemomecp_dataset.trainers.corpus import load_corpus
+    from iemomecp_dataset.corpus import load_corpus
 
-    wanted = {_data_key(cell): cell.options.data for cell in cells if not cell.impossible}
+    wanted = dict.fromkeys(_data_key(cell) for cell in cells if not cell.impossible)
     return {
-        key: load_corpus(data) for key, data in tqdm(wanted.items(), desc="Reading data", leave=False, disable=None)
+        key: load_corpus(key[0], key[1], candidates=key[2], forward_pairs=key[3])
+        for key in tqdm(wanted, desc="Reading data", leave=False, disable=None)
     }
 
 

@@ -22,9 +22,9 @@ def main() -> int:
     parser.add_argument("--write-summary", type=Path, metavar="F.csv", help="write the split table as CSV, too")
     arguments = parser.parse_args()
 
+    from iemomecp_dataset.files import write_text
     from iemomecp_dataset.overlay.summary import compare_with_release, overlay_counts, summary_csv, summary_table
     from iemomecp_dataset.overlay.validation import check_overlay
-    from iemomecp_dataset.text_files import write_text
 
     overlay, problems = check_overlay(arguments.label_dir)
     for problem in problems:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.schema import MODALITY_SETS
 from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES, WITHOUT_RANKING
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
 
 SCORERS = ("dialogue", "isolated")
 SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
-MODALITIES = ("t", "a", "v", "ta", "tv", "av", "tav")
 
 
 def _option(default: Any, help_text: str) -> Any:
@@ -41,7 +41,7 @@ class DataOptions:
     forward_pairs: str | None = _option(
         None, "source_binary only: as_published (its default; forward pairs are gold non_pair) or gold."
     )
-    modalities: str = _option("t", f"What the model hears and sees: {', '.join(MODALITIES)}.")
+    modalities: str = _option("t", f"What the model hears and sees: {', '.join(MODALITY_SETS)}.")
     audio_features: str | None = _option(
         None,
         "Feature store, or Parquet file with utterance_id and vector. Default: features/audio.parquet or "
@@ -278,7 +278,7 @@ class TrainingOptions:
         data, model, objective, optimisation = self.data, self.model, self.objective, self.optimisation
         _one_of("--scorer", model.scorer, SCORERS)
         _one_of("--objective", objective.objective, OBJECTIVE_NAMES)
-        _one_of("--modalities", data.modalities, MODALITIES)
+        _one_of("--modalities", data.modalities, MODALITY_SETS)
         _one_of("--encoder_mode", model.encoder_mode, ("trained", "frozen"))
         _one_of("--segment_pooling", model.segment_pooling, SEGMENT_POOLINGS)
         _one_of("--pair_scorer", model.pair_scorer, ("mlp", "biaffine"))

@@ -9,12 +9,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
-from iemomecp_dataset.trainers.corpus import Corpus, load_features
 from iemomecp_dataset.trainers.dialogue_examples import DialogueExample, dialogue_examples
 from iemomecp_dataset.trainers.dialogue_method import DialogueMethod
 from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.distance_prior import distance_log_rates
+from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
 from iemomecp_dataset.trainers.initial_weights import load_initial_weights
 from iemomecp_dataset.trainers.layer_pooling import parse_layers

@@ -8,7 +8,8 @@ import numpy as np
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from iemomecp_dataset.trainers.corpus import Corpus, load_features
+from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
 from iemomecp_dataset.trainers.initial_weights import load_initial_weights
 from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors

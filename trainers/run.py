@@ -19,11 +19,11 @@ from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.benchmark.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
+from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
 from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
-from iemomecp_dataset.trainers.corpus import Corpus, load_corpus
 from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
 from iemomecp_dataset.trainers.idle_cores import idle_cores_hint
 from iemomecp_dataset.trainers.model_card import model_card
@@ -90,7 +90,12 @@ def run(options: TrainingOptions) -> RunResults | None:
     folder = RunFolder(str(options.run.output_dir))
 
     with accelerator.main_process_first():
-        corpus = load_corpus(options.data)
+        corpus = load_corpus(
+            options.data.config_name,
+            str(options.data.data_dir),
+            candidates=options.data.candidates,
+            forward_pairs=options.data.forward_pairs,
+        )
         _logger.info("%s", corpus.statement)
         claimed = folder.claim(options, corpus.fingerprints)
     if folder.finished:

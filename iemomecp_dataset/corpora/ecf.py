@@ -9,7 +9,7 @@ from pathlib import Path
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.text_files import read_lines
+from iemomecp_dataset.files import read_lines
 
 __all__ = ["read_ecf_text"]
 

@@ -12,7 +12,7 @@ from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.json_files import read_json
+from iemomecp_dataset.files import read_json
 
 __all__ = ["read_ecf_json"]
 

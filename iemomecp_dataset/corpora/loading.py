@@ -15,11 +15,10 @@ from iemomecp_dataset.corpora.mec4 import read_mec4
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.folders import SYNTHETIC_FILE, require_folder
-from iemomecp_dataset.loaded import Inputs, Loaded
+from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
 from iemomecp_dataset.schema import SPLITS, Row
 
-__all__ = ["find_corpus", "load_corpus"]
+__all__ = ["find_corpus", "read_corpus"]
 
 _Reader = Callable[[Path, Counter[str]], Iterable[CorpusDialogue]]
 _READERS: Mapping[tuple[str, str], _Reader] = {
@@ -66,13 +65,13 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
     return Inputs(
         files=tuple(files.values()),
         splits=tuple(files),
-        read=functools.partial(load_corpus, name, files, space),
+        read=functools.partial(read_corpus, name, files, space),
         synthetic=(data_dir / SYNTHETIC_FILE).exists(),
         notes=tuple(notes),
     )
 
 
-def load_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> Loaded:
+def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> Loaded:
     """Reads a corpus.
 
     Args:

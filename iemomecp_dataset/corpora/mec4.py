@@ -10,8 +10,7 @@ from typing import Any
 
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.json_files import read_json
-from iemomecp_dataset.text_files import read_lines
+from iemomecp_dataset.files import read_json, read_lines
 
 __all__ = ["read_mec4"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
-from iemomecp_dataset.json_files import read_json
+from iemomecp_dataset.files import read_json
 
 __all__ = ["EMOTION_TABLES", "read_turn_lists"]
 

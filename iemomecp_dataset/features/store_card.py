@@ -26,7 +26,7 @@ class StoreCard:
         model: Name of the encoder, or of the features that were imported.
         revision: Its commit on the Hub, or a hash of the weights in a local folder.
         corpus: The corpus and configuration.
-        corpus_fingerprints: Content hash by split, see :func:`iemomecp_dataset.data_fingerprint.data_fingerprint`.
+        corpus_fingerprints: Content hash by split, see :func:`iemomecp_dataset.fingerprints.data_fingerprint`.
         utterances: Hash of the utterances, their media and times, in order.
         n_utterances: How many there are.
         n_shards: Shards that the store has when it is complete.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.data_fingerprint import data_fingerprint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.schema import SPLITS
 
 __all__ = ["CorpusItems", "WorkItem", "corpus_items"]

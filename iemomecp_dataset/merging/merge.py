@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from iemomecp_dataset.loaded import Loaded
 from iemomecp_dataset.merging.accounting import account
 from iemomecp_dataset.merging.alignment import align
 from iemomecp_dataset.merging.merge_sources import MergeSources
@@ -15,6 +14,7 @@ from iemomecp_dataset.merging.verification import emotional_turns_check
 from iemomecp_dataset.options import ForwardPairs, TextSource
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.overlay.validation import read_overlay
+from iemomecp_dataset.reader import Loaded
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.sources.ecpec import SourceDialogue, read_ecpec
 from iemomecp_dataset.sources.iemocap_release import session_of

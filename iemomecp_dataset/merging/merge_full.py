@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.loaded import Loaded
 from iemomecp_dataset.merging.pair_rows import pair_rows
 from iemomecp_dataset.options import ForwardPairs
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.overlay.rows import source_dialogue_of
 from iemomecp_dataset.overlay.validation import read_overlay
+from iemomecp_dataset.reader import Loaded
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, ROLE_LABELS, Row
 from iemomecp_dataset.sources.full_splits import FullChunk, read_full_split
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.folders import require_folder
-from iemomecp_dataset.json_files import read_json
+from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.overlay.chunks import OverlayChunk, OverlayPair, Problem
 from iemomecp_dataset.overlay.published import LABEL_REPOSITORY
+from iemomecp_dataset.reader import require_folder
 from iemomecp_dataset.schema import CONTEXT_SUBTYPES, ROLE_LABELS, SPLITS, canonical_split
-from iemomecp_dataset.text_files import read_text
 
 __all__ = ["LABELS_SOURCE", "LabelFile", "find_label_files", "read_label_file"]
 

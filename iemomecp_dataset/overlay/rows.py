@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from iemomecp_dataset.loaded import Loaded
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.overlay.validation import read_overlay
+from iemomecp_dataset.reader import Loaded
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.sources.iemocap_release import session_of
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.folders import require_folder
-from iemomecp_dataset.json_files import read_json
+from iemomecp_dataset.files import read_json, write_text
+from iemomecp_dataset.reader import require_folder
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, Row, UtteranceRow
 from iemomecp_dataset.sources.iemocap_release import session_of
-from iemomecp_dataset.text_files import write_text
 
 __all__ = ["FULL_SPLITS_SOURCE", "FullChunk", "find_full_splits", "read_full_split", "write_full_splits"]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import iemomecp_dataset
 from iemomecp_dataset.dataset_card import project_card
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.exchange import BuildOptions, build_from_sources
+from iemomecp_dataset.export import BuildOptions, build_from_sources
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
 from iemomecp_dataset.sources.full_splits import find_full_splits, write_full_splits
 

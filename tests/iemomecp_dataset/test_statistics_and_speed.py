@@ -9,7 +9,7 @@ import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.corpus_statistics import row_statistics, statistics_table
-from iemomecp_dataset.data_fingerprint import data_fingerprint
+from iemomecp_dataset.fingerprints import data_fingerprint
 
 
 def run(*arguments):

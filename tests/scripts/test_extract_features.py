@@ -165,13 +165,14 @@ def test_a_store_with_missing_rows_is_refused_or_masked(
 
 def masked_utterances(data: Path, store: Path) -> set[str]:
     """Utterances that the batches of a run mark as without audio."""
+    from iemomecp_dataset.corpus import load_corpus
     from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
-    from iemomecp_dataset.trainers.corpus import load_corpus, load_features
     from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
+    from iemomecp_dataset.trainers.encoders.vectors import load_features
     from iemomecp_dataset.trainers.options import DataOptions
 
     options = DataOptions(data_dir=str(data), modalities="ta", audio_features=str(store), max_missing_features=0.1)
-    corpus = load_corpus(options)
+    corpus = load_corpus(options.config_name, data)
     rows = [row for split in corpus.rows.values() for row in split]
     ids = [utterance["utterance_id"] for row in rows for utterance in row["utterances"]]
     features, sizes = load_features(options, ids)

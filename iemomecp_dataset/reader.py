@@ -1,4 +1,4 @@
-"""What a reader hands to the builder: rows by split, and what has to be said about them."""
+"""Types that readers of a corpus return, and the check for folders that a user must supply."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.schema import Row
 
 if TYPE_CHECKING:
     from iemomecp_dataset.merging.merge_report import MergeReport
 
-__all__ = ["Inputs", "Loaded"]
+__all__ = ["SYNTHETIC_FILE", "Inputs", "Loaded", "require_folder"]
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,30 @@ class Loaded:
     counts: Mapping[str, int] = field(default_factory=dict)
     report: MergeReport | None = None
     synthetic: bool = False
+
+
+SYNTHETIC_FILE = "SYNTHETIC.txt"
+"""The file at the root of a folder that marks everything in it as synthetic."""
+
+
+def require_folder(path: Path, what: str, how_to_obtain: str) -> Path:
+    """Checks that a folder is there.
+
+    Args:
+        path: The folder.
+        what: What it is, for the error.
+        how_to_obtain: What to do when it is not there, for the error.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        MissingDataError: There is no such folder, or something else is in its place.
+    """
+    try:
+        if path.is_dir():
+            return path
+        found = "there is something else in its place" if path.exists() else "there is no such folder"
+    except OSError as error:
+        found = f"it cannot be looked at ({error.strerror})"
+    raise MissingDataError(f"{path}: expected {what}, but {found}. To obtain it: {how_to_obtain}.")

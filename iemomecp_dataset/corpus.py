@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.data_fingerprint import data_fingerprint
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.features import read_feature_table
+from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.schema import SPLITS
-from iemomecp_dataset.trainers.options import DataOptions
 
-__all__ = ["Corpus", "load_corpus", "load_features"]
+__all__ = ["Corpus", "load_corpus"]
 
 _logger = logging.getLogger(__name__)
 _IEMOMECP_CONFIGS = ("3class", "source_binary")
-_MODALITY_NAMES = {"a": "audio", "v": "video"}
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,16 @@ class Corpus:
         return "validation" if "validation" in self.rows else "train"
 
 
-def load_corpus(options: DataOptions) -> Corpus:
-    """Loads every split of a corpus.
+def load_corpus(
+    config_name: str, data_dir: str | Path, *, candidates: str | None = None, forward_pairs: str | None = None
+) -> Corpus:
+    """Loads every split of a configuration.
+
+    Args:
+        config_name: The configuration.
+        data_dir: Folder of the corpus.
+        candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
+        forward_pairs: Option of the loader, for ``source_binary``; None for its default.
 
     Raises:
         IemomecpError: What :func:`iemomecp_dataset.load` raises; and when there is no train split.
@@ -78,69 +83,29 @@ def load_corpus(options: DataOptions) -> Corpus:
 
     extra: dict[str, Any] = {
         name: value
-        for name, value in (("candidates", options.candidates), ("forward_pairs", options.forward_pairs))
+        for name, value in (("candidates", candidates), ("forward_pairs", forward_pairs))
         if value is not None
     }
-    dataset = iemomecp_dataset.load(options.config_name, data_dir=options.data_dir, **extra)
+    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **extra)
     if "train" not in dataset:
-        raise MissingDataError(f"{options.data_dir} has no train split, which training needs.")
+        raise MissingDataError(f"{data_dir} has no train split, which training needs.")
     missing = tuple(split for split in SPLITS if split not in dataset)
     for split in missing:
-        _logger.warning("There is no %s split in %s: nothing is scored on it.", split, options.data_dir)
+        _logger.warning("There is no %s split in %s: nothing is scored on it.", split, data_dir)
     first = dataset["train"]
     class_names = tuple(first.features["pairs"].feature["label"].names)
     emotion_names = tuple(first.features["utterances"].feature["emotion"].names)
     rows = {split: dataset[split].to_list() for split in SPLITS if split in dataset}
-    is_iemomecp = options.config_name in _IEMOMECP_CONFIGS
+    is_iemomecp = config_name in _IEMOMECP_CONFIGS
     return Corpus(
-        name="iemomecp" if is_iemomecp else options.config_name,
-        config_name=options.config_name,
+        name="iemomecp" if is_iemomecp else config_name,
+        config_name=config_name,
         class_names=class_names,
         emotion_names=emotion_names,
         rows=rows,
         tables={split: pair_table(split_rows, emotion_names) for split, split_rows in rows.items()},
         missing_splits=missing,
         synthetic=iemomecp_dataset.is_synthetic(first),
-        candidates="triangle+exceptions" if is_iemomecp else options.candidates or "all",
+        candidates="triangle+exceptions" if is_iemomecp else candidates or "all",
         fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
     )
-
-
-def load_features(options: DataOptions, utterance_ids: list[str]) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
-    """Feature vectors of the modalities that a run asks for.
-
-    Args:
-        options: Modalities, files and tolerance.
-        utterance_ids: All utterances of the corpus.
-
-    Returns:
-        Vectors by modality and utterance id, and the width by modality.
-
-    Raises:
-        MissingDataError: A modality is asked for and there is no feature file.
-        InvalidDataError: The file is no feature table, or too many vectors are missing.
-    """
-    vectors: dict[str, dict[str, Any]] = {}
-    sizes: dict[str, int] = {}
-    for letter, modality in _MODALITY_NAMES.items():
-        if letter not in options.modalities:
-            continue
-        given = options.audio_features if letter == "a" else options.video_features
-        path = Path(given) if given else _default_features(options, modality)
-        if not path.exists():
-            raise MissingDataError(
-                f"--modalities {options.modalities} asks for {modality}, but there is no feature file {path}. "
-                f"Make one with scripts/extract_features.py, give --{modality}_features a feature store or a Parquet "
-                "file with columns utterance_id and vector, or leave it out."
-            )
-        table = read_feature_table(path)
-        vectors[modality] = table.select(utterance_ids, tolerance=options.max_missing_features)
-        sizes[modality] = table.size
-    return vectors, sizes
-
-
-def _default_features(options: DataOptions, modality: str) -> Path:
-    """The Parquet file in the data folder, or the feature store of that name where there is no such file."""
-    folder = Path(options.data_dir or ".") / "features"
-    file, store = folder / f"{modality}.parquet", folder / modality
-    return store if store.is_dir() and not file.exists() else file

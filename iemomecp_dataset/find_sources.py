@@ -7,14 +7,13 @@ from pathlib import Path
 
 from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.folders import SYNTHETIC_FILE, require_folder
-from iemomecp_dataset.loaded import Inputs
 from iemomecp_dataset.merging.merge import merge
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
 from iemomecp_dataset.merging.merge_sources import MergeSources
 from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay
+from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, require_folder
 from iemomecp_dataset.schema import SPLITS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
 from iemomecp_dataset.sources.full_splits import find_full_splits

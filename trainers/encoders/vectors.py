@@ -1,0 +1,54 @@
+"""Audio and video feature vectors of a run, selected by utterance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.features import read_feature_table
+from iemomecp_dataset.trainers.options import DataOptions
+
+__all__ = ["load_features"]
+
+_MODALITY_NAMES = {"a": "audio", "v": "video"}
+
+
+def load_features(options: DataOptions, utterance_ids: list[str]) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Feature vectors of the modalities that a run asks for.
+
+    Args:
+        options: Modalities, files and tolerance.
+        utterance_ids: All utterances of the corpus.
+
+    Returns:
+        Vectors by modality and utterance id, and the width by modality.
+
+    Raises:
+        MissingDataError: A modality is asked for and there is no feature file.
+        InvalidDataError: The file is no feature table, or too many vectors are missing.
+    """
+    vectors: dict[str, dict[str, Any]] = {}
+    sizes: dict[str, int] = {}
+    for letter, modality in _MODALITY_NAMES.items():
+        if letter not in options.modalities:
+            continue
+        given = options.audio_features if letter == "a" else options.video_features
+        path = Path(given) if given else _default_features(options, modality)
+        if not path.exists():
+            raise MissingDataError(
+                f"--modalities {options.modalities} asks for {modality}, but there is no feature file {path}. "
+                f"Make one with scripts/extract_features.py, give --{modality}_features a feature store or a Parquet "
+                "file with columns utterance_id and vector, or leave it out."
+            )
+        table = read_feature_table(path)
+        vectors[modality] = table.select(utterance_ids, tolerance=options.max_missing_features)
+        sizes[modality] = table.size
+    return vectors, sizes
+
+
+def _default_features(options: DataOptions, modality: str) -> Path:
+    """The Parquet file in the data folder, or the feature store of that name where there is no such file."""
+    folder = Path(options.data_dir or ".") / "features"
+    file, store = folder / f"{modality}.parquet", folder / modality
+    return store if store.is_dir() and not file.exists() else file
