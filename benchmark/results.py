@@ -47,7 +47,7 @@ class RunResults:
         metrics: By split, what :func:`iemomecp_dataset.metrics.scoring.pair_scores` gave.
         missing_splits: Splits that the corpus folder lacks.
         counts: By split ``dialogues, utterances, candidates, gold_pairs, missed_positives, truncated_utterances``.
-        structural_baselines: What :func:`iemomecp_dataset.benchmark.structural.structural_scores` gave.
+        structural_baselines: What :func:`iemomecp_dataset.benchmark.baselines.structural.structural_scores` gave.
         data_fingerprint: By split a digest of the data; runs with different ones are never put in one table.
         versions: Versions of the libraries.
         git_revision: Revision of the code, or None.

@@ -99,13 +99,13 @@ def _row(name: str, seconds: float, limit: float) -> SpeedRow:
 
 def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """A run folder, with predictions that are the gold in noise, on all splits and after removal."""
-    from iemomecp_dataset.benchmark.results import RunResults, write_results
-    from iemomecp_dataset.benchmark.structural import (
+    from iemomecp_dataset.benchmark.baselines.structural import (
         SplitTables,
         structural_scores,
         structural_systems,
         utterance_table,
     )
+    from iemomecp_dataset.benchmark.results import RunResults, write_results
     from iemomecp_dataset.metrics.scoring import pair_scores
     from iemomecp_dataset.pair_table import pair_table
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS

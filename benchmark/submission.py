@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.baselines.structural import (
+    SplitTables,
+    structural_scores,
+    structural_systems,
+    utterance_table,
+)
 from iemomecp_dataset.benchmark.results import RunResults, write_results
-from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions

@@ -17,8 +17,13 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 from transformers.utils import logging as transformers_logging
 
+from iemomecp_dataset.benchmark.baselines.structural import (
+    SplitTables,
+    structural_scores,
+    structural_systems,
+    utterance_table,
+)
 from iemomecp_dataset.benchmark.results import RunResults, encoder_name, read_results, write_results
-from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
 from iemomecp_dataset.metrics.run_signature import run_signature

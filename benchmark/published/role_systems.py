@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.baselines.structural import distance_rules
 from iemomecp_dataset.benchmark.published.tables import published_table
-from iemomecp_dataset.benchmark.structural import distance_rules
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [

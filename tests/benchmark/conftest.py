@@ -12,8 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from iemomecp_dataset.benchmark.baselines.structural import (
+    SplitTables,
+    structural_scores,
+    structural_systems,
+    utterance_table,
+)
 from iemomecp_dataset.benchmark.results import RunResults, write_results
-from iemomecp_dataset.benchmark.structural import SplitTables, structural_scores, structural_systems, utterance_table
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import pair_table

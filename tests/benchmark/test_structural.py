@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iemomecp_dataset.benchmark.structural import (
+from iemomecp_dataset.benchmark.baselines.structural import (
     DISTANCE_BUCKETS,
     SplitTables,
     distance_buckets,

@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.emotion_detection import TFIDF, emotion_probabilities
-from iemomecp_dataset.benchmark.utterance_table import UtteranceTable, target_utterances, utterance_table
+from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF, emotion_probabilities
+from iemomecp_dataset.benchmark.baselines.utterance_table import UtteranceTable, target_utterances, utterance_table
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import ROLE_LABELS

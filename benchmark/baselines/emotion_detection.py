@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.utterance_table import UtteranceTable
+from iemomecp_dataset.benchmark.baselines.utterance_table import UtteranceTable
 from iemomecp_dataset.errors import UsageError, missing_extra
 
 __all__ = ["TFIDF", "emotion_probabilities"]
