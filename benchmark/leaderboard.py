@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.results import RunResults
-from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.benchmark.runs.index import Run
+from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import InvalidDataError
 
 __all__ = [

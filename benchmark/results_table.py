@@ -17,8 +17,8 @@ from iemomecp_dataset.benchmark.leaderboard import (
     split_notes,
 )
 from iemomecp_dataset.benchmark.published.beside import published_beside
-from iemomecp_dataset.benchmark.results import RunResults
-from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.benchmark.runs.index import Run
+from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import UsageError
 
 __all__ = ["align", "board_table", "cell_text", "count_words", "percent", "results_table"]

@@ -44,7 +44,7 @@ def run(*, scale: str = "full") -> list[SpeedRow]:
     """
     import iemomecp_dataset
     from iemomecp_dataset.benchmark.report import Texts, write_report
-    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.benchmark.runs.index import index_runs
     from iemomecp_dataset.synthetic import write_corpus
 
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str,
         structural_systems,
         utterance_table,
     )
-    from iemomecp_dataset.benchmark.results import RunResults, write_results
+    from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
     from iemomecp_dataset.metrics.scoring import pair_scores
     from iemomecp_dataset.pair_table import pair_table
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
@@ -186,7 +186,7 @@ def _diagnostics_and_figures(runs_dir: Path, rows: Mapping[str, Sequence[Mapping
     from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
     from iemomecp_dataset.benchmark.figures.style import save
     from iemomecp_dataset.benchmark.predictions import read_predictions
-    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.benchmark.runs.index import index_runs
     from iemomecp_dataset.metrics.remapping import source_binary_remaps
 
     facts = {split: pair_facts(of_split) for split, of_split in rows.items()}

@@ -105,7 +105,7 @@ def _show_dataset(data: Path) -> None:
 
 def _show_table(runs: Path) -> None:
     from iemomecp_dataset.benchmark.results_table import results_table
-    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.benchmark.runs.index import index_runs
 
     print(results_table(index_runs(runs).runs))
 

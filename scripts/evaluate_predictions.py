@@ -75,7 +75,7 @@ def main() -> None:
 
 def _write_run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Makes a run folder of the files."""
-    from iemomecp_dataset.benchmark.submission import Submission, write_submission
+    from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
     from iemomecp_dataset.metrics.predictions_file import read_candidate_predictions
     from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
 

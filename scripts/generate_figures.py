@@ -79,7 +79,7 @@ def _tables_of_runs(options: argparse.Namespace) -> FigureTables:
     import iemomecp_dataset
     from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
     from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
-    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.benchmark.runs.index import index_runs
 
     index = index_runs(options.runs)
     for run in index.unfinished:

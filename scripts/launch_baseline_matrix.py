@@ -72,7 +72,7 @@ def main() -> int:
     bad = [f"{name}: {cell.state}" for name, cell in table.states.items() if cell.state in unfinished]
     if finished:
         from iemomecp_dataset.benchmark.results_table import results_table
-        from iemomecp_dataset.benchmark.run_index import Run
+        from iemomecp_dataset.benchmark.runs.index import Run
 
         print(results_table([Run(options.runs_dir / r.run_name, r) for r in finished]))
         print(f"\nReport: python scripts/report.py {shlex.quote(str(options.runs_dir))} --output report.html")
@@ -217,7 +217,7 @@ def _backend(options: argparse.Namespace) -> Backend:
 def _show_plan(planned: Sequence[PlannedCell], options: argparse.Namespace) -> None:
     from iemomecp_dataset.benchmark.matrix.cell_process import job_of
     from iemomecp_dataset.benchmark.matrix.plan import estimated_seconds
-    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.benchmark.runs.index import index_runs
     from iemomecp_dataset.errors import IemomecpError
 
     try:

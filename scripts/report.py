@@ -26,7 +26,7 @@ def main() -> int:
 
     from iemomecp_dataset.benchmark.report import write_report
     from iemomecp_dataset.benchmark.results_table import results_table
-    from iemomecp_dataset.benchmark.run_index import index_runs
+    from iemomecp_dataset.benchmark.runs.index import index_runs
 
     index = index_runs(options.runs_dir)
     texts = _texts(options, index) if options.with_text else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iemomecp_dataset.benchmark.results import RunResults, encoder_name
+from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
 from iemomecp_dataset.trainers.options import TrainingOptions
 
 __all__ = ["model_card"]

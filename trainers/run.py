@@ -23,7 +23,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     structural_systems,
     utterance_table,
 )
-from iemomecp_dataset.benchmark.results import RunResults, encoder_name, read_results, write_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
 from iemomecp_dataset.metrics.run_signature import run_signature

@@ -22,7 +22,7 @@ from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, seed_sd
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 from iemomecp_dataset.benchmark.leaderboard import Row, boards
 from iemomecp_dataset.benchmark.predictions import read_predictions
-from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.remapping import REMAPPINGS, source_binary_remaps
 from iemomecp_dataset.metrics.scoring import pair_scores

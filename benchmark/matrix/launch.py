@@ -13,7 +13,7 @@ from iemomecp_dataset.benchmark.matrix.backends import Backend
 from iemomecp_dataset.benchmark.matrix.cell_process import exit_words, job_of, last_lines
 from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_file, log_file
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
-from iemomecp_dataset.benchmark.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
 from iemomecp_dataset.trainers.run_folder import RunFolder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.matrix.cells import Cell
-from iemomecp_dataset.benchmark.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.trainers.run_folder import RunFolder
 

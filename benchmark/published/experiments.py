@@ -118,7 +118,7 @@ def differing_options(result: PublishedResult, settings: Mapping[str, str]) -> l
         Names of options, sorted. A text encoder is the same wherever it lies, if its name is. What every table says
         of itself, such as the candidates, is not among them.
     """
-    from iemomecp_dataset.benchmark.results import encoder_name
+    from iemomecp_dataset.benchmark.runs.results import encoder_name
 
     def same(name: str, value: Any) -> bool:
         mine = settings.get(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, legend_above, new_figure, picture, series
-from iemomecp_dataset.benchmark.training_log import Epoch, read_epochs
+from iemomecp_dataset.benchmark.runs.log import Epoch, read_epochs
 
 __all__ = ["learning_curves_picture"]
 

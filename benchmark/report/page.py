@@ -10,7 +10,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.leaderboard import Board, boards
 from iemomecp_dataset.benchmark.report.section import Texts, section_of, told_apart
-from iemomecp_dataset.benchmark.run_index import RunIndex, UnfinishedRun
+from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
 
 __all__ = ["render_report", "write_report"]

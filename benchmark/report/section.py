@@ -23,7 +23,7 @@ from iemomecp_dataset.benchmark.report.reliability import reliability_picture
 from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration, results_table
 from iemomecp_dataset.benchmark.results_table import percent
-from iemomecp_dataset.benchmark.run_index import Run
+from iemomecp_dataset.benchmark.runs.index import Run
 
 __all__ = ["Section", "Texts", "section_of", "told_apart"]
 

@@ -18,7 +18,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     structural_systems,
     utterance_table,
 )
-from iemomecp_dataset.benchmark.results import RunResults, write_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import pair_table

@@ -19,7 +19,7 @@ from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of
 from iemomecp_dataset.benchmark.matrix.launch import run_cells
 from iemomecp_dataset.benchmark.matrix.plan import State, failure_file, log_file, plan_cells
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
-from iemomecp_dataset.benchmark.results import read_results
+from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import RunFolderError, TrainingError, UsageError
 
 ASKED_TO_END = (

@@ -11,7 +11,7 @@ from iemomecp_dataset.benchmark.published.experiments import differing_options, 
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems
 from iemomecp_dataset.benchmark.published.systems import PUBLISHED_CORPORA, published_rows, published_text
 from iemomecp_dataset.benchmark.results_table import results_table
-from iemomecp_dataset.benchmark.run_index import index_runs
+from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import UsageError
 
 RULE = "distance rule (0-1 cause, 2-3 context)"

@@ -15,7 +15,7 @@ import pytest
 
 from iemomecp_dataset.benchmark.leaderboard import boards
 from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
-from iemomecp_dataset.benchmark.run_index import index_runs
+from iemomecp_dataset.benchmark.runs.index import index_runs
 
 TODAY = datetime.date(2026, 1, 2)
 render_quickly = functools.partial(render_report, n_resamples=0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iemomecp_dataset.benchmark.results import RunResults, read_results, write_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 
 RECORD = RunResults(

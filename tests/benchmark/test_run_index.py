@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from iemomecp_dataset.benchmark.predictions import read_predictions
-from iemomecp_dataset.benchmark.run_index import index_runs
-from iemomecp_dataset.benchmark.training_log import read_epochs
+from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.log import read_epochs
 from iemomecp_dataset.errors import MissingDataError, RunFolderError
 
 

@@ -126,7 +126,7 @@ def test_the_card_says_what_it_is(kind: str, runs: Path, tiny_encoder: Path) -> 
     table = pq.read_table(runs / kind / "predictions_test.parquet")
     assert table.num_rows > 0
     row = re.search(r"\| test \| this model \| (\S+) \|", text)
-    from iemomecp_dataset.benchmark.results import read_results
+    from iemomecp_dataset.benchmark.runs.results import read_results
 
     results = read_results(runs / kind)
     assert row

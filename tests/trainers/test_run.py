@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from iemomecp_dataset import load
-from iemomecp_dataset.benchmark.results import read_results
+from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.command import parse_options, train_from_command_line

@@ -17,7 +17,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     structural_systems,
     utterance_table,
 )
-from iemomecp_dataset.benchmark.results import RunResults, write_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
 
 __all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs"]
