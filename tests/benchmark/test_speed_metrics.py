@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iemomecp_dataset.benchmark.speed_metrics import run, scikit_learn_pair_scores
+from iemomecp_dataset.benchmark.speed.metrics import run, scikit_learn_pair_scores
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.schema import ROLE_LABELS
 

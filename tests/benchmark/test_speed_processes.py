@@ -2,7 +2,7 @@
 
 import pytest
 
-from iemomecp_dataset.benchmark.speed_processes import run
+from iemomecp_dataset.benchmark.speed.processes import run
 
 
 @pytest.mark.slow

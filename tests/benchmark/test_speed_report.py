@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from iemomecp_dataset.benchmark.speed_report import OPENING_LIMIT, WORK_LIMIT, run
+from iemomecp_dataset.benchmark.speed.report import OPENING_LIMIT, WORK_LIMIT, run
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_data_fingerprint_is_of_the_content(tree, tmp_path):
 
 @pytest.mark.slow
 def test_a_full_scale_build_needs_less_than_a_gigabyte(tmp_path):
-    from iemomecp_dataset.benchmark.speed_dataset import peak_memory_of_build
+    from iemomecp_dataset.benchmark.speed.dataset import peak_memory_of_build
     from iemomecp_dataset.synthetic import write_corpus
 
     write_corpus(tmp_path / "data", scale="full")

@@ -149,7 +149,7 @@ def test_loss_is_torchs_weighted_mean(prepared) -> None:
 
 
 def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> None:
-    from iemomecp_dataset.benchmark.plain_protocol import PlainScorer, plain_batch, plain_pairs
+    from iemomecp_dataset.benchmark.speed.plain_protocol import PlainScorer, plain_batch, plain_pairs
 
     method, _, examples, model = prepared
     ids = [u["utterance_id"] for rows in corpus.values() for row in rows for u in row["utterances"]]
@@ -171,7 +171,7 @@ def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> No
 
 @pytest.mark.slow
 def test_speed_rows_name_what_they_compare() -> None:
-    from iemomecp_dataset.benchmark.speed_training import training
+    from iemomecp_dataset.benchmark.speed.training import training
 
     rows = training(width=32, layers=2, chunks=3, pair_batches=2, passes=1, scale="demo")
     assert all(row.ours_seconds > 0 and row.ratio > 0 for row in rows)

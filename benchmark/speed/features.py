@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.features import read_feature_table
 from iemomecp_dataset.features.extraction_options import ExtractionOptions

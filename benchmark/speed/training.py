@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from tqdm.auto import trange
 
-from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["run"]
@@ -61,8 +61,8 @@ def training(
     import torch
     from torch import Tensor, nn
 
-    from iemomecp_dataset.benchmark.plain_protocol import PlainScorer, plain_batch, plain_pairs
-    from iemomecp_dataset.benchmark.random_minilm import write_random_minilm
+    from iemomecp_dataset.benchmark.speed.plain_protocol import PlainScorer, plain_batch, plain_pairs
+    from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
     from iemomecp_dataset.trainers.batch_order import LengthBatches
     from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs

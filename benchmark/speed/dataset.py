@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 
 __all__ = ["peak_memory_of_build", "run"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.metrics.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.scoring import pair_scores

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 from iemomecp_dataset.errors import TrainingError
 
 __all__ = ["run"]
@@ -42,7 +42,7 @@ def run(*, width: int = 384, layers: int = 6, scale: str = "full", passes: int =
         One row, in seconds an epoch.
     """
     from iemomecp_dataset import load
-    from iemomecp_dataset.benchmark.random_minilm import write_random_minilm
+    from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
     from iemomecp_dataset.synthetic import write_corpus
 
     with tempfile.TemporaryDirectory() as name:

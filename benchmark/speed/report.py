@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 
 __all__ = ["OPENING_LIMIT", "SIZE_LIMIT", "WORK_LIMIT", "run"]
 
