@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.features.audio_decoding import decode_audio, require_audio
+from iemomecp_dataset.features.decoding.audio_decoding import decode_audio, require_audio
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.frame_pooling import pool_frames
 from iemomecp_dataset.features.model_loading import hidden_layers, load_pretrained, model_revision

@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.features.audio_decoding import decode_audio
-from iemomecp_dataset.features.picture_halves import speaker_side
+from iemomecp_dataset.features.decoding.audio_decoding import decode_audio
+from iemomecp_dataset.features.decoding.picture_halves import speaker_side
+from iemomecp_dataset.features.decoding.video_decoding import decode_video, sample_times
 from iemomecp_dataset.features.store_rows import STATUSES, FeatureProblem
-from iemomecp_dataset.features.video_decoding import decode_video, sample_times
 from iemomecp_dataset.features.work_items import WorkItem
 
 RATE = 16_000

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import missing_extra
-from iemomecp_dataset.features.audio_decoding import existing_media
+from iemomecp_dataset.features.decoding.audio_decoding import existing_media
 from iemomecp_dataset.features.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
