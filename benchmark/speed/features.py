@@ -39,8 +39,8 @@ def run(*, hidden_size: int = 64, repeats: int = 2) -> list[SpeedRow]:
         MissingDependencyError: The extra ``train`` or ``media`` is not installed.
     """
     import iemomecp_dataset
+    from iemomecp_dataset.features.encoders.tiny_models import write_tiny_speech_encoder
     from iemomecp_dataset.features.extraction import extract
-    from iemomecp_dataset.features.tiny_models import write_tiny_speech_encoder
     from iemomecp_dataset.synthetic import write_corpus
 
     with tempfile.TemporaryDirectory() as temporary:

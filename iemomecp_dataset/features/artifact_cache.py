@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.errors import InvalidDataError, UnsafeFileError
-from iemomecp_dataset.features.model_loading import require_torch
+from iemomecp_dataset.features.encoders.model_loading import require_torch
 
 __all__ = ["read_artifact_caches"]
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
+from iemomecp_dataset.features.encoders.model_loading import require_torch, torch_device
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.extraction_plan import (
     PLAN_NAME,
@@ -28,7 +29,6 @@ from iemomecp_dataset.features.extraction_plan import (
     plan_extraction,
     read_plan,
 )
-from iemomecp_dataset.features.model_loading import require_torch, torch_device
 from iemomecp_dataset.features.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store_index import missing_shards, write_index
 from iemomecp_dataset.features.store_layout import INDEX_NAME, README_NAME, shard_name
@@ -191,14 +191,14 @@ def _crops(options: ExtractionOptions, corpus: CorpusItems) -> bool:
 def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encoder:
     # Only what this modality needs is imported.
     if options.modality == "audio":
-        from iemomecp_dataset.features.speech_encoder import SpeechEncoder
+        from iemomecp_dataset.features.encoders.speech_encoder import SpeechEncoder
 
         return SpeechEncoder(options, device)
     if options.modality == "video":
-        from iemomecp_dataset.features.image_encoder import ImageEncoder
+        from iemomecp_dataset.features.encoders.image_encoder import ImageEncoder
 
         return ImageEncoder(options, device, crop=crop)
-    from iemomecp_dataset.features.text_embedder import TextEmbedder
+    from iemomecp_dataset.features.encoders.text_embedder import TextEmbedder
 
     return TextEmbedder(options, device)
 

@@ -19,12 +19,12 @@ import torch
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
 from iemomecp_dataset.features import read_card, read_feature_table
+from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
+from iemomecp_dataset.features.encoders.speech_encoder import SpeechEncoder
+from iemomecp_dataset.features.encoders.tiny_models import write_tiny_image_encoder, write_tiny_speech_encoder
 from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.frame_pooling import pool_frames
-from iemomecp_dataset.features.speech_encoder import SpeechEncoder
 from iemomecp_dataset.features.store_layout import INDEX_NAME
-from iemomecp_dataset.features.tiny_models import write_tiny_image_encoder, write_tiny_speech_encoder
 from iemomecp_dataset.features.work_items import WorkItem
 
 RATE = 16_000

@@ -26,14 +26,14 @@ def media_dir(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def speech_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from iemomecp_dataset.features.tiny_models import write_tiny_speech_encoder
+    from iemomecp_dataset.features.encoders.tiny_models import write_tiny_speech_encoder
 
     return write_tiny_speech_encoder(tmp_path_factory.mktemp("speech") / "tiny-wavlm")
 
 
 @pytest.fixture(scope="module")
 def image_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from iemomecp_dataset.features.tiny_models import write_tiny_image_encoder
+    from iemomecp_dataset.features.encoders.tiny_models import write_tiny_image_encoder
 
     return write_tiny_image_encoder(tmp_path_factory.mktemp("image") / "tiny-clip")
 

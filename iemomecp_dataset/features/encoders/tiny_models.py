@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.features.model_loading import require_torch
+from iemomecp_dataset.features.encoders.model_loading import require_torch
 
 __all__ = ["write_tiny_image_encoder", "write_tiny_speech_encoder"]
 

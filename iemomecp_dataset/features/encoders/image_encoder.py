@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.decoding.picture_halves import speaker_side
 from iemomecp_dataset.features.decoding.video_decoding import decode_video, require_video
+from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
+from iemomecp_dataset.features.encoders.model_loading import hidden_layers, load_pretrained, model_revision
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.frame_pooling import pool_frames
-from iemomecp_dataset.features.model_loading import hidden_layers, load_pretrained, model_revision
 from iemomecp_dataset.features.store_rows import StoreRow
 from iemomecp_dataset.features.work_items import WorkItem
 

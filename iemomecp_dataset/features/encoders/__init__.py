@@ -1,0 +1,1 @@
+"""Pretrained speech, image and text encoders as feature extractors."""
