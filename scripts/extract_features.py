@@ -56,7 +56,7 @@ def main() -> None:
     files, order = arguments.pop("import_from"), arguments.pop("ecf_order")
     options = ExtractionOptions(**arguments)
     if files:
-        from iemomecp_dataset.features.importing import import_features
+        from iemomecp_dataset.features.importers.importing import import_features
 
         _print_result(import_features(options, files, ecf_order=order))
     elif options.dry_run:

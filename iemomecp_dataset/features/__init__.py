@@ -1,7 +1,7 @@
 """Feature vectors of utterances: one store a modality, keyed by utterance id, where what is missing says why.
 
 Reading needs neither torch nor transformers. Extraction is in :mod:`iemomecp_dataset.features.extraction`, importing
-what others made in :mod:`iemomecp_dataset.features.importing`.
+what others made in :mod:`iemomecp_dataset.features.importers.importing`.
 """
 
 from iemomecp_dataset.features.feature_store import open_store

@@ -15,7 +15,7 @@ import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UnsafeFileError, UsageError
 from iemomecp_dataset.features import read_feature_table
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.importing import import_features
+from iemomecp_dataset.features.importers.importing import import_features
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.features.artifact_cache import read_artifact_caches
-from iemomecp_dataset.features.convecpe_features import read_convecpe_features
-from iemomecp_dataset.features.ecf_arrays import read_ecf_array
 from iemomecp_dataset.features.extraction import ExtractionResult
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.features.importers.artifact_cache import read_artifact_caches
+from iemomecp_dataset.features.importers.convecpe_features import read_convecpe_features
+from iemomecp_dataset.features.importers.ecf_arrays import read_ecf_array
 from iemomecp_dataset.features.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store_index import file_digest, write_index
 from iemomecp_dataset.features.store_layout import shard_name
