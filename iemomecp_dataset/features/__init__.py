@@ -4,9 +4,8 @@ Reading needs neither torch nor transformers. Extraction is in :mod:`iemomecp_da
 what others made in :mod:`iemomecp_dataset.features.importers.importing`.
 """
 
-from iemomecp_dataset.features.feature_store import open_store
-from iemomecp_dataset.features.feature_table import FeatureTable, read_feature_table
-from iemomecp_dataset.features.store_card import StoreCard, read_card
-from iemomecp_dataset.features.store_rows import STATUSES
+from iemomecp_dataset.features.store.feature_store import FeatureTable, open_store, read_feature_table
+from iemomecp_dataset.features.store.store_card import StoreCard, read_card
+from iemomecp_dataset.features.store.store_rows import STATUSES
 
 __all__ = ["STATUSES", "FeatureTable", "StoreCard", "open_store", "read_card", "read_feature_table"]

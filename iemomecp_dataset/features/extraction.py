@@ -29,11 +29,11 @@ from iemomecp_dataset.features.extraction_plan import (
     plan_extraction,
     read_plan,
 )
-from iemomecp_dataset.features.store_card import StoreCard, claim_store
-from iemomecp_dataset.features.store_index import missing_shards, write_index
-from iemomecp_dataset.features.store_layout import INDEX_NAME, README_NAME, shard_name
-from iemomecp_dataset.features.store_rows import FeatureProblem, StoreRow
-from iemomecp_dataset.features.store_shards import read_shard, write_shard
+from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
+from iemomecp_dataset.features.store.store_index import missing_shards, write_index
+from iemomecp_dataset.features.store.store_layout import INDEX_NAME, README_NAME, shard_name
+from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow
+from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
 
 __all__ = ["ExtractionResult", "PlannedExtraction", "extract", "plan"]

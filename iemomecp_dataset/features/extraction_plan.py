@@ -9,7 +9,7 @@ from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.store_layout import write_whole
+from iemomecp_dataset.features.store.store_layout import write_whole
 from iemomecp_dataset.features.work_items import WorkItem
 
 __all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan"]

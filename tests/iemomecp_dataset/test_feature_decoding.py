@@ -14,7 +14,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.features.decoding.audio_decoding import decode_audio
 from iemomecp_dataset.features.decoding.picture_halves import speaker_side
 from iemomecp_dataset.features.decoding.video_decoding import decode_video, sample_times
-from iemomecp_dataset.features.store_rows import STATUSES, FeatureProblem
+from iemomecp_dataset.features.store.store_rows import STATUSES, FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
 RATE = 16_000

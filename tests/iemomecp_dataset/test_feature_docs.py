@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from iemomecp_dataset.features import STATUSES
-from iemomecp_dataset.features.store_index import COLUMNS
+from iemomecp_dataset.features.store.store_index import COLUMNS
 
 
 def test_the_page_names_every_status_and_column(repository: Path) -> None:

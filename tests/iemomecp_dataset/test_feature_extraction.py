@@ -24,7 +24,7 @@ from iemomecp_dataset.features.encoders.speech_encoder import SpeechEncoder
 from iemomecp_dataset.features.encoders.tiny_models import write_tiny_image_encoder, write_tiny_speech_encoder
 from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.store_layout import INDEX_NAME
+from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 from iemomecp_dataset.features.work_items import WorkItem
 
 RATE = 16_000
@@ -138,7 +138,7 @@ def test_long_sounds_are_cut_pooled_over_all_frames_and_noted(speech_encoder: Pa
 
 
 def test_sounds_shorter_than_a_frame(speech_encoder: Path, tmp_path: Path) -> None:
-    from iemomecp_dataset.features.store_rows import FeatureProblem
+    from iemomecp_dataset.features.store.store_rows import FeatureProblem
 
     short, enough = sounds(tmp_path, [399 / RATE, 400 / RATE])
     encoder = SpeechEncoder(ExtractionOptions("d", "audio", "o", model=str(speech_encoder)), torch.device("cpu"))

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import StoreCard, open_store, read_card, read_feature_table
-from iemomecp_dataset.features.store_card import claim_store
-from iemomecp_dataset.features.store_index import write_index
-from iemomecp_dataset.features.store_layout import INDEX_NAME, shard_name
-from iemomecp_dataset.features.store_rows import StoreRow
-from iemomecp_dataset.features.store_shards import read_shard, shard_bytes, write_shard
+from iemomecp_dataset.features.store.store_card import claim_store
+from iemomecp_dataset.features.store.store_index import write_index
+from iemomecp_dataset.features.store.store_layout import INDEX_NAME, shard_name
+from iemomecp_dataset.features.store.store_rows import StoreRow
+from iemomecp_dataset.features.store.store_shards import read_shard, shard_bytes, write_shard
 
 
 def card(**changes: object) -> StoreCard:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import missing_extra
-from iemomecp_dataset.features.store_rows import FeatureProblem
+from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
 __all__ = ["Sound", "decode_audio", "require_audio"]

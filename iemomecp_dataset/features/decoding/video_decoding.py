@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.features.decoding.audio_decoding import existing_media
-from iemomecp_dataset.features.store_rows import FeatureProblem
+from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
 __all__ = ["Pictures", "decode_video", "require_video", "sample_times"]

@@ -12,7 +12,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
 from iemomecp_dataset.features.encoders.model_loading import hidden_layers, load_pretrained, model_revision
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.store_rows import FeatureProblem, StoreRow
+from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow
 from iemomecp_dataset.features.work_items import WorkItem
 
 __all__ = ["TextEmbedder", "TextInput"]

@@ -19,11 +19,11 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.importers.artifact_cache import read_artifact_caches
 from iemomecp_dataset.features.importers.convecpe_features import read_convecpe_features
 from iemomecp_dataset.features.importers.ecf_arrays import read_ecf_array
-from iemomecp_dataset.features.store_card import StoreCard, claim_store
-from iemomecp_dataset.features.store_index import file_digest, write_index
-from iemomecp_dataset.features.store_layout import shard_name
-from iemomecp_dataset.features.store_rows import StoreRow
-from iemomecp_dataset.features.store_shards import write_shard
+from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
+from iemomecp_dataset.features.store.store_index import file_digest, write_index
+from iemomecp_dataset.features.store.store_layout import shard_name
+from iemomecp_dataset.features.store.store_rows import StoreRow
+from iemomecp_dataset.features.store.store_shards import write_shard
 from iemomecp_dataset.features.work_items import corpus_items
 
 __all__ = ["import_features"]

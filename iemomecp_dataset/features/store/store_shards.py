@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, missing_extra
-from iemomecp_dataset.features.store_layout import write_whole
-from iemomecp_dataset.features.store_rows import StoreRow
+from iemomecp_dataset.features.store.store_layout import write_whole
+from iemomecp_dataset.features.store.store_rows import StoreRow
 
 __all__ = ["Shard", "read_shard", "shard_bytes", "write_shard"]
 

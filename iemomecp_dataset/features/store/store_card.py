@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.features.store_layout import CARD_NAME, INDEX_NAME, write_whole
+from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, write_whole
 
 __all__ = ["StoreCard", "claim_store", "read_card"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.features.store_card import StoreCard
-from iemomecp_dataset.features.store_layout import CARD_NAME, INDEX_NAME, README_NAME, shard_name, write_whole
-from iemomecp_dataset.features.store_rows import STATUSES
-from iemomecp_dataset.features.store_shards import read_shard
+from iemomecp_dataset.features.store.store_card import StoreCard
+from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, README_NAME, shard_name, write_whole
+from iemomecp_dataset.features.store.store_rows import STATUSES
+from iemomecp_dataset.features.store.store_shards import read_shard
 
 __all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "missing_shards", "write_index"]
 

@@ -1,0 +1,1 @@
+"""Feature stores: vectors by utterance on disk, and the tables read from them."""
