@@ -229,7 +229,6 @@ def read_feature_table(path: str | Path) -> FeatureTable:
     path = Path(path)
     if path.is_dir():
         # Here, as stores are made of tables.
-        from iemomecp_dataset.features.store.feature_store import open_store
 
         return open_store(path)
     if not path.is_file():
