@@ -13,18 +13,16 @@ from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
 from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
-from iemomecp_dataset.metrics.confidence_gaps import confidence_gap_scores
-from iemomecp_dataset.metrics.context_errors import context_error_directions
 from iemomecp_dataset.metrics.coverage import aligned_order
 from iemomecp_dataset.metrics.evaluation import Comparison, Evaluation, EvaluationOptions
 from iemomecp_dataset.metrics.permutation import permutation_test
-from iemomecp_dataset.metrics.ranking import cause_ranking_scores
-from iemomecp_dataset.metrics.remapping import source_binary_remaps
+from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
+from iemomecp_dataset.metrics.roles import context_error_directions, source_binary_remaps
 from iemomecp_dataset.metrics.scored_candidates import ScoredCandidates, gold_pairs_of, predicted_pairs
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.set_definitions import DEFINITIONS, SEMEVAL_EMOTIONS, count_sets, set_scores
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS, SEMEVAL_EMOTIONS, count_sets, set_scores
 from iemomecp_dataset.metrics.signature import Signature, check_comparable, default_definition, gold_fingerprint
-from iemomecp_dataset.metrics.turn_sets import turn_set_scores
+from iemomecp_dataset.metrics.turn_scores import turn_set_scores
 from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts, set_unit_counts
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, ROLE_LABELS
 

@@ -14,7 +14,7 @@ from iemomecp_dataset import __version__
 from iemomecp_dataset.metrics.bootstrap import Interval
 from iemomecp_dataset.metrics.evaluation import Comparison, Evaluation
 from iemomecp_dataset.metrics.file_evaluation import FileEvaluation
-from iemomecp_dataset.metrics.set_definitions import DEFINITIONS
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 __all__ = ["evaluation_as_json", "evaluation_as_text", "write_evaluation"]
 

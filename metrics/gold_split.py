@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.metrics.pair_sets import PairSet, pair_set
-from iemomecp_dataset.metrics.set_definitions import SEMEVAL_EMOTIONS
+from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 

@@ -12,9 +12,9 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageErr
 from iemomecp_dataset.metrics.coverage import aligned_order, check_no_repeats
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions
 from iemomecp_dataset.metrics.gold_split import GoldSplit
-from iemomecp_dataset.metrics.pair_sets import PairSet, pair_set
 from iemomecp_dataset.metrics.predictions_file import CandidatePredictions
 from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
 
 __all__ = ["ScoredCandidates", "gold_pairs_of", "predicted_pairs", "score_candidates"]
 

@@ -10,7 +10,7 @@ from iemomecp_dataset.metrics.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.evaluation import Evaluation, EvaluationOptions
 from iemomecp_dataset.metrics.gold_split import GoldSplit
 from iemomecp_dataset.metrics.semeval_format import SemevalConversations
-from iemomecp_dataset.metrics.set_definitions import SEMEVAL_EMOTIONS, count_sets, set_scores
+from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, count_sets, set_scores
 from iemomecp_dataset.metrics.signature import Signature, gold_fingerprint
 from iemomecp_dataset.metrics.unit_counts import UnitCounts, set_unit_counts
 

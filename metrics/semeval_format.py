@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.metrics.pair_sets import PairSet, pair_set
+from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
 
 __all__ = ["SemevalConversations", "read_semeval", "write_semeval"]
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.scoring import check_pair_inputs, decided
-from iemomecp_dataset.metrics.set_definitions import SetCounts, scores_of_counts
+from iemomecp_dataset.metrics.set_scores import SetCounts, scores_of_counts
 
 __all__ = ["UnitCounts", "candidate_unit_counts", "set_unit_counts"]
 
@@ -132,7 +132,7 @@ def set_unit_counts(counts: SetCounts) -> UnitCounts:
     """Counts of a set score (definitions A to D).
 
     Args:
-        counts: From :func:`~iemomecp_dataset.metrics.set_definitions.count_sets`.
+        counts: From :func:`~iemomecp_dataset.metrics.set_scores.count_sets`.
 
     Returns:
         The same, ready to be resampled.

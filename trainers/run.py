@@ -26,8 +26,8 @@ from iemomecp_dataset.benchmark.baselines.structural import (
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
-from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
 from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
 from iemomecp_dataset.trainers.idle_cores import idle_cores_hint

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, NON_PAIR, per_role, per_seed, seed_sd
-from iemomecp_dataset.metrics.context_errors import context_error_directions
+from iemomecp_dataset.metrics.roles import context_error_directions
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["context_channel", "context_directions", "context_lift"]
@@ -51,7 +51,7 @@ def context_lift(channel: pd.DataFrame) -> float:
 def context_directions(predicted_roles: ArrayLike, roles: ArrayLike) -> dict[str, float]:
     """Where gold contexts go, as means over seeds.
 
-    Formulas: :func:`~iemomecp_dataset.metrics.context_errors.context_error_directions`. The two shares of missed
+    Formulas: :func:`~iemomecp_dataset.metrics.roles.context_error_directions`. The two shares of missed
     contexts are shares of the means, as published.
 
     Args:

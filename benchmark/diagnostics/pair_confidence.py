@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from iemomecp_dataset.benchmark.predictions import Predictions
-from iemomecp_dataset.metrics.confidence_gaps import confidence_gap_scores
-from iemomecp_dataset.metrics.ranking import cause_ranking_scores
+from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
 
 __all__ = ["pair_confidence"]
 
@@ -27,7 +26,7 @@ def pair_confidence(
 ) -> pd.DataFrame:
     """Confidence gaps and rankings of systems, mean and standard deviation over seeds.
 
-    Formulas: :func:`~iemomecp_dataset.metrics.confidence_gaps.confidence_gap_scores` and
+    Formulas: :func:`~iemomecp_dataset.metrics.ranking.confidence_gap_scores` and
     :func:`~iemomecp_dataset.metrics.ranking.cause_ranking_scores`. A larger gap is a statement about calibration; it
     need not come with better pairs.
 

@@ -23,7 +23,7 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolde
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions
 from iemomecp_dataset.metrics.gold_split import load_gold_split
 from iemomecp_dataset.metrics.predictions_file import read_candidate_predictions
-from iemomecp_dataset.metrics.run_signature import run_signature
+from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.metrics.scored_candidates import ScoredCandidates, score_candidates
 from iemomecp_dataset.metrics.scoring import decide, pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold

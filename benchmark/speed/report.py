@@ -187,7 +187,7 @@ def _diagnostics_and_figures(runs_dir: Path, rows: Mapping[str, Sequence[Mapping
     from iemomecp_dataset.benchmark.figures.style import save
     from iemomecp_dataset.benchmark.predictions import read_predictions
     from iemomecp_dataset.benchmark.runs.index import index_runs
-    from iemomecp_dataset.metrics.remapping import source_binary_remaps
+    from iemomecp_dataset.metrics.roles import source_binary_remaps
 
     facts = {split: pair_facts(of_split) for split, of_split in rows.items()}
     test = facts["test"]

@@ -15,10 +15,8 @@ from iemomecp_dataset.benchmark.published import (
     published_table_names,
 )
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.metrics.context_errors import context_error_directions
-from iemomecp_dataset.metrics.remapping import binary_counts_scores
-from iemomecp_dataset.metrics.scoring import scores_from_confusion
-from iemomecp_dataset.metrics.seeds import seed_summary
+from iemomecp_dataset.metrics.roles import binary_counts_scores, context_error_directions
+from iemomecp_dataset.metrics.scoring import scores_from_confusion, seed_summary
 from iemomecp_dataset.schema import ROLE_LABELS
 
 TOLERANCE = 1e-12

@@ -10,11 +10,10 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageErr
 from iemomecp_dataset.metrics.candidate_evaluation import compare, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions
 from iemomecp_dataset.metrics.gold_split import GoldSplit
-from iemomecp_dataset.metrics.pair_sets import pair_set
 from iemomecp_dataset.metrics.predictions_file import CandidatePredictions, PredictionFacts
 from iemomecp_dataset.metrics.scored_candidates import predicted_pairs, score_candidates
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.set_definitions import set_scores
+from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.context_errors import context_error_directions
+from iemomecp_dataset.metrics.roles import context_error_directions
 
 
 def test_shares_add_up():

@@ -14,7 +14,7 @@ import pytest
 import iemomecp_dataset.metrics  # noqa: F401  # makes the name known
 from iemomecp_dataset.errors import MetricInputError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.turn_sets import turn_set_scores
+from iemomecp_dataset.metrics.turn_scores import turn_set_scores
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 evaluate = pytest.importorskip("evaluate")

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.confidence_gaps import confidence_gap_scores
-from iemomecp_dataset.metrics.ranking import cause_ranking_scores
+from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
 
 
 def by_target(pairs):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.remapping import REMAPPINGS, source_binary_remaps
+from iemomecp_dataset.metrics.roles import REMAPPINGS, source_binary_remaps
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.seeds import seed_summary
+from iemomecp_dataset.metrics.scoring import seed_summary
 
 
 @pytest.mark.parametrize("ddof", [0, 1])

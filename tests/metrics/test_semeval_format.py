@@ -5,8 +5,8 @@ import json
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.metrics.pair_sets import pair_set
 from iemomecp_dataset.metrics.semeval_format import read_semeval, write_semeval
+from iemomecp_dataset.metrics.set_scores import pair_set
 
 CONVERSATION = [
     {"utterance_ID": 1, "text": "Rain again.", "speaker": "A", "emotion": "sadness"},

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError, UsageError
-from iemomecp_dataset.metrics.pair_sets import PairSet, pair_set
-from iemomecp_dataset.metrics.set_definitions import (
+from iemomecp_dataset.metrics.set_scores import (
     DEFINITIONS,
     MAIN_EMOTIONS,
     SEMEVAL_EMOTIONS,
+    PairSet,
     count_sets,
+    pair_set,
     scores_of_counts,
     set_scores,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.turn_sets import turn_set_scores
+from iemomecp_dataset.metrics.turn_scores import turn_set_scores
 
 
 def set_scores(found, wanted):

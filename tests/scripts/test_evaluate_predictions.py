@@ -15,10 +15,9 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.metrics.evaluation import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation_report import evaluation_as_json, evaluation_as_text
 from iemomecp_dataset.metrics.file_evaluation import FileEvaluationRequest, evaluate_files
-from iemomecp_dataset.metrics.run_signature import run_signature
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.semeval_format import read_semeval
-from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.metrics.signature import Signature, run_signature
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.schema import ROLE_LABELS
 
