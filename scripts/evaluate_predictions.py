@@ -34,9 +34,9 @@ def main() -> None:
     if arguments.as_run is not None and arguments.data_dir is None:
         parser.error("--as-run needs --data-dir: a row of the leaderboard holds every candidate of the split")
     # Imported here, so that --help is quick.
-    from iemomecp_dataset.metrics.evaluation import EvaluationOptions
-    from iemomecp_dataset.metrics.evaluation_report import evaluation_as_text, write_evaluation
-    from iemomecp_dataset.metrics.file_evaluation import FileEvaluationRequest, evaluate_files
+    from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
+    from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
+    from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 
     request = FileEvaluationRequest(
         predictions=arguments.predictions,
@@ -76,7 +76,7 @@ def main() -> None:
 def _write_run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Makes a run folder of the files."""
     from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
-    from iemomecp_dataset.metrics.predictions_file import read_candidate_predictions
+    from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
     from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
 
     split = None if arguments.split is None else canonical_split(arguments.split)

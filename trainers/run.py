@@ -26,6 +26,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
+from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
@@ -33,7 +34,6 @@ from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, 
 from iemomecp_dataset.trainers.idle_cores import idle_cores_hint
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.predictions import write_predictions
 from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.prepared_dialogue import prepare_dialogue
 from iemomecp_dataset.trainers.prepared_isolated import prepare_isolated

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
 
 __all__ = ["pair_confidence"]

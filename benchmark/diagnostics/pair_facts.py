@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.errors import InvalidDataError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["PairFacts", "pair_facts", "token_overlap"]
 

@@ -21,9 +21,9 @@ from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enric
 from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, seed_sd
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 from iemomecp_dataset.benchmark.leaderboard import Row, boards
-from iemomecp_dataset.benchmark.predictions import read_predictions
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.roles import REMAPPINGS, source_binary_remaps
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from iemomecp_dataset.benchmark.leaderboard import Board, Row
-from iemomecp_dataset.benchmark.predictions import Predictions, read_predictions
 from iemomecp_dataset.benchmark.report.svg import series
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 
 __all__ = ["board_predictions", "predicted_systems"]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from iemomecp_dataset.benchmark.diagnostics.pair_confidence import pair_confidence
 from iemomecp_dataset.benchmark.leaderboard import Board
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
 from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, PAPER, Picture, new_figure, picture
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["confidence_picture"]
 

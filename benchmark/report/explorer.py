@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.predictions import Predictions
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["explorer_data", "script_json"]
 

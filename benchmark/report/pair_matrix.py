@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, SERIES, Picture, new_figure, picture
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["pair_matrix_picture", "telling_dialogue"]
 

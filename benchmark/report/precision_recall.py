@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.leaderboard import Board
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,
@@ -19,6 +18,7 @@ from iemomecp_dataset.benchmark.report.svg import (
     picture,
     series,
 )
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["precision_recall_curve", "precision_recall_picture"]
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.board_predictions import board_predictions
 from iemomecp_dataset.benchmark.report.certainty import Certainty, certainty_of
@@ -24,6 +23,7 @@ from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration, results_table
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["Section", "Texts", "section_of", "told_apart"]
 

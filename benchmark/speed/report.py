@@ -106,10 +106,10 @@ def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str,
         utterance_table,
     )
     from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
+    from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
     from iemomecp_dataset.metrics.scoring import pair_scores
     from iemomecp_dataset.pair_table import pair_table
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
-    from iemomecp_dataset.trainers.predictions import write_predictions
 
     classes = ROLE_LABELS if task == "3class" else PAIR_LABELS
     tables = {split: pair_table(of_split, IEMOCAP_EMOTIONS) for split, of_split in rows.items()}
@@ -185,8 +185,8 @@ def _diagnostics_and_figures(runs_dir: Path, rows: Mapping[str, Sequence[Mapping
     from iemomecp_dataset.benchmark.figures import FIGURES
     from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
     from iemomecp_dataset.benchmark.figures.style import save
-    from iemomecp_dataset.benchmark.predictions import read_predictions
     from iemomecp_dataset.benchmark.runs.index import index_runs
+    from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
     from iemomecp_dataset.metrics.roles import source_binary_remaps
 
     facts = {split: pair_facts(of_split) for split, of_split in rows.items()}

@@ -20,8 +20,8 @@ from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts, pair_fa
 from iemomecp_dataset.benchmark.diagnostics.proxies import observable_features, predict_from_proxies
 from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, stress_subsets, subset_scores
 from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 ROLES = ("emo_cause", "emo_context", "non_pair")
 

@@ -11,9 +11,9 @@ import pytest
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
 from iemomecp_dataset.benchmark.figures import FIGURES
 from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
-from iemomecp_dataset.benchmark.predictions import read_predictions
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import MissingDataError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.schema import ROLE_LABELS
 
 SPLITS = ("train", "validation", "test")

@@ -10,10 +10,10 @@ import time
 import numpy as np
 import pytest
 
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.report import Texts, render_report
 from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 render_quickly = functools.partial(render_report, n_resamples=0)
 CLASSES = ("emo_cause", "emo_context", "non_pair")

@@ -8,10 +8,10 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn.metrics import precision_recall_curve as sklearn_curve
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
-from iemomecp_dataset.benchmark.predictions import Predictions
 from iemomecp_dataset.benchmark.report.distance_profile import best_distance_f1, f1_by_distance
 from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
 from iemomecp_dataset.benchmark.report.precision_recall import _letter_places, precision_recall_curve
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 pairs = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), st.booleans()), min_size=1, max_size=60)
 

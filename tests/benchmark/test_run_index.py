@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from iemomecp_dataset.benchmark.predictions import read_predictions
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.log import read_epochs
 from iemomecp_dataset.errors import MissingDataError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 
 
 def test_finds_runs_at_any_depth_and_names_the_unfinished(tmp_path, write_run):

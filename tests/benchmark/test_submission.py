@@ -18,12 +18,12 @@ import pytest
 import iemomecp_dataset
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.leaderboard import boards
-from iemomecp_dataset.benchmark.predictions import read_predictions
 from iemomecp_dataset.benchmark.report import write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError, UsageError
+from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import pair_table

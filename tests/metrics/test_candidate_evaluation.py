@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.metrics.candidate_evaluation import compare, evaluate_candidates
-from iemomecp_dataset.metrics.evaluation import EvaluationOptions
-from iemomecp_dataset.metrics.gold_split import GoldSplit
-from iemomecp_dataset.metrics.predictions_file import CandidatePredictions, PredictionFacts
-from iemomecp_dataset.metrics.scored_candidates import predicted_pairs, score_candidates
+from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates
+from iemomecp_dataset.metrics.evaluation.evaluate import compare, evaluate_candidates
+from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
+from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, PredictionFacts
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.metrics.signature import Signature

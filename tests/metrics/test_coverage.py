@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.metrics.coverage import aligned_order, check_no_repeats
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats
 
 PAIRS = st.lists(
     st.tuples(st.sampled_from(["a", "b", "c10", "c1"]), st.integers(1, 12), st.integers(1, 12)),

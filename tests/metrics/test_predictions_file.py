@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.metrics.predictions_file import read_candidate_predictions
+from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 OURS = pd.DataFrame(

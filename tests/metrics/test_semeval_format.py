@@ -5,7 +5,7 @@ import json
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.metrics.semeval_format import read_semeval, write_semeval
+from iemomecp_dataset.metrics.evaluation.semeval import read_semeval, write_semeval
 from iemomecp_dataset.metrics.set_scores import pair_set
 
 CONVERSATION = [

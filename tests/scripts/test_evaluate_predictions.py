@@ -12,11 +12,11 @@ import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.metrics.evaluation import EvaluationOptions
-from iemomecp_dataset.metrics.evaluation_report import evaluation_as_json, evaluation_as_text
-from iemomecp_dataset.metrics.file_evaluation import FileEvaluationRequest, evaluate_files
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
+from iemomecp_dataset.metrics.evaluation.report import evaluation_as_json, evaluation_as_text
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.semeval import read_semeval
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.semeval_format import read_semeval
 from iemomecp_dataset.metrics.signature import Signature, run_signature
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.schema import ROLE_LABELS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,37 @@ from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
 from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
-from iemomecp_dataset.metrics.coverage import aligned_order
-from iemomecp_dataset.metrics.evaluation import Comparison, Evaluation, EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.aligned import (
+    ScoredCandidates,
+    gold_pairs_of,
+    predicted_pairs,
+    score_candidates,
+)
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
+from iemomecp_dataset.metrics.evaluation.gold import GoldSplit, load_gold_split
+from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, read_candidate_predictions
+from iemomecp_dataset.metrics.evaluation.results import Comparison, Evaluation, EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.semeval import SemevalConversations, read_semeval, write_semeval
 from iemomecp_dataset.metrics.permutation import permutation_test
 from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
 from iemomecp_dataset.metrics.roles import context_error_directions, source_binary_remaps
-from iemomecp_dataset.metrics.scored_candidates import ScoredCandidates, gold_pairs_of, predicted_pairs
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS, SEMEVAL_EMOTIONS, count_sets, set_scores
 from iemomecp_dataset.metrics.signature import Signature, check_comparable, default_definition, gold_fingerprint
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores
 from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts, set_unit_counts
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, ROLE_LABELS
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, ROLE_LABELS, canonical_split
 
-__all__ = ["candidate_signature", "compare", "evaluate_candidates", "paired_tests"]
+__all__ = [
+    "FileEvaluation",
+    "FileEvaluationRequest",
+    "candidate_signature",
+    "compare",
+    "evaluate_candidates",
+    "evaluate_files",
+    "evaluate_semeval",
+    "paired_tests",
+]
 
 
 def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) -> Evaluation:
@@ -324,3 +342,224 @@ def paired_tests(first: Path, second: Path, counts: list[UnitCounts], options: E
         ),
         permutation=permutation_test(*counts, n_permutations=draws, seed=options.seed, progress=options.progress),
     )
+
+
+def evaluate_semeval(
+    path: Path, predicted: SemevalConversations, gold: GoldSplit | SemevalConversations, options: EvaluationOptions
+) -> tuple[Evaluation, UnitCounts]:
+    """Scores a SemEval-2024 file, a set of pairs without a candidate list.
+
+    Args:
+        path: The file.
+        predicted: Its pairs.
+        gold: The gold data, or a gold file of the same format.
+        options: How to score; the default definition is A.
+
+    Returns:
+        The scores, and the counts for a paired test.
+
+    Raises:
+        InvalidDataError: Its conversations are not those of the gold.
+        UsageError: Definition F, which needs a candidate list, or E.
+    """
+    is_split = isinstance(gold, GoldSplit)
+    sources: Mapping[str, str]
+    if isinstance(gold, GoldSplit):
+        sources, emotions = gold.source_dialogues, gold.scored_emotions
+        corpus, task, split, synthetic = gold.corpus, gold.config_name, gold.split, gold.synthetic
+    else:
+        sources = {name: name for name in (str(entry["conversation_ID"]) for entry in gold.conversations)}
+        emotions, corpus, task, split, synthetic = SEMEVAL_EMOTIONS, "unknown", "semeval", "unknown", False
+    found = {str(entry["conversation_ID"]) for entry in predicted.conversations}
+    if found != set(sources):
+        missing, unknown = sorted(set(sources) - found), sorted(found - set(sources))
+        raise InvalidDataError(
+            f"{path}: its {len(found)} conversations are not the {len(sources)} of the gold: {len(missing)} missing "
+            f"({', '.join(missing[:5]) or 'none'}), {len(unknown)} unknown ({', '.join(unknown[:5]) or 'none'})."
+        )
+    definition = options.definition or "A"
+    scores = set_scores(predicted.pairs, gold.pairs, definition=definition, emotions=emotions)
+    counts = set_unit_counts(
+        count_sets(predicted.pairs, gold.pairs, definition=definition, emotions=emotions, source_dialogues=sources)
+    )
+    notes = []
+    if predicted.n_repeated:
+        notes.append(f"{predicted.n_repeated} pairs are given more than once and count once.")
+    if scores.get("n_neutral_predicted") or scores.get("n_neutral_gold"):
+        notes.append(
+            f"{scores['n_neutral_predicted']} predicted and {scores['n_neutral_gold']} gold pairs are neutral; "
+            "they cost nothing and earn nothing, as in the SemEval evaluation."
+        )
+    signature = Signature(
+        definition=definition,
+        corpus=corpus,
+        task=task,
+        split=split,
+        n_gold=int(scores["n_gold"]),
+        n_candidates=0,
+        n_missed=0,
+        forward_pairs="all",
+        emotions="none" if definition in ("A", "B") else "predicted",
+        threshold=None,
+        threshold_chosen_on="system",
+        data=gold_fingerprint(gold.pairs.dialogue_ids, gold.pairs.target_turns, gold.pairs.cause_turns),
+        synthetic=synthetic,
+    )
+    intervals = {}
+    if options.n_resamples and len(counts.units) > 1:
+        intervals = bootstrap_intervals(
+            counts,
+            n_resamples=options.n_resamples,
+            confidence=options.confidence,
+            seed=options.seed,
+            progress=options.progress,
+        )
+    evaluation = Evaluation(
+        path=path,
+        signature=signature,
+        scores=scores,
+        further={},
+        undefined={},
+        intervals=intervals,
+        gold_from=f"{task}, {split}" if is_split else "a SemEval file",
+        notes=tuple(notes),
+    )
+    return evaluation, counts
+
+
+@dataclass(frozen=True)
+class FileEvaluationRequest:
+    """What to score, against what.
+
+    Attributes:
+        predictions: The file: ``.parquet``, ``.csv``, or ``.json`` of SemEval-2024.
+        other: A second file to compare with.
+        data_dir: Folder of the gold data.
+        gold_file: A SemEval-2024 file with the gold, for predictions of that format.
+        config_name: Configuration of the gold; ``None``: what the file says, else what its classes are.
+        split: Split; ``None``: what the file says.
+        run_name: Run to take from a file with several.
+        other_run_name: The same for the second file.
+        candidates: Candidate space of corpora other than IEMO-MECP: ``all`` or ``past``; ``None``: found out.
+        forward_pairs: Of ``source_binary``: ``as_published`` or ``gold``; ``None``: as published.
+        semeval_output: Write the predicted pairs here in the SemEval-2024 format.
+        options: How to score.
+    """
+
+    predictions: Path
+    other: Path | None = None
+    data_dir: Path | None = None
+    gold_file: Path | None = None
+    config_name: str | None = None
+    split: str | None = None
+    run_name: str | None = None
+    other_run_name: str | None = None
+    candidates: str | None = None
+    forward_pairs: str | None = None
+    semeval_output: Path | None = None
+    options: EvaluationOptions = field(default_factory=EvaluationOptions)
+
+
+@dataclass(frozen=True)
+class FileEvaluation:
+    """Scores of a file, of a second one, and the paired tests.
+
+    Attributes:
+        evaluations: One, or two.
+        comparison: First minus second, where there are two.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    comparison: Comparison | None = None
+
+
+def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
+    """Scores one prediction file, or two and their difference.
+
+    Args:
+        request: What to score.
+
+    Returns:
+        The scores.
+
+    Raises:
+        IemomecpError: A file, its pairs or the options cannot be scored; the message says why.
+    """
+    if request.other_run_name is not None and request.other is None:
+        raise UsageError("A second run name was given without a second file: add --compare.")
+    if request.predictions.suffix == ".json":
+        return _evaluate_semeval_files(request)
+    if request.gold_file is not None:
+        raise UsageError(
+            f"{request.predictions} lists candidates; its gold comes from --data-dir or its own column. --gold is for "
+            "SemEval-2024 predictions."
+        )
+    if request.other is not None and request.other.suffix == ".json":
+        raise UsageError(f"{request.predictions} lists candidates and {request.other} does not; they cannot be paired.")
+    chosen = {"split": _split(request), "config_name": request.config_name}
+    files = [read_candidate_predictions(request.predictions, run_name=request.run_name, **chosen)]
+    if request.other is not None:
+        name = request.other_run_name or (request.run_name if request.other == request.predictions else None)
+        files.append(read_candidate_predictions(request.other, run_name=name, **chosen))
+    gold = None if request.data_dir is None else _gold_of_candidates(request, files[0])
+    scored = [score_candidates(file, gold, request.options) for file in files]
+    if request.semeval_output is not None:
+        if gold is None:
+            raise UsageError("Writing the SemEval format needs the dialogues and their emotions: add --data-dir.")
+        write_semeval(request.semeval_output, predicted_pairs(scored[0], gold_emotions=True), gold.conversations)
+    evaluations = tuple(evaluate_candidates(system, request.options) for system in scored)
+    comparison = compare(scored[0], scored[1], request.options) if len(scored) == 2 else None
+    return FileEvaluation(evaluations, comparison)
+
+
+def _evaluate_semeval_files(request: FileEvaluationRequest) -> FileEvaluation:
+    gold: GoldSplit | SemevalConversations
+    if request.gold_file is not None:
+        gold = read_semeval(request.gold_file)
+    elif request.data_dir is not None:
+        if request.config_name is None or request.split is None:
+            raise UsageError("A SemEval-2024 file does not say its corpus and split: add --config-name and --split.")
+        gold = load_gold_split(request.config_name, str(request.data_dir), canonical_split(request.split))
+    else:
+        raise UsageError(
+            f"{request.predictions} holds no gold beside its predictions: give a gold file with --gold, or the corpus "
+            "with --data-dir, --config-name and --split."
+        )
+    scored = []
+    for path in (request.predictions, request.other):
+        if path is not None:
+            scored.append(evaluate_semeval(path, read_semeval(path), gold, request.options))
+    if len(scored) == 1:
+        return FileEvaluation((scored[0][0],))
+    (first, first_counts), (second, second_counts) = scored
+    check_comparable([first.signature, second.signature])
+    comparison = paired_tests(first.path, second.path, [first_counts, second_counts], request.options)
+    return FileEvaluation((first, second), comparison)
+
+
+def _split(request: FileEvaluationRequest) -> str | None:
+    return None if request.split is None else canonical_split(request.split)
+
+
+def _gold_of_candidates(request: FileEvaluationRequest, predictions: CandidatePredictions) -> GoldSplit:
+    facts = predictions.facts
+    config = request.config_name or facts.config_name or ("3class" if predictions.class_names == ROLE_LABELS else None)
+    if config is None:
+        raise UsageError(
+            f"{predictions.path} does not say its configuration and classes {', '.join(predictions.class_names)} fit "
+            "several: add --config-name (source_binary, ecf, mecad, mec4 or reccon)."
+        )
+    split = _split(request) or facts.split
+    if split is None:
+        stem = predictions.path.stem.removeprefix("predictions_")
+        split = stem if stem in ("train", "validation", "test") else None
+    if split is None:
+        raise UsageError(f"{predictions.path} does not say its split: add --split (train, validation or test).")
+    options: dict[str, str] = {}
+    if config == "source_binary":
+        options["forward_pairs"] = request.forward_pairs or facts.forward_pairs or "as_published"
+    elif config not in ("3class", "overlay"):
+        has_forward = bool((predictions.cause_turns > predictions.target_turns).any())
+        stated = facts.candidates if facts.candidates in CANDIDATE_SPACES else None
+        options["candidates"] = request.candidates or stated or ("all" if has_forward else "past")
+    return load_gold_split(config, str(request.data_dir), split, **options)

@@ -12,8 +12,8 @@ from typing import Any
 
 from iemomecp_dataset import __version__
 from iemomecp_dataset.metrics.bootstrap import Interval
-from iemomecp_dataset.metrics.evaluation import Comparison, Evaluation
-from iemomecp_dataset.metrics.file_evaluation import FileEvaluation
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluation
+from iemomecp_dataset.metrics.evaluation.results import Comparison, Evaluation
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 __all__ = ["evaluation_as_json", "evaluation_as_text", "write_evaluation"]
@@ -26,7 +26,7 @@ def evaluation_as_text(result: FileEvaluation) -> str:
     """Lays out scores, intervals, tests and signatures as plain text.
 
     Args:
-        result: From :func:`~iemomecp_dataset.metrics.file_evaluation.evaluate_files`.
+        result: From :func:`~iemomecp_dataset.metrics.evaluation.evaluate.evaluate_files`.
 
     Returns:
         Lines for a terminal.
@@ -41,7 +41,7 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
     """The same as JSON values; a score that does not exist is ``null`` and has its reason under ``undefined``.
 
     Args:
-        result: From :func:`~iemomecp_dataset.metrics.file_evaluation.evaluate_files`.
+        result: From :func:`~iemomecp_dataset.metrics.evaluation.evaluate.evaluate_files`.
 
     Returns:
         ``format_version, package_version, evaluations`` and, with two files, ``comparison``.

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.metrics.coverage import aligned_order, check_no_repeats
-from iemomecp_dataset.metrics.evaluation import EvaluationOptions
-from iemomecp_dataset.metrics.gold_split import GoldSplit
-from iemomecp_dataset.metrics.predictions_file import CandidatePredictions
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats
+from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
+from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
 

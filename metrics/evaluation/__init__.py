@@ -1,0 +1,1 @@
+"""From a file of predictions to scores: reading, aligning with the gold, scoring, reporting."""
