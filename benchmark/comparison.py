@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from iemomecp_dataset.benchmark.leaderboard import Board, Row
-from iemomecp_dataset.metrics.bootstrap import Interval, resample_systems
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
-from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts
+from iemomecp_dataset.metrics.significance.bootstrap import Interval, resample_systems
+from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts
 
 __all__ = ["RULE", "Comparison", "Comparisons", "compare", "holm"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.results_table import percent
-from iemomecp_dataset.metrics.bootstrap import Interval
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
 __all__ = ["Certainty", "certainty_of"]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 from iemomecp_dataset.errors import missing_extra
-from iemomecp_dataset.metrics.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
+from iemomecp_dataset.metrics.significance.counts import candidate_unit_counts
 from iemomecp_dataset.metrics.thresholds import best_threshold
-from iemomecp_dataset.metrics.unit_counts import candidate_unit_counts
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["run", "scikit_learn_pair_scores"]

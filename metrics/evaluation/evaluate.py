@@ -12,7 +12,6 @@ import numpy as np
 
 from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
 from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
 from iemomecp_dataset.metrics.evaluation.aligned import (
     ScoredCandidates,
@@ -25,14 +24,15 @@ from iemomecp_dataset.metrics.evaluation.gold import GoldSplit, load_gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, read_candidate_predictions
 from iemomecp_dataset.metrics.evaluation.results import Comparison, Evaluation, EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import SemevalConversations, read_semeval, write_semeval
-from iemomecp_dataset.metrics.permutation import permutation_test
 from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
 from iemomecp_dataset.metrics.roles import context_error_directions, source_binary_remaps
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS, SEMEVAL_EMOTIONS, count_sets, set_scores
 from iemomecp_dataset.metrics.signature import Signature, check_comparable, default_definition, gold_fingerprint
+from iemomecp_dataset.metrics.significance.bootstrap import Interval, bootstrap_intervals, paired_bootstrap
+from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts, set_unit_counts
+from iemomecp_dataset.metrics.significance.permutation import permutation_test
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores
-from iemomecp_dataset.metrics.unit_counts import UnitCounts, candidate_unit_counts, set_unit_counts
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, ROLE_LABELS, canonical_split
 
 __all__ = [

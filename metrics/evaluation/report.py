@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset import __version__
-from iemomecp_dataset.metrics.bootstrap import Interval
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluation
 from iemomecp_dataset.metrics.evaluation.results import Comparison, Evaluation
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
 __all__ = ["evaluation_as_json", "evaluation_as_text", "write_evaluation"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.metrics.bootstrap import Interval
-from iemomecp_dataset.metrics.permutation import PermutationTest
 from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.metrics.significance.bootstrap import Interval
+from iemomecp_dataset.metrics.significance.permutation import PermutationTest
 
 __all__ = ["Comparison", "Evaluation", "EvaluationOptions"]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.bootstrap import bootstrap_intervals, paired_bootstrap
-from iemomecp_dataset.metrics.permutation import permutation_test
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import count_sets, pair_set, set_scores
-from iemomecp_dataset.metrics.unit_counts import candidate_unit_counts, set_unit_counts
+from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals, paired_bootstrap
+from iemomecp_dataset.metrics.significance.counts import candidate_unit_counts, set_unit_counts
+from iemomecp_dataset.metrics.significance.permutation import permutation_test
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 KEYS = ("pair_f1", "pair_precision", "pair_recall", "macro_f1", "weighted_f1", "accuracy", "pair_auprc")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.bootstrap import check_same_units
-from iemomecp_dataset.metrics.unit_counts import UnitCounts
+from iemomecp_dataset.metrics.significance.bootstrap import check_same_units
+from iemomecp_dataset.metrics.significance.counts import UnitCounts
 
 __all__ = ["PermutationTest", "permutation_test"]
 
@@ -50,7 +50,7 @@ def permutation_test(
 
     Args:
         first: Counts of a system's run, or of its runs. Counts of both systems must come from one call of
-            :func:`~iemomecp_dataset.metrics.unit_counts.candidate_unit_counts`, or be those of set scores.
+            :func:`~iemomecp_dataset.metrics.significance.counts.candidate_unit_counts`, or be those of set scores.
         second: Counts of the other's, as many.
         n_permutations: Permutations.
         seed: Of the permutations.
@@ -63,7 +63,7 @@ def permutation_test(
         MetricInputError: Systems on other units, other numbers of runs, or counts of other kinds.
 
     Example:
-        >>> from iemomecp_dataset.metrics.unit_counts import candidate_unit_counts
+        >>> from iemomecp_dataset.metrics.significance.counts import candidate_unit_counts
         >>> same = candidate_unit_counts([[0, 1], [0, 1]], [0, 0], ["a", "b"], ["pair", "non_pair"])
         >>> permutation_test(*same, n_permutations=99)["pair_f1"].p_value
         1.0

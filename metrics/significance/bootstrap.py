@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.unit_counts import UnitCounts
+from iemomecp_dataset.metrics.significance.counts import UnitCounts
 
 __all__ = ["Interval", "Resamples", "bootstrap_intervals", "check_same_units", "paired_bootstrap", "resample_systems"]
 
@@ -151,7 +151,7 @@ def bootstrap_intervals(
         MetricInputError: As in :func:`resample_systems`.
 
     Example:
-        >>> from iemomecp_dataset.metrics.unit_counts import candidate_unit_counts
+        >>> from iemomecp_dataset.metrics.significance.counts import candidate_unit_counts
         >>> counts, = candidate_unit_counts([[0, 0, 1, 1]], [0, 1, 0, 1], ["a", "a", "b", "c"], ["pair", "non_pair"])
         >>> bootstrap_intervals(counts, n_resamples=200)["pair_f1"].estimate
         0.5
