@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.prediction import load_scorer, predict
+    from iemomecp_dataset.trainers.inference import load_scorer, predict
 
 __all__ = ["load_scorer", "predict"]
 

@@ -19,7 +19,7 @@ Any option can also stand in a YAML file, --config run.yaml.
 from __future__ import annotations
 
 from iemomecp_dataset.command_line import run_command
-from iemomecp_dataset.trainers.command import train_from_command_line
+from iemomecp_dataset.trainers.cli import train_from_command_line
 
 if __name__ == "__main__":
     run_command(lambda: train_from_command_line(__doc__ or ""))

@@ -28,11 +28,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.pair_table import PairTable
 
 __all__ = [
     "IGNORED_LABEL",
@@ -40,6 +42,7 @@ __all__ = [
     "Objective",
     "ObjectiveWeights",
     "Pooling",
+    "class_weights_from_counts",
     "confidence_margin_ranking",
     "corrupt_context",
     "corrupted_context_stability",
@@ -449,3 +452,22 @@ def _mean_squared_distance(corrupted_logits: Tensor, clean_logits: Tensor, valid
 def _selected(logits: Tensor, places: Tensor) -> Tensor:
     """``(..., C)`` to ``(P, C)``; its backward pass is much faster than that of a boolean index."""
     return logits.flatten(0, -2).index_select(0, places)
+
+
+def class_weights_from_counts(table: PairTable, n_classes: int) -> tuple[float, ...]:
+    """Weights of the pair classes, ``min(10, sqrt(mean class count / count))`` (arXiv 2605.25208).
+
+    Args:
+        table: Train pairs.
+        n_classes: Number of classes.
+
+    Example:
+        >>> import numpy as np
+        >>> labels = np.repeat([0, 1, 2], [5499, 2630, 45194])  # IEMO-MECP, train
+        >>> empty = np.zeros(len(labels), dtype=np.int64)
+        >>> table = PairTable(empty.astype(str), empty.astype(str), empty, empty, labels, empty.astype(bool))
+        >>> [round(weight, 3) for weight in class_weights_from_counts(table, 3)]
+        [1.798, 2.6, 0.627]
+    """
+    counts = np.bincount(table.labels, minlength=n_classes)
+    return tuple(float(min(10.0, np.sqrt(counts.mean() / max(1, count)))) for count in counts)

@@ -8,18 +8,36 @@ from typing import Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.schema import MODALITY_SETS
-from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES, WITHOUT_RANKING
 
 __all__ = [
+    "ISOLATED_PROTOCOL",
     "DataOptions",
     "ModelOptions",
     "ObjectiveOptions",
     "OptimisationOptions",
     "RunOptions",
     "TrainingOptions",
+    "protocol_defaults",
 ]
 
 SCORERS = ("dialogue", "isolated")
+
+OBJECTIVE_NAMES = (
+    "base",
+    "rpcl",
+    "cdmr",
+    "ccps",
+    "fixed_margin",
+    "utterance_dropout",
+    "rpcl_no_consistency",
+    "rpcl_no_corrupted_supervision",
+    "rpcl_fixed_margin",
+    "rpcl_all_negatives",
+)
+
+WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
+"""Those that have no margin ranking."""
+
 SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
 
 
@@ -393,3 +411,48 @@ def section_fields() -> dict[str, tuple[str, ...]]:
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UsageError(f"{option} has no value {value!r}. {did_you_mean(value, known)}")
+
+
+ISOLATED_PROTOCOL: dict[str, Any] = {
+    "encoder_mode": "trained",
+    "segment_pooling": "pooler",
+    "max_tokens": 160,
+    "dropout": 0.1,
+    "class_weighting": "sqrt",
+    "epochs": 10,
+    "patience": 0,
+    "selection": "macro_f1",
+    "decision": "argmax",
+    "batch_size": 16,
+    "eval_batch_size": 64,
+    "learning_rate": 2e-5,
+    "encoder_learning_rate": 2e-5,
+    "weight_decay": 0.01,
+    "decay_everything": True,
+    "warmup_ratio": 0.1,
+    "max_grad_norm": 1.0,
+    "weight_averaging": 0.0,
+    "mixed_precision": "no",
+}
+"""The published protocol but for ``hidden_size``, which depends on the modalities. Seeds were 42, 123 and 456."""
+
+
+def protocol_defaults(scorer: str, modalities: str) -> dict[str, Any]:
+    """Defaults that a scorer's protocol puts in place of the general ones.
+
+    Args:
+        scorer: ``dialogue`` or ``isolated``.
+        modalities: Some of the letters t, a, v.
+
+    Returns:
+        Options by name; nothing for the dialogue scorer.
+
+    Example:
+        >>> protocol_defaults("isolated", "ta")["hidden_size"], protocol_defaults("isolated", "a")["hidden_size"]
+        (768, 256)
+        >>> protocol_defaults("dialogue", "t")
+        {}
+    """
+    if scorer != "isolated":
+        return {}
+    return {**ISOLATED_PROTOCOL, "hidden_size": 768 if "t" in modalities else 256}

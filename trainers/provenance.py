@@ -6,10 +6,11 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["code_revision", "library_versions", "peak_memory_mb"]
+__all__ = ["code_revision", "idle_cores_hint", "library_versions", "peak_memory_mb"]
 
 _LIBRARIES = (
     "iemomecp",
@@ -58,3 +59,33 @@ def peak_memory_mb() -> float:
 def _git(folder: Path, *arguments: str) -> str | None:
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def idle_cores_hint(
+    environment: Mapping[str, str], *, device: str, processes: int, threads: int, cores: int
+) -> str | None:
+    """What to tell who has more cores than the launcher lets a run use.
+
+    Args:
+        environment: The environment, in which the launcher leaves its traces.
+        device: Kind of device that is trained on.
+        processes: Processes that train together.
+        threads: Threads of this one.
+        cores: Cores that it may use.
+
+    Returns:
+        A sentence, or ``None`` where nothing is idle, or no launcher has set the threads.
+
+    Example:
+        >>> launched = {"ACCELERATE_DYNAMO_BACKEND": "NO"}
+        >>> idle_cores_hint(launched, device="cpu", processes=1, threads=1, cores=4)
+        'accelerate launch lets this run use 1 of 4 cores: accelerate launch --num_cpu_threads_per_process 4 uses all.'
+        >>> idle_cores_hint({}, device="cpu", processes=1, threads=1, cores=4)
+    """
+    each = cores // processes
+    if device != "cpu" or "ACCELERATE_DYNAMO_BACKEND" not in environment or threads != 1 or each < 2:
+        return None
+    return (
+        f"accelerate launch lets this run use {processes} of {cores} cores: "
+        f"accelerate launch --num_cpu_threads_per_process {each} uses all."
+    )

@@ -29,16 +29,15 @@ from iemomecp_dataset.errors import IemomecpError, TrainingError
 from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
-from iemomecp_dataset.trainers.class_weights import class_weights_from_counts
 from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
-from iemomecp_dataset.trainers.idle_cores import idle_cores_hint
 from iemomecp_dataset.trainers.model_card import model_card
+from iemomecp_dataset.trainers.objectives import class_weights_from_counts
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.prepared_dialogue import prepare_dialogue
 from iemomecp_dataset.trainers.prepared_isolated import prepare_isolated
 from iemomecp_dataset.trainers.processes import Processes, check_launch
-from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
+from iemomecp_dataset.trainers.provenance import code_revision, idle_cores_hint, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
 

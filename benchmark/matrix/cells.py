@@ -11,9 +11,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
-from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
-from iemomecp_dataset.trainers.protocols import protocol_defaults
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions, protocol_defaults
 
 __all__ = ["FAMILY_DEFAULTS", "Cell", "Sweep", "cells_of", "option_value"]
 

@@ -9,9 +9,8 @@ import yaml
 
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.command import EXPERIMENT_KEY, parse_options
-from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.cli import EXPERIMENT_KEY, parse_options
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, TrainingOptions
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmark" / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))

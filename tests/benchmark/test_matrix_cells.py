@@ -13,7 +13,7 @@ from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS, Sweep, cell
 from iemomecp_dataset.benchmark.matrix.experiments import experiment_file, read_experiment
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers import command
-from iemomecp_dataset.trainers.command import parse_options
+from iemomecp_dataset.trainers.cli import parse_options
 
 
 def test_every_combination_is_one_cell_with_a_folder_of_its_own():

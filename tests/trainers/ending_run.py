@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from iemomecp_dataset.command_line import run_command
-from iemomecp_dataset.trainers.command import parse_options
+from iemomecp_dataset.trainers.cli import parse_options
 
 
 def send_at(moment: str, calls: int, signals: Sequence[int]) -> None:

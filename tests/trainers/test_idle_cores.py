@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iemomecp_dataset.trainers.idle_cores import idle_cores_hint
+from iemomecp_dataset.trainers.provenance import idle_cores_hint
 
 LAUNCHED = {"ACCELERATE_DYNAMO_BACKEND": "NO"}
 ON_CPU = {"device": "cpu", "processes": 1, "threads": 1, "cores": 8}

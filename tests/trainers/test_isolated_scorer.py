@@ -17,7 +17,7 @@ import iemomecp_dataset
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.trainers.batch_order import LengthBatches
-from iemomecp_dataset.trainers.command import parse_options
+from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, UtteranceVectors
 from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
 from iemomecp_dataset.trainers.objectives import pooled_here

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.objective_names import OBJECTIVE_NAMES, WITHOUT_RANKING
 from iemomecp_dataset.trainers.objectives import (
     OBJECTIVES,
     ObjectiveWeights,
@@ -22,6 +21,7 @@ from iemomecp_dataset.trainers.objectives import (
     resolve_objective,
     supervised_extraction,
 )
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, WITHOUT_RANKING
 
 
 class Batch:

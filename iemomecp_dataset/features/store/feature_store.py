@@ -228,8 +228,6 @@ def read_feature_table(path: str | Path) -> FeatureTable:
 
     path = Path(path)
     if path.is_dir():
-        # Here, as stores are made of tables.
-
         return open_store(path)
     if not path.is_file():
         raise MissingDataError(f"The feature file {path} is not there.")

@@ -10,8 +10,7 @@ from textwrap import fill
 from typing import Any, NoReturn
 
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean, missing_extra
-from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions
-from iemomecp_dataset.trainers.protocols import protocol_defaults
+from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions, protocol_defaults
 
 __all__ = ["EXPERIMENT_KEY", "parse_options", "read_config", "train_from_command_line"]
 
@@ -24,7 +23,7 @@ def parse_options(
 ) -> TrainingOptions:
     """Reads options from the command line, a YAML file and a script's own defaults, in this order of precedence.
 
-    What none of them gives is worth what the scorer's protocol says (:mod:`iemomecp_dataset.trainers.protocols`).
+    What none of them gives is worth what the scorer's protocol says (:mod:`iemomecp_dataset.trainers.options`).
 
     Args:
         arguments: The command line, without the program's name.
