@@ -7,9 +7,9 @@ from pathlib import Path
 
 from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.merging.accounting import MergeSources
 from iemomecp_dataset.merging.merge import merge
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
-from iemomecp_dataset.merging.merge_sources import MergeSources
 from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay

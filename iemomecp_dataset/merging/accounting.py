@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from iemomecp_dataset.merging.evidence import Placement
 from iemomecp_dataset.merging.merge_report import Check, MergeReport
-from iemomecp_dataset.merging.merge_sources import MergeSources
-from iemomecp_dataset.merging.placement import Placement
 from iemomecp_dataset.overlay.chunks import Overlay, OverlayChunk
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, Row
 from iemomecp_dataset.sources.ecpec import Ecpec
+from iemomecp_dataset.sources.iemocap_release import IemocapFiles
 
-__all__ = ["account"]
+__all__ = ["MergeSources", "account"]
 
 _LOGGER = logging.getLogger(__name__)
 _PAIR, _NON_PAIR = range(len(PAIR_LABELS))
@@ -131,3 +133,13 @@ def _outside(placements: Mapping[str, Placement], chunks: Mapping[str, OverlayCh
             elif (target - start, cause - start) not in candidates[name]:
                 outside["forward" if cause > target else "backward"] += 1
     return outside
+
+
+@dataclass(frozen=True)
+class MergeSources:
+    """Where the parts lie; ``iemocap`` may be None with ``text_source="ecpec"``."""
+
+    label_dir: Path
+    ecpec: Path
+    iemocap: IemocapFiles | None
+    synthetic: bool = False

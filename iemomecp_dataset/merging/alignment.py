@@ -14,9 +14,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.merging.evidence import listing
+from iemomecp_dataset.merging.evidence import Placement, listing
 from iemomecp_dataset.merging.opaque_placement import place_opaque_chunks
-from iemomecp_dataset.merging.placement import Placement
 from iemomecp_dataset.merging.verification import verify_placements
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.sources.ecpec import SourceDialogue

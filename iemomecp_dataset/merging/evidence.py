@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, ROLE_LABELS
@@ -10,6 +11,7 @@ from iemomecp_dataset.sources.ecpec import SourceDialogue
 
 __all__ = [
     "Place",
+    "Placement",
     "belongs",
     "chunk_fingerprint",
     "disagreement",
@@ -113,3 +115,20 @@ def listing(items: Sequence[object]) -> str:
         return "none"
     shown = ", ".join(str(item) for item in items[:_SHOWN])
     return f"{shown} and {len(items) - _SHOWN} more" if len(items) > _SHOWN else shown
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a chunk lies.
+
+    Attributes:
+        dialogue_id: Source dialogue.
+        start: Turns of the source dialogue before the chunk.
+        chunk_index: The number in the chunk's id, else its order within the dialogue, from 0.
+        method: ``id`` or ``fingerprint``.
+    """
+
+    dialogue_id: str
+    start: int
+    chunk_index: int
+    method: str

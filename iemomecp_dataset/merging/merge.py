@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from iemomecp_dataset.merging.accounting import account
+from iemomecp_dataset.merging.accounting import MergeSources, account
 from iemomecp_dataset.merging.alignment import align
-from iemomecp_dataset.merging.merge_sources import MergeSources
+from iemomecp_dataset.merging.evidence import Placement
 from iemomecp_dataset.merging.pair_rows import pair_rows
-from iemomecp_dataset.merging.placement import Placement
 from iemomecp_dataset.merging.utterances import CHECK_NAMES, Utterances, enforce_limit, merged_utterances
 from iemomecp_dataset.merging.verification import emotional_turns_check
 from iemomecp_dataset.options import ForwardPairs, TextSource

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.merging.evidence import Place, belongs, chunk_fingerprint, disagreement, fits_exactly, listing
-from iemomecp_dataset.merging.placement import Placement
+from iemomecp_dataset.merging.evidence import (
+    Place,
+    Placement,
+    belongs,
+    chunk_fingerprint,
+    disagreement,
+    fits_exactly,
+    listing,
+)
 from iemomecp_dataset.merging.tiling import MAX_SOLUTIONS, tilings
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.merging.evidence import belongs, chunk_fingerprint, listing, lost_source_pairs, place_fingerprint
+from iemomecp_dataset.merging.evidence import (
+    Placement,
+    belongs,
+    chunk_fingerprint,
+    listing,
+    lost_source_pairs,
+    place_fingerprint,
+)
 from iemomecp_dataset.merging.merge_report import Check
-from iemomecp_dataset.merging.placement import Placement
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 
