@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
-from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
-from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
-from iemomecp_dataset.trainers.dialogue_method import DialogueMethod
-from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer
+from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
+from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
 from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
 from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer
 from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights

@@ -65,10 +65,9 @@ def training(
     from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
     from iemomecp_dataset.trainers.batch_order import LengthBatches
-    from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
-    from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
-    from iemomecp_dataset.trainers.dialogue_method import DialogueMethod
-    from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
+    from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
+    from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
+    from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
     from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
     from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
     from iemomecp_dataset.trainers.layer_pooling import default_layers

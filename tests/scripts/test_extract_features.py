@@ -166,8 +166,7 @@ def test_a_store_with_missing_rows_is_refused_or_masked(
 def masked_utterances(data: Path, store: Path) -> set[str]:
     """Utterances that the batches of a run mark as without audio."""
     from iemomecp_dataset.corpus import load_corpus
-    from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
-    from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
+    from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
     from iemomecp_dataset.trainers.encoders.vectors import load_features
     from iemomecp_dataset.trainers.options import DataOptions
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iemomecp_dataset.trainers.batch_order import RandomBatches
-from iemomecp_dataset.trainers.batching import Collator, UtteranceInputs
-from iemomecp_dataset.trainers.dialogue_examples import dialogue_examples
+from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from iemomecp_dataset.trainers.dialogue_layer import DialogueLayer, Ragged
+from iemomecp_dataset.trainers.dialogue.layers import DialogueLayer, Ragged
 
 
 @settings(max_examples=25, deadline=None)

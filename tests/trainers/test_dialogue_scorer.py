@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
-from iemomecp_dataset.trainers.dialogue_layer import Ragged
-from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
+from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.text_encoding import length_chunks, load_text_encoder, tokenise_texts
 
 

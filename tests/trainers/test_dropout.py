@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.dropout import Dropout, use_fast_dropout
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.initial_weights import load_initial_weights
 from iemomecp_dataset.trainers.text_encoding import load_text_encoder
 

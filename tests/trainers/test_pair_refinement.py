@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
-from iemomecp_dataset.trainers.dialogue_scorer import Corruption, DialogueScorer, DialogueScorerConfig
-from iemomecp_dataset.trainers.pair_refinement import PairRefinement
+from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs
+from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.dialogue.pair_heads import PairRefinement
 
 SIZES, TURNS = (5, 3), 5
 

@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
-from iemomecp_dataset.trainers.dialogue_layer import Ragged
-from iemomecp_dataset.trainers.pair_scorers import PAIR_SCORERS, BiaffinePairScorer, MlpPairScorer, PairScorer
+from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
+from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, BiaffinePairScorer, MlpPairScorer, PairScorer
 
 SIZES = (4, 2)
 

@@ -15,7 +15,7 @@ import yaml
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict
-from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.options import TrainingOptions, protocol_defaults
 from iemomecp_dataset.trainers.run import run
 

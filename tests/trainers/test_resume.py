@@ -166,7 +166,7 @@ def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
         ("accelerate:Accelerator.save_state", 3),
         ("pathlib:Path.replace", 5),
         # In the first of the validation split's batches after epoch 2.
-        ("iemomecp_dataset.trainers.dialogue_method:DialogueMethod.probabilities", 2),
+        ("iemomecp_dataset.trainers.dialogue.task:DialogueMethod.probabilities", 2),
     ],
     ids=["saving", "renaming", "scoring"],
 )
@@ -205,7 +205,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     assert run.said.count("Ctrl-C again") == 1
 
     # While the selection split is scored: every step of the epoch is kept.
-    scoring = "iemomecp_dataset.trainers.dialogue_method:DialogueMethod.probabilities"
+    scoring = "iemomecp_dataset.trainers.dialogue.task:DialogueMethod.probabilities"
     for _ in range(2):
         assert run.session(moment=scoring, calls=1, signals=(signal.SIGTERM,)) == 143, run.said
         assert run.checkpoint == "epoch-0001-batch-00000008"

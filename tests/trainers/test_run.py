@@ -21,7 +21,7 @@ from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.cli import parse_options, train_from_command_line
-from iemomecp_dataset.trainers.dialogue_scorer import DialogueScorer
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES
 
 SameOutcome = Callable[[Path, Path], None]

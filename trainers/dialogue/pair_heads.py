@@ -15,13 +15,15 @@ to learn, while everything else is fitted to what is not learned yet.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
-from iemomecp_dataset.trainers.dialogue_layer import Ragged
+from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 
-__all__ = ["PAIR_SCORERS", "BiaffinePairScorer", "MlpPairScorer", "PairScorer"]
+__all__ = ["PAIR_SCORERS", "BiaffinePairScorer", "MlpPairScorer", "PairRefinement", "PairScorer", "distance_log_rates"]
 
 
 class PairScorer(nn.Module):
@@ -155,3 +157,90 @@ class _Bilinear(nn.Module):
         product = self.target(hidden).index_select(0, rows) * self.cause(hidden).index_select(0, columns)
         scores: Tensor = self.weight(product)
         return scores
+
+
+_WIDTH = 64
+# A few numbers a pair are hard to overfit: less dropout than elsewhere.
+_DROPOUT = 0.1
+# Log odds of pairs and utterances are of this order.
+_SCALE = 3.0
+_NEVER = -1e4
+
+
+class PairRefinement(nn.Module):
+    """Adds to the logits of pairs what the rest of the dialogue says of them; at first nothing.
+
+    Args:
+        classes: Pair classes ``C``.
+        max_distance: Turn distances beyond it share parameters.
+    """
+
+    def __init__(self, classes: int, max_distance: int):
+        super().__init__()
+        self.max_distance = max_distance
+        self.known = nn.Linear(6 * (classes - 1) + 4, _WIDTH)
+        self.distance = nn.Parameter(torch.randn(2 * max_distance + 1, _WIDTH))
+        self.output = nn.Sequential(
+            nn.GELU(), nn.Linear(_WIDTH, _WIDTH), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(_WIDTH, classes)
+        )
+        for parameter in self.output[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, scores: Tensor, emotion_logits: Tensor, cause_logits: Tensor, pairs: CandidatePairs) -> Tensor:
+        """Looks at all pairs again.
+
+        Args:
+            scores: ``(P, C)``, the first scores of the candidate pairs.
+            emotion_logits: ``(B, N, 2)``.
+            cause_logits: ``(B, N, 2)``.
+            pairs: Where the pairs lie.
+
+        Returns:
+            ``(P, C)``, the second scores.
+        """
+        pair = scores[:, :-1] - scores[:, -1:]
+        matrices = pairs.matrices(pair)
+        row = matrices.masked_fill(~pairs.valid.unsqueeze(-1), _NEVER)
+        own = matrices.diagonal(dim1=1, dim2=2).transpose(1, 2)
+        emotional = emotion_logits[..., 1:] - emotion_logits[..., :1]
+        causing = cause_logits[..., 1:] - cause_logits[..., :1]
+        # What is known of an utterance is brought together before it is handed to its pairs: two selections, not nine.
+        of_target = torch.cat([own, emotional, causing, row.amax(dim=2), row.logsumexp(dim=2)], dim=-1)
+        of_cause = torch.cat([own, emotional, causing], dim=-1)
+        roles = pair.shape[-1]
+        target = of_target.flatten(0, 1).index_select(0, pairs.targets)
+        target, best, total = target.tensor_split((roles + 2, 2 * roles + 2), dim=-1)
+        cause = of_cause.flatten(0, 1).index_select(0, pairs.causes)
+        known = torch.cat([pair, pair - best, total, pair - total, target, cause], dim=-1)
+        distances = self.distance.index_select(0, pairs.offsets(self.max_distance))
+        added: Tensor = self.output(self.known(known / _SCALE) + distances)
+        return scores + added.float()
+
+
+def distance_log_rates(table: PairTable, n_classes: int, max_distance: int) -> NDArray[np.float32]:
+    """Log rates of the classes at each turn distance.
+
+    Distances beyond ``max_distance`` are pooled. Half a pair of each class is added everywhere, so that what train does
+    not show is unlikely and not impossible; a distance without any pair says nothing.
+
+    Args:
+        table: Train pairs.
+        n_classes: Number of classes ``C``.
+        max_distance: Largest distance that counts by itself.
+
+    Returns:
+        ``(2 * max_distance + 1, C)`` float32; row ``max_distance + d`` is of pairs whose target is ``d`` turns after
+        the candidate cause.
+
+    Example:
+        >>> labels, gap = np.array([0, 1, 1, 1]), np.array([0, 0, 1, 7])
+        >>> none = np.zeros(4, dtype=bool)
+        >>> table = PairTable(labels.astype(str), labels.astype(str), 9 + gap, 9 + 0 * gap, labels, none)
+        >>> np.exp(distance_log_rates(table, 2, max_distance=1).astype(float)).round(2).tolist()
+        [[0.5, 0.5], [0.5, 0.5], [0.17, 0.83]]
+    """
+    distances = np.clip(table.distances, -max_distance, max_distance) + max_distance
+    counts = np.full((2 * max_distance + 1, n_classes), 0.5)
+    np.add.at(counts, (distances, table.labels), 1.0)
+    rates: NDArray[np.float32] = np.log(counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+    return rates

@@ -17,16 +17,14 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
-from iemomecp_dataset.trainers.candidate_pairs import CandidatePairs
-from iemomecp_dataset.trainers.dialogue_layer import DialogueLayer, Ragged
+from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
+from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
 from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.layer_pooling import pool_layers
 from iemomecp_dataset.trainers.linear import use_fast_linear
 from iemomecp_dataset.trainers.objectives import corrupt_context
-from iemomecp_dataset.trainers.pair_refinement import PairRefinement
-from iemomecp_dataset.trainers.pair_scorers import PAIR_SCORERS
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
 
@@ -48,11 +46,11 @@ class DialogueScorerConfig(PreTrainedConfig):  # type: ignore[misc]
         num_layers: Its depth; 0 scores utterances without dialogue context.
         num_heads: Its attention heads.
         dropout: Dropout probability everywhere in the head.
-        pair_scorer: ``mlp`` or ``biaffine``; see :mod:`iemomecp_dataset.trainers.pair_scorers`.
+        pair_scorer: ``mlp`` or ``biaffine``; see :mod:`iemomecp_dataset.trainers.dialogue.pair_heads`.
         pair_size: Width of the pair scorer's hidden layer.
         bilinear_size: Rank of the bilinear term of ``mlp``, 0 for none.
         pair_refinement: Whether pairs are scored again in the light of the others; see
-            :mod:`iemomecp_dataset.trainers.pair_refinement`.
+            :mod:`iemomecp_dataset.trainers.dialogue.pair_heads`.
         max_distance: Relative distances beyond it share an embedding.
         max_positions: Turns beyond it share a position embedding.
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.

@@ -1,0 +1,1 @@
+"""The dialogue scorer: every utterance encoded once, all pairs of the dialogue scored."""
