@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import iemomecp_dataset
-    from iemomecp_dataset.trainers.tiny_encoder import write_tiny_encoder
+    from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 
     rows = iemomecp_dataset.load(arguments.config_name, data_dir=arguments.data_dir, split="train")
     texts = [utterance["text"] for row in rows for utterance in row["utterances"]]

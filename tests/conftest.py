@@ -53,7 +53,7 @@ def synthetic_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random text encoder with its tokeniser."""
-    from iemomecp_dataset.trainers.tiny_encoder import write_tiny_encoder
+    from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 
     texts = ["The train was late again.", "I am so angry about it!", "What happened?", "We lost the match."] * 5
     return write_tiny_encoder(texts, tmp_path_factory.mktemp("encoder"), hidden_size=16, num_layers=2)

@@ -18,6 +18,13 @@ from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
+from iemomecp_dataset.trainers.encoders.text import (
+    chunk_tokens_on,
+    encode_texts,
+    load_text_encoder,
+    load_tokenizer,
+    tokenise_texts,
+)
 from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
 from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer
 from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights
@@ -25,13 +32,6 @@ from iemomecp_dataset.trainers.pair_examples import pair_examples
 from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
 from iemomecp_dataset.trainers.segments import tokenise_segments
-from iemomecp_dataset.trainers.text_encoding import (
-    chunk_tokens_on,
-    encode_texts,
-    load_text_encoder,
-    load_tokenizer,
-    tokenise_texts,
-)
 
 __all__ = ["load_scorer", "predict"]
 

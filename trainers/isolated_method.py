@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.trainers.batch_order import BatchOrder, LengthBatches, RandomBatches
+from iemomecp_dataset.trainers.encoders.text import length_chunks
 from iemomecp_dataset.trainers.objectives import Pooling, mean_cross_entropy, pooled_here
 from iemomecp_dataset.trainers.pair_examples import PairExample, PairExamples
 from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.scoring_method import Batch, Examples
 from iemomecp_dataset.trainers.segments import Segments
-from iemomecp_dataset.trainers.text_encoding import length_chunks
 
 __all__ = ["IsolatedMethod", "UtteranceVectors", "utterance_vectors"]
 

@@ -19,10 +19,10 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
-from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
 from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
+from iemomecp_dataset.trainers.encoders.pooling import pool_layers
+from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
-from iemomecp_dataset.trainers.layer_pooling import pool_layers
 from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
-from iemomecp_dataset.trainers.text_encoding import TextEncoder
 
 __all__ = ["PreparedScorer"]
 

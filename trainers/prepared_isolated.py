@@ -9,16 +9,15 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.trainers.encoders.text import TextEncoder, chunk_tokens_on, load_text_encoder
 from iemomecp_dataset.trainers.encoders.vectors import load_features
-from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
-from iemomecp_dataset.trainers.initial_weights import load_initial_weights
+from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
 from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
 from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pair_examples import PairExamples, Utterances, pair_examples
 from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.segments import Segments, tokenise_segments
-from iemomecp_dataset.trainers.text_encoding import TextEncoder, chunk_tokens_on, load_text_encoder
 
 __all__ = ["prepare_isolated"]
 

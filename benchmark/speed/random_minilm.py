@@ -26,7 +26,7 @@ def write_random_minilm(
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    from iemomecp_dataset.trainers.tiny_encoder import write_tiny_encoder
+    from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 
     folder = write_tiny_encoder(texts, output_dir, hidden_size=16, num_layers=1)
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from iemomecp_dataset.trainers.batch_order import RandomBatches
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
+from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, length_chunks
 from iemomecp_dataset.trainers.processes import Processes
-from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, length_chunks
 
 
 def row(
@@ -141,7 +141,7 @@ def test_epochs_and_seeds_differ() -> None:
 
 @pytest.mark.parametrize("bad", [0, 1])
 def test_truncated_texts_are_counted(bad: int, tiny_encoder) -> None:
-    from iemomecp_dataset.trainers.text_encoding import load_text_encoder, tokenise_texts
+    from iemomecp_dataset.trainers.encoders.text import load_text_encoder, tokenise_texts
 
     tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
     long = "We lost the match. " * 10

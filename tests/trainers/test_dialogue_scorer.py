@@ -9,7 +9,7 @@ import torch
 
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
-from iemomecp_dataset.trainers.text_encoding import length_chunks, load_text_encoder, tokenise_texts
+from iemomecp_dataset.trainers.encoders.text import length_chunks, load_text_encoder, tokenise_texts
 
 
 @pytest.fixture

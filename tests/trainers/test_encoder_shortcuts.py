@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from iemomecp_dataset.trainers.dropout import Dropout
-from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
 from iemomecp_dataset.trainers.encoder_attention import attend, bert_like, use_fast_attention
+from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,

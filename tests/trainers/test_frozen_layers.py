@@ -8,7 +8,7 @@ from torch import nn
 from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel, RobertaConfig, RobertaModel
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
+from iemomecp_dataset.trainers.encoders.weights import freeze_lowest
 
 SHAPE = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_hidden_layers": 3}
 

@@ -9,8 +9,8 @@ import torch
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
-from iemomecp_dataset.trainers.initial_weights import load_initial_weights
-from iemomecp_dataset.trainers.text_encoding import load_text_encoder
+from iemomecp_dataset.trainers.encoders.text import load_text_encoder
+from iemomecp_dataset.trainers.encoders.weights import load_initial_weights
 
 
 def scorer(seed: int, encoder: Path | None = None, **shape: object) -> DialogueScorer:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.scoring_method import Batch
-from iemomecp_dataset.trainers.text_encoding import TokenisedTexts, chunk_tokens_on, length_chunks
 
 __all__ = ["Collator", "DialogueExample", "UtteranceInputs", "dialogue_examples"]
 

@@ -20,9 +20,9 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
-from iemomecp_dataset.trainers.encoded_chunks import encoded_chunks
 from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
-from iemomecp_dataset.trainers.layer_pooling import pool_layers
+from iemomecp_dataset.trainers.encoders.pooling import pool_layers
+from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.linear import use_fast_linear
 from iemomecp_dataset.trainers.objectives import corrupt_context
 

@@ -19,10 +19,17 @@ from iemomecp_dataset.trainers.batch_order import RandomBatches
 from iemomecp_dataset.trainers.dialogue.data import Collator, DialogueExample, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
+from iemomecp_dataset.trainers.encoders.pooling import parse_layers
+from iemomecp_dataset.trainers.encoders.text import (
+    TextEncoder,
+    TokenisedTexts,
+    chunk_tokens_on,
+    encode_texts,
+    load_text_encoder,
+    tokenise_texts,
+)
 from iemomecp_dataset.trainers.encoders.vectors import load_features
-from iemomecp_dataset.trainers.frozen_layers import freeze_lowest
-from iemomecp_dataset.trainers.initial_weights import load_initial_weights
-from iemomecp_dataset.trainers.layer_pooling import parse_layers
+from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
 from iemomecp_dataset.trainers.objectives import (
     Objective,
     ObjectiveWeights,
@@ -35,14 +42,6 @@ from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.prepared import PreparedScorer
 from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.scoring_method import Batch, Examples
-from iemomecp_dataset.trainers.text_encoding import (
-    TextEncoder,
-    TokenisedTexts,
-    chunk_tokens_on,
-    encode_texts,
-    load_text_encoder,
-    tokenise_texts,
-)
 
 __all__ = ["MODEL_INPUTS", "DialogueMethod", "model_inputs", "prepare_dialogue"]
 

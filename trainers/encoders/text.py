@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from iemomecp_dataset.errors import MissingModelError
-from iemomecp_dataset.trainers.layer_pooling import pool_layers
+from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "TokenisedTexts",
     "chunk_tokens_on",
     "encode_texts",
+    "encoded_chunks",
     "length_chunks",
     "load_text_encoder",
     "load_tokenizer",
@@ -258,3 +261,28 @@ def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence
         digest.update(json.dumps(text).encode())
         digest.update(ids.tobytes())
     return digest.hexdigest()[:24]
+
+
+def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], **options: Any) -> Iterator[Any]:
+    """Encodes chunks one after the other.
+
+    The tokens of all chunks are looked up together. The gradient of a vocabulary is as large as the vocabulary, and
+    would be built and added once for each chunk.
+
+    Args:
+        encoder: A transformers encoder.
+        chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``, padded on the right.
+        options: Passed on to the encoder.
+
+    Yields:
+        What the encoder gives for each chunk.
+    """
+    if len(chunks) == 1 or "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
+        for chunk in chunks:
+            yield encoder(**chunk, **options)
+        return
+    ids = torch.cat([chunk["input_ids"].flatten() for chunk in chunks])
+    embedded = encoder.get_input_embeddings()(ids).split([chunk["input_ids"].numel() for chunk in chunks])  # type: ignore[operator]
+    for chunk, vectors in zip(chunks, embedded, strict=True):
+        mask = chunk["attention_mask"]
+        yield encoder(inputs_embeds=vectors.view(*mask.shape, -1), attention_mask=mask, **options)
