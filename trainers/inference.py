@@ -25,13 +25,13 @@ from iemomecp_dataset.trainers.encoders.text import (
     load_tokenizer,
     tokenise_texts,
 )
-from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
-from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer
+from iemomecp_dataset.trainers.isolated.data import pair_examples
+from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer
+from iemomecp_dataset.trainers.isolated.segments import tokenise_segments
+from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, utterance_vectors
 from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights
-from iemomecp_dataset.trainers.pair_examples import pair_examples
 from iemomecp_dataset.trainers.processes import Processes
 from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
-from iemomecp_dataset.trainers.segments import tokenise_segments
 
 __all__ = ["load_scorer", "predict"]
 

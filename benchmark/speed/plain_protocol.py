@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.trainers.segments import segment_text
+from iemomecp_dataset.trainers.isolated.segments import segment_text
 
 __all__ = ["PlainScorer", "plain_batch", "plain_pairs"]
 
@@ -72,7 +72,7 @@ def plain_batch(
 
 
 class PlainScorer(nn.Module):
-    """What an :class:`~iemomecp_dataset.trainers.isolated_scorer.IsolatedScorer` computes, all features present.
+    """What an :class:`~iemomecp_dataset.trainers.isolated.modeling.IsolatedScorer` computes, all features present.
 
     Args:
         encoder: A transformers encoder with a pooler.

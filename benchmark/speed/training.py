@@ -70,12 +70,12 @@ def training(
     from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
     from iemomecp_dataset.trainers.encoders.pooling import default_layers
     from iemomecp_dataset.trainers.encoders.text import chunk_tokens_on, load_text_encoder, tokenise_texts
-    from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, utterance_vectors
-    from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
+    from iemomecp_dataset.trainers.isolated.data import pair_examples
+    from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
+    from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
+    from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, utterance_vectors
     from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights, pooled_here
     from iemomecp_dataset.trainers.options import OptimisationOptions
-    from iemomecp_dataset.trainers.pair_examples import pair_examples
-    from iemomecp_dataset.trainers.segments import segment_text, tokenise_segments
     from iemomecp_dataset.trainers.weight_averaging import averaged_model
 
     torch.manual_seed(seed)

@@ -20,11 +20,11 @@ from iemomecp_dataset.trainers.batch_order import LengthBatches
 from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.encoders.text import load_text_encoder
 from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
-from iemomecp_dataset.trainers.isolated_method import IsolatedMethod, UtteranceVectors
-from iemomecp_dataset.trainers.isolated_scorer import IsolatedScorer, IsolatedScorerConfig
+from iemomecp_dataset.trainers.isolated.data import pair_examples
+from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
+from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
+from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, UtteranceVectors
 from iemomecp_dataset.trainers.objectives import pooled_here
-from iemomecp_dataset.trainers.pair_examples import pair_examples
-from iemomecp_dataset.trainers.segments import segment_text, tokenise_segments
 
 TEXTS = st.text(alphabet=" \n\tabcT'.!?-é哭1", max_size=12)
 

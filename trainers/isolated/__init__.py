@@ -1,0 +1,1 @@
+"""The published baseline: one candidate pair at a time, with nothing of its dialogue."""
