@@ -30,8 +30,8 @@ from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer
 from iemomecp_dataset.trainers.isolated.segments import tokenise_segments
 from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, utterance_vectors
 from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights
-from iemomecp_dataset.trainers.processes import Processes
-from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.task import Examples, ScoringMethod
 
 __all__ = ["load_scorer", "predict"]
 

@@ -63,7 +63,7 @@ Pooling = Callable[[Tensor, Tensor], Tensor]
 def pooled_here(total: Tensor, count: Tensor) -> Tensor:
     """The mean over a mini-batch that one process has whole; a mean over nothing is 0, and still part of the graph.
 
-    Where a mini-batch is spread over processes, :mod:`iemomecp_dataset.trainers.processes` pools instead.
+    Where a mini-batch is spread over processes, :mod:`iemomecp_dataset.trainers.training.distributed` pools instead.
 
     Args:
         total: Scalar, the sum.

@@ -30,16 +30,16 @@ from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.trainers.dialogue.task import prepare_dialogue
-from iemomecp_dataset.trainers.engine import Progress, TrainingTask, loader_of, train
 from iemomecp_dataset.trainers.isolated.task import prepare_isolated
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.objectives import class_weights_from_counts
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.prepared import PreparedScorer
-from iemomecp_dataset.trainers.processes import Processes, check_launch
 from iemomecp_dataset.trainers.provenance import code_revision, idle_cores_hint, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
+from iemomecp_dataset.trainers.training.distributed import Processes, check_launch
+from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
+from iemomecp_dataset.trainers.training.loop import Progress, TrainingTask, loader_of, train
+from iemomecp_dataset.trainers.training.task import PreparedScorer
 
 __all__ = ["run"]
 

@@ -64,7 +64,6 @@ def training(
     from iemomecp_dataset.benchmark.speed.plain_protocol import PlainScorer, plain_batch, plain_pairs
     from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
-    from iemomecp_dataset.trainers.batch_order import LengthBatches
     from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
     from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
     from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
@@ -76,7 +75,8 @@ def training(
     from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, utterance_vectors
     from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights, pooled_here
     from iemomecp_dataset.trainers.options import OptimisationOptions
-    from iemomecp_dataset.trainers.weight_averaging import averaged_model
+    from iemomecp_dataset.trainers.training.ema import averaged_model
+    from iemomecp_dataset.trainers.training.samplers import LengthBatches
 
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iemomecp_dataset.trainers.batch_order import RandomBatches
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, length_chunks
-from iemomecp_dataset.trainers.processes import Processes
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.samplers import RandomBatches
 
 
 def row(

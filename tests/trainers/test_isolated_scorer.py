@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 import iemomecp_dataset
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.pair_table import pair_table
-from iemomecp_dataset.trainers.batch_order import LengthBatches
 from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.encoders.text import load_text_encoder
 from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
@@ -25,6 +24,7 @@ from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, Isolated
 from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
 from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, UtteranceVectors
 from iemomecp_dataset.trainers.objectives import pooled_here
+from iemomecp_dataset.trainers.training.samplers import LengthBatches
 
 TEXTS = st.text(alphabet=" \n\tabcT'.!?-é哭1", max_size=12)
 

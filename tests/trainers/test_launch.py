@@ -11,7 +11,7 @@ from accelerate import DistributedType
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.options import OptimisationOptions
-from iemomecp_dataset.trainers.processes import check_launch
+from iemomecp_dataset.trainers.training.distributed import check_launch
 
 CONFIGURATIONS = {
     "ddp_multi_node": "multi_gpu",

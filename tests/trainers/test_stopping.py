@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from iemomecp_dataset.trainers import stopping
-from iemomecp_dataset.trainers.stopping import StopReason, StopRequested, StopRequests
+from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
 
 
 def processes(others: list[float] | None = None, main: bool = True) -> SimpleNamespace:

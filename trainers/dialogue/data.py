@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
-from iemomecp_dataset.trainers.scoring_method import Batch
+from iemomecp_dataset.trainers.training.task import Batch
 
 __all__ = ["Collator", "DialogueExample", "UtteranceInputs", "dialogue_examples"]
 

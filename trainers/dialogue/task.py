@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.trainers.batch_order import RandomBatches
 from iemomecp_dataset.trainers.dialogue.data import Collator, DialogueExample, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
@@ -39,9 +38,9 @@ from iemomecp_dataset.trainers.objectives import (
     supervised_extraction,
 )
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.prepared import PreparedScorer
-from iemomecp_dataset.trainers.processes import Processes
-from iemomecp_dataset.trainers.scoring_method import Batch, Examples
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.samplers import RandomBatches
+from iemomecp_dataset.trainers.training.task import Batch, Examples, PreparedScorer
 
 __all__ = ["MODEL_INPUTS", "DialogueMethod", "model_inputs", "prepare_dialogue"]
 
@@ -62,7 +61,7 @@ MODEL_INPUTS = (
 
 @dataclass(frozen=True)
 class DialogueMethod:
-    """The dialogue scorer's :class:`~iemomecp_dataset.trainers.scoring_method.ScoringMethod`.
+    """The dialogue scorer's :class:`~iemomecp_dataset.trainers.training.task.ScoringMethod`.
 
     Attributes:
         collator: Pads dialogues.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.trainers.batch_order import BatchOrder, LengthBatches, RandomBatches
 from iemomecp_dataset.trainers.encoders.text import TextEncoder, chunk_tokens_on, length_chunks, load_text_encoder
 from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
@@ -22,9 +21,9 @@ from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, Isolated
 from iemomecp_dataset.trainers.isolated.segments import Segments, tokenise_segments
 from iemomecp_dataset.trainers.objectives import Pooling, mean_cross_entropy, pooled_here
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.prepared import PreparedScorer
-from iemomecp_dataset.trainers.processes import Processes
-from iemomecp_dataset.trainers.scoring_method import Batch, Examples
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.samplers import BatchOrder, LengthBatches, RandomBatches
+from iemomecp_dataset.trainers.training.task import Batch, Examples, PreparedScorer
 
 __all__ = ["IsolatedMethod", "UtteranceVectors", "prepare_isolated", "utterance_vectors"]
 
@@ -46,7 +45,7 @@ class UtteranceVectors:
 
 @dataclass(frozen=True)
 class IsolatedMethod:
-    """The isolated scorer's :class:`~iemomecp_dataset.trainers.scoring_method.ScoringMethod`.
+    """The isolated scorer's :class:`~iemomecp_dataset.trainers.training.task.ScoringMethod`.
 
     Attributes:
         segments: Token ids of the pairs' texts, or none without text.

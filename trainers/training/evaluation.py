@@ -11,8 +11,8 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
-from iemomecp_dataset.trainers.processes import is_filler
-from iemomecp_dataset.trainers.scoring_method import Examples, ScoringMethod
+from iemomecp_dataset.trainers.training.distributed import is_filler
+from iemomecp_dataset.trainers.training.task import Examples, ScoringMethod
 
 __all__ = ["ScoredSplit", "score_split"]
 

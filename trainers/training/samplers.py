@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from iemomecp_dataset.trainers.processes import Processes
+from iemomecp_dataset.trainers.training.distributed import Processes
 
 __all__ = ["BatchOrder", "LengthBatches", "RandomBatches"]
 

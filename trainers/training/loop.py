@@ -27,15 +27,15 @@ from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
-from iemomecp_dataset.trainers.batch_order import BatchOrder
-from iemomecp_dataset.trainers.checkpoints import Checkpoints, Progress
 from iemomecp_dataset.trainers.options import OptimisationOptions
-from iemomecp_dataset.trainers.processes import Processes, is_filler, pooled_over_processes
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.scoring_batches import ScoredSplit, score_split
-from iemomecp_dataset.trainers.scoring_method import Batch, Examples, ScoringMethod
-from iemomecp_dataset.trainers.stopping import StopReason, StopRequested, StopRequests
-from iemomecp_dataset.trainers.weight_averaging import averaged_model
+from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
+from iemomecp_dataset.trainers.training.distributed import Processes, is_filler, pooled_over_processes
+from iemomecp_dataset.trainers.training.ema import averaged_model
+from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
+from iemomecp_dataset.trainers.training.samplers import BatchOrder
+from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
+from iemomecp_dataset.trainers.training.task import Batch, Examples, ScoringMethod
 
 __all__ = ["Progress", "TrainingTask", "loader_of", "train"]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.trainers.batch_order import BatchOrder
+from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.objectives import Pooling
-from iemomecp_dataset.trainers.processes import Processes
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.samplers import BatchOrder
 
-__all__ = ["Batch", "Examples", "ScoringMethod"]
+__all__ = ["Batch", "Examples", "PreparedScorer", "ScoringMethod"]
 
 Batch = dict[str, Any]
 """Tensors of a mini-batch; ``position`` ``(B,)`` says which examples they are."""
@@ -52,3 +54,26 @@ class ScoringMethod(Protocol):
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
         """For each example its position and ``(pairs, C)`` probabilities; and the mean supervised loss."""
+
+
+@dataclass(frozen=True)
+class PreparedScorer:
+    """What a run needs of its scorer.
+
+    Attributes:
+        model: The ``PreTrainedModel``.
+        method: How it is trained and scored.
+        examples: By split, in the order of the pair tables.
+        truncated: By split ``truncated_utterances`` and, for the isolated scorer, ``truncated_pairs``.
+        encoder: The text encoder with its tokeniser, or none without text.
+        frozen_texts: Frozen features by text, where there are any; structural baselines use them.
+        without_evidence: The method that scores pairs whose candidate is removed, where there is such a thing.
+    """
+
+    model: Any
+    method: ScoringMethod
+    examples: Mapping[str, Examples]
+    truncated: Mapping[str, Mapping[str, int]]
+    encoder: TextEncoder | None = None
+    frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
+    without_evidence: ScoringMethod | None = None
