@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.leaderboard import Board, Row
+from iemomecp_dataset.benchmark.board import Board, Row
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.metrics.significance.bootstrap import Interval, resample_systems
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.leaderboard import (
+from iemomecp_dataset.benchmark.board import (
     DEFINITIONS,
     Board,
     Score,

@@ -185,7 +185,7 @@ def _load_data(cells: Sequence[Cell]) -> dict[tuple[str | None, ...], Any]:
 
 
 def _leaks(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:
-    from iemomecp_dataset.benchmark.leak_guard import SplitData, find_leaks
+    from iemomecp_dataset.benchmark.contamination import SplitData, find_leaks
 
     splits = [SplitData(c.name, split, rows) for c in data.values() for split, rows in c.rows.items()]
     return [str(leak) for leak in find_leaks(splits)]

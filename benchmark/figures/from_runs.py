@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.board import Row, boards
 from iemomecp_dataset.benchmark.diagnostics.binary_axis import binary_axis
 from iemomecp_dataset.benchmark.diagnostics.context_channel import context_channel
 from iemomecp_dataset.benchmark.diagnostics.distance_profile import role_distances
@@ -20,7 +21,6 @@ from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, s
 from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
 from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, seed_sd
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
-from iemomecp_dataset.benchmark.leaderboard import Row, boards
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.leaderboard import Board, Row, Score, settings_of
+from iemomecp_dataset.benchmark.board import Board, Row, Score, settings_of
 from iemomecp_dataset.benchmark.published.experiments import PublishedResult, differing_options, published_result
 
 __all__ = ["Beside", "published_beside"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iemomecp_dataset.benchmark.leaderboard import Board, Row
+from iemomecp_dataset.benchmark.board import Board, Row
 from iemomecp_dataset.benchmark.report.svg import series
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.errors import IemomecpError

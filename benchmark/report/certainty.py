@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.comparison import compare
-from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.metrics.significance.bootstrap import Interval

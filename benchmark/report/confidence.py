@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.diagnostics.pair_confidence import pair_confidence
-from iemomecp_dataset.benchmark.leaderboard import Board
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
 from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, PAPER, Picture, new_figure, picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions

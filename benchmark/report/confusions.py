@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.report.svg import INK, MUTED, SERIES, Picture, new_figure, picture
 
 __all__ = ["confusions_picture"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
-from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
 from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, legend_above, new_figure, picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, legend_above, new_figure, picture, series
 from iemomecp_dataset.benchmark.runs.log import Epoch, read_epochs
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from iemomecp_dataset.benchmark.leaderboard import Board, Row
+from iemomecp_dataset.benchmark.board import Board, Row
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,

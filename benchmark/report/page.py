@@ -8,7 +8,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.leaderboard import Board, boards
+from iemomecp_dataset.benchmark.board import Board, boards
 from iemomecp_dataset.benchmark.report.section import Texts, section_of, told_apart
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.leaderboard import Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
 from iemomecp_dataset.benchmark.report.svg import GRID, Picture, legend_above, new_figure, picture
 from iemomecp_dataset.metrics.calibration import expected_calibration_error, reliability_table

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from iemomecp_dataset.benchmark.leaderboard import DEFINITIONS, Board
+from iemomecp_dataset.benchmark.board import DEFINITIONS, Board
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.board_predictions import board_predictions
 from iemomecp_dataset.benchmark.report.certainty import Certainty, certainty_of

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.leaderboard import Board, Row, Score, score_columns, signatures_of, split_notes
+from iemomecp_dataset.benchmark.board import Board, Row, Score, score_columns, signatures_of, split_notes
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iemomecp_dataset.benchmark.board import boards
 from iemomecp_dataset.benchmark.comparison import RULE, compare, holm
-from iemomecp_dataset.benchmark.leaderboard import boards
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from iemomecp_dataset.benchmark.leaderboard import boards
+from iemomecp_dataset.benchmark.board import boards
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import UsageError

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import iemomecp_dataset
-from iemomecp_dataset.benchmark.leak_guard import SplitData, find_leaks, passages, utterance_keys
+from iemomecp_dataset.benchmark.contamination import SplitData, find_leaks, passages, utterance_keys
 
 LONG = "This line has enough words in it that nobody says it by accident, {}."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from iemomecp_dataset.benchmark.leaderboard import boards
+from iemomecp_dataset.benchmark.board import boards
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.published.experiments import differing_options, published_result, published_results
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems

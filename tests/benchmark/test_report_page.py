@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iemomecp_dataset.benchmark.leaderboard import boards
+from iemomecp_dataset.benchmark.board import boards
 from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
 

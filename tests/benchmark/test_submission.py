@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 import iemomecp_dataset
+from iemomecp_dataset.benchmark.board import boards
 from iemomecp_dataset.benchmark.comparison import compare
-from iemomecp_dataset.benchmark.leaderboard import boards
 from iemomecp_dataset.benchmark.report import write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModel
 from iemomecp_dataset.trainers.dropout import Dropout
 from iemomecp_dataset.trainers.encoder_attention import attend, bert_like, use_fast_attention
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
-from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
+from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
          "vocab_size": 50, "pad_token_id": 1, "max_position_embeddings": 40}  # fmt: skip

@@ -22,7 +22,7 @@ from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
-from iemomecp_dataset.trainers.first_token_layer import use_first_token_layer
+from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig"]
