@@ -55,6 +55,6 @@ def _wrap_lookup(loading: ModuleType) -> None:
 def _code_hash() -> str:
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for name in (f"{METRIC_NAME}/{METRIC_NAME}.py", "scoring.py", "turn_sets.py"):
+    for name in (f"{METRIC_NAME}/{METRIC_NAME}.py", "scoring.py", "turn_scores.py"):
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()

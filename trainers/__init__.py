@@ -17,10 +17,10 @@ def __getattr__(name: str) -> Any:
     # torch comes in only when a scorer is used: a script's --help must be quick.
     if name in __all__:
         try:
-            from iemomecp_dataset.trainers import prediction
+            from iemomecp_dataset.trainers import inference
         except ImportError as error:
             from iemomecp_dataset.errors import missing_extra
 
             raise missing_extra(error.name or "torch", "train") from error
-        return getattr(prediction, name)
+        return getattr(inference, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

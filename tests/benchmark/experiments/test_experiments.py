@@ -12,7 +12,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.cli import EXPERIMENT_KEY, parse_options
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, TrainingOptions
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmark" / "experiments"
+FOLDER = Path(__file__).resolve().parents[3] / "benchmark" / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))
 FAMILIES = {"RoBERTa": "t", "WavLM": "a", "CLIP": "v", "RW-Fusion": "ta", "RC-Fusion": "tv", "RWC-Fusion": "tav"}
 # arXiv 2606.18893, RPCL minus Base: Pair F1 and gold-negative gap, in points.

@@ -12,7 +12,7 @@ import yaml
 from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS, Sweep, cells_of, option_value
 from iemomecp_dataset.benchmark.matrix.experiments import experiment_file, read_experiment
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.trainers import command
+from iemomecp_dataset.trainers import cli
 from iemomecp_dataset.trainers.cli import parse_options
 
 
@@ -41,8 +41,8 @@ def test_the_trainer_reads_its_flags_back_as_the_cell():
 def test_what_a_trainer_script_sets_is_known(family, monkeypatch):
     """The scripts themselves are the reference: what each hands to the command line, and what that makes of a cell."""
     given: dict[str, object] = {}
-    monkeypatch.setattr(command, "train_from_command_line", lambda text, defaults=None: given.update(defaults or {}))
-    script = Path(str(command.__file__)).with_name(f"{family}.py")
+    monkeypatch.setattr(cli, "train_from_command_line", lambda text, defaults=None: given.update(defaults or {}))
+    script = Path(str(cli.__file__)).with_name(f"{family}.py")
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(script), run_name="__main__")
     assert ended.value.code == 0

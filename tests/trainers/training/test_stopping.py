@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from iemomecp_dataset.trainers import stopping
+from iemomecp_dataset.trainers.training import stopping
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
 
 

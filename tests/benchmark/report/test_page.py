@@ -326,7 +326,7 @@ def test_rows_can_be_filtered_in_a_browser_and_what_is_left_out_is_counted(html,
 
 @pytest.mark.slow
 def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
-    script = Path(__file__).resolve().parents[2] / "scripts" / "report.py"
+    script = Path(__file__).resolve().parents[3] / "scripts" / "report.py"
     output = tmp_path / "page.html"
     options = ["--output", str(output), "--title", "My <runs>", "--resamples", "50"]
     command = [sys.executable, str(script), str(runs_dir), *options]
