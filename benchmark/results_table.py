@@ -21,7 +21,7 @@ from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import UsageError
 
-__all__ = ["align", "board_table", "cell_text", "count_words", "percent", "results_table"]
+__all__ = ["align", "board_table", "cell_text", "count_words", "percent", "print_results", "results_table"]
 
 
 def results_table(runs: Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
@@ -48,6 +48,12 @@ def results_table(runs: Iterable[Run | RunResults], split: str | None = None, wi
     if not wrapped:
         raise UsageError("There are no runs to put in a table.")
     return "\n\n".join(board_table(board, split, width) for board in boards(wrapped))
+
+
+def print_results(results: RunResults | None) -> None:
+    """Prints the table of one run; of no run, nothing."""
+    if results is not None:
+        print(results_table([results]))
 
 
 def board_table(board: Board, split: str | None = None, width: int = 110) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
-from iemomecp_dataset.schema import SPLITS
+from iemomecp_dataset.rows import is_synthetic
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
-__all__ = ["Corpus", "load_corpus"]
+__all__ = ["Corpus", "corpus_of", "load_corpus"]
 
 _logger = logging.getLogger(__name__)
 _IEMOMECP_CONFIGS = ("3class", "source_binary")
@@ -89,23 +91,79 @@ def load_corpus(
     dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **extra)
     if "train" not in dataset:
         raise MissingDataError(f"{data_dir} has no train split, which training needs.")
-    missing = tuple(split for split in SPLITS if split not in dataset)
-    for split in missing:
-        _logger.warning("There is no %s split in %s: nothing is scored on it.", split, data_dir)
-    first = dataset["train"]
-    class_names = tuple(first.features["pairs"].feature["label"].names)
-    emotion_names = tuple(first.features["utterances"].feature["emotion"].names)
-    rows = {split: dataset[split].to_list() for split in SPLITS if split in dataset}
+    for split in SPLITS:
+        if split not in dataset:
+            _logger.warning("There is no %s split in %s: nothing is scored on it.", split, data_dir)
     is_iemomecp = config_name in _IEMOMECP_CONFIGS
-    return Corpus(
+    return corpus_of(
+        dataset,
         name="iemomecp" if is_iemomecp else config_name,
         config_name=config_name,
-        class_names=class_names,
-        emotion_names=emotion_names,
+        candidates="triangle+exceptions" if is_iemomecp else candidates or "all",
+    )
+
+
+def corpus_of(
+    splits: Mapping[str, Iterable[Row]],
+    *,
+    name: str,
+    config_name: str,
+    candidates: str,
+    class_names: Sequence[str] | None = None,
+    emotion_names: Sequence[str] | None = None,
+    synthetic: bool = False,
+) -> Corpus:
+    """Makes a corpus of rows in memory.
+
+    Args:
+        splits: By split a :class:`datasets.Dataset`, or rows.
+        name: Name of the corpus.
+        config_name: Its configuration.
+        candidates: Which pairs are candidates, in words.
+        class_names: Pair classes by id; by default those of the dataset's features, else three roles or two classes,
+            as the labels need.
+        emotion_names: Emotions by id; by default those of the features. Plain rows without names have their emotions
+            left out, since it is unknown which id is neutral.
+        synthetic: Whether the data is synthetic; a dataset that says so itself needs no mark.
+
+    Raises:
+        InvalidDataError: A label has no class.
+    """
+    rows: dict[str, list[Any]] = {}
+    for split in SPLITS:
+        if split not in splits:
+            continue
+        given = splits[split]
+        rows[split] = given.to_list() if hasattr(given, "to_list") else [dict(row) for row in given]
+        features = getattr(given, "features", None)
+        if features is not None:
+            class_names = class_names or features["pairs"].feature["label"].names
+            emotion_names = emotion_names or features["utterances"].feature["emotion"].names
+            synthetic = synthetic or is_synthetic(given)
+    labels = {pair["label"] for split_rows in rows.values() for row in split_rows for pair in row["pairs"]}
+    if class_names is None:
+        class_names = PAIR_LABELS if labels <= {0, 1} else ROLE_LABELS
+    strange = sorted(labels - set(range(len(class_names))), key=str)
+    if strange:
+        raise InvalidDataError(
+            f"A pair has the label {strange[0]!r}; expected 0 to {len(class_names) - 1} for {', '.join(class_names)}. "
+            "Give class_names, the names of the classes by id."
+        )
+    if emotion_names is None:
+        rows = {split: [_without_emotions(row) for row in split_rows] for split, split_rows in rows.items()}
+    return Corpus(
+        name=name,
+        config_name=config_name,
+        class_names=tuple(class_names),
+        emotion_names=tuple(emotion_names or ()),
         rows=rows,
         tables={split: pair_table(split_rows, emotion_names) for split, split_rows in rows.items()},
-        missing_splits=missing,
-        synthetic=iemomecp_dataset.is_synthetic(first),
-        candidates="triangle+exceptions" if is_iemomecp else candidates or "all",
+        missing_splits=tuple(split for split in SPLITS if split not in rows),
+        synthetic=synthetic,
+        candidates=candidates,
         fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
     )
+
+
+def _without_emotions(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "utterances": [{**utterance, "emotion": None} for utterance in row["utterances"]]}

@@ -7,10 +7,14 @@ from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, RawDescripti
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean, missing_extra
-from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions, protocol_defaults
+from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions
+from iemomecp_dataset.trainers.scorers import find_scorer
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.benchmark.runs.results import RunResults
 
 __all__ = ["EXPERIMENT_KEY", "parse_options", "read_config", "train_from_command_line"]
 
@@ -79,25 +83,31 @@ def parse_options(
     # the scorer known so far is there already, for --help to show.
     scorer, modalities = values.get("scorer", ModelOptions.scorer), values.get("modalities", DataOptions.modalities)
     general = TrainingOptions().flat()
-    options = parse({**general, **protocol_defaults(scorer, modalities), **values})
-    options = parse({**general, **protocol_defaults(options.model.scorer, options.data.modalities), **values})
+    options = parse({**general, **find_scorer(scorer).protocol(modalities), **values})
+    options = parse({**general, **find_scorer(options.model.scorer).protocol(options.data.modalities), **values})
     options.check()
     return options
 
 
-def train_from_command_line(description: str, defaults: Mapping[str, Any] | None = None) -> None:
-    """What a training script does: parse, train, print the table.
+def train_from_command_line(description: str, defaults: Mapping[str, Any] | None = None) -> RunResults | None:
+    """Parses the command line of a training script, and trains.
 
     Args:
-        description: What ``--help`` says first.
+        description: The first part of ``--help``.
         defaults: Options that the script sets.
+
+    Returns:
+        The record of the run; None on all processes but the main one, and where the run is to be continued.
     """
     options = parse_options(sys.argv[1:], description=description, defaults=defaults)
     try:
+        from accelerate import PartialState
+
         from iemomecp_dataset.trainers.run import run
     except ImportError as error:
         raise missing_extra(error.name or "torch", "train") from error
-    run(options)
+    results = run(options)
+    return results if PartialState().is_main_process else None
 
 
 class _HelpFormatter(ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter):
@@ -105,7 +115,7 @@ class _HelpFormatter(ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter)
 
 
 def _protocol_note() -> str:
-    settings = " ".join(f"--{name} {value}" for name, value in protocol_defaults("isolated", "t").items())
+    settings = " ".join(f"--{name} {value}" for name, value in find_scorer("isolated").protocol("t").items())
     return (
         "With --scorer isolated, options that are not given are those of the published protocol (arXiv 2605.25208):\n"
         f"{fill(settings, 110, break_on_hyphens=False)}\n(--hidden_size 256 without text); its seeds are 42, 123, 456."

@@ -1,10 +1,9 @@
-"""Using a trained scorer: dialogues in, probabilities of their pairs out."""
+"""Inference: dialogues to probabilities of their pairs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,18 @@ import numpy as np
 import torch
 from accelerate.utils import send_to_device
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
-from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
-from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
-from iemomecp_dataset.trainers.encoders.text import (
-    chunk_tokens_on,
-    encode_texts,
-    load_text_encoder,
-    load_tokenizer,
-    tokenise_texts,
-)
-from iemomecp_dataset.trainers.isolated.data import pair_examples
-from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer
-from iemomecp_dataset.trainers.isolated.segments import tokenise_segments
-from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, utterance_vectors
-from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights
+from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
-from iemomecp_dataset.trainers.training.task import Examples, ScoringMethod
 
 __all__ = ["load_scorer", "predict"]
 
-_SCORERS = {scorer.config_class.model_type: scorer for scorer in (DialogueScorer, IsolatedScorer)}
-
 
 def predict(
-    model: DialogueScorer | IsolatedScorer | str | Path,
+    model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
     audio: FeatureTable | str | Path | None = None,
@@ -56,8 +39,8 @@ def predict(
         rows: Dialogues as :func:`iemomecp_dataset.load` gives them. Needed are ``dialogue_id`` and of each utterance
             ``turn``, ``utterance_id``, ``speaker`` and ``text``. Where a row has no ``pairs``, all pairs of its
             utterances are candidates, in (target, cause) order.
-        audio: Feature table, or its Parquet file, for a model that hears.
-        video: The same for a model that sees.
+        audio: Feature table, or its Parquet file, if the model uses audio.
+        video: The same for video.
         text_encoder: For a model on frozen text features: the encoder, where it is not found under the name it had in
             training.
         max_missing_features: Share of utterances that may lack a vector.
@@ -84,24 +67,29 @@ def predict(
     vectors = {
         name: _vectors(name, table, ids, int(getattr(scorer.config, f"{name}_size")), max_missing_features)
         for name, table in (("audio", audio), ("video", video))
-        if getattr(scorer.config, f"{name}_size")
+        if getattr(scorer.config, f"{name}_size", 0)
     }
-    build = _isolated if isinstance(scorer, IsolatedScorer) else _dialogue
-    using = build(scorer, dialogues, vectors, text_encoder)
-    order = using.method.scoring_order(using.examples, batch_size=batch_size, processes=Processes())
+    entry = scorer_of_model_type(scorer.config.model_type)
+    if entry is None:
+        raise UsageError(
+            f"{type(scorer).__name__} is not a registered scorer. Register it with "
+            "iemomecp_dataset.trainers.scorers.register_scorer."
+        )
+    task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
+    strategy, examples = task.strategy, task.examples["test"]
     found: dict[int, NDArray[np.float64]] = {}
     with torch.inference_mode():
-        for positions in order:
-            batch = using.method.collate([(position, using.examples[position]) for position in positions])
-            scored, _ = using.method.probabilities(scorer, send_to_device(batch, scorer.device), using.examples)
+        for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
+            batch = strategy.collate([(position, examples[position]) for position in positions])
+            scored, _ = strategy.probabilities(scorer, send_to_device(batch, scorer.device), examples)
             found.update(scored)
-    everything = np.concatenate([found[position] for position in range(len(using.examples))])
+    everything = np.concatenate([found[position] for position in range(len(examples))])
     ends = np.cumsum([len(row["pairs"]) for row in dialogues])
     return np.split(everything, ends[:-1])
 
 
-def load_scorer(folder: str | Path) -> DialogueScorer | IsolatedScorer:
-    """Loads a trained scorer of either kind.
+def load_scorer(folder: str | Path) -> PreTrainedModel:
+    """Loads a trained scorer of any registered kind.
 
     Args:
         folder: Where it was saved, or the folder of its run.
@@ -121,73 +109,14 @@ def load_scorer(folder: str | Path) -> DialogueScorer | IsolatedScorer:
             + ("Its run has not finished: start its command again." if unfinished else "Give the folder of a run.")
         )
     kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    if kind not in _SCORERS:
-        raise UsageError(f"{config} describes a model of type {kind!r}; expected one of {', '.join(_SCORERS)}.")
-    scorer: DialogueScorer | IsolatedScorer = _SCORERS[kind].from_pretrained(path)
-    return scorer
-
-
-@dataclass(frozen=True)
-class _Using:
-    method: ScoringMethod
-    examples: Examples
-
-
-def _dialogue(
-    scorer: DialogueScorer,
-    rows: Sequence[dict[str, Any]],
-    vectors: dict[str, dict[str, NDArray[np.float32]]],
-    text_encoder: str | None,
-) -> _Using:
-    config = scorer.config
-    inputs: dict[str, Any] = {}
-    texts = [u["text"] for row in rows for u in row["utterances"]]
-    if scorer.text_encoder is not None:
-        inputs["text_tokens"] = tokenise_texts(texts, _tokenizer(scorer), config.max_tokens)
-    elif config.text_size:
-        encoder = load_text_encoder(text_encoder or config.text_encoder_name)
-        layers = config.text_layers
-        if max(layers) > encoder.num_layers or encoder.width * len(layers) != config.text_size:
-            raise InvalidDataError(
-                f"The text encoder {encoder.name} gives {encoder.width} numbers from each of {encoder.num_layers} "
-                f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
-                f"{config.text_encoder_name}. Give that one as text_encoder."
-            )
-        tokens = tokenise_texts(texts, encoder.tokenizer, config.max_tokens)
-        inputs["text_features"] = encode_texts(tokens, encoder, layers, device=scorer.device, progress=False)
-    sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
-    inputs |= {"features": vectors, "feature_sizes": sizes}
-    collator = Collator(UtteranceInputs(**inputs), chunk_tokens_on(scorer.device))
-    method = DialogueMethod(collator, OBJECTIVES["base"], ObjectiveWeights(), None)
-    return _Using(method, dialogue_examples(rows, ()))
-
-
-def _isolated(
-    scorer: IsolatedScorer,
-    rows: Sequence[dict[str, Any]],
-    vectors: dict[str, dict[str, NDArray[np.float32]]],
-    text_encoder: str | None,
-) -> _Using:
-    utterances, examples = pair_examples({"": rows})
-    pairs = examples[""]
-    segments = None
-    if scorer.text_encoder is not None:
-        segments = tokenise_segments(
-            utterances.spoken, pairs.targets, pairs.candidates, _tokenizer(scorer), scorer.config.max_tokens
+    scorer = scorer_of_model_type(kind)
+    if scorer is None:
+        known = ", ".join(entry.model_type for entry in scorers().values())
+        raise UsageError(
+            f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
+            "registered first: iemomecp_dataset.trainers.scorers.register_scorer."
         )
-    laid_out = {
-        name: utterance_vectors(utterances.ids, found, int(getattr(scorer.config, f"{name}_size")))
-        for name, found in vectors.items()
-    }
-    return _Using(IsolatedMethod(segments, laid_out, chunk_tokens=chunk_tokens_on(scorer.device)), pairs)
-
-
-def _tokenizer(scorer: DialogueScorer | IsolatedScorer) -> Any:
-    """The tokeniser that was saved with a scorer, or that of the encoder it began with."""
-    saved = Path(scorer.name_or_path)
-    return load_tokenizer(
-        str(saved) if (saved / "tokenizer_config.json").is_file() else scorer.config.text_encoder_name
-    )
+    return scorer.load_model_class().from_pretrained(path)
 
 
 def _vectors(
@@ -205,7 +134,7 @@ def _vectors(
 
 
 def _bare_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a scorer may see of a row: no labels, no emotions."""
+    """The part of a row that a scorer gets: no labels, no emotions."""
     utterances = [
         {
             "turn": utterance["turn"],

@@ -7,6 +7,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
 from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = ["model_card"]
 
@@ -15,7 +16,6 @@ _DEFINITIONS = {
     "F": "definition F: classification F1 of the positive class over a fixed list of candidate pairs",
 }
 _SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
-_PAPERS = {"dialogue": "arXiv 2606.18893 (objectives)", "isolated": "arXiv 2605.25208 (protocol of the baselines)"}
 
 
 def model_card(results: RunResults, options: TrainingOptions) -> str:
@@ -117,7 +117,8 @@ def _settings(options: TrainingOptions) -> list[str]:
     settings = {name: value for name, value in options.flat().items() if value is not None and name not in places}
     settings["text_encoder"] = encoder_name(options.model.text_encoder)
     listing = ", ".join(f"{name} {value}" for name, value in settings.items())
-    return ["## Settings", "", f"After {_PAPERS[options.model.scorer]}: {listing}.", ""]
+    cited = find_scorer(options.model.scorer).cite
+    return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]
 
 
 def _terms(results: RunResults) -> list[str]:

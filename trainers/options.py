@@ -8,19 +8,16 @@ from typing import Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.schema import MODALITY_SETS
+from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = [
-    "ISOLATED_PROTOCOL",
     "DataOptions",
     "ModelOptions",
     "ObjectiveOptions",
     "OptimisationOptions",
     "RunOptions",
     "TrainingOptions",
-    "protocol_defaults",
 ]
-
-SCORERS = ("dialogue", "isolated")
 
 OBJECTIVE_NAMES = (
     "base",
@@ -287,14 +284,17 @@ class TrainingOptions:
             sections[section] = section_class(**{n: v for n, v in values.items() if known[n] == section})
         return cls(**sections)
 
-    def check(self) -> None:
+    def check(self, *, with_data: bool = True) -> None:
         """Refuses options that cannot work, alone or together.
+
+        Args:
+            with_data: Whether the options have to say where the data is.
 
         Raises:
             UsageError: Says which, and the way out.
         """
         data, model, objective, optimisation = self.data, self.model, self.objective, self.optimisation
-        _one_of("--scorer", model.scorer, SCORERS)
+        scorer = find_scorer(model.scorer)
         _one_of("--objective", objective.objective, OBJECTIVE_NAMES)
         _one_of("--modalities", data.modalities, MODALITY_SETS)
         _one_of("--encoder_mode", model.encoder_mode, ("trained", "frozen"))
@@ -306,7 +306,7 @@ class TrainingOptions:
         _one_of("--emotion_target", objective.emotion_target, ("non_neutral", "gold_target"))
         _one_of("--selection", optimisation.selection, ("pair_f1", "pair_auprc", "macro_f1"))
         _one_of("--mixed_precision", optimisation.mixed_precision, ("no", "bf16", "fp16"))
-        if not data.data_dir:
+        if with_data and not data.data_dir:
             raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
         if not self.run.output_dir:
             raise UsageError("--output_dir is missing: give the folder that the run is written to.")
@@ -314,31 +314,7 @@ class TrainingOptions:
             raise UsageError(
                 "The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'."
             )
-        if model.scorer == "isolated":
-            if objective.objective != "base":
-                raise UsageError(
-                    f"The objective {objective.objective!r} compares pairs within a dialogue, but --scorer isolated "
-                    "sees one pair at a time. Use --scorer dialogue, or --objective base."
-                )
-            if model.encoder_mode == "frozen" and "t" in data.modalities:
-                raise UsageError(
-                    "--encoder_mode frozen computes features of utterances, but --scorer isolated reads both "
-                    "utterances of a pair as one text. Use --scorer dialogue, or --encoder_mode trained."
-                )
-        else:
-            for option, given in (
-                ("--evidence_removal", self.run.evidence_removal),
-                ("--batch_tokens", optimisation.batch_tokens is not None),
-            ):
-                if given:
-                    raise UsageError(
-                        f"{option} is of the isolated scorer; the dialogue scorer has no pair alone. Leave it out, or "
-                        "use --scorer isolated."
-                    )
-            if model.hidden_size % model.num_heads:
-                raise UsageError(
-                    f"--hidden_size {model.hidden_size} is not divisible by --num_heads {model.num_heads}."
-                )
+        scorer.check(self)
         if model.frozen_layers and model.encoder_mode == "frozen":
             raise UsageError(
                 f"--frozen_layers {model.frozen_layers} is about a trained encoder, but --encoder_mode frozen trains "
@@ -411,48 +387,3 @@ def section_fields() -> dict[str, tuple[str, ...]]:
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UsageError(f"{option} has no value {value!r}. {did_you_mean(value, known)}")
-
-
-ISOLATED_PROTOCOL: dict[str, Any] = {
-    "encoder_mode": "trained",
-    "segment_pooling": "pooler",
-    "max_tokens": 160,
-    "dropout": 0.1,
-    "class_weighting": "sqrt",
-    "epochs": 10,
-    "patience": 0,
-    "selection": "macro_f1",
-    "decision": "argmax",
-    "batch_size": 16,
-    "eval_batch_size": 64,
-    "learning_rate": 2e-5,
-    "encoder_learning_rate": 2e-5,
-    "weight_decay": 0.01,
-    "decay_everything": True,
-    "warmup_ratio": 0.1,
-    "max_grad_norm": 1.0,
-    "weight_averaging": 0.0,
-    "mixed_precision": "no",
-}
-"""The published protocol but for ``hidden_size``, which depends on the modalities. Seeds were 42, 123 and 456."""
-
-
-def protocol_defaults(scorer: str, modalities: str) -> dict[str, Any]:
-    """Defaults that a scorer's protocol puts in place of the general ones.
-
-    Args:
-        scorer: ``dialogue`` or ``isolated``.
-        modalities: Some of the letters t, a, v.
-
-    Returns:
-        Options by name; nothing for the dialogue scorer.
-
-    Example:
-        >>> protocol_defaults("isolated", "ta")["hidden_size"], protocol_defaults("isolated", "a")["hidden_size"]
-        (768, 256)
-        >>> protocol_defaults("dialogue", "t")
-        {}
-    """
-    if scorer != "isolated":
-        return {}
-    return {**ISOLATED_PROTOCOL, "hidden_size": 768 if "t" in modalities else 256}

@@ -15,5 +15,15 @@ from __future__ import annotations
 from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.trainers.cli import train_from_command_line
 
+
+def main() -> None:
+    """Trains, then prints the run beside the structural baselines."""
+    results = train_from_command_line(__doc__ or "", {"scorer": "isolated", "modalities": "t"})
+    # Imported late, so that --help is quick.
+    from iemomecp_dataset.benchmark.results_table import print_results
+
+    print_results(results)
+
+
 if __name__ == "__main__":
-    run_command(lambda: train_from_command_line(__doc__ or "", {"scorer": "isolated", "modalities": "t"}))
+    run_command(main)

@@ -1,21 +1,16 @@
-"""One training run, from options to ``results.json``."""
+"""One training run, from options to ``results.json``: load, claim, prepare, train, score, write."""
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.utils import set_seed
-from joblib import cpu_count
+from accelerate import Accelerator
 from numpy.typing import NDArray
-from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.benchmark.baselines.structural import (
     SplitTables,
@@ -24,164 +19,150 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     utterance_table,
 )
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name, read_results, write_results
-from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import IemomecpError, TrainingError
+from iemomecp_dataset.corpus import Corpus, corpus_of, load_corpus
+from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
-from iemomecp_dataset.trainers.dialogue.task import prepare_dialogue
-from iemomecp_dataset.trainers.isolated.task import prepare_isolated
+from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.model_card import model_card
-from iemomecp_dataset.trainers.objectives import class_weights_from_counts
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.provenance import code_revision, idle_cores_hint, library_versions, peak_memory_mb
+from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.training.distributed import Processes, check_launch
-from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
-from iemomecp_dataset.trainers.training.loop import Progress, TrainingTask, loader_of, train
-from iemomecp_dataset.trainers.training.task import PreparedScorer
+from iemomecp_dataset.trainers.scorers import find_scorer
+from iemomecp_dataset.trainers.training.checkpoints import Progress
+from iemomecp_dataset.trainers.training.distributed import start_accelerator
+from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
+from iemomecp_dataset.trainers.training.loop import fit, score_examples
+from iemomecp_dataset.trainers.training.task import TrainingTask
 
-__all__ = ["run"]
+__all__ = ["run", "train"]
 
 _logger = logging.getLogger(__name__)
 
 
-def run(options: TrainingOptions) -> RunResults | None:
-    """Trains and evaluates one run, or continues it, or says that it is finished.
+def train(
+    data: Mapping[str, Iterable[Row]] | Iterable[Row],
+    *,
+    output_dir: str | Path,
+    scorer: str = "dialogue",
+    class_names: tuple[str, ...] | None = None,
+    emotion_names: tuple[str, ...] | None = None,
+    **options: Any,
+) -> RunResults | None:
+    """Trains a scorer on dialogues in memory, and leaves the same run folder as a training script.
+
+    Calling it again with the same arguments continues an interrupted run, and returns the results of a finished one.
+
+    Args:
+        data: By split (``train``, ``validation``, ``test``) a :class:`datasets.Dataset` or rows as
+            :func:`iemomecp_dataset.load` gives them. A dataset or rows alone are the train split; epoch and threshold
+            are then chosen on train itself, which the results state.
+        output_dir: The run folder.
+        scorer: Name of a scorer: ``dialogue``, ``isolated``, or a registered one
+            (:func:`iemomecp_dataset.trainers.scorers.register_scorer`).
+        class_names: Pair classes by id, where the data does not name them.
+        emotion_names: Emotions by id, where the data does not name them.
+        **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
+            ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help``. Options that are not given have
+            the values of the scorer's protocol.
+
+    Returns:
+        The record of the run, as in ``results.json``; None when ``max_hours`` has ended the session before the run.
+
+    Raises:
+        UsageError: An option does not exist, or its value cannot work.
+        IemomecpError: Anything else that the caller can put right.
+    """
+    modalities = options.get("modalities", TrainingOptions().data.modalities)
+    protocol = find_scorer(scorer).protocol(modalities)
+    asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir)})
+    splits = data if isinstance(data, Mapping) else {"train": data}
+    if "train" not in splits:
+        raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, splits)) or 'none'}.")
+    info = getattr(splits["train"], "info", None)
+    config_name = getattr(info, "config_name", None) or "rows"
+    is_iemomecp = config_name in ("3class", "source_binary")
+    corpus = corpus_of(
+        splits,
+        name="iemomecp" if is_iemomecp else config_name,
+        config_name=config_name,
+        candidates="triangle+exceptions" if is_iemomecp else "as given",
+        class_names=class_names,
+        emotion_names=emotion_names,
+    )
+    asked.check(with_data=False)
+    return run(asked, corpus)
+
+
+def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | None:
+    """Trains and evaluates one run, or continues it, or returns the results of a finished one.
 
     Args:
         options: Everything about the run; already checked.
+        corpus: The data; by default loaded as the options say.
 
     Returns:
-        The results, as written to ``results.json``; none when ``--max_hours`` has ended it for now.
+        The results, as written to ``results.json``; None when ``--max_hours`` has ended the session before the run.
 
     Raises:
         IemomecpError: Something that the user can put right.
         KeyboardInterrupt: SIGINT has ended the session, and the run can be continued.
         SystemExit: SIGTERM has.
     """
-    accelerator = Accelerator(
-        mixed_precision=options.optimisation.mixed_precision,
-        gradient_accumulation_steps=options.optimisation.gradient_accumulation_steps,
-        log_with=options.run.log_with,
-        project_dir=options.run.output_dir,
-        # Encoder layers above the highest pooled one get no gradient.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
-    check_launch(accelerator, options.optimisation)
-    if accelerator.state.deepspeed_plugin is not None:
-        settings = accelerator.state.deepspeed_plugin.deepspeed_config
-        # DeepSpeed would read it off a loader; ours hold a process' share already.
-        settings["train_micro_batch_size_per_gpu"] = options.optimisation.batch_size
-        # It clips by itself.
-        settings["gradient_clipping"] = options.optimisation.max_grad_norm
-    logging.basicConfig(
-        level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
-    )
-    for chatty in ("accelerate", "datasets", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    transformers_logging.disable_progress_bar()
-    hint = idle_cores_hint(
-        os.environ,
-        device=accelerator.device.type,
-        processes=accelerator.num_processes,
-        threads=torch.get_num_threads(),
-        cores=cpu_count(),
-    )
-    if hint and not options.run.quiet:
-        _logger.info("%s", hint)
-    set_seed(options.run.seed, deterministic=options.run.deterministic)
+    accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
-
     with accelerator.main_process_first():
-        corpus = load_corpus(
-            options.data.config_name,
-            str(options.data.data_dir),
-            candidates=options.data.candidates,
-            forward_pairs=options.data.forward_pairs,
-        )
+        corpus = corpus or _load(options)
         _logger.info("%s", corpus.statement)
         claimed = folder.claim(options, corpus.fingerprints)
     if folder.finished:
         _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
-        return _show(read_results(folder.path), accelerator)
+        return read_results(folder.path)
     if options.run.log_with:
         accelerator.init_trackers("iemomecp", config=options.flat())
-
-    prepare = prepare_isolated if options.model.scorer == "isolated" else prepare_dialogue
-    try:
-        scorer = prepare(options, corpus, accelerator)
-    except IemomecpError:
-        # Nothing has been trained: the corrected command may use the same folder.
-        if claimed and accelerator.is_main_process:
-            folder.release()
-        raise
-    try:
-        progress, scored = train(
-            accelerator,
-            scorer.model,
-            _task(options, corpus, scorer),
-            folder,
-            progress_bar=not options.run.quiet,
-            max_hours=options.run.max_hours,
-            checkpoint_steps=options.run.checkpoint_steps,
-        )
-        if not progress.complete:
-            return None
-        removed = _score_removed(options, corpus, scorer, accelerator)
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"The accelerator's memory does not suffice ({str(error).splitlines()[0]}). Lower --batch_size (and raise "
-            "--gradient_accumulation_steps by the same factor), --max_tokens or --eval_batch_size, or use "
-            "--mixed_precision bf16."
-        ) from error
+    with folder.released_on_error(claimed and accelerator.is_main_process):
+        task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
+    progress, scored = fit(accelerator, task, options, folder)
+    if not progress.complete:
+        return None
+    scored |= _score_without_evidence(options, task, accelerator)
     if accelerator.is_main_process:
-        results = _results(options, corpus, scorer, progress, scored)
-        _write_run(folder, results, options, corpus, {**scored, **removed}, scorer)
+        _write_run(folder, options, corpus, task, progress, scored)
     accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
-    return _show(read_results(folder.path), accelerator)
+    return read_results(folder.path)
 
 
-def _task(options: TrainingOptions, corpus: Corpus, scorer: PreparedScorer) -> TrainingTask:
-    weighting = options.objective.class_weighting
-    if weighting == "auto":
-        weighting = "sqrt" if len(corpus.class_names) > 2 else "none"
-    return TrainingTask(
-        examples=scorer.examples,
-        tables=corpus.tables,
-        class_names=corpus.class_names,
-        selection_split=corpus.selection_split,
-        method=scorer.method,
-        class_weights=class_weights_from_counts(corpus.tables["train"], len(corpus.class_names))
-        if weighting == "sqrt"
-        else None,
-        optimisation=options.optimisation,
-        seed=options.run.seed,
+def _load(options: TrainingOptions) -> Corpus:
+    data = options.data
+    return load_corpus(
+        data.config_name, str(data.data_dir), candidates=data.candidates, forward_pairs=data.forward_pairs
     )
 
 
-def _score_removed(
-    options: TrainingOptions, corpus: Corpus, scorer: PreparedScorer, accelerator: Accelerator
+def _score_without_evidence(
+    options: TrainingOptions, task: TrainingTask, accelerator: Accelerator
 ) -> dict[str, ScoredSplit]:
-    """The test split with the candidates' evidence removed, where that is asked for."""
-    if not options.run.evidence_removal or scorer.without_evidence is None:
+    """Scores the test split with the candidates' evidence removed, where that is asked for."""
+    if not options.run.evidence_removal or task.without_evidence is None:
         return {}
-    if "test" not in scorer.examples:
+    if "test" not in task.examples:
         _logger.warning("--evidence_removal scores the test split, which %s lacks.", options.data.data_dir)
         return {}
-    method, examples = scorer.without_evidence, scorer.examples["test"]
-    processes = Processes(accelerator.num_processes, accelerator.process_index)
-    order = method.scoring_order(examples, batch_size=options.optimisation.eval_batch_size, processes=processes)
-    loader = loader_of(accelerator, examples, order, method)
-    return {"test_removed": score_split(accelerator, method, scorer.model, loader, examples)}
+    size = options.optimisation.eval_batch_size
+    return {
+        "test_removed": score_examples(
+            accelerator, task.without_evidence, task.model, task.examples["test"], batch_size=size
+        )
+    }
 
 
 def _results(
     options: TrainingOptions,
     corpus: Corpus,
-    scorer: PreparedScorer,
+    task: TrainingTask,
     progress: Progress,
     scored: dict[str, ScoredSplit],
 ) -> RunResults:
@@ -217,8 +198,8 @@ def _results(
             for split, scores in reported.items()
         },
         missing_splits=corpus.missing_splits,
-        counts=_counts(corpus, scorer),
-        structural_baselines=_structural_baselines(options, corpus, scorer.frozen_texts),
+        counts=_counts(corpus, task),
+        structural_baselines=_structural_baselines(options, corpus, task.frozen_texts),
         data_fingerprint=corpus.fingerprints,
         versions=library_versions(),
         git_revision=code_revision(),
@@ -258,7 +239,7 @@ def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str | None:
     return corpus.selection_split if options.optimisation.threshold is None else "fixed"
 
 
-def _counts(corpus: Corpus, scorer: PreparedScorer) -> dict[str, dict[str, int]]:
+def _counts(corpus: Corpus, task: TrainingTask) -> dict[str, dict[str, int]]:
     return {
         split: {
             "dialogues": len(rows),
@@ -266,7 +247,7 @@ def _counts(corpus: Corpus, scorer: PreparedScorer) -> dict[str, dict[str, int]]
             "candidates": len(corpus.tables[split]),
             "gold_pairs": int((corpus.tables[split].labels == 0).sum()) + corpus.tables[split].missed_positives,
             "missed_positives": corpus.tables[split].missed_positives,
-            **scorer.truncated[split],
+            **task.truncated.get(split, {}),
         }
         for split, rows in corpus.rows.items()
     }
@@ -298,12 +279,15 @@ def _structural_baselines(
 
 def _write_run(
     folder: RunFolder,
-    results: RunResults,
     options: TrainingOptions,
     corpus: Corpus,
+    task: TrainingTask,
+    progress: Progress,
     scored: dict[str, ScoredSplit],
-    scorer: PreparedScorer,
 ) -> None:
+    """Writes predictions, model and card, and last of all ``results.json``, which marks the run as finished."""
+    removed = {split: scores for split, scores in scored.items() if split.endswith("_removed")}
+    results = _results(options, corpus, task, progress, {s: scored[s] for s in scored if s not in removed})
     for name, scores in scored.items():
         if name == "train":
             continue
@@ -329,17 +313,9 @@ def _write_run(
             }
             | ({"evidence": "candidate removed"} if name != split else {}),
         )
-    scorer.model.save_pretrained(folder.path / "model")
-    if scorer.model.text_encoder is not None and scorer.encoder is not None:
-        scorer.encoder.tokenizer.save_pretrained(folder.path / "model")
+    task.model.save_pretrained(folder.path / "model")
+    if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
+        task.encoder.tokenizer.save_pretrained(folder.path / "model")
     (folder.path / "model" / "README.md").write_text(model_card(results, options), encoding="utf-8")
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()
-
-
-def _show(results: RunResults, accelerator: Accelerator) -> RunResults:
-    from iemomecp_dataset.benchmark.results_table import results_table
-
-    if accelerator.is_main_process:
-        print(results_table([results]))
-    return results

@@ -16,13 +16,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import IemomecpError, RunFolderError
 from iemomecp_dataset.trainers.options import TrainingOptions
 
 __all__ = ["RunFolder"]
@@ -103,6 +104,20 @@ class RunFolder:
         self.checkpoints.mkdir()
         _write_whole(self.checkpoints / "data.json", json.dumps(dict(fingerprints)))
         return True
+
+    @contextlib.contextmanager
+    def released_on_error(self, claimed: bool) -> Iterator[None]:
+        """Gives a newly claimed folder back where the run cannot begin: the corrected command may use it.
+
+        Args:
+            claimed: Whether this process has claimed it now.
+        """
+        try:
+            yield
+        except IemomecpError:
+            if claimed:
+                self.release()
+            raise
 
     def release(self) -> None:
         """Gives a folder back that was claimed by a run which could not begin."""

@@ -11,7 +11,8 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions, protocol_defaults
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = ["FAMILY_DEFAULTS", "Cell", "Sweep", "cells_of", "option_value"]
 
@@ -57,7 +58,7 @@ class Cell:
         """
         defaults = TrainingOptions().flat()
         asked = self.options_in(runs_dir).flat()
-        own = {**protocol_defaults(asked["scorer"], asked["modalities"]), **FAMILY_DEFAULTS[self.family]}
+        own = {**find_scorer(asked["scorer"]).protocol(asked["modalities"]), **FAMILY_DEFAULTS[self.family]}
         return [f"--{k}={v}" for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)]
 
 
@@ -178,7 +179,7 @@ def _expand(sweep: Sweep) -> Iterable[Cell]:
             for seed in sweep.seeds:
                 chosen = {**defaults, **dict(zip(names, combination, strict=True))}
                 # As in the trainers, a scorer's protocol stands below everything that is given.
-                protocol = protocol_defaults(chosen.get("scorer", "dialogue"), chosen.get("modalities", "t"))
+                protocol = find_scorer(chosen.get("scorer", "dialogue")).protocol(chosen.get("modalities", "t"))
                 chosen = {**protocol, **chosen}
                 yield _cell(sweep, family, chosen, shown, int(option_value("seed", seed)))
 

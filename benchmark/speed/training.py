@@ -66,13 +66,13 @@ def training(
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
     from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
     from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
-    from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
+    from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
     from iemomecp_dataset.trainers.encoders.pooling import default_layers
     from iemomecp_dataset.trainers.encoders.text import chunk_tokens_on, load_text_encoder, tokenise_texts
     from iemomecp_dataset.trainers.isolated.data import pair_examples
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
     from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
-    from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, utterance_vectors
+    from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy, utterance_vectors
     from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights, pooled_here
     from iemomecp_dataset.trainers.options import OptimisationOptions
     from iemomecp_dataset.trainers.training.ema import averaged_model
@@ -135,7 +135,7 @@ def training(
     pairs = examples["train"]
     segments = tokenise_segments(known.spoken, pairs.targets, pairs.candidates, tokenizer, 160)
     laid_out = {name: utterance_vectors(known.ids, vectors, 768) for name, vectors in features.items()}
-    isolated_method = IsolatedMethod(segments, laid_out, chunk_tokens=chunk_tokens_on(torch.device("cpu")))
+    isolated_method = IsolatedStrategy(segments, laid_out, chunk_tokens=chunk_tokens_on(torch.device("cpu")))
     lengths = [int(n) for n in segments.full_lengths(pairs.targets, pairs.candidates)]
     # As many tokens as 16 pairs have, so that there are as many steps for each pair.
     from_short_to_long = list(LengthBatches(lengths, 16 * int(np.mean(lengths)), shuffle=False))
@@ -143,7 +143,7 @@ def training(
     def isolated(batches: list[list[int]]) -> Iterator[int]:
         for positions in batches:
             batch = isolated_method.collate([(p, pairs[p]) for p in positions])
-            terms = isolated_method.terms(isolated_scorer, batch, None, pooled_here)
+            terms = isolated_method.terms(isolated_scorer, batch, pooled_here)
             isolated_step(terms["supervised"])
             yield len(positions)
 
@@ -181,12 +181,12 @@ def training(
     def dialogue(
         objective: str, scorer: DialogueScorer, step: Callable[[Tensor], None], given: UtteranceInputs
     ) -> Iterator[int]:
-        method = DialogueMethod(
+        method = DialogueStrategy(
             Collator(given), OBJECTIVES[objective], ObjectiveWeights(), Corruption() if objective == "rpcl" else None
         )
         for start in range(0, len(dialogues), OptimisationOptions.batch_size):
             batch = method.collate(dialogues[start : start + OptimisationOptions.batch_size])
-            terms = method.terms(scorer, batch, None, pooled_here)
+            terms = method.terms(scorer, batch, pooled_here)
             step(torch.stack(list(terms.values())).sum())
             yield int(batch["valid"].sum())
 

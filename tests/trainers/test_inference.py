@@ -16,13 +16,14 @@ import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
-from iemomecp_dataset.trainers.options import TrainingOptions, protocol_defaults
+from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.run import run
+from iemomecp_dataset.trainers.scorers import find_scorer
 
 KINDS = {
     "frozen": {"modalities": "ta", "encoder_mode": "frozen", "objective": "rpcl"},
     "trained": {"modalities": "t", "batch_size": 30},
-    "isolated": {**protocol_defaults("isolated", "tv"), "scorer": "isolated", "modalities": "tv", "batch_size": 512},
+    "isolated": {**find_scorer("isolated").protocol("tv"), "scorer": "isolated", "modalities": "tv", "batch_size": 512},
 }
 FEATURES = {"frozen": ("audio",), "trained": (), "isolated": ("video",)}
 

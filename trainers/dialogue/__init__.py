@@ -1,1 +1,40 @@
-"""The dialogue scorer: every utterance encoded once, all pairs of the dialogue scored."""
+"""The dialogue scorer: every utterance encoded once, all pairs of the dialogue scored (arXiv 2606.18893)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.scorers import Scorer
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.trainers.options import TrainingOptions
+
+__all__ = ["SCORER"]
+
+
+def _check(options: TrainingOptions) -> None:
+    for option, given in (
+        ("--evidence_removal", options.run.evidence_removal),
+        ("--batch_tokens", options.optimisation.batch_tokens is not None),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} belongs to the isolated scorer; the dialogue scorer has no pair alone. Leave it out, or use "
+                "--scorer isolated."
+            )
+    if options.model.hidden_size % options.model.num_heads:
+        raise UsageError(
+            f"--hidden_size {options.model.hidden_size} is not divisible by --num_heads {options.model.num_heads}."
+        )
+
+
+SCORER = Scorer(
+    name="dialogue",
+    description="each utterance is encoded once and all pairs are scored",
+    model_class="iemomecp_dataset.trainers.dialogue.modeling:DialogueScorer",
+    model_type="iemomecp_dialogue_scorer",
+    check=_check,
+    cite="arXiv 2606.18893 (objectives)",
+)
+"""Its entry in the registry of scorers."""

@@ -254,6 +254,15 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             pair_scores = self.pair_refinement(pair_scores, emotion_logits, cause_logits, pairs)
         return DialogueScores(emotion_logits, cause_logits, pairs.matrices(pair_scores))
 
+    def begin_at_distance_rates(self, log_rates: Tensor) -> None:
+        """Starts the pair scorer at given rates of the classes by turn distance.
+
+        Args:
+            log_rates: ``(distances, C)``, as :func:`iemomecp_dataset.trainers.dialogue.pair_heads.distance_log_rates`
+                gives them.
+        """
+        self.pair_scorer.begin_at(log_rates)
+
     def use_text_encoder(self, encoder: nn.Module) -> None:
         """Takes over a pretrained encoder, to be trained and saved with the scorer."""
         # Layers are pooled here; an encoder's own pooler would be a parameter without gradient.

@@ -1,11 +1,17 @@
-"""How the dialogue scorer is trained: mini-batches of dialogues, all terms of an objective."""
+"""The task of a dialogue scorer: mini-batches of dialogues, all terms of an objective, and what it takes to build them.
+
+It serves the package's own dialogue scorer and every other model whose ``forward`` takes the tensors of
+:class:`~iemomecp_dataset.trainers.dialogue.data.Collator` and returns
+:class:`~iemomecp_dataset.trainers.dialogue.modeling.DialogueScores`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.trainers.dialogue.data import Collator, DialogueExample, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.dialogue.modeling import Corruption
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
@@ -24,12 +31,14 @@ from iemomecp_dataset.trainers.encoders.text import (
     TokenisedTexts,
     chunk_tokens_on,
     encode_texts,
+    load_saved_tokenizer,
     load_text_encoder,
     tokenise_texts,
 )
 from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
 from iemomecp_dataset.trainers.objectives import (
+    OBJECTIVES,
     Objective,
     ObjectiveWeights,
     Pooling,
@@ -40,9 +49,9 @@ from iemomecp_dataset.trainers.objectives import (
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import RandomBatches
-from iemomecp_dataset.trainers.training.task import Batch, Examples, PreparedScorer
+from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
 
-__all__ = ["MODEL_INPUTS", "DialogueMethod", "model_inputs", "prepare_dialogue"]
+__all__ = ["MODEL_INPUTS", "DialogueStrategy", "model_inputs", "prepare_dialogue", "prepare_dialogue_inference"]
 
 MODEL_INPUTS = (
     "mask",
@@ -60,29 +69,31 @@ MODEL_INPUTS = (
 
 
 @dataclass(frozen=True)
-class DialogueMethod:
-    """The dialogue scorer's :class:`~iemomecp_dataset.trainers.training.task.ScoringMethod`.
+class DialogueStrategy:
+    """Batches, trains and scores whole dialogues; a :class:`~iemomecp_dataset.trainers.training.task.Strategy`.
 
     Attributes:
         collator: Pads dialogues.
         objective: Terms of the loss.
         weights: Their weights.
         corruption: How the corrupted view is made, where the objective has one.
+        class_weights: ``(C,)`` weights of the pair classes in the supervised loss, or None.
     """
 
     collator: Collator
-    objective: Objective
-    weights: ObjectiveWeights
-    corruption: Corruption | None
+    objective: Objective = OBJECTIVES["base"]
+    weights: ObjectiveWeights = ObjectiveWeights()  # noqa: RUF009 - frozen
+    corruption: Corruption | None = None
+    class_weights: Tensor | None = None
     unit: str = "dialogue"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
-        """Random mini-batches, shared out by what their dialogues cost."""
+        """Random mini-batches, sharded so that processes have about the same cost."""
         costs = self._costs(examples)
         return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs)
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
-        """Mini-batches in the order of the split, shared out by what their dialogues cost."""
+        """Mini-batches in the order of the split, sharded by cost."""
         costs = self._costs(examples)
         return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=costs)
 
@@ -90,9 +101,7 @@ class DialogueMethod:
         """Pads dialogues to the longest."""
         return self.collator(batch)
 
-    def terms(
-        self, model: nn.Module, batch: Batch, class_weights: Tensor | None, pool: Pooling
-    ) -> Mapping[str, Tensor]:
+    def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Weighted terms of the objective."""
         scores = model(**model_inputs(batch), gold=batch["gold"], corruption=self.corruption)
         return objective_terms(
@@ -107,7 +116,7 @@ class DialogueMethod:
             pair_labels=batch["labels"],
             mask=batch["mask"],
             valid=batch["valid"],
-            pair_class_weights=class_weights,
+            pair_class_weights=self.class_weights,
             pool=pool,
         )
 
@@ -142,11 +151,19 @@ def model_inputs(batch: Batch) -> Batch:
     return {name: batch[name] for name in MODEL_INPUTS if name in batch}
 
 
-def prepare_dialogue(options: TrainingOptions, corpus: Corpus, accelerator: Accelerator) -> PreparedScorer:
-    """Builds examples, inputs and model.
+def prepare_dialogue(
+    options: TrainingOptions, corpus: Corpus, accelerator: Accelerator, model_class: Any
+) -> TrainingTask:
+    """Builds model, strategy and examples for training a dialogue scorer.
+
+    Args:
+        options: The run's options.
+        corpus: The data.
+        accelerator: Device and processes.
+        model_class: The ``PreTrainedModel``.
 
     Raises:
-        IemomecpError: An encoder or features that are not there, or do not fit.
+        IemomecpError: An encoder or features are missing, or do not fit.
     """
     examples = {
         split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
@@ -155,33 +172,26 @@ def prepare_dialogue(options: TrainingOptions, corpus: Corpus, accelerator: Acce
     inputs, encoder, tokens, layers = _utterance_inputs(options, examples, accelerator)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
-    model = _build_model(options, corpus, inputs, encoder, layers)
+    model = _build_model(model_class, options, corpus, inputs, encoder, layers)
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
-    objective = resolve_objective(options.objective.objective)
-    method = DialogueMethod(
+    settings, objective = options.objective, resolve_objective(options.objective.objective)
+    strategy = DialogueStrategy(
         collator=Collator(inputs, chunk_tokens_on(accelerator.device)),
         objective=objective,
-        weights=ObjectiveWeights(
-            base_margin=options.objective.base_margin,
-            top_k=options.objective.top_k,
-            corruption_rate=options.objective.corruption_rate,
-            ranking_weight=options.objective.ranking_weight,
-            corrupted_supervision_weight=options.objective.corrupted_supervision_weight,
-            alignment_weight=options.objective.alignment_weight,
-            context_ranking_weight=options.objective.context_ranking_weight,
-        ),
-        corruption=Corruption(
-            options.objective.corruption_rate, objective.protect_gold, options.objective.corruption_point
-        )
+        weights=ObjectiveWeights(**{f.name: getattr(settings, f.name) for f in fields(ObjectiveWeights)}),
+        corruption=Corruption(settings.corruption_rate, objective.protect_gold, settings.corruption_point)
         if objective.corruption
         else None,
+        class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
     )
     cut = tokens.truncated if tokens else frozenset()
-    return PreparedScorer(
+    return TrainingTask(
         model=model,
-        method=method,
+        strategy=strategy,
         examples=examples,
+        selection_split=corpus.selection_split,
+        selection=pair_selection(corpus, options.optimisation),
         truncated={
             split: {"truncated_utterances": sum(text in cut for dialogue in dialogues for text in dialogue.texts)}
             for split, dialogues in examples.items()
@@ -189,6 +199,48 @@ def prepare_dialogue(options: TrainingOptions, corpus: Corpus, accelerator: Acce
         encoder=encoder,
         frozen_texts=inputs.text_features,
     )
+
+
+def prepare_dialogue_inference(
+    model: Any,
+    rows: Sequence[Mapping[str, Any]],
+    vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
+    text_encoder: str | None,
+) -> TrainingTask:
+    """Builds strategy and examples for using a trained dialogue scorer.
+
+    Args:
+        model: The scorer.
+        rows: Dialogues, with the pairs to score.
+        vectors: Audio and video vectors by modality and utterance id.
+        text_encoder: The encoder of frozen text features, where it lies elsewhere than in training.
+
+    Raises:
+        MissingModelError: The text encoder is neither on disk nor reachable.
+        InvalidDataError: It has another width or depth than in training.
+    """
+    config = model.config
+    texts = [u["text"] for row in rows for u in row["utterances"]]
+    text_features, text_tokens = None, None
+    if getattr(model, "text_encoder", None) is not None:
+        text_tokens = tokenise_texts(texts, load_saved_tokenizer(model), config.max_tokens)
+    elif getattr(config, "text_size", 0):
+        encoder = load_text_encoder(text_encoder or config.text_encoder_name)
+        layers = config.text_layers
+        if max(layers) > encoder.num_layers or encoder.width * len(layers) != config.text_size:
+            raise InvalidDataError(
+                f"The text encoder {encoder.name} gives {encoder.width} numbers from each of {encoder.num_layers} "
+                f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
+                f"{config.text_encoder_name}. Give that one as text_encoder."
+            )
+        tokens = tokenise_texts(texts, encoder.tokenizer, config.max_tokens)
+        text_features = encode_texts(tokens, encoder, layers, device=model.device, progress=False)
+    sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
+    collator = Collator(
+        UtteranceInputs(text_features, text_tokens, features=vectors, feature_sizes=sizes),
+        chunk_tokens_on(model.device),
+    )
+    return TrainingTask(model, DialogueStrategy(collator), {"test": dialogue_examples(rows, ())})
 
 
 def _utterance_inputs(
@@ -219,40 +271,39 @@ def _utterance_inputs(
 
 
 def _build_model(
+    model_class: Any,
     options: TrainingOptions,
     corpus: Corpus,
     inputs: UtteranceInputs,
     encoder: TextEncoder | None,
     layers: list[int],
-) -> DialogueScorer:
-    shape = options.model
-    trained = inputs.text_tokens is not None and encoder is not None
-    config = DialogueScorerConfig(
-        class_names=list(corpus.class_names),
-        text_size=encoder.width * len(layers) if encoder else 0,
-        audio_size=(inputs.feature_sizes or {}).get("audio", 0),
-        video_size=(inputs.feature_sizes or {}).get("video", 0),
-        text_encoder=encoder.model.config.to_dict() if encoder and trained else None,
-        text_encoder_name=encoder.name if encoder else None,
-        text_layers=layers or None,
-        max_tokens=shape.max_tokens,
-        hidden_size=shape.hidden_size,
-        num_layers=shape.num_layers,
-        num_heads=shape.num_heads,
-        dropout=shape.dropout,
-        pair_scorer=shape.pair_scorer,
-        pair_size=shape.pair_size,
-        bilinear_size=shape.bilinear_size,
-        pair_refinement=shape.pair_refinement,
-        max_distance=shape.max_distance,
-    )
-    model = DialogueScorer(config)
+) -> Any:
+    """Builds the model from the fields that its configuration declares, of all that is known here."""
+    trained = encoder is not None and inputs.text_tokens is not None
+    if trained and not hasattr(model_class, "use_text_encoder"):
+        raise UsageError(
+            f"{model_class.__name__} has no method use_text_encoder, so it cannot train a text encoder. Use "
+            "--encoder_mode frozen."
+        )
+    known = {
+        **vars(options.model),
+        "class_names": list(corpus.class_names),
+        "text_size": encoder.width * len(layers) if encoder else 0,
+        "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
+        "video_size": (inputs.feature_sizes or {}).get("video", 0),
+        "text_encoder": encoder.model.config.to_dict() if encoder and trained else None,
+        "text_encoder_name": encoder.name if encoder else None,
+        "text_layers": layers or None,
+    }
+    config_class = model_class.config_class
+    declared = {name for cls in config_class.__mro__ for name in vars(cls).get("__annotations__", {})}
+    model = model_class(config_class(**{name: value for name, value in known.items() if name in declared}))
     if encoder and trained:
         model.use_text_encoder(encoder.model)
-        freeze_lowest(encoder.model, shape.frozen_layers)
-    if shape.distance_prior:
-        rates = distance_log_rates(corpus.tables["train"], len(corpus.class_names), shape.max_distance)
-        model.pair_scorer.begin_at(torch.from_numpy(rates))
-    if shape.init_from:
-        load_initial_weights(model, shape.init_from)
+        freeze_lowest(encoder.model, options.model.frozen_layers)
+    if options.model.distance_prior and hasattr(model, "begin_at_distance_rates"):
+        rates = distance_log_rates(corpus.tables["train"], len(corpus.class_names), options.model.max_distance)
+        model.begin_at_distance_rates(torch.from_numpy(rates))
+    if options.model.init_from:
+        load_initial_weights(model, options.model.init_from)
     return model

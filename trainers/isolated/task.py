@@ -1,9 +1,10 @@
-"""How the isolated scorer is trained: mini-batches of pairs, weighted cross entropy."""
+"""The task of the isolated scorer: mini-batches of pairs, weighted cross entropy, and what it takes to build them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.trainers.encoders.text import TextEncoder, chunk_tokens_on, length_chunks, load_text_encoder
+from iemomecp_dataset.trainers.encoders.text import (
+    TextEncoder,
+    chunk_tokens_on,
+    length_chunks,
+    load_saved_tokenizer,
+    load_text_encoder,
+)
 from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
 from iemomecp_dataset.trainers.isolated.data import PairExample, PairExamples, Utterances, pair_examples
@@ -23,9 +30,15 @@ from iemomecp_dataset.trainers.objectives import Pooling, mean_cross_entropy, po
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import BatchOrder, LengthBatches, RandomBatches
-from iemomecp_dataset.trainers.training.task import Batch, Examples, PreparedScorer
+from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
 
-__all__ = ["IsolatedMethod", "UtteranceVectors", "prepare_isolated", "utterance_vectors"]
+__all__ = [
+    "IsolatedStrategy",
+    "UtteranceVectors",
+    "prepare_isolated",
+    "prepare_isolated_inference",
+    "utterance_vectors",
+]
 
 _WHOLE_BATCH = 1 << 30
 
@@ -44,8 +57,8 @@ class UtteranceVectors:
 
 
 @dataclass(frozen=True)
-class IsolatedMethod:
-    """The isolated scorer's :class:`~iemomecp_dataset.trainers.training.task.ScoringMethod`.
+class IsolatedStrategy:
+    """Batches, trains and scores single pairs; a :class:`~iemomecp_dataset.trainers.training.task.Strategy`.
 
     Attributes:
         segments: Token ids of the pairs' texts, or none without text.
@@ -56,6 +69,7 @@ class IsolatedMethod:
             mini-batches of one size.
         chunk_tokens: Mini-batches are encoded in chunks of like length of so many padded tokens, which changes no
             result but spares padding; ``None`` encodes them in one piece.
+        class_weights: ``(C,)`` weights of the classes in the loss, or None.
     """
 
     segments: Segments | None
@@ -63,6 +77,7 @@ class IsolatedMethod:
     removed: bool = False
     batch_tokens: int | None = None
     chunk_tokens: int | None = None
+    class_weights: Tensor | None = None
     unit: str = "pair"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> BatchOrder:
@@ -73,7 +88,7 @@ class IsolatedMethod:
         return LengthBatches(lengths, self.batch_tokens, seed=seed, processes=processes)
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> BatchOrder:
-        """Mini-batches of like length: the order of scoring is nobody's matter."""
+        """Length-sorted mini-batches; order is irrelevant at inference."""
         if self.segments is None:
             return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes)
         lengths = self._lengths(examples)
@@ -108,11 +123,9 @@ class IsolatedMethod:
             inputs[f"{modality}_present"] = torch.from_numpy(present)
         return tensors
 
-    def terms(
-        self, model: nn.Module, batch: Batch, class_weights: Tensor | None, pool: Pooling
-    ) -> Mapping[str, Tensor]:
+    def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Cross entropy, weighted by class as in torch's weighted mean."""
-        return {"supervised": self._loss(model(**batch["inputs"]), batch, class_weights, pool)}
+        return {"supervised": self._loss(model(**batch["inputs"]), batch, self.class_weights, pool)}
 
     def probabilities(
         self, model: nn.Module, batch: Batch, examples: Examples
@@ -154,11 +167,19 @@ def utterance_vectors(
     return UtteranceVectors(laid_out, present)
 
 
-def prepare_isolated(options: TrainingOptions, corpus: Corpus, accelerator: Accelerator) -> PreparedScorer:
-    """Builds examples, inputs and model.
+def prepare_isolated(
+    options: TrainingOptions, corpus: Corpus, accelerator: Accelerator, model_class: type[IsolatedScorer]
+) -> TrainingTask:
+    """Builds model, strategy and examples for training the isolated scorer.
+
+    Args:
+        options: The run's options.
+        corpus: The data.
+        accelerator: Device and processes.
+        model_class: The ``PreTrainedModel``.
 
     Raises:
-        IemomecpError: An encoder or features that are not there, or do not fit.
+        IemomecpError: An encoder or features are missing, or do not fit.
     """
     utterances, examples = pair_examples(corpus.rows)
     vectors, sizes = load_features(options.data, utterances.ids)
@@ -166,16 +187,17 @@ def prepare_isolated(options: TrainingOptions, corpus: Corpus, accelerator: Acce
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     encoder = load_text_encoder(options.model.text_encoder) if "t" in options.data.modalities else None
     segments = _segments(options, utterances, examples, encoder)
-    method = IsolatedMethod(
+    strategy = IsolatedStrategy(
         segments=segments,
         vectors={name: utterance_vectors(utterances.ids, found, sizes[name]) for name, found in vectors.items()},
         batch_tokens=options.optimisation.batch_tokens,
         chunk_tokens=chunk_tokens_on(accelerator.device),
+        class_weights=pair_class_weights(options.objective.class_weighting, corpus, accelerator.device),
     )
     removed = None
     if options.run.evidence_removal:
-        removed = replace(method, removed=True, segments=_segments(options, utterances, examples, encoder, True))
-    model = IsolatedScorer(
+        removed = replace(strategy, removed=True, segments=_segments(options, utterances, examples, encoder, True))
+    model = model_class(
         IsolatedScorerConfig(
             class_names=list(corpus.class_names),
             text_encoder=encoder.model.config.to_dict() if encoder else None,
@@ -195,13 +217,45 @@ def prepare_isolated(options: TrainingOptions, corpus: Corpus, accelerator: Acce
         load_initial_weights(model, options.model.init_from)
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
-    return PreparedScorer(
+    return TrainingTask(
         model=model,
-        method=method,
+        strategy=strategy,
         examples=examples,
+        selection_split=corpus.selection_split,
+        selection=pair_selection(corpus, options.optimisation),
         truncated={split: _truncated(pairs, segments) for split, pairs in examples.items()},
         encoder=encoder,
         without_evidence=removed,
+    )
+
+
+def prepare_isolated_inference(
+    model: IsolatedScorer,
+    rows: Sequence[Mapping[str, Any]],
+    vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
+    text_encoder: str | None,
+) -> TrainingTask:
+    """Builds strategy and examples for using a trained isolated scorer.
+
+    Args:
+        model: The scorer.
+        rows: Dialogues, with the pairs to score.
+        vectors: Audio and video vectors by modality and utterance id.
+        text_encoder: Unused: the encoder is saved with the scorer.
+    """
+    utterances, examples = pair_examples({"test": rows})
+    pairs = examples["test"]
+    segments = None
+    if model.text_encoder is not None:
+        segments = tokenise_segments(
+            utterances.spoken, pairs.targets, pairs.candidates, load_saved_tokenizer(model), model.config.max_tokens
+        )
+    laid_out = {
+        name: utterance_vectors(utterances.ids, found, int(getattr(model.config, f"{name}_size")))
+        for name, found in vectors.items()
+    }
+    return TrainingTask(
+        model, IsolatedStrategy(segments, laid_out, chunk_tokens=chunk_tokens_on(model.device)), examples
     )
 
 

@@ -8,18 +8,27 @@ every process must take part in every step.
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator, DistributedType
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import set_seed
+from joblib import cpu_count
 from torch import Tensor
+from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
-from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.options import OptimisationOptions, TrainingOptions
+from iemomecp_dataset.trainers.provenance import idle_cores_hint
 
-__all__ = ["Processes", "check_launch", "is_filler", "pooled_over_processes"]
+__all__ = ["Processes", "check_launch", "is_filler", "pooled_over_processes", "start_accelerator"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,50 @@ def pooled_over_processes(accelerator: Accelerator, *, counted: bool = True) -> 
         return mean
 
     return pool
+
+
+def start_accelerator(options: TrainingOptions) -> Accelerator:
+    """Sets up devices, processes, logging and seeds of a run.
+
+    Args:
+        options: The run's options.
+
+    Raises:
+        UsageError: The launcher asks for something that training cannot do.
+    """
+    optimisation = options.optimisation
+    accelerator = Accelerator(
+        mixed_precision=optimisation.mixed_precision,
+        gradient_accumulation_steps=optimisation.gradient_accumulation_steps,
+        log_with=options.run.log_with,
+        project_dir=options.run.output_dir,
+        # Encoder layers above the highest pooled one get no gradient.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    check_launch(accelerator, optimisation)
+    if accelerator.state.deepspeed_plugin is not None:
+        settings = accelerator.state.deepspeed_plugin.deepspeed_config
+        # DeepSpeed would read it off a loader; ours hold a process' share already.
+        settings["train_micro_batch_size_per_gpu"] = optimisation.batch_size
+        # It clips by itself.
+        settings["gradient_clipping"] = optimisation.max_grad_norm
+    logging.basicConfig(
+        level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
+    )
+    for library in ("accelerate", "datasets", "httpx"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    transformers_logging.disable_progress_bar()
+    hint = idle_cores_hint(
+        os.environ,
+        device=accelerator.device.type,
+        processes=accelerator.num_processes,
+        threads=torch.get_num_threads(),
+        cores=cpu_count(),
+    )
+    if hint and not options.run.quiet:
+        _logger.info("%s", hint)
+    set_seed(options.run.seed, deterministic=options.run.deterministic)
+    return accelerator
 
 
 def check_launch(accelerator: Accelerator, optimisation: OptimisationOptions) -> None:

@@ -12,7 +12,7 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
 from iemomecp_dataset.trainers.training.distributed import is_filler
-from iemomecp_dataset.trainers.training.task import Examples, ScoringMethod
+from iemomecp_dataset.trainers.training.task import Examples, Strategy
 
 __all__ = ["ScoredSplit", "score_split"]
 
@@ -31,13 +31,13 @@ class ScoredSplit:
 
 
 def score_split(
-    accelerator: Accelerator, method: ScoringMethod, model: torch.nn.Module, loader: Any, examples: Examples
+    accelerator: Accelerator, strategy: Strategy, model: torch.nn.Module, loader: Any, examples: Examples
 ) -> ScoredSplit:
     """Scores every candidate pair of a split, on all processes together.
 
     Args:
         accelerator: Device, precision and processes.
-        method: The kind of scorer.
+        strategy: How its examples are scored.
         model: The scorer.
         loader: The loader of the split.
         examples: The split's examples.
@@ -50,7 +50,7 @@ def score_split(
     losses: list[float] = []
     with torch.inference_mode(), accelerator.autocast():
         for batch in loader:
-            found, loss = method.probabilities(model, batch, examples)
+            found, loss = strategy.probabilities(model, batch, examples)
             if not is_filler(found[0][0]):
                 losses.append(loss)
                 by_position.update(found)

@@ -1,8 +1,8 @@
 """The training loop: epochs, selection on validation, early stopping, and stopping in between.
 
-The order of an epoch depends on seed and epoch alone, and a checkpoint holds model, optimiser, scheduler, random
-states, the position in the epoch and the sums of its losses. A run that has ended anywhere therefore continues from its
-newest checkpoint exactly, and ends with the same bits.
+The order of an epoch depends on seed and epoch alone, and a checkpoint holds model, optimizer, scheduler, random
+states, the position in the epoch and the sums of its losses. An interrupted run therefore continues from its newest
+checkpoint exactly, and ends with the same bits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -24,10 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
-from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.thresholds import best_threshold
-from iemomecp_dataset.pair_table import PairTable
-from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.options import OptimisationOptions, TrainingOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
 from iemomecp_dataset.trainers.training.distributed import Processes, is_filler, pooled_over_processes
@@ -35,64 +32,29 @@ from iemomecp_dataset.trainers.training.ema import averaged_model
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
-from iemomecp_dataset.trainers.training.task import Batch, Examples, ScoringMethod
+from iemomecp_dataset.trainers.training.task import Batch, Examples, Strategy, TrainingTask
 
-__all__ = ["Progress", "TrainingTask", "loader_of", "train"]
+__all__ = ["fit", "score_examples"]
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class TrainingTask:
-    """What is to be learned.
-
-    Attributes:
-        examples: Dialogues, or pairs, by split.
-        tables: Pair tables by split, in the same order.
-        class_names: Pair classes by id.
-        selection_split: Split that chooses epoch and threshold.
-        method: The kind of scorer.
-        class_weights: ``(C,)`` weights of the supervised pair loss, or none.
-        optimisation: Steps, rates, selection.
-        seed: Seed of the order of examples.
-    """
-
-    examples: Mapping[str, Examples]
-    tables: Mapping[str, PairTable]
-    class_names: tuple[str, ...]
-    selection_split: str
-    method: ScoringMethod
-    class_weights: tuple[float, ...] | None
-    optimisation: OptimisationOptions
-    seed: int
-
-
-def train(
-    accelerator: Accelerator,
-    model: nn.Module,
-    task: TrainingTask,
-    folder: RunFolder,
-    *,
-    progress_bar: bool = True,
-    max_hours: float | None = None,
-    checkpoint_steps: int = 0,
+def fit(
+    accelerator: Accelerator, task: TrainingTask, options: TrainingOptions, folder: RunFolder
 ) -> tuple[Progress, dict[str, ScoredSplit]]:
-    """Trains a scorer, and scores every split with the best epoch's weights.
+    """Trains a scorer, then scores every split with the weights of the best epoch.
 
     SIGTERM and the first SIGINT end the session after the step in progress, with a checkpoint; a second SIGINT ends it
     at once.
 
     Args:
         accelerator: Device, precision and processes.
-        model: The scorer; it has the best weights afterwards.
-        task: What is to be learned.
+        task: Model, strategy and examples; the model has the best weights afterwards.
+        options: The run's options.
         folder: The run folder.
-        progress_bar: Show progress.
-        max_hours: Stop after the step that passes this time, counted from this call.
-        checkpoint_steps: Optimiser steps of an epoch between checkpoints; 0 for checkpoints at ends of epochs alone.
 
     Returns:
-        How training went, and the scores by split: none when it is not complete.
+        The progress, and the scores by split: empty while training is not complete.
 
     Raises:
         TrainingError: The loss is not finite, or the accelerator's memory does not suffice.
@@ -100,82 +62,32 @@ def train(
         KeyboardInterrupt: SIGINT has ended the session.
         SystemExit: SIGTERM has ended the session.
     """
-    stopping = StopRequests(accelerator, max_hours)
-    optimisation = task.optimisation
-    processes = Processes(accelerator.num_processes, accelerator.process_index)
-    # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
-    optimiser = torch.optim.AdamW(_parameter_groups(model, optimisation), fused=True)
-    order = task.method.train_order(
-        task.examples["train"], batch_size=optimisation.batch_size, seed=task.seed, processes=processes
-    )
-    steps_per_epoch = -(-len(order) // optimisation.gradient_accumulation_steps)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, _LinearSchedule(steps_per_epoch * optimisation.epochs, optimisation.warmup_ratio)
-    )
-    loaders = {
-        split: loader_of(
-            accelerator,
-            examples,
-            task.method.scoring_order(examples, batch_size=optimisation.eval_batch_size, processes=processes),
-            task.method,
-        )
-        for split, examples in task.examples.items()
-    }
-    # The scheduler steps with the optimiser, however many processes there are; accelerate's would step once for each.
-    model_, optimiser_ = accelerator.prepare(model, optimiser)
-    averaged = averaged_model(accelerator.unwrap_model(model_), optimisation.weight_averaging)
-    accelerator.register_for_checkpointing(averaged, scheduler)
-    checkpoints = Checkpoints(accelerator, folder, averaged.module)
-    progress = checkpoints.restore()
-    if progress.epoch or progress.batches:
-        _logger.warning("Continuing %s %s.", folder.path, _place(progress, optimisation, order))
-    order.epoch, order.done = progress.epoch, progress.batches
-    examples = len(task.examples["train"])
-    bar = tqdm(
-        total=optimisation.epochs * examples,
-        initial=progress.epoch * examples + sum(len(batch) for batch in islice(order.batches(), order.done)),
-        desc="Training",
-        unit=task.method.unit,
-        disable=not progress_bar or not accelerator.is_main_process,
-    )
-    session = _Session(
-        accelerator=accelerator,
-        model=model_,
-        averaged=averaged,
-        optimiser=optimiser_,
-        scheduler=scheduler,
-        order=order,
-        train_loader=loader_of(accelerator, task.examples["train"], order, task.method),
-        selection_loader=loaders[task.selection_split],
-        task=task,
-        class_weights=torch.tensor(task.class_weights, device=accelerator.device) if task.class_weights else None,
-        checkpoints=checkpoints,
-        checkpoint_steps=checkpoint_steps,
-        stopping=stopping,
-        began=time.monotonic() - progress.seconds,
-        bar=bar,
-    )
+    stopping = StopRequests(accelerator, options.run.max_hours)
+    state = _begin(accelerator, task, options, folder, stopping)
+    progress = state.progress
     try:
         with stopping:
-            while _goes_on(progress, optimisation):
-                _train_epoch(session, progress)
-                _end_epoch(session, progress, folder)
-            bar.close()
-            checkpoints.load_best(accelerator.unwrap_model(model_), progress)
+            while state.goes_on:
+                _train_epoch(state)
+                _end_epoch(state)
+            state.bar.close()
+            state.checkpoints.load_best(accelerator.unwrap_model(state.model), progress)
             scored = {
                 split: score_split(
-                    accelerator, task.method, model_, stopping.watch(loaders[split]), task.examples[split]
+                    accelerator, task.strategy, state.model, stopping.watch(state.loaders[split]), task.examples[split]
                 )
                 for split in task.examples
                 if split != "train" or split == task.selection_split
             }
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"The accelerator's memory does not suffice ({str(error).splitlines()[0]}). Lower --batch_size (and raise "
+            "--gradient_accumulation_steps by the same factor), --max_tokens or --eval_batch_size, or use "
+            "--mixed_precision bf16."
+        ) from error
     except StopRequested as stop:
-        bar.close()
-        _logger.warning(
-            "Stopped %s, as %s asks. Start the same command again to continue.",
-            _place(progress, optimisation, order),
-            stop.reason.value,
-        )
+        state.bar.close()
+        _logger.warning("Stopped %s on %s. Start the same command again to continue.", state.place, stop.reason.value)
         if stop.reason is StopReason.INTERRUPTED:
             raise KeyboardInterrupt from None
         if stop.reason is StopReason.TERMINATED:
@@ -185,18 +97,154 @@ def train(
     return progress, scored
 
 
-def loader_of(accelerator: Accelerator, examples: Examples, order: BatchOrder, method: ScoringMethod) -> Any:
-    """A loader of this process' share of mini-batches, on its device.
+def score_examples(
+    accelerator: Accelerator, strategy: Strategy, model: Any, examples: Examples, *, batch_size: int
+) -> ScoredSplit:
+    """Scores examples outside of training.
 
     Args:
-        accelerator: The device.
-        examples: Dialogues or pairs.
-        order: Which make a mini-batch.
-        method: What builds its tensors.
+        accelerator: Device, precision and processes.
+        strategy: How they are batched and scored.
+        model: The scorer.
+        examples: The examples of one split.
+        batch_size: How many at once, per process.
+
+    Returns:
+        Probabilities of all pairs, on every process.
     """
-    loader: Any = DataLoader(_Positions(examples), batch_sampler=order, collate_fn=method.collate)
-    # The order is shared out already: accelerate would repeat dialogues to fill the last mini-batch, and they would
-    # count twice. So it places tensors and marks the end of an epoch, as for one process.
+    processes = Processes(accelerator.num_processes, accelerator.process_index)
+    order = strategy.scoring_order(examples, batch_size=batch_size, processes=processes)
+    return score_split(accelerator, strategy, model, _loader(accelerator, examples, order, strategy), examples)
+
+
+@dataclass(frozen=True)
+class _LoopState:
+    """What a step touches, from the start of a process to its end; ``progress`` is all that changes and is stored."""
+
+    accelerator: Accelerator
+    task: TrainingTask
+    options: TrainingOptions
+    folder: RunFolder
+    model: Any
+    averaged: AveragedModel
+    optimizer: Any
+    scheduler: Any
+    order: BatchOrder
+    train_loader: Any
+    loaders: dict[str, Any]
+    checkpoints: Checkpoints
+    stopping: StopRequests
+    progress: Progress
+    began: float
+    bar: Any
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another epoch follows: neither the last one is done nor is patience exhausted."""
+        optimisation, progress = self.options.optimisation, self.progress
+        patience = optimisation.patience or optimisation.epochs
+        return progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < patience
+
+    @property
+    def place(self) -> str:
+        """The progress in words."""
+        progress, epochs = self.progress, self.options.optimisation.epochs
+        if progress.batches == 0:
+            return f"after epoch {progress.epoch} of at most {epochs}"
+        return (
+            f"in epoch {progress.epoch + 1} of at most {epochs}, after {progress.batches} of its {len(self.order)} "
+            "mini-batches"
+        )
+
+    def save(self, *, improved: bool = False) -> None:
+        """Writes a checkpoint."""
+        self.progress.seconds = time.monotonic() - self.began
+        self.checkpoints.save(self.progress, improved=improved)
+
+    def batches(self) -> Iterator[Batch]:
+        """The mini-batches of the epoch that are still to be done."""
+        # accelerate's loader counts epochs itself, from 0 in each session, and sets the order's: both are set here.
+        self.train_loader.set_epoch(self.progress.epoch)
+        self.order.epoch, self.order.done = self.progress.epoch, self.progress.batches
+        if self.progress.batches == 0:
+            yield from self.train_loader
+            return
+        # torch draws a number as a loader begins; an uninterrupted epoch did so before the steps that are done.
+        state: Tensor | None = torch.get_rng_state()
+        for batch in self.train_loader:
+            if state is not None:
+                torch.set_rng_state(state)
+                state = None
+            yield batch
+
+
+def _begin(
+    accelerator: Accelerator, task: TrainingTask, options: TrainingOptions, folder: RunFolder, stopping: StopRequests
+) -> _LoopState:
+    """Sets up optimizer, schedule, loaders and averaged weights, and restores the newest checkpoint."""
+    optimisation, strategy = options.optimisation, task.strategy
+    processes = Processes(accelerator.num_processes, accelerator.process_index)
+    # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
+    optimizer = torch.optim.AdamW(_parameter_groups(task.model, optimisation), fused=True)
+    order = strategy.train_order(
+        task.examples["train"], batch_size=optimisation.batch_size, seed=options.run.seed, processes=processes
+    )
+    steps_per_epoch = -(-len(order) // optimisation.gradient_accumulation_steps)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, _LinearSchedule(steps_per_epoch * optimisation.epochs, optimisation.warmup_ratio)
+    )
+    loaders = {
+        split: _loader(
+            accelerator,
+            examples,
+            strategy.scoring_order(examples, batch_size=optimisation.eval_batch_size, processes=processes),
+            strategy,
+        )
+        for split, examples in task.examples.items()
+    }
+    # The scheduler steps with the optimizer, however many processes there are; accelerate's would step once for each.
+    model, optimizer = accelerator.prepare(task.model, optimizer)
+    averaged = averaged_model(accelerator.unwrap_model(model), optimisation.weight_averaging)
+    accelerator.register_for_checkpointing(averaged, scheduler)
+    checkpoints = Checkpoints(accelerator, folder, averaged.module)
+    progress = checkpoints.restore()
+    order.epoch, order.done = progress.epoch, progress.batches
+    examples_per_epoch = len(task.examples["train"])
+    state = _LoopState(
+        accelerator=accelerator,
+        task=task,
+        options=options,
+        folder=folder,
+        model=model,
+        averaged=averaged,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        order=order,
+        train_loader=_loader(accelerator, task.examples["train"], order, strategy),
+        loaders=loaders,
+        checkpoints=checkpoints,
+        stopping=stopping,
+        progress=progress,
+        began=time.monotonic() - progress.seconds,
+        bar=tqdm(
+            total=optimisation.epochs * examples_per_epoch,
+            initial=progress.epoch * examples_per_epoch
+            + sum(len(batch) for batch in islice(order.batches(), order.done)),
+            desc="Training",
+            unit=strategy.unit,
+            disable=options.run.quiet or not accelerator.is_main_process,
+        ),
+    )
+    if progress.epoch or progress.batches:
+        _logger.warning("Continuing %s %s.", folder.path, state.place)
+    return state
+
+
+def _loader(accelerator: Accelerator, examples: Examples, order: BatchOrder, strategy: Strategy) -> Any:
+    """A loader of this process' share of the mini-batches, on its device."""
+    loader: Any = DataLoader(_Positions(examples), batch_sampler=order, collate_fn=strategy.collate)
+    # The order is sharded already: accelerate would repeat dialogues to fill the last mini-batch, and they would count
+    # twice. So it places tensors and marks the end of an epoch, as for one process.
     return prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
 
 
@@ -213,91 +261,35 @@ class _Positions(Dataset[tuple[int, Any]]):
         return position, self.examples[~position if is_filler(position) else position]
 
 
-def _goes_on(progress: Progress, optimisation: OptimisationOptions) -> bool:
-    patience = optimisation.patience or optimisation.epochs
-    return progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < patience
-
-
-def _place(progress: Progress, optimisation: OptimisationOptions, order: BatchOrder) -> str:
-    """Where a run is, in words."""
-    if progress.batches == 0:
-        return f"after epoch {progress.epoch} of at most {optimisation.epochs}"
-    return (
-        f"in epoch {progress.epoch + 1} of at most {optimisation.epochs}, after {progress.batches} of its {len(order)} "
-        "mini-batches"
-    )
-
-
-@dataclass(frozen=True)
-class _Session:
-    """What a step touches, from the start of a process to its end."""
-
-    accelerator: Accelerator
-    model: Any
-    averaged: AveragedModel
-    optimiser: Any
-    scheduler: Any
-    order: BatchOrder
-    train_loader: Any
-    selection_loader: Any
-    task: TrainingTask
-    class_weights: Tensor | None
-    checkpoints: Checkpoints
-    checkpoint_steps: int
-    stopping: StopRequests
-    began: float
-    bar: Any
-
-    def save(self, progress: Progress, *, improved: bool = False) -> None:
-        """Writes a checkpoint."""
-        progress.seconds = time.monotonic() - self.began
-        self.checkpoints.save(progress, improved=improved)
-
-    def batches(self, progress: Progress) -> Iterator[Batch]:
-        """The mini-batches of the epoch that are still to be done."""
-        # accelerate's loader counts epochs itself, from 0 in each session, and tells the order. So both are told.
-        self.train_loader.set_epoch(progress.epoch)
-        self.order.epoch, self.order.done = progress.epoch, progress.batches
-        if progress.batches == 0:
-            yield from self.train_loader
-            return
-        # torch draws a number as a loader begins; an uninterrupted epoch did so before the steps that are done.
-        state: Tensor | None = torch.get_rng_state()
-        for batch in self.train_loader:
-            if state is not None:
-                torch.set_rng_state(state)
-                state = None
-            yield batch
-
-
-def _train_epoch(session: _Session, progress: Progress) -> None:
-    """Trains what is left of an epoch.
+def _train_epoch(state: _LoopState) -> None:
+    """Trains the rest of an epoch.
 
     Raises:
         StopRequested: The session is to end; a checkpoint is written.
     """
-    if progress.batches == len(session.order):
+    progress = state.progress
+    if progress.batches == len(state.order):
         return  # the session before ended while the selection split was scored
-    session.model.train()
-    interval = session.checkpoint_steps * session.task.optimisation.gradient_accumulation_steps
-    for batch in session.batches(progress):
-        _train_batch(session, progress, batch)
-        if session.accelerator.sync_gradients:
-            reason = session.stopping.reason()
+    state.model.train()
+    interval = state.options.run.checkpoint_steps * state.options.optimisation.gradient_accumulation_steps
+    for batch in state.batches():
+        _train_batch(state, batch)
+        if state.accelerator.sync_gradients:
+            reason = state.stopping.reason()
             if reason or (interval and progress.batches % interval == 0):
-                session.save(progress)
+                state.save()
             if reason:
                 raise StopRequested(reason)
 
 
-def _train_batch(session: _Session, progress: Progress, batch: Batch) -> None:
-    """One mini-batch, and a step of the optimiser where enough have come together."""
-    accelerator, task = session.accelerator, session.task
+def _train_batch(state: _LoopState, batch: Batch) -> None:
+    """One mini-batch, and a step of the optimizer after every ``gradient_accumulation_steps`` of them."""
+    accelerator, task, progress = state.accelerator, state.task, state.progress
     positions = batch["position"].tolist()
     counted = not is_filler(positions[0])
     pool = pooled_over_processes(accelerator, counted=counted)
-    with accelerator.accumulate(session.model):
-        terms = task.method.terms(session.model, batch, session.class_weights, pool)
+    with accelerator.accumulate(state.model):
+        terms = task.strategy.terms(state.model, batch, pool)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             examples = task.examples["train"]
@@ -308,96 +300,82 @@ def _train_batch(session: _Session, progress: Progress, batch: Batch) -> None:
             )
         accelerator.backward(loss)
         if accelerator.sync_gradients:
-            accelerator.clip_grad_norm_(session.model.parameters(), task.optimisation.max_grad_norm)
-        session.optimiser.step()
-        session.optimiser.zero_grad()
+            accelerator.clip_grad_norm_(state.model.parameters(), state.options.optimisation.max_grad_norm)
+        state.optimizer.step()
+        state.optimizer.zero_grad()
         if accelerator.sync_gradients:
             if not accelerator.optimizer_step_was_skipped:
-                session.scheduler.step()
-            session.averaged.update_parameters(accelerator.unwrap_model(session.model))
+                state.scheduler.step()
+            state.averaged.update_parameters(accelerator.unwrap_model(state.model))
     for name, term in terms.items():
         progress.losses[name] = progress.losses.get(name, 0.0) + term.item()
     progress.batches += 1
-    session.bar.update(len(positions) * accelerator.num_processes if counted else 0)
+    state.bar.update(len(positions) * accelerator.num_processes if counted else 0)
 
 
-def _end_epoch(session: _Session, progress: Progress, folder: RunFolder) -> None:
-    """Scores the selection split, notes what came of the epoch, and writes its checkpoint.
+def _end_epoch(state: _LoopState) -> None:
+    """Scores the selection split, logs the epoch, and writes its checkpoint.
 
     Raises:
         StopRequested: The session is to end; a checkpoint is written.
     """
-    accelerator, task = session.accelerator, session.task
-    losses = _mean_losses(session, progress)
+    accelerator, task, progress = state.accelerator, state.task, state.progress
+    assert task.selection is not None
+    losses = _mean_losses(state)
     random_state = torch.get_rng_state()
+    split = task.selection_split
     try:
         selected = score_split(
             accelerator,
-            task.method,
-            session.averaged.module,
-            session.stopping.watch(session.selection_loader),
-            task.examples[task.selection_split],
+            task.strategy,
+            state.averaged.module,
+            state.stopping.watch(state.loaders[split]),
+            task.examples[split],
         )
     except StopRequested:
         # The split will be scored anew, and a loader draws a number as it begins.
         torch.set_rng_state(random_state)
-        session.save(progress)
+        state.save()
         raise
-    scores, threshold = _selection_scores(selected, task)
+    scores, threshold = task.selection(selected.probabilities)
     progress.epoch += 1
     progress.batches, progress.losses = 0, {}
-    improved = scores[task.optimisation.selection] > progress.best_score
+    selection = state.options.optimisation.selection
+    improved = scores[selection] > progress.best_score
     if improved:
-        progress.best_epoch, progress.best_score = progress.epoch, scores[task.optimisation.selection]
+        progress.best_epoch, progress.best_score = progress.epoch, scores[selection]
         progress.threshold = threshold
-    session.bar.set_postfix(
-        epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", pair_f1=f"{scores['pair_f1']:.3f}"
-    )
+    shown = {name: f"{value:.3f}" for name, value in list(scores.items())[:1]}
+    state.bar.set_postfix(epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", **shown)
     if accelerator.is_main_process:
-        folder.append_log(
+        state.folder.append_log(
             {
                 "event": "epoch",
                 "epoch": progress.epoch,
-                "step": progress.epoch * len(session.order),
+                "step": progress.epoch * len(state.order),
                 "train_loss": sum(losses.values()),
                 "losses": losses,
-                task.selection_split: {**scores, "loss": selected.loss},
+                split: {**scores, "loss": selected.loss},
                 "best_epoch": progress.best_epoch,
-                "learning_rate": session.scheduler.get_last_lr()[-1],
-                "seconds": time.monotonic() - session.began,
+                "learning_rate": state.scheduler.get_last_lr()[-1],
+                "seconds": time.monotonic() - state.began,
             }
         )
     # After the log: what a crash in between leaves behind is dropped when the epoch is repeated.
-    session.save(progress, improved=improved)
+    state.save(improved=improved)
     accelerator.log({**losses, **scores}, step=progress.epoch)
-    reason = session.stopping.reason()
-    if reason and (reason is not StopReason.TIME_OVER or _goes_on(progress, task.optimisation)):
+    reason = state.stopping.reason()
+    if reason and (reason is not StopReason.TIME_OVER or state.goes_on):
         raise StopRequested(reason)
 
 
-def _mean_losses(session: _Session, progress: Progress) -> dict[str, float]:
+def _mean_losses(state: _LoopState) -> dict[str, float]:
     """Mean of each weighted loss term over the epoch."""
-    accelerator = session.accelerator
-    means = torch.tensor([total / len(session.order) for total in progress.losses.values()], dtype=torch.float64)
+    accelerator, losses = state.accelerator, state.progress.losses
+    means = torch.tensor([total / len(state.order) for total in losses.values()], dtype=torch.float64)
     if accelerator.num_processes > 1:
         means = accelerator.reduce(means.float().to(accelerator.device), reduction="mean").cpu()
-    return dict(zip(progress.losses, means.tolist(), strict=True))
-
-
-def _selection_scores(selected: ScoredSplit, task: TrainingTask) -> tuple[dict[str, float], float | None]:
-    """Scores that choose the epoch, and the threshold that they are computed at; none for the most probable class."""
-    table = task.tables[task.selection_split]
-    threshold = task.optimisation.threshold
-    if threshold is None and task.optimisation.decision == "threshold":
-        threshold, _ = best_threshold(selected.probabilities, table.labels, missed_positives=table.missed_positives)
-    scores = pair_scores(
-        selected.probabilities,
-        table.labels,
-        task.class_names,
-        threshold=threshold,
-        missed_positives=table.missed_positives,
-    )
-    return {name: scores[name] for name in ("pair_f1", "pair_auprc", "macro_f1")}, threshold
+    return dict(zip(losses, means.tolist(), strict=True))
 
 
 def _parameter_groups(model: nn.Module, optimisation: OptimisationOptions) -> list[dict[str, Any]]:

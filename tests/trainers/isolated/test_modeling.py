@@ -22,7 +22,7 @@ from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 from iemomecp_dataset.trainers.isolated.data import pair_examples
 from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
 from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
-from iemomecp_dataset.trainers.isolated.task import IsolatedMethod, UtteranceVectors
+from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy, UtteranceVectors
 from iemomecp_dataset.trainers.objectives import pooled_here
 from iemomecp_dataset.trainers.training.samplers import LengthBatches
 
@@ -91,7 +91,7 @@ def prepared(corpus, reader: Path):
     )
     n = len(utterances.ids)
     vectors = np.random.default_rng(0).normal(size=(n, 5)).astype(np.float32)
-    method = IsolatedMethod(segments, {"audio": UtteranceVectors(vectors, np.arange(n) != 1)})
+    method = IsolatedStrategy(segments, {"audio": UtteranceVectors(vectors, np.arange(n) != 1)})
     torch.manual_seed(0)
     config = IsolatedScorerConfig(
         class_names=["emo_cause", "emo_context", "non_pair"], text_encoder=encoder.model.config.to_dict(), audio_size=5,
@@ -102,7 +102,7 @@ def prepared(corpus, reader: Path):
     return method, replace(method, segments=without, removed=True), examples, model
 
 
-def batch_of(method: IsolatedMethod, examples, positions: list[int]):
+def batch_of(method: IsolatedStrategy, examples, positions: list[int]):
     return method.collate([(p, examples[p]) for p in positions])
 
 
@@ -143,7 +143,7 @@ def test_loss_is_torchs_weighted_mean(prepared) -> None:
     batch = batch_of(method, examples["train"], list(range(30)))
     weights = torch.tensor([1.798, 2.6, 0.627])
     expected = torch.nn.functional.cross_entropy(model(**batch["inputs"]), batch["labels"], weight=weights)
-    (name, term), = method.terms(model, batch, weights, pooled_here).items()  # fmt: skip
+    (name, term), = replace(method, class_weights=weights).terms(model, batch, pooled_here).items()  # fmt: skip
     assert name == "supervised"
     torch.testing.assert_close(term, expected)
 

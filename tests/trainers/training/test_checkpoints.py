@@ -166,7 +166,7 @@ def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
         ("accelerate:Accelerator.save_state", 3),
         ("pathlib:Path.replace", 5),
         # In the first of the validation split's batches after epoch 2.
-        ("iemomecp_dataset.trainers.dialogue.task:DialogueMethod.probabilities", 2),
+        ("iemomecp_dataset.trainers.dialogue.task:DialogueStrategy.probabilities", 2),
     ],
     ids=["saving", "renaming", "scoring"],
 )
@@ -196,7 +196,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     run = Run(tmp_path / "run", options("dialogue"))
     assert run.session(moment=STEP, calls=3, signals=(signal.SIGTERM,)) == 128 + signal.SIGTERM, run.said
     assert run.checkpoint == "epoch-0000-batch-00000003", "the step was finished, whatever --checkpoint_steps"
-    assert "Stopped in epoch 1 of at most 3, after 3 of its 8 mini-batches, as SIGTERM asks. Start the same" in run.said
+    assert "Stopped in epoch 1 of at most 3, after 3 of its 8 mini-batches, on SIGTERM. Start the same" in run.said
 
     # A launcher passes a Ctrl-C on to those who have it already.
     assert run.session(moment=STEP, calls=7, signals=(signal.SIGINT, signal.SIGINT)) == 130, run.said
@@ -205,7 +205,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     assert run.said.count("Ctrl-C again") == 1
 
     # While the selection split is scored: every step of the epoch is kept.
-    scoring = "iemomecp_dataset.trainers.dialogue.task:DialogueMethod.probabilities"
+    scoring = "iemomecp_dataset.trainers.dialogue.task:DialogueStrategy.probabilities"
     for _ in range(2):
         assert run.session(moment=scoring, calls=1, signals=(signal.SIGTERM,)) == 143, run.said
         assert run.checkpoint == "epoch-0001-batch-00000008"
@@ -227,7 +227,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     for done in range(1, 8):
         assert run.session("--max_hours=1e-9") == 0, run.said
         assert run.checkpoint == (f"epoch-0002-batch-{done - 1:08d}" if done > 1 else "epoch-0002"), run.said
-    assert "as --max_hours asks" in run.said
+    assert "on --max_hours." in run.said
 
     # The last scoring is not cut by time, but by a signal; then it is all that is left.
     assert run.session(moment=scoring, calls=2, signals=(signal.SIGTERM,)) == 143, run.said
@@ -291,7 +291,7 @@ def test_a_launched_run_ends_with_a_checkpoint_on_ctrl_c(
         os.killpg(launched.pid, signal.SIGINT)
         launched.wait(300)
     assert run.said.count("interrupted") == 2, run.said
-    assert "as SIGINT asks. Start the same command again to continue." in run.said
+    assert "on SIGINT. Start the same command again to continue." in run.said
     assert run.checkpoint
     assert not (run.path / "results.json").exists()
 

@@ -1,0 +1,173 @@
+"""The registry of scorers: what ``--scorer`` can name, and what training and inference need of each.
+
+An entry lies beside the code of its scorer (:mod:`iemomecp_dataset.trainers.dialogue`,
+:mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Entries of one's own
+are added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
+when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from iemomecp_dataset.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.trainers.options import TrainingOptions
+
+__all__ = ["Scorer", "find_scorer", "register_scorer", "scorer_names", "scorer_of_model_type", "scorers"]
+
+_BUILT_IN = {
+    "dialogue": "iemomecp_dataset.trainers.dialogue:SCORER",
+    "isolated": "iemomecp_dataset.trainers.isolated:SCORER",
+}
+
+_registered: dict[str, Scorer] = {}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """One kind of pair scorer.
+
+    Classes and functions are given as objects, or as ``"module:attribute"``. The defaults of ``prepare`` and
+    ``prepare_inference`` serve every model that scores whole dialogues: one whose ``forward`` takes the padded tensors
+    of :class:`~iemomecp_dataset.trainers.dialogue.data.Collator` and returns
+    :class:`~iemomecp_dataset.trainers.dialogue.modeling.DialogueScores`.
+
+    Attributes:
+        name: Value of ``--scorer``.
+        description: One line for ``--help``.
+        model_class: The ``PreTrainedModel``; its ``config_class`` gets, of what training knows, the fields that it
+            declares (``class_names``, ``text_size``, ``hidden_size`` and so on).
+        model_type: The ``model_type`` of its configuration, under which ``AutoModel`` finds it. By default that of
+            ``model_class``.
+        prepare: ``(options, corpus, accelerator, model_class)`` to a
+            :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`.
+        prepare_inference: ``(model, rows, vectors, text_encoder)`` to such a task with one split.
+        protocol: The letters of the modalities to the options that take the place of the general defaults.
+        check: Raises :class:`~iemomecp_dataset.errors.UsageError` where options do not fit this scorer.
+        cite: The paper that the model card names.
+    """
+
+    name: str
+    description: str
+    model_class: Any
+    model_type: str = ""
+    prepare: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue"
+    prepare_inference: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
+    protocol: Callable[[str], Mapping[str, Any]] = lambda modalities: {}
+    check: Callable[[TrainingOptions], None] = lambda options: None
+    cite: str = ""
+
+    def load_model_class(self) -> Any:
+        """The model class."""
+        return _load(self.model_class)
+
+    def load_config_class(self) -> Any:
+        """The model's configuration class."""
+        return self.load_model_class().config_class
+
+    def build_task(self, options: TrainingOptions, corpus: Any, accelerator: Any) -> Any:
+        """Builds model, strategy and examples for training.
+
+        Args:
+            options: The run's options.
+            corpus: The :class:`~iemomecp_dataset.corpus.Corpus`.
+            accelerator: Device and processes.
+
+        Returns:
+            The :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`.
+
+        Raises:
+            IemomecpError: An encoder or features are missing, or do not fit.
+        """
+        return _load(self.prepare)(options, corpus, accelerator, self.load_model_class())
+
+    def build_inference_task(self, model: Any, rows: Any, vectors: Any, text_encoder: str | None) -> Any:
+        """Builds strategy and examples for using a trained model.
+
+        Args:
+            model: The model.
+            rows: Dialogues without labels.
+            vectors: Vectors by modality and utterance id.
+            text_encoder: Where the encoder of frozen text features lies now, if not where it lay in training.
+
+        Returns:
+            The :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`, with the split ``test`` alone.
+
+        Raises:
+            IemomecpError: An encoder is missing, or does not fit.
+        """
+        return _load(self.prepare_inference)(model, rows, vectors, text_encoder)
+
+
+def scorer_names() -> tuple[str, ...]:
+    """Names of all scorers, without loading them."""
+    return (*_BUILT_IN, *(name for name in _registered if name not in _BUILT_IN))
+
+
+def find_scorer(name: str) -> Scorer:
+    """Finds a scorer.
+
+    Args:
+        name: The value of ``--scorer``.
+
+    Raises:
+        UsageError: There is no scorer of that name.
+
+    Example:
+        >>> find_scorer("isolated").protocol("a")["epochs"]
+        10
+    """
+    if name in _registered:
+        return _registered[name]
+    if name not in _BUILT_IN:
+        raise UsageError(f"--scorer has no value {name!r}. {did_you_mean(name, scorer_names())}")
+    scorer: Scorer = _load(_BUILT_IN[name])
+    return scorer
+
+
+def scorers() -> dict[str, Scorer]:
+    """All scorers by name."""
+    return {name: find_scorer(name) for name in scorer_names()}
+
+
+def scorer_of_model_type(model_type: str | None) -> Scorer | None:
+    """The scorer whose models have this ``model_type`` in their ``config.json``, or None."""
+    return next((scorer for scorer in scorers().values() if scorer.model_type == model_type), None)
+
+
+def register_scorer(scorer: Scorer) -> None:
+    """Adds a scorer of one's own; ``--scorer``, :func:`iemomecp_dataset.trainers.train` and ``predict`` then know it.
+
+    Registering the same name again replaces the entry, so that a notebook cell can be run twice.
+
+    Args:
+        scorer: The entry.
+
+    Raises:
+        UsageError: The name or the ``model_type`` belongs to a scorer of this package, or to another entry.
+    """
+    if scorer.name in _BUILT_IN:
+        raise UsageError(f"The scorer {scorer.name!r} is one of this package. Choose another name.")
+    if not scorer.model_type:
+        from dataclasses import replace
+
+        scorer = replace(scorer, model_type=scorer.load_config_class().model_type)
+    other = scorer_of_model_type(scorer.model_type)
+    if other is not None and other.name != scorer.name:
+        raise UsageError(
+            f"The model type {scorer.model_type!r} belongs to the scorer {other.name!r}. Give the configuration class "
+            f"of {scorer.name!r} a model_type of its own."
+        )
+    _registered[scorer.name] = scorer
+
+
+def _load(reference: Any) -> Any:
+    if not isinstance(reference, str):
+        return reference
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)
