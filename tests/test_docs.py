@@ -1,0 +1,43 @@
+"""Code in the documentation runs as it is written, on the synthetic corpus."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def python_blocks(page: Path) -> str:
+    """The Python blocks of a page, one after the other."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S))
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory, synthetic_dir: Path, tiny_encoder: Path) -> Path:
+    """A folder with the names that the pages use."""
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "local_data").symlink_to(synthetic_dir)
+    (folder / "path" / "to").mkdir(parents=True)
+    (folder / "path" / "to" / "encoder").symlink_to(tiny_encoder)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_scorer_of_ones_own_is_trained_as_the_page_says(repository: Path, workplace: Path) -> None:
+    code = python_blocks(repository / "docs" / "own-scorer.md") + (
+        "\nassert [p.shape[1] for p in probabilities] == [3] * len(data['test'])"
+        "\nassert 0 < results.metrics['test']['pair_auprc'] < 1"
+        "\nassert results.structural_baselines"
+        "\nfrom transformers import AutoModel"
+        "\nassert type(AutoModel.from_pretrained('runs/linear/model')) is LinearScorer"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=workplace, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (workplace / "runs" / "linear" / "results.json").is_file()
