@@ -6,8 +6,14 @@ import pytest
 import yaml
 
 from iemomecp_dataset.benchmark.board import boards
+from iemomecp_dataset.benchmark.experiments import experiment_names, find_experiment
 from iemomecp_dataset.benchmark.published.beside import published_beside
-from iemomecp_dataset.benchmark.published.experiments import differing_options, published_result, published_results
+from iemomecp_dataset.benchmark.published.experiments import (
+    differing_options,
+    published_experiment,
+    published_experiments,
+    published_values,
+)
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems
 from iemomecp_dataset.benchmark.published.systems import PUBLISHED_CORPORA, published_rows, published_text
 from iemomecp_dataset.benchmark.results_table import results_table
@@ -61,19 +67,26 @@ def test_a_corpus_without_published_numbers_is_an_error_that_names_those_with():
 
 
 def of_experiment(name: str) -> dict[str, str]:
-    (found,) = [result for result in published_results() if result.experiment == name]
-    return {option: str(value) for option, value in found.options.items()}
+    return {option: str(value) for option, value in find_experiment(name).options.items()}
 
 
 def test_a_run_of_a_published_configuration_is_recognised():
     settings = of_experiment("iemomecp_3class_rwc_fusion")
-    found = published_result(settings)
+    found = published_experiment(settings)
     assert found is not None
-    assert (found.system, round(100 * found.values["pair_f1"], 2)) == ("RWC-Fusion", 40.89)
+    assert (found.system, round(100 * published_values(found)["pair_f1"], 2)) == ("RWC-Fusion", 40.89)
     assert differing_options(found, settings) == []
     here = settings | {"text_encoder": "/encoders/roberta-base", "epochs": "3", "learning_rate": "2e-5"}
     assert differing_options(found, here) == ["epochs"]
-    assert published_result(settings | {"objective": "rpcl"}) is None
+    assert published_experiment(settings | {"objective": "rpcl"}) is None
+
+
+def test_fifteen_experiments_have_published_numbers():
+    found = {experiment.name for experiment in published_experiments()}
+    assert found == {name for name in experiment_names() if name.startswith("iemomecp_") or name.endswith("_rpcl_tav")}
+    values = {name: published_values(find_experiment(name)) for name in found}
+    assert {name for name in found if values[name]} == {name for name in found if name.startswith("iemomecp_")}
+    assert published_values(find_experiment("ecf_base_tav")) == {}
 
 
 @pytest.fixture(name="real")
