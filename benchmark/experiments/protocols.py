@@ -3,8 +3,8 @@
 A protocol file is read top-down: the paper (``source``), its ``seeds``, what it leaves open, the ``options`` that all
 experiments share, then ``variants``.
 
-* A variant has the keys of the file itself and inherits everything above it: its ``options`` and ``published`` are added,
-  its ``left_open`` lines follow the inherited ones.
+* A variant has the keys of the file itself and inherits everything above it: its ``options`` and ``published`` are
+  added, its ``left_open`` lines follow the inherited ones.
 * A variant without ``variants`` is an experiment; an option with a list of values makes it one experiment per value.
 * In ``name``, ``row`` and ``against``, ``{system}`` or the name of an option in braces is replaced by its value. Names
   of experiments are in lower case, with ``_`` for ``-``.

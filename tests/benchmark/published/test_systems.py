@@ -91,7 +91,7 @@ def test_fifteen_experiments_have_published_numbers():
 
 @pytest.fixture(name="real")
 def fixture_real(tmp_path, write_run):
-    """Runs on data that is said to be real: text alone, as published and with fewer epochs; Base and RPCL on ECF."""
+    """Runs marked as on real data: text alone, as published and with fewer epochs; Base and RPCL on ECF."""
     roberta = of_experiment("iemomecp_3class_roberta") | {"epochs": "2"}
     write_run(tmp_path / "roberta", n_classes=3, synthetic=False, scorer="isolated")
     (tmp_path / "roberta" / "config.yaml").write_text(yaml.safe_dump(roberta))
@@ -119,7 +119,7 @@ def test_published_scores_of_the_same_configuration_are_a_row_of_their_own(real)
     assert "Not computed here." in text
 
 
-def test_published_gains_stand_beside_ones_own(real):
+def test_published_gains_are_shown_beside_the_measured_ones(real):
     board = next(board for board in boards(real.runs) if board.key.config_name == "ecf")
     beside = published_beside(board, "test")
     assert beside.rows == ()
@@ -131,7 +131,7 @@ def test_published_gains_stand_beside_ones_own(real):
     assert "+2.58 Pair F1" in " ".join(results_table(real.runs).split())
 
 
-def test_made_up_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
+def test_synthetic_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
     write_run(tmp_path / "roberta", n_classes=3, scorer="isolated")
     (board,) = boards(index_runs(tmp_path).runs)
     assert published_beside(board, "test") == published_beside(board, "validation")
