@@ -3,10 +3,11 @@ r"""Runs a matrix of trainings, each cell in a run folder of its own, and ends w
     python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
     python scripts/launch_baseline_matrix.py experiments/ecf.yaml --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
     python scripts/launch_baseline_matrix.py ecf.yaml --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
 A cell is one combination of values with one seed. Every option of trainers/fusion.py can be given, with one value or
-several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a YAML file, or the name of one in
-benchmark/experiments: the same options, lists where they vary; the command line wins.
+several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a YAML file with the same options, lists
+where they vary; or a published experiment (ecf_rpcl_tav), or a pattern of their names; the command line wins.
 
 Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
 failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused by name.
@@ -29,7 +30,7 @@ from iemomecp_dataset.command_line import run_command
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.matrix.backends import Backend
-    from iemomecp_dataset.benchmark.matrix.cells import Cell, Sweep
+    from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep
     from iemomecp_dataset.benchmark.matrix.plan import PlannedCell
 
 
@@ -126,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sweeps(options: argparse.Namespace, rest: Sequence[str], parser: argparse.ArgumentParser) -> list[Sweep]:
     from iemomecp_dataset.benchmark.matrix.cells import Sweep
-    from iemomecp_dataset.benchmark.matrix.experiments import experiment_file, read_experiment
+    from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps
 
     values: dict[str, tuple[Any, ...]] = _passed_through(rest, parser)
     for name, given in (("config_name", options.config_names), ("scorer", options.scorers),
@@ -143,7 +144,7 @@ def _sweeps(options: argparse.Namespace, rest: Sequence[str], parser: argparse.A
             parser.error(f"--data_dir gives two folders for {name or 'every configuration'}: name their configurations")
     given_sweep = Sweep("", tuple(options.families or ()), values, tuple(options.seeds or ()), data_dirs)
     if options.experiments:
-        return [read_experiment(experiment_file(path), given_sweep) for path in options.experiments]
+        return [sweep for experiment in options.experiments for sweep in experiment_sweeps(experiment, given_sweep)]
     return [
         Sweep("", given_sweep.families or ("fusion",), values, given_sweep.seeds or (42,), data_dirs),
     ]
@@ -166,12 +167,12 @@ def _passed_through(rest: Sequence[str], parser: argparse.ArgumentParser) -> dic
     return {name: given or ("true",) for name, given in values.items()}
 
 
-def _data_key(cell: Cell) -> tuple[str | None, ...]:
+def _data_key(cell: MatrixCell) -> tuple[str | None, ...]:
     data = cell.options.data
     return (data.config_name, data.data_dir, data.candidates, data.forward_pairs)
 
 
-def _load_data(cells: Sequence[Cell]) -> dict[tuple[str | None, ...], Any]:
+def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[str | None, ...], Any]:
     """Every corpus of the matrix once: for fingerprints, and for what its splits share."""
     from tqdm import tqdm
 

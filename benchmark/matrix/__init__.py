@@ -1,1 +1,1 @@
-"""A matrix of training runs: which cells there are, which are to be run, and running them here or on a cluster."""
+"""Runs a matrix of trainings: lists its cells, plans which to run, and runs them on this machine or a cluster."""

@@ -1,4 +1,4 @@
-"""Where cells run: slots on this machine, or ray, embedded or a cluster."""
+"""Backends that run cells: slots on this machine, or ray, embedded or as a cluster."""
 
 from __future__ import annotations
 
@@ -9,37 +9,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from iemomecp_dataset.benchmark.matrix.cell_process import Job, start, stop
+from iemomecp_dataset.benchmark.matrix.cell_process import RUNS_ELSEWHERE, Job, start, stop
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, TrainingError, UsageError, missing_extra
 
 __all__ = ["Backend", "LocalBackend", "RayBackend", "cpu_slots", "gpu_slots"]
 
-_RUNS_ELSEWHERE = 75  # EX_TEMPFAIL: nothing is wrong with the cell
-
 
 class Backend(Protocol):
-    """Something that runs jobs."""
+    """Runs jobs, at most ``capacity`` at once."""
 
     @property
     def capacity(self) -> int:
         """How many jobs run at once."""
 
     def start(self, job: Job) -> None:
-        """Starts a job; at most ``capacity`` at once.
+        """Starts a job; the caller keeps within ``capacity``.
 
         Raises:
-            RunFolderError: It is running already.
+            RunFolderError: Another launcher runs the job already.
         """
 
     def ended(self) -> list[tuple[str, int]]:
         """Names and exit codes of the jobs that ended since the last call."""
 
     def stop(self) -> None:
-        """Ends what runs, cleanly."""
+        """Ends all running jobs, so that they can be continued."""
 
 
 def cpu_slots(n: int) -> list[dict[str, str]]:
-    """The environment of each of ``n`` slots that share this machine's cores and see no GPU.
+    """Builds the environments of ``n`` slots that share this machine's cores and use no GPU.
 
     Example:
         >>> len(cpu_slots(2)), cpu_slots(2)[0]["CUDA_VISIBLE_DEVICES"]
@@ -51,7 +49,7 @@ def cpu_slots(n: int) -> list[dict[str, str]]:
 
 
 def gpu_slots(gpus: Sequence[str], per_gpu: int = 1) -> list[dict[str, str]]:
-    """The environment of each slot, ``per_gpu`` of them on every GPU; the first cells go to different GPUs.
+    """Builds the environments of ``per_gpu`` slots on every GPU; the first cells go to different GPUs.
 
     Example:
         >>> [slot["CUDA_VISIBLE_DEVICES"] for slot in gpu_slots(["0", "1"], per_gpu=2)]
@@ -66,13 +64,13 @@ def gpu_slots(gpus: Sequence[str], per_gpu: int = 1) -> list[dict[str, str]]:
 
 
 def _threads_of_each(slots: int) -> str:
-    from joblib import cpu_count  # heeds affinity and limits of containers, on every system
+    from joblib import cpu_count  # respects CPU affinity and container limits, on every system
 
     return os.environ.get("OMP_NUM_THREADS", str(max(1, cpu_count() // slots)))
 
 
 class LocalBackend:
-    """Processes on this machine, one a slot."""
+    """Runs cells as processes on this machine, one per slot."""
 
     def __init__(self, slots: Sequence[Mapping[str, str]]):
         self._free = list(slots)
@@ -98,32 +96,32 @@ class LocalBackend:
         return over
 
     def stop(self) -> None:
-        """Ends what runs; all at once, so that patience is not paid once a cell."""
+        """Ends all running jobs together, so that the waiting time is spent once, not once per cell."""
         stop(*(process for process, _ in self._running.values()))
 
 
 class RayBackend:
-    """Tasks of ray, one a cell. Every node must see the same files under the same paths.
+    """Runs cells as tasks of ray, one per cell. Every node must have the same files under the same paths.
 
     Args:
-        address: Of a cluster (``auto``, ``ray://host:10001``); ``None`` starts ray on this machine for as long as the
+        address: Address of a cluster (``auto``, ``ray://host:10001``); ``None`` starts ray on this machine while the
             matrix runs.
-        slots: CPU slots of a ray that is started here.
-        cpus: Cores a cell asks for.
-        gpus: GPUs a cell asks for; 0.5 puts two cells on each.
+        slots: CPU slots, if ray is started here.
+        cpus: CPU cores per cell.
+        gpus: GPUs per cell; 0.5 puts two cells on each.
 
     Raises:
         MissingDependencyError: Ray is not installed.
         TrainingError: Ray cannot be started here.
         MissingDataError: There is no cluster at the address.
-        UsageError: The cluster can never run a cell that asks for so much.
+        UsageError: A cell needs more than the whole cluster has.
     """
 
     def __init__(self, *, address: str | None = None, slots: int = 1, cpus: float = 1.0, gpus: float = 0.0):
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would ask, or report
-        # A ray that is started here would give way to everything else on this machine; cells in local slots do not.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # ray would ask, or report usage
+        # Ray lowers the priority of its workers by default; here they keep that of cells in local slots.
         os.environ.setdefault("RAY_worker_niceness", "0")
-        # Ray's own future default: a task without GPUs sees what its environment says.
+        # Ray's own future default: CUDA_VISIBLE_DEVICES of a task without GPUs is left as it is set.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             import ray
@@ -131,7 +129,10 @@ class RayBackend:
             raise missing_extra("ray", "cluster") from error
         self._ray: Any = ray
         if gpus < 0 or cpus <= 0 or slots < 1:
-            raise UsageError("A cell asks for more than 0 CPUs and no less than 0 GPUs, and there is at least 1 slot.")
+            raise UsageError(
+                "--cpus_per_cell must be above 0, --gpus_per_cell at least 0 and --slots at least 1, but they are "
+                f"{cpus:g}, {gpus:g} and {slots}."
+            )
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address is None:
             _start_here(ray, max(1, round(slots * cpus)), quiet)
@@ -147,7 +148,7 @@ class RayBackend:
         if min(by) < 1:
             ray.shutdown()
             raise UsageError(
-                f"A cell asks for {cpus:g} CPUs and {gpus:g} GPUs; ray has {has.get('CPU', 0):g} and "
+                f"A cell needs {cpus:g} CPUs and {gpus:g} GPUs; ray has {has.get('CPU', 0):g} and "
                 f"{has.get('GPU', 0):g} in all."
             )
         self._capacity = min(by)
@@ -158,11 +159,11 @@ class RayBackend:
 
     @property
     def capacity(self) -> int:
-        """How many jobs run at once, by what ray has in all."""
+        """How many jobs run at once, by the resources of the whole cluster."""
         return self._capacity
 
     def start(self, job: Job) -> None:
-        """Hands a job to ray."""
+        """Submits a job to ray."""
         job = replace(job, environment={**job.environment, **self._environment})
         self._running[self._task.remote(job)] = job.name
 
@@ -174,7 +175,7 @@ class RayBackend:
         return [(self._running.pop(task), self._exit_code(task)) for task in ready]
 
     def stop(self) -> None:
-        """Ends what runs, and leaves ray."""
+        """Cancels all running jobs and disconnects from ray."""
         for task in self._running:
             self._ray.cancel(task, force=False)
         if self._running:
@@ -185,34 +186,34 @@ class RayBackend:
         try:
             return int(self._ray.get(task))
         except self._ray.exceptions.RayError as error:
-            # The node or the worker was lost; the cell itself could not say so.
+            # The node or the worker was lost, so that the cell left no exit code.
             return 1 if not isinstance(error, self._ray.exceptions.TaskCancelledError) else 130
 
 
 def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
-    """Starts ray for as long as the matrix runs; once more where the machine was too busy for ray's patience."""
+    """Starts ray on this machine; tries a second time, as its start-up times out on a busy machine."""
     for attempt in (1, 2):
         try:
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=100 * 2**20, **quiet)
-        except Exception as error:  # ray itself raises nothing more special
+        except Exception as error:  # ray raises no narrower class
             ray.shutdown()
             if attempt == 2:
                 raise TrainingError(
                     f"Ray could not be started on this machine: {error} Try again when it is less busy, start one with "
-                    "'ray start --head' and say --ray_address auto, or use --backend local."
+                    "'ray start --head' and give --ray_address auto, or use --backend local."
                 ) from error
         else:
             return
 
 
 def _run_here(job: Job) -> int:
-    """On a node: runs a job to its end; ends it when ray cancels the task."""
+    """Runs a job to its end on a node; ends it when ray cancels the task."""
     try:
         process = start(job)
     except RunFolderError:
-        return _RUNS_ELSEWHERE
+        return RUNS_ELSEWHERE
     try:
-        # Ray's cancellation is noticed between two instructions, not within a wait.
+        # Ray's cancellation is raised between two instructions, not within a wait.
         while process.poll() is None:
             time.sleep(0.1)
     finally:

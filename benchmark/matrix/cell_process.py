@@ -1,4 +1,4 @@
-"""One cell as a process of its own: its command, its log, starting and stopping it."""
+"""Runs one cell as a process of its own: command, log, start and stop."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.matrix.cells import Cell
+from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
 
-__all__ = ["Job", "exit_words", "job_of", "last_lines", "start", "stop"]
+__all__ = ["RUNS_ELSEWHERE", "Job", "exit_words", "job_of", "last_lines", "start", "stop"]
+
+
+RUNS_ELSEWHERE = 75
+"""Exit code of a job that another launcher runs already (EX_TEMPFAIL); the cell itself has not failed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What it takes to start a cell, on this machine or another that sees the same files.
+    """The command of a cell, for this machine or another with the same files.
 
     Attributes:
-        name: The cell's.
+        name: The cell's name.
         command: Program and arguments.
-        environment: Variables beyond those of the process that starts it.
+        environment: Variables added to those of the process that starts it.
         folder: Working folder.
-        log: Where output goes.
+        log: File for its output.
     """
 
     name: str
@@ -41,16 +45,16 @@ class Job:
     log: Path
 
 
-def job_of(cell: Cell, runs_dir: Path, environment: Mapping[str, str] | None = None) -> Job:
-    """Makes a cell's command.
+def job_of(cell: MatrixCell, runs_dir: Path, environment: Mapping[str, str] | None = None) -> Job:
+    """Builds a cell's command.
 
     Args:
         cell: The cell.
-        runs_dir: Where the run folders are.
-        environment: Variables for it.
+        runs_dir: Folder of the run folders.
+        environment: Variables to add.
 
     Returns:
-        ``accelerate launch trainers/<family>.py`` with its flags, by this Python.
+        ``accelerate launch trainers/<family>.py`` with the cell's flags, run by this Python.
     """
     import iemomecp_dataset.trainers
 
@@ -67,10 +71,10 @@ def job_of(cell: Cell, runs_dir: Path, environment: Mapping[str, str] | None = N
 
 
 def start(job: Job) -> subprocess.Popen[bytes]:
-    """Starts a cell in a process group of its own, so that a Ctrl-C reaches the launcher alone, which passes it on.
+    """Starts a cell in a process group of its own, so that Ctrl-C reaches only the launcher, which passes it on.
 
     Args:
-        job: What to start.
+        job: The job.
 
     Returns:
         The process.
@@ -81,8 +85,8 @@ def start(job: Job) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "ab") as log:
         try:
-            # The lock lives in the file that the processes of the cell inherit: it ends when the last of them ends,
-            # even when its launcher was killed.
+            # The lock belongs to the file handle that the cell's processes inherit: it is held until the last of them
+            # ends, even if the launcher is killed.
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunFolderError(
@@ -90,7 +94,7 @@ def start(job: Job) -> subprocess.Popen[bytes]:
             ) from None
         log.write(f"$ {' '.join(shlex.join(job.command).splitlines())}\n".encode())
         log.flush()
-        # A process inherits which signals are blocked, and ray blocks the one that asks a cell to end.
+        # A process inherits the set of blocked signals, and ray blocks the one that ends a cell.
         blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             return subprocess.Popen(
@@ -107,11 +111,11 @@ def start(job: Job) -> subprocess.Popen[bytes]:
 
 
 def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
-    """Ends cells: asks first, insists after some seconds. A run that is ended continues where it stopped.
+    """Ends cells: SIGINT first, SIGTERM and SIGKILL for those that do not end. An ended run can be continued.
 
     Args:
-        processes: What :func:`start` gave.
-        patience: Seconds between asking and insisting.
+        processes: Processes from :func:`start`.
+        patience: Seconds to wait after each signal.
     """
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         alive = [process for process in processes if _group_lives(process)]
@@ -124,11 +128,11 @@ def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
 
 
 def last_lines(log: Path, n: int = 12) -> list[str]:
-    """The last lines of a log's last start, without its command.
+    """Reads the last lines of a log since its last start, without the command.
 
     Args:
         log: The file; it may be missing.
-        n: How many lines at most.
+        n: Maximum number of lines.
 
     Returns:
         The lines.
@@ -144,7 +148,7 @@ def last_lines(log: Path, n: int = 12) -> list[str]:
 
 
 def exit_words(code: int) -> str:
-    """What an exit code says.
+    """Describes an exit code.
 
     Example:
         >>> exit_words(2), exit_words(-9)
@@ -157,7 +161,7 @@ def exit_words(code: int) -> str:
 
 
 def _without_launcher_traceback(lines: list[str]) -> list[str]:
-    """``accelerate launch`` follows a trainer's own message by a traceback of itself; one line says as much."""
+    """Replaces the traceback that ``accelerate launch`` prints after the trainer's own message by one line."""
     last = max((i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")), default=-1)
     of_launcher = any("/accelerate/commands/launch.py" in line for line in lines[last:]) if last >= 0 else False
     error = next((line for line in reversed(lines) if line.startswith("subprocess.CalledProcessError: ")), "")
@@ -173,7 +177,7 @@ def _without_launcher_traceback(lines: list[str]) -> list[str]:
 
 
 def _group_lives(process: subprocess.Popen[bytes]) -> bool:
-    process.poll()  # an ended leader that nobody has waited for would keep its group
+    process.poll()  # reaps an ended leader, which would otherwise keep its group alive
     try:
         os.killpg(process.pid, 0)
     except (ProcessLookupError, PermissionError):

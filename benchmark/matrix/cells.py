@@ -1,4 +1,4 @@
-"""The cells of a matrix as pure data: sweeps of options, and the runs that they stand for."""
+"""Cells of a matrix as pure data: sweeps of options, and the runs they expand to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
-__all__ = ["FAMILY_DEFAULTS", "Cell", "Sweep", "cells_of", "option_value"]
+__all__ = ["FAMILY_DEFAULTS", "MatrixCell", "Sweep", "cells_of", "option_value"]
 
 FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "fusion": {},
@@ -22,21 +22,21 @@ FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "wavlm": {"scorer": "isolated", "modalities": "a"},
     "clip": {"scorer": "isolated", "modalities": "v"},
 }
-"""The trainers, one launchable script each, and what each script sets; a cell's family says which of them runs it."""
+"""The trainers, one launchable script each, with the options that each script sets; a cell's family is its trainer."""
 
 _NAMED = ("config_name", "scorer", "objective", "modalities")
 _IEMOMECP = ("3class", "source_binary")
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One run of a matrix.
 
     Attributes:
-        name: Its run folder's name within the runs folder.
+        name: Name of its run folder within the runs folder.
         family: The trainer.
-        options: What the trainer is told, but for ``output_dir``.
-        impossible: Why these options cannot work together; empty when they can.
+        options: The trainer's options without ``output_dir``.
+        impossible: Why these options cannot work together; empty if they can.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Cell:
     impossible: str = ""
 
     def options_in(self, runs_dir: Path) -> TrainingOptions:
-        """The options of the run, its folder included."""
+        """Adds the run folder to the options."""
         return replace(self.options, run=replace(self.options.run, output_dir=str(runs_dir / self.name)))
 
     def flags(self, runs_dir: Path) -> list[str]:
-        """The trainer's command line: everything that differs from the defaults.
+        """Builds the trainer's command line: every option that differs from the defaults.
 
         Example:
             >>> cell = cells_of(Sweep(values={"data_dir": ("data",)}, seeds=(7,)))[0]
@@ -64,15 +64,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Values of options, every combination of which is a cell.
+    """Values of options; every combination is a cell.
 
     Attributes:
-        name: Put before the names of its cells; an experiment file's name.
+        name: Prefix of its cells' names; an experiment's name.
         families: Trainers.
-        values: Values by option; options that are not named keep the trainer's defaults.
+        values: Values by option; other options keep the trainer's defaults.
         seeds: Seeds.
-        data_dirs: Folder of the corpus by configuration, where ``values`` has no ``data_dir``; the key ``""`` stands
-            for every other configuration.
+        data_dirs: Folder of the corpus by configuration, if ``values`` has no ``data_dir``; the key ``""`` stands for
+            every other configuration.
     """
 
     name: str = ""
@@ -82,18 +82,18 @@ class Sweep:
     data_dirs: Mapping[str, str] = field(default_factory=dict)
 
 
-def cells_of(*sweeps: Sweep) -> list[Cell]:
-    """All cells of sweeps, each once.
+def cells_of(*sweeps: Sweep) -> list[MatrixCell]:
+    """Expands sweeps into cells, each once.
 
     Args:
-        sweeps: What varies.
+        sweeps: The sweeps.
 
     Returns:
         The cells, in the order of the sweeps; within one, seeds vary fastest. Combinations that no trainer can run
-        are among them and say why.
+        are included, with the reason.
 
     Raises:
-        UsageError: There is no such option, family or value; or two different cells would share a folder.
+        UsageError: An option, family or value does not exist, or two different cells would share a folder.
 
     Example:
         >>> sweep = Sweep(values={"data_dir": ("d",), "objective": ("base", "rpcl")}, seeds=(1, 2))
@@ -101,7 +101,7 @@ def cells_of(*sweeps: Sweep) -> list[Cell]:
         ['3class-dialogue-base-t-s1', '3class-dialogue-base-t-s2',
          '3class-dialogue-rpcl-t-s1', '3class-dialogue-rpcl-t-s2']
     """
-    found: dict[str, Cell] = {}
+    found: dict[str, MatrixCell] = {}
     for sweep in sweeps:
         for cell in _expand(sweep):
             other = found.setdefault(cell.name, cell)
@@ -109,14 +109,14 @@ def cells_of(*sweeps: Sweep) -> list[Cell]:
                 one, two = ({**c.options.flat(), "family": c.family} for c in (other, cell))
                 different = ", ".join(f"{k} {one[k]!r} and {two[k]!r}" for k in one if one[k] != two[k])
                 raise UsageError(
-                    f"Two cells would share the folder {cell.name} and differ in {different}. Give them in separate "
-                    "experiment files, whose names tell them apart, or in separate runs folders."
+                    f"Two cells would share the folder {cell.name} and differ in {different}. Put them into separate "
+                    "experiment files, which become part of the name, or separate runs folders."
                 )
     return list(found.values())
 
 
 def option_value(name: str, value: Any) -> Any:
-    """Makes a value what the trainer's own command line would make of it.
+    """Converts a value as the trainer's own command line does.
 
     Args:
         name: An option.
@@ -126,7 +126,7 @@ def option_value(name: str, value: Any) -> Any:
         The value in the option's type.
 
     Raises:
-        UsageError: There is no such option, or the value does not fit.
+        UsageError: There is no such option, or the value is not of its type.
 
     Example:
         >>> option_value("learning_rate", "1e-3"), option_value("threshold", None), option_value("quiet", "yes")
@@ -158,17 +158,19 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a text"}
 
 
-def _expand(sweep: Sweep) -> Iterable[Cell]:
+def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     for family in sweep.families:
         if family not in FAMILY_DEFAULTS:
             raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, FAMILY_DEFAULTS)}")
     for name, values in sweep.values.items():
         if name in ("seed", "output_dir", "run_name"):
-            raise UsageError(f"--{name} is not for a matrix: seeds are listed, and every cell has a folder of its own.")
+            raise UsageError(
+                f"--{name} is not an option of a matrix: seeds are listed, and every cell has a folder of its own."
+            )
         if not values:
             raise UsageError(f"No values were given for {name}.")
     axes = {name: tuple(option_value(name, v) for v in values) for name, values in sweep.values.items()}
-    # The configuration first: a corpus is then finished before the next begins.
+    # The configuration varies slowest: one corpus is finished before the next begins.
     names = [*(n for n in _NAMED if n in axes), *(n for n in axes if n not in _NAMED)]
     shown = [n for n in names if n not in _NAMED and len(axes[n]) > 1]
     if sweep.name:
@@ -178,29 +180,29 @@ def _expand(sweep: Sweep) -> Iterable[Cell]:
         for combination in itertools.product(*(axes[n] for n in names)):
             for seed in sweep.seeds:
                 chosen = {**defaults, **dict(zip(names, combination, strict=True))}
-                # As in the trainers, a scorer's protocol stands below everything that is given.
+                # As in the trainers, a given value overrides the scorer's protocol.
                 protocol = find_scorer(chosen.get("scorer", "dialogue")).protocol(chosen.get("modalities", "t"))
                 chosen = {**protocol, **chosen}
                 yield _cell(sweep, family, chosen, shown, int(option_value("seed", seed)))
 
 
-def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[str], seed: int) -> Cell:
-    # Bars of many runs at once would write over each other; each cell's log has the epochs.
+def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[str], seed: int) -> MatrixCell:
+    # Progress bars of concurrent runs would overwrite each other; each cell's log has the epochs.
     options = TrainingOptions.from_flat({**chosen, "seed": seed, "quiet": True})
     if not options.data.data_dir:
         options = replace(options, data=replace(options.data, data_dir=_data_dir(sweep, options.data.config_name)))
     flat = options.flat()
-    # An experiment file's name stands for what it sets; without one, what a run is stands in its name.
+    # An experiment's name implies its settings; without one, they are part of the run's name.
     settings = [] if sweep.name else [str(flat[name]) for name in _NAMED]
     families = [family] if len(sweep.families) > 1 or (family != "fusion" and not sweep.name) else []
     varied = [str(flat[name]) if name in _NAMED else f"{name}={flat[name]}" for name in shown]
     parts = [sweep.name, *families, *settings, *varied, f"s{seed}"]
     name = "-".join(re.sub(r"[^\w.=+-]+", "_", part.rstrip("/").rpartition("/")[2]) for part in parts if part)
-    cell = Cell(name, family, options)
+    cell = MatrixCell(name, family, options)
     try:
         cell.options_in(Path("runs")).check()
     except IemomecpError as error:
-        # A hole in the matrix is a combination whose parts are fine; anything else is the user's mistake.
+        # A combination of valid values is an impossible cell; an invalid value is the user's mistake.
         objective = options.objective.objective
         if options.model.scorer != "isolated" or objective == "base" or objective not in OBJECTIVE_NAMES:
             raise

@@ -1,4 +1,4 @@
-"""Experiment files: a trainer's options in YAML, with lists where they vary."""
+"""Sweeps of the experiments and of a user's own files: a trainer's options in YAML, with lists where they vary."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.benchmark.experiments import find_experiments
 from iemomecp_dataset.benchmark.matrix.cells import Sweep
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, missing_extra
 
-__all__ = ["AXES", "experiment_file", "read_experiment", "sweep_of"]
+__all__ = ["AXES", "experiment_sweeps", "read_sweep", "sweep_of"]
 
 AXES = {
     "config_names": "config_name",
@@ -22,41 +23,48 @@ AXES = {
 _ABOUT = ("experiment", "published", "description", "title", "name", "notes")
 
 
-def experiment_file(name_or_path: str | Path) -> Path:
-    """Finds an experiment.
+def experiment_sweeps(experiment: str | Path, overrides: Sweep | None = None) -> list[Sweep]:
+    """Finds the sweeps of a file, of an experiment, or of all experiments that match a pattern.
 
     Args:
-        name_or_path: A file, or the name of one that the package brings, without ``.yaml``.
+        experiment: A YAML file (:func:`read_sweep`); or a published experiment's name, such as ``ecf_rpcl_tav``; or a
+            pattern of such names, such as ``ecf_*_tav``.
+        overrides: Values from the command line; they win.
 
     Returns:
-        The file.
+        One sweep per file or experiment, each with its own name and seeds.
 
     Raises:
-        MissingDataError: There is neither.
+        MissingDataError: There is neither a file nor an experiment.
+
+    Example:
+        >>> [(sweep.name, sweep.seeds) for sweep in experiment_sweeps("iemomecp_*_clip")]
+        [('iemomecp_3class_clip', (42, 123, 456)), ('iemomecp_source_binary_clip', (42, 123, 456))]
     """
-    brought = Path(__file__).parents[1] / "experiments"
-    for path in (Path(name_or_path), brought / f"{name_or_path}.yaml"):
-        if path.is_file():
-            return path
-    known = ", ".join(sorted(path.stem for path in brought.glob("*.yaml"))) or "none"
-    raise MissingDataError(f"There is no experiment file {name_or_path}. The package brings: {known}.")
+    if Path(experiment).is_file():
+        return [read_sweep(Path(experiment), overrides)]
+    try:
+        found = find_experiments(str(experiment))
+    except UsageError as error:
+        raise MissingDataError(f"There is no experiment file {experiment}. {error}") from None
+    return [sweep_of({**e.options, "seeds": e.seeds}, name=e.name, overrides=overrides) for e in found]
 
 
-def read_experiment(path: Path, overrides: Sweep | None = None) -> Sweep:
-    """Reads an experiment file.
+def read_sweep(path: Path, overrides: Sweep | None = None) -> Sweep:
+    """Reads a user's experiment file.
 
     Args:
-        path: YAML with a trainer's options by name, a list wherever one varies; ``seeds`` and ``families``, at the top
-            or under ``experiment``, whose other keys (``published`` and so on) are for readers.
-        overrides: What the command line gives; it wins.
+        path: YAML with a trainer's options by name, a list wherever one varies; ``seeds`` and ``families`` at the top
+            level or under ``experiment``. All other keys under ``experiment``, and ``published``, are ignored.
+        overrides: Values from the command line; they win.
 
     Returns:
-        The sweep, named like the file.
+        The sweep, with the file's name.
 
     Raises:
         MissingDataError: There is no such file.
-        InvalidDataError: It holds no options by name.
-        UsageError: An option does not exist.
+        InvalidDataError: It does not hold options by name.
+        UsageError: An option is given twice.
     """
     try:
         import yaml
@@ -67,7 +75,7 @@ def read_experiment(path: Path, overrides: Sweep | None = None) -> Sweep:
     except FileNotFoundError:
         raise MissingDataError(f"The experiment file {path} is not there.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidDataError(f"The experiment file {path} is no YAML: {error}") from None
+        raise InvalidDataError(f"The experiment file {path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise InvalidDataError(f"{path} must hold options by name, but holds {type(content).__name__}.")
     try:
@@ -77,18 +85,18 @@ def read_experiment(path: Path, overrides: Sweep | None = None) -> Sweep:
 
 
 def sweep_of(content: Mapping[str, Any], *, name: str = "", overrides: Sweep | None = None) -> Sweep:
-    """Makes a sweep of options by name.
+    """Builds a sweep from options by name.
 
     Args:
-        content: As in an experiment file.
+        content: Options as in an experiment file.
         name: The sweep's name.
-        overrides: What wins over ``content``: its values, and its families and seeds where it gives any.
+        overrides: A sweep that wins over ``content``: its values, and its families and seeds where it gives any.
 
     Returns:
         The sweep.
 
     Raises:
-        UsageError: Both spellings of an option are there.
+        UsageError: An option is given in both spellings.
 
     Example:
         >>> sweep_of({"objective": ["base", "rpcl"], "seeds": [1, 2], "published": {"pair_f1": 57.9}}, name="x").seeds

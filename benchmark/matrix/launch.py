@@ -1,4 +1,4 @@
-"""Runs the cells of a plan on a backend until none is left."""
+"""Runs the planned cells on a backend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.matrix.backends import Backend
-from iemomecp_dataset.benchmark.matrix.cell_process import exit_words, job_of, last_lines
+from iemomecp_dataset.benchmark.matrix.cell_process import RUNS_ELSEWHERE, exit_words, job_of, last_lines
 from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_file, log_file
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
@@ -19,17 +19,15 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
 
-_RUNS_ELSEWHERE = 75
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a matrix.
+    """The outcome of a matrix.
 
     Attributes:
-        finished: Records by cell, those that were finished before included.
-        states: The last state of every cell, with its words.
-        interrupted: Whether the user ended it.
+        finished: Records by cell, including cells that were finished before.
+        states: The last state of every cell, with details in words.
+        interrupted: Whether the user interrupted it.
     """
 
     finished: dict[str, RunResults] = field(default_factory=dict)
@@ -37,24 +35,24 @@ class Outcome:
     interrupted: bool = False
 
     def names(self, state: State) -> list[str]:
-        """Cells in a state."""
+        """Lists the cells in a state."""
         return [name for name, (found, _) in self.states.items() if found is state]
 
 
 def run_cells(
     planned: Sequence[PlannedCell], runs_dir: Path, backend: Backend, table: StateTable, *, pause: float = 0.25
 ) -> Outcome:
-    """Runs what is to be run; a cell that fails does not stop others.
+    """Runs the cells that are to be run; a failed cell does not stop the others.
 
     Args:
         planned: The plan.
-        runs_dir: Where the run folders are.
-        backend: Where to run.
-        table: Where to show it.
-        pause: Seconds between two looks.
+        runs_dir: Folder of the run folders.
+        backend: Runs the cells.
+        table: Shows their states.
+        pause: Seconds between two polls.
 
     Returns:
-        What became of it. After Ctrl-C, what ran has been ended and continues when the matrix is started again.
+        The outcome. After Ctrl-C, running cells have been ended; they continue when the matrix is started again.
     """
     cells = {entry.cell.name: entry.cell for entry in planned}
     waiting = deque(entry.cell.name for entry in planned if entry.to_run)
@@ -95,8 +93,8 @@ def run_cells(
 
 
 def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTable) -> RunResults | None:
-    """Takes note of a cell that ended."""
-    if code == _RUNS_ELSEWHERE:
+    """Records the outcome of an ended cell."""
+    if code == RUNS_ELSEWHERE:
         table.set(name, State.REFUSED, f"another launcher is running it: {log_file(runs_dir, name)} is locked")
         return None
     words = exit_words(code)

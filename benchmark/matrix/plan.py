@@ -1,4 +1,4 @@
-"""What is to be done about each cell, found from what its run folder holds."""
+"""Plans what to do with each cell from the content of its run folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.matrix.cells import Cell
+from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -21,7 +21,7 @@ LOGS = "logs"
 
 
 class State(StrEnum):
-    """Where a cell stands."""
+    """The state of a cell."""
 
     FINISHED = "finished"
     NEW = "new"
@@ -35,43 +35,43 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell, where it stands before anything is started, and why.
+    """A cell and its state before anything is started.
 
     Attributes:
         cell: The cell.
         state: ``FINISHED``, ``NEW``, ``CONTINUED``, ``FAILED`` (earlier), ``REFUSED`` or ``IMPOSSIBLE``.
-        reason: Why, for the last three.
-        results: The record of a finished one.
+        reason: The reason for one of the last three states.
+        results: The record of a finished cell.
     """
 
-    cell: Cell
+    cell: MatrixCell
     state: State
     reason: str = ""
     results: RunResults | None = None
 
     @property
     def to_run(self) -> bool:
-        """Whether it is going to be started."""
+        """Whether the cell is to be started."""
         return self.state in (State.NEW, State.CONTINUED)
 
 
 def plan_cells(
-    cells: Sequence[Cell],
+    cells: Sequence[MatrixCell],
     runs_dir: Path,
-    fingerprints: Callable[[Cell], Mapping[str, str]],
+    fingerprints: Callable[[MatrixCell], Mapping[str, str]],
     *,
     retry_failed: bool = False,
 ) -> list[PlannedCell]:
-    """Looks at every cell's folder.
+    """Finds the state of every cell from its run folder.
 
     Args:
         cells: The matrix.
-        runs_dir: Where the run folders are.
-        fingerprints: Gives the content hash by split of a cell's data.
-        retry_failed: Start cells again that failed.
+        runs_dir: Folder of the run folders.
+        fingerprints: Returns the content hash by split of a cell's data.
+        retry_failed: Start failed cells again.
 
     Returns:
-        One entry a cell, in the same order.
+        One entry per cell, in the same order.
 
     Raises:
         UsageError: There are no cells.
@@ -82,32 +82,31 @@ def plan_cells(
 
 
 def estimated_seconds(planned: Sequence[PlannedCell], others: Sequence[RunResults] = ()) -> list[float]:
-    """What training each cell may take, from finished runs that are most like it.
+    """Estimates each cell's training time from the most similar finished runs.
 
     Args:
         planned: The cells.
         others: Records of further finished runs.
 
     Returns:
-        Seconds a cell, 0 for what is not going to be run; NaN where no finished run is like it (the same configuration
-        and scorer at least).
+        Seconds per cell, 0 if it is not to be run; NaN if no finished run has the same configuration and scorer.
     """
     records = [entry.results for entry in planned if entry.results is not None] + list(others)
     return [_estimate(entry.cell, records) if entry.to_run else 0.0 for entry in planned]
 
 
 def log_file(runs_dir: Path, name: str) -> Path:
-    """The log of a cell; beside the run folders, as a trainer takes only folders that are empty or its own."""
+    """Returns the path of a cell's log: beside the run folders, as a trainer accepts no folder with other files."""
     return runs_dir / LOGS / f"{name}.log"
 
 
 def failure_file(runs_dir: Path, name: str) -> Path:
-    """There when the cell's last run failed: its exit code and last lines."""
+    """Returns the path of a failed cell's record: exit code and last lines of the log."""
     return runs_dir / LOGS / f"{name}.failed.json"
 
 
 def _look(
-    cell: Cell, runs_dir: Path, fingerprints: Callable[[Cell], Mapping[str, str]], retry_failed: bool
+    cell: MatrixCell, runs_dir: Path, fingerprints: Callable[[MatrixCell], Mapping[str, str]], retry_failed: bool
 ) -> PlannedCell:
     if cell.impossible:
         return PlannedCell(cell, State.IMPOSSIBLE, cell.impossible)
@@ -115,11 +114,11 @@ def _look(
     failure = _failure(failure_file(runs_dir, cell.name))
     state = State.NEW
     if path.exists() and not path.is_dir():
-        return PlannedCell(cell, State.REFUSED, f"{path} is a file, where the run folder should be. Move it away.")
+        return PlannedCell(cell, State.REFUSED, f"{path} is a file in place of the run folder. Move it away.")
     if path.is_dir() and any(path.iterdir()):
         try:
             results = read_results(path) if (path / RESULTS_FILE).is_file() else None
-            # The trainer's own judgement of whose folder it is; it writes nothing into a folder that holds something.
+            # The trainer's own check that the folder holds this run; it writes nothing into a folder with content.
             RunFolder(path).claim(cell.options_in(runs_dir), fingerprints(cell))
         except IemomecpError as error:
             return PlannedCell(cell, State.REFUSED, str(error).replace("--output_dir", "--runs_dir"))
@@ -142,7 +141,7 @@ def _failure(path: Path) -> str:
         return f"It failed before ({path} cannot be read)."
 
 
-def _estimate(cell: Cell, records: Sequence[RunResults]) -> float:
+def _estimate(cell: MatrixCell, records: Sequence[RunResults]) -> float:
     known = [r for r in records if not math.isnan(r.wall_seconds)]
     wanted: dict[str, Any] = {
         name: cell.options.flat()[name]

@@ -1,4 +1,4 @@
-"""The states of all cells while they run: a table that is redrawn on a terminal, a line for each change elsewhere."""
+"""Shows the states of all cells while they run: a redrawn table on a terminal, otherwise one line per change."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["CellState", "StateTable", "epochs_done"]
 
 @dataclass(frozen=True)
 class CellState:
-    """Where a cell stands, and a few words on it."""
+    """The state of a cell, with details in words."""
 
     state: State
     words: str = ""
 
 
 class StateTable:
-    """Shows states.
+    """Shows the state of every cell.
 
     Args:
         planned: The cells, in the order of the table.
-        stream: Where to; standard error by default, as standard output is for results.
-        live: Redraw; by default when the stream is a terminal.
+        stream: Output; by default standard error, as standard output is for results.
+        live: Redraw the table; by default if the stream is a terminal.
     """
 
     def __init__(self, planned: Sequence[PlannedCell], stream: TextIO | None = None, live: bool | None = None):
@@ -50,7 +50,7 @@ class StateTable:
         return self._states
 
     def set(self, name: str, state: State, words: str = "") -> None:
-        """Takes note of a change and shows it."""
+        """Records a change and shows it."""
         new, old = CellState(state, words), self._states[name]
         self._states[name] = new
         if not self._live and new.state != old.state:
@@ -85,7 +85,7 @@ class StateTable:
         width = max(map(len, self._states))
         lines = [f"{name:<{width}}  {cell.state:<15} {cell.words}".rstrip() for name, cell in self._states.items()]
         if len(lines) > room:
-            # What runs is what one looks at; the rest is in the counts.
+            # Running cells first; the counts below cover the rest.
             running = [i for i, cell in enumerate(self._states.values()) if cell.state is State.RUNNING]
             shown = running[:room] or list(range(room))
             lines = [lines[i] for i in shown] + [f"... {len(lines) - len(shown)} more"]
@@ -97,13 +97,13 @@ class StateTable:
 
 
 def epochs_done(run_folder: Path) -> int:
-    """How many epochs a run has logged.
+    """Counts the epochs that a run has logged.
 
     Args:
         run_folder: Its folder; it may be missing.
 
     Returns:
-        The highest epoch in ``log.jsonl``, 0 without any.
+        The highest epoch in ``log.jsonl``; 0 if there is none.
     """
     try:
         with open(run_folder / "log.jsonl", encoding="utf-8") as log:
@@ -115,7 +115,7 @@ def epochs_done(run_folder: Path) -> int:
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
-            continue  # being written just now
+            continue  # an incomplete line, still being written
         if isinstance(event, dict) and isinstance(event.get("epoch"), int):
             epochs.append(event["epoch"])
     return max(epochs)

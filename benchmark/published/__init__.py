@@ -1,4 +1,4 @@
-"""Published numbers, with their origin and licence, and a reader."""
+"""Published numbers with their origin and licence, and their readers."""
 
 from iemomecp_dataset.benchmark.published.tables import (
     PUBLISHED_FOLDER,

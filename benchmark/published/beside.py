@@ -1,11 +1,12 @@
-"""What was published for the systems of a table: rows to stand under it, and gains to compare with."""
+"""Published numbers for the systems of a board: rows below its own, and published gains beside the measured ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import Board, Row, Score, settings_of
-from iemomecp_dataset.benchmark.published.experiments import PublishedResult, differing_options, published_result
+from iemomecp_dataset.benchmark.experiments import Experiment, PublishedNumbers
+from iemomecp_dataset.benchmark.published.experiments import differing_options, published_experiment, published_values
 
 __all__ = ["Beside", "published_beside"]
 
@@ -14,11 +15,11 @@ _NAMED_OPTIONS = 4
 
 @dataclass(frozen=True)
 class Beside:
-    """Published numbers for one split of a table.
+    """Published numbers for one split of a board.
 
     Attributes:
-        rows: Rows of the kind ``published``, without runs: their authors' scores.
-        notes: Published gains beside the table's own, in sentences.
+        rows: Rows of the kind ``published``, without runs: the authors' scores.
+        notes: Published gains beside the board's own, in sentences.
     """
 
     rows: tuple[Row, ...] = ()
@@ -26,14 +27,14 @@ class Beside:
 
 
 def published_beside(board: Board, split: str) -> Beside:
-    """Finds published numbers for the configurations of a table's rows.
+    """Finds published numbers for the configurations of a board's rows.
 
     Args:
         board: Comparable runs.
         split: The split that is shown.
 
     Returns:
-        What there is; nothing for synthetic data, or where definition or split are not those of the paper.
+        The rows and notes; none for synthetic data, or if definition or split differ from the paper's.
     """
     if board.key.synthetic:
         return Beside()
@@ -41,13 +42,19 @@ def published_beside(board: Board, split: str) -> Beside:
     notes: dict[str, str] = {}
     for own in board.trained:
         settings = {**settings_of(own.runs[0]), **_of_record(own)}
-        found = published_result(settings)
-        if found is None or found.split != split or found.definition != board.key.definition:
+        experiment = published_experiment(settings)
+        published = experiment.published if experiment else None
+        if experiment is None or published is None:
             continue
-        if found.values and found.experiment not in rows:
-            rows[found.experiment] = _row(found, own, differing_options(found, settings))
-        if found.gains and found.experiment not in notes:
-            notes[found.experiment] = _gain(found, own, board, split, differing_options(found, settings))
+        if (published.split, published.definition) != (split, board.key.definition):
+            continue
+        compared = _compared(own, differing_options(experiment, settings))
+        source = f"{experiment.source}, {published.statistic}"
+        if published.table and experiment.name not in rows:
+            rows[experiment.name] = _row(experiment, split, f"{source}; {compared}")
+        if published.gains and experiment.name not in notes:
+            said = f"Published for {experiment.system} ({source})"
+            notes[experiment.name] = f"{said}: {_gain(published, own, board, split, compared)}"
     return Beside(tuple(rows.values()), tuple(notes.values()))
 
 
@@ -56,31 +63,29 @@ def _of_record(row: Row) -> dict[str, str]:
     return {name: str(getattr(record, name)) for name in ("config_name", "scorer", "objective", "modalities")}
 
 
-def _row(found: PublishedResult, own: Row, differing: list[str]) -> Row:
-    statistic = f"{found.source}, {found.statistic}"
+def _row(experiment: Experiment, split: str, note: str) -> Row:
     return Row(
         kind="published",
-        name=f"{found.system} (published)",
-        note=f"{statistic}; {_compared(own, differing)}",
-        scores={found.split: {key: Score((value,)) for key, value in found.values.items()}},
+        name=f"{experiment.system} (published)",
+        note=note,
+        scores={split: {key: Score((value,)) for key, value in published_values(experiment).items()}},
         threshold="",
     )
 
 
-def _gain(found: PublishedResult, own: Row, board: Board, split: str, differing: list[str]) -> str:
-    words = f"{found.gains['pair_f1']:+.2f} Pair F1"
-    said = f"Published for {found.system} ({found.source}, {found.statistic}): {words}"
+def _gain(published: PublishedNumbers, own: Row, board: Board, split: str, compared: str) -> str:
+    gain = f"{published.gains['pair_f1']:+.2f} Pair F1"
     base = _base_of(own, board)
     if base is None:
-        return f"{said}; no row here is its Base."
+        return f"{gain}; no row here is its Base."
     mine, its = own.score(split, "pair_f1"), base.score(split, "pair_f1")
     if mine is None or its is None:
-        return f"{said}."
-    return f"{said}; here {100 * (mine.mean - its.mean):+.2f}. {_compared(own, differing)}."
+        return f"{gain}."
+    return f"{gain}; here {100 * (mine.mean - its.mean):+.2f}. {compared}."
 
 
 def _base_of(own: Row, board: Board) -> Row | None:
-    """The row without the objective's terms that has the most options in common."""
+    """Finds the row with the objective ``base`` that has the most options in common."""
     mine = settings_of(own.runs[0])
     record = own.runs[0].results
     bases = [

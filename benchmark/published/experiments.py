@@ -1,122 +1,84 @@
-"""What was published for the configurations in ``benchmark/experiments``, found for rows of one's own table."""
+"""What was published for the experiments of ``benchmark/experiments``, found for a run's own settings."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import missing_extra
+from iemomecp_dataset.benchmark.experiments import Experiment, find_experiments
+from iemomecp_dataset.benchmark.published.tables import published_table
 
-__all__ = ["PublishedResult", "differing_options", "published_result", "published_results"]
+__all__ = ["differing_options", "published_experiment", "published_experiments", "published_values"]
 
-_FOLDER = Path(__file__).parents[1] / "experiments"
-_SAID_BY_THE_TABLE = ("candidates", "forward_pairs")
+_IN_EVERY_TABLE = ("candidates", "forward_pairs")
 _SAME_EXPERIMENT = ("config_name", "scorer", "objective", "modalities")
 
 
-@dataclass(frozen=True)
-class PublishedResult:
-    """The published numbers of one experiment.
-
-    Attributes:
-        experiment: Its name.
-        system: What its authors call it.
-        source: Paper.
-        split: The split of the numbers.
-        definition: Letter of the Pair F1 definition.
-        statistic: What the numbers are, in words.
-        values: Scores by metric key, in shares.
-        gains: Differences to another experiment by metric key, in points.
-        against: The name of that experiment.
-        options: The trainer's options of the experiment.
-    """
-
-    experiment: str
-    system: str
-    source: str
-    split: str
-    definition: str
-    statistic: str
-    values: Mapping[str, float]
-    gains: Mapping[str, float]
-    against: str
-    options: Mapping[str, Any]
-
-
-@functools.cache
-def published_results() -> tuple[PublishedResult, ...]:
-    """Reads every experiment that has published numbers.
+def published_experiments() -> tuple[Experiment, ...]:
+    """Lists the experiments that have published numbers.
 
     Returns:
-        One entry an experiment, by name.
+        The experiments, sorted by name.
 
     Raises:
         MissingDependencyError: pyyaml is not installed.
 
     Example:
-        >>> {result.experiment: result.gains["pair_f1"] for result in published_results() if result.gains}
+        >>> {e.name: e.published.gains["pair_f1"] for e in published_experiments() if e.published.gains}
         {'ecf_rpcl_tav': 2.58, 'mec4_rpcl_tav': 2.83, 'mecad_rpcl_tav': 2.59}
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise missing_extra("pyyaml", "train") from error
-    # The files are the package's own and many; libyaml's loader, where it is there, reads them ten times faster.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found = []
-    for path in sorted(_FOLDER.glob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        if "published:" not in text:
-            continue
-        options = yaml.load(text, Loader=loader)
-        about = options.pop("experiment")
-        published = about["published"]
-        found.append(
-            PublishedResult(
-                experiment=about["name"],
-                system=about["system"],
-                source=about["source"],
-                split=published["split"],
-                definition=published["definition"],
-                statistic=published["statistic"],
-                values={key: float(number["value"]) for key, number in published.get("values", {}).items()},
-                gains={key: float(number) for key, number in published.get("gains", {}).items()},
-                against=published.get("against", ""),
-                options=options,
-            )
-        )
-    return tuple(found)
+    return tuple(experiment for experiment in find_experiments("*") if experiment.published)
 
 
-def published_result(settings: Mapping[str, str]) -> PublishedResult | None:
-    """Finds what was published for the task, scorer, objective and modalities of a run.
+def published_experiment(settings: Mapping[str, str]) -> Experiment | None:
+    """Finds the experiment with published numbers that has the task, scorer, objective and modalities of a run.
 
     Args:
         settings: The run's options by name, as text.
 
     Returns:
-        The published numbers, or None where there are none. The run may still differ from the published configuration;
-        :func:`differing_options` tells in what.
+        The experiment, or None if there is none. The run may still differ from it: :func:`differing_options`.
     """
     wanted = tuple(settings.get(name) for name in _SAME_EXPERIMENT)
     return next(
-        (r for r in published_results() if tuple(str(r.options[name]) for name in _SAME_EXPERIMENT) == wanted), None
+        (e for e in published_experiments() if tuple(str(e.options[name]) for name in _SAME_EXPERIMENT) == wanted), None
     )
 
 
-def differing_options(result: PublishedResult, settings: Mapping[str, str]) -> list[str]:
-    """In what a run differs from the published configuration.
+def published_values(experiment: Experiment) -> dict[str, float]:
+    """Looks up the published scores of an experiment in the published tables.
 
     Args:
-        result: What was published.
+        experiment: The experiment.
+
+    Returns:
+        Scores by metric key, in shares; empty if no table has any.
+
+    Example:
+        >>> from iemomecp_dataset.benchmark.experiments import find_experiment
+        >>> round(published_values(find_experiment("iemomecp_3class_rwc_fusion"))["pair_f1"], 4)
+        0.4089
+    """
+    published = experiment.published
+    if published is None or not published.table:
+        return {}
+    table = published_table(published.table)
+    for column, value in published.row.items():
+        table = table[table[column] == value]
+    (row,) = table.to_dict("records")
+    return {key: float(row[column]) for key, column in published.columns.items()}
+
+
+def differing_options(experiment: Experiment, settings: Mapping[str, str]) -> list[str]:
+    """Lists the options in which a run differs from an experiment.
+
+    Args:
+        experiment: The experiment.
         settings: The run's options by name, as text.
 
     Returns:
-        Names of options, sorted. A text encoder is the same wherever it lies, if its name is. What every table says
-        of itself, such as the candidates, is not among them.
+        Names of options, sorted. Text encoders are compared by name, wherever they are stored. Options that every
+        table of results shows anyway, such as the candidates, are left out.
     """
     from iemomecp_dataset.benchmark.runs.results import encoder_name
 
@@ -132,5 +94,5 @@ def differing_options(result: PublishedResult, settings: Mapping[str, str]) -> l
         return mine == str(value)
 
     return sorted(
-        name for name, value in result.options.items() if name not in _SAID_BY_THE_TABLE and not same(name, value)
+        name for name, value in experiment.options.items() if name not in _IN_EVERY_TABLE and not same(name, value)
     )

@@ -1,7 +1,7 @@
-"""Every published system of the three-role task beside what distance alone scores on the published counts.
+"""Ranks the published systems of the three-role task together with the distance rules.
 
-The artifact of arXiv 2605.25208 has no structural baselines. Its table of roles by distance is enough to score them on
-the very pairs that its systems are scored on, so that they stand in one ranking.
+The artifact of arXiv 2605.25208 has no structural baselines. Its table of roles by distance suffices to score them on
+the same pairs as its systems.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 LIGHTWEIGHT = ("RoBERTa", "WavLM", "CLIP", "RW-Fusion", "RC-Fusion", "RWC-Fusion")
-"""The baselines that the artifact itself brings: a pair alone, without the dialogue around it."""
+"""The artifact's own baselines, which score each pair alone, without the dialogue around it."""
 
 PUBLISHED_FAMILIES = (
     *LIGHTWEIGHT,
     *(f"{model}_{m}" for model in ("hilo", "mecpe", "m3hg") for m in ("t", "ta", "tv", "tav")),
 )
-"""Systems as the published tables call them: those of the artifact, and other papers' models with their modalities."""
+"""Names of systems in the published tables: the artifact's own, and other papers' models with their modalities."""
 
 _COLUMNS = {
     "macro_f1": "pair_role_macro_f1",
@@ -45,16 +45,16 @@ _NEAREST = {"0": 0, "1": 1, "2": 2, "3": 3, "4-5": 4, "6-10": 6, ">10": 11}
 
 @dataclass(frozen=True)
 class RoleSystem:
-    """One line of the ranking.
+    """A system of the ranking.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         kind: ``structural`` (scored here, from counts) or ``published`` (scored by its authors).
         modalities: Letters t, a, v; empty for a structural rule.
-        means: ``macro_f1``, ``pair_f1`` and ``emo_context_f1``, over seeds, in shares.
+        means: Mean ``macro_f1``, ``pair_f1`` and ``emo_context_f1`` over seeds, in shares.
         deviations: Their standard deviations (ddof 1); empty for a rule, which has no seeds.
-        n_seeds: Seeds; 0 for a rule.
-        n_pairs: Pairs of the test split that it is scored on.
+        n_seeds: Number of seeds; 0 for a rule.
+        n_pairs: Number of scored pairs of the test split.
     """
 
     name: str
@@ -82,14 +82,13 @@ def role_systems() -> list[RoleSystem]:
 
 
 def published_distance_counts(split: str = "test") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pairs of a split as far as the published counts tell them: how far apart, and in which role.
+    """Reconstructs distance and role of every pair of a split from the published counts.
 
     Args:
         split: ``train``, ``validation`` or ``test``.
 
     Returns:
-        ``(n,)`` distances ``|target - cause|`` in turns, the nearest one of a bucket standing for the whole bucket, and
-        ``(n,)`` role ids.
+        ``(n,)`` distances ``|target - cause|`` in turns, the smallest of the pair's bucket, and ``(n,)`` role ids.
 
     Example:
         >>> distances, roles = published_distance_counts()
@@ -105,7 +104,7 @@ def published_distance_counts(split: str = "test") -> tuple[NDArray[np.int64], N
 
 
 def family_name(family: str) -> str:
-    """What a system of the published tables is called in writing.
+    """Formats the name of a system of the published tables.
 
     Example:
         >>> family_name("hilo_ta"), family_name("RoBERTa")
@@ -123,7 +122,7 @@ def _rules() -> list[RoleSystem]:
     for rule in distance_rules(ROLE_LABELS):
         decided = rule.decide(distances)
         if (decided != rule.decide(-distances)).any():
-            continue  # the counts do not say which of two turns came first, and this rule asks
+            continue  # the rule needs the order of the two turns, which the counts do not have
         scores = pair_scores(decided, roles, ROLE_LABELS)
         means = {key: float(scores[key]) for key in _COLUMNS}
         found.append(RoleSystem(rule.display_name, "structural", "", means, {}, 0, len(roles)))
@@ -139,7 +138,7 @@ def _published() -> list[RoleSystem]:
             kind="published",
             modalities=str(of_family["modality"].iloc[0]),
             means={key: float(of_family[column].mean()) for key, column in _COLUMNS.items()},
-            # The table of means has deviations with ddof 0; these are as everywhere else here.
+            # The published table of means has ddof 0; the project uses ddof 1.
             deviations={key: float(of_family[column].std(ddof=1)) for key, column in _COLUMNS.items()},
             n_seeds=len(of_family),
             n_pairs=int(pairs[of_family["run_name"].iloc[0]]),

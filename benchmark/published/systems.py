@@ -1,4 +1,4 @@
-"""Numbers that others published on a corpus, to stand beside results and be told apart from them."""
+"""Tables of the published systems of each corpus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iemomecp_dataset.errors import UsageError, did_you_mean
 __all__ = ["HEADINGS", "PUBLISHED_CORPORA", "PublishedRow", "published_rows", "published_text"]
 
 PUBLISHED_CORPORA = ("3class", "source_binary", "ecf", "mecad", "mec4", "reccon")
-"""Configurations on whose data there are published numbers."""
+"""Configurations with published numbers."""
 
 HEADINGS = {"pair_f1": "Pair F1", "macro_f1": "macro F1", "emo_context_f1": "context F1"}
 """Headings of the published scores."""
@@ -20,14 +20,14 @@ HEADINGS = {"pair_f1": "Pair F1", "macro_f1": "macro F1", "emo_context_f1": "con
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One line: a system, and its scores as they were published.
+    """A published system and its scores.
 
     Attributes:
-        system: Its name, with its modalities where they are known.
-        kind: ``published``, or ``structural`` for a rule that is scored here, from published counts.
-        scores: By metric key the value and its deviation over seeds, in percent as text; no deviation is empty.
-        terms: On what terms: split, definition, seeds, where its emotions come from.
-        source: Where it was reported.
+        system: Its name, with its modalities if they are known.
+        kind: ``published``, or ``structural`` for a distance rule scored here on published counts.
+        scores: Value and deviation over seeds by metric key, as text in percent; the deviation is empty if unknown.
+        terms: Conditions of the score: split, definition, seeds, gold or predicted emotions.
+        source: The paper that reports it.
     """
 
     system: str
@@ -38,14 +38,14 @@ class PublishedRow:
 
 
 def published_rows(config_name: str) -> list[PublishedRow]:
-    """Published systems on the data of a configuration.
+    """Lists the published systems of a configuration.
 
     Args:
         config_name: One of :data:`PUBLISHED_CORPORA`; others have none.
 
     Returns:
-        The systems, best Pair F1 first. On ``3class`` the rules of distance, scored on the published counts of the
-        same pairs, are among them.
+        The systems, best Pair F1 first. ``3class`` includes the distance rules, scored on the published counts of the
+        same pairs.
 
     Example:
         >>> [row.scores["pair_f1"][0] for row in published_rows("mec4")]
@@ -69,16 +69,16 @@ def published_rows(config_name: str) -> list[PublishedRow]:
 
 
 def published_text(config_name: str) -> str:
-    """The published systems of a configuration as a table for terminals.
+    """Formats the published systems of a configuration as a table for terminals.
 
     Args:
         config_name: One of :data:`PUBLISHED_CORPORA`.
 
     Returns:
-        The table, and what a reader of it must know.
+        The table, with notes on what may be compared.
 
     Raises:
-        UsageError: There are no published numbers for it.
+        UsageError: The configuration has no published numbers.
     """
     from iemomecp_dataset.benchmark.results_table import align
 
@@ -94,10 +94,10 @@ def published_text(config_name: str) -> str:
         lines.append([f"{'*' if row.kind == 'structural' else ' '} {row.system}", *cells, row.terms])
     title = f"Published on {config_name}"
     notes = [f"In percent. Sources: {'; '.join(dict.fromkeys(row.source for row in rows))}. None of it was computed on "
-             "your data: compare only where split, definition and emotions are the same."]  # fmt: skip
+             "your data: compare only if split, definition and emotions are the same."]  # fmt: skip
     if any(row.kind == "structural" for row in rows):
         notes.append(
-            "* structural: a rule that sees nothing but how many turns apart two utterances are, scored here on the "
+            "* structural: a rule that uses only the distance in turns between two utterances, scored here on the "
             "published counts of roles by distance, that is, on the same pairs as the systems above and below it."
         )
     table = align(lines, rule_after={0}, text_columns=(-1,))

@@ -1,4 +1,4 @@
-"""Reader of the published tables; where they come from is in ``ORIGIN.md`` beside them."""
+"""Reads the published tables; ``ORIGIN.md`` beside them states their origin."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["PUBLISHED_FOLDER", "published_confusions", "published_systems", "published_table", "published_table_names"]
 
 PUBLISHED_FOLDER = Path(__file__).parent
-"""Where the tables lie."""
+"""Folder of the tables."""
 
 _SYSTEMS = "systems"
 
 
 def published_table_names() -> list[str]:
-    """Names of the tables of arXiv 2605.25208.
+    """Lists the names of the tables of arXiv 2605.25208.
 
     Returns:
         The names, sorted.
@@ -59,10 +59,10 @@ def published_table(name: str) -> pd.DataFrame:
 
 
 def published_confusions() -> dict[str, NDArray[np.int64]]:
-    """Confusion matrices of the 54 published three-role runs on the test split.
+    """Reads the confusion matrices of the 54 published three-role runs on the test split.
 
     Returns:
-        By run name ``(3, 3)`` counts, rows gold, columns predicted, in the order of the three roles.
+        ``(3, 3)`` counts by run name; rows gold, columns predicted, in the order of the three roles.
 
     Example:
         >>> published_confusions()["RoBERTa_seed42"].sum()
@@ -77,10 +77,10 @@ def published_confusions() -> dict[str, NDArray[np.int64]]:
 
 
 def published_systems(corpus: str | None = None) -> pd.DataFrame:
-    """Pair F1 of systems from other papers, in percent, to stand beside ours and marked as published.
+    """Reads the Pair F1 of systems from other papers, in percent.
 
     Args:
-        corpus: Only those of one corpus; default all.
+        corpus: Only systems on this corpus; default all.
 
     Returns:
         Columns ``corpus, split, system, pair_f1, definition, emotions, source``.

@@ -122,12 +122,22 @@ def test_an_experiment_file_gives_the_cells(synthetic_dir, tmp_path):
     assert "--epochs=2" in done.stdout
 
 
+def test_a_pattern_gives_the_cells_of_all_matching_experiments(synthetic_dir, tmp_path):
+    done = run("iemomecp_3class_[cw]*", "--data_dir", synthetic_dir, "--runs_dir", tmp_path / "r", "--dry_run")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("iemomecp")] == [
+        f"iemomecp_3class_{system}-s{seed}" for system in ("clip", "wavlm") for seed in (42, 123, 456)
+    ]
+    assert done.stdout.count("--modalities=v") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--objectives", "rpl"], "--objective has no value 'rpl'"),
         (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate'?"),
         (["nowhere.yaml"], "There is no experiment file nowhere.yaml"),
+        (["ecf_rpcl"], "Did you mean 'ecf_rpcl_t"),
         (["--data_dir", "/nowhere"], "/nowhere"),
         ([], "--data_dir is missing"),
         (["--learning_rate", "1", "--learning_rate", "2"], "--learning_rate is given twice"),

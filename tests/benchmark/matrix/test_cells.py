@@ -1,4 +1,4 @@
-"""Cells as pure data: what a sweep stands for, what flags it becomes, and what is refused."""
+"""Cells as pure data: expansion of sweeps, flags, and refused values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from iemomecp_dataset.benchmark.experiments import find_experiments
 from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS, Sweep, cells_of, option_value
-from iemomecp_dataset.benchmark.matrix.experiments import experiment_file, read_experiment
+from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps, read_sweep
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers import cli
 from iemomecp_dataset.trainers.cli import parse_options
@@ -39,7 +40,7 @@ def test_the_trainer_reads_its_flags_back_as_the_cell():
 
 @pytest.mark.parametrize("family", FAMILY_DEFAULTS)
 def test_what_a_trainer_script_sets_is_known(family, monkeypatch):
-    """The scripts themselves are the reference: what each hands to the command line, and what that makes of a cell."""
+    """The scripts themselves are the reference: the defaults that each passes on, and the options that result."""
     given: dict[str, object] = {}
     monkeypatch.setattr(cli, "train_from_command_line", lambda text, defaults=None: given.update(defaults or {}))
     script = Path(str(cli.__file__)).with_name(f"{family}.py")
@@ -53,7 +54,7 @@ def test_what_a_trainer_script_sets_is_known(family, monkeypatch):
     assert parse_options(cell.flags(runs), description="", defaults=given) == cell.options_in(runs)
 
 
-def test_what_no_trainer_can_run_stays_in_the_matrix_and_says_why():
+def test_an_impossible_combination_stays_in_the_matrix_with_its_reason():
     cells = cells_of(Sweep(values={"data_dir": ("d",), "scorer": ("dialogue", "isolated"), "objective": ("rpcl",)}))
     assert [bool(cell.impossible) for cell in cells] == [False, True]
     assert "isolated" in cells[1].impossible
@@ -107,18 +108,18 @@ def test_an_experiment_file_is_a_sweep_and_the_command_line_wins(tmp_path):
                "published": {"pair_f1": 57.9}, "description": "x"}  # fmt: skip
     path.write_text(yaml.safe_dump(content))
     cells = cells_of(
-        read_experiment(path, Sweep(families=(), seeds=(9,), values={"epochs": (2,)}, data_dirs={"": "d"}))
+        *experiment_sweeps(path, Sweep(families=(), seeds=(9,), values={"epochs": (2,)}, data_dirs={"": "d"}))
     )
     assert [cell.name for cell in cells] == ["paper-base-s9", "paper-rpcl-s9"]
     assert cells[0].options.optimisation.learning_rate == 3e-4
     assert cells[0].options.optimisation.epochs == 2
-    assert len(cells_of(read_experiment(path, Sweep(families=(), seeds=(), data_dirs={"": "d"})))) == 6
+    assert len(cells_of(read_sweep(path, Sweep(families=(), seeds=(), data_dirs={"": "d"})))) == 6
 
 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        (": :", InvalidDataError, "is no YAML"),
+        (": :", InvalidDataError, "is not valid YAML"),
         ("- a", InvalidDataError, "must hold options by name, but holds list"),
         ("objective: base\nobjectives: [rpcl]", UsageError, "objective is given twice"),
     ],
@@ -127,28 +128,53 @@ def test_a_broken_experiment_file_is_named(tmp_path, text, error, message):
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     with pytest.raises(error, match=message) as caught:
-        read_experiment(path)
+        read_sweep(path)
     assert str(path) in str(caught.value)
 
 
-def test_an_experiment_that_is_nowhere():
+def test_seeds_and_families_of_an_experiment_file_may_stand_under_its_experiment_key(tmp_path):
+    path = tmp_path / "run.yaml"
+    about = {"name": "run", "seeds": [4, 5], "families": ["wavlm"], "published": {"pair_f1": 1}}
+    path.write_text(yaml.safe_dump({"experiment": about, "data_dir": "d", "epochs": 2}))
+    cells = cells_of(read_sweep(path))
+    assert [(cell.name, cell.family) for cell in cells] == [("run-s4", "wavlm"), ("run-s5", "wavlm")]
+
+
+def test_an_experiment_that_does_not_exist():
     with pytest.raises(MissingDataError, match="no experiment file nowhere"):
-        experiment_file("nowhere")
+        experiment_sweeps("nowhere")
+    with pytest.raises(MissingDataError, match=r"no experiment file ecf_rpcl_tav.yaml.* Did you mean 'ecf_rpcl_tav'\?"):
+        experiment_sweeps("ecf_rpcl_tav.yaml")
+    with pytest.raises(MissingDataError, match=r"No experiment matches 'meld_\*'"):
+        experiment_sweeps("meld_*")
 
 
-def test_experiments_of_the_package_are_readable():
-    folder = Path(str(__import__("iemomecp_dataset.benchmark").benchmark.__file__)).parent / "experiments"
-    paths = sorted(folder.glob("*.yaml"))
-    assert paths
-    for path in paths:
-        cells = cells_of(read_experiment(experiment_file(path.stem), Sweep("", (), {}, (), {"": "d"})))
-        about = yaml.safe_load(path.read_text())["experiment"]
-        assert [cell.options.run.seed for cell in cells] == about["seeds"]
-        assert [cell.name for cell in cells] == [f"{path.stem}-s{seed}" for seed in about["seeds"]]
-        assert not any(cell.impossible for cell in cells), path
-        given = ["--config", str(path), "--data_dir", "d", "--output_dir", "runs/x", "--seed", "42", "--quiet", "True"]
-        alone, cell = parse_options(given, description="").flat(), cells[0].options_in(Path("runs")).flat()
-        assert {**alone, "output_dir": 0, "seed": 0} == {**cell, "output_dir": 0, "seed": 0}, path
+@pytest.mark.parametrize("experiment", find_experiments("*"), ids=lambda experiment: experiment.name)
+def test_a_cell_of_an_experiment_is_the_run_of_that_experiment_alone(experiment, tmp_path):
+    cells = cells_of(*experiment_sweeps(experiment.name, Sweep("", (), {}, (), {"": "d"})))
+    assert [cell.name for cell in cells] == [f"{experiment.name}-s{seed}" for seed in experiment.seeds]
+    assert [cell.options.run.seed for cell in cells] == list(experiment.seeds)
+    assert not any(cell.impossible for cell in cells)
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump({"experiment": {"name": experiment.name}, **experiment.options}))
+    given = ["--config", str(config), "--data_dir", "d", "--output_dir", "runs/x", "--seed", "42", "--quiet", "True"]
+    alone, cell = parse_options(given, description="").flat(), cells[0].options_in(Path("runs")).flat()
+    assert {**alone, "output_dir": 0, "seed": 0} == {**cell, "output_dir": 0, "seed": 0}
+
+
+def test_a_pattern_gives_the_cells_of_every_matching_experiment():
+    cells = cells_of(*experiment_sweeps("*_rpcl_tav", Sweep("", (), {}, (), {"": "d"})))
+    assert [cell.name for cell in cells] == [
+        f"{corpus}_rpcl_tav-s{seed}" for corpus in ("ecf", "mec4", "mecad") for seed in (42, 345, 456)
+    ]
+    both = cells_of(
+        *experiment_sweeps("ecf_rpcl_t", Sweep("", (), {}, (), {"": "d"})),
+        *experiment_sweeps("iemomecp_3class_clip", Sweep("", (), {"epochs": (2,)}, (7,), {"": "d"})),
+    )
+    assert [(cell.name, cell.options.optimisation.epochs) for cell in both] == [
+        *((f"ecf_rpcl_t-s{seed}", 30) for seed in (42, 345, 456)),
+        ("iemomecp_3class_clip-s7", 2),
+    ]
 
 
 def test_values_take_the_types_of_the_trainer():

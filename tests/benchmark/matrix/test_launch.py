@@ -1,4 +1,4 @@
-"""Cells as processes: slots, logs, locks, stopping; with small commands in the place of trainings."""
+"""Cells as processes: slots, logs, locks, stopping; with small commands instead of trainings."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from iemomecp_dataset.errors import RunFolderError, TrainingError, UsageError
 ASKED_TO_END = (
     "import time\ntry:\n print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt:\n print('ended when asked')"
 )
-DEAF = (
+IGNORES_SIGNALS = (
     "import signal, time\nfor s in (2, 15): signal.signal(s, signal.SIG_IGN)\nprint('up', flush=True); time.sleep(60)"
 )
 
 
 @pytest.fixture(autouse=True)
-def _hears_ctrl_c():
-    """As the launcher sees to: a suite in the background of a shell script is born deaf to Ctrl-C."""
+def _interruptible():
+    """Restores SIGINT as the launcher does: in the background of a shell script processes start with it ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -65,7 +65,7 @@ def test_output_goes_to_the_log_below_the_command(tmp_path):
         ("raise SystemExit('error: no luck')", "(the trainer's exit code: 1)"),
     ],
 )
-def test_the_message_of_a_trainer_is_not_drowned_by_its_launcher(tmp_path, end, words):
+def test_the_trainers_message_is_shown_without_its_launchers_traceback(tmp_path, end, words):
     (tmp_path / "trainer.py").write_text(f"import os\nprint('warming up', flush=True)\n{end}\n")
     launch_it = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
                  "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
@@ -94,14 +94,14 @@ def test_a_cell_is_run_once_at_a_time_even_when_its_launcher_has_died(tmp_path):
     assert start(job(tmp_path, "pass")).wait() == 0
 
 
-def test_stopping_asks_first(tmp_path):
+def test_stopping_begins_with_sigint(tmp_path):
     process = start(job(tmp_path, ASKED_TO_END))
     until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
     stop(process)
     assert last_lines(tmp_path / "logs" / "cell.log")[-1].endswith("ended when asked")
 
 
-def test_a_cell_hears_when_it_is_asked_to_end_even_if_its_starter_does_not(tmp_path):
+def test_a_cell_receives_sigint_even_if_the_process_that_starts_it_blocks_it(tmp_path):
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = start(job(tmp_path, ASKED_TO_END))
@@ -113,8 +113,8 @@ def test_a_cell_hears_when_it_is_asked_to_end_even_if_its_starter_does_not(tmp_p
     assert last_lines(tmp_path / "logs" / "cell.log")[-1].endswith("ended when asked")
 
 
-def test_stopping_insists(tmp_path):
-    process = start(job(tmp_path, DEAF))
+def test_stopping_kills_what_ignores_signals(tmp_path):
+    process = start(job(tmp_path, IGNORES_SIGNALS))
     until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
     stop(process, patience=0.2)
     assert process.poll() == -9
@@ -136,12 +136,12 @@ def test_no_more_cells_at_once_than_slots_and_slots_are_used_again(tmp_path):
 
 
 @pytest.mark.parametrize("gpus", [[""], ["0", "0"], []])
-def test_gpus_that_are_none(gpus):
+def test_gpus_without_numbers_are_an_error(gpus):
     with pytest.raises(UsageError, match="--gpus"):
         gpu_slots(gpus)
 
 
-def test_slots_must_be_some():
+def test_no_slots_are_an_error():
     with pytest.raises(UsageError, match="--slots"):
         cpu_slots(0)
     with pytest.raises(UsageError, match="--per_gpu"):
@@ -150,7 +150,7 @@ def test_slots_must_be_some():
 
 @pytest.fixture(name="matrix")
 def fixture_matrix(tmp_path, monkeypatch, write_run):
-    """Four cells in whose place scripts run: the first fails, the others copy a finished run."""
+    """Four cells replaced by small scripts: the first fails, the others copy a finished run."""
     runs = tmp_path / "runs"
     cells = cells_of(Sweep(values={"data_dir": ("d",), "objective": ("base", "rpcl")}, seeds=(1, 2)))
     write_run(tmp_path / "model", n_dialogues=6)
@@ -187,7 +187,7 @@ def test_a_cell_that_ends_without_results_has_failed(matrix, monkeypatch, tmp_pa
     assert "results.json is not there" in outcome.states["3class-dialogue-base-t-s1"][1]
 
 
-def test_a_cell_that_stops_early_of_its_own_accord_is_to_be_continued(matrix, monkeypatch, tmp_path):
+def test_a_cell_that_stops_before_its_end_is_to_be_continued(matrix, monkeypatch, tmp_path):
     runs, planned = matrix
     epoch = "import pathlib, sys; pathlib.Path(sys.argv[1], 'checkpoint', 'epoch-0001').mkdir(parents=True)"
 
@@ -214,7 +214,7 @@ def test_on_a_terminal_the_table_is_redrawn_and_fits(matrix, monkeypatch):
     assert all(len(line) < 40 for line in last if "|" not in line)
 
 
-def test_ctrl_c_ends_what_runs_and_says_how_to_go_on(matrix, monkeypatch, tmp_path):
+def test_ctrl_c_ends_running_cells_and_prints_how_to_continue(matrix, monkeypatch, tmp_path):
     runs, planned = matrix
     started: list[str] = []
 
@@ -255,7 +255,7 @@ def test_epochs_are_read_from_a_log_that_is_being_written(tmp_path):
 
 
 class SlowRay:
-    """Stands for a ray that runs into its own time limit some times before it starts."""
+    """Replaces ray; its start times out ``failures`` times."""
 
     def __init__(self, failures: int):
         self.failures, self.calls = failures, []
@@ -269,7 +269,7 @@ class SlowRay:
         self.calls.append("shutdown")
 
 
-def test_ray_is_started_once_more_and_then_says_what_to_do():
+def test_ray_is_started_twice_at_most_and_then_the_error_gives_the_remedy():
     ray = SlowRay(1)
     _start_here(ray, 2, {})
     assert ray.calls == [2, "shutdown", 2]

@@ -1,4 +1,4 @@
-"""What is done about a cell, by what its folder holds."""
+"""The state of a cell by the content of its run folder."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_spoilt_folder_is_refused_by_name(cell, tmp_path, spoil, message):
     assert str(folder) in found.reason
 
 
-def test_a_file_in_the_place_of_the_folder(cell, tmp_path):
+def test_a_file_in_place_of_the_folder(cell, tmp_path):
     (tmp_path / cell.name).write_text("")
     assert look(cell, tmp_path).state is State.REFUSED
 
@@ -104,7 +104,7 @@ def test_a_failed_cell_waits_until_asked_for(cell, tmp_path):
     assert look(cell, tmp_path).state is State.FAILED
 
 
-def test_estimates_come_from_the_runs_most_like_it(tmp_path, write_run):
+def test_estimates_come_from_the_most_similar_runs(tmp_path, write_run):
     values = {"data_dir": ("d",), "objective": ("base", "rpcl"), "config_name": ("3class", "ecf")}
     cells = cells_of(Sweep(values=values, seeds=(1, 2)))
     of = {cell.name: cell for cell in cells}

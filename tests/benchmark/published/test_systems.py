@@ -6,8 +6,14 @@ import pytest
 import yaml
 
 from iemomecp_dataset.benchmark.board import boards
+from iemomecp_dataset.benchmark.experiments import experiment_names, find_experiment
 from iemomecp_dataset.benchmark.published.beside import published_beside
-from iemomecp_dataset.benchmark.published.experiments import differing_options, published_result, published_results
+from iemomecp_dataset.benchmark.published.experiments import (
+    differing_options,
+    published_experiment,
+    published_experiments,
+    published_values,
+)
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems
 from iemomecp_dataset.benchmark.published.systems import PUBLISHED_CORPORA, published_rows, published_text
 from iemomecp_dataset.benchmark.results_table import results_table
@@ -61,24 +67,31 @@ def test_a_corpus_without_published_numbers_is_an_error_that_names_those_with():
 
 
 def of_experiment(name: str) -> dict[str, str]:
-    (found,) = [result for result in published_results() if result.experiment == name]
-    return {option: str(value) for option, value in found.options.items()}
+    return {option: str(value) for option, value in find_experiment(name).options.items()}
 
 
 def test_a_run_of_a_published_configuration_is_recognised():
     settings = of_experiment("iemomecp_3class_rwc_fusion")
-    found = published_result(settings)
+    found = published_experiment(settings)
     assert found is not None
-    assert (found.system, round(100 * found.values["pair_f1"], 2)) == ("RWC-Fusion", 40.89)
+    assert (found.system, round(100 * published_values(found)["pair_f1"], 2)) == ("RWC-Fusion", 40.89)
     assert differing_options(found, settings) == []
     here = settings | {"text_encoder": "/encoders/roberta-base", "epochs": "3", "learning_rate": "2e-5"}
     assert differing_options(found, here) == ["epochs"]
-    assert published_result(settings | {"objective": "rpcl"}) is None
+    assert published_experiment(settings | {"objective": "rpcl"}) is None
+
+
+def test_fifteen_experiments_have_published_numbers():
+    found = {experiment.name for experiment in published_experiments()}
+    assert found == {name for name in experiment_names() if name.startswith("iemomecp_") or name.endswith("_rpcl_tav")}
+    values = {name: published_values(find_experiment(name)) for name in found}
+    assert {name for name in found if values[name]} == {name for name in found if name.startswith("iemomecp_")}
+    assert published_values(find_experiment("ecf_base_tav")) == {}
 
 
 @pytest.fixture(name="real")
 def fixture_real(tmp_path, write_run):
-    """Runs on data that is said to be real: text alone, as published and with fewer epochs; Base and RPCL on ECF."""
+    """Runs marked as on real data: text alone, as published and with fewer epochs; Base and RPCL on ECF."""
     roberta = of_experiment("iemomecp_3class_roberta") | {"epochs": "2"}
     write_run(tmp_path / "roberta", n_classes=3, synthetic=False, scorer="isolated")
     (tmp_path / "roberta" / "config.yaml").write_text(yaml.safe_dump(roberta))
@@ -106,7 +119,7 @@ def test_published_scores_of_the_same_configuration_are_a_row_of_their_own(real)
     assert "Not computed here." in text
 
 
-def test_published_gains_stand_beside_ones_own(real):
+def test_published_gains_are_shown_beside_the_measured_ones(real):
     board = next(board for board in boards(real.runs) if board.key.config_name == "ecf")
     beside = published_beside(board, "test")
     assert beside.rows == ()
@@ -118,7 +131,7 @@ def test_published_gains_stand_beside_ones_own(real):
     assert "+2.58 Pair F1" in " ".join(results_table(real.runs).split())
 
 
-def test_made_up_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
+def test_synthetic_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
     write_run(tmp_path / "roberta", n_classes=3, scorer="isolated")
     (board,) = boards(index_runs(tmp_path).runs)
     assert published_beside(board, "test") == published_beside(board, "validation")
