@@ -1,4 +1,4 @@
-"""The ten figures of arXiv 2605.25208, from its published tables or from one's own runs."""
+"""Draws the ten figures of arXiv 2605.25208 from its published tables or from your own runs."""
 
 from iemomecp_dataset.benchmark.figures.catalogue import FIGURES, PaperFigure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables, published_tables, tables_in_folder

@@ -1,23 +1,23 @@
-"""Figures 1 and 3: the binary axis, of one model and of all families beside what removal takes away."""
+"""Figures 1 and 3: mean P(pair) of a binary model by gold role, and its drop when the candidate is removed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, new_figure
+from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
-__all__ = ["binary_axis_by_family", "binary_axis_geometry"]
+__all__ = ["draw_binary_axis_by_family", "draw_binary_axis_geometry"]
 
 _ROLE_MARKERS = {"emo_cause": "o", "emo_context": "s", "non_pair": "D"}
 
 
-def binary_axis_geometry(tables: FigureTables) -> Any:
-    """Mean P(pair) of the three roles on one line, with the coordinate between non-pair (0) and cause (1)."""
+def draw_binary_axis_geometry(tables: FigureTables) -> Any:
+    """Draws mean P(pair) of the three roles on one line, with coordinates from 0 (non-pair) to 1 (cause)."""
     table = tables.get(
         "figure_binary_axis_role_geometry", "gold_role", "prob_pair_mean", "binary_axis_coordinate", "model_source"
     )
-    with new_figure(3.4, 1.5) as figure:
+    with paper_figure(3.4, 1.5) as figure:
         axes = figure.subplots()
         means = table.set_index("gold_role")["prob_pair_mean"]
         axes.plot([means["non_pair"], means["emo_cause"]], [0, 0], color=GREY, linewidth=1, zorder=1)
@@ -38,20 +38,20 @@ def binary_axis_geometry(tables: FigureTables) -> Any:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.12, y=1.0)
-        axes.set_xlabel(f"mean P(pair), {table['model_source'].iloc[0]}; below the role its coordinate")
+        axes.set_xlabel(f"mean P(pair), {table['model_source'].iloc[0]}; numbers: axis coordinates")
         return figure
 
 
-def binary_axis_by_family(tables: FigureTables) -> Any:
-    """P(pair) by role for every family, and the drop of P(pair) when the candidate is removed."""
+def draw_binary_axis_by_family(tables: FigureTables) -> Any:
+    """Draws mean P(pair) by role for every family, and its drop when the candidate is removed."""
     table = tables.get(
         "binary_axis_and_removal_by_family_long", "family", "gold_role", "prob_pair_mean", "prob_pair_std"
     )
     families = list(dict.fromkeys(table["family"]))
     panels = [("prob_pair", "mean P(pair)")]
     if "delta_pair_mean" in table and table["delta_pair_mean"].notna().any():
-        panels.append(("delta_pair", "drop of P(pair) without the candidate"))
-    with new_figure(3.5 * len(panels), 0.7 + 0.26 * len(families)) as figure:
+        panels.append(("delta_pair", "drop in P(pair) when the candidate is removed"))
+    with paper_figure(3.5 * len(panels), 0.7 + 0.26 * len(families)) as figure:
         all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (column, label) in zip(all_axes, panels, strict=True):
             for role, rows in table.groupby("gold_role"):
@@ -67,6 +67,5 @@ def binary_axis_by_family(tables: FigureTables) -> Any:
             if column == "delta_pair":
                 axes.axvline(0, color=GREY, linewidth=1, zorder=0)
         all_axes[0].invert_yaxis()
-        handles, labels = all_axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        legend_above(figure, all_axes[0])
         return figure

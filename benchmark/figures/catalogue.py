@@ -1,4 +1,4 @@
-"""The ten figures, by name and in order."""
+"""Lists the ten figures by name, in the order of the paper."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.binary_axis import binary_axis_by_family, binary_axis_geometry
-from iemomecp_dataset.benchmark.figures.confusions import family_confusions
-from iemomecp_dataset.benchmark.figures.context_channel import context_channel
-from iemomecp_dataset.benchmark.figures.matched_contrast import matched_contrast
-from iemomecp_dataset.benchmark.figures.remap_delta import remap_delta
-from iemomecp_dataset.benchmark.figures.role_distances import role_distances
-from iemomecp_dataset.benchmark.figures.role_mapping import role_mapping
-from iemomecp_dataset.benchmark.figures.shortcut_conflict import shortcut_conflict
+from iemomecp_dataset.benchmark.figures.binary_axis import draw_binary_axis_by_family, draw_binary_axis_geometry
+from iemomecp_dataset.benchmark.figures.confusions import draw_family_confusions
+from iemomecp_dataset.benchmark.figures.context_channel import draw_context_channel
+from iemomecp_dataset.benchmark.figures.matched_contrast import draw_matched_contrast
+from iemomecp_dataset.benchmark.figures.remap_delta import draw_remap_delta
+from iemomecp_dataset.benchmark.figures.role_distances import draw_role_distances
+from iemomecp_dataset.benchmark.figures.role_mapping import draw_role_mapping
+from iemomecp_dataset.benchmark.figures.shortcut_conflict import draw_shortcut_conflict
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
-from iemomecp_dataset.benchmark.figures.uncertainty import uncertainty_enrichment
+from iemomecp_dataset.benchmark.figures.uncertainty import draw_uncertainty_enrichment
 
 __all__ = ["FIGURES", "PaperFigure"]
 
@@ -25,9 +25,9 @@ class PaperFigure:
     """One figure of the paper.
 
     Attributes:
-        name: File name without ending.
-        shows: What it shows, in a few words.
-        draw: Draws it from tables.
+        name: File name without extension.
+        shows: Subject of the figure, in a few words.
+        draw: Function that draws the figure from tables.
     """
 
     name: str
@@ -35,21 +35,21 @@ class PaperFigure:
     draw: Callable[[FigureTables], Any]
 
     def render(self, tables: FigureTables) -> Any:
-        """Draws the figure, with a mark when its numbers are of synthetic data.
+        """Draws the figure and marks it if its numbers come from synthetic data.
 
         Args:
-            tables: Where its numbers come from.
+            tables: Tables to draw from.
 
         Returns:
             A matplotlib figure.
 
         Raises:
-            MissingDataError: Its table is not there.
-            InvalidDataError: Its table lacks a column.
+            MissingDataError: The table of this figure is missing.
+            InvalidDataError: A column of its table is missing.
         """
         figure = self.draw(tables)
         if tables.synthetic:
-            # Along the right edge, where no figure has anything.
+            # Along the right edge, which is empty in every figure.
             edge = 0.16 / figure.get_figwidth()
             figure.get_layout_engine().set(rect=(0, 0, 1 - edge, 1))
             figure.text(1, 0.5, "SYNTHETIC DATA", rotation=270, ha="right", va="center", fontsize=7.5,
@@ -58,15 +58,15 @@ class PaperFigure:
 
 
 FIGURES = (
-    PaperFigure("01_binary_axis_geometry", "roles on the axis of a binary model", binary_axis_geometry),
-    PaperFigure("02_context_channel", "P(context) by gold role", context_channel),
-    PaperFigure("03_binary_axis_by_family", "the axis, and removal, by family", binary_axis_by_family),
-    PaperFigure("04_matched_contrast", "contexts against matched non-pairs", matched_contrast),
-    PaperFigure("05_shortcut_conflict", "pairs on which shortcuts mislead", shortcut_conflict),
-    PaperFigure("06_role_mapping", "original binary labels to final roles", role_mapping),
-    PaperFigure("07_uncertainty_enrichment", "contexts where a binary model is unsure", uncertainty_enrichment),
-    PaperFigure("08_remap_delta", "three-role models scored as binary ones", remap_delta),
-    PaperFigure("09_family_confusions", "mean confusion matrices", family_confusions),
-    PaperFigure("10_role_distances", "turn distances of each role", role_distances),
+    PaperFigure("01_binary_axis_geometry", "roles on the axis of a binary model", draw_binary_axis_geometry),
+    PaperFigure("02_context_channel", "P(context) by gold role", draw_context_channel),
+    PaperFigure("03_binary_axis_by_family", "binary axis and candidate removal by family", draw_binary_axis_by_family),
+    PaperFigure("04_matched_contrast", "contexts against matched non-pairs", draw_matched_contrast),
+    PaperFigure("05_shortcut_conflict", "pairs on which shortcuts mislead", draw_shortcut_conflict),
+    PaperFigure("06_role_mapping", "final roles of the original binary labels", draw_role_mapping),
+    PaperFigure("07_uncertainty_enrichment", "contexts among uncertain pairs", draw_uncertainty_enrichment),
+    PaperFigure("08_remap_delta", "three-role models scored on binary labels", draw_remap_delta),
+    PaperFigure("09_family_confusions", "mean confusion matrices", draw_family_confusions),
+    PaperFigure("10_role_distances", "turn distances by role", draw_role_distances),
 )
 """In the order of the paper."""

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import ROLE_NAMES, new_figure
+from iemomecp_dataset.benchmark.figures.style import ROLE_NAMES, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 from iemomecp_dataset.benchmark.published.role_systems import PUBLISHED_FAMILIES, family_name
 from iemomecp_dataset.schema import ROLE_LABELS
 
-__all__ = ["family_confusions"]
+__all__ = ["draw_family_confusions"]
 
 _COLUMNS = 6
 
 
-def family_confusions(tables: FigureTables) -> Any:
-    """One 3 x 3 map a family: shares of each gold role, in percent, mean over seeds."""
+def draw_family_confusions(tables: FigureTables) -> Any:
+    """Draws one 3 x 3 matrix per family: percent of each gold role, mean over seeds."""
     table = tables.get("pair_role_confusion_by_family_long", "family", "gold", "pred", "rate_within_gold_mean")
     families = list(dict.fromkeys(table["family"]))
-    # The published ones in the order of the paper's table, others as they come.
+    # Published families in the order of the paper's table; other families come first, in the order of the data.
     families.sort(key=lambda family: PUBLISHED_FAMILIES.index(family) if family in PUBLISHED_FAMILIES else -1)
     columns = min(_COLUMNS, len(families))
     lines = -(-len(families) // columns)
     names = [ROLE_NAMES[role] for role in ROLE_LABELS]
-    with new_figure(0.7 + 1.15 * columns, 0.35 + 1.4 * lines) as figure:
+    with paper_figure(0.7 + 1.15 * columns, 0.35 + 1.4 * lines) as figure:
         grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
         for axes in grid.flat[len(families) :]:
             axes.set_visible(False)
@@ -43,6 +43,6 @@ def family_confusions(tables: FigureTables) -> Any:
                 spine.set_visible(False)
             if number + columns >= len(families):
                 axes.tick_params(labelbottom=True)
-        figure.supxlabel("predicted role; numbers are % of the gold role", fontsize=8)
+        figure.supxlabel("predicted role; percent of the gold role", fontsize=8)
         figure.supylabel("gold role", fontsize=8)
         return figure

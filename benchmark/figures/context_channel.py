@@ -1,4 +1,4 @@
-"""Figure 2: P(context) by gold role, and what removal takes from it."""
+"""Figure 2: mean P(context) by gold role, and its drop when the candidate is removed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.figures.style import GREY, ROLE_NAMES, new_figure, role_bar
+from iemomecp_dataset.benchmark.figures.style import GREY, ROLE_NAMES, paper_figure, role_bar
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
-__all__ = ["context_channel"]
+__all__ = ["draw_context_channel"]
 
 
-def context_channel(tables: FigureTables) -> Any:
-    """Bars of mean P(emo_context) by role; the line in a bar is its drop when the candidate is removed."""
+def draw_context_channel(tables: FigureTables) -> Any:
+    """Draws mean P(emo_context) by role as bars; a line marks the drop when the candidate is removed."""
     table = tables.get("figure_context_channel_threeclass", "gold_role", "prob_emo_context_mean", "model_source")
     delta = "delta_emo_context_after_removal_mean"
-    with new_figure(3.4, 2.2) as figure:
+    with paper_figure(3.4, 2.2) as figure:
         axes = figure.subplots()
         for place, (_, row) in enumerate(table.iterrows()):
             role, mean = row["gold_role"], row["prob_emo_context_mean"]
@@ -26,7 +26,7 @@ def context_channel(tables: FigureTables) -> Any:
         if delta in table and table[delta].notna().any():
             places = np.arange(len(table))
             axes.hlines(table[delta], places - 0.31, places + 0.31, color="black", linewidth=1.6)
-            axes.annotate("drop without\nthe candidate", (len(table) - 0.69, table[delta].iloc[-1]), xytext=(5, 0),
+            axes.annotate("drop after\nremoval", (len(table) - 0.69, table[delta].iloc[-1]), xytext=(5, 0),
                           textcoords="offset points", va="center", fontsize=7, color=GREY)  # fmt: skip
             axes.margins(x=0.16)
         axes.set_xticks(range(len(table)), [ROLE_NAMES[role] for role in table["gold_role"]])

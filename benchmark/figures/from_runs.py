@@ -1,4 +1,4 @@
-"""The tables behind the figures, made from one's own runs and data, by the corrected variants of the diagnostics."""
+"""Computes the tables behind the figures from your own runs, with the corrected variants of the diagnostics."""
 
 from __future__ import annotations
 
@@ -38,19 +38,20 @@ _LABELS = {
 
 
 def tables_of_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> FigureTables:
-    """Makes the tables that the figures read.
+    """Computes the tables that the figures are drawn from.
 
     Args:
-        runs: Runs on IEMO-MECP with test predictions; those of ``3class`` and of ``source_binary`` give different
-            tables, those of other configurations none.
-        facts: By split, what the data says; ``test`` for the systems, all splits for the tables of the data alone.
+        runs: Runs on IEMO-MECP with test predictions. ``3class`` and ``source_binary`` contribute different tables;
+            other configurations are ignored.
+        facts: Labels and distances of the candidate pairs by split: ``test`` for the systems, all splits for the
+            tables about the data.
 
     Returns:
-        The tables; a reason for each one that these runs cannot give. Figures of one model are of the one with the
-        best Pair F1.
+        The tables, and a reason for each table that these runs cannot provide. Tables about a single model use the one
+        with the best Pair F1.
 
     Raises:
-        RunFolderError: Predictions are of other pairs than the data, or cannot be read; or the runs of a task are not
+        RunFolderError: Predictions cannot be read or cover other pairs than the data, or the runs of one task are not
             comparable with each other.
         MissingDataError: A run has no test predictions.
     """
@@ -85,16 +86,17 @@ def tables_of_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> Figur
     }
     for name, config in needs.items():
         if name not in tables:
-            reasons[name] = f"It needs runs of {config} with test predictions."
+            reasons[name] = f"This figure needs runs of {config} with test predictions."
     synthetic = any(run.results.synthetic for run in runs if run.results.corpus == "iemomecp")
     return FigureTables("synthetic runs" if synthetic else "these runs", tables, reasons, synthetic)
 
 
 @dataclass(frozen=True)
 class _System:
-    """Test predictions of one system: ``(S, n, C)`` probabilities and ``(S, n)`` decisions, in the facts' order.
+    """Test predictions of one system in the pair order of the data.
 
-    ``removed`` are the probabilities without the candidates' evidence, where all its runs have them.
+    ``probabilities`` is ``(S, n, C)`` and ``decided`` ``(S, n)`` over S seeds. ``removed`` holds the probabilities
+    after the candidates' evidence was removed, or None unless every run has them.
     """
 
     name: str
@@ -107,7 +109,7 @@ class _System:
 
 
 def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | None) -> list[_System]:
-    """Systems on IEMO-MECP with these classes, from the worst to the best by Pair F1."""
+    """Loads the systems on IEMO-MECP with these classes, from the lowest to the highest Pair F1."""
     if test is None:
         return []
     fitting = [
@@ -117,8 +119,8 @@ def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | 
     if len(comparable) > 1:
         names = "; ".join(", ".join(run.results.run_name for run in board.runs) for board in comparable)
         raise RunFolderError(
-            f"The runs of {fitting[0].results.config_name} are of {len(comparable)} different data, gold or "
-            f"candidates, which no figure may mix: {names}. Give a folder that holds one of these groups."
+            f"The runs of {fitting[0].results.config_name} form {len(comparable)} groups with different data, gold or "
+            f"candidates, which must not be drawn together: {names}. Give a folder with one of these groups only."
         )
     return [_system(row, test) for board in comparable for row in board.trained]
 
@@ -156,7 +158,7 @@ def _binary_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.Data
 
 
 def _drops(system: _System, test: PairFacts) -> dict[str, NDArray[np.float64]]:
-    """Mean and deviation over seeds of what P(pair) loses by role when the candidate is removed."""
+    """Computes mean and sd over seeds of the drop in P(pair) by role when the candidate is removed."""
     if system.removed is None:
         nothing = np.full(len(ROLE_LABELS), np.nan)
         return {"delta_pair_mean": nothing, "delta_pair_std": nothing}
@@ -193,7 +195,7 @@ def _role_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.DataFr
 
 
 def _tables_of_both(binary: list[_System], roles: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:
-    """Tables with a part of each kind: P(pair) of binary systems, P(emo_context) of three-role ones."""
+    """Computes the tables that combine P(pair) of binary systems with P(emo_context) of three-role systems."""
     contrasts: list[dict[str, Any]] = []
     conflicts: list[pd.DataFrame] = []
     subsets = conflict_subsets(test)
@@ -226,7 +228,7 @@ def _tables_of_both(binary: list[_System], roles: list[_System], test: PairFacts
 
 
 def _remaps(binary: list[_System], roles: list[_System], test: PairFacts) -> pd.DataFrame:
-    """Each three-role seed against the binary run of the same system and seed."""
+    """Compares each three-role run with the binary run of the same system and seed."""
     by_name = {system.name: system for system in binary}
     rows = []
     for system in roles:
@@ -234,7 +236,7 @@ def _remaps(binary: list[_System], roles: list[_System], test: PairFacts) -> pd.
         seeds = [seed for seed in system.seeds if trained is not None and seed in trained.seeds]
         if trained is None or not seeds:
             continue
-        # The binary runs' own gold, so that forward pairs count here as they did there.
+        # The gold of the binary runs, so that forward pairs count in the same way for both.
         source = trained.labels == 0
         deltas: dict[str, list[float]] = {name: [] for name in REMAPPINGS}
         for seed in seeds:

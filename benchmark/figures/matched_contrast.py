@@ -1,26 +1,26 @@
-"""Figure 4: contexts against matched non-pairs, by family."""
+"""Figure 4: context pairs against matched non-pairs, by family."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, new_figure
+from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
-__all__ = ["matched_contrast"]
+__all__ = ["draw_matched_contrast"]
 
 _PANELS = (
-    ("binary_prob_pair", "binary_prob_pair", "P(pair), binary model"),
-    ("three_prob_context", "three_prob_emo_context", "P(context), three roles"),
+    ("binary_prob_pair", "binary_prob_pair", "mean P(pair), binary model"),
+    ("three_prob_context", "three_prob_emo_context", "mean P(context), three-role model"),
 )
 
 
-def matched_contrast(tables: FigureTables) -> Any:
-    """A dumbbell a family: mean of contexts and of their matched non-pairs."""
+def draw_matched_contrast(tables: FigureTables) -> Any:
+    """Draws one dumbbell per family: mean over context pairs and mean over their matched non-pairs."""
     table = tables.get("matched_pair_contrast_by_family_appendix", "analysis", "family")
     panels = [panel for panel in _PANELS if (table["analysis"] == panel[0]).any()]
     families = list(dict.fromkeys(table["family"]))
-    with new_figure(3.5 * len(panels), 0.75 + 0.27 * len(families)) as figure:
+    with paper_figure(3.5 * len(panels), 0.75 + 0.27 * len(families)) as figure:
         all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (analysis, column, label) in zip(all_axes, panels, strict=True):
             rows = table[table["analysis"] == analysis].set_index("family")
@@ -39,6 +39,5 @@ def matched_contrast(tables: FigureTables) -> Any:
             axes.margins(x=0.12, y=0.15)
             axes.set_xlabel(label)
         all_axes[0].invert_yaxis()
-        handles, labels = all_axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        legend_above(figure, all_axes[0], columns=2)
         return figure

@@ -1,17 +1,17 @@
-"""Figure 8: a three-role model scored as a binary one, against the model that was trained as one."""
+"""Figure 8: Pair F1 of three-role models on binary labels, against models trained on binary labels."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, INK, MARKERS, SERIES, new_figure
+from iemomecp_dataset.benchmark.figures.style import GREY, INK, MARKERS, SERIES, legend_above, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
-__all__ = ["remap_delta"]
+__all__ = ["draw_remap_delta"]
 
 
-def remap_delta(tables: FigureTables) -> Any:
-    """Difference of Pair F1 for each way to read predicted contexts, with the standard deviation over seeds."""
+def draw_remap_delta(tables: FigureTables) -> Any:
+    """Draws the difference in Pair F1 for each mapping of predicted contexts, with its sd over seeds."""
     table = tables.get(
         "source_binary_remap_summary",
         "model_label",
@@ -22,7 +22,7 @@ def remap_delta(tables: FigureTables) -> Any:
     )
     table = table[table["strategy_order"] > 0]
     models = list(dict.fromkeys(table["model_label"]))
-    with new_figure(4.6, 0.9 + 0.34 * len(models)) as figure:
+    with paper_figure(4.6, 0.9 + 0.34 * len(models)) as figure:
         axes = figure.subplots()
         strategies = list(dict.fromkeys(table["strategy_label"]))
         for number, strategy in enumerate(strategies):
@@ -39,7 +39,6 @@ def remap_delta(tables: FigureTables) -> Any:
         axes.grid(axis="x")
         axes.margins(y=0.1)
         axes.invert_yaxis()
-        axes.set_xlabel("Pair F1 minus that of the binary-trained model, points")
-        handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        axes.set_xlabel("difference in Pair F1 to the binary-trained model, points")
+        legend_above(figure, axes, columns=len(strategies))
         return figure

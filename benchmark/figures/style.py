@@ -1,22 +1,35 @@
-"""How figures look on paper: one style, colours that survive every eye and a grey printer, files that never change."""
+"""Print style of the figures: colour-blind safe, legible in greyscale, and reproducible byte for byte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import UsageError, missing_extra
 
-__all__ = ["FORMATS", "GREY", "INK", "ROLE_COLORS", "ROLE_NAMES", "SERIES", "new_figure", "role_bar", "save"]
+__all__ = [
+    "FORMATS",
+    "GREY",
+    "INK",
+    "MARKERS",
+    "ROLE_COLORS",
+    "ROLE_NAMES",
+    "SERIES",
+    "legend_above",
+    "paper_figure",
+    "role_bar",
+    "save",
+    "styled_figure",
+]
 
 FORMATS = ("pdf", "svg", "png")
 
 INK = "#1a1a1a"
 GREY = "#8a8f98"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's colours."""
+"""The palette of Okabe and Ito, distinguishable under the common kinds of colour blindness."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
@@ -35,7 +48,6 @@ _STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.prop_cycle": None,
     "grid.color": "#e2e4e8",
     "grid.linewidth": 0.6,
     "text.color": INK,
@@ -54,43 +66,66 @@ _STYLE: dict[str, Any] = {
     "hatch.color": "#ffffff",
     "lines.linewidth": 1.3,
     "lines.markersize": 4.5,
-    "pdf.fonttype": 42,  # text stays text
+    "pdf.fonttype": 42,  # TrueType, so that text in the PDF can be selected and searched
     "svg.fonttype": "none",
     "svg.hashsalt": "iemomecp",
 }
 
 
+def paper_figure(width: float, height: float) -> AbstractContextManager[Any]:
+    """Makes an empty figure in the print style; sizes in inches (one column of a paper: 3.3 wide, a full page: 7)."""
+    return styled_figure(width, height, _STYLE)
+
+
 @contextmanager
-def new_figure(width: float, height: float) -> Iterator[Any]:
-    """An empty figure in the style, in inches; a column of a paper is 3.3 wide, a page 7."""
+def styled_figure(width: float, height: float, style: Mapping[str, Any]) -> Iterator[Any]:
+    """Makes an empty figure and applies matplotlib settings to everything drawn inside the ``with`` block.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        style: Values of ``matplotlib.rcParams``.
+
+    Yields:
+        The figure, with constrained layout.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_extra("matplotlib", "report") from error
-    with mpl.rc_context({key: value for key, value in _STYLE.items() if value is not None}):
+    with mpl.rc_context(dict(style)):
         yield Figure(figsize=(width, height), layout="constrained")
 
 
+def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center") -> None:
+    """Places the legend of one plot above the axes, where it covers no data; ``side`` is ``center`` or ``left``."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc=f"outside upper {side}", ncols=min(columns, len(labels)))
+
+
 def role_bar(role: str) -> dict[str, Any]:
-    """Colour and hatch of a role's bars."""
+    """Returns colour and hatch of a role's bars."""
     return {"color": ROLE_COLORS[role], "hatch": _ROLE_HATCHES[role], "edgecolor": "white", "linewidth": 0.5}
 
 
 def save(figure: Any, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Writes a figure; the same figure gives the same bytes.
+    """Writes a figure; equal figures give equal bytes.
 
     Args:
-        figure: A figure of :func:`new_figure`.
-        folder: Where to; made when it is not there.
-        name: File name without ending.
-        formats: Some of :data:`FORMATS`.
+        figure: A figure made by :func:`paper_figure`.
+        folder: Output folder; created if it does not exist.
+        name: File name without extension.
+        formats: Any of :data:`FORMATS`.
 
     Returns:
-        The files.
+        Paths of the files, one per format.
 
     Raises:
-        UsageError: A format that is not known.
+        UsageError: A format is unknown.
     """
     import matplotlib as mpl
 
@@ -100,7 +135,7 @@ def save(figure: Any, folder: Path, name: str, formats: Sequence[str] = FORMATS)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     no_date = {"pdf": {"CreationDate": None, "Producer": None}, "svg": {"Date": None}, "png": {"Software": None}}
-    with mpl.rc_context({key: value for key, value in _STYLE.items() if value is not None}):
+    with mpl.rc_context(_STYLE):
         for form in formats:
             path = folder / f"{name}.{form}"
             figure.savefig(path, format=form, dpi=300, metadata=no_date[form])

@@ -1,4 +1,4 @@
-"""Where a figure's numbers come from: tables by name, published, in a folder, or made from runs."""
+"""The tables that the figures are drawn from: published, read from a folder, or computed from runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["FigureTables", "published_tables", "tables_in_folder"]
 
 @dataclass(frozen=True)
 class FigureTables:
-    """Tables in the form of the published ones.
+    """Tables with the names and columns of the published ones.
 
     Attributes:
-        origin: What they are of, in a few words.
-        tables: By name.
-        reasons: By name, why a table is not there.
-        synthetic: Whether they are of synthetic data; then every figure says so.
+        origin: Where the numbers come from, in a few words.
+        tables: Tables by name.
+        reasons: By name, why a table is missing.
+        synthetic: Whether the numbers come from synthetic data; every figure is then marked.
     """
 
     origin: str
@@ -31,18 +31,18 @@ class FigureTables:
     synthetic: bool = False
 
     def get(self, name: str, *columns: str) -> pd.DataFrame:
-        """One table.
+        """Looks up a table and checks its columns.
 
         Args:
-            name: Its name.
-            *columns: Columns that it must have.
+            name: Name of the table.
+            *columns: Required columns.
 
         Returns:
             The table.
 
         Raises:
-            MissingDataError: It is not there.
-            InvalidDataError: It lacks a column.
+            MissingDataError: The table is missing.
+            InvalidDataError: A required column is missing.
         """
         if name not in self.tables:
             raise MissingDataError(self.reasons.get(name) or f"The table {name}.csv is not in {self.origin}.")
@@ -50,19 +50,19 @@ class FigureTables:
         missing = [column for column in columns if column not in table.columns]
         if missing:
             raise InvalidDataError(
-                f"The table {name} of {self.origin} lacks the columns {', '.join(missing)}; it has "
+                f"The table {name} of {self.origin} lacks the columns {', '.join(missing)}; its columns are "
                 f"{', '.join(map(str, table.columns))}."
             )
         return table
 
 
 def published_tables() -> FigureTables:
-    """The tables of arXiv 2605.25208 that come with this package."""
+    """Returns the tables of arXiv 2605.25208, which are part of this package."""
     return FigureTables("arXiv 2605.25208", {name: published_table(name) for name in published_table_names()})
 
 
 def tables_in_folder(folder: str | Path) -> FigureTables:
-    """Tables of a folder, one CSV file each, named as the published ones.
+    """Reads all CSV files of a folder as tables; files are named like the published tables.
 
     Args:
         folder: The folder.
@@ -71,10 +71,12 @@ def tables_in_folder(folder: str | Path) -> FigureTables:
         The tables.
 
     Raises:
-        MissingDataError: There is no such folder, or no CSV file in it.
+        MissingDataError: The folder does not exist or contains no CSV file.
     """
     folder = Path(folder)
     paths = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     if not paths:
-        raise MissingDataError(f"{folder} holds no table. Give a folder with CSV files named as the published ones.")
+        raise MissingDataError(
+            f"{folder} holds no table. Give a folder with CSV files named like the published tables."
+        )
     return FigureTables(str(folder), {path.stem: pd.read_csv(path) for path in paths})

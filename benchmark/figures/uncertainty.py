@@ -1,19 +1,19 @@
-"""Figure 7: contexts where a binary model is unsure."""
+"""Figure 7: share of context pairs among the pairs on which a binary model is uncertain."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, SERIES, new_figure
+from iemomecp_dataset.benchmark.figures.style import GREY, SERIES, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
-__all__ = ["uncertainty_enrichment"]
+__all__ = ["draw_uncertainty_enrichment"]
 
-_ON_THE_LINE = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 0}
+_WHITE_BOX = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 0}
 
 
-def uncertainty_enrichment(tables: FigureTables) -> Any:
-    """Share of contexts in each selection of pairs, beside their share in all."""
+def draw_uncertainty_enrichment(tables: FigureTables) -> Any:
+    """Draws the share of context pairs in each selection, beside their share among all pairs."""
     table = tables.get(
         "rwc_fusion_uncertainty_enrichment",
         "selection_label",
@@ -24,14 +24,14 @@ def uncertainty_enrichment(tables: FigureTables) -> Any:
         "model_source",
     )
     table = table.sort_values("emo_context_rate", ascending=False, kind="stable")
-    with new_figure(5.2, 0.75 + 0.28 * len(table)) as figure:
+    with paper_figure(5.2, 0.75 + 0.28 * len(table)) as figure:
         axes = figure.subplots()
         places = range(len(table))
         axes.barh(places, 100 * table["emo_context_rate"], height=0.66, color=SERIES[4])
         for place, (_, row) in enumerate(table.iterrows()):
             lift = f"\N{MULTIPLICATION SIGN} {row['context_lift_vs_all']:.2f}"
             axes.annotate(lift, (100 * row["emo_context_rate"], place), xytext=(4, 0), textcoords="offset points",
-                          va="center", fontsize=7.5, bbox=_ON_THE_LINE)  # fmt: skip
+                          va="center", fontsize=7.5, bbox=_WHITE_BOX)  # fmt: skip
         base = 100 * float(table["all_context_rate"].iloc[0])
         axes.axvline(base, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(f"all pairs {base:.2f}", (base, -0.5), xytext=(3, 2), textcoords="offset points", fontsize=7,
@@ -41,6 +41,6 @@ def uncertainty_enrichment(tables: FigureTables) -> Any:
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         axes.margins(x=0.14)
-        axes.set_xlabel("context pairs among the selected, %")
+        axes.set_xlabel("context pairs among the selected pairs, %")
         axes.set_title(str(table["model_source"].iloc[0]), pad=14)
         return figure

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page on a folder of runs."""
+"""Renders the report: one self-contained HTML page about a folder of runs."""
 
 from iemomecp_dataset.benchmark.report.page import render_report, write_report
 from iemomecp_dataset.benchmark.report.section import Texts

@@ -1,4 +1,4 @@
-"""The predictions behind a board's figures: read where they can be, and checked against the runs' records."""
+"""Reads the predictions behind a board's figures and checks them against the recorded scores."""
 
 from __future__ import annotations
 
@@ -6,30 +6,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from iemomecp_dataset.benchmark.board import Board, Row
-from iemomecp_dataset.benchmark.report.svg import series
+from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
-__all__ = ["board_predictions", "predicted_systems"]
+__all__ = ["predicted_systems", "read_board_predictions"]
 
 _SAME_SCORE = 1e-6
-"""Pair F1 of a run's record and of its predictions differ by less, or the page says so."""
+"""Largest difference between recorded and recomputed Pair F1 that needs no note on the page."""
 
 
-def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
-    """Reads what can be read, and notes what cannot or is of other pairs."""
+def read_board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
+    """Reads the predictions of all runs, leaving out files that are unreadable or cover other pairs.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+        notes: Extended by one sentence for each run that is left out or contradicts its recorded score.
+
+    Returns:
+        Predictions by run name, all on the same pairs in the same order.
+    """
     found: dict[str, Predictions] = {}
     first: Predictions | None = None
     for run in board.runs:
         try:
             of_run = read_predictions(run.predictions_path(split))
         except IemomecpError as error:
-            notes.append(f"Figures are without {run.results.run_name}: {error}")
+            notes.append(f"The figures leave out {run.results.run_name}: {error}")
             continue
         if first is not None and not _same_pairs(first, of_run):
             notes.append(
-                f"Figures are without {run.results.run_name}: its {len(of_run):,} predictions are not of the same "
+                f"The figures leave out {run.results.run_name}: its {len(of_run):,} predictions do not cover the same "
                 f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs."
             )
             continue
@@ -37,8 +47,8 @@ def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, P
         recorded = float(run.results.metrics[split]["pair_f1"]) if split in run.results.metrics else scored
         if abs(scored - recorded) > _SAME_SCORE:
             notes.append(
-                f"The predictions of {run.results.run_name} give Pair F1 {percent(scored)} on {split}, its record says "
-                f"{percent(recorded)}: one of the files is not of this run, or was rounded."
+                f"The predictions of {run.results.run_name} give Pair F1 {percent(scored)} on {split}, but its "
+                f"results.json records {percent(recorded)}: one of the two files belongs to another run or was rounded."
             )
         first = first or of_run
         found[run.results.run_name] = of_run
@@ -48,26 +58,27 @@ def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, P
 def predicted_systems(
     board: Board, predictions: Mapping[str, Predictions]
 ) -> list[tuple[Row, list[Predictions], dict[str, Any]]]:
-    """The trained systems of a board that have predictions.
+    """Selects the trained systems of a board that have predictions.
 
     Args:
         board: Comparable runs.
         predictions: By run name.
 
     Returns:
-        Row, the predictions of its seeds, and how it is drawn: the same in every figure of the board.
+        For each system its row, the predictions of its seeds, and its plot style, which is the same in every figure
+        of the board.
     """
     found = [
         (row, [predictions[run.results.run_name] for run in row.runs if run.results.run_name in predictions], number)
         for number, row in enumerate(board.trained)
     ]
-    return [(row, runs, series(number)) for row, runs, number in found if runs]
+    return [(row, runs, series_style(number)) for row, runs, number in found if runs]
 
 
 def _pair_f1(predictions: Predictions) -> float:
     gold, predicted = predictions.labels == 0, predictions.decided == 0
-    total = int(gold.sum()) + predictions.missed_positives + int(predicted.sum())
-    return 2 * int((gold & predicted).sum()) / total if total else 0.0
+    n_gold = int(gold.sum()) + predictions.missed_positives
+    return precision_recall_f1(int((gold & predicted).sum()), int(predicted.sum()), n_gold)[2]
 
 
 def _same_pairs(one: Predictions, other: Predictions) -> bool:

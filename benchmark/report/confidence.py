@@ -1,4 +1,4 @@
-"""How far a system's confidence on gold pairs is above that on other candidates of the same target."""
+"""Confidence of each system on gold pairs and on the other candidates, with the gap within targets."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Mapping
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.diagnostics.pair_confidence import pair_confidence
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
-from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, PAPER, Picture, new_figure, picture
+from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, PAPER, Picture, page_figure, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["confidence_picture"]
 
 
 def confidence_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture | None:
-    """Draws mean confidence on gold pairs and on the rest, with the mean gap within targets.
+    """Draws mean confidence on gold pairs and on other candidates, with the mean gap within targets.
 
     Args:
         board: Comparable runs.
         split: The split.
-        predictions: By run name, all on the same pairs.
+        predictions: By run name, at least one, all on the same pairs.
 
     Returns:
-        The picture, or None when there are no predictions or no gold pairs.
+        The picture, or None if the split has no gold pair.
     """
-    found = predicted_systems(board, predictions)[::-1]  # the best one on top, as in the table
+    found = predicted_systems(board, predictions)[::-1]  # best system on top, as in the table
     systems = {row.name: runs for row, runs, _ in found}
-    if not systems or not any((run.labels == 0).any() for runs in systems.values() for run in runs):
+    if not any((run.labels == 0).any() for runs in systems.values() for run in runs):
         return None
     table = pair_confidence(systems).set_index(["system", "quantity"])
-    with new_figure(6.4, 4.6) as figure:
+    with page_figure(6.4, 4.6) as figure:
         axes = figure.subplots()
         for place, (row, _, style) in enumerate(found):
             gold, rest, gap, mrr = (
@@ -53,10 +53,11 @@ def confidence_picture(board: Board, split: str, predictions: Mapping[str, Predi
         axes.invert_yaxis()
         axes.set_xlim(left=0)
         axes.set_xlabel(f"mean P({board.key.class_names[0]})")
-        return picture(
+        return svg_picture(
             figure,
-            f"Confidence on gold pairs and on the rest, {split}",
-            "Filled: gold pairs; hollow: the other candidates. The gap is the mean over targets of gold minus other "
-            "confidence, in points (± standard deviation over seeds, ddof 1); MRR ranks the candidates of each target. "
-            "A wider gap alone does not mean better pairs.",
+            f"Confidence on gold pairs and on other candidates, {split}",
+            "Filled: mean over gold pairs; hollow: mean over the other candidates. Gap: gold minus other confidence "
+            "within a target, mean over targets, in points (± standard deviation over seeds, ddof 1). MRR: mean "
+            "reciprocal rank of the best-ranked gold cause of each target. A larger gap alone does not mean better "
+            "pairs.",
         )

@@ -1,17 +1,17 @@
-"""What gold roles are taken for: one 3 x 3 map a system."""
+"""Confusion matrices of the three roles, one per system."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from iemomecp_dataset.benchmark.board import Board
-from iemomecp_dataset.benchmark.report.svg import INK, MUTED, SERIES, Picture, new_figure, picture
+from iemomecp_dataset.benchmark.report.svg import INK, MUTED, SERIES, Picture, page_figure, svg_picture
 
 __all__ = ["confusions_picture"]
 
-_MOST = 4
+_MAX_SYSTEMS = 4
 _DARKEST = 0.6
-"""Opacity of 100 %: the number on it is read in the light and in the dark page alike."""
+"""Opacity at 100 %, chosen so that the number stays legible on the light and on the dark page."""
 
 
 def confusions_picture(board: Board, split: str) -> Picture | None:
@@ -22,19 +22,19 @@ def confusions_picture(board: Board, split: str) -> Picture | None:
         split: The split.
 
     Returns:
-        The picture, or None for two classes, whose confusions precision and recall already say.
+        The picture, or None for two classes, whose confusions follow from precision and recall.
     """
     from matplotlib.patches import Rectangle
 
     names = [name.removeprefix("emo_").replace("_", "-") for name in board.key.class_names]
     rows = [
         row
-        for row in board.trained[: -_MOST - 1 : -1]  # the best ones, best first
+        for row in board.trained[: -_MAX_SYSTEMS - 1 : -1]  # the best systems, best first
         if all("confusion_matrix" in run.results.metrics.get(split, {}) for run in row.runs)
     ]
     if len(names) < 3 or not rows:
         return None
-    with new_figure(2.75 * max(len(rows), 2), 3.5) as figure:
+    with page_figure(2.75 * max(len(rows), 2), 3.5) as figure:
         all_axes = figure.subplots(1, max(len(rows), 2), squeeze=False, sharey=True)[0]
         for axes in all_axes[len(rows) :]:
             axes.set_visible(False)
@@ -59,9 +59,7 @@ def confusions_picture(board: Board, split: str) -> Picture | None:
             for spine in axes.spines.values():
                 spine.set_visible(False)
         all_axes[0].set_ylabel("gold")
-        return picture(
-            figure,
-            f"What each gold role is taken for, {split}",
-            "Percent of the gold role, mean over seeds."
-            + (f" The {_MOST} systems with the best Pair F1." if len(board.trained) > _MOST else ""),
-        )
+        caption = "Percent of the gold role, mean over seeds."
+        if len(board.trained) > _MAX_SYSTEMS:
+            caption += f" Shown are the {_MAX_SYSTEMS} systems with the best Pair F1."
+        return svg_picture(figure, f"Confusion of roles, {split}", caption)

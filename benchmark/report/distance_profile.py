@@ -1,4 +1,4 @@
-"""Pair F1 within each distance: what a system adds to knowing how far apart two utterances are."""
+"""Pair F1 within each turn distance, against the best score that a rule of distance alone can reach."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
 from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.figures.style import legend_above
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
-from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, legend_above, new_figure, picture
+from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, page_figure, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["best_distance_f1", "distance_profile_picture", "f1_by_distance"]
@@ -19,15 +20,15 @@ __all__ = ["best_distance_f1", "distance_profile_picture", "f1_by_distance"]
 def f1_by_distance(
     distances: NDArray[np.int64], gold: NDArray[np.bool_], predicted: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Pair F1 among the candidates of each distance bucket.
+    """Computes Pair F1 among the candidates of each distance bucket.
 
     Args:
         distances: ``(n,)`` signed distances ``target - cause``, in turns.
-        gold: ``(n,)`` bool, is a gold pair.
-        predicted: ``(n,)`` bool, is predicted as one.
+        gold: ``(n,)`` bool, whether a candidate is a gold pair.
+        predicted: ``(n,)`` bool, whether it is predicted as a pair.
 
     Returns:
-        ``(8,)`` by :data:`DISTANCE_BUCKETS`; NaN in a bucket without gold pairs.
+        ``(8,)`` floats in the order of :data:`DISTANCE_BUCKETS`; NaN in a bucket without gold pairs.
 
     Example:
         >>> gold, predicted = np.array([True, True, False]), np.array([True, False, False])
@@ -43,43 +44,38 @@ def f1_by_distance(
 
 
 def best_distance_f1(distances: NDArray[np.int64], gold: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The most that a rule of distance alone can have in each bucket: by calling every pair in it a pair.
+    """Computes the best F1 of a rule of distance alone in each bucket: predict every candidate as a pair.
 
-    With a share r of gold pairs in the bucket that is ``2 r / (1 + r)``.
+    With a share r of gold pairs in the bucket this is ``2 r / (1 + r)``.
 
     Args:
         distances: As in :func:`f1_by_distance`.
         gold: As in :func:`f1_by_distance`.
 
     Returns:
-        ``(8,)`` by :data:`DISTANCE_BUCKETS`; NaN in a bucket without gold pairs.
+        ``(8,)`` floats as in :func:`f1_by_distance`.
     """
     return f1_by_distance(distances, gold, np.ones_like(gold))
 
 
-def distance_profile_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture | None:
-    """Draws F1 by distance for every system that has predictions.
+def distance_profile_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture:
+    """Draws Pair F1 by distance for every system that has predictions.
 
     Args:
         board: Comparable runs.
         split: The split.
-        predictions: By run name, all on the same pairs.
-
-    Returns:
-        The picture, or None when there are no predictions.
+        predictions: By run name, at least one, all on the same pairs.
     """
-    if not predictions:
-        return None
     first = next(iter(predictions.values()))
     gold = first.labels == 0
     buckets = distance_buckets(first.distances)
     n_gold = np.bincount(buckets[gold], minlength=len(DISTANCE_BUCKETS))
     shown = np.flatnonzero(n_gold)
     where = np.arange(len(shown))
-    with new_figure(6.4, 5.2) as figure:
+    with page_figure(6.4, 5.2) as figure:
         axes = figure.subplots()
         axes.bar(where, 100 * best_distance_f1(first.distances, gold)[shown], width=0.78, color=STRUCTURAL, alpha=0.22,
-                 label="the most that distance alone can have", linewidth=0)  # fmt: skip
+                 label="upper bound for distance alone", linewidth=0)  # fmt: skip
         systems = predicted_systems(board, predictions)
         for number, (row, runs, style) in enumerate(systems):
             profiles = 100 * np.array([f1_by_distance(run.distances, gold, run.decided == 0)[shown] for run in runs])
@@ -91,12 +87,13 @@ def distance_profile_picture(board: Board, split: str, predictions: Mapping[str,
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="x", visible=False)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("turns from cause to target, and gold pairs there", color=MUTED)
+        axes.set_xlabel("turns from cause to target, with the number of gold pairs", color=MUTED)
         axes.set_ylabel("Pair F1 at that distance, %")
-        legend_above(figure, axes)
-        return picture(
+        legend_above(figure, axes, side="left")
+        return svg_picture(
             figure,
-            f"Beyond distance: Pair F1 by distance on {split}",
-            "Means over seeds, with their range. A bar is what calling every pair at that distance a pair would have: "
-            "what a system has above it, it has from somewhere else than distance.",
+            f"Pair F1 by turn distance on {split}",
+            "Markers: mean over seeds, with the range over seeds. Bars: F1 of predicting every candidate at that "
+            "distance as a pair, the best that a rule of distance alone can reach there. Whatever a system scores "
+            "above the bar does not come from distance.",
         )

@@ -1,4 +1,4 @@
-// Steps through dialogues: gold roles on the left, one system's decisions and confidences on the right.
+// Browses dialogues: gold roles on the left, decisions and confidences of one system on the right.
 for (const root of document.querySelectorAll(".explorer")) {
   const data = JSON.parse(root.querySelector("script").textContent);
   const last = data.classes.length - 1;
@@ -17,10 +17,10 @@ for (const root of document.querySelectorAll(".explorer")) {
     const count = { found: 0, missed: 0, wrong: 0 };
     for (let i = 0; i < dialogue.gold.length; i++) {
       const gold = dialogue.gold[i] === "0";
-      const said = dialogue.decided[state.system][i] === "0";
-      if (gold && said) count.found++;
+      const predicted = dialogue.decided[state.system][i] === "0";
+      if (gold && predicted) count.found++;
       else if (gold) count.missed++;
-      else if (said) count.wrong++;
+      else if (predicted) count.wrong++;
     }
     return count;
   };
@@ -78,13 +78,13 @@ for (const root of document.querySelectorAll(".explorer")) {
   function drawSystem(d) {
     return (cell, i) => {
       const confidence = Number(d.confidence[state.system].slice(2 * i, 2 * i + 2)) / 100;
-      const said = Number(d.decided[state.system][i]);
+      const predicted = Number(d.decided[state.system][i]);
       const gold = d.gold[i] === "0";
       if (confidence >= 0.02) shape("rect", { ...full, class: "cause", "fill-opacity": 0.85 * confidence }, cell);
-      if (said === 0 && gold) shape("circle", { cx: CELL / 2, cy: CELL / 2, r: 4.5, class: "mark" }, cell);
-      else if (said === 0) shape("path", { d: "M6 6L14 14M14 6L6 14", class: "mark" }, cell);
+      if (predicted === 0 && gold) shape("circle", { cx: CELL / 2, cy: CELL / 2, r: 4.5, class: "mark" }, cell);
+      else if (predicted === 0) shape("path", { d: "M6 6L14 14M14 6L6 14", class: "mark" }, cell);
       else if (gold) shape("rect", { x: 2.5, y: 2.5, width: CELL - 5, height: CELL - 5, class: "missed" }, cell);
-      if (said > 0 && said < last) shape("rect", bar, cell);
+      if (predicted > 0 && predicted < last) shape("rect", bar, cell);
     };
   }
 
@@ -107,7 +107,7 @@ for (const root of document.querySelectorAll(".explorer")) {
       state.system = system;
     };
     part("marks").replaceChildren(
-      entry(`gold ${data.classes[0]}; in a system's triangle the shade is P(${data.classes[0]})`, (cell) =>
+      entry(`gold ${data.classes[0]}; in a system's grid the shade is P(${data.classes[0]})`, (cell) =>
         shape("rect", { ...full, class: "cause" }, cell),
       ),
       ...(last > 1 ? [entry(data.classes[1], (cell) => shape("rect", bar, cell))] : []),

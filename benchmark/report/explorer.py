@@ -1,4 +1,4 @@
-"""The data of the explorer: every dialogue of a split with gold roles, decisions and confidences, packed small."""
+"""Packs the dialogues of a split for the explorer: gold roles, decisions and confidences."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def explorer_data(
     systems: Sequence[tuple[str, Predictions]],
     texts: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> dict[str, Any]:
-    """Packs predictions for the page.
+    """Packs predictions into compact JSON-ready data.
 
-    Pairs of a dialogue are in row order. ``gold`` and ``decided`` are one digit a pair, the class id; ``confidence`` is
-    two digits a pair, P(class 0) in percent, rounded down to 99 at most.
+    Pairs of a dialogue keep their row order. ``gold`` and ``decided`` hold one digit per pair, the class id;
+    ``confidence`` holds two digits per pair: P(class 0) in percent, rounded down, at most 99.
 
     Args:
         systems: Name and predictions, all on the same pairs in the same order; at least one.
-        texts: By dialogue id its ``(speaker, text)`` in the order of turns, or None to hold no text.
+        texts: ``(speaker, text)`` in turn order by dialogue id, or None to include no text.
 
     Returns:
         ``{"classes", "systems", "dialogues": [{"id", "turns", "targets", "causes", "gold", "decided": [...],
@@ -61,7 +61,7 @@ def explorer_data(
 
 
 def script_json(data: Any) -> str:
-    r"""JSON that may stand inside a ``<script>`` element: nothing in it can end the element.
+    r"""Encodes JSON for a ``<script>`` element, escaped so that the content cannot close the element.
 
     Example:
         >>> script_json(["</script>"])

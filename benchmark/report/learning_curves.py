@@ -1,4 +1,4 @@
-"""How the runs got there: training loss and validation scores by epoch."""
+"""Training loss and validation scores by epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from iemomecp_dataset.benchmark.board import Board
-from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, legend_above, new_figure, picture, series
+from iemomecp_dataset.benchmark.figures.style import legend_above
+from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, page_figure, series_style, svg_picture
 from iemomecp_dataset.benchmark.runs.log import Epoch, read_epochs
 
 __all__ = ["learning_curves_picture"]
@@ -25,7 +26,7 @@ def learning_curves_picture(board: Board) -> Picture | None:
         board: Comparable runs.
 
     Returns:
-        The picture, or None when no run has a log with epochs.
+        The picture, or None if no run has a log with epochs.
     """
     of_runs = [(number, row, run) for number, row in enumerate(board.trained) for run in row.runs]
     logs = [(*of_run, epochs) for of_run in of_runs if (epochs := read_epochs(of_run[2].log_path))]
@@ -34,12 +35,12 @@ def learning_curves_picture(board: Board) -> Picture | None:
     panels = [
         panel for panel in _PANELS if any(not math.isnan(panel[2](epoch)) for *_, epochs in logs for epoch in epochs)
     ]
-    with new_figure(11.0, 3.2) as figure:
+    with page_figure(11.0, 3.2) as figure:
         all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, key, value, scale) in zip(all_axes, panels, strict=True):
             labelled: set[int] = set()
             for number, row, run, epochs in logs:
-                style = series(number)
+                style = series_style(number)
                 numbers = [epoch.number for epoch in epochs]
                 values = [scale * value(epoch) for epoch in epochs]
                 axes.plot(numbers, values, color=style["color"], linestyle=style["linestyle"], linewidth=1.5, alpha=0.8,
@@ -55,10 +56,9 @@ def learning_curves_picture(board: Board) -> Picture | None:
             axes.set_title(title)
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
-        legend_above(figure, all_axes[0], columns=4)
-        return picture(
+        legend_above(figure, all_axes[0], columns=4, side="left")
+        return svg_picture(
             figure,
             "Learning curves",
-            "One line a run. A marker shows the epoch whose model was kept; the dashed line is the distance-only "
-            "baseline.",
+            "One line per run. Markers: the epoch whose model was kept; dashed line: the distance-only baseline.",
         )

@@ -1,4 +1,4 @@
-"""Pair F1 of every system on one line each: how far apart systems are, beside how far apart seeds are."""
+"""Pair F1 of every system, one line each, with the spread over seeds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from iemomecp_dataset.benchmark.report.svg import (
     STRUCTURAL,
     STRUCTURAL_MARK,
     Picture,
-    new_figure,
-    picture,
-    series,
+    page_figure,
+    series_style,
+    svg_picture,
 )
+from iemomecp_dataset.benchmark.report.tables import ranking_f1
 
 __all__ = ["overview_picture"]
 
 
 def overview_picture(board: Board, split: str) -> Picture:
-    """Draws Pair F1 of all rows, the best one on top; once more for narrow windows, names above their lines.
+    """Draws Pair F1 of all rows, best on top, in a second layout for narrow windows too (names above the lines).
 
     Args:
         board: Comparable runs.
@@ -34,13 +35,13 @@ def overview_picture(board: Board, split: str) -> Picture:
         The picture.
     """
     rows = [row for row in board.rows if row.score(split, "pair_f1") is not None]
-    rows.sort(key=lambda row: -_mean(row, split))
+    rows.sort(key=lambda row: -ranking_f1(row, split))
     title = f"Pair F1 on {split}"
     caption = (
-        "Diamonds are structural baselines; the dashed line is the distance-only one. For trained systems a point "
-        "is a seed, the bar across is the mean, and the band is one standard deviation (ddof 1) either way."
+        "Diamonds: structural baselines; dashed line: the distance-only baseline. Trained systems: one point per seed, "
+        "a vertical bar at the mean, and a band of one standard deviation (ddof 1) on either side."
     )
-    with new_figure(11.0, 0.9 + 0.34 * len(rows)) as figure:
+    with page_figure(11.0, 0.9 + 0.34 * len(rows)) as figure:
         axes = figure.subplots()
         _lines(axes, board, rows, split)
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
@@ -49,8 +50,8 @@ def overview_picture(board: Board, split: str) -> Picture:
             label.set_fontweight("normal" if row.kind == "structural" else "bold")
         axes.tick_params(axis="y", pad=10)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        wide = picture(figure, title, caption)
-    with new_figure(4.2, 0.9 + 0.5 * len(rows)) as figure:
+        wide = svg_picture(figure, title, caption)
+    with page_figure(4.2, 0.9 + 0.5 * len(rows)) as figure:
         axes = figure.subplots()
         _lines(axes, board, rows, split)
         axes.set_yticks([])
@@ -59,13 +60,8 @@ def overview_picture(board: Board, split: str) -> Picture:
                       color=MUTED if row.kind == "structural" else INK,
                       fontweight="normal" if row.kind == "structural" else "bold")  # fmt: skip
         axes.set_ylim(len(rows) - 0.5, -0.8)
-        narrow = picture(figure, title, caption)
+        narrow = svg_picture(figure, title, caption)
     return replace(wide, narrow_svg=narrow.svg)
-
-
-def _mean(row: Row, split: str) -> float:
-    score = row.score(split, "pair_f1")
-    return -1.0 if score is None or math.isnan(score.mean) else score.mean
 
 
 def _lines(axes: Any, board: Board, rows: Sequence[Row], split: str) -> None:
@@ -76,14 +72,14 @@ def _lines(axes: Any, board: Board, rows: Sequence[Row], split: str) -> None:
         if row.kind == "structural":
             axes.plot(values, [place], **STRUCTURAL_MARK)
         else:
-            style = series(board.trained.index(row))
+            style = series_style(board.trained.index(row))
             if not math.isnan(score.sd):
                 band = [mean - 100 * score.sd, mean + 100 * score.sd]
                 axes.plot(band, [place, place], color=style["color"], linewidth=6, alpha=0.25)
             axes.plot(values, [place] * len(values), linestyle="none", marker=style["marker"], markersize=5,
                       color=style["color"], alpha=0.75, markeredgewidth=0)  # fmt: skip
             axes.plot([mean, mean], [place - 0.3, place + 0.3], color=style["color"], linewidth=2.4)
-        # All at the right end, so that no mark or line runs through them.
+        # At the right edge, where no marker or line overlaps the numbers.
         axes.annotate(f"{mean:.1f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
                       textcoords="offset points", va="center", fontsize=9,
                       color=MUTED if row.kind == "structural" else INK)  # fmt: skip

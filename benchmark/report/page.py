@@ -1,4 +1,4 @@
-"""Assembles the report: one HTML file from the boards of a runs folder."""
+"""Assembles the report: one HTML file from the boards of a folder of runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.board import Board, boards
-from iemomecp_dataset.benchmark.report.section import Texts, section_of, told_apart
+from iemomecp_dataset.benchmark.report.section import Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
+from iemomecp_dataset.files import write_text
 
 __all__ = ["render_report", "write_report"]
 
@@ -25,29 +26,26 @@ def write_report(
     n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
 ) -> int:
-    """Writes the report of a runs folder.
+    """Writes the report of a folder of runs, whole or not at all.
 
     Args:
         index: The runs.
         output: The HTML file.
         title: Heading of the page.
-        texts: Utterance texts to show beside the pair matrix; without it the page holds no text of any dialogue.
-        n_resamples: Resamples of the dialogues for intervals and tests; 0 leaves them out.
-        progress: Wraps the boards that are gone through, as ``tqdm`` does.
+        texts: Utterance texts to show beside the pair matrix; without them the page contains no dialogue text.
+        n_resamples: Number of bootstrap resamples of the dialogues for intervals and tests; 0 leaves both out.
+        progress: Wraps the sequence of boards, as ``tqdm`` does.
 
     Returns:
         Size of the page in bytes.
 
     Raises:
         MissingDependencyError: jinja2 or matplotlib is not installed.
+        UsageError: The file cannot be written.
     """
-    page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress).encode()
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
-    partial.write_bytes(page)
-    partial.replace(output)
-    return len(page)
+    page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress)
+    write_text(Path(output), page)
+    return len(page.encode())
 
 
 def render_report(
@@ -59,7 +57,7 @@ def render_report(
     progress: Callable[[Sequence[Board]], Any] | None = None,
     today: datetime.date | None = None,
 ) -> str:
-    """Renders the report of a runs folder as one HTML page that needs no network.
+    """Renders the report of a folder of runs as one HTML page without external resources.
 
     Args:
         index: The runs.
@@ -67,10 +65,13 @@ def render_report(
         texts: As in :func:`write_report`.
         n_resamples: As in :func:`write_report`.
         progress: As in :func:`write_report`.
-        today: Date on the page; by default the current one.
+        today: Date on the page; by default the current UTC date.
 
     Returns:
-        The page.
+        The HTML.
+
+    Raises:
+        MissingDependencyError: jinja2 or matplotlib is not installed.
     """
     try:
         import jinja2
@@ -83,7 +84,9 @@ def render_report(
     template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))
     all_boards = boards(index.runs)
     steps = progress(all_boards) if progress else all_boards
-    sections = told_apart([section_of(number, board, texts, n_resamples) for number, board in enumerate(steps)])
+    sections = distinguish_headings(
+        [build_section(number, board, texts, n_resamples) for number, board in enumerate(steps)]
+    )
     return template.render(
         title=title,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),

@@ -1,4 +1,4 @@
-"""One dialogue as a matrix of pairs: what is annotated, beside what each system predicts."""
+"""One dialogue as a matrix of pairs: gold roles beside the predictions of each system."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, SERIES, Picture, new_figure, picture
+from iemomecp_dataset.benchmark.report.svg import GRID, INK, MUTED, SERIES, Picture, page_figure, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
-__all__ = ["pair_matrix_picture", "telling_dialogue"]
+__all__ = ["choose_dialogue", "pair_matrix_picture"]
 
 _MODERATE = (6, 16)
-"""Turns of a dialogue that shows something and can still be read."""
+"""Fewest and most turns of a dialogue whose matrix is informative and still legible."""
 
 
-def telling_dialogue(predictions: Predictions) -> str:
+def choose_dialogue(predictions: Predictions) -> str:
     """Chooses the dialogue to show: the one with the most gold pairs among those of moderate length.
 
     Args:
         predictions: Predictions with at least one pair.
 
     Returns:
-        Its id; of equals the first by id. Without a dialogue of moderate length, all are in the choice.
+        Its id. Ties go to the first id; if no dialogue has moderate length, all dialogues are considered.
     """
     names, inverse = np.unique(predictions.dialogue_ids, return_inverse=True)
     lengths = np.zeros(len(names), dtype=np.int64)
@@ -37,43 +37,41 @@ def telling_dialogue(predictions: Predictions) -> str:
 
 
 def pair_matrix_picture(dialogue_id: str, systems: Sequence[tuple[str, Predictions]]) -> Picture:
-    """Draws the gold matrix and one matrix for each system.
+    """Draws the gold matrix and one matrix per system.
 
     Args:
         dialogue_id: The dialogue.
-        systems: Name and predictions, all on the same pairs; at least one.
-
-    Returns:
-        The picture.
+        systems: Names and predictions, at least one, all on the same pairs.
     """
     first = systems[0][1]
     here = first.dialogue_ids == dialogue_id
     n = int(max(first.target_turns[here].max(), first.cause_turns[here].max()))
     class_names = first.class_names
-    with new_figure(2.85 * (1 + len(systems)) + 0.4, 3.9) as figure:
+    with page_figure(2.85 * (1 + len(systems)) + 0.4, 4.1) as figure:
         all_axes = figure.subplots(1, 1 + len(systems), squeeze=False, sharey=True)[0]
         for axes in all_axes:
             _frame(axes, n, first.target_turns[here], first.cause_turns[here])
-        all_axes[0].set_ylabel("target turn (the emotion)")
+        all_axes[0].set_ylabel("target turn (emotion)")
         all_axes[0].set_title("Gold")
         _roles(all_axes[0], first.target_turns[here], first.cause_turns[here], first.labels[here], class_names)
         for axes, (name, predictions) in zip(all_axes[1:], systems, strict=True):
             axes.set_title(name)
             _predicted(axes, predictions, dialogue_id)
         _key(figure, class_names)
-        return picture(
+        return svg_picture(
             figure,
-            f"Pairs of dialogue {dialogue_id}, gold beside predicted",
-            "Rows are target turns, columns candidate cause turns; the diagonal is a self pair. In a system's matrix "
-            f"the shade is P({class_names[0]}); a ring is a predicted pair that is right, a cross one that is wrong, "
-            "and a hollow square a gold pair that it missed. "
-            + ("A bar marks predicted context. " if len(class_names) > 2 else "")
-            + "The dialogue is the one with the most gold pairs among those of moderate length.",
+            f"Gold and predicted pairs of dialogue {dialogue_id}",
+            "Rows are target turns, columns candidate cause turns; self pairs are on the diagonal. In a system's "
+            f"matrix the shade is P({class_names[0]}); a ring marks a correctly predicted pair, a cross a false alarm, "
+            "and a hollow square a missed gold pair. "
+            + ("A bar marks context. " if len(class_names) > 2 else "")
+            + "Shown is the dialogue with the most gold pairs among those of moderate length "
+            f"({_MODERATE[0]} to {_MODERATE[1]} turns).",
         )
 
 
 def _frame(axes: Any, n: int, targets: NDArray[np.int64], causes: NDArray[np.int64]) -> None:
-    """Axes with a light square for every candidate pair; what is no candidate stays empty."""
+    """Sets up axes with a light square for every candidate pair; other pairs stay empty."""
     from matplotlib.patches import Rectangle
 
     for target, cause in zip(targets, causes, strict=True):
@@ -151,7 +149,7 @@ def _key(figure: Any, class_names: Sequence[str]) -> None:
             [], [], marker=marker, color=color, fillstyle="none", linestyle="none", markeredgewidth=1.6, label=label
         )
 
-    entries: list[Any] = [Patch(facecolor=SERIES[0], linewidth=0, label=f"{class_names[0]} (gold, or shade of P)")]
+    entries: list[Any] = [Patch(facecolor=SERIES[0], linewidth=0, label=f"{class_names[0]} (shade: P)")]
     if len(class_names) > 2:
         entries.append(Patch(facecolor=SERIES[4], linewidth=0, label=class_names[1]))
     entries += [
@@ -159,4 +157,5 @@ def _key(figure: Any, class_names: Sequence[str]) -> None:
         mark("x", INK, "false alarm"),
         mark("s", SERIES[1], "missed"),
     ]
-    figure.legend(handles=entries, loc="outside lower left", ncols=len(entries), labelcolor=MUTED, handlelength=1.2)
+    columns = len(entries) if figure.get_figwidth() > 7 else 3  # beside a single system, one line would be cut off
+    figure.legend(handles=entries, loc="outside lower left", ncols=columns, labelcolor=MUTED, handlelength=1.2)

@@ -1,4 +1,4 @@
-"""Precision against recall for the positive class, with every structural baseline in its place."""
+"""Precision against recall for the positive class, with the structural baselines as points."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.figures.style import legend_above
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,
@@ -13,28 +14,27 @@ from iemomecp_dataset.benchmark.report.svg import (
     PAPER,
     STRUCTURAL_MARK,
     Picture,
-    legend_above,
-    new_figure,
-    picture,
-    series,
+    page_figure,
+    series_style,
+    svg_picture,
 )
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["precision_recall_curve", "precision_recall_picture"]
 
-_MOST_POINTS = 400
-"""Points of a drawn curve; more cannot be seen and make the page heavy."""
+_MAX_POINTS = 400
+"""Most points of a drawn curve; more would be invisible and enlarge the page."""
 
 
 def precision_recall_curve(
     scores: NDArray[np.float64], positive: NDArray[np.bool_], missed_positives: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision and recall of "score >= t" for every distinct score t, from the largest down.
+    """Computes precision and recall of "score >= t" for every distinct score t, in descending order of t.
 
     Args:
         scores: ``(n,)`` floats.
         positive: ``(n,)`` bool.
-        missed_positives: Positives without a score, in the denominator of every recall.
+        missed_positives: Number of positives without a score; they count in the denominator of every recall.
 
     Returns:
         Recall and precision, ``(k,)`` each, for the ``k`` distinct scores.
@@ -51,24 +51,19 @@ def precision_recall_curve(
     return found / max(total, 1), found / (ends + 1)
 
 
-def precision_recall_picture(board: Board, split: str, predictions: dict[str, Predictions]) -> Picture | None:
-    """Draws the curves of all runs that have predictions.
+def precision_recall_picture(board: Board, split: str, predictions: dict[str, Predictions]) -> Picture:
+    """Draws the precision-recall curves of all runs that have predictions.
 
     Args:
         board: Comparable runs.
         split: The split.
         predictions: By run name.
-
-    Returns:
-        The picture, or None when there are no predictions.
     """
-    if not any(run.results.run_name in predictions for run in board.runs):
-        return None
-    with new_figure(6.4, 5.2) as figure:
+    with page_figure(6.4, 5.2) as figure:
         axes = figure.subplots()
         _equal_f1_lines(axes)
         for number, row in enumerate(board.trained):
-            style = series(number)
+            style = series_style(number)
             label: str | None = row.name
             for run in row.runs:
                 if run.results.run_name not in predictions:
@@ -94,20 +89,20 @@ def precision_recall_picture(board: Board, split: str, predictions: dict[str, Pr
         for _, x, y in points:
             axes.plot(x, y, **STRUCTURAL_MARK, zorder=3)
         letters = "abcdefghijklmnopqrstuvwxyz"[: len(points)]
-        # Names would lie on each other and on the curves; the caption has them.
+        # Names would overlap each other and the curves, so letters stand in and the caption explains them.
         for letter, (x, y) in zip(letters, _letter_places([(x, y) for _, x, y in points]), strict=True):
             axes.text(x, y, letter, ha="center", va="center", fontsize=9.5, fontweight="bold", color=INK, zorder=5)
         axes.set_xlim(0, 1.005)
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("recall")
         axes.set_ylabel("precision")
-        legend_above(figure, axes)
+        legend_above(figure, axes, side="left")
         named = ", ".join(f"{letter} {name}" for letter, (name, *_) in zip(letters, points, strict=True))
-        return picture(
+        return svg_picture(
             figure,
             f"Precision and recall on {split}",
-            "One curve a run, from the surest pair to the least sure; its marker is the operating point. Diamonds are "
-            f"the structural baselines{named and f': {named}'}. The faint lines join points of equal F1.",
+            "One curve per run, from the most to the least confident pair; the marker is its operating point. "
+            f"Diamonds: structural baselines{named and f' ({named})'}. Faint lines join points of equal F1.",
         )
 
 
@@ -120,21 +115,21 @@ def _equal_f1_lines(axes: object) -> None:
 
 
 def _letter_places(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Where a letter stands beside each point of a unit square: as far as can be from the other points and letters."""
+    """Chooses a place for a letter beside each point of the unit square, away from other points and letters."""
     around = [(0.028 * np.cos(turn), 0.034 * np.sin(turn)) for turn in np.arange(1, 16, 2) * np.pi / 8]
     places: list[tuple[float, float]] = []
     for number, (x, y) in enumerate(points):
         others = [*(point for i, point in enumerate(points) if i != number), *places]
         free = [(x + dx, y + dy) for dx, dy in around]
         room = [min((np.hypot(fx - ox, fy - oy) for ox, oy in others), default=1.0) for fx, fy in free]
-        # Enough is enough: the first place with room, so that letters stand alike where nothing is in their way.
+        # The first free place rather than the freest, so that isolated letters all stand on the same side.
         places.append(next((f for f, r in zip(free, room, strict=True) if r > 0.04), free[int(np.argmax(room))]))
     return places
 
 
 def _visible(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices of a thinned curve: evenly along its drawn length, ends kept."""
-    if len(recall) <= _MOST_POINTS:
+    """Selects indices of a thinned curve, evenly along its drawn length and with both ends."""
+    if len(recall) <= _MAX_POINTS:
         return np.arange(len(recall))
     along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(recall), np.diff(precision)))])
-    return np.unique(np.searchsorted(along, np.linspace(0, along[-1], _MOST_POINTS)).clip(max=len(recall) - 1))
+    return np.unique(np.searchsorted(along, np.linspace(0, along[-1], _MAX_POINTS)).clip(max=len(recall) - 1))

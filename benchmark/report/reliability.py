@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: how often pairs of each confidence are gold."""
+"""Reliability diagram: share of gold pairs against mean confidence."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.figures.style import legend_above
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
-from iemomecp_dataset.benchmark.report.svg import GRID, Picture, legend_above, new_figure, picture
+from iemomecp_dataset.benchmark.report.svg import GRID, Picture, page_figure, svg_picture
 from iemomecp_dataset.metrics.calibration import expected_calibration_error, reliability_table
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
@@ -17,20 +18,15 @@ __all__ = ["reliability_picture"]
 _BINS = 20
 
 
-def reliability_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture | None:
-    """Draws one reliability curve for each system, its seeds' pairs taken together.
+def reliability_picture(board: Board, split: str, predictions: Mapping[str, Predictions]) -> Picture:
+    """Draws one reliability curve per system, with the pairs of its seeds pooled.
 
     Args:
         board: Comparable runs.
         split: The split.
         predictions: By run name, all on the same pairs.
-
-    Returns:
-        The picture, or None when there are no predictions.
     """
-    if not predictions:
-        return None
-    with new_figure(6.4, 4.6) as figure:
+    with page_figure(6.4, 4.6) as figure:
         axes = figure.subplots()
         highest = 0.0
         for row, runs, style in predicted_systems(board, predictions):
@@ -38,17 +34,17 @@ def reliability_picture(board: Board, split: str, predictions: Mapping[str, Pred
             errors = [expected_calibration_error(*of_run, n_bins=_BINS) for of_run in of_runs]
             together = [np.concatenate(column) for column in zip(*of_runs, strict=True)]
             table = reliability_table(*together, n_bins=_BINS)
-            label = f"{row.name} (error {100 * np.mean(errors):.1f})"
+            label = f"{row.name} (ECE {100 * np.mean(errors):.1f})"
             axes.plot(table.mean_confidence, table.positive_rate, label=label, linewidth=1.4, **style)
             highest = max(highest, table.mean_confidence.max(), table.positive_rate.max())
         axes.plot([0, highest], [0, highest], color=GRID, linewidth=1.5, zorder=0)
-        axes.set_xlabel(f"mean P({board.key.class_names[0]}) of a bin")
-        axes.set_ylabel("share of gold pairs in it")
-        legend_above(figure, axes)
-        return picture(
+        axes.set_xlabel(f"mean P({board.key.class_names[0]}) in the bin")
+        axes.set_ylabel("share of gold pairs in the bin")
+        legend_above(figure, axes, side="left")
+        return svg_picture(
             figure,
             f"Reliability on {split}",
-            f"Pairs in {_BINS} bins of equal size by their confidence; on the straight line a probability means what "
-            "it says, below it the system is too sure. The error is the expected calibration error in percent, mean "
-            "over seeds.",
+            f"Pairs in {_BINS} bins of equal size by confidence. On the straight line, confidence equals the share of "
+            "gold pairs; below it, the system is overconfident. ECE: expected calibration error in percent, mean over "
+            "seeds.",
         )

@@ -1,4 +1,4 @@
-"""One section of the page: everything on one set of comparable runs."""
+"""Builds one section of the page: tables and figures of one set of comparable runs."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from dataclasses import dataclass, field, replace
 
 from iemomecp_dataset.benchmark.board import DEFINITIONS, Board
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
-from iemomecp_dataset.benchmark.report.board_predictions import board_predictions
-from iemomecp_dataset.benchmark.report.certainty import Certainty, certainty_of
+from iemomecp_dataset.benchmark.report.board_predictions import read_board_predictions
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
 from iemomecp_dataset.benchmark.report.confusions import confusions_picture
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
 from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
-from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
+from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
 from iemomecp_dataset.benchmark.report.precision_recall import precision_recall_picture
 from iemomecp_dataset.benchmark.report.reliability import reliability_picture
+from iemomecp_dataset.benchmark.report.significance import SignificanceTables, significance_tables
 from iemomecp_dataset.benchmark.report.svg import Picture
-from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration, results_table
+from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration_text, table_of_split
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
-__all__ = ["Section", "Texts", "section_of", "told_apart"]
+__all__ = ["Section", "Texts", "build_section", "distinguish_headings"]
 
 _MATRIX_SYSTEMS = 3
-"""Systems beside the gold in the pair matrix; more would be too small to read."""
+"""Most systems beside the gold in the pair matrix; with more, the matrices become illegible."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Utterance texts of a corpus, for those who may see them.
+    """Utterance texts of a corpus, for readers who are licensed to see them.
 
     Attributes:
-        of_dialogue: By dialogue id, its ``(speaker, text)`` in the order of turns.
+        of_dialogue: ``(speaker, text)`` in turn order, by dialogue id.
     """
 
     of_dialogue: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Section:
-    """What the template shows of one board; names are those of the template."""
+    """Content of one board as the template shows it; field names are those used in the template."""
 
     anchor: str
     heading: str
@@ -58,7 +58,7 @@ class Section:
     tables: list[ResultsTable]
     published: list[PublishedRow]
     published_columns: list[tuple[str, str]]
-    certainty: Certainty | None
+    significance: SignificanceTables | None
     pictures: list[Picture]
     matrix: Picture | None
     lines: list[tuple[int, str, str]]
@@ -68,14 +68,14 @@ class Section:
     versions: str
 
 
-def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int) -> Section:
-    """Makes the section of a board.
+def build_section(number: int, board: Board, texts: Texts | None, n_resamples: int) -> Section:
+    """Builds the section of a board.
 
     Args:
-        number: Its place on the page, from 0.
+        number: Position on the page, from 0.
         board: Comparable runs.
         texts: Utterance texts, or None to show none.
-        n_resamples: Resamples for intervals and tests; 0 for none.
+        n_resamples: Number of resamples for intervals and tests; 0 leaves both out.
 
     Returns:
         The section.
@@ -83,35 +83,36 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
     results = board.runs[0].results
     notes = list(board.notes)
     pictures: list[Picture] = []
-    matrix = certainty = None
+    matrix = significance = None
     lines: list[tuple[int, str, str]] = []
     explorer = ""
     if board.splits:
         split = board.splits[0]
-        predictions = board_predictions(board, split, notes)
-        certainty = certainty_of(board, split, predictions, n_resamples)
+        predictions = read_board_predictions(board, split, notes)
+        significance = significance_tables(board, split, predictions, n_resamples)
         pictures.append(overview_picture(board, split))
         ranked = {name: of_run for name, of_run in predictions.items() if not of_run.decisions_alone}
         if len(ranked) < len(predictions):
             notes.append(
-                f"{', '.join(sorted(predictions.keys() - ranked.keys()))} gave decisions alone, so nothing ranks its "
-                "pairs: no average precision, no part in curves and confidences."
+                f"{', '.join(sorted(predictions.keys() - ranked.keys()))} gave decisions without probabilities: "
+                "pairs cannot be ranked, so there is no average precision, no curve and no confidence."
             )
-        curve = precision_recall_picture(board, split, ranked)
-        profile = distance_profile_picture(board, split, predictions)
-        learning = learning_curves_picture(board)
-        reliability = reliability_picture(board, split, ranked)
-        confidence = confidence_picture(board, split, ranked)
-        confusions = confusions_picture(board, split)
-        drawn = (curve, profile, reliability, confidence, confusions, learning)
+        drawn = (
+            precision_recall_picture(board, split, ranked) if ranked else None,
+            distance_profile_picture(board, split, predictions) if predictions else None,
+            reliability_picture(board, split, ranked) if ranked else None,
+            confidence_picture(board, split, ranked) if ranked else None,
+            confusions_picture(board, split),
+            learning_curves_picture(board),
+        )
         pictures += [found for found in drawn if found is not None]
         shown = _matrix_systems(board, predictions)
         if shown:
-            dialogue = telling_dialogue(shown[0][1])
+            dialogue = choose_dialogue(shown[0][1])
             matrix = pair_matrix_picture(dialogue, shown)
             lines = _lines(dialogue, texts, notes)
             explorer = script_json(explorer_data(shown, texts.of_dialogue if texts else None))
-    # Nobody published on made-up dialogues.
+    # Published numbers exist for real corpora only.
     published = [] if board.key.synthetic else published_rows(board.key.config_name)
     return Section(
         anchor=f"data-{number + 1}",
@@ -123,10 +124,10 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
         candidates=_CANDIDATES.get(board.key.candidates, board.key.candidates),
         fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
         notes=notes,
-        tables=[results_table(board, split) for split in board.splits],
+        tables=[table_of_split(board, split) for split in board.splits],
         published=published,
         published_columns=[(key, HEADINGS[key]) for key in published[0].scores] if published else [],
-        certainty=certainty,
+        significance=significance,
         pictures=pictures,
         matrix=matrix,
         lines=lines,
@@ -137,18 +138,18 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
     )
 
 
-def told_apart(sections: list[Section]) -> list[Section]:
-    """Adds the data's digest to headings that would otherwise be the same.
+def distinguish_headings(sections: list[Section]) -> list[Section]:
+    """Appends the start of the data fingerprint to headings that would otherwise be equal.
 
     Args:
         sections: All sections of the page.
 
     Returns:
-        The same sections, with headings that differ.
+        The same sections with distinct headings, where fingerprints are recorded.
     """
     headings = [section.heading for section in sections]
     return [
-        replace(section, heading=f"{section.heading} · data {section.fingerprint.split(' ')[1][:7]}")
+        replace(section, heading=f"{section.heading} · data {section.fingerprint.split(' ')[1][:7].rstrip(',')}")
         if headings.count(section.heading) > 1 and section.fingerprint
         else section
         for section in sections
@@ -157,8 +158,8 @@ def told_apart(sections: list[Section]) -> list[Section]:
 
 _CANDIDATES = {
     "all": "every ordered pair of utterances of a dialogue",
-    "past": "pairs whose cause is not after its target",
-    "triangle+exceptions": "pairs whose cause is not after its target, and the listed forward exceptions",
+    "past": "pairs whose cause does not come after its target",
+    "triangle+exceptions": "pairs whose cause does not come after its target, plus the listed forward exceptions",
 }
 
 
@@ -172,7 +173,7 @@ def _corpus_name(corpus: str) -> str:
 
 
 def _matrix_systems(board: Board, predictions: Mapping[str, Predictions]) -> list[tuple[str, Predictions]]:
-    """The best systems of the table, best first, each by the run of its first seed."""
+    """Selects the best systems of the table, best first, each represented by its first seed."""
     shown = []
     for row in board.trained[::-1]:
         run = next((run for run in row.runs if run.results.run_name in predictions), None)
@@ -199,7 +200,7 @@ def _run_facts(run: Run, splits: Sequence[str]) -> dict[str, str]:
         "seed": str(record.seed),
         "threshold": "–" if value is None else f"{value:.3f}",
         "kept epoch": f"{record.best_epoch} of {record.epochs}",
-        "time": "n/a" if math.isnan(record.wall_seconds) else duration(record.wall_seconds),
+        "time": "n/a" if math.isnan(record.wall_seconds) else duration_text(record.wall_seconds),
         "revision": (record.git_revision or "unknown")[:10],
     }
     for split in splits:

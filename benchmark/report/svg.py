@@ -1,15 +1,14 @@
-"""Matplotlib figures as SVG that belongs to the page: its font, its colours, light or dark, at any width."""
+"""Matplotlib figures as inline SVG that takes fonts and light or dark colours from the page."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from iemomecp_dataset.errors import missing_extra
+from iemomecp_dataset.benchmark.figures import style
 
 __all__ = [
     "GRID",
@@ -20,20 +19,19 @@ __all__ = [
     "STRUCTURAL",
     "STRUCTURAL_MARK",
     "Picture",
-    "legend_above",
-    "new_figure",
-    "picture",
-    "series",
+    "page_figure",
+    "series_style",
+    "svg_picture",
 ]
 
-# Every colour that a figure uses stands for a variable of the style sheet, which has a light and a dark value for it.
+# Each colour stands for a variable of the style sheet, which defines a light and a dark value for it.
 INK = "#101113"
 MUTED = "#5f6471"
 GRID = "#dcdee3"
 PAPER = "#fefefd"
 STRUCTURAL = "#767b86"
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f5fbf", "#a0522d")
-"""Okabe and Ito's colours, apart under every common colour blindness, and two more."""
+SERIES = (*style.SERIES, "#8f5fbf", "#a0522d")
+"""The palette of the paper figures and two further colours."""
 
 STRUCTURAL_MARK: dict[str, Any] = {
     "marker": "D",
@@ -44,9 +42,9 @@ STRUCTURAL_MARK: dict[str, Any] = {
     "linestyle": "none",
     "clip_on": False,
 }
-"""How a structural baseline is drawn wherever it is one point."""
+"""Plot style of a structural baseline that is drawn as a single point."""
 
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_MARKERS = (*style.MARKERS, "X", "*")
 _LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 
 _VARIABLES = {
@@ -64,11 +62,11 @@ class Picture:
     """One figure of the page.
 
     Attributes:
-        svg: The drawing, to be set into HTML as it is.
-        title: What it shows, in a few words.
-        caption: How to read it, in sentences.
-        wide: Whether it needs the whole width of the page.
-        narrow_svg: The same for a narrow window, where the drawing would be too small; empty where it need not.
+        svg: The drawing as markup that is inserted into the page unescaped.
+        title: Subject of the figure.
+        caption: Sentences that explain how to read it.
+        wide: Whether it takes the full width of the page.
+        narrow_svg: A second layout for narrow windows; empty if the first one fits.
     """
 
     svg: str
@@ -78,8 +76,8 @@ class Picture:
     narrow_svg: str = ""
 
 
-def series(number: int) -> dict[str, Any]:
-    """Colour, marker and line style of the n-th system: told apart by all three, so that colour is never alone."""
+def series_style(number: int) -> dict[str, Any]:
+    """Returns colour, marker and line style of the n-th system, so that systems never differ in colour alone."""
     return {
         "color": SERIES[number % len(SERIES)],
         "marker": _MARKERS[number % len(_MARKERS)],
@@ -87,31 +85,18 @@ def series(number: int) -> dict[str, Any]:
     }
 
 
-def legend_above(figure: Any, axes: Any, columns: int = 3) -> None:
-    """Puts the legend of one plot above it, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=min(columns, len(labels)))
+def page_figure(width: float, height: float) -> AbstractContextManager[Any]:
+    """Makes an empty figure in the style of the page; sizes in inches, at 100 px per inch."""
+    return style.styled_figure(width, height, _STYLE)
 
 
-@contextmanager
-def new_figure(width: float, height: float) -> Iterator[Any]:
-    """An empty figure in the report's style, in inches at 100 px an inch; drawn upon inside the ``with``."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("matplotlib", "report") from error
-    with mpl.rc_context(_STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
-
-
-def picture(figure: Any, title: str, caption: str) -> Picture:
-    """Turns a figure into SVG for the page.
+def svg_picture(figure: Any, title: str, caption: str) -> Picture:
+    """Converts a figure to SVG for the page.
 
     Args:
-        figure: A matplotlib figure made by :func:`new_figure`, still inside its ``with``.
-        title: What it shows; read out by screen readers.
-        caption: How to read it.
+        figure: A matplotlib figure, still inside the ``with`` block of :func:`page_figure`.
+        title: Subject of the figure; screen readers read it out.
+        caption: Sentences that explain how to read it.
 
     Returns:
         The picture.
@@ -119,7 +104,7 @@ def picture(figure: Any, title: str, caption: str) -> Picture:
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    # One salt a drawing: ids are the same in every build of the page, and differ between its figures.
+    # One salt per drawing, so that ids are reproducible and unique within the page.
     salt = f"{title} {figure.get_figwidth()}"
     with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -138,7 +123,7 @@ def picture(figure: Any, title: str, caption: str) -> Picture:
 def _svg_tag(title: str, inches: float) -> str:
     import html
 
-    # No drawing grows beyond a little over its own size, so that letters are equally large in all of them.
+    # The width limit keeps the font size equal in all drawings.
     label = html.escape(title, quote=True).replace("\\", "")
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '

@@ -1,12 +1,12 @@
-// Above each results table: a box whose words must all stand in a row's first cell (a word after "-" must not), and a
-// switch for the structural baselines. Rows that are left out are counted, so that nobody takes a part for the whole.
+// Adds a search box above each results table: every word must occur in the first cell of a row (a word after "-" must
+// not), and a checkbox hides the structural baselines. The number of shown rows makes it clear that some are hidden.
 for (const table of document.querySelectorAll("table.results")) {
   const rows = [...table.tBodies[0].rows];
   const box = document.createElement("div");
   box.className = "filter";
   const input = document.createElement("input");
   input.type = "search";
-  input.placeholder = "Filter systems, such as: rpcl -frozen";
+  input.placeholder = "Filter systems, for example: rpcl -frozen";
   input.setAttribute("aria-label", "Filter systems by words; a word after a minus sign must not occur");
   const label = document.createElement("label");
   const baselines = document.createElement("input");

@@ -1,4 +1,4 @@
-// A table with the class "sortable" is sorted by a click, or Enter, on a heading; a second one turns the order.
+// Sorts tables of class "sortable" by a click, or Enter, on a heading; a second click reverses the order.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {

@@ -1,4 +1,4 @@
-"""The results table of a board on one split, as the cells that the page shows."""
+"""Builds the results table of a board on one split, with all cells formatted for the page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from iemomecp_dataset.benchmark.board import Board, Row, Score, score_columns, s
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
-__all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "results_table"]
+__all__ = ["ResultsRow", "ResultsTable", "ScoreCell", "duration_text", "ranking_f1", "table_of_split"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One number: its text, spread over seeds, sort key, why it is undefined, is it the best, share for the bar.
+class ScoreCell:
+    """One score of a system.
 
-    The share is of the largest Pair F1 in the table.
+    Attributes:
+        text: The mean as text.
+        spread: Standard deviation over seeds as text, without the sign; empty for a single value.
+        sort: Sort key.
+        reason: Why the score is undefined, if it is.
+        best: Whether it is the best of its column.
+        share: Length of the bar: Pair F1 relative to the largest in the table.
     """
 
     text: str
@@ -30,12 +36,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class ResultsRow:
-    """One system."""
+    """One system: its name, scores and cost."""
 
     kind: str
     name: str
     note: str
-    cells: list[Cell]
+    cells: list[ScoreCell]
     seeds: str
     n_seeds: int
     threshold: str
@@ -46,7 +52,7 @@ class ResultsRow:
 
 @dataclass(frozen=True)
 class ResultsTable:
-    """All systems on one split, best Pair F1 first, with what must be said beside them."""
+    """All systems on one split, best Pair F1 first, with the notes that belong beside them."""
 
     split: str
     counts: str
@@ -60,15 +66,15 @@ class ResultsTable:
     signatures: list[tuple[str, str]]
 
 
-def results_table(board: Board, split: str) -> ResultsTable:
-    """Makes the table.
+def table_of_split(board: Board, split: str) -> ResultsTable:
+    """Builds the results table of one split, with published rows where the configuration has them.
 
     Args:
         board: Comparable runs.
         split: The split.
 
     Returns:
-        Its cells.
+        The table.
     """
     columns = score_columns(board.key.class_names)
     best = {
@@ -79,8 +85,8 @@ def results_table(board: Board, split: str) -> ResultsTable:
         for key, _ in columns
     }
     beside = published_beside(board, split)
-    # Of equals the one that needs less stands first, as on the board.
-    ranked = sorted([*board.rows, *beside.rows], key=lambda row: -_pair_f1(row, split))
+    # The sort is stable: of equal scores, the less informed system comes first, as on the board.
+    ranked = sorted([*board.rows, *beside.rows], key=lambda row: -ranking_f1(row, split))
     rows = [_table_row(row, split, columns, best) for row in ranked]
     reasons: dict[str, None] = {}
     for row in board.rows:
@@ -112,13 +118,14 @@ def results_table(board: Board, split: str) -> ResultsTable:
     )
 
 
-def _pair_f1(row: Row, split: str) -> float:
+def ranking_f1(row: Row, split: str) -> float:
+    """Returns mean Pair F1 as a sort key; -1 if it is missing or undefined."""
     score = row.score(split, "pair_f1")
     return -1.0 if score is None or math.isnan(score.mean) else score.mean
 
 
 def _per_class(board: Board, rows: Sequence[Row], split: str) -> list[tuple[str, str, list[str]]]:
-    """System, class, and its P, R, F1, AUPRC and support; for two classes nothing, as class 0 is the table itself."""
+    """Lists P, R, F1, AUPRC and support per class and system; empty for two classes (the table shows class 0)."""
     if len(board.key.class_names) < 3:
         return []
     lines = []
@@ -138,13 +145,13 @@ def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mappi
     mean_seconds = sum(seconds) / len(seconds) if seconds else math.nan
     cost = ""
     if row.runs:
-        cost = "n/a" if math.isnan(mean_seconds) else duration(mean_seconds)
+        cost = "n/a" if math.isnan(mean_seconds) else duration_text(mean_seconds)
     return ResultsRow(
         kind=row.kind,
         name=row.name,
         note=row.note,
         cells=[
-            # What others computed is compared with, and is never the best of what was computed here.
+            # Published scores are for comparison only and are never marked as the best of the column.
             _cell(row.score(split, key), key, math.nan if row.kind == "published" else best[key], best["pair_f1"])
             for key, _ in columns
         ],
@@ -157,14 +164,14 @@ def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mappi
     )
 
 
-def _cell(score: Score | None, key: str, best: float, highest: float) -> Cell:
+def _cell(score: Score | None, key: str, best: float, highest: float) -> ScoreCell:
     if score is None:
-        return Cell("–")
+        return ScoreCell("–")
     if math.isnan(score.mean):
-        return Cell("n/a", reason=score.reason or "undefined")
-    return Cell(
+        return ScoreCell("n/a", reason=score.reason or "undefined")
+    return ScoreCell(
         text=percent(score.mean, signed=key == "gain_over_distance").replace("-", "\N{MINUS SIGN}"),
-        # A gain over one and the same baseline varies as Pair F1 does, which has its deviation beside it.
+        # The gain over a fixed baseline has the same standard deviation as Pair F1, which is shown already.
         spread="" if math.isnan(score.sd) or key == "gain_over_distance" else f"{100 * score.sd:.2f}",
         sort=score.mean,
         best=score.mean == best,
@@ -172,11 +179,11 @@ def _cell(score: Score | None, key: str, best: float, highest: float) -> Cell:
     )
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+def duration_text(seconds: float) -> str:
+    """Formats a duration in seconds, minutes or hours.
 
     Example:
-        >>> duration(42), duration(150), duration(5400)
+        >>> duration_text(42), duration_text(150), duration_text(5400)
         ('42 s', '2.5 min', '1.5 h')
     """
     if seconds < 90:

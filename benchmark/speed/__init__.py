@@ -1,1 +1,6 @@
-"""Speed as ratios against named alternatives, measured in the same process; run by ``make bench``."""
+"""Measures speed as ratios against named alternatives in the same run; ``make bench`` runs all subjects."""
+
+SUBJECTS = ("dataset", "features", "metrics", "processes", "report", "training")
+"""Modules of this folder whose ``run()`` returns rows of measurements."""
+
+__all__ = ["SUBJECTS"]

@@ -1,4 +1,4 @@
-"""How fast the dataset is, as ratios against named alternatives measured in the same run, at full scale."""
+"""Speed of building, loading, validating and importing the dataset, at full scale."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds
 
 __all__ = ["peak_memory_of_build", "run"]
 
@@ -22,11 +21,11 @@ _REPEATS = 3
 
 
 def run(data_dir: Path | None = None) -> list[SpeedRow]:
-    """Measures; the best of several repetitions counts.
+    """Measures every operation; the best of several repeats counts.
 
     Args:
-        data_dir: A folder with IEMOCAP/, ECPEC/ and labels/; without one, a synthetic corpus of full scale is written
-            to a temporary folder first (not measured).
+        data_dir: A folder with IEMOCAP/, ECPEC/ and labels/. By default a SYNTHETIC corpus of full scale is written to
+            a temporary folder first, which is not part of the measured time.
 
     Returns:
         One row per comparison; a ratio above 1 means that ours is faster.
@@ -45,7 +44,7 @@ def run(data_dir: Path | None = None) -> list[SpeedRow]:
 
 
 def peak_memory_of_build(data_dir: Path) -> float:
-    """Measures the memory a build from sources needs, in a process of its own.
+    """Measures the memory of a build from sources in a process of its own.
 
     Args:
         data_dir: A folder with IEMOCAP/, ECPEC/ and labels/.
@@ -64,19 +63,6 @@ def peak_memory_of_build(data_dir: Path) -> float:
     return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
-def _best(action: Callable[[], object], repeats: int = _REPEATS) -> float:
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def _row(name: str, ours: float, alternative: str, theirs: float) -> SpeedRow:
-    return SpeedRow(name, ours, alternative, theirs, theirs / ours)
-
-
 def _load(data_dir: Path, cache: Path, **options: Any) -> Any:
     from iemomecp_dataset import load
 
@@ -90,8 +76,8 @@ def _parse_labels(data_dir: Path) -> None:
 
 
 def _build(data_dir: Path, cache: Path) -> SpeedRow:
-    ours = _best(lambda: _load(data_dir, cache, download_mode="force_redownload"), repeats=1)
-    return _row("build from sources", ours, "the limit", _BUILD_LIMIT_SECONDS)
+    ours = best_seconds(lambda: _load(data_dir, cache, download_mode="force_redownload"), 1)
+    return SpeedRow("build from sources", ours, "the limit", _BUILD_LIMIT_SECONDS)
 
 
 def _cached(data_dir: Path, cache: Path) -> SpeedRow:
@@ -101,11 +87,11 @@ def _cached(data_dir: Path, cache: Path) -> SpeedRow:
                 pass
 
     once()
-    return _row(
+    return SpeedRow(
         "cached load_dataset and a pass over all rows",
-        _best(once),
+        best_seconds(once, _REPEATS),
         "parsing the three label files with json",
-        _best(lambda: _parse_labels(data_dir)),
+        best_seconds(lambda: _parse_labels(data_dir), _REPEATS),
     )
 
 
@@ -114,27 +100,27 @@ def _flat_pass(data_dir: Path, cache: Path) -> SpeedRow:
 
     rows = _load(data_dir, cache, split="train")
     flat = to_pairs(rows)
-    return _row(
+    return SpeedRow(
         "a pass over train, one row per dialogue",
-        _best(lambda: [None for _ in rows]),
+        best_seconds(lambda: [None for _ in rows], _REPEATS),
         "one row per pair",
-        _best(lambda: [None for _ in flat], repeats=1),
+        best_seconds(lambda: [None for _ in flat], 1),
     )
 
 
 def _validation(data_dir: Path, cache: Path) -> SpeedRow:
     from iemomecp_dataset.overlay.validation import check_overlay
 
-    return _row(
+    return SpeedRow(
         "reading and validating the label files",
-        _best(lambda: check_overlay(data_dir / "labels")),
+        best_seconds(lambda: check_overlay(data_dir / "labels"), _REPEATS),
         "parsing them with json",
-        _best(lambda: _parse_labels(data_dir)),
+        best_seconds(lambda: _parse_labels(data_dir), _REPEATS),
     )
 
 
 def _import(data_dir: Path, cache: Path) -> SpeedRow:
     def importing(name: str) -> float:
-        return _best(lambda: subprocess.run([sys.executable, "-c", f"import {name}"], check=True))
+        return best_seconds(lambda: subprocess.run([sys.executable, "-c", f"import {name}"], check=True), _REPEATS)
 
-    return _row("import iemomecp_dataset", importing("iemomecp_dataset"), "import datasets", importing("datasets"))
+    return SpeedRow("import iemomecp_dataset", importing("iemomecp_dataset"), "import datasets", importing("datasets"))

@@ -1,16 +1,14 @@
-"""Speed of the metrics against named alternatives, measured in the same run."""
+"""Speed of the metrics against scikit-learn and a plain bootstrap."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
@@ -26,17 +24,17 @@ _TEST_PAIRS, _TEST_DIALOGUES = 18264, 31
 
 
 def run(*, n_pairs: int = 1_000_000, repeats: int = 3) -> list[SpeedRow]:
-    """Measures; every time is the best of some repeats.
+    """Measures scores, threshold search and bootstrap; the best of several repeats counts.
 
     Args:
-        n_pairs: Pairs of the large inputs.
-        repeats: Repeats of each measurement; slow alternatives are run once.
+        n_pairs: Number of pairs of the large inputs.
+        repeats: Repeats of each measurement; slow alternatives run once.
 
     Returns:
-        One row for each comparison.
+        One row per comparison.
 
     Raises:
-        MissingDependencyError: scikit-learn, one of the alternatives, is not installed.
+        MissingDependencyError: scikit-learn is not installed.
     """
     try:
         import sklearn.metrics  # noqa: F401
@@ -45,46 +43,47 @@ def run(*, n_pairs: int = 1_000_000, repeats: int = 3) -> list[SpeedRow]:
     generator = np.random.default_rng(0)
     labels = generator.choice(3, n_pairs, p=_ROLE_SHARES)
     probabilities = generator.dirichlet([1.0, 1.0, 1.0], n_pairs)
-    # Four decimals: about a hundred pairs share each score, as in files with rounded numbers.
+    # Rounded to four decimals, so that about a hundred pairs share each score, as in files with rounded numbers.
     coarse = np.round(probabilities[:, 0], 4)
     rows = [
-        _row(
+        SpeedRow(
             f"pair_scores, {n_pairs} pairs of 3 classes, all keys",
-            _best(lambda: pair_scores(probabilities, labels, ROLE_LABELS), repeats),
+            best_seconds(lambda: pair_scores(probabilities, labels, ROLE_LABELS), repeats),
             "the scikit-learn calls that give the same keys",
-            _best(lambda: scikit_learn_pair_scores(probabilities, labels), 1),
+            best_seconds(lambda: scikit_learn_pair_scores(probabilities, labels), 1),
         ),
-        _row(
+        SpeedRow(
             f"best_threshold, {n_pairs} pairs with ties",
-            _best(lambda: best_threshold(coarse, labels), repeats),
+            best_seconds(lambda: best_threshold(coarse, labels), repeats),
             "sklearn.metrics.precision_recall_curve and argmax of F1",
-            _best(lambda: _scikit_learn_best_threshold(coarse, labels), 1),
+            best_seconds(lambda: _scikit_learn_best_threshold(coarse, labels), 1),
         ),
     ]
     split = slice(0, _TEST_PAIRS)
     units = generator.integers(0, _TEST_DIALOGUES, _TEST_PAIRS).astype(str)
     n_slow = 20
     (counts,) = candidate_unit_counts([probabilities[split]], labels[split], units, ROLE_LABELS)
+    slow = best_seconds(lambda: _loop_bootstrap(probabilities[split], labels[split], units, n_slow), 1)
     rows.append(
-        _row(
+        SpeedRow(
             f"bootstrap of all scores, 10000 resamples of {_TEST_PAIRS} pairs",
-            _best(lambda: bootstrap_intervals(counts), 1),
+            best_seconds(lambda: bootstrap_intervals(counts), 1),
             f"pair_scores of each resample's rows (timed on {n_slow}, scaled up)",
-            _best(lambda: _loop_bootstrap(probabilities[split], labels[split], units, n_slow), 1) * 10_000 / n_slow,
+            slow * 10_000 / n_slow,
         )
     )
     return rows
 
 
 def scikit_learn_pair_scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """The keys of ``pair_scores`` by scikit-learn, each group by the fewest calls that give it.
+    """Computes the keys of ``pair_scores`` with the fewest scikit-learn calls.
 
     Args:
         probabilities: ``(n, 3)`` floats.
         labels: ``(n,)`` ints.
 
     Returns:
-        The same keys, ``undefined`` excepted.
+        The same keys except ``undefined``.
     """
     from sklearn.metrics import (
         accuracy_score,
@@ -145,16 +144,3 @@ def _loop_bootstrap(
         rows = np.repeat(np.arange(len(labels)), weights[unit])
         found.append(pair_scores(probabilities[rows], labels[rows], ROLE_LABELS)["pair_f1"])
     return found
-
-
-def _best(action: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
-def _row(name: str, ours: float, alternative_name: str, alternative: float) -> SpeedRow:
-    return SpeedRow(name, ours, alternative_name, alternative, alternative / ours)

@@ -1,8 +1,8 @@
-"""The published isolated-pair protocol written plainly, as what our implementation is measured against.
+"""A plain implementation of the published isolated-pair protocol, the reference for speed measurements.
 
-Written from the paper's description (arXiv 2605.25208): every pair carries its own text and its own copies of the
-features; each mini-batch of 16 random pairs is tokenised when it is needed and padded to its longest; the model is a
-transformers encoder with its pooler and torch's layers, as they come.
+Follows the description in arXiv 2605.25208: every pair holds its own text and its own copies of the features; each
+mini-batch of 16 random pairs is tokenised on demand and padded to its longest text; the model is an unmodified
+transformers encoder with its pooler, followed by standard torch layers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["PlainScorer", "plain_batch", "plain_pairs"]
 def plain_pairs(
     rows: Sequence[Mapping[str, Any]], features: Mapping[str, Mapping[str, NDArray[np.float32]]]
 ) -> list[dict[str, Any]]:
-    """One dictionary a pair, with everything in it.
+    """Makes one self-contained dictionary per pair.
 
     Args:
-        rows: Dialogues as :func:`iemomecp_dataset.load` gives them.
-        features: By modality, vectors by utterance id.
+        rows: Dialogues as :func:`iemomecp_dataset.load` returns them.
+        features: Vectors by utterance id, by modality.
 
     Returns:
-        ``text``, ``label`` and by modality the ``(2, D)`` vectors of target and candidate, copied.
+        For each pair ``text``, ``label`` and, by modality, copies of the ``(2, D)`` vectors of target and candidate.
     """
     pairs = []
     for row in rows:
@@ -49,15 +49,15 @@ def plain_pairs(
 def plain_batch(
     pairs: Sequence[Mapping[str, Any]], tokenizer: Any, max_tokens: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
-    """Tokenises and pads some pairs.
+    """Collates pairs: tokenises, truncates and pads their texts and stacks their features.
 
     Args:
-        pairs: What :func:`plain_pairs` gave.
-        tokenizer: A fast tokeniser.
-        max_tokens: Tokens per segment.
+        pairs: Pairs from :func:`plain_pairs`.
+        tokenizer: A fast tokenizer.
+        max_tokens: Most tokens per segment.
 
     Returns:
-        What the encoder takes; by modality ``(B, 2, D)`` vectors; ``(B,)`` labels.
+        Encoder inputs, ``(B, 2, D)`` vectors by modality, and ``(B,)`` labels.
     """
     tokens = tokenizer(
         [pair["text"] for pair in pairs], truncation=True, max_length=max_tokens, padding=True, return_tensors="pt"
@@ -72,13 +72,13 @@ def plain_batch(
 
 
 class PlainScorer(nn.Module):
-    """What an :class:`~iemomecp_dataset.trainers.isolated.modeling.IsolatedScorer` computes, all features present.
+    """Computes the same as :class:`~iemomecp_dataset.trainers.isolated.modeling.IsolatedScorer` with all features.
 
     Args:
         encoder: A transformers encoder with a pooler.
-        classes: How many pair classes.
-        sizes: Width of the vectors by modality.
-        hidden_size: Width of a branch.
+        classes: Number of pair classes.
+        sizes: Width of the feature vectors by modality.
+        hidden_size: Width of each modality branch.
         dropout: Dropout probability.
     """
 
@@ -99,7 +99,7 @@ class PlainScorer(nn.Module):
         self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, classes))
 
     def forward(self, tokens: Mapping[str, Tensor], features: Mapping[str, Tensor]) -> Tensor:
-        """``(B, C)`` logits."""
+        """Returns ``(B, C)`` logits."""
         parts = [self.encoder(**tokens).pooler_output]
         parts += [branch(features[name].flatten(start_dim=1)) for name, branch in self.branches.items()]
         logits: Tensor = self.output(torch.cat(parts, dim=-1))

@@ -1,8 +1,8 @@
-"""How much faster two processes train than one, each with one thread.
+"""Speed-up of training with two processes instead of one, each with one thread.
 
-Two runs of ``trainers/fusion.py`` that differ in the number of processes alone, one after the other: a mini-batch has
-the same 16 dialogues, shared out among the processes. Both cores must be free; on a busy machine the row says how busy
-it is, not how fast this is.
+Runs ``trainers/fusion.py`` with one process and with two, one after the other. The runs differ in the number of
+processes only: a mini-batch has the same 16 dialogues, distributed over the processes. Two free cores are required; on
+a busy machine the ratio reflects the load.
 """
 
 from __future__ import annotations
@@ -26,20 +26,23 @@ _DIALOGUES_PER_STEP = 16
 
 
 def run(*, width: int = 384, layers: int = 6, scale: str = "full", passes: int = 2) -> list[SpeedRow]:
-    """Measures an epoch of the dialogue scorer with a trained encoder, in about ten minutes.
+    """Measures one epoch of the dialogue scorer with a trained encoder; takes about ten minutes.
 
-    The epoch is everything that a run does in one: training, scoring the validation split, the checkpoint. Starting the
-    processes and reading the data is not in it.
+    The epoch includes training, scoring the validation split and writing the checkpoint, but neither the start of the
+    processes nor reading the data.
 
     Args:
         width: Width of the encoder, which has random weights.
-        layers: Its depth.
-        scale: Of the synthetic corpus. Full scale has 17 steps of 16 dialogues, the demonstration's four, of which a
-            checkpoint is a large part.
-        passes: Over one process and two, in turn; the best of each counts.
+        layers: Number of its layers.
+        scale: Scale of the synthetic corpus. An epoch has 17 steps of 16 dialogues at scale ``full`` and four at scale
+            ``demo``, where the checkpoint takes a large part of the time.
+        passes: How often one process and two processes are measured alternately; the best of each counts.
 
     Returns:
-        One row, in seconds an epoch.
+        One row, in seconds per epoch.
+
+    Raises:
+        TrainingError: A run failed.
     """
     from iemomecp_dataset import load
     from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
@@ -52,10 +55,10 @@ def run(*, width: int = 384, layers: int = 6, scale: str = "full", passes: int =
         texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
         write_random_minilm(texts, folder / "encoder", width=width, layers=layers)
         taken: dict[int, list[float]] = {1: [], 2: []}
-        for processes in tqdm([*taken] * passes, desc="Measuring one process, and two", disable=None):
+        for processes in tqdm([*taken] * passes, desc="Measuring one and two processes", disable=None):
             taken[processes].append(_seconds_of_an_epoch(folder, processes))
         one, two = (min(seconds) for seconds in taken.values())
-    return [SpeedRow("an epoch, two processes of one thread", two, "one process of one thread", one, one / two)]
+    return [SpeedRow("an epoch, two processes of one thread", two, "one process of one thread", one)]
 
 
 def _seconds_of_an_epoch(folder: Path, processes: int) -> float:

@@ -1,4 +1,4 @@
-"""A text encoder of MiniLM's size with random weights: what training takes does not depend on what the weights are."""
+"""Writes a text encoder of MiniLM's size with random weights, which do not affect the speed of training."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["write_random_minilm"]
 def write_random_minilm(
     texts: Iterable[str], output_dir: str | Path, *, width: int = 384, layers: int = 6, vocabulary: int = 30_522
 ) -> Path:
-    """Writes a BERT of 6 layers, 384 wide, with MiniLM's 12 heads, feed-forward network and vocabulary size.
+    """Writes a BERT model with the heads, feed-forward size and vocabulary size of MiniLM (6 layers, 384 wide).
 
     Args:
-        texts: Texts to train the tokeniser on. It has fewer words than the encoder has vectors.
-        output_dir: Folder that ``AutoModel.from_pretrained`` and ``AutoTokenizer.from_pretrained`` then read.
-        width: Width; smaller ones are for trying this out.
-        layers: Depth.
-        vocabulary: Vectors of words.
+        texts: Texts to train the tokenizer on; its vocabulary is smaller than that of the encoder.
+        output_dir: Folder for ``AutoModel.from_pretrained`` and ``AutoTokenizer.from_pretrained``.
+        width: Hidden size; smaller values are for trials.
+        layers: Number of layers.
+        vocabulary: Number of token embeddings.
 
     Returns:
         The folder.

@@ -1,4 +1,4 @@
-"""Speed of training against named alternatives, measured in the same run."""
+"""Speed of training: isolated and dialogue scorers against a plain implementation of the published protocol."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["run"]
 
-_Thing = TypeVar("_Thing")
+_Item = TypeVar("_Item")
 
 
 def run() -> list[SpeedRow]:
-    """Measures everything about training, in about four minutes."""
+    """Measures training at full scale; takes about four minutes."""
     return training()
 
 
@@ -35,28 +35,28 @@ def training(
     scale: str = "full",
     seed: int = 0,
 ) -> list[SpeedRow]:
-    """Measures training with a trained encoder, end to end, as seconds for a thousand candidate pairs.
+    """Measures training steps with a trained encoder in seconds per thousand candidate pairs.
 
-    End to end: mini-batches built from the data, forwards, backwards, gradients clipped, optimiser step, and for the
-    dialogue scorer the average of the weights that its protocol keeps. Every implementation has the same tokeniser, a
-    random encoder of MiniLM's size (6 layers, 384 wide, 30522 words), the same synthetic audio and video vectors of 768
-    numbers, and the same optimiser.
+    A step includes collating the mini-batch, forward and backward pass, gradient clipping and the optimizer step; for
+    the dialogue scorer also the update of the exponential moving average of the weights. All implementations share the
+    tokenizer, an encoder of MiniLM's size with random weights (6 layers, 384 wide, 30,522 token embeddings), synthetic
+    audio and video vectors of width 768, and the optimizer.
 
-    The data are chunks of the train split of the synthetic corpus of full scale, taken evenly from the shortest to the
-    longest: they have IEMO-MECP's mean of 17.6 turns and 11.6 candidates an utterance. As in the genuine corpus half of
-    a plain mini-batch of 16 pairs is padding.
+    The data are chunks of the train split of the synthetic corpus, taken at even steps from the shortest to the
+    longest. At full scale they have IEMO-MECP's mean of 17.6 turns and 11.6 candidates per utterance. As in the genuine
+    corpus, half of a plain mini-batch of 16 pairs is padding.
 
     Args:
-        width: Width of the encoder.
-        layers: Its depth.
-        chunks: Dialogues; eight make a mini-batch.
-        pair_batches: Mini-batches of about 16 pairs that the isolated implementations are measured on.
-        passes: Over all of these, in turn; the best counts.
-        scale: Of the synthetic corpus.
-        seed: Of everything random.
+        width: Hidden size of the encoder.
+        layers: Number of its layers.
+        chunks: Number of dialogues; a mini-batch of the dialogue scorer has the default batch size.
+        pair_batches: Number of mini-batches of about 16 pairs for the isolated scorers.
+        passes: How often all implementations are measured in turn; the best of each counts.
+        scale: Scale of the synthetic corpus.
+        seed: Seed of all random numbers.
 
     Returns:
-        One row for each comparison; the row on memory is in megabytes.
+        One row per comparison; the row on memory is in megabytes.
     """
     import torch
     from torch import Tensor, nn
@@ -96,15 +96,15 @@ def training(
     tokenizer, encoder_shape = encoders[0].tokenizer, encoders[0].model.config.to_dict()
 
     def trained(model: nn.Module, decay: float = 0.0) -> Callable[[Tensor], None]:
-        """What follows a loss."""
-        optimiser = torch.optim.AdamW(model.parameters(), lr=2e-5, fused=True)
+        """Returns a function that performs the backward pass and the update for a loss."""
+        optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, fused=True)
         average = averaged_model(model, decay) if decay else None
 
         def step(loss: Tensor) -> None:
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            optimiser.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
             if average is not None:
                 average.update_parameters(model)
 
@@ -137,7 +137,7 @@ def training(
     laid_out = {name: utterance_vectors(known.ids, vectors, 768) for name, vectors in features.items()}
     isolated_method = IsolatedStrategy(segments, laid_out, chunk_tokens=chunk_tokens_on(torch.device("cpu")))
     lengths = [int(n) for n in segments.full_lengths(pairs.targets, pairs.candidates)]
-    # As many tokens as 16 pairs have, so that there are as many steps for each pair.
+    # The token budget of 16 average pairs, so that the number of steps per pair is the same.
     from_short_to_long = list(LengthBatches(lengths, 16 * int(np.mean(lengths)), shuffle=False))
 
     def isolated(batches: list[list[int]]) -> Iterator[int]:
@@ -211,13 +211,13 @@ def training(
 
     def row(ours_name: str, what: str, alternative_name: str, against: str) -> SpeedRow:
         ours_seconds, other = seconds[ours_name], seconds[alternative_name]
-        return SpeedRow(what, ours_seconds, against, other, other / ours_seconds)
+        return SpeedRow(what, ours_seconds, against, other)
 
     plain_name = "plain published protocol, 1000 pairs"
     return [
         row("random", "isolated, random 16 as published, 1000 pairs", "plain", plain_name),
         row("bucketed", "isolated, token budget, 1000 pairs", "plain", plain_name),
-        SpeedRow("isolated, dataset in MB", ours_mb, "plain published protocol, MB", plain_mb, plain_mb / ours_mb),
+        SpeedRow("isolated, dataset in MB", ours_mb, "plain published protocol, MB", plain_mb),
         row("base", "dialogue scorer, 1000 pairs", "random", "isolated, random 16 as published, 1000 pairs"),
         row("base", "dialogue scorer, 1000 pairs", "bucketed", "isolated, token budget, 1000 pairs"),
         row("rpcl", "RPCL step, trained encoder, 1000 pairs", "base", "Base step"),
@@ -226,7 +226,7 @@ def training(
 
 
 def _synthetic_chunks(count: int, scale: str) -> list[dict[str, Any]]:
-    """Chunks of the synthetic train split, taken evenly from the shortest to the longest."""
+    """Loads chunks of the synthetic train split at even steps from the shortest to the longest."""
     from iemomecp_dataset import load
     from iemomecp_dataset.synthetic import write_corpus
 
@@ -237,16 +237,16 @@ def _synthetic_chunks(count: int, scale: str) -> list[dict[str, Any]]:
     return _evenly(sorted(rows, key=lambda row: len(row["utterances"])), count)
 
 
-def _evenly(things: list[_Thing], count: int) -> list[_Thing]:
-    """Some of many things, at even distances."""
-    return [things[int((i + 0.5) * len(things) / count)] for i in range(count)]
+def _evenly(items: list[_Item], count: int) -> list[_Item]:
+    """Selects items at even steps."""
+    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
 def _per_thousand(steps: dict[str, Callable[[], Iterator[int]]], passes: int) -> dict[str, float]:
-    """Seconds for a thousand pairs, each the best of some passes taken in turn."""
+    """Measures seconds per thousand pairs, the best of several alternating passes."""
     best = dict.fromkeys(steps, float("inf"))
     for function in steps.values():
-        next(function())  # the first call allocates
+        next(function())  # warm-up: the first call allocates
     for _ in trange(passes, desc="Measuring training with a trained encoder", disable=None):
         for name, function in steps.items():
             started = time.perf_counter()

@@ -1,1 +1,1 @@
-"""The training loop and what it is made of; it knows no particular scorer."""
+"""Training loop and its parts, independent of any particular scorer."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole, and restored to the same bits."""
+"""Checkpoints of a run: written atomically and restored bit for bit."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["Checkpoints", "Progress"]
 
 @dataclass
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        epoch: Epochs that are complete.
-        batches: Mini-batches of the next epoch that are done.
-        losses: Sums over them of the loss terms of this process.
+        epoch: Number of complete epochs.
+        batches: Number of mini-batches done in the current epoch.
+        losses: Sums of the loss terms of this process over these mini-batches.
         best_epoch: The best epoch so far, counted from 1.
-        best_score: Its score on the selection split.
-        threshold: Its threshold.
+        best_score: Score of that epoch on the selection split.
+        threshold: Decision threshold of that epoch.
         seconds: Training time so far, over all sessions of the run.
-        complete: Whether training has ended; not, when a session ended before it.
+        complete: Whether training is complete; False if only a session has ended.
     """
 
     epoch: int = 0
@@ -44,12 +44,12 @@ class Progress:
 
 
 class Checkpoints:
-    """Saves and restores a run: everything registered with the accelerator, random states, and the progress.
+    """Saves and restores a run: all states registered with the accelerator, random states and progress.
 
     Args:
-        accelerator: What holds the states; model, optimiser, averaged weights and scheduler are known to it.
+        accelerator: Accelerator with which model, optimizer, averaged weights and scheduler are registered.
         folder: The run folder.
-        averaged: The weights of which the best are kept.
+        averaged: Model with the averaged weights; those of the best epoch are kept.
     """
 
     def __init__(self, accelerator: Accelerator, folder: RunFolder, averaged: nn.Module):
@@ -59,11 +59,11 @@ class Checkpoints:
         self._newest = (0, 0)
 
     def save(self, progress: Progress, *, improved: bool = False) -> None:
-        """Saves: first under another name, then renamed, then the checkpoint before is removed.
+        """Saves a checkpoint atomically (writes under another name, then renames), then removes the previous one.
 
         Args:
-            progress: How far the run is; between two optimiser steps.
-            improved: The epoch that has ended is the best one so far.
+            progress: Progress of the run, between two optimizer steps.
+            improved: Whether the epoch that has just ended is the best so far.
         """
         if self._newest == (progress.epoch, progress.batches):
             return
@@ -96,10 +96,13 @@ class Checkpoints:
         self._newest = (progress.epoch, progress.batches)
 
     def restore(self) -> Progress:
-        """Restores the newest checkpoint, if there is one, and drops what was logged after it.
+        """Restores the newest checkpoint, if any, and removes log entries that are newer.
+
+        Returns:
+            The progress at the checkpoint; zero progress without a checkpoint.
 
         Raises:
-            RunFolderError: Another number of processes wrote it, or another version of the package.
+            RunFolderError: The checkpoint was written by another number of processes or another version of the package.
         """
         checkpoint = self._folder.latest_checkpoint()
         progress = Progress()
@@ -127,7 +130,7 @@ class Checkpoints:
         return progress
 
     def load_best(self, model: nn.Module, progress: Progress) -> None:
-        """Gives a model the weights of the best epoch."""
+        """Loads the weights of the best epoch into a model."""
         from safetensors.torch import load_file
 
         model.load_state_dict(load_file(self._best(progress)))

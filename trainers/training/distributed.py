@@ -1,9 +1,9 @@
-"""Mini-batches spread over processes: who takes what, and means that do not depend on how many there are.
+"""Sharding of mini-batches over processes, and reductions that do not depend on the number of processes.
 
-A mini-batch belongs to all processes together. Each takes a share; a mean is the sum over all shares divided by the
-count over all shares, so that several processes compute what one would on the whole mini-batch, a ragged last one
-included. Where there are fewer things than processes, those left over take a filler that counts for nothing, because
-every process must take part in every step.
+Each process takes one shard of every mini-batch. A mean is the sum over all shards divided by the count over all
+shards, so several processes compute the same as one process on the whole mini-batch, including an incomplete last one.
+If a mini-batch has fewer items than there are processes, the remaining processes take a filler with weight zero,
+because every process must take part in every step.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Processes:
-    """How many processes train together, and which of them this is.
+    """Number of processes that train together, and the index of this process.
 
     Attributes:
-        count: How many.
-        index: This one, from 0.
+        count: Number of processes.
+        index: Index of this process, from 0.
     """
 
     count: int = 1
     index: int = 0
 
     def share(self, batch: list[int]) -> list[int]:
-        """What this process takes of a mini-batch.
+        """Returns the shard of this process.
 
         Args:
             batch: Positions, at least one.
 
         Returns:
-            Positions; or a filler, one position ``p`` written ``~p``.
+            Positions, or a single filler: a position ``p`` encoded as ``~p``.
 
         Example:
             >>> [Processes(2, index).share([4, 7, 5]) for index in (0, 1)]
@@ -61,13 +61,16 @@ class Processes:
         return batch[self.index :: self.count] or [~batch[0]]
 
     def deal(self, batch: list[int], costs: Sequence[int]) -> list[int]:
-        """Puts a mini-batch into an order in which all shares cost about the same; with one process, leaves it.
+        """Reorders a mini-batch so that all shards cost about the same; does nothing with one process.
 
-        The dearest are dealt first, each to the share that costs least so far and is not full (Graham, 1969).
+        Items are assigned by decreasing cost, each to the cheapest shard that is not full (Graham, 1969).
 
         Args:
             batch: Positions.
-            costs: Of every position there is.
+            costs: Costs of all positions, indexed by position.
+
+        Returns:
+            The same positions in an order for :meth:`share`.
 
         Example:
             >>> costs = [9, 1, 5, 8, 2, 6]
@@ -88,22 +91,22 @@ class Processes:
 
 
 def is_filler(position: int) -> bool:
-    """Whether a position is there only to keep a process in step."""
+    """Tells whether a position is a filler, which only keeps a process in step."""
     return position < 0
 
 
 def pooled_over_processes(accelerator: Accelerator, *, counted: bool = True) -> Pooling:
-    """Means over a mini-batch that is spread over processes.
+    """Returns a reduction that computes means over a sharded mini-batch.
 
-    Gradients are averaged over processes, so what each contributes is multiplied by their number: the average of the
-    results over processes is the mean.
+    Gradients are averaged over processes. The contribution of each process is therefore multiplied by their number, so
+    that the average over processes equals the mean over the mini-batch.
 
     Args:
-        accelerator: The processes.
-        counted: False where this process holds a filler.
+        accelerator: The accelerator of this process.
+        counted: False if this process holds a filler.
 
     Returns:
-        What turns this process' sum and count into its contribution; all processes must call it equally often.
+        A function from the sum and count of this process to its contribution. All processes must call it equally often.
     """
     if accelerator.num_processes == 1:
         return pooled_here
@@ -163,16 +166,16 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
 
 
 def check_launch(accelerator: Accelerator, optimisation: OptimisationOptions) -> None:
-    """Refuses what a launcher asks of the processes and training cannot do, before anything is written.
+    """Rejects launcher settings that training does not support, before anything is written.
 
-    Training keeps whole weights on every process, in float32: their average is what is scored and kept.
+    Training needs the full float32 weights on every process, because it scores and keeps their moving average.
 
     Args:
-        accelerator: As the launcher has set it up.
-        optimisation: What the run asks for.
+        accelerator: The accelerator as configured by the launcher.
+        optimisation: Options of the run.
 
     Raises:
-        UsageError: Says what, and the way out.
+        UsageError: A setting is unsupported; the message names it and the remedy.
     """
     found = accelerator.gradient_accumulation_steps
     if found != optimisation.gradient_accumulation_steps:

@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, which is what is evaluated and kept."""
+"""Exponential moving average of the weights; evaluation and the saved model use the averaged weights."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["averaged_model", "decay_at"]
 
 
 def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
-    """A copy of a model whose weights follow those of the model (Polyak averaging with exponential weights).
+    """Makes a copy of a model that holds an exponential moving average of its weights (Polyak averaging).
 
-    Scores of single epochs jump by a point or more on dialogues; the average is both steadier and better.
+    Scores of single epochs fluctuate by a point or more on dialogues; averaged weights score higher and fluctuate less.
 
     Args:
         model: The model that is trained.
-        decay: Weight of the past in each step; 0 keeps the newest weights alone.
+        decay: Weight of the previous average in each step; 0 keeps the newest weights only.
 
     Returns:
-        The copy; call its ``update_parameters(model)`` after each optimiser step.
+        The copy; call its ``update_parameters(model)`` after each optimizer step.
     """
 
     @torch.no_grad()
@@ -38,7 +38,7 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
 
 
 def decay_at(updates: int, decay: float) -> float:
-    """The decay after some updates: small at first, so that the random start is soon forgotten.
+    """Computes the decay after a number of updates; it starts small, so that the random initial weights fade quickly.
 
     Example:
         >>> [round(decay_at(updates, 0.99), 3) for updates in (0, 10, 100, 10_000)]

@@ -1,4 +1,4 @@
-"""From a model and examples to probabilities, one row a candidate pair."""
+"""Scores the candidate pairs of a split with a model."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["ScoredSplit", "score_split"]
 
 @dataclass(frozen=True)
 class ScoredSplit:
-    """What a model says about a split.
+    """Predictions of a model on a split.
 
     Attributes:
         probabilities: ``(pairs, C)`` float64, in the order of the split's pair table.
-        loss: Mean supervised loss per batch.
+        loss: Mean supervised loss over batches.
     """
 
     probabilities: NDArray[np.float64]
@@ -33,14 +33,14 @@ class ScoredSplit:
 def score_split(
     accelerator: Accelerator, strategy: Strategy, model: torch.nn.Module, loader: Any, examples: Examples
 ) -> ScoredSplit:
-    """Scores every candidate pair of a split, on all processes together.
+    """Scores every candidate pair of a split, sharded over all processes.
 
     Args:
         accelerator: Device, precision and processes.
-        strategy: How its examples are scored.
+        strategy: How the examples are batched and scored.
         model: The scorer.
-        loader: The loader of the split.
-        examples: The split's examples.
+        loader: Data loader of the split.
+        examples: Examples of the split.
 
     Returns:
         Probabilities of all pairs, on every process.
@@ -54,7 +54,7 @@ def score_split(
             if not is_filler(found[0][0]):
                 losses.append(loss)
                 by_position.update(found)
-    # Dialogues are ragged, so objects are gathered.
+    # Dialogues differ in length, so objects are gathered instead of tensors.
     everywhere: dict[int, NDArray[np.float64]] = dict(gather_object(list(by_position.items())))
     return ScoredSplit(
         probabilities=np.concatenate([everywhere[position] for position in range(len(examples))]),

@@ -1,7 +1,7 @@
-"""Which dialogues, or pairs, make the mini-batches of an epoch.
+"""Batch samplers: which dialogues or pairs form the mini-batches of an epoch.
 
-An order depends on seed and epoch alone: knowing it without having run what came before is what lets an interrupted
-run continue, in the middle of an epoch too.
+The order depends on seed and epoch only, so an interrupted run can continue within an epoch without repeating the
+mini-batches before.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _ONE_PROCESS = Processes()
 
 
 class BatchOrder:
-    """Mini-batches of positions; a base for :class:`RandomBatches` and :class:`LengthBatches`.
+    """Base class of the batch samplers; yields lists of positions.
 
-    Its length is that of the whole epoch.
+    Its length is the number of mini-batches in the whole epoch.
 
     Attributes:
-        epoch: The epoch whose order comes next.
-        done: How many of its mini-batches are left out, being done already.
+        epoch: Epoch of the next iteration.
+        done: Number of mini-batches to skip at the start because they are done already.
     """
 
     def __init__(self, seed: int, processes: Processes):
@@ -35,7 +35,7 @@ class BatchOrder:
         self.done = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order comes next; what accelerate's loader calls as it begins."""
+        """Sets the epoch of the next iteration; accelerate's loader calls this at its start."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -46,21 +46,21 @@ class BatchOrder:
             yield self.processes.share(batch)
 
     def batches(self) -> Iterator[list[int]]:
-        """The epoch's mini-batches, whole."""
+        """Yields the mini-batches of the epoch before sharding."""
         raise NotImplementedError
 
 
 class RandomBatches(BatchOrder):
-    """Mini-batches of one size in random order, or in the order given.
+    """Mini-batches of fixed size, in random or in given order.
 
     Args:
-        size: How many dialogues or pairs there are.
-        batch_size: How many each process takes.
+        size: Number of dialogues or pairs.
+        batch_size: Number of them per process and step.
         seed: Seed of the order.
-        shuffle: Random order.
-        processes: The processes that share the mini-batches.
-        costs: What each dialogue or pair costs: several processes then take shares of like cost, so that none waits
-            long for another.
+        shuffle: Whether to shuffle in each epoch.
+        processes: Processes among which each mini-batch is sharded.
+        costs: Cost of each dialogue or pair. If given, each process gets a shard of about the same cost, so that no
+            process waits long for another.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RandomBatches(BatchOrder):
         return -(-self.size // self.batch_size)
 
     def batches(self) -> Iterator[list[int]]:
-        """The epoch's mini-batches, whole."""
+        """Yields the mini-batches of the epoch before sharding."""
         order = np.arange(self.size)
         if self.shuffle:
             np.random.default_rng([self.seed, self.epoch]).shuffle(order)
@@ -93,17 +93,16 @@ class RandomBatches(BatchOrder):
 
 
 class LengthBatches(BatchOrder):
-    """Mini-batches of things of like length, as many as fit a budget once they are padded.
+    """Length-bucketed mini-batches under a token budget.
 
-    Things of one length are mixed anew in each epoch, and so is the order of the mini-batches; how many there are does
-    not change.
+    Each epoch reshuffles items of equal length and the order of the mini-batches; their number stays the same.
 
     Args:
-        lengths: Tokens of each thing.
-        budget: Padded tokens that each process takes in a step; a single longer thing makes a mini-batch of its own.
+        lengths: Number of tokens of each item.
+        budget: Most padded tokens per process and step; a longer item forms a mini-batch of its own.
         seed: Seed of the order.
-        shuffle: Mix; else from short to long.
-        processes: The processes that share the mini-batches.
+        shuffle: Whether to shuffle; otherwise from short to long.
+        processes: Processes among which each mini-batch is sharded.
 
     Example:
         >>> list(LengthBatches([3, 1, 1, 2], budget=3, shuffle=False))
@@ -132,7 +131,7 @@ class LengthBatches(BatchOrder):
         return len(self.bounds) - 1
 
     def batches(self) -> Iterator[list[int]]:
-        """The epoch's mini-batches, whole."""
+        """Yields the mini-batches of the epoch before sharding."""
         random = np.random.default_rng([self.seed, self.epoch])
         order = np.arange(len(self.lengths))
         turns = np.arange(len(self))

@@ -1,6 +1,6 @@
-"""Requests to end a session of a run: signals, and the time it may take.
+"""Requests to stop a session of a run: signals and a time limit.
 
-A request is honoured between two steps, so that a checkpoint can be written first.
+A session stops between two steps, so that a checkpoint can be written first.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _SAME_INTERRUPT_SECONDS = 1.0
 
 
 class StopReason(Enum):
-    """Why a session ends before its run is complete."""
+    """Reason for which a session stops before the run is complete."""
 
     TERMINATED = "SIGTERM"
     INTERRUPTED = "SIGINT"
     TIME_OVER = "--max_hours"
 
 
-class StopRequested(Exception):  # noqa: N818 - nothing is wrong
-    """Ends a session; never leaves the training loop."""
+class StopRequested(Exception):  # noqa: N818 - a request, not an error
+    """Stops a session; caught within the training loop."""
 
     def __init__(self, reason: StopReason):
         super().__init__(reason.value)
@@ -39,14 +39,15 @@ class StopRequested(Exception):  # noqa: N818 - nothing is wrong
 
 
 class StopRequests:
-    """Takes notice of requests while it is entered; all processes of a run learn of each at the same step.
+    """Context manager that records stop requests; all processes of a run see each request at the same step.
 
-    The first SIGINT or SIGTERM is noted. A second SIGINT raises :class:`KeyboardInterrupt` at once. Outside the main
-    thread, where Python allows no handlers, only time counts. Handlers are put back on leaving.
+    The first SIGINT or SIGTERM is recorded. A second SIGINT raises :class:`KeyboardInterrupt` at once. Outside the main
+    thread, where Python does not allow signal handlers, only the time limit applies. The previous handlers are restored
+    on exit.
 
     Args:
-        accelerator: The processes.
-        max_hours: Time from now on that the session may take; ``None`` for any.
+        accelerator: The accelerator of this process.
+        max_hours: Time limit of the session in hours from now; ``None`` for no limit.
     """
 
     def __init__(self, accelerator: Accelerator, max_hours: float | None = None):
@@ -60,7 +61,7 @@ class StopRequests:
         """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                # What is ignored stays so: a shell starts its background jobs deaf to Ctrl-C.
+                # Ignored signals stay ignored: a shell starts its background jobs with SIGINT ignored.
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._note)
         return self
@@ -68,16 +69,18 @@ class StopRequests:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Puts the former handlers back."""
+        """Restores the previous handlers."""
         for number, handler in self._handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._handlers.clear()
 
     def reason(self, *, timed: bool = True) -> StopReason | None:
-        """Why to stop now, if so; the same answer on every process, which must all ask equally often.
+        """Returns the reason to stop now, if any.
+
+        The answer is the same on every process; all processes must call this equally often.
 
         Args:
-            timed: Whether time counts, which is that of the main process.
+            timed: Whether the time limit applies, by the clock of the main process.
         """
         over = timed and self._deadline is not None and time.monotonic() > self._deadline
         asked = [
@@ -91,10 +94,12 @@ class StopRequests:
         return next((reason for reason, is_asked in zip(StopReason, asked, strict=True) if is_asked), None)
 
     def watch(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Hands batches through; between them, a signal ends the session. Time does not, for scoring starts anew.
+        """Yields the batches unchanged and stops the session between two of them if a signal has arrived.
+
+        The time limit does not apply, because interrupted scoring would have to start again from the beginning.
 
         Raises:
-            StopRequested: A signal has come.
+            StopRequested: A signal has arrived.
         """
         for batch in batches:
             yield batch
@@ -104,11 +109,11 @@ class StopRequests:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             now = time.monotonic()
-            # A launcher of several processes passes on the Ctrl-C that the terminal has sent to all of them already.
+            # A launcher forwards the Ctrl-C that the terminal has already sent to all processes.
             if self._interrupted_at is not None and now - self._interrupted_at > _SAME_INTERRUPT_SECONDS:
                 raise KeyboardInterrupt
             if self._interrupted_at is None and self._accelerator.is_main_process:
-                # Written past the streams, which may be in the middle of a line of their own.
+                # Bypasses sys.stderr, which may be in the middle of writing when the signal arrives.
                 os.write(2, b"\nEnding after this step, with a checkpoint. Ctrl-C again ends at once.\n")
             self._interrupted_at = self._interrupted_at or now
         self._noted = self._noted or number

@@ -78,7 +78,7 @@ def test_all_ten_figures_come_from_runs_of_both_tasks(tables):
 def test_runs_that_do_not_compare_are_never_drawn_together(runs, corpus):
     first, *rest = runs
     other = dataclasses.replace(first.results, run_name="elsewhere", data_fingerprint={"test": "other"})
-    with pytest.raises(RunFolderError, match=r"2 different data, gold or candidates.*elsewhere"):
+    with pytest.raises(RunFolderError, match=r"2 groups with different data, gold or candidates.*elsewhere"):
         tables_of_runs([*rest, dataclasses.replace(first, results=other)], corpus[1])
 
 

@@ -162,7 +162,7 @@ def test_a_page_with_both_marks_the_sections(tmp_path, write_run):
     write_run(tmp_path / "made_up")
     write_run(tmp_path / "real", synthetic=False)
     text = Page(render_quickly(index_runs(tmp_path))).text
-    assert "Sections with this mark" in text
+    assert "Sections marked as synthetic" in text
     assert text.count("synthetic\n") <= 3
 
 
@@ -201,7 +201,7 @@ def test_figures_have_a_name_and_say_how_to_read_them(page, html):
         labels.remove("Pair F1 on test")
     of_both = ["Pair F1 on test", "Precision and recall on test", "Reliability on test", "Learning curves"]
     assert all(labels.count(label) == 2 for label in of_both)
-    assert labels.count("What each gold role is taken for, test") == 1  # two classes need no such picture
+    assert labels.count("Confusion of roles, test") == 1  # two classes need no such picture
     assert len(labels) == 7 + 8
     assert html.count("<figcaption>") == len(labels)
 
@@ -234,9 +234,9 @@ def test_figures_go_without_a_run_whose_predictions_are_missing_or_of_other_pair
     (tmp_path / "other" / "predictions_test.parquet").unlink()
     text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
     assert re.search(
-        r"Figures are without b: its [\d,]+ predictions are not of the same pairs as the [\d,]+ of a\.", text
+        r"The figures leave out b: its [\d,]+ predictions do not cover the same pairs as the [\d,]+ of a\.", text
     )
-    assert "Figures are without other:" in text
+    assert "The figures leave out other:" in text
 
 
 def test_a_run_without_a_log_or_predictions_still_has_its_table(tmp_path, write_run):
@@ -340,7 +340,7 @@ def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
 
 def test_differences_come_with_intervals_and_corrected_p_values(page):
     (table,) = [table for table in page.tables if table[0][0] == "Difference"][:1]
-    assert table[0] == ["Difference", "of", "points [95 %]", "SE over seeds (n)", "p", "p (Holm)"]
+    assert table[0] == ["Difference", "metric", "points [95 % CI]", "SE over seeds (n)", "p", "p (Holm)"]
     assert table[1][0] == "RPCL T \N{MINUS SIGN} Base T"
     assert re.fullmatch(r"[+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\]", table[1][2])
     assert "100 resamples of the 20 source dialogues" in page.text
@@ -348,8 +348,8 @@ def test_differences_come_with_intervals_and_corrected_p_values(page):
 
 def test_tests_can_be_left_out(html, tmp_path, write_run):
     write_run(tmp_path / "run")
-    assert "Is a difference real?" in html
-    assert "Is a difference real?" not in render_quickly(index_runs(tmp_path))
+    assert "Confidence intervals and paired tests" in html
+    assert "Confidence intervals and paired tests" not in render_quickly(index_runs(tmp_path))
 
 
 def test_predictions_that_contradict_the_record_are_named(tmp_path, write_run):
@@ -357,7 +357,9 @@ def test_predictions_that_contradict_the_record_are_named(tmp_path, write_run):
     write_run(tmp_path / "b", seed=2)
     shutil.copy(tmp_path / "a" / "predictions_test.parquet", tmp_path / "b")
     text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
-    assert re.search(r"The predictions of b give Pair F1 \d+\.\d\d on test, its record says \d+\.\d\d", text)
+    assert re.search(
+        r"The predictions of b give Pair F1 \d+\.\d\d on test, but its results\.json records \d+\.\d\d", text
+    )
     assert "The predictions of a give" not in text
 
 
@@ -382,10 +384,12 @@ def test_roles_are_also_shown_class_by_class(page, runs_dir):
 
 
 def test_published_numbers_stand_beside_real_data_on_their_own_terms_only(tmp_path, write_run, page):
-    assert "What others published" not in page.text
+    assert "Published results on this corpus" not in page.text
     write_run(tmp_path / "ecf", synthetic=False, n_dialogues=6)
     write_run(tmp_path / "roles", synthetic=False, n_classes=3, n_dialogues=6)
-    tables = Page(render_quickly(index_runs(tmp_path))).tables
+    real = Page(render_quickly(index_runs(tmp_path)))
+    assert "Published results on this corpus" in real.text
+    tables = real.tables
     published = [table for table in tables if table[0][-1] == "Source"]
     assert [len(table[0]) for table in published] == [4, 6]
     ecf = {row[0]: row[1:] for row in published[0][1:]}

@@ -9,7 +9,7 @@ from sklearn.metrics import precision_recall_curve as sklearn_curve
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
 from iemomecp_dataset.benchmark.report.distance_profile import best_distance_f1, f1_by_distance
-from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, telling_dialogue
+from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
 from iemomecp_dataset.benchmark.report.precision_recall import _letter_places, precision_recall_curve
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
@@ -76,8 +76,8 @@ def predictions_of(dialogues: dict[str, tuple[int, int]]) -> Predictions:
 
 
 def test_the_shown_dialogue_has_most_gold_pairs_among_those_of_moderate_length():
-    assert telling_dialogue(predictions_of({"short": (3, 9), "a": (8, 4), "b": (10, 7), "long": (30, 200)})) == "b"
-    assert telling_dialogue(predictions_of({"short": (3, 2), "shorter": (2, 3)})) == "shorter"
+    assert choose_dialogue(predictions_of({"short": (3, 9), "a": (8, 4), "b": (10, 7), "long": (30, 200)})) == "b"
+    assert choose_dialogue(predictions_of({"short": (3, 2), "shorter": (2, 3)})) == "shorter"
 
 
 def test_a_matrix_draws_every_gold_pair_and_every_candidate():

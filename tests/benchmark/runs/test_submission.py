@@ -136,7 +136,7 @@ def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, fra
     assert comparisons.intervals["decides"]["pair_f1"].estimate == pytest.approx(record.metrics["test"]["pair_f1"])
     assert {c.metric for c in comparisons.comparisons} == {"pair_f1"}
     write_report(index, tmp_path / "report.html", n_resamples=50)
-    assert "decides gave decisions alone" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "decides gave decisions without probabilities" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def spoilt(frame: pd.DataFrame, how: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Intervals and paired tests of a board, as the words that the page shows."""
+"""Confidence intervals and paired tests of a board, formatted for the page."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
-__all__ = ["Certainty", "certainty_of"]
+__all__ = ["SignificanceTables", "significance_tables"]
 
 
 @dataclass(frozen=True)
-class Certainty:
-    """Intervals and differences in words.
+class SignificanceTables:
+    """Confidence intervals and pairwise differences as text.
 
     Attributes:
-        split: The split they are on.
-        n_units: Source dialogues that were resampled.
-        n_resamples: Resamples.
-        intervals: System, Pair F1 and AUPRC with their intervals.
-        comparisons: Difference, metric, points with interval, standard error over seeds, p, corrected p, and whether
-            that is below 0.05.
-        left_out: Systems without all predictions.
+        split: The split of the scores.
+        n_units: Number of source dialogues, which are the units of resampling.
+        n_resamples: Number of resamples.
+        intervals: One row per system: name, Pair F1 and AUPRC with their intervals.
+        comparisons: One row per difference: systems, metric, points with interval, standard error over seeds, p,
+            corrected p, and whether the corrected p is below 0.05.
+        left_out: Names of systems whose predictions are incomplete.
     """
 
     split: str
@@ -37,24 +37,24 @@ class Certainty:
     left_out: str
 
 
-def certainty_of(
+def significance_tables(
     board: Board, split: str, predictions: Mapping[str, Predictions], n_resamples: int
-) -> Certainty | None:
-    """Compares the systems of a board.
+) -> SignificanceTables | None:
+    """Compares the systems of a board by a paired bootstrap and formats the outcome.
 
     Args:
         board: Comparable runs.
-        split: The split that the predictions are on.
+        split: The split of the predictions.
         predictions: By run name.
-        n_resamples: Resamples; 0 for no comparison.
+        n_resamples: Number of resamples; 0 skips the comparison.
 
     Returns:
-        The comparison in words, or None where there is nothing to compare.
+        The tables, or None if there is nothing to compare.
     """
     found = compare(board, predictions, n_resamples=n_resamples) if n_resamples else None
     if found is None:
         return None
-    return Certainty(
+    return SignificanceTables(
         split=split,
         n_units=found.n_units,
         n_resamples=found.n_resamples,
