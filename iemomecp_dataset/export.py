@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 from iemomecp_dataset.dataset_card import parquet_card
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.files import write_text
+from iemomecp_dataset.files import write_bytes, write_text
 from iemomecp_dataset.merging.merge_report import MergeReport
 from iemomecp_dataset.options import ForwardPairs, TextSource
 from iemomecp_dataset.reader import SYNTHETIC_FILE
@@ -149,12 +150,12 @@ def _write(rows: Any, folder: Path, split: str) -> Path:
     The cache of ``datasets`` goes by the folder's name and the paths in the card alone: under a fixed name, a folder
     that was built again would be read as it was before.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{split}.part.parquet"
-    rows.to_parquet(part)
-    with part.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
-    return part.rename(folder / f"{split}-{digest}.parquet")
+    stream = io.BytesIO()
+    rows.to_parquet(stream)
+    content = stream.getvalue()
+    path = folder / f"{split}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
+    write_bytes(path, content)
+    return path
 
 
 def _clear(data: Path) -> None:

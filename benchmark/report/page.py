@@ -12,6 +12,7 @@ from iemomecp_dataset.benchmark.board import Board, boards
 from iemomecp_dataset.benchmark.report.section import Texts, section_of, told_apart
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
+from iemomecp_dataset.files import write_bytes
 
 __all__ = ["render_report", "write_report"]
 
@@ -40,13 +41,10 @@ def write_report(
 
     Raises:
         MissingDependencyError: jinja2 or matplotlib is not installed.
+        UsageError: The file cannot be written.
     """
     page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress).encode()
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
-    partial.write_bytes(page)
-    partial.replace(output)
+    write_bytes(Path(output), page)
     return len(page)
 
 
