@@ -13,8 +13,8 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.files import write_json
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.files import write_json
 
 __all__ = ["FORMAT_VERSION", "RESULTS_FILE", "RunResults", "encoder_name", "read_results", "write_results"]
 

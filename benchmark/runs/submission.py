@@ -20,15 +20,14 @@ from iemomecp_dataset.benchmark.baselines.structural import (
 from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
-from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
-from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
-from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, score_candidates
+from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
+from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions, write_predictions
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.scoring import decide, pair_scores
+from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
-from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
 
 __all__ = ["Submission", "write_submission"]
 

@@ -1,0 +1,1 @@
+"""Finished runs: their records, their logs, and runs made of other systems' predictions."""
