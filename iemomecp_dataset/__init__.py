@@ -1,48 +1,51 @@
-"""Dataset, metric, trainers and benchmark for multimodal emotion-cause pair extraction.
+"""Dataset, metrics, trainers and benchmark for multimodal emotion-cause pair extraction.
 
-Importing this package registers the name ``iemomecp`` with ``datasets``::
+Importing this package registers the dataset ``iemomecp`` with ``datasets``, the metrics with ``evaluate`` and the
+models with ``transformers``::
 
     import iemomecp_dataset
     from datasets import load_dataset
     dataset = load_dataset("iemomecp", data_dir="local_data")
 
-The import is light: ``datasets`` itself comes in with the first call that needs it.
+The import is light: these libraries, and the names below, are imported when they are first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from iemomecp_dataset.lazy import attach
 from iemomecp_dataset.registration import register
 
 if TYPE_CHECKING:
+    from iemomecp_dataset import benchmark, metrics, trainers
     from iemomecp_dataset.builder import load
+    from iemomecp_dataset.errors import IemomecpError
     from iemomecp_dataset.rows import gold_pairs, is_synthetic, to_pairs
 
-__all__ = ["__version__", "gold_pairs", "is_synthetic", "load", "to_pairs"]
+__all__ = [
+    "IemomecpError",
+    "__version__",
+    "benchmark",
+    "gold_pairs",
+    "is_synthetic",
+    "load",
+    "metrics",
+    "to_pairs",
+    "trainers",
+]
 
 __version__ = "0.1.0"
 
+attach(
+    __name__,
+    {
+        "IemomecpError": "iemomecp_dataset.errors",
+        "gold_pairs": "iemomecp_dataset.rows",
+        "is_synthetic": "iemomecp_dataset.rows",
+        "load": "iemomecp_dataset.builder",
+        "to_pairs": "iemomecp_dataset.rows",
+    },
+    subpackages=("benchmark", "metrics", "trainers"),
+)
 register()
-
-_LAZY = {
-    "gold_pairs": "iemomecp_dataset.rows",
-    "is_synthetic": "iemomecp_dataset.rows",
-    "load": "iemomecp_dataset.builder",
-    "to_pairs": "iemomecp_dataset.rows",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Imports a public function when it is first asked for."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    value = getattr(importlib.import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

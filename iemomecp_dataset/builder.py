@@ -1,7 +1,7 @@
-"""The ``datasets`` builder: a thin adapter around the readers of this package.
+"""The ``datasets`` builder, an adapter around the readers of this package, and :func:`load`, which runs it.
 
-Everything is read and validated before the first row is generated, because
-``datasets`` wraps what is raised while rows are generated in an error of its own.
+Everything is read and validated before the first row is generated, because ``datasets`` wraps what is raised while rows
+are generated in an error of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import datasets
 
@@ -21,7 +21,14 @@ from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.find_sources import find_inputs
 from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
-from iemomecp_dataset.options import CONFIG_NAMES, CORPUS_CONFIGS, DEFAULT_CONFIG, LoadOptions, load_options
+from iemomecp_dataset.options import (
+    CONFIG_NAMES,
+    CORPUS_CONFIGS,
+    DEFAULT_CONFIG,
+    OPTION_NAMES,
+    LoadOptions,
+    load_options,
+)
 from iemomecp_dataset.registration import DATASET_NAME
 from iemomecp_dataset.rows import SYNTHETIC_MARK
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, row_features
@@ -35,51 +42,122 @@ __all__ = ["IemomecpBuilder", "IemomecpConfig", "load"]
 _LOGGER = logging.getLogger(__name__)
 _VERSION = datasets.Version("1.0.0")
 
+Split: TypeAlias = str | datasets.NamedSplit | datasets.ReadInstruction
+"""One split, or a part or sum of splits."""
+
+
+@overload
+def load(
+    name: str | None = ...,
+    *,
+    data_dir: str | Path | None = ...,
+    split: Split,
+    streaming: Literal[False] = ...,
+    **options: Any,
+) -> datasets.Dataset: ...
+@overload
+def load(
+    name: str | None = ...,
+    *,
+    data_dir: str | Path | None = ...,
+    split: None = ...,
+    streaming: Literal[False] = ...,
+    **options: Any,
+) -> datasets.DatasetDict: ...
+@overload
+def load(
+    name: str | None = ...,
+    *,
+    data_dir: str | Path | None = ...,
+    split: Split,
+    streaming: Literal[True],
+    **options: Any,
+) -> datasets.IterableDataset: ...
+@overload
+def load(
+    name: str | None = ...,
+    *,
+    data_dir: str | Path | None = ...,
+    split: None = ...,
+    streaming: Literal[True],
+    **options: Any,
+) -> datasets.IterableDatasetDict: ...
+def load(
+    name: str | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    split: Split | None = None,
+    streaming: bool = False,
+    num_proc: int | None = None,
+    cache_dir: str | Path | None = None,
+    download_mode: Any = None,
+    keep_in_memory: bool = False,
+    **options: Any,
+) -> Any:
+    """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
+
+    Args:
+        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4`` or ``reccon``.
+        data_dir: Folder of the sources.
+        split: A split, a slice of one (``"train[:10%]"``), or None for all.
+        streaming: Yields rows without writing Arrow files.
+        num_proc: Number of processes that write the Arrow files.
+        cache_dir: Folder of the Arrow files; the default is that of ``datasets``.
+        download_mode: As in ``datasets``; ``"force_redownload"`` rebuilds.
+        keep_in_memory: Copies the rows into memory.
+        **options: Options of the configuration, see :class:`iemomecp_dataset.options.LoadOptions`.
+
+    Returns:
+        A :class:`datasets.Dataset` for one split, else a :class:`datasets.DatasetDict`; with ``streaming`` their
+        iterable forms.
+
+    Raises:
+        IemomecpError: An unknown name or option, missing files, or files that violate their format.
+    """
+    builder = IemomecpBuilder(
+        config_name=name,
+        data_dir=None if data_dir is None else str(data_dir),
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        dataset_name=DATASET_NAME,
+        hash=code_fingerprint(),
+        **options,
+    )
+    if streaming:
+        return builder.as_streaming_dataset(split=split)
+    builder.download_and_prepare(download_mode=download_mode, num_proc=num_proc)
+    return builder.as_dataset(split=split, in_memory=keep_in_memory)
+
 
 @dataclass
 class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
-    """Options of a configuration as ``datasets`` keeps them; :class:`LoadOptions` is what the readers see."""
+    """Options of a configuration as ``datasets`` stores them; the readers take :class:`LoadOptions`."""
 
     iemocap_root: str | None = None
     convecpe_root: str | None = None
     label_dir: str | None = None
     full_root: str | None = None
-    text_source: str = "iemocap"
-    forward_pairs: str = "as_published"
-    max_mismatch: float = 0.01
-    max_label_mismatch: float = 0.0
-    candidates: str = "all"
+    text_source: str = LoadOptions.text_source
+    forward_pairs: str = LoadOptions.forward_pairs
+    max_mismatch: float = LoadOptions.max_mismatch
+    max_label_mismatch: float = LoadOptions.max_label_mismatch
+    candidates: str = LoadOptions.candidates
 
     def load_options(self) -> LoadOptions:
-        """Checks the options."""
-        return load_options(
-            self.name,
-            {
-                "data_dir": self.data_dir,
-                "iemocap_root": self.iemocap_root,
-                "convecpe_root": self.convecpe_root,
-                "label_dir": self.label_dir,
-                "full_root": self.full_root,
-                "text_source": self.text_source,
-                "forward_pairs": self.forward_pairs,
-                "max_mismatch": self.max_mismatch,
-                "max_label_mismatch": self.max_label_mismatch,
-                "candidates": self.candidates,
-            },
-        )
+        """Checks the options and resolves their paths."""
+        return load_options(self.name, {option: getattr(self, option) for option in OPTION_NAMES})
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
-        """Names the cache folder by everything the rows depend on, the content of the inputs included."""
+        """Names the cache folder after everything that rows depend on, including the content of the inputs."""
         options = self.load_options()
         keys: dict[str, object] = {name: getattr(options, name) for name in LoadOptions.__dataclass_fields__}
         if custom_features is not None:
             keys["features"] = repr(custom_features)
         if not _has_source(options):
-            # Without data there is nothing to build: the schema can be looked at, and loading says what is missing.
+            # Without data the schema can be inspected; loading raises an error that lists what is missing.
             return self.name if not config_kwargs else f"{self.name}-{content_fingerprint(keys, (), ())}"
         inputs = find_inputs(options)
-        self.__dict__["found"] = inputs  # Looking through a release once is enough.
-        keys["synthetic"] = inputs.synthetic  # It is said in the description, which is cached with the rows.
+        self.__dict__["found"] = inputs  # Searching a release is slow, so once is enough.
+        keys["synthetic"] = inputs.synthetic  # Part of the description, which is cached with the rows.
         return f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
 
 
@@ -93,13 +171,12 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     config: IemomecpConfig
     merge_report: MergeReport | None = None
-    """How the sources were merged; None before the rows were built in this process, and for other corpora."""
+    """How the sources were merged; None for other corpora, and until rows are built in this process."""
 
     def __init__(self, *args: Any, config_name: str | None = None, **kwargs: Any) -> None:
         if kwargs.get("data_files") is not None:
             raise UsageError("'iemomecp' is built from a folder: pass data_dir=, not data_files=.")
-        builder_names = _BUILDER_ARGUMENTS
-        options = {name: value for name, value in kwargs.items() if name not in builder_names}
+        options = {name: value for name, value in kwargs.items() if name not in _BUILDER_ARGUMENTS}
         load_options(config_name, options)
         kwargs.update({name: str(value) for name, value in options.items() if isinstance(value, Path)})
         super().__init__(*args, config_name=config_name, **kwargs)
@@ -124,14 +201,14 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             raise MissingDataError(_no_data_dir(options))
         loaded = self._inputs.read()
         self.merge_report = loaded.report
-        # Said where everyone looks, and cached with the rows.
+        # The description is shown to every user, and cached with the rows.
         synthetic = self._inputs.synthetic or loaded.synthetic
         self.info.description = _dataset_info(options, synthetic=synthetic).description
         if loaded.counts:
             listing = "; ".join(f"{what} {count}" for what, count in loaded.counts.items())
             self.info.description += f" Found in the files and not in the rows: {listing}."
             _LOGGER.warning("%s: found in the files and not in the rows: %s.", self.config.name, listing)
-        # One list entry a dialogue: that is what num_proc and streaming workers share among themselves.
+        # One list entry per dialogue: num_proc and streaming workers split the list among themselves.
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()
         ]
@@ -141,12 +218,12 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             yield row["dialogue_id"], row
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
-        """Gives the rows of one split, or of all; says which file is missing for a split that is absent."""
+        """Returns the rows of one split or of all; the error for an absent split names the missing file."""
         self._check_split(split, self.info.splits or {})
         return super().as_dataset(split=split, in_memory=in_memory)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """Gives the rows of one split, or of all, without writing Arrow files."""
+        """Returns the rows of one split or of all, without writing Arrow files."""
         if self._inputs is not None:
             self._check_split(split, self._inputs.splits)
         return super().as_streaming_dataset(split=split, base_path=base_path)
@@ -219,49 +296,3 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         homepage=homepage,
         license=licence,
     )
-
-
-def load(
-    name: str | None = None,
-    *,
-    data_dir: str | Path | None = None,
-    split: Any = None,
-    streaming: bool = False,
-    num_proc: int | None = None,
-    cache_dir: str | Path | None = None,
-    download_mode: Any = None,
-    keep_in_memory: bool = False,
-    **options: Any,
-) -> Any:
-    """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
-
-    Args:
-        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4`` or ``reccon``.
-        data_dir: Folder of the sources.
-        split: A split, a slice of one (``"train[:10%]"``), or None for all.
-        streaming: Give rows without writing Arrow files.
-        num_proc: Processes that write the Arrow files.
-        cache_dir: Where they are written; the default is that of ``datasets``.
-        download_mode: As in ``datasets``; ``"force_redownload"`` builds again.
-        keep_in_memory: Copy the rows into memory.
-        **options: Options of the configuration, see :class:`iemomecp_dataset.options.LoadOptions`.
-
-    Returns:
-        A :class:`datasets.Dataset` for one split, else a :class:`datasets.DatasetDict`; with ``streaming`` their
-        iterable forms.
-
-    Raises:
-        IemomecpError: An unknown name or option, missing files, or files that break their format.
-    """
-    builder = IemomecpBuilder(
-        config_name=name,
-        data_dir=None if data_dir is None else str(data_dir),
-        cache_dir=None if cache_dir is None else str(cache_dir),
-        dataset_name=DATASET_NAME,
-        hash=code_fingerprint(),
-        **options,
-    )
-    if streaming:
-        return builder.as_streaming_dataset(split=split)
-    builder.download_and_prepare(download_mode=download_mode, num_proc=num_proc)
-    return builder.as_dataset(split=split, in_memory=keep_in_memory)

@@ -1,25 +1,18 @@
-"""Which pairs of a dialogue are candidates, for corpora that publish gold pairs alone."""
+"""Lists the candidate pairs of a dialogue, for corpora that publish gold pairs alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypedDict
+from typing import Literal
 
-from iemomecp_dataset.schema import PairRow
+from iemomecp_dataset.schema import PairRow, TurnPair
 
-__all__ = ["CANDIDATE_SPACES", "CandidateSpace", "TurnPair", "candidate_turns", "labelled_candidates"]
+__all__ = ["CANDIDATE_SPACES", "CandidateSpace", "candidate_turns", "labelled_candidates"]
 
 CandidateSpace = Literal["all", "past"]
 
 CANDIDATE_SPACES: tuple[CandidateSpace, ...] = ("all", "past")
 """``all``: every (target, cause) of a dialogue. ``past``: those with ``cause <= target``."""
-
-
-class TurnPair(TypedDict):
-    """A pair of turns, both 1-based."""
-
-    target_turn: int
-    cause_turn: int
 
 
 def candidate_turns(n_turns: int, space: CandidateSpace) -> Iterator[tuple[int, int]]:
@@ -52,7 +45,7 @@ def labelled_candidates(
         space: One of :data:`CANDIDATE_SPACES`.
 
     Returns:
-        The candidates with label 0 (pair) or 1 (non_pair), and the gold pairs that are no candidates.
+        The candidates with label 0 (pair) or 1 (non_pair), and the gold pairs outside the candidates.
 
     Example:
         >>> pairs, outside = labelled_candidates(2, [(1, 2), (2, 2)], "past")

@@ -1,4 +1,4 @@
-"""Counts of any loaded corpus, as a table, beside the published ones."""
+"""Counts of a loaded configuration, as a table, compared with the published counts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class RowStatistics:
     """Counts of one split.
 
     Attributes:
-        counts: What is published of the other corpora. ``emotional`` counts by emotion, and is -1 where rows have none.
+        counts: The counts that are published for other corpora. Its ``emotional`` is -1 if rows have no emotions.
         candidates: Candidate pairs.
         labels: Candidates by label name.
-        mean_length: Mean utterances of a row.
+        mean_length: Mean number of utterances per row.
     """
 
     counts: SplitCounts
@@ -35,7 +35,7 @@ def row_statistics(rows: Any) -> RowStatistics:
     """Counts the rows of one split.
 
     Args:
-        rows: A :class:`datasets.Dataset` as :func:`iemomecp_dataset.load` gives it.
+        rows: A :class:`datasets.Dataset` as :func:`iemomecp_dataset.load` returns it.
 
     Returns:
         The counts.
@@ -78,14 +78,14 @@ def row_statistics(rows: Any) -> RowStatistics:
 
 
 def statistics_table(name: str, splits: Mapping[str, Any]) -> str:
-    """Lays the counts of a configuration out for people.
+    """Formats the counts of a configuration.
 
     Args:
         name: Configuration name.
         splits: Rows by split.
 
     Returns:
-        A table, one line a split; for a corpus with published counts, a sentence on whether they match.
+        A table with one line per split; for a corpus with published counts, a sentence on whether they match.
     """
     statistics = {split: row_statistics(rows) for split, rows in splits.items()}
     label_names = list(next(iter(statistics.values())).labels) if statistics else []

@@ -1,9 +1,8 @@
-"""Every error a user can cause, in one family.
+"""Errors that a user can cause.
 
-Each class is an :class:`IemomecpError` and also the built-in exception a Python
-programmer would expect, so that both ``except IemomecpError`` and
-``except FileNotFoundError`` work. A message names the file, the dialogue and the
-turn or pair, what was expected, what was found, and what to do.
+Each class is an :class:`IemomecpError` and also the built-in exception that a Python programmer would expect, so that
+both ``except IemomecpError`` and ``except FileNotFoundError`` work. A message names the file, the dialogue and the turn
+or pair, what was expected, what was found, and what to do.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ class IemomecpError(Exception):
 
 
 class UsageError(IemomecpError, ValueError):
-    """An option, name or combination of options that cannot work."""
+    """An invalid option, name or combination of options."""
 
 
 class MissingDataError(IemomecpError, FileNotFoundError):
-    """A file or folder that is needed and is not there."""
+    """A required file or folder that does not exist."""
 
-    # FileNotFoundError formats (errno, text) pairs; ours is one sentence.
+    # FileNotFoundError formats pairs of errno and text, but the argument is one sentence.
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
 
 
 class InvalidDataError(IemomecpError, ValueError):
-    """A file that is there and does not hold what it must."""
+    """A file that violates its format."""
 
 
 class UnsafeFileError(InvalidDataError):
-    """A file that asks for more than data when it is read, such as a hostile pickle."""
+    """A file that could run code when it is read, such as a hostile pickle."""
 
 
 class MetricInputError(IemomecpError, ValueError):
@@ -56,33 +55,33 @@ class MetricInputError(IemomecpError, ValueError):
 
 
 class MissingModelError(IemomecpError, OSError):
-    """A pretrained model that is neither on disk nor reachable."""
+    """A pretrained model that is neither on disk nor on the Hub."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
 
 
 class MissingDependencyError(IemomecpError, ImportError):
-    """An optional dependency that this call needs and that is not installed."""
+    """An optional dependency that a call needs and that is not installed."""
 
 
 class RunFolderError(IemomecpError, ValueError):
-    """A run folder that holds something else than what was asked for."""
+    """A run folder that belongs to another run, or whose content is invalid."""
 
 
 class TrainingError(IemomecpError, RuntimeError):
-    """A training run that cannot go on, such as one whose loss is not finite."""
+    """A training run that cannot continue, because its loss is not finite, say."""
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Completes an error about an unknown name.
+    """Suggests names, for an error about an unknown one.
 
     Args:
-        name: What the user wrote.
-        options: The names that exist.
+        name: The unknown name.
+        options: The known names.
 
     Returns:
-        A sentence with the closest name, if one is close, and all names.
+        Sentences with the closest name, if one is close, and all names.
 
     Example:
         >>> did_you_mean("3clas", ["3class", "overlay"])
@@ -99,7 +98,7 @@ def missing_extra(package: str, extra: str) -> MissingDependencyError:
 
     Args:
         package: The package that could not be imported.
-        extra: The extra of ``iemomecp`` that brings it in.
+        extra: The extra of ``iemomecp`` that installs it.
 
     Returns:
         An error whose message holds the exact pip line.

@@ -1,8 +1,9 @@
-"""Exports a merged corpus: Parquet with a card, which plain ``load_dataset(folder)`` reads, or full split JSON."""
+"""Exports a merged corpus as Parquet with a dataset card, which ``load_dataset(folder)`` reads, or as split JSON."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from typing import Any, Literal
 
 from iemomecp_dataset.dataset_card import parquet_card
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.files import write_text
+from iemomecp_dataset.files import write_bytes, write_text
 from iemomecp_dataset.merging.merge_report import MergeReport
-from iemomecp_dataset.options import ForwardPairs, TextSource
+from iemomecp_dataset.options import ForwardPairs, LoadOptions, TextSource
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.rows import is_synthetic
 from iemomecp_dataset.sources.full_splits import write_full_splits
@@ -26,14 +27,14 @@ class BuildOptions:
     """What to build.
 
     Attributes:
-        output_dir: Where the result goes.
-        file_format: ``parquet`` or ``json``.
-        data_dir: Folder with all parts.
-        iemocap_root: The IEMOCAP release, where it lies apart.
-        convecpe_root: ECPEC, likewise.
-        label_dir: The label files, likewise.
-        text_source: Whose text.
-        forward_pairs: What ``source_binary`` calls forward source pairs.
+        output_dir: Output folder.
+        file_format: ``parquet``, or ``json`` for the full split files of the released artifact.
+        data_dir: As in :class:`~iemomecp_dataset.options.LoadOptions`, and so are the following.
+        iemocap_root: The IEMOCAP release.
+        convecpe_root: The ECPEC folder.
+        label_dir: The folder of the label files.
+        text_source: Source of the texts.
+        forward_pairs: Label of forward source pairs in ``source_binary``.
         max_mismatch: Largest accepted share of mismatches between ConvECPE and IEMOCAP.
         max_label_mismatch: Largest accepted share of mismatches between the labels and ConvECPE.
     """
@@ -44,15 +45,15 @@ class BuildOptions:
     iemocap_root: Path | None = None
     convecpe_root: Path | None = None
     label_dir: Path | None = None
-    text_source: TextSource = "iemocap"
-    forward_pairs: ForwardPairs = "as_published"
-    max_mismatch: float = 0.01
-    max_label_mismatch: float = 0.0
+    text_source: TextSource = LoadOptions.text_source
+    forward_pairs: ForwardPairs = LoadOptions.forward_pairs
+    max_mismatch: float = LoadOptions.max_mismatch
+    max_label_mismatch: float = LoadOptions.max_label_mismatch
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What was built: the files, and how the sources were merged."""
+    """The written files, and how the sources were merged."""
 
     files: Sequence[Path]
     report: MergeReport
@@ -68,7 +69,7 @@ def build_from_sources(options: BuildOptions) -> BuildResult:
         The written files and the merge report.
 
     Raises:
-        IemomecpError: A part is missing or broken, the parts disagree, or the folder cannot be written to.
+        IemomecpError: A part is missing or invalid, the parts disagree, or the folder cannot be written to.
     """
     output = options.output_dir
     if output.exists() and not output.is_dir():
@@ -79,7 +80,7 @@ def build_from_sources(options: BuildOptions) -> BuildResult:
         if options.file_format == "json":
             files = write_full_splits(three_class, output)
         else:
-            # Rows of both tasks: they differ in their labels alone.
+            # Both tasks, whose rows differ in their labels alone.
             binary, _ = _build("source_binary", options, cache)
             files = write_parquet_folder({"3class": three_class, "source_binary": binary}, output, synthetic=synthetic)
     if synthetic:
@@ -114,14 +115,14 @@ def write_parquet_folder(configs: Mapping[str, Any], folder: Path, *, synthetic:
 
     Args:
         configs: A :class:`datasets.DatasetDict` by configuration; the first is the default.
-        folder: The folder; made where there is none.
-        synthetic: Whether the card says that the data is synthetic.
+        folder: Output folder; created if missing.
+        synthetic: Whether the card marks the data as synthetic.
 
     Returns:
-        The files.
+        The written files.
 
     Raises:
-        UsageError: The folder cannot be written to, or holds Parquet files of something else.
+        UsageError: The folder cannot be written to, or its ``data`` folder has files that are not Parquet.
     """
     data = folder / "data"
     written: dict[str, dict[str, Path]] = {}
@@ -144,24 +145,24 @@ def write_parquet_folder(configs: Mapping[str, Any], folder: Path, *, synthetic:
 
 
 def _write(rows: Any, folder: Path, split: str) -> Path:
-    """Writes a split under a name with its content in it.
+    """Writes a split under a name that has a hash of its content.
 
-    The cache of ``datasets`` goes by the folder's name and the paths in the card alone: under a fixed name, a folder
-    that was built again would be read as it was before.
+    The cache key of ``datasets`` has the folder's name and the paths in the card alone: with a fixed file name, a
+    rebuilt folder would be read from the cache of the earlier build.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{split}.part.parquet"
-    rows.to_parquet(part)
-    with part.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
-    return part.rename(folder / f"{split}-{digest}.parquet")
+    stream = io.BytesIO()
+    rows.to_parquet(stream)
+    content = stream.getvalue()
+    path = folder / f"{split}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
+    write_bytes(path, content)
+    return path
 
 
 def _clear(data: Path) -> None:
-    """Removes the Parquet files of an earlier build, which a card of this one would read along; nothing else."""
+    """Removes the Parquet files of an earlier build, and nothing else."""
     earlier = [path for path in data.rglob("*") if not path.is_dir()]
     for path in earlier:
         if path.suffix != ".parquet":
-            raise UsageError(f"{path}: was not made here; choose an empty or new folder.")
+            raise UsageError(f"{path}: was not written by this export; choose an empty or new folder.")
     for path in earlier:
         path.unlink()

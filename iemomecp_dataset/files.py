@@ -1,15 +1,30 @@
-"""Text and JSON files: read with byte-order marks, CRLF and strict about repeated keys; written whole or not at all."""
+"""Files: text and JSON are read strictly; everything is written by one atomic writer.
+
+An atomic write goes to a temporary file beside the target, is synced to disk and then renamed, so that a reader finds
+the old content or the new one, also after a crash.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 
-__all__ = ["read_json", "read_lines", "read_text", "write_text"]
+__all__ = [
+    "atomic_write",
+    "put_in_place",
+    "read_json",
+    "read_lines",
+    "read_text",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 def read_text(path: Path) -> str:
@@ -51,27 +66,6 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in read_text(path).split("\n")]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text; the file appears whole or not at all.
-
-    Args:
-        path: The file; its folder is made where there is none.
-        text: Its content.
-
-    Raises:
-        UsageError: The place cannot be written to.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
-
-
 def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
@@ -83,7 +77,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
         MissingDataError: The file is not there or cannot be read.
-        InvalidDataError: It is no JSON, is cut off, or gives a key of one object twice.
+        InvalidDataError: It is not valid JSON, is cut off, or repeats a key within an object.
     """
     text = read_text(path)
     try:
@@ -101,6 +95,130 @@ def read_json(path: Path) -> Any:
     except (RecursionError, ValueError) as error:
         # Nested thousands of levels deep, or an integer of thousands of digits.
         raise InvalidDataError(f"{path}: not valid JSON ({str(error)[:120]}).") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text atomically, line ends as they are.
+
+    Args:
+        path: The file; missing parent folders are created.
+        text: Its content.
+
+    Raises:
+        UsageError: The place cannot be written to.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any, *, indent: int | None = 2) -> None:
+    """Writes JSON atomically, as UTF-8 with a final line feed.
+
+    Args:
+        path: The file; missing parent folders are created.
+        content: What :func:`json.dumps` accepts, without NaN and infinities, which are not valid JSON.
+        indent: As in :func:`json.dumps`.
+
+    Raises:
+        UsageError: The place cannot be written to.
+    """
+    write_text(path, json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes bytes atomically.
+
+    Args:
+        path: The file; missing parent folders are created.
+        content: Its content.
+
+    Raises:
+        UsageError: The place cannot be written to.
+    """
+    with atomic_write(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Writes a file atomically with any writer that takes a path.
+
+    When the block ends, the temporary file is synced and replaces the target. When it raises, the temporary file is
+    removed and the target keeps its old content. A device or a pipe (``/dev/stdout``, say) is written to directly,
+    as there is nothing to replace.
+
+    Args:
+        path: The file; missing parent folders are created.
+
+    Yields:
+        The temporary path to write to. Its suffix is another one than the target's, so a writer that goes by suffixes
+        must be told the format.
+
+    Raises:
+        UsageError: The place cannot be written to (also: the disk is full, or the target is a folder).
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_write(Path(folder) / "scores.csv") as partial:
+        ...         _ = partial.write_text("pair_f1 0.5")
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['scores.csv']
+    """
+    # Random, so that two processes that write the same file, on two machines even, never share a temporary file.
+    partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            yield path
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        put_in_place(partial, path)
+    except IemomecpError:  # Some are OSErrors, too.
+        raise
+    except OSError as error:
+        raise _not_written(path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Syncs a complete file or folder and renames it, the last step of an atomic write.
+
+    Args:
+        partial: The file or folder, beside ``target``. A file is removed if this fails.
+        target: Its final path; a file there is replaced.
+
+    Raises:
+        UsageError: It cannot be renamed.
+    """
+    try:
+        for path in (partial, *partial.rglob("*")):
+            _sync(path)
+        partial.replace(target)
+        _sync(target.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise _not_written(target, error) from None
+
+
+def _sync(path: Path) -> None:
+    if not path.is_dir():
+        with path.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        return
+    # Windows cannot open folders, and some network file systems cannot sync them.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _not_written(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path}: cannot be written ({error.strerror or error}). Choose another place.")
 
 
 class _RepeatedKeyError(Exception):

@@ -1,4 +1,4 @@
-"""From options to files: which folders a configuration needs, and what to say when one is missing."""
+"""Finds the files of a configuration, or lists what is missing and how to obtain it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_inputs(options: LoadOptions) -> Inputs:
         The files, not yet read.
 
     Raises:
-        MissingDataError: A part is missing; the message says which, where it was looked for, and where to get it.
+        MissingDataError: A part is missing; the message says which, where it was expected, and how to obtain it.
     """
     if options.config_name in CORPUS_CONFIGS:
         if options.data_dir is None:
@@ -152,6 +152,6 @@ def _missing(what: str, name: str, option: str, how_to_obtain: str, options: Loa
 
 
 def _is_synthetic(options: LoadOptions, *parts: Path) -> bool:
-    """A part that lies in a marked folder is synthetic, and so is everything merged with it."""
+    """Tells whether any part is in a folder marked as synthetic, which makes all that is merged with it synthetic."""
     folders = [options.data_dir, *parts, *(part.parent for part in parts)]
     return any(folder is not None and (folder / SYNTHETIC_FILE).exists() for folder in folders)

@@ -1,8 +1,7 @@
-"""Hashes of inputs and code, which decide whether a cached dataset may be used again, and of rows, for results.
+"""Fingerprints: of inputs and code, which decide whether a cached dataset is reused, and of rows, for results.
 
-The stock cache key of ``datasets`` does not see that an input was edited. Ours
-has the content of every annotation file in it (media by path and size), and the
-code that turns them into rows.
+The stock cache key of ``datasets`` misses an edited input. This one covers the content of every annotation file (media
+by path and size) and the code that builds rows from them.
 """
 
 from __future__ import annotations
@@ -18,16 +17,17 @@ from iemomecp_dataset.errors import MissingDataError
 
 __all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint"]
 
-# Rooms that do not take part in making rows; in a wheel they lie inside this package's folder.
-_OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features"})
+# What does not take part in making rows; in a wheel all rooms are inside this package's folder.
+_OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features", "commands"})
+_OTHER_FILES = frozenset({"__main__.py", "command_line.py"})
 
 
 @functools.cache
 def code_fingerprint() -> str:
-    """Hash of the code of this package that makes rows.
+    """Hashes the code that builds rows.
 
     Returns:
-        16 hexadecimal characters; new code never reads the Arrow files of old code.
+        16 hexadecimal characters; other code never reads Arrow files written under this hash.
 
     Example:
         >>> len(code_fingerprint())
@@ -37,25 +37,25 @@ def code_fingerprint() -> str:
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         relative = path.relative_to(root)
-        if relative.parts[0] not in _OTHER_ROOMS:
+        if relative.parts[0] not in _OTHER_ROOMS | _OTHER_FILES:
             digest.update(f"{relative.as_posix()}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], media: Iterable[tuple[str, int]]) -> str:
-    """Hash of what a dataset is built from.
+    """Hashes what a dataset is built from.
 
     Args:
-        options: Everything that changes rows; JSON values.
+        options: Every option that changes rows; JSON values.
         files: Annotation files, hashed by path and content.
-        media: Media files as ``(path, size in bytes)``: gigabytes that are never read here.
+        media: Media files as ``(path, size in bytes)``; their gigabytes are not read.
 
     Returns:
         16 hexadecimal characters.
 
     Raises:
-        MissingDataError: A file vanished or cannot be read.
+        MissingDataError: A file has vanished or cannot be read.
     """
     digest = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
     for path in sorted(files):
@@ -73,10 +73,10 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
 
 
 def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Hashes what a model can learn from rows.
+    """Hashes the content of rows that a model can learn from.
 
-    Every dialogue's id, its utterances' ids, texts, speakers and emotions, and its pairs with their labels take part;
-    paths of media do not, and neither does the order of the rows.
+    It covers every dialogue's id, its utterances' ids, texts, speakers and emotions, and its pairs with their labels,
+    but neither the paths of media nor the order of the rows.
 
     Args:
         rows: Rows of one split.

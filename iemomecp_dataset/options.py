@@ -1,4 +1,4 @@
-"""The configurations that can be loaded, and the options each of them takes."""
+"""Configurations that can be loaded, and the options that each of them takes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = [
     "CONFIG_NAMES",
     "CORPUS_CONFIGS",
     "DEFAULT_CONFIG",
+    "OPTION_NAMES",
     "ForwardPairs",
     "LoadOptions",
     "TextSource",
@@ -42,16 +43,16 @@ class LoadOptions:
     Attributes:
         config_name: One of :data:`CONFIG_NAMES`.
         data_dir: Folder of the sources.
-        iemocap_root: The IEMOCAP release, where it does not lie in ``data_dir``.
+        iemocap_root: The IEMOCAP release, if it is not in ``data_dir``.
         convecpe_root: The ECPEC folder (or its pickle), likewise.
         label_dir: The folder of the label files, likewise.
-        full_root: A folder with ``splits/<split>.json`` to read in place of IEMOCAP and ECPEC.
+        full_root: A folder with ``splits/<split>.json``, which replaces IEMOCAP and ECPEC.
         text_source: ``iemocap`` (transcripts) or ``ecpec`` (its sentences; then the IEMOCAP release may be absent).
-        forward_pairs: What ``source_binary`` calls a forward source pair: ``as_published`` non_pair, ``gold`` pair.
+        forward_pairs: Label of forward source pairs in ``source_binary``: ``as_published`` non_pair, ``gold`` pair.
         max_mismatch: Largest accepted share of utterances on which IEMOCAP and ECPEC disagree.
         max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
-            the other way round. The release has none; exchanged chunks are never accepted.
-        candidates: ``all`` pairs or those of the ``past``, for corpora other than IEMO-MECP.
+            have none and are not neutral. It is 0 in the release; exchanged chunks are never accepted.
+        candidates: ``all`` pairs or those with a cause of the ``past``, for corpora other than IEMO-MECP.
     """
 
     config_name: str
@@ -86,20 +87,21 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "candidates": CANDIDATE_SPACES,
 }
 OPTION_NAMES = tuple(_TAKEN_BY)
+"""Options of all configurations."""
 
 
 def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOptions:
-    """Checks what a user asked for.
+    """Checks the options of a configuration.
 
     Args:
-        config_name: A configuration name; ``None`` is :data:`DEFAULT_CONFIG`.
-        options: Options by name; ``None`` is the same as not given.
+        config_name: A configuration name; ``None`` means :data:`DEFAULT_CONFIG`.
+        options: Options by name; ``None`` means the default.
 
     Returns:
         The checked options, paths absolute.
 
     Raises:
-        UsageError: An unknown name, an option this configuration does not take, a value it cannot have.
+        UsageError: An unknown name, an option that this configuration does not take, or an invalid value.
 
     Example:
         >>> load_options(None, {"data_dir": None}).config_name
@@ -123,7 +125,7 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
         given[option] = _checked(option, value)
     for option in ("iemocap_root", "convecpe_root", "text_source", "max_mismatch", "max_label_mismatch"):
         if "full_root" in given and option in given:
-            raise UsageError(f"full_root= replaces IEMOCAP and ECPEC, so {option}= has nothing to act on. Drop one.")
+            raise UsageError(f"full_root= replaces IEMOCAP and ECPEC, so {option}= has no effect. Drop one.")
     return LoadOptions(config_name=name, **given)
 
 
@@ -135,7 +137,7 @@ def _checked(option: str, value: Any) -> Any:
             raise UsageError(f"{option} must be a folder, but {value!r} holds a NUL character.")
         try:
             return Path(value).expanduser().resolve()
-        except (OSError, RuntimeError) as error:  # A loop of symbolic links, or a home folder nobody knows.
+        except (OSError, RuntimeError) as error:  # A loop of symbolic links, or an unknown home.
             raise UsageError(f"{option} must be a folder, but {str(value)!r} cannot be resolved: {error}.") from None
     if option in _CHOICES:
         if value not in _CHOICES[option]:

@@ -1,4 +1,4 @@
-"""Types that readers of a corpus return, and the check for folders that a user must supply."""
+"""Types that the readers of a corpus return, and the check of folders that a user must supply."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["SYNTHETIC_FILE", "Inputs", "Loaded", "require_folder"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files a configuration is built from, found but not yet read.
+    """Files that a configuration is built from, found but not yet read.
 
     Attributes:
-        files: Every annotation file that takes part in the rows.
-        splits: The splits these files can give, in order.
+        files: Every annotation file that rows depend on.
+        splits: Splits that these files define, in order.
         read: Reads and validates the files.
         media: Media files as ``(path, size in bytes)``.
         synthetic: Whether the folder is marked as synthetic.
-        notes: Sentences a user should read, such as which splits are absent.
+        notes: Sentences to show to the user, such as which splits are absent.
     """
 
     files: tuple[Path, ...]
@@ -39,13 +39,13 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows, validated.
+    """Validated rows.
 
     Attributes:
         rows: Rows by split.
-        counts: Things that were counted on the way and are not in the rows, such as latent causes.
+        counts: Counts of annotations that are not in the rows, such as latent causes.
         report: How the sources were merged, for IEMO-MECP.
-        synthetic: Whether a file says that it is synthetic.
+        synthetic: Whether a file is marked as synthetic.
     """
 
     rows: Mapping[str, list[Row]]
@@ -59,18 +59,18 @@ SYNTHETIC_FILE = "SYNTHETIC.txt"
 
 
 def require_folder(path: Path, what: str, how_to_obtain: str) -> Path:
-    """Checks that a folder is there.
+    """Checks that a folder exists.
 
     Args:
         path: The folder.
-        what: What it is, for the error.
-        how_to_obtain: What to do when it is not there, for the error.
+        what: Its description, for the error.
+        how_to_obtain: How to obtain its content, for the error.
 
     Returns:
         ``path``.
 
     Raises:
-        MissingDataError: There is no such folder, or something else is in its place.
+        MissingDataError: There is no such folder, or it is not a folder.
     """
     try:
         if path.is_dir():

@@ -1,21 +1,23 @@
-"""Registers this package's names with other libraries, now or as soon as those are imported.
+"""Registers this package's names with ``datasets``, ``evaluate`` and ``transformers``, now or when they are imported.
 
-``datasets`` has had no loading scripts since 4.0 and no entry points, so a name is known only when code of ours has
-run. We wrap the one function that turns a name into a builder module, for our name alone.
+None of these libraries has entry points, so a name is known only after code of ours has run. To keep the import light,
+their look-up functions are wrapped: what a name stands for is imported when it is first asked for.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
-__all__ = ["BUILDER_MODULE", "DATASET_NAME", "after_import", "register"]
+__all__ = ["BUILDER_MODULE", "DATASET_NAME", "after_import", "register", "wrap"]
 
 DATASET_NAME = "iemomecp"
 """The name that ``datasets.load_dataset`` is given."""
@@ -23,75 +25,158 @@ DATASET_NAME = "iemomecp"
 BUILDER_MODULE = "iemomecp_dataset.builder"
 """The module that holds the dataset builder."""
 
-_MARK = "_iemomecp_registered"
+LookUp = Callable[..., Any]
 
 
 def register() -> None:
-    """Registers :data:`DATASET_NAME` with ``datasets``, now or as soon as that is imported; again does no harm."""
-    after_import("datasets.load", "dataset_module_factory", _wrap)
+    """Registers the dataset, the metrics, and the models with ``AutoConfig`` and ``AutoModel``; idempotent."""
+    wrap("datasets.load", "dataset_module_factory", _find_dataset)
+    wrap("evaluate.loading", "evaluation_module_factory", _find_metric)
+    for method in ("from_pretrained", "for_model"):
+        wrap("transformers.models.auto.configuration_auto", f"AutoConfig.{method}", _find_model)
+    for method in ("from_pretrained", "from_config"):
+        wrap("transformers.models.auto.modeling_auto", f"AutoModel.{method}", _find_model)
 
 
-def _wrap(load: ModuleType) -> None:
-    original = load.dataset_module_factory
-    if getattr(original, _MARK, False):
-        return
-
-    @functools.wraps(original)
-    def dataset_module_factory(path: str, *args: Any, **kwargs: Any) -> Any:
+def _find_dataset(look_up: LookUp) -> LookUp:
+    def find(path: str, *args: Any, **kwargs: Any) -> Any:
         if path != DATASET_NAME:
-            return original(path, *args, **kwargs)
+            return look_up(path, *args, **kwargs)
+        from datasets.load import DatasetModule
+
         from iemomecp_dataset.fingerprints import code_fingerprint
 
-        return load.DatasetModule(BUILDER_MODULE, code_fingerprint(), {"dataset_name": DATASET_NAME})
+        return DatasetModule(BUILDER_MODULE, code_fingerprint(), {"dataset_name": DATASET_NAME})
 
-    setattr(dataset_module_factory, _MARK, True)
-    # `datasets.inspect` (and the command line) hold copies of the function under the same name.
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "datasets" and vars(module).get("dataset_module_factory") is original:
-            module.dataset_module_factory = dataset_module_factory  # type: ignore[attr-defined]
+    return find
 
 
-def after_import(module_name: str, attribute: str, action: Callable[[ModuleType], None]) -> None:
+def _find_metric(look_up: LookUp) -> LookUp:
+    def find(path: str, *args: Any, **kwargs: Any) -> Any:
+        metrics = importlib.import_module("iemomecp_dataset.metrics.registration")
+        if path not in metrics.METRIC_MODULES:
+            return look_up(path, *args, **kwargs)
+        from evaluate.loading import ImportableModule
+
+        return ImportableModule(metrics.METRIC_MODULES[path], metrics.code_hash(path))
+
+    return find
+
+
+def _find_model(look_up: LookUp) -> LookUp:
+    def find(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return look_up(*args, **kwargs)
+        # An unknown model may be one of ours. They are not registered before, as that imports torch.
+        except ValueError as error:
+            try:
+                new = _register_models()
+            except ImportError as missing:
+                raise error from missing
+            if not new:
+                raise
+        return look_up(*args, **kwargs)
+
+    return find
+
+
+def _register_models() -> bool:
+    """Registers the models with ``AutoConfig`` and ``AutoModel``; tells whether any was new."""
+    from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
+
+    new = False
+    for config_class, model_class in _models():
+        if config_class.model_type not in CONFIG_MAPPING:
+            AutoModel.register(config_class, model_class)
+            AutoConfig.register(config_class.model_type, config_class)
+            new = True
+    return new
+
+
+def _models() -> Iterator[tuple[Any, Any]]:
+    """The configuration class and the model class of every scorer."""
+    for scorer in importlib.import_module("iemomecp_dataset.trainers.scorers").scorers().values():
+        yield scorer.load_config_class(), scorer.load_model_class()
+
+
+def wrap(module_name: str, name: str, wrapper: Callable[[LookUp], LookUp]) -> None:
+    """Replaces a function of another library, now or as soon as its module is imported; idempotent.
+
+    Args:
+        module_name: Full name of the module.
+        name: The function, or ``"Class.method"``.
+        wrapper: Takes the function and returns what replaces it. For a class method, both take the class first.
+    """
+    after_import(module_name, name, partial(_wrap, name=name, wrapper=wrapper))
+
+
+def _wrap(module: ModuleType, *, name: str, wrapper: Callable[[LookUp], LookUp]) -> None:
+    import inspect
+
+    path, _, attribute = name.rpartition(".")
+    owner = attrgetter(path)(module) if path else module
+    held = inspect.getattr_static(owner, attribute)
+    original = held.__func__ if isinstance(held, classmethod) else held
+    if hasattr(original, "_iemomecp_wraps"):
+        return
+    replacement = functools.wraps(original)(wrapper(original))
+    replacement._iemomecp_wraps = original  # type: ignore[attr-defined]
+    setattr(owner, attribute, classmethod(replacement) if isinstance(held, classmethod) else replacement)
+    # Modules that imported the function before hold it under the same name (`datasets.inspect`, say).
+    library = module.__name__.partition(".")[0]
+    for other_name, other in list(sys.modules.items()):
+        if other_name.partition(".")[0] == library and vars(other).get(attribute) is original:
+            setattr(other, attribute, replacement)
+
+
+def after_import(module_name: str, name: str, action: Callable[[ModuleType], None]) -> None:
     """Calls ``action(module)``: at once where the module is imported, else as soon as it has run.
 
     Args:
         module_name: Full name of the module.
-        attribute: Something that the module has once it has run. A module in the middle of its own import is found
-            among the imported ones without it.
-        action: What to do; it must bear being called twice.
+        name: Something that the module has once it has run, ``"Class.method"`` possible. A module in the middle of its
+            own import is found among the imported ones without it. One action is kept for a module and name.
+        action: What to do; called again when the module is reloaded.
     """
     imported = sys.modules.get(module_name)
-    if imported is not None and hasattr(imported, attribute):
+    if imported is not None and hasattr(imported, name.partition(".")[0]):
         action(imported)
-    elif not any(isinstance(finder, _Watcher) and finder.module_name == module_name for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Watcher(module_name, action))
+        return
+    for finder in sys.meta_path:
+        if isinstance(finder, _Watcher):
+            break
+    else:
+        finder = _Watcher()
+        sys.meta_path.insert(0, finder)
+    finder.actions.setdefault(module_name, {})[name] = action
 
 
 class _Watcher(MetaPathFinder):
-    """Lets the ordinary finders find one module, and acts once it has run."""
+    """Lets the ordinary finders find a module, and acts once it has run."""
 
-    def __init__(self, module_name: str, action: Callable[[ModuleType], None]):
-        self.module_name = module_name
-        self.action = action
+    def __init__(self) -> None:
+        self.actions: dict[str, dict[str, Callable[[ModuleType], None]]] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self.module_name:
+        if fullname not in self.actions:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(fullname, path, target)
-            if spec is None or spec.loader is None:
-                continue
-            # On this loader object alone, so that its type, and all that asks for source or resources, stay the same.
-            # The finder stays, too: a module that is reloaded is acted on again.
-            spec.loader.exec_module = partial(_run_and_act, spec.loader.exec_module, self.action)  # type: ignore[method-assign]
-            return spec
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                # On this loader object alone, so that its type, and what it says of source or resources, stay.
+                run = partial(_run_and_act, spec.loader.exec_module, self.actions[fullname])
+                spec.loader.exec_module = run  # type: ignore[method-assign]
+                return spec
         return None
 
 
 def _run_and_act(
-    run_module: Callable[[ModuleType], None], action: Callable[[ModuleType], None], module: ModuleType
+    run_module: Callable[[ModuleType], None],
+    actions: dict[str, Callable[[ModuleType], None]],
+    module: ModuleType,
 ) -> None:
     run_module(module)
-    action(module)
+    for action in list(actions.values()):
+        action(module)

@@ -1,9 +1,11 @@
-"""Reading rows: gold pairs, one row per pair, and whether the data is synthetic."""
+"""Functions of loaded rows: gold pairs, one row per pair, and whether the data is synthetic."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from iemomecp_dataset.schema import Row
 
 if TYPE_CHECKING:
     import datasets
@@ -13,12 +15,23 @@ __all__ = ["SYNTHETIC_MARK", "gold_pairs", "is_synthetic", "to_pairs"]
 SYNTHETIC_MARK = "SYNTHETIC"
 """How the description of a synthetic dataset begins."""
 
+AnyDataset: TypeAlias = (
+    "datasets.Dataset | datasets.IterableDataset | datasets.DatasetDict | datasets.IterableDatasetDict"
+)
+DatasetT = TypeVar(
+    "DatasetT",
+    "datasets.Dataset",
+    "datasets.IterableDataset",
+    "datasets.DatasetDict",
+    "datasets.IterableDatasetDict",
+)
 
-def gold_pairs(row: Mapping[str, Any]) -> list[tuple[int, int]]:
+
+def gold_pairs(row: Row | Mapping[str, Any]) -> list[tuple[int, int]]:
     """Lists the gold pairs of a row: label 0, inside and outside its candidates.
 
     Args:
-        row: A row as :func:`iemomecp_dataset.load` gives it.
+        row: A row as :func:`iemomecp_dataset.load` returns it.
 
     Returns:
         ``(target_turn, cause_turn)``, sorted.
@@ -33,21 +46,21 @@ def gold_pairs(row: Mapping[str, Any]) -> list[tuple[int, int]]:
     return sorted(inside + outside)
 
 
-def is_synthetic(dataset: Any) -> bool:
-    """Tells whether a dataset was made by a program.
+def is_synthetic(dataset: AnyDataset) -> bool:
+    """Tells whether a dataset is synthetic, that is, written by a program.
 
     Args:
         dataset: A dataset, an iterable dataset, or a dictionary of them.
 
     Returns:
-        Whether its description says so (for a dictionary: that of any split).
+        Whether its description begins with :data:`SYNTHETIC_MARK` (for a dictionary: that of any split).
     """
     if isinstance(dataset, Mapping):
         return any(is_synthetic(split) for split in dataset.values())
     return (dataset.info.description or "").startswith(SYNTHETIC_MARK)
 
 
-def to_pairs(dataset: Any) -> Any:
+def to_pairs(dataset: DatasetT) -> DatasetT:
     """Flattens dialogues to pairs.
 
     Args:
@@ -55,8 +68,8 @@ def to_pairs(dataset: Any) -> Any:
 
     Returns:
         The same kind of object with one row per candidate pair: the columns of ``pairs``, the ids of the dialogue, and
-        the two utterances as ``target_...`` and ``cause_...`` columns. Gold pairs that are no candidates
-        (``candidates="past"``) are not among them; :func:`gold_pairs` has them.
+        the two utterances as ``target_...`` and ``cause_...`` columns. Gold pairs outside the candidates
+        (``candidates="past"``) have no row; :func:`gold_pairs` lists them.
     """
     if isinstance(dataset, dict):
         return type(dataset)({split: to_pairs(part) for split, part in dataset.items()})

@@ -1,14 +1,13 @@
-"""The one schema that every corpus is loaded in: class names, row types, Arrow features.
+"""The schema of every configuration: class names, row types, Arrow features.
 
-One row is one dialogue (for IEMO-MECP one chunk of a dialogue). Turns are
-1-based within the row. Every candidate pair of the dialogue is listed, in
-``(target, cause)`` order, with its label.
+One row is one dialogue (for IEMO-MECP one chunk of a dialogue). Turns are 1-based within the row. Every candidate pair
+of the dialogue is listed, in ``(target, cause)`` order, with its label.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     import datasets
@@ -23,6 +22,7 @@ __all__ = [
     "SPLITS",
     "PairRow",
     "Row",
+    "TurnPair",
     "UtteranceRow",
     "canonical_split",
     "row_features",
@@ -52,7 +52,7 @@ IEMOCAP_EMOTIONS = ("hap", "sad", "neu", "ang", "exc", "fru")
 """Emotions of ConvECPE on IEMOCAP, by id."""
 
 NEUTRAL_EMOTIONS = frozenset({"neu", "neutral"})
-"""Emotion names that mean: no emotion, hence no cause."""
+"""Emotion names that mean that there is no emotion, hence no cause."""
 
 _SPLIT_ALIASES = {"dev": "validation", "valid": "validation", "val": "validation"}
 
@@ -84,8 +84,15 @@ class PairRow(TypedDict):
     label_source: str | None
 
 
+class TurnPair(TypedDict):
+    """A pair of turns, both 1-based."""
+
+    target_turn: int
+    cause_turn: int
+
+
 class Row(TypedDict):
-    """One dialogue (IEMO-MECP: one chunk)."""
+    """One dialogue (IEMO-MECP: one chunk); with ``candidates="past"`` it also lists the gold pairs outside them."""
 
     dialogue_id: str
     source_dialogue_id: str | None
@@ -93,16 +100,17 @@ class Row(TypedDict):
     session: int
     utterances: list[UtteranceRow]
     pairs: list[PairRow]
+    gold_outside_candidates: NotRequired[list[TurnPair]]
 
 
 def canonical_split(name: str) -> str:
     """Maps a split name found in a file to the one used in the code.
 
     Args:
-        name: A split name in any spelling seen in the wild.
+        name: A split name in any spelling.
 
     Returns:
-        The canonical name, or ``name`` itself where none is known.
+        The canonical name, or ``name`` itself if it is unknown.
 
     Example:
         >>> [canonical_split(name) for name in ("train", "valid", "dev", "test")]

@@ -1,11 +1,29 @@
 """Scores for emotion-cause pairs.
 
-Importing this package makes ``evaluate.load("iemomecp_pair_f1")`` work. The arithmetic is in plain functions of NumPy
-arrays, one module for each kind of score; none of them imports ``evaluate`` or torch.
+The arithmetic is in plain functions of NumPy arrays, one module for each kind of score; none of them imports
+``evaluate`` or torch. ``evaluate.load("iemomecp_pair_f1")`` wraps them; ``import iemomecp_dataset`` registers the name.
 """
 
-from iemomecp_dataset.metrics.registration import register_with_evaluate
+from __future__ import annotations
 
-__all__ = ["register_with_evaluate"]
+from typing import TYPE_CHECKING
 
-register_with_evaluate()
+from iemomecp_dataset.lazy import attach
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.metrics.scoring import pair_scores
+    from iemomecp_dataset.metrics.signature import Signature
+    from iemomecp_dataset.metrics.significance.bootstrap import paired_bootstrap
+    from iemomecp_dataset.metrics.thresholds import best_threshold
+
+__all__ = ["Signature", "best_threshold", "pair_scores", "paired_bootstrap"]
+
+attach(
+    __name__,
+    {
+        "Signature": "iemomecp_dataset.metrics.signature",
+        "best_threshold": "iemomecp_dataset.metrics.thresholds",
+        "pair_scores": "iemomecp_dataset.metrics.scoring",
+        "paired_bootstrap": "iemomecp_dataset.metrics.significance.bootstrap",
+    },
+)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [
     "PairInputs",
+    "PairScores",
     "SeedSummary",
     "average_precision",
     "check_pair_inputs",
@@ -34,6 +35,11 @@ __all__ = [
 SUM_TOLERANCE = 1e-3
 """How far a row of probabilities may be from one: wide enough for half precision and for rounded text files."""
 
+PairScores: TypeAlias = dict[str, Any]
+"""Scores by name, as :func:`pair_scores` lists them: floats, but counts are ints, ``confusion_matrix`` is a list of
+lists of ints, and ``undefined`` has the reason of each NaN. Names of classes are part of its keys, which a TypedDict
+cannot express."""
+
 
 def pair_scores(
     probabilities: ArrayLike,
@@ -42,7 +48,7 @@ def pair_scores(
     *,
     threshold: float | None = None,
     missed_positives: int = 0,
-) -> dict[str, Any]:
+) -> PairScores:
     """Scores pair classification on a list of candidates.
 
     With ``tp``, ``fp``, ``fn`` of a class against the rest: precision ``tp / (tp + fp)``, recall ``tp / (tp + fn)``,
@@ -88,9 +94,7 @@ def pair_scores(
     return _keyed_scores(confusion, inputs.class_names, missed_positives, auprc, hard=inputs.probabilities is None)
 
 
-def scores_from_confusion(
-    confusion: ArrayLike, class_names: Sequence[str], *, missed_positives: int = 0
-) -> dict[str, Any]:
+def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, missed_positives: int = 0) -> PairScores:
     """Scores a confusion matrix, for results of which nothing else is left.
 
     Args:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.files import write_json, write_text
 from iemomecp_dataset.trainers.options import TrainingOptions
 
 __all__ = ["RunFolder"]
@@ -95,14 +96,15 @@ class RunFolder:
                     "since it began. Choose another --output_dir."
                 )
             return False
-        if self.path.is_dir() and any(self.path.iterdir()):
+        # A partial file is what a run left that was killed while it claimed the folder.
+        if self.path.is_dir() and any(not entry.name.endswith(".partial") for entry in self.path.iterdir()):
             raise RunFolderError(
                 f"{self.path} is not empty and holds no run (no config.yaml). Choose another --output_dir."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        _write_whole(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
+        write_text(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
         self.checkpoints.mkdir()
-        _write_whole(self.checkpoints / "data.json", json.dumps(dict(fingerprints)))
+        write_json(self.checkpoints / "data.json", dict(fingerprints))
         return True
 
     @contextlib.contextmanager
@@ -153,7 +155,7 @@ class RunFolder:
                 continue  # the line that was being written when the run was killed
             if event.get("epoch", 0) <= epoch:
                 kept.append(line)
-        _write_whole(path, "".join(line + "\n" for line in kept))
+        write_text(path, "".join(line + "\n" for line in kept))
 
     def checkpoint(self, epoch: int, batches: int) -> Path:
         """Folder of a checkpoint; names sort by progress.
@@ -184,9 +186,3 @@ class RunFolder:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         if not keep:
             self.checkpoints.rmdir()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

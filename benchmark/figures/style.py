@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import UsageError, missing_extra
+from iemomecp_dataset.files import atomic_write
 
 __all__ = [
     "FORMATS",
@@ -138,6 +139,7 @@ def save(figure: Any, folder: Path, name: str, formats: Sequence[str] = FORMATS)
     with mpl.rc_context(_STYLE):
         for form in formats:
             path = folder / f"{name}.{form}"
-            figure.savefig(path, format=form, dpi=300, metadata=no_date[form])
+            with atomic_write(path) as partial:
+                figure.savefig(partial, format=form, dpi=300, metadata=no_date[form])
             paths.append(path)
     return paths

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_f
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.files import write_json
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
@@ -112,12 +112,7 @@ def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTa
                       + f"{seconds:.0f} s")  # fmt: skip
             return record
     lines = last_lines(log_file(runs_dir, name))
-    failure = failure_file(runs_dir, name)
-    failure.parent.mkdir(parents=True, exist_ok=True)
-    failure.write_text(
-        json.dumps({"exit_code": code, "words": words, "last_lines": lines}, ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
-    )
+    write_json(failure_file(runs_dir, name), {"exit_code": code, "words": words, "last_lines": lines})
     table.set(name, State.FAILED, words)
     table.say(f"{name} failed ({words}). Last lines of {log_file(runs_dir, name)}:", *(f"  | {line}" for line in lines))
     return None

@@ -12,7 +12,7 @@ from iemomecp_dataset.benchmark.board import Board, boards
 from iemomecp_dataset.benchmark.report.section import Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
-from iemomecp_dataset.files import write_text
+from iemomecp_dataset.files import write_bytes
 
 __all__ = ["render_report", "write_report"]
 
@@ -43,9 +43,9 @@ def write_report(
         MissingDependencyError: jinja2 or matplotlib is not installed.
         UsageError: The file cannot be written.
     """
-    page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress)
-    write_text(Path(output), page)
-    return len(page.encode())
+    page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress).encode()
+    write_bytes(Path(output), page)
+    return len(page)
 
 
 def render_report(

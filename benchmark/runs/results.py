@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.files import write_json
 
 __all__ = ["FORMAT_VERSION", "RESULTS_FILE", "RunResults", "encoder_name", "read_results", "write_results"]
 
@@ -120,28 +119,15 @@ def write_results(path: str | Path, record: RunResults) -> None:
         record: The record. Numbers may be NaN, and NumPy scalars.
 
     Raises:
-        UsageError: A number is infinite, or a value cannot be written as JSON.
+        UsageError: A number is infinite, a value cannot be written as JSON, or the place cannot be written to.
     """
-    target = _results_path(path)
     content = asdict(record)
     extra = content.pop("extra")
     content = {"format_version": content.pop("format_version"), **content}
     content.update({key: value for key, value in extra.items() if key not in content})
     for scores in _score_dicts(content):
         _give_reasons(scores)
-    text = json.dumps(_as_json(content, ""), indent=2, ensure_ascii=False, allow_nan=False)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_json(_results_path(path), _as_json(content, ""))
 
 
 def read_results(path: str | Path) -> RunResults:

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.candidates import CandidateSpace, TurnPair, labelled_candidates
+from iemomecp_dataset.candidates import CandidateSpace, labelled_candidates
 from iemomecp_dataset.schema import Row
 
-__all__ = ["CorpusDialogue", "CorpusRow", "CorpusUtterance", "corpus_row"]
-
-
-class CorpusRow(Row, total=False):
-    """A row that may also list the gold pairs its candidates leave out."""
-
-    gold_outside_candidates: list[TurnPair]
+__all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class CorpusDialogue:
     gold: frozenset[tuple[int, int]]
 
 
-def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace) -> CorpusRow:
+def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace) -> Row:
     """Turns a dialogue into a row.
 
     Args:
@@ -53,7 +47,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
     """
     ids = {name: index for index, name in enumerate(emotions)}
     pairs, outside = labelled_candidates(len(dialogue.utterances), dialogue.gold, space)
-    row: CorpusRow = {
+    row: Row = {
         "dialogue_id": dialogue.dialogue_id,
         "source_dialogue_id": dialogue.dialogue_id,
         "chunk_index": -1,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.features.store.store_layout import write_whole
 from iemomecp_dataset.features.work_items import WorkItem
+from iemomecp_dataset.files import write_bytes
 
 __all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan"]
 
@@ -72,7 +72,7 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
 def keep_plan(folder: Path, plan: ExtractionPlan) -> None:
     """Writes down the plan of an extraction that begins now; one that goes on keeps its own."""
     if not (folder / PLAN_NAME).is_file():
-        write_whole(folder / PLAN_NAME, plan.to_json().encode())
+        write_bytes(folder / PLAN_NAME, plan.to_json().encode())
 
 
 def read_plan(folder: Path, utterance_ids: Iterable[str] | None = None) -> ExtractionPlan:

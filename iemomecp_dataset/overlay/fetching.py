@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -15,6 +13,7 @@ import requests
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.files import put_in_place
 from iemomecp_dataset.overlay.published import LABEL_BLOBS, LABEL_REPOSITORY, LABEL_REVISION
 from iemomecp_dataset.overlay.summary import git_blob_id
 
@@ -134,7 +133,7 @@ def fetch_from_hub(
                 part = _part(target)
                 shutil.copyfile(local, part)
             _verify(part, blob, f"{repo}, {paths[0]}")
-            _put_in_place(part, target)
+            put_in_place(part, target)
             done[name] = "downloaded"
     except HFValidationError as error:
         raise UsageError(f"--hub-repo must be OWNER/NAME, but is {repo!r} ({error}).") from None
@@ -203,7 +202,7 @@ def _fetch(session: requests.Session, url: str, target: Path, blob: str, options
             raise
         except OSError as error:
             raise UsageError(f"{part}: cannot be written ({error.strerror}). Choose another folder.") from None
-        _put_in_place(part, target)
+        put_in_place(part, target)
         return "downloaded (resumed)" if resumed else "downloaded"
     raise MissingDataError(
         f"{url}: not received in {options.attempts} attempts ({failure}). What did arrive is kept in {part.name} and "
@@ -246,8 +245,6 @@ def _request(session: requests.Session, url: str, part: Path, had: int, options:
                 stream.write(block)
                 received += len(block)
                 bar.update(len(block))
-            stream.flush()
-            os.fsync(stream.fileno())
         if expected is not None and received != expected:
             raise _TryAgainError(f"{received} of {expected} bytes arrived")
         return partial
@@ -261,12 +258,3 @@ def _verify(part: Path, blob: str, origin: str) -> None:
             f"{origin}: the bytes are not those of the released file (git blob {found}, expected {blob}). They were "
             f"thrown away. The mirror may hold another version, or an error page."
         )
-
-
-def _put_in_place(part: Path, target: Path) -> None:
-    try:
-        part.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise UsageError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from None

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError, did_you_mean
+from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, canonical_split
 
@@ -490,6 +491,5 @@ def write_predictions(
     }
     columns |= {f"prob_{name}": probabilities[:, i] for i, name in enumerate(class_names)}
     arrow = pa.table(columns).replace_schema_metadata({"iemomecp": json.dumps(dict(metadata))})
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(arrow, partial)
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        pq.write_table(arrow, partial)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset import __version__
+from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluation
 from iemomecp_dataset.metrics.evaluation.results import Comparison, Evaluation
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
@@ -83,9 +83,7 @@ def write_evaluation(path: Path, result: FileEvaluation) -> None:
         path: The file; its folder is made where it is not there.
         result: What to write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(evaluation_as_json(result), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_json(path, evaluation_as_json(result))
 
 
 def _evaluation_text(evaluation: Evaluation) -> str:

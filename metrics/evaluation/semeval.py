@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
 
 __all__ = ["SemevalConversations", "read_semeval", "write_semeval"]
@@ -138,7 +139,7 @@ def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapp
             for target, emotion, cause in sorted(found[str(conversation["conversation_ID"])])
         ]
         content.append(entry)
-    Path(path).write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    write_json(Path(path), content)
 
 
 def _turn(path: Path, name: str, utterance: Any) -> int:

@@ -86,7 +86,7 @@ def test_files_of_others_are_left_alone(tree, tmp_path):
     mine = tmp_path / "O" / "data" / "thesis.txt"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    with pytest.raises(UsageError, match=r"thesis\.txt: was not made here"):
+    with pytest.raises(UsageError, match=r"thesis\.txt: was not written by this export"):
         build_from_sources(BuildOptions(output_dir=tmp_path / "O", data_dir=tree.root))
     assert mine.read_text() == "mine"
     with pytest.raises(UsageError, match="is a file; name a folder"):

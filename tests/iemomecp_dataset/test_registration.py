@@ -1,7 +1,9 @@
-"""The name, the import, and when a cached dataset is built again."""
+"""Names that other libraries look up, in any order of imports, and when a cached dataset is built again."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from datasets import load_dataset
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
+from iemomecp_dataset.registration import wrap
 
 
 def run_python(code: str, *arguments: object, cwd: Path, cache: Path) -> str:
@@ -49,14 +52,162 @@ def test_any_import_order_from_any_directory(tree, tmp_path, imports):
     assert run_python(code, tree.root, cwd=tmp_path, cache=tmp_path / "cache") == "3"
 
 
-def test_import_is_light(tmp_path):
+# What has to work after any order of imports. The folder holds a saved scorer.
+USE = """
+import sys, datasets, evaluate
+from transformers import AutoConfig, AutoModel
+assert datasets.get_dataset_default_config_name("iemomecp") == "3class"
+assert evaluate.load("iemomecp_pair_f1", keep_in_memory=True).name == "iemomecp_pair_f1"
+assert AutoConfig.from_pretrained(sys.argv[1]).class_names == ["pair", "non_pair"]
+assert type(AutoModel.from_pretrained(sys.argv[1])).__name__ == "DialogueScorer"
+print("right")
+"""
+ORDERS = {
+    "ours first": "import iemomecp_dataset",
+    "ours last": "import datasets, evaluate, transformers\nfrom transformers import AutoModel\nimport iemomecp_dataset",
+    "after datasets": "import datasets, iemomecp_dataset, transformers, evaluate",
+    "after transformers": "from transformers import AutoConfig\nimport iemomecp_dataset",
+    "after evaluate, by a model": "import evaluate\nfrom iemomecp_dataset.trainers import IsolatedScorer",
+}
+
+
+@pytest.fixture(scope="module")
+def scorer_dir(tmp_path_factory):
+    from iemomecp_dataset.trainers import DialogueScorer, DialogueScorerConfig
+
+    config = DialogueScorerConfig(
+        class_names=["pair", "non_pair"], text_size=4, hidden_size=8, pair_size=8, num_layers=1, num_heads=2
+    )
+    folder = tmp_path_factory.mktemp("scorer")
+    DialogueScorer(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())
+def test_every_name_is_known_in_any_import_order(scorer_dir, tmp_path, order):
+    assert run_python(f"{order}\n{USE}", scorer_dir, cwd=tmp_path, cache=tmp_path / "cache") == "right"
+
+
+def test_models_are_found_by_every_look_up_of_transformers(scorer_dir):
+    from transformers import AutoConfig, AutoModel
+
+    from iemomecp_dataset.trainers import DialogueScorer, IsolatedScorerConfig
+
+    config = AutoConfig.from_pretrained(scorer_dir)
+    assert isinstance(AutoModel.from_config(config), DialogueScorer)
+    assert isinstance(AutoModel.from_pretrained(scorer_dir, config=config), DialogueScorer)
+    assert isinstance(AutoConfig.for_model("iemomecp_isolated_scorer"), IsolatedScorerConfig)
+
+
+def test_unknown_models_are_answered_by_transformers_itself(tmp_path):
+    from transformers import AutoConfig
+
+    with pytest.raises(ValueError, match="Unrecognized model identifier: no_such") as caught:
+        AutoConfig.for_model("no_such")
+    assert caught.value.__context__ is None
+    (tmp_path / "config.json").write_text('{"model_type": "no_such"}')
+    with pytest.raises(ValueError, match="model type `no_such`"):
+        AutoConfig.from_pretrained(tmp_path)
+
+
+def test_a_look_up_without_torch_fails_as_transformers_does(monkeypatch):
+    import iemomecp_dataset.registration as registration
+
+    def refuse(model_type):
+        raise ValueError(f"unknown {model_type}")
+
+    def no_torch():
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setattr(registration, "_register_models", no_torch)
+    with pytest.raises(ValueError, match="unknown x") as caught:
+        registration._find_model(refuse)("x")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def test_bert_does_not_import_our_models(tmp_path):
     code = """
         import sys
         import iemomecp_dataset
-        heavy = {"torch", "transformers", "evaluate", "datasets", "pandas", "pyarrow", "sklearn"}
-        print(sorted(heavy & set(sys.modules)))
+        from transformers import AutoConfig
+        assert AutoConfig.for_model("bert").model_type == "bert"
+        print([name for name in sys.modules if name.startswith("iemomecp_dataset.trainers")])
     """
     assert run_python(code, cwd=tmp_path, cache=tmp_path) == "[]"
+
+
+# The mechanism, on a made-up library.
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """A library of one look-up, one class, and a module that has a copy of the look-up."""
+    name = f"library_{tmp_path.name}"
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "loading.py").write_text(
+        "def find(name):\n    return f'found {name}'\n\n\n"
+        "class Auto:\n    @classmethod\n    def make(cls, name):\n        return f'{cls.__name__} {name}'\n"
+    )
+    (folder / "inspect.py").write_text("from .loading import find\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield name
+    for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+        del sys.modules[module]
+
+
+def shout(original):
+    return lambda *args: original(*args).upper()
+
+
+def wrap_library(library):
+    wrap(f"{library}.loading", "find", shout)
+    wrap(f"{library}.loading", "Auto.make", shout)
+
+
+@pytest.mark.parametrize("imported_before", ["", "loading", "inspect"])
+def test_functions_and_methods_are_wrapped_once_and_copies_too(library, imported_before):
+    if imported_before:
+        importlib.import_module(f"{library}.{imported_before}")
+    wrap_library(library)
+    wrap_library(library)
+    loading = importlib.import_module(f"{library}.loading")
+    wrap_library(library)
+    assert loading.find("x") == "FOUND X"
+    assert loading.find._iemomecp_wraps("x") == "found x"
+    assert importlib.import_module(f"{library}.inspect").find is loading.find
+    assert loading.Auto.make("x") == "AUTO X"
+    assert type("Own", (loading.Auto,), {}).make("x") == "OWN X"
+
+
+def test_a_wrapped_module_is_an_ordinary_one_and_can_be_reloaded(library):
+    wrap_library(library)
+    assert importlib.util.find_spec(f"{library}.loading").loader is not None
+    loading = importlib.import_module(f"{library}.loading")
+    assert type(loading.__loader__) is type(importlib.import_module(f"{library}.inspect").__loader__)
+    assert "def find" in inspect.getsource(loading)
+    assert importlib.reload(loading).find("x") == "FOUND X"
+    assert loading.Auto.make("x") == "AUTO X"
+
+
+def test_a_second_copy_of_this_package_does_not_get_in_the_way(library, monkeypatch):
+    wrap_library(library)
+    for watcher in [finder for finder in sys.meta_path if type(finder).__name__ == "_Watcher"]:
+        other = type("_Watcher", (), dict(vars(type(watcher))))()
+        other.actions = {f"{library}.loading": {"find": lambda module: setattr(module, "seen", True)}}
+        monkeypatch.setattr(sys, "meta_path", [other, *sys.meta_path])
+    loading = importlib.import_module(f"{library}.loading")
+    assert loading.seen
+    assert loading.find("x") == "FOUND X"
+
+
+def test_an_import_that_fails_fails_as_it_would(library, tmp_path):
+    (tmp_path / library / "loading.py").write_text("raise ZeroDivisionError")
+    wrap_library(library)
+    with pytest.raises(ZeroDivisionError):
+        importlib.import_module(f"{library}.loading")
 
 
 def test_other_names_still_go_to_datasets(tmp_path):

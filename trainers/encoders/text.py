@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.errors import MissingModelError
+from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.linear import use_fast_linear
 
@@ -242,11 +243,8 @@ def encode_texts(
             bar.update(len(chunk["input_ids"]))
     features = torch.cat(pooled)[order].numpy()
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own for each writer, then an atomic rename: a half-written cache is never read.
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        save_file({"features": np.ascontiguousarray(features)}, partial)
-        partial.replace(path)
+        with atomic_write(path) as partial:
+            save_file({"features": np.ascontiguousarray(features)}, partial)
     return dict(zip(texts, features, strict=True))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.files import atomic_write, put_in_place
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Checkpoints", "Progress"]
@@ -82,15 +82,15 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
             if improved:
                 weights = self._averaged.state_dict()
-                save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, best)
+                with atomic_write(best) as file:
+                    save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, file)
         accelerator.wait_for_everyone()
         accelerator.save_state(str(partial), safe_serialization=True)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             (partial / "progress.json").write_text(json.dumps(record), encoding="utf-8")
             complete = folder.checkpoint(progress.epoch, progress.batches)
-            partial.replace(complete)
-            _sync_folder(folder.checkpoints)
+            put_in_place(partial, complete)
             folder.remove_checkpoints(keep=(complete, best))
         accelerator.wait_for_everyone()
         self._newest = (progress.epoch, progress.batches)
@@ -141,11 +141,3 @@ class Checkpoints:
 
 def _processes(count: int) -> str:
     return "one process" if count == 1 else f"{count} processes"
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, write_whole
+from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME
+from iemomecp_dataset.files import write_bytes
 
 __all__ = ["StoreCard", "claim_store", "read_card"]
 
@@ -91,7 +92,7 @@ def claim_store(folder: Path, card: StoreCard) -> None:
             f"{folder} is not empty and is no feature store ({CARD_NAME} is missing). Choose a new folder."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, card.to_json().encode())
+    write_bytes(path, card.to_json().encode())
 
 
 def read_card(folder: Path) -> StoreCard:

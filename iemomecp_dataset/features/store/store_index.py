@@ -12,9 +12,10 @@ from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.store.store_card import StoreCard
-from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, README_NAME, shard_name, write_whole
+from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, README_NAME, shard_name
 from iemomecp_dataset.features.store.store_rows import STATUSES
 from iemomecp_dataset.features.store.store_shards import read_shard
+from iemomecp_dataset.files import write_bytes
 
 __all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "missing_shards", "write_index"]
 
@@ -94,8 +95,8 @@ def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> 
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     counts = Counter(line[5] for line in lines.values())
-    write_whole(folder / README_NAME, _readme(card, counts).encode())
-    write_whole(folder / INDEX_NAME, buffer.getvalue())
+    write_bytes(folder / README_NAME, _readme(card, counts).encode())
+    write_bytes(folder / INDEX_NAME, buffer.getvalue())
     return counts
 
 

@@ -1,11 +1,8 @@
-"""Names of the files of a feature store, and writing one of them whole."""
+"""Names of the files of a feature store."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-__all__ = ["CARD_NAME", "INDEX_NAME", "README_NAME", "shard_name", "write_whole"]
+__all__ = ["CARD_NAME", "INDEX_NAME", "README_NAME", "shard_name"]
 
 CARD_NAME = "card.json"
 """What the vectors are; written first, it claims the folder for one extraction."""
@@ -25,19 +22,3 @@ def shard_name(shard: int, n_shards: int) -> str:
         'shard-00003-of-00058.safetensors'
     """
     return f"shard-{shard:05d}-of-{n_shards:05d}.safetensors"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody ever sees half of it, whenever the writer is killed.
-
-    Args:
-        path: The file.
-        content: Its bytes.
-    """
-    # A name of its own for each writer: two that write the same file write the same bytes, and either may be last.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, missing_extra
-from iemomecp_dataset.features.store.store_layout import write_whole
 from iemomecp_dataset.features.store.store_rows import StoreRow
+from iemomecp_dataset.files import write_bytes
 
 __all__ = ["Shard", "read_shard", "shard_bytes", "write_shard"]
 
@@ -47,7 +47,7 @@ def write_shard(path: Path, rows: Sequence[StoreRow], size: int, dtype: str) -> 
         size: Width of a vector.
         dtype: ``float32`` or ``float16``.
     """
-    write_whole(path, shard_bytes(rows, size, dtype))
+    write_bytes(path, shard_bytes(rows, size, dtype))
 
 
 def shard_bytes(rows: Sequence[StoreRow], size: int, dtype: str) -> bytes:

@@ -1,0 +1,271 @@
+"""Files are read strictly and written atomically, whatever fails on the way."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.files import (
+    atomic_write,
+    put_in_place,
+    read_json,
+    read_lines,
+    read_text,
+    write_bytes,
+    write_json,
+    write_text,
+)
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# Reading.
+
+
+def test_text_is_read_without_its_byte_order_mark_and_split_at_lf_and_crlf_alone(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_bytes("\ufeffa\r\nb\u2028c\x0bd\n".encode())
+    assert read_text(file) == "a\r\nb\u2028c\x0bd\n"
+    assert read_lines(file) == ["a", "b\u2028c\x0bd", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"a": 1', "ends too early"),
+        (b'{"a" 1, "b": 2}', "line 1, column 6: not valid JSON"),
+        (b'{"a": {"b": 1, "b": 2}}', "the key 'b' is given twice"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"[" + b"1" * 10_000 + b"]", "not valid JSON"),
+    ],
+)
+def test_content_that_is_not_json_is_named(tmp_path, content, said):
+    file = tmp_path / "broken.json"
+    file.write_bytes(content)
+    with pytest.raises(InvalidDataError, match=r"broken\.json") as caught:
+        read_json(file)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["absent.json", "."])
+def test_a_file_that_cannot_be_read_is_missing_data(tmp_path, name):
+    with pytest.raises(MissingDataError, match="cannot be read"):
+        read_json(tmp_path / name)
+
+
+# Writing.
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+).filter(lambda content: "\\ud" not in json.dumps(content))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(JSON, st.sampled_from([None, 2]))
+def test_json_comes_back_as_it_was_written(tmp_path, content, indent):
+    file = tmp_path / "new folder" / "content.json"
+    write_json(file, content, indent=indent)
+    assert read_json(file) == content
+    assert names_in(file.parent) == ["content.json"]
+
+
+@pytest.mark.parametrize("content", [float("nan"), {"a": float("inf")}, object(), "\ud800"])
+def test_what_is_not_json_leaves_the_old_file(tmp_path, content):
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises((ValueError, TypeError)):
+        write_json(tmp_path / "a.json", content)
+    assert everything_in(tmp_path) == {"a.json": b"1\n"}
+
+
+def test_text_keeps_its_line_ends_and_a_file_the_usual_rights(tmp_path):
+    write_text(tmp_path / "a.txt", "a\r\nb\n")
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "a.txt").read_bytes() == b"a\r\nb\n"
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+
+
+def fail_in_block(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def write(self: Path, content: bytes) -> None:
+        with open(self, "wb") as stream:
+            stream.write(content[: len(content) // 2])
+        raise error
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+
+
+def fail_in_sync(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fsync(descriptor: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def fail_in_rename(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def replace(self: Path, target: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+@pytest.mark.parametrize("fail", [fail_in_block, fail_in_sync, fail_in_rename])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(FULL, UsageError), (KeyboardInterrupt(), KeyboardInterrupt), (ZeroDivisionError(), ZeroDivisionError)],
+    ids=["full disk", "Ctrl-C", "defect"],
+)
+def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
+    tmp_path, monkeypatch, fail, error, raised, there_before
+):
+    if there_before:
+        write_bytes(tmp_path / "a", b"old")
+    with monkeypatch.context() as patched:
+        fail(patched, error)
+        with pytest.raises(raised) as caught:
+            write_bytes(tmp_path / "a", b"new content")
+    if raised is UsageError:
+        said = f"{tmp_path / 'a'}: cannot be written (No space left on device). Choose another place."
+        assert str(caught.value) == said
+    assert everything_in(tmp_path) == ({"a": b"old"} if there_before else {})
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=64), st.lists(st.tuples(st.binary(max_size=64), st.booleans()), max_size=4))
+def test_any_sequence_of_writes_leaves_the_last_one_that_went_well(tmp_path, first, writes):
+    file = tmp_path / "a"
+    write_bytes(file, first)
+    expected = first
+    for content, fails in writes:
+        try:
+            with atomic_write(file) as partial:
+                partial.write_bytes(content)
+                assert file.read_bytes() == expected
+                if fails:
+                    raise FULL
+            expected = content
+        except UsageError:
+            assert fails
+        assert everything_in(tmp_path) == {"a": expected}
+
+
+def test_a_folder_in_the_place_of_the_file_is_kept(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "inside").touch()
+    with pytest.raises(UsageError, match="Is a directory"):
+        write_text(tmp_path / "a", "text")
+    assert names_in(tmp_path) == ["a"]
+    assert names_in(tmp_path / "a") == ["inside"]
+
+
+@pytest.mark.parametrize("place", ["file/a.txt", "file/deeper/a.txt"])
+def test_a_parent_that_is_a_file_is_a_usage_error(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="Choose another place"):
+        write_text(tmp_path / place, "text")
+    assert everything_in(tmp_path) == {"file": b""}
+
+
+def test_a_read_only_folder_is_a_usage_error(tmp_path, monkeypatch):
+    # Root may write anywhere, so the refusal is made up for it.
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    write_text(folder / "a.txt", "old")
+    folder.chmod(0o555)
+    try:
+        if os.access(folder, os.W_OK):
+            refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+            def write(self: Path, content: bytes) -> None:
+                raise refused
+
+            monkeypatch.setattr(Path, "write_bytes", write)
+        with pytest.raises(UsageError, match="Permission denied"):
+            write_text(folder / "a.txt", "new")
+    finally:
+        folder.chmod(0o755)
+    assert everything_in(folder) == {"a.txt": b"old"}
+
+
+def test_errors_of_ours_pass_through(tmp_path):
+    with pytest.raises(MissingDataError, match="a source"), atomic_write(tmp_path / "a"):
+        raise MissingDataError("a source is missing")
+    assert everything_in(tmp_path) == {}
+
+
+def test_file_and_folder_are_synced_before_and_after_the_rename(tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: steps.append("rename") or replace(self, target))
+    write_text(tmp_path / "a", "text")
+    assert steps == [False, "rename", True]
+
+
+def test_a_folder_is_put_in_place_with_all_its_files_synced(tmp_path, monkeypatch):
+    partial = tmp_path / "partial"
+    (partial / "inner").mkdir(parents=True)
+    for name in ("a", "inner/b"):
+        (partial / name).write_text(name)
+    wanted = {path.stat().st_ino for path in (tmp_path, partial, *partial.rglob("*"))}
+    synced = set()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.add(os.fstat(descriptor).st_ino))
+    put_in_place(partial, tmp_path / "complete")
+    assert synced == wanted
+    assert (tmp_path / "complete" / "inner" / "b").read_text() == "inner/b"
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    received = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    write_text(pipe, "text")
+    reader.join()
+    assert received == [b"text"]
+    assert pipe.is_fifo()
+    write_text(Path(os.devnull), "text")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    with atomic_write(tmp_path / "a") as one, atomic_write(tmp_path / "a") as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert everything_in(tmp_path) == {"a": b"one"}
+
+
+def test_a_killed_writer_leaves_the_old_content(tmp_path):
+    write_text(tmp_path / "a", "old")
+    code = (
+        "import os, signal, sys, pathlib\nfrom iemomecp_dataset.files import atomic_write\n"
+        "with atomic_write(pathlib.Path(sys.argv[1])) as partial:\n"
+        "    partial.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "a"], check=False)
+    assert (tmp_path / "a").read_text() == "old"
+    (leftover,) = tmp_path.glob(".a.*.partial")
+    assert leftover.read_text() == "half"
