@@ -14,7 +14,7 @@ from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 __all__ = ["choose_dialogue", "pair_matrix_picture"]
 
 _MODERATE = (6, 16)
-"""Fewest and most turns of a dialogue whose matrix is informative and still legible."""
+"""Smallest and largest number of turns of a dialogue whose matrix is both informative and legible."""
 
 
 def choose_dialogue(predictions: Predictions) -> str:

@@ -23,7 +23,7 @@ from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 __all__ = ["precision_recall_curve", "precision_recall_picture"]
 
 _MAX_POINTS = 400
-"""Most points of a drawn curve; more would be invisible and enlarge the page."""
+"""Largest number of points of a drawn curve; more would be invisible and enlarge the page."""
 
 
 def precision_recall_curve(

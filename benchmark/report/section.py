@@ -28,7 +28,7 @@ from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 __all__ = ["Section", "Texts", "build_section", "distinguish_headings"]
 
 _MATRIX_SYSTEMS = 3
-"""Most systems beside the gold in the pair matrix; with more, the matrices become illegible."""
+"""Largest number of systems beside the gold in the pair matrix; with more, the matrices become illegible."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds
 __all__ = ["OPENING_LIMIT", "SIZE_LIMIT", "WORK_LIMIT", "run"]
 
 OPENING_LIMIT = 3.0
-"""Most seconds for opening the page of the largest case."""
+"""Time limit for opening the page of the largest case, in seconds."""
 SIZE_LIMIT = 25e6
-"""Most bytes of that page."""
+"""Size limit of that page, in bytes."""
 WORK_LIMIT = 60.0
-"""Most seconds for all diagnostics and figures of a run, and for writing the report."""
+"""Time limit for all diagnostics and figures, and for writing the report, in seconds."""
 
 
 def run(*, scale: str = "full") -> list[SpeedRow]:
@@ -35,8 +35,8 @@ def run(*, scale: str = "full") -> list[SpeedRow]:
         scale: Scale of the synthetic corpus.
 
     Returns:
-        One row for the diagnostics and figures of a run on each task; one for a report on every dialogue of the corpus
-        with all texts; and one for opening it, if Chromium is installed.
+        One row for the diagnostics and figures of a run on each task, another for a report on all dialogues of the
+        corpus with all texts, and a third for opening it if Chromium is installed.
 
     Raises:
         MissingDependencyError: matplotlib, jinja2 or scikit-learn is not installed.
