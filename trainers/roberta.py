@@ -6,14 +6,19 @@ published ones, and every option can be changed. Its seeds are 42, 123 and 456.
     accelerate launch trainers/roberta.py --data_dir local_data --config_name 3class
         --text_encoder FacebookAI/roberta-base --seed 42 --output_dir runs/roberta-42
 
-Starting the same command again continues an interrupted run.
-Any option can also stand in a YAML file, --config run.yaml.
+Starting the same command again continues an interrupted run. Options can also be read from a YAML file,
+--config run.yaml, or be those of a published experiment, --experiment NAME.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.trainers.cli import train_from_command_line
 
+DEFAULTS: Mapping[str, Any] = {"scorer": "isolated", "modalities": "t"}
+
 if __name__ == "__main__":
-    run_command(lambda: train_from_command_line(__doc__ or "", {"scorer": "isolated", "modalities": "t"}))
+    run_command(lambda: train_from_command_line(__doc__ or "", DEFAULTS))

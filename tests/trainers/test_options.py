@@ -15,7 +15,7 @@ from iemomecp_dataset.trainers.options import TrainingOptions
     [
         ({"pair_scorer": "bilinear"}, "--pair_scorer"),
         ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 is about a trained encoder"),
-        ({"frozen_layers": -1}, "--frozen_layers must be 0"),
+        ({"frozen_layers": -1}, "--frozen_layers must be at least 0, but is -1"),
         ({"context_ranking_weight": 0.3}, "the objective 'base' has none"),
         ({"context_ranking_weight": 0.3, "objective": "rpcl", "config_name": "ecf"}, "ranks emo_context pairs"),
     ],
