@@ -56,6 +56,7 @@ def option(
     positional: bool = False,
     metavar: str | None = None,
     group: str | None = None,
+    without_value: Any = None,
 ) -> Any:
     """Declares an option as a dataclass field.
 
@@ -69,6 +70,7 @@ def option(
         positional: Whether it is given by its place and not by ``--name``.
         metavar: Name of its value in ``--help``.
         group: Its heading in ``--help``, where the class has several.
+        without_value: Its value where ``--name`` stands alone; by default a value must follow.
 
     Returns:
         A field for :func:`dataclasses.dataclass`.
@@ -92,6 +94,7 @@ def option(
             "positional": positional,
             "metavar": metavar,
             "group": group,
+            "without_value": without_value,
         },
     )
 
@@ -278,13 +281,11 @@ class OptionParser:
                     no_flag, action="store_const", const=False, dest=declared.name, help=argparse.SUPPRESS
                 )
             return
-        group.add_argument(
-            flag,
-            nargs="+" if declared.many else None,
-            metavar=metavar,
-            required=required,
-            **shared,
-        )
+        alone = declared.metadata["without_value"]
+        if alone is not None:
+            shared["const"] = alone
+        nargs = "+" if declared.many else None if alone is None else "?"
+        group.add_argument(flag, nargs=nargs, metavar=metavar, required=required, **shared)
 
     def _as_shown(self, arguments: Sequence[str]) -> list[str]:
         """Brings every spelling to the one that ``--help`` shows, as argparse knows no other."""
@@ -436,16 +437,17 @@ def _whole_number(value: Any) -> int:
     return int(number)
 
 
-@functools.cache
 def _declared(*classes: type[Any]) -> dict[str, _Option]:
     """The options of dataclasses by name; fields that hold other dataclasses are left out."""
-    declared = {}
-    for owner in classes:
-        annotations = typing.get_type_hints(owner)
-        for field in dataclasses.fields(owner):
-            if "setting" in field.metadata:
-                declared[field.name] = _Option(field, annotations[field.name], owner)
-    return declared
+    # mypy takes no class for hashable
+    return {name: one for owner in typing.cast("tuple[Any, ...]", classes) for name, one in _declared_in(owner).items()}
+
+
+@functools.cache
+def _declared_in(owner: Any) -> dict[str, _Option]:
+    annotations = typing.get_type_hints(owner)
+    declared = [field for field in dataclasses.fields(owner) if "setting" in field.metadata]
+    return {field.name: _Option(field, annotations[field.name], owner) for field in declared}
 
 
 def _as_name(flag: str) -> str:
@@ -508,6 +510,7 @@ def as_called(text: str) -> str:
         if is_checkout():
             return text
         program = "iemomecp"
+    text = text.replace("python -m iemomecp_dataset", program)
     for command, script in _SCRIPTS.items():
         text = text.replace(script, f"{program} {command}")
         launched = script.replace("python ", "accelerate launch ")

@@ -18,8 +18,9 @@ from iemomecp_dataset.errors import MissingDataError
 
 __all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint"]
 
-# Rooms that do not take part in making rows; in a wheel they lie inside this package's folder.
-_OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features"})
+# What does not take part in making rows; in a wheel all rooms are inside this package's folder.
+_OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features", "commands"})
+_OTHER_FILES = frozenset({"__main__.py", "command_line.py"})
 
 
 @functools.cache
@@ -37,7 +38,7 @@ def code_fingerprint() -> str:
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         relative = path.relative_to(root)
-        if relative.parts[0] not in _OTHER_ROOMS:
+        if relative.parts[0] not in _OTHER_ROOMS | _OTHER_FILES:
             digest.update(f"{relative.as_posix()}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

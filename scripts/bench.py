@@ -1,35 +1,36 @@
 """Prints how fast this package is, as ratios against named alternatives measured in the same run.
 
-python scripts/bench.py [--only metrics,dataset,training,report]
+python scripts/bench.py --only metrics,dataset
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import pkgutil
+from dataclasses import dataclass
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_line import option, read_options, run_command
 from iemomecp_dataset.errors import UsageError, did_you_mean
+
+SUBJECTS = ("dataset", "features", "metrics", "processes", "report", "training")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the script."""
+
+    only: str = option(",".join(SUBJECTS), "comma-separated subjects")
 
 
 def main() -> None:
-    import iemomecp_dataset.benchmark as room
-
-    subjects = [
-        m.name.removeprefix("speed_") for m in pkgutil.iter_modules(room.__path__) if m.name.startswith("speed_")
-    ]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help=f"comma-separated subjects (default: all of {', '.join(subjects)})")
-    arguments = parser.parse_args()
-    chosen = arguments.only.split(",") if arguments.only else subjects
+    """Measures and prints one row per comparison."""
+    chosen = read_options(Options, None, command="bench.py", description=__doc__).only.split(",")
     for subject in chosen:
-        if subject not in subjects:
-            raise UsageError(f"There is no subject {subject!r}. {did_you_mean(subject, subjects)}")
+        if subject not in SUBJECTS:
+            raise UsageError(f"There is no subject {subject!r}. {did_you_mean(subject, SUBJECTS)}")
 
     print(f"{'what':<60} {'seconds':>9}   {'against':<60} {'seconds':>9}   {'times faster':>12}")
     for subject in chosen:
-        for row in importlib.import_module(f"iemomecp_dataset.benchmark.speed_{subject}").run():
+        for row in importlib.import_module(f"iemomecp_dataset.benchmark.speed.{subject}").run():
             print(
                 f"{row[0]:<60} {row[1]:>9.4f}   {row[2]:<60} {row[3]:>9.4f}   {row[4]:>12.2f}",
                 flush=True,
