@@ -405,11 +405,11 @@ class _Option:
         too_low = (low is not None and value < low) or (above is not None and value <= above)
         if too_low or (high is not None and value > high):
             if high is None:
-                bound = f"at least {low:g}" if low is not None else f"above {above:g}"
+                bound = f"at least {_shown(low)}" if low is not None else f"above {_shown(above)}"
                 raise UsageError(f"{self.flag} must be {bound}, but is {value}.")
             if low is None and above is None:
-                raise UsageError(f"{self.flag} must be at most {high:g}, but is {value}.")
-            interval = f"[{low:g}, {high:g}]" if low is not None else f"({above:g}, {high:g}]"
+                raise UsageError(f"{self.flag} must be at most {_shown(high)}, but is {value}.")
+            interval = f"[{_shown(low)}, {_shown(high)}]" if low is not None else f"({_shown(above)}, {_shown(high)}]"
             raise UsageError(f"{self.flag} must lie within {interval}, but is {value}.")
         return value
 
@@ -425,6 +425,10 @@ _WORDS: dict[type[Any], str] = {
     str: "a text",
     Path: "a path",
 }
+
+
+def _shown(bound: float) -> str:
+    return f"{bound:g}" if isinstance(bound, float) else str(bound)
 
 
 def _whole_number(value: Any) -> int:
