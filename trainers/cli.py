@@ -50,7 +50,7 @@ def parse_options(
 
     Args:
         arguments: The command line, without the program's name.
-        description: What ``--help`` says first.
+        description: The first part of ``--help``.
         defaults: Options that a script sets.
         command: Name of the command, for the usage line.
 
@@ -82,21 +82,14 @@ def parse_options(
     return options
 
 
-def train_from_command_line(
-    description: str,
-    defaults: Mapping[str, Any] | None = None,
-    arguments: Sequence[str] | None = None,
-) -> None:
-    """What a training script does: parse, train, print the table.
+def train_from_command_line(description: str, defaults: Mapping[str, Any] | None = None) -> None:
+    """Parses the command line of a training script, trains, and prints the table.
 
     Args:
-        description: What ``--help`` says first.
+        description: The first part of ``--help``.
         defaults: Options that the script sets.
-        arguments: The command line; by default this process's.
     """
-    options = parse_options(
-        sys.argv[1:] if arguments is None else arguments, description=description, defaults=defaults
-    )
+    options = parse_options(sys.argv[1:], description=description, defaults=defaults)
     try:
         from iemomecp_dataset.trainers.run import run
     except ImportError as error:

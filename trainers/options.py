@@ -25,8 +25,7 @@ __all__ = [
     "protocol_defaults",
 ]
 
-ScorerName = Literal["dialogue", "isolated"]
-SCORERS: tuple[str, ...] = get_args(ScorerName)
+SCORERS = ("dialogue", "isolated")
 
 ObjectiveName = Literal[
     "base",
@@ -92,8 +91,10 @@ class ModelOptions:
 
     _group = "model"
 
-    scorer: ScorerName = option(
-        "dialogue", "dialogue encodes each utterance once and scores all pairs; isolated encodes and scores each pair."
+    scorer: str = option(
+        "dialogue",
+        "dialogue encodes each utterance once and scores all pairs; isolated encodes and scores each pair.",
+        metavar=f"{{{','.join(SCORERS)}}}",
     )
     text_encoder: str = option(
         "FacebookAI/roberta-base",
@@ -335,6 +336,8 @@ class TrainingOptions:
         """
         check_values(self)
         data, model, objective, optimisation = self.data, self.model, self.objective, self.optimisation
+        if model.scorer not in SCORERS:
+            raise UsageError(f"--scorer has no value {model.scorer!r}. {did_you_mean(model.scorer, SCORERS)}")
         if not data.data_dir:
             raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
         if not self.run.output_dir:

@@ -12,13 +12,8 @@ Starting the same command again continues an interrupted run. Options can also b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.trainers.cli import train_from_command_line
 
-DEFAULTS: Mapping[str, Any] = {"scorer": "isolated", "modalities": "a"}
-
 if __name__ == "__main__":
-    run_command(lambda: train_from_command_line(__doc__ or "", DEFAULTS))
+    run_command(lambda: train_from_command_line(__doc__ or "", {"scorer": "isolated", "modalities": "a"}))

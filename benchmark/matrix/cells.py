@@ -11,16 +11,15 @@ from typing import Any
 
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
-from iemomecp_dataset.trainers import clip, fusion, roberta, wavlm
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions, protocol_defaults
 
 __all__ = ["FAMILY_DEFAULTS", "Cell", "Sweep", "cells_of", "option_value"]
 
 FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "fusion": fusion.DEFAULTS,
-    "roberta": roberta.DEFAULTS,
-    "wavlm": wavlm.DEFAULTS,
-    "clip": clip.DEFAULTS,
+    "fusion": {},
+    "roberta": {"scorer": "isolated", "modalities": "t"},
+    "wavlm": {"scorer": "isolated", "modalities": "a"},
+    "clip": {"scorer": "isolated", "modalities": "v"},
 }
 """The trainers, one launchable script each, and what each script sets; a cell's family says which of them runs it."""
 

@@ -21,6 +21,7 @@ from iemomecp_dataset.trainers.options import (
     ("options", "message"),
     [
         ({"pair_scorer": "bilinear"}, "--pair_scorer"),
+        ({"scorer": "isolate"}, "--scorer has no value 'isolate'. Did you mean 'isolated'"),
         ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 is about a trained encoder"),
         ({"frozen_layers": -1}, "--frozen_layers must be at least 0, but is -1"),
         ({"num_heads": 0}, "--num_heads must be at least 1, but is 0"),

@@ -105,7 +105,7 @@ def read_card(folder: Path) -> StoreCard:
     path = folder / CARD_NAME
     if not path.is_file():
         raise MissingDataError(
-            f"{folder} is not a feature store: it has no {CARD_NAME}. Make one: {command_hint('extract', '…')}."
+            f"{folder} is no feature store: it has no {CARD_NAME}. Make one: {command_hint('extract', '…')}."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
