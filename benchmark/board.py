@@ -16,6 +16,7 @@ import numpy as np
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.trainers.options import circumstances
 
 __all__ = [
     "DEFINITIONS",
@@ -334,13 +335,7 @@ _OBJECTIVE_NAMES = {
     "utterance_dropout": "utterance dropout",
 }
 
-_NOT_SETTINGS = frozenset(
-    {
-        *("seed", "output_dir", "run_name", "config", "cache_dir", "log_with", "quiet", "eval_batch_size"),
-        *("max_hours", "checkpoint_steps"),
-        *("data_dir", "data_fingerprint"),
-    }
-)
+_NOT_SETTINGS = circumstances() | {"seed", "config", "data_dir", "data_fingerprint"}
 """Options that do not make another system. The data is told apart by its fingerprint, not by its folder."""
 
 

@@ -1,63 +1,61 @@
-"""Prints what can be loaded, or the statistics of a corpus.
-
-python -m iemomecp_dataset
-python -m iemomecp_dataset ecf --data-dir path/to/ecf
-"""
+"""The console script ``iemomecp COMMAND``, and ``python -m iemomecp_dataset COMMAND``."""
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_line import program_name, run_command
+from iemomecp_dataset.commands import COMMANDS, call
+from iemomecp_dataset.errors import UsageError, did_you_mean
 
 
-def main() -> None:
-    """Prints a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m iemomecp_dataset", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command that is named first, and leaves the process.
+
+    Args:
+        arguments: The command line; by default this process's.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    run_command(lambda: _dispatch(given))
+
+
+def _dispatch(given: list[str]) -> int | None:
+    first = given[0] if given else ""
+    if first in COMMANDS:
+        return call(first, given[1:])
+    if first in ("-h", "--help"):
+        print(_help())
+        return 0
+    if first == "--version":
+        from iemomecp_dataset import __version__
+
+        print(f"iemomecp {__version__}")
+        return 0
+    from iemomecp_dataset.options import CONFIG_NAMES
+
+    # Without a command's name: `python -m iemomecp_dataset ecf --data-dir D` prints statistics.
+    if first in ("", *CONFIG_NAMES) or first.startswith("-"):
+        return call("stats", given)
+    raise UsageError(f"There is no command {first!r}. {did_you_mean(first, [*COMMANDS, *CONFIG_NAMES])}")
+
+
+def _help() -> str:
+    program = program_name("").rstrip()
+    width = max(map(len, COMMANDS))
+    return "\n".join(
+        [
+            f"usage: {program} COMMAND [OPTIONS]",
+            "",
+            "Dataset, metric, trainers and benchmark for multimodal emotion-cause pair extraction.",
+            "",
+            *(f"  {name:<{width}}  {line}" for name, line in COMMANDS.items()),
+            "",
+            f"Options of a command: {program} COMMAND --help. Version: {program} --version.",
+        ]
     )
-    parser.add_argument("config", nargs="?", help="configuration; without one, all are listed")
-    parser.add_argument("--data-dir", type=Path, help="folder of the sources")
-    parser.add_argument("--label-dir", type=Path, help="folder of the label files, where they lie apart")
-    parser.add_argument("--candidates", choices=("all", "past"), help="candidates of corpora other than IEMO-MECP")
-    parser.add_argument("--text-source", choices=("iemocap", "ecpec"), help="whose text IEMO-MECP gets")
-    arguments = parser.parse_args()
-
-    if arguments.config is None and arguments.data_dir is None and arguments.label_dir is None:
-        print(_overview())
-        return
-
-    from iemomecp_dataset.builder import load
-    from iemomecp_dataset.corpus_statistics import statistics_table
-    from iemomecp_dataset.options import DEFAULT_CONFIG
-
-    name = arguments.config or DEFAULT_CONFIG
-    splits = load(
-        name,
-        data_dir=arguments.data_dir,
-        label_dir=arguments.label_dir,
-        candidates=arguments.candidates,
-        text_source=arguments.text_source,
-    )
-    print(next(iter(splits.values())).info.description)
-    print(statistics_table(name, splits))
-
-
-def _overview() -> str:
-    from iemomecp_dataset.corpora.metadata import CORPORA
-
-    lines = [
-        "3class, source_binary: IEMO-MECP from IEMOCAP, ConvECPE and the label files",
-        "overlay: the label files of IEMO-MECP alone",
-    ]
-    for corpus in CORPORA.values():
-        lines.append(f"{corpus.name}: {corpus.title} ({corpus.language}; licence: {corpus.licence})")
-        lines.append(f"    to obtain it: {corpus.how_to_obtain}")
-        lines.append(f"    cite: {corpus.citation}")
-    lines.append("Statistics: python -m iemomecp_dataset CONFIG --data-dir DIR")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

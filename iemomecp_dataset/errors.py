@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "IemomecpError",
@@ -22,6 +23,7 @@ __all__ = [
     "UnsafeFileError",
     "UsageError",
     "did_you_mean",
+    "is_checkout",
     "missing_extra",
 ]
 
@@ -93,6 +95,14 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     return f"Did you mean '{close[0]}'? {listing}" if close else listing
 
 
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def is_checkout() -> bool:
+    """Whether this package runs from a clone of its repository, where its scripts are; otherwise it is installed."""
+    return (_ROOT / "pyproject.toml").is_file() and (_ROOT / "scripts" / "report.py").is_file()
+
+
 def missing_extra(package: str, extra: str) -> MissingDependencyError:
     """Builds the error for an optional dependency that is not installed.
 
@@ -101,12 +111,14 @@ def missing_extra(package: str, extra: str) -> MissingDependencyError:
         extra: The extra of ``iemomecp`` that installs it.
 
     Returns:
-        An error whose message holds the exact pip line.
+        An error whose message holds the pip line for the user's installation, a clone or a wheel.
 
     Example:
         >>> print(missing_extra("torch", "train"))
-        This needs the package 'torch', which is not installed. Run: pip install "iemomecp[train]"
+        This needs the package 'torch', which is not installed. Run: pip install ...[train]"
     """
+    clone = "." if Path.cwd() == _ROOT else _ROOT
+    wanted = f'-e "{clone}[{extra}]"' if is_checkout() else f'"iemomecp[{extra}]"'
     return MissingDependencyError(
-        f'This needs the package {package!r}, which is not installed. Run: pip install "iemomecp[{extra}]"'
+        f"This needs the package {package!r}, which is not installed. Run: pip install {wanted}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
@@ -44,7 +45,7 @@ def find_inputs(options: LoadOptions) -> Inputs:
         require_folder(
             options.data_dir,
             "the folder with IEMOCAP/, ECPEC/ and labels/",
-            "make one and put the three parts into it, or `python scripts/make_synthetic.py --output-dir DIR`",
+            f"make one and put the three parts into it, or `{command_hint('synthetic', '--output-dir DIR')}`",
         )
     if options.config_name == "overlay":
         return _find_overlay(options)

@@ -7,7 +7,7 @@ of the dialogue is listed, in ``(target, cause)`` order, with its label.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, get_args
 
 if TYPE_CHECKING:
     import datasets
@@ -20,6 +20,7 @@ __all__ = [
     "PAIR_LABELS",
     "ROLE_LABELS",
     "SPLITS",
+    "ModalitySet",
     "PairRow",
     "Row",
     "TurnPair",
@@ -31,7 +32,8 @@ __all__ = [
 SPLITS = ("train", "validation", "test")
 """The split names used inside the code, in order."""
 
-MODALITY_SETS = ("t", "a", "v", "ta", "tv", "av", "tav")
+ModalitySet = Literal["t", "a", "v", "ta", "tv", "av", "tav"]
+MODALITY_SETS: tuple[str, ...] = get_args(ModalitySet)
 """Combinations of text, audio and video that a system can use, one letter each, in this order."""
 
 ROLE_LABELS = ("emo_cause", "emo_context", "non_pair")

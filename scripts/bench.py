@@ -1,27 +1,31 @@
 """Measures the speed of this package as ratios against named alternatives in the same run.
 
-python scripts/bench.py [--only metrics,dataset,training,report]
+python scripts/bench.py --only metrics,dataset
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
+from dataclasses import dataclass
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.benchmark.speed import SUBJECTS
+from iemomecp_dataset.command_line import option, read_options, run_command
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
 
-def main() -> None:
-    from iemomecp_dataset.benchmark.speed import SUBJECTS
+@dataclass(frozen=True)
+class Options:
+    """Options of the script."""
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help=f"comma-separated subjects (default: all of {', '.join(SUBJECTS)})")
-    arguments = parser.parse_args()
-    chosen = arguments.only.split(",") if arguments.only else SUBJECTS
+    only: str = option(",".join(SUBJECTS), "comma-separated subjects")
+
+
+def main() -> None:
+    """Measures and prints one row per comparison."""
+    chosen = read_options(Options, None, command="bench.py", description=__doc__).only.split(",")
     for subject in chosen:
         if subject not in SUBJECTS:
-            raise UsageError(f"Unknown subject {subject!r}. {did_you_mean(subject, SUBJECTS)}")
+            raise UsageError(f"There is no subject {subject!r}. {did_you_mean(subject, SUBJECTS)}")
 
     print(f"{'what':<60} {'seconds':>9}   {'against':<60} {'seconds':>9}   {'times faster':>12}")
     for subject in chosen:

@@ -1,4 +1,4 @@
-"""Writes a tiny text encoder with random weights, its tokeniser trained on a corpus' train split.
+"""Writes a tiny text encoder with random weights, its tokeniser trained on the train split of a corpus.
 
 For trying everything without a download; not for results.
 
@@ -7,34 +7,33 @@ For trying everything without a download; not for results.
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
+from pathlib import Path
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_line import REQUIRED, option, read_options, run_command
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the script."""
+
+    _dashes = True
+
+    data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
+    output_dir: Path = option(REQUIRED, "folder for the encoder")
+    config_name: str = option("3class", "configuration of the corpus")
+    hidden_size: int = option(96, "width", minimum=1)
+    num_layers: int = option(2, "depth", minimum=1)
+    seed: int = option(0, "seed of the weights", minimum=0)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", required=True, help="folder of the corpus, as for load_dataset")
-    parser.add_argument("--config-name", default="3class", help="configuration of the corpus (default: %(default)s)")
-    parser.add_argument("--output-dir", required=True, help="folder for the encoder")
-    parser.add_argument("--hidden-size", type=int, default=96, help="width (default: %(default)s)")
-    parser.add_argument("--num-layers", type=int, default=2, help="depth (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the weights (default: %(default)s)")
-    arguments = parser.parse_args()
+    """Writes the encoder."""
+    options = read_options(Options, None, command="make_tiny_encoder.py", description=__doc__)
 
-    import iemomecp_dataset
-    from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
+    from iemomecp_dataset.commands.synthetic import write_encoder
 
-    rows = iemomecp_dataset.load(arguments.config_name, data_dir=arguments.data_dir, split="train")
-    texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
-    folder = write_tiny_encoder(
-        texts,
-        arguments.output_dir,
-        hidden_size=arguments.hidden_size,
-        num_layers=arguments.num_layers,
-        seed=arguments.seed,
-    )
-    print(f"A tiny encoder with random weights is in {folder}.")
+    write_encoder(**vars(options))
 
 
 if __name__ == "__main__":

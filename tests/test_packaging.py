@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -12,8 +13,8 @@ import pytest
 ROOMS = {"iemomecp_dataset": "iemomecp_dataset", "metrics": "iemomecp_dataset.metrics",
          "trainers": "iemomecp_dataset.trainers", "benchmark": "iemomecp_dataset.benchmark"}  # fmt: skip
 
-# Hides what the dataset and the metric must do without, as if it were not installed; then uses both.
-CORE_ONLY = """
+# Hides what the dataset, the metric and their commands must do without, as if it were not installed.
+WITHOUT_EXTRAS = """
 import importlib.machinery, sys
 
 hidden = ("torch", "transformers", "accelerate", "sklearn", "safetensors", "matplotlib", "jinja2", "av", "soundfile")
@@ -21,11 +22,15 @@ find_spec = importlib.machinery.PathFinder.find_spec
 importlib.machinery.PathFinder.find_spec = classmethod(
     lambda cls, name, *args: None if name.split(".")[0] in hidden else find_spec(name, *args)
 )
+"""
+
+# Uses the dataset and the metric.
+CORE_ONLY = f"""{WITHOUT_EXTRAS}
 import iemomecp_dataset
 assert "evaluate" not in sys.modules
 from datasets import load_dataset
 for config in ("3class", "source_binary", "overlay"):
-    assert set(load_dataset("iemomecp", config, data_dir=sys.argv[1])) == {"train", "validation", "test"}
+    assert set(load_dataset("iemomecp", config, data_dir=sys.argv[1])) == {{"train", "validation", "test"}}
 from iemomecp_dataset.metrics.scoring import pair_scores
 assert pair_scores([[0.9, 0.1], [0.2, 0.8]], [0, 1], ["pair", "non_pair"])["pair_f1"] == 1.0
 import iemomecp_dataset.metrics
@@ -34,6 +39,22 @@ metric = evaluate.load("iemomecp_pair_f1", "source_binary")
 assert metric.compute(predictions=[[0.9, 0.1], [0.2, 0.8]], references=[0, 1])["pair_f1"] == 1.0
 assert not any(name in sys.modules for name in hidden)
 print(iemomecp_dataset.__file__, iemomecp_dataset.metrics.__file__)
+"""
+
+# Runs commands one after the other, as the console script does, and prints each one's exit code and output.
+COMMANDS_ONLY = f"""{WITHOUT_EXTRAS}
+import contextlib, io, json
+from iemomecp_dataset.__main__ import main
+done = []
+for line in json.loads(sys.argv[1]):
+    sys.argv[:] = ["iemomecp", *line]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        try:
+            main()
+        except SystemExit as end:
+            done.append([end.code, output.getvalue()])
+print(json.dumps(done))
 """
 
 
@@ -50,35 +71,72 @@ def test_every_package_folder_is_listed(repository: Path) -> None:
         assert settings["package-dir"][name] == room
 
 
-@pytest.mark.slow
-def test_wheel_holds_everything_and_needs_no_torch(repository: Path, tmp_path: Path, synthetic_dir: Path) -> None:
+def tracked_files(repository: Path) -> list[str]:
+    listing = ["git", "ls-files", "-co", "--exclude-standard"]
+    done = subprocess.run(listing, cwd=repository, capture_output=True, text=True, check=True)
+    return [name for name in done.stdout.splitlines() if (repository / name).is_file()]
+
+
+@pytest.fixture(scope="module", name="installed")
+def fixture_installed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel installs."""
     pip = [sys.executable, "-m", "pip", "--quiet"]
-    source = tmp_path / "source"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=repository, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    for name in tracked:
-        if (repository / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((repository / name).read_bytes())
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, source], check=True)
-    (wheel,) = tmp_path.glob("iemomecp-*.whl")
-    installed = tmp_path / "installed"
-    subprocess.run([*pip, "install", "--no-deps", "--target", installed, wheel], check=True)
-    for room, name in ROOMS.items():
-        shipped = {
-            p.relative_to(installed / name.replace(".", "/")) for p in (installed / name.replace(".", "/")).rglob("*")
-        }
-        wanted = {Path(file).relative_to(room) for file in tracked if file.startswith(f"{room}/")}
-        assert wanted <= shipped, f"{room}: the wheel lacks {sorted(map(str, wanted - shipped))}"
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in tracked_files(repository):
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "source" / name).write_bytes((repository / name).read_bytes())
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, folder / "source"], check=True)
+    (wheel,) = folder.glob("iemomecp-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", folder / "installed", wheel], check=True)
+    return folder / "installed"
+
+
+def run_installed(installed: Path, folder: Path, code: str, *arguments: object) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", CORE_ONLY, synthetic_dir],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=folder,
+        env={"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin", "HOME": str(folder), "HF_HUB_OFFLINE": "1"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert all(path.startswith(str(installed)) for path in done.stdout.split())
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_wheel_holds_everything_and_needs_no_torch(
+    repository: Path, installed: Path, tmp_path: Path, synthetic_dir: Path
+) -> None:
+    for room, name in ROOMS.items():
+        place = installed / name.replace(".", "/")
+        shipped = {path.relative_to(place) for path in place.rglob("*")}
+        wanted = {Path(file).relative_to(room) for file in tracked_files(repository) if file.startswith(f"{room}/")}
+        assert wanted <= shipped, f"{room}: the wheel lacks {sorted(map(str, wanted - shipped))}"
+    output = run_installed(installed, tmp_path, CORE_ONLY, synthetic_dir)
+    assert all(path.startswith(str(installed)) for path in output.split())
+
+
+@pytest.mark.slow
+def test_commands_of_the_wheel_need_no_torch_and_name_each_other(
+    installed: Path, tmp_path: Path, synthetic_dir: Path
+) -> None:
+    (entry_points,) = installed.glob("iemomecp-*.dist-info/entry_points.txt")
+    assert "iemomecp = iemomecp_dataset.__main__:main" in entry_points.read_text()
+    run = ["--data_dir", str(synthetic_dir), "--output_dir", str(tmp_path / "run")]
+    expected = {
+        ("--help",): (0, "usage: iemomecp COMMAND"),
+        ("validate", "--label-dir", str(synthetic_dir / "labels")): (0, "emo_context"),
+        ("validate", "--label-dir", str(tmp_path)): (2, "iemomecp fetch --label-dir DIR"),
+        ("stats", "3class", "--data-dir", str(synthetic_dir)): (0, "SYNTHETIC"),
+        ("3class", "--data-dir", str(tmp_path)): (2, "iemomecp fetch --label-dir DIR"),
+        ("report", "--help"): (0, "    iemomecp report runs --output report.html"),
+        ("train", "fusion", "--help"): (0, "    iemomecp train fusion --data_dir path/to/ecf"),
+        ("train", "fusion", *run): (2, 'pip install "iemomecp[train]"'),
+        ("demo", "--help"): (0, "    iemomecp demo --output-dir demo_output"),
+    }
+    done = json.loads(run_installed(installed, tmp_path, COMMANDS_ONLY, json.dumps(list(expected))))
+    for line, (code, words), (found, output) in zip(expected, expected.values(), done, strict=True):
+        assert (found, words in output) == (code, True), f"{line}: exit code {found}, {output}"
+        assert "scripts/" not in output
 
 
 @pytest.mark.slow

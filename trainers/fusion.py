@@ -2,8 +2,7 @@
 
 On the synthetic corpus (no licence, no download):
 
-    python scripts/make_synthetic.py --output-dir local_data/synthetic
-    python scripts/make_tiny_encoder.py --data-dir local_data/synthetic --output-dir local_data/tiny-encoder
+    python scripts/make_synthetic.py --output-dir local_data/synthetic --encoder-dir local_data/tiny-encoder
     accelerate launch trainers/fusion.py --data_dir local_data/synthetic --config_name 3class --modalities tav
         --text_encoder local_data/tiny-encoder --objective rpcl --seed 42 --output_dir runs/rpcl-tav-42
 
@@ -12,8 +11,8 @@ On ECF with a pretrained encoder whose features are computed once:
     accelerate launch trainers/fusion.py --data_dir path/to/ecf --config_name ecf --modalities t
         --text_encoder path/to/encoder --encoder_mode frozen --objective base --seed 42 --output_dir runs/ecf-base-42
 
-Starting the same command again continues an interrupted run.
-Any option can also stand in a YAML file, --config run.yaml.
+Starting the same command again continues an interrupted run. Options can also be read from a YAML file,
+--config run.yaml, or be those of a published experiment, --experiment NAME.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def _results(
 def _signature(options: TrainingOptions, corpus: Corpus, progress: Progress, split: str) -> str:
     """What the scores of a split are comparable with, as one line."""
     if corpus.name == "iemomecp":
-        forward_pairs = options.data.forward_pairs or "as_published"
+        forward_pairs: str = options.data.forward_pairs or "as_published"
     else:
         forward_pairs = options.data.candidates or "all"
     signature = run_signature(

@@ -25,15 +25,9 @@ from typing import Any
 
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
 from iemomecp_dataset.files import write_json, write_text
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import TrainingOptions, circumstances
 
 __all__ = ["RunFolder"]
-
-# Options that say where and how a run happens, not what it computes: they may change when it is continued.
-_CIRCUMSTANCES = (
-    *("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size"),
-    *("max_hours", "checkpoint_steps"),
-)
 
 
 class RunFolder:
@@ -81,7 +75,7 @@ class RunFolder:
             different = [
                 f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
                 for name in sorted({*found, *asked})
-                if name not in _CIRCUMSTANCES and found.get(name) != asked.get(name)
+                if name not in circumstances() and found.get(name) != asked.get(name)
             ]
             if different:
                 raise RunFolderError(

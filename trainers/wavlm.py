@@ -6,8 +6,8 @@ published ones, and every option can be changed. Its seeds are 42, 123 and 456.
     accelerate launch trainers/wavlm.py --data_dir local_data --config_name 3class
         --audio_features local_data/features/audio.parquet --seed 42 --output_dir runs/wavlm-42
 
-Starting the same command again continues an interrupted run.
-Any option can also stand in a YAML file, --config run.yaml.
+Starting the same command again continues an interrupted run. Options can also be read from a YAML file,
+--config run.yaml, or be those of a published experiment, --experiment NAME.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
+from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
@@ -132,30 +132,7 @@ def option_value(name: str, value: Any) -> Any:
         >>> option_value("learning_rate", "1e-3"), option_value("threshold", None), option_value("quiet", "yes")
         (0.001, None, True)
     """
-    types = {k: t for section in SECTIONS.values() for k, t in get_type_hints(section).items() if k[0] != "_"}
-    if name not in types:
-        raise UsageError(f"There is no option {name!r}. {did_you_mean(name, types)}")
-    among = get_args(types[name]) or (types[name],)
-    if value is None and NoneType in among:
-        return None
-    kind = among[0].__name__
-    try:
-        if kind == "bool":
-            return value if isinstance(value, bool) else _TRUTH[str(value).lower()]
-        if kind in ("int", "float") and not isinstance(value, bool):
-            number = float(value)
-            if kind == "int" and number != int(number):
-                raise ValueError
-            return int(number) if kind == "int" else number
-        if kind == "str" and isinstance(value, str | int | float):
-            return str(value)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        pass
-    raise UsageError(f"--{name} takes {_WORDS[kind]}, but is {value!r}.")
-
-
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a text"}
+    return read_values(SECTIONS.values(), {name: value})[name]
 
 
 def _expand(sweep: Sweep) -> Iterable[MatrixCell]:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from iemomecp_dataset.command_line import circumstances
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.features.encoders.model_loading import require_torch, torch_device
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
@@ -38,12 +39,6 @@ from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_i
 
 __all__ = ["ExtractionResult", "PlannedExtraction", "extract", "plan"]
 
-# Options that say how the work is done, not what comes out of it.
-_NOT_SETTINGS = (
-    *("data_dir", "modality", "output_dir", "model", "revision", "config_name", "store_dtype", "limit"),
-    *("media_dir", "times", "device", "num_workers", "dry_run", "strict", "retry_missing"),
-    *("process_index", "num_processes", "quiet"),
-)
 _BATCHES_AHEAD = 3
 
 
@@ -208,8 +203,9 @@ def _claim(
 ) -> tuple[ExtractionPlan, StoreCard]:
     resumed = (folder / PLAN_NAME).is_file()
     planned = read_plan(folder) if resumed else plan_extraction(corpus.items, options)
+    not_settings = circumstances(ExtractionOptions)
     settings = {
-        name: value for name, value in vars(options).items() if name not in _NOT_SETTINGS and _concerns(name, options)
+        name: value for name, value in vars(options).items() if name not in not_settings and _concerns(name, options)
     }
     settings["crop"] = ("speaker" if crop else "none") if options.modality == "video" else None
     libraries = ["iemomecp", "torch", "transformers", "numpy"]

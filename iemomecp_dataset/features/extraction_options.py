@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal, get_args
 
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.command_line import REQUIRED, check_values, option
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.options import CONFIG_NAMES
 
 __all__ = ["DEFAULT_MODELS", "MODALITIES", "ExtractionOptions"]
 
-MODALITIES = ("audio", "video", "text")
+Modality = Literal["audio", "video", "text"]
+MODALITIES: tuple[str, ...] = get_args(Modality)
 
 DEFAULT_MODELS = {
     "audio": "microsoft/wavlm-base-plus",
@@ -18,106 +21,100 @@ DEFAULT_MODELS = {
 }
 """The encoders of the published baselines (arXiv 2605.25208); for audio, ``facebook/wav2vec2-base`` is RPCL's."""
 
-
-def _option(default: Any, help_text: str, *choices: str) -> Any:
-    return field(default=default, metadata={"help": help_text, "choices": choices})
+_CONFIGS = ", ".join(name for name in CONFIG_NAMES if name != "overlay")
 
 
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """One extraction: a corpus, a modality, a model, settings, a folder."""
+    """One extraction: a corpus, a modality, a model, settings, a folder.
 
-    data_dir: str = field(metadata={"help": "folder of the corpus, as for load_dataset", "choices": ()})
-    modality: str = field(metadata={"help": "what to extract", "choices": MODALITIES})
-    output_dir: str = field(metadata={"help": "folder of the store: new, or one to continue", "choices": ()})
-    model: str | None = _option(
-        None, f"encoder, a name on the Hub or a folder (default: {', '.join(DEFAULT_MODELS.values())}, by modality)"
+    ``setting=False`` marks what is not among the settings of the store's card: circumstances of the work, and what
+    the card states under a key of its own.
+    """
+
+    data_dir: str = option(REQUIRED, "folder of the corpus, as for load_dataset", setting=False)
+    modality: Modality = option(REQUIRED, "modality to extract", setting=False)
+    output_dir: str = option(REQUIRED, "folder of the store: new, or one to continue", setting=False)
+    model: str | None = option(
+        None,
+        f"encoder, a name on the Hub or a folder (default: {', '.join(DEFAULT_MODELS.values())}, by modality)",
+        setting=False,
     )
-    revision: str | None = _option(None, "commit, branch or tag of the model on the Hub")
-    config_name: str = _option("3class", "configuration of the corpus: 3class, source_binary, ecf, mecad, mec4, reccon")
-    layers: str = _option(
-        "last", "hidden layers, comma-separated and concatenated, negative from the top; last: what the model puts out"
+    revision: str | None = option(None, "commit, branch or tag of the model on the Hub", setting=False)
+    config_name: str = option("3class", f"configuration of the corpus: {_CONFIGS}", setting=False)
+    layers: str = option(
+        "last", "hidden layers, comma-separated and concatenated, negative from the top; last: the model's own output"
     )
-    pooling: str = _option("mean", "over valid frames, pictures or tokens", "mean", "first", "max")
-    precision: str = _option("fp32", "arithmetic of the encoder", "fp32", "bf16", "fp16")
-    store_dtype: str = _option("float32", "number format of the store", "float32", "float16")
-    sampling_rate: int | None = _option(None, "audio: Hz the encoder wants (default: what its own files say)")
-    max_seconds: float = _option(
-        30.0, "audio: longer utterances are cut in equal chunks, pooled over all their frames, and noted in the index"
+    pooling: Literal["mean", "first", "max"] = option("mean", "pooling over valid frames, pictures or tokens")
+    precision: Literal["fp32", "bf16", "fp16"] = option("fp32", "arithmetic of the encoder")
+    store_dtype: Literal["float32", "float16"] = option("float32", "number format of the store", setting=False)
+    sampling_rate: int | None = option(
+        None, "audio: sampling rate of the encoder in Hz (default: the one its own files state)", minimum=1
     )
-    frames: int = _option(8, "video: pictures sampled in an utterance")
-    frame_strategy: str = _option(
-        "uniform", "video: spread over the utterance, or the one in its middle", "uniform", "middle"
+    max_seconds: float = option(
+        30.0,
+        "audio: longer utterances are cut in equal chunks, pooled over all their frames, and noted in the index",
+        minimum=1,
     )
-    crop: str = _option(
-        "auto",
-        "video: the speaker's half of a picture with both actors; auto: speaker for IEMOCAP, none elsewhere",
-        "auto",
-        "speaker",
-        "none",
+    frames: int = option(8, "video: pictures sampled in an utterance", minimum=1)
+    frame_strategy: Literal["uniform", "middle"] = option(
+        "uniform", "video: pictures spread over the utterance, or the one in its middle"
     )
-    left_actor: str = _option(
+    crop: Literal["auto", "speaker", "none"] = option(
+        "auto", "video: the speaker's half of a picture with both actors; auto: speaker for IEMOCAP, none elsewhere"
+    )
+    left_actor: str = option(
         "marked",
-        "video: who is in the left half: F, M, marked (the one that the dialogue id names: F in Ses01F_impro01), "
+        "video: actor in the left half: F, M, marked (the one that the dialogue id names: F in Ses01F_impro01), "
         "unmarked, or a JSON file {dialogue_id: F or M}",
     )
-    max_tokens: int = _option(512, "text: longer ones are cut and noted in the index")
-    media_dir: str | None = _option(None, "folder of the clips of a corpus that names none (ECF, MECAD, MEC4)")
-    media_pattern: str | None = _option(
+    max_tokens: int = option(512, "text: longer ones are cut and noted in the index", minimum=1)
+    media_dir: str | None = option(
+        None, "folder of the clips of a corpus that names none (ECF, MECAD, MEC4)", setting=False
+    )
+    media_pattern: str | None = option(
         None,
         "file of an utterance within --media_dir, with {utterance_id}, {dialogue_id}, {turn}, {speaker}, {split} "
         "(default: {utterance_id}.mp4; mec4: {dialogue_id}.mp4)",
     )
-    clip: str = _option(
+    clip: Literal["auto", "utterance", "dialogue"] = option(
         "auto",
-        "what a file holds: an utterance, or a whole dialogue in which the utterance's times are sought; auto: "
-        "dialogue for IEMOCAP's videos and for mec4",
-        "auto",
-        "utterance",
-        "dialogue",
+        "content of a media file: an utterance, or a whole dialogue from which the utterance is cut by its times; "
+        "auto: dialogue for IEMOCAP's videos and for mec4",
     )
-    times: str | None = _option(None, "CSV with utterance_id, start, end in seconds, in place of the corpus's times")
-    batch_seconds: float = _option(80.0, "audio: seconds of sound in a batch, padding counted")
-    batch_size: int = _option(32, "utterances in a batch, at most")
-    shard_size: int = _option(
-        128, "utterances in a shard; what is being computed when the process dies is computed anew"
+    times: str | None = option(
+        None, "CSV with utterance_id, start, end in seconds, in place of the corpus's times", setting=False
     )
-    device: str = _option("auto", "auto, cpu, cuda, cuda:1, mps")
-    num_workers: int = _option(4, "threads that decode ahead of the encoder")
-    limit: int | None = _option(None, "only the first N utterances; such a store is one of its own")
-    dry_run: bool = _option(False, "say what would be done, load no model, write nothing")
-    strict: bool = _option(False, "stop at the first utterance without a vector")
-    retry_missing: bool = _option(False, "compute the shards anew that lack vectors, after the media were mended")
-    process_index: int | None = _option(
-        None, "which share of the shards is this process's (default: from the launcher)"
+    batch_seconds: float = option(80.0, "audio: seconds of sound in a batch, padding counted", minimum=1)
+    batch_size: int = option(32, "largest number of utterances in a batch", minimum=1)
+    shard_size: int = option(
+        128, "utterances in a shard; a shard that is interrupted is computed again from its start", minimum=1
     )
-    num_processes: int | None = _option(None, "how many processes share the extraction (default: from the launcher)")
-    quiet: bool = _option(False, "no progress bar")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps", setting=False)
+    num_workers: int = option(4, "threads that decode ahead of the encoder", minimum=1, setting=False)
+    limit: int | None = option(
+        None, "only the first N utterances; such a store is one of its own", minimum=1, setting=False
+    )
+    dry_run: bool = option(False, "print the plan, load no model, write nothing", setting=False)
+    strict: bool = option(False, "stop at the first utterance without a vector", setting=False)
+    retry_missing: bool = option(
+        False, "compute the shards that lack vectors again, once the media are repaired", setting=False
+    )
+    process_index: int | None = option(
+        None, "index of this process's share of the shards (default: from the launcher)", setting=False
+    )
+    num_processes: int | None = option(
+        None, "number of processes that share the extraction (default: from the launcher)", minimum=1, setting=False
+    )
+    quiet: bool = option(False, "no progress bar", setting=False)
 
     def check(self) -> None:
-        """Refuses options that cannot work, alone or together.
+        """Refuses values that do not fit, and options that cannot work together.
 
         Raises:
             UsageError: Says which, and the way out.
         """
-        from dataclasses import fields
-
-        for option in fields(self):
-            choices = option.metadata["choices"]
-            value = getattr(self, option.name)
-            if choices and value not in choices:
-                raise UsageError(f"--{option.name} has no value {value!r}. {did_you_mean(str(value), choices)}")
-        for name in ("frames", "max_tokens", "batch_size", "shard_size", "num_workers"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"--{name} must be at least 1, but is {getattr(self, name)}.")
-        for name in ("limit", "sampling_rate", "num_processes"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise UsageError(f"--{name} must be at least 1, but is {value}.")
-        if self.max_seconds < 1 or self.batch_seconds < 1:
-            raise UsageError(
-                f"--max_seconds and --batch_seconds must be at least 1, but are {self.max_seconds} and "
-                f"{self.batch_seconds}."
-            )
+        check_values(self)
         if self.layers != "last":
             try:
                 [int(layer) for layer in self.layers.split(",")]

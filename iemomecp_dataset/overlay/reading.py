@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.overlay.chunks import OverlayChunk, OverlayPair, Problem
@@ -19,7 +20,7 @@ from iemomecp_dataset.schema import CONTEXT_SUBTYPES, ROLE_LABELS, SPLITS, canon
 
 __all__ = ["LABELS_SOURCE", "LabelFile", "find_label_files", "read_label_file"]
 
-LABELS_SOURCE = f"python scripts/fetch_labels.py --label-dir DIR, or download data/labels of {LABEL_REPOSITORY}"
+LABELS_SOURCE = f"{command_hint('fetch', '--label-dir DIR')}, or download data/labels of {LABEL_REPOSITORY}"
 """Where a user gets the label files."""
 
 _STEMS: Mapping[str, tuple[str, ...]] = {

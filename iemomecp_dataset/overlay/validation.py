@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.overlay.chunks import Overlay, OverlayChunk, Problem
 from iemomecp_dataset.overlay.reading import LabelFile, find_label_files, read_label_file
@@ -35,7 +36,7 @@ def read_overlay(label_dir: Path) -> Overlay:
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise InvalidDataError(
             f"The label files have {len(problems)} problem(s):\n  {shown}{more}\n"
-            f"`python scripts/validate_labels.py --label-dir {label_dir}` lists them all."
+            f"`{command_hint('validate', f'--label-dir {label_dir}')}` lists them all."
         )
     return overlay
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.files import read_json, write_text
 from iemomecp_dataset.reader import require_folder
@@ -17,7 +18,7 @@ from iemomecp_dataset.sources.iemocap_release import session_of
 
 __all__ = ["FULL_SPLITS_SOURCE", "FullChunk", "find_full_splits", "read_full_split", "write_full_splits"]
 
-FULL_SPLITS_SOURCE = "python scripts/build_from_sources.py --format json"
+FULL_SPLITS_SOURCE = command_hint("build", "--format json")
 """How a user makes such a folder."""
 
 _FILES: Mapping[str, tuple[str, ...]] = {

@@ -44,7 +44,7 @@ def test_the_command_prints_them_and_says_what_is_unknown(tree):
     assert done.returncode == 0, done.stderr
     assert "emo_context" in done.stdout
     assert "?" in done.stdout  # The overlay has no emotions.
-    assert "--candidates" in run("--help").stdout
+    assert "--candidates" in run("stats", "--help").stdout
 
 
 def test_the_command_lists_what_can_be_loaded_and_answers_errors(tmp_path):

@@ -270,7 +270,7 @@ def test_the_command_refuses_unreleased_bytes_without_a_traceback(server, reposi
         (["--base-url", "ftp://x"], "must begin with http"),
         (["--hub-repo", "me/x"], "--revision"),
         (["--hub-repo", "me/x", "--revision", "a" * 40, "--base-url", "http://x"], "two places"),
-        (["--attempts", "0"], "must be positive"),
+        (["--attempts", "0"], "--attempts must be at least 1, but is 0"),
     ],
 )
 def test_wrong_options_are_one_clear_sentence(repository, tmp_path, arguments, said):

@@ -45,7 +45,7 @@ def test_what_a_folder_lacks_is_named_and_the_rest_is_drawn(tmp_path):
         (("--runs", "nowhere", "--data-dir", "."), "nowhere is not a folder"),
         (("--runs", "runs"), "--runs needs --data-dir"),
         (("--runs", "runs", "--tables", "tables"), "not both"),
-        (("--formats", "gif"), "invalid choice: 'gif'"),
+        (("--formats", "gif"), "--formats has no value 'gif'"),
     ],
 )
 def test_wrong_input_is_one_clear_error(tmp_path, arguments, message):

@@ -1,21 +1,40 @@
-"""Options that cannot work together are refused before anything is loaded."""
+"""Options that cannot work, alone or together, are refused before anything is loaded."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
 import pytest
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import (
+    SECTIONS,
+    SEGMENT_POOLINGS,
+    PairScorerName,
+    TrainingOptions,
+    circumstances,
+)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"pair_scorer": "bilinear"}, "--pair_scorer"),
+        ({"scorer": "isolate"}, "--scorer has no value 'isolate'. Did you mean 'isolated'"),
         ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 is about a trained encoder"),
-        ({"frozen_layers": -1}, "--frozen_layers must be 0"),
+        ({"frozen_layers": -1}, "--frozen_layers must be at least 0, but is -1"),
+        ({"num_heads": 0}, "--num_heads must be at least 1, but is 0"),
+        ({"learning_rate": -1.0}, "--learning_rate must be above 0, but is -1.0"),
+        ({"encoder_learning_rate": 0.0}, "--encoder_learning_rate must be above 0, but is 0.0"),
+        ({"max_grad_norm": 0.0}, "--max_grad_norm must be above 0"),
+        ({"weight_decay": -0.1}, "--weight_decay must be at least 0"),
+        ({"top_k": 0}, "--top_k must be at least 1"),
+        ({"max_distance": 0}, "--max_distance must be at least 1"),
+        ({"alignment_weight": float("nan")}, "--alignment_weight must be a finite number"),
+        ({"seed": -1}, r"--seed must lie within \[0, 4294967295\], but is -1"),
+        ({"threshold": 1.5}, r"--threshold must lie within \[0, 1\], but is 1.5"),
+        ({"quiet": "no"}, "--quiet takes true or false, but is 'no'"),
         ({"context_ranking_weight": 0.3}, "the objective 'base' has none"),
         ({"context_ranking_weight": 0.3, "objective": "rpcl", "config_name": "ecf"}, "ranks emo_context pairs"),
     ],
@@ -31,3 +50,25 @@ def test_refused(options: dict[str, Any], message: str) -> None:
 )
 def test_accepted(options: dict[str, Any]) -> None:
     TrainingOptions.from_flat({"data_dir": "data", "output_dir": "run", **options}).check()
+
+
+def test_every_number_has_a_bound() -> None:
+    for section in SECTIONS.values():
+        for field in fields(section):
+            if str(field.type).split(" ")[0] in ("int", "float"):
+                assert {field.metadata[bound] for bound in ("minimum", "above")} != {None}, field.name
+
+
+def test_circumstances_may_change_when_a_run_is_continued() -> None:
+    assert circumstances() == {
+        *("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size"),
+        *("max_hours", "checkpoint_steps"),
+    }
+
+
+def test_choices_are_those_of_the_models() -> None:
+    from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS
+    from iemomecp_dataset.trainers.isolated import modeling
+
+    assert get_args(PairScorerName) == tuple(PAIR_SCORERS)
+    assert modeling.SEGMENT_POOLINGS == SEGMENT_POOLINGS

@@ -220,7 +220,7 @@ def test_every_launch_configuration_is_tested(repository: Path) -> None:
         ({"hidden_size": 10, "num_heads": 4}, "not divisible"),
         ({"dropout": 1.5}, "--dropout must lie within [0, 1], but is 1.5"),
         ({"epochs": 0}, "--epochs must be at least 1"),
-        ({"epochs": "ten"}, "invalid int value: 'ten'"),
+        ({"epochs": "ten"}, "--epochs takes a whole number, but is 'ten'"),
         ({"learning_rat": 1}, "Did you mean '--learning_rate'"),
         ({"text_layers": "1,9"}, "layers 0 to 2"),
         ({"config": "/no/run.yaml"}, "/no/run.yaml"),

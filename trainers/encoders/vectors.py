@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.features import read_feature_table
 from iemomecp_dataset.trainers.options import DataOptions
@@ -38,7 +39,7 @@ def load_features(options: DataOptions, utterance_ids: list[str]) -> tuple[dict[
         if not path.exists():
             raise MissingDataError(
                 f"--modalities {options.modalities} asks for {modality}, but there is no feature file {path}. "
-                f"Make one with scripts/extract_features.py, give --{modality}_features a feature store or a Parquet "
+                f"Make one ({command_hint('extract', '…')}), give --{modality}_features a feature store or a Parquet "
                 "file with columns utterance_id and vector, or leave it out."
             )
         table = read_feature_table(path)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.features.store.store_card import StoreCard, read_card
 from iemomecp_dataset.features.store.store_index import COLUMNS, SHARDS_KEY, file_digest, missing_shards
@@ -69,7 +70,7 @@ def _read_index(folder: Path, card: StoreCard) -> Any:
         left = len(missing_shards(folder, card.n_shards))
         raise MissingDataError(
             f"{folder} is not finished: {left} of its {card.n_shards} shards and {INDEX_NAME} are missing. "
-            "Run the same scripts/extract_features.py command again; it continues."
+            f"Run the same command again ({command_hint('extract', '…')}); it continues."
         )
     try:
         table = pq.read_table(path)

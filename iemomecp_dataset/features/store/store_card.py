@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME
 from iemomecp_dataset.files import write_bytes
@@ -105,7 +106,7 @@ def read_card(folder: Path) -> StoreCard:
     path = folder / CARD_NAME
     if not path.is_file():
         raise MissingDataError(
-            f"{folder} is no feature store: it has no {CARD_NAME}. Make one with scripts/extract_features.py."
+            f"{folder} is no feature store: it has no {CARD_NAME}. Make one: {command_hint('extract', '…')}."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

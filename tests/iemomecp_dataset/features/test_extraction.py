@@ -384,7 +384,7 @@ def test_numbers_that_do_not_fit_the_store(audio: ExtractionOptions, monkeypatch
         ({"layers": "top"}, "--layers must be 'last' or numbers"),
         ({"layers": "7"}, "the encoder has layers 0 .* to 2"),
         ({"batch_size": 0}, "--batch_size must be at least 1"),
-        ({"max_seconds": 0.5}, "--max_seconds and --batch_seconds must be at least 1"),
+        ({"max_seconds": 0.5}, "--max_seconds must be at least 1, but is 0.5"),
         ({"process_index": 1}, "go together"),
         ({"process_index": 2, "num_processes": 2}, "--process_index must be 0 to 1"),
         ({"sampling_rate": 8000}, "was trained at 16000 Hz"),

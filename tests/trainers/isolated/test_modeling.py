@@ -261,7 +261,7 @@ def test_the_published_protocol_is_the_default() -> None:
         (["--scorer", "dialogue", "--evidence_removal"], "use --scorer isolated"),
         (["--scorer", "dialogue", "--batch_tokens", "100"], "use --scorer isolated"),
         (["--segment_pooling", "pooled"], "Did you mean 'pooler'"),
-        (["--max_hours", "0"], "--max_hours must be positive"),
+        (["--max_hours", "0"], "--max_hours must be above 0, but is 0.0"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

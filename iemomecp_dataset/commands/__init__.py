@@ -1,0 +1,50 @@
+"""The commands, one module each with ``main(arguments)``: what scripts/*.py and the console script ``iemomecp`` run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from iemomecp_dataset.command_line import run_command
+
+__all__ = ["COMMANDS", "call", "run"]
+
+COMMANDS = {
+    "demo": "run the whole package on a synthetic corpus, in minutes",
+    "stats": "print the statistics of a corpus, or what can be loaded",
+    "validate": "validate the IEMO-MECP label files",
+    "fetch": "download and verify the IEMO-MECP label files",
+    "build": "merge IEMOCAP, ConvECPE and the labels, and write Parquet or JSON",
+    "synthetic": "write a synthetic corpus in the genuine layouts",
+    "extract": "make a feature store from audio, video or text",
+    "train": "train and evaluate one model: train fusion, roberta, wavlm or clip",
+    "matrix": "train a matrix of models and print the table of results",
+    "evaluate": "score a file of predictions of any system",
+    "report": "write the HTML report of a folder of runs",
+    "figures": "draw the figures of arXiv 2605.25208",
+}
+"""What each command does; the module of its name in this folder does it."""
+
+
+def call(command: str, arguments: Sequence[str] | None = None) -> int | None:
+    """Runs a command.
+
+    Args:
+        command: One of :data:`COMMANDS`; only its module is imported.
+        arguments: Its command line; by default this process's.
+
+    Returns:
+        The exit code; ``None`` means 0.
+
+    Raises:
+        IemomecpError: What the user got wrong.
+    """
+    code: int | None = importlib.import_module(f"{__name__}.{command}").main(arguments)
+    return code
+
+
+def run(command: str) -> NoReturn:
+    """Runs a command with this process's command line, and leaves the process; scripts/*.py end here."""
+    run_command(lambda: call(command, sys.argv[1:]))

@@ -1,0 +1,189 @@
+r"""Scores any prediction file, ours or another system's, with intervals and a signature of what was scored.
+
+    python scripts/evaluate_predictions.py runs/rpcl/predictions_test.parquet --data-dir local_data
+    python scripts/evaluate_predictions.py runs/rpcl/predictions_test.parquet \
+        --compare runs/base/predictions_test.parquet
+    python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --config-name 3class --split test
+    python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --as-run runs/theirs
+    python scripts/evaluate_predictions.py submission.json --gold gold.json --definition D
+
+Files: the Parquet of a run folder; CSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
+candidate_turn) and prob_<class> or pred_id, such as the published artifact's; JSON of SemEval-2024 Task 3. With
+--data-dir the file must hold every candidate of the split exactly once; what is missing, repeated or unknown is named
+and counted. Without it the gold is the file's own column (label or gold_id).
+
+A table is printed and a JSON written beside the predictions (<name>.scores.json), or where --output says.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from iemomecp_dataset.candidates import CandidateSpace
+from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.options import ForwardPairs
+
+_LEADERBOARD = "leaderboard (see docs/bring-your-model.md)"
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Options of the command."""
+
+    _dashes = True
+
+    predictions: Path = option(REQUIRED, ".parquet, .csv or .json file of predictions", positional=True)
+    output: Path | None = option(None, "JSON to write (default: beside the predictions)", metavar="FILE")
+    compare: Path | None = option(None, "a second file; adds paired tests, first - second", metavar="OTHER")
+    write_semeval: Path | None = option(None, "also write the predicted pairs as SemEval-2024 JSON", metavar="FILE")
+
+    data_dir: Path | None = option(None, "folder of the corpus; also checks coverage", group="gold")
+    config_name: str | None = option(
+        None, "3class, source_binary, ecf, ... (default: the one that the file states)", group="gold"
+    )
+    split: str | None = option(None, "train, validation or test (default: the one that the file states)", group="gold")
+    candidates: CandidateSpace | None = option(
+        None, "candidate space of other corpora (default: found from the file)", group="gold"
+    )
+    forward_pairs: ForwardPairs | None = option(None, "gold of source_binary (default: as_published)", group="gold")
+    gold: Path | None = option(
+        None, "SemEval-2024 file with the gold of a SemEval-2024 file", group="gold", metavar="FILE"
+    )
+    missed_positives: int | None = option(
+        None,
+        "gold pairs that are no candidates, without --data-dir (default: the number that the file states, else 0)",
+        group="gold",
+        metavar="N",
+    )
+
+    definition: str | None = option(
+        None,
+        "definition of Pair F1: A set micro F1 (default outside IEMO-MECP), B gold without future causes, C with the "
+        "emotion category, D that averaged over emotions, F on the candidate list (default for IEMO-MECP)",
+        group="score",
+        metavar="LETTER",
+    )
+    threshold: float | None = option(
+        None, "decide by P(class 0) >= this (default: the threshold that the file states)", group="score"
+    )
+    argmax: bool = option(False, "decide by the most probable class, whatever the file states", group="score")
+    gold_emotions: bool = option(False, "C and D: predicted pairs get the gold emotion of their target", group="score")
+    run_name: str | None = option(None, "the run to take from a file that holds several", group="score")
+    compare_run_name: str | None = option(None, "the same for the file of --compare", group="score")
+
+    resamples: int = option(10_000, "bootstrap resamples of source dialogues; 0: none", group="uncertainty")
+    confidence: float = option(0.95, "confidence level of the intervals", group="uncertainty")
+    seed: int = option(0, "seed of the resampling", group="uncertainty")
+
+    as_run: Path | None = option(
+        None,
+        "write a run folder, which the report shows beside others",
+        group=_LEADERBOARD,
+        metavar="FOLDER",
+    )
+    system: str | None = option(
+        None, "name of the system in tables (default: the folder's)", group=_LEADERBOARD, metavar="NAME"
+    )
+    system_seed: int | None = option(
+        None, "its seed; runs of one name make one row (default: 0)", group=_LEADERBOARD, metavar="N"
+    )
+    system_modalities: str | None = option(
+        None, "modalities that it uses: t, a, v, ta, tv, av or tav", group=_LEADERBOARD, metavar="TAV"
+    )
+    validation: Path | None = option(
+        None,
+        "its predictions on validation; a threshold is chosen on them",
+        group=_LEADERBOARD,
+        metavar="FILE",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line, scores, prints and writes."""
+    options = read_options(EvaluateOptions, arguments, command="evaluate", description=__doc__)
+    of_run = (options.system, options.system_seed, options.system_modalities, options.validation)
+    if options.as_run is None and any(value is not None for value in of_run):
+        raise UsageError("--system, --system-seed, --system-modalities and --validation go with --as-run.")
+    if options.as_run is not None and options.data_dir is None:
+        raise UsageError("--as-run needs --data-dir: a row of the leaderboard holds every candidate of the split.")
+    # Imported here, so that --help is quick.
+    from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
+    from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
+    from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+
+    request = FileEvaluationRequest(
+        predictions=options.predictions,
+        other=options.compare,
+        data_dir=options.data_dir,
+        gold_file=options.gold,
+        config_name=options.config_name,
+        split=options.split,
+        run_name=options.run_name,
+        other_run_name=options.compare_run_name,
+        candidates=options.candidates,
+        forward_pairs=options.forward_pairs,
+        semeval_output=options.write_semeval,
+        options=EvaluationOptions(
+            definition=None if options.definition is None else options.definition.upper(),
+            threshold=options.threshold,
+            argmax=options.argmax,
+            missed_positives=options.missed_positives,
+            gold_emotions=options.gold_emotions,
+            n_resamples=options.resamples,
+            confidence=options.confidence,
+            seed=options.seed,
+            progress=sys.stderr.isatty(),
+        ),
+    )
+    result = evaluate_files(request)
+    print(evaluation_as_text(result))
+    output = options.output or options.predictions.with_suffix(".scores.json")
+    write_evaluation(output, result)
+    print(f"\nwritten: {output}")
+    if options.as_run is not None and options.data_dir is not None:
+        _write_run(options, options.as_run, options.data_dir)
+    if options.write_semeval is not None:
+        print(f"written: {options.write_semeval} (emotions of the targets are the gold ones)")
+
+
+def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
+    """Makes a run folder of the files."""
+    from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
+    from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
+    from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
+
+    split = None if options.split is None else canonical_split(options.split)
+    file = read_candidate_predictions(
+        options.predictions, split=split, run_name=options.run_name, config_name=options.config_name
+    )
+    split = split or file.facts.split or "test"
+    config_name = options.config_name or file.facts.config_name
+    if config_name is None and set(file.class_names) == set(ROLE_LABELS):
+        config_name = "3class"
+    if config_name is None:
+        raise UsageError("--as-run needs --config-name, as the predictions do not state it.")
+    files = {split: options.predictions}
+    if options.validation is not None:
+        files["validation"] = options.validation
+    submission = Submission(
+        name=options.system or folder.name,
+        files=files,
+        data_dir=data_dir,
+        config_name=config_name,
+        seed=options.system_seed or 0,
+        modalities=options.system_modalities or "",
+        run_name=options.run_name,
+        candidates=options.candidates,
+        forward_pairs=options.forward_pairs,
+        threshold=options.threshold,
+        argmax=options.argmax,
+    )
+    record = write_submission(submission, folder)
+    chosen_on = record.threshold["chosen_on"]
+    rule = "the most probable class" if chosen_on is None else f"a threshold ({chosen_on})"
+    score = record.metrics[split]["pair_f1"]
+    print(f"written: {folder}, a run of {record.objective}: Pair F1 {100 * score:.2f} on {split}, by {rule}")

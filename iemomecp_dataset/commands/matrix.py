@@ -1,0 +1,267 @@
+r"""Trains a matrix of models, each cell in its own run folder, and prints the table of results.
+
+    python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
+    python scripts/launch_baseline_matrix.py experiments/ecf.yaml --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
+    python scripts/launch_baseline_matrix.py ecf.yaml --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
+
+A cell is one combination of values with one seed. Every option of the trainer fusion can be given, with one value or
+several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a YAML file with the same options,
+lists where they vary; or a published experiment (ecf_rpcl_tav), or a pattern of their names; the command line wins.
+
+Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
+failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused by name.
+The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or was refused; 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from iemomecp_dataset.command_line import OptionParser, command_hint, option
+from iemomecp_dataset.errors import UsageError
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.benchmark.matrix.backends import Backend
+    from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep
+    from iemomecp_dataset.benchmark.matrix.plan import PlannedCell
+
+_AXES = "what varies (any other option of the trainers as well)"
+_WHERE = "where"
+_ACTION = "what to do"
+
+
+@dataclass(frozen=True)
+class MatrixOptions:
+    """Options of the command, besides those of the trainers."""
+
+    runs_dir: Path = option(Path("runs"), "folder of the run folders")
+    data_dir: tuple[str, ...] = option(
+        (),
+        "folder of the corpus, or one for each configuration: ecf=path/to/ecf 3class=local_data",
+        metavar="[CONFIG=]DIR",
+    )
+
+    families: tuple[str, ...] = option((), "trainers: fusion, roberta, wavlm, clip (default: fusion)", group=_AXES)
+    scorers: tuple[str, ...] = option((), "dialogue, isolated", group=_AXES)
+    objectives: tuple[str, ...] = option((), "base, rpcl, cdmr, ccps, ...; see the trainers' --help", group=_AXES)
+    modalities: tuple[str, ...] = option((), "t a v ta tv av tav", group=_AXES)
+    config_names: tuple[str, ...] = option((), "3class, source_binary, ecf, mecad, mec4, reccon", group=_AXES)
+    seeds: tuple[int, ...] = option((), "(default: 42)", group=_AXES)
+
+    backend: Literal["local", "ray"] = option("local", "processes of this machine, or ray", group=_WHERE)
+    gpus: str | None = option(None, "local: numbers of the GPUs to use", group=_WHERE, metavar="0,1")
+    per_gpu: int = option(1, "local: cells at once on each GPU", minimum=1, group=_WHERE)
+    slots: int | None = option(
+        None, "cells at once on the CPU, local or in an embedded ray (default: 1)", minimum=1, group=_WHERE
+    )
+    ray_address: str | None = option(
+        None,
+        "ray: a cluster (auto, ray://host:10001) whose nodes have the same files; default: ray on this machine",
+        group=_WHERE,
+        metavar="ADDRESS",
+    )
+    gpus_per_cell: float = option(0.0, "ray: GPUs that a cell requests, such as 0.5", minimum=0, group=_WHERE)
+    cpus_per_cell: float = option(1.0, "ray: cores that a cell requests", minimum=0, group=_WHERE)
+
+    dry_run: bool = option(False, "print the plan with an estimate and the commands, and end", group=_ACTION)
+    retry_failed: bool = option(False, "start failed cells again", group=_ACTION)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plans, checks, runs, and shows."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Experiments come first: further back a bare word is a value of an option that only the trainers know.
+    flags = list(itertools.dropwhile(lambda text: not text.startswith("-"), given))
+    parser = OptionParser(
+        MatrixOptions,
+        command="matrix",
+        usage="%(prog)s [EXPERIMENT ...] [options] [--ANY_TRAINER_OPTION VALUE ...]",
+        description=__doc__,
+    )
+    known, rest = parser.parse_known(flags)
+    options = MatrixOptions(**known)
+    # Imported here, so that --help is quick.
+    from iemomecp_dataset.benchmark.matrix.cells import cells_of
+    from iemomecp_dataset.benchmark.matrix.launch import run_cells
+    from iemomecp_dataset.benchmark.matrix.plan import State, plan_cells
+    from iemomecp_dataset.benchmark.matrix.state_table import StateTable
+
+    cells = cells_of(*_sweeps(options, given[: len(given) - len(flags)], rest))
+    data = _load_data(cells)
+    for leak in _leaks(data):
+        print(f"warning: {leak}", file=sys.stderr)
+    fingerprints = {key: corpus.fingerprints for key, corpus in data.items()}
+    planned = plan_cells(
+        cells, options.runs_dir, lambda cell: fingerprints[_data_key(cell)], retry_failed=options.retry_failed
+    )
+    data.clear()
+    if options.dry_run:
+        _show_plan(planned, options)
+        return 0
+    table = StateTable(planned)
+    if any(entry.to_run for entry in planned):
+        # SIGTERM, from a scheduler, ends the launcher like Ctrl-C. A background job of a shell script ignores SIGINT,
+        # and all its cells would, too.
+        for how in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(how, signal.default_int_handler)
+        outcome = run_cells(planned, options.runs_dir, _backend(options), table)
+        finished, interrupted = list(outcome.finished.values()), outcome.interrupted
+    else:
+        finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
+    unfinished = (State.FAILED, State.REFUSED, State.INTERRUPTED)
+    bad = [f"{name}: {cell.state}" for name, cell in table.states.items() if cell.state in unfinished]
+    if finished:
+        from iemomecp_dataset.benchmark.results_table import results_table
+        from iemomecp_dataset.benchmark.runs.index import Run
+
+        print(results_table([Run(options.runs_dir / r.run_name, r) for r in finished]))
+        report = command_hint("report", shlex.quote(str(options.runs_dir)), "--output report.html")
+        print(f"\nReport: {report}")
+    if bad:
+        print(f"not finished: {'; '.join(bad)}. Logs: {options.runs_dir / 'logs'}", file=sys.stderr)
+    if interrupted:
+        print("Interrupted. Start the same command again to continue.", file=sys.stderr)
+        return 130
+    return 1 if bad else 0
+
+
+def _sweeps(options: MatrixOptions, experiments: Sequence[str], rest: Sequence[str]) -> list[Sweep]:
+    from iemomecp_dataset.benchmark.matrix.cells import Sweep
+    from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps
+
+    values = _trainer_options(rest)
+    for name, given in (
+        ("config_name", options.config_names),
+        ("scorer", options.scorers),
+        ("objective", options.objectives),
+        ("modalities", options.modalities),
+    ):
+        if given:
+            if name != "modalities" and name in values:
+                raise UsageError(f"--{name} and its plural are both given.")
+            values[name] = given
+    data_dirs: dict[str, str] = {}
+    for text in options.data_dir:
+        name, equals, folder = text.partition("=")
+        name, folder = (name, folder) if equals and "/" not in name else ("", text)
+        if data_dirs.setdefault(name, folder) != folder:
+            raise UsageError(
+                f"--data_dir gives two folders for {name or 'every configuration'}: name their configurations."
+            )
+    if experiments:
+        overrides = Sweep("", options.families, values, options.seeds, data_dirs)
+        return [sweep for name in experiments for sweep in experiment_sweeps(name, overrides)]
+    return [Sweep("", options.families or ("fusion",), values, options.seeds or (42,), data_dirs)]
+
+
+def _trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Options of the trainers, each with its values; one without a value is switched on, with ``--no-`` off."""
+    from iemomecp_dataset.trainers.options import TrainingOptions
+
+    known = TrainingOptions().flat()
+    values: dict[str, tuple[Any, ...]] = {}
+    name = ""
+    for text in rest:
+        if text.startswith("--"):
+            flag, equals, value = text[2:].partition("=")
+            name = flag.replace("-", "_")
+            off = name not in known and name.removeprefix("no_") in known
+            name = name.removeprefix("no_") if off else name
+            if name in values:
+                raise UsageError(f"--{name} is given twice; give its values together: --{name} A B.")
+            values[name] = (value,) if equals else ("false",) if off else ()
+        elif name:
+            values[name] = (*values[name], text)
+        else:
+            raise UsageError(f"Unexpected argument {text!r}. See --help.")
+    return {name: given or ("true",) for name, given in values.items()}
+
+
+def _data_key(cell: MatrixCell) -> tuple[str | None, ...]:
+    data = cell.options.data
+    return (data.config_name, data.data_dir, data.candidates, data.forward_pairs)
+
+
+def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[str | None, ...], Any]:
+    """Every corpus of the matrix once: for fingerprints, and for what its splits share."""
+    from tqdm import tqdm
+
+    from iemomecp_dataset.corpus import load_corpus
+
+    wanted = dict.fromkeys(_data_key(cell) for cell in cells if not cell.impossible)
+    return {
+        key: load_corpus(key[0] or "", key[1], candidates=key[2], forward_pairs=key[3])
+        for key in tqdm(wanted, desc="Reading data", leave=False, disable=None)
+    }
+
+
+def _leaks(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:
+    from iemomecp_dataset.benchmark.contamination import SplitData, find_leaks
+
+    splits = [SplitData(c.name, split, rows) for c in data.values() for split, rows in c.rows.items()]
+    return [str(leak) for leak in find_leaks(splits)]
+
+
+def _backend(options: MatrixOptions) -> Backend:
+    from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, RayBackend, cpu_slots, gpu_slots
+
+    if options.backend == "ray":
+        if options.gpus:
+            raise UsageError("--gpus names GPUs of this machine; with --backend ray give --gpus_per_cell.")
+        return RayBackend(
+            address=options.ray_address,
+            slots=options.slots or 1,
+            cpus=options.cpus_per_cell,
+            gpus=options.gpus_per_cell,
+        )
+    if options.ray_address or options.gpus_per_cell:
+        raise UsageError("--ray_address and --gpus_per_cell are for --backend ray.")
+    if options.gpus and options.slots:
+        raise UsageError("Give --gpus (with --per_gpu) or --slots, not both.")
+    if options.gpus:
+        return LocalBackend(gpu_slots(options.gpus.split(","), options.per_gpu))
+    # With neither, one cell runs at a time, on the device that accelerate finds.
+    return LocalBackend([{}] if options.slots is None else cpu_slots(options.slots))
+
+
+def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions) -> None:
+    from iemomecp_dataset.benchmark.matrix.cell_process import job_of
+    from iemomecp_dataset.benchmark.matrix.plan import estimated_seconds
+    from iemomecp_dataset.benchmark.runs.index import index_runs
+    from iemomecp_dataset.errors import IemomecpError
+
+    try:
+        others = [run.results for run in index_runs(options.runs_dir).runs]
+    except IemomecpError:
+        others = []
+    seconds = estimated_seconds(planned, others)
+    width = max(len(entry.cell.name) for entry in planned)
+    for entry, estimate in zip(planned, seconds, strict=True):
+        cost = "" if not entry.to_run else "no estimate" if math.isnan(estimate) else f"about {estimate:.0f} s"
+        print(f"{entry.cell.name:<{width}}  {entry.state:<15} {entry.reason or cost}".rstrip())
+    to_run = [entry for entry in planned if entry.to_run]
+    at_once = len(options.gpus.split(",")) * options.per_gpu if options.gpus else options.slots or 1
+    known = [s for s, entry in zip(seconds, planned, strict=True) if entry.to_run and not math.isnan(s)]
+    cells = f"{len(planned)} cell{'s' * (len(planned) != 1)}"
+    if not to_run:
+        print(f"\n{cells}, none to run.")
+        return
+    print(f"\n{cells}, {len(to_run)} to run, {min(at_once, len(to_run))} at once.", end=" ")
+    if known:
+        print(
+            f"Training time of {len(known)} of them by finished runs like them: about {sum(known) / at_once:.0f} s, "
+            "without start-up."
+        )
+    else:
+        print("No finished run is like them, so there is no estimate.")
+    for entry in to_run:
+        print(f"\n$ {shlex.join(job_of(entry.cell, options.runs_dir).command)}")

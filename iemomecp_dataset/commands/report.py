@@ -1,0 +1,107 @@
+"""Writes one self-contained HTML page on a folder of runs: results, structural baselines, figures.
+
+Examples:
+    python scripts/report.py runs --output report.html
+    python scripts/report.py --published 3class
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iemomecp_dataset.command_line import option, read_options
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.options import CONFIG_NAMES, DEFAULT_CONFIG
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.benchmark.report import Texts
+    from iemomecp_dataset.benchmark.runs.index import RunIndex
+
+_CONFIGS = ", ".join(name for name in CONFIG_NAMES if name != "overlay")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of the command."""
+
+    _dashes = True
+
+    runs_dir: Path | None = option(None, "folder that holds run folders, at any depth", positional=True)
+    output: Path = option(Path("report.html"), "file to write the page to")
+    title: str = option("Emotion-cause pair extraction", "heading")
+    with_text: bool = option(
+        False,
+        "show the utterances of the dialogue in the pair matrix; without it the page holds no corpus text and can be "
+        "passed on (needs --data-dir)",
+    )
+    data_dir: Path | None = option(None, "folder of the corpus, as for load_dataset, for --with-text")
+    resamples: int = option(
+        1000,
+        "bootstrap resamples of the dialogues for intervals and paired tests; 0: none",
+        minimum=0,
+        metavar="N",
+    )
+    published: str | None = option(
+        None,
+        f"print the published results on a corpus ({_CONFIGS}; without a name: {DEFAULT_CONFIG}) and end; on 3class, "
+        "structural rules scored on the published counts are in the ranking",
+        metavar="CONFIG",
+        without_value=DEFAULT_CONFIG,
+    )
+    quiet: bool = option(False, "print only what is left out and where the page is")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the runs and writes the page."""
+    options = read_options(ReportOptions, arguments, command="report", description=__doc__)
+    if (options.runs_dir is None) == (options.published is None):
+        raise UsageError("Give RUNS_DIR, the folder with the runs, or --published.")
+    if options.resamples == 1:
+        raise UsageError("--resamples must be 0, or at least 2.")
+    if options.with_text and options.data_dir is None:
+        raise UsageError("--with-text needs --data-dir, the folder that the texts are read from.")
+    if options.published is not None:
+        from iemomecp_dataset.benchmark.published.systems import published_text
+
+        print(published_text(options.published))
+    elif options.runs_dir is not None:
+        _write(options, options.runs_dir)
+
+
+def _write(options: ReportOptions, runs_dir: Path) -> None:
+    from tqdm import tqdm
+
+    from iemomecp_dataset.benchmark.report import write_report
+    from iemomecp_dataset.benchmark.results_table import results_table
+    from iemomecp_dataset.benchmark.runs.index import index_runs
+
+    index = index_runs(runs_dir)
+    size = write_report(
+        index,
+        options.output,
+        title=options.title,
+        texts=_texts(str(options.data_dir), index) if options.with_text else None,
+        n_resamples=options.resamples,
+        progress=lambda boards: tqdm(boards, desc="Drawing", unit="table", disable=options.quiet),
+    )
+    if not options.quiet:
+        print(results_table(index.runs))
+    for run in index.unfinished:
+        print(f"left out: {run.reason}")
+    print(f"{options.output}: {len(index.runs)} run{'s' * (len(index.runs) != 1)}, {size / 1e6:.1f} MB")
+
+
+def _texts(data_dir: str, index: RunIndex) -> Texts:
+    """Reads the utterances of every configuration that the runs used."""
+    from iemomecp_dataset.benchmark.report import Texts
+    from iemomecp_dataset.builder import load
+
+    of_dialogue: dict[str, list[tuple[str, str]]] = {}
+    for config_name in sorted({run.results.config_name for run in index.runs}):
+        for split in load(config_name, data_dir=data_dir).values():
+            for row in split:
+                of_dialogue[row["dialogue_id"]] = [(u["speaker"] or "", u["text"] or "") for u in row["utterances"]]
+    return Texts(of_dialogue)

@@ -1,0 +1,68 @@
+"""Prints the statistics of a corpus; without any option, the configurations that can be loaded.
+
+    python -m iemomecp_dataset stats
+    python -m iemomecp_dataset stats ecf --data-dir path/to/ecf
+
+The name of the command can be left out: python -m iemomecp_dataset ecf --data-dir path/to/ecf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from iemomecp_dataset.candidates import CandidateSpace
+from iemomecp_dataset.command_line import command_hint, option, read_options
+from iemomecp_dataset.options import DEFAULT_CONFIG, TextSource
+
+
+@dataclass(frozen=True)
+class StatsOptions:
+    """Options of the command."""
+
+    _dashes = True
+
+    config: str | None = option(None, "configuration; without one, all are listed", positional=True)
+    data_dir: Path | None = option(None, "folder of the sources")
+    label_dir: Path | None = option(None, "folder of the label files, where they are elsewhere")
+    candidates: CandidateSpace | None = option(None, "candidates of corpora other than IEMO-MECP")
+    text_source: TextSource | None = option(None, "source of the text of IEMO-MECP")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a table."""
+    options = read_options(StatsOptions, arguments, command="stats", description=__doc__)
+    if options.config is None and options.data_dir is None and options.label_dir is None:
+        print(_overview())
+        return
+
+    from iemomecp_dataset.builder import load
+    from iemomecp_dataset.corpus_statistics import statistics_table
+
+    name = options.config or DEFAULT_CONFIG
+    splits = load(
+        name,
+        data_dir=options.data_dir,
+        label_dir=options.label_dir,
+        candidates=options.candidates,
+        text_source=options.text_source,
+    )
+    print(next(iter(splits.values())).info.description)
+    print(statistics_table(name, splits))
+
+
+def _overview() -> str:
+    from iemomecp_dataset.corpora.metadata import CORPORA
+
+    lines = [
+        "3class, source_binary: IEMO-MECP from IEMOCAP, ConvECPE and the label files",
+        "overlay: the label files of IEMO-MECP alone",
+    ]
+    for corpus in CORPORA.values():
+        lines.append(f"{corpus.name}: {corpus.title} ({corpus.language}; licence: {corpus.licence})")
+        lines.append(f"    to obtain it: {corpus.how_to_obtain}")
+        lines.append(f"    cite: {corpus.citation}")
+    lines.append(f"Statistics: {command_hint('stats', 'CONFIG --data-dir DIR')}")
+    lines.append(f"All commands: {command_hint('--help')}")
+    return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""Writes a synthetic corpus in the genuine layouts of IEMOCAP, ECPEC and the IEMO-MECP labels.
+
+    python scripts/make_synthetic.py --output-dir synthetic_data
+    python scripts/make_synthetic.py --output-dir synthetic_full --scale full --media
+    python scripts/make_synthetic.py --output-dir synthetic_data --encoder-dir tiny_encoder
+
+Then: ``load_dataset("iemomecp", data_dir="synthetic_data")`` after ``import iemomecp_dataset``. With --encoder-dir, a
+tiny text encoder with random weights is written, too: for trying the trainers without a download, not for results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.command_line import REQUIRED, option, read_options
+
+
+@dataclass(frozen=True)
+class SyntheticOptions:
+    """Options of the command."""
+
+    _dashes = True
+
+    output_dir: Path = option(REQUIRED, "folder to write to; new or empty")
+    scale: str = option("demo", "demo: 95 chunks, trains in about a minute; full: the published counts of IEMO-MECP")
+    media: bool = option(False, "also write an .avi per dialogue, both actors side by side (needs the extra 'media')")
+    encoder_dir: Path | None = option(
+        None, "also write a tiny text encoder here, its tokeniser trained on the train split (needs the extra 'train')"
+    )
+    seed: int = option(0, "random seed: the same seed gives the same bytes")
+    overwrite: bool = option(False, "replace a synthetic corpus that is already there")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes the corpus and prints its counts."""
+    options = read_options(SyntheticOptions, arguments, command="synthetic", description=__doc__)
+
+    from iemomecp_dataset.synthetic import write_corpus
+
+    corpus = write_corpus(
+        options.output_dir,
+        scale=options.scale,
+        seed=options.seed,
+        media=options.media,
+        overwrite=options.overwrite,
+    )
+    print(f"SYNTHETIC corpus ({corpus.scale}, seed {corpus.seed}) written to {corpus.data_dir}")
+    header = ("split", "dialogues", "chunks", "utterances", "pairs", "emo_cause", "emo_context", "non_pair")
+    print("".join(f"{name:>12}" for name in header))
+    for split, counts in corpus.splits.items():
+        sizes = (counts.dialogues, counts.chunks, counts.utterances, counts.pairs)
+        roles = (counts.causes, counts.contexts, counts.non_pairs)
+        print(f"{split:>12}" + "".join(f"{number:>12}" for number in (*sizes, *roles)))
+    if options.encoder_dir is not None:
+        write_encoder(corpus.data_dir, options.encoder_dir)
+
+
+def write_encoder(data_dir: Path, output_dir: Path, *, config_name: str = "3class", **settings: Any) -> None:
+    """Writes a tiny text encoder with random weights, its tokeniser trained on a corpus's train split.
+
+    Args:
+        data_dir: Folder of the corpus.
+        output_dir: Folder for the encoder.
+        config_name: Configuration of the corpus.
+        settings: Sizes and seed, as :func:`~iemomecp_dataset.trainers.encoders.tiny.write_tiny_encoder` takes them.
+
+    Raises:
+        MissingDependencyError: The extra ``train`` is not installed.
+    """
+    from iemomecp_dataset.builder import load
+    from iemomecp_dataset.errors import missing_extra
+    from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
+
+    rows: Any = load(config_name, data_dir=data_dir, split="train")
+    texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
+    try:
+        folder = write_tiny_encoder(texts, output_dir, **settings)
+    except ImportError as error:
+        raise missing_extra(error.name or "torch", "train") from error
+    print(f"A tiny encoder with random weights is in {folder}.")

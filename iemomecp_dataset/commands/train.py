@@ -1,0 +1,69 @@
+"""Trains and evaluates one model through ``accelerate launch``, with this Python.
+
+    python -m iemomecp_dataset train fusion --data_dir local_data --objective rpcl --output_dir runs/rpcl-42
+    python -m iemomecp_dataset train --num_processes 2 --multi_gpu fusion --data_dir local_data --output_dir runs/x
+    python -m iemomecp_dataset train fusion --help
+
+TRAINER is fusion (text, audio and video features, every objective), or a published baseline: roberta, wavlm or clip.
+Options before TRAINER are those of ``accelerate launch`` (accelerate launch --help); options after it are its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from iemomecp_dataset.command_line import OptionParser
+from iemomecp_dataset.errors import UsageError, did_you_mean, missing_extra
+
+_USAGE = "%(prog)s [ACCELERATE_OPTIONS] TRAINER [OPTIONS]"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Checks the options, launches the trainer and waits for it."""
+    from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS
+    from iemomecp_dataset.trainers.cli import parse_options
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    place = next((number for number, text in enumerate(given) if text in FAMILY_DEFAULTS), None)
+    if place is None:
+        if {"-h", "--help"} & {*given} or not given:
+            OptionParser(command="train", usage=_USAGE, description=__doc__).parse(["--help"])
+        named = next((text for text in given if not text.startswith("-")), given[0])
+        raise UsageError(f"There is no trainer {named!r}. {did_you_mean(named, FAMILY_DEFAULTS)}")
+    launcher, trainer, options = given[:place], given[place], given[place + 1 :]
+    script = importlib.import_module(f"iemomecp_dataset.trainers.{trainer}")
+    # Mistakes are found here, before torch is imported, and reported without the launcher's traceback.
+    parse_options(
+        options, description=script.__doc__ or "", defaults=FAMILY_DEFAULTS[trainer], command=f"train {trainer}"
+    )
+    return _launch([*launcher, str(Path(str(script.__file__))), *options])
+
+
+def _launch(arguments: Sequence[str]) -> int:
+    """Does what ``accelerate launch`` does, and gives back the trainer's own exit code."""
+    try:
+        from accelerate.commands.launch import launch_command, launch_command_parser
+        from torch.distributed.elastic.multiprocessing.api import SignalException
+        from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    except ImportError as error:
+        raise missing_extra(error.name or "accelerate", "train") from error
+    # Ctrl-C reaches the trainer, too, which then writes a checkpoint; this process waits for it.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        launch_command(launch_command_parser().parse_args(arguments))
+    except subprocess.CalledProcessError as error:
+        return error.returncode if error.returncode > 0 else 128 - error.returncode
+    except ChildFailedError as error:
+        return max(int(error.get_first_failure()[1].exitcode), 1)
+    except SignalException as error:
+        return 128 + int(error.sigval)
+    except (ValueError, OSError) as error:
+        raise UsageError(f"accelerate launch: {error}") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 0

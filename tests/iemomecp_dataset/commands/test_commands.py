@@ -1,0 +1,154 @@
+"""Every command through ``iemomecp_dataset.__main__``: help, dispatch, exit codes; and its script."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import iemomecp_dataset.commands
+from iemomecp_dataset.__main__ import main
+from iemomecp_dataset.command_line import _SCRIPTS
+from iemomecp_dataset.commands import COMMANDS
+
+# Asks for every help text in one process, as a module of the package is started, and reports what was imported.
+EVERY_HELP = """
+import contextlib, io, json, sys
+from pathlib import Path
+import iemomecp_dataset
+sys.argv[0] = str(Path(iemomecp_dataset.__file__).with_name("__main__.py"))
+from iemomecp_dataset.__main__ import main
+from iemomecp_dataset.commands import COMMANDS
+texts, imported = {}, {}
+for name in (*COMMANDS, "train fusion", "train roberta", "train wavlm", "train clip"):
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
+            main([*name.split(), "--help"])
+    except SystemExit as end:
+        assert end.code == 0, (name, end.code)
+    texts[name] = output.getvalue()
+    imported[name] = [m for m in ("torch", "transformers", "datasets", "pandas", "accelerate") if m in sys.modules]
+print(json.dumps([texts, imported]))
+"""
+
+
+@pytest.fixture(scope="module", name="helps")
+def fixture_helps() -> tuple[dict[str, str], dict[str, list[str]]]:
+    done = subprocess.run([sys.executable, "-c", EVERY_HELP], capture_output=True, text=True, check=True)
+    texts, imported = json.loads(done.stdout)
+    return texts, imported
+
+
+def leave(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+def test_the_table_names_every_module() -> None:
+    assert {module.name for module in pkgutil.iter_modules(iemomecp_dataset.commands.__path__)} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "train fusion", "train roberta", "train wavlm", "train clip"])
+def test_help_is_light_and_has_examples_that_start_this_way(name: str, helps: tuple[dict, dict]) -> None:
+    texts, imported = helps
+    text = texts[name]
+    assert text.startswith(f"usage: python -m iemomecp_dataset {name} ")
+    assert re.search(rf"^    python -m iemomecp_dataset {name}( |$)", text, flags=re.M), text
+    assert "scripts/" not in text
+    assert "trainers/" not in text
+    assert imported[name] == []
+
+
+def test_every_script_runs_its_command(repository: Path) -> None:
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in (repository / "scripts").glob("*.py")}
+    of_clone = {"bench.py", "make_tiny_encoder.py"}
+    named = {name: Path(shlex.split(start)[1]) for name, start in _SCRIPTS.items() if "scripts/" in start}
+    assert {path.name for path in named.values()} == set(scripts) - of_clone
+    for name, path in named.items():
+        assert f'run("{name}")' in scripts[path.name]
+        assert name in COMMANDS
+    for start in set(_SCRIPTS.values()) - {f"python {path}" for path in named.values()}:
+        assert (repository / start.split()[-1]).is_file()
+
+
+@pytest.mark.parametrize("script", ["demo", "build_from_sources", "make_tiny_encoder", "bench"])
+def test_a_script_names_itself(script: str, repository: Path) -> None:
+    path = repository / "scripts" / f"{script}.py"
+    done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"usage: {script}.py ")
+    assert f"python scripts/{script}.py" in done.stdout
+
+
+def test_help_lists_the_commands_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    code = (
+        "import sys; sys.argv[:] = ['iemomecp', '--help']\nfrom iemomecp_dataset.__main__ import main\n"
+        "try: main()\nfinally: print([m for m in sys.modules if 'commands.' in m or m == 'numpy'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "usage: iemomecp COMMAND [OPTIONS]"
+    assert lines[-1] == "[]"
+    for name, line in COMMANDS.items():
+        assert any(re.fullmatch(rf"  {name} +{re.escape(line)}", found) for found in lines)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("--version") == 0
+    assert capsys.readouterr().out == f"iemomecp {iemomecp_dataset.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["valdate"], "There is no command 'valdate'. Did you mean 'validate'?"),
+        (["ecff", "--data-dir", "x"], "There is no command 'ecff'. Did you mean 'ecf'?"),
+        (["--data-dri", "x"], "There is no option '--data-dri'. Did you mean '--data-dir'?"),
+        (["validate"], "The following arguments are required: --label-dir"),
+        (["report"], "Give RUNS_DIR, the folder with the runs, or --published."),
+        (["report", "x", "--resamples", "1"], "--resamples must be 0, or at least 2."),
+        (["report", "x", "--resamples", "-1"], "--resamples must be at least 0, but is -1."),
+        (["evaluate", "x.csv", "--as-run", "y"], "--as-run needs --data-dir"),
+        (["evaluate", "x.csv", "--system", "y"], "go with --as-run"),
+        (["figures", "--runs", "x"], "--runs needs --data-dir"),
+        (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
+        (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
+        (["matrix", "--slots", "0"], "--slots must be at least 1, but is 0."),
+        (["train", "fusoin", "--data_dir", "x"], "There is no trainer 'fusoin'. Did you mean 'fusion'?"),
+        (["train", "--num_processes", "2"], "There is no trainer '2'."),
+    ],
+    ids=" ".join,
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+
+
+def test_statistics_need_no_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave() == 0
+    overview = capsys.readouterr().out
+    assert leave("stats") == 0
+    assert capsys.readouterr().out == overview
+    for arguments in (["ecf", "--data-dir", str(tmp_path)], ["stats", "ecf", f"--data_dir={tmp_path}"]):
+        assert leave(*arguments) == 2
+        assert "train.txt" in capsys.readouterr().err
+
+
+def test_exit_code_1_is_passed_on(tmp_path: Path, synthetic_dir: Path) -> None:
+    for file in (synthetic_dir / "labels").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    assert leave("validate", "--label-dir", str(tmp_path)) == 0
+    (tmp_path / "test.json").write_text("{")
+    assert leave("validate", "--label_dir", str(tmp_path)) == 1

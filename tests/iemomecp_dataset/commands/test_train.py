@@ -1,0 +1,58 @@
+"""``iemomecp train``: whose options are whose, mistakes before anything is launched, the trainer's own exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iemomecp_dataset.commands import train
+from iemomecp_dataset.errors import UsageError
+
+
+@pytest.fixture(name="launched")
+def fixture_launched(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    calls: list[list[str]] = []
+
+    def launch(arguments: list[str]) -> int:
+        calls.append(arguments)
+        return 3
+
+    monkeypatch.setattr(train, "_launch", launch)
+    return calls
+
+
+def test_options_before_the_trainer_are_the_launchers(launched: list[list[str]]) -> None:
+    options = ["--data_dir", "d", "--output-dir", "o", "--seed=7"]
+    assert train.main(["--num_processes", "2", "--multi_gpu", "roberta", *options]) == 3
+    ((*before, script), given) = launched[0][:4], launched[0][4:]
+    assert before == ["--num_processes", "2", "--multi_gpu"]
+    assert Path(script).name == "roberta.py"
+    assert Path(script).is_file()
+    assert given == options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fusion", "--data_dir", "d"], "--output_dir is missing"),
+        (["fusion", "--num_processes", "2"], "There is no option '--num_processes'"),
+        # The script's own defaults hold: roberta uses the isolated scorer.
+        (["roberta", "--data_dir", "d", "--output_dir", "o", "--objective", "rpcl"], "Use --scorer dialogue"),
+    ],
+)
+def test_mistakes_are_found_before_the_launch(arguments: list[str], message: str, launched: list[list[str]]) -> None:
+    with pytest.raises(UsageError, match=message):
+        train.main(arguments)
+    assert launched == []
+
+
+@pytest.mark.slow
+def test_the_exit_code_is_the_trainers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    single = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    for code, exit_code in (("", 0), ("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 15)", 143)):
+        script.write_text(code)
+        assert train._launch([*single, str(script), "--seed", "1"]) == exit_code
+    with pytest.raises(UsageError, match="accelerate launch: "):
+        train._launch(["--config_file", str(tmp_path / "none.yaml"), str(script)])
