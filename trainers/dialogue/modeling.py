@@ -23,7 +23,6 @@ from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
-from iemomecp_dataset.trainers.linear import use_fast_linear
 from iemomecp_dataset.trainers.objectives import corrupt_context
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
@@ -160,7 +159,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             PairRefinement(len(config.class_names or ()), config.max_distance) if config.pair_refinement else None
         )
         use_fast_dropout(self)
-        use_fast_linear(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -260,7 +258,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         if getattr(encoder, "pooler", None) is not None:
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         use_fast_dropout(encoder)
-        use_fast_linear(encoder)
         use_fast_attention(encoder)
         self.text_encoder = encoder
 

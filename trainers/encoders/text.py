@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from iemomecp_dataset.errors import MissingModelError
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
-from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = [
     "TextEncoder",
@@ -215,7 +214,6 @@ def encode_texts(
             return dict(zip(texts, load_file(path)["features"], strict=True))
     chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id, chunk_tokens_on(device))
     model = encoder.model.to(device).eval()
-    use_fast_linear(model)
     pooled = []
     with (
         torch.inference_mode(),

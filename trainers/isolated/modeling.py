@@ -23,7 +23,6 @@ from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
-from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig"]
 
@@ -93,7 +92,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             nn.Linear(width + config.hidden_size * len(self.branches), len(config.class_names or ())),
         )
         use_fast_dropout(self)
-        use_fast_linear(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -155,7 +153,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
         if self.config.segment_pooling != "mean":
             use_first_token_layer(encoder)
         use_fast_dropout(encoder)
-        use_fast_linear(encoder)
         use_fast_attention(encoder)
         self.text_encoder = encoder
 
