@@ -20,7 +20,6 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
-from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.objectives import corrupt_context
@@ -258,7 +257,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         if getattr(encoder, "pooler", None) is not None:
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         use_fast_dropout(encoder)
-        use_fast_attention(encoder)
         self.text_encoder = encoder
 
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:

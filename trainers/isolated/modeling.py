@@ -19,7 +19,6 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dropout import use_fast_dropout
-from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
@@ -153,7 +152,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
         if self.config.segment_pooling != "mean":
             use_first_token_layer(encoder)
         use_fast_dropout(encoder)
-        use_fast_attention(encoder)
         self.text_encoder = encoder
 
     def _pool(self, states: Any, chunk: dict[str, Tensor]) -> Tensor:
