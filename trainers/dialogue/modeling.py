@@ -19,7 +19,6 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
-from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.objectives import corrupt_context
@@ -157,7 +156,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         self.pair_refinement = (
             PairRefinement(len(config.class_names or ()), config.max_distance) if config.pair_refinement else None
         )
-        use_fast_dropout(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -256,7 +254,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         # Layers are pooled here; an encoder's own pooler would be a parameter without gradient.
         if getattr(encoder, "pooler", None) is not None:
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
-        use_fast_dropout(encoder)
         self.text_encoder = encoder
 
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.dropout import use_fast_dropout
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
@@ -90,7 +89,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             nn.Dropout(config.dropout),
             nn.Linear(width + config.hidden_size * len(self.branches), len(config.class_names or ())),
         )
-        use_fast_dropout(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -151,7 +149,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             )
         if self.config.segment_pooling != "mean":
             use_first_token_layer(encoder)
-        use_fast_dropout(encoder)
         self.text_encoder = encoder
 
     def _pool(self, states: Any, chunk: dict[str, Tensor]) -> Tensor:
