@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -149,8 +150,8 @@ def resolve_objective(name: str) -> Objective:
 
 
 def supervised_extraction(
-    emotion_logits: Tensor,
-    cause_logits: Tensor,
+    emotion_logits: Tensor | None,
+    cause_logits: Tensor | None,
     pair_logits: Tensor,
     emotion_labels: Tensor,
     cause_labels: Tensor,
@@ -164,8 +165,9 @@ def supervised_extraction(
     """Supervised loss of emotion, cause and pair extraction (arXiv 2606.18893, Eq. 16).
 
     Args:
-        emotion_logits: ``(B, N, 2)``; index 1 says that the utterance is emotional.
-        cause_logits: ``(B, N, 2)``; index 1 says that the utterance causes some emotion.
+        emotion_logits: ``(B, N, 2)``; index 1: the utterance is emotional. None for a model without that head, whose
+            term is left out.
+        cause_logits: ``(B, N, 2)``; index 1: the utterance causes some emotion. None likewise.
         pair_logits: ``(B, N, N, C)``.
         emotion_labels: ``(B, N)`` int, padded with anything.
         cause_labels: ``(B, N)`` int, padded with anything.
@@ -186,11 +188,10 @@ def supervised_extraction(
         >>> round(loss.item(), 4)  # three times ln 2
         2.0794
     """
-    return (
-        mean_cross_entropy(emotion_logits, emotion_labels, mask, pool=pool)
-        + mean_cross_entropy(cause_logits, cause_labels, mask, pool=pool)
-        + mean_cross_entropy(pair_logits, pair_labels, valid, pair_class_weights, pool=pool)
-    )
+    heads = ((emotion_logits, emotion_labels), (cause_logits, cause_labels))
+    terms = [mean_cross_entropy(logits, labels, mask, pool=pool) for logits, labels in heads if logits is not None]
+    terms.append(mean_cross_entropy(pair_logits, pair_labels, valid, pair_class_weights, pool=pool))
+    return reduce(torch.add, terms)
 
 
 def confidence_margin_ranking(
@@ -324,8 +325,8 @@ def objective_terms(
     objective: Objective,
     weights: ObjectiveWeights,
     *,
-    emotion_logits: Tensor,
-    cause_logits: Tensor,
+    emotion_logits: Tensor | None,
+    cause_logits: Tensor | None,
     pair_logits: Tensor,
     corrupted_pair_logits: Tensor | None,
     emotion_labels: Tensor,
@@ -341,8 +342,8 @@ def objective_terms(
     Args:
         objective: Which terms.
         weights: Their weights and sizes.
-        emotion_logits: ``(B, N, 2)``.
-        cause_logits: ``(B, N, 2)``.
+        emotion_logits: ``(B, N, 2)``, or None for a model without that head.
+        cause_logits: ``(B, N, 2)``, or None; needed when the objective ranks.
         pair_logits: ``(B, N, N, C)``.
         corrupted_pair_logits: ``(B, N, N, C)``; needed when the objective corrupts.
         emotion_labels: ``(B, N)`` int.
@@ -372,6 +373,10 @@ def objective_terms(
         )
     }
     if objective.ranking:
+        if cause_logits is None:
+            raise UsageError(
+                "Margin ranking needs a cause head (cause_logits), which this model lacks. Use --objective base."
+            )
         terms["ranking"] = weights.ranking_weight * confidence_margin_ranking(
             pair_logits.softmax(dim=-1)[..., 0],
             cause_logits.softmax(dim=-1)[..., 1],

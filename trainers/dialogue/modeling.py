@@ -97,15 +97,15 @@ class DialogueScores:
     """What the scorer says about a batch of dialogues.
 
     Attributes:
-        emotion_logits: ``(B, N, 2)``; index 1: the utterance is emotional.
-        cause_logits: ``(B, N, 2)``; index 1: the utterance causes some emotion.
         pair_logits: ``(B, N, N, C)``; row target, column candidate cause.
+        emotion_logits: ``(B, N, 2)``; index 1: the utterance is emotional. None for a model without that head.
+        cause_logits: ``(B, N, 2)``; index 1: the utterance causes some emotion. None likewise.
         corrupted_pair_logits: The same on the corrupted view, or ``None``.
     """
 
-    emotion_logits: Tensor
-    cause_logits: Tensor
     pair_logits: Tensor
+    emotion_logits: Tensor | None = None
+    cause_logits: Tensor | None = None
     corrupted_pair_logits: Tensor | None = None
 
 
@@ -238,7 +238,9 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             valid.repeat(2, 1, 1),
         )
         clean, changed = both.pair_logits.chunk(2)
-        return DialogueScores(both.emotion_logits.chunk(2)[0], both.cause_logits.chunk(2)[0], clean, changed)
+        assert both.emotion_logits is not None
+        assert both.cause_logits is not None
+        return DialogueScores(clean, both.emotion_logits.chunk(2)[0], both.cause_logits.chunk(2)[0], changed)
 
     def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> DialogueScores:
         emotion_logits = ragged.padded(self.emotion_head(hidden).float())
@@ -247,7 +249,16 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
         if self.pair_refinement is not None:
             pair_scores = self.pair_refinement(pair_scores, emotion_logits, cause_logits, pairs)
-        return DialogueScores(emotion_logits, cause_logits, pairs.matrices(pair_scores))
+        return DialogueScores(pairs.matrices(pair_scores), emotion_logits, cause_logits)
+
+    def begin_at_distance_rates(self, log_rates: Tensor) -> None:
+        """Starts the pair scorer at given rates of the classes by turn distance.
+
+        Args:
+            log_rates: ``(distances, C)``, as :func:`iemomecp_dataset.trainers.dialogue.pair_heads.distance_log_rates`
+                gives them.
+        """
+        self.pair_scorer.begin_at(log_rates)
 
     def use_text_encoder(self, encoder: nn.Module) -> None:
         """Takes over a pretrained encoder, to be trained and saved with the scorer."""

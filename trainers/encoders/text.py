@@ -26,6 +26,7 @@ __all__ = [
     "encode_texts",
     "encoded_chunks",
     "length_chunks",
+    "load_saved_tokenizer",
     "load_text_encoder",
     "load_tokenizer",
     "tokenise_texts",
@@ -106,6 +107,19 @@ def load_tokenizer(name: str) -> Any:
         return AutoTokenizer.from_pretrained(name, use_fast=True)
     except (OSError, ValueError) as error:
         raise MissingModelError(_why_not_loaded(name, error)) from error
+
+
+def load_saved_tokenizer(model: Any) -> Any:
+    """Loads the tokenizer that was saved with a scorer, or else that of the encoder it was built on.
+
+    Args:
+        model: A scorer from ``from_pretrained``, whose folder is its ``name_or_path``.
+
+    Raises:
+        MissingModelError: It is neither on disk nor reachable.
+    """
+    saved = Path(model.name_or_path)
+    return load_tokenizer(str(saved) if (saved / "tokenizer_config.json").is_file() else model.config.text_encoder_name)
 
 
 def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenisedTexts:
