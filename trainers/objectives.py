@@ -529,7 +529,7 @@ def mean_cross_entropy(
     """
     keep = keep & (labels != IGNORED_LABEL)
     places = keep.flatten().nonzero().squeeze(-1)
-    kept, classes = _selected(logits, places), labels.flatten().index_select(0, places)
+    kept, classes = _selected(logits, places), labels.flatten().index_select(0, places).long()
     weights = None if class_weights is None else class_weights.to(kept.dtype)
     count = (torch.ones_like(classes, dtype=kept.dtype) if weights is None else weights[classes]).sum()
     return pool(F.cross_entropy(kept, classes, weight=weights, reduction="sum"), count)

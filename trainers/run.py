@@ -34,6 +34,7 @@ from iemomecp_dataset.trainers.isolated.task import prepare_isolated
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.objectives import class_weights_from_counts
 from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.provenance import code_revision, idle_cores_hint, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.distributed import Processes, check_launch
@@ -329,6 +330,7 @@ def _write_run(
             }
             | ({"evidence": "candidate removed"} if name != split else {}),
         )
+    set_decision(scorer.model.config, results.threshold["value"])
     scorer.model.save_pretrained(folder.path / "model")
     if scorer.model.text_encoder is not None and scorer.encoder is not None:
         scorer.encoder.tokenizer.save_pretrained(folder.path / "model")

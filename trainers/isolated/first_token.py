@@ -47,7 +47,7 @@ class FirstTokenLayer(nn.Module):
         first = hidden_states[:, :1]
 
         def heads(projected: Tensor) -> Tensor:
-            return projected.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2)
+            return projected.view(*projected.shape[:2], attention.num_attention_heads, -1).transpose(1, 2)
 
         attended = F.scaled_dot_product_attention(
             heads(attention.query(first)),
