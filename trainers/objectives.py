@@ -1,33 +1,35 @@
 r"""Training objectives for emotion-cause pair scorers, and their composition by name.
 
-Notation (arXiv 2606.18893): a dialogue has utterances ``1..n``; pair ``(i, j)`` says that utterance ``j`` is a cause of
-the emotion in utterance ``i``; ``V`` are the valid candidate pairs and ``Y`` the gold pairs among them. On padded
-batches, ``B`` is the number of dialogues, ``N`` turns, ``D`` width, ``C`` classes; row ``i`` is the target, column
-``j`` the candidate cause. Class 0 is the positive pair class of every task of this package.
+Notation (arXiv 2606.18893): a dialogue has utterances :math:`1..n`; pair :math:`(i, j)` means that utterance :math:`j`
+is a cause of the emotion in utterance :math:`i`; :math:`V` are the candidate pairs and :math:`Y` the gold pairs among
+them. On padded batches, ``B`` is the number of dialogues, ``N`` turns, ``D`` width, ``C`` classes; row ``i`` is the
+target, column ``j`` the candidate cause. Class 0 is the positive pair class of every task of this package.
 
-=============================  =====================================================================  ==========
-function                       formula                                                                equations
-=============================  =====================================================================  ==========
-`supervised_extraction`        mean CE of emotions + mean CE of causes + mean CE of pairs             16
-`confidence_margin_ranking`    mean of relu(m - (p+ - p-)), m = m0 exp(q- - q+)                       5 to 11
-`corrupt_context`              h~_t = (1 - r_t) h_t outside the gold pairs, r_t ~ Bernoulli(rho)      12 to 13
-`corrupted_context_stability`  lambda_cor mean CE(s~, y) + lambda_ali mean ||pi~ - pi||^2             14 to 15
-=============================  =====================================================================  ==========
+=============================  =============================================================  ===================
+function                       what it is                                                     source
+=============================  =============================================================  ===================
+`supervised_extraction`        cross entropy of emotions, causes and pairs                    2606.18893, Eq. 16
+`confidence_margin_ranking`    CDMR: gold pairs above the hardest negatives of their row      Eq. 5 to 11
+`corrupt_context`              zeroes random utterances outside the gold pairs                Eq. 12 and 13
+`corrupted_context_stability`  CCPS: the same decisions on the corrupted dialogue             Eq. 14 and 15
+`class_weights_from_counts`    weights of the pair classes in the supervised loss             2605.25208
+=============================  =============================================================  ===================
 
 Every mean is pooled over the mini-batch: over all utterances, all pairs or all (target, gold cause, hard negative)
 triples of all its dialogues, not a mean of means. A mean over nothing is 0.
 
-:data:`OBJECTIVES` composes them by name (Eq. 17 and the controls and ablations of the paper). In the three-role task
-"gold" means ``emo_cause`` and the confidence is P(emo_cause); that is this package's extension, not the paper's. There
-a second margin can be asked for (``context_ranking_weight``): the ranking of P(emo_context), of the ``emo_context``
-pairs against all others of their row, with the constant margin ``m0``.
+:data:`OBJECTIVES` composes them by name (Eq. 17 and the controls and ablations of the paper), and
+:func:`objective_terms` computes such a composition. In the three-role task "gold" means ``emo_cause`` and the
+confidence is P(emo_cause); that is this package's extension, not the paper's. There a second margin is available
+(``context_ranking_weight``): it ranks P(emo_context) of the ``emo_context`` pairs above that of all other pairs of
+their row, with the constant margin :math:`m_0`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -58,17 +60,17 @@ IGNORED_LABEL = -100
 """Label of padding, the convention of torch's cross entropy."""
 
 Pooling = Callable[[Tensor, Tensor], Tensor]
-"""What turns the sum of some values and their count, or summed weight, into a mean over the mini-batch."""
+"""Turns the sum of some values and their count, or summed weight, into a mean over the mini-batch."""
 
 
 def pooled_here(total: Tensor, count: Tensor) -> Tensor:
-    """The mean over a mini-batch that one process has whole; a mean over nothing is 0, and still part of the graph.
+    """Mean over a mini-batch that one process holds whole; a mean over nothing is 0, and still part of the graph.
 
-    Where a mini-batch is spread over processes, :mod:`iemomecp_dataset.trainers.training.distributed` pools instead.
+    Where a mini-batch is sharded over processes, :mod:`iemomecp_dataset.trainers.training.distributed` pools instead.
 
     Args:
         total: Scalar, the sum.
-        count: Scalar, how many values it has, or their summed weight.
+        count: Scalar, the number of values, or their summed weight.
 
     Example:
         >>> pooled_here(torch.tensor(6.0), torch.tensor(4.0)).item()
@@ -81,13 +83,13 @@ def pooled_here(total: Tensor, count: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Objective:
-    """Which terms an objective has. Weights and sizes are in :class:`ObjectiveWeights`.
+    """The terms of an objective. Weights and sizes are in :class:`ObjectiveWeights`.
 
     Attributes:
         ranking: Margin ranking of gold against negative pairs is added to the supervised loss.
         adaptive_margin: The margin adapts to the cause confidences (Eq. 9); constant ``m0`` otherwise.
         hard_negatives: Only the ``top_k`` hardest negatives of a row are ranked; all of them otherwise.
-        corruption: The pair scorer also sees a corrupted dialogue.
+        corruption: The pair scorer also scores a corrupted dialogue.
         protect_gold: Utterances of gold pairs are never corrupted (Eq. 12).
         corrupted_supervision: Cross entropy on the corrupted view.
         alignment: The corrupted view's distribution is pulled to the clean one.
@@ -123,7 +125,17 @@ OBJECTIVES: dict[str, Objective] = {
 
 @dataclass(frozen=True)
 class ObjectiveWeights:
-    """Sizes and weights, with the paper's one setting for every corpus as defaults (arXiv 2606.18893)."""
+    r"""Sizes and weights; the defaults are the paper's one setting for every corpus (arXiv 2606.18893).
+
+    Attributes:
+        base_margin: :math:`m_0`, see :func:`confidence_margin_ranking`.
+        top_k: :math:`k`, hard negatives per row.
+        corruption_rate: :math:`\rho`, see :func:`corrupt_context`.
+        ranking_weight: :math:`\lambda_{row}`, of the margin ranking.
+        corrupted_supervision_weight: :math:`\lambda_{cor}`, see :func:`corrupted_context_stability`.
+        alignment_weight: :math:`\lambda_{ali}`.
+        context_ranking_weight: Of the ranking of contexts in the three-role task; 0 for none, as in the paper.
+    """
 
     base_margin: float = 0.05
     top_k: int = 8
@@ -138,7 +150,7 @@ def resolve_objective(name: str) -> Objective:
     """Finds an objective by name.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no objective of that name.
 
     Example:
         >>> resolve_objective("cdmr").ranking
@@ -162,7 +174,12 @@ def supervised_extraction(
     pair_class_weights: Tensor | None = None,
     pool: Pooling = pooled_here,
 ) -> Tensor:
-    """Supervised loss of emotion, cause and pair extraction (arXiv 2606.18893, Eq. 16).
+    r"""Supervised loss of emotion, cause and pair extraction (arXiv 2606.18893, Eq. 16).
+
+    .. math::
+
+        L_{sup} = \frac{1}{n} \sum_i \mathrm{CE}(z^e_i, y^e_i) + \frac{1}{n} \sum_j \mathrm{CE}(z^c_j, y^c_j)
+            + \frac{1}{|V|} \sum_{(i, j) \in V} \mathrm{CE}(s_{ij}, y_{ij})
 
     Args:
         emotion_logits: ``(B, N, 2)``; index 1: the utterance is emotional. None for a model without that head, whose
@@ -174,11 +191,16 @@ def supervised_extraction(
         pair_labels: ``(B, N, N)`` int, padded with anything.
         mask: ``(B, N)`` bool, true for utterances.
         valid: ``(B, N, N)`` bool, true for candidate pairs.
-        pair_class_weights: ``(C,)``; the pair term is then a weighted mean as in torch's cross entropy.
-        pool: How a sum becomes a mean.
+        pair_class_weights: ``(C,)``, such as :func:`class_weights_from_counts` gives; the pair term is then a weighted
+            mean as in torch's cross entropy.
+        pool: Turns a sum into a mean.
 
     Returns:
         Scalar: the sum of the three means.
+
+    See Also:
+        :func:`mean_cross_entropy`, each of the three means; the isolated scorer, which has pairs alone, is trained on
+        it.
 
     Example:
         >>> logits = torch.zeros(1, 1, 2)
@@ -194,6 +216,34 @@ def supervised_extraction(
     return reduce(torch.add, terms)
 
 
+def class_weights_from_counts(table: PairTable, n_classes: int) -> tuple[float, ...]:
+    r"""Weights of the pair classes for :func:`supervised_extraction` (arXiv 2605.25208).
+
+    .. math::
+
+        w_c = \min\left(10, \sqrt{\bar n / n_c}\right)
+
+    :math:`n_c` are the pairs of class :math:`c` in the train split, :math:`\bar n` is their mean over classes.
+
+    Args:
+        table: Train pairs.
+        n_classes: Number of classes.
+
+    Returns:
+        A weight for each class; rare ones weigh more.
+
+    Example:
+        >>> import numpy as np
+        >>> labels = np.repeat([0, 1, 2], [5499, 2630, 45194])  # IEMO-MECP, train
+        >>> empty = np.zeros(len(labels), dtype=np.int64)
+        >>> table = PairTable(empty.astype(str), empty.astype(str), empty, empty, labels, empty.astype(bool))
+        >>> [round(weight, 3) for weight in class_weights_from_counts(table, 3)]
+        [1.798, 2.6, 0.627]
+    """
+    counts = np.bincount(table.labels, minlength=n_classes)
+    return tuple(float(min(10.0, np.sqrt(counts.mean() / max(1, count)))) for count in counts)
+
+
 def confidence_margin_ranking(
     pair_confidence: Tensor,
     cause_confidence: Tensor,
@@ -205,24 +255,35 @@ def confidence_margin_ranking(
     adaptive: bool = True,
     pool: Pooling = pooled_here,
 ) -> Tensor:
-    """Confidence-difference margin ranking, CDMR (arXiv 2606.18893, Eq. 5 to 11).
+    r"""Confidence-difference margin ranking, CDMR (arXiv 2606.18893, Eq. 5 to 11).
 
-    In each row, every gold cause should be more confident than the row's hardest negatives by a margin
-    ``m = m0 * exp(q_negative - q_gold)``, where ``q`` is the cause confidence. Neither the choice of negatives nor the
-    margin carries gradient.
+    In each row :math:`i`, every gold cause :math:`j^+` should be more confident than the row's hardest negatives
+    :math:`j^-` by a margin that grows with the difference of their cause confidences :math:`q`:
+
+    .. math::
+
+        m = m_0 \exp(q_{j^-} - q_{j^+}), \qquad
+        L_{CDMR} = \frac{1}{|\Omega|} \sum_{(i, j^+, j^-) \in \Omega} \max(0, m - (p_{ij^+} - p_{ij^-}))
+
+    The :math:`k` hardest negatives of a row are its most confident ones. Neither their choice nor the margin carries
+    gradient.
 
     Args:
-        pair_confidence: ``(B, N, N)``, probability of the positive class.
-        cause_confidence: ``(B, N)``, probability that the utterance causes some emotion.
+        pair_confidence: ``(B, N, N)``, :math:`p`, probability of the positive class.
+        cause_confidence: ``(B, N)``, :math:`q`, probability that the utterance causes some emotion.
         gold: ``(B, N, N)`` bool.
         valid: ``(B, N, N)`` bool; gold pairs that are not valid are left out.
-        base_margin: ``m0``.
-        top_k: Hard negatives per row; ``None`` ranks against all of them.
-        adaptive: Whether the margin adapts; ``m = m0`` otherwise.
-        pool: How a sum becomes a mean.
+        base_margin: :math:`m_0`.
+        top_k: :math:`k`, hard negatives per row; ``None`` ranks against all negatives.
+        adaptive: Whether the margin adapts to the cause confidences; :math:`m = m_0` otherwise.
+        pool: Turns a sum into a mean.
 
     Returns:
-        Scalar: the mean over all (row, gold, negative) triples of the mini-batch, 0 when there are none.
+        Scalar: the mean over all (row, gold, negative) triples :math:`\Omega` of the mini-batch, 0 when there are none.
+
+    See Also:
+        :func:`corrupted_context_stability`, the other half of RPCL: this one separates pairs within a row, that one
+        makes each of them robust to changes of the other utterances.
 
     Example:
         >>> confidence = torch.tensor([[[0.6, 0.5], [0.2, 0.2]]])
@@ -261,18 +322,28 @@ def corrupt_context(
     protect_gold: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Zeroes random utterances that take part in no gold pair (arXiv 2606.18893, Eq. 12 and 13).
+    r"""Zeroes random utterances that take part in no gold pair (arXiv 2606.18893, Eq. 12 and 13).
+
+    .. math::
+
+        \tilde h_t = (1 - r_t) h_t, \qquad r_t \sim \mathrm{Bernoulli}(\rho) \text{ for } t \notin G, \quad
+        r_t = 0 \text{ for } t \in G
+
+    :math:`G` holds targets and causes of gold pairs.
 
     Args:
         utterances: ``(B, N, D)``, any representation of the utterances.
         gold: ``(B, N, N)`` bool.
         mask: ``(B, N)`` bool, true for utterances; padding is left as it is.
-        rate: Probability of zeroing an utterance.
-        protect_gold: Spare utterances that are target or cause of a gold pair.
+        rate: :math:`\rho`, probability of zeroing an utterance.
+        protect_gold: Spare :math:`G`; otherwise any utterance may be zeroed.
         generator: Source of randomness; torch's global one by default.
 
     Returns:
         ``(B, N, D)``, the corrupted representations.
+
+    See Also:
+        :func:`corrupted_context_stability`, the loss on what a scorer makes of them.
 
     Raises:
         UsageError: ``rate`` is not within [0, 1].
@@ -296,19 +367,31 @@ def corrupted_context_stability(
     alignment_weight: float = 0.2,
     pool: Pooling = pooled_here,
 ) -> Tensor:
-    """Corrupted-context pair stability, CCPS (arXiv 2606.18893, Eq. 14 and 15).
+    r"""Corrupted-context pair stability, CCPS (arXiv 2606.18893, Eq. 14 and 15).
+
+    .. math::
+
+        L_{CCPS} = \lambda_{cor} \frac{1}{|V|} \sum_{(i, j) \in V} \mathrm{CE}(\tilde s_{ij}, y_{ij})
+            + \lambda_{ali} \frac{1}{|V|} \sum_{(i, j) \in V} \lVert \tilde\pi_{ij} - \pi_{ij} \rVert_2^2
+
+    :math:`\tilde s` are the logits on the corrupted dialogue, :math:`\tilde\pi` and :math:`\pi` the distributions on it
+    and on the clean dialogue. The clean distribution is the reference and gets no gradient.
 
     Args:
         corrupted_logits: ``(B, N, N, C)``, the scorer on the corrupted dialogue.
-        clean_logits: ``(B, N, N, C)``, the scorer on the clean dialogue; a reference that gets no gradient.
-        labels: ``(B, N, N)`` int.
-        valid: ``(B, N, N)`` bool.
-        supervision_weight: ``lambda_cor``, of the cross entropy of the corrupted view.
-        alignment_weight: ``lambda_ali``, of the squared distance between the two distributions, summed over classes.
-        pool: How a sum becomes a mean.
+        clean_logits: ``(B, N, N, C)``, the scorer on the clean dialogue.
+        labels: ``(B, N, N)`` int, padded with anything.
+        valid: ``(B, N, N)`` bool, true for candidate pairs.
+        supervision_weight: :math:`\lambda_{cor}`, of the cross entropy of the corrupted view; 0 leaves that part out.
+        alignment_weight: :math:`\lambda_{ali}`, of the squared distance of the distributions, summed over classes; 0
+            leaves that part out.
+        pool: Turns a sum into a mean.
 
     Returns:
         Scalar.
+
+    See Also:
+        :func:`corrupt_context`, which makes the corrupted dialogue.
 
     Example:
         >>> certain, even = torch.tensor([[[[100.0, 0.0]]]]), torch.zeros(1, 1, 1, 2)
@@ -317,8 +400,12 @@ def corrupted_context_stability(
         >>> loss.item()  # (0.5 - 1)^2 + (0.5 - 0)^2
         0.5
     """
-    loss = supervision_weight * mean_cross_entropy(corrupted_logits, labels, valid, pool=pool)
-    return loss + alignment_weight * _mean_squared_distance(corrupted_logits, clean_logits, valid, pool)
+    parts = []
+    if supervision_weight or not alignment_weight:  # with neither, a zero that is still part of the graph
+        parts.append(supervision_weight * mean_cross_entropy(corrupted_logits, labels, valid, pool=pool))
+    if alignment_weight:
+        parts.append(alignment_weight * _mean_squared_distance(corrupted_logits, clean_logits, valid, pool))
+    return reduce(torch.add, parts)
 
 
 def objective_terms(
@@ -337,7 +424,11 @@ def objective_terms(
     pair_class_weights: Tensor | None = None,
     pool: Pooling = pooled_here,
 ) -> dict[str, Tensor]:
-    """The weighted terms of an objective on one mini-batch; their sum is the loss (arXiv 2606.18893, Eq. 17).
+    r"""Weighted terms of an objective on one mini-batch; their sum is the loss (arXiv 2606.18893, Eq. 17).
+
+    .. math::
+
+        L = L_{sup} + \lambda_{row} L_{CDMR} + L_{CCPS}
 
     Args:
         objective: Which terms.
@@ -352,7 +443,7 @@ def objective_terms(
         mask: ``(B, N)`` bool.
         valid: ``(B, N, N)`` bool.
         pair_class_weights: ``(C,)`` or none, for the supervised pair term.
-        pool: How a sum becomes a mean.
+        pool: Turns a sum into a mean.
 
     Returns:
         Scalars by term name: ``supervised``, and where the objective has them ``ranking``, ``context_ranking``,
@@ -377,39 +468,37 @@ def objective_terms(
             raise UsageError(
                 "Margin ranking needs a cause head (cause_logits), which this model lacks. Use --objective base."
             )
-        terms["ranking"] = weights.ranking_weight * confidence_margin_ranking(
-            pair_logits.softmax(dim=-1)[..., 0],
-            cause_logits.softmax(dim=-1)[..., 1],
-            (pair_labels == 0) & valid,
-            valid,
-            base_margin=weights.base_margin,
-            top_k=weights.top_k if objective.hard_negatives else None,
-            adaptive=objective.adaptive_margin,
-            pool=pool,
-        )
-        if weights.context_ranking_weight:
-            terms["context_ranking"] = weights.context_ranking_weight * confidence_margin_ranking(
-                pair_logits.softmax(dim=-1)[..., 1],
-                # The cause head says nothing of contexts, so that their margin is the constant m0.
-                cause_logits.softmax(dim=-1)[..., 1],
-                (pair_labels == 1) & valid,
+        cause_confidence = cause_logits.softmax(dim=-1)[..., 1]
+
+        def ranking(role: int, adaptive: bool) -> Tensor:
+            return confidence_margin_ranking(
+                pair_logits.softmax(dim=-1)[..., role],
+                cause_confidence,
+                (pair_labels == role) & valid,
                 valid,
                 base_margin=weights.base_margin,
                 top_k=weights.top_k if objective.hard_negatives else None,
-                adaptive=False,
+                adaptive=adaptive,
                 pool=pool,
             )
+
+        terms["ranking"] = weights.ranking_weight * ranking(0, objective.adaptive_margin)
+        if weights.context_ranking_weight:
+            # The cause head has nothing on contexts, so their margin is the constant one.
+            terms["context_ranking"] = weights.context_ranking_weight * ranking(1, adaptive=False)
     if objective.corruption:
         if corrupted_pair_logits is None:
             raise ValueError("this objective needs the logits of the corrupted view")
+        # One call for each part, as the log reports them apart.
+        stability = partial(
+            corrupted_context_stability, corrupted_pair_logits, pair_logits, pair_labels, valid, pool=pool
+        )
         if objective.corrupted_supervision:
-            terms["corrupted_supervision"] = weights.corrupted_supervision_weight * mean_cross_entropy(
-                corrupted_pair_logits, pair_labels, valid, pool=pool
+            terms["corrupted_supervision"] = stability(
+                supervision_weight=weights.corrupted_supervision_weight, alignment_weight=0.0
             )
         if objective.alignment:
-            terms["alignment"] = weights.alignment_weight * _mean_squared_distance(
-                corrupted_pair_logits, pair_logits, valid, pool
-            )
+            terms["alignment"] = stability(supervision_weight=0.0, alignment_weight=weights.alignment_weight)
     return terms
 
 
@@ -421,14 +510,14 @@ def mean_cross_entropy(
     *,
     pool: Pooling = pooled_here,
 ) -> Tensor:
-    """Mean cross entropy of some labelled things, weighted by class as in torch's weighted mean.
+    """Mean cross entropy, weighted by class as in torch's weighted mean.
 
     Args:
         logits: ``(..., C)``.
         labels: ``(...)`` int; ``IGNORED_LABEL`` is left out.
-        keep: ``(...)`` bool, what is counted.
+        keep: ``(...)`` bool, true for what counts.
         class_weights: ``(C,)`` or none.
-        pool: How a sum becomes a mean.
+        pool: Turns a sum into a mean.
 
     Returns:
         Scalar, 0 over nothing.
@@ -440,7 +529,7 @@ def mean_cross_entropy(
     """
     keep = keep & (labels != IGNORED_LABEL)
     places = keep.flatten().nonzero().squeeze(-1)
-    kept, classes = _selected(logits, places), labels.flatten().index_select(0, places)
+    kept, classes = _selected(logits, places), labels.flatten().index_select(0, places).long()
     weights = None if class_weights is None else class_weights.to(kept.dtype)
     count = (torch.ones_like(classes, dtype=kept.dtype) if weights is None else weights[classes]).sum()
     return pool(F.cross_entropy(kept, classes, weight=weights, reduction="sum"), count)
@@ -457,22 +546,3 @@ def _mean_squared_distance(corrupted_logits: Tensor, clean_logits: Tensor, valid
 def _selected(logits: Tensor, places: Tensor) -> Tensor:
     """``(..., C)`` to ``(P, C)``; its backward pass is much faster than that of a boolean index."""
     return logits.flatten(0, -2).index_select(0, places)
-
-
-def class_weights_from_counts(table: PairTable, n_classes: int) -> tuple[float, ...]:
-    """Weights of the pair classes, ``min(10, sqrt(mean class count / count))`` (arXiv 2605.25208).
-
-    Args:
-        table: Train pairs.
-        n_classes: Number of classes.
-
-    Example:
-        >>> import numpy as np
-        >>> labels = np.repeat([0, 1, 2], [5499, 2630, 45194])  # IEMO-MECP, train
-        >>> empty = np.zeros(len(labels), dtype=np.int64)
-        >>> table = PairTable(empty.astype(str), empty.astype(str), empty, empty, labels, empty.astype(bool))
-        >>> [round(weight, 3) for weight in class_weights_from_counts(table, 3)]
-        [1.798, 2.6, 0.627]
-    """
-    counts = np.bincount(table.labels, minlength=n_classes)
-    return tuple(float(min(10.0, np.sqrt(counts.mean() / max(1, count)))) for count in counts)

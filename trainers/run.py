@@ -27,6 +27,7 @@ from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.scorers import find_scorer
@@ -313,6 +314,7 @@ def _write_run(
             }
             | ({"evidence": "candidate removed"} if name != split else {}),
         )
+    set_decision(task.model.config, results.threshold["value"])
     task.model.save_pretrained(folder.path / "model")
     if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
         task.encoder.tokenizer.save_pretrained(folder.path / "model")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -32,3 +33,37 @@ def same_outcome() -> Callable[[Path, Path], None]:
         assert weights[0] == weights[1]
 
     return check
+
+
+@pytest.fixture(scope="session")
+def random_encoder() -> Callable[..., Any]:
+    """Makes an encoder of two layers, 16 wide, with 50 words, of a ``model_type``; equal calls give equal weights."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
+             "vocab_size": 50, "pad_token_id": 1, "max_position_embeddings": 40}  # fmt: skip
+    shapes = {
+        "electra": {**shape, "embedding_size": 16},
+        "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24, "vocab_size": 50, "pad_token_id": 1},
+    }
+
+    def make(model_type: str, **options: object) -> Any:
+        torch.manual_seed(0)
+        return AutoModel.from_config(AutoConfig.for_model(model_type, **shapes.get(model_type, shape)), **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def token_chunk() -> Callable[..., dict[str, Any]]:
+    """Makes a padded chunk of texts of the given lengths for such an encoder."""
+    import torch
+
+    def make(*lengths: int) -> dict[str, Any]:
+        ids = torch.ones(len(lengths), max(lengths), dtype=torch.long)
+        for row, length in enumerate(lengths):
+            ids[row, :length] = torch.randint(5, 50, (length,), generator=torch.Generator().manual_seed(length))
+        return {"input_ids": ids, "attention_mask": (ids != 1).long()}
+
+    return make

@@ -179,6 +179,25 @@ def test_stability_equals_the_loop_over_pairs(seed: int) -> None:
     assert ours.item() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize(("supervision", "alignment"), [(0.6, 0.0), (0.0, 0.3), (0.0, 0.0)])
+def test_stability_without_a_part_is_the_other_and_differentiable(supervision: float, alignment: float) -> None:
+    batch = Batch(1)
+
+    corrupted = batch.t_corrupted_logits.requires_grad_()
+    loss, whole, rest = (
+        corrupted_context_stability(
+            corrupted, batch.t_pair_logits, batch.t_labels, batch.t_valid,
+            supervision_weight=of_supervision, alignment_weight=of_alignment,
+        )
+        for of_supervision, of_alignment in (
+            (supervision, alignment), (0.6, 0.3), (0.6 - supervision, 0.3 - alignment)
+        )
+    )  # fmt: skip
+    loss.backward()
+    assert (corrupted.grad.abs().sum() > 0) == bool(supervision or alignment)
+    assert loss.item() == pytest.approx((whole - rest).item(), abs=1e-12)
+
+
 def test_no_gradient_into_the_clean_branch() -> None:
     batch = Batch(2)
     clean = batch.t_pair_logits.requires_grad_()
@@ -256,15 +275,35 @@ def test_composition_is_the_papers(name: str) -> None:
         margin, top_k = ranking
         expected = 0.3 * slow_ranking(batch, 0.4, 2 if top_k else n, margin == "adaptive")
         assert terms["ranking"].item() == pytest.approx(expected, abs=1e-12)
-    if "alignment" in terms:
+    if {"alignment", "corrupted_supervision"} & set(terms):
         expected = corrupted_context_stability(
             batch.t_corrupted_logits, batch.t_pair_logits, batch.t_labels, batch.t_valid,
-            supervision_weight=0.75 if "corrupted_supervision" in terms else 0.0, alignment_weight=0.2,
+            supervision_weight=0.75 if "corrupted_supervision" in terms else 0.0,
+            alignment_weight=0.2 if "alignment" in terms else 0.0,
         )  # fmt: skip
         assert sum(terms[t] for t in terms if t in ("alignment", "corrupted_supervision")).item() == pytest.approx(
             expected.item(), abs=1e-12
         )
     assert OBJECTIVES[name].protect_gold == (name != "utterance_dropout")
+
+
+def test_training_calls_the_public_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    from iemomecp_dataset.trainers import objectives
+
+    called = []
+    for name in ("supervised_extraction", "confidence_margin_ranking", "corrupted_context_stability"):
+        function = getattr(objectives, name)
+        monkeypatch.setattr(
+            objectives, name, lambda *a, _name=name, _of=function, **k: called.append(_name) or _of(*a, **k)
+        )
+    batch = Batch(11)
+    objective_terms(
+        OBJECTIVES["rpcl"], ObjectiveWeights(),
+        emotion_logits=batch.t_emotion_logits, cause_logits=batch.t_cause_logits, pair_logits=batch.t_pair_logits,
+        corrupted_pair_logits=batch.t_corrupted_logits, emotion_labels=batch.t_emotion_labels,
+        cause_labels=batch.t_cause_labels, pair_labels=batch.t_labels, mask=batch.t_mask, valid=batch.t_valid,
+    )  # fmt: skip
+    assert set(called) == {"supervised_extraction", "confidence_margin_ranking", "corrupted_context_stability"}
 
 
 @pytest.mark.parametrize("seed", range(4))

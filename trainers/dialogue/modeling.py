@@ -15,25 +15,23 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.utils import ModelOutput
 
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
-from iemomecp_dataset.trainers.dropout import use_fast_dropout
-from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
-from iemomecp_dataset.trainers.linear import use_fast_linear
-from iemomecp_dataset.trainers.objectives import corrupt_context
+from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
+from iemomecp_dataset.trainers.pair_config import PairScorerConfig
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
 
 
-class DialogueScorerConfig(PreTrainedConfig):  # type: ignore[misc]
-    """Shape of a :class:`DialogueScorer`.
+class DialogueScorerConfig(PairScorerConfig):
+    """Shape of a :class:`DialogueScorer`; pair classes and decision rule are those of the base.
 
     Attributes:
-        class_names: Names of the pair classes by id; class 0 is the positive one.
         text_size: Width of an utterance's text representation, 0 without text.
         audio_size: Width of an audio feature vector, 0 without audio.
         video_size: Width of a video feature vector, 0 without video.
@@ -58,7 +56,6 @@ class DialogueScorerConfig(PreTrainedConfig):  # type: ignore[misc]
 
     model_type = "iemomecp_dialogue_scorer"
 
-    class_names: list[str] | None = None
     text_size: int = 0
     audio_size: int = 0
     video_size: int = 0
@@ -96,17 +93,19 @@ class Corruption:
 
 
 @dataclass
-class DialogueScores:
-    """What the scorer says about a batch of dialogues.
+class DialogueScores(ModelOutput):  # type: ignore[misc]
+    """Output of a dialogue scorer; read it by name, as entries that are None leave positions.
 
     Attributes:
+        loss: Scalar, the supervised loss; None without labels.
         pair_logits: ``(B, N, N, C)``; row target, column candidate cause.
         emotion_logits: ``(B, N, 2)``; index 1: the utterance is emotional. None for a model without that head.
         cause_logits: ``(B, N, 2)``; index 1: the utterance causes some emotion. None likewise.
-        corrupted_pair_logits: The same on the corrupted view, or ``None``.
+        corrupted_pair_logits: Those of the pairs on the corrupted view; None without such a view.
     """
 
-    pair_logits: Tensor
+    loss: Tensor | None = None
+    pair_logits: Tensor = None  # type: ignore[assignment]  # always given; a ModelOutput wants defaults
     emotion_logits: Tensor | None = None
     cause_logits: Tensor | None = None
     corrupted_pair_logits: Tensor | None = None
@@ -159,8 +158,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         self.pair_refinement = (
             PairRefinement(len(config.class_names or ()), config.max_distance) if config.pair_refinement else None
         )
-        use_fast_dropout(self)
-        use_fast_linear(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -183,13 +180,17 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         video_present: Tensor | None = None,
         gold: Tensor | None = None,
         corruption: Corruption | None = None,
+        labels: Tensor | None = None,
+        emotion_labels: Tensor | None = None,
+        cause_labels: Tensor | None = None,
     ) -> DialogueScores:
         """Scores a padded batch.
 
         Args:
             mask: ``(B, N)`` bool, true for utterances.
             speakers: ``(B, N)`` int, speakers of a dialogue numbered by first appearance.
-            valid: ``(B, N, N)`` bool, the pairs to score; all pairs of utterances by default.
+            valid: ``(B, N, N)`` bool, the pairs to score; by default those that have a label, and without labels all
+                pairs of utterances.
             text: ``(B, N, text_size)`` frozen text features; or else
             text_tokens: chunks of the batch's utterances, each with ``input_ids`` and ``attention_mask`` ``(u, T)``;
             text_order: with them, ``(U,)`` int, the row, among all chunks, of each true entry of ``mask``.
@@ -199,12 +200,19 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             video_present: ``(B, N)`` bool.
             gold: ``(B, N, N)`` bool, needed for a corrupted view.
             corruption: How to make the corrupted view; ``None`` for no such view.
+            labels: ``(B, N, N)`` int, class ids of the candidate pairs, -100 elsewhere; the output then has ``loss``,
+                which is :func:`~iemomecp_dataset.trainers.objectives.supervised_extraction`.
+            emotion_labels: ``(B, N)`` int, with labels: 1 for emotional utterances; by default the targets of pairs of
+                class 0.
+            cause_labels: ``(B, N)`` int, with labels: 1 for causes; by default those of pairs of class 0.
 
         Returns:
-            The logits.
+            The logits, and with labels the loss.
         """
         if valid is None:
             valid = mask.unsqueeze(-1) & mask.unsqueeze(-2)
+            if labels is not None:
+                valid = valid & (labels != IGNORED_LABEL)
         ragged = Ragged.of(mask)
         encoded = None if text is None else ragged.flat(text)
         if encoded is None and text_tokens is not None:
@@ -219,16 +227,53 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             },
         )
         contextual = self._contextualise(utterances, ragged)
+        corrupted_pair_logits = None
         if corruption is None:
-            return self._score(contextual, ragged, speakers, valid)
-        if gold is None:
-            raise ValueError("a corrupted view needs the gold pairs")
+            pair_logits, emotion_logits, cause_logits = self._score(contextual, ragged, speakers, valid)
+        else:
+            if gold is None:
+                raise ValueError("a corrupted view needs the gold pairs")
+            pair_logits, emotion_logits, cause_logits, corrupted_pair_logits = self._score_both_views(
+                utterances, contextual, ragged, speakers, valid, gold, corruption
+            )
+        loss = None
+        if labels is not None:
+            positive = labels == 0
+            loss = supervised_extraction(
+                emotion_logits,
+                cause_logits,
+                pair_logits,
+                positive.any(dim=-1) if emotion_labels is None else emotion_labels,
+                positive.any(dim=-2) if cause_labels is None else cause_labels,
+                labels,
+                mask,
+                valid,
+            )
+        return DialogueScores(
+            loss=loss,
+            pair_logits=pair_logits,
+            emotion_logits=emotion_logits,
+            cause_logits=cause_logits,
+            corrupted_pair_logits=corrupted_pair_logits,
+        )
+
+    def _score_both_views(
+        self,
+        utterances: Tensor,
+        contextual: Tensor,
+        ragged: Ragged,
+        speakers: Tensor,
+        valid: Tensor,
+        gold: Tensor,
+        corruption: Corruption,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pair, emotion and cause logits, and the pair logits of the corrupted view."""
         at_scorer = corruption.point == "scorer_input"
         corrupted = ragged.flat(
             corrupt_context(
                 ragged.padded(contextual if at_scorer else utterances),
                 gold,
-                mask,
+                ragged.mask,
                 rate=corruption.rate,
                 protect_gold=corruption.protect_gold,
             )
@@ -238,23 +283,22 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         # Both views as one batch of twice as many dialogues, which costs less than two batches.
         both = self._score(
             torch.cat([contextual, corrupted]),
-            Ragged.of(mask.repeat(2, 1)),
+            Ragged.of(ragged.mask.repeat(2, 1)),
             speakers.repeat(2, 1),
             valid.repeat(2, 1, 1),
         )
-        clean, changed = both.pair_logits.chunk(2)
-        assert both.emotion_logits is not None
-        assert both.cause_logits is not None
-        return DialogueScores(clean, both.emotion_logits.chunk(2)[0], both.cause_logits.chunk(2)[0], changed)
+        (pairs, corrupted_pairs), (emotions, _), (causes, _) = (logits.chunk(2) for logits in both)
+        return pairs, emotions, causes, corrupted_pairs
 
-    def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> DialogueScores:
+    def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pair, emotion and cause logits."""
         emotion_logits = ragged.padded(self.emotion_head(hidden).float())
         cause_logits = ragged.padded(self.cause_head(hidden).float())
         pairs = CandidatePairs.of(valid)
         pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
         if self.pair_refinement is not None:
             pair_scores = self.pair_refinement(pair_scores, emotion_logits, cause_logits, pairs)
-        return DialogueScores(pairs.matrices(pair_scores), emotion_logits, cause_logits)
+        return pairs.matrices(pair_scores), emotion_logits, cause_logits
 
     def begin_at_distance_rates(self, log_rates: Tensor) -> None:
         """Starts the pair scorer at given rates of the classes by turn distance.
@@ -270,9 +314,6 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         # Layers are pooled here; an encoder's own pooler would be a parameter without gradient.
         if getattr(encoder, "pooler", None) is not None:
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
-        use_fast_dropout(encoder)
-        use_fast_linear(encoder)
-        use_fast_attention(encoder)
         self.text_encoder = encoder
 
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from iemomecp_dataset.errors import MissingModelError
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
-from iemomecp_dataset.trainers.linear import use_fast_linear
 
 __all__ = [
     "TextEncoder",
@@ -230,7 +229,6 @@ def encode_texts(
             return dict(zip(texts, load_file(path)["features"], strict=True))
     chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id, chunk_tokens_on(device))
     model = encoder.model.to(device).eval()
-    use_fast_linear(model)
     pooled = []
     with (
         torch.inference_mode(),

@@ -11,31 +11,31 @@ It knows neither the rest of the dialogue nor the distance of the two turns.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.dropout import use_fast_dropout
-from iemomecp_dataset.trainers.encoder_attention import use_fast_attention
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
-from iemomecp_dataset.trainers.linear import use_fast_linear
+from iemomecp_dataset.trainers.objectives import mean_cross_entropy
+from iemomecp_dataset.trainers.pair_config import PairScorerConfig
 
-__all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig"]
+__all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
 
 SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
 """How a segment becomes one vector: the encoder's own pooler (published), its first token, the mean of its tokens."""
 
 
-class IsolatedScorerConfig(PreTrainedConfig):  # type: ignore[misc]
-    """Shape of an :class:`IsolatedScorer`.
+class IsolatedScorerConfig(PairScorerConfig):
+    """Shape of an :class:`IsolatedScorer`; pair classes and decision rule are those of the base.
 
     Attributes:
-        class_names: Names of the pair classes by id; class 0 is the positive one.
         text_encoder: Configuration of the text encoder that is trained and saved with the scorer; ``None`` without
             text.
         text_encoder_name: Name or path the text encoder was loaded from.
@@ -49,7 +49,6 @@ class IsolatedScorerConfig(PreTrainedConfig):  # type: ignore[misc]
 
     model_type = "iemomecp_isolated_scorer"
 
-    class_names: list[str] | None = None
     text_encoder: dict[str, Any] | None = None
     text_encoder_name: str | None = None
     segment_pooling: str = "pooler"
@@ -60,6 +59,19 @@ class IsolatedScorerConfig(PreTrainedConfig):  # type: ignore[misc]
     dropout: float = 0.1
 
 
+@dataclass
+class IsolatedScores(ModelOutput):  # type: ignore[misc]
+    """Output of an :class:`IsolatedScorer`; read it by name.
+
+    Attributes:
+        loss: Scalar, the cross entropy; None without labels.
+        logits: ``(B, C)`` float32.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor = None  # type: ignore[assignment]  # always given; a ModelOutput wants defaults
+
+
 class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
     """Classifies pairs one by one.
 
@@ -67,10 +79,11 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
 
     Example:
         >>> config = IsolatedScorerConfig(class_names=["pair", "non_pair"], audio_size=8, hidden_size=16)
-        >>> logits = IsolatedScorer(config).eval()(
-        ...     audio=torch.randn(5, 2, 8), audio_present=torch.ones(5, 2, dtype=torch.bool))
-        >>> tuple(logits.shape)
-        (5, 2)
+        >>> scores = IsolatedScorer(config).eval()(
+        ...     audio=torch.randn(5, 2, 8), audio_present=torch.ones(5, 2, dtype=torch.bool),
+        ...     labels=torch.tensor([0, 1, 1, 1, 0]))
+        >>> tuple(scores.logits.shape), tuple(scores.loss.shape)
+        ((5, 2), ())
     """
 
     config_class = IsolatedScorerConfig
@@ -92,8 +105,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             nn.Dropout(config.dropout),
             nn.Linear(width + config.hidden_size * len(self.branches), len(config.class_names or ())),
         )
-        use_fast_dropout(self)
-        use_fast_linear(self)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -107,7 +118,8 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
         audio_present: Tensor | None = None,
         video: Tensor | None = None,
         video_present: Tensor | None = None,
-    ) -> Tensor:
+        labels: Tensor | None = None,
+    ) -> IsolatedScores:
         """Scores ``B`` pairs.
 
         Args:
@@ -117,9 +129,11 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             audio_present: ``(B, 2)`` bool; absent vectors are replaced by a learned one.
             video: ``(B, 2, video_size)``.
             video_present: ``(B, 2)`` bool.
+            labels: ``(B,)`` int, class ids, -100 for pairs that do not count; the output then has ``loss``, which is
+                :func:`~iemomecp_dataset.trainers.objectives.mean_cross_entropy`.
 
         Returns:
-            ``(B, C)`` float32 logits.
+            The logits, and with labels the loss.
         """
         parts = []
         if self.text_encoder is not None:
@@ -135,7 +149,10 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
                 raise ValueError(f"this scorer needs {name} features")
             parts.append(branch(vectors, present))
         logits: Tensor = self.output(torch.cat(parts, dim=-1)).float()
-        return logits
+        loss = None
+        if labels is not None:
+            loss = mean_cross_entropy(logits, labels, torch.ones_like(labels, dtype=torch.bool))
+        return IsolatedScores(loss=loss, logits=logits)
 
     def use_text_encoder(self, encoder: nn.Module) -> None:
         """Takes over a pretrained encoder, to be trained and saved with the scorer.
@@ -154,9 +171,6 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             )
         if self.config.segment_pooling != "mean":
             use_first_token_layer(encoder)
-        use_fast_dropout(encoder)
-        use_fast_linear(encoder)
-        use_fast_attention(encoder)
         self.text_encoder = encoder
 
     def _pool(self, states: Any, chunk: dict[str, Tensor]) -> Tensor:

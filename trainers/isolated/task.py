@@ -125,13 +125,13 @@ class IsolatedStrategy:
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Cross entropy, weighted by class as in torch's weighted mean."""
-        return {"supervised": self._loss(model(**batch["inputs"]), batch, self.class_weights, pool)}
+        return {"supervised": self._loss(model(**batch["inputs"]).logits, batch, self.class_weights, pool)}
 
     def probabilities(
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
         """Probabilities of each pair, a matrix of one row."""
-        logits = model(**batch["inputs"])
+        logits = model(**batch["inputs"]).logits
         rows = logits.double().softmax(dim=-1).cpu().numpy()
         found = list(zip(batch["position"].tolist(), rows[:, None], strict=True))
         return found, self._loss(logits, batch, None, pooled_here).item()

@@ -10,6 +10,7 @@ import torch
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.encoders.text import length_chunks, load_text_encoder, tokenise_texts
+from iemomecp_dataset.trainers.objectives import supervised_extraction
 
 
 @pytest.fixture
@@ -119,6 +120,40 @@ def test_the_clean_view_is_what_it_is_without_a_corrupted_one(scorer: DialogueSc
             torch.testing.assert_close(getattr(both, name), getattr(alone, name), atol=1e-5, rtol=1e-5)
         same = torch.allclose(both.corrupted_pair_logits, alone.pair_logits, atol=1e-5, rtol=1e-5)
         assert same is (rate == 0.0)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["derived", "given"])
+def test_with_labels_comes_the_loss_that_training_has(scorer: DialogueScorer, given: bool) -> None:
+    batch = inputs((5, 3))
+    labels = torch.full((2, 5, 5), -100)
+    labels[0, :5, :5] = torch.randint(0, 2, (5, 5), generator=torch.Generator().manual_seed(0)).tril()
+    labels[1, 2, :3] = torch.tensor([0, 1, 1])
+    labels[0].masked_fill_(torch.ones(5, 5, dtype=torch.bool).triu(1), -100)
+    marks = {"emotion_labels": torch.ones(2, 5, dtype=torch.long), "cause_labels": torch.zeros(2, 5, dtype=torch.long)}
+    found = scorer(**batch, labels=labels, **(marks if given else {}))
+    without = scorer(**batch, valid=labels != -100)
+    assert without.loss is None
+    assert torch.equal(found.pair_logits, without.pair_logits), "candidates are the pairs with a label"
+    emotions = marks["emotion_labels"] if given else (labels == 0).any(-1).long()
+    causes = marks["cause_labels"] if given else (labels == 0).any(-2).long()
+    expected = supervised_extraction(
+        without.emotion_logits, without.cause_logits, without.pair_logits, emotions, causes, labels, batch["mask"],
+        labels != -100,
+    )  # fmt: skip
+    assert torch.equal(found.loss, expected)
+    found.loss.backward()
+    assert list(found) == ["loss", "pair_logits", "emotion_logits", "cause_logits"]
+    assert found["loss"] is found.loss is found[0]
+
+
+def test_a_corrupted_view_has_the_same_loss(scorer: DialogueScorer) -> None:
+    batch = inputs((4,))
+    labels = torch.ones(1, 4, 4, dtype=torch.long)
+    labels[0, 3, 2] = 0
+    plain = scorer(**batch, labels=labels)
+    both = scorer(**batch, labels=labels, gold=labels == 0, corruption=Corruption(rate=1.0))
+    torch.testing.assert_close(both.loss, plain.loss)
+    assert list(both) == ["loss", "pair_logits", "emotion_logits", "cause_logits", "corrupted_pair_logits"]
 
 
 def test_saved_and_loaded_again(scorer: DialogueScorer, tmp_path: Path) -> None:

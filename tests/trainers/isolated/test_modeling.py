@@ -110,7 +110,7 @@ def test_model_is_the_published_formula(prepared, corpus, reader: Path) -> None:
     method, _, examples, model = prepared
     pairs = examples["train"]
     positions = [0, 7, 3, 41]
-    logits = model(**batch_of(method, pairs, positions)["inputs"])
+    logits = model(**batch_of(method, pairs, positions)["inputs"]).logits
     encoder = load_text_encoder(str(reader))
     branch = model.branches["audio"].project
     for row, position in enumerate(positions):
@@ -132,20 +132,34 @@ def test_model_is_the_published_formula(prepared, corpus, reader: Path) -> None:
 def test_chunks_change_nothing(prepared) -> None:
     method, _, examples, model = prepared
     positions = list(range(0, 60, 3))
-    whole = model(**batch_of(method, examples["train"], positions)["inputs"])
+    whole = model(**batch_of(method, examples["train"], positions)["inputs"]).logits
     chunked = batch_of(replace(method, chunk_tokens=64), examples["train"], positions)
     assert len(chunked["inputs"]["text_tokens"]) > 2
-    torch.testing.assert_close(model(**chunked["inputs"]), whole, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(model(**chunked["inputs"]).logits, whole, atol=1e-5, rtol=1e-4)
 
 
 def test_loss_is_torchs_weighted_mean(prepared) -> None:
     method, _, examples, model = prepared
     batch = batch_of(method, examples["train"], list(range(30)))
     weights = torch.tensor([1.798, 2.6, 0.627])
-    expected = torch.nn.functional.cross_entropy(model(**batch["inputs"]), batch["labels"], weight=weights)
+    expected = torch.nn.functional.cross_entropy(model(**batch["inputs"]).logits, batch["labels"], weight=weights)
     (name, term), = replace(method, class_weights=weights).terms(model, batch, pooled_here).items()  # fmt: skip
     assert name == "supervised"
     torch.testing.assert_close(term, expected)
+
+
+def test_with_labels_comes_the_loss_that_training_has(prepared) -> None:
+    method, _, examples, model = prepared
+    batch = batch_of(method, examples["train"], list(range(30)))
+    labels = batch["labels"].clone()
+    scores = model(**batch["inputs"], labels=labels)
+    (expected,) = method.terms(model, batch, None, pooled_here).values()
+    assert torch.equal(scores.loss, expected)
+    assert list(scores) == ["loss", "logits"]
+    labels[5:] = -100
+    some = model(**batch["inputs"], labels=labels.int())
+    torch.testing.assert_close(some.loss, torch.nn.functional.cross_entropy(scores.logits[:5], labels[:5]))
+    assert model(**batch["inputs"]).loss is None
 
 
 def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> None:
@@ -166,7 +180,7 @@ def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> No
     plain.encoder.load_state_dict(model.text_encoder.state_dict())
     plain.branches["audio"].load_state_dict(model.branches["audio"].project.state_dict())
     plain.output.load_state_dict(model.output.state_dict())
-    torch.testing.assert_close(plain(tokens, vectors), model(**ours["inputs"]), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(plain(tokens, vectors), model(**ours["inputs"]).logits, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -185,14 +199,14 @@ def test_without_evidence_the_candidate_is_not_seen(prepared) -> None:
     same_target = [p for p in range(200) if pairs.targets[p] == 5]
     speakers = {0, 2, 4}  # turns of one speaker would differ only in words and sound
     candidates = [p for p in same_target if pairs.candidates[p] in speakers]
-    full = model(**batch_of(method, pairs, candidates)["inputs"])
+    full = model(**batch_of(method, pairs, candidates)["inputs"]).logits
     removed_batch = batch_of(without, pairs, candidates)["inputs"]
     assert (removed_batch["audio"][:, 1] == 0).all()
     assert removed_batch["audio_present"][:, 1].all()
     texts = without.segments
     lines = {texts.candidate_lines[c].tobytes() for c in range(6)}
     assert len(lines) <= 2, "a line for each speaker"
-    removed = model(**removed_batch)
+    removed = model(**removed_batch).logits
     assert not torch.allclose(full[0], full[1])
     by_speaker: dict[bytes, torch.Tensor] = {}
     for row, p in enumerate(candidates):
