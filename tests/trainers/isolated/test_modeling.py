@@ -153,7 +153,7 @@ def test_with_labels_comes_the_loss_that_training_has(prepared) -> None:
     batch = batch_of(method, examples["train"], list(range(30)))
     labels = batch["labels"].clone()
     scores = model(**batch["inputs"], labels=labels)
-    (expected,) = method.terms(model, batch, None, pooled_here).values()
+    (expected,) = method.terms(model, batch, pooled_here).values()
     assert torch.equal(scores.loss, expected)
     assert list(scores) == ["loss", "logits"]
     labels[5:] = -100
