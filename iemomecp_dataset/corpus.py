@@ -1,4 +1,4 @@
-"""The dialogues of a run: every split that is there, and what a reader must know about them."""
+"""A loaded configuration: rows, pair tables and names of its splits, and what a reader must know about them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
+from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
+from iemomecp_dataset.rows import is_synthetic, list_item
 from iemomecp_dataset.schema import SPLITS
 
 __all__ = ["Corpus", "load_corpus"]
 
 _logger = logging.getLogger(__name__)
-_IEMOMECP_CONFIGS = ("3class", "source_binary")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The splits of a corpus as rows and as pair tables.
+    """The splits of a configuration as rows and as pair tables.
 
     Attributes:
         name: ``iemomecp`` or the name of another corpus.
@@ -30,8 +31,10 @@ class Corpus:
         rows: Rows by split.
         tables: All candidate pairs by split.
         missing_splits: Splits that the corpus folder does not have.
-        synthetic: Whether the corpus is made up.
-        candidates: Which pairs are candidates, in words.
+        synthetic: Whether a program made the corpus.
+        candidates: Which pairs are candidates: ``all`` or ``past``; ``triangle+exceptions`` in IEMO-MECP.
+        forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, the
+            candidate space elsewhere.
         fingerprints: Content hash by split.
     """
 
@@ -44,12 +47,13 @@ class Corpus:
     missing_splits: tuple[str, ...]
     synthetic: bool
     candidates: str
+    forward_pairs: str
     fingerprints: dict[str, str]
 
     @property
     def definition(self) -> str:
-        """What Pair F1 means here: F, classification of a fixed candidate list; A, set micro F1 over all gold pairs."""
-        return "F" if self.name == "iemomecp" else "A"
+        """Letter of the Pair F1 definition that the corpus is scored by."""
+        return default_definition(self.name)
 
     @property
     def statement(self) -> str:
@@ -66,46 +70,58 @@ class Corpus:
 
 
 def load_corpus(
-    config_name: str, data_dir: str | Path, *, candidates: str | None = None, forward_pairs: str | None = None
+    config_name: str,
+    data_dir: str | Path,
+    *,
+    split: str | None = None,
+    candidates: str | None = None,
+    forward_pairs: str | None = None,
 ) -> Corpus:
-    """Loads every split of a configuration.
+    """Loads a configuration to train or to score on.
 
     Args:
         config_name: The configuration.
         data_dir: Folder of the corpus.
+        split: The one split to keep; None: every split, of which train must be there.
         candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
 
+    Returns:
+        The corpus.
+
     Raises:
-        IemomecpError: What :func:`iemomecp_dataset.load` raises; and when there is no train split.
+        UsageError: There is no such split.
+        MissingDataError: Every split is asked for and there is no train split.
+        IemomecpError: What :func:`iemomecp_dataset.load` raises.
     """
     import iemomecp_dataset
 
-    extra: dict[str, Any] = {
-        name: value
-        for name, value in (("candidates", candidates), ("forward_pairs", forward_pairs))
-        if value is not None
-    }
-    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **extra)
-    if "train" not in dataset:
+    given = {"candidates": candidates, "forward_pairs": forward_pairs}
+    options = {name: value for name, value in given.items() if value is not None}
+    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
+    missing = tuple(name for name in SPLITS if name not in dataset)
+    if split is not None:
+        if split not in dataset:
+            raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, dataset)}")
+    elif "train" in missing:
         raise MissingDataError(f"{data_dir} has no train split, which training needs.")
-    missing = tuple(split for split in SPLITS if split not in dataset)
-    for split in missing:
-        _logger.warning("There is no %s split in %s: nothing is scored on it.", split, data_dir)
-    first = dataset["train"]
-    class_names = tuple(first.features["pairs"].feature["label"].names)
-    emotion_names = tuple(first.features["utterances"].feature["emotion"].names)
-    rows = {split: dataset[split].to_list() for split in SPLITS if split in dataset}
-    is_iemomecp = config_name in _IEMOMECP_CONFIGS
+    else:
+        for name in missing:
+            _logger.warning("There is no %s split in %s: nothing is scored on it.", name, data_dir)
+    first = dataset[split or "train"]
+    emotion_names = tuple(list_item(first.features["utterances"])["emotion"].names)
+    rows = {name: dataset[name].to_list() for name in SPLITS if name in dataset and split in (None, name)}
+    corpus = corpus_of_config(config_name)
     return Corpus(
-        name="iemomecp" if is_iemomecp else config_name,
+        name=corpus,
         config_name=config_name,
-        class_names=class_names,
+        class_names=tuple(list_item(first.features["pairs"])["label"].names),
         emotion_names=emotion_names,
         rows=rows,
-        tables={split: pair_table(split_rows, emotion_names) for split, split_rows in rows.items()},
+        tables={name: pair_table(split_rows, emotion_names) for name, split_rows in rows.items()},
         missing_splits=missing,
-        synthetic=iemomecp_dataset.is_synthetic(first),
-        candidates="triangle+exceptions" if is_iemomecp else candidates or "all",
-        fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
+        synthetic=is_synthetic(first),
+        candidates="triangle+exceptions" if corpus == IEMOMECP else candidates or "all",
+        forward_pairs=forward_pairs or "as_published" if corpus == IEMOMECP else candidates or "all",
+        fingerprints={name: data_fingerprint(split_rows) for name, split_rows in rows.items()},
     )

@@ -68,7 +68,7 @@ def turn_set_scores(
     ):
         if values.shape != predictions.shape or values.ndim != 1:
             raise MetricInputError(
-                f"{name} must have one entry a pair: expected shape {predictions.shape}, found {values.shape}."
+                f"{name} must have one entry per pair: expected shape {predictions.shape}, found {values.shape}."
             )
     for name, turns in (("target_turns", targets), ("cause_turns", causes)):
         if not np.issubdtype(turns.dtype, np.integer) or turns.min(initial=0) < 0:

@@ -39,7 +39,7 @@ def binary_axis(pair_probabilities: ArrayLike, roles: ArrayLike, decided: ArrayL
         decided: ``(S, n)`` bool, is a pair predicted; by default P(pair) >= 0.5, the larger of two classes.
 
     Returns:
-        One row a role: ``gold_role, n, prob_pair_mean, prob_pair_std`` (over seeds, ddof 1),
+        One row per role: ``gold_role, n, prob_pair_mean, prob_pair_std`` (over seeds, ddof 1),
         ``binary_axis_coordinate, pred_pair_rate, pred_rate_coordinate``. Coordinates are of the means over seeds.
     """
     gold = np.asarray(roles)

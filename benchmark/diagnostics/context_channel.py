@@ -21,7 +21,7 @@ def context_channel(context_probabilities: ArrayLike, roles: ArrayLike) -> pd.Da
         roles: ``(n,)`` gold roles.
 
     Returns:
-        One row a role: ``gold_role, n, prob_emo_context_mean, prob_emo_context_std`` (over seeds, ddof 1).
+        One row per role: ``gold_role, n, prob_emo_context_mean, prob_emo_context_std`` (over seeds, ddof 1).
     """
     gold = np.asarray(roles)
     by_seed = per_role(per_seed(context_probabilities, len(gold), "context probabilities"), gold)

@@ -39,7 +39,7 @@ def distance_profile(values: ArrayLike, roles: ArrayLike, distances: ArrayLike) 
         distances: ``(n,)`` ``target - cause``.
 
     Returns:
-        One row a bucket: ``dist_bucket, emo_cause, emo_context, non_pair`` (means over seeds; NaN without pairs),
+        One row per bucket: ``dist_bucket, emo_cause, emo_context, non_pair`` (means over seeds; NaN without pairs),
         ``context_n``, ``context_position`` (:func:`~iemomecp_dataset.benchmark.diagnostics.binary_axis.axis_coordinate`
         of the contexts).
     """

@@ -38,7 +38,7 @@ def evidence_removal(
         decision: From where on the class is predicted; one half is the larger of two classes.
 
     Returns:
-        One row a role: ``final_gold, n`` (pairs times seeds), ``delta_prob_mean, delta_prob_std`` (over all of them,
+        One row per role: ``final_gold, n`` (pairs times seeds), ``delta_prob_mean, delta_prob_std`` (over all of them,
         ddof 1), ``retention_prob_mean, full_pred_rate, retained_rate_over_all, retained_rate_given_full_pred``. NaN
         where there is nothing to divide by.
     """

@@ -36,7 +36,7 @@ def pair_confidence(
         top_k: Hard negatives of a row (Eq. 7).
 
     Returns:
-        One row a system and quantity: ``system, quantity, mean, sd`` (ddof 1; NaN for one seed), ``n_seeds``.
+        One row per system and quantity: ``system, quantity, mean, sd`` (ddof 1; NaN for one seed), ``n_seeds``.
     """
     rows = []
     for name, runs in systems.items():

@@ -71,7 +71,7 @@ def subset_scores(
         decided: ``(S, n)`` bool, is that class predicted; by default where its probability is at least 0.5.
 
     Returns:
-        One row a subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``pred_rate,
+        One row per subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``pred_rate,
         mean_distance, mean_lexical_overlap, self_pair_share``; NaN in an empty subset.
     """
     p = per_seed(probabilities, len(facts), "probabilities")

@@ -43,7 +43,7 @@ def uncertainty_enrichment(
         variant: See above.
 
     Returns:
-        One row a selection: ``set, selection_label, split, n, emo_cause_rate, emo_context_rate, non_pair_rate,
+        One row per selection: ``set, selection_label, split, n, emo_cause_rate, emo_context_rate, non_pair_rate,
         all_context_rate, context_lift_vs_all, context_coverage``. Without a second seed nobody disagrees, and that
         row has ``n`` 0 and NaN.
 

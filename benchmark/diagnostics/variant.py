@@ -23,7 +23,7 @@ def per_seed(values: ArrayLike, n_pairs: int, what: str) -> NDArray[Any]:
     """Checks ``(S, n)`` values, or makes them of ``(n,)``.
 
     Args:
-        values: One row a seed.
+        values: One row per seed.
         n_pairs: ``n``.
         what: What they are, for the message.
 
