@@ -97,7 +97,7 @@ def load_corpus(
     import iemomecp_dataset
 
     given = {"candidates": candidates, "forward_pairs": forward_pairs}
-    options = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
     missing = tuple(name for name in SPLITS if name not in dataset)
     if split is not None:

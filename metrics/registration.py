@@ -1,8 +1,8 @@
 """Makes ``evaluate.load("iemomecp_pair_f1")`` work by name, offline, from any directory.
 
 ``evaluate`` looks names up on the Hub alone, so its look-up is wrapped for our one name. Importing ``evaluate`` takes
-seconds and the plain scoring functions do not need it; so it is not imported here: the wrapper is put in place when
-``evaluate`` is there, now or later.
+seconds and the plain scoring functions do not need it, so it is not imported here: the wrapper is installed when
+``evaluate`` has been imported, now or later.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _LOOKUP = "evaluation_module_factory"
 
 
 def register_with_evaluate() -> None:
-    """Registers the metric with ``evaluate``, at once if it is imported, else when it will be.
+    """Registers the metric with ``evaluate``, at once if that is imported, else as soon as it is.
 
-    Calling it again changes nothing.
+    Calling it again has no effect.
     """
     after_import(_LOOKUP_MODULE, _LOOKUP, _wrap_lookup)
 

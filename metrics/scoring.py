@@ -270,7 +270,7 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
     """
     below = np.asarray(denominator)
     out = np.zeros(np.broadcast_shapes(np.shape(numerator), below.shape))
-    return np.divide(numerator, below, out=out, where=below > 0)
+    return np.asarray(np.divide(numerator, below, out=out, where=below > 0))
 
 
 def mean_and_sd(values: ArrayLike, *, ddof: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -573,7 +573,7 @@ def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str,
     if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):
         where = int(np.flatnonzero((ids < 0) | (ids >= n_classes))[0])
         raise MetricInputError(
-            f"{what.capitalize()} {int(ids[where])} of pair {where} is no class id; expected 0 to {n_classes - 1} "
+            f"{what.capitalize()} {int(ids[where])} of pair {where} is not a class id; expected 0 to {n_classes - 1} "
             f"({', '.join(names)}). Leave padded pairs (-100) out before scoring."
         )
     return ids.astype(np.int64, copy=False)

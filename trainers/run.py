@@ -5,30 +5,27 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import set_seed
 from joblib import cpu_count
-from numpy.typing import NDArray
 from transformers.utils import logging as transformers_logging
 
-from iemomecp_dataset.benchmark.baselines.structural import (
-    SplitTables,
-    structural_scores,
-    structural_systems,
-    utterance_table,
+from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
+from iemomecp_dataset.benchmark.runs.results import (
+    Decision,
+    RunResults,
+    encoder_name,
+    read_results,
+    run_results,
+    write_results,
+    write_run_predictions,
 )
-from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
-from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
-from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.trainers.dialogue.task import prepare_dialogue
 from iemomecp_dataset.trainers.isolated.task import prepare_isolated
 from iemomecp_dataset.trainers.model_card import model_card
@@ -186,114 +183,40 @@ def _results(
     scored: dict[str, ScoredSplit],
 ) -> RunResults:
     text = "t" in options.data.modalities
-    reported = {split: scores for split, scores in scored.items() if split != "train"}
-    return RunResults(
+    frozen = scorer.frozen_texts
+    return run_results(
+        corpus,
+        {split: scores.probabilities for split, scores in scored.items() if split != "train"},
+        Decision(progress.threshold, _threshold_origin(options, corpus)),
         run_name=options.run.run_name or Path(str(options.run.output_dir)).name,
-        corpus=corpus.name,
-        config_name=corpus.config_name,
-        class_names=corpus.class_names,
-        synthetic=corpus.synthetic,
-        data_statement=corpus.statement,
-        definition=corpus.definition,
-        candidates=corpus.candidates,
         scorer=options.model.scorer,
         objective=options.objective.objective,
         modalities=options.data.modalities,
+        seed=options.run.seed,
         text_encoder=options.model.text_encoder if text else "none",
         encoder_mode=options.model.encoder_mode if text else "none",
-        seed=options.run.seed,
-        threshold={
-            "value": progress.threshold,
-            "chosen_on": _threshold_origin(options, corpus),
+        utterance_features=None
+        if frozen is None
+        else {
+            split: np.stack([frozen[utterance["text"] or ""] for row in rows for utterance in row["utterances"]])
+            for split, rows in corpus.rows.items()
         },
-        metrics={
-            split: pair_scores(
-                scores.probabilities,
-                corpus.tables[split].labels,
-                corpus.class_names,
-                threshold=progress.threshold,
-                missed_positives=corpus.tables[split].missed_positives,
-            )
-            for split, scores in reported.items()
-        },
-        missing_splits=corpus.missing_splits,
-        counts=_counts(corpus, scorer),
-        structural_baselines=_structural_baselines(options, corpus, scorer.frozen_texts),
-        data_fingerprint=corpus.fingerprints,
+        feature_source=TFIDF if frozen is None else f"frozen {encoder_name(options.model.text_encoder)}",
+        more_counts=scorer.truncated,
+        extra={"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {},
         versions=library_versions(),
         git_revision=code_revision(),
         wall_seconds=progress.seconds,
         peak_memory_mb=peak_memory_mb(),
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,
-        license_text_shareable=corpus.synthetic,
-        extra={"signatures": {split: _signature(options, corpus, progress, split) for split in reported}}
-        | ({"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {}),
     )
-
-
-def _signature(options: TrainingOptions, corpus: Corpus, progress: Progress, split: str) -> str:
-    """What the scores of a split are comparable with, as one line."""
-    if corpus.name == "iemomecp":
-        forward_pairs = options.data.forward_pairs or "as_published"
-    else:
-        forward_pairs = options.data.candidates or "all"
-    signature = run_signature(
-        corpus.rows[split],
-        corpus=corpus.name,
-        config_name=corpus.config_name,
-        split=split,
-        definition=corpus.definition,
-        threshold=progress.threshold,
-        threshold_chosen_on=_threshold_origin(options, corpus),
-        forward_pairs=forward_pairs,
-        synthetic=corpus.synthetic,
-    )
-    return str(signature)
 
 
 def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str | None:
     if options.optimisation.decision == "argmax":
         return None
     return corpus.selection_split if options.optimisation.threshold is None else "fixed"
-
-
-def _counts(corpus: Corpus, scorer: PreparedScorer) -> dict[str, dict[str, int]]:
-    return {
-        split: {
-            "dialogues": len(rows),
-            "utterances": sum(len(row["utterances"]) for row in rows),
-            "candidates": len(corpus.tables[split]),
-            "gold_pairs": int((corpus.tables[split].labels == 0).sum()) + corpus.tables[split].missed_positives,
-            "missed_positives": corpus.tables[split].missed_positives,
-            **scorer.truncated[split],
-        }
-        for split, rows in corpus.rows.items()
-    }
-
-
-def _structural_baselines(
-    options: TrainingOptions, corpus: Corpus, frozen: Mapping[str, NDArray[np.float32]] | None
-) -> dict[str, Any]:
-    """The bar to beat, on the same pairs: fitted on train, thresholds from validation."""
-    splits = {
-        split: SplitTables(
-            corpus.tables[split],
-            utterance_table(
-                rows,
-                corpus.emotion_names,
-                np.stack([frozen[u["text"] or ""] for row in rows for u in row["utterances"]])
-                if frozen is not None
-                else None,
-            ),
-        )
-        for split, rows in corpus.rows.items()
-    }
-    source = f"frozen {encoder_name(options.model.text_encoder)}" if frozen is not None else "TF-IDF"
-    systems = structural_systems(
-        splits["train"], {s: t for s, t in splits.items() if s != "train"}, corpus.class_names, source
-    )
-    return structural_scores(systems, corpus.tables, corpus.class_names)
 
 
 def _write_run(
@@ -304,30 +227,19 @@ def _write_run(
     scored: dict[str, ScoredSplit],
     scorer: PreparedScorer,
 ) -> None:
+    decision = Decision(results.threshold["value"], results.threshold["chosen_on"])
     for name, scores in scored.items():
         if name == "train":
             continue
         split = name.removesuffix("_removed")
-        table = corpus.tables[split]
-        write_predictions(
-            folder.path / f"predictions_{name}.parquet",
-            table,
+        write_run_predictions(
+            folder.path,
+            corpus,
+            split,
             scores.probabilities,
-            corpus.class_names,
-            {
-                "corpus": corpus.name,
-                "config_name": corpus.config_name,
-                "split": split,
-                "class_names": list(corpus.class_names),
-                "threshold": results.threshold["value"],
-                "threshold_chosen_on": results.threshold["chosen_on"],
-                "missed_positives": table.missed_positives,
-                "data_fingerprint": corpus.fingerprints[split],
-                "synthetic": corpus.synthetic,
-                "definition": corpus.definition,
-                "candidates": corpus.candidates,
-            }
-            | ({"evidence": "candidate removed"} if name != split else {}),
+            decision,
+            name=name,
+            evidence="candidate removed" if name != split else None,
         )
     scorer.model.save_pretrained(folder.path / "model")
     if scorer.model.text_encoder is not None and scorer.encoder is not None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError
@@ -102,6 +101,8 @@ def target_utterances(pairs: PairKeys, utterances: UtteranceTable) -> NDArray[np
     Raises:
         InvalidDataError: A pair names an utterance that is missing, or an utterance occurs twice.
     """
+    import pandas as pd
+
     keys = pd.MultiIndex.from_arrays([utterances.dialogue_ids, utterances.turns])
     if not keys.is_unique:
         dialogue, turn = keys[keys.duplicated()][0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, Row, Score, settings_of
+from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, settings_of
 from iemomecp_dataset.benchmark.published.experiments import PublishedResult, differing_options, published_result
 
 __all__ = ["Beside", "published_beside"]
@@ -21,7 +21,7 @@ class Beside:
         notes: Published gains beside the table's own, in sentences.
     """
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[BoardRow, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -37,7 +37,7 @@ def published_beside(board: Board, split: str) -> Beside:
     """
     if board.key.synthetic:
         return Beside()
-    rows: dict[str, Row] = {}
+    rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
     for own in board.trained:
         settings = {**settings_of(own.runs[0]), **_of_record(own)}
@@ -51,14 +51,14 @@ def published_beside(board: Board, split: str) -> Beside:
     return Beside(tuple(rows.values()), tuple(notes.values()))
 
 
-def _of_record(row: Row) -> dict[str, str]:
+def _of_record(row: BoardRow) -> dict[str, str]:
     record = row.runs[0].results
     return {name: str(getattr(record, name)) for name in ("config_name", "scorer", "objective", "modalities")}
 
 
-def _row(found: PublishedResult, own: Row, differing: list[str]) -> Row:
+def _row(found: PublishedResult, own: BoardRow, differing: list[str]) -> BoardRow:
     statistic = f"{found.source}, {found.statistic}"
-    return Row(
+    return BoardRow(
         kind="published",
         name=f"{found.system} (published)",
         note=f"{statistic}; {_compared(own, differing)}",
@@ -67,7 +67,7 @@ def _row(found: PublishedResult, own: Row, differing: list[str]) -> Row:
     )
 
 
-def _gain(found: PublishedResult, own: Row, board: Board, split: str, differing: list[str]) -> str:
+def _gain(found: PublishedResult, own: BoardRow, board: Board, split: str, differing: list[str]) -> str:
     words = f"{found.gains['pair_f1']:+.2f} Pair F1"
     said = f"Published for {found.system} ({found.source}, {found.statistic}): {words}"
     base = _base_of(own, board)
@@ -79,7 +79,7 @@ def _gain(found: PublishedResult, own: Row, board: Board, split: str, differing:
     return f"{said}; here {100 * (mine.mean - its.mean):+.2f}. {_compared(own, differing)}."
 
 
-def _base_of(own: Row, board: Board) -> Row | None:
+def _base_of(own: BoardRow, board: Board) -> BoardRow | None:
     """The row without the objective's terms that has the most options in common."""
     mine = settings_of(own.runs[0])
     record = own.runs[0].results
@@ -92,7 +92,7 @@ def _base_of(own: Row, board: Board) -> Row | None:
     return max(bases, key=lambda row: len(mine.items() & settings_of(row.runs[0]).items()), default=None)
 
 
-def _compared(own: Row, differing: list[str]) -> str:
+def _compared(own: BoardRow, differing: list[str]) -> str:
     if not differing:
         return f"{own.name} here has the same options"
     named = ", ".join(differing[:_NAMED_OPTIONS])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iemomecp_dataset.benchmark.board import Board, Row
+from iemomecp_dataset.benchmark.board import Board, BoardRow
 from iemomecp_dataset.benchmark.report.svg import series
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["board_predictions", "predicted_systems"]
 
@@ -27,7 +28,7 @@ def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, P
         except IemomecpError as error:
             notes.append(f"Figures are without {run.results.run_name}: {error}")
             continue
-        if first is not None and not _same_pairs(first, of_run):
+        if first is not None and not first.pairs.same_pairs(of_run.pairs):
             notes.append(
                 f"Figures are without {run.results.run_name}: its {len(of_run):,} predictions are not of the same "
                 f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs."
@@ -47,7 +48,7 @@ def board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, P
 
 def predicted_systems(
     board: Board, predictions: Mapping[str, Predictions]
-) -> list[tuple[Row, list[Predictions], dict[str, Any]]]:
+) -> list[tuple[BoardRow, list[Predictions], dict[str, Any]]]:
     """The trained systems of a board that have predictions.
 
     Args:
@@ -66,12 +67,5 @@ def predicted_systems(
 
 def _pair_f1(predictions: Predictions) -> float:
     gold, predicted = predictions.labels == 0, predictions.decided == 0
-    total = int(gold.sum()) + predictions.missed_positives + int(predicted.sum())
-    return 2 * int((gold & predicted).sum()) / total if total else 0.0
-
-
-def _same_pairs(one: Predictions, other: Predictions) -> bool:
-    return len(one) == len(other) and all(
-        bool((getattr(one, name) == getattr(other, name)).all())
-        for name in ("dialogue_ids", "target_turns", "cause_turns", "labels")
-    )
+    n_gold = int(gold.sum()) + predictions.missed_positives
+    return precision_recall_f1(int((gold & predicted).sum()), int(predicted.sum()), n_gold)[2]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from iemomecp_dataset.benchmark.board import DEFINITIONS, Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.board_predictions import board_predictions
 from iemomecp_dataset.benchmark.report.certainty import Certainty, certainty_of
@@ -20,10 +20,11 @@ from iemomecp_dataset.benchmark.report.pair_matrix import pair_matrix_picture, t
 from iemomecp_dataset.benchmark.report.precision_recall import precision_recall_picture
 from iemomecp_dataset.benchmark.report.reliability import reliability_picture
 from iemomecp_dataset.benchmark.report.svg import Picture
-from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration, results_table
+from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration, split_table
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 __all__ = ["Section", "Texts", "section_of", "told_apart"]
 
@@ -123,7 +124,7 @@ def section_of(number: int, board: Board, texts: Texts | None, n_resamples: int)
         candidates=_CANDIDATES.get(board.key.candidates, board.key.candidates),
         fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
         notes=notes,
-        tables=[results_table(board, split) for split in board.splits],
+        tables=[split_table(board, split) for split in board.splits],
         published=published,
         published_columns=[(key, HEADINGS[key]) for key in published[0].scores] if published else [],
         certainty=certainty,

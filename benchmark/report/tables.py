@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, Row, Score, score_columns, signatures_of, split_notes
+from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, score_columns, signatures_of, split_notes
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
-__all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "results_table"]
+__all__ = ["Cell", "ResultsRow", "ResultsTable", "duration", "split_table"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ResultsTable:
     signatures: list[tuple[str, str]]
 
 
-def results_table(board: Board, split: str) -> ResultsTable:
+def split_table(board: Board, split: str) -> ResultsTable:
     """Makes the table.
 
     Args:
@@ -112,12 +112,12 @@ def results_table(board: Board, split: str) -> ResultsTable:
     )
 
 
-def _pair_f1(row: Row, split: str) -> float:
+def _pair_f1(row: BoardRow, split: str) -> float:
     score = row.score(split, "pair_f1")
     return -1.0 if score is None or math.isnan(score.mean) else score.mean
 
 
-def _per_class(board: Board, rows: Sequence[Row], split: str) -> list[tuple[str, str, list[str]]]:
+def _per_class(board: Board, rows: Sequence[BoardRow], split: str) -> list[tuple[str, str, list[str]]]:
     """System, class, and its P, R, F1, AUPRC and support; for two classes nothing, as class 0 is the table itself."""
     if len(board.key.class_names) < 3:
         return []
@@ -132,7 +132,7 @@ def _per_class(board: Board, rows: Sequence[Row], split: str) -> list[tuple[str,
     return lines
 
 
-def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> ResultsRow:
+def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> ResultsRow:
     seconds = [run.results.wall_seconds for run in row.runs]
     memory = [run.results.peak_memory_mb for run in row.runs]
     mean_seconds = sum(seconds) / len(seconds) if seconds else math.nan
