@@ -1,7 +1,7 @@
-"""Runs sorted into tables in which every number may be compared with every other.
+"""Leaderboard: runs sorted into tables in which every number may be compared with every other.
 
-Two scores belong in one table only when corpus, configuration, data, Pair F1 definition, candidates and split agree;
-anything else makes another table. Within a table, runs that differ in nothing but the seed are one row.
+Two scores share a table only when corpus, configuration, data, Pair F1 definition, candidates and split agree; anything
+else makes another table. Within a table, runs that differ in the seed alone share a row.
 """
 
 from __future__ import annotations
@@ -9,42 +9,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from iemomecp_dataset.benchmark.runs.index import Run
+from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
+from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.trainers.options import circumstances
 
 __all__ = [
-    "DEFINITIONS",
     "Board",
     "BoardKey",
-    "Row",
+    "BoardRow",
     "Score",
-    "boards",
+    "leaderboard",
     "score_columns",
     "settings_of",
     "signatures_of",
     "split_notes",
 ]
 
-DEFINITIONS = {
-    "A": "set micro F1 over (dialogue, target, cause) triples; the gold is every annotated pair, so that pairs outside "
-    "the candidates count as missed",
-    "B": "definition A with the gold restricted to causes that do not come after their target, which flatters recall",
-    "C": "definition A where the emotion category must match too (SemEval-2024)",
-    "D": "definition C averaged over emotion classes by their share of the gold (SemEval-2024)",
-    "F": "classification F1 of the positive class over a fixed list of candidate pairs (IEMO-MECP)",
-}
-"""What each letter of Pair F1 means, in words."""
-
 
 @dataclass(frozen=True)
 class BoardKey:
-    """What must agree before two scores are compared."""
+    """The facts that must agree before two scores are compared."""
 
     corpus: str
     config_name: str
@@ -54,7 +44,7 @@ class BoardKey:
     synthetic: bool
     data_fingerprint: tuple[tuple[str, str], ...]
     terms: tuple[tuple[str, ...], ...] = ()
-    """What the runs' signatures say beyond that; empty without any."""
+    """The parts of the runs' signatures that must agree too; empty without any."""
 
     @staticmethod
     def of(results: RunResults) -> BoardKey:
@@ -72,16 +62,16 @@ class BoardKey:
 
 
 def signatures_of(results: RunResults) -> dict[str, str]:
-    """Signatures of a run's scores, by split, where its record has them.
+    """Reads the signatures of a run's scores by split, where its record has them.
 
-    They say in one line what a score is comparable with (:mod:`iemomecp_dataset.metrics.signature`).
+    A signature states in one line what a score is comparable with (:mod:`iemomecp_dataset.metrics.signature`).
     """
     found = results.extra.get("signatures")
     return {str(split): str(text) for split, text in found.items()} if isinstance(found, Mapping) else {}
 
 
 def _terms(signature: str) -> tuple[str, ...]:
-    """The parts of a signature that must agree: all but how the threshold came about, and the version."""
+    """Lists the parts of a signature that must agree: all but the decision rule and the version."""
     return tuple(part for part in signature.split("|") if not part.startswith(("decision:", "version:")))
 
 
@@ -90,7 +80,7 @@ class Score:
     """One quantity over the seeds of a system.
 
     Attributes:
-        values: One value a run; NaN where undefined.
+        values: One value per run; NaN where undefined.
         reason: Why it is undefined, where it is.
     """
 
@@ -99,8 +89,8 @@ class Score:
 
     @property
     def mean(self) -> float:
-        """Mean over the runs; NaN as soon as one run has none, so that no mean is of fewer runs than the row says."""
-        return float(np.mean(self.values)) if self.values else math.nan
+        """Mean over the runs; NaN as soon as one run has none, so that no mean is of fewer runs than the row has."""
+        return float(mean_and_sd(self.values)[0])
 
     @property
     def sd(self) -> float:
@@ -110,21 +100,22 @@ class Score:
             >>> round(Score((0.50, 0.52, 0.54)).sd, 6)
             0.02
         """
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
+        return float(mean_and_sd(self.values)[1])
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """One system of a table.
 
     Attributes:
         kind: ``trained`` or ``structural``.
-        name: What it is called in the table.
-        note: What it is, in a sentence, or the options that tell it from its namesakes.
+        name: Its name in the table.
+        note: A sentence about it, or the options that tell it from rows of the same name.
         scores: By split and metric key the values over seeds, in the order of ``runs``. ``gain_over_distance`` is
             ``pair_f1`` minus that of the distance-only baseline on the same pairs.
-        threshold: In words: the decision rule, and where its threshold was chosen.
-        runs: The runs behind it, in the order of their seeds; empty for a structural baseline.
+        threshold: In words: the decision rule, and the split its threshold was chosen on.
+        runs: Its runs, in the order of their seeds; empty for a structural baseline.
+        key: Of a structural baseline, its key in ``results.json``; empty for other rows.
     """
 
     kind: str
@@ -133,6 +124,7 @@ class Row:
     scores: Mapping[str, Mapping[str, Score]]
     threshold: str
     runs: tuple[Run, ...] = ()
+    key: str = ""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -140,7 +132,7 @@ class Row:
         return tuple(run.results.seed for run in self.runs)
 
     def score(self, split: str, key: str) -> Score | None:
-        """The values of a metric on a split, or None when this row has none."""
+        """Gives the values of a metric on a split, or None when this row has none."""
         return self.scores.get(split, {}).get(key)
 
 
@@ -149,7 +141,7 @@ class Board:
     """All systems that may be compared.
 
     Attributes:
-        key: What they agree in.
+        key: The facts they agree in.
         splits: Splits with scores of trained systems, the one to look at first (test, else validation) in front.
         rows: Structural baselines first, from the least informed; then trained systems by the first split's pair F1.
         notes: What a reader of the table must know.
@@ -157,7 +149,7 @@ class Board:
 
     key: BoardKey
     splits: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     notes: tuple[str, ...]
 
     @property
@@ -166,18 +158,22 @@ class Board:
         return tuple(run for row in self.rows for run in row.runs)
 
     @property
-    def trained(self) -> tuple[Row, ...]:
+    def trained(self) -> tuple[BoardRow, ...]:
         """The rows of trained systems."""
         return tuple(row for row in self.rows if row.kind == "trained")
 
     @property
-    def structural(self) -> tuple[Row, ...]:
+    def structural(self) -> tuple[BoardRow, ...]:
         """The rows of structural baselines."""
         return tuple(row for row in self.rows if row.kind == "structural")
 
+    def baseline(self, key: str) -> BoardRow | None:
+        """Finds a structural baseline by its key, such as :data:`DISTANCE_ONLY`; None where the runs record none."""
+        return next((row for row in self.structural if row.key == key), None)
+
 
 def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:
-    """The columns of a results table.
+    """Lists the columns of a results table.
 
     Args:
         class_names: Pair classes, by id.
@@ -197,21 +193,33 @@ def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:
     return columns
 
 
-def boards(runs: Iterable[Run]) -> list[Board]:
+def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
     """Sorts runs into tables.
 
     Args:
-        runs: Finished runs, of any data.
+        runs: A folder of runs at any depth, runs of such a folder, or bare records; of any data.
 
     Returns:
         One table for each set of comparable runs, in order of corpus, configuration, definition and candidates.
+
+    Raises:
+        MissingDataError: There is no such folder.
+        RunFolderError: It holds no finished run.
+        InvalidDataError: A ``config.yaml`` cannot be read.
+
+    Example:
+        >>> for board in leaderboard("runs"):  # doctest: +SKIP
+        ...     print(board.key.corpus, [(row.name, row.score("test", "pair_f1").mean) for row in board.trained])
+        ecf [('Base TAV', 0.5312), ('RPCL TAV', 0.5517)]
     """
+    if isinstance(runs, str | Path):
+        runs = index_runs(runs).runs
     groups: dict[BoardKey, list[Run]] = {}
     for run in runs:
-        groups.setdefault(BoardKey.of(run.results), []).append(run)
+        found = run if isinstance(run, Run) else Run(Path(run.run_name), run)
+        groups.setdefault(BoardKey.of(found.results), []).append(found)
     for key in sorted(groups, key=lambda k: len(k.terms)):
-        # Runs with scores on fewer splits, or without signatures: data, definition and candidates agree, and no
-        # signature contradicts.
+        # Runs with scores on fewer splits, or without signatures, join a table with which nothing disagrees.
         more = [k for k in groups if set(k.terms) > set(key.terms) and replace(k, terms=key.terms) == key]
         most = [k for k in more if not any(set(other.terms) > set(k.terms) for other in more)]
         if len(most) == 1:
@@ -223,14 +231,14 @@ def boards(runs: Iterable[Run]) -> list[Board]:
 
 
 def split_notes(board: Board, split: str) -> list[str]:
-    """What a reader of one split's scores must know: whether something was chosen on that very split.
+    """Lists what a reader of one split's scores must know: whether something was chosen on that very split.
 
     Args:
         board: Comparable runs.
         split: The split.
 
     Returns:
-        Sentences, none when there is nothing to say.
+        Sentences; often none.
     """
     if any(run.results.threshold.get("chosen_on") == split for run in board.runs):
         return [
@@ -245,7 +253,7 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
     first = [split for split in ("test", "validation", "train") if split in with_scores]
     splits = (*first, *sorted(with_scores.difference(first)))
     structural = _structural_rows(runs)
-    distance = next((row for row in structural if row.name == "distance only"), None)
+    distance = next((row for row in structural if row.key == DISTANCE_ONLY), None)
     bars = {
         split: score.mean
         for split in splits
@@ -255,7 +263,7 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
     trained = [_trained_row(name, note, group) for name, note, group in _systems(runs)]
     rows = [_with_gain(row, bars) for row in (*structural, *trained)]
 
-    def place(row: Row) -> tuple[bool, float]:
+    def place(row: BoardRow) -> tuple[bool, float]:
         score = row.score(splits[0], "pair_f1") if splits else None
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
@@ -264,13 +272,13 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
     return Board(key, splits, tuple(sorted(rows, key=place)), notes)
 
 
-def _missing_seeds(rows: Sequence[Row]) -> list[str]:
-    """Says which rows lack seeds that others have: their means and deviations are of fewer runs."""
+def _missing_seeds(rows: Sequence[BoardRow]) -> list[str]:
+    """Lists rows that lack seeds of others: their means and deviations are of fewer runs."""
     every = {seed for row in rows for seed in row.seeds}
     notes = []
     for row in rows:
         others = [other for other in rows if other is not row]
-        # One row of many seeds among several says nothing about what the rest should have; most rows do.
+        # One row with many seeds does not make the rest incomplete; seeds of most rows do.
         expected = {seed for seed in every if 2 * sum(seed in other.seeds for other in others) > len(others)}
         lacking = expected - set(row.seeds)
         if lacking and expected & set(row.seeds):
@@ -283,7 +291,7 @@ def _missing_seeds(rows: Sequence[Row]) -> list[str]:
 
 
 def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
-    """Leaves out runs that repeat another's settings and seed: they would count as an independent seed."""
+    """Leaves out runs that repeat the settings and seed of another: they would count as an independent seed."""
     kept: dict[tuple[Any, ...], Run] = {}
     notes = []
     for run in runs:
@@ -296,7 +304,7 @@ def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
-    """Groups runs that differ in nothing but the seed, and names what tells groups of the same name apart."""
+    """Groups runs that differ in the seed alone, and names the options that tell groups of the same name apart."""
     named: dict[str, dict[tuple[tuple[str, str], ...], list[Run]]] = {}
     for run in sorted(runs, key=lambda run: (run.results.seed, run.results.run_name)):
         settings = tuple(sorted(settings_of(run).items()))
@@ -314,10 +322,10 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
 
 
 def _system_name(results: RunResults, all_runs: list[Run]) -> str:
-    """Objective and modalities; scorer, encoder and its mode only where the table has more than one."""
+    """Names objective and modalities; scorer, encoder and its mode only where the table has more than one."""
     parts = [_OBJECTIVE_NAMES.get(results.objective, results.objective), "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
-        # Dialogue scorers are the rule; an isolated one is named even where it stands alone.
+        # Dialogue scorers are the default; an isolated one is named even where there is no other.
         isolated = attribute == "scorer" and results.scorer == "isolated"
         if isolated or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
@@ -340,16 +348,16 @@ _NOT_SETTINGS = circumstances() | {"seed", "config", "data_dir", "data_fingerpri
 
 
 def settings_of(run: Run) -> dict[str, str]:
-    """The options of a run that make it another system, by name, as text.
+    """Reads the options of a run that make it another system, by name, as text.
 
     Args:
-        run: The run; without ``config.yaml`` its record says the main ones.
+        run: The run; without ``config.yaml`` the main options are taken from its record.
 
     Returns:
         The options; nested ones are flattened. Neither seed nor folders are among them.
 
     Raises:
-        InvalidDataError: ``config.yaml`` is not YAML.
+        InvalidDataError: ``config.yaml`` is not valid YAML.
     """
     path = run.folder / "config.yaml"
     if not path.is_file():
@@ -362,7 +370,7 @@ def settings_of(run: Run) -> dict[str, str]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise InvalidDataError(f"{path} is not YAML ({error}). Repeat the run, or remove its folder.") from None
+        raise InvalidDataError(f"{path} is not valid YAML ({error}). Repeat the run, or remove its folder.") from None
     return dict(_flat(content if isinstance(content, dict) else {}, ""))
 
 
@@ -373,7 +381,7 @@ def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         elif key == "init_from" and value:
-            # Each seed begins with a run of its own; that it does, not with which, makes another system.
+            # Each seed starts from a run of its own: whether it does makes another system, not from which.
             yield f"{prefix}{key}", "a run"
         else:
             yield f"{prefix}{key}", str(value)
@@ -384,7 +392,7 @@ def _plain_note(results: RunResults) -> str:
     return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
 
 
-def _trained_row(name: str, note: str, runs: list[Run]) -> Row:
+def _trained_row(name: str, note: str, runs: list[Run]) -> BoardRow:
     scores: dict[str, dict[str, Score]] = {}
     splits = [split for split in runs[0].results.metrics if all(split in run.results.metrics for run in runs)]
     for split in splits:
@@ -403,7 +411,7 @@ def _trained_row(name: str, note: str, runs: list[Run]) -> Row:
         (t.get("chosen_on"), None if t.get("value") is None else round(float(t["value"]), 3))
         for t in (run.results.threshold for run in runs)
     }
-    return Row("trained", name, note, scores, _threshold_words(thresholds), tuple(runs))
+    return BoardRow("trained", name, note, scores, _threshold_words(thresholds), tuple(runs))
 
 
 def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> str:
@@ -414,20 +422,20 @@ def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> s
     return f"{values}, from {' and '.join(sorted({origin for _, origin in known}))}"
 
 
-def _structural_rows(runs: list[Run]) -> list[Row]:
-    """One row for each baseline; where runs disagree about one (by their encoders, say) each version is a row."""
-    rows: dict[tuple[str, str], list[Row]] = {}
+def _structural_rows(runs: list[Run]) -> list[BoardRow]:
+    """Makes one row per baseline; where runs disagree about one (by their encoders, say) each version is a row."""
+    rows: dict[tuple[str, str], list[BoardRow]] = {}
     for run in runs:
-        for name, baseline in run.results.structural_baselines.items():
-            display_name = str(baseline.get("display_name") or name)
-            row = Row(
+        for key, baseline in run.results.structural_baselines.items():
+            display_name = str(baseline.get("display_name") or key)
+            row = BoardRow(
                 kind="structural",
                 name=display_name,
                 note=str(baseline.get("description") or ""),
                 scores={
                     split: {
-                        key: Score((float(value),), (scores.get("undefined") or {}).get(key, ""))
-                        for key, value in scores.items()
+                        metric: Score((float(value),), (scores.get("undefined") or {}).get(metric, ""))
+                        for metric, value in scores.items()
                         if isinstance(value, int | float)
                     }
                     for split, scores in (baseline.get("splits") or {}).items()
@@ -435,15 +443,16 @@ def _structural_rows(runs: list[Run]) -> list[Row]:
                 threshold=_threshold_words([(baseline.get("chosen_on"), baseline.get("threshold"))])
                 if baseline.get("splits")
                 else "",
+                key=key,
             )
-            same = rows.setdefault((name, display_name), [])
+            same = rows.setdefault((key, display_name), [])
             if not any(_agree(row, other) for other in same):
                 same.append(row)
     return [row for group in rows.values() for row in group]
 
 
-def _agree(one: Row, other: Row) -> bool:
-    """Whether two records of a baseline say the same, up to rounding, on the splits that both have."""
+def _agree(one: BoardRow, other: BoardRow) -> bool:
+    """Tells whether two records of a baseline agree, up to rounding, on the splits that both have."""
     for split in one.scores.keys() & other.scores.keys():
         a, b = one.score(split, "pair_f1"), other.score(split, "pair_f1")
         if a is not None and b is not None and not math.isclose(a.mean, b.mean, abs_tol=1e-6):
@@ -451,15 +460,15 @@ def _agree(one: Row, other: Row) -> bool:
     return True
 
 
-def _with_gain(row: Row, bars: Mapping[str, float]) -> Row:
+def _with_gain(row: BoardRow, bars: Mapping[str, float]) -> BoardRow:
     scores: dict[str, dict[str, Score]] = {split: dict(of_split) for split, of_split in row.scores.items()}
     for split, bar in bars.items():
         if split in scores and "pair_f1" in scores[split]:
             scores[split]["gain_over_distance"] = Score(tuple(v - bar for v in scores[split]["pair_f1"].values))
-    return Row(row.kind, row.name, row.note, scores, row.threshold, row.runs)
+    return replace(row, scores=scores)
 
 
-def _notes(runs: list[Run], structural: list[Row]) -> list[str]:
+def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:
     notes = []
     missing = sorted({split for run in runs for split in run.results.missing_splits})
     if missing:
@@ -467,11 +476,11 @@ def _notes(runs: list[Run], structural: list[Row]) -> list[str]:
     unsigned = [run.results.run_name for run in runs if not signatures_of(run.results)]
     if unsigned and len(unsigned) < len(runs):
         notes.append(
-            f"No signature in the records of {', '.join(unsigned)}: they stand here as data, definition and candidates "
-            "are the same."
+            f"No signature in the records of {', '.join(unsigned)}: they are here because data, definition and "
+            "candidates are the same."
         )
     if not structural:
-        notes.append("These runs record no structural baselines, so nothing says what distance alone would score.")
+        notes.append("These runs record no structural baselines, so the score of distance alone is not known.")
     return notes
 
 

@@ -1,25 +1,28 @@
-"""Is a difference real? Intervals and paired tests over dialogues, for the systems of one table."""
+"""Tests whether the differences between the systems of a table are real: intervals and paired tests over dialogues."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from iemomecp_dataset.benchmark.board import Board, Row
-from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
+from iemomecp_dataset.benchmark.board import Board, BoardRow
+from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
+from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.metrics.significance.bootstrap import Interval, resample_systems
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts
+from iemomecp_dataset.metrics.significance.holm import holm
 
-__all__ = ["RULE", "Comparison", "Comparisons", "compare", "holm"]
+__all__ = ["METRICS", "Comparison", "Comparisons", "compare", "read_board_predictions"]
 
 METRICS = ("pair_f1", "pair_auprc")
-RULE = "self + previous"
-"""The structural baseline that systems are tested against: it can be told from turns alone, and in the corpora tried it
-decides as the distance-only one does."""
+"""The scores that are compared."""
 
 _MOST_PAIRS = 15
 
@@ -30,12 +33,13 @@ class Comparison:
 
     Attributes:
         first: Name of a system.
-        second: Name of another, or :data:`RULE`.
+        second: Name of another, or of the structural baseline self-and-previous.
         metric: ``pair_f1`` or ``pair_auprc``.
         difference: ``first - second`` with its interval and p-value.
         p_holm: The p-value corrected for all comparisons of this metric in the table.
         seeds: Seeds that both systems have.
         seed_error: Standard error of the mean difference over these seeds, paired by seed; NaN below two seeds.
+        against_rule: Whether ``second`` is that baseline.
     """
 
     first: str
@@ -45,15 +49,16 @@ class Comparison:
     p_holm: float
     seeds: int = 0
     seed_error: float = math.nan
+    against_rule: bool = False
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What can be said about the systems of a table on one split.
+    """Intervals and differences of the systems of a table on one split.
 
     Attributes:
         intervals: By system and metric.
-        comparisons: Differences between systems, and of each to :data:`RULE`.
+        comparisons: Differences between systems, and of each to the structural baseline self-and-previous.
         n_units: Source dialogues that were resampled.
         n_resamples: Resamples drawn.
         left_out: Systems without predictions for all their runs, which are in none of this.
@@ -67,88 +72,111 @@ class Comparisons:
 
 
 def compare(
-    board: Board, predictions: Mapping[str, Predictions], *, n_resamples: int = 2000, seed: int = 0
+    board: Board,
+    predictions: Mapping[str, Predictions] | None = None,
+    *,
+    split: str | None = None,
+    n_resamples: int = 2000,
+    seed: int = 0,
 ) -> Comparisons | None:
-    """Resamples source dialogues, so that chunks of one stay together, and scores all systems on the same resamples.
+    """Compares the systems of a table on the same resamples of source dialogues; chunks of one stay together.
 
-    A system's score is the mean over its seeds. The intervals say how far it would move with other dialogues of the
-    same kind; they do not cover other seeds, which the standard deviation in the table is for.
+    The score of a system is the mean over its seeds. The intervals bound how far it would move with other dialogues of
+    the same kind; they do not cover other seeds, which the standard deviation in the table is for.
 
     Args:
-        board: Comparable runs.
-        predictions: By run name, all on the same pairs of one split.
+        board: Comparable runs, from :func:`~iemomecp_dataset.benchmark.board.leaderboard`.
+        predictions: By run name, all on the same pairs of one split; by default those of the run folders.
+        split: The split to read predictions of; by default the board's first.
         n_resamples: Resamples.
         seed: Of the resampling.
 
     Returns:
-        The comparisons, or None when nothing has predictions or there are fewer than two dialogues to resample. All
-        pairs of systems are compared while there are few; else each with the Base of its kind, or with the best where
-        there is none.
+        The comparisons, or None when there are no predictions or fewer than two dialogues to resample. Up to 15 pairs
+        of systems, all pairs are compared; else each system with the Base of its kind, or with the best where there is
+        none. A system with a run that has no predictions is left out, by name.
+
+    Raises:
+        RunFolderError: A predictions file cannot be read, or two are of different pairs.
+
+    Example:
+        >>> from iemomecp_dataset.benchmark import compare, leaderboard  # doctest: +SKIP
+        >>> for one in compare(leaderboard("runs")[0]).comparisons:  # doctest: +SKIP
+        ...     print(one.first, one.second, one.metric, one.difference.estimate, one.p_holm)
+        RPCL TAV Base TAV pair_f1 0.0205 0.012
     """
+    if predictions is None:
+        predictions = read_board_predictions(board, split or (board.splits[0] if board.splits else ""))
     rows = [row for row in board.trained if all(run.results.run_name in predictions for run in row.runs)]
-    left_out = tuple(row.name for row in board.trained if row not in rows)
     if not rows:
         return None
     first = predictions[rows[0].runs[0].results.run_name]
-    n_units = len(np.unique(first.source_dialogue_ids))
+    n_units = len(np.unique(first.pairs.source_dialogue_ids))
     if n_units < 2:
         return None
-    counts = _counts(rows, predictions, first)
-    *of_systems, rule = resample_systems([*counts.values(), _rule_counts(first)], n_resamples=n_resamples, seed=seed)
-    resampled = dict(zip(counts, of_systems, strict=True))
+    rule = next(rule for rule in distance_rules(first.class_names) if rule.key == SELF_AND_PREVIOUS)
+    counts = {row.name: [_run_counts(predictions[run.results.run_name], first) for run in row.runs] for row in rows}
+    of_rule = _counts(rule.decide(first.distances), first)
+    *resampled, rule_resampled = resample_systems([*counts.values(), of_rule], n_resamples=n_resamples, seed=seed)
+    of_system = dict(zip(counts, resampled, strict=True))
     pairs = list(itertools.combinations(reversed(rows), 2))
-    if len(pairs) > _MOST_PAIRS:
-        pairs = _with_base(rows)
-    raw: list[tuple[str, str, str, Interval]] = []
-    for one, other in pairs:
-        found = resampled[one.name].less(resampled[other.name])
-        raw += [(one.name, other.name, metric, found[metric]) for metric in METRICS if metric in found]
+    found = []
+    for one, other in pairs if len(pairs) <= _MOST_PAIRS else _with_base(rows):
+        differences = of_system[one.name].less(of_system[other.name])
+        for metric in METRICS:
+            if metric in differences:
+                seeds, error = _over_seeds((one, other), counts, metric)
+                found.append(Comparison(one.name, other.name, metric, differences[metric], math.nan, seeds, error))
     for row in reversed(rows):
-        raw.append((row.name, RULE, "pair_f1", resampled[row.name].less(rule)["pair_f1"]))
-    corrected: dict[int, float] = {}
-    for metric in METRICS:
-        places = [i for i, entry in enumerate(raw) if entry[2] == metric]
-        values = holm([_p(raw[i][3]) for i in places])
-        corrected.update(zip(places, values, strict=True))
-    by_name = {row.name: row for row in rows}
+        difference = of_system[row.name].less(rule_resampled)["pair_f1"]
+        found.append(Comparison(row.name, rule.display_name, "pair_f1", difference, math.nan, against_rule=True))
     return Comparisons(
-        intervals={row.name: resampled[row.name].intervals() for row in rows},
-        comparisons=tuple(
-            Comparison(*entry, corrected[i], *_over_seeds(by_name[entry[0]], by_name.get(entry[1]), counts, entry[2]))
-            for i, entry in enumerate(raw)
-        ),
+        intervals={row.name: of_system[row.name].intervals() for row in rows},
+        comparisons=_corrected(found),
         n_units=n_units,
         n_resamples=n_resamples,
-        left_out=left_out,
+        left_out=tuple(row.name for row in board.trained if row not in rows),
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): controls the chance of any false alarm among several tests.
-
-    The i-th smallest of m p-values is multiplied by ``m - i + 1``, and none may be below a smaller one's.
+def read_board_predictions(board: Board, split: str) -> dict[str, Predictions]:
+    """Reads the predictions of the runs of a table.
 
     Args:
-        p_values: One a test; NaN where a test is undefined, which counts as no test.
+        board: Comparable runs.
+        split: The split.
 
     Returns:
-        Corrected p-values, in the same order.
+        By run name; runs without a file are not among them.
 
-    Example:
-        >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-        [0.03, 0.06, 0.06]
+    Raises:
+        RunFolderError: A file cannot be read, or two are of different pairs.
     """
-    order = sorted((i for i, p in enumerate(p_values) if not math.isnan(p)), key=lambda i: p_values[i])
-    corrected = [math.nan] * len(p_values)
-    running = 0.0
-    for rank, i in enumerate(order):
-        running = max(running, min(1.0, (len(order) - rank) * p_values[i]))
-        corrected[i] = running
-    return corrected
+    paths = {run.results.run_name: run.predictions_path(split) for run in board.runs}
+    found = {name: read_predictions(path) for name, path in paths.items() if path.is_file()}
+    for name, predictions in found.items():
+        first_name, first = next(iter(found.items()))
+        if not predictions.pairs.same_pairs(first.pairs):
+            raise RunFolderError(
+                f"{paths[name]} is not of the same pairs as {paths[first_name]}, so the two cannot be compared. Repeat "
+                "one of the two runs."
+            )
+    return found
 
 
-def _with_base(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Each system with the Base of its kind; where there is none, with the best one."""
+def _corrected(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Corrects the p-values, each metric by itself."""
+    corrected = list(found)
+    for metric in METRICS:
+        places = [i for i, one in enumerate(found) if one.metric == metric]
+        raw = [found[i].difference.p_value for i in places]
+        for i, p in zip(places, holm([math.nan if p is None else p for p in raw]), strict=True):
+            corrected[i] = replace(found[i], p_holm=p)
+    return tuple(corrected)
+
+
+def _with_base(rows: Sequence[BoardRow]) -> list[tuple[BoardRow, BoardRow]]:
+    """Pairs each system with the Base of its kind; where there is none, with the best one."""
     bases = {_kind(row): row for row in rows if row.runs[0].results.objective == "base"}
     pairs = []
     for row in reversed(rows):
@@ -160,60 +188,37 @@ def _with_base(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     return pairs
 
 
-def _kind(row: Row) -> tuple[str, ...]:
+def _kind(row: BoardRow) -> tuple[str, ...]:
     results = row.runs[0].results
     return results.scorer, results.modalities, results.text_encoder, results.encoder_mode
 
 
 def _over_seeds(
-    first: Row, second: Row | None, counts: Mapping[str, Sequence[UnitCounts]], metric: str
+    rows: tuple[BoardRow, BoardRow], counts: Mapping[str, Sequence[UnitCounts]], metric: str
 ) -> tuple[int, float]:
-    """How many seeds two systems share, and the standard error of the mean of the differences by seed."""
-    if second is None:
-        return 0, math.nan
-    of_seed = [
-        {seed: run.scores()[metric] for seed, run in zip(row.seeds, counts[row.name], strict=True)}
-        for row in (first, second)
-    ]
-    shared = sorted(of_seed[0].keys() & of_seed[1].keys())
-    if len(shared) < 2:
-        return len(shared), math.nan
-    differences = [of_seed[0][seed] - of_seed[1][seed] for seed in shared]
-    return len(shared), float(np.std(differences, ddof=1) / math.sqrt(len(shared)))
+    """Counts the seeds two systems share, and computes the standard error of their mean difference by seed."""
+    first, second = (
+        {seed: run.scores()[metric] for seed, run in zip(row.seeds, counts[row.name], strict=True)} for row in rows
+    )
+    differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
+    n = len(differences)
+    return n, float(mean_and_sd(differences)[1]) / math.sqrt(n) if n > 1 else math.nan
 
 
-def _counts(
-    rows: Sequence[Row], predictions: Mapping[str, Predictions], first: Predictions
-) -> dict[str, list[UnitCounts]]:
-    """Counts of all runs, each on the grid of its own scores: one for all would be as many times wider."""
-    counts: dict[str, list[UnitCounts]] = {}
-    for row in rows:
-        counts[row.name] = []
-        for run in row.runs:
-            found = predictions[run.results.run_name]
-            decides = found.decisions_alone
-            counts[row.name] += candidate_unit_counts(
-                [found.decided if decides else found.probabilities],
-                first.labels,
-                first.source_dialogue_ids,
-                first.class_names,
-                thresholds=None if decides else [found.threshold],
-                missed_positives=first.missed_positives,
-            )
-    return counts
+def _run_counts(run: Predictions, first: Predictions) -> UnitCounts:
+    """Counts one run on the grid of its own scores: a grid of all runs' scores would be as many times wider."""
+    if run.decisions_alone:
+        return _counts(run.decided, first)
+    return _counts(run.probabilities, first, threshold=run.threshold)
 
 
-def _rule_counts(first: Predictions) -> list[UnitCounts]:
-    near = (first.distances == 0) | (first.distances == 1)
-    decided = np.where(near, 0, len(first.class_names) - 1)
-    return candidate_unit_counts(
-        [decided],
+def _counts(predicted: ArrayLike, first: Predictions, threshold: float | None = None) -> UnitCounts:
+    (counts,) = candidate_unit_counts(
+        [predicted],
         first.labels,
-        first.source_dialogue_ids,
+        first.pairs.source_dialogue_ids,
         first.class_names,
+        thresholds=[threshold],
         missed_positives=first.missed_positives,
     )
-
-
-def _p(interval: Interval) -> float:
-    return math.nan if interval.p_value is None else interval.p_value
+    return counts

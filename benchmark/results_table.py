@@ -1,4 +1,4 @@
-"""Results as plain text, for terminals: structural baselines and runs side by side."""
+"""Lays out results as plain text for terminals: structural baselines and runs in one table."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.board import (
-    DEFINITIONS,
     Board,
     Score,
-    boards,
+    leaderboard,
     score_columns,
     signatures_of,
     split_notes,
@@ -20,20 +19,21 @@ from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
-__all__ = ["align", "board_table", "cell_text", "count_words", "percent", "print_results", "results_table"]
+__all__ = ["board_table", "cell_text", "count_words", "percent", "print_results", "results_table", "text_columns"]
 
 
-def results_table(runs: Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
+def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
     """Puts runs into text tables, one for each set of comparable runs.
 
     Args:
-        runs: Runs of a folder, or bare records.
+        runs: As in :func:`~iemomecp_dataset.benchmark.board.leaderboard`.
         split: The split to show; by default test where there is one, else validation.
-        width: Characters a line for the sentences around the tables.
+        width: Characters per line of the sentences around the tables.
 
     Returns:
-        The tables, with what a reader must know about each.
+        The tables, each with its notes.
 
     Raises:
         UsageError: There are no runs.
@@ -44,10 +44,10 @@ def results_table(runs: Iterable[Run | RunResults], split: str | None = None, wi
         ...
         iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
     """
-    wrapped = [run if isinstance(run, Run) else Run(Path(run.run_name), run) for run in runs]
-    if not wrapped:
+    boards = leaderboard(runs)
+    if not boards:
         raise UsageError("There are no runs to put in a table.")
-    return "\n\n".join(board_table(board, split, width) for board in boards(wrapped))
+    return "\n\n".join(board_table(board, split, width) for board in boards)
 
 
 def print_results(results: RunResults | None) -> None:
@@ -57,12 +57,12 @@ def print_results(results: RunResults | None) -> None:
 
 
 def board_table(board: Board, split: str | None = None, width: int = 110) -> str:
-    """One table as text.
+    """Lays out one table as text.
 
     Args:
         board: Comparable runs.
         split: The split to show; by default the board's first.
-        width: Characters a line for the sentences around the table.
+        width: Characters per line of the sentences around the table.
 
     Returns:
         A title, the data statement, the table, and notes.
@@ -84,14 +84,14 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         marker = _MARKERS.get(row.kind, " ")
         cells = [cell_text(row.score(split, key), signed=key == "gain_over_distance") for key, _ in columns]
         lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
-    table = align(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside.rows else [])})
+    table = text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside.rows else [])})
     counts = results.counts.get(split, {})
     counted = count_words(counts)
     paragraphs = [
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
         '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
-        "* structural baseline: sees the position in the dialogue, no words unless its name says so, no gold emotions.",
+        "* structural baseline: uses the position in the dialogue, words only if its name says so, no gold emotions.",
         *(f"{_MARKERS['published']} {row.name}: {row.note}. Not computed here." for row in beside.rows),
         *beside.notes,
         *(
@@ -115,14 +115,14 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
 
 
 def count_words(counts: Mapping[str, int]) -> str:
-    """What was scored, in words.
+    """Puts what was scored into words.
 
     Args:
         counts: ``dialogues, utterances, candidates, gold_pairs, missed_positives, truncated_utterances``; any may be
             missing.
 
     Returns:
-        A list for a sentence; what was missed or cut is said where there is any.
+        A list for a sentence; missed pairs and cut utterances are in it where there are any.
 
     Example:
         >>> count_words({"dialogues": 112, "gold_pairs": 1866, "missed_positives": 24})
@@ -134,7 +134,7 @@ def count_words(counts: Mapping[str, int]) -> str:
 
 
 def percent(value: float, signed: bool = False) -> str:
-    """A share in percent with two decimals; ``n/a`` where there is none.
+    """Formats a share in percent with two decimals; ``n/a`` for NaN.
 
     Example:
         >>> percent(0.57912), percent(-0.004, signed=True), percent(float("nan"))
@@ -158,7 +158,7 @@ _LOSS_WORDS = (
 
 
 def cell_text(score: Score | None, signed: bool = False) -> str:
-    """Mean, and standard deviation over seeds where there is one.
+    """Formats the mean, and the standard deviation over seeds where there is one.
 
     Example:
         >>> cell_text(Score((0.50, 0.52, 0.54))), cell_text(Score((0.5,))), cell_text(None)
@@ -173,19 +173,19 @@ def cell_text(score: Score | None, signed: bool = False) -> str:
 _MARKERS = {"structural": "*", "published": "\N{DAGGER}"}
 
 
-def align(lines: list[list[str]], rule_after: Container[int], text_columns: Container[int] = ()) -> str:
+def text_columns(lines: list[list[str]], rule_after: Container[int], left_columns: Container[int] = ()) -> str:
     """Lays out a table for terminals: the first column to the left, numbers to the right with their means in line.
 
     Args:
         lines: Rows of cells, the heading first; a cell may hold a mean and its deviation, ``52.00 ±2.00``.
-        rule_after: Numbers of the lines below which there is a rule.
-        text_columns: Further columns, counted from the last one as -1, that go to the left.
+        rule_after: Numbers of the lines that are followed by a rule.
+        left_columns: Further columns, counted from the last one as -1, that are aligned to the left.
 
     Returns:
         The table.
 
     Example:
-        >>> print(align([["a", "x"], ["b", "1.0 ±0.5"], ["c", "12.0"]], rule_after={0}))
+        >>> print(text_columns([["a", "x"], ["b", "1.0 ±0.5"], ["c", "12.0"]], rule_after={0}))
         a          x
         ------------
         b   1.0 ±0.5
@@ -193,7 +193,7 @@ def align(lines: list[list[str]], rule_after: Container[int], text_columns: Cont
     """
     columns = [_align_means(list(column)) for column in zip(*lines, strict=True)]
     widths = [max(map(len, column)) for column in columns]
-    left = [number == 0 or number - len(columns) in text_columns for number in range(len(columns))]
+    left = [number == 0 or number - len(columns) in left_columns for number in range(len(columns))]
     text = []
     for number, line in enumerate(zip(*columns, strict=True)):
         cells = [
@@ -207,7 +207,7 @@ def align(lines: list[list[str]], rule_after: Container[int], text_columns: Cont
 
 
 def _align_means(column: list[str]) -> list[str]:
-    """Leaves room for a standard deviation under each other, so that the means line up."""
+    """Pads cells without a standard deviation, so that the means line up."""
     room = max((len(cell) - cell.index("±") for cell in column if "±" in cell), default=-1) + 1
     deviations = [cell.partition(" ±")[2] for cell in column[1:]]
     means = [cell.partition(" ±")[0] for cell in column[1:]]

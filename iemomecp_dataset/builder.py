@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import datasets
 
-from iemomecp_dataset.corpora.metadata import corpus_metadata
+from iemomecp_dataset.corpora.metadata import corpus_metadata, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.find_sources import find_inputs
@@ -31,7 +31,7 @@ from iemomecp_dataset.options import (
 )
 from iemomecp_dataset.registration import DATASET_NAME
 from iemomecp_dataset.rows import SYNTHETIC_MARK
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, row_features
+from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, row_features
 
 if TYPE_CHECKING:
     from iemomecp_dataset.merging.merge_report import MergeReport
@@ -278,15 +278,14 @@ def _no_data_dir(options: LoadOptions) -> str:
 def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetInfo:
     if options.config_name in CORPUS_CONFIGS:
         corpus = corpus_metadata(options.config_name)
-        features = row_features(PAIR_LABELS, corpus.emotions)
+        features = row_features(pair_classes(options.config_name), corpus.emotions)
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
         description = f"{corpus.title}, one row per dialogue, candidates: {options.candidates}."
         citation, homepage, licence = corpus.citation, corpus.url, corpus.licence
     else:
-        labels = PAIR_LABELS if options.config_name == "source_binary" else ROLE_LABELS
-        features = row_features(labels, IEMOCAP_EMOTIONS)
+        features = row_features(pair_classes(options.config_name), IEMOCAP_EMOTIONS)
         description = f"IEMO-MECP, configuration {options.config_name}, one row per chunk of a dialogue. {TERMS}"
         citation, homepage, licence = CITATION, "https://arxiv.org/abs/2605.25208", "research only, see DATA_TERMS.md"
     return datasets.DatasetInfo(

@@ -1,4 +1,4 @@
-"""The dialogues of a run: every split that is there, and what a reader must know about them."""
+"""A loaded configuration: rows, pair tables and names of its splits, and what a reader must know about them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
-from iemomecp_dataset.rows import is_synthetic
+from iemomecp_dataset.rows import is_synthetic, list_item
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
 __all__ = ["Corpus", "corpus_of", "load_corpus"]
 
 _logger = logging.getLogger(__name__)
-_IEMOMECP_CONFIGS = ("3class", "source_binary")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The splits of a corpus as rows and as pair tables.
+    """The splits of a configuration as rows and as pair tables.
 
     Attributes:
         name: ``iemomecp`` or the name of another corpus.
@@ -32,8 +32,10 @@ class Corpus:
         rows: Rows by split.
         tables: All candidate pairs by split.
         missing_splits: Splits that the corpus folder does not have.
-        synthetic: Whether the corpus is made up.
-        candidates: Which pairs are candidates, in words.
+        synthetic: Whether a program made the corpus.
+        candidates: Which pairs are candidates: ``all`` or ``past``; ``triangle+exceptions`` in IEMO-MECP.
+        forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, the
+            candidate space elsewhere.
         fingerprints: Content hash by split.
     """
 
@@ -46,12 +48,13 @@ class Corpus:
     missing_splits: tuple[str, ...]
     synthetic: bool
     candidates: str
+    forward_pairs: str
     fingerprints: dict[str, str]
 
     @property
     def definition(self) -> str:
-        """What Pair F1 means here: F, classification of a fixed candidate list; A, set micro F1 over all gold pairs."""
-        return "F" if self.name == "iemomecp" else "A"
+        """Letter of the Pair F1 definition that the corpus is scored by."""
+        return default_definition(self.name)
 
     @property
     def statement(self) -> str:
@@ -68,63 +71,72 @@ class Corpus:
 
 
 def load_corpus(
-    config_name: str, data_dir: str | Path, *, candidates: str | None = None, forward_pairs: str | None = None
+    config_name: str,
+    data_dir: str | Path,
+    *,
+    split: str | None = None,
+    candidates: str | None = None,
+    forward_pairs: str | None = None,
 ) -> Corpus:
-    """Loads every split of a configuration.
+    """Loads a configuration to train or to score on.
 
     Args:
         config_name: The configuration.
         data_dir: Folder of the corpus.
+        split: The one split to keep; None: every split, of which train must be there.
         candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
 
+    Returns:
+        The corpus.
+
     Raises:
-        IemomecpError: What :func:`iemomecp_dataset.load` raises; and when there is no train split.
+        UsageError: There is no such split.
+        MissingDataError: Every split is asked for and there is no train split.
+        IemomecpError: What :func:`iemomecp_dataset.load` raises.
     """
     import iemomecp_dataset
 
-    extra: dict[str, Any] = {
-        name: value
-        for name, value in (("candidates", candidates), ("forward_pairs", forward_pairs))
-        if value is not None
-    }
-    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **extra)
-    if "train" not in dataset:
-        raise MissingDataError(f"{data_dir} has no train split, which training needs.")
-    for split in SPLITS:
+    given = {"candidates": candidates, "forward_pairs": forward_pairs}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
+    missing = tuple(name for name in SPLITS if name not in dataset)
+    if split is not None:
         if split not in dataset:
-            _logger.warning("There is no %s split in %s: nothing is scored on it.", split, data_dir)
-    is_iemomecp = config_name in _IEMOMECP_CONFIGS
-    return corpus_of(
-        dataset,
-        name="iemomecp" if is_iemomecp else config_name,
-        config_name=config_name,
-        candidates="triangle+exceptions" if is_iemomecp else candidates or "all",
-    )
+            raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, dataset)}")
+    elif "train" in missing:
+        raise MissingDataError(f"{data_dir} has no train split, which training needs.")
+    else:
+        for name in missing:
+            _logger.warning("There is no %s split in %s: nothing is scored on it.", name, data_dir)
+    kept = {name: rows for name, rows in dataset.items() if split in (None, name)}
+    return corpus_of(kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing)
 
 
 def corpus_of(
     splits: Mapping[str, Iterable[Row]],
     *,
-    name: str,
     config_name: str,
-    candidates: str,
+    candidates: str | None = None,
+    forward_pairs: str | None = None,
     class_names: Sequence[str] | None = None,
     emotion_names: Sequence[str] | None = None,
     synthetic: bool = False,
+    missing: Sequence[str] | None = None,
 ) -> Corpus:
     """Makes a corpus of rows in memory.
 
     Args:
         splits: By split a :class:`datasets.Dataset`, or rows.
-        name: Name of the corpus.
-        config_name: Its configuration.
-        candidates: Which pairs are candidates, in words.
+        config_name: The configuration.
+        candidates: Which pairs are candidates, where that is not the default of the configuration.
+        forward_pairs: How pairs with a future cause are treated, likewise.
         class_names: Pair classes by id; by default those of the dataset's features, else three roles or two classes,
             as the labels need.
         emotion_names: Emotions by id; by default those of the features. Plain rows without names have their emotions
             left out, since it is unknown which id is neutral.
-        synthetic: Whether the data is synthetic; a dataset that says so itself needs no mark.
+        synthetic: Whether the data is synthetic; a dataset that is marked itself needs no further mark.
+        missing: Splits that the corpus lacks; by default those that are not among ``splits``.
 
     Raises:
         InvalidDataError: A label has no class.
@@ -137,8 +149,8 @@ def corpus_of(
         rows[split] = given.to_list() if hasattr(given, "to_list") else [dict(row) for row in given]
         features = getattr(given, "features", None)
         if features is not None:
-            class_names = class_names or features["pairs"].feature["label"].names
-            emotion_names = emotion_names or features["utterances"].feature["emotion"].names
+            class_names = class_names or list_item(features["pairs"])["label"].names
+            emotion_names = emotion_names or list_item(features["utterances"])["emotion"].names
             synthetic = synthetic or is_synthetic(given)
     labels = {pair["label"] for split_rows in rows.values() for row in split_rows for pair in row["pairs"]}
     if class_names is None:
@@ -151,16 +163,18 @@ def corpus_of(
         )
     if emotion_names is None:
         rows = {split: [_without_emotions(row) for row in split_rows] for split, split_rows in rows.items()}
+    corpus = corpus_of_config(config_name)
     return Corpus(
-        name=name,
+        name=corpus,
         config_name=config_name,
         class_names=tuple(class_names),
         emotion_names=tuple(emotion_names or ()),
         rows=rows,
         tables={split: pair_table(split_rows, emotion_names) for split, split_rows in rows.items()},
-        missing_splits=tuple(split for split in SPLITS if split not in rows),
+        missing_splits=tuple(split for split in SPLITS if split not in rows) if missing is None else tuple(missing),
         synthetic=synthetic,
-        candidates=candidates,
+        candidates="triangle+exceptions" if corpus == IEMOMECP else candidates or "all",
+        forward_pairs=forward_pairs or "as_published" if corpus == IEMOMECP else candidates or "all",
         fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
-from iemomecp_dataset.rows import gold_pairs
+from iemomecp_dataset.rows import gold_pairs, list_item
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
 __all__ = ["RowStatistics", "row_statistics", "statistics_table"]
@@ -40,8 +40,8 @@ def row_statistics(rows: Any) -> RowStatistics:
     Returns:
         The counts.
     """
-    emotion_names = _item(rows.features["utterances"])["emotion"].names
-    label_names = _item(rows.features["pairs"])["label"].names
+    emotion_names = list_item(rows.features["utterances"])["emotion"].names
+    label_names = list_item(rows.features["pairs"])["label"].names
     labels: Counter[str] = Counter(dict.fromkeys(label_names, 0))
     lengths: list[int] = []
     totals: Counter[str] = Counter()
@@ -119,7 +119,3 @@ def _columns(lines: list[list[str]]) -> str:
         )
         for line in lines
     )
-
-
-def _item(feature: Any) -> Any:
-    return feature[0] if isinstance(feature, list) else feature.feature

@@ -10,7 +10,7 @@ from iemomecp_dataset.schema import Row
 if TYPE_CHECKING:
     import datasets
 
-__all__ = ["SYNTHETIC_MARK", "gold_pairs", "is_synthetic", "to_pairs"]
+__all__ = ["SYNTHETIC_MARK", "gold_pairs", "is_synthetic", "list_item", "to_pairs"]
 
 SYNTHETIC_MARK = "SYNTHETIC"
 """How the description of a synthetic dataset begins."""
@@ -98,8 +98,8 @@ _UTTERANCE_COLUMNS = (
 def _pair_features(features: datasets.Features) -> datasets.Features:
     from datasets import Features
 
-    pair = _item(features["pairs"])
-    utterance = _item(features["utterances"])
+    pair = list_item(features["pairs"])
+    utterance = list_item(features["utterances"])
     return Features(
         {name: features[name] for name in _ROW_COLUMNS}
         | dict(pair)
@@ -107,8 +107,8 @@ def _pair_features(features: datasets.Features) -> datasets.Features:
     )
 
 
-def _item(feature: Any) -> Any:
-    """The type inside a list, in the spellings of all supported versions of ``datasets``."""
+def list_item(feature: Any) -> Any:
+    """Gives the type inside a list feature, in the spellings of all supported versions of ``datasets``."""
     return feature[0] if isinstance(feature, list) else feature.feature
 
 

@@ -1,4 +1,4 @@
-"""Calibration of the pair probability: do pairs scored 0.7 turn out to be pairs seven times in ten?"""
+"""Calibration of the pair probability: of pairs scored 0.7, seven in ten should be gold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import check_gold_flags, clipped_probabilities
 
 __all__ = ["ReliabilityTable", "brier_score", "expected_calibration_error", "reliability_table"]
 
 
 @dataclass(frozen=True)
 class ReliabilityTable:
-    """Bins of pairs ranked by confidence, each with the same number of pairs (or one more).
+    """Holds bins of pairs ranked by confidence, each with the same number of pairs (or one more).
 
     Attributes:
         count: ``(b,)`` ints, pairs in the bin.
@@ -32,9 +33,11 @@ class ReliabilityTable:
 
 
 def brier_score(confidences: ArrayLike, positive: ArrayLike) -> float:
-    """Mean squared difference between the pair probability and the gold.
+    r"""Computes the Brier score, the mean squared difference between the pair probability and the gold.
 
-    ``mean((p - y)^2)`` (Brier, 1950, one term a pair: the positive class against the rest, between 0 and 1).
+    .. math:: B = \frac{1}{n} \sum_{i=1}^n (p_i - y_i)^2
+
+    (Brier, 1950; one term per pair, the positive class against the rest, between 0 and 1).
 
     Args:
         confidences: ``(n,)`` floats, probability of class 0.
@@ -55,10 +58,13 @@ def brier_score(confidences: ArrayLike, positive: ArrayLike) -> float:
 
 
 def expected_calibration_error(confidences: ArrayLike, positive: ArrayLike, *, n_bins: int = 15) -> float:
-    """Expected calibration error with equal-mass bins.
+    r"""Computes the expected calibration error with equal-mass bins.
 
-    ``sum_b n_b / n * |mean confidence_b - positive rate_b|`` over the bins of :func:`reliability_table`. Pairs are
-    mostly negatives with tiny probabilities: with bins of equal width nearly all of them would fall into the first.
+    .. math:: ECE = \sum_b \frac{n_b}{n} \left| \bar p_b - \bar y_b \right|
+
+    over the bins of :func:`reliability_table`, with their mean confidence :math:`\bar p_b` and positive rate
+    :math:`\bar y_b`. Pairs are mostly negatives with tiny probabilities: with bins of equal width nearly all of them
+    would fall into the first.
 
     Args:
         confidences: ``(n,)`` floats, probability of class 0.
@@ -81,9 +87,9 @@ def expected_calibration_error(confidences: ArrayLike, positive: ArrayLike, *, n
 
 
 def reliability_table(confidences: ArrayLike, positive: ArrayLike, *, n_bins: int = 15) -> ReliabilityTable:
-    """Bins pairs by confidence, with equally many pairs a bin.
+    """Bins pairs by confidence, with equally many pairs per bin.
 
-    Equal scores stay together in the bin of the first of them, so that the order of the input never matters.
+    Equal scores stay together in the bin of the first of them, so the order of the input is irrelevant.
 
     Args:
         confidences: ``(n,)`` floats, probability of class 0.
@@ -125,13 +131,8 @@ def _checked(confidences: ArrayLike, positive: ArrayLike) -> tuple[NDArray[np.fl
     p, y = np.asarray(confidences, dtype=np.float64), np.asarray(positive)
     if p.ndim != 1 or p.shape != y.shape or not len(p):
         raise MetricInputError(
-            f"Calibration needs one probability and one gold flag a pair, at least one pair; found shapes {p.shape} "
+            f"Calibration needs one probability and one gold flag per pair, at least one pair; found shapes {p.shape} "
             f"and {y.shape}."
         )
-    if y.dtype != np.bool_:
-        raise MetricInputError(f"positive must be booleans (labels == 0); found dtype {y.dtype}.")
-    bad = ~((p >= 0) & (p <= 1 + 1e-3))
-    if bad.any():
-        where = int(np.flatnonzero(bad)[0])
-        raise MetricInputError(f"The probability of pair {where} is {p[where]}; expected a number in [0, 1].")
-    return np.minimum(p, 1.0), y.astype(np.float64)
+    check_gold_flags(y)
+    return clipped_probabilities(p), y.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Ranking of candidate causes within each target: is a gold cause on top?"""
+"""Ranking of candidate causes within each target, and how far gold causes are above the other candidates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.scoring import check_gold_flags
 
 __all__ = ["cause_ranking_scores", "confidence_gap_scores", "rows_by_confidence"]
 
@@ -21,10 +22,13 @@ def cause_ranking_scores(
     *,
     recall_at: Sequence[int] = (1, 3, 5),
 ) -> dict[str, Any]:
-    """Ranks the candidates of each target by confidence.
+    r"""Ranks the candidates of each target by confidence.
 
-    Only targets with a gold cause among their candidates take part. Candidates of equal confidence are ranked
-    negatives first, so that a constant score earns nothing.
+    Only targets with a gold cause among their candidates count. Candidates of equal confidence are ranked negatives
+    first, so that a constant score gains nothing. With :math:`r_t` the rank of the best-ranked gold cause of target
+    :math:`t`, of :math:`T` targets:
+
+    .. math:: MRR = \frac{1}{T} \sum_t \frac{1}{r_t}
 
     Args:
         confidences: ``(n,)`` floats, probability of class 0.
@@ -34,9 +38,9 @@ def cause_ranking_scores(
         recall_at: The depths k of ``recall_at_k``.
 
     Returns:
-        ``mrr``: mean of 1 / rank of the best-ranked gold cause; ``hit_at_1``: share of targets whose top candidate is
-        gold; ``recall_at_<k>``: mean over targets of the share of their gold causes within the first k;
-        ``n_targets``: how many targets took part; ``undefined``: a reason for each NaN (no target took part).
+        ``mrr``, see above; ``hit_at_1``: share of targets whose top candidate is gold; ``recall_at_<k>``: mean over
+        targets of the share of their gold causes within the first k; ``n_targets``: targets that count;
+        ``undefined``: a reason for each NaN (no target counts).
 
     Raises:
         MetricInputError: Arrays of other lengths, no pairs, or a depth below 1.
@@ -75,7 +79,7 @@ def rows_by_confidence(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
     """Sorts pairs by row (dialogue, target), within a row from the most confident down.
 
-    Equal confidences put negatives first: a constant score earns nothing.
+    Of equal confidences negatives stand first: a constant score gains nothing.
 
     Args:
         confidences: ``(n,)`` floats, probability of class 0.
@@ -100,11 +104,10 @@ def rows_by_confidence(
     for name, values in arrays.items():
         if p.ndim != 1 or values.shape != p.shape or not len(p):
             raise MetricInputError(
-                f"confidences and {name} need one entry a pair, at least one pair; found shapes {p.shape} and "
+                f"confidences and {name} need one entry per pair, at least one pair; found shapes {p.shape} and "
                 f"{values.shape}."
             )
-    if y.dtype != np.bool_:
-        raise MetricInputError(f"positive must be booleans (labels == 0); found dtype {y.dtype}.")
+    check_gold_flags(y)
     if not np.isfinite(p).all():
         where = int(np.flatnonzero(~np.isfinite(p))[0])
         raise MetricInputError(f"The confidence of pair {where} is {p[where]}; expected a finite number.")
@@ -124,19 +127,20 @@ def confidence_gap_scores(
     margin: float = 0.05,
     top_k: int = 8,
 ) -> dict[str, Any]:
-    """Gold-negative gaps and margin violations.
+    r"""Measures gold-negative gaps and margin violations (arXiv 2606.18893).
 
-    Row ``i`` is a target, ``P_i`` its gold causes, ``N_i`` its other candidates, ``p`` the confidence. Rows where
-    either set is empty are left out and counted. A violation of a gold pair by a negative is
-    ``relu(margin - (p+ - p-))``; its severity is the mean over all (row, gold, negative) triples, pooled as in Eq. 11,
-    with the constant margin ``m0``.
+    Row :math:`i` is a target, :math:`P_i` its gold causes, :math:`N_i` its other candidates, :math:`p` the confidence.
+    Rows where either set is empty are left out and counted. The severity of violations is the mean over all triples of
+    a row, a gold cause and a negative, pooled as in Eq. 11, with the constant margin :math:`m_0`:
+
+    .. math:: \operatorname{mean}_{i,\; j \in P_i,\; k \in N_i} \max(0,\; m_0 - (p_{ij} - p_{ik}))
 
     Args:
         confidences: ``(n,)`` floats, probability of class 0.
         positive: ``(n,)`` bool, is the pair gold.
         dialogue_ids: ``(n,)`` str.
         target_turns: ``(n,)`` ints.
-        margin: ``m0``.
+        margin: :math:`m_0`.
         top_k: The hard negatives of a row are its ``top_k`` most confident ones (all of them where there are fewer).
 
     Returns:
@@ -174,7 +178,7 @@ def confidence_gap_scores(
     record("gold_confidence", p[gold], "no gold pairs")
     record("negative_confidence", p[~gold], "no candidates besides gold pairs")
 
-    # Negatives of each row lie together, most confident first, so a gold pair meets a slice of them.
+    # The negatives of each row are adjacent, most confident first, so those of a gold pair are a slice.
     negatives = p[~gold]
     first_negative = np.cumsum(n_negative) - n_negative
     for key, met in (("margin_violation_hard", np.minimum(n_negative, top_k)), ("margin_violation_all", n_negative)):

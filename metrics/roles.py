@@ -1,9 +1,9 @@
-"""Three-role predictions scored as source-binary ones: what the context role costs and buys.
+"""Scores of the three roles: remapping to source-binary gold, and the directions of errors on contexts.
 
-A three-role run says ``emo_cause``, ``emo_context`` or ``non_pair``; the source-binary gold says pair or non-pair. What
-to do with predicted contexts is a choice, and each choice has a name (arXiv 2605.25208):
+A three-role run predicts ``emo_cause``, ``emo_context`` or ``non_pair``; the source-binary gold is pair or non-pair.
+There are three ways to score predicted contexts (arXiv 2605.25208):
 
-* ``drop_context``: such rows leave the evaluation; the rest is scored, and coverage says how much that is;
+* ``drop_context``: such rows are left out, and coverage is the share of rows that is scored;
 * ``context_to_positive``: such rows count as pair;
 * ``context_to_negative``: such rows count as non-pair.
 """
@@ -51,7 +51,7 @@ def source_binary_remaps(
     roles, gold = np.asarray(predicted_roles), np.asarray(source_pairs)
     if roles.ndim != 1 or roles.shape != gold.shape or not len(roles):
         raise MetricInputError(
-            f"Remapping needs one predicted role and one source label a pair, at least one pair; found shapes "
+            f"Remapping needs one predicted role and one source label per pair, at least one pair; found shapes "
             f"{roles.shape} and {gold.shape}."
         )
     if not np.issubdtype(roles.dtype, np.integer) or roles.min() < 0 or roles.max() >= len(ROLE_LABELS):
@@ -90,7 +90,7 @@ def source_binary_remaps(
 
 
 def binary_counts_scores(*, tp: int, fp: int, fn: int, tn: int) -> dict[str, Any]:
-    """Scores four counts.
+    """Scores the four counts of a binary decision.
 
     Args:
         tp: Pairs found.
@@ -123,7 +123,7 @@ def binary_counts_scores(*, tp: int, fp: int, fn: int, tn: int) -> dict[str, Any
 
 
 def context_error_directions(confusion: ArrayLike) -> dict[str, float]:
-    """Directions of the errors on gold ``emo_context`` (arXiv 2605.25208).
+    """Splits the predictions on gold ``emo_context`` by direction (arXiv 2605.25208).
 
     Args:
         confusion: ``(3, 3)`` ints, rows gold, columns predicted, in the order of the three roles.

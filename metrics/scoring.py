@@ -1,8 +1,11 @@
-"""Scores of emotion-cause pairs, as plain functions of arrays: no ``evaluate``, no torch.
+"""Scores of emotion-cause pairs as plain functions of arrays, without ``evaluate`` and torch.
 
 A pair is a candidate (target utterance, cause utterance) of a dialogue. Class 0 is the positive one: ``emo_cause`` in
 ``3class``, ``pair`` elsewhere. Definitions follow arXiv 2605.25208 and its published tables; average precision is ours,
 as those tables have none.
+
+:func:`pair_scores` is the entry. Below it stand the parts that other modules compute with: decisions, confusion matrix,
+average precision, precision, recall and F1 from counts, mean and standard deviation over seeds, and the input checks.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,11 +26,16 @@ __all__ = [
     "PairScores",
     "SeedSummary",
     "average_precision",
+    "check_gold_flags",
     "check_pair_inputs",
+    "clipped_probabilities",
+    "confusion_matrix",
     "decide",
     "decided",
+    "mean_and_sd",
     "pair_scores",
     "precision_recall_f1",
+    "ratio",
     "scores_from_confusion",
     "seed_summary",
 ]
@@ -51,12 +59,12 @@ def pair_scores(
 ) -> PairScores:
     """Scores pair classification on a list of candidates.
 
-    With ``tp``, ``fp``, ``fn`` of a class against the rest: precision ``tp / (tp + fp)``, recall ``tp / (tp + fn)``,
-    F1 ``2 tp / (2 tp + fp + fn)``, each 0 where its denominator is 0, as in the published tables. ``*_auprc`` is the
-    average precision of the class's probability against the rest (:func:`average_precision`).
+    Precision, recall and F1 are of each class against the rest (:func:`precision_recall_f1`), 0 where a denominator is
+    0, as in the published tables. ``*_auprc`` is the average precision of the class's probability against the rest
+    (:func:`average_precision`).
 
     Args:
-        probabilities: ``(n, C)`` floats, one row a pair, each summing to one; or ``(n,)`` ints, hard class ids.
+        probabilities: ``(n, C)`` floats, one row per pair, each summing to one; or ``(n,)`` ints, hard class ids.
         labels: ``(n,)`` ints, gold class ids.
         class_names: Names of the ``C`` classes by id; class 0 is the positive one.
         threshold: A pair is predicted as class 0 iff its probability is at least this, else as the most probable of
@@ -87,9 +95,7 @@ def pair_scores(
     inputs = check_pair_inputs(
         probabilities, labels, class_names, threshold=threshold, missed_positives=missed_positives
     )
-    predicted = decided(inputs, threshold)
-    n_classes = len(inputs.class_names)
-    confusion = np.bincount(inputs.labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+    confusion = confusion_matrix(inputs.labels, decided(inputs, threshold), len(inputs.class_names))
     auprc = _auprc_per_class(inputs)
     return _keyed_scores(confusion, inputs.class_names, missed_positives, auprc, hard=inputs.probabilities is None)
 
@@ -106,7 +112,7 @@ def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, m
         The keys of :func:`pair_scores`; average precision is NaN.
 
     Raises:
-        MetricInputError: The matrix is not one of counts, or holds none.
+        MetricInputError: The matrix does not hold counts, or counts no pairs.
 
     Example:
         >>> scores_from_confusion([[1, 1], [0, 1]], ["pair", "non_pair"])["accuracy"]
@@ -146,7 +152,7 @@ def decide(probabilities: NDArray[np.floating[Any]], threshold: float | None = N
 
 
 def decided(inputs: PairInputs, threshold: float | None = None) -> NDArray[np.int64]:
-    """The predicted class ids of checked inputs.
+    """Takes the decision on checked inputs.
 
     Args:
         inputs: From :func:`check_pair_inputs`.
@@ -161,13 +167,34 @@ def decided(inputs: PairInputs, threshold: float | None = None) -> NDArray[np.in
     return decide(inputs.probabilities, threshold)
 
 
+def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """Counts pairs by gold and predicted class.
+
+    Args:
+        labels: ``(n,)`` ints, gold class ids.
+        predicted: ``(n,)`` ints, predicted class ids; ``(S, n)`` for the counts over several runs together.
+        n_classes: ``C``.
+
+    Returns:
+        ``(C, C)`` counts, rows gold, columns predicted.
+
+    Example:
+        >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+        [[1, 1], [0, 1]]
+    """
+    cells = np.ravel(labels * n_classes + predicted)
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
 def average_precision(
     scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_], *, missed_positives: int = 0
 ) -> float:
-    """Average precision: the step-wise sum over distinct scores, equal scores taken together.
+    r"""Computes average precision, the step-wise sum over distinct scores with equal scores taken together.
 
-    ``AP = sum_k (R_k - R_{k-1}) P_k`` over the distinct scores from the largest down, where ``P_k`` and ``R_k`` are
-    precision and recall of "score >= k-th distinct score".
+    .. math:: AP = \sum_k (R_k - R_{k-1}) P_k
+
+    over the distinct scores from the largest down, where :math:`P_k` and :math:`R_k` are precision and recall of
+    "score >= k-th distinct score".
 
     Args:
         scores: ``(n,)`` floats, larger means more positive.
@@ -198,25 +225,127 @@ def average_precision(
     return float(np.sum(group_sizes * (true_positives / (true_positives + false_positives))) / total)
 
 
-def precision_recall_f1(true_positives: int, n_predicted: int, n_gold: int) -> tuple[float, float, float]:
-    """Precision, recall and F1 of a retrieved set; 0 where a denominator is 0.
+@overload
+def precision_recall_f1(true_positives: int, n_predicted: int, n_gold: int) -> tuple[float, float, float]: ...
+@overload
+def precision_recall_f1(
+    true_positives: NDArray[Any], n_predicted: NDArray[Any], n_gold: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+def precision_recall_f1(true_positives: Any, n_predicted: Any, n_gold: Any) -> tuple[Any, Any, Any]:
+    r"""Computes precision, recall and F1 of retrieved sets; 0 where a denominator is 0.
+
+    .. math:: P = \frac{tp}{predicted}, \quad R = \frac{tp}{gold}, \quad F_1 = \frac{2\,tp}{predicted + gold}
 
     Args:
-        true_positives: Size of the intersection.
-        n_predicted: Size of the predicted set.
-        n_gold: Size of the gold set.
+        true_positives: Sizes of the intersections: a number, or an array of any shape.
+        n_predicted: Sizes of the predicted sets, of the same shape.
+        n_gold: Sizes of the gold sets, of the same shape.
 
     Returns:
-        The three scores.
+        The three scores, each of that shape.
 
     Example:
         >>> precision_recall_f1(1, 2, 4)
         (0.5, 0.25, 0.3333333333333333)
+        >>> [part.tolist() for part in precision_recall_f1(np.array([1, 0]), np.array([2, 0]), np.array([2, 0]))]
+        [[0.5, 0.0], [0.5, 0.0], [0.5, 0.0]]
     """
-    precision = true_positives / n_predicted if n_predicted else 0.0
-    recall = true_positives / n_gold if n_gold else 0.0
-    f1 = 2 * true_positives / (n_predicted + n_gold) if n_predicted + n_gold else 0.0
-    return float(precision), float(recall), float(f1)
+    scores = (
+        ratio(true_positives, n_predicted),
+        ratio(true_positives, n_gold),
+        ratio(2 * true_positives, n_predicted + n_gold),
+    )
+    return tuple(map(float, scores)) if isinstance(true_positives, int) else scores  # type: ignore[return-value]
+
+
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
+    """Divides counts; 0 where the denominator is 0.
+
+    Args:
+        numerator: Numbers of 0 or more.
+        denominator: Numbers of 0 or more, of a shape that broadcasts with the other.
+
+    Returns:
+        The ratios.
+
+    Example:
+        >>> ratio([1, 0], [2, 0]).tolist()
+        [0.5, 0.0]
+    """
+    below = np.asarray(denominator)
+    out = np.zeros(np.broadcast_shapes(np.shape(numerator), below.shape))
+    return np.asarray(np.divide(numerator, below, out=out, where=below > 0))
+
+
+def mean_and_sd(values: ArrayLike, *, ddof: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Averages runs that differ in their seed alone.
+
+    Args:
+        values: ``(S, ...)`` numbers, one entry per run along the first axis.
+        ddof: What is subtracted from ``S`` in the denominator of the variance: 1 estimates the spread of runs, 0
+            describes these runs.
+
+    Returns:
+        Mean and standard deviation, each ``(...)``. NaN as soon as one run is NaN, so that no mean is of fewer runs
+        than are given; the deviation is NaN where ``S <= ddof``.
+
+    Example:
+        >>> mean, sd = mean_and_sd([[0.5, 0.1], [0.7, 0.1]])
+        >>> mean.round(3).tolist(), sd.round(3).tolist()
+        ([0.6, 0.1], [0.141, 0.0])
+    """
+    runs = np.asarray(values, dtype=np.float64)
+    undefined = np.full(runs.shape[1:], np.nan)
+    return (
+        np.asarray(runs.mean(axis=0)) if len(runs) else undefined,
+        np.asarray(runs.std(axis=0, ddof=ddof)) if len(runs) > ddof else undefined,
+    )
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """Mean and spread of one score over runs that differ in their seed alone.
+
+    Attributes:
+        mean: Arithmetic mean.
+        sd: Standard deviation, NaN where ``n <= ddof``.
+        ddof: As in :func:`mean_and_sd`. Published tables mix 1 and 0.
+        n: Number of runs.
+    """
+
+    mean: float
+    sd: float
+    ddof: int
+    n: int
+
+    def __str__(self) -> str:
+        spread = f" ± {self.sd:.4f} (sd, ddof={self.ddof})" if not math.isnan(self.sd) else ""
+        return f"{self.mean:.4f}{spread}, n={self.n}"
+
+
+def seed_summary(values: Sequence[float], *, ddof: int = 1) -> SeedSummary:
+    """Summarises one score over seeds, for printing.
+
+    Args:
+        values: One score per run.
+        ddof: 1 or 0.
+
+    Returns:
+        The summary.
+
+    Raises:
+        MetricInputError: No runs, a score that is not finite, or another ``ddof``.
+
+    Example:
+        >>> print(seed_summary([0.5, 0.6, 0.7]))
+        0.6000 ± 0.1000 (sd, ddof=1), n=3
+    """
+    if ddof not in (0, 1):
+        raise MetricInputError(f"ddof is 0 or 1; found {ddof}.")
+    if not values or not all(math.isfinite(value) for value in values):
+        raise MetricInputError(f"A summary over seeds needs at least one finite score; found {list(values)}.")
+    mean, sd = mean_and_sd(values, ddof=ddof)
+    return SeedSummary(float(mean), float(sd), ddof, len(values))
 
 
 @dataclass(frozen=True)
@@ -246,7 +375,7 @@ def check_pair_inputs(
     threshold: float | None = None,
     missed_positives: int = 0,
 ) -> PairInputs:
-    """Checks what :func:`pair_scores` takes.
+    """Checks the inputs of :func:`pair_scores`.
 
     Args:
         probabilities: As in :func:`pair_scores`.
@@ -285,6 +414,38 @@ def check_pair_inputs(
     return PairInputs(checked, None, gold, names, missed_positives)
 
 
+def check_gold_flags(positive: NDArray[Any]) -> None:
+    """Refuses gold flags that are not booleans, such as class ids, where 0 is the positive class.
+
+    Args:
+        positive: The flags.
+
+    Raises:
+        MetricInputError: They have another type.
+    """
+    if positive.dtype != np.bool_:
+        raise MetricInputError(f"positive must be booleans (labels == 0); found dtype {positive.dtype}.")
+
+
+def clipped_probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Checks probabilities and clips them at 1: softmax in single precision may end a rounding error above it.
+
+    Args:
+        values: ``(n,)`` probabilities of class 0.
+
+    Returns:
+        ``(n,)`` the same, at most 1.
+
+    Raises:
+        MetricInputError: One is below 0, above 1 by more than :data:`SUM_TOLERANCE`, or NaN.
+    """
+    bad = ~((values >= 0) & (values <= 1 + SUM_TOLERANCE))  # true for NaN
+    if bad.any():
+        where = int(np.flatnonzero(bad)[0])
+        raise MetricInputError(f"The probability of pair {where} is {values[where]}; expected a number in [0, 1].")
+    return np.minimum(values, 1.0)
+
+
 def _keyed_scores(
     confusion: NDArray[np.int64],
     names: tuple[str, ...],
@@ -295,11 +456,7 @@ def _keyed_scores(
 ) -> dict[str, Any]:
     support = confusion.sum(axis=1)
     support[0] += missed_positives
-    n_predicted = confusion.sum(axis=0)
-    per_class = np.array(
-        [precision_recall_f1(int(confusion[c, c]), int(n_predicted[c]), int(support[c])) for c in range(len(names))]
-    )
-    precision, recall, f1 = per_class.T
+    precision, recall, f1 = precision_recall_f1(np.diagonal(confusion), confusion.sum(axis=0), support)
     undefined: dict[str, str] = {}
     if auprc is None:
         auprc = np.full(len(names), np.nan)
@@ -380,7 +537,7 @@ def _first_largest(probabilities: NDArray[np.floating[Any]], first_column: int) 
 def _checked_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     names = tuple(class_names)
     if isinstance(class_names, str) or not all(isinstance(name, str) and name for name in names):
-        raise MetricInputError(f"class_names must be a list of names, one a class; found {class_names!r}.")
+        raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
     if len(names) < 2:
         raise MetricInputError(f"Scores need at least two classes, a positive one and another; found {list(names)}.")
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -410,7 +567,7 @@ def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
 def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
     ids = _as_array(values, f"{what}s")
     if ids.ndim != 1:
-        raise MetricInputError(f"The {what}s must be one class id a pair, shape (n,); found shape {ids.shape}.")
+        raise MetricInputError(f"The {what}s must be one class id per pair, shape (n,); found shape {ids.shape}.")
     if not np.issubdtype(ids.dtype, np.integer):
         if len(ids):
             raise MetricInputError(
@@ -420,7 +577,7 @@ def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str,
     if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):
         where = int(np.flatnonzero((ids < 0) | (ids >= n_classes))[0])
         raise MetricInputError(
-            f"{what.capitalize()} {int(ids[where])} of pair {where} is no class id; expected 0 to {n_classes - 1} "
+            f"{what.capitalize()} {int(ids[where])} of pair {where} is not a class id; expected 0 to {n_classes - 1} "
             f"({', '.join(names)}). Leave padded pairs (-100) out before scoring."
         )
     return ids.astype(np.int64, copy=False)
@@ -478,52 +635,3 @@ def _check_lengths(n_predictions: int, n_labels: int) -> None:
 def _check_missed_positives(missed_positives: int) -> None:
     if isinstance(missed_positives, bool) or int(missed_positives) != missed_positives or missed_positives < 0:
         raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")
-
-
-@dataclass(frozen=True)
-class SeedSummary:
-    """Mean and spread of one score over runs that differ in their seed alone.
-
-    Attributes:
-        mean: Arithmetic mean.
-        sd: Standard deviation, NaN where ``n <= ddof``.
-        ddof: What is subtracted from ``n`` in its denominator: 1 estimates the spread of runs (our default), 0
-            describes these runs. Published tables mix the two.
-        n: Number of runs.
-    """
-
-    mean: float
-    sd: float
-    ddof: int
-    n: int
-
-    def __str__(self) -> str:
-        spread = f" ± {self.sd:.4f} (sd, ddof={self.ddof})" if not math.isnan(self.sd) else ""
-        return f"{self.mean:.4f}{spread}, n={self.n}"
-
-
-def seed_summary(values: Sequence[float], *, ddof: int = 1) -> SeedSummary:
-    """Summarises one score over seeds.
-
-    Args:
-        values: One score a run.
-        ddof: 1 or 0.
-
-    Returns:
-        The summary.
-
-    Raises:
-        MetricInputError: No runs, a score that is not finite, or another ``ddof``.
-
-    Example:
-        >>> print(seed_summary([0.5, 0.6, 0.7]))
-        0.6000 ± 0.1000 (sd, ddof=1), n=3
-    """
-    if ddof not in (0, 1):
-        raise MetricInputError(f"ddof is 0 or 1; found {ddof}.")
-    if not values or not all(math.isfinite(value) for value in values):
-        raise MetricInputError(f"A summary over seeds needs at least one finite score; found {list(values)}.")
-    n = len(values)
-    mean = math.fsum(values) / n
-    squares = math.fsum((value - mean) ** 2 for value in values)
-    return SeedSummary(mean, math.sqrt(squares / (n - ddof)) if n > ddof else float("nan"), ddof, n)

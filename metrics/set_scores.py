@@ -1,20 +1,10 @@
-"""What "Pair F1" means: the definitions in use, by letter.
-
-====== ======================================================================================================
-letter meaning
-====== ======================================================================================================
-A      Micro F1 over (dialogue, target, cause); gold is all pairs, future causes included. The one to compare with.
-B      A with gold restricted to ``cause <= target``; what is predicted stays as it is. Recall is flattered.
-C      A over (dialogue, target, cause, emotion): the emotion category must match too (SemEval-2024 Task 3).
-D      C scored for each emotion and averaged with the gold shares as weights, over six emotions or the main four.
-E      Windowed precision with un-windowed recall: not an F1 of anything. Never computed here.
-F      F1 of classification on a fixed list of candidates (:func:`iemomecp_dataset.metrics.scoring.pair_scores`).
-====== ======================================================================================================
+"""Scores of sets of pairs, and the texts of the definitions of Pair F1 (:data:`DEFINITIONS`).
 
 C and D keep the habits of the SemEval-2024 Task 3 evaluation (arXiv 2405.13049), so that numbers compare with those
-of its participants: triples with emotion ``neutral`` cost nothing and earn nothing, on either side; weights are gold
-shares over the emotions averaged; and the weighted F1 is the weighted mean of the F1 of each emotion, which is not the
-harmonic mean of the weighted precision and recall that stand beside it. How many neutral triples there were is told.
+of its participants: triples with emotion ``neutral`` count neither for nor against a system, among predictions and
+gold alike, and are counted; weights are gold shares over the emotions averaged, all six or the main four; and the
+weighted F1 is the weighted mean of the F1 of each emotion, which is not the harmonic mean of the weighted precision
+and recall beside it.
 """
 
 from __future__ import annotations
@@ -27,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
+from iemomecp_dataset.metrics.scoring import precision_recall_f1, ratio
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
 __all__ = [
@@ -45,25 +36,65 @@ __all__ = [
 SetDefinition = Literal["A", "B", "C", "D"]
 
 DEFINITIONS: Mapping[str, str] = {
-    "A": "set micro F1 over (dialogue, target, cause), all gold pairs",
-    "B": "set micro F1 over (dialogue, target, cause), gold with cause <= target only",
-    "C": "set micro F1 over (dialogue, target, cause, emotion), as in SemEval-2024 Task 3",
-    "D": "weighted mean over emotions of the F1 of C, as in SemEval-2024 Task 3",
+    "A": "set micro F1 over (dialogue, target, cause); the gold is every annotated pair, so that pairs outside the "
+    "candidates count as missed",
+    "B": "definition A with the gold restricted to causes that do not come after their target; predictions are not "
+    "restricted, and recall is inflated",
+    "C": "definition A over (dialogue, target, cause, emotion): the emotion category must match too (SemEval-2024 "
+    "Task 3)",
+    "D": "definition C scored for each emotion and averaged with the gold shares as weights (SemEval-2024 Task 3)",
     "E": "windowed precision with un-windowed recall; not an F1, never reported",
-    "F": "classification F1 on a fixed candidate list",
+    "F": "classification F1 of the positive class on a fixed list of candidate pairs",
 }
-"""One line for each definition, as it is printed under tables."""
+"""The definitions of Pair F1 by letter, as they are printed under tables. A is the one to compare with; B to D are set
+scores too, F is :func:`iemomecp_dataset.metrics.scoring.pair_scores`, E is not computed."""
 
 SEMEVAL_EMOTIONS = ("anger", "disgust", "fear", "joy", "sadness", "surprise")
 """The six emotions of ECF and SemEval-2024 Task 3."""
 
 MAIN_EMOTIONS = ("anger", "joy", "sadness", "surprise")
-"""The four that occur often; the second average of definition D is over these."""
+"""The four frequent ones; the second average of definition D is over these."""
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Holds pairs, each once. Build it with :func:`pair_set`, which checks them.
+
+    Attributes:
+        dialogue_ids: ``(n,)`` str.
+        target_turns: ``(n,)`` int64.
+        cause_turns: ``(n,)`` int64.
+        emotions: ``(n,)`` str, the predicted or gold emotion of the target; ``None`` where pairs have none.
+    """
+
+    dialogue_ids: NDArray[np.str_]
+    target_turns: NDArray[np.int64]
+    cause_turns: NDArray[np.int64]
+    emotions: NDArray[np.str_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.target_turns)
+
+    def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> PairSet:
+        """Selects pairs.
+
+        Args:
+            kept: ``(n,)`` bool, or the positions of the pairs to keep.
+
+        Returns:
+            Those pairs.
+        """
+        return PairSet(
+            self.dialogue_ids[kept],
+            self.target_turns[kept],
+            self.cause_turns[kept],
+            None if self.emotions is None else self.emotions[kept],
+        )
 
 
 @dataclass(frozen=True)
 class SetCounts:
-    """Sizes from which a set score follows, by dialogue, so that dialogues can be resampled.
+    """Holds the sizes a set score is computed from, by dialogue, so that dialogues can be resampled.
 
     Attributes:
         definition: A, B, C or D.
@@ -88,9 +119,9 @@ def set_scores(
     """Scores a set of predicted pairs.
 
     Args:
-        predicted: What the system says.
+        predicted: The pairs of a system.
         gold: All gold pairs, those outside any candidate list included.
-        definition: A, B, C or D, see the table above.
+        definition: A, B, C or D of :data:`DEFINITIONS`.
         emotions: The emotions averaged in C and D, besides the neutral one.
 
     Returns:
@@ -104,7 +135,6 @@ def set_scores(
         UsageError: No such definition, or E.
 
     Example:
-        >>> from iemomecp_dataset.metrics.set_scores import pair_set
         >>> gold = pair_set(["d", "d"], [1, 2], [2, 2])
         >>> found = pair_set(["d"], [2], [2])
         >>> [round(set_scores(found, gold, definition=letter)["pair_f1"], 4) for letter in "AB"]
@@ -122,6 +152,65 @@ def set_scores(
     return plain
 
 
+def pair_set(
+    dialogue_ids: ArrayLike, target_turns: ArrayLike, cause_turns: ArrayLike, emotions: ArrayLike | None = None
+) -> PairSet:
+    """Checks pairs and makes a set of them.
+
+    Args:
+        dialogue_ids: ``(n,)`` str; ``n`` may be 0.
+        target_turns: ``(n,)`` ints.
+        cause_turns: ``(n,)`` ints.
+        emotions: ``(n,)`` str, or nothing.
+
+    Returns:
+        The set.
+
+    Raises:
+        MetricInputError: Arrays of other lengths or types, or a pair that is given twice. The same pair with two
+            emotions is two predictions, and allowed.
+
+    Example:
+        >>> len(pair_set(["d", "d"], [1, 2], [1, 1]))
+        2
+    """
+    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
+    columns: dict[str, NDArray[Any]] = {
+        "target_turns": np.asarray(target_turns),
+        "cause_turns": np.asarray(cause_turns),
+    }
+    if emotions is not None:
+        columns["emotions"] = np.asarray(emotions, dtype=np.str_)
+    for name, values in columns.items():
+        if dialogues.ndim != 1 or values.shape != dialogues.shape:
+            raise MetricInputError(
+                f"{name} must have one entry per pair, as dialogue_ids has; found shapes {values.shape} and "
+                f"{dialogues.shape}."
+            )
+        if name != "emotions":
+            if len(values) and not np.issubdtype(values.dtype, np.integer):
+                raise MetricInputError(f"{name} must be integers; found dtype {values.dtype}.")
+            columns[name] = values.astype(np.int64)
+    pairs = PairSet(dialogues, columns["target_turns"], columns["cause_turns"], columns.get("emotions"))
+    order = np.lexsort(
+        (pairs.cause_turns, pairs.target_turns, *([] if pairs.emotions is None else [pairs.emotions]), dialogues)
+    )
+    sorted_pairs = pairs.where(order)
+    same = np.ones(max(len(pairs) - 1, 0), dtype=np.bool_)
+    keys: list[NDArray[Any]] = [sorted_pairs.dialogue_ids, sorted_pairs.target_turns, sorted_pairs.cause_turns]
+    if sorted_pairs.emotions is not None:
+        keys.append(sorted_pairs.emotions)
+    for values in keys:
+        same &= values[1:] == values[:-1]
+    if same.any():
+        where = int(order[int(np.flatnonzero(same)[0])])
+        raise MetricInputError(
+            f"Pair (dialogue {dialogues[where]}, target {pairs.target_turns[where]}, cause {pairs.cause_turns[where]}) "
+            f"is given more than once; {int(same.sum())} repetitions in all. Give each pair once."
+        )
+    return pairs
+
+
 def count_sets(
     predicted: PairSet,
     gold: PairSet,
@@ -130,7 +219,7 @@ def count_sets(
     emotions: Sequence[str] = SEMEVAL_EMOTIONS,
     source_dialogues: Mapping[str, str] | None = None,
 ) -> SetCounts:
-    """Counts correct, predicted and gold pairs in every dialogue.
+    """Counts correct, predicted and gold pairs of every dialogue.
 
     Args:
         predicted: As in :func:`set_scores`.
@@ -167,8 +256,8 @@ def count_sets(
         assert predicted.emotions is not None  # checked by _without_neutral
         assert gold.emotions is not None
         order = np.argsort(class_names)
-        said = np.concatenate((predicted.emotions, gold.emotions))
-        group = order[np.searchsorted(np.array(class_names)[order], said)] if len(said) else group
+        emotion = np.concatenate((predicted.emotions, gold.emotions))
+        group = order[np.searchsorted(np.array(class_names)[order], emotion)] if len(emotion) else group
         keys = keys * len(class_names) + group
     correct = np.isin(keys[:n_predicted], keys[n_predicted:])
     units, unit_of_name = _units(names, source_dialogues)
@@ -196,13 +285,13 @@ def scores_of_counts(counts: SetCounts, totals: NDArray[Any]) -> dict[str, NDArr
         The numeric keys of :func:`set_scores`, each of shape ``(...,)``.
     """
     totals = np.asarray(totals, dtype=np.float64)
-    micro = _precision_recall_f1(totals.sum(axis=-2))
     sizes = totals.sum(axis=-2)
+    micro = precision_recall_f1(*np.moveaxis(sizes, -1, 0))
     scores: dict[str, NDArray[np.float64]] = {}
     if counts.definition in ("A", "B"):
         scores |= dict(zip(("pair_precision", "pair_recall", "pair_f1"), micro, strict=True))
     else:
-        each = _precision_recall_f1(totals)
+        each = precision_recall_f1(*np.moveaxis(totals, -1, 0))
         averages = {"micro": micro, "weighted": _weighted(each, totals[..., 2])}
         if set(MAIN_EMOTIONS) <= set(counts.class_names):
             main = [counts.class_names.index(name) for name in MAIN_EMOTIONS]
@@ -218,18 +307,8 @@ def scores_of_counts(counts: SetCounts, totals: NDArray[Any]) -> dict[str, NDArr
     return scores
 
 
-def _precision_recall_f1(totals: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    correct, predicted, gold = totals[..., 0], totals[..., 1], totals[..., 2]
-    return _ratio(correct, predicted), _ratio(correct, gold), _ratio(2 * correct, predicted + gold)
-
-
 def _weighted(parts: tuple[NDArray[np.float64], ...], support: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    return tuple(_ratio((part * support).sum(axis=-1), support.sum(axis=-1)) for part in parts)
-
-
-def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.zeros(np.shape(numerator))
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)
+    return tuple(ratio((part * support).sum(axis=-1), support.sum(axis=-1)) for part in parts)
 
 
 def _checked_definition(definition: str) -> SetDefinition:
@@ -277,99 +356,3 @@ def _units(
     units = np.unique(np.array(list(source_dialogues.values()), dtype=np.str_))
     of_name = np.array([source_dialogues[name] for name in names.tolist()], dtype=np.str_)
     return units, np.searchsorted(units, of_name)
-
-
-@dataclass(frozen=True)
-class PairSet:
-    """Pairs, each once. Build it with :func:`pair_set`, which checks.
-
-    Attributes:
-        dialogue_ids: ``(n,)`` str.
-        target_turns: ``(n,)`` int64.
-        cause_turns: ``(n,)`` int64.
-        emotions: ``(n,)`` str, the emotion of the target as the system (or the gold) says it; ``None`` where pairs
-            carry none.
-    """
-
-    dialogue_ids: NDArray[np.str_]
-    target_turns: NDArray[np.int64]
-    cause_turns: NDArray[np.int64]
-    emotions: NDArray[np.str_] | None = None
-
-    def __len__(self) -> int:
-        return len(self.target_turns)
-
-    def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> PairSet:
-        """The subset of pairs.
-
-        Args:
-            kept: ``(n,)`` bool, or the positions of the pairs to keep.
-
-        Returns:
-            Those pairs.
-        """
-        return PairSet(
-            self.dialogue_ids[kept],
-            self.target_turns[kept],
-            self.cause_turns[kept],
-            None if self.emotions is None else self.emotions[kept],
-        )
-
-
-def pair_set(
-    dialogue_ids: ArrayLike, target_turns: ArrayLike, cause_turns: ArrayLike, emotions: ArrayLike | None = None
-) -> PairSet:
-    """Checks and holds pairs.
-
-    Args:
-        dialogue_ids: ``(n,)`` str; ``n`` may be 0.
-        target_turns: ``(n,)`` ints.
-        cause_turns: ``(n,)`` ints.
-        emotions: ``(n,)`` str, or nothing.
-
-    Returns:
-        The set.
-
-    Raises:
-        MetricInputError: Arrays of other lengths or types, or a pair that is given twice (the same pair with two
-            emotions are two claims and allowed).
-
-    Example:
-        >>> len(pair_set(["d", "d"], [1, 2], [1, 1]))
-        2
-    """
-    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
-    columns: dict[str, NDArray[Any]] = {
-        "target_turns": np.asarray(target_turns),
-        "cause_turns": np.asarray(cause_turns),
-    }
-    if emotions is not None:
-        columns["emotions"] = np.asarray(emotions, dtype=np.str_)
-    for name, values in columns.items():
-        if dialogues.ndim != 1 or values.shape != dialogues.shape:
-            raise MetricInputError(
-                f"{name} must have one entry a pair, as dialogue_ids has; found shapes {values.shape} and "
-                f"{dialogues.shape}."
-            )
-        if name != "emotions":
-            if len(values) and not np.issubdtype(values.dtype, np.integer):
-                raise MetricInputError(f"{name} must be integers; found dtype {values.dtype}.")
-            columns[name] = values.astype(np.int64)
-    pairs = PairSet(dialogues, columns["target_turns"], columns["cause_turns"], columns.get("emotions"))
-    order = np.lexsort(
-        (pairs.cause_turns, pairs.target_turns, *([] if pairs.emotions is None else [pairs.emotions]), dialogues)
-    )
-    sorted_pairs = pairs.where(order)
-    same = np.ones(max(len(pairs) - 1, 0), dtype=np.bool_)
-    keys: list[NDArray[Any]] = [sorted_pairs.dialogue_ids, sorted_pairs.target_turns, sorted_pairs.cause_turns]
-    if sorted_pairs.emotions is not None:
-        keys.append(sorted_pairs.emotions)
-    for values in keys:
-        same &= values[1:] == values[:-1]
-    if same.any():
-        where = int(order[int(np.flatnonzero(same)[0])])
-        raise MetricInputError(
-            f"Pair (dialogue {dialogues[where]}, target {pairs.target_turns[where]}, cause {pairs.cause_turns[where]}) "
-            f"is given more than once; {int(same.sum())} repetitions in all. Give each pair once."
-        )
-    return pairs

@@ -1,4 +1,4 @@
-"""One short string that says what a score means, printed under every table and parsed back, as sacreBLEU does for BLEU.
+"""Signatures: what a score was computed on and how, printed under every table and parsed back, as sacreBLEU does.
 
 ``iemomecp|def:F|corpus:iemomecp|task:3class|split:test|gold:1794|candidates:18264|missed:0|forward:as_published|
 emotions:none|decision:threshold@validation=0.4213|data:0f3a9c2b41de|synthetic:no|version:0.1.0`` (one line)
@@ -16,24 +16,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset import __version__
+from iemomecp_dataset.corpora.metadata import IEMOMECP, default_definition
 from iemomecp_dataset.errors import MetricInputError, UsageError
-from iemomecp_dataset.metrics.set_scores import DEFINITIONS
-from iemomecp_dataset.pair_table import pair_table
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS, PairSet, pair_set
+from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import gold_pairs
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["Signature", "check_comparable", "default_definition", "differences", "gold_fingerprint", "run_signature"]
+__all__ = ["Signature", "check_comparable", "differences", "gold_fingerprint", "gold_terms", "run_signature"]
 
 _PREFIX = "iemomecp"
 _WORD = re.compile(r"[^|:\s]+")
-# A value of these may not differ within a column. Candidates and forward pairs are part of the task in F alone: a set
-# score counts every gold pair, whichever were candidates.
+# Within a column these must agree. Candidates and forward pairs are part of the task in F alone: a set score counts
+# every gold pair, whichever were candidates.
 _ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "synthetic")
 _COMPARED_IN_F = ("n_candidates", "n_missed", "forward_pairs")
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a score was computed on, and how.
+    """States what a score was computed on, and how.
 
     Attributes:
         definition: Letter of the definition (:data:`~iemomecp_dataset.metrics.set_scores.DEFINITIONS`).
@@ -45,7 +47,7 @@ class Signature:
         n_missed: Gold pairs that are no candidates.
         forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, ``all``
             or ``past`` (the candidate spaces) elsewhere.
-        emotions: Where the emotions of predicted pairs come from: ``none``, ``gold`` or ``predicted``.
+        emotions: Origin of the emotions of predicted pairs: ``none``, ``gold`` or ``predicted``.
         threshold: The decision threshold on the pair probability; ``None``: the most probable class.
         threshold_chosen_on: The split the threshold was searched on, or ``fixed``; without a threshold ``none``, or
             ``system`` where the system decided itself.
@@ -90,8 +92,8 @@ class Signature:
             raise MetricInputError(f"The threshold of a signature is in [0, 1]; found {self.threshold}.")
         if (self.threshold is None) != (self.threshold_chosen_on in ("none", "system")):
             raise MetricInputError(
-                f"A threshold is chosen somewhere, and only a threshold is; found threshold {self.threshold} chosen on "
-                f"{self.threshold_chosen_on!r}."
+                f"A threshold needs the split it was chosen on, and only a threshold has one; found threshold "
+                f"{self.threshold} chosen on {self.threshold_chosen_on!r}."
             )
 
     @property
@@ -141,7 +143,7 @@ class Signature:
             The signature.
 
         Raises:
-            MetricInputError: It is not one; the message says what is wrong.
+            MetricInputError: The text is not a signature; the message says what is wrong.
         """
         prefix, *parts = text.strip().split("|")
         fields = dict(part.partition(":")[::2] for part in parts)
@@ -153,7 +155,7 @@ class Signature:
         extra = [name for name in fields if name not in wanted]
         if prefix != _PREFIX or missing or extra or len(parts) != len(fields):
             raise MetricInputError(
-                f"{text!r} is no signature: it must start with '{_PREFIX}|' and have each field once; missing: "
+                f"{text!r} is not a signature: it must start with '{_PREFIX}|' and have each field once; missing: "
                 f"{', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}."
             )
         threshold, chosen_on = None, "none"
@@ -167,7 +169,7 @@ class Signature:
                 chosen_on = "system"
             counts = [int(fields[name]) for name in ("gold", "candidates", "missed")]
         except ValueError as error:
-            raise MetricInputError(f"{text!r} is no signature: {error}.") from None
+            raise MetricInputError(f"{text!r} is not a signature: {error}.") from None
         return cls(
             definition=fields["def"],
             corpus=fields["corpus"],
@@ -186,31 +188,15 @@ class Signature:
         )
 
 
-def default_definition(corpus: str) -> str:
-    """The definition a corpus is scored by unless another is asked for.
-
-    Args:
-        corpus: Name of the corpus.
-
-    Returns:
-        ``F`` for IEMO-MECP, whose candidate list is part of the task, ``A`` for the others.
-
-    Example:
-        >>> default_definition("iemomecp"), default_definition("ecf")
-        ('F', 'A')
-    """
-    return "F" if corpus == "iemomecp" else "A"
-
-
 def differences(first: Signature, second: Signature) -> list[str]:
-    """Says why two scores may not share a column.
+    """Lists why two scores may not share a column.
 
     Args:
         first: A signature.
         second: Another.
 
     Returns:
-        One line for each field that differs and matters; none where the scores compare. The decision rule, the
+        One line for each differing field that matters; empty where the scores compare. The decision rule, the
         threshold and the version may differ, but not whether the threshold was chosen on the split that is scored.
 
     Example:
@@ -232,10 +218,10 @@ def differences(first: Signature, second: Signature) -> list[str]:
 
 
 def check_comparable(signatures: Sequence[Signature]) -> None:
-    """Refuses scores that may not stand in one column.
+    """Refuses scores that may not share a column.
 
     Args:
-        signatures: Those of the column.
+        signatures: The signatures of the column.
 
     Raises:
         MetricInputError: Two of them do not compare; the message names the fields.
@@ -244,7 +230,7 @@ def check_comparable(signatures: Sequence[Signature]) -> None:
         found = differences(signatures[0], other)
         if found:
             raise MetricInputError(
-                "These scores do not compare and cannot stand in one column: "
+                "These scores do not compare and cannot share a column: "
                 f"{'; '.join(found)}.\n  {signatures[0]}\n  {other}"
             )
 
@@ -252,7 +238,7 @@ def check_comparable(signatures: Sequence[Signature]) -> None:
 def gold_fingerprint(
     dialogue_ids: ArrayLike, target_turns: ArrayLike, cause_turns: ArrayLike, labels: ArrayLike | None = None
 ) -> str:
-    """Hashes what a score is computed against, whatever file it came from and in whatever order.
+    """Hashes what a score is computed against; file and order are irrelevant.
 
     Args:
         dialogue_ids: ``(n,)`` str.
@@ -285,6 +271,34 @@ def _update_with_lines(digest: Any, lines: Iterable[str]) -> None:
         digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
 
 
+def gold_terms(definition: str, table: PairTable, gold: PairSet) -> tuple[int, str]:
+    """Computes what a signature states of the gold.
+
+    Args:
+        definition: Letter of the definition.
+        table: All candidates with their gold.
+        gold: All gold pairs, those that are no candidates included; with emotions where C and D are to leave out
+            neutral targets.
+
+    Returns:
+        How many gold pairs the definition counts, and the fingerprint of what is scored against.
+
+    Example:
+        >>> row = {"dialogue_id": "d", "utterances": [{"turn": 1, "emotion": None}],
+        ...        "pairs": [{"target_turn": 1, "cause_turn": 1, "label": 0}]}
+        >>> gold_terms("B", pair_table([row]), pair_set(["d", "d"], [1, 1], [1, 2]))[0]
+        1
+    """
+    if definition == "F":
+        return int((table.labels == 0).sum()), gold_fingerprint(*table.keys, table.labels)
+    counted = np.ones(len(gold), dtype=np.bool_)
+    if definition == "B":
+        counted = gold.cause_turns <= gold.target_turns
+    elif definition in ("C", "D") and gold.emotions is not None:
+        counted = ~np.isin(gold.emotions, list(NEUTRAL_EMOTIONS))
+    return int(counted.sum()), gold_fingerprint(gold.dialogue_ids, gold.target_turns, gold.cause_turns)
+
+
 def run_signature(
     rows: Iterable[Mapping[str, Any]],
     *,
@@ -297,10 +311,10 @@ def run_signature(
     forward_pairs: str | None = None,
     synthetic: bool = False,
 ) -> Signature:
-    """Builds the signature that ``scripts/evaluate_predictions.py`` gives the predictions of a run.
+    """Builds the signature of a run's scores, the same that an evaluation of its predictions file gives.
 
     Args:
-        rows: The split's rows.
+        rows: Rows of the split.
         corpus: Name of the corpus.
         config_name: Name of the configuration.
         split: Name of the split.
@@ -309,13 +323,13 @@ def run_signature(
         threshold_chosen_on: Where it was searched; needed with a threshold.
         forward_pairs: ``as_published`` or ``gold`` (IEMO-MECP), ``all`` or ``past`` (elsewhere); ``None``:
             ``as_published``, and elsewhere what the candidates are.
-        synthetic: Whether the data was made by a program.
+        synthetic: Whether a program made the data.
 
     Returns:
         The signature.
 
     Raises:
-        UsageError: Another definition: those need what is predicted, too.
+        UsageError: Another definition: those depend on the predictions, too.
 
     Example:
         >>> row = {"dialogue_id": "d", "source_dialogue_id": "d", "utterances": [{"turn": 1, "emotion": None}],
@@ -330,15 +344,11 @@ def run_signature(
     rows = list(rows)
     table = pair_table(rows)
     pairs = [(row["dialogue_id"], target, cause) for row in rows for target, cause in gold_pairs(row)]
-    if letter == "F":
-        data = gold_fingerprint(table.dialogue_ids, table.target_turns, table.cause_turns, table.labels)
-        n_gold = int((table.labels == 0).sum())
-    else:
-        data = gold_fingerprint(*([pair[i] for pair in pairs] for i in range(3)))
-        n_gold = sum(cause <= target for _, target, cause in pairs) if letter == "B" else len(pairs)
+    gold = pair_set(*([pair[i] for pair in pairs] for i in range(3)))
+    n_gold, data = gold_terms(letter, table, gold)
     if forward_pairs is None:
         has_forward = bool((table.distances < 0).any())
-        forward_pairs = "as_published" if corpus == "iemomecp" else "all" if has_forward else "past"
+        forward_pairs = "as_published" if corpus == IEMOMECP else "all" if has_forward else "past"
     return Signature(
         definition=letter,
         corpus=corpus,

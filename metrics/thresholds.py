@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.scoring import SUM_TOLERANCE
+from iemomecp_dataset.metrics.scoring import clipped_probabilities, precision_recall_f1
 
 __all__ = ["best_threshold"]
 
@@ -43,7 +43,7 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
     # The last position of each run of equal scores: the only places where the decision can change.
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     true_positives = np.cumsum(positive[order])[ends]
-    f1 = 2 * true_positives / (ends + 1 + positive.sum() + missed_positives)
+    _, _, f1 = precision_recall_f1(true_positives, ends + 1, np.asarray(positive.sum() + missed_positives))
     best = int(np.argmax(f1))  # the first of equals, hence the largest threshold
     return float(ranked[ends[best]]), float(f1[best])
 
@@ -60,11 +60,7 @@ def _checked(
             "A threshold is searched over (n, C) or (n,) probabilities and (n,) labels with n at least 1; found shapes "
             f"{np.shape(probabilities)} and {gold.shape}."
         )
-    bad = ~((values >= 0) & (values <= 1 + SUM_TOLERANCE))  # true for NaN
-    if bad.any():
-        where = int(np.flatnonzero(bad)[0])
-        raise MetricInputError(f"The probability of pair {where} is {values[where]}; expected a number in [0, 1].")
-    values = np.minimum(values, 1.0)  # softmax in single precision may end a rounding error above one
+    values = clipped_probabilities(values)
     if missed_positives < 0:
         raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")
     positive = gold == 0

@@ -1,6 +1,6 @@
-"""Turn-level sets: which utterances carry emotion, which are causes, which are context.
+"""Scores of turn-level sets: emotional utterances, causes and contexts.
 
-Keyed by (dialogue, turn), as in the tables of arXiv 2605.25208:
+Their elements are (dialogue, turn), as in the tables of arXiv 2605.25208:
 
 * emotion: gold is every non-neutral target; predicted is every target with a predicted cause or context;
 * cause and context: every candidate turn with at least one such pair.
@@ -29,7 +29,7 @@ def turn_set_scores(
     emotional_targets: ArrayLike,
     has_context: bool,
 ) -> dict[str, float]:
-    """Scores the turn-level sets.
+    """Scores the turn-level sets of one split.
 
     Args:
         predicted: ``(n,)`` ints, predicted class ids.
@@ -43,8 +43,8 @@ def turn_set_scores(
 
     Returns:
         ``turn_emotion_*``, ``turn_cause_*`` and, with context, ``turn_context_*`` for precision, recall, f1 and
-        support (the size of the gold set). Gold pairs outside the candidates are in no set, as nothing says where
-        they are.
+        support (the size of the gold set). Gold pairs outside the candidates are in no set, as their turns are not
+        known here.
 
     Raises:
         MetricInputError: Arrays of other lengths, a pair that repeats, or a target that is both emotional and not.
@@ -68,7 +68,7 @@ def turn_set_scores(
     ):
         if values.shape != predictions.shape or values.ndim != 1:
             raise MetricInputError(
-                f"{name} must have one entry a pair: expected shape {predictions.shape}, found {values.shape}."
+                f"{name} must have one entry per pair: expected shape {predictions.shape}, found {values.shape}."
             )
     for name, turns in (("target_turns", targets), ("cause_turns", causes)):
         if not np.issubdtype(turns.dtype, np.integer) or turns.min(initial=0) < 0:

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.baselines.structural import (
-    SplitTables,
-    structural_scores,
-    structural_systems,
-    utterance_table,
+from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
+from iemomecp_dataset.benchmark.runs.results import (
+    Decision,
+    RunResults,
+    encoder_name,
+    read_results,
+    run_results,
+    write_results,
+    write_run_predictions,
 )
-from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name, read_results, write_results
 from iemomecp_dataset.corpus import Corpus, corpus_of, load_corpus
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
-from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.signature import run_signature
+from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
@@ -82,13 +82,9 @@ def train(
     if "train" not in splits:
         raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, splits)) or 'none'}.")
     info = getattr(splits["train"], "info", None)
-    config_name = getattr(info, "config_name", None) or "rows"
-    is_iemomecp = config_name in ("3class", "source_binary")
     corpus = corpus_of(
         splits,
-        name="iemomecp" if is_iemomecp else config_name,
-        config_name=config_name,
-        candidates="triangle+exceptions" if is_iemomecp else "as given",
+        config_name=getattr(info, "config_name", None) or "rows",
         class_names=class_names,
         emotion_names=emotion_names,
     )
@@ -165,117 +161,50 @@ def _results(
     corpus: Corpus,
     task: TrainingTask,
     progress: Progress,
-    scored: dict[str, ScoredSplit],
+    decision: Decision,
+    scored: Mapping[str, ScoredSplit],
 ) -> RunResults:
     text = "t" in options.data.modalities
-    reported = {split: scores for split, scores in scored.items() if split != "train"}
-    return RunResults(
+    frozen = task.frozen_texts
+    return run_results(
+        corpus,
+        {
+            split: scores.probabilities
+            for split, scores in scored.items()
+            if split in corpus.tables and split != "train"
+        },
+        decision,
         run_name=options.run.run_name or Path(str(options.run.output_dir)).name,
-        corpus=corpus.name,
-        config_name=corpus.config_name,
-        class_names=corpus.class_names,
-        synthetic=corpus.synthetic,
-        data_statement=corpus.statement,
-        definition=corpus.definition,
-        candidates=corpus.candidates,
         scorer=options.model.scorer,
         objective=options.objective.objective,
         modalities=options.data.modalities,
+        seed=options.run.seed,
         text_encoder=options.model.text_encoder if text else "none",
         encoder_mode=options.model.encoder_mode if text else "none",
-        seed=options.run.seed,
-        threshold={
-            "value": progress.threshold,
-            "chosen_on": _threshold_origin(options, corpus),
+        utterance_features=None
+        if frozen is None
+        else {
+            split: np.stack([frozen[utterance["text"] or ""] for row in rows for utterance in row["utterances"]])
+            for split, rows in corpus.rows.items()
         },
-        metrics={
-            split: pair_scores(
-                scores.probabilities,
-                corpus.tables[split].labels,
-                corpus.class_names,
-                threshold=progress.threshold,
-                missed_positives=corpus.tables[split].missed_positives,
-            )
-            for split, scores in reported.items()
-        },
-        missing_splits=corpus.missing_splits,
-        counts=_counts(corpus, task),
-        structural_baselines=_structural_baselines(options, corpus, task.frozen_texts),
-        data_fingerprint=corpus.fingerprints,
+        feature_source=TFIDF if frozen is None else f"frozen {encoder_name(options.model.text_encoder)}",
+        more_counts=task.truncated,
+        extra={"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {},
         versions=library_versions(),
         git_revision=code_revision(),
         wall_seconds=progress.seconds,
         peak_memory_mb=peak_memory_mb(),
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,
-        license_text_shareable=corpus.synthetic,
-        extra={"signatures": {split: _signature(options, corpus, progress, split) for split in reported}}
-        | ({"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {}),
     )
 
 
-def _signature(options: TrainingOptions, corpus: Corpus, progress: Progress, split: str) -> str:
-    """What the scores of a split are comparable with, as one line."""
-    if corpus.name == "iemomecp":
-        forward_pairs: str = options.data.forward_pairs or "as_published"
-    else:
-        forward_pairs = options.data.candidates or "all"
-    signature = run_signature(
-        corpus.rows[split],
-        corpus=corpus.name,
-        config_name=corpus.config_name,
-        split=split,
-        definition=corpus.definition,
-        threshold=progress.threshold,
-        threshold_chosen_on=_threshold_origin(options, corpus),
-        forward_pairs=forward_pairs,
-        synthetic=corpus.synthetic,
-    )
-    return str(signature)
-
-
-def _threshold_origin(options: TrainingOptions, corpus: Corpus) -> str | None:
+def _decision(options: TrainingOptions, corpus: Corpus, progress: Progress) -> Decision:
+    """The threshold and where it was chosen; for argmax neither."""
     if options.optimisation.decision == "argmax":
-        return None
-    return corpus.selection_split if options.optimisation.threshold is None else "fixed"
-
-
-def _counts(corpus: Corpus, task: TrainingTask) -> dict[str, dict[str, int]]:
-    return {
-        split: {
-            "dialogues": len(rows),
-            "utterances": sum(len(row["utterances"]) for row in rows),
-            "candidates": len(corpus.tables[split]),
-            "gold_pairs": int((corpus.tables[split].labels == 0).sum()) + corpus.tables[split].missed_positives,
-            "missed_positives": corpus.tables[split].missed_positives,
-            **task.truncated.get(split, {}),
-        }
-        for split, rows in corpus.rows.items()
-    }
-
-
-def _structural_baselines(
-    options: TrainingOptions, corpus: Corpus, frozen: Mapping[str, NDArray[np.float32]] | None
-) -> dict[str, Any]:
-    """The bar to beat, on the same pairs: fitted on train, thresholds from validation."""
-    splits = {
-        split: SplitTables(
-            corpus.tables[split],
-            utterance_table(
-                rows,
-                corpus.emotion_names,
-                np.stack([frozen[u["text"] or ""] for row in rows for u in row["utterances"]])
-                if frozen is not None
-                else None,
-            ),
-        )
-        for split, rows in corpus.rows.items()
-    }
-    source = f"frozen {encoder_name(options.model.text_encoder)}" if frozen is not None else "TF-IDF"
-    systems = structural_systems(
-        splits["train"], {s: t for s, t in splits.items() if s != "train"}, corpus.class_names, source
-    )
-    return structural_scores(systems, corpus.tables, corpus.class_names)
+        return Decision(progress.threshold, None)
+    fixed = options.optimisation.threshold is not None
+    return Decision(progress.threshold, "fixed" if fixed else corpus.selection_split)
 
 
 def _write_run(
@@ -284,40 +213,28 @@ def _write_run(
     corpus: Corpus,
     task: TrainingTask,
     progress: Progress,
-    scored: dict[str, ScoredSplit],
+    scored: Mapping[str, ScoredSplit],
 ) -> None:
     """Writes predictions, model and card, and last of all ``results.json``, which marks the run as finished."""
-    removed = {split: scores for split, scores in scored.items() if split.endswith("_removed")}
-    results = _results(options, corpus, task, progress, {s: scored[s] for s in scored if s not in removed})
+    decision = _decision(options, corpus, progress)
+    results = _results(options, corpus, task, progress, decision, scored)
     for name, scores in scored.items():
         if name == "train":
             continue
         split = name.removesuffix("_removed")
-        table = corpus.tables[split]
-        write_predictions(
-            folder.path / f"predictions_{name}.parquet",
-            table,
+        write_run_predictions(
+            folder.path,
+            corpus,
+            split,
             scores.probabilities,
-            corpus.class_names,
-            {
-                "corpus": corpus.name,
-                "config_name": corpus.config_name,
-                "split": split,
-                "class_names": list(corpus.class_names),
-                "threshold": results.threshold["value"],
-                "threshold_chosen_on": results.threshold["chosen_on"],
-                "missed_positives": table.missed_positives,
-                "data_fingerprint": corpus.fingerprints[split],
-                "synthetic": corpus.synthetic,
-                "definition": corpus.definition,
-                "candidates": corpus.candidates,
-            }
-            | ({"evidence": "candidate removed"} if name != split else {}),
+            decision,
+            name=name,
+            evidence="candidate removed" if name != split else None,
         )
-    set_decision(task.model.config, results.threshold["value"])
+    set_decision(task.model.config, decision.threshold)
     task.model.save_pretrained(folder.path / "model")
     if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
         task.encoder.tokenizer.save_pretrained(folder.path / "model")
-    (folder.path / "model" / "README.md").write_text(model_card(results, options), encoding="utf-8")
+    write_text(folder.path / "model" / "README.md", model_card(results, options))
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()

@@ -1,1 +1,1 @@
-"""Baselines that need no training, and the tables of utterances that they use."""
+"""Baselines that need no training, and the utterance tables they use."""

@@ -1,4 +1,4 @@
-"""P(an utterance is emotional) from its features or its words: one half of the emotion x distance baseline."""
+"""Predicts P(an utterance is emotional) from its features or its words, for the emotion x distance baseline."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def emotion_probabilities(
 ) -> dict[str, NDArray[np.float64]]:
     """Fits a logistic regression on the train utterances and applies it to every split.
 
-    TF-IDF means word 1- and 2-grams fitted on train, "!" and "?" being words; characters stand for words where the
-    language has no spaces. Any other source means the features in the tables, which are standardised by the train mean
-    and standard deviation. Train gold emotions are the labels; no other split's are seen.
+    TF-IDF is of word 1- and 2-grams fitted on train, with "!" and "?" as words; of characters where the language is
+    written without spaces. Any other source is the features in the tables, standardised by the train mean and standard
+    deviation. Train gold emotions are the labels; those of other splits are not used.
 
     Args:
         train: The utterances to fit on.
@@ -35,11 +35,11 @@ def emotion_probabilities(
         For ``train`` and each other split ``(m,)`` probabilities, in the order of its utterances.
 
     Raises:
-        UsageError: When features are named that a split does not have, or TF-IDF is asked for and there is no text.
+        UsageError: Features are named that a split does not have, or TF-IDF is asked for and there is no text.
     """
     inputs, classifier = _inputs_and_classifier(train, others, feature_source)
     if train.emotional.all() or not train.emotional.any():
-        # One class cannot be fitted; its frequency is then the whole of what train says.
+        # One class cannot be fitted; its frequency is all there is to learn.
         constant = float(train.emotional.mean()) if len(train) else 0.0
         return {split: np.full(len(table), constant) for split, table in {"train": train, **others}.items()}
     classifier.fit(inputs["train"], train.emotional)
@@ -69,8 +69,8 @@ def _inputs_and_classifier(
                 "The train utterances have no text, so TF-IDF features cannot be built. Give utterance features, and "
                 "their name as feature_source."
             )
-        # Exclamation and question marks tell emotions as well as words do.
-        # Without spaces between words a whole utterance would be one token; there characters stand for words.
+        # Exclamation and question marks predict emotions as well as words do.
+        # Without spaces between words a whole utterance would be one token, hence characters there.
         by_word = not _written_without_spaces(train.texts)
         vectorizer = TfidfVectorizer(
             analyzer="word" if by_word else "char",
@@ -97,7 +97,7 @@ def _inputs_and_classifier(
 
 
 def _written_without_spaces(texts: tuple[str, ...]) -> bool:
-    """Whether at least a third of what is written is ideographs (Chinese)."""
+    """Tells whether at least a third of the characters are ideographs (Chinese)."""
     written = "".join(character for text in texts for character in text if character.isalnum())
     ideographs = sum("\u4e00" <= character <= "\u9fff" for character in written)
     return 3 * ideographs >= len(written) > 0

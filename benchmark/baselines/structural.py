@@ -1,10 +1,10 @@
-"""Structural baselines: what position in the dialogue alone, or position and an emotion detector, can score.
+"""Structural baselines: scores of position in the dialogue alone, or of position and an emotion detector.
 
-They belong in every results table. On the published IEMO-MECP test split a rule that looks only at turn distance beats
-every lightweight baseline of the paper, so a trained system says something only beyond them.
+They belong in every results table. On the published IEMO-MECP test split a rule that uses only the turn distance beats
+every lightweight baseline of the paper, so only what a trained system scores beyond them is evidence.
 
 ============================  =============================================================================
-name                          P(class 0) of a pair (target i, cause j)
+key                           P(class 0) of a pair (target i, cause j)
 ============================  =============================================================================
 ``all_non_pair``              0
 ``self``                      1 when j = i
@@ -15,7 +15,7 @@ name                          P(class 0) of a pair (target i, cause j)
                               targets at the same distance
 ============================  =============================================================================
 
-None of them sees a gold emotion of the split that it predicts. The first four fit nothing; the last two are fitted on
+None of them uses a gold emotion of the split that it predicts. The first four fit nothing; the last two are fitted on
 train. That matters: self-and-previous *with gold emotions* passes 64 Pair F1 on ECF, above every published system.
 """
 
@@ -31,22 +31,33 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF, emotion_probabilities
 from iemomecp_dataset.benchmark.baselines.utterance_table import UtteranceTable, target_utterances, utterance_table
+from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [
     "DISTANCE_BUCKETS",
+    "DISTANCE_ONLY",
+    "SELF_AND_PREVIOUS",
     "DistanceRule",
     "SplitTables",
     "StructuralSystem",
-    "UtteranceTable",
+    "corpus_baselines",
     "distance_buckets",
     "distance_rules",
     "structural_scores",
     "structural_systems",
-    "utterance_table",
 ]
+
+SELF_AND_PREVIOUS = "self_and_previous"
+"""Key of the rule that systems are tested against: it needs turns alone, and in the corpora tried it decides as the
+distance-only baseline does."""
+
+DISTANCE_ONLY = "distance_only"
+"""Key of the baseline that gains are measured from."""
 
 DISTANCE_BUCKETS = ("forward", "0", "1", "2", "3", "4-5", "6-10", ">10")
 """Buckets of the signed distance ``target - cause`` in turns; ``forward`` is a cause after its target."""
@@ -65,19 +76,48 @@ class StructuralSystem:
     """The predictions of one structural baseline.
 
     Attributes:
-        name: Key in ``results.json``.
+        key: Key in ``results.json``.
         display_name: Name in tables.
-        description: What it does and what it sees, in full sentences.
-        probabilities: By split ``(n, C)`` float64 in pair order; empty when the baseline could not be built, and the
-            description says why.
-        hard: Whether it decides outright, so that its probabilities are one-hot and cannot be ranked.
+        description: What it does and what it uses, in full sentences.
+        probabilities: By split ``(n, C)`` float64 in pair order; empty when the baseline could not be built, with the
+            reason in the description.
+        hard: Whether it only decides: its probabilities are one-hot and rank nothing.
     """
 
-    name: str
+    key: str
     display_name: str
     description: str
     probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     hard: bool = False
+
+
+def corpus_baselines(
+    corpus: Corpus,
+    *,
+    utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
+    feature_source: str = TFIDF,
+) -> dict[str, Any]:
+    """Builds and scores every structural baseline on all splits of a corpus.
+
+    Args:
+        corpus: The corpus, with a train split.
+        utterance_features: By split ``(m, d)``, one vector per utterance in row order, for the emotion detector.
+        feature_source: Name of these features; ``"TF-IDF"`` without any.
+
+    Returns:
+        As :func:`structural_scores`.
+
+    Raises:
+        UsageError: As in :func:`structural_systems`.
+    """
+    features = utterance_features or {}
+    splits = {
+        split: SplitTables(corpus.tables[split], utterance_table(rows, corpus.emotion_names, features.get(split)))
+        for split, rows in corpus.rows.items()
+    }
+    others = {split: tables for split, tables in splits.items() if split != "train"}
+    systems = structural_systems(splits["train"], others, corpus.class_names, feature_source)
+    return structural_scores(systems, corpus.tables, corpus.class_names)
 
 
 def structural_systems(
@@ -92,14 +132,14 @@ def structural_systems(
         train: The split to fit on.
         others: The other splits, by name. Any may be absent.
         class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is no pair.
-        feature_source: What the emotion detector reads: ``"TF-IDF"`` (built from the texts), or the name of the
+        feature_source: Input of the emotion detector: ``"TF-IDF"`` (built from the texts), or the name of the
             features that every utterance table holds.
 
     Returns:
         The systems, from the least to the most informed.
 
     Raises:
-        UsageError: When there are fewer than two classes, or features are named that a split does not have.
+        UsageError: There are fewer than two classes, or features are named that a split does not have.
     """
     if len(class_names) < 2:
         raise UsageError(f"Structural baselines need at least two classes, but got {list(class_names)}.")
@@ -114,9 +154,9 @@ def structural_scores(
 ) -> dict[str, Any]:
     """Scores structural baselines as any other system.
 
-    A hard baseline is scored as it decides. A soft one is a pair when P(class 0) reaches the threshold that has the
-    best pair F1 on validation; without gold pairs in validation on train, and the result says so; without either, the
-    most probable class decides.
+    A hard baseline is scored by its decisions. Of a soft one, pairs are those whose P(class 0) reaches the threshold
+    with the best pair F1 on validation; on train where validation has no gold pairs, which the result states; without
+    gold pairs in either, the most probable class is decided for.
 
     Args:
         systems: What :func:`structural_systems` gave.
@@ -124,12 +164,9 @@ def structural_scores(
         class_names: Names of the pair classes, by id.
 
     Returns:
-        By system name ``{"display_name", "description", "threshold", "chosen_on", "splits": {split: scores}}``.
+        By key ``{"display_name", "description", "threshold", "chosen_on", "splits": {split: scores}}``.
         ``threshold`` and ``chosen_on`` are None where no threshold was used.
     """
-    from iemomecp_dataset.metrics.scoring import pair_scores
-    from iemomecp_dataset.metrics.thresholds import best_threshold
-
     chosen_on = next(
         (split for split in ("validation", "train") if split in tables and (tables[split].labels == 0).any()), None
     )
@@ -142,14 +179,14 @@ def structural_scores(
                 tables[chosen_on].labels,
                 missed_positives=tables[chosen_on].missed_positives,
             )
-        scores[system.name] = {
+        scores[system.key] = {
             "display_name": system.display_name,
             "description": system.description,
             "threshold": threshold,
             "chosen_on": chosen_on if threshold is not None else None,
             "splits": {
                 split: pair_scores(
-                    # Hard ids, so that no average precision is claimed for a system that ranks nothing.
+                    # Hard ids: a system that ranks nothing has no average precision.
                     system.probabilities[split].argmax(axis=1) if system.hard else system.probabilities[split],
                     table.labels,
                     class_names,
@@ -168,20 +205,20 @@ class DistanceRule:
     """A baseline that fits nothing and decides by the signed distance ``target - cause`` alone.
 
     Attributes:
-        name: As in :class:`StructuralSystem`, and so are the next two.
+        key: As in :class:`StructuralSystem`, and so are the next two.
         display_name: Name in tables.
         description: What it does.
         decide: ``(n,)`` distances to ``(n,)`` class ids.
     """
 
-    name: str
+    key: str
     display_name: str
     description: str
     decide: Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
 
 def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
-    """The rules that fit a task.
+    """Lists the rules that fit a task.
 
     Args:
         class_names: Names of the pair classes, by id; class 0 is the positive one, the last one is no pair.
@@ -210,7 +247,7 @@ def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
             lambda d: np.where(d == 0, 0, non_pair),
         ),
         DistanceRule(
-            "self_and_previous",
+            SELF_AND_PREVIOUS,
             "self + previous",
             f"The causes of every utterance's emotion are itself and the utterance before it. {blind}",
             lambda d: np.where((d == 0) | (d == 1), 0, non_pair),
@@ -246,10 +283,10 @@ def distance_buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _rules(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> list[StructuralSystem]:
-    """The baselines that fit nothing and decide outright."""
+    """Builds the baselines that fit nothing and only decide."""
     return [
         StructuralSystem(
-            name=rule.name,
+            key=rule.key,
             display_name=rule.display_name,
             description=rule.description,
             probabilities={
@@ -264,7 +301,7 @@ def _rules(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> lis
 def _distance_only(splits: Mapping[str, SplitTables], class_names: Sequence[str]) -> StructuralSystem:
     rates = _rates_by_bucket(splits["train"].pairs, len(class_names))
     return StructuralSystem(
-        name="distance_only",
+        key=DISTANCE_ONLY,
         display_name="distance only",
         description="Class frequencies of the train pairs at the same signed distance, in the buckets "
         f"{', '.join(DISTANCE_BUCKETS)}. Ignores words and emotions." + _unseen_buckets(splits),
@@ -275,19 +312,22 @@ def _distance_only(splits: Mapping[str, SplitTables], class_names: Sequence[str]
 def _emotion_x_distance(
     splits: Mapping[str, SplitTables], class_names: Sequence[str], feature_source: str
 ) -> StructuralSystem:
-    name, display_name = "emotion_x_distance", f"emotion x distance ({feature_source})"
+    key, display_name = "emotion_x_distance", f"emotion x distance ({feature_source})"
     train = splits["train"]
+    emotional_targets = train.pairs.emotional_targets
+    if emotional_targets is None:
+        raise UsageError("The train pairs do not tell which targets are emotional; make them from rows by pair_table.")
     if feature_source == TFIDF and not any(text.strip() for text in train.utterances.texts):
         reason = "Not built: the utterances have no text and no features were given for the emotion detector."
         warnings.warn(f"{display_name}: {reason}", stacklevel=3)
-        return StructuralSystem(name=name, display_name=display_name, description=reason)
+        return StructuralSystem(key=key, display_name=display_name, description=reason)
     emotional = emotion_probabilities(
         train.utterances,
         {split: tables.utterances for split, tables in splits.items() if split != "train"},
         feature_source,
     )
     all_rates = _rates_by_bucket(train.pairs, len(class_names))
-    emotional_rates = _rates_by_bucket(train.pairs, len(class_names), where=train.pairs.emotional_targets)
+    emotional_rates = _rates_by_bucket(train.pairs.take(emotional_targets), len(class_names))
     # What class 0 leaves goes to the other classes as train has them at that distance.
     others = all_rates[:, 1:].copy()
     others[others.sum(axis=1) == 0, -1] = 1.0
@@ -299,7 +339,7 @@ def _emotion_x_distance(
         cause = of_target * emotional_rates[buckets, 0]
         probabilities[split] = np.column_stack([cause, (1.0 - cause)[:, None] * others[buckets]])
     return StructuralSystem(
-        name=name,
+        key=key,
         display_name=display_name,
         description=f"P(target is emotional), by a logistic regression on {feature_source} features fitted on train, "
         f"times the share of {class_names[0]} among the train pairs of emotional targets at the same distance. Gold "
@@ -308,13 +348,12 @@ def _emotion_x_distance(
     )
 
 
-def _rates_by_bucket(pairs: PairTable, n_classes: int, where: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """``(8, C)`` class frequencies by distance bucket; the overall ones where a bucket has no train pair."""
-    keep = np.ones(len(pairs), dtype=np.bool_) if where is None else where
+def _rates_by_bucket(pairs: PairTable, n_classes: int) -> NDArray[np.float64]:
+    """Computes ``(8, C)`` class frequencies by distance bucket; the overall ones where a bucket has no pair."""
     counts = np.zeros((len(DISTANCE_BUCKETS), n_classes))
-    np.add.at(counts, (distance_buckets(pairs.distances[keep]), pairs.labels[keep]), 1.0)
+    np.add.at(counts, (distance_buckets(pairs.distances), pairs.labels), 1.0)
     if not counts.any():
-        # Nothing to learn from (train has no pairs, or no emotional target): nothing is ever a pair.
+        # Train has no pairs, or no emotional target: nothing is ever a pair.
         counts[:, -1] = 1.0
     counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)
     rates: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
@@ -322,12 +361,12 @@ def _rates_by_bucket(pairs: PairTable, n_classes: int, where: NDArray[np.bool_] 
 
 
 def _unseen_buckets(splits: Mapping[str, SplitTables]) -> str:
-    """Says which pairs have a distance that train does not show."""
+    """States which pairs have a distance that does not occur in train."""
     seen = np.unique(distance_buckets(splits["train"].pairs.distances))
     unseen = {
         split: int((~np.isin(distance_buckets(tables.pairs.distances), seen)).sum())
         for split, tables in splits.items()
         if split != "train"
     }
-    told = ", ".join(f"{count} of {split}" for split, count in unseen.items() if count)
-    return f" Pairs at a distance without train pairs ({told}) take the overall train frequencies." if told else ""
+    listed = ", ".join(f"{count} of {split}" for split, count in unseen.items() if count)
+    return f" Pairs at a distance without train pairs ({listed}) take the overall train frequencies." if listed else ""

@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.pair_table import PairTable
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.pair_table import PairKeys, emotional_utterances
 
 __all__ = ["UtteranceTable", "target_utterances", "utterance_table"]
 
 
 @dataclass(frozen=True)
 class UtteranceTable:
-    """All utterances of some dialogues, one array entry an utterance, in row order.
+    """All utterances of some dialogues, one array entry per utterance, in row order.
 
     Attributes:
         dialogue_ids: ``(m,)`` str, the row's ``dialogue_id``.
         turns: ``(m,)`` int64, 1-based within the row.
-        texts: One text an utterance; empty where the corpus has none.
+        texts: One text per utterance; empty where the corpus has none.
         emotional: ``(m,)`` bool, whether the utterance is non-neutral.
         features: ``(m, d)`` float32 in the same order, or None.
     """
@@ -48,16 +46,15 @@ def utterance_table(
 
     Args:
         rows: Rows as :func:`iemomecp_dataset.load` gives them.
-        emotion_names: Names of the emotions by id, to tell which utterances are emotional. Without it, or where an
-            utterance has no emotion, it is emotional when it is the target of a gold pair; the same rule as
-            :func:`iemomecp_dataset.pair_table.pair_table`.
-        features: ``(m, d)`` one vector an utterance, in the order of the rows.
+        emotion_names: Names of the emotions by id, as in
+            :func:`~iemomecp_dataset.pair_table.emotional_utterances`.
+        features: ``(m, d)``, one vector per utterance, in the order of the rows.
 
     Returns:
         The table of all their utterances.
 
     Raises:
-        InvalidDataError: When ``features`` has another number of rows than there are utterances, or another shape.
+        InvalidDataError: ``features`` has another number of rows than there are utterances, or another shape.
 
     Example:
         >>> row = {"dialogue_id": "d1", "utterances": [{"turn": 1, "text": "Hm.", "emotion": 0},
@@ -65,24 +62,16 @@ def utterance_table(
         >>> utterance_table([row], emotion_names=["neutral", "joy"]).emotional.tolist()
         [False, True]
     """
-    neutral_ids = {i for i, name in enumerate(emotion_names or ()) if name in NEUTRAL_EMOTIONS}
     dialogue_ids: list[str] = []
     turns: list[int] = []
     texts: list[str] = []
     emotional: list[bool] = []
     for row in rows:
-        gold_targets = {pair["target_turn"] for pair in row["pairs"] if pair["label"] == 0}
-        gold_targets.update(pair["target_turn"] for pair in row.get("gold_outside_candidates") or ())
+        emotional.extend(emotional_utterances(row, emotion_names))
         for utterance in row["utterances"]:
-            emotion = utterance["emotion"]
             dialogue_ids.append(row["dialogue_id"])
             turns.append(utterance["turn"])
             texts.append(utterance.get("text") or "")
-            emotional.append(
-                emotion not in neutral_ids
-                if emotion_names is not None and emotion is not None
-                else utterance["turn"] in gold_targets
-            )
     if features is not None:
         features = np.asarray(features, dtype=np.float32)
         if features.ndim != 2 or len(features) != len(turns):
@@ -99,8 +88,8 @@ def utterance_table(
     )
 
 
-def target_utterances(pairs: PairTable, utterances: UtteranceTable) -> NDArray[np.int64]:
-    """Finds each pair's target utterance.
+def target_utterances(pairs: PairKeys, utterances: UtteranceTable) -> NDArray[np.int64]:
+    """Finds the target utterance of each pair.
 
     Args:
         pairs: ``n`` pairs.
@@ -110,8 +99,10 @@ def target_utterances(pairs: PairTable, utterances: UtteranceTable) -> NDArray[n
         ``(n,)`` int64, for each pair the index of its target utterance.
 
     Raises:
-        InvalidDataError: When a pair names an utterance that is not there, or an utterance is there twice.
+        InvalidDataError: A pair names an utterance that is missing, or an utterance occurs twice.
     """
+    import pandas as pd
+
     keys = pd.MultiIndex.from_arrays([utterances.dialogue_ids, utterances.turns])
     if not keys.is_unique:
         dialogue, turn = keys[keys.duplicated()][0]

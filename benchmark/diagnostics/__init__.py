@@ -1,11 +1,11 @@
-"""Diagnostics of what a system has learned: functions of predictions and of the data set, each with its formula.
+"""Diagnostics of trained systems: functions of predictions and of the data set, each with its formula.
 
-Arrays of predictions are ``(S, n)``: one row a seed, one column a candidate pair, all runs on the same pairs in the
+Arrays of predictions are ``(S, n)``: one row per seed, one column per candidate pair, all runs on the same pairs in the
 same order. Where the published analysis (arXiv 2605.25208) has a flaw, a function takes a :data:`Variant`:
 
-* ``as_published`` repeats it, to be compared with the published tables;
-* ``corrected`` does what the question asks for: test pairs alone, no self-pairs whose "removed" evidence stays visible,
-  and every seed analysed by itself before means are taken.
+* ``as_published`` repeats it, for comparison with the published tables;
+* ``corrected`` avoids it: test pairs alone, no self-pairs whose "removed" evidence stays visible, and every seed
+  analysed by itself before means are taken.
 """
 
 from iemomecp_dataset.benchmark.diagnostics.variant import Variant

@@ -1,4 +1,4 @@
-"""Diagnostic 1: where on the line from non-pair to cause does a binary model put context pairs?"""
+"""Diagnostic 1: the position of context pairs between non-pairs and causes in the output of a binary model."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, NON_PAIR, per_role, per_seed, seed_sd
+from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, NON_PAIR, per_role, per_seed
+from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["axis_coordinate", "binary_axis"]
 
 
 def axis_coordinate(value: float, cause: float, non_pair: float) -> float:
-    """``(value - non_pair) / (cause - non_pair)``: 0 at non-pairs, 1 at causes (arXiv 2605.25208).
+    r"""Computes a position between non-pairs, at 0, and causes, at 1 (arXiv 2605.25208).
+
+    .. math:: \frac{value - non\_pair}{cause - non\_pair}
 
     Args:
         value: The role's mean.
@@ -31,7 +34,7 @@ def axis_coordinate(value: float, cause: float, non_pair: float) -> float:
 
 
 def binary_axis(pair_probabilities: ArrayLike, roles: ArrayLike, decided: ArrayLike | None = None) -> pd.DataFrame:
-    """Mean P(pair) of a source-binary model by gold role, and its coordinate; the same for its hard decisions.
+    """Averages P(pair) of a source-binary model by gold role, with its coordinate, and its hard decisions likewise.
 
     Args:
         pair_probabilities: ``(S, n)``, P(pair) of the model.
@@ -39,20 +42,21 @@ def binary_axis(pair_probabilities: ArrayLike, roles: ArrayLike, decided: ArrayL
         decided: ``(S, n)`` bool, is a pair predicted; by default P(pair) >= 0.5, the larger of two classes.
 
     Returns:
-        One row a role: ``gold_role, n, prob_pair_mean, prob_pair_std`` (over seeds, ddof 1),
+        One row per role: ``gold_role, n, prob_pair_mean, prob_pair_std`` (over seeds, ddof 1),
         ``binary_axis_coordinate, pred_pair_rate, pred_rate_coordinate``. Coordinates are of the means over seeds.
     """
     gold = np.asarray(roles)
     p = per_seed(pair_probabilities, len(gold), "pair probabilities")
     hard = per_seed(p >= 0.5 if decided is None else decided, len(gold), "decisions")
     by_seed = per_role(p, gold)
-    means, rates = by_seed.mean(axis=0), per_role(hard, gold).mean(axis=0)
+    means, deviations = mean_and_sd(by_seed)
+    rates, _ = mean_and_sd(per_role(hard, gold))
     return pd.DataFrame(
         {
             "gold_role": list(ROLE_LABELS),
             "n": [int((gold == role).sum()) for role in range(len(ROLE_LABELS))],
             "prob_pair_mean": means,
-            "prob_pair_std": seed_sd(by_seed),
+            "prob_pair_std": deviations,
             "binary_axis_coordinate": [axis_coordinate(value, means[CAUSE], means[NON_PAIR]) for value in means],
             "pred_pair_rate": rates,
             "pred_rate_coordinate": [axis_coordinate(value, rates[CAUSE], rates[NON_PAIR]) for value in rates],

@@ -6,32 +6,38 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
 from iemomecp_dataset.benchmark.diagnostics.binary_axis import axis_coordinate
 from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, CONTEXT, NON_PAIR, per_role, per_seed
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["ABSOLUTE_BUCKETS", "absolute_buckets", "distance_profile", "role_distances"]
 
-ABSOLUTE_BUCKETS = ("0", "1", "2", "3", "4-5", "6-10", ">10")
+ABSOLUTE_BUCKETS = DISTANCE_BUCKETS[1:]
 """Buckets of the absolute distance; forward pairs are with backward ones, as published."""
 
 
 def absolute_buckets(distances: ArrayLike) -> NDArray[np.int64]:
     """Sorts ``|target - cause|`` into :data:`ABSOLUTE_BUCKETS`.
 
+    Args:
+        distances: ``(n,)`` signed or absolute distances, in turns.
+
+    Returns:
+        ``(n,)`` int64, indices into :data:`ABSOLUTE_BUCKETS`.
+
     Example:
         >>> [ABSOLUTE_BUCKETS[i] for i in absolute_buckets([0, -1, 5, 11])]
         ['0', '1', '4-5', '>10']
     """
-    size = np.abs(np.asarray(distances, dtype=np.int64))
-    return np.searchsorted(np.array([1, 2, 3, 4, 6, 11]), size, side="right").astype(np.int64)
+    return distance_buckets(np.abs(np.asarray(distances, dtype=np.int64))) - 1
 
 
 def distance_profile(values: ArrayLike, roles: ArrayLike, distances: ArrayLike) -> pd.DataFrame:
-    """Means by distance and gold role, of P(pair), of P(emo_context), or of hard predictions.
+    """Averages P(pair), P(emo_context), or hard predictions by distance and gold role.
 
     The published profile of P(pair) pools train, validation and test pairs, those of P(emo_context) are of test. Give
-    the pairs of one split to have it of that split.
+    the pairs of one split for the profile of that split.
 
     Args:
         values: ``(S, n)``.
@@ -39,7 +45,7 @@ def distance_profile(values: ArrayLike, roles: ArrayLike, distances: ArrayLike) 
         distances: ``(n,)`` ``target - cause``.
 
     Returns:
-        One row a bucket: ``dist_bucket, emo_cause, emo_context, non_pair`` (means over seeds; NaN without pairs),
+        One row per bucket: ``dist_bucket, emo_cause, emo_context, non_pair`` (means over seeds; NaN without pairs),
         ``context_n``, ``context_position`` (:func:`~iemomecp_dataset.benchmark.diagnostics.binary_axis.axis_coordinate`
         of the contexts).
     """
@@ -62,7 +68,7 @@ def distance_profile(values: ArrayLike, roles: ArrayLike, distances: ArrayLike) 
 
 
 def role_distances(roles: ArrayLike, distances: ArrayLike) -> pd.DataFrame:
-    """How far apart the pairs of each role are.
+    """Counts the pairs of each role by distance.
 
     Args:
         roles: ``(n,)`` gold roles.

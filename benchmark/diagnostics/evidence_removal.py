@@ -1,4 +1,4 @@
-"""Diagnostic 3: what remains of a prediction when the candidate's words, sound and picture are taken away?"""
+"""Diagnostic 3: what remains of a prediction when the candidate's words, sound and picture are removed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ def evidence_removal(
     variant: Variant,
     decision: float = 0.5,
 ) -> pd.DataFrame:
-    """Drop of a class's probability when the candidate is removed, by gold role.
+    r"""Measures how the probability of a class drops when the candidate is removed, by gold role.
 
-    With ``p`` before and ``q`` after removal: drop ``p - q``; retention the mean over pairs of ``q / p``; kept
-    decisions the share of pairs with ``p >= decision`` that still have ``q >= decision``.
+    With :math:`p` before and :math:`q` after removal:
 
-    A self-pair's candidate is its target, whose text stays visible when the candidate is removed. As published they
-    count like the rest; corrected, they leave.
+    .. math:: drop = p - q, \qquad retention = \operatorname{mean}(q / p)
+
+    and kept decisions are the share of pairs with :math:`p` at or above ``decision`` whose :math:`q` is, too.
+
+    The candidate of a self-pair is its target, whose text stays visible when the candidate is removed. As published
+    they count like the rest; corrected, they are left out.
 
     Args:
         full: ``(S, n)`` probabilities of the class with everything.
@@ -35,10 +38,10 @@ def evidence_removal(
         roles: ``(n,)`` gold roles.
         distances: ``(n,)`` ``target - cause``.
         variant: See above.
-        decision: From where on the class is predicted; one half is the larger of two classes.
+        decision: The class is predicted from this probability on; one half is the larger of two classes.
 
     Returns:
-        One row a role: ``final_gold, n`` (pairs times seeds), ``delta_prob_mean, delta_prob_std`` (over all of them,
+        One row per role: ``final_gold, n`` (pairs times seeds), ``delta_prob_mean, delta_prob_std`` (over all of them,
         ddof 1), ``retention_prob_mean, full_pred_rate, retained_rate_over_all, retained_rate_given_full_pred``. NaN
         where there is nothing to divide by.
     """

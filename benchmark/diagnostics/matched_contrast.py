@@ -1,4 +1,4 @@
-"""Diagnostic 8: contexts against non-pairs that look the same from outside."""
+"""Diagnostic 8: contexts against non-pairs of the same dialogue and distance."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class MatchedContrast:
 def match_contexts(facts: PairFacts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Gives each context a non-pair of the same dialogue and the same signed distance.
 
-    The published analysis names no matching key (738 matches in test). Ours: the same dialogue and distance, and then
-    the same speakers' relation before another, the nearest target turn before a farther one, the earlier before the
-    later. No non-pair is used twice; contexts choose in row order.
+    The published analysis does not name its matching key (738 matches in test). Ours: the same dialogue and distance;
+    among these the same relation of speakers first, then the nearest target turn, then the earlier one. No non-pair is
+    used twice; contexts are matched in row order.
 
     Args:
         facts: The pairs.
@@ -48,18 +48,19 @@ def match_contexts(facts: PairFacts) -> tuple[NDArray[np.int64], NDArray[np.int6
         Indices of contexts and of their matches, ``(m,)`` each.
     """
     free: dict[tuple[str, int], list[int]] = {}
+    dialogue_ids, targets, distances = facts.pairs.dialogue_ids, facts.pairs.target_turns, facts.distances
     for i in np.flatnonzero(facts.roles == NON_PAIR):
-        free.setdefault((str(facts.dialogue_ids[i]), int(facts.distances[i])), []).append(int(i))
+        free.setdefault((str(dialogue_ids[i]), int(distances[i])), []).append(int(i))
     contexts, matches = [], []
     for i in np.flatnonzero(facts.roles == CONTEXT):
-        candidates = free.get((str(facts.dialogue_ids[i]), int(facts.distances[i])), [])
+        candidates = free.get((str(dialogue_ids[i]), int(distances[i])), [])
         if not candidates:
             continue
         best = min(
             candidates,
             key=lambda j: (
                 bool(facts.same_speaker[j] != facts.same_speaker[i]),
-                abs(int(facts.target_turns[j]) - int(facts.target_turns[i])),
+                abs(int(targets[j]) - int(targets[i])),
                 j,
             ),
         )

@@ -1,4 +1,4 @@
-"""What the data set says about every candidate pair: gold role, source label, and what anyone can observe."""
+"""Facts of the data set about every candidate pair: gold role, source label, and observable features."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.pair_table import PairTable, pair_table
 
 __all__ = ["PairFacts", "pair_facts", "token_overlap"]
 
@@ -24,11 +25,7 @@ class PairFacts:
     """Facts about ``n`` candidate pairs, in row and (target, cause) order.
 
     Attributes:
-        dialogue_ids: ``(n,)`` str.
-        source_dialogue_ids: ``(n,)`` str.
-        target_turns: ``(n,)`` int64, 1-based.
-        cause_turns: ``(n,)`` int64, 1-based.
-        roles: ``(n,)`` int64, ids of the three gold roles.
+        pairs: The pairs with their gold roles.
         source_pairs: ``(n,)`` bool, is it a pair in the original binary annotation.
         lexical_overlap: ``(n,)`` float64, :func:`token_overlap` of the two texts.
         target_lengths: ``(n,)`` int64, words of the target utterance.
@@ -37,11 +34,7 @@ class PairFacts:
         target_positions: ``(n,)`` float64, turn of the target divided by the turns of its dialogue.
     """
 
-    dialogue_ids: NDArray[np.str_]
-    source_dialogue_ids: NDArray[np.str_]
-    target_turns: NDArray[np.int64]
-    cause_turns: NDArray[np.int64]
-    roles: NDArray[np.int64]
+    pairs: PairTable
     source_pairs: NDArray[np.bool_]
     lexical_overlap: NDArray[np.float64]
     target_lengths: NDArray[np.int64]
@@ -50,14 +43,19 @@ class PairFacts:
     target_positions: NDArray[np.float64]
 
     def __len__(self) -> int:
-        return len(self.roles)
+        return len(self.pairs)
+
+    @property
+    def roles(self) -> NDArray[np.int64]:
+        """``(n,)`` ids of the three gold roles."""
+        return self.pairs.labels
 
     @property
     def distances(self) -> NDArray[np.int64]:
         """``(n,)`` signed distance ``target - cause`` in turns."""
-        return self.target_turns - self.cause_turns
+        return self.pairs.distances
 
-    def order_of(self, predictions: Predictions) -> NDArray[np.int64]:
+    def order_of(self, predictions: Predictions) -> NDArray[np.intp]:
         """Finds these pairs among predictions.
 
         Args:
@@ -69,20 +67,10 @@ class PairFacts:
         Raises:
             RunFolderError: The predictions lack a pair, have one twice, or have others.
         """
-        keys = pd.MultiIndex.from_arrays([predictions.dialogue_ids, predictions.target_turns, predictions.cause_turns])
-        wanted = pd.MultiIndex.from_arrays([self.dialogue_ids, self.target_turns, self.cause_turns])
-        if not keys.is_unique:
-            raise RunFolderError(f"The predictions hold the pair {tuple(keys[keys.duplicated()][0])} more than once.")
-        found = np.asarray(keys.get_indexer(wanted))
-        if (found < 0).any() or len(keys) != len(wanted):
-            lacking = int((found < 0).sum())
-            example = f", such as {tuple(wanted[found < 0][0])}" if lacking else ""
-            raise RunFolderError(
-                f"The predictions are of other pairs than the data: {lacking} of {len(wanted)} candidates have none"
-                f"{example}, and {len(keys) - len(wanted) + lacking} predictions are of no candidate. Give the data "
-                "that the run was made with."
-            )
-        return found.astype(np.int64)
+        try:
+            return aligned_order("The predictions", predictions.pairs.keys, self.pairs.keys)
+        except InvalidDataError as error:
+            raise RunFolderError(f"{error} Give the data that the run was made with.") from None
 
 
 def pair_facts(rows: Iterable[Mapping[str, Any]]) -> PairFacts:
@@ -95,12 +83,17 @@ def pair_facts(rows: Iterable[Mapping[str, Any]]) -> PairFacts:
         The facts.
 
     Raises:
-        InvalidDataError: A pair has no source label, so that the rows are not of IEMO-MECP.
+        InvalidDataError: A pair has no source label, so the rows are not of IEMO-MECP.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in PairFacts.__dataclass_fields__}
+    rows = list(rows)
+    source_pairs: list[bool] = []
+    overlaps: list[float] = []
+    lengths: list[tuple[int, int]] = []
+    same_speaker: list[bool] = []
+    positions: list[float] = []
     for row in rows:
+        n_words = {u["turn"]: len(_WORD.findall(u["text"] or "")) for u in row["utterances"]}
         words = {u["turn"]: frozenset(_WORD.findall((u["text"] or "").lower())) for u in row["utterances"]}
-        lengths = {u["turn"]: len(_WORD.findall(u["text"] or "")) for u in row["utterances"]}
         speakers = {u["turn"]: u["speaker"] for u in row["utterances"]}
         for pair in row["pairs"]:
             target, cause = pair["target_turn"], pair["cause_turn"]
@@ -109,30 +102,34 @@ def pair_facts(rows: Iterable[Mapping[str, Any]]) -> PairFacts:
                     f"Dialogue {row['dialogue_id']!r}, pair ({target}, {cause}) has no source label. The diagnostics "
                     "of roles need configuration 3class with the ConvECPE source."
                 )
-            columns["dialogue_ids"].append(row["dialogue_id"])
-            columns["source_dialogue_ids"].append(row["source_dialogue_id"] or row["dialogue_id"])
-            columns["target_turns"].append(target)
-            columns["cause_turns"].append(cause)
-            columns["roles"].append(pair["label"])
-            columns["source_pairs"].append(pair["source_pair"])
-            columns["lexical_overlap"].append(token_overlap(words[target], words[cause]))
-            columns["target_lengths"].append(lengths[target])
-            columns["cause_lengths"].append(lengths[cause])
-            columns["same_speaker"].append(speakers[target] == speakers[cause])
-            columns["target_positions"].append(target / len(row["utterances"]))
-    types = {
-        "dialogue_ids": np.str_,
-        "source_dialogue_ids": np.str_,
-        "source_pairs": np.bool_,
-        "same_speaker": np.bool_,
-        "lexical_overlap": np.float64,
-        "target_positions": np.float64,
-    }
-    return PairFacts(**{name: np.asarray(values, dtype=types.get(name, np.int64)) for name, values in columns.items()})
+            source_pairs.append(pair["source_pair"])
+            overlaps.append(token_overlap(words[target], words[cause]))
+            lengths.append((n_words[target], n_words[cause]))
+            same_speaker.append(speakers[target] == speakers[cause])
+            positions.append(target / len(row["utterances"]))
+    target_lengths, cause_lengths = np.array(lengths, dtype=np.int64).reshape(-1, 2).T
+    return PairFacts(
+        pairs=pair_table(rows),
+        source_pairs=np.array(source_pairs, dtype=np.bool_),
+        lexical_overlap=np.array(overlaps, dtype=np.float64),
+        target_lengths=target_lengths,
+        cause_lengths=cause_lengths,
+        same_speaker=np.array(same_speaker, dtype=np.bool_),
+        target_positions=np.array(positions, dtype=np.float64),
+    )
 
 
 def token_overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard overlap of two sets of words: common words divided by all words, 0 where there are none.
+    r"""Computes the Jaccard overlap of two sets of words, 0 where both are empty.
+
+    .. math:: \frac{|A \cap B|}{|A \cup B|}
+
+    Args:
+        one: A set of words.
+        other: Another.
+
+    Returns:
+        The overlap, between 0 and 1.
 
     Example:
         >>> round(token_overlap(frozenset({"no", "way"}), frozenset({"no", "more"})), 3)

@@ -1,4 +1,4 @@
-"""Diagnostic 9: how much of a model's behaviour can be told from what is visible without understanding a word?"""
+"""Diagnostic 9: how well a model's output is predicted by features that need no understanding of the words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from iemomecp_dataset.benchmark.diagnostics.distance_profile import ABSOLUTE_BUCKETS, absolute_buckets
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
 from iemomecp_dataset.errors import MetricInputError, missing_extra
 
@@ -15,10 +16,10 @@ __all__ = ["ProxyFit", "observable_features", "predict_from_proxies"]
 
 @dataclass(frozen=True)
 class ProxyFit:
-    """How well observable features predict a model's output on pairs of dialogues they were not fitted on.
+    """Fit of observable features to a model's output, on pairs of dialogues they were not fitted on.
 
     Attributes:
-        auc: Area under the ROC curve for hard predictions; NaN for probabilities, or where only one answer occurs.
+        auc: Area under the ROC curve for hard predictions; NaN for probabilities, or where only one decision occurs.
         r2: Share of variance explained, for probabilities; NaN for hard predictions.
         spearman: Rank correlation, for probabilities; NaN for hard predictions.
         n: Pairs.
@@ -31,18 +32,16 @@ class ProxyFit:
 
 
 def observable_features(facts: PairFacts, *, with_source: bool = False) -> NDArray[np.float64]:
-    """What is visible of a pair from outside.
+    """Collects the features of pairs that need no understanding of the words.
 
     Args:
         facts: The pairs.
-        with_source: Add the original binary label, which is not observable, for comparison.
+        with_source: Add the original binary label for comparison; it is not observable.
 
     Returns:
         ``(n, d)``: one-hot absolute distance bucket, is it a forward pair, lexical overlap, both lengths (log), same
         speaker, position of the target.
     """
-    from iemomecp_dataset.benchmark.diagnostics.distance_profile import ABSOLUTE_BUCKETS, absolute_buckets
-
     columns = [
         np.eye(len(ABSOLUTE_BUCKETS))[absolute_buckets(facts.distances)],
         (facts.distances < 0)[:, None],
@@ -60,10 +59,10 @@ def observable_features(facts: PairFacts, *, with_source: bool = False) -> NDArr
 def predict_from_proxies(
     outputs: ArrayLike, facts: PairFacts, *, with_source: bool = False, n_folds: int = 5
 ) -> ProxyFit:
-    """Predicts one run's outputs from observable features, out of fold, whole source dialogues at a time.
+    """Predicts the outputs of one run from observable features, out of fold over whole source dialogues.
 
     Hard outputs (bool) are predicted by a logistic regression, probabilities (float) by a ridge regression. The
-    published analysis does not name its regressors; these are ours.
+    published analysis does not name its regressors; these are our choice.
 
     Args:
         outputs: ``(n,)`` bool or float, of one seed.
@@ -88,27 +87,26 @@ def predict_from_proxies(
     y = np.asarray(outputs)
     if y.shape != (len(facts),):
         raise MetricInputError(f"One output for each of {len(facts)} pairs is needed; found shape {y.shape}.")
-    n_groups = len(np.unique(facts.source_dialogue_ids))
+    groups = facts.pairs.source_dialogue_ids
+    n_groups = len(np.unique(groups))
     if n_groups < 2:
         raise MetricInputError("At least two source dialogues are needed, one to fit on and one to predict.")
     nan = float("nan")
     x = observable_features(facts, with_source=with_source)
     folds = GroupKFold(n_splits=min(n_folds, n_groups))
     if y.dtype == np.bool_:
-        counts = [len(np.unique(y[fit])) for fit, _ in folds.split(x, y, facts.source_dialogue_ids)]
+        counts = [len(np.unique(y[fit])) for fit, _ in folds.split(x, y, groups)]
         if min(counts) < 2:
             return ProxyFit(nan, nan, nan, len(y))
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-        scores = cross_val_predict(model, x, y, groups=facts.source_dialogue_ids, cv=folds, method="decision_function")
+        scores = cross_val_predict(model, x, y, groups=groups, cv=folds, method="decision_function")
         return ProxyFit(float(roc_auc_score(y, scores)), nan, nan, len(y))
-    predicted = cross_val_predict(
-        make_pipeline(StandardScaler(), Ridge()), x, y, groups=facts.source_dialogue_ids, cv=folds
-    )
+    predicted = cross_val_predict(make_pipeline(StandardScaler(), Ridge()), x, y, groups=groups, cv=folds)
     return ProxyFit(nan, float(r2_score(y, predicted)), _spearman(y.astype(np.float64), predicted), len(y))
 
 
 def _spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Pearson correlation of average ranks; NaN where one side is constant."""
+    """Computes the Pearson correlation of average ranks; NaN where one side is constant."""
     import pandas as pd
 
     ranks = [pd.Series(values).rank().to_numpy() for values in (one, other)]

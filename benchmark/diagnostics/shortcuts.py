@@ -1,4 +1,4 @@
-"""Diagnostics 6 and 7: pairs on which distance, words or the source label point one way and the gold role another."""
+"""Diagnostics 6 and 7: pairs on which distance, words or the source label disagree with the gold role."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
-from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, CONTEXT, NON_PAIR, Variant, per_seed, seed_sd
+from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, CONTEXT, NON_PAIR, Variant, per_seed
+from iemomecp_dataset.metrics.scoring import mean_and_sd
 
 __all__ = ["conflict_subsets", "stress_subsets", "subset_scores"]
 
 
 def conflict_subsets(facts: PairFacts) -> dict[str, NDArray[np.bool_]]:
-    """Diagnostic 6: where a shortcut and the gold role disagree.
+    """Selects the pairs of diagnostic 6, on which a shortcut and the gold role disagree.
 
     Args:
         facts: The pairs.
 
     Returns:
         By name ``(n,)`` bool. ``local_non_pair``: non-pairs with signed distance at most 1;
-        ``long_distance_emo_cause``: causes at least 6 turns back; ``source_nonpair_emo_context``: contexts that the
-        binary annotation calls no pair; ``source_pair_not_cause``: its pairs that are no causes.
+        ``long_distance_emo_cause``: causes at least 6 turns back; ``source_nonpair_emo_context``: contexts that are
+        non-pairs of the binary annotation; ``source_pair_not_cause``: its pairs that are not causes.
     """
     d, roles, source = facts.distances, facts.roles, facts.source_pairs
     return {
@@ -33,10 +34,10 @@ def conflict_subsets(facts: PairFacts) -> dict[str, NDArray[np.bool_]]:
 
 
 def stress_subsets(facts: PairFacts, *, variant: Variant) -> dict[str, NDArray[np.bool_]]:
-    """Diagnostic 7: near non-pairs that share words with their target, against causes and contexts far from shortcuts.
+    """Selects the pairs of diagnostic 7: near non-pairs with words of their target, and pairs that shortcuts miss.
 
-    As published the first set is three quarters self-pairs, which share every word with themselves and say nothing
-    about words; corrected, they leave.
+    As published three quarters of the first set are self-pairs, which trivially share every word; corrected, they are
+    left out.
 
     Args:
         facts: The pairs.
@@ -62,16 +63,16 @@ def subset_scores(
     facts: PairFacts,
     decided: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """What a system says on each subset.
+    """Averages the output of a system on each subset.
 
     Args:
         subsets: Masks by name.
-        probabilities: ``(S, n)`` of the class that is looked at.
+        probabilities: ``(S, n)`` of the class of interest.
         facts: The pairs.
         decided: ``(S, n)`` bool, is that class predicted; by default where its probability is at least 0.5.
 
     Returns:
-        One row a subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``pred_rate,
+        One row per subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``pred_rate,
         mean_distance, mean_lexical_overlap, self_pair_share``; NaN in an empty subset.
     """
     p = per_seed(probabilities, len(facts), "probabilities")
@@ -79,13 +80,13 @@ def subset_scores(
     rows = []
     for name, mask in subsets.items():
         n = int(mask.sum())
-        means = p[:, mask].mean(axis=1) if n else np.full(len(p), np.nan)
+        mean, sd = mean_and_sd(p[:, mask].mean(axis=1) if n else np.full(len(p), np.nan))
         rows.append(
             {
                 "subset": name,
                 "n": n,
-                "prob_mean": means.mean(),
-                "prob_std": float(seed_sd(means)),
+                "prob_mean": float(mean),
+                "prob_std": float(sd),
                 "pred_rate": hard[:, mask].mean() if n else np.nan,
                 "mean_distance": facts.distances[mask].mean() if n else np.nan,
                 "mean_lexical_overlap": facts.lexical_overlap[mask].mean() if n else np.nan,

@@ -1,4 +1,4 @@
-"""Diagnostic 5: are context pairs over-represented where a binary model is least sure?"""
+"""Diagnostic 5: whether context pairs are over-represented where a binary model is least certain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SELECTIONS = {
     "lowest_probability": "Top 5% lowest probability",
     "seed_disagreement": "Seeds disagree",
 }
-"""Sets of pairs that are looked at, by name, with their labels."""
+"""Selected sets of pairs by name, with their labels."""
 
 _PERCENT = 5
 
@@ -26,7 +26,7 @@ _PERCENT = 5
 def uncertainty_enrichment(
     pair_probabilities: ArrayLike, roles: ArrayLike, splits: ArrayLike, *, variant: Variant
 ) -> pd.DataFrame:
-    """Role rates among the pairs that a binary model is least (or most) sure of.
+    """Computes role rates among the pairs of which a binary model is least (or most) certain.
 
     From each split the ``ceil(5 %)`` of pairs are taken whose P(pair) is closest to 0.5 (largest, smallest), and all
     pairs on which seeds decide differently. Lift is the share of contexts among them, divided by the share among all;
@@ -43,9 +43,9 @@ def uncertainty_enrichment(
         variant: See above.
 
     Returns:
-        One row a selection: ``set, selection_label, split, n, emo_cause_rate, emo_context_rate, non_pair_rate,
-        all_context_rate, context_lift_vs_all, context_coverage``. Without a second seed nobody disagrees, and that
-        row has ``n`` 0 and NaN.
+        One row per selection: ``set, selection_label, split, n, emo_cause_rate, emo_context_rate, non_pair_rate,
+        all_context_rate, context_lift_vs_all, context_coverage``. With one seed there is no disagreement, and
+        that row has ``n`` 0 and NaN.
 
     Raises:
         MetricInputError: Shapes that do not fit, or no test pairs for the corrected variant.

@@ -1,4 +1,4 @@
-"""Which version of a diagnostic is meant, and the checks that all of them share."""
+"""Variants of a diagnostic, and the checks and means that all diagnostics share."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.schema import ROLE_LABELS
 
-__all__ = ["CAUSE", "CONTEXT", "NON_PAIR", "Variant", "per_role", "per_seed", "seed_sd"]
+__all__ = ["CAUSE", "CONTEXT", "NON_PAIR", "Variant", "per_role", "per_seed"]
 
 Variant = Literal["as_published", "corrected"]
-"""``as_published`` repeats the paper's analysis with its flaws, ``corrected`` leaves them out."""
+"""``as_published`` repeats the paper's analysis with its flaws, ``corrected`` avoids them."""
 
 CAUSE, CONTEXT, NON_PAIR = range(3)
 """Ids of the three roles."""
@@ -23,9 +23,9 @@ def per_seed(values: ArrayLike, n_pairs: int, what: str) -> NDArray[Any]:
     """Checks ``(S, n)`` values, or makes them of ``(n,)``.
 
     Args:
-        values: One row a seed.
+        values: One row per seed.
         n_pairs: ``n``.
-        what: What they are, for the message.
+        what: Their name for the message.
 
     Returns:
         ``(S, n)``.
@@ -45,7 +45,7 @@ def per_seed(values: ArrayLike, n_pairs: int, what: str) -> NDArray[Any]:
 
 
 def per_role(values: NDArray[Any], roles: ArrayLike) -> NDArray[np.float64]:
-    """Means by gold role.
+    """Averages values by gold role.
 
     Args:
         values: ``(S, n)``.
@@ -60,17 +60,3 @@ def per_role(values: NDArray[Any], roles: ArrayLike) -> NDArray[np.float64]:
         if (gold == role).any():
             means[:, role] = values[:, gold == role].mean(axis=1)
     return means
-
-
-def seed_sd(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard deviation over seeds (the first axis), ddof 1; NaN for one seed.
-
-    Args:
-        values: ``(S, ...)``.
-
-    Returns:
-        ``(...)``.
-    """
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan)
-    return np.asarray(values.std(axis=0, ddof=1))

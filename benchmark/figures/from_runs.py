@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.board import Row, boards
+from iemomecp_dataset.benchmark.board import BoardRow, leaderboard
 from iemomecp_dataset.benchmark.diagnostics.binary_axis import binary_axis
 from iemomecp_dataset.benchmark.diagnostics.context_channel import context_channel
 from iemomecp_dataset.benchmark.diagnostics.distance_profile import role_distances
@@ -19,13 +19,13 @@ from iemomecp_dataset.benchmark.diagnostics.matched_contrast import matched_cont
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
 from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, subset_scores
 from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
-from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, seed_sd
+from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.roles import REMAPPINGS, source_binary_remaps
-from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.scoring import mean_and_sd, pair_scores
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 __all__ = ["tables_of_runs"]
@@ -115,7 +115,7 @@ def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | 
     fitting = [
         run for run in runs if run.results.corpus == "iemomecp" and run.results.class_names == tuple(class_names)
     ]
-    comparable = boards(fitting)
+    comparable = leaderboard(fitting)
     if len(comparable) > 1:
         names = "; ".join(", ".join(run.results.run_name for run in board.runs) for board in comparable)
         raise RunFolderError(
@@ -125,7 +125,7 @@ def _systems(runs: Sequence[Run], class_names: Sequence[str], test: PairFacts | 
     return [_system(row, test) for board in comparable for row in board.trained]
 
 
-def _system(row: Row, test: PairFacts) -> _System:
+def _system(row: BoardRow, test: PairFacts) -> _System:
     predictions = [read_predictions(run.predictions_path("test")) for run in row.runs]
     orders = [test.order_of(of_run) for of_run in predictions]
     without = [run.predictions_path("test_removed") for run in row.runs]
@@ -170,7 +170,8 @@ def _drops(system: _System, test: PairFacts) -> dict[str, NDArray[np.float64]]:
             for full, without in zip(system.probabilities, system.removed, strict=True)
         ]
     )
-    return {"delta_pair_mean": of_seeds.mean(axis=0), "delta_pair_std": seed_sd(of_seeds)}
+    mean, sd = mean_and_sd(of_seeds)
+    return {"delta_pair_mean": mean, "delta_pair_std": sd}
 
 
 def _role_tables(systems: list[_System], test: PairFacts) -> dict[str, pd.DataFrame]:
@@ -251,10 +252,11 @@ def _remaps(binary: list[_System], roles: list[_System], test: PairFacts) -> pd.
                 "modality": system.modality,
                 "strategy_order": 1 + number,
                 "strategy_label": _LABELS[name],
-                "delta_f1_vs_original_mean": float(np.mean(deltas[name])),
-                "delta_f1_vs_original_std": float(np.std(deltas[name], ddof=1)) if len(seeds) > 1 else np.nan,
+                "delta_f1_vs_original_mean": float(mean),
+                "delta_f1_vs_original_std": float(sd),
             }
             for number, name in enumerate(REMAPPINGS)
+            for mean, sd in [mean_and_sd(deltas[name])]
         ]
     return pd.DataFrame(rows)
 

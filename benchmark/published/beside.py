@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, Row, Score, settings_of
+from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, settings_of
 from iemomecp_dataset.benchmark.experiments import Experiment, PublishedNumbers
 from iemomecp_dataset.benchmark.published.experiments import differing_options, published_experiment, published_values
 
@@ -22,7 +22,7 @@ class Beside:
         notes: Published gains beside the board's own, in sentences.
     """
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[BoardRow, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -38,7 +38,7 @@ def published_beside(board: Board, split: str) -> Beside:
     """
     if board.key.synthetic:
         return Beside()
-    rows: dict[str, Row] = {}
+    rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
     for own in board.trained:
         settings = {**settings_of(own.runs[0]), **_of_record(own)}
@@ -58,13 +58,13 @@ def published_beside(board: Board, split: str) -> Beside:
     return Beside(tuple(rows.values()), tuple(notes.values()))
 
 
-def _of_record(row: Row) -> dict[str, str]:
+def _of_record(row: BoardRow) -> dict[str, str]:
     record = row.runs[0].results
     return {name: str(getattr(record, name)) for name in ("config_name", "scorer", "objective", "modalities")}
 
 
-def _row(experiment: Experiment, split: str, note: str) -> Row:
-    return Row(
+def _row(experiment: Experiment, split: str, note: str) -> BoardRow:
+    return BoardRow(
         kind="published",
         name=f"{experiment.system} (published)",
         note=note,
@@ -73,7 +73,7 @@ def _row(experiment: Experiment, split: str, note: str) -> Row:
     )
 
 
-def _gain(published: PublishedNumbers, own: Row, board: Board, split: str, compared: str) -> str:
+def _gain(published: PublishedNumbers, own: BoardRow, board: Board, split: str, compared: str) -> str:
     gain = f"{published.gains['pair_f1']:+.2f} Pair F1"
     base = _base_of(own, board)
     if base is None:
@@ -84,7 +84,7 @@ def _gain(published: PublishedNumbers, own: Row, board: Board, split: str, compa
     return f"{gain}; here {100 * (mine.mean - its.mean):+.2f}. {compared}."
 
 
-def _base_of(own: Row, board: Board) -> Row | None:
+def _base_of(own: BoardRow, board: Board) -> BoardRow | None:
     """Finds the row with the objective ``base`` that has the most options in common."""
     mine = settings_of(own.runs[0])
     record = own.runs[0].results
@@ -97,7 +97,7 @@ def _base_of(own: Row, board: Board) -> Row | None:
     return max(bases, key=lambda row: len(mine.items() & settings_of(row.runs[0]).items()), default=None)
 
 
-def _compared(own: Row, differing: list[str]) -> str:
+def _compared(own: BoardRow, differing: list[str]) -> str:
     if not differing:
         return f"{own.name} here has the same options"
     named = ", ".join(differing[:_NAMED_OPTIONS])

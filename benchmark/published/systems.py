@@ -80,7 +80,7 @@ def published_text(config_name: str) -> str:
     Raises:
         UsageError: The configuration has no published numbers.
     """
-    from iemomecp_dataset.benchmark.results_table import align
+    from iemomecp_dataset.benchmark.results_table import text_columns
 
     if config_name not in PUBLISHED_CORPORA:
         raise UsageError(
@@ -100,7 +100,7 @@ def published_text(config_name: str) -> str:
             "* structural: a rule that uses only the distance in turns between two utterances, scored here on the "
             "published counts of roles by distance, that is, on the same pairs as the systems above and below it."
         )
-    table = align(lines, rule_after={0}, text_columns=(-1,))
+    table = text_columns(lines, rule_after={0}, left_columns=(-1,))
     wrapped = [line for note in notes for line in textwrap.wrap(note, 110, subsequent_indent="  ")]
     return "\n".join([title, "=" * len(title), "", table, "", *wrapped])
 

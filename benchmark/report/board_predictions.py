@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from iemomecp_dataset.benchmark.board import Board, Row
+from iemomecp_dataset.benchmark.board import Board, BoardRow
 from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.errors import IemomecpError
@@ -37,7 +37,7 @@ def read_board_predictions(board: Board, split: str, notes: list[str]) -> dict[s
         except IemomecpError as error:
             notes.append(f"The figures leave out {run.results.run_name}: {error}")
             continue
-        if first is not None and not _same_pairs(first, of_run):
+        if first is not None and not first.pairs.same_pairs(of_run.pairs):
             notes.append(
                 f"The figures leave out {run.results.run_name}: its {len(of_run):,} predictions do not cover the same "
                 f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs."
@@ -57,7 +57,7 @@ def read_board_predictions(board: Board, split: str, notes: list[str]) -> dict[s
 
 def predicted_systems(
     board: Board, predictions: Mapping[str, Predictions]
-) -> list[tuple[Row, list[Predictions], dict[str, Any]]]:
+) -> list[tuple[BoardRow, list[Predictions], dict[str, Any]]]:
     """Selects the trained systems of a board that have predictions.
 
     Args:
@@ -79,10 +79,3 @@ def _pair_f1(predictions: Predictions) -> float:
     gold, predicted = predictions.labels == 0, predictions.decided == 0
     n_gold = int(gold.sum()) + predictions.missed_positives
     return precision_recall_f1(int((gold & predicted).sum()), int(predicted.sum()), n_gold)[2]
-
-
-def _same_pairs(one: Predictions, other: Predictions) -> bool:
-    return len(one) == len(other) and all(
-        bool((getattr(one, name) == getattr(other, name)).all())
-        for name in ("dialogue_ids", "target_turns", "cause_turns", "labels")
-    )

@@ -13,6 +13,7 @@ from iemomecp_dataset.benchmark.figures.style import legend_above
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
 from iemomecp_dataset.benchmark.report.svg import MUTED, STRUCTURAL, Picture, page_figure, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["best_distance_f1", "distance_profile_picture", "f1_by_distance"]
 
@@ -39,7 +40,7 @@ def f1_by_distance(
     both, of_gold, of_predicted = (
         np.bincount(buckets[keep], minlength=len(DISTANCE_BUCKETS)) for keep in (gold & predicted, gold, predicted)
     )
-    f1 = 2 * both / np.maximum(of_gold + of_predicted, 1)
+    _, _, f1 = precision_recall_f1(both, of_predicted, of_gold)
     return np.where(of_gold > 0, f1, np.nan)
 
 

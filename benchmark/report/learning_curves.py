@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.figures.style import legend_above
 from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, page_figure, series_style, svg_picture
@@ -35,6 +36,7 @@ def learning_curves_picture(board: Board) -> Picture | None:
     panels = [
         panel for panel in _PANELS if any(not math.isnan(panel[2](epoch)) for *_, epochs in logs for epoch in epochs)
     ]
+    baseline = board.baseline(DISTANCE_ONLY)
     with page_figure(11.0, 3.2) as figure:
         all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, key, value, scale) in zip(all_axes, panels, strict=True):
@@ -50,7 +52,7 @@ def learning_curves_picture(board: Board) -> Picture | None:
                 if kept and key:
                     axes.plot(numbers[kept[0]], values[kept[0]], marker=style["marker"], color=style["color"],
                               markersize=6, linestyle="none", markeredgewidth=0)  # fmt: skip
-            bar = next((row.score("validation", key) for row in board.structural if row.name == "distance only"), None)
+            bar = None if baseline is None else baseline.score("validation", key)
             if key and bar is not None and not math.isnan(bar.mean):
                 axes.axhline(100 * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
             axes.set_title(title)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from iemomecp_dataset.benchmark.board import Board, Row
+from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
+from iemomecp_dataset.benchmark.board import Board, BoardRow
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,
@@ -64,7 +65,7 @@ def overview_picture(board: Board, split: str) -> Picture:
     return replace(wide, narrow_svg=narrow.svg)
 
 
-def _lines(axes: Any, board: Board, rows: Sequence[Row], split: str) -> None:
+def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str) -> None:
     for place, row in enumerate(rows):
         score = row.score(split, "pair_f1")
         assert score is not None
@@ -83,7 +84,8 @@ def _lines(axes: Any, board: Board, rows: Sequence[Row], split: str) -> None:
         axes.annotate(f"{mean:.1f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
                       textcoords="offset points", va="center", fontsize=9,
                       color=MUTED if row.kind == "structural" else INK)  # fmt: skip
-    bar = next((row.score(split, "pair_f1") for row in rows if row.name == "distance only"), None)
+    baseline = board.baseline(DISTANCE_ONLY)
+    bar = None if baseline is None else baseline.score(split, "pair_f1")
     if bar is not None:
         axes.axvline(100 * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
     axes.tick_params(axis="y", length=0)

@@ -8,7 +8,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.board import Board, boards
+from iemomecp_dataset.benchmark.board import Board, leaderboard
 from iemomecp_dataset.benchmark.report.section import Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
@@ -82,7 +82,7 @@ def render_report(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))
-    all_boards = boards(index.runs)
+    all_boards = leaderboard(index.runs)
     steps = progress(all_boards) if progress else all_boards
     sections = distinguish_headings(
         [build_section(number, board, texts, n_resamples) for number, board in enumerate(steps)]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from iemomecp_dataset.benchmark.board import DEFINITIONS, Board
+from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.board_predictions import read_board_predictions
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
@@ -24,6 +24,7 @@ from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration_text
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 __all__ = ["Section", "Texts", "build_section", "distinguish_headings"]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, Row, Score, score_columns, signatures_of, split_notes
+from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, score_columns, signatures_of, split_notes
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
@@ -118,13 +118,13 @@ def table_of_split(board: Board, split: str) -> ResultsTable:
     )
 
 
-def ranking_f1(row: Row, split: str) -> float:
+def ranking_f1(row: BoardRow, split: str) -> float:
     """Returns mean Pair F1 as a sort key; -1 if it is missing or undefined."""
     score = row.score(split, "pair_f1")
     return -1.0 if score is None or math.isnan(score.mean) else score.mean
 
 
-def _per_class(board: Board, rows: Sequence[Row], split: str) -> list[tuple[str, str, list[str]]]:
+def _per_class(board: Board, rows: Sequence[BoardRow], split: str) -> list[tuple[str, str, list[str]]]:
     """Lists P, R, F1, AUPRC and support per class and system; empty for two classes (the table shows class 0)."""
     if len(board.key.class_names) < 3:
         return []
@@ -139,7 +139,7 @@ def _per_class(board: Board, rows: Sequence[Row], split: str) -> list[tuple[str,
     return lines
 
 
-def _table_row(row: Row, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> ResultsRow:
+def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> ResultsRow:
     seconds = [run.results.wall_seconds for run in row.runs]
     memory = [run.results.peak_memory_mb for run in row.runs]
     mean_seconds = sum(seconds) / len(seconds) if seconds else math.nan

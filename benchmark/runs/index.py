@@ -1,4 +1,4 @@
-"""What a runs folder holds: finished runs, and folders of runs that did not finish."""
+"""Index of a runs folder: finished runs, and folders of runs that did not finish."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
 
 __all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs"]
 
@@ -27,12 +28,12 @@ class Run:
 
     def predictions_path(self, split: str) -> Path:
         """Predictions on one split; the file may be missing."""
-        return self.folder / f"predictions_{split}.parquet"
+        return predictions_file(self.folder, split)
 
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A folder that is a run's by its looks, without a readable record, and why."""
+    """A folder that looks like a run but has no readable record, and the reason."""
 
     folder: Path
     reason: str
@@ -54,11 +55,11 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
         runs_dir: The folder.
 
     Returns:
-        Its finished runs and, with a reason each, its unfinished ones.
+        Its finished runs, and its unfinished ones with a reason each.
 
     Raises:
         MissingDataError: There is no such folder.
-        RunFolderError: There is no finished run in it. The message names the unfinished ones.
+        RunFolderError: It holds no finished run. The message names the unfinished ones.
     """
     root = Path(runs_dir)
     if not root.is_dir():

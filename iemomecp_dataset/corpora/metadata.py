@@ -6,8 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
-__all__ = ["CORPORA", "CorpusMetadata", "SplitCounts", "corpus_metadata"]
+__all__ = [
+    "CORPORA",
+    "IEMOMECP",
+    "CorpusMetadata",
+    "SplitCounts",
+    "corpus_metadata",
+    "corpus_of_config",
+    "default_definition",
+    "pair_classes",
+]
+
+IEMOMECP = "iemomecp"
+"""Name of the corpus that the configurations ``3class``, ``source_binary`` and ``overlay`` are of."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,57 @@ def corpus_metadata(name: str) -> CorpusMetadata:
         raise UsageError(f"There is no corpus {name!r}. {did_you_mean(name, CORPORA)}")
     return CORPORA[name]
 
+
+def corpus_of_config(config_name: str) -> str:
+    """Names the corpus of a configuration.
+
+    Args:
+        config_name: Configuration name.
+
+    Returns:
+        :data:`IEMOMECP` for its three configurations; other configurations are called as their corpus.
+
+    Example:
+        >>> corpus_of_config("3class"), corpus_of_config("ecf")
+        ('iemomecp', 'ecf')
+    """
+    return IEMOMECP if config_name in _IEMOMECP_CLASSES else config_name
+
+
+def pair_classes(config_name: str) -> tuple[str, ...]:
+    """Lists the pair classes of a configuration.
+
+    Args:
+        config_name: Configuration name.
+
+    Returns:
+        Class names by id; class 0 is the positive one.
+
+    Example:
+        >>> pair_classes("overlay"), pair_classes("ecf")
+        (('emo_cause', 'emo_context', 'non_pair'), ('pair', 'non_pair'))
+    """
+    return _IEMOMECP_CLASSES.get(config_name, PAIR_LABELS)
+
+
+def default_definition(corpus: str) -> str:
+    """Chooses the definition of Pair F1 that a corpus is scored by unless another is asked for.
+
+    Args:
+        corpus: Name of the corpus.
+
+    Returns:
+        ``F`` (classification on a fixed candidate list) for IEMO-MECP, whose candidate list is part of the task; ``A``
+        (set micro F1 over all gold pairs) for the others.
+
+    Example:
+        >>> default_definition("iemomecp"), default_definition("ecf")
+        ('F', 'A')
+    """
+    return "F" if corpus == IEMOMECP else "A"
+
+
+_IEMOMECP_CLASSES = {"3class": ROLE_LABELS, "overlay": ROLE_LABELS, "source_binary": PAIR_LABELS}
 
 CORPORA: Mapping[str, CorpusMetadata] = {
     "ecf": CorpusMetadata(

@@ -19,8 +19,9 @@ from iemomecp_dataset.merging.opaque_placement import place_opaque_chunks
 from iemomecp_dataset.merging.verification import verify_placements
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.sources.ecpec import SourceDialogue
+from iemomecp_dataset.sources.iemocap_release import chunk_number
 
-__all__ = ["align", "chunk_number"]
+__all__ = ["align"]
 
 
 def align(
@@ -67,23 +68,6 @@ def align(
             f"incomplete, or belong to another annotation; fetch them again."
         )
     return placements
-
-
-def chunk_number(rest: str) -> int | None:
-    """Reads the chunk number from what follows the dialogue in a chunk's id.
-
-    Args:
-        rest: What follows.
-
-    Returns:
-        The last number in it, or None.
-
-    Example:
-        >>> chunk_number("__c005"), chunk_number("-7"), chunk_number("")
-        (5, 7, None)
-    """
-    match = re.search(r"(\d{1,9})\D*$", rest)
-    return int(match[1]) if match else None
 
 
 def _by_dialogue(

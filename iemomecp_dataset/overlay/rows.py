@@ -9,7 +9,7 @@ from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.overlay.validation import read_overlay
 from iemomecp_dataset.reader import Loaded
 from iemomecp_dataset.schema import Row
-from iemomecp_dataset.sources.iemocap_release import session_of
+from iemomecp_dataset.sources.iemocap_release import chunk_number, session_of
 
 __all__ = ["load_overlay", "overlay_row", "source_dialogue_of"]
 
@@ -33,8 +33,7 @@ def source_dialogue_of(chunk_id: str) -> tuple[str | None, int | None]:
     match = _IEMOCAP_DIALOGUE.search(chunk_id)
     if match is None:
         return None, None
-    number = re.search(r"(\d{1,9})\D*$", chunk_id[match.end() :])
-    return match[0], int(number[1]) if number else None
+    return match[0], chunk_number(chunk_id[match.end() :])
 
 
 def load_overlay(label_dir: Path) -> Loaded:

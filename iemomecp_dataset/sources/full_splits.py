@@ -14,7 +14,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.files import read_json, write_text
 from iemomecp_dataset.reader import require_folder
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, Row, UtteranceRow
-from iemomecp_dataset.sources.iemocap_release import session_of
+from iemomecp_dataset.sources.iemocap_release import chunk_number, session_of
 
 __all__ = ["FULL_SPLITS_SOURCE", "FullChunk", "find_full_splits", "read_full_split", "write_full_splits"]
 
@@ -128,13 +128,12 @@ def _chunk(path: Path, position: int, entry: Any) -> FullChunk:
     pairs = entry.get("emotion_cause_pairs")
     if not isinstance(pairs, list):
         raise InvalidDataError(f"{where}: expected a list 'emotion_cause_pairs'.")
-    number = re.search(r"(\d{1,9})\D*$", str(entry.get("chunk_id", "")))
     session = re.search(r"(\d{1,2})\D*$", str(entry.get("session", "")))
     raw = ids.get("raw_doc_id")
     return FullChunk(
         ids=ids,
         source_dialogue_id=raw if raw is not None and raw != name else None,
-        chunk_index=int(number[1]) if number else None,
+        chunk_index=chunk_number(str(entry.get("chunk_id", ""))),
         session=int(session[1]) if session else session_of(name),
         utterances=utterances,
         pairs=frozenset(_pair(pair, len(listed), where) for pair in pairs),

@@ -14,6 +14,7 @@ __all__ = [
     "IEMOCAP_SOURCE",
     "IemocapFiles",
     "IemocapUtterance",
+    "chunk_number",
     "find_iemocap",
     "read_evaluation",
     "read_transcript",
@@ -78,6 +79,23 @@ def session_of(identifier: str) -> int:
     """
     match = _SESSION.match(identifier)
     return int(match[1]) if match else -1
+
+
+def chunk_number(text: str) -> int | None:
+    """Reads the number of a chunk.
+
+    Args:
+        text: What follows the dialogue in a chunk's id, or a chunk's own id.
+
+    Returns:
+        The last number in it, or None.
+
+    Example:
+        >>> chunk_number("__c005"), chunk_number("-7"), chunk_number("")
+        (5, 7, None)
+    """
+    match = re.search(r"(\d{1,9})\D*$", text)
+    return int(match[1]) if match else None
 
 
 def find_iemocap(root: Path) -> IemocapFiles:

@@ -1,4 +1,4 @@
-"""Predictions brought in line with the gold, with the decision taken: what every score of a candidate list is from."""
+"""Aligns predictions with the gold candidates and applies the decision rule."""
 
 from __future__ import annotations
 
@@ -15,22 +15,19 @@ from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
+from iemomecp_dataset.pair_table import PairTable
 
 __all__ = ["ScoredCandidates", "gold_pairs_of", "predicted_pairs", "score_candidates"]
 
 
 @dataclass(frozen=True)
 class ScoredCandidates:
-    """A file's predictions in the order of the gold, with the decision taken.
+    """Predictions of a file in the order of the gold, with the decision taken.
 
     Attributes:
         predictions: The file.
         gold: The gold data, or ``None`` where the file's own column is the gold.
-        dialogue_ids: ``(n,)`` str.
-        source_dialogue_ids: ``(n,)`` str.
-        target_turns: ``(n,)`` int64.
-        cause_turns: ``(n,)`` int64.
-        labels: ``(n,)`` int64 gold ids.
+        pairs: ``n`` candidates with their gold.
         class_names: Classes by id.
         probabilities: ``(n, C)`` or ``None``.
         decided: ``(n,)`` int64, the decisions that are scored.
@@ -42,11 +39,7 @@ class ScoredCandidates:
 
     predictions: CandidatePredictions
     gold: GoldSplit | None
-    dialogue_ids: NDArray[np.str_]
-    source_dialogue_ids: NDArray[np.str_]
-    target_turns: NDArray[np.int64]
-    cause_turns: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    pairs: PairTable
     class_names: tuple[str, ...]
     probabilities: NDArray[np.float64] | None
     decided: NDArray[np.int64]
@@ -56,15 +49,15 @@ class ScoredCandidates:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def n_missed(self) -> int:
-        """Gold pairs that are no candidates."""
-        return self.missed if isinstance(self.missed, int) else sum(self.missed.values())
+    def predicted(self) -> NDArray[np.float64] | NDArray[np.int64]:
+        """The probabilities; the decisions of a system that has none."""
+        return self.decided if self.probabilities is None else self.probabilities
 
 
 def score_candidates(
     predictions: CandidatePredictions, gold: GoldSplit | None, options: EvaluationOptions
 ) -> ScoredCandidates:
-    """Brings predictions in line with the gold and takes the decision.
+    """Aligns predictions with the gold and takes the decision.
 
     Args:
         predictions: The file.
@@ -75,42 +68,24 @@ def score_candidates(
         What is scored.
 
     Raises:
-        InvalidDataError: The pairs are not the candidates, or the file's gold is another.
+        InvalidDataError: The pairs are not the candidates, or the file has another gold.
         MetricInputError: The probabilities cannot be scored.
         UsageError: There is no gold, or options contradict each other.
     """
     notes: list[str] = []
+    missed: int | Mapping[str, int]
     if gold is None:
-        if predictions.labels is None:
-            raise UsageError(
-                f"{predictions.path} has no gold column (label or gold_id). Give the gold with --data-dir, and "
-                "--config-name and --split where the file does not say them."
-            )
-        keys = (predictions.dialogue_ids, predictions.target_turns, predictions.cause_turns)
-        check_no_repeats(str(predictions.path), keys)
+        given = options.missed_positives
+        missed = n_missed = predictions.facts.missed_positives or 0 if given is None else given
+        pairs, class_names = _own_gold(predictions, n_missed), predictions.class_names
+        order = np.arange(len(pairs))
         notes.append(
             "Gold is the file's own column: whether every candidate of the split is in the file was not checked "
             "(--data-dir does)."
         )
-        order = np.arange(len(predictions))
-        dialogues, targets, causes = keys
-        sources, labels = predictions.source_dialogue_ids, predictions.labels
-        class_names = predictions.class_names
-        missed: int | Mapping[str, int] = (
-            options.missed_positives
-            if options.missed_positives is not None
-            else predictions.facts.missed_positives or 0
-        )
     else:
-        table = gold.table
-        dialogues, targets, causes = table.dialogue_ids, table.target_turns, table.cause_turns
-        order = aligned_order(
-            str(predictions.path),
-            (predictions.dialogue_ids, predictions.target_turns, predictions.cause_turns),
-            (dialogues, targets, causes),
-        )
-        sources, labels, class_names = table.source_dialogue_ids, table.labels, gold.class_names
-        missed = dict(gold.missed_by_source)
+        pairs, class_names, missed = gold.table, gold.class_names, dict(gold.missed_by_source)
+        order = aligned_order(str(predictions.path), predictions.pairs.keys, pairs.keys)
         _check_same_gold(predictions, gold, order)
         known = predictions.facts.data_fingerprint
         if known is not None and known != gold.data_fingerprint:
@@ -124,17 +99,13 @@ def score_candidates(
     decided, threshold, chosen_on = _decision(predictions, probabilities, own, options, notes)
     if predictions.n_unscored:
         notes.append(
-            f"{predictions.n_unscored} of {len(predictions)} pairs were not scored by the model; their decisions stand "
-            "as the file gives them" + ("." if probabilities is not None else ", and nothing can be ranked.")
+            f"{predictions.n_unscored} of {len(predictions)} pairs were not scored by the model; their decisions are "
+            "those of the file" + ("." if probabilities is not None else ", and nothing can be ranked.")
         )
     return ScoredCandidates(
         predictions=predictions,
         gold=gold,
-        dialogue_ids=dialogues,
-        source_dialogue_ids=sources,
-        target_turns=targets,
-        cause_turns=causes,
-        labels=labels,
+        pairs=pairs,
         class_names=class_names,
         probabilities=probabilities,
         decided=decided,
@@ -146,7 +117,7 @@ def score_candidates(
 
 
 def predicted_pairs(scored: ScoredCandidates, *, gold_emotions: bool) -> PairSet:
-    """The pairs a system decided for.
+    """Collects the pairs a system decided for.
 
     Args:
         scored: The system.
@@ -158,8 +129,7 @@ def predicted_pairs(scored: ScoredCandidates, *, gold_emotions: bool) -> PairSet
     Raises:
         UsageError: Gold emotions are needed and not known.
     """
-    chosen = scored.decided == 0
-    keys = (scored.dialogue_ids[chosen], scored.target_turns[chosen], scored.cause_turns[chosen])
+    keys = scored.pairs.take(scored.decided == 0).keys
     if not gold_emotions:
         return pair_set(*keys)
     known = {} if scored.gold is None else scored.gold.emotions
@@ -170,7 +140,7 @@ def predicted_pairs(scored: ScoredCandidates, *, gold_emotions: bool) -> PairSet
 
 
 def gold_pairs_of(scored: ScoredCandidates) -> PairSet:
-    """The gold pairs: all of them where there is gold data, else those among the candidates.
+    """Collects the gold pairs: all of them where there is gold data, else those among the candidates.
 
     Args:
         scored: The system.
@@ -180,15 +150,24 @@ def gold_pairs_of(scored: ScoredCandidates) -> PairSet:
     """
     if scored.gold is not None:
         return scored.gold.pairs
-    inside = scored.labels == 0
-    return pair_set(scored.dialogue_ids[inside], scored.target_turns[inside], scored.cause_turns[inside])
+    return pair_set(*scored.pairs.take(scored.pairs.labels == 0).keys)
+
+
+def _own_gold(predictions: CandidatePredictions, missed_positives: int) -> PairTable:
+    if predictions.labels is None:
+        raise UsageError(
+            f"{predictions.path} has no gold column (label or gold_id). Give the gold with --data-dir, and "
+            "--config-name and --split where the file does not state them."
+        )
+    check_no_repeats(str(predictions.path), predictions.pairs.keys)
+    return PairTable(**vars(predictions.pairs), labels=predictions.labels, missed_positives=missed_positives)
 
 
 def _check_same_gold(predictions: CandidatePredictions, gold: GoldSplit, order: NDArray[np.intp]) -> None:
     if predictions.labels is None:
         return
     if set(predictions.class_names) != set(gold.class_names):
-        return  # refused by name in _class_order
+        return  # _class_order refuses these
     ids = np.array([gold.class_names.index(name) for name in predictions.class_names])
     different = np.flatnonzero(ids[predictions.labels[order]] != gold.table.labels)
     if len(different):
@@ -197,8 +176,8 @@ def _check_same_gold(predictions: CandidatePredictions, gold: GoldSplit, order: 
         raise InvalidDataError(
             f"{predictions.path}: its gold column disagrees with {gold.config_name} {gold.split} on {len(different)} "
             f"of {len(table)} pairs; the first is (dialogue {table.dialogue_ids[where]}, target "
-            f"{table.target_turns[where]}, cause {table.cause_turns[where]}): the file says "
-            f"{predictions.class_names[predictions.labels[order][where]]}, the gold says "
+            f"{table.target_turns[where]}, cause {table.cause_turns[where]}): the file has "
+            f"{predictions.class_names[predictions.labels[order][where]]}, the gold has "
             f"{gold.class_names[table.labels[where]]}. Is it another configuration, or other forward pairs?"
         )
 
@@ -239,6 +218,6 @@ def _decision(
         if differing:
             notes.append(
                 f"The file's own decisions are scored; on {differing} pairs they are not its most probable class "
-                "(--argmax or --threshold decide anew)."
+                "(--argmax or --threshold replace them)."
             )
     return own, None, "system"

@@ -1,4 +1,4 @@
-"""Does a prediction file say something about every candidate, exactly once?"""
+"""Coverage: a predictions file must hold every candidate exactly once."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Keys = tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
 def aligned_order(whose: str, found: Keys, wanted: Keys) -> NDArray[np.intp]:
-    """Positions that bring the found pairs into the order of the wanted ones.
+    """Finds the positions that bring the found pairs into the order of the wanted ones.
 
     Args:
-        whose: What the found pairs are, for the message: a path.
+        whose: Name of the found pairs for the message, such as a path.
         found: ``dialogue_ids, target_turns, cause_turns`` of the predictions, each ``(n,)``.
-        wanted: The same of the candidates, which are each there once.
+        wanted: The same of the candidates, each of them once.
 
     Returns:
         ``(n,)`` positions ``order``, so that entry ``order[i]`` of the found is pair ``i`` of the wanted.
@@ -41,7 +41,7 @@ def aligned_order(whose: str, found: Keys, wanted: Keys) -> NDArray[np.intp]:
     problems = [
         _listed("missing", wanted, missing),
         _listed("given more than once", found, order[repeated]),
-        _listed("no candidate of the gold", found, unknown),
+        _listed("not among the candidates of the gold", found, unknown),
     ]
     if any(problems):
         raise InvalidDataError(
@@ -56,7 +56,7 @@ def check_no_repeats(whose: str, found: Keys) -> None:
     """Refuses pairs that are given more than once.
 
     Args:
-        whose: What the pairs are, for the message: a path.
+        whose: Name of the pairs for the message, such as a path.
         found: ``dialogue_ids, target_turns, cause_turns``.
 
     Raises:
@@ -78,7 +78,7 @@ def _keys(first: Keys, second: Keys) -> tuple[NDArray[np.int64], NDArray[np.int6
     dialogues = np.concatenate([np.asarray(keys[0], dtype=np.str_) for keys in (first, second)])
     targets, causes = (np.concatenate([np.asarray(keys[i]) for keys in (first, second)]) for i in (1, 2))
     _, dialogue = np.unique(dialogues, return_inverse=True)
-    lowest = int(min(targets.min(initial=0), causes.min(initial=0)))  # a negative turn must not meet another key
+    lowest = int(min(targets.min(initial=0), causes.min(initial=0)))  # so that negative turns share no key
     width = int(max(targets.max(initial=0), causes.max(initial=0))) - lowest + 1
     keys = ((dialogue * width + targets - lowest) * width + causes - lowest).astype(np.int64)
     n_first = len(np.asarray(first[1]))

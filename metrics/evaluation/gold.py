@@ -1,27 +1,29 @@
-"""The gold of one split, as predictions are scored against it."""
+"""The gold of one split, against which predictions are scored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.corpora.metadata import IEMOMECP
+from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
-from iemomecp_dataset.pair_table import PairTable, pair_table
+from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["GoldSplit", "load_gold_split"]
-
-_CORPUS_OF_CONFIG = {"3class": "iemomecp", "source_binary": "iemomecp", "overlay": "iemomecp"}
+__all__ = ["GoldSplit", "gold_split", "load_gold_split"]
 
 
 @dataclass(frozen=True)
 class GoldSplit:
-    """Everything about a split that a score can ask for.
+    """Everything about a split that a score depends on.
 
     Attributes:
         corpus: Name of the corpus.
@@ -38,7 +40,7 @@ class GoldSplit:
         conversations: Dialogues in the shape of SemEval-2024 files, for writing predictions.
         forward_pairs: How pairs with a future cause are treated.
         data_fingerprint: Of the split.
-        synthetic: Whether it was made by a program.
+        synthetic: Whether a program made it.
     """
 
     corpus: str
@@ -63,8 +65,8 @@ class GoldSplit:
         return SEMEVAL_EMOTIONS if own <= set(SEMEVAL_EMOTIONS) else tuple(sorted(own))
 
 
-def load_gold_split(config_name: str, data_dir: str, split: str, **options: Any) -> GoldSplit:
-    """Loads the gold of a split through the package's own loader.
+def load_gold_split(config_name: str, data_dir: str | Path, split: str, **options: str) -> GoldSplit:
+    """Loads the gold of a split.
 
     Args:
         config_name: As in :func:`iemomecp_dataset.load`.
@@ -76,62 +78,63 @@ def load_gold_split(config_name: str, data_dir: str, split: str, **options: Any)
         The gold.
 
     Raises:
-        IemomecpError: The data is not there or breaks its format, or has no such split.
+        IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    import iemomecp_dataset
-    from iemomecp_dataset.fingerprints import data_fingerprint
+    return gold_split(load_corpus(config_name, data_dir, split=split, **options), split)
 
-    splits = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
-    if split not in splits:
-        raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, splits)}")
-    dataset = splits[split]
-    rows = list(dataset)
-    utterance = _item(dataset.features["utterances"])
-    class_names = tuple(_item(dataset.features["pairs"])["label"].names)
-    emotion_names = list(utterance["emotion"].names)
+
+def gold_split(corpus: Corpus, split: str) -> GoldSplit:
+    """Collects the gold of one split of a loaded corpus.
+
+    Args:
+        corpus: The corpus.
+        split: One of its splits.
+
+    Returns:
+        The gold.
+
+    Raises:
+        UsageError: There is no such split.
+    """
+    if split not in corpus.rows:
+        raise UsageError(
+            f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
+        )
+    rows, table = corpus.rows[split], corpus.tables[split]
     gold_keys: list[tuple[str, int, int]] = []
     missed: dict[str, int] = {}
     emotions: dict[tuple[str, int], str] = {}
     for row in rows:
         name, source = row["dialogue_id"], row["source_dialogue_id"] or row["dialogue_id"]
-        gold_keys.extend((name, target, cause) for target, cause in iemomecp_dataset.gold_pairs(row))
+        gold_keys.extend((name, target, cause) for target, cause in gold_pairs(row))
         outside = len(row.get("gold_outside_candidates") or [])
         if outside:
             missed[source] = missed.get(source, 0) + outside
         for turn in row["utterances"]:
             if turn["emotion"] is not None and turn["emotion"] >= 0:
-                emotions[(name, turn["turn"])] = emotion_names[turn["emotion"]]
-    table = pair_table(rows, emotion_names)
+                emotions[(name, turn["turn"])] = corpus.emotion_names[turn["emotion"]]
     known = bool(emotions) and all((name, target) in emotions for name, target, _ in gold_keys)
     return GoldSplit(
-        corpus=_CORPUS_OF_CONFIG.get(config_name, config_name),
-        config_name=config_name,
+        corpus=corpus.name,
+        config_name=corpus.config_name,
         split=split,
-        class_names=class_names,
+        class_names=corpus.class_names,
         table=table,
         pairs=pair_set(
             [key[0] for key in gold_keys],
-            np.array([key[1] for key in gold_keys], dtype=np.int64),
-            np.array([key[2] for key in gold_keys], dtype=np.int64),
+            [key[1] for key in gold_keys],
+            [key[2] for key in gold_keys],
             [emotions[key[:2]] for key in gold_keys] if known else None,
         ),
-        source_pairs=_source_pairs(rows, table) if config_name in _CORPUS_OF_CONFIG else None,
+        source_pairs=_source_pairs(rows, table) if corpus.name == IEMOMECP else None,
         source_dialogues={row["dialogue_id"]: row["source_dialogue_id"] or row["dialogue_id"] for row in rows},
         missed_by_source=missed,
         emotions=emotions,
-        conversations=tuple(_conversation(row, emotion_names) for row in rows),
-        forward_pairs=str(
-            options.get("forward_pairs") or "as_published"
-            if config_name in _CORPUS_OF_CONFIG
-            else options.get("candidates") or "all"
-        ),
-        data_fingerprint=data_fingerprint(rows),
-        synthetic=iemomecp_dataset.is_synthetic(dataset),
+        conversations=tuple(_conversation(row, corpus.emotion_names) for row in rows),
+        forward_pairs=corpus.forward_pairs,
+        data_fingerprint=corpus.fingerprints[split],
+        synthetic=corpus.synthetic,
     )
-
-
-def _item(feature: Any) -> Any:
-    return feature[0] if isinstance(feature, list) else feature.feature
 
 
 def _source_pairs(rows: list[dict[str, Any]], table: PairTable) -> NDArray[np.bool_] | None:
@@ -141,7 +144,7 @@ def _source_pairs(rows: list[dict[str, Any]], table: PairTable) -> NDArray[np.bo
     return np.array(flags, dtype=np.bool_) & (table.distances >= 0)
 
 
-def _conversation(row: Mapping[str, Any], emotion_names: list[str]) -> dict[str, Any]:
+def _conversation(row: Mapping[str, Any], emotion_names: Sequence[str]) -> dict[str, Any]:
     name = row["dialogue_id"]
     return {
         "conversation_ID": int(name) if name.isdecimal() and str(int(name)) == name else name,

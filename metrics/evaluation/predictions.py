@@ -1,11 +1,12 @@
-"""Prediction files of any origin: our Parquet, the artifact's CSV (with or without scores), SemEval-2024 JSON.
+"""Predictions files: what their columns and metadata mean, one reader and one writer.
 
-A table of pairs needs one row a candidate with a dialogue, a target turn, a cause turn, and what the system says:
-``prob_<class>`` columns (or ``prob_<class>`` beside ``pred_id``), or ``pred_id`` alone. Parquet and CSV take the same
-columns, in these spellings:
+Our own files are Parquet, written by :func:`write_predictions`. :func:`read_candidate_predictions` reads them and those
+of other systems, Parquet or CSV: one row per candidate pair with a dialogue, a target turn, a cause turn, and
+probabilities ``prob_<class>``, decisions ``pred_id``, or both. :func:`read_predictions` reads a file of a run folder,
+which must have gold and probabilities. Columns may be spelt in these ways:
 
 ============= =================================================================================================
-column        also found as
+column        also accepted as
 ============= =================================================================================================
 dialogue_id
 target_turn   target_emotion_turn, emotion_turn
@@ -13,6 +14,9 @@ cause_turn    candidate_turn, candidate_cause_turn
 label         gold_id (the gold class id, where the file has it)
 pred_id       prediction (the system's own decision)
 ============= =================================================================================================
+
+Files of SemEval-2024 hold a set of pairs without candidates; :mod:`~iemomecp_dataset.metrics.evaluation.semeval` reads
+them.
 """
 
 from __future__ import annotations
@@ -20,32 +24,37 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.corpora.metadata import pair_classes
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError, did_you_mean
 from iemomecp_dataset.files import atomic_write
-from iemomecp_dataset.pair_table import PairTable
-from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, canonical_split
+from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.pair_table import PairKeys, PairTable
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, canonical_split
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "METADATA_KEY",
     "CandidatePredictions",
     "PredictionFacts",
     "Predictions",
+    "predictions_file",
     "read_candidate_predictions",
     "read_predictions",
+    "split_of_file",
     "write_predictions",
 ]
 
+_METADATA_KEY = b"iemomecp"
+_FILE_PREFIX = "predictions_"
 _ALIASES = {
     "dialogue_id": ("dialogue_id",),
     "target_turn": ("target_turn", "target_emotion_turn", "emotion_turn"),
@@ -53,69 +62,108 @@ _ALIASES = {
     "label": ("label", "gold_id"),
     "prediction": ("pred_id", "prediction"),
 }
-_METADATA_KEY = b"iemomecp"
-_OF_THREE_ROLES = ("3class", "overlay")
 _CHUNK = re.compile(r"__c\d+$")
 
 
 @dataclass(frozen=True)
 class PredictionFacts:
-    """What a file says about itself; ``None`` where it does not.
+    """The metadata of a predictions file, kept as JSON in the Parquet schema under the key ``iemomecp``.
+
+    ``None`` means that the file does not state it.
 
     Attributes:
         corpus: Name of the corpus.
         config_name: Name of the configuration.
         split: Name of the split.
-        threshold: The run's decision threshold; ``None``: it takes the most probable class.
-        threshold_chosen_on: Where that was searched.
+        class_names: Classes by id.
+        threshold: Decision threshold of the run; without one it decides for the most probable class.
+        threshold_chosen_on: The split the threshold was searched on, or ``fixed``.
         missed_positives: Gold pairs that are no candidates.
-        data_fingerprint: Of the split the run was made on.
+        data_fingerprint: Fingerprint of the split's data.
         synthetic: Whether the data is synthetic.
         definition: Letter of the definition the run is scored by.
+        candidates: Which pairs are candidates.
         forward_pairs: How pairs with a future cause are treated.
-        candidates: The candidate space, ``all`` or ``past``, of corpora other than IEMO-MECP.
         run_name: Name of the run.
+        decisions_alone: Whether the system only decides: its probabilities are 0 and 1, and rank nothing.
+        evidence: What was removed from the input.
     """
 
     corpus: str | None = None
     config_name: str | None = None
     split: str | None = None
+    class_names: tuple[str, ...] | None = None
     threshold: float | None = None
     threshold_chosen_on: str | None = None
     missed_positives: int | None = None
     data_fingerprint: str | None = None
     synthetic: bool | None = None
     definition: str | None = None
-    forward_pairs: str | None = None
     candidates: str | None = None
+    forward_pairs: str | None = None
     run_name: str | None = None
+    decisions_alone: bool | None = None
+    evidence: str | None = None
+
+    def to_json(self) -> str:
+        """Writes a JSON object of what is stated; a threshold is always written, ``null`` where there is none.
+
+        Example:
+            >>> PredictionFacts(split="test", class_names=("pair", "non_pair")).to_json()
+            '{"split": "test", "class_names": ["pair", "non_pair"], "threshold": null, "threshold_chosen_on": null}'
+        """
+        always = ("threshold", "threshold_chosen_on")
+        return json.dumps({name: value for name, value in asdict(self).items() if value is not None or name in always})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PredictionFacts:
+        """Reads a JSON object; keys that are not known here are ignored.
+
+        Args:
+            text: The object, as :meth:`to_json` writes it.
+
+        Returns:
+            The facts, with the canonical name of the split.
+
+        Raises:
+            ValueError: The text is not a JSON object.
+
+        Example:
+            >>> PredictionFacts.from_json('{"split": "dev", "key_of_a_later_version": 1}').split
+            'validation'
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError(f"expected an object, found {type(content).__name__}")
+        known = {name: content[name] for name in cls.__dataclass_fields__ if content.get(name) is not None}
+        if "class_names" in known:
+            known["class_names"] = tuple(known["class_names"])
+        if "split" in known:
+            known["split"] = canonical_split(str(known["split"]))
+        if isinstance(known.get("threshold"), float) and math.isnan(known["threshold"]):
+            del known["threshold"]
+        return cls(**known)
 
 
 @dataclass(frozen=True)
 class CandidatePredictions:
-    """One system's word on a list of candidates, one entry a pair, in the order of the file.
+    """Predictions of any system on a list of candidates, in the order of the file.
 
     Attributes:
         path: The file.
         class_names: Classes by id.
-        dialogue_ids: ``(n,)`` str.
-        source_dialogue_ids: ``(n,)`` str, the unit to resample: the file's own column, else the dialogue id without a
-            chunk suffix ``__c<number>``.
-        target_turns: ``(n,)`` int64.
-        cause_turns: ``(n,)`` int64.
+        pairs: ``n`` pairs. Their source dialogue, the unit to resample, is the file's own column, else the dialogue id
+            without a chunk suffix ``__c<number>``.
         labels: ``(n,)`` int64 gold class ids, or ``None``.
         probabilities: ``(n, C)`` float64, or ``None`` where the file has no scores, or not for all rows.
         decisions: ``(n,)`` int64, the system's own decision, or ``None``.
-        n_unscored: Rows without scores, or that the file says the model did not score.
-        facts: What the file says about itself.
+        n_unscored: Rows without scores, or marked in the file as not scored by the model.
+        facts: Metadata of the file.
     """
 
     path: Path
     class_names: tuple[str, ...]
-    dialogue_ids: NDArray[np.str_]
-    source_dialogue_ids: NDArray[np.str_]
-    target_turns: NDArray[np.int64]
-    cause_turns: NDArray[np.int64]
+    pairs: PairKeys
     labels: NDArray[np.int64] | None
     probabilities: NDArray[np.float64] | None
     decisions: NDArray[np.int64] | None
@@ -123,30 +171,193 @@ class CandidatePredictions:
     facts: PredictionFacts = field(default_factory=PredictionFacts)
 
     def __len__(self) -> int:
-        return len(self.dialogue_ids)
+        return len(self.pairs)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted probabilities of all candidate pairs of one split, with their gold.
+
+    Attributes:
+        pairs: ``n`` pairs.
+        probabilities: ``(n, C)`` float64.
+        class_names: The ``C`` class names, by id.
+        facts: Metadata of the file.
+    """
+
+    pairs: PairTable
+    probabilities: NDArray[np.float64]
+    class_names: tuple[str, ...]
+    facts: PredictionFacts = field(default_factory=PredictionFacts)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def dialogue_ids(self) -> NDArray[np.str_]:
+        """``(n,)`` str."""
+        return self.pairs.dialogue_ids
+
+    @property
+    def target_turns(self) -> NDArray[np.int64]:
+        """``(n,)`` int64, 1-based."""
+        return self.pairs.target_turns
+
+    @property
+    def cause_turns(self) -> NDArray[np.int64]:
+        """``(n,)`` int64, 1-based."""
+        return self.pairs.cause_turns
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """``(n,)`` int64, gold class ids."""
+        return self.pairs.labels
+
+    @property
+    def distances(self) -> NDArray[np.int64]:
+        """``(n,)`` signed distance ``target - cause`` in turns."""
+        return self.pairs.distances
+
+    @property
+    def missed_positives(self) -> int:
+        """Gold pairs that are no candidates."""
+        return self.pairs.missed_positives
+
+    @property
+    def threshold(self) -> float | None:
+        """A pair is class 0 iff its probability reaches this; None: the most probable class is decided for."""
+        return self.facts.threshold
+
+    @property
+    def decisions_alone(self) -> bool:
+        """Whether the system only decides: its probabilities are 0 and 1, and rank nothing."""
+        return bool(self.facts.decisions_alone)
+
+    @property
+    def decided(self) -> NDArray[np.int64]:
+        """``(n,)`` predicted class ids by the run's own decision rule."""
+        return decide(self.probabilities, self.threshold)
+
+
+def predictions_file(folder: Path, split: str) -> Path:
+    """Names the predictions file of a run folder.
+
+    Args:
+        folder: The run folder.
+        split: The split; ``test_removed`` is the test split with the candidates' evidence removed.
+
+    Returns:
+        Its path.
+
+    Example:
+        >>> predictions_file(Path("runs/base"), "test").as_posix()
+        'runs/base/predictions_test.parquet'
+    """
+    return folder / f"{_FILE_PREFIX}{split}.parquet"
+
+
+def split_of_file(path: Path) -> str | None:
+    """Reads the split from the name of a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The split, or None where the name does not hold one.
+
+    Example:
+        >>> split_of_file(Path("predictions_test.parquet")), split_of_file(Path("theirs.csv"))
+        ('test', None)
+    """
+    name = path.stem.removeprefix(_FILE_PREFIX)
+    return name if name in SPLITS else None
+
+
+def write_predictions(path: Path, pairs: PairTable, probabilities: NDArray[np.float64], facts: PredictionFacts) -> None:
+    """Writes a predictions file; it appears whole or not at all.
+
+    Args:
+        path: The file.
+        pairs: ``n`` candidate pairs with their gold.
+        probabilities: ``(n, C)``, in their order.
+        facts: The metadata, of which ``class_names`` must be stated.
+
+    Raises:
+        UsageError: The metadata does not name one class per column of probabilities.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = facts.class_names or ()
+    if len(names) != probabilities.shape[1]:
+        raise UsageError(f"{probabilities.shape[1]} columns of probabilities need as many class names; found {names}.")
+    columns: dict[str, Any] = {
+        "dialogue_id": pairs.dialogue_ids,
+        "source_dialogue_id": pairs.source_dialogue_ids,
+        "target_turn": pairs.target_turns.astype(np.int32),
+        "cause_turn": pairs.cause_turns.astype(np.int32),
+        "label": pairs.labels.astype(np.int32),
+    }
+    columns |= {f"prob_{name}": probabilities[:, i] for i, name in enumerate(names)}
+    table = pa.table(columns).replace_schema_metadata({_METADATA_KEY: facts.to_json()})
+    with atomic_write(path) as partial:
+        pq.write_table(table, partial)
+
+
+def read_predictions(path: str | Path) -> Predictions:
+    """Reads ``predictions_<split>.parquet`` of a run folder, which must have gold and probabilities.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its pairs, with its metadata.
+
+    Raises:
+        MissingDataError: There is no such file.
+        RunFolderError: The file is cut off, or lacks columns, gold or probabilities.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingDataError(f"{path} is not there. Repeat the run to have its predictions written.")
+    try:
+        found = read_candidate_predictions(path)
+    except InvalidDataError as error:
+        raise RunFolderError(f"{error} Repeat the run.") from None
+    if found.labels is None:
+        raise RunFolderError(f"{path} lacks the column label. Repeat the run.")
+    if found.probabilities is None:
+        lacking = f"for {found.n_unscored} of {len(found)} pairs" if found.n_unscored else "in any column prob_<class>"
+        raise RunFolderError(f"{path} has no probabilities {lacking}. Repeat the run.")
+    return Predictions(
+        pairs=PairTable(**vars(found.pairs), labels=found.labels, missed_positives=found.facts.missed_positives or 0),
+        probabilities=found.probabilities,
+        class_names=found.class_names,
+        facts=replace(found.facts, split=found.facts.split or split_of_file(path)),
+    )
 
 
 def read_candidate_predictions(
     path: str | Path, *, split: str | None = None, run_name: str | None = None, config_name: str | None = None
 ) -> CandidatePredictions:
-    """Reads a Parquet or CSV file of pairs.
+    """Reads a Parquet or CSV file of candidate pairs.
 
     Args:
         path: The file; ``.parquet``, or ``.csv``.
         split: The split to take from a file that holds several.
         run_name: The run to take from a file that holds several.
-        config_name: The configuration that it is of, where that is known: decisions alone may not show every class.
+        config_name: Its configuration, where that is known: decisions alone may not show every class.
 
     Returns:
         Its pairs.
 
     Raises:
         MissingDataError: There is no such file.
-        InvalidDataError: Columns are missing or hold something else than they must.
-        UsageError: It holds several splits or runs and none was chosen, or another than those.
+        InvalidDataError: Columns are missing or hold unexpected values.
+        UsageError: The file holds several splits or runs and none was chosen, or not the one that was.
     """
     path = Path(path)
-    table, metadata = _read_table(path)
+    table, facts = _read_table(path)
     names = {wanted: next((name for name in found if name in table), None) for wanted, found in _ALIASES.items()}
     missing = [wanted for wanted in ("dialogue_id", "target_turn", "cause_turn") if names[wanted] is None]
     if missing:
@@ -156,46 +367,40 @@ def read_candidate_predictions(
         )
     for column, wanted in (("split", split), ("run_name", run_name)):
         table = _one_of(path, table, column, wanted)
-    class_names = _class_names(path, table, metadata, config_name)
+    class_names = _class_names(path, table, facts, config_name)
     probabilities, n_unscored = _probabilities(path, table, class_names)
     if "scored_by_model" in table:
         flags = table["scored_by_model"].astype(str).str.lower().isin(("true", "1", "1.0", "yes"))
         n_unscored = max(n_unscored, int((~flags).sum()))
     decisions = None if names["prediction"] is None else _ids(path, table, names["prediction"], class_names, "pred")
     if probabilities is None and decisions is None:
+        unscored = f"{n_unscored} of {len(table)} pairs have no probabilities"
         raise InvalidDataError(
-            f"{path}: nothing says what the system predicts; give a column prob_<class> for each of "
+            f"{path}: {unscored if n_unscored else 'there are no predictions'}; give a column prob_<class> for each of "
             f"{', '.join(class_names)}, or a column pred_id."
         )
-    dialogues = table[names["dialogue_id"]].astype(str).to_numpy().astype(np.str_)
     return CandidatePredictions(
         path=path,
         class_names=class_names,
-        dialogue_ids=dialogues,
-        source_dialogue_ids=(
-            table["source_dialogue_id"].astype(str).to_numpy().astype(np.str_)
-            if "source_dialogue_id" in table
-            else _source_dialogues(dialogues)
-        ),
-        target_turns=_turns(path, table, names["target_turn"]),
-        cause_turns=_turns(path, table, names["cause_turn"]),
+        pairs=_pairs(path, table, names),
         labels=None if names["label"] is None else _ids(path, table, names["label"], class_names, "gold"),
         probabilities=probabilities,
         decisions=decisions,
         n_unscored=n_unscored,
-        facts=_facts(table, metadata),
+        facts=_with_columns(facts, table),
     )
 
 
-def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _read_table(path: Path) -> tuple[pd.DataFrame, PredictionFacts]:
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 
     if not path.is_file():
         raise MissingDataError(
-            f"{path} is not there, or is no file. Give a .parquet, .csv or .json file of predictions."
+            f"{path} is not there, or is not a file. Give a .parquet, .csv or .json file of predictions."
         )
+    facts = PredictionFacts()
     if path.suffix == ".parquet":
         try:
             arrow = pq.read_table(path)
@@ -203,25 +408,24 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             raise InvalidDataError(f"{path} cannot be read as Parquet: {error}.") from None
         stored = (arrow.schema.metadata or {}).get(_METADATA_KEY)
         try:
-            metadata = json.loads(stored) if stored else {}
-        except json.JSONDecodeError as error:
-            raise InvalidDataError(f"{path}: its metadata under 'iemomecp' is not JSON: {error}.") from None
+            facts = PredictionFacts.from_json(stored) if stored else facts
+        except ValueError as error:
+            raise InvalidDataError(f"{path}: its metadata under 'iemomecp' is not valid JSON: {error}.") from None
         table = arrow.to_pandas()
     elif path.suffix == ".csv":
         try:
-            # Ids may look like numbers and must not become them. Arrow keeps every digit of the scores.
+            # Ids that look like numbers must stay text. Arrow keeps every digit of the scores.
             as_text = dict.fromkeys(("dialogue_id", "source_dialogue_id", "run_name", "split"), pa.string())
             table = arrow_csv.read_csv(path, convert_options=arrow_csv.ConvertOptions(column_types=as_text)).to_pandas()
         except (pa.ArrowException, UnicodeDecodeError) as error:
             raise InvalidDataError(f"{path} cannot be read as CSV: {error}.") from None
-        metadata = {}
     else:
         raise UsageError(
             f"{path}: predictions are read from .parquet, .csv and .json files; this ends in {path.suffix!r}."
         )
     if not len(table):
         raise InvalidDataError(f"{path} holds no pairs.")
-    return table, metadata
+    return table, facts
 
 
 def _one_of(path: Path, table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
@@ -240,37 +444,33 @@ def _one_of(path: Path, table: pd.DataFrame, column: str, wanted: str | None) ->
     return table[chosen].reset_index(drop=True)
 
 
-def _class_names(
-    path: Path, table: pd.DataFrame, metadata: Mapping[str, Any], config_name: str | None
-) -> tuple[str, ...]:
-    if metadata.get("class_names"):
-        return tuple(metadata["class_names"])
+def _class_names(path: Path, table: pd.DataFrame, facts: PredictionFacts, config_name: str | None) -> tuple[str, ...]:
+    if facts.class_names:
+        return facts.class_names
     scored = {str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_")}
     for known in (PAIR_LABELS, ROLE_LABELS):
         if scored and scored <= set(known):
-            return known  # where one is missing, the next step says which
+            return known  # where one is missing, _probabilities names it
     if len(scored) > 1:
-        # Outside our two tasks only the order of the columns can say which class is the positive one.
+        # Outside our two tasks only the order of the columns tells which class is the positive one.
         return tuple(str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_"))
     named: set[str] = set()
     for column in ("gold", "pred"):
         if column in table:
             named |= set(table[column].dropna().astype(str).unique())
-    config_name = config_name or metadata.get("config_name")
-    if config_name is not None:
-        of_config = ROLE_LABELS if config_name in _OF_THREE_ROLES else PAIR_LABELS
-        if named <= set(of_config):
-            return of_config
+    config_name = config_name or facts.config_name
+    if config_name is not None and named <= set(pair_classes(config_name)):
+        return pair_classes(config_name)
     fitting = [known for known in (PAIR_LABELS, ROLE_LABELS) if named and named <= set(known)]
     if len(fitting) > 1:
-        # Nothing but non-pairs: their id tells how many classes there are.
+        # All are non-pairs: their id tells how many classes there are.
         ids = {str(value) for column in ("gold_id", "label", "pred_id") if column in table for value in table[column]}
         fitting = [known for known in fitting if ids <= {str(known.index(name)) for name in named}]
     if len(fitting) == 1:
         return fitting[0]
     raise InvalidDataError(
-        f"{path}: nothing names its classes. Give prob_<class> columns, or columns gold and pred with class names of "
-        f"3class ({', '.join(ROLE_LABELS)}) or source_binary ({', '.join(PAIR_LABELS)}), or say the configuration "
+        f"{path}: its classes are not named. Give prob_<class> columns, or columns gold and pred with class names of "
+        f"3class ({', '.join(ROLE_LABELS)}) or source_binary ({', '.join(PAIR_LABELS)}), or the configuration "
         "(--config-name)."
     )
 
@@ -292,8 +492,15 @@ def _probabilities(
     return (None if unscored else values), unscored
 
 
-def _turns(path: Path, table: pd.DataFrame, column: str | None) -> NDArray[np.int64]:
-    return _integers(path, table, str(column), "a turn number")
+def _pairs(path: Path, table: pd.DataFrame, names: Mapping[str, str | None]) -> PairKeys:
+    dialogue_ids = table[names["dialogue_id"]].astype(str).to_numpy().astype(np.str_)
+    if "source_dialogue_id" in table:
+        sources = table["source_dialogue_id"].astype(str).to_numpy().astype(np.str_)
+    else:
+        distinct, dialogue = np.unique(dialogue_ids, return_inverse=True)
+        sources = np.array([_CHUNK.sub("", name) for name in distinct.tolist()], dtype=np.str_)[dialogue]
+    targets, causes = (_integers(path, table, str(names[c]), "a turn number") for c in ("target_turn", "cause_turn"))
+    return PairKeys(dialogue_ids, sources, targets, causes)
 
 
 def _ids(
@@ -304,7 +511,7 @@ def _ids(
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         raise InvalidDataError(
-            f"{path}: row {row}, column {column}: {ids[row]} is no class id; expected 0 to {len(class_names) - 1} "
+            f"{path}: row {row}, column {column}: {ids[row]} is not a class id; expected 0 to {len(class_names) - 1} "
             f"({', '.join(class_names)}). {int(outside.sum())} such rows."
         )
     if name_column in table:
@@ -313,8 +520,8 @@ def _ids(
         if differing.any():
             row = int(np.flatnonzero(differing)[0])
             raise InvalidDataError(
-                f"{path}: row {row}: column {column} says {ids[row]}, which is {class_names[ids[row]]}, and column "
-                f"{name_column} says {named.iloc[row]!r}. {int(differing.sum())} such rows; the classes by id are "
+                f"{path}: row {row}: column {column} has {ids[row]}, which is {class_names[ids[row]]}, and column "
+                f"{name_column} has {named.iloc[row]!r}. {int(differing.sum())} such rows; the classes by id are "
                 f"{', '.join(class_names)}."
             )
     return ids
@@ -335,161 +542,13 @@ def _integers(path: Path, table: pd.DataFrame, column: str, what: str) -> NDArra
     return np.asarray(values.astype(np.int64))
 
 
-def _source_dialogues(dialogue_ids: NDArray[np.str_]) -> NDArray[np.str_]:
-    names, dialogue = np.unique(dialogue_ids, return_inverse=True)
-    return np.array([_CHUNK.sub("", name) for name in names.tolist()], dtype=np.str_)[dialogue]
-
-
-def _facts(table: pd.DataFrame, metadata: Mapping[str, Any]) -> PredictionFacts:
-    known: dict[str, Any] = {
-        name: metadata[name] for name in PredictionFacts.__dataclass_fields__ if metadata.get(name) is not None
+def _with_columns(facts: PredictionFacts, table: pd.DataFrame) -> PredictionFacts:
+    """Takes split and run name from the columns where the metadata does not state them."""
+    stated = {
+        column: str(table[column].iloc[0])
+        for column in ("split", "run_name")
+        if column in table and getattr(facts, column) is None
     }
-    for column in ("split", "run_name"):
-        if column in table and column not in known:
-            known[column] = str(table[column].iloc[0])
-    if "split" in known:
-        known["split"] = canonical_split(str(known["split"]))
-    return PredictionFacts(**known)
-
-
-METADATA_KEY = b"iemomecp"
-"""Key of the Parquet schema's metadata under which the facts about the predictions stand, as JSON."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predicted probabilities of all candidate pairs of one split.
-
-    Attributes:
-        dialogue_ids: ``(n,)`` str.
-        source_dialogue_ids: ``(n,)`` str, the dialogue that a chunk was cut from.
-        target_turns: ``(n,)`` int64, 1-based.
-        cause_turns: ``(n,)`` int64, 1-based.
-        labels: ``(n,)`` int64, gold class ids.
-        probabilities: ``(n, C)`` float64.
-        class_names: The ``C`` class names, by id.
-        split: Name of the split.
-        threshold: A pair is class 0 iff its probability reaches it; None means the most probable class.
-        missed_positives: Gold pairs that are no candidates.
-        data_fingerprint: Digest of the split's data; empty when not recorded.
-        synthetic: Whether the data is synthetic.
-        decisions_alone: Whether the system only decides: its probabilities are 0 and 1, and rank nothing.
-    """
-
-    dialogue_ids: NDArray[np.str_]
-    source_dialogue_ids: NDArray[np.str_]
-    target_turns: NDArray[np.int64]
-    cause_turns: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    class_names: tuple[str, ...]
-    split: str
-    threshold: float | None = None
-    missed_positives: int = 0
-    data_fingerprint: str = ""
-    synthetic: bool = False
-    decisions_alone: bool = False
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def distances(self) -> NDArray[np.int64]:
-        """``(n,)`` signed distance ``target - cause`` in turns."""
-        return self.target_turns - self.cause_turns
-
-    @property
-    def decided(self) -> NDArray[np.int64]:
-        """``(n,)`` predicted class ids by the run's own decision rule."""
-        from iemomecp_dataset.metrics.scoring import decide
-
-        return decide(self.probabilities, self.threshold)
-
-
-def read_predictions(path: str | Path) -> Predictions:
-    """Reads ``predictions_<split>.parquet`` of a run folder.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its pairs, with the facts from its metadata.
-
-    Raises:
-        MissingDataError: There is no such file.
-        RunFolderError: The file is cut off, or lacks columns or metadata.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = Path(path)
-    if not path.is_file():
-        raise MissingDataError(f"{path} is not there. Repeat the run to have its predictions written.")
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise RunFolderError(f"{path} cannot be read as Parquet ({error}). Repeat the run.") from None
-    facts = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-    class_names = tuple(
-        facts.get("class_names") or (c.removeprefix("prob_") for c in table.column_names if c.startswith("prob_"))
-    )
-    needed = ["dialogue_id", "target_turn", "cause_turn", "label", *(f"prob_{name}" for name in class_names)]
-    missing = [column for column in needed if column not in table.column_names]
-    if missing or not class_names:
-        raise RunFolderError(
-            f"{path} lacks the columns {', '.join(missing) or 'prob_<class>'}; it has {', '.join(table.column_names)}."
-        )
-
-    def column(name: str) -> NDArray[Any]:
-        return np.asarray(table.column(name).to_numpy(zero_copy_only=False))
-
-    dialogue_ids = column("dialogue_id").astype(np.str_)
-    has_source = "source_dialogue_id" in table.column_names
-    threshold = facts.get("threshold")
-    return Predictions(
-        dialogue_ids=dialogue_ids,
-        source_dialogue_ids=column("source_dialogue_id").astype(np.str_) if has_source else dialogue_ids,
-        target_turns=column("target_turn").astype(np.int64),
-        cause_turns=column("cause_turn").astype(np.int64),
-        labels=column("label").astype(np.int64),
-        probabilities=np.column_stack([column(f"prob_{name}").astype(np.float64) for name in class_names]),
-        class_names=class_names,
-        split=str(facts.get("split") or path.stem.removeprefix("predictions_")),
-        threshold=None if threshold is None or math.isnan(threshold) else float(threshold),
-        missed_positives=int(facts.get("missed_positives") or 0),
-        data_fingerprint=str(facts.get("data_fingerprint") or ""),
-        synthetic=bool(facts.get("synthetic")),
-        decisions_alone=bool(facts.get("decisions_alone")),
-    )
-
-
-def write_predictions(
-    path: Path,
-    table: PairTable,
-    probabilities: NDArray[np.float64],
-    class_names: Sequence[str],
-    metadata: Mapping[str, Any],
-) -> None:
-    """Writes ``predictions_<split>.parquet``.
-
-    Args:
-        path: The file.
-        table: ``n`` candidate pairs.
-        probabilities: ``(n, C)``, in their order.
-        class_names: Names of the classes.
-        metadata: Kept as JSON in the Parquet schema, under the key ``iemomecp``.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns: dict[str, Any] = {
-        "dialogue_id": table.dialogue_ids,
-        "source_dialogue_id": table.source_dialogue_ids,
-        "target_turn": table.target_turns.astype(np.int32),
-        "cause_turn": table.cause_turns.astype(np.int32),
-        "label": table.labels.astype(np.int32),
-    }
-    columns |= {f"prob_{name}": probabilities[:, i] for i, name in enumerate(class_names)}
-    arrow = pa.table(columns).replace_schema_metadata({"iemomecp": json.dumps(dict(metadata))})
-    with atomic_write(path) as partial:
-        pq.write_table(arrow, partial)
+    if "split" in stated:
+        stated["split"] = canonical_split(stated["split"])
+    return replace(facts, **stated)  # type: ignore[arg-type]  # both fields are text

@@ -1,4 +1,4 @@
-"""An evaluation as text for a terminal and as JSON for programs."""
+"""Reports an evaluation as text for a terminal and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluation
-from iemomecp_dataset.metrics.evaluation.results import Comparison, Evaluation
+from iemomecp_dataset.metrics.evaluation.results import Evaluation, FileComparison
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
@@ -38,7 +38,7 @@ def evaluation_as_text(result: FileEvaluation) -> str:
 
 
 def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
-    """The same as JSON values; a score that does not exist is ``null`` and has its reason under ``undefined``.
+    """Lays out the same as JSON values; an undefined score is ``null`` and has its reason under ``undefined``.
 
     Args:
         result: From :func:`~iemomecp_dataset.metrics.evaluation.evaluate.evaluate_files`.
@@ -77,10 +77,10 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
 
 
 def write_evaluation(path: Path, result: FileEvaluation) -> None:
-    """Writes :func:`evaluation_as_json`.
+    """Writes what :func:`evaluation_as_json` gives.
 
     Args:
-        path: The file; its folder is made where it is not there.
+        path: The file; its folder is created if needed.
         result: What to write.
     """
     write_json(path, evaluation_as_json(result))
@@ -90,7 +90,7 @@ def _evaluation_text(evaluation: Evaluation) -> str:
     signature = evaluation.signature
     lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}"]
     if signature.synthetic:
-        lines.insert(0, "SYNTHETIC DATA: these numbers say nothing about real dialogues.")
+        lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
     lines.append(f"decision     {signature.decision}")
     lines.append("")
     lines.append(_score_table(evaluation))
@@ -127,7 +127,7 @@ def _score_table(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _comparison_text(comparison: Comparison) -> str:
+def _comparison_text(comparison: FileComparison) -> str:
     some = next(iter(comparison.bootstrap.values()))
     rows = [
         ("score", "difference", f"{100 * some.confidence:g} % interval", "p (bootstrap)", "p (permutation)"),

@@ -1,4 +1,4 @@
-"""How a prediction file is scored, and what comes out: the types that the steps of an evaluation share."""
+"""Options and results of an evaluation, shared by its steps."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 from iemomecp_dataset.metrics.significance.permutation import PermutationTest
 
-__all__ = ["Comparison", "Evaluation", "EvaluationOptions"]
+__all__ = ["Evaluation", "EvaluationOptions", "FileComparison"]
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """How to score.
+    """Options of an evaluation.
 
     Attributes:
-        definition: A, B, C, D or F; ``None``: what the file says, else the corpus's default.
-        threshold: Decide by this threshold, whatever the file says.
-        argmax: Decide by the most probable class, whatever the file says.
-        missed_positives: Gold pairs that are no candidates, where no gold data tells; ``None``: what the file says.
+        definition: A, B, C, D or F; ``None``: what the file states, else the corpus's default.
+        threshold: Decide by this threshold, whatever the file states.
+        argmax: Decide by the most probable class, whatever the file states.
+        missed_positives: Gold pairs that are no candidates, without gold data; ``None``: what the file states.
         gold_emotions: Definitions C and D: give predicted pairs the gold emotion of their target.
         n_resamples: Resamples of the bootstrap and permutations; 0: no intervals.
         confidence: Of the intervals.
@@ -47,12 +47,12 @@ class Evaluation:
 
     Attributes:
         path: The file.
-        signature: What the scores mean.
+        signature: What was scored, and how.
         scores: By name; the keys of ``pair_scores`` (definitions A and F) or ``set_scores`` (B, C, D).
         further: Other groups of scores: turn sets, ranking, confidence, calibration, context errors, remaps.
         undefined: For each score that is NaN, why.
         intervals: Bootstrap intervals, by score.
-        gold_from: Where the gold came from, in words.
+        gold_from: Origin of the gold, in words.
         notes: What a reader must know.
     """
 
@@ -67,7 +67,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FileComparison:
     """Paired tests of two files, first minus second.
 
     Attributes:

@@ -1,8 +1,8 @@
-"""The JSON of SemEval-2024 Task 3 (ECF 2.0): read it, and write predictions in it for the official evaluator.
+"""Reads and writes the JSON of SemEval-2024 Task 3 (ECF 2.0), which the official evaluator takes.
 
 A list of ``{"conversation_ID": int, "conversation": [{"utterance_ID", "text", "speaker", "emotion", "video_name"?}],
 "emotion-cause_pairs": [["3_surprise", "1"], ...]}``. In subtask 2 the cause is an utterance number; in subtask 1 it is
-``"1_<span text>"``, of which the utterance is kept here and the span is not.
+``"1_<span text>"``, of which only the utterance is kept.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _CAUSE = re.compile(r"(\d+)(?:_(.*))?", re.DOTALL)
 
 @dataclass(frozen=True)
 class SemevalConversations:
-    """What a SemEval-2024 Task 3 file says.
+    """Content of a SemEval-2024 Task 3 file.
 
     Attributes:
         pairs: Its pairs with their emotions; dialogue ids are the conversation ids as text.
-        conversations: The conversations as they stand in the file, in order.
-        n_repeated: Pairs given more than once (one for each span, in subtask 1) and kept once.
+        conversations: The conversations as in the file, in order.
+        n_repeated: Pairs given more than once (once per span, in subtask 1) and kept once.
     """
 
     pairs: PairSet
@@ -43,15 +43,15 @@ def read_semeval(path: str | Path) -> SemevalConversations:
     """Reads a file of either subtask.
 
     Args:
-        path: The JSON file, gold or predicted. Conversations without the key ``emotion-cause_pairs`` (a test set as it
-            is handed out) have no pairs.
+        path: The JSON file, gold or predicted. Conversations without the key ``emotion-cause_pairs`` (as in a test set
+            without gold) have no pairs.
 
     Returns:
         Its pairs and conversations.
 
     Raises:
         MissingDataError: There is no such file.
-        InvalidDataError: It is not this format; the message names the conversation and the pair.
+        InvalidDataError: It is not of this format; the message names the conversation and the pair.
 
     Example:
         >>> import tempfile
@@ -76,7 +76,7 @@ def read_semeval(path: str | Path) -> SemevalConversations:
     n_repeated = 0
     for index, conversation in enumerate(content):
         if not isinstance(conversation, dict) or "conversation_ID" not in conversation:
-            raise InvalidDataError(f"{path}: entry {index} is no conversation; it needs the key 'conversation_ID'.")
+            raise InvalidDataError(f"{path}: entry {index} is not a conversation; it needs the key 'conversation_ID'.")
         name = str(conversation["conversation_ID"])
         if name in seen:
             raise InvalidDataError(f"{path}: conversation {name} occurs twice; each must occur once.")
@@ -106,8 +106,9 @@ def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapp
     Args:
         path: The file to write.
         pairs: The predicted pairs, with emotions.
-        conversations: What they were predicted on: ``conversation_ID`` and, to be copied, ``conversation``. Every
-            conversation is written, also those without a predicted pair, in this order; gold pairs in them are not.
+        conversations: The conversations they were predicted on: ``conversation_ID`` and, to be copied,
+            ``conversation``. All are written in this order, also those without a predicted pair; their gold pairs are
+            not.
 
     Raises:
         InvalidDataError: Pairs without emotions, or of a conversation that is not given.
@@ -115,7 +116,7 @@ def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapp
     if pairs.emotions is None:
         raise InvalidDataError(
             "The SemEval format needs an emotion for every pair; these have none. Give predicted emotions, or gold "
-            "ones, and say which."
+            "ones, and state which."
         )
     found: dict[str, list[tuple[int, str, int]]] = {str(entry["conversation_ID"]): [] for entry in conversations}
     for dialogue, target, cause, emotion in zip(
@@ -128,7 +129,7 @@ def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapp
         if dialogue not in found:
             raise InvalidDataError(
                 f"Pair (dialogue {dialogue}, target {target}, cause {cause}) is of none of the {len(found)} "
-                "conversations given."
+                "given conversations."
             )
         found[dialogue].append((target, emotion, cause))
     content = []
@@ -157,6 +158,6 @@ def _pair(path: Path, name: str, pair: Any) -> tuple[int, str, int]:
         if target and cause:
             return int(target[1]), target[2], int(cause[1])
     raise InvalidDataError(
-        f'{path}: conversation {name}: {pair!r} is no pair; expected ["<turn>_<emotion>", "<turn>"] or, with a span, '
-        '["<turn>_<emotion>", "<turn>_<text>"].'
+        f'{path}: conversation {name}: {pair!r} is not a pair; expected ["<turn>_<emotion>", "<turn>"], or '
+        '["<turn>_<emotion>", "<turn>_<text>"] with a span.'
     )

@@ -1,4 +1,4 @@
-"""A Space that shows the metric's card and lets visitors compute it, by the widget of ``evaluate`` itself."""
+"""Space with the metric's card and a form that computes it, both by the widget of ``evaluate``."""
 
 import evaluate
 from evaluate.utils import launch_gradio_widget

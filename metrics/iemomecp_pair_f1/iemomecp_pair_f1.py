@@ -27,12 +27,12 @@ _CITATION = """\
 
 _INPUTS = """
 Args:
-    predictions: `(n, C)` probabilities, one row a candidate pair, or `(n,)` hard class ids.
+    predictions: `(n, C)` probabilities, one row per candidate pair, or `(n,)` hard class ids.
     references: `(n,)` gold class ids; class 0 is the positive one.
     threshold: a pair is class 0 iff its probability is at least this, else the most probable other class.
         Default: the most probable class.
     missed_positives: gold pairs of class 0 that are no candidates; they count as not retrieved.
-    dialogue_ids, target_turns, cause_turns, emotional_targets: one entry a pair, all four or none; they add
+    dialogue_ids, target_turns, cause_turns, emotional_targets: one entry per pair, all four or none; they add
         `turn_emotion_*`, `turn_cause_*` and, for `3class`, `turn_context_*`.
 Returns:
     a dict: `pair_f1, pair_precision, pair_recall, pair_auprc, macro_f1, macro_precision, macro_recall, macro_auprc,

@@ -1,4 +1,4 @@
-"""Bootstrap over dialogues: how far a score, or the difference of two, would move with other dialogues."""
+"""Bootstrap over dialogues: intervals of scores and of differences between systems."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from iemomecp_dataset.metrics.significance.counts import UnitCounts
 
 __all__ = ["Interval", "Resamples", "bootstrap_intervals", "check_same_units", "paired_bootstrap", "resample_systems"]
 
-# Counts of resamples that are held at once: what fits a processor's cache is a quarter faster to sum over.
+# Counts of resamples held at once: summing is a quarter faster where they fit the processor's cache.
 _ENTRIES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score, or a difference, with its uncertainty.
+    r"""Holds a score, or a difference, with its interval.
 
     Attributes:
         estimate: On the sample itself.
@@ -32,8 +32,8 @@ class Interval:
         n_units: Units resampled.
         n_resamples: Resamples drawn.
         n_undefined: Resamples in which the score was undefined (no gold pair); they are left out.
-        p_value: For a difference: two-sided, ``2 min(P(d* <= 0), P(d* >= 0))`` with one added to each count; ``None``
-            for a single score.
+        p_value: For a difference: two-sided, :math:`2 \min(P(d^* \le 0), P(d^* \ge 0))` with one added to each count;
+            ``None`` for a single score.
     """
 
     estimate: float
@@ -49,7 +49,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Resamples:
-    """A system's scores on the sample and on resamples; those of systems resampled together belong together.
+    """Holds a system's scores on the sample and on resamples; systems resampled together share the resamples.
 
     Attributes:
         estimates: On the sample itself.
@@ -64,14 +64,14 @@ class Resamples:
     confidence: float
 
     def intervals(self) -> dict[str, Interval]:
-        """The interval of each score."""
+        """Computes the interval of each score."""
         return {
             name: _interval(self.estimates[name], values, self.confidence, self.n_units, difference=False)
             for name, values in self.samples.items()
         }
 
     def less(self, other: Resamples) -> dict[str, Interval]:
-        """The difference, this less the other, for each score that both have."""
+        """Computes the difference, this minus the other, for each score that both have."""
         return {
             name: _interval(
                 self.estimates[name] - other.estimates[name],
@@ -135,7 +135,7 @@ def bootstrap_intervals(
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, Interval]:
-    """Percentile bootstrap intervals of every score.
+    """Computes percentile bootstrap intervals of every score.
 
     Args:
         runs: Counts of one run, or of runs that differ in their seed; then the score is their mean.
@@ -171,7 +171,7 @@ def paired_bootstrap(
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, Interval]:
-    """Bootstrap intervals of ``first - second``, both scored on the same resamples.
+    """Computes bootstrap intervals of ``first - second``, both scored on the same resamples.
 
     Args:
         first: Counts of a system's run, or of its runs over seeds.
@@ -218,7 +218,7 @@ def _as_runs(runs: UnitCounts | Sequence[UnitCounts]) -> list[UnitCounts]:
     check_same_units(systems)
     if len(systems[0].units) < 2:
         raise MetricInputError(
-            f"Resampling needs at least two dialogues; found {len(systems[0].units)}. One dialogue says nothing about "
+            f"Resampling needs at least two dialogues; found {len(systems[0].units)}. One dialogue tells nothing about "
             "others."
         )
     return systems
@@ -232,7 +232,7 @@ def _estimates(runs: list[UnitCounts]) -> dict[str, float]:
 def _mean_scores(
     runs: list[UnitCounts], drawn: NDArray[np.int64], progress: Callable[[int], Any]
 ) -> dict[str, NDArray[np.float64]]:
-    """``(n_resamples,)`` of each score, a part of the resamples at a time, for memory's sake."""
+    """Scores ``(n_resamples,)`` resamples, a part of them at a time to save memory."""
     parts: list[dict[str, NDArray[np.float64]]] = []
     chunk = max(1, _ENTRIES // max(run.counts.shape[1] for run in runs))
     for start in range(0, len(drawn), chunk):

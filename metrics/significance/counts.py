@@ -1,8 +1,8 @@
-"""Counts of each resampling unit that add up to any resample's score.
+"""Sufficient statistics per dialogue: counts that add up to the score of any resample.
 
-Pairs of one dialogue are not independent, so what is resampled is the dialogue (the source dialogue, so that chunks of
-one stay together). F1, accuracy and average precision are functions of sums over dialogues: the counts of a resample
-are one matrix product, and thousands of resamples cost no loop over pairs.
+Pairs of one dialogue are not independent, so dialogues are resampled (source dialogues, so that chunks of one stay
+together). F1, accuracy and average precision are functions of sums over dialogues: the counts of all resamples are one
+matrix product, and thousands of resamples need no loop over pairs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.scoring import check_pair_inputs, decided
+from iemomecp_dataset.metrics.scoring import check_pair_inputs, decided, precision_recall_f1, ratio
 from iemomecp_dataset.metrics.set_scores import SetCounts, scores_of_counts
 
 __all__ = ["UnitCounts", "candidate_unit_counts", "set_unit_counts"]
@@ -23,11 +23,11 @@ __all__ = ["UnitCounts", "candidate_unit_counts", "set_unit_counts"]
 
 @dataclass(frozen=True)
 class UnitCounts:
-    """Counts of one system.
+    """Holds the counts of one system.
 
     Attributes:
         units: ``(u,)`` str, the units, sorted.
-        counts: ``(u, k)`` floats that are whole numbers.
+        counts: ``(u, k)`` whole numbers, as floats.
         score: From summed counts, ``(..., k)``, to scores, each ``(...,)``; NaN where a score is undefined.
     """
 
@@ -36,7 +36,7 @@ class UnitCounts:
     score: Callable[[NDArray[Any]], dict[str, NDArray[np.float64]]]
 
     def scores(self) -> dict[str, float]:
-        """The scores of the sample itself."""
+        """Scores the sample itself."""
         return {name: float(value) for name, value in self.score(self.counts.sum(axis=0, dtype=np.float64)).items()}
 
 
@@ -57,11 +57,11 @@ def candidate_unit_counts(
         labels: ``(n,)`` ints, gold class ids.
         units: ``(n,)`` str, the unit of each pair.
         class_names: Names of the classes by id.
-        thresholds: One a system, see :func:`~iemomecp_dataset.metrics.scoring.pair_scores`.
+        thresholds: One per system, see :func:`~iemomecp_dataset.metrics.scoring.pair_scores`.
         decisions: For each system ``(n,)`` class ids to score in place of what follows from its probabilities, which
             then only rank; or ``None``.
         missed_positives: Gold pairs that are no candidates: how many in each unit, or, where that is not known, how
-            many in all, which then takes part in every resample as it is.
+            many in all, which then count in every resample alike.
 
     Returns:
         For each system its counts, with the scores ``pair_f1, pair_precision, pair_recall, macro_f1, weighted_f1,
@@ -89,7 +89,9 @@ def candidate_unit_counts(
     gold, names = checked[0].labels, checked[0].class_names
     unit_of_pair = np.asarray(units, dtype=np.str_)
     if unit_of_pair.shape != gold.shape:
-        raise MetricInputError(f"units must have one entry a pair; found {unit_of_pair.shape} for {gold.shape} labels.")
+        raise MetricInputError(
+            f"units must have one entry per pair; found {unit_of_pair.shape} for {gold.shape} labels."
+        )
     known = missed_positives if isinstance(missed_positives, Mapping) else {}
     unit_names = np.unique(np.concatenate((unit_of_pair, np.array(list(known), dtype=np.str_))))
     unit = np.searchsorted(unit_names, unit_of_pair)
@@ -120,7 +122,7 @@ def candidate_unit_counts(
         if ranked:
             step = np.searchsorted(grid, _column(inputs.probabilities), side="right") - 1
             for chosen in (positive, ~positive):
-                kept = chosen & (step >= 0)  # what ranks below every positive never costs precision
+                kept = chosen & (step >= 0)  # pairs ranked below every positive do not lower precision
                 parts.append(
                     np.bincount(unit[kept] * n_steps + step[kept], minlength=n_units * n_steps).reshape(n_units, -1)
                 )
@@ -129,13 +131,13 @@ def candidate_unit_counts(
 
 
 def set_unit_counts(counts: SetCounts) -> UnitCounts:
-    """Counts of a set score (definitions A to D).
+    """Makes the counts of a set score (definitions A to D) resamplable.
 
     Args:
         counts: From :func:`~iemomecp_dataset.metrics.set_scores.count_sets`.
 
     Returns:
-        The same, ready to be resampled.
+        The same counts.
     """
     n_units, n_classes, kinds = counts.counts.shape
 
@@ -163,14 +165,14 @@ def _score_function(
         support, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
         support[..., 0] += missed
         hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-        precision, recall, f1 = _ratio(hits, predicted), _ratio(hits, support), _ratio(2 * hits, predicted + support)
+        precision, recall, f1 = precision_recall_f1(hits, predicted, support)
         scores = {
             "pair_f1": f1[..., 0],
             "pair_precision": precision[..., 0],
             "pair_recall": recall[..., 0],
             "macro_f1": f1.mean(axis=-1),
-            "weighted_f1": _ratio((f1 * support).sum(axis=-1), support.sum(axis=-1)),
-            "accuracy": _ratio(hits.sum(axis=-1), confusion.sum(axis=(-2, -1))),
+            "weighted_f1": ratio((f1 * support).sum(axis=-1), support.sum(axis=-1)),
+            "accuracy": ratio(hits.sum(axis=-1), confusion.sum(axis=(-2, -1))),
         }
         if n_steps:
             positives = totals[..., cells + 1 : cells + 1 + n_steps]
@@ -185,8 +187,3 @@ def _score_function(
         return scores
 
     return score
-
-
-def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)

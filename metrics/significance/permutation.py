@@ -1,4 +1,4 @@
-"""Paired permutation test over dialogues: could the difference of two systems be luck?"""
+"""Paired permutation test over dialogues for the difference of two systems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["PermutationTest", "permutation_test"]
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """Result of a paired permutation test.
+    """Holds the result of a paired permutation test.
 
     Attributes:
         difference: First system minus second.
@@ -43,10 +43,10 @@ def permutation_test(
 ) -> dict[str, PermutationTest]:
     """Exchanges the two systems' outputs on random halves of the dialogues (approximate randomisation; Noreen, 1989).
 
-    If the systems were equally good, which output came from which would not matter. Where a system has several runs,
-    the score is their mean, and run ``k`` of the one is exchanged with run ``k`` of the other in the same dialogues.
-    ``pair_auprc`` mixes the scores of both systems in one ranking, so it also reacts to a difference in their scale:
-    for it the paired bootstrap is the safer test.
+    Under the null hypothesis the outputs of the two systems are exchangeable. Where a system has several runs, the
+    score is their mean, and run ``k`` of the one is exchanged with run ``k`` of the other in the same dialogues.
+    ``pair_auprc`` mixes the scores of both systems in one ranking, so it also depends on their scales: for it the
+    paired bootstrap is the safer test.
 
     Args:
         first: Counts of a system's run, or of its runs. Counts of both systems must come from one call of
@@ -90,7 +90,7 @@ def permutation_test(
             size = min(chunk, n_permutations - start)
             exchanged = generator.integers(0, 2, size=(size, n_units))
             for name, values in _difference(ones, others, exchanged).items():
-                # Equal differences are computed by other sums; a rounding error must not decide.
+                # Equal differences come from different sums; rounding errors must not decide.
                 at_least[name] += int((np.abs(values) >= abs(observed[name][0]) - 1e-12).sum())
             bar.update(size)
     return {

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from iemomecp_dataset.benchmark.baselines.structural import (
+    DISTANCE_ONLY,
     SplitTables,
     structural_scores,
     structural_systems,
-    utterance_table,
 )
+from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
 from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
@@ -114,7 +115,7 @@ def write_run(
     scored = {split: tables[split].pairs for split in splits}
     fingerprint = {split: f"{data_seed:02d}{split}" for split in tables}
     rng = np.random.default_rng([seed, len(objective), n_classes])
-    distance_only = next(system for system in systems if system.name == "distance_only")
+    distance_only = next(system for system in systems if system.key == DISTANCE_ONLY)
     probabilities = {}
     for split, pairs in scored.items():
         logits = np.log(distance_only.probabilities[split] + 1e-4) + rng.gumbel(size=(len(pairs), len(class_names)))

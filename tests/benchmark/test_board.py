@@ -6,14 +6,14 @@ import statistics
 
 import pytest
 
-from iemomecp_dataset.benchmark.board import boards
+from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import UsageError
 
 
 def board_of(folder):
-    (board,) = boards(index_runs(folder).runs)
+    (board,) = leaderboard(index_runs(folder).runs)
     return board
 
 
@@ -73,7 +73,7 @@ def test_gain_is_measured_against_distance_only_on_the_same_pairs(matrix):
 def test_what_cannot_be_compared_is_never_in_one_table(tmp_path, write_run, change):
     write_run(tmp_path / "one")
     write_run(tmp_path / "other", objective="rpcl", **change)
-    found = boards(index_runs(tmp_path).runs)
+    found = leaderboard(index_runs(tmp_path).runs)
     assert sorted(run.folder.name for board in found for run in board.runs) == ["one", "other"]
     assert all(len(board.runs) == 1 for board in found)
 
@@ -151,7 +151,7 @@ def test_runs_whose_signatures_do_not_compare_are_never_in_one_table(tmp_path, w
     write_run(tmp_path / "other", seed=2, extra=signed("forward:all", "decision:threshold@validation=0.3"))
     write_run(tmp_path / "past", seed=3, extra=signed("forward:past"))
     write_run(tmp_path / "unsigned", seed=4)  # comparable with either, so with neither
-    found = boards(index_runs(tmp_path).runs)
+    found = leaderboard(index_runs(tmp_path).runs)
     assert sorted(sorted(run.folder.name for run in board.runs) for board in found) == [
         ["one", "other"], ["past"], ["unsigned"],
     ]  # fmt: skip
@@ -178,5 +178,5 @@ def test_seeds_that_begin_with_runs_of_their_own_are_one_system(tmp_path, write_
         (tmp_path / f"run-{seed}" / "config.yaml").write_text(
             f"objective: base\nseed: {seed}\ninit_from: {before or 'null'}\n"
         )
-    (board,) = boards(index_runs(tmp_path).runs)
+    (board,) = leaderboard(index_runs(tmp_path).runs)
     assert sorted(row.seeds for row in board.trained) == [(1, 2), (42, 345)]

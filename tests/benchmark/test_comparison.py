@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from iemomecp_dataset.benchmark.board import boards
-from iemomecp_dataset.benchmark.comparison import RULE, compare, holm
+from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS
+from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 
 
 def loaded(folder):
-    (board,) = boards(index_runs(folder).runs)
+    (board,) = leaderboard(index_runs(folder).runs)
     predictions = {run.results.run_name: read_predictions(run.predictions_path("test")) for run in board.runs}
     return board, predictions
 
@@ -46,9 +45,11 @@ def test_estimates_are_the_means_of_the_table(matrix, found):
 def test_every_pair_of_systems_and_the_rule_are_compared(found):
     pairs = {(one.first, one.second) for one in found.comparisons if one.metric == "pair_f1"}
     assert len(pairs) == 3 + 3
-    assert {("RPCL T", RULE), ("Base T", RULE), ("CDMR only T", RULE)} <= pairs
+    against_rule = {(one.first, one.second) for one in found.comparisons if one.against_rule}
+    assert against_rule == {(name, "self + previous") for name in ("RPCL T", "Base T", "CDMR only T")}
+    assert against_rule <= pairs
     for one in found.comparisons:
-        if one.second != RULE:
+        if not one.against_rule:
             bar = found.intervals[one.first][one.metric].estimate - found.intervals[one.second][one.metric].estimate
             assert one.difference.estimate == pytest.approx(bar)
 
@@ -61,9 +62,9 @@ def test_a_large_difference_is_found_and_none_is_not(found):
 
 def test_the_rule_is_scored_as_self_and_previous(matrix, found):
     board, _ = matrix
-    rule = next(row for row in board.structural if row.name == RULE).score("test", "pair_f1").mean
+    rule = board.baseline(SELF_AND_PREVIOUS).score("test", "pair_f1").mean
     for one in found.comparisons:
-        if one.second == RULE:
+        if one.against_rule:
             assert one.difference.estimate == pytest.approx(found.intervals[one.first]["pair_f1"].estimate - rule)
 
 
@@ -76,31 +77,26 @@ def test_a_system_that_lacks_a_run_is_left_out_by_name(matrix):
     assert compare(board, {}) is None
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_rejects_what_its_step_down_rule_rejects(p_values):
-    """Holm (1979): go up the ordered p-values while p_(i) <= alpha / (m - i + 1), reject those."""
-    corrected = holm(p_values)
-    for alpha in (0.01, 0.05, 0.2):
-        rejected = set()
-        for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-            if p_values[i] * (len(p_values) - rank) > alpha:
-                break
-            rejected.add(i)
-        assert {i for i, p in enumerate(corrected) if p <= alpha} == rejected
-    assert all(c >= p for c, p in zip(corrected, p_values, strict=True))
+def test_predictions_are_read_from_the_run_folders_by_default(matrix, found):
+    board, _ = matrix
+    assert compare(board, n_resamples=300) == found
+    assert compare(board, split="train") is None, "no run has predictions of it"
 
 
-def test_undefined_tests_do_not_count():
-    corrected = holm([0.01, math.nan, 0.02])
-    assert corrected[0] == 0.02
-    assert math.isnan(corrected[1])
-    assert np.isclose(corrected[2], 0.02)
+def test_predictions_of_other_pairs_are_refused(tmp_path, write_run):
+    for name, objective in (("one", "base"), ("other", "rpcl")):
+        write_run(tmp_path / name, objective=objective, n_dialogues=6)
+    write_run(tmp_path / "data", n_dialogues=6, data_seed=1)
+    (tmp_path / "data" / "predictions_test.parquet").rename(tmp_path / "other" / "predictions_test.parquet")
+    board = next(board for board in leaderboard(tmp_path) if len(board.runs) == 2)
+    with pytest.raises(RunFolderError, match="is not of the same pairs as"):
+        compare(board)
 
 
 def test_differences_by_seed(matrix, found):
     board, _ = matrix
     for one in found.comparisons:
-        if one.second == RULE:
+        if one.against_rule:
             assert one.seeds == 0
             assert math.isnan(one.seed_error)
             continue
@@ -120,8 +116,8 @@ def test_of_many_systems_each_is_compared_with_base(tmp_path, write_run):
     for place, name in enumerate(names):
         write_run(tmp_path / name, objective=name, seed=42, quality=1.0 + place, n_dialogues=6)
     found = compare(*loaded(tmp_path), n_resamples=20)
-    pairs = [(one.first, one.second) for one in found.comparisons if one.metric == "pair_f1" and one.second != RULE]
+    pairs = [(one.first, one.second) for one in found.comparisons if one.metric == "pair_f1" and not one.against_rule]
     assert len(pairs) == 6
     assert {second for _, second in pairs} == {"Base T"}
-    assert all(one.seeds == 1 for one in found.comparisons if one.second != RULE)
+    assert all(one.seeds == 1 for one in found.comparisons if not one.against_rule)
     assert all(math.isnan(one.seed_error) for one in found.comparisons)

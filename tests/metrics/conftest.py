@@ -8,7 +8,7 @@ import pytest
 
 @dataclass
 class RandomPairs:
-    """Candidates of some dialogues, one entry a pair, in shuffled order."""
+    """Candidates of some dialogues, one entry per pair, in shuffled order."""
 
     probabilities: np.ndarray
     labels: np.ndarray

@@ -89,7 +89,7 @@ def test_without_gold_everything_is_nan_with_a_reason():
 @pytest.mark.parametrize("function", [cause_ranking_scores, confidence_gap_scores])
 @pytest.mark.parametrize(
     ("confidences", "positive", "words"),
-    [([0.5], [1], "booleans"), ([np.nan], [True], "pair 0 is nan"), ([0.5, 0.5], [True], "one entry a pair")],
+    [([0.5], [1], "booleans"), ([np.nan], [True], "pair 0 is nan"), ([0.5, 0.5], [True], "one entry per pair")],
 )
 def test_bad_arrays_are_refused(function, confidences, positive, words):
     with pytest.raises(MetricInputError, match=words):

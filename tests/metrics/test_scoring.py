@@ -220,7 +220,7 @@ GOOD = np.array([[0.7, 0.3], [0.2, 0.8]])
         (np.ones((2, 3)) / 3, [0, 1], PAIR_LABELS, {}, r"shape \(n, 2\)"),
         (GOOD, [0], PAIR_LABELS, {}, "2 predictions for 1 labels"),
         ([[0.7, 0.3], [1.0]], [0, 1], PAIR_LABELS, {}, "ragged"),
-        (GOOD, [0, 2], PAIR_LABELS, {}, "Label 2 of pair 1 is no class id"),
+        (GOOD, [0, 2], PAIR_LABELS, {}, "Label 2 of pair 1 is not a class id"),
         (GOOD, [0, -100], PAIR_LABELS, {}, "padded"),
         (GOOD, [0.0, 1.0], PAIR_LABELS, {}, "integer class ids"),
         (GOOD, [[0], [1]], PAIR_LABELS, {}, r"shape \(n,\)"),

@@ -212,7 +212,7 @@ def test_pairs_that_repeat_are_named():
 
 
 def test_arrays_of_other_lengths_are_refused():
-    with pytest.raises(MetricInputError, match="cause_turns must have one entry a pair"):
+    with pytest.raises(MetricInputError, match="cause_turns must have one entry per pair"):
         pair_set(["d"], [1], [1, 2])
     with pytest.raises(MetricInputError, match="must be integers"):
         pair_set(["d"], [1.5], [1])

@@ -119,7 +119,7 @@ def test_candidate_spaces_may_differ_in_a_set_score():
     ],
 )
 def test_other_text_is_refused(text):
-    with pytest.raises(MetricInputError, match="is no signature"):
+    with pytest.raises(MetricInputError, match="is not a signature"):
         Signature.parse(text)
 
 
@@ -129,7 +129,7 @@ def test_other_text_is_refused(text):
         ({"definition": "E"}, UsageError, "never reported"),
         ({"corpus": "a|b"}, MetricInputError, "corpus"),
         ({"split": ""}, MetricInputError, "split"),
-        ({"threshold": 0.5}, MetricInputError, "chosen somewhere"),
+        ({"threshold": 0.5}, MetricInputError, "threshold needs the split it was chosen on"),
         ({"threshold": 1.5, "threshold_chosen_on": "validation"}, MetricInputError, r"\[0, 1\]"),
     ],
 )

@@ -67,7 +67,7 @@ KEYS = {
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"dialogue_ids": ["d"]}, "dialogue_ids must have one entry a pair"),
+        ({"dialogue_ids": ["d"]}, "dialogue_ids must have one entry per pair"),
         ({"target_turns": [1, 1], "emotional_targets": [True, True]}, r"\(dialogue d, target 1, cause 1\).*more than"),
         ({"target_turns": [2, 2], "cause_turns": [1, 2]}, "Target turn 2 of dialogue d is emotional in one pair"),
         ({"target_turns": [1.0, 2.0]}, "turn numbers"),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.pair_table import emotional_utterances
 from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
@@ -59,11 +59,11 @@ def dialogue_examples(
         emotion_target: What makes an utterance emotional: ``non_neutral``, its label, where the corpus has emotions
             (and a gold pair where it has none); or ``gold_target``, being the target of a gold pair.
     """
-    neutral = {i for i, name in enumerate(emotion_names) if name in NEUTRAL_EMOTIONS}
-    return [_example(row, neutral, emotion_target) for row in rows]
+    names = emotion_names if emotion_target == "non_neutral" else None
+    return [_example(row, names) for row in rows]
 
 
-def _example(row: Mapping[str, Any], neutral: set[int], emotion_target: str) -> DialogueExample:
+def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> DialogueExample:
     utterances = row["utterances"]
     n = len(utterances)
     labels = np.full((n, n), IGNORED_LABEL, dtype=np.int64)
@@ -71,19 +71,9 @@ def _example(row: Mapping[str, Any], neutral: set[int], emotion_target: str) -> 
     causes = np.array([pair["cause_turn"] for pair in row["pairs"]], dtype=np.int64) - 1
     labels[targets, causes] = [pair["label"] for pair in row["pairs"]]
     gold = labels == 0
-    # Gold pairs outside the candidates still say that their target is emotional and their cause a cause.
+    # The cause of a gold pair outside the candidates is still a cause.
     for pair in row.get("gold_outside_candidates") or []:
         gold[pair["target_turn"] - 1, pair["cause_turn"] - 1] = True
-    emotional = gold.any(axis=1)
-    if emotion_target == "non_neutral":
-        emotions = [utterance["emotion"] for utterance in utterances]
-        emotional = np.array(
-            [
-                is_target if emotion is None else emotion not in neutral
-                for emotion, is_target in zip(emotions, emotional, strict=True)
-            ],
-            dtype=bool,
-        )
     numbers: dict[str | None, int] = {}
     speakers = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
     return DialogueExample(
@@ -92,7 +82,7 @@ def _example(row: Mapping[str, Any], neutral: set[int], emotion_target: str) -> 
         texts=tuple(utterance["text"] or "" for utterance in utterances),
         speakers=np.array(speakers, dtype=np.int64),
         labels=labels,
-        emotion_labels=emotional.astype(np.int64),
+        emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
         cause_labels=gold.any(axis=0).astype(np.int64),
         targets=targets,
         causes=causes,

@@ -15,8 +15,8 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     distance_buckets,
     structural_scores,
     structural_systems,
-    utterance_table,
 )
+from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
@@ -42,7 +42,7 @@ def build(corpus, **options):
     systems = structural_systems(
         splits["train"], {s: t for s, t in splits.items() if s != "train"}, class_names, **options
     )
-    return {system.name: system for system in systems}
+    return {system.key: system for system in systems}
 
 
 def test_every_system_gives_a_distribution_for_every_pair_of_every_split(corpus):
@@ -203,7 +203,7 @@ def test_distances_that_train_does_not_show_are_counted_in_the_description(make_
         row["pairs"] = [pair for pair in row["pairs"] if pair["cause_turn"] <= pair["target_turn"]]
     full = make_rows(3, seed=1, prefix="t")
     forward = sum(pair["cause_turn"] > pair["target_turn"] for row in full for pair in row["pairs"])
-    systems = {s.name: s for s in structural_systems(tables(past), {"test": tables(full)}, PAIR_LABELS)}
+    systems = {s.key: s for s in structural_systems(tables(past), {"test": tables(full)}, PAIR_LABELS)}
     for name in ("distance_only", "emotion_x_distance"):
         assert f"({forward} of test)" in systems[name].description
         np.testing.assert_allclose(systems[name].probabilities["test"].sum(axis=1), 1.0)
@@ -283,7 +283,7 @@ def test_gold_pairs_that_are_no_candidates_lower_every_recall(corpus):
     systems = list(build(corpus).values())
     table = splits["test"].pairs
     more = type(table)(**{**vars(table), "missed_positives": 10})
-    rule = [system for system in systems if system.name == "self"]
+    rule = [system for system in systems if system.key == "self"]
     with_, without = (structural_scores(rule, {"test": t}, class_names)["self"] for t in (more, table))
     gold = (table.labels == 0).sum()
     assert with_["splits"]["test"]["pair_recall"] == pytest.approx(
@@ -311,8 +311,8 @@ def test_the_distance_rule_scores_on_the_published_test_split_as_its_counts_say(
     turns = [{"turn": turn, "emotion": turn % 2, "text": "x"} for turn in range(1, 120)]
     utterances = utterance_table([{"dialogue_id": "d", "utterances": turns, "pairs": []}], EMOTIONS)
     systems = structural_systems(SplitTables(pairs, utterances), {}, ROLE_LABELS)
-    system = next(system for system in systems if system.name == "published_distance_rule")
-    scores = structural_scores([system], {"train": pairs}, ROLE_LABELS)[system.name]["splits"]["train"]
+    system = next(system for system in systems if system.key == "published_distance_rule")
+    scores = structural_scores([system], {"train": pairs}, ROLE_LABELS)[system.key]["splits"]["train"]
     assert round(100 * scores["macro_f1"], 2) == 50.55
     assert round(100 * scores["pair_f1"], 2) == 47.86
     assert round(100 * scores["emo_context_f1"], 2) == 20.43

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -22,13 +23,16 @@ from iemomecp_dataset.benchmark.diagnostics.shortcuts import conflict_subsets, s
 from iemomecp_dataset.benchmark.diagnostics.uncertainty import uncertainty_enrichment
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.pair_table import PairTable
 
 ROLES = ("emo_cause", "emo_context", "non_pair")
 
 
 def random_facts(seed: int, n_dialogues: int = 6, n_turns: int = 14) -> PairFacts:
     rng = np.random.default_rng(seed)
-    columns: dict[str, list] = {name: [] for name in PairFacts.__dataclass_fields__}
+    keys = [f.name for f in fields(PairTable) if f.name not in ("emotional_targets", "missed_positives")]
+    observed = [f.name for f in fields(PairFacts) if f.name != "pairs"]
+    columns: dict[str, list] = {name: [] for name in (*keys, *observed)}
     for number in range(n_dialogues):
         for target in range(1, n_turns + 1):
             for cause in range(1, n_turns + 1):
@@ -41,14 +45,15 @@ def random_facts(seed: int, n_dialogues: int = 6, n_turns: int = 14) -> PairFact
                 columns["source_dialogue_ids"].append(f"d{number // 2}")
                 columns["target_turns"].append(target)
                 columns["cause_turns"].append(cause)
-                columns["roles"].append(role)
+                columns["labels"].append(role)
                 columns["source_pairs"].append(bool(rng.random() < (0.8, 0.3, 0.02)[role]))
                 columns["lexical_overlap"].append(1.0 if distance == 0 else max(0.0, rng.random() - 0.5))
                 columns["target_lengths"].append(int(rng.integers(1, 20)))
                 columns["cause_lengths"].append(int(rng.integers(1, 20)))
                 columns["same_speaker"].append(distance % 2 == 0)
                 columns["target_positions"].append(target / n_turns)
-    return PairFacts(**{name: np.array(values) for name, values in columns.items()})
+    arrays = {name: np.array(values) for name, values in columns.items()}
+    return PairFacts(PairTable(*(arrays[name] for name in keys)), **{name: arrays[name] for name in observed})
 
 
 FACTS = random_facts(0)
@@ -226,7 +231,7 @@ def test_matches_are_non_pairs_of_the_same_dialogue_and_distance_used_once():
     assert len(set(matches.tolist())) == len(matches) > 20
     assert (FACTS.roles[contexts] == 1).all()
     assert (FACTS.roles[matches] == 2).all()
-    np.testing.assert_array_equal(FACTS.dialogue_ids[contexts], FACTS.dialogue_ids[matches])
+    np.testing.assert_array_equal(FACTS.pairs.dialogue_ids[contexts], FACTS.pairs.dialogue_ids[matches])
     np.testing.assert_array_equal(FACTS.distances[contexts], FACTS.distances[matches])
     contrast = matched_contrast(P, FACTS)
     differences = [row[c] - row[m] for row in P.tolist() for c, m in zip(contexts, matches, strict=True)]
@@ -264,14 +269,9 @@ def predictions(seed: int, order: np.ndarray | None = None) -> Predictions:
     p = np.random.default_rng(seed).dirichlet([1, 1, 1], size=len(FACTS))
     order = np.arange(len(FACTS)) if order is None else order
     return Predictions(
-        dialogue_ids=FACTS.dialogue_ids[order],
-        source_dialogue_ids=FACTS.source_dialogue_ids[order],
-        target_turns=FACTS.target_turns[order],
-        cause_turns=FACTS.cause_turns[order],
-        labels=FACTS.roles[order],
+        pairs=FACTS.pairs.take(order),
         probabilities=p[order],
         class_names=ROLES,
-        split="test",
     )
 
 
@@ -285,7 +285,7 @@ def test_predictions_are_found_in_whatever_order_they_come(seed):
 
 def test_predictions_of_other_pairs_are_refused_with_an_example():
     keep = np.arange(len(FACTS) - 1)
-    with pytest.raises(RunFolderError, match=r"1 of \d+ candidates have none, such as .*and 0 predictions"):
+    with pytest.raises(RunFolderError, match=r"1 pair missing: \(dialogue d5, target 14, cause 14\)"):
         FACTS.order_of(predictions(0, keep))
     with pytest.raises(RunFolderError, match="more than once"):
         FACTS.order_of(predictions(0, np.append(keep, 0)))

@@ -71,7 +71,7 @@ def test_a_finished_run_is_skipped_when_options_and_data_match(cell, tmp_path, w
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "results.json").write_text('{"format_'), "is not whole JSON"),
+        (lambda folder: (folder / "results.json").write_text('{"format_'), "is not valid JSON"),
         (lambda folder: (folder / "results.json").write_text("{}"), "format_version"),
         (lambda folder: (folder / "config.yaml").unlink(), "is not empty and holds no run"),
         (lambda folder: (folder / "config.yaml").write_text(": :"), "cannot be read"),

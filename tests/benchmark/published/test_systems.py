@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from iemomecp_dataset.benchmark.board import boards
+from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.experiments import experiment_names, find_experiment
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.published.experiments import (
@@ -104,7 +104,7 @@ def fixture_real(tmp_path, write_run):
 
 
 def test_published_scores_of_the_same_configuration_are_a_row_of_their_own(real):
-    board = next(board for board in boards(real.runs) if board.key.config_name == "3class")
+    board = next(board for board in leaderboard(real.runs) if board.key.config_name == "3class")
     beside = published_beside(board, "test")
     (row,) = beside.rows
     assert (row.kind, row.name, row.runs) == ("published", "RoBERTa (published)", ())
@@ -120,7 +120,7 @@ def test_published_scores_of_the_same_configuration_are_a_row_of_their_own(real)
 
 
 def test_published_gains_are_shown_beside_the_measured_ones(real):
-    board = next(board for board in boards(real.runs) if board.key.config_name == "ecf")
+    board = next(board for board in leaderboard(real.runs) if board.key.config_name == "ecf")
     beside = published_beside(board, "test")
     assert beside.rows == ()
     (note,) = beside.notes
@@ -133,6 +133,6 @@ def test_published_gains_are_shown_beside_the_measured_ones(real):
 
 def test_synthetic_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
     write_run(tmp_path / "roberta", n_classes=3, scorer="isolated")
-    (board,) = boards(index_runs(tmp_path).runs)
+    (board,) = leaderboard(index_runs(tmp_path).runs)
     assert published_beside(board, "test") == published_beside(board, "validation")
     assert published_beside(board, "test").rows == ()

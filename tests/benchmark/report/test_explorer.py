@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import pytest
 from iemomecp_dataset.benchmark.report import Texts, render_report
 from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, Predictions
+from iemomecp_dataset.pair_table import PairTable
 
 render_quickly = functools.partial(render_report, n_resamples=0)
 CLASSES = ("emo_cause", "emo_context", "non_pair")
@@ -29,15 +31,12 @@ def predictions(lengths: list[int], seed: int = 0) -> Predictions:
     ]
     ids, targets, causes = (np.array(column) for column in zip(*pairs, strict=True))
     return Predictions(
-        dialogue_ids=ids,
-        source_dialogue_ids=ids,
-        target_turns=targets,
-        cause_turns=causes,
-        labels=np.random.default_rng(99).choice(3, size=len(pairs), p=[0.1, 0.05, 0.85]),
+        pairs=PairTable(
+            ids, ids, targets, causes, np.random.default_rng(99).choice(3, size=len(pairs), p=[0.1, 0.05, 0.85])
+        ),
         probabilities=rng.dirichlet([0.3, 0.2, 1.0], size=len(pairs)),
         class_names=CLASSES,
-        split="test",
-        threshold=0.4,
+        facts=PredictionFacts(split="test", threshold=0.4),
     )
 
 
@@ -60,7 +59,7 @@ def test_nothing_is_lost_in_packing():
 def test_dialogues_keep_the_order_of_their_pairs_even_when_mixed():
     mixed = predictions([4, 2])
     order = np.random.default_rng(0).permutation(len(mixed))
-    shuffled = Predictions(**{k: v[order] if isinstance(v, np.ndarray) else v for k, v in vars(mixed).items()})
+    shuffled = replace(mixed, pairs=mixed.pairs.take(order), probabilities=mixed.probabilities[order])
     data = explorer_data([("s", shuffled)])
     assert data["dialogues"][0]["id"] == shuffled.dialogue_ids[0]
     for dialogue in data["dialogues"]:

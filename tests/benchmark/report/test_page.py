@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iemomecp_dataset.benchmark.board import boards
+from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
 
@@ -123,7 +123,7 @@ def test_different_data_are_different_tables(page):
 
 
 def test_tables_hold_means_and_deviations_over_seeds(page, runs_dir):
-    board = boards(index_runs(runs_dir).runs)[0]
+    board = leaderboard(index_runs(runs_dir).runs)[0]
     table = next(table for table in page.tables if table[0][0] == "System")
     assert table[0][:6] == ["System", "Pair F1", "over distance", "P", "R", "AUPRC"]
     ranked = sorted(board.rows, key=lambda row: -row.score("test", "pair_f1").mean)

@@ -12,6 +12,7 @@ from iemomecp_dataset.benchmark.report.distance_profile import best_distance_f1,
 from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
 from iemomecp_dataset.benchmark.report.precision_recall import _letter_places, precision_recall_curve
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.pair_table import PairTable
 
 pairs = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), st.booleans()), min_size=1, max_size=60)
 
@@ -64,14 +65,9 @@ def predictions_of(dialogues: dict[str, tuple[int, int]]) -> Predictions:
         labels += [0 if i < n_gold else 1 for i in range(len(grid))]
     probabilities = np.tile([0.3, 0.7], (len(ids), 1))
     return Predictions(
-        dialogue_ids=np.array(ids),
-        source_dialogue_ids=np.array(ids),
-        target_turns=np.array(targets),
-        cause_turns=np.array(causes),
-        labels=np.array(labels),
+        pairs=PairTable(*(np.array(column) for column in (ids, ids, targets, causes, labels))),
         probabilities=probabilities,
         class_names=("pair", "non_pair"),
-        split="test",
     )
 
 

@@ -21,7 +21,7 @@ def test_finds_runs_at_any_depth_and_names_the_unfinished(tmp_path, write_run):
     reasons = {run.folder.name: run.reason for run in index.unfinished}
     assert reasons.keys() == {"killed", "torn"}
     assert "has not finished" in reasons["killed"]
-    assert "not whole JSON" in reasons["torn"]
+    assert "not valid JSON" in reasons["torn"]
 
 
 def test_a_run_folder_is_an_index_of_one(tmp_path, write_run):
@@ -50,8 +50,8 @@ def test_predictions_come_back_with_their_facts(tmp_path, write_run):
     predictions = read_predictions(tmp_path / "run" / "predictions_test.parquet")
     assert predictions.class_names == record.class_names
     assert predictions.threshold == record.threshold["value"]
-    assert predictions.split == "test"
-    assert predictions.synthetic
+    assert predictions.facts.split == "test"
+    assert predictions.facts.synthetic
     assert len(predictions) == record.counts["test"]["candidates"]
     assert predictions.probabilities.shape == (len(predictions), 3)
     gold, decided = predictions.labels == 0, predictions.decided == 0

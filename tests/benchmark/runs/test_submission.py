@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import iemomecp_dataset
-from iemomecp_dataset.benchmark.board import boards
+from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.report import write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
@@ -112,7 +112,7 @@ def test_it_is_a_row_of_the_same_table_as_a_trained_run(submit, frames, tmp_path
     write_results(tmp_path / "runs" / "trained", trained)
     submit({"test": frames["test"]}, "mine-1", seed=1, modalities="ta")
     submit({"test": frames["test"]}, "mine-2", seed=2, modalities="ta")
-    (board,) = boards(index_runs(tmp_path / "runs").runs)
+    (board,) = leaderboard(index_runs(tmp_path / "runs").runs)
     rows = {row.name: row for row in board.trained}
     assert len(rows) == 2
     mine = next(row for name, row in rows.items() if name.startswith("mine T+A"))
@@ -128,7 +128,7 @@ def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, fra
     decided["pred"] = np.array(ROLE_LABELS)[decided["pred_id"]]
     record = submit({"test": decided}, "decides", name="decides")
     index = index_runs(tmp_path / "runs")
-    (board,) = boards(index.runs)
+    (board,) = leaderboard(index.runs)
     found = {run.results.run_name: read_predictions(run.predictions_path("test")) for run in index.runs}
     comparisons = compare(board, found, n_resamples=50)
     assert "pair_auprc" in comparisons.intervals["ranks"]
@@ -175,16 +175,16 @@ def test_what_does_not_fit_together_is_said(submit, frames, synthetic_dir, tmp_p
     for change, message in (({"name": " "}, "a name"), ({"modalities": "x"}, "no modalities 'x'")):
         with pytest.raises(UsageError, match=message):
             submit({"test": frames["test"]}, **change)
-    with pytest.raises(UsageError, match="validation or test, not of 'train'"):
+    with pytest.raises(UsageError, match="validation or test, not for 'train'"):
         submit({"train": frames["test"]})
     with pytest.raises(UsageError, match="no prediction files"):
         submit({})
     submit({"test": frames["test"]})
-    with pytest.raises(RunFolderError, match="holds something"):
+    with pytest.raises(RunFolderError, match="is not empty"):
         submit({"test": frames["test"]})
     run_file = tmp_path / "runs" / "mine" / "predictions_test.parquet"
     wrong = Submission("x", {"validation": run_file}, synthetic_dir, "3class")
-    with pytest.raises(UsageError, match="says that its split is test, but it was given as validation"):
+    with pytest.raises(UsageError, match="states that its split is test, but it was given as validation"):
         write_submission(wrong, tmp_path / "other")
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
 from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates
-from iemomecp_dataset.metrics.evaluation.evaluate import compare, evaluate_candidates
+from iemomecp_dataset.metrics.evaluation.evaluate import compare_candidates, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, PredictionFacts
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.metrics.signature import Signature
-from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.pair_table import PairKeys, PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 FEW = EvaluationOptions(n_resamples=50)
@@ -31,10 +31,7 @@ def file_of(random_pairs):
         return CandidatePredictions(
             path=Path(f"run{system_seed}.parquet"),
             class_names=tuple(class_names),
-            dialogue_ids=pairs.dialogue_ids,
-            source_dialogue_ids=pairs.dialogue_ids,
-            target_turns=pairs.target_turns,
-            cause_turns=pairs.cause_turns,
+            pairs=PairKeys(pairs.dialogue_ids, pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns),
             labels=pairs.labels,
             probabilities=probabilities,
             decisions=None,
@@ -48,25 +45,18 @@ def gold_of(file, outside=(), corpus="ecf", shuffle=True):
     """The gold of a file's own pairs, in another order, with more gold pairs outside the candidates."""
     order = np.random.default_rng(0).permutation(len(file)) if shuffle else np.arange(len(file))
     table = PairTable(
-        dialogue_ids=file.dialogue_ids[order],
-        source_dialogue_ids=file.source_dialogue_ids[order],
-        target_turns=file.target_turns[order],
-        cause_turns=file.cause_turns[order],
+        **vars(file.pairs.take(order)),
         labels=file.labels[order],
         emotional_targets=np.ones(len(file), dtype=bool),
         missed_positives=len(outside),
     )
     inside = file.labels == 0
     rows = [
-        *zip(
-            file.dialogue_ids[inside].tolist(),
-            file.target_turns[inside].tolist(),
-            file.cause_turns[inside].tolist(),
-            strict=True,
-        ),
+        *zip(*(values.tolist() for values in file.pairs.take(inside).keys), strict=True),
         *outside,
     ]
-    emotions = {(d, t): "joy" if t % 2 else "anger" for d in set(file.dialogue_ids.tolist()) for t in range(1, 20)}
+    dialogues = set(file.pairs.dialogue_ids.tolist())
+    emotions = {(d, t): "joy" if t % 2 else "anger" for d in dialogues for t in range(1, 20)}
     missed = {}
     for dialogue, _, _ in outside:
         missed[dialogue] = missed.get(dialogue, 0) + 1
@@ -78,13 +68,23 @@ def gold_of(file, outside=(), corpus="ecf", shuffle=True):
         table=table,
         pairs=pair_set(*map(list, zip(*rows, strict=True)), [emotions[row[:2]] for row in rows]),
         source_pairs=None,
-        source_dialogues={name: name for name in set(file.dialogue_ids.tolist())},
+        source_dialogues={name: name for name in dialogues},
         missed_by_source=missed,
         emotions=emotions,
         conversations=(),
         forward_pairs="past",
         data_fingerprint="f00d",
         synthetic=False,
+    )
+
+
+def taken(file, chosen):
+    """Some rows of a file, or all in another order."""
+    return replace(
+        file,
+        pairs=file.pairs.take(chosen),
+        labels=file.labels[chosen],
+        probabilities=file.probabilities[chosen],
     )
 
 
@@ -230,7 +230,8 @@ def test_other_gold_other_classes_and_repeated_pairs_are_refused(file_of):
         evaluate(replace(file, labels=np.r_[(file.labels[0] + 1) % 3, file.labels[1:]]), gold)
     with pytest.raises(UsageError, match="Choose the configuration"):
         evaluate(file_of(class_names=PAIR_LABELS), gold)
-    twice = replace(file, target_turns=np.ones_like(file.target_turns), cause_turns=np.ones_like(file.cause_turns))
+    ones = np.ones_like(file.pairs.target_turns)
+    twice = replace(file, pairs=replace(file.pairs, target_turns=ones, cause_turns=ones))
     with pytest.raises(InvalidDataError, match="given more than once"):
         evaluate(twice)
 
@@ -253,23 +254,9 @@ def test_columns_of_other_order_are_brought_into_that_of_the_gold(file_of):
 
 def test_comparison_pairs_the_two_files_by_key(file_of):
     first, second = file_of(split="test"), file_of(system_seed=9, split="test")
-    order = np.random.default_rng(1).permutation(len(second))
-    shuffled = replace(
-        second,
-        **{
-            name: getattr(second, name)[order]
-            for name in (
-                "dialogue_ids",
-                "source_dialogue_ids",
-                "target_turns",
-                "cause_turns",
-                "labels",
-                "probabilities",
-            )
-        },
-    )
+    shuffled = taken(second, np.random.default_rng(1).permutation(len(second)))
     scored = [score_candidates(file, None, FEW) for file in (first, second, shuffled)]
-    straight, crossed = compare(scored[0], scored[1], FEW), compare(scored[0], scored[2], FEW)
+    straight, crossed = compare_candidates(scored[0], scored[1], FEW), compare_candidates(scored[0], scored[2], FEW)
     assert straight.bootstrap == crossed.bootstrap
     assert straight.permutation == crossed.permutation
     expected = evaluate(first).scores["pair_f1"] - evaluate(second).scores["pair_f1"]
@@ -281,31 +268,18 @@ def test_comparison_of_what_does_not_compare_is_refused(file_of):
     scored = [score_candidates(file, None, FEW) for file in (first, second)]
     other_gold = score_candidates(replace(second, labels=np.roll(second.labels, 1)), None, FEW)
     with pytest.raises(InvalidDataError, match="have other gold"):
-        compare(scored[0], other_gold, FEW)
-    fewer = replace(
-        second,
-        **{
-            name: getattr(second, name)[1:]
-            for name in (
-                "dialogue_ids",
-                "source_dialogue_ids",
-                "target_turns",
-                "cause_turns",
-                "labels",
-                "probabilities",
-            )
-        },
-    )
+        compare_candidates(scored[0], other_gold, FEW)
+    fewer = taken(second, np.arange(1, len(second)))
     with pytest.raises(InvalidDataError, match="1 pair missing"):
-        compare(scored[0], score_candidates(fewer, None, FEW), FEW)
+        compare_candidates(scored[0], score_candidates(fewer, None, FEW), FEW)
     oracle = replace(second, facts=PredictionFacts(split="test", threshold=0.4, threshold_chosen_on="test"))
     with pytest.raises(MetricInputError, match="threshold chosen on the scored split"):
-        compare(scored[0], score_candidates(oracle, None, FEW), FEW)
+        compare_candidates(scored[0], score_candidates(oracle, None, FEW), FEW)
 
 
 def test_one_dialogue_has_no_interval_and_says_so(random_pairs, file_of):
     file = file_of()
-    alone = replace(file, source_dialogue_ids=np.full(len(file), "one"))
+    alone = replace(file, pairs=replace(file.pairs, source_dialogue_ids=np.full(len(file), "one")))
     evaluation = evaluate(alone)
     assert evaluation.intervals == {}
     assert any("cannot be resampled" in note for note in evaluation.notes)

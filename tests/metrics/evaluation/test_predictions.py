@@ -1,6 +1,7 @@
 """Prediction files of several origins."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.metrics.evaluation.predictions import (
+    PredictionFacts,
+    read_candidate_predictions,
+    read_predictions,
+    write_predictions,
+)
+from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
 OURS = pd.DataFrame(
@@ -79,23 +86,89 @@ def test_our_parquet_with_what_it_says_about_itself(tmp_path):
     assert read.probabilities.tolist() == [[0.75, 0.25], [0.25, 0.75]]
     assert read.labels.tolist() == [0, 1]
     assert read.decisions is None
-    assert read.source_dialogue_ids.tolist() == ["Ses05F_x", "Ses05F_x"]
+    assert read.pairs.source_dialogue_ids.tolist() == ["Ses05F_x", "Ses05F_x"]
     facts = read.facts
     assert (facts.threshold, facts.threshold_chosen_on, facts.missed_positives) == (0.4, "validation", 3)
     assert (facts.corpus, facts.split, facts.synthetic, facts.definition) == ("iemomecp", "test", True, "F")
 
 
+FACTS = PredictionFacts(
+    corpus="ecf",
+    config_name="ecf",
+    split="test",
+    class_names=PAIR_LABELS,
+    threshold=0.4,
+    threshold_chosen_on="validation",
+    missed_positives=3,
+    data_fingerprint="abc",
+    synthetic=True,
+    definition="A",
+    candidates="past",
+    run_name="run",
+    decisions_alone=False,
+)
+
+
+def test_what_is_written_is_read_back_by_both_readers(tmp_path):
+    path = tmp_path / "predictions_test.parquet"
+    table = PairTable(
+        dialogue_ids=np.array(["7", "07"]),
+        source_dialogue_ids=np.array(["7", "7"]),
+        target_turns=np.array([2, 1]),
+        cause_turns=np.array([1, 1]),
+        labels=np.array([0, 1]),
+        missed_positives=3,
+    )
+    probabilities = np.array([[0.1 + 0.2, 0.7], [0.25, 0.75]])
+    write_predictions(path, table, probabilities, FACTS)
+    assert [child.name for child in tmp_path.iterdir()] == [path.name], "nothing partial stays behind"
+    of_run, of_file = read_predictions(path), read_candidate_predictions(path)
+    assert of_run.facts == of_file.facts == FACTS
+    assert of_run.pairs.same_pairs(table)
+    assert of_run.pairs.source_dialogue_ids.tolist() == of_file.pairs.source_dialogue_ids.tolist() == ["7", "7"]
+    assert of_run.missed_positives == 3
+    assert of_run.probabilities.tolist() == of_file.probabilities.tolist() == probabilities.tolist()
+    assert of_run.decided.tolist() == [1, 1]
+    with pytest.raises(UsageError, match="2 columns of probabilities"):
+        write_predictions(path, table, probabilities, replace(FACTS, class_names=None))
+
+
+@pytest.mark.parametrize("stored", ['{"thresh', "[1]"])
+def test_metadata_that_is_not_an_object_is_refused(tmp_path, stored):
+    table = pa.Table.from_pandas(OURS, preserve_index=False).replace_schema_metadata({b"iemomecp": stored.encode()})
+    pq.write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(InvalidDataError, match="its metadata under 'iemomecp' is not valid JSON"):
+        read_candidate_predictions(tmp_path / "p.parquet")
+    with pytest.raises(RunFolderError, match="Repeat the run"):
+        read_predictions(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (OURS.drop(columns="label"), "lacks the column label"),
+        (OURS.drop(columns="prob_non_pair"), "prob_non_pair are missing"),
+        (OURS.assign(prob_pair=[np.nan, 0.5]), "1 of 2 pairs have no probabilities"),
+        (OURS.drop(columns=["prob_pair", "prob_non_pair"]).assign(pred_id=[0, 1]), "no probabilities in any column"),
+    ],
+)
+def test_a_file_of_a_run_has_gold_and_probabilities(tmp_path, frame, words):
+    path = write_parquet(tmp_path / "predictions_test.parquet", frame, {"class_names": list(PAIR_LABELS)})
+    with pytest.raises(RunFolderError, match=words):
+        read_predictions(path)
+
+
 def test_parquet_of_others_needs_no_metadata(tmp_path):
     read = read_candidate_predictions(write_parquet(tmp_path / "x.parquet", OURS.assign(source_dialogue_id=["a", "b"])))
-    assert read.source_dialogue_ids.tolist() == ["a", "b"]
+    assert read.pairs.source_dialogue_ids.tolist() == ["a", "b"]
     assert read.facts.threshold is None
 
 
 def test_artifact_csv_without_scores(tmp_path):
     read = read_candidate_predictions(write_csv(tmp_path / "p.csv", ARTIFACT))
     assert read.class_names == ROLE_LABELS
-    assert read.dialogue_ids.tolist() == ["7", "07"]
-    assert read.cause_turns.tolist() == [1, 1]
+    assert read.pairs.dialogue_ids.tolist() == ["7", "07"]
+    assert read.pairs.cause_turns.tolist() == [1, 1]
     assert (read.labels.tolist(), read.decisions.tolist()) == ([0, 2], [1, 2])
     assert read.probabilities is None
     assert (read.facts.split, read.facts.run_name) == ("validation", "r")
@@ -139,14 +212,14 @@ def test_one_split_and_run_is_chosen_by_any_of_its_names(tmp_path):
     ("frame", "words"),
     [
         (OURS.drop(columns="target_turn"), "no column for target_turn .*target_emotion_turn"),
-        (OURS.drop(columns="prob_non_pair"), "nothing names its classes|prob_non_pair"),
-        (OURS.drop(columns=["prob_pair", "prob_non_pair"]), "nothing names its classes"),
+        (OURS.drop(columns="prob_non_pair"), "its classes are not named|prob_non_pair"),
+        (OURS.drop(columns=["prob_pair", "prob_non_pair"]), "its classes are not named"),
         (OURS.assign(target_turn=[1.5, 1]), "row 0, column target_turn: expected a turn number"),
         (OURS.assign(target_turn=["one", "1"]), "row 0, column target_turn"),
-        (OURS.assign(label=[0, 2]), "row 1, column label: 2 is no class id"),
+        (OURS.assign(label=[0, 2]), "row 1, column label: 2 is not a class id"),
         (OURS.assign(prob_pair=["a", "b"]), "must hold numbers"),
         (OURS[:0], "holds no pairs"),
-        (ARTIFACT.drop(columns="pred_id"), "nothing says what the system predicts"),
+        (ARTIFACT.drop(columns="pred_id"), "there are no predictions"),
     ],
 )
 def test_other_columns_are_refused_by_place(tmp_path, frame, words):
@@ -171,7 +244,7 @@ def test_a_system_that_finds_nothing_is_read_with_every_class_of_its_task(tmp_pa
     assert read_candidate_predictions(roles, config_name="3class").class_names == ROLE_LABELS
     # Not even names are needed where the configuration is known, from the caller or from the file itself.
     bare = NOTHING.assign(pred_id=2).drop(columns="pred")
-    with pytest.raises(InvalidDataError, match=r"nothing names its classes.*--config-name"):
+    with pytest.raises(InvalidDataError, match=r"its classes are not named.*--config-name"):
         read_candidate_predictions(write_csv(tmp_path / "bare.csv", bare))
     assert read_candidate_predictions(tmp_path / "bare.csv", config_name="3class").class_names == ROLE_LABELS
     said = write_parquet(tmp_path / "said.parquet", bare, {"config_name": "3class"})
@@ -181,9 +254,7 @@ def test_a_system_that_finds_nothing_is_read_with_every_class_of_its_task(tmp_pa
 @pytest.mark.parametrize("config_name", [None, "3class"])
 def test_names_and_ids_of_classes_must_agree(tmp_path, config_name):
     path = write_csv(tmp_path / "p.csv", ARTIFACT.assign(pred_id=[1, 0]))
-    with pytest.raises(
-        InvalidDataError, match="row 1: column pred_id says 0, which is emo_cause, and column pred says"
-    ):
+    with pytest.raises(InvalidDataError, match="row 1: column pred_id has 0, which is emo_cause, and column pred has"):
         read_candidate_predictions(path, config_name=config_name)
 
 

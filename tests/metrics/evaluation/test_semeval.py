@@ -77,13 +77,13 @@ def entry(*pairs, **changes):
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        ([entry(["2", "1"])], r"conversation 7: \['2', '1'\] is no pair"),
-        ([entry(["2_joy"])], "is no pair"),
-        ([entry(["2_joy", "x"])], "is no pair"),
+        ([entry(["2", "1"])], r"conversation 7: \['2', '1'\] is not a pair"),
+        ([entry(["2_joy"])], "is not a pair"),
+        ([entry(["2_joy", "x"])], "is not a pair"),
         ([entry(["3_joy", "1"])], r"there is no utterance 3 \(emotion\)"),
         ([entry(["2_joy", "0"])], r"there is no utterance 0 \(cause\)"),
         ([entry(), entry()], "conversation 7 occurs twice"),
-        ([{"conversation": []}], "entry 0 is no conversation"),
+        ([{"conversation": []}], "entry 0 is not a conversation"),
         ([entry(conversation=[{"text": "a"}])], "utterance_ID"),
     ],
 )
