@@ -1,4 +1,4 @@
-"""Dataset cards in Hugging Face form: what the data is, its terms, what is wrong with it, how to cite it."""
+"""Dataset cards in Hugging Face form: what the data is, its terms, its known issues, how to cite it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ CITATION = """\
 """The works to cite, as BibTeX."""
 
 TERMS = (
-    "IEMOCAP is licensed to each user by the University of Southern California and may not be passed on; the label "
-    "overlay is for non-commercial research. A merged copy holds IEMOCAP's text and therefore stays with those who "
-    "hold the licence: do not upload it."
+    "IEMOCAP is licensed to each user by the University of Southern California and may not be redistributed; the label "
+    "overlay is for non-commercial research. A merged copy contains IEMOCAP's text, so only licensees may have it: do "
+    "not upload it."
 )
 
 _SYNTHETIC = (
-    "**This copy is SYNTHETIC: a program made it. It holds no IEMOCAP, and its scores say nothing about models.**"
+    "**This copy is SYNTHETIC: a program wrote it. It contains nothing of IEMOCAP, and scores on it say nothing about "
+    "models.**"
 )
 
 _SCHEMA = f"""\
@@ -50,8 +51,8 @@ One row is one chunk of a dialogue (in the other corpora one dialogue). Turns ar
 
 | column | type | meaning |
 |---|---|---|
-| `dialogue_id`, `source_dialogue_id` | string | the row, and the dialogue it was cut from |
-| `chunk_index`, `session` | int32 | number of the chunk, IEMOCAP session; -1 where there is none |
+| `dialogue_id`, `source_dialogue_id` | string | the row, and the dialogue that it is a chunk of |
+| `chunk_index`, `session` | int32 | number of the chunk, IEMOCAP session; -1 if there is none |
 | `utterances` | list | `turn`, `source_turn`, `utterance_id`, `speaker`, `text`, `emotion`, `start` and \
 `end` in seconds, `wav` and `video` paths |
 | `pairs` | list | every candidate, in (target, cause) order: `target_turn`, `cause_turn`, `label`, `source_pair`, \
@@ -61,21 +62,21 @@ One row is one chunk of a dialogue (in the other corpora one dialogue). Turns ar
 Class 0 is the positive one.
 * `emotion`: {", ".join(IEMOCAP_EMOTIONS)}.
 * `context_subtypes`, on `emo_context` alone: {", ".join(CONTEXT_SUBTYPES)}.
-* `source_pair` is the ConvECPE label, forward pairs included, whatever `label` says."""
+* `source_pair` is the ConvECPE label, for forward pairs too, whatever `label` is."""
 
 _ISSUES = """\
 * 42 % of the `emo_cause` labels (3,631 of 8,635) come from language-model passes alone, without a human row; \
 `label_source` says which.
-* 82 % of all pairs (70,649 of 86,075) are `default_non_pair`: nobody looked at them one by one.
-* Contexts were deleted late (`human_refine` files), and not in all splits alike: 332 pairs became `non_pair` in test, \
-36 in validation, none in train.
-* `source_binary` as published calls the 221 forward pairs `non_pair`, which loses real positives (1,868 become \
-1,832 in test). `forward_pairs="gold"` keeps them. The two are never comparable.
-* A rule that looks at turn distance alone beats every published lightweight baseline: report structural baselines."""
+* 82 % of all pairs (70,649 of 86,075) are `default_non_pair`: they were not annotated one by one.
+* Contexts were deleted late (`human_refine` files), and unequally over the splits: 332 pairs became `non_pair` in \
+test, 36 in validation, none in train.
+* `source_binary` as published labels the 221 forward pairs `non_pair`, which loses true positives (1,868 become \
+1,832 in test). `forward_pairs="gold"` keeps them. Scores on the two are not comparable.
+* A rule on turn distance alone beats every published lightweight baseline: report structural baselines."""
 
 
 def project_card() -> str:
-    """The card of the project's documentation.
+    """Writes the card of the project's documentation.
 
     Returns:
         Markdown with a metadata header.
@@ -83,11 +84,11 @@ def project_card() -> str:
     header = ["language:", "- en", "- zh", "pretty_name: IEMO-MECP and other emotion-cause corpora"]
     corpora = ["| config | corpus | language | licence | how to obtain |", "|---|---|---|---|---|"]
     for corpus in CORPORA.values():
-        note = "" if corpus.verified else " (reader written from its description; no genuine file was at hand)"
+        note = "" if corpus.verified else " (reader written from its description, without a genuine file)"
         cells = (f"`{corpus.name}`", f"{corpus.title}{note}", corpus.language, corpus.licence, corpus.how_to_obtain)
         corpora.append(f"| {' | '.join(cells)} |")
     intro = (
-        "This package ships code and no data. It merges files that you hold into one schema:\n\n```python\n"
+        "This package ships code and no data. It merges files that you have into one schema:\n\n```python\n"
         "import iemomecp_dataset\nfrom datasets import load_dataset\n"
         'dataset = load_dataset("iemomecp", data_dir="local_data")\n```'
     )
@@ -97,7 +98,7 @@ def project_card() -> str:
 def parquet_card(
     paths: Mapping[str, Mapping[str, str]], rows: Mapping[str, Mapping[str, int]], *, synthetic: bool
 ) -> str:
-    """The card of a folder of Parquet files.
+    """Writes the card of a folder of Parquet files.
 
     Args:
         paths: Files by configuration and split, the default configuration first.
@@ -105,7 +106,7 @@ def parquet_card(
         synthetic: Whether the data is synthetic.
 
     Returns:
-        Markdown whose header tells ``load_dataset`` which files are which split.
+        Markdown with a metadata header that maps configurations and splits to files for ``load_dataset``.
     """
     header = ["language:", "- en", f"pretty_name: IEMO-MECP{' (SYNTHETIC)' if synthetic else ''}", "configs:"]
     counts = ["| config | split | rows |", "|---|---|---|"]

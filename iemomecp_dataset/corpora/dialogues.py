@@ -12,7 +12,7 @@ __all__ = ["CorpusDialogue", "CorpusRow", "CorpusUtterance", "corpus_row"]
 
 
 class CorpusRow(Row, total=False):
-    """A row that also lists the gold pairs outside its candidates, if there can be any."""
+    """A row that may also list the gold pairs its candidates leave out."""
 
     gold_outside_candidates: list[TurnPair]
 
@@ -41,7 +41,7 @@ class CorpusDialogue:
 
 
 def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace) -> CorpusRow:
-    """Converts a dialogue to a row of the common schema.
+    """Turns a dialogue into a row.
 
     Args:
         dialogue: The dialogue.

@@ -154,7 +154,9 @@ def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) ->
     if not isinstance(dialogue_id, str) or not dialogue_id.strip():
         problems.append(
             Problem(
-                path, None, f"dialogue number {position + 1}: its id must be non-empty text, but is {str(dialogue_id)[:40]!r}."
+                path,
+                None,
+                f"dialogue number {position + 1}: its id is {str(dialogue_id)[:40]!r}, not text.",
             )
         )
         return None

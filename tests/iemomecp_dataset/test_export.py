@@ -137,7 +137,7 @@ def test_other_spellings_of_full_split_json(tree, tmp_path):
 MUTATIONS = {
     "not a list": (lambda d: {}, InvalidDataError, "expected a list of dialogues"),
     "a chunk too few": (lambda d: d[1:], InvalidDataError, "is in the labels only"),
-    "a chunk too many": (lambda d: [*d, {**d[0], "dialogue_id": "x", "doc_id": "y"}], InvalidDataError, "this file only"),
+    "a chunk too many": (lambda d: [*d, {**d[0], "dialogue_id": "x", "doc_id": "y"}], InvalidDataError, "file only"),
     "unknown emotion": (
         lambda d: d[0]["utterances"][0].update(emotion="bored"),
         InvalidDataError,
