@@ -82,9 +82,11 @@ def train(
     if "train" not in splits:
         raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, splits)) or 'none'}.")
     info = getattr(splits["train"], "info", None)
+    config_name = getattr(info, "config_name", None)
     corpus = corpus_of(
         splits,
-        config_name=getattr(info, "config_name", None) or "rows",
+        config_name=config_name or "rows",
+        candidates=None if config_name else "as given",
         class_names=class_names,
         emotion_names=emotion_names,
     )
@@ -166,13 +168,10 @@ def _results(
 ) -> RunResults:
     text = "t" in options.data.modalities
     frozen = task.frozen_texts
+    reported = [split for split in scored if split in corpus.tables and split != "train"]
     return run_results(
         corpus,
-        {
-            split: scores.probabilities
-            for split, scores in scored.items()
-            if split in corpus.tables and split != "train"
-        },
+        {split: scored[split].probabilities for split in reported},
         decision,
         run_name=options.run.run_name or Path(str(options.run.output_dir)).name,
         scorer=options.model.scorer,

@@ -1,1 +1,1 @@
-"""Other emotion-cause corpora, read from the files their authors publish."""
+"""Readers of the other emotion-cause corpora, from the files that their authors publish."""

@@ -1,4 +1,4 @@
-"""A dialogue with gold pairs, before it becomes a row: what every corpus reader produces."""
+"""Dialogues with gold pairs, as every corpus reader yields them, and their conversion to rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
 
 @dataclass(frozen=True)
 class CorpusUtterance:
-    """One utterance; its turn is its position. ``start`` and ``end`` in seconds within the recording."""
+    """One utterance, whose turn is its position; ``start`` and ``end`` in seconds within the recording."""
 
     utterance_id: str
     speaker: str
@@ -27,7 +27,7 @@ class CorpusUtterance:
 
 @dataclass(frozen=True)
 class CorpusDialogue:
-    """One dialogue; ``gold`` holds ``(target_turn, cause_turn)``, 1-based and distinct."""
+    """One dialogue; ``gold`` has distinct ``(target_turn, cause_turn)``, 1-based."""
 
     dialogue_id: str
     utterances: Sequence[CorpusUtterance]
@@ -40,7 +40,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
     Args:
         dialogue: The dialogue.
         emotions: Emotion names by id.
-        space: Which pairs are candidates; with ``past`` the row lists the gold pairs left out.
+        space: Which pairs are candidates; with ``past`` the row also lists the gold pairs that are not.
 
     Returns:
         The row.

@@ -1,4 +1,4 @@
-"""Reader of ECF 1.0: one text file per split."""
+"""Reads ECF 1.0: one text file per split."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.field_checks import check_pair
 from iemomecp_dataset.files import read_lines
 
-__all__ = ["read_ecf_text"]
+__all__ = ["conversation_blocks", "read_ecf_text"]
 
 _HEADER = re.compile(r"(\d{1,9}) (\d{1,6})")
 _PAIRS = re.compile(r"\s*(\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*(,\s*\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*)*)?,?\s*")
@@ -30,7 +31,32 @@ def read_ecf_text(path: Path) -> Iterator[CorpusDialogue]:
         The conversations, in file order.
 
     Raises:
-        InvalidDataError: The file breaks the format; the message has file, line and conversation.
+        InvalidDataError: The file is malformed; the message names file, line and conversation.
+        MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`iemomecp_dataset.corpora.ecf_json.read_ecf_json` for ECF 2.0.
+    """
+    for number, conversation, pairs, lines in conversation_blocks(path):
+        gold = _read_pairs(pairs, len(lines), f"{path}, line {number + 1}, conversation {conversation}")
+        utterances = [
+            _read_utterance(line, turn, conversation, f"{path}, line {number + 1 + turn}, conversation {conversation}")
+            for turn, line in enumerate(lines, start=1)
+        ]
+        yield CorpusDialogue(dialogue_id=conversation, utterances=utterances, gold=gold)
+
+
+def conversation_blocks(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Splits a text file of ECF into conversations: a header ``ID N``, a line of pairs, and N utterances.
+
+    Args:
+        path: A split, or ``all_data_pair.txt``, which has all of them.
+
+    Yields:
+        1-based line number of the header, id of the conversation, its line of pairs, and its utterance lines.
+
+    Raises:
+        InvalidDataError: The file is malformed; the message names file, line and conversation.
         MissingDataError: The file cannot be read.
     """
     lines = read_lines(path)
@@ -47,36 +73,21 @@ def read_ecf_text(path: Path) -> Iterator[CorpusDialogue]:
             )
         conversation, n_turns = header[1], int(header[2])
         where = f"{path}, line {position + 1}, conversation {conversation}"
-        # The second line is the pairs even when it is empty: 89 conversations have none.
+        # The second line holds the pairs even if it is empty: 89 conversations have no pair.
         block = lines[position + 1 : position + 2 + n_turns]
         if n_turns < 1 or len(block) < n_turns + 1:
             raise InvalidDataError(
                 f"{where}: expected a line of pairs and {n_turns} utterances, found {len(block)} lines to the end of "
                 f"the file. Fetch the file again."
             )
-        gold = _read_pairs(block[0], n_turns, f"{path}, line {position + 2}, conversation {conversation}")
-        utterances = [
-            _read_utterance(
-                line, turn, conversation, f"{path}, line {position + 2 + turn}, conversation {conversation}"
-            )
-            for turn, line in enumerate(block[1:], start=1)
-        ]
-        yield CorpusDialogue(dialogue_id=conversation, utterances=utterances, gold=gold)
+        yield position + 1, conversation, block[0], block[1:]
         position += 2 + n_turns
 
 
 def _read_pairs(line: str, n_turns: int, where: str) -> frozenset[tuple[int, int]]:
     if _PAIRS.fullmatch(line) is None:
         raise InvalidDataError(f"{where}: expected pairs '(emotion,cause),...' or an empty line, found {line[:80]!r}.")
-    gold = set()
-    for match in _PAIR.finditer(line):
-        target, cause = int(match[1]), int(match[2])
-        if not (1 <= target <= n_turns and 1 <= cause <= n_turns):
-            raise InvalidDataError(
-                f"{where}: pair ({target}, {cause}) points outside the conversation, which has turns 1 to {n_turns}."
-            )
-        gold.add((target, cause))
-    return frozenset(gold)
+    return frozenset(check_pair(int(match[1]), int(match[2]), n_turns, where) for match in _PAIR.finditer(line))
 
 
 def _read_utterance(line: str, turn: int, conversation: str, where: str) -> CorpusUtterance:

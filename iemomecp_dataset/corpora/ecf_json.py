@@ -1,4 +1,4 @@
-"""Reader of ECF 2.0, the JSON of SemEval-2024 Task 3."""
+"""Reads ECF 2.0, the JSON of SemEval-2024 Task 3."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.field_checks import check_pair, check_text_fields
 from iemomecp_dataset.files import read_json
 
 __all__ = ["read_ecf_json"]
@@ -27,14 +28,18 @@ def read_ecf_json(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
 
     Args:
         path: The file.
-        counts: Receives pairs whose emotion is not that of the target, and causes named twice (once per span).
+        counts: Receives the number of pairs whose emotion differs from the target's, and of causes listed again (once
+            per span).
 
     Yields:
         The conversations, in file order.
 
     Raises:
-        InvalidDataError: The file breaks the format; the message has file, conversation and turn or pair.
+        InvalidDataError: The file is malformed; the message names file, conversation and turn or pair.
         MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`iemomecp_dataset.corpora.ecf.read_ecf_text` for ECF 1.0.
     """
     content = read_json(path)
     if isinstance(content, dict):
@@ -62,7 +67,7 @@ def _conversation(path: Path, position: int, conversation: Any, counts: Counter[
     pairs = conversation.get(_PAIRS)
     if not isinstance(pairs, list):
         raise InvalidDataError(
-            f"{where}: expected a list {_PAIRS!r}; files of the task's test phase without labels cannot be loaded."
+            f"{where}: expected a list {_PAIRS!r}; unlabelled files of the task's test phase cannot be loaded."
         )
     gold: set[tuple[int, int]] = set()
     for pair in pairs:
@@ -78,9 +83,7 @@ def _utterance(entry: Any, turn: int, number: int | str, where: str) -> CorpusUt
         raise InvalidDataError(f"{where}: expected an object.")
     if isinstance(entry.get("utterance_ID"), bool) or entry.get("utterance_ID") != turn:
         raise InvalidDataError(f"{where}: expected utterance_ID {turn}, found {str(entry.get('utterance_ID'))[:20]!r}.")
-    for key in ("text", "speaker", "emotion"):
-        if not isinstance(entry.get(key), str):
-            raise InvalidDataError(f"{where}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+    check_text_fields(entry, ("text", "speaker", "emotion"), where)
     emotions = CORPORA["ecf"].emotions
     if entry["emotion"] not in emotions:
         raise InvalidDataError(
@@ -98,10 +101,6 @@ def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, str, int]:
     if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
         target, cause = _TARGET.fullmatch(pair[0]), _CAUSE.fullmatch(pair[1])
         if target is not None and cause is not None:
-            if not (1 <= int(target[1]) <= n_turns and 1 <= int(cause[1]) <= n_turns):
-                raise InvalidDataError(
-                    f"{where}, pair ({target[1]}, {cause[1]}): points outside the conversation, which has turns 1 to "
-                    f"{n_turns}."
-                )
-            return int(target[1]), target[2], int(cause[1])
+            target_turn, cause_turn = check_pair(int(target[1]), int(cause[1]), n_turns, where)
+            return target_turn, target[2], cause_turn
     raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {str(pair)[:60]!r}.")

@@ -1,4 +1,4 @@
-"""Finds, reads and checks the files of a corpus other than IEMO-MECP."""
+"""Finds, reads and checks the files of every corpus except IEMO-MECP."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
 
     Args:
         name: Configuration name of the corpus.
-        data_dir: Folder to look in.
+        data_dir: Folder of the corpus.
         space: Which pairs are candidates.
 
     Returns:
-        The files found, one a split; absent splits are named in the notes.
+        The files found, one per split; the notes list the absent splits.
 
     Raises:
-        MissingDataError: There is no such folder, or no file of the corpus in it.
+        MissingDataError: The folder does not exist, or contains no file of the corpus.
     """
     corpus = corpus_metadata(name)
     require_folder(data_dir, f"the folder of {corpus.title}", corpus.how_to_obtain)
@@ -59,7 +59,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
     absent = [split for split in SPLITS if split not in files]
     notes = [
         f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(corpus.split_files[split])}); "
-        f"it is left out."
+        f"the split is omitted."
         for split in absent
     ]
     return Inputs(
@@ -76,14 +76,15 @@ def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
 
     Args:
         name: Configuration name of the corpus.
-        files: One file a split.
+        files: One file per split.
         space: Which pairs are candidates.
 
     Returns:
-        Its rows by split.
+        Rows by split.
 
     Raises:
-        InvalidDataError: A file breaks its format, or a dialogue id occurs twice.
+        InvalidDataError: A file is malformed, or the id of a dialogue or utterance is not unique.
+        MissingDataError: A file cannot be read.
     """
     corpus = corpus_metadata(name)
     rows: dict[str, list[Row]] = {}
@@ -97,15 +98,15 @@ def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
             where = f"{path}, dialogue {dialogue.dialogue_id!r}"
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
-                    f"{where}: this id occurs before, in {seen[dialogue.dialogue_id]}. Ids must be unique over all "
+                    f"{where}: this id already occurs in {seen[dialogue.dialogue_id]}. Ids must be unique across all "
                     f"splits; remove one of the two."
                 )
             seen[dialogue.dialogue_id] = path
             for turn, utterance in enumerate(dialogue.utterances, start=1):
                 if utterance.utterance_id in utterance_ids:
                     raise InvalidDataError(
-                        f"{where}, turn {turn}: the utterance id {utterance.utterance_id!r} occurs before. Ids must be "
-                        f"unique over all splits."
+                        f"{where}, turn {turn}: the utterance id {utterance.utterance_id!r} already occurs. Ids must "
+                        f"be unique across all splits."
                     )
                 utterance_ids.add(utterance.utterance_id)
             rows[split].append(corpus_row(dialogue, corpus.emotions, space))

@@ -1,4 +1,4 @@
-"""Reader of MEC4, written from its public description: no genuine file was at hand."""
+"""Reads MEC4; written from the public description of the corpus, not verified on genuine files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.field_checks import check_pair, check_text_fields
 from iemomecp_dataset.files import read_json, read_lines
 
 __all__ = ["read_mec4"]
@@ -19,18 +20,18 @@ _BETWEEN_PAIRS = re.compile(r"[\s,，;；\[\]【】]*")
 
 
 def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
-    """Reads a split.
+    """Reads one split.
 
-    Utterances have no emotion of their own: the targets of gold pairs are ``emotional``, all others ``neutral``.
+    The files label no emotions: targets of gold pairs become ``emotional``, all other utterances ``neutral``.
 
     Args:
-        path: The file, a JSON list or one JSON object a line.
+        path: The file, a JSON list or one JSON object per line.
 
     Yields:
         The dialogues, in file order.
 
     Raises:
-        InvalidDataError: The file breaks the format; the message has file, dialogue and turn or pair.
+        InvalidDataError: The file is malformed; the message names file, dialogue and turn or pair.
         MissingDataError: The file cannot be read.
     """
     rows = _rows(path)
@@ -41,9 +42,7 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
         if isinstance(dialogue_id, bool) or not isinstance(dialogue_id, int | str) or not str(dialogue_id).strip():
             raise InvalidDataError(f"{path}, row {position}: 'dia_id' must be an id, but is {str(dialogue_id)[:40]!r}.")
         where = f"{path}, dialogue {str(dialogue_id)!r}"
-        for key in ("text", "pairs"):
-            if not isinstance(row.get(key), str):
-                raise InvalidDataError(f"{where}: {key!r} must be text, but is {str(row.get(key))[:40]!r}.")
+        check_text_fields(row, ("text", "pairs"), where)
         length = row.get("dia_len")
         if isinstance(length, str) and length.strip().isascii() and length.strip().isdigit():
             length = int(length[:9])
@@ -81,7 +80,7 @@ def _rows(path: Path) -> list[Any]:
 
 
 def _turns(text: str, length: int, where: str) -> list[tuple[str, str]]:
-    """Splits ``1.A：... 2.B：...`` at the numbers, in order; a number inside an utterance has no speaker after it."""
+    """Splits ``1.A：... 2.B：...`` at the turn numbers, in order; other numbers are not followed by a speaker."""
     starts: list[re.Match[str]] = []
     position = 0
     for turn in range(1, length + 2):
@@ -93,7 +92,7 @@ def _turns(text: str, length: int, where: str) -> list[tuple[str, str]]:
         position = match.end()
     if len(starts) != length or text[: starts[0].start()].strip():
         raise InvalidDataError(
-            f"{where}: 'dia_len' is {length}, but the text has {len(starts)} numbered turns like '1.speaker：text'."
+            f"{where}: 'dia_len' is {length}, but the text has {len(starts)} numbered turns such as '1.speaker：text'."
         )
     ends = [match.start() for match in starts[1:]] + [len(text)]
     return [(match[1].strip(), text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)]
@@ -105,15 +104,8 @@ def _numbered(turn: int, *, spaced: bool) -> re.Pattern[str]:
 
 
 def _pairs(text: str, length: int, where: str) -> frozenset[tuple[int, int]]:
-    gold = set()
-    for match in _PAIR.finditer(text):
-        target, cause = int(match[1]), int(match[2])
-        if not (1 <= target <= length and 1 <= cause <= length):
-            raise InvalidDataError(
-                f"{where}, pair ({target}, {cause}): points outside the dialogue, which has turns 1 to {length}."
-            )
-        gold.add((target, cause))
+    gold = frozenset(check_pair(int(match[1]), int(match[2]), length, where) for match in _PAIR.finditer(text))
     rest = _PAIR.sub("", text)
     if _BETWEEN_PAIRS.fullmatch(rest) is None:
-        raise InvalidDataError(f"{where}: expected pairs like '(2,1)(3,3)', found {text[:60]!r}.")
-    return frozenset(gold)
+        raise InvalidDataError(f"{where}: expected pairs such as '(2,1)(3,3)', found {text[:60]!r}.")
+    return gold

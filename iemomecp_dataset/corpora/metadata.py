@@ -1,4 +1,4 @@
-"""What is known of each corpus: licence, origin, files, published counts. Docs, errors and tests read it."""
+"""Metadata of each corpus: licence, origin, files and published counts, for documentation, errors and tests."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ IEMOMECP = "iemomecp"
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """Counts of one split, as they must come out of the reader.
+    """Counts of one split that the reader must reproduce.
 
     Attributes:
-        dialogues: Dialogues.
-        utterances: Utterances.
-        gold_pairs: Distinct gold pairs.
+        dialogues: Number of dialogues.
+        utterances: Number of utterances.
+        gold_pairs: Number of distinct gold pairs.
         forward: Gold pairs whose cause comes after the target.
         self_pairs: Gold pairs of an utterance with itself.
-        emotional: Utterances whose emotion is not neutral.
-        emotional_with_cause: Of these, utterances that are the target of a gold pair.
+        emotional: Non-neutral utterances.
+        emotional_with_cause: Non-neutral utterances that are the target of a gold pair.
         longest: Utterances of the longest dialogue.
     """
 
@@ -50,7 +50,7 @@ class SplitCounts:
 
 @dataclass(frozen=True)
 class CorpusMetadata:
-    """One corpus.
+    """Metadata of one corpus.
 
     Attributes:
         name: Configuration name.
@@ -58,13 +58,13 @@ class CorpusMetadata:
         language: BCP 47 tag.
         licence: Licence of the annotations, as far as it is stated.
         citation: The work to cite.
-        url: Where the corpus lives.
-        how_to_obtain: One sentence for people who do not have it.
+        url: Home of the corpus.
+        how_to_obtain: One sentence on how to obtain the files.
         emotions: Emotion names by id; the neutral one first.
-        split_files: Accepted file names by split, best first.
+        split_files: Accepted file names by split, in order of preference.
         published: Counts by split, recomputed from the published files.
-        latent_causes: Causes outside the dialogue by split; they are no pairs, and are counted.
-        verified: Whether the format was checked against genuine files.
+        latent_causes: Causes outside the dialogue by split; they give no pair, and are counted.
+        verified: Whether the reader was checked on genuine files.
     """
 
     name: str
@@ -82,16 +82,16 @@ class CorpusMetadata:
 
 
 def corpus_metadata(name: str) -> CorpusMetadata:
-    """Looks a corpus up.
+    """Looks up the metadata of a corpus.
 
     Args:
         name: Configuration name, such as ``ecf``.
 
     Returns:
-        Its record.
+        Its metadata.
 
     Raises:
-        UsageError: There is no such corpus.
+        UsageError: The name is unknown.
 
     Example:
         >>> corpus_metadata("ecf").emotions[:3]
@@ -226,10 +226,10 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         title="MEC4",
         language="zh",
         licence="unknown",
-        citation="unknown: no copy of the corpus was at hand; cite the paper that came with yours",
+        citation="unknown: the reader was not verified on genuine files; cite the paper that came with your copy",
         url="",
         how_to_obtain="ask its authors for the folder MEC4_text with train.json, valid.json and test.json",
-        # The files give no emotion; who is the target of a gold pair is emotional.
+        # The files label no emotions; targets of gold pairs count as emotional.
         emotions=("neutral", "emotional"),
         split_files={
             "train": ("MEC4_text/train.json", "train.json"),

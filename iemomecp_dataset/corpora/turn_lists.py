@@ -1,4 +1,4 @@
-"""Reader of the JSON by dialogue that MECAD and RECCON use, and that ECF is sometimes re-encoded in."""
+"""Reads JSON with one list of turns per dialogue: MECAD, RECCON, and some re-encodings of ECF."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
+from iemomecp_dataset.field_checks import check_text_fields, is_integer
 from iemomecp_dataset.files import read_json
 
 __all__ = ["EMOTION_TABLES", "read_turn_lists"]
@@ -35,7 +36,7 @@ EMOTION_TABLES: Mapping[str, Mapping[str, str]] = {
         "fear": "fear",
     },
 }
-"""Emotion labels found in the files (compared in lower case) and the names they stand for."""
+"""Emotion names by the labels found in the files (compared in lower case), for each corpus."""
 
 
 def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[CorpusDialogue]:
@@ -44,13 +45,13 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
     Args:
         path: The file: ``{"dialogue": [[{"turn", "speaker", "utterance", "emotion", ...}]]}``.
         corpus: Configuration name; its emotion table applies.
-        counts: Receives what is no pair but must not be lost: latent causes (``"b"``) and causes named twice.
+        counts: Receives the number of latent causes (``"b"``), which give no pair, and of causes listed again.
 
     Yields:
         The dialogues, in file order.
 
     Raises:
-        InvalidDataError: The file breaks the format; the message has file, dialogue and turn.
+        InvalidDataError: The file is malformed; the message names file, dialogue and turn.
         MissingDataError: The file cannot be read.
     """
     content = read_json(path)
@@ -58,10 +59,10 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
         raise InvalidDataError(f"{path}: expected an object by dialogue, found {_kind(content)}.")
     for dialogue_id, wrapped in content.items():
         where = f"{path}, dialogue {dialogue_id!r}"
-        # The turns are wrapped in one more list.
+        # Each list of turns is wrapped in another list.
         turns = wrapped[0] if isinstance(wrapped, list) and len(wrapped) == 1 else None
         if not isinstance(turns, list) or not turns:
-            raise InvalidDataError(f"{where}: expected a list that holds one list of turns, found {_kind(wrapped)}.")
+            raise InvalidDataError(f"{where}: expected a list that contains one list of turns, found {_kind(wrapped)}.")
         gold: set[tuple[int, int]] = set()
         utterances = []
         for turn, entry in enumerate(turns, start=1):
@@ -78,9 +79,7 @@ def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str)
     number = entry.get("turn")
     if isinstance(number, bool) or number != turn:
         raise InvalidDataError(f"{where}: expected turn {turn}, found {str(number)[:20]!r}.")
-    for key in ("speaker", "utterance", "emotion"):
-        if not isinstance(entry.get(key), str):
-            raise InvalidDataError(f"{where}, turn {turn}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+    check_text_fields(entry, ("speaker", "utterance", "emotion"), f"{where}, turn {turn}")
     table = EMOTION_TABLES[corpus]
     emotion = entry["emotion"].strip().lower()
     if emotion not in table:
@@ -103,7 +102,7 @@ def _causes(entry: Mapping[str, Any], n_turns: int, where: str, counts: Counter[
     for cause in evidence:
         if cause == _LATENT:
             counts["latent causes outside the dialogue (no pairs)"] += 1
-        elif isinstance(cause, bool) or not isinstance(cause, int):
+        elif not is_integer(cause):
             raise InvalidDataError(f"{where}: expected a cause turn or 'b', found {str(cause)[:40]!r}.")
         elif not 1 <= cause <= n_turns:
             raise InvalidDataError(

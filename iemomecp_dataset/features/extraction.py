@@ -1,8 +1,8 @@
-"""From a corpus's media to a store: plan, decode ahead, encode, write shard by shard, finish.
+"""Extracts feature vectors from the media or texts of a corpus: plan, decode ahead, encode, write shards and index.
 
-A shard is written whole or not at all, and what goes into it is fixed by the plan. So an extraction can be killed
-anywhere: the next run does what is missing, and the store comes out the same to the byte. Processes share the shards by
-number; whoever finds all of them there writes the index.
+Each shard is written atomically, and the plan fixes its utterances. An extraction can therefore be killed at any time:
+the next run computes the missing shards, and the store is identical to the byte. Processes share the shards by number;
+the first one that finds all of them written writes the index.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
 
 from iemomecp_dataset.command_line import circumstances
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
@@ -33,7 +31,7 @@ from iemomecp_dataset.features.extraction_plan import (
 from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store.store_index import missing_shards, write_index
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME, README_NAME, shard_name
-from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow
+from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow, finite_row
 from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
 
@@ -44,14 +42,14 @@ _BATCHES_AHEAD = 3
 
 @dataclass(frozen=True)
 class PlannedExtraction:
-    """What an extraction would do.
+    """Work of an extraction, before it is done.
 
     Attributes:
-        corpus: The utterances.
+        corpus: Utterances of the corpus.
         plan: Batches and shards.
-        left: Shards that are not written yet.
-        without_media: Utterances without a file on disk.
-        seconds: Speech in the corpus, as far as its times are known.
+        left: Numbers of the shards that are not written yet.
+        without_media: Number of utterances without a file on disk.
+        seconds: Total duration of the utterances whose times are known.
     """
 
     corpus: CorpusItems
@@ -63,16 +61,16 @@ class PlannedExtraction:
 
 @dataclass(frozen=True)
 class ExtractionResult:
-    """How an extraction ended.
+    """Result of an extraction.
 
     Attributes:
         folder: The store.
         card: Its card.
-        complete: Whether the store can be read; otherwise other processes are still at work.
-        left: Shards that are still to be written by others.
-        computed: Utterances that this call computed; the others were there.
-        statuses: Utterances by status, once complete.
-        examples: ``(utterance_id, reason)`` of some of each status but ``ok``, once complete.
+        complete: Whether all shards are written; otherwise other processes still have to finish theirs.
+        left: Number of shards that are not written yet.
+        computed: Number of utterances that this call computed.
+        statuses: Number of utterances by status, if complete.
+        examples: Some ``(utterance_id, reason)`` of each status except ``ok``, if complete.
     """
 
     folder: Path
@@ -94,10 +92,19 @@ class _Encoder(Protocol):
 
 
 def plan(options: ExtractionOptions) -> PlannedExtraction:
-    """Says what an extraction would do; loads no model and writes nothing.
+    """Plans an extraction without loading a model or writing a file.
+
+    Args:
+        options: Corpus, modality, model, settings, folder.
+
+    Returns:
+        Batches, shards, and the shards that are missing.
 
     Raises:
-        IemomecpError: Options that cannot work, a corpus that cannot be loaded, no media.
+        IemomecpError: The options are invalid, the corpus cannot be loaded, or it has no media.
+
+    See Also:
+        :func:`extract` carries it out.
     """
     options.check()
     folder = Path(options.output_dir)
@@ -117,20 +124,24 @@ def plan(options: ExtractionOptions) -> PlannedExtraction:
 
 
 def extract(options: ExtractionOptions) -> ExtractionResult:
-    """Makes a store, or continues one.
+    """Computes a feature store, or continues an unfinished one.
 
     Args:
         options: Corpus, modality, model, settings, folder.
 
     Returns:
-        How it ended.
+        Result with the number of utterances by status.
 
     Raises:
-        UsageError: Options that cannot work; a folder that holds another extraction; too little memory.
+        UsageError: The options are invalid, the folder contains another extraction, or the device lacks memory.
         MissingModelError: The model is neither on disk nor reachable.
         MissingDependencyError: An extra is not installed; the message has the pip line.
         InvalidDataError: With ``strict``: an utterance gets no vector.
-        IemomecpError: What loading the corpus raises.
+        IemomecpError: The corpus cannot be loaded.
+
+    See Also:
+        :func:`plan` shows the work beforehand;
+        :func:`iemomecp_dataset.features.importers.importing.import_features` imports published vectors.
     """
     options.check()
     require_torch()
@@ -144,7 +155,7 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
     encoder = _load_encoder(options, device, crop)
     plan_, card = _claim(folder, options, corpus, encoder, device, crop)
     if options.retry_missing:
-        _forget_incomplete(folder, card.n_shards)
+        _remove_incomplete(folder, card.n_shards)
     left = missing_shards(folder, card.n_shards)
     mine = [shard for shard in left if shard % total == index]
     computed = 0
@@ -153,7 +164,7 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
     except torch.OutOfMemoryError:
         raise UsageError(
             f"The device {device} has too little memory for these batches. Give a lower --batch_size (and, for audio, "
-            "--batch_seconds), in a new --output-dir, as batches are part of what a store is."
+            "--batch_seconds) and a new --output-dir, because the batches of a store are fixed."
         ) from None
     left = missing_shards(folder, card.n_shards)
     if left:
@@ -163,7 +174,7 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
 
 
 def _share(options: ExtractionOptions) -> tuple[int, int, int]:
-    """Index of this process, number of processes, index on this machine: as given, else as launchers tell it."""
+    """Rank, number of processes and local rank: from the options, else from the launcher's environment variables."""
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if options.process_index is not None and options.num_processes is not None:
         index, total = options.process_index, options.num_processes
@@ -177,14 +188,14 @@ def _share(options: ExtractionOptions) -> tuple[int, int, int]:
 def _crops(options: ExtractionOptions, corpus: CorpusItems) -> bool:
     if options.crop == "speaker" and not corpus.is_iemocap:
         raise UsageError(
-            f"--crop speaker is for IEMOCAP, whose pictures show both actors side by side; {options.config_name} has "
-            "other pictures. Use --crop none."
+            f"--crop speaker is for IEMOCAP, whose frames show both actors side by side; {options.config_name} has "
+            "other frames. Use --crop none."
         )
     return options.modality == "video" and corpus.is_iemocap and options.crop != "none"
 
 
 def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encoder:
-    # Only what this modality needs is imported.
+    # Imports only the packages that the modality needs.
     if options.modality == "audio":
         from iemomecp_dataset.features.encoders.speech_encoder import SpeechEncoder
 
@@ -242,11 +253,11 @@ def _concerns(name: str, options: ExtractionOptions) -> bool:
     return owner.get(name, options.modality) == options.modality
 
 
-def _forget_incomplete(folder: Path, n_shards: int) -> None:
-    """Removes the shards that lack vectors, and with them the index."""
+def _remove_incomplete(folder: Path, n_shards: int) -> None:
+    """Removes the shards that lack vectors, and the index if there are any."""
     for number in range(n_shards):
         path = folder / shard_name(number, n_shards)
-        if path.is_file() and any(account[1] != "ok" for account in read_shard(path).accounts):
+        if path.is_file() and any(record.status != "ok" for record in read_shard(path).records):
             (folder / INDEX_NAME).unlink(missing_ok=True)
             (folder / README_NAME).unlink(missing_ok=True)
             path.unlink()
@@ -292,7 +303,7 @@ def _decoded_ahead(
     plan_: ExtractionPlan,
     work: Sequence[tuple[int, int]],
 ) -> Iterator[tuple[int, int, list[tuple[str, Future[Any]]]]]:
-    """Batches in order, of which some are always being decoded while one is encoded."""
+    """Yields the batches in order, decoding some ahead while one is encoded."""
     ahead: deque[tuple[int, int, list[tuple[str, Future[Any]]]]] = deque()
     for number, position in work:
         batch = plan_.shards[number][position]
@@ -314,22 +325,13 @@ def _encoded(
         except FeatureProblem as problem:
             rows[key] = StoreRow(key, problem.status, reason=problem.reason)
     if batch:
-        for row in encoder.encode(batch):
-            with np.errstate(over="ignore"):  # What overflows is found on the next line.
-                stored = row.vector.astype(options.store_dtype) if row.vector is not None else None
-            if stored is not None and not np.isfinite(stored).all():
-                reason = f"the vector has NaN or infinity as {options.store_dtype}"
-                rows[row.utterance_id] = StoreRow(
-                    row.utterance_id, "not_finite", None, row.n_frames, row.seconds, reason, row.note
-                )
-            else:
-                rows[row.utterance_id] = row
+        rows |= {row.utterance_id: finite_row(row, options.store_dtype) for row in encoder.encode(batch)}
     if options.strict:
         for key, _ in futures:
             if rows[key].status != "ok":
                 raise InvalidDataError(
                     f"utterance {key} gets no vector ({rows[key].status}: {rows[key].reason}), and --strict allows "
-                    "none. Mend its media and run the command again, or leave --strict out: the store then says why."
+                    "none. Repair its media and run the command again, or omit --strict to record the reason instead."
                 )
     return [rows[key] for key, _ in futures]
 
@@ -343,18 +345,18 @@ def _finish(
     except IemomecpError:
         (folder / INDEX_NAME).unlink(missing_ok=True)
         raise
-    # What writers that were killed left behind.
+    # Removes the temporary files of killed writers.
     for path in folder.glob(".shard-*.partial"):
         path.unlink(missing_ok=True)
     examples: dict[str, list[tuple[str, str]]] = {}
     for number in range(card.n_shards):
-        for key, status, _, _, reason, _ in read_shard(folder / shard_name(number, card.n_shards)).accounts:
-            if status != "ok" and len(examples.setdefault(status, [])) < 3:
-                examples[status].append((key, reason or ""))
+        for record in read_shard(folder / shard_name(number, card.n_shards)).records:
+            if record.status != "ok" and len(examples.setdefault(record.status, [])) < 3:
+                examples[record.status].append((record.utterance_id, record.reason or ""))
     if options.strict and set(statuses) != {"ok"}:
         first = next(iter(examples.items()))
         raise InvalidDataError(
             f"{folder}: {sum(statuses.values()) - statuses['ok']} utterances have no vector, such as {first[1][0][0]} "
-            f"({first[0]}: {first[1][0][1]}), and --strict allows none. Mend their media and add --retry_missing."
+            f"({first[0]}: {first[1][0][1]}), and --strict allows none. Repair their media and add --retry_missing."
         )
     return statuses, examples

@@ -1,4 +1,4 @@
-"""Which utterances are encoded together, and which batches make a shard: fixed before anything is computed."""
+"""Plan of an extraction: length-bucketed batches and their shards, fixed before anything is computed."""
 
 from __future__ import annotations
 
@@ -15,32 +15,39 @@ from iemomecp_dataset.files import write_bytes
 __all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan"]
 
 PLAN_NAME = "plan.json"
-"""Kept in the store, so that an extraction goes on as it began even when media were mended in between."""
+"""The plan is kept in the store, so that a resumed extraction has the same batches even if media were repaired."""
 
 
 @dataclass(frozen=True)
 class ExtractionPlan:
     """Shards of batches of utterance ids.
 
-    The last bits of a vector depend on what it was computed with, so that a store that is made in one go and one that
-    was interrupted can only be equal when the batches are.
+    The last bits of a vector depend on the rest of its batch, so resumed and uninterrupted extractions give equal
+    stores only if their batches are equal.
+
+    Attributes:
+        shards: Utterance ids by shard and batch.
     """
 
     shards: tuple[tuple[tuple[str, ...], ...], ...]
 
     def to_json(self) -> str:
-        """The file's content."""
+        """Serializes the plan."""
         return json.dumps({"shards": self.shards}, indent=0, ensure_ascii=False) + "\n"
 
 
 def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> ExtractionPlan:
-    """Buckets utterances by length.
+    """Builds length-bucketed batches and groups them to shards.
 
-    Sounds of like length share a batch, so that little of the work is padding; pictures are taken file by file.
+    Utterances of similar length share a batch, which keeps padding small; batches of audio also respect a budget of
+    seconds, padding included. Video is ordered by file and time, because decoding seeks within a file.
 
     Args:
         items: All utterances.
         options: Batch and shard sizes.
+
+    Returns:
+        The plan.
     """
     if options.modality == "video":
         costs = {item.utterance_id: 0.0 for item in items}
@@ -70,7 +77,12 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
 
 
 def keep_plan(folder: Path, plan: ExtractionPlan) -> None:
-    """Writes down the plan of an extraction that begins now; one that goes on keeps its own."""
+    """Saves the plan of a new extraction; a resumed one keeps its own.
+
+    Args:
+        folder: The store.
+        plan: The plan.
+    """
     if not (folder / PLAN_NAME).is_file():
         write_bytes(folder / PLAN_NAME, plan.to_json().encode())
 
@@ -80,28 +92,29 @@ def read_plan(folder: Path, utterance_ids: Iterable[str] | None = None) -> Extra
 
     Args:
         folder: The store.
-        utterance_ids: If given, the utterances that it must plan, each once.
+        utterance_ids: If given, the utterances that the plan must have, each exactly once.
+
+    Returns:
+        The plan.
 
     Raises:
-        InvalidDataError: It is no plan, or one of other utterances.
+        InvalidDataError: The file is not a valid plan, or has other utterances.
     """
     path = folder / PLAN_NAME
     try:
         shards = json.loads(path.read_text(encoding="utf-8"))["shards"]
         plan = ExtractionPlan(tuple(tuple(tuple(map(str, batch)) for batch in shard) for shard in shards))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidDataError(f"{path} is no plan of an extraction ({error}). Extract into a new folder.") from None
+        raise InvalidDataError(f"{path} is not a valid plan ({error}). Extract into a new folder.") from None
     if utterance_ids is not None:
         planned = sorted(key for shard in plan.shards for batch in shard for key in batch)
         if planned != sorted(utterance_ids):
-            raise InvalidDataError(
-                f"{path} plans other utterances than those of the corpus. Extract into a new folder."
-            )
+            raise InvalidDataError(f"{path} has other utterances than the corpus. Extract into a new folder.")
     return plan
 
 
 def _seconds(item: WorkItem) -> float:
-    """Length by the file's header, else by the corpus; files that cannot be opened are found out later."""
+    """Reads the duration from the file's header, else from the corpus; decoding reports unreadable files later."""
     if not item.timed and item.media is not None and item.media.suffix.lower() == ".wav":
         import soundfile
 

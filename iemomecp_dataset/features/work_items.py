@@ -1,4 +1,4 @@
-"""What there is to extract: the utterances of a corpus, each with its media, times and text."""
+"""Lists the utterances of a corpus with their media files, times and texts."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class WorkItem:
     """One utterance to extract.
 
     Attributes:
-        utterance_id: The utterance.
-        dialogue_id: The recording it is part of.
-        speaker: Who speaks.
-        text: What is said.
-        media: Its file, or None where the corpus names none.
-        start: Where it begins in the file, in seconds; None for the beginning.
-        end: Where it ends; None for the end.
-        seconds: How long the corpus says that it is; None where it does not.
-        timed: Whether the file is a whole dialogue, so that times are needed.
+        utterance_id: Id of the utterance.
+        dialogue_id: Id of the recorded dialogue.
+        speaker: The speaker.
+        text: The text.
+        media: Media file, or None if the corpus names none.
+        start: Start within the file in seconds; None for the beginning.
+        end: End within the file in seconds; None for the end.
+        seconds: Duration according to the corpus; None if it is unknown.
+        timed: Whether the file is a recording of the whole dialogue, so that times are needed.
     """
 
     utterance_id: str
@@ -53,11 +53,11 @@ class CorpusItems:
     """The utterances of a corpus.
 
     Attributes:
-        corpus: Name with configuration.
-        items: In the order of the corpus, each utterance once.
+        corpus: Name and configuration of the corpus.
+        items: Utterances in the order of the corpus, each once.
         fingerprints: Content hash by split.
-        digest: Hash of the utterances and their times.
-        synthetic: Whether the corpus is made up.
+        digest: Hash of the utterances with their texts and times.
+        synthetic: Whether the corpus is synthetic.
         is_iemocap: Whether its videos show two actors side by side.
     """
 
@@ -70,10 +70,19 @@ class CorpusItems:
 
 
 def corpus_items(options: ExtractionOptions) -> CorpusItems:
-    """Loads a corpus and lists what is to be extracted.
+    """Loads a corpus and lists its utterances.
+
+    Args:
+        options: Corpus, modality, and location of the media.
+
+    Returns:
+        The utterances; with ``limit`` only the first ones.
 
     Raises:
-        IemomecpError: What :func:`iemomecp_dataset.load` raises; no media to be found; two utterances with one id.
+        MissingDataError: The corpus names no media, or the file of times does not exist.
+        InvalidDataError: Two different utterances have the same id, one has none, or the file of times is malformed.
+        UsageError: ``media_pattern`` has an unknown field.
+        IemomecpError: The corpus cannot be loaded.
     """
     import iemomecp_dataset
 
@@ -90,8 +99,8 @@ def corpus_items(options: ExtractionOptions) -> CorpusItems:
                 if known != item:
                     raise InvalidDataError(
                         f"{options.data_dir}: utterance {item.utterance_id} occurs in two dialogues, "
-                        f"{known.dialogue_id} and {item.dialogue_id}, with other content. "
-                        "A store has one vector an utterance id."
+                        f"{known.dialogue_id} and {item.dialogue_id}, with different content. "
+                        "A store has one vector per utterance id."
                     )
     listed = list(items.values())[: options.limit]
     if options.modality != "text" and not options.media_dir and all(item.media is None for item in listed):
@@ -125,8 +134,8 @@ def _item(
     key = utterance["utterance_id"]
     if not key:
         raise InvalidDataError(
-            f"{options.data_dir}: dialogue {row['dialogue_id']}, turn {utterance['turn']} has no utterance id, and "
-            "vectors are kept by it. The configuration 'overlay' has none; use '3class' or 'source_binary'."
+            f"{options.data_dir}: dialogue {row['dialogue_id']}, turn {utterance['turn']} has no utterance id, the key "
+            "of its vector. The configuration 'overlay' has no ids; use '3class' or 'source_binary'."
         )
     dialogue_id = row["source_dialogue_id"] or row["dialogue_id"]
     start, end = times.get(key, (utterance["start"], utterance["end"]))

@@ -1,1 +1,1 @@
-"""Merging labels with their sources: where each chunk lies, what its utterances are, what disagrees."""
+"""Merges labels with their sources: places chunks, joins utterances, and reports disagreements."""

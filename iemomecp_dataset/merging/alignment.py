@@ -1,11 +1,12 @@
-"""Finds the place of every overlay chunk in its source dialogue.
+"""Aligns the chunks of the overlay with spans of their source dialogues.
 
-Chunks of a dialogue are consecutive and partition it. Where a chunk's id holds
-the id of a source dialogue and a number, that is its place, verified: the
-lengths must partition the dialogue, and the chunk's fingerprint must be that of
-the place. The fingerprint of a chunk is its set of targets with an
-``emo_cause``; that of a place is its set of non-neutral turns. Where ids are
-opaque, the fingerprints decide alone, and only if there is exactly one way.
+The chunks of a dialogue are consecutive and partition it. If a chunk's id
+contains the id of a source dialogue and a number, these give its span, which is
+verified: the lengths must partition the dialogue, and the fingerprint of the
+chunk must equal that of the span. The fingerprint of a chunk is its set of
+targets of an ``emo_cause``; that of a span is its set of non-neutral turns. If
+ids are opaque, chunks are placed by fingerprints and pairs, provided that there
+is exactly one solution.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.merging.evidence import Placement, listing
 from iemomecp_dataset.merging.opaque_placement import place_opaque_chunks
 from iemomecp_dataset.merging.verification import verify_placements
+from iemomecp_dataset.overlay.chunk_ids import chunk_number
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.sources.ecpec import SourceDialogue
-from iemomecp_dataset.sources.iemocap_release import chunk_number
 
 __all__ = ["align"]
 
@@ -34,14 +35,15 @@ def align(
     Args:
         splits: Chunks by split, ids unique.
         dialogues: Source dialogues by id.
-        max_label_mismatch: Accepted share of turns that are emotional in labels or source alone, where ids tell places.
+        max_label_mismatch: Accepted share of turns that are emotional in either the labels or the source only; applies
+            to chunks placed by their ids.
 
     Returns:
         Placements by chunk id; together they cover every source dialogue exactly once.
 
     Raises:
-        InvalidDataError: Chunks do not partition a dialogue, ids and contents disagree, or opaque ids leave more than
-            one way; the message names the chunks and their candidates.
+        InvalidDataError: Chunks do not partition a dialogue, ids and contents disagree, or opaque ids allow no or
+            several solutions; the message names the chunks and their candidate spans.
     """
     chunks = [chunk for members in splits.values() for chunk in members]
     named, opaque = _by_dialogue(chunks, dialogues)
@@ -73,7 +75,7 @@ def align(
 def _by_dialogue(
     chunks: Sequence[OverlayChunk], dialogues: Mapping[str, SourceDialogue]
 ) -> tuple[dict[str, list[tuple[OverlayChunk, int | None]]], list[OverlayChunk]]:
-    # The longest id first: one dialogue's id can begin another's.
+    # Longest id first, as the id of one dialogue can be the beginning of another's.
     ids = "|".join(re.escape(name) for name in sorted(dialogues, key=len, reverse=True))
     pattern = re.compile(rf"(?<![A-Za-z0-9])({ids})(?!\d)")
     named: dict[str, list[tuple[OverlayChunk, int | None]]] = {}

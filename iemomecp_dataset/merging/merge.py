@@ -35,24 +35,27 @@ def merge(
     """Reads all parts and merges them.
 
     Args:
-        sources: The parts.
+        sources: Locations of the parts.
         config_name: ``3class`` or ``source_binary``.
-        text_source: Whose text the utterances get.
-        forward_pairs: What ``source_binary`` calls forward source pairs.
-        max_mismatch: Largest accepted share of utterances on which ConvECPE and IEMOCAP disagree, in any check.
-        max_label_mismatch: Largest accepted share of turns that are emotional in the labels or in ConvECPE alone.
+        text_source: ``iemocap`` for the text of the transcripts, ``ecpec`` for that of ConvECPE.
+        forward_pairs: Label of forward source pairs in ``source_binary``.
+        max_mismatch: Largest accepted share of utterances on which ConvECPE and IEMOCAP disagree, in each check.
+        max_label_mismatch: Largest accepted share of turns that are emotional in either the labels or ConvECPE only.
 
     Returns:
         Rows by split and the merge report.
 
     Raises:
-        IemomecpError: A part breaks its format, the chunks cannot be placed, or the parts disagree on too much.
+        IemomecpError: A part is malformed, the chunks cannot be placed, or the parts disagree too often.
+
+    See Also:
+        :func:`iemomecp_dataset.merging.merge_full.merge_full` merges with full split JSON instead of the sources.
     """
     overlay = read_overlay(sources.label_dir)
     ecpec = read_ecpec(sources.ecpec)
     placements = align(overlay.chunks, ecpec.dialogues, max_label_mismatch)
     utterances, checks, notes = merged_utterances(ecpec, sources.iemocap, text_source)
-    # Whose text is not asked for may differ; it is reported all the same.
+    # If the text is ConvECPE's, IEMOCAP's may differ; the report still counts it.
     enforce_limit(
         [check for check in checks if text_source == "iemocap" or check.name != CHECK_NAMES["text"]], max_mismatch
     )
@@ -76,7 +79,7 @@ def merge(
     for check in checks:
         if check.mismatches:
             _LOGGER.warning(
-                "%s: %d of %d utterances differ, such as %s. The merge report has all of them.",
+                "%s: %d of %d utterances differ, such as %s. The merge report lists all of them.",
                 check.name,
                 len(check.mismatches),
                 check.compared,

@@ -1,4 +1,4 @@
-"""Merges the overlay with full split JSON, for people who have that instead of the sources."""
+"""Merges the overlay with full split JSON, in place of IEMOCAP and ConvECPE."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.merging.evidence import NEUTRAL, chunk_fingerprint, listing
 from iemomecp_dataset.merging.pair_rows import pair_rows
 from iemomecp_dataset.options import ForwardPairs
+from iemomecp_dataset.overlay.chunk_ids import source_dialogue_of
 from iemomecp_dataset.overlay.chunks import OverlayChunk
-from iemomecp_dataset.overlay.rows import source_dialogue_of
 from iemomecp_dataset.overlay.validation import read_overlay
 from iemomecp_dataset.reader import Loaded
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, ROLE_LABELS, Row
+from iemomecp_dataset.schema import Row
 from iemomecp_dataset.sources.full_splits import FullChunk, read_full_split
 
 __all__ = ["FullSources", "merge_full"]
 
-_NEUTRAL = IEMOCAP_EMOTIONS.index("neu")
-_CAUSE = ROLE_LABELS.index("emo_cause")
-
 
 @dataclass(frozen=True)
 class FullSources:
-    """Where the parts lie: the label folder, and one full split JSON a split."""
+    """Locations of the parts: the label folder, and one full split JSON per split."""
 
     label_dir: Path
     splits: Mapping[str, Path]
@@ -35,15 +33,18 @@ def merge_full(sources: FullSources, *, config_name: str, forward_pairs: Forward
     """Reads both parts and merges them by id.
 
     Args:
-        sources: The parts.
+        sources: Locations of the parts.
         config_name: ``3class`` or ``source_binary``.
-        forward_pairs: What ``source_binary`` calls forward source pairs.
+        forward_pairs: Label of forward source pairs in ``source_binary``.
 
     Returns:
         Rows by split.
 
     Raises:
-        IemomecpError: A part breaks its format, or the two do not hold the same chunks with the same emotions.
+        IemomecpError: A part is malformed, or the two do not have the same chunks with the same emotional turns.
+
+    See Also:
+        :func:`iemomecp_dataset.merging.merge.merge` merges with the sources themselves.
     """
     overlay = read_overlay(sources.label_dir)
     rows: dict[str, list[Row]] = {}
@@ -69,10 +70,10 @@ def _by_id(path: Path, full: Sequence[FullChunk], chunks: Sequence[OverlayChunk]
     missing, extra = sorted(wanted - best.keys()), sorted(best.keys() - wanted)
     if not best:
         raise InvalidDataError(
-            f"{path}: none of its ids is one of the labels, such as {sorted(wanted)[0]!r}, or they are not unique."
+            f"{path}: none of its ids occurs in the labels (such as {sorted(wanted)[0]!r}), or they are not unique."
         )
     if missing or extra:
-        odd = f"{missing[0]!r} is in the labels alone" if missing else f"{extra[0]!r} is in this file alone"
+        odd = f"{missing[0]!r} is in the labels only" if missing else f"{extra[0]!r} is in this file only"
         raise InvalidDataError(
             f"{path}: {len(missing) + len(extra)} chunk(s) are not in both this file and the labels; {odd}."
         )
@@ -89,16 +90,14 @@ def _row(
 ) -> Row:
     where = f"{path}, dialogue {chunk.dialogue_id!r}"
     if len(full.utterances) != chunk.num_utterances:
-        raise InvalidDataError(
-            f"{where}: {len(full.utterances)} utterances, but the labels say {chunk.num_utterances}."
-        )
-    labelled = {pair.target for pair in chunk.pairs if pair.label == _CAUSE}
-    emotional = {utterance["turn"] for utterance in full.utterances if utterance["emotion"] != _NEUTRAL}
+        raise InvalidDataError(f"{where}: {len(full.utterances)} utterances, but {chunk.num_utterances} in the labels.")
+    labelled = chunk_fingerprint(chunk)
+    emotional = {utterance["turn"] for utterance in full.utterances if utterance["emotion"] != NEUTRAL}
     if labelled != emotional:
         odd = sorted(labelled ^ emotional)
         raise InvalidDataError(
-            f"{where}: emotions and labels disagree on turn(s) {', '.join(map(str, odd[:5]))}: every non-neutral turn, "
-            f"and no other, has an emo_cause. Were chunks exchanged?"
+            f"{where}: emotions and labels disagree on turn(s) {listing(odd)}: every non-neutral turn, and no other, "
+            f"must have an emo_cause. Were chunks exchanged?"
         )
     source, number = source_dialogue_of(chunk.dialogue_id)
     source = full.source_dialogue_id or source

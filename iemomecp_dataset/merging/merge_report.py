@@ -1,4 +1,4 @@
-"""What was merged, how, and on what the sources disagree."""
+"""Report of a merge: sources, counts, placement of chunks, and disagreements between the sources."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison of two sources, utterance by utterance.
+    """Comparison of two sources, utterance by utterance.
 
     Attributes:
-        name: What was compared.
-        compared: Utterances compared.
-        mismatches: Every utterance on which they differ, with both values.
+        name: Compared property.
+        compared: Number of compared utterances.
+        mismatches: Every utterance on which the sources differ, with both values.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Check:
 
     @property
     def share(self) -> float:
-        """Share of mismatches; 0 where nothing was compared."""
+        """Share of mismatches; 0 if nothing was compared."""
         return len(self.mismatches) / self.compared if self.compared else 0.0
 
 
@@ -39,13 +39,13 @@ class MergeReport:
     """Accounts for every dialogue, utterance and pair of a merge.
 
     Attributes:
-        sources: Where each part was read from, by name.
-        counts: Dialogues, chunks, utterances, pairs, and what was left out, by name.
+        sources: Location of each part, by name.
+        counts: Numbers of dialogues, chunks, utterances and pairs, merged and left out, by name.
         checks: Comparisons between the sources.
-        transitions: Pairs by (is a source pair, role).
+        transitions: Number of pairs by source label and role.
         placement: Number of chunks placed by each method.
         dialogues: Method and chunks by source dialogue.
-        notes: Sentences a reader should see.
+        notes: Sentences for the reader.
         synthetic: Whether the sources are synthetic.
     """
 
@@ -59,11 +59,11 @@ class MergeReport:
     synthetic: bool = False
 
     def to_json(self) -> str:
-        """The whole report as JSON, every mismatch included."""
+        """Formats the whole report as JSON, with every mismatch."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
     def to_text(self) -> str:
-        """The report for people, with the first mismatches of each check."""
+        """Formats the report as text, with the first mismatches of each check."""
         lines = ["Merge report" + (" (SYNTHETIC data)" if self.synthetic else "")]
         lines += [f"  {name}: {place}" for name, place in self.sources.items()]
         lines += ["Counts"] + [f"  {name}: {count}" for name, count in self.counts.items()]
@@ -80,7 +80,7 @@ class MergeReport:
 
     def _transition_lines(self) -> list[str]:
         total = sum(sum(roles.values()) for roles in self.transitions.values())
-        # Published counts say something about the whole release only.
+        # The published counts are those of the whole release.
         whole = total == PUBLISHED_COUNTS["all"].pairs
         lines = ["Source label to role" + (" (release in brackets)" if whole else "")]
         for source, roles in self.transitions.items():

@@ -1,4 +1,4 @@
-"""Places chunks whose ids do not name a place, by what their labels say; only if there is one way."""
+"""Places chunks with opaque ids by their labels, provided that there is exactly one solution."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from iemomecp_dataset.merging.evidence import (
     disagreement,
     fits_exactly,
     listing,
+    place_fingerprint,
 )
-from iemomecp_dataset.merging.tiling import MAX_SOLUTIONS, tilings
+from iemomecp_dataset.merging.tiling import MAX_SOLUTIONS, NUMBERED_IDS, tilings
 from iemomecp_dataset.overlay.chunks import OverlayChunk
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 
 __all__ = ["place_opaque_chunks"]
 
-_NEUTRAL = IEMOCAP_EMOTIONS.index("neu")
 _SHOWN = 5
 _MAX_STEPS = 2_000
-_CLEARLY = 3
-_ENOUGH = 2
+_CLEARLY = 3  # Fewer disagreements than the next solution, for a solution to win.
+_ENOUGH = 2  # Solutions in file order after which the search ends: there is not exactly one.
 
 
 def place_opaque_chunks(
@@ -33,36 +32,37 @@ def place_opaque_chunks(
     free: Mapping[str, SourceDialogue],
     split_of: Mapping[str, str],
 ) -> dict[str, Placement]:
-    """Places chunks whose ids do not tell where they belong.
+    """Places chunks whose ids do not determine their span.
 
     Args:
-        undecided: Each chunk, and its dialogue where the id names that much.
-        free: The dialogues they must cover exactly.
-        split_of: The split of each chunk.
+        undecided: Each chunk, and its dialogue if the id contains it.
+        free: The dialogues that these chunks must cover exactly.
+        split_of: Split by chunk id.
 
     Returns:
-        The place of each chunk.
+        Placements by chunk id.
 
     Raises:
-        InvalidDataError: There is no way, or more than one; the message lists chunks and candidates.
+        InvalidDataError: There is no solution, or more than one; the message lists chunks and candidate spans.
+
+    See Also:
+        :func:`iemomecp_dataset.merging.tiling.tilings` searches the solutions.
     """
     chunks = {chunk.dialogue_id: chunk for chunk, _ in undecided}
     total = sum(chunk.num_utterances for chunk in chunks.values())
     available = sum(len(dialogue) for dialogue in free.values())
     if total != available:
         raise InvalidDataError(
-            f"{len(chunks)} chunk(s) without a readable place have {total} utterances, but {available} utterances of "
-            f"ConvECPE are left for them ({listing(sorted(free))}). A chunk or a dialogue is missing; such chunks "
-            f"are: {listing(sorted(chunks))}."
+            f"{len(chunks)} chunk(s) whose ids do not contain a place have {total} utterances, but {available} "
+            f"utterances of ConvECPE are left for them ({listing(sorted(free))}). A chunk or a dialogue is missing; "
+            f"these chunks are: {listing(sorted(chunks))}."
         )
     patterns = {
-        name: "".join("0" if emotion == _NEUTRAL else "1" for emotion in dialogue.emotions)
-        for name, dialogue in free.items()
+        name: _pattern(place_fingerprint(dialogue, 0, len(dialogue)), len(dialogue)) for name, dialogue in free.items()
     }
     candidates: dict[str, list[Place]] = {}
     for chunk, within in undecided:
-        fingerprint = chunk_fingerprint(chunk)
-        pattern = "".join("1" if turn in fingerprint else "0" for turn in range(1, chunk.num_utterances + 1))
+        pattern = _pattern(chunk_fingerprint(chunk), chunk.num_utterances)
         names = [within] if within is not None else list(free)
         candidates[chunk.dialogue_id] = [
             (name, start) for name in names for start in _occurrences(patterns[name], pattern)
@@ -73,8 +73,8 @@ def place_opaque_chunks(
             f"No place in ConvECPE has the emotions that the labels of these chunks imply: {listing(empty)}. The "
             f"labels and ConvECPE belong to different versions; fetch the files again."
         )
-    # Most places with the right emotions are told apart by their pairs, and a dialogue lies in one split alone. Where
-    # that asks too much, less decides.
+    # Pairs distinguish most places with the same emotions, and a dialogue belongs to one split. The requirements are
+    # relaxed step by step until there is a solution.
     solutions: list[dict[str, Place]] = []
     fitting: dict[str, set[Place]] = {}
     for fits, splits in ((fits_exactly, split_of), (fits_exactly, {}), (belongs, split_of), (belongs, {})):
@@ -87,7 +87,7 @@ def place_opaque_chunks(
             break
     solutions = _by_pairs(solutions, chunks, free)
     if len(solutions) > 1:
-        # Files that keep the order of the dialogues settle what emotions and pairs leave open.
+        # Files that keep the order of the dialogues resolve the remaining ambiguity.
         solutions = _by_pairs(_in_file_order(fitting, chunks, free), chunks, free) or solutions
     if len(solutions) != 1:
         differing = [
@@ -103,10 +103,15 @@ def place_opaque_chunks(
         )
         found = "more than one way" if solutions else "no way"
         raise InvalidDataError(
-            f"There is {found} to place the chunks whose ids do not name a place by their emotions. Candidates:\n  "
-            f"{lines}\nGive them ids such as 'Ses01F_impro01__c001'."
+            f"There is {found} to place chunks whose ids do not contain a place by their emotions. Candidates:\n  "
+            f"{lines}\n{NUMBERED_IDS}"
         )
     return _numbered(solutions[0])
+
+
+def _pattern(turns: frozenset[int], length: int) -> str:
+    """Writes emotional turns as 1 and neutral turns as 0, so that places can be searched as substrings."""
+    return "".join("1" if turn in turns else "0" for turn in range(1, length + 1))
 
 
 def _occurrences(text: str, pattern: str) -> Iterable[int]:
@@ -129,7 +134,7 @@ def _numbered(solution: Mapping[str, Place]) -> dict[str, Placement]:
 def _by_pairs(
     solutions: list[dict[str, Place]], chunks: Mapping[str, OverlayChunk], dialogues: Mapping[str, SourceDialogue]
 ) -> list[dict[str, Place]]:
-    """Of several ways the one in which causes and source pairs agree clearly best, if there is one."""
+    """Keeps the solution in which causes and source pairs agree clearly best, if there is one; else all."""
     if not 1 < len(solutions) < MAX_SOLUTIONS:
         return solutions
     ranked = sorted(
@@ -149,7 +154,7 @@ def _in_file_order(
     chunks: Mapping[str, OverlayChunk],
     dialogues: Mapping[str, SourceDialogue],
 ) -> list[dict[str, Place]]:
-    """At most two ways in which the chunks of each dialogue follow each other in the files, from first to last."""
+    """Finds up to two solutions in which the chunks of each dialogue follow one another in file order."""
     names = list(chunks)
     places = {name: set(candidates[name]) for name in names}
     found: list[dict[str, Place]] = []
@@ -178,7 +183,7 @@ def _run(
     places: Mapping[str, set[Place]],
     chunks: Mapping[str, OverlayChunk],
 ) -> dict[str, Place]:
-    """The chunks from the first on that fill a dialogue exactly; nothing where they do not."""
+    """Places consecutive chunks so that they fill a dialogue exactly; empty if they do not."""
     run: dict[str, Place] = {}
     start = 0
     for name in names[first:]:

@@ -1,4 +1,4 @@
-"""The pairs of a row: roles or source labels, by configuration."""
+"""Pairs of a row: labelled with roles or source labels, by configuration."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PAIR, _NON_PAIR = range(len(PAIR_LABELS))
 def pair_rows(
     chunk: OverlayChunk, source_pairs: frozenset[tuple[int, int]], *, config_name: str, forward_pairs: ForwardPairs
 ) -> list[PairRow]:
-    """The pairs of a chunk's row.
+    """Builds the column ``pairs`` of a chunk's row.
 
     Args:
         chunk: The chunk.
-        source_pairs: ConvECPE's pairs in turns of the chunk.
+        source_pairs: Pairs of ConvECPE, in turns of the chunk.
         config_name: ``3class`` or ``source_binary``.
-        forward_pairs: What ``source_binary`` calls forward source pairs.
+        forward_pairs: Label of forward source pairs in ``source_binary``; see :func:`released_label`.
 
     Returns:
         One entry per candidate, in (target, cause) order.
@@ -52,17 +52,18 @@ def pair_rows(
 def released_label(
     role: int, *, source_pair: bool, forward: bool, config_name: str, forward_pairs: ForwardPairs
 ) -> int:
-    """The label a candidate has in a configuration.
+    """Computes the label of a candidate in a configuration.
 
     Args:
         role: Id of its role in the overlay.
-        source_pair: Whether ConvECPE calls it a pair.
+        source_pair: Whether it is a pair in ConvECPE.
         forward: Whether its cause comes after its target.
         config_name: ``3class`` or ``source_binary``.
-        forward_pairs: ``as_published`` calls forward source pairs non_pair, which loses 221 real pairs.
+        forward_pairs: ``as_published`` labels forward source pairs non_pair, which loses 221 real pairs; ``gold`` keeps
+            them as pairs.
 
     Returns:
-        A class id of the configuration.
+        Class id of the configuration.
 
     Example:
         >>> released_label(0, source_pair=True, forward=True, config_name="source_binary", forward_pairs="as_published")

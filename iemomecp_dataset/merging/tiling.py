@@ -1,4 +1,4 @@
-"""Exact covers: every turn of every dialogue by one chunk, every chunk once."""
+"""Exact cover: finds assignments that cover every turn with exactly one chunk and use every chunk once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from iemomecp_dataset.merging.evidence import Place
 from iemomecp_dataset.overlay.chunks import OverlayChunk
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 
-__all__ = ["MAX_SOLUTIONS", "tilings"]
+__all__ = ["MAX_SOLUTIONS", "NUMBERED_IDS", "tilings"]
 
 _MAX_STEPS = 2_000
 MAX_SOLUTIONS = 16
-"""No more ways than these are looked for."""
+"""Number of solutions after which the search ends."""
+
+NUMBERED_IDS = "Give them ids such as 'Ses01F_impro01__c001'."
+"""Remedy for chunks that cannot be placed, for error messages."""
 
 
 def tilings(
@@ -22,9 +25,21 @@ def tilings(
     dialogues: Mapping[str, SourceDialogue],
     splits: Mapping[str, str],
 ) -> list[dict[str, Place]]:
-    """Ways to cover every turn of every dialogue by one chunk, and to use every chunk once.
+    """Finds assignments of chunks to places that cover every turn once and use every chunk once.
 
-    With ``splits``, the split of each chunk, the chunks of one dialogue must be of one split.
+    Constraint propagation, then a depth-first search on the chunk with the fewest places left.
+
+    Args:
+        candidates: Possible places by chunk id.
+        chunks: Chunks by id.
+        dialogues: Source dialogues by id.
+        splits: Split by chunk id; if not empty, the chunks of a dialogue must belong to one split.
+
+    Returns:
+        Up to :data:`MAX_SOLUTIONS` assignments, place by chunk id.
+
+    Raises:
+        InvalidDataError: The search did not end within 2000 steps.
     """
     lengths = {name: chunk.num_utterances for name, chunk in chunks.items()}
     sizes = {name: len(dialogue) for name, dialogue in dialogues.items()}
@@ -35,8 +50,8 @@ def tilings(
         steps += 1
         if steps > _MAX_STEPS:
             raise InvalidDataError(
-                "Chunks whose ids do not name a place cannot be placed by their emotions: there are too many ways. "
-                "Give them ids such as 'Ses01F_impro01__c001'."
+                "Chunks whose ids do not contain a place cannot be placed by their emotions: there are too many ways. "
+                f"{NUMBERED_IDS}"
             )
         options = pending.pop()
         if not _propagate(options, lengths, sizes, splits):
@@ -54,7 +69,7 @@ def tilings(
 def _propagate(
     options: dict[str, set[Place]], lengths: Mapping[str, int], sizes: Mapping[str, int], splits: Mapping[str, str]
 ) -> bool:
-    """Removes places that cannot be; False when a chunk or a turn is left with nothing."""
+    """Removes impossible places; False if no place is left for a chunk, or no chunk for a turn."""
     changed = True
     while changed:
         changed = False
@@ -66,7 +81,7 @@ def _propagate(
         if any((dialogue, turn) not in covering for dialogue, size in sizes.items() for turn in range(size)):
             return False
         for covers in covering.values():
-            # A turn that one chunk alone can cover fixes that chunk, if it can do so from one place only.
+            # If a single place of a single chunk can cover a turn, that place is fixed.
             if len(covers) == 1:
                 name, place = covers[0]
                 if place not in options[name]:
@@ -87,15 +102,15 @@ def _propagate(
                 dialogue, start = place
                 end = (dialogue, start + lengths[name])
                 joined = (start == 0 or place in ends) and (end[1] == sizes[dialogue] or end in starts)
-                # A chunk that has one place left takes its turns from all others.
+                # The turns of a chunk with one place left are not available to others.
                 taken = any(
                     other != name and len(options[other]) == 1
                     for turn in range(start, end[1])
                     for other, other_place in covering.get((dialogue, turn), ())
                     if other_place in options[other]
                 )
-                strange = splits.get(name, "") not in settled.get(dialogue, {splits.get(name, "")})
-                if not joined or strange or (taken and len(places) > 1):
+                other_split = splits.get(name, "") not in settled.get(dialogue, {splits.get(name, "")})
+                if not joined or other_split or (taken and len(places) > 1):
                     places.discard(place)
                     changed = True
                 elif taken:

@@ -1,4 +1,4 @@
-"""Utterances as ConvECPE and IEMOCAP have them, and what the two disagree on."""
+"""Merges the utterances of ConvECPE and IEMOCAP, and compares the two sources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["CHECK_NAMES", "Utterances", "enforce_limit", "merged_utterances"]
 _SHOWN = 5
 
 Utterances = Mapping[str, UtteranceRow]
-"""Everything about an utterance but its turn in a chunk, by utterance id."""
+"""Fields of each utterance except its turn in a chunk, by utterance id."""
 
 CHECK_NAMES = {
     "transcript line": "utterances of ConvECPE in IEMOCAP's transcripts",
@@ -36,25 +36,37 @@ CHECK_NAMES = {
     "emotion": "emotion of EmoEvaluation against ConvECPE's",
     "speaker": "speaker in the utterance id against ConvECPE's",
 }
-"""What is compared, by short name."""
+"""Compared properties, by short name."""
 
 
 def merged_utterances(
     ecpec: Ecpec, iemocap: IemocapFiles | None, text_source: TextSource
 ) -> tuple[Utterances, list[Check], list[str]]:
-    """Everything about an utterance but its turn in a chunk, by utterance id."""
+    """Merges all utterances of ConvECPE with their transcript lines, evaluations and media.
+
+    Args:
+        ecpec: The source annotation.
+        iemocap: Files of the release, or None.
+        text_source: ``iemocap`` for the text of the transcripts, ``ecpec`` for that of ConvECPE.
+
+    Returns:
+        Utterances by id, with turn 0; comparisons of the two sources; notes for the report.
+
+    Raises:
+        MissingDataError: The release lacks the transcript or the evaluation of a dialogue.
+    """
     merged: dict[str, UtteranceRow] = {}
     comparison = _Comparison()
     bar = tqdm(ecpec.dialogues.values(), desc="Reading IEMOCAP", unit=" dialogues", leave=False, disable=None)
     for dialogue in bar:
-        spoken = _Spoken.read(dialogue, iemocap)
+        release = _ReleaseDialogue.read(dialogue, iemocap)
         for position, utterance_id in enumerate(dialogue.utterance_ids):
-            heard, judged = spoken.transcript.get(utterance_id), spoken.evaluation.get(utterance_id)
+            line, evaluation = release.transcript.get(utterance_id), release.evaluation.get(utterance_id)
             sentence = dialogue.sentences[position]
             if iemocap is not None:
-                comparison.add(utterance_id, dialogue, position, heard, judged)
-            text = heard.text if heard is not None and text_source == "iemocap" else sentence
-            timed = heard if heard is not None and heard.start is not None else judged
+                comparison.add(utterance_id, dialogue, position, line, evaluation)
+            text = line.text if line is not None and text_source == "iemocap" else sentence
+            timed = line if line is not None and line.start is not None else evaluation
             wav = iemocap.wavs.get(utterance_id) if iemocap is not None else None
             merged[utterance_id] = {
                 "turn": 0,
@@ -66,39 +78,39 @@ def merged_utterances(
                 "start": timed.start if timed is not None else None,
                 "end": timed.end if timed is not None else None,
                 "wav": wav[0] if wav is not None and wav[1] >= 0 else None,
-                "video": spoken.video,
+                "video": release.video,
             }
     notes = []
     if iemocap is None:
-        notes.append("Text is ConvECPE's; there is no IEMOCAP release, so times and media are null.")
+        notes.append("Without an IEMOCAP release the text is ConvECPE's, and times and media are null.")
     elif text_source == "ecpec":
-        notes.append("Text is ConvECPE's, as asked for by text_source='ecpec'; times and media are IEMOCAP's.")
+        notes.append("The text is ConvECPE's (text_source='ecpec'); times and media are IEMOCAP's.")
     return merged, comparison.checks() if iemocap is not None else [], notes
 
 
 @dataclass(frozen=True)
-class _Spoken:
-    """What the release has on one dialogue."""
+class _ReleaseDialogue:
+    """Transcript, evaluation and video of one dialogue."""
 
     transcript: Mapping[str, IemocapUtterance]
     evaluation: Mapping[str, IemocapUtterance]
     video: str | None
 
     @staticmethod
-    def read(dialogue: SourceDialogue, iemocap: IemocapFiles | None) -> _Spoken:
+    def read(dialogue: SourceDialogue, iemocap: IemocapFiles | None) -> _ReleaseDialogue:
         if iemocap is None:
-            return _Spoken({}, {}, None)
+            return _ReleaseDialogue({}, {}, None)
         name = dialogue.dialogue_id
         for what, files in (("transcriptions", iemocap.transcripts), ("EmoEvaluation", iemocap.evaluations)):
             if name not in files:
                 session = session_of(name)
                 place = iemocap.root / f"Session{session if session > 0 else '*'}" / "dialog" / what / f"{name}.txt"
                 raise MissingDataError(
-                    f"{place}: missing, though ConvECPE has the dialogue {name!r}. The release is incomplete; to "
+                    f"{place}: missing, although ConvECPE has the dialogue {name!r}. The release is incomplete; to "
                     f"obtain it: {IEMOCAP_SOURCE}."
                 )
         video = iemocap.videos.get(name)
-        return _Spoken(
+        return _ReleaseDialogue(
             transcript=read_transcript(iemocap.transcripts[name]),
             evaluation=read_evaluation(iemocap.evaluations[name]),
             video=video[0] if video is not None and video[1] >= 0 else None,
@@ -106,7 +118,7 @@ class _Spoken:
 
 
 class _Comparison:
-    """Collects what ConvECPE and IEMOCAP disagree on."""
+    """Compares ConvECPE with IEMOCAP and collects the mismatches."""
 
     def __init__(self) -> None:
         self._compared: Counter[str] = Counter()
@@ -117,27 +129,28 @@ class _Comparison:
         utterance_id: str,
         dialogue: SourceDialogue,
         position: int,
-        heard: IemocapUtterance | None,
-        judged: IemocapUtterance | None,
+        line: IemocapUtterance | None,
+        evaluation: IemocapUtterance | None,
     ) -> None:
-        self._check("transcript line", heard is not None, f"{utterance_id}: not in the transcript; text is ConvECPE's")
-        self._check("evaluation line", judged is not None, f"{utterance_id}: not in EmoEvaluation")
-        if heard is not None:
-            text, sentence = heard.text or "", dialogue.sentences[position]
+        missing = f"{utterance_id}: not in the transcript; the text is ConvECPE's"
+        self._check("transcript line", line is not None, missing)
+        self._check("evaluation line", evaluation is not None, f"{utterance_id}: not in EmoEvaluation")
+        if line is not None:
+            text, sentence = line.text or "", dialogue.sentences[position]
             self._check(
                 "text", _letters(text) == _letters(sentence), f"{utterance_id}: IEMOCAP {text!r}, ConvECPE {sentence!r}"
             )
-        if judged is not None:
+        if evaluation is not None:
             emotion = IEMOCAP_EMOTIONS[dialogue.emotions[position]]
             self._check(
                 "emotion",
-                judged.emotion == emotion,
-                f"{utterance_id}: EmoEvaluation {judged.emotion!r}, ConvECPE {emotion!r}",
+                evaluation.emotion == emotion,
+                f"{utterance_id}: EmoEvaluation {evaluation.emotion!r}, ConvECPE {emotion!r}",
             )
         last = utterance_id.rpartition("_")[2][:1]
         if last in ("F", "M"):
             speaker = dialogue.speakers[position]
-            self._check("speaker", last == speaker, f"{utterance_id}: ConvECPE says {speaker!r}")
+            self._check("speaker", last == speaker, f"{utterance_id}: ConvECPE {speaker!r}")
 
     def _check(self, name: str, same: bool, mismatch: str) -> None:
         self._compared[name] += 1
@@ -153,7 +166,7 @@ def _letters(text: str) -> str:
 
 
 def enforce_limit(checks: Iterable[Check], max_mismatch: float) -> None:
-    """Refuses sources that disagree on too much.
+    """Refuses sources that disagree too often.
 
     Args:
         checks: Comparisons.

@@ -1,4 +1,4 @@
-"""Checks that the ids and the contents of chunks agree."""
+"""Verifies that the content of each chunk fits the place that its id names."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def verify_placements(
     dialogues: Mapping[str, SourceDialogue],
     max_label_mismatch: float = 0.0,
 ) -> None:
-    """Compares each chunk with the place its id names.
+    """Compares each chunk with the place that its id names.
 
     Args:
-        placements: The place of each chunk.
+        placements: Placements by chunk id.
         chunks: Chunks by id.
         dialogues: Source dialogues by id.
-        max_label_mismatch: Accepted share of turns that are emotional in one of the two alone; an exchange of chunks
-            that would mend it is never accepted.
+        max_label_mismatch: Accepted share of turns that are emotional in one of the two only; exchanged chunks are
+            never accepted.
 
     Raises:
-        InvalidDataError: Fingerprints or pairs disagree; the message names the chunks, the turns, and an exchange that
-            would mend it.
+        InvalidDataError: Fingerprints or pairs disagree; the message names the chunks, the turns, and the place that a
+            misplaced chunk would fit.
     """
     wrong: list[str] = []
     misfits: list[str] = []
@@ -76,7 +76,7 @@ def verify_placements(
             f"The ids and the contents of {len(wrong)} chunk(s) disagree ({len(check.mismatches)} of {check.compared} "
             f"turns, {check.share:.2%}):\n  {lines}{more}{hint}\n"
             f"Were chunks exchanged, or do the labels and ConvECPE belong to different versions? Fetch the files again."
-            f" If the ids are right and single labels are not, raise max_label_mismatch."
+            f" If the ids are right and only single labels are wrong, raise max_label_mismatch."
         )
 
 
@@ -86,12 +86,12 @@ def emotional_turns_check(
     """Compares the emotional turns of all chunks with ConvECPE's.
 
     Args:
-        placements: The place of each chunk.
+        placements: Placements by chunk id.
         chunks: Chunks by id.
         dialogues: Source dialogues by id.
 
     Returns:
-        One mismatch for each turn that is emotional in one of the two alone.
+        One mismatch for each turn that is emotional in one of the two only.
     """
     mismatches: list[str] = []
     for chunk_id, placement in placements.items():
@@ -113,7 +113,7 @@ def _better_exchanged(
     chunks: Mapping[str, OverlayChunk],
     dialogues: Mapping[str, SourceDialogue],
 ) -> bool:
-    """Whether two chunks of equal length and fingerprint would both lose fewer source pairs in each other's place."""
+    """Checks for a chunk of equal length and fingerprint such that both lose no source pair if exchanged."""
     chunk, place = chunks[chunk_id], placements[chunk_id]
     own, _ = lost_source_pairs(chunk, dialogues[place.dialogue_id], place.start)
     if own == 0:

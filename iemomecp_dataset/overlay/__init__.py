@@ -1,1 +1,1 @@
-"""The label overlay of IEMO-MECP: reading, validating, summarising, verifying."""
+"""The label overlay of IEMO-MECP: downloading, reading, validation and summary."""

@@ -1,4 +1,4 @@
-"""The label overlay in memory: chunks of dialogues with their labelled pairs, and problems found in files."""
+"""The label overlay in memory: chunks of dialogues with their labelled pairs, and the problems of label files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Overlay", "OverlayChunk", "OverlayPair", "Problem"]
+from iemomecp_dataset.schema import ROLE_LABELS
+
+__all__ = ["EMO_CAUSE", "EMO_CONTEXT", "NON_PAIR", "Overlay", "OverlayChunk", "OverlayPair", "Problem"]
+
+EMO_CAUSE, EMO_CONTEXT, NON_PAIR = range(len(ROLE_LABELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +19,10 @@ class OverlayPair:
 
     Attributes:
         target: Turn whose emotion is explained.
-        cause: Turn that may cause it.
-        label: Id of :data:`iemomecp_dataset.schema.ROLE_LABELS`.
-        source: Where the label comes from.
-        taxonomy_label: The label before later passes, kept as it is.
+        cause: Candidate cause turn.
+        label: Role, an id of :data:`iemomecp_dataset.schema.ROLE_LABELS`.
+        source: Provenance of the label.
+        taxonomy_label: The label before later annotation passes, verbatim.
         context_subtypes: Ids of :data:`iemomecp_dataset.schema.CONTEXT_SUBTYPES`.
     """
 
@@ -38,6 +42,17 @@ class OverlayChunk:
     num_utterances: int
     pairs: tuple[OverlayPair, ...]
 
+    def targets(self, role: int) -> frozenset[int]:
+        """Finds the turns that are the target of a pair with a role.
+
+        Args:
+            role: Id of the role. The targets of ``emo_cause`` are exactly the non-neutral turns of a chunk.
+
+        Returns:
+            Turns, 1-based within the chunk.
+        """
+        return frozenset(pair.target for pair in self.pairs if pair.label == role)
+
 
 @dataclass(frozen=True)
 class Overlay:
@@ -46,7 +61,7 @@ class Overlay:
     Attributes:
         chunks: Chunks by split (train, validation, test), in file order.
         files: The file of each split.
-        synthetic: Whether a file says that it is synthetic.
+        synthetic: Whether a file is marked as synthetic.
     """
 
     chunks: Mapping[str, tuple[OverlayChunk, ...]]
@@ -56,7 +71,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a label file; its text names file, dialogue and pair."""
+    """One problem of a label file; its text names file, dialogue and pair."""
 
     path: Path
     dialogue_id: str | None

@@ -1,4 +1,4 @@
-"""Downloads the label files: resumed where it broke off, verified, and put in place whole or not at all."""
+"""Downloads the label files: resumes interrupted transfers, verifies, and puts complete files in place only."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from iemomecp_dataset.overlay.summary import git_blob_id
 __all__ = ["DEFAULT_BASE_URL", "FetchOptions", "fetch_from_hub", "fetch_labels"]
 
 DEFAULT_BASE_URL = f"https://raw.githubusercontent.com/{LABEL_REPOSITORY}/{LABEL_REVISION}/data/labels"
-"""Where the release keeps its label files, at the pinned commit."""
+"""URL of the label files at the pinned commit of the release."""
 
-_BLOCK = 1 << 13  # What has arrived of a block is lost when the connection breaks.
+_BLOCK = 1 << 13  # Bytes; a block that is incomplete when the connection breaks is lost.
 _ADVICE = "Try again later, name a mirror with --base-url, or put the files there by hand"
 
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """How a download behaves.
+    """Options of a download.
 
     Attributes:
-        base_url: Folder of the files; ``/train.json`` and so on are appended.
+        base_url: URL of the folder; ``/train.json`` and so on are appended.
         attempts: Requests per file before giving up.
         timeout: Seconds without a byte after which a request counts as stalled.
         first_wait: Seconds before the second attempt; doubled for each further one.
-        overwrite: Replace files that are there and are not the released ones.
-        progress: Show a progress bar.
+        overwrite: Replaces existing files that differ from the released ones.
+        progress: Shows a progress bar.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -50,27 +50,30 @@ class FetchOptions:
 def fetch_labels(
     label_dir: Path, options: FetchOptions | None = None, blobs: Mapping[str, str] = LABEL_BLOBS
 ) -> dict[str, str]:
-    """Downloads the label files that are not there yet.
+    """Downloads the label files that are missing.
 
     Args:
-        label_dir: Where they go; made where there is none.
-        options: How the download behaves.
-        blobs: Git blob ids by file name; every file is verified against its own.
+        label_dir: Output folder; created if missing.
+        options: Options of the download.
+        blobs: Expected git blob ids by file name.
 
     Returns:
-        What happened, by file name: ``already there``, ``downloaded`` or ``downloaded (resumed)``.
+        Outcome by file name: ``already there``, ``downloaded`` or ``downloaded (resumed)``.
 
     Raises:
-        MissingDataError: The server does not have a file, or did not send it within all attempts.
-        InvalidDataError: The bytes are not the released ones; nothing was put in place.
-        UsageError: The folder cannot be written to, or holds another file of that name.
+        MissingDataError: The server does not have a file, or did not deliver it in any attempt.
+        InvalidDataError: The bytes differ from the released file; nothing was put in place.
+        UsageError: The folder cannot be written to, or contains a different file of that name.
+
+    See Also:
+        :func:`fetch_from_hub` downloads from a dataset repository on the Hugging Face Hub.
     """
     options = options or FetchOptions()
     if not options.base_url.startswith(("http://", "https://")):
         raise UsageError(f"The base URL must begin with http:// or https://, but is {options.base_url!r}.")
     _make_folder(label_dir)
     done: dict[str, str] = {}
-    # Without it a server may compress, and ranges would count compressed bytes.
+    # Otherwise a server may compress, and ranges would count compressed bytes.
     headers = {"Accept-Encoding": "identity"}
     with requests.Session() as session:
         session.headers.update(headers)
@@ -91,22 +94,25 @@ def fetch_from_hub(
     overwrite: bool = False,
     blobs: Mapping[str, str] = LABEL_BLOBS,
 ) -> dict[str, str]:
-    """Takes the label files from a dataset repository on the Hugging Face Hub.
+    """Downloads the label files from a dataset repository on the Hugging Face Hub.
 
     Args:
-        label_dir: Where they go.
+        label_dir: Output folder; created if missing.
         repo: ``OWNER/NAME``.
-        revision: Full commit id; branches move.
-        overwrite: Replace files that are there and are not the released ones.
-        blobs: Git blob ids by file name.
+        revision: Full commit id, because branches move.
+        overwrite: Replaces existing files that differ from the released ones.
+        blobs: Expected git blob ids by file name.
 
     Returns:
-        What happened, by file name.
+        Outcome by file name: ``already there`` or ``downloaded``.
 
     Raises:
-        MissingDataError: The repository, the revision or a file is not there, or the Hub cannot be reached.
-        InvalidDataError: The bytes are not the released ones; nothing was put in place.
-        UsageError: The revision is no commit id, or the folder cannot be written to.
+        MissingDataError: The repository, the revision or a file does not exist, or the Hub cannot be reached.
+        InvalidDataError: The bytes differ from the released file; nothing was put in place.
+        UsageError: The revision is not a commit id, or the folder cannot be written to.
+
+    See Also:
+        :func:`fetch_labels` downloads from the release or a mirror.
     """
     if len(revision) != 40 or not set(revision) <= set("0123456789abcdef"):
         raise UsageError(f"--revision must be a full commit id of 40 characters, but is {revision!r}; branches move.")
@@ -152,7 +158,7 @@ def _make_folder(label_dir: Path) -> None:
     try:
         label_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{label_dir}: cannot be made ({error.strerror}). Choose another folder.") from None
+        raise UsageError(f"{label_dir}: cannot be created ({error.strerror}). Choose another folder.") from None
 
 
 def _is_there(target: Path, blob: str, *, overwrite: bool) -> bool:
@@ -163,7 +169,7 @@ def _is_there(target: Path, blob: str, *, overwrite: bool) -> bool:
     if overwrite:
         return False
     raise UsageError(
-        f"{target}: there is a file that is not the released one (git blob {git_blob_id(target)}, released {blob}). "
+        f"{target}: an existing file differs from the released one (git blob {git_blob_id(target)}, released {blob}). "
         f"Move it away, choose another folder, or pass --overwrite."
     )
 
@@ -173,7 +179,7 @@ def _part(target: Path) -> Path:
 
 
 class _TryAgainError(Exception):
-    """Something that another attempt may cure."""
+    """A failure that another attempt may resolve."""
 
 
 def _fetch(session: requests.Session, url: str, target: Path, blob: str, options: FetchOptions) -> str:
@@ -193,29 +199,29 @@ def _fetch(session: requests.Session, url: str, target: Path, blob: str, options
             failure = str(error) or type(error).__name__
             continue
         except InvalidDataError:
-            # A left-over that belongs to something else makes a resumed file wrong; from the start it may be right.
+            # The kept part may belong to another file; a download from the start may succeed.
             if had:
                 failure = "the resumed file was not the released one"
                 continue
             raise
-        except MissingDataError:  # A FileNotFoundError, too, which the next clause would take for a disk's.
+        except MissingDataError:  # Also a FileNotFoundError, which the next clause would report as a disk error.
             raise
         except OSError as error:
             raise UsageError(f"{part}: cannot be written ({error.strerror}). Choose another folder.") from None
         put_in_place(part, target)
         return "downloaded (resumed)" if resumed else "downloaded"
     raise MissingDataError(
-        f"{url}: not received in {options.attempts} attempts ({failure}). What did arrive is kept in {part.name} and "
-        f"is resumed from. {_ADVICE}."
+        f"{url}: not received in {options.attempts} attempts ({failure}). The received part is kept in {part.name} and "
+        f"will be resumed. {_ADVICE}."
     )
 
 
 def _request(session: requests.Session, url: str, part: Path, had: int, options: FetchOptions) -> bool:
-    """Receives the rest of a file; tells whether it was resumed."""
+    """Receives the rest of a file and returns whether the download was resumed."""
     headers = {"Range": f"bytes={had}-"} if had else {}
     with session.get(url, headers=headers, stream=True, timeout=options.timeout) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable and had:
-            # All of it may be here already; verification decides.
+            # The file may be complete already; verification decides.
             return True
         if response.status_code in (408, 429) or response.status_code >= 500:
             raise _TryAgainError(f"the server answered {response.status_code}")
@@ -224,7 +230,7 @@ def _request(session: requests.Session, url: str, part: Path, had: int, options:
         partial = bool(response.status_code == requests.codes.partial_content)
         if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {had}-"):
             part.unlink()
-            raise _TryAgainError("the server sent another range than the one asked for")
+            raise _TryAgainError("the server sent another range than the requested one")
         length = response.headers.get("Content-Length")
         encoded = response.headers.get("Content-Encoding", "identity") != "identity"
         expected = int(length) if length is not None and length.isdigit() and not encoded else None
@@ -255,6 +261,6 @@ def _verify(part: Path, blob: str, origin: str) -> None:
     if found != blob:
         part.unlink()
         raise InvalidDataError(
-            f"{origin}: the bytes are not those of the released file (git blob {found}, expected {blob}). They were "
-            f"thrown away. The mirror may hold another version, or an error page."
+            f"{origin}: the bytes are not those of the released file (git blob {found}, expected {blob}) and were "
+            f"discarded. The mirror may have another version, or have sent an error page."
         )

@@ -35,16 +35,16 @@ class OverlayCounts:
     """One line of the split table.
 
     Attributes:
-        dialogues: Source dialogues; -1 where the ids do not tell.
+        dialogues: Source dialogues; -1 if the chunk ids do not contain them.
         chunks: Chunks.
         utterances: Utterances.
         pairs: Candidate pairs.
-        emo_cause: Pairs of that role.
-        emo_context: Pairs of that role.
-        non_pair: Pairs of that role.
-        exceptions: Pairs whose cause comes after the target.
-        emotional_targets: Targets with an emo_cause, which are the non-neutral utterances.
-        emotional_with_context: Of these, targets that also have an emo_context.
+        emo_cause: Pairs with role ``emo_cause``.
+        emo_context: Pairs with role ``emo_context``.
+        non_pair: Pairs with role ``non_pair``.
+        exceptions: Temporal exceptions: pairs whose cause comes after the target.
+        emotional_targets: Targets of an ``emo_cause``, which are the non-neutral utterances.
+        emotional_with_context: Emotional targets that also have an ``emo_context``.
     """
 
     dialogues: int
@@ -65,7 +65,7 @@ PUBLISHED_COUNTS: Mapping[str, OverlayCounts] = {
     "test": OverlayCounts(31, 95, 1623, 18264, 1794, 997, 15473, 36, 1239, 605),
     "all": OverlayCounts(151, 423, 7433, 86075, 8635, 4346, 73094, 221, 5725, 2849),
 }
-"""The published table, by split and over all."""
+"""The published split table, by split and for all splits."""
 
 PUBLISHED_TRANSITIONS: Mapping[str, Mapping[str, int]] = {
     "pair": {"emo_cause": 8316, "emo_context": 805, "non_pair": 24},

@@ -1,4 +1,4 @@
-"""Reads the label overlay, JSON or flat CSV, in every spelling seen in the wild."""
+"""Reads label files, JSON or flat CSV, with all known spellings of field names and splits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.field_checks import is_integer, json_kind
 from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.overlay.chunks import OverlayChunk, OverlayPair, Problem
 from iemomecp_dataset.overlay.published import LABEL_REPOSITORY
@@ -37,7 +38,7 @@ _MAX_TURNS = 100_000
 
 @dataclass(frozen=True)
 class LabelFile:
-    """What one file holds: its chunks as far as they could be read, and what is wrong with the rest."""
+    """Content of one label file: the chunks that could be read, and the problems of all others."""
 
     chunks: tuple[OverlayChunk, ...]
     problems: tuple[Problem, ...]
@@ -45,17 +46,17 @@ class LabelFile:
 
 
 def find_label_files(label_dir: Path) -> dict[str, list[Path]]:
-    """Finds the label files.
+    """Finds the label files of all splits.
 
     Args:
-        label_dir: The folder.
+        label_dir: Folder of the label files.
 
     Returns:
-        Files by split, best first; more than one where a split is there in several forms. One CSV for all splits
-        stands in each list.
+        Files by split, in order of preference, as a split can be present in several forms. A single CSV for all splits
+        is listed under each.
 
     Raises:
-        MissingDataError: The folder or a split is missing.
+        MissingDataError: The folder or the file of a split is missing.
     """
     require_folder(label_dir, "the folder of the IEMO-MECP label files", LABELS_SOURCE)
     found: dict[str, list[Path]] = {}
@@ -71,24 +72,27 @@ def find_label_files(label_dir: Path) -> dict[str, list[Path]]:
             names = [f"{stem}.json" for stem in _STEMS[split]]
             raise MissingDataError(
                 f"{label_dir}: the label file of the {split} split is missing; looked for {', '.join(names)} and the "
-                f"same as .csv. All three splits are needed. To obtain them: {LABELS_SOURCE}."
+                f"same with .csv. All three splits are required. To obtain them: {LABELS_SOURCE}."
             )
     return found
 
 
 def read_label_file(path: Path, split: str) -> LabelFile:
-    """Reads one label file; what is wrong inside is collected, not raised.
+    """Reads one label file; problems of single dialogues and pairs are collected, not raised.
 
     Args:
         path: A JSON or CSV file.
-        split: The split it must hold: train, validation or test.
+        split: The split it must contain: train, validation or test.
 
     Returns:
-        Its chunks and problems.
+        Chunks and problems.
 
     Raises:
-        InvalidDataError: The file as a whole is not what it must be.
-        MissingDataError: It cannot be read.
+        InvalidDataError: The file is not a label file of this split.
+        MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`iemomecp_dataset.overlay.validation.check_overlay` validates all files of a folder.
     """
     if path.suffix.lower() == ".csv":
         return _read_csv(path, split)
@@ -105,27 +109,27 @@ def read_label_file(path: Path, split: str) -> LabelFile:
 
 def _dialogues(path: Path, content: Any, split: str) -> tuple[Sequence[Any], bool]:
     if not isinstance(content, dict):
-        raise InvalidDataError(f"{path}: expected an object with 'splits', found a {_kind(content)}.")
+        raise InvalidDataError(f"{path}: expected an object with 'splits', found {json_kind(content)}.")
     _check_dataset_name(path, content.get("dataset"))
     stated = content.get("split")
     if stated is not None and (not isinstance(stated, str) or canonical_split(stated) != split):
         raise InvalidDataError(
-            f"{path}: expected the {split} split, but 'split' reads {str(stated)[:40]!r}. Were two files exchanged?"
+            f"{path}: expected the {split} split, but 'split' is {str(stated)[:40]!r}. Were two files exchanged?"
         )
     splits = content.get("splits")
     if not isinstance(splits, dict):
-        raise InvalidDataError(f"{path}: expected an object 'splits', found a {_kind(splits)}.")
+        raise InvalidDataError(f"{path}: expected an object 'splits', found {json_kind(splits)}.")
     names = {name: canonical_split(name) for name in splits}
     if sorted(names.values()) != [split]:
         raise InvalidDataError(
-            f"{path}: expected the {split} split alone, but 'splits' holds {', '.join(map(repr, names)) or 'nothing'}. "
-            f"Each file holds its own split; were two files exchanged?"
+            f"{path}: expected the {split} split alone, but 'splits' has {', '.join(map(repr, names)) or 'none'}. "
+            f"Each file contains its own split only; were two files exchanged?"
         )
     (dialogues,) = splits.values()
     if not isinstance(dialogues, list):
-        raise InvalidDataError(f"{path}: expected a list of dialogues, found a {_kind(dialogues)}.")
+        raise InvalidDataError(f"{path}: expected a list of dialogues, found {json_kind(dialogues)}.")
     if not dialogues:
-        raise InvalidDataError(f"{path}: no dialogues in it. Fetch the file again: {LABELS_SOURCE}.")
+        raise InvalidDataError(f"{path}: the file contains no dialogues. Fetch the file again: {LABELS_SOURCE}.")
     return dialogues, content.get("synthetic") is True
 
 
@@ -134,14 +138,14 @@ def _check_dataset_name(path: Path, name: Any) -> None:
         return
     if not isinstance(name, str) or re.sub(r"[^a-z]", "", name.lower()) != "iemomecp":
         raise InvalidDataError(
-            f"{path}: expected labels of IEMO-MECP, but 'dataset' reads {str(name)[:60]!r}. Remove "
-            f"the file, or correct the name if it is one of ours."
+            f"{path}: expected labels of IEMO-MECP, but 'dataset' is {str(name)[:60]!r}. Remove the file, or correct "
+            f"the name if these are labels of IEMO-MECP."
         )
 
 
 def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) -> OverlayChunk | None:
     if not isinstance(dialogue, dict):
-        problems.append(Problem(path, None, f"dialogue number {position + 1} is a {_kind(dialogue)}, not an object."))
+        problems.append(Problem(path, None, f"dialogue number {position + 1} is {json_kind(dialogue)}, not an object."))
         return None
     try:
         dialogue_id = _first(dialogue, _DIALOGUE_KEYS)
@@ -150,18 +154,22 @@ def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) ->
         return None
     if not isinstance(dialogue_id, str) or not dialogue_id.strip():
         problems.append(
-            Problem(path, None, f"dialogue number {position + 1}: its id is {str(dialogue_id)[:40]!r}, not a name.")
+            Problem(
+                path,
+                None,
+                f"dialogue number {position + 1}: its id is {str(dialogue_id)[:40]!r}, not text.",
+            )
         )
         return None
     count = dialogue.get("num_utterances")
     pairs = dialogue.get("pairs")
-    if not _is_int(count) or not 1 <= count <= _MAX_TURNS:
+    if not is_integer(count) or not 1 <= count <= _MAX_TURNS:
         problems.append(
             Problem(path, dialogue_id, f"'num_utterances' must be a positive integer, but is {str(count)[:40]!r}.")
         )
         return None
     if not isinstance(pairs, list):
-        problems.append(Problem(path, dialogue_id, f"'pairs' must be a list, but is a {_kind(pairs)}."))
+        problems.append(Problem(path, dialogue_id, f"'pairs' must be a list, but is {json_kind(pairs)}."))
         return None
     read = []
     for number, pair in enumerate(pairs, start=1):
@@ -174,7 +182,7 @@ def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) ->
 
 
 class _FieldError(Exception):
-    """A field is not what it must be."""
+    """A field is missing or has an invalid value."""
 
 
 def _where(pair: Any, number: int) -> str:
@@ -187,16 +195,14 @@ def _where(pair: Any, number: int) -> str:
 
 def _pair(pair: Any) -> OverlayPair:
     if not isinstance(pair, dict):
-        raise _FieldError(f"it is a {_kind(pair)}, not an object")
+        raise _FieldError(f"expected an object, found {json_kind(pair)}")
     label_id, label, source, taxonomy, subtype_ids, subtype_names = (_required(pair, key) for key in _OTHER_KEYS)
     target = _turn(_first(pair, _TARGET_KEYS), "target turn")
     cause = _turn(_first(pair, _CAUSE_KEYS), "cause turn")
-    if not _is_int(label_id) or not 0 <= label_id < len(ROLE_LABELS):
+    if not is_integer(label_id) or not 0 <= label_id < len(ROLE_LABELS):
         raise _FieldError(f"label_id must be 0, 1 or 2, but is {str(label_id)[:40]!r}")
     if not isinstance(label, str) or label.replace("-", "_") != ROLE_LABELS[label_id]:
-        raise _FieldError(
-            f"label_id {label_id} means {ROLE_LABELS[label_id]!r}, but the label reads {str(label)[:40]!r}"
-        )
+        raise _FieldError(f"label_id {label_id} means {ROLE_LABELS[label_id]!r}, but 'label' is {str(label)[:40]!r}")
     return OverlayPair(
         target=target,
         cause=cause,
@@ -210,28 +216,28 @@ def _pair(pair: Any) -> OverlayPair:
 def _subtypes(ids: Any, names: Any, label_id: int) -> tuple[int, ...]:
     ids = [] if ids is None else ids
     names = [] if names is None else names
-    if not isinstance(ids, list) or not all(_is_int(i) and 0 <= i < len(CONTEXT_SUBTYPES) for i in ids):
+    if not isinstance(ids, list) or not all(is_integer(i) and 0 <= i < len(CONTEXT_SUBTYPES) for i in ids):
         raise _FieldError(f"context_subtype_ids must be a list of ids from 0 to 3, but is {str(ids)[:60]!r}")
     if not isinstance(names, list) or not all(name in CONTEXT_SUBTYPES for name in names if isinstance(name, str)):
         raise _FieldError(
             f"context_subtypes must be a list of {', '.join(CONTEXT_SUBTYPES)}, but is {str(names)[:80]!r}"
         )
     if len(set(ids)) != len(ids):
-        raise _FieldError(f"context_subtype_ids names a subtype twice: {ids}")
+        raise _FieldError(f"context_subtype_ids lists a subtype twice: {ids}")
     if sorted(str(name) for name in names) != sorted(CONTEXT_SUBTYPES[i] for i in ids):
         raise _FieldError(f"context_subtype_ids {ids} and context_subtypes {str(names)[:80]} disagree")
     if ids and ROLE_LABELS[label_id] != "emo_context":
-        raise _FieldError(f"it is {ROLE_LABELS[label_id]} with context subtypes {ids}; only emo_context may have them")
+        raise _FieldError(f"{ROLE_LABELS[label_id]} with context subtypes {ids}; only emo_context may have them")
     return tuple(sorted(ids))
 
 
 def _first(fields: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    """The value under any of several names for one thing; two that disagree are an error."""
+    """Reads a field under any of its names; an error if two of them are present and disagree."""
     given = [(key, fields[key]) for key in keys if key in fields]
     if not given:
         raise _FieldError(f"the field {keys[0]!r} is missing")
     for key, value in given[1:]:
-        # In one file the three dialogue keys may name dialogue and chunk; the first of them is the chunk.
+        # A file can use the three dialogue keys for both dialogue and chunk; the first of them names the chunk.
         if keys is not _DIALOGUE_KEYS and value != given[0][1]:
             raise _FieldError(f"the fields {given[0][0]!r} and {key!r} disagree")
     return given[0][1]
@@ -244,7 +250,7 @@ def _required(fields: Mapping[str, Any], key: str) -> Any:
 
 
 def _turn(value: Any, what: str) -> int:
-    if not _is_int(value):
+    if not is_integer(value):
         raise _FieldError(f"the {what} must be an integer, but is {str(value)[:40]!r}")
     return int(value)
 
@@ -253,14 +259,6 @@ def _optional_text(value: Any, what: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _FieldError(f"{what} must be text, but is {str(value)[:40]!r}")
     return value
-
-
-def _is_int(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _kind(value: Any) -> str:
-    return {dict: "object", list: "list", str: "text", type(None): "null"}.get(type(value), type(value).__name__)
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------
@@ -284,7 +282,7 @@ def _read_csv(path: Path, split: str) -> LabelFile:
                 other.add(row["split"])
                 continue
             if None in row or None in row.values():
-                problems.append(Problem(path, None, f"line {line}: its number of columns is not that of the header."))
+                problems.append(Problem(path, None, f"line {line}: its number of columns differs from the header's."))
                 continue
             dialogue_id = str(_first(row, _DIALOGUE_KEYS))
             by_dialogue.setdefault(dialogue_id, []).append(_typed(row))
@@ -296,19 +294,19 @@ def _read_csv(path: Path, split: str) -> LabelFile:
         raise InvalidDataError(f"{path}: unknown split {sorted(unknown)[0][:40]!r} in the column 'split'.")
     if other and path.stem in _STEMS[split]:
         raise InvalidDataError(
-            f"{path}: expected the {split} split alone, but the column 'split' also reads {sorted(other)[0]!r}."
+            f"{path}: expected the {split} split alone, but the column 'split' also has {sorted(other)[0]!r}."
         )
     if not by_dialogue and not problems:
-        raise InvalidDataError(f"{path}: no rows of the {split} split in it.")
+        raise InvalidDataError(f"{path}: the file has no rows of the {split} split.")
     chunks = []
     for position, (dialogue_id, pairs) in enumerate(by_dialogue.items()):
         stated = counts[dialogue_id]
         if len(stated) > 1:
-            problems.append(Problem(path, dialogue_id, f"'num_utterances' takes several values: {sorted(stated)[:4]}."))
+            problems.append(Problem(path, dialogue_id, f"'num_utterances' has several values: {sorted(stated)[:4]}."))
             continue
         (text,) = stated
-        # Without the column, the last target tells; the triangle is checked against it.
-        turns = [pair["target_emotion_turn"] for pair in pairs if _is_int(pair["target_emotion_turn"])]
+        # Without the column the last target gives the length; the completeness check uses it.
+        turns = [pair["target_emotion_turn"] for pair in pairs if is_integer(pair["target_emotion_turn"])]
         count = _csv_integer(text) if text else max(turns, default=0)
         chunk = _chunk(path, position, {"dialogue_id": dialogue_id, "num_utterances": count, "pairs": pairs}, problems)
         if chunk is not None:
@@ -340,11 +338,11 @@ def _first_csv(row: Mapping[str, str], keys: Sequence[str]) -> str:
 
 
 def _csv_integer(text: str) -> Any:
-    """The integer a cell holds (also as ``3.0``, as spreadsheets write it), else the cell itself."""
+    """Converts a cell to an integer (also ``3.0``, as spreadsheets write it); other cells are returned unchanged."""
     match = re.fullmatch(r"\s*(-?\d{1,18})(?:\.0+)?\s*", text)
     return int(match[1]) if match else text
 
 
 def _csv_list(text: str) -> list[str]:
-    """The items of a cell: ``[0, 2]``, ``['a', 'b']``, ``0|2``, ``0;2`` or ``0,2``."""
+    """Splits a cell into its items: ``[0, 2]``, ``['a', 'b']``, ``0|2``, ``0;2`` or ``0,2``."""
     return [item for item in re.split(r"[\s|;,\[\]'\"]+", text) if item]

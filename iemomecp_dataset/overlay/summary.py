@@ -1,33 +1,32 @@
-"""The split table of an overlay, and what it says beside the published one."""
+"""Split table of an overlay, and its comparison with the published one."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-from iemomecp_dataset.overlay.chunks import Overlay, OverlayChunk
+from iemomecp_dataset.overlay.chunk_ids import source_dialogue_of
+from iemomecp_dataset.overlay.chunks import EMO_CAUSE, EMO_CONTEXT, NON_PAIR, Overlay, OverlayChunk
 from iemomecp_dataset.overlay.published import LABEL_BLOBS, PUBLISHED_COUNTS, OverlayCounts
-from iemomecp_dataset.overlay.rows import source_dialogue_of
-from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["compare_with_release", "git_blob_id", "overlay_counts", "summary_csv", "summary_table"]
 
 _SHOWN = 10
-_CAUSE, _CONTEXT, _NON_PAIR = range(len(ROLE_LABELS))
 
 
 def overlay_counts(overlay: Overlay) -> dict[str, OverlayCounts]:
-    """Counts an overlay.
+    """Counts chunks, utterances and pairs by role.
 
     Args:
         overlay: A valid overlay.
 
     Returns:
-        Counts by split, and under ``all``.
+        Counts by split, and for all splits under ``all``.
     """
     counts = {split: _count(chunks) for split, chunks in overlay.chunks.items()}
     every_chunk = [chunk for chunks in overlay.chunks.values() for chunk in chunks]
@@ -37,41 +36,35 @@ def overlay_counts(overlay: Overlay) -> dict[str, OverlayCounts]:
 def _count(chunks: Iterable[OverlayChunk]) -> OverlayCounts:
     chunks = list(chunks)
     sources = [source_dialogue_of(chunk.dialogue_id)[0] for chunk in chunks]
-    roles = [0] * len(ROLE_LABELS)
-    exceptions = emotional = with_context = 0
-    for chunk in chunks:
-        causes, contexts = set(), set()
-        for pair in chunk.pairs:
-            roles[pair.label] += 1
-            exceptions += pair.cause > pair.target
-            if pair.label == _CAUSE:
-                causes.add(pair.target)
-            elif pair.label == _CONTEXT:
-                contexts.add(pair.target)
-        emotional += len(causes)
-        with_context += len(causes & contexts)
+    roles = Counter(pair.label for chunk in chunks for pair in chunk.pairs)
+    emotional = [chunk.targets(EMO_CAUSE) for chunk in chunks]
     return OverlayCounts(
         dialogues=-1 if None in sources else len(set(sources)),
         chunks=len(chunks),
         utterances=sum(chunk.num_utterances for chunk in chunks),
-        pairs=sum(roles),
-        emo_cause=roles[_CAUSE],
-        emo_context=roles[_CONTEXT],
-        non_pair=roles[_NON_PAIR],
-        exceptions=exceptions,
-        emotional_targets=emotional,
-        emotional_with_context=with_context,
+        pairs=roles.total(),
+        emo_cause=roles[EMO_CAUSE],
+        emo_context=roles[EMO_CONTEXT],
+        non_pair=roles[NON_PAIR],
+        exceptions=sum(pair.cause > pair.target for chunk in chunks for pair in chunk.pairs),
+        emotional_targets=sum(map(len, emotional)),
+        emotional_with_context=sum(
+            len(targets & chunk.targets(EMO_CONTEXT)) for chunk, targets in zip(chunks, emotional, strict=True)
+        ),
     )
 
 
 def summary_table(counts: Mapping[str, OverlayCounts]) -> str:
-    """Lays counts out for people.
+    """Formats counts as a text table.
 
     Args:
         counts: Counts by split.
 
     Returns:
-        A table, one line a split.
+        Aligned columns, one line per split; ``?`` for an unknown number of dialogues.
+
+    See Also:
+        :func:`summary_csv` for machines.
     """
     header = ["split", *(field.name for field in fields(OverlayCounts))]
     lines = [header]
@@ -85,13 +78,16 @@ def summary_table(counts: Mapping[str, OverlayCounts]) -> str:
 
 
 def summary_csv(counts: Mapping[str, OverlayCounts]) -> str:
-    """Writes counts as CSV.
+    """Formats counts as CSV.
 
     Args:
         counts: Counts by split.
 
     Returns:
-        CSV text, one line a split.
+        CSV text, one line per split; an unknown number of dialogues is empty.
+
+    See Also:
+        :func:`summary_table` for people.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -102,14 +98,14 @@ def summary_csv(counts: Mapping[str, OverlayCounts]) -> str:
 
 
 def compare_with_release(overlay: Overlay) -> list[str]:
-    """Says how an overlay relates to the published one.
+    """Compares an overlay with the published release.
 
     Args:
         overlay: A valid overlay.
 
     Returns:
-        Sentences: whether the counts match (what differs where they do not), whether the files are the released ones
-        bit for bit, and facts of the release that do not hold here.
+        Sentences: whether the counts match, and which differ; whether the files are identical to the released ones; and
+        properties of the release that do not hold here.
     """
     counts = overlay_counts(overlay)
     lines = []
@@ -127,12 +123,12 @@ def compare_with_release(overlay: Overlay) -> list[str]:
         lines.append(f"{len(differences)} count(s) differ from the published counts: {shown}{more}.")
     matching = [split for split, path in overlay.files.items() if _is_released(path)]
     if len(matching) == len(overlay.files):
-        lines.append("It matches the release bit for bit (git blob ids).")
+        lines.append("The files are identical to the released ones (git blob ids).")
     else:
         others = ", ".join(str(path.name) for split, path in overlay.files.items() if split not in matching)
-        lines.append(f"Not the released files bit for bit (git blob ids): {others}.")
+        lines.append(f"Files that are not identical to the released ones (git blob ids): {others}.")
     self_context = sum(
-        pair.label == _CONTEXT and pair.target == pair.cause
+        pair.label == EMO_CONTEXT and pair.target == pair.cause
         for chunks in overlay.chunks.values()
         for chunk in chunks
         for pair in chunk.pairs
@@ -146,12 +142,12 @@ def compare_with_release(overlay: Overlay) -> list[str]:
             f"none."
         )
     if overlay.synthetic:
-        lines.append("SYNTHETIC: the files say that they were made by a program.")
+        lines.append("SYNTHETIC: the files are marked as generated by a program.")
     return lines
 
 
 def git_blob_id(path: Path) -> str:
-    """Computes the id git gives a file's content.
+    """Computes the git blob id of a file.
 
     Args:
         path: The file.

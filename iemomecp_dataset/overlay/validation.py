@@ -1,4 +1,4 @@
-"""Checks the overlay: every requirement its consumers rely on, each problem with file, dialogue and pair."""
+"""Validates the label files: lists every violated requirement with file, dialogue and pair."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ def read_overlay(label_dir: Path) -> Overlay:
     """Reads and validates the label files of a folder.
 
     Args:
-        label_dir: The folder.
+        label_dir: Folder of the label files.
 
     Returns:
         The overlay.
 
     Raises:
-        MissingDataError: The folder or a split is missing.
-        InvalidDataError: Anything is wrong with the files; the message has the first problems and their number.
+        MissingDataError: The folder or the file of a split is missing.
+        InvalidDataError: The files are invalid; the message has the first problems and the total number.
+
+    See Also:
+        :func:`check_overlay` returns all problems.
     """
     overlay, problems = check_overlay(label_dir)
     if problems or overlay is None:
@@ -42,16 +45,19 @@ def read_overlay(label_dir: Path) -> Overlay:
 
 
 def check_overlay(label_dir: Path) -> tuple[Overlay | None, list[Problem]]:
-    """Reads and validates the label files of a folder, and lists everything that is wrong.
+    """Reads and validates the label files of a folder, and lists all problems.
 
     Args:
-        label_dir: The folder.
+        label_dir: Folder of the label files.
 
     Returns:
-        The overlay, or None where a file could not be read as a whole; and all problems.
+        The overlay, or None if a file is not a label file at all; and all problems.
 
     Raises:
-        MissingDataError: The folder or a split is missing.
+        MissingDataError: The folder or the file of a split is missing.
+
+    See Also:
+        :func:`read_overlay` raises if there is any problem.
     """
     files = find_label_files(label_dir)
     problems: list[Problem] = []
@@ -67,7 +73,7 @@ def check_overlay(label_dir: Path) -> tuple[Overlay | None, list[Problem]]:
         for path, version in versions:
             problems.extend(version.problems)
             for chunk in version.chunks:
-                # A chunk some of whose pairs could not be read would only repeat itself as incomplete.
+                # A chunk with unreadable pairs is reported already, and would be reported again as incomplete.
                 broken = any(problem.dialogue_id == chunk.dialogue_id for problem in version.problems)
                 problems.extend(() if broken else _chunk_problems(path, chunk))
         problems.extend(_disagreements(versions))
@@ -144,7 +150,7 @@ def _disagreements(versions: list[tuple[Path, LabelFile]]) -> Iterator[Problem]:
 
 
 def _comparable(chunk: OverlayChunk) -> OverlayChunk:
-    """CSV cannot tell an empty text from none."""
+    """Replaces empty text by None, as CSV cannot distinguish the two."""
     pairs = (
         replace(pair, source=pair.source or None, taxonomy_label=pair.taxonomy_label or None) for pair in chunk.pairs
     )
@@ -154,8 +160,8 @@ def _comparable(chunk: OverlayChunk) -> OverlayChunk:
 def _difference(first: OverlayChunk, second: OverlayChunk, first_path: Path) -> str:
     for a, b in zip(first.pairs, second.pairs, strict=False):
         if a != b:
-            return f"pair ({b.target}, {b.cause}) is not as in {first_path.name}; the two disagree. Remove one of them."
-    return f"is not as in {first_path.name}; the two disagree. Remove one of them."
+            return f"pair ({b.target}, {b.cause}) differs from {first_path.name}; the two disagree. Remove one of them."
+    return f"differs from {first_path.name}; the two disagree. Remove one of them."
 
 
 def _repeated_ids(splits: Mapping[str, tuple[Path, Iterable[OverlayChunk]]]) -> Iterator[Problem]:
@@ -164,6 +170,6 @@ def _repeated_ids(splits: Mapping[str, tuple[Path, Iterable[OverlayChunk]]]) -> 
         for chunk in chunks:
             if chunk.dialogue_id in seen:
                 yield Problem(
-                    path, chunk.dialogue_id, f"this id occurs before, in {seen[chunk.dialogue_id]}; ids must be unique."
+                    path, chunk.dialogue_id, f"this id already occurs in {seen[chunk.dialogue_id]}; ids must be unique."
                 )
             seen.setdefault(chunk.dialogue_id, path)

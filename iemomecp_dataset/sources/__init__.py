@@ -1,1 +1,1 @@
-"""Readers of what IEMO-MECP is built on: the IEMOCAP release, ConvECPE, and full split JSON."""
+"""Readers of the sources of IEMO-MECP: the IEMOCAP release, the ConvECPE annotation, and full split JSON."""

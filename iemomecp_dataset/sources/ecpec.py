@@ -1,4 +1,4 @@
-"""Reads ConvECPE, the source annotation: who said what, with which emotion, caused by which turns."""
+"""Reads ConvECPE, the source annotation: speaker, text, emotion and cause turns of every utterance."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ import numpy as np
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.sources.restricted_pickle import read_restricted_pickle
 
-__all__ = ["ECPEC_SOURCE", "Ecpec", "SourceDialogue", "find_ecpec", "read_ecpec"]
+__all__ = ["ECPEC_SOURCE", "FEATURE_ENTRIES", "Ecpec", "SourceDialogue", "find_ecpec", "read_ecpec", "read_ecpec_tuple"]
 
 ECPEC_SOURCE = "clone the ECPEC repository of the ConvECPE authors (https://github.com/SenticNet/ECPEC)"
-"""Where a user gets the annotation."""
+"""How to obtain the annotation, for error messages."""
 
 PICKLE_NAME = "IEMOCAP_emotion_cause_features.pkl"
 
 _ENTRIES = ("utterance ids", "speakers", "emotions", "first causes", "second causes", "third causes")
-# A variant carries four dictionaries of predicted labels after the causes.
+# A variant of 16 entries has four dictionaries of predicted labels after the causes, which shift the later ones.
 _SENTENCES = {12: 9, 16: 13}
 _N_EMOTIONS = 6
+
+FEATURE_ENTRIES: Mapping[int, Mapping[str, int]] = {
+    12: {"text": 6, "audio": 7, "video": 8},
+    16: {"text": 10, "audio": 11, "video": 12},
+}
+"""Position of each modality's features in the tuple, by its number of entries."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,12 @@ class SourceDialogue:
     """One dialogue of ConvECPE; every sequence has one entry per utterance.
 
     Attributes:
-        dialogue_id: IEMOCAP dialogue.
-        utterance_ids: IEMOCAP utterances, in order.
+        dialogue_id: Id of the IEMOCAP dialogue.
+        utterance_ids: Ids of the IEMOCAP utterances, in order.
         speakers: ``F`` or ``M``.
         emotions: Ids of :data:`iemomecp_dataset.schema.IEMOCAP_EMOTIONS`.
-        sentences: ConvECPE's own text.
-        pairs: ``(target_turn, cause_turn)``, 1-based, distinct, forward pairs included.
+        sentences: Text as ConvECPE has it, which can differ from the IEMOCAP transcript.
+        pairs: Distinct ``(target_turn, cause_turn)``, 1-based, forward pairs included.
     """
 
     dialogue_id: str
@@ -52,13 +58,13 @@ class SourceDialogue:
 
 @dataclass(frozen=True)
 class Ecpec:
-    """The whole annotation.
+    """The ConvECPE annotation.
 
     Attributes:
-        path: The file it was read from.
+        path: The pickle it was read from.
         dialogues: Dialogues by id.
-        duplicate_causes: Causes that an utterance names more than once; each counts once.
-        n_entries: Entries of the tuple, 12 or 16.
+        duplicate_causes: Number of causes that an utterance lists again; each cause counts once.
+        n_entries: Entries of the pickled tuple, 12 or 16.
     """
 
     path: Path
@@ -68,16 +74,16 @@ class Ecpec:
 
 
 def find_ecpec(root: Path) -> Path:
-    """Finds the pickle.
+    """Finds the pickle of the annotation.
 
     Args:
         root: The ECPEC repository, its folder ``Dataset``, or the file itself.
 
     Returns:
-        The file.
+        Path of the pickle.
 
     Raises:
-        MissingDataError: It is not there.
+        MissingDataError: The pickle is not in any of these places.
     """
     places = [root] if root.is_file() else [root / "Dataset" / PICKLE_NAME, root / PICKLE_NAME]
     for place in places:
@@ -90,38 +96,38 @@ def find_ecpec(root: Path) -> Path:
 
 
 def read_ecpec(path: Path) -> Ecpec:
-    """Reads the annotation.
+    """Reads the annotation from its pickle, without running any code in it.
 
     Args:
         path: ``IEMOCAP_emotion_cause_features.pkl``, with 12 or 16 entries.
 
     Returns:
-        All its dialogues.
+        All dialogues.
 
     Raises:
-        UnsafeFileError: The pickle asks for more than data.
-        InvalidDataError: It breaks the format; the message has the dialogue and the turn.
-        MissingDataError: It cannot be read.
+        UnsafeFileError: The pickle references code; nothing was run.
+        InvalidDataError: The file is malformed; the message names dialogue and turn.
+        MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`iemomecp_dataset.features.importers.convecpe_features.read_convecpe_features` for the features in it.
     """
-    content = read_restricted_pickle(path)
-    if not isinstance(content, tuple | list) or len(content) not in _SENTENCES:
-        found = f"{len(content)} entries" if isinstance(content, tuple | list) else f"a {type(content).__name__}"
-        raise InvalidDataError(f"{path}: expected a tuple of 12 or 16 entries, found {found}.")
+    content = read_ecpec_tuple(path)
     wanted = [*zip(_ENTRIES, content[:6], strict=True), ("sentences", content[_SENTENCES[len(content)]])]
     for name, entry in wanted:
         if not isinstance(entry, dict):
             raise InvalidDataError(
-                f"{path}: expected the {name} to be a dictionary by dialogue, found a {type(entry).__name__}."
+                f"{path}: expected the {name} as a dictionary by dialogue, found {type(entry).__name__}."
             )
     by_name: dict[str, dict[Any, Any]] = dict(wanted)
     ids = by_name["utterance ids"]
     if not ids:
-        raise InvalidDataError(f"{path}: no dialogues in it.")
+        raise InvalidDataError(f"{path}: the file contains no dialogues.")
     for name, entry in by_name.items():
         if entry.keys() != ids.keys():
             odd = sorted(map(str, entry.keys() ^ ids.keys()))
             raise InvalidDataError(
-                f"{path}: the {name} and the utterance ids name different dialogues ({len(odd)}, such as {odd[0]!r})."
+                f"{path}: the {name} and the utterance ids cover different dialogues ({len(odd)}, such as {odd[0]!r})."
             )
     dialogues: dict[str, SourceDialogue] = {}
     owner: dict[str, str] = {}
@@ -131,7 +137,7 @@ def read_ecpec(path: Path) -> Ecpec:
         for utterance_id in dialogue.utterance_ids:
             if utterance_id in owner:
                 raise InvalidDataError(
-                    f"{path}, dialogue {key!r}: utterance id {utterance_id!r} occurs before, in dialogue "
+                    f"{path}, dialogue {key!r}: utterance id {utterance_id!r} already occurs in dialogue "
                     f"{owner[utterance_id]!r}."
                 )
             owner[utterance_id] = dialogue.dialogue_id
@@ -140,14 +146,36 @@ def read_ecpec(path: Path) -> Ecpec:
     return Ecpec(path=path, dialogues=dialogues, duplicate_causes=duplicates, n_entries=len(content))
 
 
+def read_ecpec_tuple(path: Path) -> Sequence[Any]:
+    """Reads the pickled tuple and checks its length alone.
+
+    Args:
+        path: ``IEMOCAP_emotion_cause_features.pkl``.
+
+    Returns:
+        12 or 16 entries: utterance ids, speakers, emotions, causes (3), predicted labels (4, with 16 entries), features
+        (3), sentences, dialogues of train and test.
+
+    Raises:
+        UnsafeFileError: The pickle references code; nothing was run.
+        InvalidDataError: The file is not a pickle of 12 or 16 entries.
+        MissingDataError: The file cannot be read.
+    """
+    content = read_restricted_pickle(path)
+    if not isinstance(content, tuple | list) or len(content) not in _SENTENCES:
+        found = f"{len(content)} entries" if isinstance(content, tuple | list) else type(content).__name__
+        raise InvalidDataError(f"{path}: expected a tuple of 12 or 16 entries, found {found}.")
+    return content
+
+
 def _dialogue(path: Path, key: object, entries: Mapping[str, Any]) -> tuple[SourceDialogue, int]:
     where = f"{path}, dialogue {str(key)!r}"
     if not isinstance(key, str) or not key:
-        raise InvalidDataError(f"{where}: expected a dialogue id, found a {type(key).__name__}.")
+        raise InvalidDataError(f"{where}: expected a dialogue id, found {type(key).__name__}.")
     columns = {name: _sequence(entry, f"{where}, {name}") for name, entry in entries.items()}
     n_turns = len(columns["utterance ids"])
     if n_turns == 0:
-        raise InvalidDataError(f"{where}: no utterances in it.")
+        raise InvalidDataError(f"{where}: the dialogue has no utterances.")
     for name, column in columns.items():
         if len(column) != n_turns:
             raise InvalidDataError(f"{where}: {n_turns} utterance ids, but {len(column)} {name}.")
@@ -189,12 +217,12 @@ def _sequence(value: Any, where: str) -> Sequence[Any]:
     if isinstance(value, list | tuple):
         return value
     if isinstance(value, dict | set | frozenset):
-        raise InvalidDataError(f"{where}: expected one entry per utterance, found a {type(value).__name__}.")
-    return [value]  # A dialogue of one utterance may have been written without a list.
+        raise InvalidDataError(f"{where}: expected one entry per utterance, found {type(value).__name__}.")
+    return [value]  # The value of a dialogue of one utterance may stand there without a list.
 
 
 def _scalar(value: Any) -> Any:
-    """Unpacks arrays and lists of one element, and latin-1 bytes."""
+    """Unwraps arrays and lists of one element, and decodes latin-1 bytes."""
     while True:
         if isinstance(value, np.ndarray):
             value = value.tolist()
@@ -207,7 +235,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _integer(value: Any) -> int | None:
-    """The integer a value stands for, or None when it stands for none."""
+    """Converts integers, whole floats and digits to an integer; anything else to None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -252,11 +280,11 @@ def _speaker(value: Any, where: str) -> str:
 def _text(value: Any, where: str, *, empty: bool = False) -> str:
     text = _scalar(value)
     if not isinstance(text, str):
-        raise InvalidDataError(f"{where}: expected text, found a {type(text).__name__}.")
-    # Python 2 wrote UTF-8 bytes, which latin-1 pulled apart.
+        raise InvalidDataError(f"{where}: expected text, found {type(text).__name__}.")
+    # Python 2 pickled UTF-8 bytes, which were decoded as latin-1.
     with contextlib.suppress(UnicodeError):
         text = text.encode("latin-1").decode("utf-8")
     text = text.strip()
     if not text and not empty:
-        raise InvalidDataError(f"{where}: it is empty.")
+        raise InvalidDataError(f"{where}: the text is empty.")
     return text

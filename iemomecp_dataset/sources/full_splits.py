@@ -1,4 +1,7 @@
-"""Full split JSON: text, emotions and source pairs of every chunk in one file a split, for exchange with others."""
+"""Reads and writes full split JSON: text, emotions and source pairs of every chunk, one file per split.
+
+The released artifact exchanges merged data in this form.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from typing import Any
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.field_checks import check_pair, check_text_fields, is_integer
 from iemomecp_dataset.files import read_json, write_text
+from iemomecp_dataset.overlay.chunk_ids import chunk_number
 from iemomecp_dataset.reader import require_folder
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, Row, UtteranceRow
-from iemomecp_dataset.sources.iemocap_release import chunk_number, session_of
+from iemomecp_dataset.sources.iemocap_release import session_of
 
 __all__ = ["FULL_SPLITS_SOURCE", "FullChunk", "find_full_splits", "read_full_split", "write_full_splits"]
 
@@ -45,14 +50,14 @@ _TIMECODE = re.compile(r"\D*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\D*")
 
 @dataclass(frozen=True)
 class FullChunk:
-    """One chunk as the file has it.
+    """One chunk of a full split file.
 
     Attributes:
-        ids: Its ids by key; which of them the labels use is not certain.
-        source_dialogue_id: The dialogue it was cut from, or None.
-        chunk_index: Its number, or None.
+        ids: Ids by key; files differ in which of them matches the labels.
+        source_dialogue_id: Id of the dialogue it was cut from, or None.
+        chunk_index: Number of the chunk, or None.
         session: IEMOCAP session, or -1.
-        utterances: Its utterances.
+        utterances: Utterances in order, turns 1-based.
         pairs: Source pairs, ``(target_turn, cause_turn)``.
     """
 
@@ -68,13 +73,13 @@ def find_full_splits(root: Path) -> dict[str, Path]:
     """Finds ``splits/<split>.json``.
 
     Args:
-        root: The folder that holds ``splits/``.
+        root: The folder that contains ``splits/``.
 
     Returns:
-        One file a split.
+        One file per split.
 
     Raises:
-        MissingDataError: The folder or a split is missing.
+        MissingDataError: The folder or the file of a split is missing.
     """
     require_folder(root, "a folder with splits/train.json, valid.json and test.json", FULL_SPLITS_SOURCE)
     found = {}
@@ -91,17 +96,21 @@ def find_full_splits(root: Path) -> dict[str, Path]:
 
 
 def read_full_split(path: Path) -> list[FullChunk]:
-    """Reads one split.
+    """Reads the full split JSON of one split.
 
     Args:
-        path: The file.
+        path: The file: a JSON list of dialogues.
 
     Returns:
         Its chunks, in file order.
 
     Raises:
-        InvalidDataError: The file breaks the format; the message has the dialogue and the turn.
-        MissingDataError: It cannot be read.
+        InvalidDataError: The file is malformed; the message names dialogue and turn.
+        MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`write_full_splits` writes such files; :func:`iemomecp_dataset.merging.merge_full.merge_full` joins them
+        with the labels.
     """
     content = read_json(path)
     if not isinstance(content, list) or not content:
@@ -121,7 +130,7 @@ def _chunk(path: Path, position: int, entry: Any) -> FullChunk:
     if not isinstance(listed, list) or not listed:
         raise InvalidDataError(f"{where}: expected a list of utterances.")
     start = entry.get("chunk_start_turn")
-    first = start if _is_int(start) else None
+    first = start if is_integer(start) else None
     utterances = [
         _utterance(utterance, turn, first, f"{where}, turn {turn}") for turn, utterance in enumerate(listed, 1)
     ]
@@ -143,11 +152,9 @@ def _chunk(path: Path, position: int, entry: Any) -> FullChunk:
 def _utterance(entry: Any, turn: int, first: int | None, where: str) -> UtteranceRow:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}: expected an object.")
-    if not _is_int(entry.get("turn")) or entry["turn"] != turn:
+    if not is_integer(entry.get("turn")) or entry["turn"] != turn:
         raise InvalidDataError(f"{where}: expected turn {turn}, found {str(entry.get('turn'))[:20]!r}.")
-    for key in ("speaker", "text", "emotion"):
-        if not isinstance(entry.get(key), str):
-            raise InvalidDataError(f"{where}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+    check_text_fields(entry, ("speaker", "text", "emotion"), where)
     emotion = _EMOTIONS.get(entry["emotion"].strip().lower())
     if emotion is None:
         raise InvalidDataError(
@@ -157,31 +164,23 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
     original = entry.get("original_turn")
     return {
         "turn": turn,
-        "source_turn": original if _is_int(original) else (first + turn - 1 if first is not None else None),
+        "source_turn": original if is_integer(original) else (first + turn - 1 if first is not None else None),
         "utterance_id": _optional_text(entry, "utterance_name", where),
         "speaker": entry["speaker"].strip(),
         "text": entry["text"],
         "emotion": IEMOCAP_EMOTIONS.index(emotion),
-        "start": _seconds(entry.get("start_sec"), where)
-        if "start_sec" in entry
-        else float(times[1])
-        if times
-        else None,
-        "end": _seconds(entry.get("end_sec"), where) if "end_sec" in entry else float(times[2]) if times else None,
+        "start": _time(entry, "start_sec", times and times[1], where),
+        "end": _time(entry, "end_sec", times and times[2], where),
         "wav": _optional_text(entry, "audio_path", where),
         "video": _optional_text(entry, "video_path", where),
     }
 
 
 def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, int]:
-    if not isinstance(pair, list) or len(pair) != 2 or not all(_is_int(turn) for turn in pair):
+    if not isinstance(pair, list) or len(pair) != 2 or not all(is_integer(turn) for turn in pair):
         raise InvalidDataError(f"{where}: expected a pair [target, cause], found {str(pair)[:40]!r}.")
     target, cause = pair
-    if not (1 <= target <= n_turns and 1 <= cause <= n_turns):
-        raise InvalidDataError(
-            f"{where}, pair ({target}, {cause}): points outside the dialogue, which has turns 1 to {n_turns}."
-        )
-    return target, cause
+    return check_pair(target, cause, n_turns, where)
 
 
 def _optional_text(entry: Mapping[str, Any], key: str, where: str) -> str | None:
@@ -191,7 +190,11 @@ def _optional_text(entry: Mapping[str, Any], key: str, where: str) -> str | None
     return value or None
 
 
-def _seconds(value: Any, where: str) -> float | None:
+def _time(entry: Mapping[str, Any], key: str, timecode: str | None, where: str) -> float | None:
+    """Seconds under ``key``; where the key is absent, those of the timecode."""
+    if key not in entry:
+        return float(timecode) if timecode else None
+    value = entry[key]
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
@@ -199,22 +202,21 @@ def _seconds(value: Any, where: str) -> float | None:
     return float(value)
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def write_full_splits(rows: Mapping[str, Iterable[Row]], root: Path) -> list[Path]:
     """Writes ``splits/{train,valid,test}.json``.
 
     Args:
         rows: Merged rows by split.
-        root: The folder; made where there is none.
+        root: Output folder; created if missing.
 
     Returns:
-        The files.
+        The written files.
 
     Raises:
         UsageError: The folder cannot be written to.
+
+    See Also:
+        :func:`read_full_split` reads such a file back.
     """
     written = []
     for split, split_rows in rows.items():

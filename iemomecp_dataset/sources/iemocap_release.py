@@ -1,4 +1,4 @@
-"""Reads the IEMOCAP release: transcripts, evaluations, and where the media lie."""
+"""Reads the IEMOCAP release: transcripts, emotion evaluations, and the locations of the media files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ __all__ = [
     "IEMOCAP_SOURCE",
     "IemocapFiles",
     "IemocapUtterance",
-    "chunk_number",
     "find_iemocap",
     "read_evaluation",
     "read_transcript",
@@ -22,7 +21,7 @@ __all__ = [
 ]
 
 IEMOCAP_SOURCE = "request the release from https://sail.usc.edu/iemocap/ (it may not be passed on)"
-"""Where a user gets the release."""
+"""How to obtain the release, for error messages."""
 
 ROOT_NAMES = ("IEMOCAP", "IEMOCAP_full_release")
 
@@ -37,7 +36,7 @@ _SESSION = re.compile(r"Ses(\d\d)[FM]")
 
 @dataclass(frozen=True)
 class IemocapUtterance:
-    """What the release says about one utterance; None where it says nothing. Times in seconds."""
+    """Text, times in seconds and emotion of one utterance; None for what the file does not state."""
 
     text: str | None = None
     start: float | None = None
@@ -47,10 +46,10 @@ class IemocapUtterance:
 
 @dataclass(frozen=True)
 class IemocapFiles:
-    """Where the parts of the release lie.
+    """Locations of the files of a release.
 
     Attributes:
-        root: The folder that holds ``Session1`` to ``Session5``.
+        root: The folder that contains ``Session1`` to ``Session5``.
         transcripts: Transcript files by dialogue.
         evaluations: EmoEvaluation files by dialogue.
         wavs: ``(path, size in bytes)`` by utterance.
@@ -65,13 +64,13 @@ class IemocapFiles:
 
 
 def session_of(identifier: str) -> int:
-    """Reads the session from an IEMOCAP id.
+    """Reads the session number from an IEMOCAP id.
 
     Args:
-        identifier: An utterance or dialogue id, or anything that begins with one.
+        identifier: Text that begins with the id of an utterance or dialogue.
 
     Returns:
-        1 to 5, or -1 where the id has none.
+        1 to 5, or -1 for text that is not an IEMOCAP id.
 
     Example:
         >>> session_of("Ses05F_impro01"), session_of("dialogue 7")
@@ -81,34 +80,17 @@ def session_of(identifier: str) -> int:
     return int(match[1]) if match else -1
 
 
-def chunk_number(text: str) -> int | None:
-    """Reads the number of a chunk.
-
-    Args:
-        text: What follows the dialogue in a chunk's id, or a chunk's own id.
-
-    Returns:
-        The last number in it, or None.
-
-    Example:
-        >>> chunk_number("__c005"), chunk_number("-7"), chunk_number("")
-        (5, 7, None)
-    """
-    match = re.search(r"(\d{1,9})\D*$", text)
-    return int(match[1]) if match else None
-
-
 def find_iemocap(root: Path) -> IemocapFiles:
-    """Looks through a release without reading it.
+    """Lists the files of a release without reading them.
 
     Args:
-        root: ``IEMOCAP`` or ``IEMOCAP_full_release``, or a folder that holds one of them.
+        root: ``IEMOCAP`` or ``IEMOCAP_full_release``, or a folder that contains one of them.
 
     Returns:
-        Its files. macOS companions (``._*``) and sub-folders of evaluators are left out.
+        Its files. macOS companion files (``._*``) and the sub-folders of single evaluators are ignored.
 
     Raises:
-        MissingDataError: This is no release, or it has no transcripts or no evaluations.
+        MissingDataError: The folder is not an IEMOCAP release, or lacks transcripts or evaluations.
     """
     places = [root, *(root / name for name in reversed(ROOT_NAMES))]
     found = next((place for place in places if _sessions(place)), None)
@@ -144,11 +126,14 @@ def read_transcript(path: Path) -> dict[str, IemocapUtterance]:
         path: The file.
 
     Returns:
-        Text and times by utterance id. Lines without an id are stray and left out; of two lines with one id the first
-        counts.
+        Text and times by utterance id. Lines without an utterance id are ignored; of two lines with the same id the
+        first counts.
 
     Raises:
         MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`read_evaluation` for the emotions.
     """
     utterances: dict[str, IemocapUtterance] = {}
     for line in _lines(path):
@@ -166,10 +151,13 @@ def read_evaluation(path: Path) -> dict[str, IemocapUtterance]:
         path: The file.
 
     Returns:
-        Emotion and times by utterance id; the lines of single annotators are left out.
+        Majority emotion and times by utterance id; the votes of single annotators are ignored.
 
     Raises:
         MissingDataError: The file cannot be read.
+
+    See Also:
+        :func:`read_transcript` for the text.
     """
     utterances: dict[str, IemocapUtterance] = {}
     for line in _lines(path):
@@ -188,7 +176,7 @@ def _sessions(root: Path) -> list[Path]:
 
 
 def _files(folder: Path, suffix: str) -> list[tuple[str, str, int]]:
-    """``(stem, path, size)`` of the files of one kind; plain strings, as a release has tens of thousands."""
+    """Lists ``(stem, path, size)`` of files with a suffix; as plain strings, since a release has tens of thousands."""
     return [
         (entry.name[: -len(suffix)], entry.path, _size(entry))
         for entry in _entries(folder)
@@ -208,7 +196,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise MissingDataError(
-            f"{folder}: cannot be listed ({error.strerror}). Check the folder and its rights."
+            f"{folder}: cannot be listed ({error.strerror}). Check the folder and its permissions."
         ) from None
 
 
@@ -216,14 +204,16 @@ def _size(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat().st_size
     except OSError:
-        return -1  # A dangling link: no file, and the merge report will say so.
+        return -1  # A dangling link; the merge report counts it as a missing file.
 
 
 def _lines(path: Path) -> list[str]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None
+        raise MissingDataError(
+            f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
+        ) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

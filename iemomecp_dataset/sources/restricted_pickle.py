@@ -1,11 +1,11 @@
-"""Reads a pickle as data: numpy arrays and plain containers, nothing else.
+"""Reads pickles safely: numpy arrays and plain containers load, everything else is refused.
 
-A pickle is a program. Here it is run by :class:`pickle.Unpickler` with every
-name it may ask for replaced by a stand-in of ours, so that it can build lists,
-dictionaries and arrays and cannot reach any other code, numpy's included: the
-arrays are made afterwards, from checked raw bytes. Before it runs, a scan of
-the opcodes refuses files that are cut off or that would make the interpreter
-allocate memory out of proportion to their size.
+A pickle is a program. :class:`pickle.Unpickler` runs it here with an allowlist
+of names, each replaced by a stand-in of this module, so that the pickle can
+build lists, dictionaries and arrays but cannot call any other code, numpy's
+included: the arrays are built afterwards, from checked raw bytes. A scan of the
+opcodes beforehand refuses files that are truncated or that would make the
+interpreter allocate memory out of proportion to their size.
 """
 
 from __future__ import annotations
@@ -35,41 +35,43 @@ def read_restricted_pickle(path: Path) -> Any:
         path: The file.
 
     Returns:
-        What it holds; arrays of simple types as :class:`numpy.ndarray`, object arrays as (nested) lists.
+        The unpickled content; arrays of simple types as :class:`numpy.ndarray`, object arrays as (nested) lists.
 
     Raises:
-        UnsafeFileError: The pickle asks for anything else; the message names it, and nothing was run.
-        InvalidDataError: The file is cut off, or is no pickle.
+        UnsafeFileError: The pickle references anything else; the message names it, and nothing was run.
+        InvalidDataError: The file is truncated, or is not a pickle.
         MissingDataError: The file cannot be read.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None
+        raise MissingDataError(
+            f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
+        ) from None
     try:
         _scan(data)
         # The stand-ins make this safe; see `find_class`.
         return _plain(_Unpickler(io.BytesIO(data), encoding="latin-1").load(), {})
     except _RefusedNameError as refused:
         raise UnsafeFileError(
-            f"{path}: this pickle asks for {refused}, which is not data. It was refused and nothing was run. Only "
-            f"plain containers and numpy arrays are read; fetch the file from its authors."
+            f"{path}: this pickle references {refused}, which is not data. It was refused and nothing was run. Only "
+            f"plain containers and numpy arrays are accepted; fetch the file from its authors."
         ) from None
-    # Whatever a broken stream makes the interpreter raise, it means that this file is no pickle of data.
+    # A corrupt stream can make the interpreter raise anything; whatever it is, the file is not a pickle of data.
     except Exception as error:
         raise InvalidDataError(
-            f"{path}: not a readable pickle ({type(error).__name__}: {str(error)[:160]}). The file may be cut off; "
+            f"{path}: not a readable pickle ({type(error).__name__}: {str(error)[:160]}). The file may be truncated; "
             f"fetch it again."
         ) from None
 
 
 class _RefusedNameError(Exception):
-    """A pickle asked for a name that is not on the list."""
+    """A pickle references a name that is not on the allowlist."""
 
 
 # --- the scan -----------------------------------------------------------------------------------------------------
 
-# Argument sizes by opcode: 0 or more bytes; or how the length is written.
+# Size of each opcode's argument: a fixed number of bytes, or the format of its length prefix.
 _LENGTH_FORMATS = {
     pickletools.TAKEN_FROM_ARGUMENT1: "<B",
     pickletools.TAKEN_FROM_ARGUMENT4: "<i",
@@ -91,7 +93,7 @@ for _opcode in pickletools.opcodes:
         _LINES[_code] = 2 if _opcode.name in ("GLOBAL", "INST") else 1
 _STOP = ord(".")
 _PUT, _LONG_BINPUT = ord("p"), ord("r")
-# Out-of-band buffers and persistent ids refer to things outside the file; registered extensions to code.
+# Out-of-band buffers and persistent ids refer to objects outside the file, registered extensions to code.
 _OUTSIDE = {ord(code): name for code, name in (("P", "a persistent id"), ("Q", "a persistent id"))} | {
     0x82: "an extension",
     0x83: "an extension",
@@ -112,10 +114,10 @@ def _scan(data: bytes) -> None:
             if code == _STOP:
                 return
             if code == _LONG_BINPUT:
-                # The interpreter's memo is an array that grows to the largest index.
+                # The interpreter's memo is an array as long as its largest index.
                 (index,) = struct.unpack_from("<I", data, position)
                 if index > steps:
-                    raise ValueError(f"memo index {index} at byte {position - 1} is out of all proportion")
+                    raise ValueError(f"memo index {index} at byte {position - 1} is out of proportion")
             elif code in _OUTSIDE:
                 raise _RefusedNameError(_OUTSIDE[code])
             position += length
@@ -124,19 +126,19 @@ def _scan(data: bytes) -> None:
             (length,) = prefix.unpack_from(data, position)
             position += prefix.size + length
             if length < 0 or position > size:
-                raise ValueError(f"a value at byte {position - length} runs over the end of the file")
+                raise ValueError(f"the value at byte {position - length} extends beyond the end of the file")
         elif code in _LINES:
             for _ in range(_LINES[code]):
                 start = position
                 position = data.find(b"\n", position) + 1
                 if position == 0:
-                    raise ValueError(f"a line at byte {start} has no end")
+                    raise ValueError(f"the line at byte {start} does not end")
             if code == _PUT and int(data[start : position - 1]) > steps:
-                raise ValueError(f"a memo index at byte {start} is out of all proportion")
+                raise ValueError(f"the memo index at byte {start} is out of proportion")
             if code in _OUTSIDE:
                 raise _RefusedNameError(_OUTSIDE[code])
         else:
-            raise ValueError(f"byte {code:#04x} at {position - 1} is no pickle opcode")
+            raise ValueError(f"byte {code:#04x} at {position - 1} is not a pickle opcode")
     raise ValueError("the file ends before the pickle does")
 
 
@@ -146,28 +148,28 @@ _SIMPLE_DTYPE = re.compile(r"[<>=|]?([biufcSU]\d{0,6}|\?|O\d?)")
 
 
 class _Dtype:
-    """Stands in for ``numpy.dtype``: a simple type by name, fields and sub-arrays refused."""
+    """Stands in for ``numpy.dtype``: accepts simple types by name, refuses fields and sub-arrays."""
 
     def __init__(self, name: object, *_: object) -> None:
         if isinstance(name, bytes):
             name = name.decode("latin-1")
         if not isinstance(name, str) or _SIMPLE_DTYPE.fullmatch(name) is None:
-            raise ValueError(f"array type {str(name)[:40]!r} is not read")
+            raise ValueError(f"array type {str(name)[:40]!r} is not supported")
         self.name = name
 
     def __setstate__(self, state: Any) -> None:
         byte_order, *structure = state[1:5]
         if any(part is not None for part in structure):
-            raise ValueError("arrays with fields or sub-arrays are not read")
+            raise ValueError("arrays with fields or sub-arrays are not supported")
         if isinstance(byte_order, bytes):
             byte_order = byte_order.decode("latin-1")
         if byte_order not in ("<", ">", "=", "|"):
-            raise ValueError(f"byte order {str(byte_order)[:10]!r}")
+            raise ValueError(f"unknown byte order {str(byte_order)[:10]!r}")
         self.name = byte_order + self.name.lstrip("<>=|")
 
 
 class _Array:
-    """Stands in for an array that is being rebuilt."""
+    """Stands in for an array; keeps the state it would be rebuilt from."""
 
     def __init__(self) -> None:
         self.state: Any = None
@@ -184,12 +186,12 @@ class _Scalar:
 
 
 class _ArrayClass:
-    """Stands in for the class ``numpy.ndarray``, which is only ever an argument."""
+    """Stands in for the class ``numpy.ndarray``, which pickles only pass as an argument."""
 
 
 def _reconstruct(subtype: Any, *_: Any) -> _Array:
     if not isinstance(subtype, _ArrayClass):
-        raise TypeError("a subclass of ndarray is not read")
+        raise TypeError("subclasses of ndarray are not supported")
     return _Array()
 
 
@@ -201,7 +203,7 @@ def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> _Array:
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"encoding {str(encoding)[:20]!r} is not read")
+        raise ValueError(f"encoding {str(encoding)[:20]!r} is not supported")
     return text.encode("latin-1")
 
 
@@ -216,7 +218,7 @@ def _mapping(*arguments: Any) -> dict[Any, Any]:
 
 
 class _Callable:
-    """A fresh callable for each name asked for: a pickle can set attributes on what it is given."""
+    """Wraps a function anew for each reference, because a pickle can set attributes on the objects it obtains."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -253,7 +255,7 @@ def _allowed(module: str, name: str) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names above and no other."""
+    """Resolves the names of the allowlist and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
         found = _allowed(module, name)
@@ -269,7 +271,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _plain(value: Any, done: dict[int, Any]) -> Any:
-    """Replaces stand-ins by what they stand for; ``done`` keeps shared parts shared and breaks cycles."""
+    """Replaces stand-ins by real values; ``done`` keeps shared objects shared and breaks cycles."""
     if value is None or isinstance(value, str | int | float | bytes | complex):
         return value
     if id(value) in done:
@@ -292,8 +294,8 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
     elif isinstance(value, _Scalar):
         done[id(value)] = result = _scalar(value, done)
     else:
-        raise TypeError(f"a bare {type(value).__name__} is not data")
-    # Ids are only unique among living objects.
+        raise TypeError(f"a {type(value).__name__} on its own is not data")
+    # Keeps the value alive: ids are unique among living objects only.
     done.setdefault(-1, []).append(value)
     return result
 
@@ -306,9 +308,9 @@ def _array(array: _Array, done: dict[int, Any]) -> Any:
     if isinstance(shape, int):
         shape = (shape,)
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and 0 <= n < 2**40 for n in shape) or len(shape) > 8:
-        raise ValueError(f"array shape {str(shape)[:60]}")
+        raise ValueError(f"invalid array shape {str(shape)[:60]}")
     if not isinstance(dtype, _Dtype):
-        raise TypeError("an array without a type")
+        raise TypeError("an array without a dtype")
     count = 1
     for n in shape:
         count *= n
@@ -317,7 +319,7 @@ def _array(array: _Array, done: dict[int, Any]) -> Any:
             raise ValueError("an object array whose content does not fit its shape")
         nested: Any = [_plain(item, done) for item in raw]
         if fortran and len(shape) > 1:
-            raise ValueError("an object array in column order")
+            raise ValueError("object arrays in column order are not supported")
         for n in reversed(shape[1:]):
             nested = [nested[i : i + n] for i in range(0, len(nested), n)] if n else []
         return nested if shape else nested[0]
@@ -331,7 +333,7 @@ def _array(array: _Array, done: dict[int, Any]) -> Any:
 
 def _scalar(scalar: _Scalar, done: dict[int, Any]) -> Any:
     if not isinstance(scalar.dtype, _Dtype):
-        raise TypeError("a scalar without a type")
+        raise TypeError("a scalar without a dtype")
     if "O" in scalar.dtype.name:
         return _plain(scalar.raw, done)
     raw = scalar.raw.encode("latin-1") if isinstance(scalar.raw, str) else scalar.raw

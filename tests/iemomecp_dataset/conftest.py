@@ -22,7 +22,7 @@ class Dialogue:
     """A source dialogue: emotions by turn, causes by target turn, and the lengths of its chunks."""
 
     split: str
-    emotions: str  # one letter a turn: h s n a e f
+    emotions: str  # one letter per turn: h s n a e f
     causes: dict[int, list[int]]
     chunks: list[int]
 
@@ -32,7 +32,7 @@ class Dialogue:
 
 @dataclass
 class Tree:
-    """Writes itself to disk; change a field before writing, or a file after it."""
+    """A tree that can be written to disk; tests change fields before writing, or files afterwards."""
 
     root: Path
     dialogues: dict[str, Dialogue] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Tree:
             return 0
         if cause > target:
             return None
-        # A rule anyone can recompute: two turns before an emotional turn is context.
+        # A rule that tests can recompute: two turns before an emotional turn is context.
         return 1 if target - cause == 2 and source.emotions[target - 1] != "n" else 2
 
     def chunk_spans(self) -> list[tuple[str, str, int, int, int]]:
@@ -193,7 +193,7 @@ class Tree:
                     sound.setsampwidth(2)
                     sound.setframerate(16000)
                     sound.writeframes(b"\0\0" * 160)
-            # Utterances outside the six emotions, which ConvECPE leaves out.
+            # Utterances outside the six emotions, which ConvECPE omits.
             transcript += [f"{name}_F900 [090.0000-091.0000]: Not annotated.", "M: no id here", "stray line"]
             for path, lines in ((self.transcript(name), transcript), (self.evaluation(name), evaluation)):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,7 +224,7 @@ def tree(tmp_path: Path) -> Tree:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Arrow files of a test are its own."""
+    """Gives each test its own cache of Arrow files."""
     import datasets
 
     cache = tmp_path_factory.mktemp("cache")

@@ -1,4 +1,4 @@
-"""Malformed inputs of every reader: each is answered by its own error class and a message that names the place."""
+"""Malformed inputs of every reader: each raises its own error class, with a message that names the place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunsCommand:
 
 
 class BuildsArray:
-    """An object whose pickle asks for numpy functions that are no data."""
+    """An object whose pickle references numpy functions that are not data."""
 
     def __reduce__(self):
         return np.load, ("x.npy",)
@@ -57,7 +57,7 @@ def hostile_eval(tree):
 
 
 def hostile_getattr(tree):
-    # Protocol 4: the name is put together on the stack, dots and all.
+    # Protocol 4: the dotted name is assembled on the stack.
     stream = io.BytesIO(b"\x80\x04\x8c\x08builtins\x8c\x07getattr\x93.")
     tree.pickle_path.write_bytes(stream.getvalue())
 
@@ -201,7 +201,7 @@ def link_loop(tree):
 
 
 def unreadable_folder(tree):
-    # A file where a folder is expected stands in for rights, which the super-user does not lack.
+    # Stands in for missing permissions, which do not stop the super-user: a file where a folder is expected.
     shutil.rmtree(tree.root / "IEMOCAP" / "Session1" / "dialog" / "transcriptions")
     (tree.root / "IEMOCAP" / "Session1" / "dialog" / "transcriptions").write_text("")
 
@@ -241,7 +241,7 @@ def mec4(**changes):
 
 
 CASES = [
-    # pickles: what they ask for
+    # pickles: names that they reference
     ("hostile pickle", MERGED, hostile, UnsafeFileError, ["features.pkl", "posix.system", "nothing was run"]),
     ("hostile deep inside", MERGED, hostile_deep_inside, UnsafeFileError, ["posix.system"]),
     ("numpy.load", MERGED, hostile_numpy, UnsafeFileError, ["numpy", "load"]),
@@ -249,15 +249,15 @@ CASES = [
     ("getattr on the stack", MERGED, hostile_getattr, UnsafeFileError, ["builtins.getattr"]),
     ("extension registry", MERGED, hostile_extension, UnsafeFileError, ["an extension"]),
     ("persistent id", MERGED, hostile_persistent_id, UnsafeFileError, ["a persistent id"]),
-    ("memory bomb", MERGED, memory_bomb, InvalidDataError, ["features.pkl", "out of all proportion"]),
+    ("memory bomb", MERGED, memory_bomb, InvalidDataError, ["features.pkl", "out of proportion"]),
     ("array larger than its bytes", MERGED, array_bomb, InvalidDataError, ["features.pkl", "does not fit"]),
-    # pickles: what they hold
+    # pickles: content
     ("truncated pickle", MERGED, truncated_pickle, InvalidDataError, ["features.pkl", "fetch it again"]),
     ("pointer file", MERGED, text_for_pickle, InvalidDataError, ["features.pkl", "not a readable pickle"]),
     ("empty pickle", MERGED, empty_pickle, InvalidDataError, ["features.pkl", "ends before the pickle does"]),
     ("11 entries", MERGED, entries(lambda c: c[:11]), InvalidDataError, ["12 or 16 entries", "found 11 entries"]),
-    ("a dict", MERGED, lambda t: t.write_pickle({"a": 1}), InvalidDataError, ["12 or 16 entries", "found a dict"]),
-    ("ids in a list", MERGED, entries(lambda c: [[], *c[1:]]), InvalidDataError, ["utterance ids", "found a list"]),
+    ("a dict", MERGED, lambda t: t.write_pickle({"a": 1}), InvalidDataError, ["12 or 16 entries", "found dict"]),
+    ("ids in a list", MERGED, entries(lambda c: [[], *c[1:]]), InvalidDataError, ["utterance ids", "found list"]),
     ("no dialogues", MERGED, entries(lambda c: [{} for _ in c]), InvalidDataError, ["no dialogues"]),
     (
         "other dialogues in an entry",
@@ -280,13 +280,13 @@ CASES = [
     ("huge cause", MERGED, in_dialogue(3, 1, 10**30), InvalidDataError, ["turn 2", "is outside the dialogue"]),
     ("cause of words", MERGED, in_dialogue(3, 1, "two"), InvalidDataError, ["turn 2", "'two'"]),
     ("speaker X", MERGED, in_dialogue(1, 0, "X"), InvalidDataError, ["turn 1", "'F' or 'M'", "'X'"]),
-    ("sentence of numbers", MERGED, in_dialogue(9, 0, 5), InvalidDataError, ["turn 1, sentence", "found a int"]),
+    ("sentence of numbers", MERGED, in_dialogue(9, 0, 5), InvalidDataError, ["turn 1, sentence", "found int"]),
     (
         "utterance id twice",
         MERGED,
         in_dialogue(0, 0, "Ses01F_impro01_M002"),
         InvalidDataError,
-        ["'Ses01F_impro01_M002' occurs before"],
+        ["'Ses01F_impro01_M002' already occurs"],
     ),
     # labels: the file
     ("truncated JSON", OVERLAY, raw_labels(lambda b: b[:-40]), InvalidDataError, ["train.json", "too early"]),
@@ -309,9 +309,9 @@ CASES = [
         OVERLAY,
         labels(lambda d: d.update(dataset="ECF")),
         InvalidDataError,
-        ["'dataset' reads 'ECF'"],
+        ["'dataset' is 'ECF'"],
     ),
-    ("another split named", OVERLAY, labels(lambda d: d.update(split="test")), InvalidDataError, ["'split' reads"]),
+    ("another split named", OVERLAY, labels(lambda d: d.update(split="test")), InvalidDataError, ["'split' is 'test'"]),
     (
         "two splits in a file",
         OVERLAY,
@@ -425,7 +425,7 @@ CASES = [
     ("ECF numbering", ECF, ecf(CONVERSATION.replace("2 | B", "3 | B")), InvalidDataError, ["utterance 2", "'3'"]),
     ("ECF times", ECF, ecf(CONVERSATION.replace("00:00:01.0", "soon")), InvalidDataError, ["turn 1", "soon"]),
     ("ECF not UTF-8", ECF, ecf(CONVERSATION.encode() + b"\xff"), InvalidDataError, ["train.txt", "not UTF-8"]),
-    ("ECF id twice", ECF, ecf(CONVERSATION * 2), InvalidDataError, ["dialogue '1'", "occurs before"]),
+    ("ECF id twice", ECF, ecf(CONVERSATION * 2), InvalidDataError, ["dialogue '1'", "already occurs"]),
     # ECF 2.0
     ("ECF 2.0 id", ECF, ecf_json(conversation_ID=None), InvalidDataError, ["train.json", "conversation_ID"]),
     ("ECF 2.0 no pairs", ECF, ecf_json(**{"emotion-cause_pairs": None}), InvalidDataError, ["conversation 1"]),
@@ -505,7 +505,7 @@ def test_malformed_input_is_answered_clearly(tree, tmp_path, name, config, break
 @pytest.mark.parametrize("which", ["labels", "transcript", "pickle"])
 @pytest.mark.parametrize("when", ["while hashing", "while reading"])
 def test_files_without_rights_are_named(tree, monkeypatch, which, when):
-    # The super-user may read everything, so the refusal is made up.
+    # The super-user can read everything, so the refusal is simulated.
     transcript = tree.transcript("Ses01F_impro01")
     paths = {"labels": tree.labels("train"), "transcript": transcript, "pickle": tree.pickle_path}
     method = {"while hashing": "open", "while reading": "read_bytes"}[when]

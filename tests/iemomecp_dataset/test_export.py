@@ -1,4 +1,4 @@
-"""Parquet with a card and full split JSON: what is written is what is read."""
+"""Exports to Parquet with a card and to full split JSON: reading back gives the same rows."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_building_again_replaces_the_earlier_files(tree, tmp_path):
 
 
 def test_plain_datasets_sees_that_a_folder_was_built_again(tree, tmp_path):
-    """The cache of plain ``datasets`` goes by names; a folder of the same name must not be mistaken for another."""
+    """Plain ``datasets`` keys its cache by folder name; rebuilt or equally named folders must not share an entry."""
     build_from_sources(BuildOptions(output_dir=tmp_path / "a" / "O", data_dir=tree.root))
     before = rows_of(load_dataset(str(tmp_path / "a" / "O")))
     path = tree.transcript("Ses01F_impro01")
@@ -136,8 +136,8 @@ def test_other_spellings_of_full_split_json(tree, tmp_path):
 
 MUTATIONS = {
     "not a list": (lambda d: {}, InvalidDataError, "expected a list of dialogues"),
-    "a chunk too few": (lambda d: d[1:], InvalidDataError, "is in the labels alone"),
-    "a chunk too many": (lambda d: [*d, {**d[0], "dialogue_id": "x", "doc_id": "y"}], InvalidDataError, "file alone"),
+    "a chunk too few": (lambda d: d[1:], InvalidDataError, "is in the labels only"),
+    "a chunk too many": (lambda d: [*d, {**d[0], "dialogue_id": "x", "doc_id": "y"}], InvalidDataError, "file only"),
     "unknown emotion": (
         lambda d: d[0]["utterances"][0].update(emotion="bored"),
         InvalidDataError,
@@ -152,7 +152,7 @@ MUTATIONS = {
     "an utterance too many": (
         lambda d: d[0]["utterances"].append({**d[0]["utterances"][0], "turn": 4}),
         InvalidDataError,
-        "4 utterances, but the labels say 3",
+        "4 utterances, but 3 in the labels",
     ),
     "pair out of range": (
         lambda d: d[0].update(emotion_cause_pairs=[[1, 9]]),
@@ -198,7 +198,7 @@ def test_the_documented_card_is_the_current_one(repository):
 
 @st.composite
 def dialogues(draw):
-    """Dialogues of any shape that labels and ConvECPE can describe together."""
+    """Dialogues of any shape that labels and ConvECPE can represent together."""
     built = {}
     names = ["Ses01F_impro01", "Ses02M_script01_1", "Ses05F_impro03"]
     for name, split in zip(names, ("train", "validation", "test"), strict=True):

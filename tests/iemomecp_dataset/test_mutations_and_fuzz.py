@@ -1,4 +1,4 @@
-"""Any single change of a valid overlay is harmless by rule or refused; only our own errors escape a reader."""
+"""Any single change of valid label files is either harmless by rule or refused; readers raise no errors but ours."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VALUES = st.one_of(
 
 
 def places(value, path=()):
-    """Every place in a JSON document, as a path."""
+    """Yields the path of every value in a JSON document."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -64,7 +64,7 @@ def changed(document, path, action, value):
 
 
 def without_free_text(overlay):
-    """What must not change unnoticed: everything but ids and the texts nobody computes with."""
+    """The overlay without ids and free text: everything whose change must be detected."""
     return {
         split: [
             replace(
@@ -79,7 +79,7 @@ def without_free_text(overlay):
 
 
 def is_optional(document, path):
-    """What the labels alone cannot miss: a forward pair, and a whole chunk. The merge does."""
+    """Whether the labels alone are valid without a value: a forward pair, or a whole chunk. The merge detects these."""
     value = document
     for key in path:
         value = value[key]
@@ -105,7 +105,7 @@ def test_any_single_mutation_is_harmless_by_rule_or_refused(tree):
             assert without_free_text(overlay) == without_free_text(reference)
 
     mutate()
-    # Both kinds were met, or the test says nothing.
+    # The test is meaningful only if both outcomes occurred.
     assert min(seen[True], seen[False]) > 10, seen
 
 

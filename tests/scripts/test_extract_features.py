@@ -85,7 +85,7 @@ def test_a_store_and_its_summary(repository: Path, media_dir: Path, speech_encod
     assert "Extracting" not in again.stderr
     other = run(repository, *line, "--pooling", "max")
     assert other.returncode == 2
-    assert "holds another extraction" in other.stderr
+    assert "contains another extraction" in other.stderr
 
 
 @pytest.mark.slow

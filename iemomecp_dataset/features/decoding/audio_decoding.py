@@ -1,4 +1,4 @@
-"""From a sound file to samples: one channel at the encoder's rate, or the reason why not."""
+"""Decodes audio files to mono waveforms at the encoder's sampling rate."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.errors import missing_extra
+from iemomecp_dataset.features.decoding.utterance_media import check_times, existing_media, require_packages
 from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
-__all__ = ["Sound", "decode_audio", "require_audio"]
+__all__ = ["Waveform", "decode_audio", "require_audio"]
 
-# What libsndfile reads by itself; everything else (mp4, avi, mkv) goes through FFmpeg.
+# Formats of libsndfile; all others (mp4, avi, mkv) are decoded by FFmpeg.
 _SOUND_FILES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au")
-_SILENCE = 2.0**-15  # Less than one step of 16-bit sound.
-_OUTSIDE_SECONDS = 0.5
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # Written by programs that stream.
+_SILENCE = 2.0**-15  # One step of 16-bit audio.
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # Written by streaming programs, which do not know the length.
 
 
 @dataclass(frozen=True)
-class Sound:
-    """Decoded sound.
+class Waveform:
+    """Decoded audio of an utterance.
 
     Attributes:
-        samples: ``(n,)`` float32 in [-1, 1], one channel, at the rate asked for.
-        seconds: Their length.
-        note: What was done to them, or None.
+        samples: ``(n,)`` float32 in [-1, 1], one channel, at the requested sampling rate.
+        seconds: Duration.
+        note: Preprocessing that was applied, or None.
     """
 
     samples: NDArray[np.float32]
@@ -39,68 +38,49 @@ class Sound:
 
 
 def require_audio() -> None:
-    """Checks that sound can be decoded.
+    """Checks that audio can be decoded.
 
     Raises:
-        MissingDependencyError: It cannot; the message has the pip line.
+        MissingDependencyError: soundfile or PyAV is not installed; the message has the pip line.
     """
-    for package in ("soundfile", "av"):
-        try:
-            __import__(package)
-        except ImportError:
-            raise missing_extra(package, "media") from None
+    require_packages("soundfile", "av")
 
 
-def decode_audio(item: WorkItem, rate: int) -> Sound:
-    """Decodes an utterance.
+def decode_audio(item: WorkItem, rate: int) -> Waveform:
+    """Decodes the audio of an utterance: cuts it by its times, averages channels, resamples.
 
     Args:
         item: The utterance.
-        rate: Hz.
+        rate: Sampling rate in Hz.
+
+    Returns:
+        The waveform.
 
     Raises:
-        FeatureProblem: There is no sound to encode; with status and reason.
+        FeatureProblem: There is no audio to encode; carries status and reason.
+
+    See Also:
+        :func:`iemomecp_dataset.features.decoding.video_decoding.decode_video` for the frames.
     """
     path = existing_media(item)
-    if item.timed and (item.start is None or item.end is None):
-        raise FeatureProblem("no_times", f"{path.name} holds a whole dialogue, and the corpus has no times")
     reads = _read_sound_file if path.suffix.lower() in _SOUND_FILES else _read_container
     samples, found_rate, partial = reads(path, item.start, item.end)
     notes = [partial] if partial else []
     if samples.size == 0:
         raise FeatureProblem("empty", f"{path.name} has no samples")
     if not np.isfinite(samples).all():
-        raise FeatureProblem("unreadable", f"{path.name} holds samples that are NaN or infinite")
+        raise FeatureProblem("unreadable", f"{path.name} has NaN or infinite samples")
     if samples.shape[1] > 1:
         notes.append(f"{samples.shape[1]} channels averaged")
     mono = samples.mean(axis=1, dtype=np.float32)
-    # Of the channels, not of their mean: two that cancel out are no silence, but nothing is left to encode either.
+    # Checked after averaging: channels that cancel out leave nothing to encode either.
     if float(np.abs(mono).max()) < _SILENCE:
         raise FeatureProblem("silent", f"{path.name} is silent")
     seconds = len(mono) / found_rate
     if found_rate != rate:
         mono = _resample(mono, found_rate, rate)
         notes.append(f"resampled from {found_rate} to {rate} Hz")
-    return Sound(mono, seconds, "; ".join(notes) or None)
-
-
-def existing_media(item: WorkItem) -> Path:
-    """The file of an utterance.
-
-    Raises:
-        FeatureProblem: The corpus names none, or it is not there or has no content.
-    """
-    if item.media is None:
-        raise FeatureProblem("missing_media", "the corpus names no file for it")
-    try:
-        size = item.media.stat().st_size if item.media.is_file() else -1
-    except OSError as error:
-        raise FeatureProblem("unreadable", f"{item.media.name}: {error.strerror}") from None
-    if size < 0:
-        raise FeatureProblem("missing_media", f"there is no file {item.media}")
-    if size == 0:
-        raise FeatureProblem("empty", f"{item.media.name} has no content")
-    return item.media
+    return Waveform(mono, seconds, "; ".join(notes) or None)
 
 
 _Samples = tuple[NDArray[np.float32], int, str | None]
@@ -112,7 +92,7 @@ def _read_sound_file(path: Path, start: float | None, end: float | None) -> _Sam
     declared = _declared_bytes(path) if path.suffix.lower() == ".wav" else None
     if declared is not None:
         raise FeatureProblem(
-            "truncated", f"{path.name}: its header says {declared[0]} bytes of sound, there are {declared[1]}"
+            "truncated", f"{path.name}: the header declares {declared[0]} bytes of audio, the file has {declared[1]}"
         )
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -123,18 +103,18 @@ def _read_sound_file(path: Path, start: float | None, end: float | None) -> _Sam
     except (RuntimeError, OSError) as error:
         raise FeatureProblem("unreadable", f"{path.name}: {str(error).strip()}") from None
     if len(samples) < last - first:
-        raise FeatureProblem("truncated", f"{path.name} has {len(samples)} of {last - first} samples")
+        raise FeatureProblem("truncated", f"{path.name} has only {len(samples)} of {last - first} samples")
     return samples, rate, note
 
 
 def _read_container(path: Path, start: float | None, end: float | None) -> _Samples:
-    """Sound of a video file, decoded from the beginning: seeking in sound is not exact in every format."""
+    """Decodes the audio track of a container from the beginning, as seeking in audio is not exact in every format."""
     import av
 
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise FeatureProblem("unreadable", f"{path.name} has no sound track")
+                raise FeatureProblem("unreadable", f"{path.name} has no audio track")
             stream = container.streams.audio[0]
             rate = int(stream.rate)
             resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
@@ -155,18 +135,16 @@ def _read_container(path: Path, start: float | None, end: float | None) -> _Samp
 def _span(
     path: Path, start: float | None, end: float | None, seconds: float, rate: int, total: int
 ) -> tuple[int, int, str | None]:
+    """Converts times to the first and last sample, with a note if the file ends earlier."""
     if start is None or end is None:
         return 0, total, None
-    if start < 0 or end <= start or start >= seconds or end > seconds + _OUTSIDE_SECONDS:
-        raise FeatureProblem(
-            "outside_file", f"its times are {start:.2f} to {end:.2f} s, and {path.name} has {seconds:.2f} s"
-        )
-    note = f"{end - seconds:.2f} s of it are after the end of the file" if end > seconds + 1 / rate else None
+    check_times(path, start, end, seconds)
+    note = f"the last {end - seconds:.2f} s are beyond the end of the file" if end > seconds + 1 / rate else None
     return round(start * rate), min(round(end * rate), total), note
 
 
 def _declared_bytes(path: Path) -> tuple[int, int] | None:
-    """Bytes of sound that a RIFF header promises and that are there, when they are fewer; libsndfile says nothing."""
+    """Declared and present bytes of a RIFF file if it is truncated, which libsndfile does not report; else None."""
     with open(path, "rb") as file:
         size = path.stat().st_size
         if file.read(4) != b"RIFF" or len(file.read(4)) < 4 or file.read(4) != b"WAVE":

@@ -1,4 +1,4 @@
-"""From a video to the pictures of an utterance: by seeking, without cutting files."""
+"""Decodes the video frames of an utterance by seeking, without cutting files."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.errors import missing_extra
-from iemomecp_dataset.features.decoding.audio_decoding import existing_media
+from iemomecp_dataset.features.decoding.utterance_media import check_times, existing_media, require_packages
 from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
-__all__ = ["Pictures", "decode_video", "require_video", "sample_times"]
+__all__ = ["VideoFrames", "decode_video", "require_video", "sample_times"]
 
-# Decoding over a gap costs less than seeking when it is shorter than the usual distance of key frames.
+# Decoding through a gap is faster than seeking if it is shorter than the usual distance of key frames.
 _SEEK_GAP_SECONDS = 5.0
-_OUTSIDE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Decoded pictures.
+class VideoFrames:
+    """Decoded video frames of an utterance.
 
     Attributes:
-        frames: ``(height, width, 3)`` uint8 RGB each, in order, each picture of the video at most once.
-        seconds: Length of the utterance.
-        note: What was done, or None.
+        frames: ``(height, width, 3)`` uint8 RGB each, in temporal order, without repetition.
+        seconds: Duration of the utterance.
+        note: Deviation from the request, or None.
     """
 
     frames: tuple[NDArray[np.uint8], ...]
@@ -40,23 +38,24 @@ def require_video() -> None:
     """Checks that video can be decoded.
 
     Raises:
-        MissingDependencyError: It cannot; the message has the pip line.
+        MissingDependencyError: PyAV or Pillow is not installed; the message has the pip line.
     """
-    for package in ("av", "PIL"):
-        try:
-            __import__(package)
-        except ImportError:
-            raise missing_extra(package, "media") from None
+    require_packages("av", "PIL")
 
 
 def sample_times(start: float, end: float, frames: int, strategy: str) -> list[float]:
-    """Moments at which an utterance is looked at.
+    r"""Computes the sampling times of an utterance.
+
+    .. math:: t_i = \text{start} + \frac{i + 1/2}{n} (\text{end} - \text{start}), \quad i = 0, \dots, n - 1
 
     Args:
-        start: Its beginning in seconds.
-        end: Its end.
-        frames: How many, for ``uniform``.
-        strategy: ``uniform``: the middles of equal parts; ``middle``: one moment.
+        start: Start of the utterance in seconds.
+        end: End of the utterance in seconds.
+        frames: Number of times for ``uniform``.
+        strategy: ``uniform``: the midpoints of ``frames`` equal parts; ``middle``: the midpoint of the utterance.
+
+    Returns:
+        Times in seconds, ascending.
 
     Example:
         >>> sample_times(10.0, 14.0, 2, "uniform"), sample_times(10.0, 14.0, 2, "middle")
@@ -67,52 +66,49 @@ def sample_times(start: float, end: float, frames: int, strategy: str) -> list[f
     return [start + (i + 0.5) * (end - start) / frames for i in range(frames)]
 
 
-def decode_video(item: WorkItem, frames: int, strategy: str, side: str | None) -> Pictures:
-    """Decodes the pictures of an utterance.
+def decode_video(item: WorkItem, frames: int, strategy: str, side: str | None) -> VideoFrames:
+    """Decodes the frames of an utterance at its sampling times.
 
     Args:
         item: The utterance.
-        frames: Pictures wanted, for ``uniform``.
-        strategy: See :func:`sample_times`.
-        side: ``left`` or ``right`` half of the picture, or None for all of it.
+        frames: Number of frames for ``uniform``.
+        strategy: Sampling strategy, see :func:`sample_times`.
+        side: Speaker crop: ``left`` or ``right`` half of the frame, or None for the whole frame.
+
+    Returns:
+        The frames; fewer than requested if several sampling times show the same frame.
 
     Raises:
-        FeatureProblem: There are no pictures to encode; with status and reason.
+        FeatureProblem: There are no frames to encode; carries status and reason.
+
+    See Also:
+        :func:`iemomecp_dataset.features.decoding.audio_decoding.decode_audio` for the waveform;
+        :func:`iemomecp_dataset.features.decoding.speaker_crop.speaker_side` for the side.
     """
     import av
 
     path = existing_media(item)
-    if item.timed and (item.start is None or item.end is None):
-        raise FeatureProblem("no_times", f"{path.name} holds a whole dialogue, and the corpus has no times")
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise FeatureProblem("no_frames", f"{path.name} has no pictures")
+                raise FeatureProblem("no_frames", f"{path.name} has no video track")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             length = _length(container, stream)
             start, end = (item.start, item.end) if item.timed else (0.0, length)
             if start is None or end is None:
-                raise FeatureProblem("unreadable", f"{path.name} does not say how long it is")
-            if (
-                start < 0
-                or end <= start
-                or (length is not None and (start >= length or end > length + _OUTSIDE_SECONDS))
-            ):
-                shown = "an unknown length" if length is None else f"{length:.2f} s"
-                raise FeatureProblem(
-                    "outside_file", f"its times are {start:.2f} to {end:.2f} s, and {path.name} has {shown}"
-                )
+                raise FeatureProblem("unreadable", f"{path.name} does not state its duration")
+            check_times(path, start, end, length)
             wanted = sample_times(start, end, frames, strategy)
-            found = _pictures_at(container, stream, wanted, start)
+            found = _frames_at(container, stream, wanted, start)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise FeatureProblem("unreadable", f"{path.name}: {error}") from None
     if not found:
-        raise FeatureProblem("no_frames", f"{path.name} has no picture from {start:.2f} to {end:.2f} s")
-    notes = [] if len(found) == len(wanted) else [f"{len(found)} distinct pictures at {len(wanted)} moments"]
+        raise FeatureProblem("no_frames", f"{path.name} has no frame from {start:.2f} to {end:.2f} s")
+    notes = [] if len(found) == len(wanted) else [f"{len(found)} distinct frames at {len(wanted)} sampling times"]
     if side is not None:
-        found = [_half(picture, side) for picture in found]
-    return Pictures(tuple(found), end - start, "; ".join(notes) or None)
+        found = [_half(frame, side) for frame in found]
+    return VideoFrames(tuple(found), end - start, "; ".join(notes) or None)
 
 
 def _length(container: Any, stream: Any) -> float | None:
@@ -121,14 +117,14 @@ def _length(container: Any, stream: Any) -> float | None:
     return container.duration / 1_000_000 if container.duration else None
 
 
-def _pictures_at(container: Any, stream: Any, times: list[float], start: float) -> list[NDArray[np.uint8]]:
-    """The picture on the screen at each moment, the same one once."""
+def _frames_at(container: Any, stream: Any, times: list[float], start: float) -> list[NDArray[np.uint8]]:
+    """Decodes the frame that is displayed at each time, without repetition."""
     step = float(1 / stream.average_rate) if stream.average_rate else 0.0
     offset = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
     chosen: dict[float, Any] = {}
     decoder: Any = iter(())
-    shown: Any = None  # On the screen now.
-    ahead: Any = None  # Decoded, and not yet on the screen.
+    shown: Any = None  # Displayed at the current time.
+    ahead: Any = None  # Decoded, but displayed later.
     position = -float("inf")
     for time in times:
         if time - position > _SEEK_GAP_SECONDS:
@@ -142,12 +138,12 @@ def _pictures_at(container: Any, stream: Any, times: list[float], start: float) 
             shown, ahead = ahead, None
         position = time
         if shown is None:
-            # Some containers have no key frame before the moment; the next picture is as near.
+            # Some containers have no key frame before this time; the next frame is within one step.
             if ahead is None or _time(ahead, offset) > time + step:
                 continue
             shown, ahead = ahead, None
         at = _time(shown, offset)
-        # A picture stays for one step; one that has been there for longer is a gap in the video.
+        # A frame is displayed for one step; a longer time is a gap in the video.
         if at > start - step - 1e-6 and time - at < max(2 * step, 0.1):
             chosen.setdefault(at, shown)
     return [frame.to_ndarray(format="rgb24") for frame in chosen.values()]
@@ -161,6 +157,6 @@ def _time(frame: Any, offset: float) -> float:
     return 0.0
 
 
-def _half(picture: NDArray[np.uint8], side: str) -> NDArray[np.uint8]:
-    middle = picture.shape[1] // 2
-    return np.ascontiguousarray(picture[:, :middle] if side == "left" else picture[:, -middle:])
+def _half(frame: NDArray[np.uint8], side: str) -> NDArray[np.uint8]:
+    middle = frame.shape[1] // 2
+    return np.ascontiguousarray(frame[:, :middle] if side == "left" else frame[:, -middle:])

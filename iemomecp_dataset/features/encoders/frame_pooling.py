@@ -1,4 +1,4 @@
-"""From the states of frames, pictures or tokens to one vector: over the valid ones alone."""
+"""Pools the states of frames or tokens to one vector, over the valid ones only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ __all__ = ["pool_frames"]
 
 
 def pool_frames(states: torch.Tensor, valid: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pools.
+    r"""Pools states over time.
+
+    .. math:: \text{mean}_b = \frac{\sum_t m_{bt} x_{bt}}{\sum_t m_{bt}}, \quad m_{bt} = 1 \text{ if valid, else } 0
 
     Args:
-        states: ``(B, T, D)`` of any float type.
+        states: ``(B, T, D)`` of any float type; invalid ones may be NaN or infinite.
         valid: ``(B, T)`` bool, at least one per row.
-        pooling: ``mean``, ``first`` (the first valid one) or ``max``.
+        pooling: ``mean``, ``first`` (the first valid state) or ``max``.
 
     Returns:
         ``(B, D)`` float32.
@@ -30,7 +32,7 @@ def pool_frames(states: torch.Tensor, valid: torch.Tensor, pooling: str) -> torc
     states = states.float()
     mask = valid.unsqueeze(-1)
     if pooling == "mean":
-        # `where`, not a product: what lies behind the end may be infinite.
+        # `where` instead of a product, because padded states can be infinite.
         return states.where(mask, 0.0).sum(1) / mask.sum(1)
     if pooling == "max":
         return states.where(mask, float("-inf")).amax(1)

@@ -1,15 +1,24 @@
-"""Loads pretrained encoders, says which one it was, and what to do when it is not there."""
+"""Loads pretrained encoders: weights, revision, device and hidden layers, with a remedy if the model is missing."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import MissingModelError, UsageError, missing_extra
 
-__all__ = ["hidden_layers", "load_pretrained", "model_revision", "require_torch", "torch_device"]
+__all__ = [
+    "autocast",
+    "concatenated_layers",
+    "hidden_layers",
+    "load_encoder",
+    "load_pretrained",
+    "model_revision",
+    "require_torch",
+    "torch_device",
+]
 
 
 def require_torch() -> Any:
@@ -36,19 +45,55 @@ def load_pretrained(load: Callable[..., Any], name: str, revision: str | None, w
         load: The function.
         name: A folder, or a name on the Hub.
         revision: Commit, branch or tag, or None.
-        what: What is being loaded, for the error.
+        what: Kind of model, for the error.
+
+    Returns:
+        Result of the function.
 
     Raises:
-        MissingModelError: It is neither on disk nor reachable; one sentence.
+        MissingModelError: The model is neither on disk nor reachable; the message is one sentence with the remedy.
+
+    See Also:
+        :func:`load_encoder` for models.
     """
     try:
         return load(name, revision=revision) if revision else load(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise MissingModelError(_why(name, what, error)) from error
+        raise MissingModelError(_missing_message(name, what, error)) from error
+
+
+def load_encoder(name: str, revision: str | None, what: str, device: Any) -> tuple[Any, Any]:
+    """Loads a pretrained model for inference; of encoder-decoder models the encoder alone.
+
+    Args:
+        name: A folder, or a name on the Hub.
+        revision: Commit, branch or tag, or None.
+        what: Kind of encoder, for the error.
+        device: Device to compute on.
+
+    Returns:
+        Encoder on the device, in evaluation mode; and the configuration of the whole model.
+
+    Raises:
+        MissingModelError: The model is neither on disk nor reachable.
+    """
+    from transformers import AutoModel
+
+    model = load_pretrained(AutoModel.from_pretrained, name, revision, what)
+    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    return encoder.to(device).eval(), model.config
 
 
 def model_revision(name: str, config: Any) -> str:
-    """Which weights these are: the commit on the Hub, or a hash of the files of a folder."""
+    """Identifies the weights of a model.
+
+    Args:
+        name: A folder, or a name on the Hub.
+        config: Configuration of the loaded model.
+
+    Returns:
+        Commit on the Hub, or ``folder-`` and 16 hexadecimal characters that hash the files of a folder.
+    """
     folder = Path(name)
     if not folder.is_dir():
         return str(getattr(config, "_commit_hash", None) or "unknown")
@@ -62,14 +107,17 @@ def model_revision(name: str, config: Any) -> str:
 
 
 def torch_device(name: str, local_rank: int = 0) -> Any:
-    """The device of a name; ``auto`` is a GPU where there is one.
+    """Resolves the name of a device; ``auto`` is a GPU if there is one, else the CPU.
 
     Args:
-        name: ``auto``, or as torch spells it.
-        local_rank: Which GPU of this machine ``auto`` takes.
+        name: ``auto``, or a device in torch's spelling.
+        local_rank: Index of this process on its machine, which selects the GPU for ``auto``.
+
+    Returns:
+        The :class:`torch.device`.
 
     Raises:
-        UsageError: There is no such device.
+        UsageError: The device does not exist or cannot be used.
     """
     import torch
 
@@ -86,11 +134,14 @@ def torch_device(name: str, local_rank: int = 0) -> Any:
 
 
 def hidden_layers(spec: str, n_states: int) -> tuple[int, ...]:
-    """Positions among hidden states; 0 is the input of the first layer.
+    """Resolves the option ``--layers`` to positions among the hidden states; 0 is the input of the first layer.
 
     Args:
-        spec: ``last``, or comma-separated numbers.
-        n_states: How many hidden states there are.
+        spec: ``last``, or comma-separated numbers, negative ones counted from the top.
+        n_states: Number of hidden states of the encoder: its layers and their input.
+
+    Returns:
+        Positions, 0 to ``n_states - 1``, in the given order.
 
     Raises:
         UsageError: The encoder has no such layer.
@@ -106,11 +157,42 @@ def hidden_layers(spec: str, n_states: int) -> tuple[int, ...]:
     return tuple(layer % n_states for layer in wanted)
 
 
-def _why(name: str, what: str, error: Exception) -> str:
+def concatenated_layers(hidden_states: Sequence[Any], layers: Sequence[int]) -> Any:
+    """Concatenates hidden layers along the width.
+
+    Args:
+        hidden_states: ``(B, T, D)`` of each layer, of any float type.
+        layers: Positions among them, see :func:`hidden_layers`.
+
+    Returns:
+        ``(B, T, D * len(layers))`` float32.
+    """
+    import torch
+
+    return torch.cat([hidden_states[layer].float() for layer in layers], dim=-1)
+
+
+def autocast(device: Any, precision: str) -> Any:
+    """Builds the autocast context of a precision.
+
+    Args:
+        device: Device to compute on.
+        precision: ``fp32`` (no autocast), ``bf16`` or ``fp16``.
+
+    Returns:
+        A context manager.
+    """
+    import torch
+
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")
+
+
+def _missing_message(name: str, what: str, error: Exception) -> str:
     first_line = next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "no reason given")
     if Path(name).is_dir():
         return (
-            f"The folder {name} holds no {what} that can be loaded ({first_line}): give --model a folder with the "
+            f"The folder {name} contains no {what} that can be loaded ({first_line}): give --model a folder with the "
             "config.json, the weights and the preprocessor or tokenizer files that save_pretrained writes."
         )
     return (

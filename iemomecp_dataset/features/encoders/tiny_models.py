@@ -1,4 +1,4 @@
-"""Tiny speech and image encoders with random weights, for trying extraction without downloading anything."""
+"""Tiny speech and image encoders with random weights, for trials of the extraction without downloads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ __all__ = ["write_tiny_image_encoder", "write_tiny_speech_encoder"]
 def write_tiny_speech_encoder(
     output_dir: str | Path, *, family: str = "wavlm", norm: str = "group", hidden_size: int = 16, seed: int = 0
 ) -> Path:
-    """Writes a speech encoder with the frames of the genuine ones: 25 ms, every 20 ms, at 16 kHz.
+    """Writes a speech encoder with the framing of the genuine models: frames of 25 ms every 20 ms, at 16 kHz.
 
     Args:
-        output_dir: Folder that ``AutoModel`` and ``AutoFeatureExtractor`` then read.
+        output_dir: Output folder, readable by ``AutoModel`` and ``AutoFeatureExtractor``.
         family: ``wavlm`` or ``wav2vec2``.
         norm: ``group`` as in the base models, or ``layer`` as in the large ones.
-        hidden_size: Width.
+        hidden_size: Width of the hidden states.
         seed: Seed of the weights.
+
+    Returns:
+        The folder.
+
+    Raises:
+        MissingDependencyError: torch or transformers is not installed.
+
+    See Also:
+        :func:`write_tiny_image_encoder`.
     """
     transformers = require_torch()
     config_class, model_class = {
@@ -43,12 +52,21 @@ def write_tiny_speech_encoder(
 
 
 def write_tiny_image_encoder(output_dir: str | Path, *, size: int = 12, seed: int = 0) -> Path:
-    """Writes a CLIP for pictures of 32 x 32.
+    """Writes a CLIP model for images of 32 x 32 pixels.
 
     Args:
-        output_dir: Folder that ``AutoModel`` and ``AutoImageProcessor`` then read.
+        output_dir: Output folder, readable by ``AutoModel`` and ``AutoImageProcessor``.
         size: Width of the image embedding.
         seed: Seed of the weights.
+
+    Returns:
+        The folder.
+
+    Raises:
+        MissingDependencyError: torch or transformers is not installed.
+
+    See Also:
+        :func:`write_tiny_speech_encoder`.
     """
     transformers = require_torch()
     tower = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -57,7 +75,7 @@ def write_tiny_image_encoder(output_dir: str | Path, *, size: int = 12, seed: in
         vision_config=tower | {"image_size": 32, "patch_size": 16},
         projection_dim=size,
     )
-    # The processor that needs no torchvision.
+    # This processor does not need torchvision.
     processor_class = getattr(transformers, "CLIPImageProcessorPil", transformers.CLIPImageProcessor)
     processor = processor_class(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     return _write(transformers.CLIPModel, config, processor, output_dir, seed)

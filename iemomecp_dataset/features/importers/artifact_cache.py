@@ -1,6 +1,6 @@
 """Reads the feature caches of the IEMO-MECP artifact: ``cache/{audio,video}_features_<split>.pt``.
 
-Each is a dictionary from ``(dialogue, turn)`` or an utterance's name to a vector.
+Each is a dictionary of vectors, keyed by ``(dialogue, turn)`` or by utterance id.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ __all__ = ["read_artifact_caches"]
 
 
 def read_artifact_caches(paths: Sequence[Path], turns: Mapping[tuple[str, int], str]) -> dict[str, Any]:
-    """Reads caches into one key space.
+    """Reads caches and keys their vectors by utterance id.
 
     Args:
-        paths: The files.
+        paths: The ``.pt`` files.
         turns: Utterance id by dialogue and turn.
 
     Returns:
-        Arrays by utterance id, and by their own key where that is no utterance of the corpus.
+        Arrays by utterance id; an entry that is not in the corpus keeps its own key.
 
     Raises:
-        UnsafeFileError: A file asks for more than tensors and plain containers.
-        InvalidDataError: A file is no such dictionary, or two entries are one utterance with other vectors.
+        UnsafeFileError: A file references more than tensors and plain containers; nothing was run.
+        InvalidDataError: A file is not a dictionary of vectors, or two entries of an utterance differ.
+        MissingDependencyError: torch is not installed.
     """
     vectors: dict[str, Any] = {}
     owner: dict[str, Path] = {}
@@ -40,8 +41,8 @@ def read_artifact_caches(paths: Sequence[Path], turns: Mapping[tuple[str, int], 
             vector = _array(value, name, path)
             if name in vectors and not np.array_equal(vectors[name], vector):
                 raise InvalidDataError(
-                    f"{path}: utterance {name} has another vector in {owner[name]}. The artifact would use whichever "
-                    "comes last; import one of the two."
+                    f"{path}: utterance {name} has another vector in {owner[name]}. The artifact would use the "
+                    "last one; import only one of the two files."
                 )
             vectors[name], owner[name] = vector, path
     return vectors
@@ -51,8 +52,8 @@ def _load(path: Path) -> Mapping[Any, Any]:
     require_torch()
     import torch
 
-    # Only tensors, plain containers and what rebuilds numpy arrays: no other name is looked up. The two functions are
-    # asked for by the module that the numpy of the file's author had.
+    # The allowlist: tensors, plain containers, and the functions that rebuild numpy arrays, whose module depends on the
+    # numpy version that wrote the file.
     allowed: list[Any] = [np.ndarray, np.dtype, *{type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8")}]
     for name, value in (("_reconstruct", np.zeros(1)), ("scalar", np.float32(1))):
         allowed += [(value.__reduce__()[0], f"numpy.{part}.multiarray.{name}") for part in ("core", "_core")]
@@ -63,15 +64,15 @@ def _load(path: Path) -> Mapping[Any, Any]:
         detail = str(error)
         if "Unsupported" in detail or "not an allowed global" in detail or "GLOBAL" in detail:
             raise UnsafeFileError(
-                f"{path}: this file asks for more than data when it is read ({_gist(detail)}). It was refused. Only "
-                "dictionaries of tensors or numpy arrays are read; fetch the file from its authors."
+                f"{path}: this file references more than data ({_gist(detail)}). It was refused and nothing was run. "
+                "Only dictionaries of tensors or numpy arrays are accepted; fetch the file from its authors."
             ) from None
         raise InvalidDataError(f"{path}: not a readable .pt file ({_gist(detail)}). Fetch it again.") from None
-    # Whatever a broken file makes the reader raise, it means that this is no file of tensors.
+    # A corrupt file can make the reader raise anything; whatever it is, this is not a file of tensors.
     except Exception as error:
         raise InvalidDataError(f"{path}: not a readable .pt file ({_gist(str(error))}). Fetch it again.") from None
     if not isinstance(content, Mapping) or not content:
-        raise InvalidDataError(f"{path}: expected a dictionary of vectors, found a {type(content).__name__}.")
+        raise InvalidDataError(f"{path}: expected a dictionary of vectors, found {type(content).__name__}.")
     return content
 
 
@@ -87,7 +88,7 @@ def _name(key: Any, turns: Mapping[tuple[str, int], str], path: Path) -> str:
         turn = int(key[1]) if isinstance(key[1], int | str) and str(key[1]).isdigit() else None
         if turn is not None:
             return turns.get((key[0], turn), f"{key[0]}, turn {turn}")
-    raise InvalidDataError(f"{path}: expected keys (dialogue, turn) or utterance names, found {str(key)[:60]!r}.")
+    raise InvalidDataError(f"{path}: expected keys (dialogue, turn) or utterance ids, found {str(key)[:60]!r}.")
 
 
 def _array(value: Any, name: str, path: Path) -> Any:
@@ -98,4 +99,4 @@ def _array(value: Any, name: str, path: Path) -> Any:
             return value.detach().to(torch.float64).numpy()
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):
-        raise InvalidDataError(f"{path}: the entry of {name} is no vector but a {type(value).__name__}.") from None
+        raise InvalidDataError(f"{path}: the entry of {name} is not a vector: {type(value).__name__}.") from None

@@ -1,17 +1,17 @@
-"""Stores from features that others computed: the IEMO-MECP artifact's, the ECF authors', ConvECPE's own.
+"""Imports published features into a store: of the IEMO-MECP artifact, of the ECF authors, of ConvECPE.
 
-Nothing is trusted: pickles and ``.pt`` files are read as data alone, and a vector that is missing, of another width,
-not finite, or all zeros (which is how such files write a missing one) becomes a row with a status.
+No file is trusted: pickles and ``.pt`` files are read without running code, and a vector that is missing, of another
+width, not finite, or all zeros (which is how such files mark a missing one) becomes a row with a status.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.extraction import ExtractionResult
@@ -22,7 +22,7 @@ from iemomecp_dataset.features.importers.ecf_arrays import read_ecf_array
 from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store.store_index import file_digest, write_index
 from iemomecp_dataset.features.store.store_layout import shard_name
-from iemomecp_dataset.features.store.store_rows import StoreRow
+from iemomecp_dataset.features.store.store_rows import StoreRow, finite_row
 from iemomecp_dataset.features.store.store_shards import write_shard
 from iemomecp_dataset.features.work_items import corpus_items
 
@@ -32,34 +32,37 @@ __all__ = ["import_features"]
 def import_features(
     options: ExtractionOptions, files: Sequence[str | Path], *, ecf_order: str | Path | None = None
 ) -> ExtractionResult:
-    """Makes a store of vectors from files.
+    """Builds a store from published feature files.
 
     Args:
-        options: Corpus, modality and folder; ``limit``, ``strict``, ``store_dtype`` and ``shard_size`` hold too.
+        options: Corpus, modality and folder; ``limit``, ``strict``, ``store_dtype`` and ``shard_size`` also apply.
         files: One ``.npy``, one ``.pkl``, or any number of ``.pt`` files.
         ecf_order: For ``.npy``: ``all_data_pair.txt``, whose utterances the rows follow.
 
     Returns:
-        How it ended.
+        Result with the number of utterances by status.
 
     Raises:
-        MissingDataError: A file is not there.
-        UnsafeFileError: A file asks for more than data when it is read.
-        InvalidDataError: A file does not hold features of this corpus; with ``strict``: a vector is missing.
-        UsageError: Files of several kinds, or the folder holds another store.
+        MissingDataError: A file does not exist.
+        UnsafeFileError: A file references more than data; nothing was run.
+        InvalidDataError: The files do not contain features of this corpus; with ``strict``: a vector is missing.
+        UsageError: The files are of several kinds, or the folder contains another store.
+
+    See Also:
+        :func:`iemomecp_dataset.features.extraction.extract` computes vectors from media and texts.
     """
     options.check()
     paths = [Path(path) for path in files]
     for path in paths:
         if not path.is_file():
             raise MissingDataError(f"The feature file {path} is not there.")
-    # Files name utterances, not media, so that a corpus without media will do.
-    corpus = corpus_items(_without_media(options))
+    # Vectors are matched by utterance, so the corpus needs no media: any folder prevents the check for them.
+    corpus = corpus_items(replace(options, media_dir=str(options.data_dir), media_pattern=None))
     ids = [item.utterance_id for item in corpus.items]
     source, vectors = _read(paths, options, ecf_order)
     known = [key for key in ids if key in vectors]
     if not known:
-        example = next(iter(vectors), "none at all")
+        example = next(iter(vectors), "none")
         raise InvalidDataError(
             f"{paths[0]}: none of its {len(vectors)} keys (such as {example}) is an utterance of {corpus.corpus} "
             f"(such as {ids[0]}). These are features of another corpus."
@@ -99,12 +102,6 @@ def import_features(
     return ExtractionResult(folder, card, True, 0, len(known), statuses, examples)
 
 
-def _without_media(options: ExtractionOptions) -> ExtractionOptions:
-    from dataclasses import replace
-
-    return replace(options, media_dir=str(options.data_dir), media_pattern=None)
-
-
 def _read(
     paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None
 ) -> tuple[str, Mapping[str, Any]]:
@@ -124,13 +121,13 @@ def _read(
 
 
 def _turns(options: ExtractionOptions) -> dict[tuple[str, int], str]:
-    """Utterance by (dialogue, turn), the artifact's other kind of key; a collision of the two is no key at all."""
+    """Maps (dialogue, turn), the artifact's other kind of key, to utterance ids; ambiguous keys are omitted."""
     import iemomecp_dataset
 
     dataset = iemomecp_dataset.load(options.config_name, data_dir=options.data_dir)
     turns: dict[tuple[str, int], str] = {}
     ambiguous: set[tuple[str, int]] = set()
-    for row in _rows(dataset):
+    for row in (row for split in dataset.values() for row in split.to_list()):
         for utterance in row["utterances"]:
             key = (row["dialogue_id"], utterance["turn"])
             if turns.setdefault(key, utterance["utterance_id"]) != utterance["utterance_id"]:
@@ -138,30 +135,22 @@ def _turns(options: ExtractionOptions) -> dict[tuple[str, int], str]:
     return {key: value for key, value in turns.items() if key not in ambiguous}
 
 
-def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
-    for split in dataset.values():
-        yield from split.to_list()
-
-
 def _width(vectors: Sequence[Any], path: Path) -> int:
-    """The width that most vectors have."""
+    """Finds the most frequent width."""
     widths = [np.asarray(vector).size for vector in vectors if np.ndim(vector) == 1]
     if not widths:
-        raise InvalidDataError(f"{path}: it holds no vector of one dimension.")
+        raise InvalidDataError(f"{path}: the file has no one-dimensional vector.")
     return int(np.bincount(widths).argmax())
 
 
 def _row(key: str, value: Any, size: int, dtype: str, paths: Sequence[Path]) -> StoreRow:
     names = ", ".join(path.name for path in paths)
     if value is None:
-        return StoreRow(key, "not_in_source", reason=f"{names} has no vector for it")
+        return StoreRow(key, "not_in_source", reason=f"{names} has no vector for the utterance")
     if np.ndim(value) != 1 or np.size(value) != size:
         shape = "a scalar" if np.ndim(value) == 0 else f"of shape {np.shape(value)}"
-        return StoreRow(key, "bad_vector", reason=f"it is {shape}, the others have {size} numbers")
-    with np.errstate(over="ignore"):
-        vector: NDArray[Any] = np.asarray(value, dtype=np.float64).astype(dtype)
-    if not np.isfinite(vector).all():
-        return StoreRow(key, "not_finite", reason=f"it has NaN or infinity as {dtype}")
-    if not vector.any():
-        return StoreRow(key, "all_zero", reason="all its numbers are zero")
-    return StoreRow(key, "ok", vector)
+        return StoreRow(key, "bad_vector", reason=f"the vector is {shape}, the others have {size} numbers")
+    row = finite_row(StoreRow(key, "ok", np.asarray(value, dtype=np.float64)), dtype)
+    if row.vector is not None and not row.vector.any():
+        return StoreRow(key, "all_zero", reason="all numbers of the vector are zero")
+    return row

@@ -1,4 +1,8 @@
-"""Opens a feature store: checks that card, index and shards belong together, and maps the vectors."""
+"""Reads feature vectors by utterance, from a feature store or a single Parquet file.
+
+Opening a store checks that card, index and shards belong together. Its vectors are memory-mapped, so that only the ones
+that are used are read from disk.
+"""
 
 from __future__ import annotations
 
@@ -14,51 +18,155 @@ from numpy.typing import NDArray
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.features.store.store_card import StoreCard, read_card
-from iemomecp_dataset.features.store.store_index import COLUMNS, SHARDS_KEY, file_digest, missing_shards
-from iemomecp_dataset.features.store.store_layout import INDEX_NAME, shard_name
+from iemomecp_dataset.features.store.store_index import (
+    COLUMNS,
+    SHARDS_KEY,
+    file_digest,
+    missing_shards,
+    read_store_shard,
+)
+from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 from iemomecp_dataset.features.store.store_rows import STATUSES
-from iemomecp_dataset.features.store.store_shards import Shard, read_shard
+from iemomecp_dataset.features.store.store_shards import Shard
 
 __all__ = ["FeatureTable", "open_store", "read_feature_table"]
 
+_EXAMPLES_SHOWN = 5
+_REMAKE = f"Remove {INDEX_NAME} and run the extraction again: it rebuilds the index from the shards."
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Feature vectors of one modality, by utterance.
+
+    Attributes:
+        path: File or store that the table was read from.
+        size: Width of a vector.
+        shards: Matrices ``(rows, size)``, float32 or float16, in memory or memory-mapped.
+        place_of: ``(shard, row)`` by utterance id; utterances without a vector are absent.
+        missing: Reason by utterance id for utterances without a vector; empty text if it is unknown.
+        origin: Description of the store, or None for a single file.
+    """
+
+    path: Path
+    size: int
+    shards: tuple[NDArray[Any], ...]
+    place_of: Mapping[str, tuple[int, int]]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    origin: str | None = None
+
+    def select(self, utterance_ids: Iterable[str], *, tolerance: float = 0.01) -> dict[str, NDArray[np.float32]]:
+        """Looks up the vectors of utterances.
+
+        Args:
+            utterance_ids: Ids of the utterances; repeated ones count once.
+            tolerance: Share of them that may lack a vector.
+
+        Returns:
+            ``(size,)`` float32 by utterance id. Utterances without a vector are absent, never zeros, so that a model
+            can mask them.
+
+        Raises:
+            InvalidDataError: More than ``tolerance`` lack a vector, or all are unknown because the vectors are those of
+                another corpus; the message has counts, examples and reasons.
+        """
+        wanted = list(dict.fromkeys(utterance_ids))
+        places = [(key, self.place_of.get(key)) for key in wanted]
+        found = {
+            key: self.shards[place[0]][place[1]].astype(np.float32, copy=False)
+            for key, place in places
+            if place is not None
+        }
+        if len(wanted) - len(found) > tolerance * len(wanted):
+            raise InvalidDataError(self._missing_message(wanted, tolerance))
+        return found
+
+    def _missing_message(self, wanted: list[str], tolerance: float) -> str:
+        lacking = [key for key in wanted if key not in self.place_of]
+        unknown = [key for key in lacking if key not in self.missing]
+        origin = f" It contains {self.origin}." if self.origin else ""
+        if len(unknown) == len(wanted):
+            return (
+                f"{self.path}: none of the {len(wanted)} requested utterances is in it, such as {wanted[0]}: these are "
+                f"features of another corpus.{origin} Give the features of this corpus."
+            )
+        if unknown and self.origin:
+            origin += f" {len(unknown)} of the utterances are not in it at all."
+        examples = [f"{key} ({reason})" if (reason := self.missing.get(key)) else key for key in lacking]
+        return (
+            f"{self.path}: {len(lacking)} of {len(wanted)} utterances have no feature vector "
+            f"({len(lacking) / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example "
+            f"{', '.join(examples[:_EXAMPLES_SHOWN])}.{origin} "
+            "Extract the missing ones, or raise --max_missing_features: the model then gets a mask for them."
+        )
+
+
+def read_feature_table(path: str | Path) -> FeatureTable:
+    """Reads a feature store or a Parquet file.
+
+    A Parquet file has the columns ``utterance_id`` (string) and ``vector`` (list of floats, null for a missing one).
+
+    Args:
+        path: Folder of the store, or the file.
+
+    Returns:
+        The table.
+
+    Raises:
+        MissingDataError: The file or folder does not exist, or the store is not finished.
+        InvalidDataError: The table is malformed: other columns, a repeated id, vectors of different widths, NaN or
+            infinity, or parts of a store that do not belong together.
+
+    See Also:
+        :func:`open_store` for a store without verification of every byte.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return open_store(path)
+    if not path.is_file():
+        raise MissingDataError(f"The feature file {path} is not there.")
+    return _read_parquet(path)
+
 
 def open_store(folder: str | Path, *, verify: bool = True) -> FeatureTable:
-    """Opens a store.
+    """Opens a feature store.
 
     Args:
         folder: The store.
-        verify: Also compare the shards' digests with those in the index (reads every byte once), and look for numbers
-            that are not finite. Without it only names, sizes and shapes are compared.
+        verify: Also compares the SHA-256 of each shard with the index, which reads every byte once, and checks that all
+            numbers are finite. Otherwise only names, sizes and shapes are compared.
 
     Returns:
-        The table; its vectors stay on disk until they are looked at.
+        The table; its vectors stay on disk until they are used.
 
     Raises:
-        MissingDataError: There is no store, or it is not finished.
-        InvalidDataError: Card, index and shards do not fit together; the message says how.
+        MissingDataError: The folder is not a store, or the store is not finished.
+        InvalidDataError: Card, index and shards do not belong together; the message states how they differ.
+
+    See Also:
+        :func:`read_feature_table` also reads a single Parquet file.
     """
     folder = Path(folder)
     card = read_card(folder)
     index = _read_index(folder, card)
-    shards = [_checked_shard(folder, card, number, index, verify) for number in range(card.n_shards)]
-    ids = index["utterance_id"].to_pylist()
-    numbers = index["shard"].to_pylist()
-    places = index["row"].to_pylist()
-    statuses = index["status"].to_pylist()
-    reasons = index["reason"].to_pylist()
-    _check_places(folder, card, shards, list(zip(ids, numbers, places, statuses, strict=True)))
+    shards = [_read_indexed_shard(folder, card, number, index, verify) for number in range(card.n_shards)]
+    lines = list(zip(*(index[name].to_pylist() for name in ("utterance_id", "shard", "row", "status")), strict=True))
+    _check_places(folder, shards, lines)
     return FeatureTable(
         path=folder,
         size=card.size,
         shards=tuple(shard.vectors for shard in shards),
-        place_of={key: (n, p) for key, n, p in zip(ids, numbers, places, strict=True) if p is not None},
+        place_of={key: (number, row) for key, number, row, _ in lines if row is not None},
         missing={
             key: f"{status}: {reason}" if reason else status
-            for key, status, reason, place in zip(ids, statuses, reasons, places, strict=True)
-            if place is None
+            for (key, _, row, status), reason in zip(lines, index["reason"].to_pylist(), strict=True)
+            if row is None
         },
         origin=card.statement,
     )
+
+
+# --- stores -------------------------------------------------------------------------------------------------------
 
 
 def _read_index(folder: Path, card: StoreCard) -> Any:
@@ -83,195 +191,102 @@ def _read_index(folder: Path, card: StoreCard) -> Any:
         )
     if len(table) != card.n_utterances:
         raise InvalidDataError(
-            f"{path} has {len(table)} rows, but the card says {card.n_utterances} utterances. {_REMAKE}"
+            f"{path} has {len(table)} rows, but the card states {card.n_utterances} utterances. {_REMAKE}"
         )
     return table
 
 
-_REMAKE = f"Remove {INDEX_NAME} and run the extraction again: the index is made anew from the shards."
-
-
-def _checked_shard(folder: Path, card: StoreCard, number: int, index: Any, verify: bool) -> Shard:
-    path = folder / shard_name(number, card.n_shards)
-    shard = read_shard(path)
+def _read_indexed_shard(folder: Path, card: StoreCard, number: int, index: Any, verify: bool) -> Shard:
+    """Reads a shard and compares it with the card and the index."""
+    shard = read_store_shard(folder, card, number)
+    path = shard.path
     recorded = json.loads(index.schema.metadata[SHARDS_KEY])
     expected = recorded[number] if number < len(recorded) else {}
-    if shard.vectors.shape[1] != card.size or shard.vectors.dtype.name != card.dtype:
-        raise InvalidDataError(
-            f"{path} holds vectors of {shard.vectors.shape[1]} x {shard.vectors.dtype.name}, but the card says "
-            f"{card.size} x {card.dtype}. It belongs to another store; extract into a new folder."
-        )
     if expected.get("name") != path.name or expected.get("bytes") != path.stat().st_size:
         raise InvalidDataError(
-            f"{path} does not fit the index, which expects {expected.get('name')} of {expected.get('bytes')} bytes. "
+            f"{path} does not match the index, which expects {expected.get('name')} of {expected.get('bytes')} bytes. "
             f"{_REMAKE}"
         )
     if verify:
         if file_digest(path) != expected.get("sha256"):
             raise InvalidDataError(
-                f"{path} is damaged: its content is not what the index recorded. Remove this file and {INDEX_NAME}, "
-                "and run the extraction again; only what it held is computed anew."
+                f"{path} is damaged: its SHA-256 differs from the index. Remove this file and {INDEX_NAME}, and run "
+                "the extraction again; only this shard is computed anew."
             )
         if not np.isfinite(shard.vectors).all():
-            raise InvalidDataError(f"{path} holds NaN or infinite numbers. Extract into a new folder.")
+            raise InvalidDataError(f"{path} has NaN or infinite numbers. Extract into a new folder.")
     return shard
 
 
-def _check_places(
-    folder: Path, card: StoreCard, shards: list[Shard], lines: list[tuple[str, int, int | None, str]]
-) -> None:
+def _check_places(folder: Path, shards: list[Shard], lines: list[tuple[str, int, int | None, str]]) -> None:
+    """Compares the lines of the index (utterance, shard, row, status) with the records of the shards."""
     path = folder / INDEX_NAME
     if len({line[0] for line in lines}) != len(lines):
         raise InvalidDataError(f"{path}: an utterance occurs more than once. {_REMAKE}")
-    expected: dict[str, tuple[int, int | None]] = {}
-    for number, shard in enumerate(shards):
-        row = 0
-        for utterance_id, status, *_ in shard.accounts:
-            expected[utterance_id] = (number, row if status == "ok" else None)
-            row += status == "ok"
-    for utterance_id, number, place, status in lines:
+    expected = {
+        record.utterance_id: (number, row) for number, shard in enumerate(shards) for record, row in shard.positions()
+    }
+    for utterance_id, number, row, status in lines:
         if status not in STATUSES:
             raise InvalidDataError(f"{path}: utterance {utterance_id} has the unknown status {status!r}. {_REMAKE}")
-        if expected.get(utterance_id) != (number, place) or (place is None) == (status == "ok"):
+        if expected.get(utterance_id) != (number, row) or (row is None) == (status == "ok"):
             raise InvalidDataError(
-                f"{path} does not fit its shards: utterance {utterance_id} is said to be {status} at shard {number}, "
-                f"row {place}, and the shards have it at {expected.get(utterance_id)}. {_REMAKE}"
+                f"{path} does not match its shards: utterance {utterance_id} is {status} at shard {number}, row {row} "
+                f"in the index, and at {expected.get(utterance_id)} in the shards. {_REMAKE}"
             )
 
 
-_EXAMPLES_SHOWN = 5
+# --- single files -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FeatureTable:
-    """Vectors of one modality.
-
-    Attributes:
-        path: File or store that it was read from.
-        size: Width of a vector.
-        shards: Matrices ``(rows, size)``, float32 or float16, in memory or mapped from disk.
-        place_of: ``(shard, row)`` by utterance id; ids without a vector are absent.
-        missing: Why there is no vector, by utterance id, where the source says so.
-        origin: What the source says that it is, in words.
-    """
-
-    path: Path
-    size: int
-    shards: tuple[NDArray[Any], ...]
-    place_of: Mapping[str, tuple[int, int]]
-    missing: Mapping[str, str] = field(default_factory=dict)
-    origin: str | None = None
-
-    def select(self, utterance_ids: Iterable[str], *, tolerance: float = 0.01) -> dict[str, NDArray[np.float32]]:
-        """Vectors of the given utterances.
-
-        Args:
-            utterance_ids: The utterances that a model will see.
-            tolerance: Share of them that may lack a vector.
-
-        Returns:
-            ``(size,)`` float32 by utterance id. Missing ones are left out, for a mask to say so; never replaced by
-            zeros.
-
-        Raises:
-            InvalidDataError: More than ``tolerance`` are missing; the message counts and names them, with the reason
-                where it is known. Or the vectors are of another corpus.
-        """
-        wanted = list(dict.fromkeys(utterance_ids))
-        places = [(key, self.place_of.get(key)) for key in wanted]
-        found = {
-            key: self.shards[place[0]][place[1]].astype(np.float32, copy=False)
-            for key, place in places
-            if place is not None
-        }
-        missing = len(wanted) - len(found)
-        if missing > tolerance * len(wanted):
-            lacking = [key for key in wanted if key not in self.place_of]
-            unknown = [key for key in lacking if key not in self.missing]
-            origin = f" It holds {self.origin}." if self.origin else ""
-            if len(unknown) == len(wanted):
-                raise InvalidDataError(
-                    f"{self.path}: it knows none of the {len(wanted)} utterances asked for, such as {wanted[0]}: these "
-                    f"are features of another corpus.{origin} Give the features of this corpus."
-                )
-            if unknown and self.origin:
-                origin += f" {len(unknown)} of them it does not know at all."
-            examples = [
-                f"{key} ({self.missing[key]})" if self.missing.get(key) else key for key in lacking[:_EXAMPLES_SHOWN]
-            ]
-            raise InvalidDataError(
-                f"{self.path}: {missing} of {len(wanted)} utterances have no feature vector "
-                f"({missing / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example "
-                f"{', '.join(examples)}.{origin} "
-                "Extract the missing ones, or raise --max_missing_features: the model then gets a mask for them."
-            )
-        return found
-
-
-def read_feature_table(path: str | Path) -> FeatureTable:
-    """Reads a feature store, or a Parquet file.
-
-    A Parquet file has the columns ``utterance_id`` (string) and ``vector`` (list of floats, null for none).
-
-    Args:
-        path: The store's folder, or the file.
-
-    Returns:
-        The table.
-
-    Raises:
-        MissingDataError: There is no such file or folder, or the store is not finished.
-        InvalidDataError: It is no such table: other columns, an id twice, vectors of different widths, numbers that are
-            not finite; parts of a store that do not fit together.
-    """
+def _read_parquet(path: Path) -> FeatureTable:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(path)
-    if path.is_dir():
-        return open_store(path)
-    if not path.is_file():
-        raise MissingDataError(f"The feature file {path} is not there.")
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise InvalidDataError(f"{path} cannot be read as Parquet: {error}") from error
-    for column in ("utterance_id", "vector"):
-        if column not in table.column_names:
+    for name in ("utterance_id", "vector"):
+        if name not in table.column_names:
             raise InvalidDataError(
-                f"{path} has no column {column!r}; expected utterance_id and vector, "
+                f"{path} has no column {name!r}; expected utterance_id and vector, "
                 f"found {', '.join(table.column_names)}."
             )
-    ids = table["utterance_id"].to_pylist()
     column = table["vector"].combine_chunks()
-    if not (
-        pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type)
-    ):
-        raise InvalidDataError(f"{path}: column 'vector' must hold lists of floats, but holds {column.type}.")
+    fixed = pa.types.is_fixed_size_list(column.type)
+    if not (fixed or pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        raise InvalidDataError(f"{path}: column 'vector' must have lists of floats, but has {column.type}.")
     present = column.is_valid().to_numpy(zero_copy_only=False)
-    kept = column.filter(pa.array(present))
+    column = column.filter(pa.array(present))
+    ids: dict[bool, list[str]] = {True: [], False: []}
+    for key, has_vector in zip(table["utterance_id"].to_pylist(), present.tolist(), strict=True):
+        ids[has_vector].append(key)
+    vectors = _matrix(path, ids[True], column, fixed)
+    place_of = {key: (0, row) for row, key in enumerate(ids[True])}
+    if len(place_of) != len(ids[True]):
+        twice = next(key for row, key in enumerate(ids[True]) if place_of[key] != (0, row))
+        raise InvalidDataError(f"{path}: utterance {twice} occurs more than once; each has exactly one vector.")
+    return FeatureTable(path, vectors.shape[1], (vectors,), place_of, dict.fromkeys(ids[False], ""))
+
+
+def _matrix(path: Path, ids: list[str], column: Any, fixed: bool) -> NDArray[np.float32]:
+    """Stacks the lists of an Arrow column, one per id, to ``(ids, size)``."""
+    if not ids:
+        raise InvalidDataError(f"{path} has no feature vector at all.")
     widths = (
-        kept.value_lengths().to_numpy(zero_copy_only=False)
-        if not pa.types.is_fixed_size_list(column.type)
-        else (np.full(len(kept), column.type.list_size))
+        np.full(len(column), column.type.list_size) if fixed else column.value_lengths().to_numpy(zero_copy_only=False)
     )
-    kept_ids = [key for key, has_vector in zip(ids, present, strict=True) if has_vector]
-    if not kept_ids:
-        raise InvalidDataError(f"{path} holds no feature vector at all.")
     if len(odd := np.flatnonzero(widths != widths[0])):
         raise InvalidDataError(
-            f"{path}: vectors differ in width; {kept_ids[0]} has {widths[0]}, {kept_ids[odd[0]]} has {widths[odd[0]]}."
+            f"{path}: vectors differ in width; {ids[0]} has {widths[0]}, {ids[odd[0]]} has {widths[odd[0]]}."
         )
-    vectors = kept.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(kept_ids), int(widths[0]))
+    vectors: NDArray[np.float32] = (
+        column.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(ids), int(widths[0]))
+    )
     if len(odd := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
         raise InvalidDataError(
-            f"{path}: {len(odd)} vectors hold NaN or infinite numbers, the first is that of {kept_ids[odd[0]]}. "
-            "A vector that is not known must be null."
+            f"{path}: {len(odd)} vectors have NaN or infinite numbers, the first is that of {ids[odd[0]]}. "
+            "A missing vector must be null."
         )
-    place_of = {key: (0, row) for row, key in enumerate(kept_ids)}
-    if len(place_of) != len(kept_ids):
-        seen: set[str] = set()
-        twice = next(key for key in kept_ids if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise InvalidDataError(f"{path}: utterance {twice} occurs more than once; each has exactly one vector.")
-    missing = {key: "" for key, has_vector in zip(ids, present, strict=True) if not has_vector}
-    return FeatureTable(path, int(widths[0]), (vectors,), place_of, missing)
+    return vectors

@@ -1,4 +1,4 @@
-"""What a store holds and how it was made: the claim on its folder."""
+"""Card of a feature store: model, settings, corpus and versions; claims a folder for one extraction."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _STORE_DTYPES = ("float32", "float16")
 
 @dataclass(frozen=True)
 class StoreCard:
-    """Everything that decides the vectors of a store. Two extractions with equal cards make equal stores.
+    """Everything that determines the vectors of a store: extractions with equal cards give equal stores.
 
     Attributes:
         modality: ``audio``, ``video`` or ``text``.
-        model: Name of the encoder, or of the features that were imported.
-        revision: Its commit on the Hub, or a hash of the weights in a local folder.
-        corpus: The corpus and configuration.
+        model: Name of the encoder, or of the imported features.
+        revision: Commit of the encoder on the Hub, or a hash of the weights in a local folder.
+        corpus: Corpus and configuration.
         corpus_fingerprints: Content hash by split, see :func:`iemomecp_dataset.fingerprints.data_fingerprint`.
-        utterances: Hash of the utterances, their media and times, in order.
-        n_utterances: How many there are.
-        n_shards: Shards that the store has when it is complete.
-        synthetic: Whether the corpus is made up.
+        utterances: Hash of the utterances with their texts and times, in order.
+        n_utterances: Number of utterances.
+        n_shards: Number of shards of the complete store.
+        synthetic: Whether the corpus is synthetic.
         size: Width of a vector.
         dtype: ``float32`` or ``float16``.
-        settings: Everything else that was chosen.
-        versions: Of the libraries that computed the vectors, and the kind of device.
+        settings: All other settings of the extraction.
+        versions: Versions of the libraries that computed the vectors, and the kind of device.
     """
 
     modality: str
@@ -54,25 +54,25 @@ class StoreCard:
     versions: Mapping[str, str]
 
     def to_json(self) -> str:
-        """The file's content; no time and no path in it, so that equal extractions give equal bytes."""
+        """Serializes the card, without times and paths, so that equal extractions give equal bytes."""
         return json.dumps({"format": _FORMAT} | dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
 
     @property
     def statement(self) -> str:
-        """One line for people."""
-        made_up = "SYNTHETIC corpus " if self.synthetic else ""
-        return f"{self.modality} vectors of {made_up}{self.corpus} by {self.model} ({self.size} x {self.dtype})"
+        """Describes the store in one line."""
+        synthetic = "SYNTHETIC corpus " if self.synthetic else ""
+        return f"{self.modality} vectors of {synthetic}{self.corpus} by {self.model} ({self.size} x {self.dtype})"
 
 
 def claim_store(folder: Path, card: StoreCard) -> None:
-    """Makes a folder the store of one extraction, or finds that it is already.
+    """Claims a folder for one extraction; a folder that this extraction claimed before is accepted.
 
     Args:
-        folder: New, empty, or a store with this very card.
-        card: What will be in it.
+        folder: New, empty, or a store with an equal card.
+        card: Card of the store.
 
     Raises:
-        UsageError: The folder holds something else, or a store that was made otherwise; the message says what differs.
+        UsageError: The folder contains something else, or a store with another card; the message lists the differences.
     """
     path = folder / CARD_NAME
     if path.exists():
@@ -84,13 +84,13 @@ def claim_store(folder: Path, card: StoreCard) -> None:
         ]
         if differing:
             raise UsageError(
-                f"{folder} holds another extraction: {'; '.join(differing)}. Vectors of two extractions never share a "
-                "store. Choose another --output-dir, or use the options, data and library versions of that one."
+                f"{folder} contains another extraction: {'; '.join(differing)}. A store holds one extraction only. "
+                "Choose another --output-dir, or use the options, data and library versions of that extraction."
             )
         return
     if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise UsageError(
-            f"{folder} is not empty and is no feature store ({CARD_NAME} is missing). Choose a new folder."
+            f"{folder} is neither empty nor a feature store ({CARD_NAME} is missing). Choose a new folder."
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(path, card.to_json().encode())
@@ -99,14 +99,20 @@ def claim_store(folder: Path, card: StoreCard) -> None:
 def read_card(folder: Path) -> StoreCard:
     """Reads the card of a store.
 
+    Args:
+        folder: The store.
+
+    Returns:
+        Its card.
+
     Raises:
-        MissingDataError: There is none.
-        InvalidDataError: It is no card.
+        MissingDataError: The folder has no card, so it is not a store.
+        InvalidDataError: The file is not a valid card.
     """
     path = folder / CARD_NAME
     if not path.is_file():
         raise MissingDataError(
-            f"{folder} is no feature store: it has no {CARD_NAME}. Make one: {command_hint('extract', '…')}."
+            f"{folder} is not a feature store: it has no {CARD_NAME}. Create one with {command_hint('extract', '…')}."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -117,8 +123,8 @@ def read_card(folder: Path) -> StoreCard:
             raise ValueError(f"vectors of {card.size} x {card.dtype}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidDataError(
-            f"{path} is not the card of a feature store ({error}). Without {INDEX_NAME} and its card the vectors "
-            "cannot be trusted: extract them again into a new folder."
+            f"{path} is not a valid card of a feature store ({error}). Without {INDEX_NAME} and a valid card the "
+            "vectors cannot be trusted: extract them again into a new folder."
         ) from None
     return card
 

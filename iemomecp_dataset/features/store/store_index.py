@@ -1,4 +1,4 @@
-"""The index of a store: written once all shards are there, from what they say themselves."""
+"""Index of a feature store, compiled from the records of its shards once all of them are written."""
 
 from __future__ import annotations
 
@@ -14,37 +14,45 @@ from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.store.store_card import StoreCard
 from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, README_NAME, shard_name
 from iemomecp_dataset.features.store.store_rows import STATUSES
-from iemomecp_dataset.features.store.store_shards import read_shard
+from iemomecp_dataset.features.store.store_shards import Shard, read_shard
 from iemomecp_dataset.files import write_bytes
 
-__all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "missing_shards", "write_index"]
+__all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "missing_shards", "read_store_shard", "write_index"]
 
 COLUMNS = ("utterance_id", "shard", "row", "n_frames", "seconds", "status", "reason", "note")
-"""Columns of the index. ``shard`` and ``row`` say where the vector lies; ``row`` is null where there is none."""
+"""Columns of the index. ``shard`` and ``row`` locate the vector; ``row`` is null if there is none."""
 
 SHARDS_KEY = b"iemomecp_shards"
-"""Key of the Parquet metadata that lists the shards' sizes and digests."""
+"""Key of the Parquet metadata with name, size and SHA-256 of each shard."""
 
 
 def missing_shards(folder: Path, n_shards: int) -> list[int]:
-    """Numbers of the shards that are not written yet."""
+    """Lists the shards that are not written yet.
+
+    Args:
+        folder: The store.
+        n_shards: Number of shards of the complete store.
+
+    Returns:
+        Numbers of the missing shards, from 0.
+    """
     return [shard for shard in range(n_shards) if not (folder / shard_name(shard, n_shards)).is_file()]
 
 
 def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> Counter[str]:
-    """Completes a store whose shards are all there.
+    """Writes index and README of a store whose shards are all written.
 
     Args:
         folder: The store.
         card: Its card.
-        utterance_ids: All utterances, in the order that the index shall have.
+        utterance_ids: All utterances, in the order of the index.
 
     Returns:
-        Rows by status.
+        Number of utterances by status.
 
     Raises:
-        InvalidDataError: A shard is missing or broken, has vectors of another width, or the shards do not hold each
-            utterance once.
+        InvalidDataError: A shard is missing or damaged, its vectors do not match the card, or the shards do not have
+            each utterance exactly once.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -52,26 +60,17 @@ def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> 
     lines: dict[str, tuple[Any, ...]] = {}
     shards: list[dict[str, Any]] = []
     for number in range(card.n_shards):
-        path = folder / shard_name(number, card.n_shards)
-        shard = read_shard(path)
-        if shard.vectors.shape[1] != card.size or shard.vectors.dtype.name != card.dtype:
-            raise InvalidDataError(
-                f"{path} holds vectors of {shard.vectors.shape[1]} x {shard.vectors.dtype.name}, but {CARD_NAME} says "
-                f"{card.size} x {card.dtype}. Remove this file and run the extraction again."
-            )
-        row = 0
-        for utterance_id, status, n_frames, seconds, reason, note in shard.accounts:
+        shard = read_store_shard(folder, card, number)
+        path = shard.path
+        for (utterance_id, status, n_frames, seconds, reason, note), row in shard.positions():
             if utterance_id in lines:
                 raise InvalidDataError(f"{path}: utterance {utterance_id} is in two shards. Extract into a new folder.")
-            has_vector = status == "ok"
-            place = row if has_vector else None
-            lines[utterance_id] = (utterance_id, number, place, n_frames, seconds, status, reason, note)
-            row += has_vector
+            lines[utterance_id] = (utterance_id, number, row, n_frames, seconds, status, reason, note)
         shards.append({"name": path.name, "bytes": path.stat().st_size, "sha256": file_digest(path)})
     if lines.keys() != set(utterance_ids):
         odd = sorted(lines.keys() ^ set(utterance_ids))
         raise InvalidDataError(
-            f"{folder}: the shards do not hold the utterances of this extraction; {len(odd)} differ, such as {odd[0]}. "
+            f"{folder}: the shards do not have the utterances of this extraction; {len(odd)} differ, such as {odd[0]}. "
             "Extract into a new folder."
         )
     schema = pa.schema(
@@ -100,14 +99,38 @@ def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> 
     return counts
 
 
+def read_store_shard(folder: Path, card: StoreCard, number: int) -> Shard:
+    """Reads a shard and compares its vectors with the card.
+
+    Args:
+        folder: The store.
+        card: Its card.
+        number: Number of the shard, from 0.
+
+    Returns:
+        The shard.
+
+    Raises:
+        InvalidDataError: The shard is missing or damaged, or its vectors differ from the card in width or type.
+    """
+    shard = read_shard(folder / shard_name(number, card.n_shards))
+    if shard.vectors.shape[1] != card.size or shard.vectors.dtype.name != card.dtype:
+        raise InvalidDataError(
+            f"{shard.path} has vectors of {shard.vectors.shape[1]} x {shard.vectors.dtype.name}, but {CARD_NAME} "
+            f"states {card.size} x {card.dtype}: it belongs to another store. Remove this file and run the extraction "
+            "again."
+        )
+    return shard
+
+
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Computes the SHA-256 of a file, as hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _readme(card: StoreCard, counts: Counter[str]) -> str:
-    synthetic = ["", "**The corpus is SYNTHETIC: a program made it. These vectors say nothing about people.**"]
+    synthetic = ["", "**The corpus is SYNTHETIC: a program generated it. These vectors are not of real speech.**"]
     rows = [f"| `{status}` | {counts[status]} | {STATUSES[status]} |" for status in STATUSES if counts[status]]
     settings = [f"| {name} | {value} |" for name, value in sorted(card.settings.items()) if value is not None]
     versions = [f"| {name} | {value} |" for name, value in sorted(card.versions.items())]
@@ -116,8 +139,8 @@ def _readme(card: StoreCard, counts: Counter[str]) -> str:
             f"# {card.modality.capitalize()} features of {card.corpus}",
             *(synthetic if card.synthetic else []),
             "",
-            f"One vector ({card.size} x {card.dtype}) an utterance by `{card.model}`, revision `{card.revision}`. "
-            "Read it with `iemomecp_dataset.features.read_feature_table`.",
+            f"One vector ({card.size} x {card.dtype}) per utterance by `{card.model}`, revision `{card.revision}`. "
+            "Read the store with `iemomecp_dataset.features.read_feature_table`.",
             "",
             "| status | utterances | meaning |",
             "|---|---|---|",
@@ -128,7 +151,7 @@ def _readme(card: StoreCard, counts: Counter[str]) -> str:
             *settings,
             *versions,
             "",
-            "Vectors are derived from the recordings and texts of their corpus, whose terms hold for them too.",
+            "The vectors are derived from recordings and texts of the corpus, and are subject to its terms.",
             "",
         ]
     )

@@ -5,17 +5,24 @@ from __future__ import annotations
 __all__ = ["CARD_NAME", "INDEX_NAME", "README_NAME", "shard_name"]
 
 CARD_NAME = "card.json"
-"""What the vectors are; written first, it claims the folder for one extraction."""
+"""Model, settings and corpus of the vectors; written first, it claims the folder for one extraction."""
 
 INDEX_NAME = "index.parquet"
-"""Where each utterance's vector lies, or why there is none; written last, it makes the store complete."""
+"""Location of each utterance's vector, or why there is none; written last, it makes the store complete."""
 
 README_NAME = "README.md"
-"""The card in words."""
+"""The card in prose, with the number of utterances by status."""
 
 
 def shard_name(shard: int, n_shards: int) -> str:
-    """File name of a shard.
+    """Builds the file name of a shard.
+
+    Args:
+        shard: Number of the shard, from 0.
+        n_shards: Number of shards of the store.
+
+    Returns:
+        Name of a safetensors file.
 
     Example:
         >>> shard_name(3, 58)

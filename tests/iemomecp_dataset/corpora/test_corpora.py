@@ -1,4 +1,4 @@
-"""The other corpora: small files of our own sentences in every format, and the genuine files where they are at hand."""
+"""The other corpora: small files with invented sentences in every format, and the genuine files if available."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_ecf_text_row_by_hand(tmp_path):
         [(target, cause) for target in (1, 2, 3) for cause in (1, 2, 3)]
     )
     assert iemomecp_dataset.gold_pairs(row) == [(1, 3), (2, 1), (2, 2)]
-    # A conversation without pairs has an empty line, and is not swallowed.
+    # A conversation without pairs has an empty line of pairs, and is kept.
     assert iemomecp_dataset.gold_pairs(rows[1]) == []
     assert emotions(rows) == [["joy", "surprise", "neutral"], ["neutral"]]
 
@@ -196,7 +196,7 @@ def test_mec4_in_every_described_form(tmp_path, form, as_lines):
     loaded = iemomecp_dataset.load("mec4", data_dir=tmp_path, split="train")
     assert [len(row["utterances"]) for row in loaded] == [3, 3]
     assert [iemomecp_dataset.gold_pairs(row) for row in loaded] == [[], [(2, 1), (2, 2)]]
-    # Nobody says which utterances are emotional but the pairs.
+    # Only the pairs tell which utterances are emotional.
     assert emotions(loaded) == [["neutral"] * 3, ["neutral", "emotional", "neutral"]]
     if form == "full-width":
         assert [u["text"] for u in loaded[0]["utterances"]] == ["下雨了。2.5 度", "哦，不！", "是的：真的"]

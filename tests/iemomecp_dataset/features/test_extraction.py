@@ -1,4 +1,4 @@
-"""Extraction: the vectors are those of a plain loop, and killing, resuming or sharing the work changes nothing."""
+"""Extraction: vectors equal those of a plain loop, also if a run is killed, resumed or shared among processes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def sounds(folder: Path, seconds: list[float]) -> list[WorkItem]:
 
 
 def plain_vector(model_dir: Path, path: Path, layer: int = -1) -> np.ndarray:
-    """One file at a time, as anybody would write it."""
+    """Reference: one file at a time, without batching."""
     from transformers import AutoFeatureExtractor, AutoModel
 
     model, extractor = AutoModel.from_pretrained(model_dir).eval(), AutoFeatureExtractor.from_pretrained(model_dir)
@@ -275,7 +275,7 @@ def test_two_launched_processes_make_the_same_store(audio: ExtractionOptions, re
 
 @pytest.fixture
 def damaged(media_dir: Path, tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """A copy of the corpus in which seven sounds are damaged, each in its way; statuses by utterance."""
+    """A copy of the corpus with damaged or unusual wav files; expected status by utterance."""
     folder = tmp_path / "damaged"
     shutil.copytree(media_dir, folder)
     rows = iemomecp_dataset.load("3class", data_dir=folder)["train"].to_list()
@@ -353,9 +353,9 @@ def test_another_extraction_is_never_mixed_in(audio: ExtractionOptions, tmp_path
     with pytest.raises(UsageError, match="settings is pooling 'mean' there and 'max' here"):
         extract(dataclasses.replace(audio, pooling="max"))
     other = write_tiny_speech_encoder(tmp_path / Path(audio.model).name, seed=1)
-    with pytest.raises(UsageError, match="holds another extraction: revision is 'folder-"):
+    with pytest.raises(UsageError, match="contains another extraction: revision is 'folder-"):
         extract(dataclasses.replace(audio, model=str(other)))
-    with pytest.raises(UsageError, match=r"holds another extraction: .*n_utterances is 60 there and 50 here"):
+    with pytest.raises(UsageError, match=r"contains another extraction: .*n_utterances is 60 there and 50 here"):
         extract(dataclasses.replace(audio, limit=50))
     from iemomecp_dataset.synthetic import write_corpus
 
@@ -425,7 +425,7 @@ def test_video_of_a_corpus(audio: ExtractionOptions, image_encoder: Path, media_
     assert dict(result.statuses) == {"ok": 12}
     key, line = next(iter(index_of(options.output_dir).items()))
     assert line["n_frames"] == 3
-    # The same by hand: decode everything, take the picture on the screen, its half, the processor, the model.
+    # Reference: decode everything, take the displayed frame, its half, the processor, the model.
     import av
     from transformers import AutoImageProcessor, AutoModel
 
@@ -502,7 +502,7 @@ def test_text_of_a_corpus(audio: ExtractionOptions, tiny_encoder: Path, media_di
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """Two conversations in the layout of ECF, made up, and clips of three of their four utterances."""
+    """Two invented conversations in the layout of ECF, and clips of three of their four utterances."""
     folder = tmp_path / "ecf"
     (folder / "clips/train").mkdir(parents=True)
     lines = []
@@ -545,7 +545,7 @@ def test_dialogue_files_with_times_from_a_table(audio: ExtractionOptions, clips:
     extract(options)
     index = index_of(options.output_dir)
     assert [index[f"dia1utt{turn}"]["seconds"] for turn in (1, 2)] == pytest.approx([0.4, 0.4])
-    # 5 s is outside the file, and so are the corpus's own times of the fourth, which count from the episode's start.
+    # 5 s is outside the file, and so are the corpus's times of the fourth, which count from the start of the episode.
     assert {index[key]["status"] for key in ("dia2utt1", "dia2utt2")} == {"outside_file"}
     times.write_text("utterance_id,start,end\ndia1utt1,0.5,0.1\n")
     with pytest.raises(InvalidDataError, match=r"times\.csv, line 2: expected start and end in seconds"):
@@ -576,7 +576,7 @@ def test_the_padding_of_whisper_is_not_pooled(whisper: Path, tmp_path: Path) -> 
     items = sounds(tmp_path, [1.0, 2.5])
     encoder = SpeechEncoder(ExtractionOptions("d", "audio", "o", model=str(whisper)), torch.device("cpu"))
     rows = encoder.encode([encoder.decode(item) for item in items])
-    # Ten milliseconds a frame of the spectrogram, two of them a frame of the encoder.
+    # 10 ms per spectrogram frame, two of which make an encoder frame.
     assert [row.n_frames for row in rows] == [50, 125]
     model, extractor = (
         AutoModel.from_pretrained(whisper).get_encoder().eval(),

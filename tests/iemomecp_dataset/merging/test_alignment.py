@@ -1,4 +1,4 @@
-"""What the sources may look like, what the merge report says, and where chunks are placed."""
+"""Merging: tolerated variants of the sources, the merge report, and the placement of chunks."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def arrays_and_scalars(tree):
     for position in (2, 3):
         entries[position] = {name: np.array(values) for name, values in entries[position].items()}
     entries[4] = {name: [np.int64(value) for value in values] for name, values in entries[4].items()}
-    # Nobody says how "no cause" is written.
+    # "No cause" is written in several ways.
     entries[5] = {
         name: [[None, 0, "N"][turn % 3] if value == 0 else np.array([value]) for turn, value in enumerate(values)]
         for name, values in entries[5].items()
@@ -102,7 +102,7 @@ def other_label_spellings(tree):
                 for pair in dialogue["pairs"]:
                     pair["emotion_turn"] = pair.pop("target_emotion_turn")
                     pair["candidate_cause_turn"] = pair.pop("cause_turn")
-                    pair["comment"] = "fields nobody asked for"
+                    pair["comment"] = "an unknown field"
 
         tree.edit_labels(split, respell)
     tree.labels("validation").rename(tree.root / "labels" / "dev.json")
@@ -150,7 +150,7 @@ def test_harmless_differences_give_the_same_rows(tree, change):
     expected = rows_of(tree)
     change(tree)
     found = rows_of(tree)
-    if change is labels_as_csv:  # CSV cannot tell an empty text from none.
+    if change is labels_as_csv:  # CSV cannot distinguish empty text from None.
         for row in (row for rows in expected.values() for row in rows):
             for pair in row["pairs"]:
                 pair["taxonomy_label"] = pair["taxonomy_label"] or None
@@ -231,9 +231,9 @@ def test_report_accounts_for_every_utterance_and_pair(tree):
     assert counts["utterances"] == sum(len(dialogue.emotions) for dialogue in dialogues)
     assert counts["pairs of ConvECPE"] == total
     assert counts["pairs of ConvECPE among the candidates"] == inside
-    assert counts["pairs of ConvECPE that cross chunks (no candidates)"] == total - inside == 1
+    assert counts["pairs of ConvECPE that cross chunks (not candidates)"] == total - inside == 1
     assert counts["temporal exceptions (cause after target)"] == 1
-    assert counts["temporal exceptions that are no pair of ConvECPE"] == 0
+    assert counts["temporal exceptions that are not pairs of ConvECPE"] == 0
     assert counts["utterances without wav"] == 0
     assert counts["utterances without video"] == counts["utterances"]
     assert sum(sum(roles.values()) for roles in report.transitions.values()) == counts["candidate pairs"]
@@ -399,9 +399,9 @@ def test_a_forward_pair_that_the_labels_leave_out_is_said(tree, caplog):
 
     tree.edit_labels("train", drop)
     report = report_of(tree)
-    assert report.counts["forward pairs of ConvECPE that are no candidates"] == 1
-    assert "1 forward pairs of ConvECPE that are no candidates" in report.to_text()
-    assert "1 forward pairs of ConvECPE that are no candidates" in caplog.text
+    assert report.counts["forward pairs of ConvECPE that are not candidates"] == 1
+    assert "1 forward pairs of ConvECPE that are not candidates" in report.to_text()
+    assert "1 forward pairs of ConvECPE that are not candidates" in caplog.text
 
 
 def source(name, emotions, pairs=()):
@@ -425,7 +425,7 @@ def test_ambiguous_opaque_ids_are_an_error_that_lists_the_candidates():
     dialogues = {"A": source("A", "hnh"), "B": source("B", "hnh")}
     with pytest.raises(InvalidDataError) as caught:
         align({"train": [chunk("x", "hnh"), chunk("y", "hnh")]}, dialogues)
-    # File order does not help: either way keeps it.
+    # File order does not help: both solutions keep it.
     assert "more than one way" in str(caught.value)
     assert "x: A from turn 1, B from turn 1" in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Rows of 3class, source_binary and overlay, against a straightforward recomputation from the hand-made tree."""
+"""Rows of 3class, source_binary and overlay, against a direct recomputation from the hand-made tree."""
 
 from __future__ import annotations
 

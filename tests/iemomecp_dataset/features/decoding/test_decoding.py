@@ -1,4 +1,4 @@
-"""Decoding: what the files hold comes out, and every broken input gets a status and a reason, never samples."""
+"""Decoding: samples and frames equal those of the files, and every broken input gets a status and a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import soundfile
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.decoding.audio_decoding import decode_audio
-from iemomecp_dataset.features.decoding.picture_halves import speaker_side
+from iemomecp_dataset.features.decoding.speaker_crop import speaker_side
 from iemomecp_dataset.features.decoding.video_decoding import decode_video, sample_times
 from iemomecp_dataset.features.store.store_rows import STATUSES, FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
@@ -71,7 +71,7 @@ def test_another_rate_is_resampled_and_said(tmp_path: Path, rate: int) -> None:
     assert sound.note == f"resampled from {rate} to 16000 Hz"
     assert sound.seconds == pytest.approx(0.5, abs=1e-4)
     assert abs(len(sound.samples) - 8000) <= 16
-    # The tone is where it was: away from the borders it is the one that is made at 16 kHz.
+    # Away from the borders the tone equals the one generated at 16 kHz.
     middle = slice(1000, 7000)
     assert np.abs(sound.samples[middle] - tone(0.5)[middle]).max() < 0.02
 
@@ -92,7 +92,7 @@ def test_truncated_wav(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
     found = problem(item(path), RATE)
     assert found.status == "truncated"
-    assert "32000 bytes of sound, there are 31000" in found.reason
+    assert "declares 32000 bytes of audio, the file has 31000" in found.reason
     path.write_bytes(path.read_bytes()[:30])
     assert problem(item(path), RATE).status in ("unreadable", "truncated")
 
@@ -131,7 +131,7 @@ def test_times_outside_the_file(tmp_path: Path, start: float, end: float) -> Non
 def test_a_little_beyond_the_end_is_said(tmp_path: Path) -> None:
     sound = decode_audio(item(wav(tmp_path / "d.wav", tone(2.0)), 1.0, 2.2), RATE)
     assert sound.seconds == pytest.approx(1.0)
-    assert sound.note == "0.20 s of it are after the end of the file"
+    assert sound.note == "the last 0.20 s are beyond the end of the file"
 
 
 def test_dialogues_without_times(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_sound_of_a_video_file(tmp_path: Path) -> None:
     sound = decode_audio(item(path, 0.5, 1.5), RATE)
     assert sound.seconds == pytest.approx(1.0)
     assert np.sqrt((sound.samples**2).mean()) == pytest.approx(0.4 / np.sqrt(2), rel=0.05)
-    assert problem(item(video(tmp_path / "mute.avi")), RATE).reason == "mute.avi has no sound track"
+    assert problem(item(video(tmp_path / "mute.avi")), RATE).reason == "mute.avi has no audio track"
 
 
 # --- pictures -----------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ FPS, LENGTH = 10, 12.0
 
 
 def video(path: Path, length: float = LENGTH) -> Path:
-    """Grey levels that tell the time: 2 per tenth of a second on the left half, the right half darker by 40."""
+    """Grey levels that encode the time: 2 per tenth of a second in the left half; the right half is darker by 40."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=FPS)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 32, "yuv420p", 25
@@ -209,7 +209,7 @@ def test_halves(dialogue: Path) -> None:
 def test_a_short_utterance_has_each_picture_once(dialogue: Path) -> None:
     pictures = decode_video(item(dialogue, 6.0, 6.2), 8, "uniform", None)
     assert len(pictures.frames) == 2
-    assert pictures.note == "2 distinct pictures at 8 moments"
+    assert pictures.note == "2 distinct frames at 8 sampling times"
 
 
 @pytest.mark.parametrize(("start", "end"), [(13.0, 14.0), (11.0, 15.0), (3.0, 3.0), (4.0, 3.0), (-2.0, 1.0)])
@@ -267,7 +267,7 @@ def test_sides_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "sides.json"
     path.write_text('{"Ses01F_impro01": "M"}')
     assert speaker_side(str(path))(item(None)) == "right"
-    with pytest.raises(InvalidDataError, match="says nothing about dialogue Ses02F_impro01"):
+    with pytest.raises(InvalidDataError, match="dialogue Ses02F_impro01 is missing"):
         speaker_side(str(path))(item(None, dialogue_id="Ses02F_impro01"))
     with pytest.raises(MissingDataError):
         speaker_side(str(tmp_path / "none.json"))

@@ -1,4 +1,4 @@
-"""Importing features of others: their vectors come out, what is missing says so, and nothing they hold is run."""
+"""Imports of published features: vectors come back, missing ones get a status, and no code in the files is run."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Hostile:
 def test_hostile_pt_files_run_nothing(options: ExtractionOptions, tmp_path: Path) -> None:
     for new_format in (True, False):
         torch.save({"a": Hostile()}, tmp_path / "bad.pt", _use_new_zipfile_serialization=new_format)
-        with pytest.raises(UnsafeFileError, match=r"bad\.pt: this file asks for more than data"):
+        with pytest.raises(UnsafeFileError, match=r"bad\.pt: this file references more than data"):
             import_features(options, [tmp_path / "bad.pt"])
     assert not Path("/tmp/this-must-not-exist").exists()
     assert not Path(options.output_dir).exists()
@@ -118,10 +118,10 @@ def test_files_that_are_no_pt(options: ExtractionOptions, tmp_path: Path, conten
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1, 2], "expected a dictionary of vectors, found a list"),
+        ([1, 2], "expected a dictionary of vectors, found list"),
         ({}, "expected a dictionary"),
-        ({3: torch.ones(2)}, r"expected keys \(dialogue, turn\) or utterance names, found '3'"),
-        ({"x": "words"}, "the entry of x is no vector but a str"),
+        ({3: torch.ones(2)}, r"expected keys \(dialogue, turn\) or utterance ids, found '3'"),
+        ({"x": "words"}, "the entry of x is not a vector: str"),
         ({"x": torch.ones(2)}, "none of its 1 keys .* another corpus"),
     ],
 )
@@ -170,7 +170,7 @@ def test_bad_pickles_of_convecpe(options: ExtractionOptions, tmp_path: Path) -> 
 
 @pytest.fixture
 def ecf(tmp_path: Path) -> Path:
-    """Three conversations in the layout of ECF, made up; the second has no pairs."""
+    """Three invented conversations in the layout of ECF; the second has no pairs."""
     folder = tmp_path / "ecf"
     folder.mkdir()
     lines = []
@@ -189,7 +189,7 @@ def test_features_of_the_ecf_authors(ecf: Path, tmp_path: Path) -> None:
     options = ExtractionOptions(str(ecf), "audio", str(tmp_path / "store"), config_name="ecf")
     import_features(options, [tmp_path / "audio.npy"], ecf_order=ecf / "all_data_pair.txt")
     found = read_feature_table(options.output_dir).select(["dia1utt2", "dia2utt1", "dia7utt1"])
-    # Row 0 is not used.
+    # Row 0 is unused.
     assert np.array_equal(found["dia1utt2"], array[2])
     assert np.array_equal(found["dia2utt1"], array[3])
     assert np.array_equal(found["dia7utt1"], array[6])
@@ -212,7 +212,7 @@ def test_bad_ecf_arrays(ecf: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidDataError, match="expected rows of floats"):
         import_features(options, [path], ecf_order=order)
     order.write_text("1 2\n\nonly one line\n")
-    with pytest.raises(InvalidDataError, match="line 1: expected a conversation"):
+    with pytest.raises(InvalidDataError, match="line 1, conversation 1: expected a line of pairs and 2 utterances"):
         import_features(options, [path], ecf_order=order)
 
 

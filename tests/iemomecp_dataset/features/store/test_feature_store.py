@@ -1,4 +1,4 @@
-"""Feature stores: what was written comes back, and a store that does not fit together is never read."""
+"""Feature stores: written vectors come back, and a store whose parts do not belong together is refused."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_missing_vectors_say_why_and_are_never_zeros(store: Path) -> None:
 
 
 def test_a_store_of_another_corpus_is_refused(store: Path) -> None:
-    with pytest.raises(InvalidDataError, match=r"knows none of the 2 .*another corpus.*SYNTHETIC corpus c"):
+    with pytest.raises(InvalidDataError, match=r"none of the 2 requested .*another corpus.*SYNTHETIC corpus c"):
         read_feature_table(store).select(["x", "y"])
 
 
@@ -113,7 +113,7 @@ def test_any_shard_round_trips_and_equal_rows_give_equal_bytes(values: list[floa
         path = Path(folder) / "s.safetensors"
         write_shard(path, rows, 3, dtype)
         shard = read_shard(path)
-        assert [account[0] for account in shard.accounts] == [r.utterance_id for r in rows]
+        assert [record.utterance_id for record in shard.records] == [r.utterance_id for r in rows]
         expected = [[value] * 3 for value in values if value is not None]
         assert shard.vectors.tolist() == expected
         from safetensors.numpy import load_file
@@ -125,13 +125,13 @@ def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
     claim_store(tmp_path / "s", card())
     claim_store(tmp_path / "s", card())
     assert read_card(tmp_path / "s") == card()
-    with pytest.raises(UsageError, match=r"holds another extraction: model is 'm' there and 'other' here"):
+    with pytest.raises(UsageError, match=r"contains another extraction: model is 'm' there and 'other' here"):
         claim_store(tmp_path / "s", card(model="other"))
     with pytest.raises(UsageError, match=r"settings is pooling 'mean' there and 'max' here"):
         claim_store(tmp_path / "s", card(settings={"pooling": "max"}))
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.doc").touch()
-    with pytest.raises(UsageError, match="is not empty and is no feature store"):
+    with pytest.raises(UsageError, match="is neither empty nor a feature store"):
         claim_store(tmp_path / "full", card())
 
 
@@ -155,14 +155,14 @@ def edit_index(store: Path, column: str, position: int, value: object) -> None:
 @pytest.mark.parametrize(
     ("column", "position", "value", "message"),
     [
-        ("row", 0, 0, "does not fit its shards: utterance a"),
-        ("row", 0, 17, "does not fit its shards: utterance a"),
-        ("row", 1, 0, "does not fit its shards: utterance b"),
-        ("row", 0, None, "does not fit its shards: utterance a"),
-        ("shard", 2, 0, "does not fit its shards: utterance c"),
+        ("row", 0, 0, "does not match its shards: utterance a"),
+        ("row", 0, 17, "does not match its shards: utterance a"),
+        ("row", 1, 0, "does not match its shards: utterance b"),
+        ("row", 0, None, "does not match its shards: utterance a"),
+        ("shard", 2, 0, "does not match its shards: utterance c"),
         ("status", 0, "fine", "utterance a has the unknown status 'fine'"),
         ("utterance_id", 0, "b", "occurs more than once"),
-        ("utterance_id", 0, "z", "does not fit its shards: utterance z"),
+        ("utterance_id", 0, "z", "does not match its shards: utterance z"),
     ],
 )
 def test_an_index_that_does_not_fit_its_shards(
@@ -183,24 +183,24 @@ def test_every_single_damage_to_a_shard_is_found(store: Path, tmp_path: Path) ->
             read_feature_table(store)
     for length in (0, 4, 20, len(good) - 1):
         path.write_bytes(good[:length])
-        with pytest.raises(InvalidDataError, match="is no intact shard"):
+        with pytest.raises(InvalidDataError, match="is not an intact shard"):
             read_feature_table(store)
     path.write_bytes(good)
     read_feature_table(store)
     path.unlink()
-    with pytest.raises(InvalidDataError, match="is not there"):
+    with pytest.raises(InvalidDataError, match="does not exist"):
         read_feature_table(store)
 
 
 def test_shards_of_another_store(store: Path) -> None:
     write_shard(store / shard_name(1, 2), [row("c", 3), row("x", 5)], 3, "float32")
-    with pytest.raises(InvalidDataError, match=r"is damaged|does not fit"):
+    with pytest.raises(InvalidDataError, match=r"is damaged|does not match the index"):
         read_feature_table(store)
     with pytest.raises(InvalidDataError, match="2 differ, such as e"):
         write_index(store, card(), ["a", "b", "c", "d", "e"])
     wide = [StoreRow("c", "ok", np.zeros(4, np.float32)), row("e", None)]
     write_shard(store / shard_name(1, 2), wide, 4, "float32")
-    with pytest.raises(InvalidDataError, match="holds vectors of 4 x float32, but the card says 3 x float32"):
+    with pytest.raises(InvalidDataError, match=r"has vectors of 4 x float32, but card\.json states 3 x float32"):
         read_feature_table(store)
     shutil.copy(store / shard_name(0, 2), store / shard_name(1, 2))
     with pytest.raises(InvalidDataError, match="utterance d is in two shards"):
@@ -210,19 +210,19 @@ def test_shards_of_another_store(store: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 2, "size": 3}'])
 def test_cards_that_are_none(store: Path, content: str) -> None:
     (store / "card.json").write_text(content)
-    with pytest.raises(InvalidDataError, match="is not the card of a feature store"):
+    with pytest.raises(InvalidDataError, match="is not a valid card of a feature store"):
         read_feature_table(store)
 
 
 def test_folders_that_are_no_store(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"no feature store: it has no card\.json"):
+    with pytest.raises(MissingDataError, match=r"is not a feature store: it has no card\.json"):
         read_feature_table(tmp_path)
 
 
 def test_the_index_knows_how_many(store: Path) -> None:
     content = json.loads((store / "card.json").read_text())
     (store / "card.json").write_text(json.dumps(content | {"n_utterances": 6}))
-    with pytest.raises(InvalidDataError, match="has 5 rows, but the card says 6 utterances"):
+    with pytest.raises(InvalidDataError, match="has 5 rows, but the card states 6 utterances"):
         read_feature_table(store)
 
 

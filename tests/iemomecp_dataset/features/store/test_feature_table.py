@@ -1,4 +1,4 @@
-"""Feature tables: what they hold, and every way in which one can be wrong."""
+"""Feature tables from Parquet files: their vectors, and every malformed file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_missing_vectors_are_left_out_within_tolerance_and_named_beyond(tmp_path
     ("ids", "vectors", "message"),
     [
         (["a", "b"], [[1.0, 2.0], [3.0]], "vectors differ in width; a has 2, b has 1"),
-        (["a", "b"], [[1.0, 2.0], [np.nan, 1.0]], "1 vectors hold NaN or infinite.*that of b"),
+        (["a", "b"], [[1.0, 2.0], [np.nan, 1.0]], "1 vectors have NaN or infinite.*that of b"),
         (["a", "b"], [[1.0], [np.inf]], "that of b"),
         (["a", "b", "a"], [[1.0], [2.0], [3.0]], "utterance a occurs more than once"),
         (["a"], [None], "no feature vector at all"),
@@ -61,5 +61,5 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataError, match=r"no column 'utterance_id'; .* found id, vector"):
         read_feature_table(tmp_path / "columns.parquet")
     pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
-    with pytest.raises(InvalidDataError, match="must hold lists of floats, but holds double"):
+    with pytest.raises(InvalidDataError, match="must have lists of floats, but has double"):
         read_feature_table(tmp_path / "scalar.parquet")

@@ -1,8 +1,8 @@
-"""Which half of an IEMOCAP picture shows the speaker.
+"""Speaker crop: which half of an IEMOCAP frame shows the speaker.
 
 IEMOCAP films both actors of a dialogue side by side. Its dialogue ids name the actor who wears the markers of the
-motion capture (``Ses01F_impro01``: the woman of session 1), and that actor is taken to be in the left half. This was
-not checked on the release: look at one video of each session, and override it where it is otherwise.
+motion capture (``Ses01F_impro01``: the woman of session 1). This actor is assumed to be in the left half, which was not
+verified on the release: look at one video of each session, and override the rule if it is wrong there.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ _MARKED = re.compile(r"Ses\d\d([FM])")
 
 
 def speaker_side(left_actor: str) -> Callable[[WorkItem], str]:
-    """Makes the rule.
+    """Builds the rule that gives the speaker's half of the frame.
 
     Args:
-        left_actor: ``F``, ``M``, ``marked``, ``unmarked``, or a JSON file ``{dialogue_id: "F" or "M"}``.
+        left_actor: Actor in the left half: ``F``, ``M``, ``marked``, ``unmarked``, or a JSON file
+            ``{dialogue_id: "F" or "M"}``.
 
     Returns:
-        ``left`` or ``right`` by utterance; it raises :class:`~iemomecp_dataset.errors.InvalidDataError` for one without
-        speaker F or M.
+        Function from an utterance to ``left`` or ``right``. It raises
+        :class:`~iemomecp_dataset.errors.InvalidDataError` if the utterance is not of IEMOCAP, its speaker is neither F
+        nor M, or the file lacks its dialogue.
 
     Raises:
-        UsageError: There is no such rule.
-        MissingDataError: The file is not there.
-        InvalidDataError: It is no such file.
+        UsageError: ``left_actor`` is neither a rule nor a JSON file.
+        MissingDataError: The file does not exist.
+        InvalidDataError: The file does not map dialogues to F or M.
     """
     known: dict[str, str] = {}
     if left_actor not in ("F", "M", "marked", "unmarked"):
@@ -43,12 +45,12 @@ def speaker_side(left_actor: str) -> Callable[[WorkItem], str]:
         marked = _MARKED.match(item.dialogue_id)
         if item.speaker not in ("F", "M") or marked is None:
             raise InvalidDataError(
-                f"utterance {item.utterance_id}: halves of the picture need an IEMOCAP dialogue and a speaker F or M, "
+                f"utterance {item.utterance_id}: the speaker crop needs an IEMOCAP dialogue and a speaker F or M, "
                 f"found {item.dialogue_id!r} and {item.speaker!r}. Use --crop none."
             )
         if known:
             if item.dialogue_id not in known:
-                raise InvalidDataError(f"{left_actor}: it says nothing about dialogue {item.dialogue_id}. Add it.")
+                raise InvalidDataError(f"{left_actor}: dialogue {item.dialogue_id} is missing. Add it.")
             left = known[item.dialogue_id]
         elif left_actor in ("F", "M"):
             left = left_actor
