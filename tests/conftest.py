@@ -1,12 +1,15 @@
-"""What tests of every room share: a synthetic corpus and a tiny encoder, made once."""
+"""What tests of every room share: corpora made once for all workers, tiny encoders, processes that start fast."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked_python import ForkedPython
 
 # Nothing in the suite may reach for a network, whatever the machine has.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -15,12 +18,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # make a step a hundred times slower. Set before anything imports torch, and inherited by what the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A shell starts its background jobs deaf to Ctrl-C, and what they start inherits it: so would the runs that the tests
-# interrupt.
+# A shell starts its background jobs with Ctrl-C ignored, and what they start inherits it: so would the runs that the
+# tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +45,77 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def synthetic_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def forked_python(_own_caches: None) -> Iterator[ForkedPython]:
+    """Starts ``python`` without its 4 seconds of imports: new processes in all but that."""
+    with ForkedPython() as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Fills a folder by a function, once for all workers of the suite: what it holds is read and never changed."""
+    from filelock import FileLock
+
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once"
+    shared.mkdir(exist_ok=True)
+
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        folder, complete = shared / name, shared / f"{name}.complete"
+        with FileLock(shared / f"{name}.lock"):
+            if not complete.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                write(folder)
+                complete.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def synthetic_dir(made_once: MadeOnce) -> Path:
     """A synthetic corpus of demo scale."""
     from iemomecp_dataset.synthetic import write_corpus
 
-    folder = tmp_path_factory.mktemp("synthetic") / "data"
-    write_corpus(folder)
-    return folder
+    return made_once("synthetic", write_corpus)
+
+
+@pytest.fixture(scope="session")
+def small_dir(made_once: MadeOnce) -> Path:
+    """A fourth of that, for tests of what a run does, whatever it learns: 16, 6 and 8 dialogues, 2090 train pairs."""
+    return made_once("small", _write_small)
+
+
+def _write_small(folder: Path) -> None:
+    from iemomecp_dataset.synthetic import SCALES, write_corpus
+    from iemomecp_dataset.synthetic.counts import Scale, SplitCounts
+
+    splits = {
+        "train": SplitCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
+        "validation": SplitCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
+        "test": SplitCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
+    }
+    SCALES["small"] = Scale(splits, shortest_chunk=8, longest_chunk=24, topics=20, words_per_topic=2)
+    try:
+        write_corpus(folder, scale="small")
+    finally:
+        del SCALES["small"]
+
+
+@pytest.fixture(scope="session")
+def full_dir(made_once: MadeOnce) -> Path:
+    """A synthetic corpus of full scale."""
+    from iemomecp_dataset.synthetic import write_corpus
+
+    return made_once("full", lambda folder: write_corpus(folder, scale="full"))
+
+
+@pytest.fixture(scope="session")
+def media_dir(made_once: MadeOnce) -> Path:
+    """A synthetic corpus of demo scale with sentence wavs and dialogue videos."""
+    from iemomecp_dataset.synthetic import write_corpus
+
+    return made_once("media", lambda folder: write_corpus(folder, media=True))
 
 
 @pytest.fixture(scope="session")

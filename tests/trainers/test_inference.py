@@ -23,32 +23,32 @@ from iemomecp_dataset.trainers.scorers import find_scorer
 KINDS = {
     "frozen": {"modalities": "ta", "encoder_mode": "frozen", "objective": "rpcl"},
     "trained": {"modalities": "t", "batch_size": 30},
-    "isolated": {**find_scorer("isolated").protocol("tv"), "scorer": "isolated", "modalities": "tv", "batch_size": 512},
+    "isolated": {**find_scorer("isolated").protocol("tv"), "scorer": "isolated", "modalities": "tv", "batch_size": 128},
 }
 FEATURES = {"frozen": ("audio",), "trained": (), "isolated": ("video",)}
 
 
 @pytest.fixture(scope="module")
-def runs(synthetic_dir: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(small_dir: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, kind in KINDS.items():
         small = {"hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "epochs": 1, "max_tokens": 24}
         run(TrainingOptions.from_flat({
-            **kind, **small, "data_dir": str(synthetic_dir), "text_encoder": str(tiny_encoder), "quiet": True,
+            **kind, **small, "data_dir": str(small_dir), "text_encoder": str(tiny_encoder), "quiet": True,
             "output_dir": str(folder / name),
         }))  # fmt: skip
     return folder
 
 
 @pytest.fixture(scope="module")
-def rows(synthetic_dir: Path) -> list[dict]:
-    return iemomecp_dataset.load("3class", data_dir=str(synthetic_dir), split="test").to_list()
+def rows(small_dir: Path) -> list[dict]:
+    return iemomecp_dataset.load("3class", data_dir=str(small_dir), split="test").to_list()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_predicts_what_it_wrote(kind: str, runs: Path, rows: list[dict], synthetic_dir: Path) -> None:
-    features = {name: synthetic_dir / "features" / f"{name}.parquet" for name in FEATURES[kind]}
+def test_a_run_predicts_what_it_wrote(kind: str, runs: Path, rows: list[dict], small_dir: Path) -> None:
+    features = {name: small_dir / "features" / f"{name}.parquet" for name in FEATURES[kind]}
     unlabelled = [
         {**row, "pairs": [{k: pair[k] for k in ("target_turn", "cause_turn")} for pair in row["pairs"]]} for row in rows
     ]
@@ -73,7 +73,7 @@ def strip(row: dict) -> dict:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_used_is_said(runs: Path, rows: list[dict], synthetic_dir: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_said(runs: Path, rows: list[dict], small_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="give audio= a feature table"):
         predict(runs / "frozen", rows)
     with pytest.raises(MissingDataError, match="holds no model"):
@@ -93,7 +93,7 @@ def test_what_cannot_be_used_is_said(runs: Path, rows: list[dict], synthetic_dir
     pq.write_table(pa.table({"utterance_id": ids, "vector": [[0.5, 1.0]] * len(ids)}), narrow)
     with pytest.raises(InvalidDataError, match=r"vectors have 2 numbers"):
         predict(runs / "frozen", rows, audio=narrow)
-    audio = synthetic_dir / "features" / "audio.parquet"
+    audio = small_dir / "features" / "audio.parquet"
     with pytest.raises(MissingModelError):
         predict(runs / "frozen", rows, audio=audio, text_encoder="nobody/no-such-encoder")
     strangers = [{**rows[0], "utterances": [{**u, "utterance_id": "x" + u["utterance_id"]}
@@ -103,13 +103,11 @@ def test_what_cannot_be_used_is_said(runs: Path, rows: list[dict], synthetic_dir
 
 
 @pytest.mark.slow
-def test_an_encoder_of_another_width_is_refused(
-    runs: Path, rows: list[dict], synthetic_dir: Path, tmp_path: Path
-) -> None:
+def test_an_encoder_of_another_width_is_refused(runs: Path, rows: list[dict], small_dir: Path, tmp_path: Path) -> None:
     from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 
     wide = write_tiny_encoder(["What happened?"] * 3, tmp_path / "wide", hidden_size=24)
-    audio = synthetic_dir / "features" / "audio.parquet"
+    audio = small_dir / "features" / "audio.parquet"
     with pytest.raises(InvalidDataError, match="Give that one as text_encoder"):
         predict(runs / "frozen", rows, audio=audio, text_encoder=str(wide))
 

@@ -79,13 +79,13 @@ def test_what_training_cannot_do_is_refused(accelerator: SimpleNamespace, precis
 
 
 def test_a_launcher_that_decides_otherwise_is_refused_before_anything_is_written(
-    synthetic_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from iemomecp_dataset.trainers.options import TrainingOptions
     from iemomecp_dataset.trainers.run import run
 
     monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
-    flat = {"data_dir": str(synthetic_dir), "output_dir": str(tmp_path / "run"), "encoder_mode": "frozen"}
+    flat = {"data_dir": str(small_dir), "output_dir": str(tmp_path / "run"), "encoder_mode": "frozen"}
     with pytest.raises(UsageError, match="--gradient_accumulation_steps of the run is 1"):
         run(TrainingOptions.from_flat(flat))
     assert not (tmp_path / "run").exists()

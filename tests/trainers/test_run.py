@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from forked_python import ForkedPython, rank_environments
 
 from iemomecp_dataset import load
 from iemomecp_dataset.benchmark.runs.results import read_results
@@ -22,30 +22,27 @@ from iemomecp_dataset.command_line import run_command
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.cli import parse_options, train_from_command_line
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
-from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES
+from iemomecp_dataset.trainers.objectives import OBJECTIVES
 
 SameOutcome = Callable[[Path, Path], None]
 SMALL = {
     "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 3,
-    "batch_size": 16, "max_tokens": 24, "quiet": True,
+    "batch_size": 8, "max_tokens": 24, "quiet": True,
 }  # fmt: skip
 
 
 def command(repository: Path, data: Path, encoder: Path, output: Path, **options: object) -> list[str]:
     flags = {"data_dir": data, "text_encoder": encoder, "output_dir": output, **SMALL, **options}
-    return [sys.executable, str(repository / "trainers/fusion.py"), *(f"--{k}={v}" for k, v in flags.items())]
-
-
-def start(arguments: list[str], **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, capture_output=True, text=True, check=False, cwd="/", **kwargs)
+    return [str(repository / "trainers/fusion.py"), *(f"--{k}={v}" for k, v in flags.items())]
 
 
 @pytest.mark.slow
 def test_a_run_leaves_what_others_rely_on(
-    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path, forked_python: ForkedPython
 ) -> None:
     output = tmp_path / "run"
-    done = start(command(repository, synthetic_dir, tiny_encoder, output, objective="rpcl", modalities="tav"))
+    script = command(repository, small_dir, tiny_encoder, output, objective="rpcl", modalities="tav")
+    done = subprocess.run([sys.executable, *script], capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
     for text in ("SYNTHETIC", "distance only", "emotion x distance", "RPCL"):
         assert text in done.stdout
@@ -77,11 +74,11 @@ def test_a_run_leaves_what_others_rely_on(
     assert scorer.config.class_names == ["emo_cause", "emo_context", "non_pair"]
     assert scorer.text_encoder is not None
 
-    repeated = start(command(repository, synthetic_dir, tiny_encoder, output, objective="rpcl", modalities="tav"))
+    repeated = forked_python.run(*script)
     assert repeated.returncode == 0
     assert "is finished" in repeated.stderr
     assert repeated.stdout == done.stdout
-    other = start(command(repository, synthetic_dir, tiny_encoder, output, objective="base", modalities="tav"))
+    other = forked_python.run(*script, "--objective=base")
     assert other.returncode == 2
     assert "objective is 'rpcl' there and 'base' here" in other.stderr
     assert "Traceback" not in other.stderr
@@ -89,15 +86,20 @@ def test_a_run_leaves_what_others_rely_on(
 
 @pytest.mark.slow
 def test_an_interrupted_run_continues_to_the_same_bits(
-    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path, same_outcome: SameOutcome
+    repository: Path,
+    small_dir: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    same_outcome: SameOutcome,
+    forked_python: ForkedPython,
 ) -> None:
     # Enough epochs that each signal comes in the middle, however late a busy machine lets us see the log.
     options = {"objective": "rpcl", "epochs": 60, "patience": 60}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert start(command(repository, synthetic_dir, tiny_encoder, whole, **options)).returncode == 0
-    interrupted = command(repository, synthetic_dir, tiny_encoder, parts, **options)
+    assert forked_python.run(*command(repository, small_dir, tiny_encoder, whole, **options)).returncode == 0
+    interrupted = command(repository, small_dir, tiny_encoder, parts, **options)
     for epochs, how, code in ((1, signal.SIGKILL, -9), (5, signal.SIGTERM, 143), (10, signal.SIGINT, 130)):
-        process = subprocess.Popen(interrupted, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = forked_python.start(*interrupted)
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             log = parts / "log.jsonl"
@@ -107,7 +109,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(
         process.send_signal(how)
         assert process.wait() == code
         assert not (parts / "results.json").exists(), "interrupted before it was finished"
-    done = start(interrupted)
+    done = forked_python.run(*interrupted)
     assert done.returncode == 0, done.stderr
     assert "Continuing" in done.stderr
     same_outcome(whole, parts)
@@ -115,13 +117,18 @@ def test_an_interrupted_run_continues_to_the_same_bits(
 
 @pytest.mark.slow
 def test_seeds_differ_and_repeat(
-    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path, same_outcome: SameOutcome
+    repository: Path,
+    small_dir: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    same_outcome: SameOutcome,
+    forked_python: ForkedPython,
 ) -> None:
     runs = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         runs[name] = tmp_path / name
         options = {"seed": seed, "encoder_mode": "frozen", "config_name": "source_binary", "epochs": 2}
-        done = start(command(repository, synthetic_dir, tiny_encoder, runs[name], **options))
+        done = forked_python.run(*command(repository, small_dir, tiny_encoder, runs[name], **options))
         assert done.returncode == 0, done.stderr
     same_outcome(runs["a"], runs["b"])
     a, c = (pq.read_table(runs[name] / "predictions_test.parquet")["prob_pair"].to_numpy() for name in "ac")
@@ -132,10 +139,10 @@ def test_seeds_differ_and_repeat(
 @pytest.mark.parametrize(
     ("processes", "batch_size", "options", "tolerance"),
     [
-        # 60 dialogues: three mini-batches of 16 and one of 12. The batch size is that of each process.
+        # 16 dialogues: a mini-batch of 10 and one of 6. The batch size is that of each process.
         (
             2,
-            8,
+            5,
             {
                 "objective": "rpcl",
                 "corruption_rate": 1.0,
@@ -146,9 +153,9 @@ def test_seeds_differ_and_repeat(
             2e-5,
         ),
         # The second look begins at nothing, with gradients so small that Adam makes steps of their rounding.
-        (2, 8, {"objective": "cdmr", "encoder_mode": "frozen", "modalities": "ta"}, 1e-3),
-        # 7838 pairs: four mini-batches of 1959 and one of 2, which leaves the third process without any.
-        (3, 653, {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3}, 2e-5),
+        (2, 5, {"objective": "cdmr", "encoder_mode": "frozen", "modalities": "ta"}, 1e-3),
+        # 2090 pairs: four mini-batches of 522 and one of 2, which leaves the third process without any.
+        (3, 174, {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3}, 2e-5),
     ],
     ids=["dialogue", "refined", "isolated"],
 )
@@ -158,21 +165,21 @@ def test_several_processes_compute_what_one_does(
     options: dict[str, object],
     tolerance: float,
     repository: Path,
-    synthetic_dir: Path,
+    small_dir: Path,
     tiny_encoder: Path,
     tmp_path: Path,
+    forked_python: ForkedPython,
 ) -> None:
     # Processes draw dropout masks of their own, so there is none; a rate of 1 leaves corruption nothing to draw.
     options = {**options, "epochs": 2, "dropout": 0.0}
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     outcomes = []
     for name, count in (("one", 1), ("several", processes)):
         settings = {**options, "batch_size": batch_size * processes // count}
-        script = command(repository, synthetic_dir, tiny_encoder, tmp_path / name, **settings)[1:]
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-        done = start([*launcher, *script], env=environment)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("distance only") == 1, "one table, from the main process"
+        script = command(repository, small_dir, tiny_encoder, tmp_path / name, **settings)
+        ranks = [forked_python.start(*script, env=rank) for rank in rank_environments(count)]
+        assert [rank.wait() for rank in ranks] == [0] * count, [rank.stderr for rank in ranks]
+        tables = [rank.stdout.count("distance only") for rank in ranks]
+        assert tables == [1] + [0] * (count - 1), "one table, from the main process"
         outcomes.append(read_results(tmp_path / name))
     one, several = outcomes
     for split in ("validation", "test"):
@@ -232,14 +239,13 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     options: dict[str, object],
     message: str,
     repository: Path,
-    synthetic_dir: Path,
+    small_dir: Path,
     tiny_encoder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = command(repository, synthetic_dir, tiny_encoder, tmp_path / "run", **options)
-    monkeypatch.setattr(sys, "argv", arguments[1:])
+    monkeypatch.setattr(sys, "argv", command(repository, small_dir, tiny_encoder, tmp_path / "run", **options))
     with pytest.raises(SystemExit) as exit_:
         run_command(lambda: train_from_command_line("fusion"))
     assert exit_.value.code == 2
@@ -251,9 +257,9 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
 
 @pytest.mark.slow
 def test_a_script_prints_the_message_without_a_traceback(
-    repository: Path, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path, forked_python: ForkedPython
 ) -> None:
-    done = start(command(repository, synthetic_dir, tiny_encoder, tmp_path / "run", objective="rcpl"))
+    done = forked_python.run(*command(repository, small_dir, tiny_encoder, tmp_path / "run", objective="rcpl"))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
@@ -270,15 +276,16 @@ def test_command_line_wins_over_file_over_script(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", OBJECTIVE_NAMES)
-def test_every_objective_trains(objective: str, synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains(objective: str, small_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     """In this process: one epoch each, at both corruption points where they differ."""
     from iemomecp_dataset.trainers.options import TrainingOptions
     from iemomecp_dataset.trainers.run import run
 
-    for point in ("scorer_input", "dialogue_input"):
+    points = ("scorer_input", "dialogue_input") if OBJECTIVES[objective].corruption else ("scorer_input",)
+    for point in points:
         options = TrainingOptions.from_flat(
-            {**SMALL, "data_dir": str(synthetic_dir), "text_encoder": str(tiny_encoder), "encoder_mode": "frozen",
+            {**SMALL, "data_dir": str(small_dir), "text_encoder": str(tiny_encoder), "encoder_mode": "frozen",
              "output_dir": str(tmp_path / point), "objective": objective, "corruption_point": point, "epochs": 1}
         )  # fmt: skip
         options.check()
@@ -289,7 +296,7 @@ def test_every_objective_trains(objective: str, synthetic_dir: Path, tiny_encode
 
 @pytest.mark.slow
 def test_its_config_repeats_a_run_and_changed_data_is_refused(
-    synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
+    small_dir: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     import shutil
 
@@ -298,7 +305,7 @@ def test_its_config_repeats_a_run_and_changed_data_is_refused(
     from iemomecp_dataset.trainers.run import run
 
     data = tmp_path / "data"
-    shutil.copytree(synthetic_dir, data)
+    shutil.copytree(small_dir, data)
     flat = {**SMALL, "data_dir": str(data), "text_encoder": str(tiny_encoder), "encoder_mode": "frozen", "epochs": 1}
     first = tmp_path / "first"
     results = run(TrainingOptions.from_flat({**flat, "output_dir": str(first), "objective": "cdmr"}))
@@ -315,9 +322,7 @@ def test_its_config_repeats_a_run_and_changed_data_is_refused(
         run(parse_options(["--config", str(first / "config.yaml")], description=""))
 
 
-def test_a_run_that_cannot_begin_leaves_its_folder_free(
-    synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path
-) -> None:
+def test_a_run_that_cannot_begin_leaves_its_folder_free(small_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     """Too many missing features are refused; the command with a higher tolerance may use the same folder."""
     import pyarrow as pa
 
@@ -325,10 +330,10 @@ def test_a_run_that_cannot_begin_leaves_its_folder_free(
     from iemomecp_dataset.trainers.options import TrainingOptions
     from iemomecp_dataset.trainers.run import run
 
-    table = pq.read_table(synthetic_dir / "features/audio.parquet")
+    table = pq.read_table(small_dir / "features/audio.parquet")
     kept = table.filter(pa.array(np.arange(len(table)) % 20 != 0))  # 5 % are missing
     pq.write_table(kept, tmp_path / "audio.parquet")
-    flat = {**SMALL, "data_dir": str(synthetic_dir), "modalities": "a", "epochs": 1,
+    flat = {**SMALL, "data_dir": str(small_dir), "modalities": "a", "epochs": 1,
             "output_dir": str(tmp_path / "run"), "audio_features": str(tmp_path / "audio.parquet")}  # fmt: skip
     with pytest.raises(InvalidDataError, match=r"5\.\d%.*for example Ses"):
         run(TrainingOptions.from_flat(flat))

@@ -1,15 +1,16 @@
 """One session of a training run, in a process of its own, that gets signals at a chosen moment.
 
-``runpy`` gives it ``session``: ``arguments``, the command line; ``moment``, a method as ``package.module:Class.name``,
-or none; ``calls``, how many calls of it there are before ``signals`` come, at the end of the last; ``environment``;
-``output``, a file.
+Its argument is JSON: ``arguments``, the command line of the run; ``moment``, a method as ``package.module:Class.name``,
+or none; ``calls``, how many calls of it there are before ``signals`` come, at the end of the last.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import pkgutil
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,11 +45,7 @@ def main() -> None:
     run(parse_options(session["arguments"], description=""))
 
 
-session: dict[str, Any] = globals()["session"]
-os.environ.update(session["environment"])
-output = os.open(session["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-os.dup2(output, 1)
-os.dup2(output, 2)
+session: dict[str, Any] = json.loads(sys.argv[1])
 if session["moment"] is not None:
     send_at(session["moment"], session["calls"], session["signals"])
 run_command(main)
