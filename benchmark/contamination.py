@@ -1,7 +1,7 @@
-"""Finds what the training and test data of a matrix share: utterances, dialogues, texts.
+"""Contamination check: finds utterances, dialogues and texts that the training and test data of a matrix share.
 
-Corpora of this field are built on each other (ECF and ECEM on MELD, say) and split each in its own way; chunks of one
-dialogue look like dialogues. A model that was trained on what it is tested on scores too high without any error.
+Corpora of this field are built on each other (ECF and ECEM on MELD, say) and split differently, and chunks of one
+dialogue look like dialogues. A model that was trained on its test data scores too high without any error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class UtteranceKey(NamedTuple):
     """Names one utterance across corpora and splits.
 
     Attributes:
-        corpus: Such as ``iemomecp``; its configurations share their utterances.
+        corpus: Name of the corpus, such as ``iemomecp``; its configurations share their utterances.
         split: ``train``, ``validation`` or ``test``.
         dialogue: The source dialogue, of which a row may be a chunk.
         utterance: The utterance's id.
@@ -49,8 +49,8 @@ class Passage:
     """Consecutive utterances, as normalised text.
 
     Attributes:
-        text: The utterances, one a line.
-        dialogue: The row that they are from.
+        text: The utterances, one per line.
+        dialogue: Id of their row.
     """
 
     text: str
@@ -59,13 +59,13 @@ class Passage:
 
 @dataclass(frozen=True)
 class Leak:
-    """What two splits share.
+    """Data that two splits share.
 
     Attributes:
         kind: ``utterance``, ``dialogue`` or ``text``.
         one: Corpus and split.
         other: Corpus and split.
-        n: How many utterances, source dialogues or (of ``other``) rows with a shared passage.
+        n: Number of utterances, source dialogues or (of ``other``) rows with a shared passage.
         examples: A few names, never texts.
     """
 
@@ -76,13 +76,13 @@ class Leak:
     examples: tuple[str, ...]
 
     def __str__(self) -> str:
-        """One sentence."""
+        """States the leak in one sentence."""
         one, other = ("/".join(side) for side in (self.one, self.other))
         what = {
             "utterance": f"{one} and {other} share {self.n} utterances",
             "dialogue": f"{self.n} source dialogues have chunks in both {one} and {other}",
             "text": f"{self.n} dialogues of {other} hold text of {one} word for word (whole, or {PASSAGE_LENGTH} "
-            "utterances on end)",
+            "consecutive utterances)",
         }[self.kind]
         return f"{what}; such as {', '.join(self.examples)}."
 
@@ -92,10 +92,10 @@ def find_leaks(data: Iterable[SplitData], n_examples: int = 3) -> list[Leak]:
 
     Args:
         data: All splits that a matrix trains, chooses or tests on; the same one given twice counts once.
-        n_examples: Names to give with each.
+        n_examples: Names to list with each leak.
 
     Returns:
-        What is shared between splits of different names: utterances and source dialogues within a corpus; texts within
+        Leaks between splits of different names: of utterances and source dialogues within a corpus, of texts within
         and across corpora. Passages of fewer than 12 words (greetings, say) do not count.
 
     Example:
@@ -130,14 +130,14 @@ def find_leaks(data: Iterable[SplitData], n_examples: int = 3) -> list[Leak]:
 
 
 def utterance_keys(data: SplitData) -> list[UtteranceKey]:
-    """The keys of all utterances.
+    """Builds the keys of all utterances.
 
     Args:
         data: A split.
 
     Returns:
-        One key an utterance, in the order of the rows. Where a corpus gives its utterances no ids, the turn in the
-        source dialogue, else in the row, takes their place.
+        One key per utterance, in the order of the rows. Where utterances have no ids, the turn in the source dialogue,
+        else in the row, replaces them.
     """
     return [
         UtteranceKey(data.corpus, data.split, _source(row), str(_first(u, "utterance_id", "source_turn", "turn")))
@@ -147,13 +147,13 @@ def utterance_keys(data: SplitData) -> list[UtteranceKey]:
 
 
 def passages(rows: Iterable[Mapping[str, Any]]) -> list[Passage]:
-    """Every passage of every dialogue: each five utterances on end, or all of a shorter dialogue.
+    """Collects every passage of every dialogue: any five consecutive utterances, or all of a shorter dialogue.
 
     Args:
         rows: Rows with ``utterances``; those without text give none.
 
     Returns:
-        The passages of at least 12 words. Case, punctuation and spacing are taken away, so that two editions of one
+        The passages of at least 12 words. Case, punctuation and spacing are removed, so that two editions of one
         transcript agree.
 
     Example:

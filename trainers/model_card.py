@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = ["model_card"]
 
-_DEFINITIONS = {
-    "A": "definition A: set micro F1 over (dialogue, target, cause), gold is every annotated pair",
-    "F": "definition F: classification F1 of the positive class over a fixed list of candidate pairs",
-}
 _SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
 
 
@@ -65,8 +62,9 @@ def _scores(results: RunResults) -> list[str]:
     lines = [
         "## Scores",
         "",
-        f"In percent. Pair F1 is {_DEFINITIONS.get(results.definition, results.definition)}. Decision: {decision}; "
-        f"epoch {results.best_epoch} of {results.epochs}. Structural baselines know positions and no dialogue.",
+        f"In percent. Pair F1 is definition {results.definition}: "
+        f"{DEFINITIONS.get(results.definition, 'not described')}. Decision: {decision}; epoch {results.best_epoch} of "
+        f"{results.epochs}. Structural baselines know positions and no dialogue.",
         "",
         f"| split | system | {' | '.join(_SCORES)} |",
         f"|---|---|{'---:|' * len(_SCORES)}",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.baselines.structural import distance_rules
 from iemomecp_dataset.benchmark.published.tables import published_table
+from iemomecp_dataset.metrics.scoring import mean_and_sd, pair_scores
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [
@@ -115,8 +116,6 @@ def family_name(family: str) -> str:
 
 
 def _rules() -> list[RoleSystem]:
-    from iemomecp_dataset.metrics.scoring import pair_scores
-
     distances, roles = published_distance_counts()
     found = []
     for rule in distance_rules(ROLE_LABELS):
@@ -132,16 +131,19 @@ def _rules() -> list[RoleSystem]:
 def _published() -> list[RoleSystem]:
     runs = published_table("main_model_results_by_run")
     pairs = published_table("pair_role_confusion_by_run_long").groupby("run_name")["count"].sum()
-    return [
-        RoleSystem(
-            name=_NAMES.get(str(of_family["model_family"].iloc[0]), str(family)),
-            kind="published",
-            modalities=str(of_family["modality"].iloc[0]),
-            means={key: float(of_family[column].mean()) for key, column in _COLUMNS.items()},
-            # The published table of means has ddof 0; the project uses ddof 1.
-            deviations={key: float(of_family[column].std(ddof=1)) for key, column in _COLUMNS.items()},
-            n_seeds=len(of_family),
-            n_pairs=int(pairs[of_family["run_name"].iloc[0]]),
+    found = []
+    for family, of_family in runs.groupby("family", sort=False):
+        # The published table of means has deviations with ddof 0; these have ddof 1, as everywhere else here.
+        means, deviations = mean_and_sd(of_family[list(_COLUMNS.values())].to_numpy())
+        found.append(
+            RoleSystem(
+                name=_NAMES.get(str(of_family["model_family"].iloc[0]), str(family)),
+                kind="published",
+                modalities=str(of_family["modality"].iloc[0]),
+                means=dict(zip(_COLUMNS, means.tolist(), strict=True)),
+                deviations=dict(zip(_COLUMNS, deviations.tolist(), strict=True)),
+                n_seeds=len(of_family),
+                n_pairs=int(pairs[of_family["run_name"].iloc[0]]),
+            )
         )
-        for family, of_family in runs.groupby("family", sort=False)
-    ]
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from iemomecp_dataset.benchmark.published.role_systems import RoleSystem, role_systems
 from iemomecp_dataset.benchmark.published.tables import published_systems, published_table
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.metrics.scoring import mean_and_sd
 
 __all__ = ["HEADINGS", "PUBLISHED_CORPORA", "PublishedRow", "published_rows", "published_text"]
 
@@ -131,10 +132,11 @@ def _binary_rows() -> list[PublishedRow]:
         PublishedRow(
             system=f"{name} {of_system['modality'].iloc[0]}",
             kind="published",
-            scores={"pair_f1": (f"{100 * of_system['f1'].mean():.2f}", f"{100 * of_system['f1'].std(ddof=1):.2f}")},
+            scores={"pair_f1": (f"{100 * mean:.2f}", f"{100 * sd:.2f}")},
             terms=f"test, definition F, forward pairs as published, {len(of_system)} seeds",
             source="arXiv 2605.25208",
         )
         for name, of_system in runs.groupby("model_label", sort=False)
+        for mean, sd in [mean_and_sd(of_system["f1"].to_numpy())]
     ]
     return sorted(rows, key=lambda row: -float(row.scores["pair_f1"][0]))

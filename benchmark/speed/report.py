@@ -10,13 +10,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.corpus import Corpus
 
 __all__ = ["OPENING_LIMIT", "SIZE_LIMIT", "WORK_LIMIT", "run"]
 
@@ -41,33 +45,32 @@ def run(*, scale: str = "full") -> list[SpeedRow]:
     Raises:
         MissingDependencyError: matplotlib, jinja2 or scikit-learn is not installed.
     """
-    import iemomecp_dataset
     from iemomecp_dataset.benchmark.report import Texts, write_report
     from iemomecp_dataset.benchmark.runs.index import index_runs
+    from iemomecp_dataset.corpus import load_corpus
+    from iemomecp_dataset.pair_table import pair_table
     from iemomecp_dataset.synthetic import write_corpus
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_corpus(root / "data", scale=scale)
-        rows = {
-            task: {
-                split: list(of_split) for split, of_split in iemomecp_dataset.load(task, data_dir=root / "data").items()
-            }
-            for task in ("3class", "source_binary")
-        }
-        for task, of_task in rows.items():
-            _write_run(root / "runs" / task, task, of_task)
-        seconds = best_seconds(lambda: _diagnostics_and_figures(root / "runs", rows["3class"], root / "figures"), 1)
-        n_test = sum(len(row["pairs"]) for row in rows["3class"]["test"])
+        corpora = {task: load_corpus(task, root / "data") for task in ("3class", "source_binary")}
+        for task, corpus in corpora.items():
+            _write_run(root / "runs" / task, corpus)
+        roles = corpora["3class"]
+        seconds = best_seconds(lambda: _diagnostics_and_figures(root / "runs", roles.rows, root / "figures"), 1)
+        n_test = len(roles.tables["test"])
         found = [_row(f"all diagnostics, ten figures: {n_test:,} test pairs of both tasks", seconds, WORK_LIMIT)]
 
-        everything = [row for of_split in rows["3class"].values() for row in of_split]
-        _write_run(root / "all" / "run", "3class", {"train": rows["3class"]["train"], "test": everything})
+        everything = [row for of_split in roles.rows.values() for row in of_split]
+        tables = {"train": roles.tables["train"], "test": pair_table(everything, roles.emotion_names)}
+        rows = {"train": roles.rows["train"], "test": everything}
+        _write_run(root / "all" / "run", replace(roles, rows=rows, tables=tables))
         texts = Texts({r["dialogue_id"]: [(u["speaker"], u["text"]) for u in r["utterances"]] for r in everything})
         page = root / "report.html"
         seconds = best_seconds(lambda: write_report(index_runs(root / "all"), page, texts=texts), 1)
         size = page.stat().st_size
-        n_pairs = sum(len(row["pairs"]) for row in everything)
+        n_pairs = len(tables["test"])
         case = (
             f"{len(everything)} dialogues, {n_pairs:,} pairs, all texts, {size / 1e6:.1f} of {SIZE_LIMIT / 1e6:.0f} MB"
         )
@@ -90,67 +93,30 @@ def _row(name: str, seconds: float, limit: float) -> SpeedRow:
     return SpeedRow(name, seconds, "its time limit", limit)
 
 
-def _write_run(folder: Path, task: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """A run folder, with predictions that are the gold in noise, on all splits and after removal."""
-    from iemomecp_dataset.benchmark.baselines.structural import SplitTables, structural_scores, structural_systems
-    from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
-    from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
-    from iemomecp_dataset.metrics.evaluation.predictions import (
-        PredictionFacts,
-        predictions_file,
-        write_predictions,
-    )
-    from iemomecp_dataset.metrics.scoring import pair_scores
-    from iemomecp_dataset.pair_table import pair_table
-    from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+def _write_run(folder: Path, corpus: Corpus) -> None:
+    """Writes a run folder with predictions that are the gold in noise, on all splits and after removal."""
+    from iemomecp_dataset.benchmark.runs.results import Decision, run_results, write_results, write_run_predictions
 
-    classes = ROLE_LABELS if task == "3class" else PAIR_LABELS
-    tables = {split: pair_table(of_split, IEMOCAP_EMOTIONS) for split, of_split in rows.items()}
-    splits = {
-        split: SplitTables(tables[split], utterance_table(of_split, IEMOCAP_EMOTIONS))
-        for split, of_split in rows.items()
+    decision, n_classes = Decision(), len(corpus.class_names)
+    predicted = {
+        split: _noisy(table.labels, n_classes, 2.0) for split, table in corpus.tables.items() if split != "train"
     }
-    others = {split: of_split for split, of_split in splits.items() if split != "train"}
-    probabilities = {split: _noisy(tables[split].labels, len(classes), 2.0) for split in rows}
     folder.mkdir(parents=True)
-    for name, split, values in (
-        *((split, split, values) for split, values in probabilities.items() if split != "train"),
-        ("test_removed", "test", _noisy(tables["test"].labels, len(classes), 0.5)),
-    ):
-        facts = PredictionFacts("iemomecp", task, split, tuple(classes), synthetic=True)
-        write_predictions(predictions_file(folder, name), tables[split], values, facts)
-    write_results(
-        folder,
-        RunResults(
-            run_name=folder.name,
-            corpus="iemomecp",
-            config_name=task,
-            class_names=tuple(classes),
-            synthetic=True,
-            data_statement="SYNTHETIC dialogues; the predictions are gold roles plus noise.",
-            definition="F",
-            candidates="triangle+exceptions",
-            scorer="noise",
-            objective="gold plus noise",
-            modalities="",
-            text_encoder="none",
-            encoder_mode="none",
-            seed=0,
-            threshold={"value": None, "chosen_on": None},
-            metrics={
-                split: pair_scores(values, tables[split].labels, classes)
-                for split, values in probabilities.items()
-                if split != "train"
-            },
-            missing_splits=(),
-            counts={},
-            structural_baselines=structural_scores(
-                structural_systems(splits["train"], others, classes), tables, classes
-            ),
-            data_fingerprint={},
-            license_text_shareable=True,
-        ),
+    for split, probabilities in predicted.items():
+        write_run_predictions(folder, corpus, split, probabilities, decision)
+    removed = _noisy(corpus.tables["test"].labels, n_classes, 0.5)
+    write_run_predictions(folder, corpus, "test", removed, decision, name="test_removed")
+    record = run_results(
+        corpus,
+        predicted,
+        decision,
+        run_name=folder.name,
+        scorer="noise",
+        objective="gold in noise",
+        modalities="",
+        seed=0,
     )
+    write_results(folder, record)
 
 
 def _noisy(labels: NDArray[np.int64], n_classes: int, signal: float) -> NDArray[np.float64]:

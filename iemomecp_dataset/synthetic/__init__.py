@@ -4,6 +4,6 @@ The dialogues are made up by a grammar of ours. See :func:`write_corpus`.
 """
 
 from iemomecp_dataset.synthetic.corpus import SyntheticCorpus, write_corpus
-from iemomecp_dataset.synthetic.counts import SCALES, Scale, SplitCounts
+from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
 
-__all__ = ["SCALES", "Scale", "SplitCounts", "SyntheticCorpus", "write_corpus"]
+__all__ = ["SCALES", "PlannedCounts", "Scale", "SyntheticCorpus", "write_corpus"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.synthetic.counts import SCALES, SplitCounts
+from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts
 from iemomecp_dataset.synthetic.dialogues import Dialogue, record_dialogues
 from iemomecp_dataset.synthetic.ecpec_files import write_ecpec_pickle
 from iemomecp_dataset.synthetic.feature_files import write_feature_stores
@@ -52,7 +52,7 @@ class SyntheticCorpus:
     data_dir: Path
     scale: str
     seed: int
-    splits: dict[str, SplitCounts]
+    splits: dict[str, PlannedCounts]
 
 
 def write_corpus(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SCALES", "Scale", "SplitCounts", "dialogue_ids"]
+__all__ = ["SCALES", "PlannedCounts", "Scale", "dialogue_ids"]
 
 
 @dataclass(frozen=True)
-class SplitCounts:
+class PlannedCounts:
     """The exact counts of one split; the plan is drawn at random, and hits every one of them.
 
     Attributes:
@@ -79,7 +79,7 @@ class Scale:
         words_per_topic: How many words a topic goes by.
     """
 
-    splits: dict[str, SplitCounts]
+    splits: dict[str, PlannedCounts]
     shortest_chunk: int
     longest_chunk: int
     topics: int
@@ -90,9 +90,9 @@ SCALES = {
     # Small enough to train on in about a minute, with the published rates of every role.
     "demo": Scale(
         splits={
-            "train": SplitCounts(28, 60, 900, 7838, 698, 354, 22, 8, 1040, 99, 3, 40, 417),
-            "validation": SplitCounts(8, 15, 225, 1964, 172, 84, 5, 2, 240, 28, 1, 8, 104),
-            "test": SplitCounts(10, 20, 300, 2620, 229, 113, 7, 3, 320, 27, 1, 13, 158),
+            "train": PlannedCounts(28, 60, 900, 7838, 698, 354, 22, 8, 1040, 99, 3, 40, 417),
+            "validation": PlannedCounts(8, 15, 225, 1964, 172, 84, 5, 2, 240, 28, 1, 8, 104),
+            "test": PlannedCounts(10, 20, 300, 2620, 229, 113, 7, 3, 320, 27, 1, 13, 158),
         },
         shortest_chunk=8,
         longest_chunk=24,
@@ -103,9 +103,9 @@ SCALES = {
     # the exceptions of train and validation divide into causes and contexts is not published; the ratio is test's.
     "full": Scale(
         splits={
-            "train": SplitCounts(96, 260, 4587, 53323, 3554, 1805, 107, 40, 5297, 506, 13, 202, 2124),
-            "validation": SplitCounts(24, 68, 1223, 14488, 932, 439, 28, 10, 1297, 156, 8, 45, 563),
-            "test": SplitCounts(31, 95, 1623, 18264, 1239, 605, 26, 10, 1722, 143, 3, 72, 854),
+            "train": PlannedCounts(96, 260, 4587, 53323, 3554, 1805, 107, 40, 5297, 506, 13, 202, 2124),
+            "validation": PlannedCounts(24, 68, 1223, 14488, 932, 439, 28, 10, 1297, 156, 8, 45, 563),
+            "test": PlannedCounts(31, 95, 1623, 18264, 1239, 605, 26, 10, 1722, 143, 3, 72, 854),
         },
         shortest_chunk=3,
         longest_chunk=35,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.schema import CONTEXT_SUBTYPES
-from iemomecp_dataset.synthetic.counts import Scale, SplitCounts
+from iemomecp_dataset.synthetic.counts import PlannedCounts, Scale
 from iemomecp_dataset.synthetic.vocabulary import EMOTION_POLARITY
 
 __all__ = ["ChunkPlan", "PlannedPair", "PlannedUtterance", "plan_split"]
@@ -86,7 +86,7 @@ class ChunkPlan:
         return len(self.utterances)
 
 
-def plan_split(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[list[ChunkPlan]]:
+def plan_split(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[list[ChunkPlan]]:
     """Draws the plan of one split.
 
     Args:
@@ -122,7 +122,7 @@ def _draws() -> Iterator[int]:
     raise _DeadEndError
 
 
-def _plan(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[list[ChunkPlan]]:
+def _plan(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[list[ChunkPlan]]:
     lengths = _chunk_lengths(counts, scale, rng)
     drafts = [_Draft(length) for length in lengths]
     _place_emotional_targets(drafts, counts.emotional_targets, rng)
@@ -181,7 +181,7 @@ class _Draft:
         ]
 
 
-def _chunk_lengths(counts: SplitCounts, scale: Scale, rng: random.Random) -> list[int]:
+def _chunk_lengths(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[int]:
     """Lengths with the given sum and the given sum of lower triangles.
 
     Starts from a spread-out draw and moves single utterances between chunks: moving one from a chunk of ``a`` to one
@@ -213,7 +213,7 @@ def _place_emotional_targets(drafts: Sequence[_Draft], count: int, rng: random.R
         draft.emotional.add(turn)
 
 
-def _place_causes(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Random) -> None:
+def _place_causes(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.Random) -> None:
     targets = [(draft, turn) for draft in drafts for turn in sorted(draft.emotional)]
     wanted = {(id(draft), turn): 1 for draft, turn in targets}
     for draft, turn in targets:
@@ -244,7 +244,7 @@ def _place_causes(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Ran
             known.add(draft.causes[turn][-1])
 
 
-def _place_contexts(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Random) -> None:
+def _place_contexts(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.Random) -> None:
     """Adds background until there are enough contexts, then drops the few too many."""
     targets = [(draft, turn) for draft in drafts for turn in sorted(draft.emotional)]
     ahead = [(draft, turn) for draft, turn in targets if turn + 3 <= draft.length]
@@ -267,7 +267,7 @@ def _place_contexts(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.R
 
 
 def _add_backgrounds(
-    drafts: Sequence[_Draft], counts: SplitCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random
+    drafts: Sequence[_Draft], counts: PlannedCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random
 ) -> None:
     found = {(id(draft), turn): set(draft.contexts.get(turn, ())) for draft, turn in targets}
     for draft, turn in targets:
@@ -311,7 +311,7 @@ def _add_backgrounds(
             covered += bool(contexts) and not before
 
 
-def _drop_surplus_contexts(counts: SplitCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
+def _drop_surplus_contexts(counts: PlannedCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
     """Leaves a few contexts unlabelled, as annotators do, until both counts are exact."""
     with_contexts = [(draft, turn) for draft, turn in targets if draft.contexts[turn]]
     droppable = [
@@ -376,7 +376,7 @@ def _colour(draft: _Draft, rng: random.Random) -> None:
             draft.polarity[turn] = EMOTION_POLARITY[draft.emotions[turn]]
 
 
-def _source_layer(drafts: Sequence[_Draft], counts: SplitCounts, rng: random.Random) -> list[set[tuple[int, int]]]:
+def _source_layer(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.Random) -> list[set[tuple[int, int]]]:
     """Chooses the binary pairs the roles were made from; every forward pair is one, at most three a target."""
     source: list[set[tuple[int, int]]] = [set() for _ in drafts]
     optional: list[tuple[int, int, int]] = []
