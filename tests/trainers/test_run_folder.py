@@ -1,0 +1,23 @@
+"""Claiming a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.run_folder import RunFolder
+
+
+def test_a_folder_left_by_a_run_that_was_killed_while_it_claimed_it_can_be_claimed(tmp_path: Path) -> None:
+    (tmp_path / ".config.yaml.0123abcd.partial").write_text("seed: 4")
+    assert RunFolder(tmp_path).claim(TrainingOptions(), {"train": "0"})
+    assert not RunFolder(tmp_path).claim(TrainingOptions(), {"train": "0"})
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match="not empty"):
+        RunFolder(tmp_path).claim(TrainingOptions(), {"train": "0"})
