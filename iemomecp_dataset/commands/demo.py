@@ -75,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         launcher = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
         code = train.main([*launcher, "fusion", *(f"--{name}={value}" for name, value in options.items())])
+        if code == 130:
+            raise KeyboardInterrupt
         if code:
             raise TrainingError(f"The step above failed (exit code {code}). Start the demo again to continue it.")
     _say(5, "structural baselines and runs side by side, on the SYNTHETIC test split")

@@ -10,12 +10,14 @@ Options before TRAINER are those of ``accelerate launch`` (accelerate launch --h
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from iemomecp_dataset.command_line import OptionParser
 from iemomecp_dataset.errors import UsageError, did_you_mean, missing_extra
@@ -52,8 +54,10 @@ def _launch(arguments: Sequence[str]) -> int:
         from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     except ImportError as error:
         raise missing_extra(error.name or "accelerate", "train") from error
-    # Ctrl-C reaches the trainer, too, which then writes a checkpoint; this process waits for it.
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    # The trainer ends with a checkpoint when it is asked to; this process passes the request on and waits. What is
+    # ignored, as SIGINT by a shell's background jobs, stays so.
+    signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _pass_on) for number in signals}
     try:
         launch_command(launch_command_parser().parse_args(arguments))
     except subprocess.CalledProcessError as error:
@@ -65,5 +69,15 @@ def _launch(arguments: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         raise UsageError(f"accelerate launch: {error}") from error
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
+
+
+def _pass_on(number: int, frame: FrameType | None) -> None:
+    """Sends a signal to the trainer; a Ctrl-C reaches it twice, which it counts once."""
+    import psutil
+
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(number)

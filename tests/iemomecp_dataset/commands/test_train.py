@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,12 +52,34 @@ def test_mistakes_are_found_before_the_launch(arguments: list[str], message: str
     assert launched == []
 
 
+SINGLE = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+
+
 @pytest.mark.slow
 def test_the_exit_code_is_the_trainers(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    single = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     for code, exit_code in (("", 0), ("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 15)", 143)):
         script.write_text(code)
-        assert train._launch([*single, str(script), "--seed", "1"]) == exit_code
+        assert train._launch([*SINGLE, str(script), "--seed", "1"]) == exit_code
     with pytest.raises(UsageError, match="accelerate launch: "):
         train._launch(["--config_file", str(tmp_path / "none.yaml"), str(script)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_command_reaches_the_trainer(number: signal.Signals, tmp_path: Path) -> None:
+    """The trainer says how it ends; the command waits and gives back its exit code."""
+    script, ready = tmp_path / "script.py", tmp_path / "ready"
+    script.write_text(
+        "import pathlib, signal, sys, time\n"
+        f"signal.signal({int(number)}, lambda *_: sys.exit(5))\n"
+        f"pathlib.Path({str(ready)!r}).touch()\n"
+        "time.sleep(60)\n"
+    )
+    code = "import sys; from iemomecp_dataset.commands.train import _launch; sys.exit(_launch(sys.argv[1:]))"
+    command = subprocess.Popen([sys.executable, "-c", code, *SINGLE, str(script)])
+    deadline = time.monotonic() + 60
+    while not ready.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(command.pid, number)
+    assert command.wait(timeout=30) == 5
