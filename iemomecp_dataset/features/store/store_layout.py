@@ -35,7 +35,7 @@ def shard_name(shard: int, n_shards: int) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody ever sees half of it, whenever the writer is killed.
+    """Writes a file atomically, also if the process is killed.
 
     Args:
         path: The file.
