@@ -33,7 +33,7 @@ NEUTRAL = IEMOCAP_EMOTIONS.index("neu")
 _SHOWN = 5
 
 Place = tuple[str, int]
-"""A source dialogue, and the number of its turns before the span."""
+"""A span of a source dialogue: id of the dialogue, and number of its turns before the span."""
 
 
 @dataclass(frozen=True)

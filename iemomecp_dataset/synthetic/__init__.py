@@ -1,6 +1,6 @@
-"""A synthetic IEMO-MECP in the genuine on-disk layouts, for tests, demonstrations and benchmarks without licences.
+"""Synthetic IEMO-MECP in the genuine on-disk layouts, for tests, demonstrations and benchmarks without licensed data.
 
-The dialogues are made up by a grammar of ours. See :func:`write_corpus`.
+:func:`write_corpus` generates the dialogues with a grammar of this project; they contain no text of IEMOCAP.
 """
 
 from iemomecp_dataset.synthetic.corpus import SyntheticCorpus, write_corpus

@@ -1,4 +1,4 @@
-"""How many dialogues, chunks, utterances and pairs a synthetic corpus has, per split."""
+"""Numbers of dialogues, chunks, utterances and pairs of a synthetic corpus, by split and scale."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ __all__ = ["SCALES", "PlannedCounts", "Scale", "dialogue_ids"]
 
 @dataclass(frozen=True)
 class PlannedCounts:
-    """The exact counts of one split; the plan is drawn at random, and hits every one of them.
+    """Counts of one split, which the random plan meets exactly.
 
     Attributes:
         dialogues: Source dialogues.
-        chunks: Chunks that partition them.
+        chunks: Chunks, which partition the dialogues.
         utterances: Utterances of all chunks.
-        pairs: Candidate pairs, the forward ones included.
-        emotional_targets: Utterances with an emotion other than neutral.
-        targets_with_context: Of those, how many have an ``emo_context``.
+        pairs: Candidate pairs, including forward ones.
+        emotional_targets: Non-neutral utterances.
+        targets_with_context: Non-neutral utterances that have an ``emo_context``.
         forward_causes: ``emo_cause`` pairs whose cause comes after the target (temporal exceptions).
         forward_contexts: ``emo_context`` pairs whose candidate comes after the target.
-        pair_to_cause: Source pairs (the binary ConvECPE layer) that end as ``emo_cause``.
-        pair_to_context: Source pairs that end as ``emo_context``.
-        pair_to_non_pair: Source pairs that end as ``non_pair``.
-        non_pair_to_cause: Source non-pairs that end as ``emo_cause``.
-        non_pair_to_context: Source non-pairs that end as ``emo_context``.
+        pair_to_cause: Source pairs (binary labels of ConvECPE) with the role ``emo_cause``.
+        pair_to_context: Source pairs with the role ``emo_context``.
+        pair_to_non_pair: Source pairs with the role ``non_pair``.
+        non_pair_to_cause: Source non-pairs with the role ``emo_cause``.
+        non_pair_to_context: Source non-pairs with the role ``emo_context``.
     """
 
     dialogues: int
@@ -63,20 +63,20 @@ class PlannedCounts:
 
     @property
     def triangle(self) -> int:
-        """Candidates with cause at or before the target: the lower triangles of all chunks."""
+        """Candidates whose cause is not after the target: the lower triangles of all chunks."""
         return self.pairs - self.exceptions
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One size of corpus: the counts of its splits and the shape of its chunks.
+    """Size of a corpus: the counts of its splits and the shape of its chunks.
 
     Attributes:
         splits: Counts by canonical split name.
-        shortest_chunk: Fewest utterances of a chunk.
-        longest_chunk: Most utterances of a chunk.
-        topics: How many topics the dialogues are about; all splits share them.
-        words_per_topic: How many words a topic goes by.
+        shortest_chunk: Smallest number of utterances of a chunk.
+        longest_chunk: Largest number of utterances of a chunk.
+        topics: Number of topics of the dialogues, shared by all splits.
+        words_per_topic: Number of words for each topic.
     """
 
     splits: dict[str, PlannedCounts]
@@ -87,7 +87,7 @@ class Scale:
 
 
 SCALES = {
-    # Small enough to train on in about a minute, with the published rates of every role.
+    # Trains in about a minute; every role has its published rate.
     "demo": Scale(
         splits={
             "train": PlannedCounts(28, 60, 900, 7838, 698, 354, 22, 8, 1040, 99, 3, 40, 417),
@@ -99,8 +99,8 @@ SCALES = {
         topics=20,
         words_per_topic=2,
     ),
-    # The published counts of IEMO-MECP (arXiv 2605.25208, dataset statistics and the original-to-final flow). How
-    # the exceptions of train and validation divide into causes and contexts is not published; the ratio is test's.
+    # The published counts of IEMO-MECP (arXiv 2605.25208, dataset statistics and the original-to-final flow). The ratio
+    # of causes to contexts among the exceptions is published for test only; train and validation use the same.
     "full": Scale(
         splits={
             "train": PlannedCounts(96, 260, 4587, 53323, 3554, 1805, 107, 40, 5297, 506, 13, 202, 2124),
@@ -113,19 +113,19 @@ SCALES = {
         words_per_topic=3,
     ),
 }
-"""The sizes a corpus can be written in."""
+"""Scales by name."""
 
 _SCRIPTED = ("script01_1", "script01_2", "script01_3", "script02_1", "script02_2", "script03_1", "script03_2")
 
 
 def dialogue_ids(session: int) -> list[str]:
-    """Names the dialogues of a session the way IEMOCAP does: 28, 30, 32, 30 and 31 of them.
+    """Lists the dialogue ids of a session of IEMOCAP: 28, 30, 32, 30 and 31 of them.
 
     Args:
         session: 1 to 5.
 
     Returns:
-        Dialogue ids, improvised ones first, in an order that mixes both recording sides.
+        Dialogue ids, improvised ones first, alternating between both recording sides.
 
     Example:
         >>> [len(dialogue_ids(session)) for session in range(1, 6)]

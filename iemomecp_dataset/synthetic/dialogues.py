@@ -1,4 +1,4 @@
-"""Synthetic dialogues as they were recorded: ids, times and words, the utterances outside ECPEC included."""
+"""Synthetic recordings: ids, times and texts of all utterances, including those that ECPEC omits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from iemomecp_dataset.synthetic.wording import filler_sentence, word_chunk
 
 __all__ = ["Dialogue", "RecordedUtterance", "record_dialogues"]
 
-# IEMOCAP has about 10,000 utterances of which ECPEC takes 7433.
+# ECPEC has 7433 of about 10,000 utterances of IEMOCAP.
 _OUTSIDE_SHARE = 0.26
 _OUTSIDE_EMOTIONS = ("xxx", "xxx", "xxx", "sur", "fea", "oth", "dis")
-# Some transcript lines of the genuine release lack the times; EmoEvaluation has them.
+# Some transcript lines of the genuine release lack their times, which EmoEvaluation has.
 _UNTIMED_SHARE = 0.01
 _TEST_SESSION = 5
 
@@ -25,14 +25,14 @@ class RecordedUtterance:
     """One line of a transcript.
 
     Attributes:
-        utterance_id: IEMOCAP's name for it.
+        utterance_id: Id in the style of IEMOCAP.
         speaker: ``F`` or ``M``.
-        emotion: IEMOCAP's categorical label; outside the six, ECPEC does not have the utterance.
-        text: Our own words.
-        start: Seconds.
-        end: Seconds.
+        emotion: Categorical label of IEMOCAP; ECPEC omits utterances outside its six emotions.
+        text: Generated text.
+        start: Start in seconds.
+        end: End in seconds.
         timed: Whether the transcript line has its times.
-        plan: What it is about; ``None`` for an utterance that ECPEC does not have.
+        plan: Plan of the utterance; ``None`` if ECPEC omits it.
     """
 
     utterance_id: str
@@ -50,11 +50,11 @@ class Dialogue:
     """One recorded dialogue with its chunks.
 
     Attributes:
-        dialogue_id: IEMOCAP's name, such as ``Ses01F_impro01``.
+        dialogue_id: Id in the style of IEMOCAP, such as ``Ses01F_impro01``.
         session: 1 to 5.
         split: Canonical split name.
-        utterances: In order of time.
-        chunks: Plans whose utterances, one chunk after the other, are those that ECPEC has.
+        utterances: Utterances in temporal order.
+        chunks: Plans of the chunks; together they have the utterances that ECPEC has, in order.
     """
 
     dialogue_id: str
@@ -65,19 +65,19 @@ class Dialogue:
 
     @property
     def in_ecpec(self) -> tuple[RecordedUtterance, ...]:
-        """The utterances that ECPEC has."""
+        """Utterances that ECPEC has."""
         return tuple(utterance for utterance in self.utterances if utterance.plan is not None)
 
 
 def record_dialogues(scale: Scale, seed: int) -> list[Dialogue]:
-    """Plans, words and times all dialogues of a corpus.
+    """Generates all dialogues of a corpus: plans, texts and times.
 
     Args:
-        scale: Its size.
-        seed: Fixes everything.
+        scale: Size of the corpus.
+        seed: Seed of the generator.
 
     Returns:
-        Dialogues in IEMOCAP's order, by session.
+        Dialogues ordered by session and id.
     """
     names = _dialogue_names(scale, random.Random(f"{seed} names"))
     dialogues = []
@@ -98,7 +98,7 @@ def record_dialogues(scale: Scale, seed: int) -> list[Dialogue]:
 
 
 def _dialogue_names(scale: Scale, rng: random.Random) -> dict[str, list[str]]:
-    """Session 5 is the test split; train and validation share sessions 1 to 4 evenly."""
+    """Assigns session 5 to test, and divides sessions 1 to 4 evenly between train and validation."""
     wanted = scale.splits["train"].dialogues + scale.splits["validation"].dialogues
     by_session = [dialogue_ids(session) for session in range(1, _TEST_SESSION)]
     early: list[str] = []
@@ -130,7 +130,7 @@ def _record(dialogue_id: str, chunks: Sequence[ChunkPlan], scale: Scale, rng: ra
     for plan, speaker, emotion, text in spoken:
         start = clock
         end = start + 0.4 + 0.3 * len(text.split()) * rng.uniform(0.8, 1.25)
-        # The next speaker now and then comes in early.
+        # Utterances overlap occasionally.
         clock = end + rng.uniform(-0.3, 0.9)
         recorded.append(
             RecordedUtterance(

@@ -1,4 +1,4 @@
-"""Writes the ConvECPE source: one pickle of a 12-entry tuple, as the ECPEC repository has it."""
+"""Writes the ConvECPE annotation: a pickled tuple of 12 entries, as in the ECPEC repository."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def write_ecpec_pickle(path: Path, dialogues: Sequence[Dialogue], seed: int) -> 
     """Writes ``Dataset/IEMOCAP_emotion_cause_features.pkl``.
 
     Args:
-        path: Where to.
+        path: Output file.
         dialogues: All dialogues.
-        seed: Fixes the features.
+        seed: Seed of the features.
     """
     emotion_ids = {emotion: number for number, emotion in enumerate(IEMOCAP_EMOTIONS)}
     audio = FeatureSpace(AUDIO_LATENTS, AUDIO_WIDTH, (seed, 11))
@@ -64,7 +64,7 @@ def write_ecpec_pickle(path: Path, dialogues: Sequence[Dialogue], seed: int) -> 
 
 
 def _source_causes(dialogue: Dialogue) -> list[list[int]]:
-    """Causes of every utterance as 1-based turns of the whole dialogue, ascending."""
+    """Lists the causes of every utterance, as ascending 1-based turns of the whole dialogue."""
     of_turn: list[list[int]] = []
     for chunk in dialogue.chunks:
         offset = len(of_turn)
@@ -76,7 +76,7 @@ def _source_causes(dialogue: Dialogue) -> list[list[int]]:
 
 
 class _WordVectors:
-    """A random vector per word, drawn when the word is first met; a sentence is the mean of its words."""
+    """Random word vectors, drawn at the first occurrence of a word; a sentence is the mean of its words."""
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng((seed, 13))

@@ -1,8 +1,8 @@
-"""Voice and face of the synthetic speakers: feature vectors that know a little of what the words leave open.
+"""Audio and video features of the synthetic utterances, with information that the text lacks.
 
-Audio carries arousal and emotion. Video carries valence, emotion, and a hint of which event is meant: whether the
-speaker reacts to what they say themselves, to what was just said, or to something further off. Both are noisy; either
-alone is weaker than the words.
+Audio encodes arousal and emotion. Video encodes valence, emotion, and a hint at the cause: whether the speaker reacts
+to an event of the same utterance, of the previous one, or of a more distant one. Both are noisy, and each alone is less
+informative than the text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EMOTIONS = ("hap", "exc", "sad", "ang", "fru")
 _AROUSAL = {"neu": 0.0, "hap": 0.5, "exc": 1.0, "sad": -0.6, "ang": 1.0, "fru": 0.7}
 _VALENCE = {"neu": 0.0, "hap": 1.0, "exc": 0.9, "sad": -0.8, "ang": -1.0, "fru": -0.7}
 
-# Distances between means in standard deviations of the noise: how much a modality gives away.
+# Informativeness of each modality: distances between class means, in standard deviations of the noise.
 _AROUSAL_STRENGTH = 1.3
 _VALENCE_STRENGTH = 1.0
 _EMOTION_STRENGTH = {"audio": 2.2, "video": 1.4}
@@ -30,12 +30,14 @@ _HINT_STRENGTH = 1.3
 
 
 class FeatureSpace:
-    """A linear map from a few meaningful latents into a feature vector of independent unit noise.
+    r"""Linear map from latent variables to feature vectors, with independent unit noise.
+
+    .. math:: x = z A + \epsilon, \quad A A^\top = I, \quad \epsilon \sim \mathcal{N}(0, I)
 
     Args:
         latents: Width of the latents.
         width: Width of the features.
-        seed: Fixes map and noise.
+        seed: Seed of map and noise.
     """
 
     def __init__(self, latents: int, width: int, seed: tuple[int, ...]) -> None:
@@ -44,7 +46,7 @@ class FeatureSpace:
         self._map = basis.T
 
     def measure(self, latents: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Features of one utterance, each call with new noise.
+        """Draws the features of one utterance, with new noise in each call.
 
         Args:
             latents: ``(latents,)``.
@@ -57,7 +59,7 @@ class FeatureSpace:
 
 
 def audio_latents(utterance: PlannedUtterance) -> NDArray[np.float64]:
-    """``(8,)``: arousal, intensity, emotion (5), speaker."""
+    """Computes the audio latents ``(8,)`` of an utterance: arousal, intensity, emotion (5), speaker."""
     emotional = utterance.emotion != "neu"
     return np.array(
         [
@@ -70,7 +72,7 @@ def audio_latents(utterance: PlannedUtterance) -> NDArray[np.float64]:
 
 
 def video_latents(utterance: PlannedUtterance) -> NDArray[np.float64]:
-    """``(11,)``: valence, intensity, emotion (5), what is reacted to (3), speaker."""
+    """Computes the video latents ``(11,)`` of an utterance: valence, intensity, emotion (5), distance (3), speaker."""
     emotional = utterance.emotion != "neu"
     distances = {distance for _, distance in utterance.reacts_to}
     hints = (utterance.reacts_to_itself, 1 in distances, bool(distances - {1}))

@@ -19,7 +19,7 @@ from iemomecp_dataset.synthetic.evidence import (
 
 __all__ = ["write_feature_stores"]
 
-# Narrow, so that what the vectors know can be learned from a few hundred utterances.
+# Narrow, so that a few hundred utterances suffice to learn from them.
 FEATURE_WIDTH = 16
 
 
@@ -27,9 +27,9 @@ def write_feature_stores(folder: Path, dialogues: Sequence[Dialogue], seed: int)
     """Writes one vector per modality for every utterance that ECPEC has.
 
     Args:
-        folder: The ``features`` folder.
+        folder: Output folder ``features``.
         dialogues: All dialogues.
-        seed: Fixes the vectors.
+        seed: Seed of the vectors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     utterances = [utterance for dialogue in dialogues for utterance in dialogue.in_ecpec]

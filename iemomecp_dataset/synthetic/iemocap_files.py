@@ -14,7 +14,7 @@ from iemomecp_dataset.synthetic.dialogues import Dialogue, RecordedUtterance
 __all__ = ["avi_path", "write_emo_evaluation", "write_sentence_wavs", "write_transcription"]
 
 SAMPLE_RATE = 16_000
-# Real lengths would make gigabytes. A tenth of a second is enough to be read, and 32 MB at full scale.
+# Real durations would take gigabytes; a tenth of a second takes 32 MB at full scale.
 WAV_SECONDS = 0.1
 
 _CATEGORY_NAMES = {
@@ -39,7 +39,7 @@ _DIMENSIONS = {
     "neu": (3.0, 2.6, 2.9),
     "fru": (2.2, 3.2, 3.5),
 }
-# Pitch in Hz and loudness from 0 to 1, so that features extracted from the wavs know a little too.
+# Pitch in Hz and loudness from 0 to 1, so that features extracted from the wavs are informative too.
 _TONES = {
     "ang": (300, 0.9),
     "hap": (260, 0.6),
@@ -52,12 +52,12 @@ _UNTIMED_SPEAKER_LINE = "Mm."
 
 
 def write_transcription(root: Path, dialogue: Dialogue, rng: random.Random) -> None:
-    """Writes ``Session*/dialog/transcriptions/<dialogue>.txt``, stray lines included.
+    """Writes ``Session*/dialog/transcriptions/<dialogue>.txt``, with stray lines as in the release.
 
     Args:
         root: The ``IEMOCAP`` folder.
-        dialogue: What was said.
-        rng: Places the stray lines.
+        dialogue: The dialogue.
+        rng: Random generator of the stray lines.
     """
     lines = []
     for utterance in dialogue.utterances:
@@ -69,12 +69,12 @@ def write_transcription(root: Path, dialogue: Dialogue, rng: random.Random) -> N
 
 
 def write_emo_evaluation(root: Path, dialogue: Dialogue, rng: random.Random) -> None:
-    """Writes ``Session*/dialog/EmoEvaluation/<dialogue>.txt``: a summary line per utterance, then its annotators.
+    """Writes ``Session*/dialog/EmoEvaluation/<dialogue>.txt``: per utterance a summary line and the annotators' votes.
 
     Args:
         root: The ``IEMOCAP`` folder.
-        dialogue: What was said.
-        rng: Draws the annotators' votes.
+        dialogue: The dialogue.
+        rng: Random generator of the votes.
     """
     lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
     for utterance in dialogue.utterances:
@@ -97,8 +97,8 @@ def write_sentence_wavs(root: Path, dialogue: Dialogue, rng: random.Random) -> N
 
     Args:
         root: The ``IEMOCAP`` folder.
-        dialogue: What was said.
-        rng: Draws the phase of the tones.
+        dialogue: The dialogue.
+        rng: Random generator of pitch and loudness.
     """
     folder = root / f"Session{dialogue.session}/sentences/wav/{dialogue.dialogue_id}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def write_sentence_wavs(root: Path, dialogue: Dialogue, rng: random.Random) -> N
 
 
 def avi_path(root: Path, dialogue: Dialogue) -> Path:
-    """Where the dialogue's video lies: both actors side by side, the whole dialogue.
+    """Builds the path of a dialogue's video, which shows both actors side by side.
 
     Args:
         root: The ``IEMOCAP`` folder.

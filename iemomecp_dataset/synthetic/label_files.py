@@ -1,4 +1,4 @@
-"""Writes the label overlay: ``labels/{train,valid,test}.json``, every candidate pair with all eight fields."""
+"""Writes the label files ``labels/{train,valid,test}.json``: every candidate pair with all eight fields."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.overlay.chunks import EMO_CAUSE, EMO_CONTEXT, NON_PAIR
 from iemomecp_dataset.schema import CONTEXT_SUBTYPES, ROLE_LABELS
 from iemomecp_dataset.synthetic.dialogues import Dialogue
-from iemomecp_dataset.synthetic.plan import EMO_CAUSE, EMO_CONTEXT, NON_PAIR, ChunkPlan, PlannedPair
+from iemomecp_dataset.synthetic.plan import ChunkPlan, PlannedPair
 
 __all__ = ["write_label_file"]
 
@@ -18,13 +19,13 @@ FILE_NAMES = {"train": "train", "validation": "valid", "test": "test"}
 
 
 def write_label_file(folder: Path, split: str, dialogues: Sequence[Dialogue], rng: random.Random) -> None:
-    """Writes the overlay of one split.
+    """Writes the labels of one split.
 
     Args:
-        folder: The ``labels`` folder.
+        folder: Output folder ``labels``.
         split: Canonical split name.
-        dialogues: The split's dialogues.
-        rng: Draws who is said to have labelled a pair.
+        dialogues: Dialogues of the split.
+        rng: Random generator of the labels' provenance.
     """
     name = FILE_NAMES[split]
     chunks = [
@@ -42,7 +43,7 @@ def write_label_file(folder: Path, split: str, dialogues: Sequence[Dialogue], rn
 
 
 def _keys(chunk: ChunkPlan) -> list[tuple[int, int]]:
-    """The complete lower triangle and the forward exceptions, in order."""
+    """Lists the complete lower triangle and the temporal exceptions, in order."""
     triangle = [(target, cause) for target in range(1, len(chunk) + 1) for cause in range(1, target + 1)]
     return sorted({*triangle, *chunk.pairs})
 

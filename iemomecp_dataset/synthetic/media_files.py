@@ -1,4 +1,4 @@
-"""Writes dialogue videos: both actors side by side, as coloured faces, for the whole length of the dialogue."""
+"""Writes dialogue videos: both actors side by side as coloured faces, for the whole duration of the dialogue."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from iemomecp_dataset.synthetic.dialogues import Dialogue
 
 __all__ = ["require_media", "write_dialogue_avi"]
 
-# Small and slow on purpose: four frames a second of 96 x 48 pixels make about 0.2 MB a minute.
+# Small: 4 frames per second of 96 x 48 pixels take about 0.2 MB per minute.
 FRAMES_PER_SECOND = 4
 FACE_SIDE = 48
 
-# Red, green, blue of a speaking face. Listeners and labels outside the six are grey.
+# Colour (red, green, blue) of a speaking face. Listeners, and emotions outside the six, are grey.
 _FACES = {
     "ang": (200, 40, 40),
     "fru": (200, 110, 60),
@@ -37,7 +37,7 @@ def require_media() -> Any:
         The module ``av``.
 
     Raises:
-        MissingDependencyError: It is not installed.
+        MissingDependencyError: PyAV is not installed.
     """
     try:
         import av
@@ -47,12 +47,12 @@ def require_media() -> Any:
 
 
 def write_dialogue_avi(path: Path, dialogue: Dialogue, rng: random.Random) -> None:
-    """Writes one video without sound; the actor named by the dialogue id's side (``Ses01F``) is on the left.
+    """Writes a video without audio; the actor named by the dialogue id (``Ses01F``: F) is on the left.
 
     Args:
         path: The ``.avi`` file.
-        dialogue: What was said, and when.
-        rng: Draws the shade of each face.
+        dialogue: The dialogue.
+        rng: Random generator of the shades of the faces.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -68,9 +68,9 @@ def write_dialogue_avi(path: Path, dialogue: Dialogue, rng: random.Random) -> No
     with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FRAMES_PER_SECOND)
         stream.width, stream.height, stream.pix_fmt = 2 * FACE_SIDE, FACE_SIDE, "yuv420p"
-        # Enough for clean colours, which is what the faces tell by.
+        # High enough to preserve the colours, which encode the emotion.
         stream.codec_context.bit_rate = 400_000
-        # One thread and no version strings, so that the same seed gives the same bytes.
+        # A single thread and no version strings, so that equal seeds give equal bytes.
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"flags": "+bitexact"}
         first = 0
@@ -80,8 +80,8 @@ def write_dialogue_avi(path: Path, dialogue: Dialogue, rng: random.Random) -> No
                 first += 1
             start, end, speaker, colour = spans[first]
             speaking = speaker if start <= time <= end else None
-            picture = _picture(left, speaking, colour, mouth_open=index % 2 == 0)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+            frame = _frame(left, speaking, colour, mouth_open=index % 2 == 0)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
@@ -92,13 +92,13 @@ def _shade(emotion: str, rng: random.Random) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _picture(left: str, speaking: str | None, colour: tuple[int, int, int], mouth_open: bool) -> NDArray[np.uint8]:
-    """``(48, 96, 3)``: two faces, of which the speaker's has the colour and a moving mouth."""
-    picture = np.zeros((FACE_SIDE, 2 * FACE_SIDE, 3), dtype=np.uint8)
+def _frame(left: str, speaking: str | None, colour: tuple[int, int, int], mouth_open: bool) -> NDArray[np.uint8]:
+    """Draws a frame ``(48, 96, 3)`` of two faces; the speaker's has the colour and a moving mouth."""
+    frame = np.zeros((FACE_SIDE, 2 * FACE_SIDE, 3), dtype=np.uint8)
     for half, actor in enumerate((left, "M" if left == "F" else "F")):
-        face = picture[:, half * FACE_SIDE : (half + 1) * FACE_SIDE]
+        face = frame[:, half * FACE_SIDE : (half + 1) * FACE_SIDE]
         face[6:-6, 8:-8] = colour if actor == speaking else _LISTENING
         face[16:20, 14:18] = face[16:20, -18:-14] = 20
         mouth = 6 if actor == speaking and mouth_open else 2
         face[34 - mouth // 2 : 34 + mouth // 2, 18:-18] = 20
-    return picture
+    return frame

@@ -1,9 +1,9 @@
-"""Who reacts to what: the latent plan of every chunk, drawn at random to hit exact counts.
+"""Latent plan of every chunk: which utterance reacts to which event, drawn at random to meet exact counts.
 
-The plan comes before the words. An utterance may tell an *event* on a topic, react to earlier events, and say
-something about the *background* of a topic. A target's causes are the events it reacts to (its own included); its
-contexts are utterances that gave background on one of these topics. Wording (``wording.py``) and features
-(``evidence.py``) are then made from the plan, so that the roles can be found in them.
+An utterance can report an *event* on a topic, react to earlier events, and give *background* on a topic. The causes of
+a target are the events that it reacts to, its own included; its contexts are utterances that gave background on one of
+their topics. Texts (``wording.py``) and features (``evidence.py``) are generated from the plan, so that the roles can
+be learned from them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from iemomecp_dataset.overlay.chunks import EMO_CAUSE, EMO_CONTEXT, NON_PAIR
 from iemomecp_dataset.schema import CONTEXT_SUBTYPES
 from iemomecp_dataset.synthetic.counts import PlannedCounts, Scale
 from iemomecp_dataset.synthetic.vocabulary import EMOTION_POLARITY
 
 __all__ = ["ChunkPlan", "PlannedPair", "PlannedUtterance", "plan_split"]
 
-EMO_CAUSE, EMO_CONTEXT, NON_PAIR = 0, 1, 2
 MOST_SOURCE_CAUSES = 3
 
-# How often a cause, and a context, lies d turns back. Self and previous come first, as in IEMO-MECP.
+# Weight of a cause, and of a context, d turns before its target. As in IEMO-MECP, self and previous dominate.
 _CAUSE_DISTANCE = (0.46, 0.36, 0.13, 0.055, 0.032, 0.024, 0.009, 0.007, 0.006, 0.005, 0.004, 0.002, 0.001)
 _CONTEXT_DISTANCE = (0.0, 0.08, 0.25, 0.2, 0.14, 0.12, 0.06, 0.04, 0.03, 0.03, 0.02, 0.01, 0.01, 0.01, 0.005, 0.005)
-# An utterance that already tells an event is likelier to be the cause of the next reaction too.
+# Factors on these weights: utterances with an event become causes more often, quiet utterances contexts.
 _KNOWN_EVENT_FACTOR = 4.0
 _QUIET_HOST_FACTOR = 6.0
-# Of the utterances that cause nothing, how many tell an event all the same: telling one must not give a cause away.
+# Share of utterances that report an event but cause nothing, so that an event alone does not reveal a cause.
 _DECOY_EVENT_SHARE = 0.12
 _EMOTION_SHARES = {
     "positive": {"hap": 0.38, "exc": 0.62},
@@ -35,24 +35,25 @@ _EMOTION_SHARES = {
 }
 _NEGATIVE_SHARE = 0.7
 
-# Where a step has drawn so often, what was drawn before leaves it no way to its counts, as happens to one small plan in
-# a hundred; otherwise it takes some 6000 draws at full scale.
+# Draws after which a step counts as a dead end: earlier draws can make its counts unreachable, as in about one small
+# plan in a hundred. Otherwise it needs some 6000 draws at full scale.
 _MOST_DRAWS = 100_000
 _MOST_PLANS = 100
 
 
 @dataclass(frozen=True)
 class PlannedUtterance:
-    """What an utterance is about.
+    """Plan of an utterance.
 
     Attributes:
         speaker: ``F`` or ``M``.
         emotion: One of the six emotions.
-        event: Topic of the event it tells, if it tells one.
-        polarity: ``positive`` or ``negative``, of that event.
-        reacts_to: Topics of other utterances' events it reacts to, with the distance to each (negative: ahead).
+        event: Topic of the event that it reports, or None.
+        polarity: Polarity of the event, ``positive`` or ``negative``.
+        reacts_to: Topic and distance in turns of each event of another utterance that it reacts to; the distance is
+            negative for a later utterance.
         reacts_to_itself: Whether its own event is a cause of its emotion.
-        backgrounds: Topics it gives background on.
+        backgrounds: Topics on which it gives background.
     """
 
     speaker: str
@@ -66,7 +67,7 @@ class PlannedUtterance:
 
 @dataclass(frozen=True)
 class PlannedPair:
-    """A pair that is ``emo_cause``, ``emo_context``, or a source pair; all others are plain non-pairs."""
+    """A pair with the role ``emo_cause`` or ``emo_context``, or a source pair; all others are non-pairs."""
 
     target: int
     cause: int
@@ -77,7 +78,7 @@ class PlannedPair:
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """One chunk: its utterances and its marked pairs by ``(target, cause)``, 1-based."""
+    """Plan of a chunk: its utterances, and its planned pairs by ``(target, cause)``, 1-based."""
 
     utterances: tuple[PlannedUtterance, ...]
     pairs: dict[tuple[int, int], PlannedPair]
@@ -90,15 +91,15 @@ def plan_split(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[
     """Draws the plan of one split.
 
     Args:
-        counts: What to hit, exactly.
+        counts: Counts to meet exactly.
         scale: Bounds of the chunk length.
-        rng: Source of randomness.
+        rng: Random generator.
 
     Returns:
-        The chunks of every dialogue, in order.
+        Chunks of every dialogue, in order.
 
     Raises:
-        ValueError: The counts cannot be met together.
+        ValueError: No plan meets all counts.
     """
     for _ in range(_MOST_PLANS):
         try:
@@ -109,14 +110,17 @@ def plan_split(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[
 
 
 class _DeadEndError(Exception):
-    """What has been drawn cannot be completed to the counts that are wanted."""
+    """The draws so far cannot be completed to the requested counts."""
 
 
 def _draws() -> Iterator[int]:
     """Counts the draws of a step.
 
+    Yields:
+        Number of draws so far.
+
     Raises:
-        _DeadEndError: They are far more than it ever takes.
+        _DeadEndError: The step has used all its draws.
     """
     yield from range(_MOST_DRAWS)
     raise _DeadEndError
@@ -139,7 +143,7 @@ def _plan(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[list[
 
 @dataclass
 class _Draft:
-    """A chunk while it is being planned. Turns are 1-based."""
+    """A chunk during planning; turns are 1-based."""
 
     length: int
     emotional: set[int] = field(default_factory=set)
@@ -159,7 +163,7 @@ class _Draft:
         return {cause for causes in self.causes.values() for cause in causes}
 
     def name_topics(self, topics: int, rng: random.Random) -> None:
-        """Gives every event a topic, no topic twice before all were used; some events move nobody."""
+        """Assigns a topic to every event, decoys without a reaction included; uses all topics before one repeats."""
         pool: list[int] = []
         causes = self.events()
         decoys = {turn for turn in self.turns if turn not in causes and rng.random() < _DECOY_EVENT_SHARE}
@@ -172,7 +176,7 @@ class _Draft:
         return {self.topic_of[cause] for cause in self.causes[target]}
 
     def natural_contexts(self, target: int) -> list[int]:
-        """Earlier utterances that gave background on a topic the target reacts to."""
+        """Lists earlier utterances with background on a topic that the target reacts to."""
         topics = self.topics_of_target(target)
         return [
             turn
@@ -182,10 +186,10 @@ class _Draft:
 
 
 def _chunk_lengths(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[int]:
-    """Lengths with the given sum and the given sum of lower triangles.
+    """Draws chunk lengths with the given sum and the given sum of lower triangles.
 
-    Starts from a spread-out draw and moves single utterances between chunks: moving one from a chunk of ``a`` to one
-    of ``b`` changes the sum of triangles by ``b + 1 - a``.
+    Starts from uniform lengths and moves single utterances between chunks: a move from a chunk of length ``a`` to one
+    of length ``b`` changes the sum of triangles by ``b + 1 - a``.
     """
     low, high = scale.shortest_chunk, scale.longest_chunk
     lengths = [rng.randint(low, high) for _ in range(counts.chunks)]
@@ -218,7 +222,7 @@ def _place_causes(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.R
     wanted = {(id(draft), turn): 1 for draft, turn in targets}
     for draft, turn in targets:
         draft.causes[turn] = []
-    # Causes that are still to come first: they make later utterances tell events.
+    # Forward causes first, because they turn later utterances into events.
     ahead = [(draft, turn) for draft, turn in targets if turn + 2 <= draft.length]
     for draft, turn in rng.sample(ahead, counts.forward_causes):
         draft.causes[turn].append(rng.choices((turn + 1, turn + 2), (0.75, 0.25))[0])
@@ -245,7 +249,7 @@ def _place_causes(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.R
 
 
 def _place_contexts(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.Random) -> None:
-    """Adds background until there are enough contexts, then drops the few too many."""
+    """Adds background until there are enough contexts, then drops the surplus."""
     targets = [(draft, turn) for draft in drafts for turn in sorted(draft.emotional)]
     ahead = [(draft, turn) for draft, turn in targets if turn + 3 <= draft.length]
     rng.shuffle(ahead)
@@ -312,14 +316,14 @@ def _add_backgrounds(
 
 
 def _drop_surplus_contexts(counts: PlannedCounts, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
-    """Leaves a few contexts unlabelled, as annotators do, until both counts are exact."""
+    """Leaves some contexts unlabelled, as annotators do, until both counts are exact."""
     with_contexts = [(draft, turn) for draft, turn in targets if draft.contexts[turn]]
     droppable = [
         (draft, turn)
         for draft, turn in with_contexts
         if not any((turn, context) in draft.forward_contexts for context in draft.contexts[turn])
     ]
-    # The targets with the fewest contexts go first, so that enough pairs stay.
+    # Drops the targets with the fewest contexts first, so that enough pairs remain.
     rng.shuffle(droppable)
     droppable.sort(key=lambda entry: len(entry[0].contexts[entry[1]]))
     for draft, turn in droppable[: len(with_contexts) - counts.targets_with_context]:
@@ -338,7 +342,7 @@ def _drop_surplus_contexts(counts: PlannedCounts, targets: Sequence[tuple[_Draft
 
 
 def _restore_contexts(missing: int, targets: Sequence[tuple[_Draft, int]], rng: random.Random) -> None:
-    """Adds contexts to targets that have some already, giving their hosts the background clause for it."""
+    """Adds contexts to targets that already have one, by giving earlier utterances a background clause."""
     draws = _draws()
     while missing:
         next(draws)
@@ -358,7 +362,7 @@ def _restore_contexts(missing: int, targets: Sequence[tuple[_Draft, int]], rng: 
 
 
 def _colour(draft: _Draft, rng: random.Random) -> None:
-    """Gives events a polarity and targets an emotion that fits their first cause."""
+    """Draws the polarity of events, and emotions of targets that match their first cause."""
     mood = {
         polarity: rng.choices(list(shares), list(shares.values()))[0] for polarity, shares in _EMOTION_SHARES.items()
     }
@@ -377,7 +381,7 @@ def _colour(draft: _Draft, rng: random.Random) -> None:
 
 
 def _source_layer(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.Random) -> list[set[tuple[int, int]]]:
-    """Chooses the binary pairs the roles were made from; every forward pair is one, at most three a target."""
+    """Chooses the source pairs: all forward pairs, and at most three pairs per target."""
     source: list[set[tuple[int, int]]] = [set() for _ in drafts]
     optional: list[tuple[int, int, int]] = []
     for index, draft in enumerate(drafts):
@@ -385,7 +389,7 @@ def _source_layer(drafts: Sequence[_Draft], counts: PlannedCounts, rng: random.R
             source[index].update((target, cause) for cause in causes)
             optional.extend((index, target, cause) for cause in causes if cause <= target)
         source[index].update(draft.forward_contexts)
-    # Re-labelled causes: first where other causes stay, and where a forward context needs the room.
+    # Relabelled causes: first those of targets that keep other source pairs, or need room for a forward context.
     optional.sort(key=lambda entry: (entry[0], entry[1], entry[2]))
     rng.shuffle(optional)
     missing = counts.non_pair_to_cause
@@ -425,7 +429,7 @@ def _add_source(
             source[index].add((target, cause))
             count -= 1
     if count:
-        raise AssertionError(f"{count} source pairs found no room; the counts cannot be met")
+        raise AssertionError(f"no room for {count} source pairs; the counts cannot be met")
 
 
 def _finish(draft: _Draft, source: Iterable[tuple[int, int]], rng: random.Random) -> ChunkPlan:
@@ -458,7 +462,7 @@ def _finish(draft: _Draft, source: Iterable[tuple[int, int]], rng: random.Random
 
 
 def _subtypes(distance: int, source_pair: bool, rng: random.Random) -> tuple[int, ...]:
-    """One or two context subtypes: bridges are near, what was a source pair was a plausible cause."""
+    """Draws one or two context subtypes: bridges are near, and source pairs were plausible causes."""
     weights = [0.5, 0.35 if 0 < distance <= 3 else 0.1, 0.2, 0.6 if source_pair else 0.1]
     chosen = {rng.choices(range(len(CONTEXT_SUBTYPES)), weights)[0]}
     if rng.random() < 0.2:
@@ -467,6 +471,6 @@ def _subtypes(distance: int, source_pair: bool, rng: random.Random) -> tuple[int
 
 
 def _group(chunks: list[ChunkPlan], dialogues: int, rng: random.Random) -> list[list[ChunkPlan]]:
-    """Deals consecutive chunks to dialogues, at least one to each."""
+    """Groups consecutive chunks to dialogues, at least one each."""
     cuts = sorted(rng.sample(range(1, len(chunks)), dialogues - 1))
     return [chunks[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(chunks)], strict=True)]

@@ -1,6 +1,6 @@
-"""The words of the synthetic dialogues: topics, clauses and emotions. All sentences are our own.
+"""Vocabulary of the synthetic dialogues: topics, clauses and emotions, all written for this project.
 
-``{w}`` stands for a word of the topic, ``{r}`` for a reference to what the speaker reacts to.
+``{w}`` is replaced by a word of the topic, ``{r}`` by a reference to the event that the speaker reacts to.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ TOPICS = (
     ("necklace", "bracelet", "locket"),
     ("museum", "fossil", "exhibit"),
 )
-"""Each topic and its words."""
+"""Words of each topic."""
 
 EVENTS = {
     "negative": (
@@ -93,7 +93,7 @@ EVENTS = {
         "I managed the {w} at the first try",
     ),
 }
-"""Something happened: the triggering clause, by polarity."""
+"""Clauses that report an event, by polarity; the causes of emotions."""
 
 OPENERS = (
     "guess what,",
@@ -124,7 +124,7 @@ BACKGROUNDS = (
     "the {w} was always meant for both of us",
     "everyone in the family has had a share in the {w}",
 )
-"""How things are: says something about a topic without anything happening."""
+"""Clauses that describe a topic without an event."""
 
 BRIDGES = (
     "coming back to the {w}",
@@ -134,7 +134,7 @@ BRIDGES = (
     "as I said about the {w}",
     "you were telling me about the {w}",
 )
-"""Leads back to a topic."""
+"""Clauses that lead back to a topic."""
 
 EMOTION_POLARITY = {"hap": "positive", "exc": "positive", "sad": "negative", "ang": "negative", "fru": "negative"}
 
@@ -190,7 +190,7 @@ REACTIONS = {
         "for heaven's sake {r}",
     ),
 }
-"""Clauses that show an emotion."""
+"""Clauses that express an emotion."""
 
 AMBIGUOUS_REACTIONS = (
     "so that is how it stands {r}",
@@ -202,7 +202,7 @@ AMBIGUOUS_REACTIONS = (
     "I did not see it coming {r}",
     "I really do not know what to say {r}",
 )
-"""Clauses that a neutral speaker says as readily: only voice and face tell."""
+"""Clauses that emotional and neutral speakers use alike; only audio and video distinguish them."""
 
 REFERENCES = (
     "about the {w}",
@@ -239,7 +239,7 @@ FILLERS = (
     "which form do I need",
     "the number is on the back",
 )
-"""Neutral talk about nothing in particular."""
+"""Neutral clauses without a topic."""
 
 NEUTRAL_QUESTIONS = (
     "what did they say about the {w}",

@@ -1,4 +1,4 @@
-"""From a planned utterance to its words."""
+"""Generates the text of planned utterances."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ from iemomecp_dataset.synthetic.vocabulary import (
 
 __all__ = ["filler_sentence", "word_chunk"]
 
-# What the words leave open; voice and face have to tell (evidence.py). The shares are set so that the probes of
-# tests/iemomecp_dataset/test_synthetic_signal.py find distance < words < words, voice and face, with room above.
-# Reactions whose words show no emotion, and neutral utterances that use the same words.
+# Ambiguity of the text, which audio and video resolve (evidence.py). The shares are tuned so that the probes of
+# tests/iemomecp_dataset/synthetic/test_evidence.py find distance < text < text, audio and video, below the ceiling.
+# Share of reactions that express no emotion in words, and of neutral utterances with the same words.
 AMBIGUOUS_EMOTION = 0.3
 NEUTRAL_AMBIGUOUS = 0.5
-# Reactions to the previous utterance that name no topic ("because of this").
+# Share of reactions to the previous utterance that name no topic ("because of this").
 DEICTIC_NEAR = 0.1
-# Reactions to one's own event that name its topic again.
+# Share of reactions to an event of the same utterance that name its topic again.
 SELF_NAMED = 0.25
-# How often a topic goes by the word it went by last.
+# Probability that a topic keeps the word of its last mention.
 SAME_WORD = 0.85
 
-# People say a word or go on and on. In IEMOCAP half of a mini-batch of 16 random pairs is padding; with these shares it
-# is here too. Both are drawn for themselves, so that they say nothing of a role.
+# Uneven lengths: in IEMOCAP half of a mini-batch of 16 random pairs is padding, and with these shares it is here too.
+# Both are drawn independently of the plan, so that length carries no information about roles.
 TERSE = 0.6
 RAMBLING = 0.16
-# How likely somebody who goes on goes on further, after each sentence.
+# Probability of another sentence in a rambling utterance, after each one.
 FURTHER = 0.8
 
 
 def word_chunk(chunk: ChunkPlan, words_per_topic: int, rng: random.Random) -> list[str]:
-    """Words every utterance of a chunk.
+    """Generates the text of every utterance of a chunk.
 
     Args:
-        chunk: The plan.
-        words_per_topic: How many of a topic's words are in use.
-        rng: Source of randomness.
+        chunk: Plan of the chunk.
+        words_per_topic: Number of words in use for each topic.
+        rng: Random generator.
 
     Returns:
-        One sentence or more per utterance.
+        Text of each utterance, one or more sentences.
     """
     topic_words: dict[int, str] = {}
 
     def speak(topic: int) -> str:
-        """The word for a topic: mostly the one already used in this chunk."""
+        """Chooses the word for a topic: mostly the last one used in this chunk."""
         if topic not in topic_words or rng.random() >= SAME_WORD:
             topic_words[topic] = rng.choice(TOPICS[topic][:words_per_topic])
         return topic_words[topic]
@@ -69,7 +69,7 @@ def word_chunk(chunk: ChunkPlan, words_per_topic: int, rng: random.Random) -> li
 
 
 def filler_sentence(rng: random.Random) -> str:
-    """Words an utterance that is about nothing in particular."""
+    """Generates the text of an utterance without a topic."""
     return _sentence(_join([rng.choice(INTERJECTIONS), rng.choice(FILLERS)]))
 
 
@@ -112,7 +112,7 @@ def _word_utterance(
 
 
 def _asides(rng: random.Random) -> list[str]:
-    """What comes to the mind of those who go on: nothing in particular."""
+    """Generates the further sentences of a rambling utterance."""
     asides = []
     further = rng.random() < RAMBLING
     while further:

@@ -70,7 +70,7 @@ class Tree:
         return turn * 2.0, turn * 2.0 + 1.5
 
     def role(self, dialogue: str, target: int, cause: int) -> int | None:
-        """Role of a pair in source turns; None for a forward pair that is no candidate."""
+        """Role of a pair in source turns; None for a forward pair that is not a candidate."""
         source = self.dialogues[dialogue]
         if cause in source.causes.get(target, []):
             return 0

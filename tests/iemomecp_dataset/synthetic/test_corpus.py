@@ -1,4 +1,4 @@
-"""The synthetic corpus: what lies on disk, read with the standard library alone, against the published counts."""
+"""The synthetic corpus: files on disk, read with the standard library only, against the published counts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read_ecpec(root: Path) -> tuple[Any, ...]:
 
 
 def chunk_places(chunks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str, int]]:
-    """Each chunk with its source dialogue and the number of that dialogue's utterances before it."""
+    """Each chunk with its source dialogue and the number of utterances of that dialogue before it."""
     before: Counter[str] = Counter()
     places = []
     for chunk in chunks:
@@ -261,7 +261,7 @@ def test_utterances_are_as_uneven_in_length_as_what_people_say(full_dir: Path) -
     pairs = []
     for chunk, dialogue_id, before in chunk_places([c for split in FILES for c in read_labels(full_dir, split)]):
         words = [len(re.findall(r"\w+|[^\w\s]", text)) for text in ecpec[9][dialogue_id][before:]]
-        # The labels of target and candidate ("Target utterance F:" and so on) are ten tokens more.
+        # The prompts of target and candidate ("Target utterance F:" and so on) add ten tokens.
         pairs += [
             words[pair["target_emotion_turn"] - 1] + words[pair["cause_turn"] - 1] + 10 for pair in chunk["pairs"]
         ]

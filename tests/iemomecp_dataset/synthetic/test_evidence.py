@@ -1,4 +1,4 @@
-"""Can the causes be found? Linear probes, independent of the trainers: distance < words < words, voice and face.
+"""Learnability of the causes by linear probes, independent of the trainers: distance < text < text, audio and video.
 
 Every probe is a logistic regression fitted on train, with its threshold from validation, scored on test.
 """
@@ -32,7 +32,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Utterances of a split one after the other, and its pairs as positions among them."""
+    """Concatenated utterances of a split, and its pairs as positions among them."""
 
     words: list[list[str]]
     vectors: dict[str, Array]
@@ -96,7 +96,7 @@ def distance_scores(splits: dict[str, Split]) -> dict[str, Array]:
 
 
 def fit(inputs: dict[str, Any], labels: Array, strength: float) -> dict[str, Array]:
-    """Scores of a logistic regression; those of train are cross-validated, so that they can be stacked."""
+    """Scores of a logistic regression; those on train are cross-validated, so that they can be stacked."""
     model = LogisticRegression(C=strength, max_iter=300)
     scores = {"train": cross_val_predict(model, inputs["train"], labels, cv=5, method="decision_function")}
     model.fit(inputs["train"], labels)
@@ -104,7 +104,7 @@ def fit(inputs: dict[str, Any], labels: Array, strength: float) -> dict[str, Arr
 
 
 def probe_scores(splits: dict[str, Split], modalities: tuple[str, ...]) -> dict[str, Array]:
-    """Per modality: what an utterance says about being a target or a cause; for text also which words are shared."""
+    """Pair scores from utterance-level probes for targets and causes, by modality; for text also from shared words."""
     columns: dict[str, list[Array]] = {
         name: [np.eye(15)[distance_buckets(split)][:, bucket] for bucket in range(15)] for name, split in splits.items()
     }
@@ -142,7 +142,7 @@ def probe_scores(splits: dict[str, Split], modalities: tuple[str, ...]) -> dict[
 
 
 def word_counts(splits: dict[str, Split]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Which words of train an utterance has, and which it has twice."""
+    """Indicators of the training vocabulary by utterance: words that occur, and words that occur twice."""
     seen = Counter(word for words in splits["train"].words for word in set(words))
     vocabulary = {word: index for index, word in enumerate(sorted(word for word in seen if seen[word] > 1))}
     once, twice = {}, {}
@@ -225,6 +225,6 @@ def test_causes_lie_among_other_talk(synthetic_dir: Path) -> None:
     distances = split.distances[split.labels]
     assert 0.25 <= np.mean(distances == 0) <= 0.38
     assert 0.28 <= np.mean(distances == 1) <= 0.4
-    # Beyond self and previous, where only words can tell.
+    # Beyond self and previous, where only the text is informative.
     assert 0.25 <= np.mean(distances >= 2) <= 0.45
     assert (distances < 0).any()
