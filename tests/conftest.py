@@ -88,12 +88,12 @@ def small_dir(made_once: MadeOnce) -> Path:
 
 def _write_small(folder: Path) -> None:
     from iemomecp_dataset.synthetic import SCALES, write_corpus
-    from iemomecp_dataset.synthetic.counts import Scale, SplitCounts
+    from iemomecp_dataset.synthetic.counts import Scale, PlannedCounts
 
     splits = {
-        "train": SplitCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
-        "validation": SplitCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
-        "test": SplitCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
+        "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
+        "validation": PlannedCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
+        "test": PlannedCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
     }
     SCALES["small"] = Scale(splits, shortest_chunk=8, longest_chunk=24, topics=20, words_per_topic=2)
     try:
