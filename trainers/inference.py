@@ -21,8 +21,8 @@ from iemomecp_dataset.trainers.dialogue.task import DialogueMethod
 from iemomecp_dataset.trainers.encoders.text import (
     chunk_tokens_on,
     encode_texts,
+    load_saved_tokenizer,
     load_text_encoder,
-    load_tokenizer,
     tokenise_texts,
 )
 from iemomecp_dataset.trainers.isolated.data import pair_examples
@@ -143,7 +143,7 @@ def _dialogue(
     inputs: dict[str, Any] = {}
     texts = [u["text"] for row in rows for u in row["utterances"]]
     if scorer.text_encoder is not None:
-        inputs["text_tokens"] = tokenise_texts(texts, _tokenizer(scorer), config.max_tokens)
+        inputs["text_tokens"] = tokenise_texts(texts, load_saved_tokenizer(scorer), config.max_tokens)
     elif config.text_size:
         encoder = load_text_encoder(text_encoder or config.text_encoder_name)
         layers = config.text_layers
@@ -173,21 +173,13 @@ def _isolated(
     segments = None
     if scorer.text_encoder is not None:
         segments = tokenise_segments(
-            utterances.spoken, pairs.targets, pairs.candidates, _tokenizer(scorer), scorer.config.max_tokens
+            utterances.spoken, pairs.targets, pairs.candidates, load_saved_tokenizer(scorer), scorer.config.max_tokens
         )
     laid_out = {
         name: utterance_vectors(utterances.ids, found, int(getattr(scorer.config, f"{name}_size")))
         for name, found in vectors.items()
     }
     return _Using(IsolatedMethod(segments, laid_out, chunk_tokens=chunk_tokens_on(scorer.device)), pairs)
-
-
-def _tokenizer(scorer: DialogueScorer | IsolatedScorer) -> Any:
-    """The tokeniser that was saved with a scorer, or that of the encoder it began with."""
-    saved = Path(scorer.name_or_path)
-    return load_tokenizer(
-        str(saved) if (saved / "tokenizer_config.json").is_file() else scorer.config.text_encoder_name
-    )
 
 
 def _vectors(

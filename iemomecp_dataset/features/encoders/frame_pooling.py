@@ -1,4 +1,4 @@
-"""From the states of frames, pictures or tokens to one vector: over the valid ones alone."""
+"""Pools the states of frames, pictures or tokens to one vector, over the valid ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["pool_frames"]
 
 
 def pool_frames(states: torch.Tensor, valid: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pools.
+    """Pools over the valid positions of each row.
 
     Args:
         states: ``(B, T, D)`` of any float type.
-        valid: ``(B, T)`` bool, at least one per row.
+        valid: ``(B, T)`` bool, at least one per row; the mean over none is 0.
         pooling: ``mean``, ``first`` (the first valid one) or ``max``.
 
     Returns:
@@ -31,7 +31,7 @@ def pool_frames(states: torch.Tensor, valid: torch.Tensor, pooling: str) -> torc
     mask = valid.unsqueeze(-1)
     if pooling == "mean":
         # `where`, not a product: what lies behind the end may be infinite.
-        return states.where(mask, 0.0).sum(1) / mask.sum(1)
+        return states.where(mask, 0.0).sum(1) / mask.sum(1).clamp(min=1)
     if pooling == "max":
         return states.where(mask, float("-inf")).amax(1)
     first = valid.int().argmax(1)

@@ -14,7 +14,12 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.decoding.picture_halves import speaker_side
 from iemomecp_dataset.features.decoding.video_decoding import decode_video, require_video
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
-from iemomecp_dataset.features.encoders.model_loading import hidden_layers, load_pretrained, model_revision
+from iemomecp_dataset.features.encoders.model_loading import (
+    hidden_layers,
+    load_model,
+    load_pretrained,
+    model_revision,
+)
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_rows import StoreRow
 from iemomecp_dataset.features.work_items import WorkItem
@@ -49,14 +54,14 @@ class ImageEncoder:
     """
 
     def __init__(self, options: ExtractionOptions, device: torch.device, *, crop: bool):
-        from transformers import AutoImageProcessor, AutoModel
+        from transformers import AutoImageProcessor
 
         require_video()
         name = options.model_name
         self._options, self._device = options, device
         self._side = speaker_side(options.left_actor) if crop else None
         self._processor = load_pretrained(AutoImageProcessor.from_pretrained, name, options.revision, "video encoder")
-        self._model = load_pretrained(AutoModel.from_pretrained, name, options.revision, "video encoder")
+        self._model = load_model(name, options.revision, "video encoder")
         self._model = self._model.to(device).eval()
         self.revision = model_revision(name, self._model.config)
         vision = getattr(self._model.config, "vision_config", self._model.config)

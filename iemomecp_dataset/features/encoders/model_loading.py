@@ -1,15 +1,20 @@
-"""Loads pretrained encoders, says which one it was, and what to do when it is not there."""
+"""Loads pretrained encoders, names their revision, and chooses among their layers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import MissingModelError, UsageError, missing_extra
 
-__all__ = ["hidden_layers", "load_pretrained", "model_revision", "require_torch", "torch_device"]
+__all__ = ["hidden_layers", "load_model", "load_pretrained", "model_revision", "require_torch", "torch_device"]
+
+_logger = logging.getLogger(__name__)
 
 
 def require_torch() -> Any:
@@ -29,14 +34,49 @@ def require_torch() -> Any:
     return transformers
 
 
-def load_pretrained(load: Callable[..., Any], name: str, revision: str | None, what: str) -> Any:
+def load_model(
+    name: str, revision: str | None, what: str, *, option: str = "--model", unused: tuple[str, ...] = ()
+) -> Any:
+    """Loads a pretrained encoder.
+
+    Weights that lie beside the encoder's, such as a language model's head, are passed over in silence; a weight that
+    the encoder needs and does not find is warned of.
+
+    Args:
+        name: A folder, or a name on the Hub.
+        revision: Commit, branch or tag, or None.
+        what: The kind of encoder, for messages.
+        option: The option that names it, for messages.
+        unused: Prefixes of weights that the caller does not use; they may be missing.
+
+    Raises:
+        MissingModelError: It is neither on disk nor reachable.
+    """
+    from transformers import AutoModel
+
+    load = partial(AutoModel.from_pretrained, output_loading_info=True)
+    with _without_load_report():
+        model, report = load_pretrained(load, name, revision, what, option=option)
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith(unused))
+    if missing:
+        _logger.warning(
+            "The %s %s lacks %d of its weights, such as %s: they start at random values.",
+            *(what, name, len(missing), missing[0]),
+        )
+    return model
+
+
+def load_pretrained(
+    load: Callable[..., Any], name: str, revision: str | None, what: str, *, option: str = "--model"
+) -> Any:
     """Calls a ``from_pretrained``.
 
     Args:
         load: The function.
         name: A folder, or a name on the Hub.
         revision: Commit, branch or tag, or None.
-        what: What is being loaded, for the error.
+        what: The kind of encoder, for the error.
+        option: The option that names it, for the error.
 
     Raises:
         MissingModelError: It is neither on disk nor reachable; one sentence.
@@ -44,11 +84,11 @@ def load_pretrained(load: Callable[..., Any], name: str, revision: str | None, w
     try:
         return load(name, revision=revision) if revision else load(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise MissingModelError(_why(name, what, error)) from error
+        raise MissingModelError(_why(name, what, option, error)) from error
 
 
 def model_revision(name: str, config: Any) -> str:
-    """Which weights these are: the commit on the Hub, or a hash of the files of a folder."""
+    """Revision of some weights: the commit on the Hub, or a hash of the files of a folder."""
     folder = Path(name)
     if not folder.is_dir():
         return str(getattr(config, "_commit_hash", None) or "unknown")
@@ -85,35 +125,63 @@ def torch_device(name: str, local_rank: int = 0) -> Any:
     return device
 
 
-def hidden_layers(spec: str, n_states: int) -> tuple[int, ...]:
+def hidden_layers(
+    spec: str, n_states: int, *, option: str = "--layers", named: tuple[str, Sequence[int]] = ("last", (-1,))
+) -> tuple[int, ...]:
     """Positions among hidden states; 0 is the input of the first layer.
 
     Args:
-        spec: ``last``, or comma-separated numbers.
-        n_states: How many hidden states there are.
+        spec: Comma-separated numbers, negative ones counted from the top, or a name.
+        n_states: Number of hidden states.
+        option: The option that gives them, for the error.
+        named: The name and the layers it stands for.
 
     Raises:
-        UsageError: The encoder has no such layer.
+        UsageError: A number is not an integer, or the encoder has no such layer.
 
     Example:
         >>> hidden_layers("last", 13), hidden_layers("6,-1", 13)
         ((12,), (6, 12))
     """
-    wanted = [-1] if spec == "last" else [int(layer) for layer in spec.split(",")]
-    for layer in wanted:
+    name, layers = named
+    if spec != name:
+        try:
+            layers = [int(part) for part in spec.split(",")]
+        except ValueError:
+            raise UsageError(f"{option} takes {name!r} or comma-separated integers, but has {spec!r}.") from None
+    for layer in layers:
         if not -n_states <= layer < n_states:
-            raise UsageError(f"--layers {spec}: the encoder has layers 0 (its input) to {n_states - 1}.")
-    return tuple(layer % n_states for layer in wanted)
+            top = n_states - 1
+            raise UsageError(
+                f"{option} names layer {layer}, but the encoder has layers 0 to {top}: 0 is its input, 1 to {top} are "
+                "its own."
+            )
+    return tuple(layer % n_states for layer in layers)
 
 
-def _why(name: str, what: str, error: Exception) -> str:
+@contextmanager
+def _without_load_report() -> Iterator[None]:
+    """Drops transformers' table of all weights that were not found or not used."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
+
+
+def _why(name: str, what: str, option: str, error: Exception) -> str:
     first_line = next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "no reason given")
     if Path(name).is_dir():
         return (
-            f"The folder {name} holds no {what} that can be loaded ({first_line}): give --model a folder with the "
+            f"The folder {name} holds no {what} that can be loaded ({first_line}): give {option} a folder with the "
             "config.json, the weights and the preprocessor or tokenizer files that save_pretrained writes."
         )
     return (
         f"The {what} {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face Hub from here: "
-        f"give --model the folder of a downloaded model, or run once while online: hf download {name}"
+        f"give {option} the folder of a downloaded model, or run once while online: hf download {name}"
     )

@@ -16,7 +16,12 @@ from torch import nn
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.decoding.audio_decoding import decode_audio, require_audio
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
-from iemomecp_dataset.features.encoders.model_loading import hidden_layers, load_pretrained, model_revision
+from iemomecp_dataset.features.encoders.model_loading import (
+    hidden_layers,
+    load_model,
+    load_pretrained,
+    model_revision,
+)
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow
 from iemomecp_dataset.features.work_items import WorkItem
@@ -83,13 +88,13 @@ class SpeechEncoder:
     """
 
     def __init__(self, options: ExtractionOptions, device: torch.device):
-        from transformers import AutoFeatureExtractor, AutoModel
+        from transformers import AutoFeatureExtractor
 
         require_audio()
         name = options.model_name
         self._options, self._device = options, device
         self._extractor = load_pretrained(AutoFeatureExtractor.from_pretrained, name, options.revision, "audio encoder")
-        model = load_pretrained(AutoModel.from_pretrained, name, options.revision, "audio encoder")
+        model = load_model(name, options.revision, "audio encoder")
         self._model = (model.get_encoder() if model.config.is_encoder_decoder else model).to(device).eval()
         self.revision = model_revision(name, model.config)
         self.rate = self._sampling_rate()

@@ -10,7 +10,12 @@ import torch
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
-from iemomecp_dataset.features.encoders.model_loading import hidden_layers, load_pretrained, model_revision
+from iemomecp_dataset.features.encoders.model_loading import (
+    hidden_layers,
+    load_model,
+    load_pretrained,
+    model_revision,
+)
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow
 from iemomecp_dataset.features.work_items import WorkItem
@@ -40,12 +45,12 @@ class TextEmbedder:
     """
 
     def __init__(self, options: ExtractionOptions, device: torch.device):
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoTokenizer
 
         name = options.model_name
         self._options, self._device = options, device
         self._tokenizer = load_pretrained(AutoTokenizer.from_pretrained, name, options.revision, "text encoder")
-        model = load_pretrained(AutoModel.from_pretrained, name, options.revision, "text encoder")
+        model = load_model(name, options.revision, "text encoder", unused=("pooler.",))
         self._model = (model.get_encoder() if model.config.is_encoder_decoder else model).to(device).eval()
         self.revision = model_revision(name, model.config)
         if getattr(model.config, "num_hidden_layers", None) is None or not callable(self._tokenizer):
