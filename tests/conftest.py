@@ -88,7 +88,7 @@ def small_dir(made_once: MadeOnce) -> Path:
 
 def _write_small(folder: Path) -> None:
     from iemomecp_dataset.synthetic import SCALES, write_corpus
-    from iemomecp_dataset.synthetic.counts import Scale, PlannedCounts
+    from iemomecp_dataset.synthetic.counts import PlannedCounts, Scale
 
     splits = {
         "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),

@@ -7,12 +7,21 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.options import CONFIG_NAMES
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = ["model_card"]
 
 _SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
+
+_CONVERSATION = [
+    "utterances = [",
+    '    {"turn": 1, "utterance_id": "1", "speaker": "A", "text": "We have missed the last train."},',
+    '    {"turn": 2, "utterance_id": "2", "speaker": "B", "text": "Oh no, not again!"},',
+    "]",
+    'rows = [{"dialogue_id": "example", "utterances": utterances}]  # or those of iemomecp_dataset.load',
+]
 
 
 def model_card(results: RunResults, options: TrainingOptions) -> str:
@@ -89,23 +98,35 @@ def _row(split: str, system: str, metrics: Mapping[str, Any]) -> str:
 
 def _use(results: RunResults) -> list[str]:
     features = "".join(
-        f', {name}="features/{name}.parquet"'
+        f', {name}="local_data/features/{name}.parquet"'
         for letter, name in (("a", "audio"), ("v", "video"))
         if letter in results.modalities
     )
+    corpus = bool(features) and results.config_name in CONFIG_NAMES
+    if corpus:
+        rows = [f'rows = iemomecp_dataset.load("{results.config_name}", data_dir="local_data", split="test")']
+    else:
+        rows = _CONVERSATION
+    value = results.threshold["value"]
+    decided = "matrix.argmax(axis=1) == 0" if value is None else "matrix[:, 0] >= model.config.threshold"
+    classes = ", ".join(f"{i} {name}" for i, name in enumerate(results.class_names))
+    rule = "argmax" if value is None else f"threshold, model.config.threshold is {value:.4f}"
     return [
         "## Use",
         "",
         "```python",
         "import iemomecp_dataset",
         "from iemomecp_dataset.trainers import predict",
+        "from transformers import AutoModel",
         "",
-        f'rows = iemomecp_dataset.load("{results.config_name}", data_dir="local_data", split="test")',
-        f'probabilities = predict("path/to/this/folder", rows{features})  # one (pairs, {len(results.class_names)}) '
-        "array a dialogue",
+        'model = AutoModel.from_pretrained("path/to/this/folder")',
+        *rows,
+        f"probabilities = predict(model, rows{features})  # one (pairs, {len(results.class_names)}) array per dialogue",
+        f"positive = [{decided} for matrix in probabilities]",
         "```",
         "",
-        f"Columns: {', '.join(results.class_names)}.",
+        f"Columns are those of `model.config.id2label`: {classes}. Decision rule, `model.config.decision`: {rule}."
+        + ("" if corpus else " Without `pairs` in a row, all pairs are scored, in (target, cause) order."),
         "",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -133,6 +134,53 @@ def test_the_card_says_what_it_is(kind: str, runs: Path, tiny_encoder: Path) -> 
     assert decision in text
     for path in (runs, tiny_encoder):
         assert str(path) not in text, "no paths of the machine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_card_runs_as_it_is_written(
+    kind: str, runs: Path, rows: list[dict], synthetic_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoConfig, AutoModel
+
+    from iemomecp_dataset.benchmark.runs.results import read_results
+
+    folder = runs / kind / "model"
+    try:
+        AutoConfig.from_pretrained(folder)
+    except ValueError:  # the type is not registered
+        scorer = type(load_scorer(folder))
+        AutoConfig.register(scorer.config_class.model_type, scorer.config_class)
+        AutoModel.register(scorer.config_class, scorer)
+    (tmp_path / "path/to/this").mkdir(parents=True)
+    (tmp_path / "path/to/this/folder").symlink_to(folder)
+    (tmp_path / "local_data").symlink_to(synthetic_dir)
+    monkeypatch.chdir(tmp_path)
+    card = Path("path/to/this/folder/README.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(program, "card", "exec"), names)
+    config = names["model"].config
+    assert type(names["model"]) is type(load_scorer(folder))
+    assert config.id2label == {0: "emo_cause", 1: "emo_context", 2: "non_pair"}
+    assert "0 emo_cause, 1 emo_context, 2 non_pair" in card
+    results = read_results(runs / kind)
+    assert config.threshold == results.threshold["value"]
+    assert config.decision == ("argmax" if config.threshold is None else "threshold")
+    assert f"`model.config.decision`: {config.decision}" in card
+    if config.threshold is not None:
+        assert f"model.config.threshold is {config.threshold:.4f}" in card
+    if FEATURES[kind]:
+        positive, gold = (
+            np.concatenate(names["positive"]),
+            np.array([p["label"] == 0 for r in rows for p in r["pairs"]]),
+        )
+        f1 = 2 * (positive & gold).sum() / (positive.sum() + gold.sum())
+        assert f1 == pytest.approx(results.metrics["test"]["pair_f1"]), "the rule of the card gives its score"
+    else:
+        (matrix,) = names["probabilities"]
+        assert matrix.shape == (4, 3)
+        np.testing.assert_allclose(matrix, predict(folder, names["rows"])[0])
 
 
 @pytest.mark.slow

@@ -7,42 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
+from iemomecp_dataset.features.encoders.model_loading import hidden_layers
 
 __all__ = ["default_layers", "parse_layers", "pool_layers"]
-
-
-def pool_layers(hidden_states: Sequence[Tensor], attention_mask: Tensor, layers: Sequence[int]) -> Tensor:
-    """Mean over an utterance's tokens in several layers, concatenated.
-
-    Args:
-        hidden_states: One ``(U, T, D)`` tensor a layer; entry 0 is the embedding layer.
-        attention_mask: ``(U, T)``, 1 for tokens, 0 for padding.
-        layers: Which layers.
-
-    Returns:
-        ``(U, D * len(layers))``.
-
-    Example:
-        >>> states = [torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[[2.0], [4.0], [99.0]]])]
-        >>> pool_layers(states, torch.tensor([[1, 1, 0]]), [0, 1]).tolist()
-        [[2.0, 3.0]]
-    """
-    weights = attention_mask.unsqueeze(-1).to(hidden_states[0].dtype)
-    count = weights.sum(dim=1).clamp(min=1)
-    return torch.cat([(hidden_states[layer] * weights).sum(dim=1) / count for layer in layers], dim=-1)
-
-
-def default_layers(num_layers: int) -> list[int]:
-    """Layers at one third, two thirds and the top of an encoder.
-
-    The lower ones keep the emotion cues that the top layer of a sentence encoder drops.
-
-    Example:
-        >>> default_layers(6), default_layers(12), default_layers(2)
-        ([2, 4, 6], [4, 8, 12], [1, 2])
-    """
-    return sorted({max(1, round(num_layers * part / 3)) for part in (1, 2, 3)})
 
 
 def parse_layers(text: str, num_layers: int) -> list[int]:
@@ -62,16 +30,37 @@ def parse_layers(text: str, num_layers: int) -> list[int]:
         >>> parse_layers("auto", 12), parse_layers("-1", 12), parse_layers("2,4", 6)
         ([4, 8, 12], [12], [2, 4])
     """
-    if text == "auto":
-        return default_layers(num_layers)
-    layers = []
-    for part in text.split(","):
-        try:
-            layer = int(part)
-        except ValueError:
-            raise UsageError(f"--text_layers takes 'auto' or comma-separated integers, but has {part!r}.") from None
-        resolved = num_layers + 1 + layer if layer < 0 else layer
-        if not 0 <= resolved <= num_layers:
-            raise UsageError(f"--text_layers names layer {layer}, but the encoder has layers 0 to {num_layers}.")
-        layers.append(resolved)
-    return layers
+    named = ("auto", default_layers(num_layers))
+    return list(hidden_layers(text, num_layers + 1, option="--text_layers", named=named))
+
+
+def default_layers(num_layers: int) -> list[int]:
+    """Layers at one third, two thirds and the top of an encoder.
+
+    The lower ones keep the emotion cues that the top layer of a sentence encoder drops.
+
+    Example:
+        >>> default_layers(6), default_layers(12), default_layers(2)
+        ([2, 4, 6], [4, 8, 12], [1, 2])
+    """
+    return sorted({max(1, round(num_layers * part / 3)) for part in (1, 2, 3)})
+
+
+def pool_layers(hidden_states: Sequence[Tensor], attention_mask: Tensor, layers: Sequence[int]) -> Tensor:
+    """Mean over an utterance's tokens in several layers, concatenated.
+
+    Args:
+        hidden_states: One ``(U, T, D)`` tensor per layer; entry 0 is the embedding layer.
+        attention_mask: ``(U, T)``, 1 for tokens, 0 for padding.
+        layers: Which layers.
+
+    Returns:
+        ``(U, D * len(layers))`` float32.
+
+    Example:
+        >>> states = [torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[[2.0], [4.0], [99.0]]])]
+        >>> pool_layers(states, torch.tensor([[1, 1, 0]]), [0, 1]).tolist()
+        [[2.0, 3.0]]
+    """
+    tokens = attention_mask.bool()
+    return torch.cat([pool_frames(hidden_states[layer], tokens, "mean") for layer in layers], dim=-1)

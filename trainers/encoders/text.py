@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.errors import MissingModelError
+from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 
@@ -75,7 +75,7 @@ class TokenisedTexts:
 
 
 def load_text_encoder(name: str) -> TextEncoder:
-    """Loads an encoder and its tokeniser.
+    """Loads an encoder and its tokenizer.
 
     Args:
         name: A folder, or a model name on the Hugging Face Hub.
@@ -83,31 +83,26 @@ def load_text_encoder(name: str) -> TextEncoder:
     Raises:
         MissingModelError: It is neither on disk nor reachable.
     """
-    from transformers import AutoModel
-
     tokenizer = load_tokenizer(name)
-    try:
-        model = AutoModel.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise MissingModelError(_why_not_loaded(name, error)) from error
+    # Scorers pool layers or train the pooler with the encoder: one without pretrained weights is nothing to warn of.
+    model = load_model(name, None, "text encoder", option="--text_encoder", unused=("pooler.",))
     return TextEncoder(name, model, tokenizer)
 
 
-def load_tokenizer(name: str) -> Any:
-    """Loads an encoder's tokeniser alone.
+def load_tokenizer(name: str, config: Any = None) -> Any:
+    """Loads an encoder's tokenizer alone.
 
     Args:
         name: A folder, or a model name on the Hugging Face Hub.
+        config: Configuration of the encoder; by default the one in the folder.
 
     Raises:
         MissingModelError: It is neither on disk nor reachable.
     """
     from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(name, use_fast=True)
-    except (OSError, ValueError) as error:
-        raise MissingModelError(_why_not_loaded(name, error)) from error
+    load = partial(AutoTokenizer.from_pretrained, use_fast=True, config=config)
+    return load_pretrained(load, name, None, "text encoder", option="--text_encoder")
 
 
 def load_saved_tokenizer(model: Any) -> Any:
@@ -119,8 +114,13 @@ def load_saved_tokenizer(model: Any) -> Any:
     Raises:
         MissingModelError: It is neither on disk nor reachable.
     """
+    from transformers import AutoConfig
+
     saved = Path(model.name_or_path)
-    return load_tokenizer(str(saved) if (saved / "tokenizer_config.json").is_file() else model.config.text_encoder_name)
+    if not (saved / "tokenizer_config.json").is_file():
+        return load_tokenizer(model.config.text_encoder_name)
+    # The configuration in this folder is the scorer's, which says nothing about tokenizers.
+    return load_tokenizer(str(saved), AutoConfig.for_model(**model.config.text_encoder))
 
 
 def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenisedTexts:
@@ -244,20 +244,6 @@ def encode_texts(
         with atomic_write(path) as partial:
             save_file({"features": np.ascontiguousarray(features)}, partial)
     return dict(zip(texts, features, strict=True))
-
-
-def _why_not_loaded(name: str, error: Exception) -> str:
-    if Path(name).is_dir():
-        return (
-            f"The folder {name} holds no text encoder that can be loaded ({str(error).splitlines()[0]}). "
-            "It needs the config.json, the weights and the tokenizer files that save_pretrained writes."
-        )
-    offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "connect" in str(error).lower()
-    return (
-        f"The text encoder {name!r} could not be loaded: there is no such folder, "
-        + ("and the Hub cannot be reached. " if offline else "and the Hub has no such model. ")
-        + f"Give --text_encoder the path of a downloaded model, or once while online run: hf download {name}"
-    )
 
 
 def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""A tiny text encoder with random weights: what the demo and the tests train where no pretrained model is at hand."""
+"""A tiny text encoder with random weights, for the demo and the tests, which must not need a pretrained model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.features.encoders.tiny_models import write_random_model
 
 __all__ = ["write_tiny_encoder"]
 
@@ -21,14 +22,14 @@ def write_tiny_encoder(
 ) -> Path:
     """Writes a RoBERTa with random weights, and a byte-level BPE tokeniser trained on some texts.
 
-    It knows nothing of any language: it is for trying the software, not for results.
+    It is for trying the software, not for results: it has not been trained on any language.
 
     Args:
         texts: Texts to train the tokeniser on; those of the train split.
         output_dir: Folder that ``AutoModel.from_pretrained`` and ``AutoTokenizer.from_pretrained`` then read.
         hidden_size: Width.
         num_layers: Depth.
-        vocab_size: Most entries of the vocabulary.
+        vocab_size: Largest size of the vocabulary.
         seed: Seed of the weights.
 
     Returns:
@@ -37,7 +38,6 @@ def write_tiny_encoder(
     Raises:
         UsageError: There are no texts.
     """
-    import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
@@ -84,11 +84,4 @@ def write_tiny_encoder(
         bos_token_id=0,
         eos_token_id=2,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = RobertaModel(config)
-    output_dir = Path(output_dir)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(output_dir)
-    tokenizer.save_pretrained(output_dir)
-    return output_dir
+    return write_random_model(RobertaModel, config, tokenizer, output_dir, seed)

@@ -17,7 +17,7 @@ def pool_frames(states: torch.Tensor, valid: torch.Tensor, pooling: str) -> torc
 
     Args:
         states: ``(B, T, D)`` of any float type; invalid ones may be NaN or infinite.
-        valid: ``(B, T)`` bool, at least one per row.
+        valid: ``(B, T)`` bool; the mean over none is 0.
         pooling: ``mean``, ``first`` (the first valid state) or ``max``.
 
     Returns:
@@ -33,7 +33,7 @@ def pool_frames(states: torch.Tensor, valid: torch.Tensor, pooling: str) -> torc
     mask = valid.unsqueeze(-1)
     if pooling == "mean":
         # `where` instead of a product, because padded states can be infinite.
-        return states.where(mask, 0.0).sum(1) / mask.sum(1)
+        return states.where(mask, 0.0).sum(1) / mask.sum(1).clamp(min=1)
     if pooling == "max":
         return states.where(mask, float("-inf")).amax(1)
     first = valid.int().argmax(1)

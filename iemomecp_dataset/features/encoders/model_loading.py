@@ -1,9 +1,12 @@
-"""Loads pretrained encoders: weights, revision, device and hidden layers, with a remedy if the model is missing."""
+"""Loads pretrained encoders, names their revision, and chooses among their layers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,14 @@ __all__ = [
     "concatenated_layers",
     "hidden_layers",
     "load_encoder",
+    "load_model",
     "load_pretrained",
     "model_revision",
     "require_torch",
     "torch_device",
 ]
+
+_logger = logging.getLogger(__name__)
 
 
 def require_torch() -> Any:
@@ -38,38 +44,49 @@ def require_torch() -> Any:
     return transformers
 
 
-def load_pretrained(load: Callable[..., Any], name: str, revision: str | None, what: str) -> Any:
-    """Calls a ``from_pretrained``.
+def load_model(
+    name: str, revision: str | None, what: str, *, option: str = "--model", unused: tuple[str, ...] = ()
+) -> Any:
+    """Loads a pretrained encoder.
+
+    Weights beside the encoder's own, such as a language model's head, are ignored; a weight that the encoder needs and
+    the folder lacks is a warning.
 
     Args:
-        load: The function.
         name: A folder, or a name on the Hub.
         revision: Commit, branch or tag, or None.
-        what: Kind of model, for the error.
-
-    Returns:
-        Result of the function.
+        what: The kind of encoder, for messages.
+        option: The option that names it, for messages.
+        unused: Prefixes of weights that the caller does not use; they may be missing.
 
     Raises:
-        MissingModelError: The model is neither on disk nor reachable; the message is one sentence with the remedy.
-
-    See Also:
-        :func:`load_encoder` for models.
+        MissingModelError: It is neither on disk nor reachable.
     """
-    try:
-        return load(name, revision=revision) if revision else load(name)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise MissingModelError(_missing_message(name, what, error)) from error
+    from transformers import AutoModel
+
+    load = partial(AutoModel.from_pretrained, output_loading_info=True)
+    with _without_load_report():
+        model, report = load_pretrained(load, name, revision, what, option=option)
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith(unused))
+    if missing:
+        _logger.warning(
+            "The %s %s lacks %d of its weights, such as %s: they start at random values.",
+            *(what, name, len(missing), missing[0]),
+        )
+    return model
 
 
-def load_encoder(name: str, revision: str | None, what: str, device: Any) -> tuple[Any, Any]:
+def load_encoder(
+    name: str, revision: str | None, what: str, device: Any, *, unused: tuple[str, ...] = ()
+) -> tuple[Any, Any]:
     """Loads a pretrained model for inference; of encoder-decoder models the encoder alone.
 
     Args:
         name: A folder, or a name on the Hub.
         revision: Commit, branch or tag, or None.
-        what: Kind of encoder, for the error.
+        what: Kind of encoder, for messages.
         device: Device to compute on.
+        unused: Prefixes of weights that the caller does not use; they may be missing.
 
     Returns:
         Encoder on the device, in evaluation mode; and the configuration of the whole model.
@@ -77,11 +94,30 @@ def load_encoder(name: str, revision: str | None, what: str, device: Any) -> tup
     Raises:
         MissingModelError: The model is neither on disk nor reachable.
     """
-    from transformers import AutoModel
-
-    model = load_pretrained(AutoModel.from_pretrained, name, revision, what)
+    model = load_model(name, revision, what, unused=unused)
     encoder = model.get_encoder() if model.config.is_encoder_decoder else model
     return encoder.to(device).eval(), model.config
+
+
+def load_pretrained(
+    load: Callable[..., Any], name: str, revision: str | None, what: str, *, option: str = "--model"
+) -> Any:
+    """Calls a ``from_pretrained``.
+
+    Args:
+        load: The function.
+        name: A folder, or a name on the Hub.
+        revision: Commit, branch or tag, or None.
+        what: The kind of encoder, for the error.
+        option: The option that names it, for the error.
+
+    Raises:
+        MissingModelError: It is neither on disk nor reachable; one sentence.
+    """
+    try:
+        return load(name, revision=revision) if revision else load(name)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise MissingModelError(_why(name, what, option, error)) from error
 
 
 def model_revision(name: str, config: Any) -> str:
@@ -133,28 +169,38 @@ def torch_device(name: str, local_rank: int = 0) -> Any:
     return device
 
 
-def hidden_layers(spec: str, n_states: int) -> tuple[int, ...]:
-    """Resolves the option ``--layers`` to positions among the hidden states; 0 is the input of the first layer.
+def hidden_layers(
+    spec: str, n_states: int, *, option: str = "--layers", named: tuple[str, Sequence[int]] = ("last", (-1,))
+) -> tuple[int, ...]:
+    """Positions among hidden states; 0 is the input of the first layer.
 
     Args:
-        spec: ``last``, or comma-separated numbers, negative ones counted from the top.
-        n_states: Number of hidden states of the encoder: its layers and their input.
-
-    Returns:
-        Positions, 0 to ``n_states - 1``, in the given order.
+        spec: Comma-separated numbers, negative ones counted from the top, or a name.
+        n_states: Number of hidden states.
+        option: The option that gives them, for the error.
+        named: The name and the layers it stands for.
 
     Raises:
-        UsageError: The encoder has no such layer.
+        UsageError: A number is not an integer, or the encoder has no such layer.
 
     Example:
         >>> hidden_layers("last", 13), hidden_layers("6,-1", 13)
         ((12,), (6, 12))
     """
-    wanted = [-1] if spec == "last" else [int(layer) for layer in spec.split(",")]
-    for layer in wanted:
+    name, layers = named
+    if spec != name:
+        try:
+            layers = [int(part) for part in spec.split(",")]
+        except ValueError:
+            raise UsageError(f"{option} takes {name!r} or comma-separated integers, but has {spec!r}.") from None
+    for layer in layers:
         if not -n_states <= layer < n_states:
-            raise UsageError(f"--layers {spec}: the encoder has layers 0 (its input) to {n_states - 1}.")
-    return tuple(layer % n_states for layer in wanted)
+            top = n_states - 1
+            raise UsageError(
+                f"{option} names layer {layer}, but the encoder has layers 0 to {top}: 0 is its input, 1 to {top} are "
+                "its own."
+            )
+    return tuple(layer % n_states for layer in layers)
 
 
 def concatenated_layers(hidden_states: Sequence[Any], layers: Sequence[int]) -> Any:
@@ -188,14 +234,29 @@ def autocast(device: Any, precision: str) -> Any:
     return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")
 
 
-def _missing_message(name: str, what: str, error: Exception) -> str:
+@contextmanager
+def _without_load_report() -> Iterator[None]:
+    """Drops transformers' table of all weights that were not found or not used."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
+
+
+def _why(name: str, what: str, option: str, error: Exception) -> str:
     first_line = next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "no reason given")
     if Path(name).is_dir():
         return (
-            f"The folder {name} contains no {what} that can be loaded ({first_line}): give --model a folder with the "
+            f"The folder {name} contains no {what} that can be loaded ({first_line}): give {option} a folder with the "
             "config.json, the weights and the preprocessor or tokenizer files that save_pretrained writes."
         )
     return (
         f"The {what} {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face Hub from here: "
-        f"give --model the folder of a downloaded model, or run once while online: hf download {name}"
+        f"give {option} the folder of a downloaded model, or run once while online: hf download {name}"
     )

@@ -52,7 +52,7 @@ class TextEmbedder:
         name = options.model_name
         self._options, self._device = options, device
         self._tokenizer = load_pretrained(AutoTokenizer.from_pretrained, name, options.revision, "text encoder")
-        self._model, config = load_encoder(name, options.revision, "text encoder", device)
+        self._model, config = load_encoder(name, options.revision, "text encoder", device, unused=("pooler.",))
         self.revision = model_revision(name, config)
         if getattr(config, "num_hidden_layers", None) is None or not callable(self._tokenizer):
             raise UsageError(f"{name} is not a text encoder. Choose another --model.")

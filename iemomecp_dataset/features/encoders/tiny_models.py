@@ -7,7 +7,7 @@ from typing import Any
 
 from iemomecp_dataset.features.encoders.model_loading import require_torch
 
-__all__ = ["write_tiny_image_encoder", "write_tiny_speech_encoder"]
+__all__ = ["write_random_model", "write_tiny_image_encoder", "write_tiny_speech_encoder"]
 
 
 def write_tiny_speech_encoder(
@@ -48,7 +48,7 @@ def write_tiny_speech_encoder(
         do_stable_layer_norm=norm == "layer",
     )
     extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=norm == "layer")
-    return _write(model_class, config, extractor, output_dir, seed)
+    return write_random_model(model_class, config, extractor, output_dir, seed)
 
 
 def write_tiny_image_encoder(output_dir: str | Path, *, size: int = 12, seed: int = 0) -> Path:
@@ -78,10 +78,22 @@ def write_tiny_image_encoder(output_dir: str | Path, *, size: int = 12, seed: in
     # This processor does not need torchvision.
     processor_class = getattr(transformers, "CLIPImageProcessorPil", transformers.CLIPImageProcessor)
     processor = processor_class(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    return _write(transformers.CLIPModel, config, processor, output_dir, seed)
+    return write_random_model(transformers.CLIPModel, config, processor, output_dir, seed)
 
 
-def _write(model_class: Any, config: Any, processor: Any, output_dir: str | Path, seed: int) -> Path:
+def write_random_model(model_class: Any, config: Any, processor: Any, output_dir: str | Path, seed: int) -> Path:
+    """Writes a model with random weights, and what prepares its input; torch's random state stays as it was.
+
+    Args:
+        model_class: A class of transformers.
+        config: The model's configuration.
+        processor: Feature extractor, image processor or tokenizer.
+        output_dir: Folder that ``AutoModel`` and the like then read.
+        seed: Seed of the weights.
+
+    Returns:
+        The folder.
+    """
     import torch
 
     with torch.random.fork_rng(devices=[]):
