@@ -500,7 +500,7 @@ def test_options_that_cannot_work_leave_nothing_behind(tmp_path: Path, options: 
 class TestMedia:
     def test_without_the_extra_says_how_to_get_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "av", None)
-        with pytest.raises(MissingDependencyError, match=r"iemomecp\[media\]"):
+        with pytest.raises(MissingDependencyError, match=r'Run: pip install .*\[media\]"'):
             write_corpus(tmp_path / "data", media=True)
         assert not (tmp_path / "data").exists()
 
