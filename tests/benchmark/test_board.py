@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import statistics
@@ -9,7 +10,7 @@ import pytest
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import MissingDataError, UsageError
 
 
 def board_of(folder):
@@ -47,6 +48,35 @@ def test_structural_baselines_are_rows_of_the_same_table(matrix):
         "all non-pair", "self", "self + previous", "distance only", "emotion x distance (TF-IDF)",
     ]  # fmt: skip
     assert board.rows[: len(board.structural)] == board.structural
+
+
+def test_structural_baselines_are_found_by_key_whatever_they_are_called(matrix):
+    folder, _ = matrix
+    for seed in (42, 345, 456):
+        path = folder / f"base_{seed}" / "results.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["structural_baselines"]["distance_only"]["display_name"] = "turns alone"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        shutil.rmtree(folder / f"rpcl_{seed}")
+    board = board_of(folder)
+    row = board.baseline("distance_only")
+    assert row.name == "turns alone"
+    assert board.baseline("published_distance_rule") is None
+    gain = board.trained[0].score("test", "gain_over_distance")
+    assert gain.mean == pytest.approx(
+        board.trained[0].score("test", "pair_f1").mean - row.score("test", "pair_f1").mean
+    )
+
+
+def test_a_leaderboard_is_of_a_folder_of_its_runs_or_of_bare_records(tmp_path, write_run):
+    record = write_run(tmp_path / "base", n_dialogues=6)
+    of_folder = leaderboard(tmp_path)
+    assert leaderboard(str(tmp_path)) == of_folder == leaderboard(index_runs(tmp_path).runs)
+    (board,) = leaderboard([record])
+    assert board.trained[0].score("test", "pair_f1") == of_folder[0].trained[0].score("test", "pair_f1")
+    assert leaderboard([]) == []
+    with pytest.raises(MissingDataError):
+        leaderboard(tmp_path / "nowhere")
 
 
 def test_gain_is_measured_against_distance_only_on_the_same_pairs(matrix):

@@ -1,11 +1,13 @@
-"""Source-binary remaps against scikit-learn on the relabelled rows."""
+"""Source-binary remaps against scikit-learn on the relabelled rows, and directions of context errors."""
+
+import math
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.roles import REMAPPINGS, source_binary_remaps
+from iemomecp_dataset.metrics.roles import REMAPPINGS, context_error_directions, source_binary_remaps
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -43,3 +45,24 @@ def test_each_strategy_scores_the_rows_it_keeps_as_it_relabels_them(seed):
 def test_what_cannot_be_remapped_is_refused(roles, gold, words):
     with pytest.raises(MetricInputError, match=words):
         source_binary_remaps(np.array(roles, dtype=int), gold)
+
+
+def test_shares_of_context_errors_add_up():
+    rates = context_error_directions([[9, 9, 9], [30, 20, 50], [9, 9, 9]])
+    assert rates == {
+        "context_hit_rate": 0.2,
+        "context_as_cause_rate": 0.3,
+        "context_as_non_pair_rate": 0.5,
+        "context_collapse_rate": 0.8,
+        "missed_context_to_cause_share": 30 / 80,
+        "missed_context_to_non_pair_share": 50 / 80,
+    }
+
+
+def test_without_contexts_nothing_is_zero():
+    assert all(math.isnan(rate) for rate in context_error_directions([[1, 0, 0], [0, 0, 0], [0, 0, 1]]).values())
+
+
+def test_context_errors_of_a_binary_matrix_are_refused():
+    with pytest.raises(MetricInputError, match="3 x 3"):
+        context_error_directions([[1, 0], [0, 1]])

@@ -168,7 +168,7 @@ def test_a_page_with_both_marks_the_sections(tmp_path, write_run):
 
 def test_definition_counts_and_data_are_said(page):
     assert "Pair F1, definition A" in page.text
-    assert "set micro F1 over (dialogue, target, cause) triples" in page.text
+    assert "set micro F1 over (dialogue, target, cause); the gold is every annotated pair" in page.text
     assert "Synthetic dialogues made of numbers." in page.text
     assert re.search(r"\d+ dialogues, \d+ utterances, [\d,]+ candidate pairs, \d+ gold pairs", page.text)
 

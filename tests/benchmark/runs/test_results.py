@@ -9,8 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
+from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
+from iemomecp_dataset.benchmark.runs.results import (
+    Decision,
+    RunResults,
+    read_results,
+    run_results,
+    write_results,
+    write_run_predictions,
+)
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.metrics.evaluation.aligned import score_candidates
+from iemomecp_dataset.metrics.evaluation.evaluate import candidate_signature
+from iemomecp_dataset.metrics.evaluation.gold import gold_split
+from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.scoring import pair_scores
 
 RECORD = RunResults(
     run_name="base_42",
@@ -137,3 +152,53 @@ def test_missing_fields_are_named(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(RunFolderError, match="lacks the fields seed, threshold"):
         read_results(path)
+
+
+@pytest.fixture(name="corpus", scope="module")
+def fixture_corpus(synthetic_dir):
+    return load_corpus("source_binary", synthetic_dir, forward_pairs="gold")
+
+
+def test_a_record_is_built_of_what_was_scored(corpus, tmp_path):
+    table = corpus.tables["test"]
+    probabilities = np.random.default_rng(0).dirichlet([1, 3], len(table))
+    decision = Decision(0.4, "validation")
+    record = run_results(
+        corpus,
+        {"test": probabilities},
+        decision,
+        run_name="x_1",
+        scorer="external",
+        objective="x",
+        modalities="t",
+        seed=1,
+        more_counts={"test": {"truncated_utterances": 7}},
+        extra={"note": "kept"},
+        wall_seconds=3.0,
+    )
+    expected = pair_scores(probabilities, table.labels, corpus.class_names, threshold=0.4)
+    assert record.metrics == {"test": expected}
+    assert record.threshold == {"value": 0.4, "chosen_on": "validation"}
+    assert record.counts["test"]["truncated_utterances"] == 7
+    assert "truncated_utterances" not in record.counts["train"]
+    assert record.counts["test"]["gold_pairs"] == (table.labels == 0).sum()
+    assert json.dumps(record.structural_baselines) == json.dumps(corpus_baselines(corpus)), "NaN is not equal to itself"
+    assert (record.corpus, record.definition, record.wall_seconds) == ("iemomecp", "F", 3.0)
+    assert record.extra["note"] == "kept"
+    write_run_predictions(tmp_path, corpus, "test", probabilities, decision)
+    file = tmp_path / "predictions_test.parquet"
+    scored = score_candidates(read_candidate_predictions(file), gold_split(corpus, "test"), EvaluationOptions())
+    assert record.extra["signatures"] == {"test": str(candidate_signature(scored, EvaluationOptions()))}
+    write_results(tmp_path, record)
+    assert read_results(tmp_path).metrics["test"] == expected
+
+
+def test_decisions_alone_have_no_average_precision(corpus):
+    decided = np.where(corpus.tables["validation"].distances == 0, 0, 1)
+    record = run_results(
+        corpus, {"validation": decided}, Decision(), run_name="r", scorer="external", objective="x", modalities="", seed=0
+    )
+    assert math.isnan(record.metrics["validation"]["pair_auprc"])
+    assert record.metrics["validation"]["pair_f1"] == pair_scores(
+        decided, corpus.tables["validation"].labels, corpus.class_names
+    )["pair_f1"]
