@@ -102,9 +102,7 @@ def test_what_cannot_be_used_is_said(runs: Path, rows: list[dict], small_dir: Pa
 
 
 @pytest.mark.slow
-def test_an_encoder_of_another_width_is_refused(
-    runs: Path, rows: list[dict], small_dir: Path, tmp_path: Path
-) -> None:
+def test_an_encoder_of_another_width_is_refused(runs: Path, rows: list[dict], small_dir: Path, tmp_path: Path) -> None:
     from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 
     wide = write_tiny_encoder(["What happened?"] * 3, tmp_path / "wide", hidden_size=24)

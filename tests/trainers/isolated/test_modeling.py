@@ -271,9 +271,7 @@ def test_an_encoder_without_pooler_is_refused(tiny_encoder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_stops_at_max_hours_and_continues_to_the_same_bits(
-    small_dir: Path, reader: Path, tmp_path: Path
-) -> None:
+def test_a_run_stops_at_max_hours_and_continues_to_the_same_bits(small_dir: Path, reader: Path, tmp_path: Path) -> None:
     from iemomecp_dataset.trainers.run import run
 
     def start(folder: str, *more: str):
