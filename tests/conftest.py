@@ -1,15 +1,14 @@
-"""What tests of every room share: corpora made once for all workers, tiny encoders, processes that start fast."""
+"""What tests of every room share: corpora made once for all workers and tiny encoders."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from forked_python import ForkedPython
 
 # Nothing in the suite may reach for a network, whatever the machine has.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -42,13 +41,6 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
     import datasets
 
     datasets.config.HF_DATASETS_CACHE = caches / "datasets"
-
-
-@pytest.fixture(scope="session")
-def forked_python(_own_caches: None) -> Iterator[ForkedPython]:
-    """Starts ``python`` without its 4 seconds of imports: new processes in all but that."""
-    with ForkedPython() as python:
-        yield python
 
 
 @pytest.fixture(scope="session")

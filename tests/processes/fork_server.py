@@ -90,25 +90,27 @@ def become(request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         datasets.config.HF_DATASETS_CACHE = Path(os.environ["HF_DATASETS_CACHE"])
     np.random.seed()  # noqa: NPY002  # the legacy state, which libraries still draw from
     sys.argv = request["arguments"]
-    main = ModuleType("__main__")
-    sys.modules["__main__"] = main
+    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sys.path[:1] = ["", *(folder for folder in folders if folder not in sys.path)]
+    names = {"__name__": "__main__", "__builtins__": __builtins__}
     if sys.argv[0] == "-c":
-        sys.path[0] = ""
-        source, name = sys.argv.pop(1), "<string>"
-    else:
-        name = sys.argv[0]
-        sys.path[0] = str(Path(name).resolve().parent)
-        source = Path(name).read_text(encoding="utf-8")
-        main.__file__ = name
-    main.__builtins__ = __builtins__  # type: ignore[attr-defined]
-    return compile(source, name, "exec"), main.__dict__
+        return compile(sys.argv.pop(1), "<string>", "exec"), names
+    if sys.argv[0] == "-m":
+        module = sys.argv.pop(1)
+        return compile("import runpy; runpy.run_module(module, run_name='__main__', alter_sys=True)", "-m", "exec"), {
+            **names, "module": module
+        }  # fmt: skip
+    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
+    return compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), {**names, "__file__": sys.argv[0]}
 
 
 def run(code: Any, names: dict[str, Any]) -> NoReturn:
     """Runs a program and ends as the interpreter does, but for taking apart what was imported (2 seconds)."""
     status: object = 0
+    sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"].__dict__.update(names)
     try:
-        exec(code, names)
+        exec(code, sys.modules["__main__"].__dict__)
     except SystemExit as ended:
         status = ended.code or 0
     except BaseException as error:

@@ -1,9 +1,18 @@
-"""Processes that run Python without waiting for its large libraries."""
+"""Processes that run Python without waiting for its large libraries.
+
+``start`` and ``run`` stand in for ``subprocess`` and ``sys.executable`` where a test starts many processes that import
+torch or transformers (4 seconds each). A process begins as the interpreter does, with these libraries imported and
+nothing of this project; it can be sent signals, killed, and be one of several ranks. They do not serve tests of what is
+imported, of launchers, or of what depends on hash seeds: all forks have the same.
+"""
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,23 +23,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ForkedProcess", "ForkedPython", "rank_environments"]
-
-
-def rank_environments(count: int) -> list[dict[str, str]]:
-    """Environments of processes that train together, as a launcher of torch sets them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {
-        **os.environ, "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-    }  # fmt: skip
-    return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+__all__ = ["ForkedProcess", "rank_environments", "run", "start"]
 
 
 class ForkedProcess:
-    """A process of :class:`ForkedPython`; the part of ``subprocess.Popen`` that the tests use."""
+    """The part of ``subprocess.Popen`` that the tests use."""
 
     def __init__(self, pid: int, arguments: list[str], status: Path, out: Path, err: Path):
         self.pid, self.args, self.returncode = pid, arguments, None
@@ -68,69 +65,83 @@ class ForkedProcess:
         return self._err.read_text(encoding="utf-8")
 
 
-class ForkedPython:
-    """Stands in for ``sys.executable`` where a test starts many processes that import torch or transformers.
-
-    A process begins as the interpreter does, with the large libraries imported and nothing of this project; it can be
-    sent signals, killed, and be one of several ranks. What it is not good for: tests of what is imported, and
-    tests of launchers.
-    """
+class _Server:
+    """The process that forks."""
 
     def __init__(self) -> None:
-        self._server: subprocess.Popen[str] | None = None
+        self.folder = Path(tempfile.mkdtemp(prefix="forked-python-"))
         self._started: list[ForkedProcess] = []
+        script = str(Path(__file__).with_name("fork_server.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+        )
+        atexit.register(self.close)
 
-    def __enter__(self) -> ForkedPython:
-        self._folder = tempfile.TemporaryDirectory()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._started:
-            process.send_signal(signal.SIGKILL)
-        if self._server is not None:
-            assert self._server.stdin is not None
-            self._server.stdin.close()
-            self._server.wait()
-        self._folder.cleanup()
-
-    def start(
-        self,
-        *arguments: object,
-        cwd: str | Path = "/",
-        env: Mapping[str, str] | None = None,
-        output: str | Path | None = None,
-    ) -> ForkedProcess:
-        """Starts ``python ARGUMENTS``.
-
-        Args:
-            arguments: A script, or ``-c`` and code, and what follows.
-            cwd: The working directory.
-            env: The whole environment; that of the tests by default.
-            output: A file to append standard output and errors to; files of its own by default.
-        """
-        if self._server is None:
-            script = Path(__file__).with_name("fork_server.py")
-            self._server = subprocess.Popen(
-                [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
-            )
-        server: Any = self._server
-        place = Path(self._folder.name) / str(len(self._started))
-        out, err = (Path(output),) * 2 if output else (place.with_suffix(".out"), place.with_suffix(".err"))
-        line = [str(argument) for argument in arguments]
-        request = {
-            "arguments": line, "cwd": str(cwd), "environment": dict(os.environ if env is None else env),
-            "status": str(place), "out": str(out), "err": str(err),
-        }  # fmt: skip
+    def fork(self, request: dict[str, Any]) -> ForkedProcess:
+        status = self.folder / str(len(self._started))
+        out, err = (Path(request[name] or status.with_suffix(f".{name}")) for name in ("out", "err"))
         out.touch()
         err.touch()
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        process = ForkedProcess(int(server.stdout.readline()), line, place, out, err)
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps({**request, "status": str(status), "out": str(out), "err": str(err)}) + "\n")
+        stdin.flush()
+        process = ForkedProcess(int(stdout.readline()), request["arguments"], status, out, err)
         self._started.append(process)
         return process
 
-    def run(self, *arguments: object, timeout: float = 600.0, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Runs ``python ARGUMENTS`` to its end; as ``subprocess.run`` with the output captured as text."""
-        process = self.start(*arguments, **options)
-        code = process.wait(timeout)
-        return subprocess.CompletedProcess(process.args, code, process.stdout, process.stderr)
+    def close(self) -> None:
+        for process in self._started:
+            process.send_signal(signal.SIGKILL)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_server = functools.cache(_Server)
+
+
+def start(
+    *arguments: object,
+    cwd: str | Path = "/",
+    env: Mapping[str, str] | None = None,
+    output: str | Path | None = None,
+) -> ForkedProcess:
+    """Starts ``python ARGUMENTS``.
+
+    Args:
+        arguments: A script, or ``-c`` and code, or ``-m`` and a module; and what follows.
+        cwd: The working directory.
+        env: The whole environment; that of the tests by default.
+        output: A file to append standard output and errors to; files of its own by default.
+    """
+    return _server().fork(
+        {
+            "arguments": [str(argument) for argument in arguments],
+            "cwd": str(cwd),
+            "environment": dict(os.environ if env is None else env),
+            "out": output and str(output),
+            "err": output and str(output),
+        }
+    )
+
+
+def run(*arguments: object, timeout: float = 600.0, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs ``python ARGUMENTS`` to its end, as ``subprocess.run`` does with output captured as text."""
+    process = start(*arguments, **options)
+    code = process.wait(timeout)
+    return subprocess.CompletedProcess(process.args, code, process.stdout, process.stderr)
+
+
+def rank_environments(count: int) -> list[dict[str, str]]:
+    """Environments of processes that train together, as a launcher of torch sets them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        **os.environ, "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]

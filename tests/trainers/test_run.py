@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import forked_python
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from forked_python import ForkedPython, rank_environments
 
 from iemomecp_dataset import load
 from iemomecp_dataset.benchmark.runs.results import read_results
@@ -38,7 +38,7 @@ def command(repository: Path, data: Path, encoder: Path, output: Path, **options
 
 @pytest.mark.slow
 def test_a_run_leaves_what_others_rely_on(
-    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path, forked_python: ForkedPython
+    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
     script = command(repository, small_dir, tiny_encoder, output, objective="rpcl", modalities="tav")
@@ -91,10 +91,9 @@ def test_an_interrupted_run_continues_to_the_same_bits(
     tiny_encoder: Path,
     tmp_path: Path,
     same_outcome: SameOutcome,
-    forked_python: ForkedPython,
 ) -> None:
     # Enough epochs that each signal comes in the middle, however late a busy machine lets us see the log.
-    options = {"objective": "rpcl", "epochs": 60, "patience": 60}
+    options = {"objective": "rpcl", "epochs": 30, "patience": 30}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert forked_python.run(*command(repository, small_dir, tiny_encoder, whole, **options)).returncode == 0
     interrupted = command(repository, small_dir, tiny_encoder, parts, **options)
@@ -122,7 +121,6 @@ def test_seeds_differ_and_repeat(
     tiny_encoder: Path,
     tmp_path: Path,
     same_outcome: SameOutcome,
-    forked_python: ForkedPython,
 ) -> None:
     runs = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -137,10 +135,11 @@ def test_seeds_differ_and_repeat(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("processes", "batch_size", "options", "tolerance"),
+    ("data", "processes", "batch_size", "options", "tolerance"),
     [
         # 16 dialogues: a mini-batch of 10 and one of 6. The batch size is that of each process.
         (
+            "small_dir",
             2,
             5,
             {
@@ -152,31 +151,39 @@ def test_seeds_differ_and_repeat(
             },
             2e-5,
         ),
-        # The second look begins at nothing, with gradients so small that Adam makes steps of their rounding.
-        (2, 5, {"objective": "cdmr", "encoder_mode": "frozen", "modalities": "ta"}, 1e-3),
+        # The second look begins at nothing, with gradients so small that Adam makes steps of their rounding. 60
+        # dialogues: three mini-batches of 16 and one of 12.
+        ("synthetic_dir", 2, 8, {"objective": "cdmr", "encoder_mode": "frozen", "modalities": "ta"}, 1e-3),
         # 2090 pairs: four mini-batches of 522 and one of 2, which leaves the third process without any.
-        (3, 174, {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3}, 2e-5),
+        (
+            "small_dir",
+            3,
+            174,
+            {"scorer": "isolated", "modalities": "av", "eval_batch_size": 333, "learning_rate": 1e-3},
+            2e-5,
+        ),
     ],
     ids=["dialogue", "refined", "isolated"],
 )
 def test_several_processes_compute_what_one_does(
+    data: str,
     processes: int,
     batch_size: int,
     options: dict[str, object],
     tolerance: float,
+    request: pytest.FixtureRequest,
     repository: Path,
-    small_dir: Path,
     tiny_encoder: Path,
     tmp_path: Path,
-    forked_python: ForkedPython,
 ) -> None:
     # Processes draw dropout masks of their own, so there is none; a rate of 1 leaves corruption nothing to draw.
     options = {**options, "epochs": 2, "dropout": 0.0}
+    corpus = request.getfixturevalue(data)
     outcomes = []
     for name, count in (("one", 1), ("several", processes)):
         settings = {**options, "batch_size": batch_size * processes // count}
-        script = command(repository, small_dir, tiny_encoder, tmp_path / name, **settings)
-        ranks = [forked_python.start(*script, env=rank) for rank in rank_environments(count)]
+        script = command(repository, corpus, tiny_encoder, tmp_path / name, **settings)
+        ranks = [forked_python.start(*script, env=rank) for rank in forked_python.rank_environments(count)]
         assert [rank.wait() for rank in ranks] == [0] * count, [rank.stderr for rank in ranks]
         tables = [rank.stdout.count("distance only") for rank in ranks]
         assert tables == [1] + [0] * (count - 1), "one table, from the main process"
@@ -257,7 +264,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
 
 @pytest.mark.slow
 def test_a_script_prints_the_message_without_a_traceback(
-    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path, forked_python: ForkedPython
+    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     done = forked_python.run(*command(repository, small_dir, tiny_encoder, tmp_path / "run", objective="rcpl"))
     assert done.returncode == 2

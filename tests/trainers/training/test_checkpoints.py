@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import os
@@ -15,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import forked_python
 import pytest
 import yaml
-from forked_python import ForkedProcess, ForkedPython, rank_environments
 from safetensors.torch import load_file, save_file
 
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -38,16 +37,14 @@ RUNS = {
     "isolated by length": {"scorer": "isolated", "modalities": "t", "batch_tokens": 3_200, "epochs": 1},
 }
 SameOutcome = Callable[[Path, Path], None]
-NewRun = Callable[[Path, dict[str, object]], "Run"]
 
 
 class Run:
     """A run in sessions, each a process of its own."""
 
-    def __init__(self, python: ForkedPython, path: Path, options: dict[str, object]):
+    def __init__(self, path: Path, options: dict[str, object]):
         self.path = path
         self.arguments = [f"--{name}={value}" for name, value in options.items()] + [f"--output_dir={path}", "--quiet"]
-        self._python = python
 
     def start(
         self,
@@ -56,11 +53,11 @@ class Run:
         calls: int = 0,
         signals: tuple[int, ...] = (signal.SIGKILL,),
         env: dict[str, str] | None = None,
-    ) -> ForkedProcess:
+    ) -> forked_python.ForkedProcess:
         """Starts a session, which ends by signals to itself after some calls of a function."""
         session = {"arguments": [*self.arguments, *more], "moment": moment, "calls": calls, "signals": signals}
         script = Path(__file__).with_name("ending_run.py")
-        return self._python.start(script, json.dumps(session), env=env, output=f"{self.path}.txt")
+        return forked_python.start(script, json.dumps(session), env=env, output=f"{self.path}.txt")
 
     def session(self, *more: str, **ending: object) -> int:
         """A session's exit code."""
@@ -86,12 +83,6 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def new_run(forked_python: ForkedPython) -> Callable[[Path, dict[str, object]], Run]:
-    """Makes a run of a folder and options."""
-    return functools.partial(Run, forked_python)
-
-
-@pytest.fixture(scope="module")
 def options(small_dir: Path, tiny_encoder: Path) -> Callable[[str], dict[str, object]]:
     """All options of a kind of run."""
     return lambda kind: {"data_dir": small_dir, "text_encoder": tiny_encoder, **SMALL, **RUNS[kind]}
@@ -99,14 +90,14 @@ def options(small_dir: Path, tiny_encoder: Path) -> Callable[[str], dict[str, ob
 
 @pytest.fixture(scope="module")
 def uninterrupted(
-    new_run: NewRun, options: Callable[[str], dict[str, object]], tmp_path_factory: pytest.TempPathFactory
+    options: Callable[[str], dict[str, object]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Run]:
     """A finished run of a kind, that never ended in between."""
     done: dict[str, Run] = {}
 
     def run(kind: str) -> Run:
         if kind not in done:
-            done[kind] = new_run(tmp_path_factory.mktemp("whole") / "run", options(kind))
+            done[kind] = Run(tmp_path_factory.mktemp("whole") / "run", options(kind))
             assert done[kind].session() == 0, done[kind].said
         return done[kind]
 
@@ -129,7 +120,6 @@ def uninterrupted(
 def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
     kind: str,
     checkpoint_steps: int,
-    new_run: NewRun,
     options: Callable[[str], dict[str, object]],
     uninterrupted: Callable[[str], Run],
     tmp_path: Path,
@@ -140,7 +130,7 @@ def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
     chance = random.Random(f"{kind} {checkpoint_steps}")
     ends = sorted(chance.sample(range(1, whole.steps), 3))
     taken = [ends[0], ends[1] - ends[0], ends[2] - ends[1]]
-    run = new_run(tmp_path / "run", {**options(kind), "checkpoint_steps": checkpoint_steps})
+    run = Run(tmp_path / "run", {**options(kind), "checkpoint_steps": checkpoint_steps})
     for calls in taken:
         assert run.session(moment=STEP, calls=calls) == -signal.SIGKILL, (taken, run.said)
         assert not (run.path / "results.json").exists()
@@ -165,13 +155,12 @@ def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
 def test_a_run_killed_between_steps_ends_with_the_same_bits(
     moment: str,
     calls: int,
-    new_run: NewRun,
     options: Callable[[str], dict[str, object]],
     uninterrupted: Callable[[str], Run],
     tmp_path: Path,
     same_outcome: SameOutcome,
 ) -> None:
-    run = new_run(tmp_path / "run", {**options("dialogue"), "checkpoint_steps": 3})
+    run = Run(tmp_path / "run", {**options("dialogue"), "checkpoint_steps": 3})
     assert run.session(moment=moment, calls=calls) == -signal.SIGKILL, run.said
     assert run.checkpoint.startswith("epoch-000"), "there is one to continue from"
     assert run.session() == 0, run.said
@@ -181,13 +170,12 @@ def test_a_run_killed_between_steps_ends_with_the_same_bits(
 
 @pytest.mark.slow
 def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
-    new_run: NewRun,
     options: Callable[[str], dict[str, object]],
     uninterrupted: Callable[[str], Run],
     tmp_path: Path,
     same_outcome: SameOutcome,
 ) -> None:
-    run = new_run(tmp_path / "run", options("dialogue"))
+    run = Run(tmp_path / "run", options("dialogue"))
     assert run.session(moment=STEP, calls=3, signals=(signal.SIGTERM,)) == 128 + signal.SIGTERM, run.said
     assert run.checkpoint == "epoch-0000-batch-00000003", "the step was finished, whatever --checkpoint_steps"
     assert "Stopped in epoch 1 of at most 3, after 3 of its 8 mini-batches, on SIGTERM. Start the same" in run.said
@@ -206,7 +194,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     assert len((run.path / "log.jsonl").read_text().splitlines()) == 1
 
     # A checkpoint of a model that this version does not make: said, and left alone.
-    other = new_run(tmp_path / "other", options("dialogue"))
+    other = Run(tmp_path / "other", options("dialogue"))
     shutil.copytree(run.path, other.path)
     weights = other.path / "checkpoint" / other.checkpoint / "model.safetensors"
     tensors = load_file(weights)
@@ -233,16 +221,16 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
 
 @pytest.mark.slow
 def test_two_processes_continue_within_an_epoch_to_the_same_bits(
-    new_run: NewRun, options: Callable[[str], dict[str, object]], tmp_path: Path, same_outcome: SameOutcome
+    options: Callable[[str], dict[str, object]], tmp_path: Path, same_outcome: SameOutcome
 ) -> None:
     def session(run: Run, **ending: object) -> list[int]:
-        first, second = rank_environments(2)
+        first, second = forked_python.rank_environments(2)
         # The signal reaches the second process alone.
         processes = [run.start(env=first), run.start(env=second, **ending)]
         return [process.wait() for process in processes]
 
     settings = {**options("accumulated"), "batch_size": 1}  # three steps an epoch
-    whole, parts = new_run(tmp_path / "whole", settings), new_run(tmp_path / "parts", settings)
+    whole, parts = Run(tmp_path / "whole", settings), Run(tmp_path / "parts", settings)
     assert session(whole) == [0, 0], whole.said
     assert session(parts, moment=STEP, calls=5, signals=(signal.SIGTERM,)) == [143, 143], parts.said
     assert parts.checkpoint == "epoch-0001-batch-00000006", "both finished the step"
@@ -250,7 +238,7 @@ def test_two_processes_continue_within_an_epoch_to_the_same_bits(
     assert len(record["losses"]) == 2
     assert record["losses"][0] != record["losses"][1]
 
-    alone = new_run(parts.path, settings)
+    alone = Run(parts.path, settings)
     assert alone.session() == 2
     assert "was trained by 2 processes until now, and is to be continued by one process" in alone.said
 
@@ -260,10 +248,10 @@ def test_two_processes_continue_within_an_epoch_to_the_same_bits(
 
 @pytest.mark.slow
 def test_a_launched_run_ends_with_a_checkpoint_on_ctrl_c(
-    repository: Path, new_run: NewRun, options: Callable[[str], dict[str, object]], tmp_path: Path
+    repository: Path, options: Callable[[str], dict[str, object]], tmp_path: Path
 ) -> None:
     """As a terminal sends it: to the launcher and to the processes, to which the launcher sends it again."""
-    run = new_run(tmp_path / "run", {**options("dialogue"), "epochs": 60, "patience": 60})
+    run = Run(tmp_path / "run", {**options("dialogue"), "epochs": 60, "patience": 60})
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     with open(f"{run.path}.txt", "wb") as output:
         launched = subprocess.Popen(
