@@ -45,7 +45,7 @@ class ExtractionOptions:
     layers: str = option(
         "last", "hidden layers, comma-separated and concatenated, negative from the top; last: the model's own output"
     )
-    pooling: Literal["mean", "first", "max"] = option("mean", "pooling over valid frames, pictures or tokens")
+    pooling: Literal["mean", "first", "max"] = option("mean", "pooling over valid frames or tokens")
     precision: Literal["fp32", "bf16", "fp16"] = option("fp32", "arithmetic of the encoder")
     store_dtype: Literal["float32", "float16"] = option("float32", "number format of the store", setting=False)
     sampling_rate: int | None = option(
@@ -56,12 +56,12 @@ class ExtractionOptions:
         "audio: longer utterances are cut in equal chunks, pooled over all their frames, and noted in the index",
         minimum=1,
     )
-    frames: int = option(8, "video: pictures sampled in an utterance", minimum=1)
+    frames: int = option(8, "video: frames sampled in an utterance", minimum=1)
     frame_strategy: Literal["uniform", "middle"] = option(
-        "uniform", "video: pictures spread over the utterance, or the one in its middle"
+        "uniform", "video: frames spread over the utterance, or the one in its middle"
     )
     crop: Literal["auto", "speaker", "none"] = option(
-        "auto", "video: the speaker's half of a picture with both actors; auto: speaker for IEMOCAP, none elsewhere"
+        "auto", "video: the speaker's half of a frame with both actors; auto: speaker for IEMOCAP, none elsewhere"
     )
     left_actor: str = option(
         "marked",
@@ -85,7 +85,7 @@ class ExtractionOptions:
     times: str | None = option(
         None, "CSV with utterance_id, start, end in seconds, in place of the corpus's times", setting=False
     )
-    batch_seconds: float = option(80.0, "audio: seconds of sound in a batch, padding counted", minimum=1)
+    batch_seconds: float = option(80.0, "audio: seconds of audio in a batch, padding counted", minimum=1)
     batch_size: int = option(32, "largest number of utterances in a batch", minimum=1)
     shard_size: int = option(
         128, "utterances in a shard; a shard that is interrupted is computed again from its start", minimum=1
