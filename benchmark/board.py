@@ -144,7 +144,7 @@ class Board:
         key: The facts they agree in.
         splits: Splits with scores of trained systems, the one to look at first (test, else validation) in front.
         rows: Structural baselines first, from the least informed; then trained systems by the first split's pair F1.
-        notes: What a reader of the table must know.
+        notes: Remarks for readers of the table.
     """
 
     key: BoardKey
@@ -231,7 +231,7 @@ def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
 
 
 def split_notes(board: Board, split: str) -> list[str]:
-    """Lists what a reader of one split's scores must know: whether something was chosen on that very split.
+    """Lists remarks on the scores of one split: whether something was chosen on that very split.
 
     Args:
         board: Comparable runs.

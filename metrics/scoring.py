@@ -4,8 +4,9 @@ A pair is a candidate (target utterance, cause utterance) of a dialogue. Class 0
 ``3class``, ``pair`` elsewhere. Definitions follow arXiv 2605.25208 and its published tables; average precision is ours,
 as those tables have none.
 
-:func:`pair_scores` is the entry. Below it stand the parts that other modules compute with: decisions, confusion matrix,
-average precision, precision, recall and F1 from counts, mean and standard deviation over seeds, and the input checks.
+:func:`pair_scores` is the entry. The other functions are its parts, which other modules share: decisions, confusion
+matrix, average precision, precision, recall and F1 from counts, mean and standard deviation over seeds, and the input
+checks.
 """
 
 from __future__ import annotations
@@ -79,11 +80,11 @@ def pair_scores(
         ``<class>_f1, <class>_precision, <class>_recall, <class>_auprc, <class>_support``, ``n_pairs``,
         ``confusion_matrix`` (rows gold, columns predicted); for the three roles also ``context_as_cause_rate`` and
         ``context_as_non_pair_rate``; ``missed_positives`` where there are any; and ``undefined``, which gives a
-        reason for each key whose value is NaN. A class without gold pairs has NaN average precision and leaves the
-        macro mean, and its reason says how many classes remain in it.
+        reason for each key whose value is NaN. A class without gold pairs has NaN average precision and is
+        left out of the macro mean; its reason gives the number of classes that remain.
 
     Raises:
-        MetricInputError: The inputs cannot be scored; the message says why.
+        MetricInputError: The inputs cannot be scored; the message gives the reason.
 
     Example:
         >>> scores = pair_scores([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]], [0, 0, 1], ["pair", "non_pair"])

@@ -143,7 +143,7 @@ class Signature:
             The signature.
 
         Raises:
-            MetricInputError: The text is not a signature; the message says what is wrong.
+            MetricInputError: The text is not a signature; the message gives the reason.
         """
         prefix, *parts = text.strip().split("|")
         fields = dict(part.partition(":")[::2] for part in parts)

@@ -328,7 +328,7 @@ def _emotion_x_distance(
     )
     all_rates = _rates_by_bucket(train.pairs, len(class_names))
     emotional_rates = _rates_by_bucket(train.pairs.take(emotional_targets), len(class_names))
-    # What class 0 leaves goes to the other classes as train has them at that distance.
+    # The rest of the probability is shared by the other classes as in train at that distance.
     others = all_rates[:, 1:].copy()
     others[others.sum(axis=1) == 0, -1] = 1.0
     others /= others.sum(axis=1, keepdims=True)

@@ -34,7 +34,7 @@ class ScoredCandidates:
         threshold: Of the decision, or ``None``.
         threshold_chosen_on: As in :class:`~iemomecp_dataset.metrics.signature.Signature`.
         missed: Gold pairs that are no candidates: by source dialogue, or how many in all.
-        notes: What a reader must know.
+        notes: Remarks for readers.
     """
 
     predictions: CandidatePredictions

@@ -53,7 +53,7 @@ class Evaluation:
         undefined: For each score that is NaN, why.
         intervals: Bootstrap intervals, by score.
         gold_from: Origin of the gold, in words.
-        notes: What a reader must know.
+        notes: Remarks for readers.
     """
 
     path: Path

@@ -218,7 +218,7 @@ def _as_runs(runs: UnitCounts | Sequence[UnitCounts]) -> list[UnitCounts]:
     check_same_units(systems)
     if len(systems[0].units) < 2:
         raise MetricInputError(
-            f"Resampling needs at least two dialogues; found {len(systems[0].units)}. One dialogue tells nothing about "
+            f"Resampling needs at least two dialogues; found {len(systems[0].units)}. One dialogue does not represent "
             "others."
         )
     return systems
