@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,10 +106,14 @@ def full_dir(made_once: MadeOnce) -> Path:
 
 @pytest.fixture(scope="session")
 def media_dir(made_once: MadeOnce) -> Path:
-    """A synthetic corpus of demo scale with sentence wavs and dialogue videos."""
-    from iemomecp_dataset.synthetic import write_corpus
+    """A synthetic corpus of demo scale with dialogue videos, without the ready feature files that come with it."""
 
-    return made_once("media", lambda folder: write_corpus(folder, media=True))
+    def write(folder: Path) -> None:
+        script = REPOSITORY / "scripts/make_synthetic.py"
+        subprocess.run([sys.executable, script, "--output-dir", folder, "--media"], check=True, capture_output=True)
+        shutil.rmtree(folder / "features")
+
+    return made_once("media", write)
 
 
 @pytest.fixture(scope="session")

@@ -86,9 +86,7 @@ def test_data_fingerprint_is_of_the_content(tree, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_scale_build_needs_less_than_a_gigabyte(tmp_path):
+def test_a_full_scale_build_needs_less_than_a_gigabyte(full_dir):
     from iemomecp_dataset.benchmark.speed.dataset import peak_memory_of_build
-    from iemomecp_dataset.synthetic import write_corpus
 
-    write_corpus(tmp_path / "data", scale="full")
-    assert peak_memory_of_build(tmp_path / "data") < 1.0
+    assert peak_memory_of_build(full_dir) < 1.0

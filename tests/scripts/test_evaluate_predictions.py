@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import forked_python
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -278,13 +279,7 @@ def test_requests_that_cannot_work_say_what_to_do(run_file, tmp_path, changes, e
 
 
 def run_script(repository, *arguments):
-    return subprocess.run(
-        [sys.executable, repository / "scripts" / "evaluate_predictions.py", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd="/",
-        check=False,
-    )
+    return forked_python.run(repository / "scripts" / "evaluate_predictions.py", *arguments)
 
 
 @pytest.mark.slow
@@ -320,7 +315,8 @@ def test_command_ends_with_one_sentence_and_code_2(repository, run_file, argumen
 
 
 def test_help_is_quick_and_complete(repository):
-    done = run_script(repository, "--help")
+    command = [sys.executable, repository / "scripts" / "evaluate_predictions.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     for option in ("--data-dir", "--compare", "--definition", "--threshold", "--resamples", "--write-semeval"):
         assert option in done.stdout

@@ -8,20 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked_python
 import pyarrow.parquet as pq
 import pytest
 
 SCRIPT = "scripts/extract_features.py"
-
-
-@pytest.fixture(scope="module")
-def media_dir(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic corpus with media, without the ready feature files that come with it."""
-    folder = tmp_path_factory.mktemp("media") / "data"
-    script = repository / "scripts/make_synthetic.py"
-    subprocess.run([sys.executable, script, "--output-dir", folder, "--media"], check=True, capture_output=True)
-    shutil.rmtree(folder / "features")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +32,7 @@ def image_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     repository: Path, *arguments: object, script: str = "scripts/extract_features.py"
 ) -> subprocess.CompletedProcess:
-    line = [sys.executable, str(repository / script), *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd="/")
+    return forked_python.run(repository / script, *arguments)
 
 
 def extraction(data: Path, modality: str, output: Path, model: Path | None = None) -> list[object]:
@@ -55,7 +45,8 @@ def test_help_names_every_option(repository: Path) -> None:
 
     from iemomecp_dataset.features.extraction_options import ExtractionOptions
 
-    text = run(repository, "--help").stdout
+    command = [sys.executable, repository / SCRIPT, "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert all(f"--{option.name}" in text for option in fields(ExtractionOptions))
     assert "accelerate launch scripts/extract_features.py" in text
 

@@ -37,11 +37,8 @@ def test_a_valid_folder_gives_the_table_and_what_differs_from_the_release(reposi
 
 
 @pytest.mark.slow
-def test_full_scale_matches_the_published_counts(repository, tmp_path):
-    from iemomecp_dataset.synthetic import write_corpus
-
-    write_corpus(tmp_path, scale="full")
-    done = run(repository, "--label-dir", tmp_path / "labels")
+def test_full_scale_matches_the_published_counts(repository, full_dir):
+    done = run(repository, "--label-dir", full_dir / "labels")
     assert done.returncode == 0
     assert "matches the published counts" in done.stdout
 

@@ -6,10 +6,10 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import forked_python
 import numpy as np
 import pytest
 
@@ -329,8 +329,7 @@ def test_the_command_writes_the_page_and_prints_the_table(runs_dir, tmp_path):
     script = Path(__file__).resolve().parents[3] / "scripts" / "report.py"
     output = tmp_path / "page.html"
     options = ["--output", str(output), "--title", "My <runs>", "--resamples", "50"]
-    command = [sys.executable, str(script), str(runs_dir), *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = forked_python.run(script, runs_dir, *options, cwd=tmp_path, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "RPCL T" in done.stdout
     assert f"left out: {runs_dir / 'killed'}" in done.stdout

@@ -198,6 +198,7 @@ def test_decisions_alone_have_no_average_precision(corpus):
     named = {"run_name": "r", "scorer": "external", "objective": "x", "modalities": "", "seed": 0}
     record = run_results(corpus, {"validation": decided}, Decision(), **named)
     assert math.isnan(record.metrics["validation"]["pair_auprc"])
-    assert record.metrics["validation"]["pair_f1"] == pair_scores(
-        decided, corpus.tables["validation"].labels, corpus.class_names
-    )["pair_f1"]
+    assert (
+        record.metrics["validation"]["pair_f1"]
+        == pair_scores(decided, corpus.tables["validation"].labels, corpus.class_names)["pair_f1"]
+    )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
+import forked_python
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,16 +194,15 @@ def test_the_documented_example_does_what_the_page_says(repository: Path, synthe
     page = (repository / "docs" / "bring-your-model.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(python|sh)\n(.*?)^```", page, flags=re.M | re.S)
     assert [language for language, _ in blocks] == ["python", "sh", "sh"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     said = ""
     for language, code in blocks:
         if language == "python":
-            commands = [[sys.executable, "-c", code]]
+            commands = [["-c", code]]
         else:
             commands = [shlex.split(line) for line in code.replace("\\\n", "").splitlines()]
-            commands = [[sys.executable, *command[1:]] for command in commands if command[0] == "python"]
+            commands = [command[1:] for command in commands if command[0] == "python"]
         for command in commands:
-            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            done = forked_python.run(*command, cwd=tmp_path)
             assert done.returncode == 0, done.stderr
             said += done.stdout
     assert "written: runs/shared-words, a run of shared words: Pair F1" in said

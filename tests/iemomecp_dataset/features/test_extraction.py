@@ -30,16 +30,6 @@ from iemomecp_dataset.features.work_items import WorkItem
 RATE = 16_000
 
 
-@pytest.fixture(scope="session")
-def media_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic corpus with sentence wavs and dialogue videos."""
-    from iemomecp_dataset.synthetic import write_corpus
-
-    folder = tmp_path_factory.mktemp("media") / "data"
-    write_corpus(folder, media=True)
-    return folder
-
-
 @pytest.fixture(scope="session", params=["wavlm-group", "wav2vec2-group", "wav2vec2-layer"])
 def any_speech_encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     family, norm = request.param.split("-")

@@ -445,16 +445,13 @@ def test_opaque_chunks_that_fit_nowhere_are_named():
 
 
 @pytest.mark.slow
-def test_full_scale_with_opaque_ids_in_file_order(tmp_path):
+def test_full_scale_with_opaque_ids_in_file_order(full_dir):
     from dataclasses import replace
-    from pathlib import Path
 
     from iemomecp_dataset.overlay.validation import read_overlay
     from iemomecp_dataset.sources.ecpec import find_ecpec, read_ecpec
-    from iemomecp_dataset.synthetic import write_corpus
 
-    write_corpus(Path(tmp_path), scale="full")
-    overlay, ecpec = read_overlay(tmp_path / "labels"), read_ecpec(find_ecpec(tmp_path / "ECPEC"))
+    overlay, ecpec = read_overlay(full_dir / "labels"), read_ecpec(find_ecpec(full_dir / "ECPEC"))
     by_id = align(overlay.chunks, ecpec.dialogues)
     opaque = {
         split: [replace(chunk, dialogue_id=f"{split} {number * 31 % 997}") for number, chunk in enumerate(chunks)]

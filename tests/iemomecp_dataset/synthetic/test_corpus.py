@@ -126,11 +126,6 @@ def flow(root: Path) -> Counter[tuple[bool, str]]:
     return counts
 
 
-@pytest.fixture(scope="module")
-def full_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("full") / "data", scale="full").data_dir
-
-
 @pytest.mark.slow
 class TestFullScaleHasThePublishedCounts:
     @pytest.mark.parametrize("split", FILES)
@@ -505,12 +500,11 @@ class TestMedia:
         assert not (tmp_path / "data").exists()
 
     @pytest.mark.slow
-    def test_videos_cover_their_dialogues_and_show_who_speaks(self, tmp_path: Path) -> None:
+    def test_videos_cover_their_dialogues_and_show_who_speaks(self, media_dir: Path) -> None:
         av = pytest.importorskip("av")
-        root = write_corpus(tmp_path / "data", media=True).data_dir
-        videos = {path.stem: path for path in (root / "IEMOCAP").glob("Session*/dialog/avi/DivX/*.avi")}
-        assert set(videos) == set(read_ecpec(root)[0])
-        row = iemomecp_dataset.load("3class", data_dir=root, split="test")[0]
+        videos = {path.stem: path for path in (media_dir / "IEMOCAP").glob("Session*/dialog/avi/DivX/*.avi")}
+        assert set(videos) == set(read_ecpec(media_dir)[0])
+        row = iemomecp_dataset.load("3class", data_dir=media_dir, split="test")[0]
         assert {Path(utterance["video"]) for utterance in row["utterances"]} == {videos[row["source_dialogue_id"]]}
         with av.open(str(videos[row["source_dialogue_id"]])) as container:
             stream = container.streams.video[0]

@@ -4,10 +4,9 @@ import doctest
 import json
 import math
 import os
-import subprocess
-import sys
 import textwrap
 
+import forked_python
 import numpy as np
 import pytest
 
@@ -104,14 +103,7 @@ def test_errors_come_through_in_our_words(load):
 
 def python(code, tmp_path, **variables):
     environment = os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", **variables}
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd="/",
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return forked_python.start("-c", textwrap.dedent(code), env=environment)
 
 
 @pytest.mark.slow
@@ -125,8 +117,8 @@ def test_loads_by_path_from_the_root_offline_in_a_new_process(repository, tmp_pa
         print(metric.compute(predictions=[[0.9, 0.1], [0.2, 0.8]], references=[0, 1])["pair_f1"])
     """
     process = python(code, tmp_path)
-    output, errors = process.communicate(timeout=120)
-    assert output.strip() == "1.0", errors
+    process.wait(120)
+    assert process.stdout.strip() == "1.0", process.stderr
 
 
 @pytest.mark.slow
@@ -148,9 +140,9 @@ def test_two_processes_give_what_one_gives(tmp_path):
     """
     shared = str(tmp_path / "shared")
     processes = [python(code, tmp_path, RANK=str(rank), SHARED=shared) for rank in (0, 1)]
-    outputs = [process.communicate(timeout=120) for process in processes]
-    assert json.loads(outputs[1][0]) is None, outputs[1][1]
-    assert json.loads(outputs[0][0]) == pair_scores(PROBABILITIES, LABELS, ROLE_LABELS), outputs[0][1]
+    assert [process.wait(120) for process in processes] == [0, 0], [process.stderr for process in processes]
+    assert json.loads(processes[1].stdout) is None
+    assert json.loads(processes[0].stdout) == pair_scores(PROBABILITIES, LABELS, ROLE_LABELS)
 
 
 @pytest.mark.slow
@@ -178,9 +170,7 @@ def test_space_app_starts_the_widget_and_computes(repository, tmp_path):
     )
     app = repository / "metrics" / "iemomecp_pair_f1" / "app.py"
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, app], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = forked_python.run(app, cwd=tmp_path, env=environment)
     assert done.stdout.strip() == "1.0", done.stderr
 
 
