@@ -10,7 +10,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The suite's workers share the cores with each other: how long an example takes says nothing about the code.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 # Nothing in the suite may reach for a network, whatever the machine has.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -229,7 +229,7 @@ def test_every_launch_configuration_is_tested(repository: Path) -> None:
         ({"objective": "rcpl"}, "Did you mean 'rpcl'"),
         ({"objective": "rpcl", "scorer": "isolated"}, "Use --scorer dialogue, or --objective base"),
         ({"text_encoder": "nobody/no-such-model"}, "hf download nobody/no-such-model"),
-        ({"text_encoder": "/tmp"}, "holds no text encoder"),
+        ({"text_encoder": "/tmp"}, "contains no text encoder"),
         ({"modalities": "ta", "audio_features": "/no/audio.parquet"}, "/no/audio.parquet"),
         ({"hidden_size": 10, "num_heads": 4}, "not divisible"),
         ({"dropout": 1.5}, "--dropout must lie within [0, 1], but is 1.5"),

@@ -170,7 +170,7 @@ def test_options_of_an_experiment_cannot_be_changed_for_others() -> None:
 def test_without_pyyaml_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     protocols._experiments.cache_clear()
-    with pytest.raises(MissingDependencyError, match=r'pip install "iemomecp\[train\]"'):
+    with pytest.raises(MissingDependencyError, match=r"pip install .*\[train\]"):
         experiment_names()
 
 

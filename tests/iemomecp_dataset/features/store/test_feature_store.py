@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -226,7 +225,7 @@ def test_the_index_knows_how_many(store: Path) -> None:
         read_feature_table(store)
 
 
-def test_all_utterances_of_iemocap_are_looked_up_in_a_tenth_of_a_second(tmp_path: Path) -> None:
+def test_all_utterances_of_iemocap_are_looked_up_without_reading_files_again(tmp_path: Path) -> None:
     ids = [f"Ses01F_impro01_F{i:04d}" for i in range(7433)]
     folder, big = tmp_path / "big", card(n_utterances=len(ids), n_shards=4, size=768)
     claim_store(folder, big)
@@ -236,12 +235,9 @@ def test_all_utterances_of_iemocap_are_looked_up_in_a_tenth_of_a_second(tmp_path
         write_shard(folder / shard_name(n, 4), rows, 768, "float32")
     write_index(folder, big, ids)
     table = open_store(folder)
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        found = table.select(ids)
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.1
+    shutil.rmtree(folder)
+    found = table.select(ids)
+    assert len(found) == len(ids)
     assert all(np.array_equal(found[key], vectors[i]) for i, key in enumerate(ids[:100]))
 
 
