@@ -1,4 +1,4 @@
-"""Dialogue rows as the arrays that the dialogue scorer is trained on."""
+"""Dialogue rows as arrays, and mini-batches of them as padded tensors: the input of dialogue scorers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class DialogueExample:
         utterance_ids: ``n`` keys into feature stores.
         texts: ``n`` texts.
         speakers: ``(n,)`` int64, numbered by first appearance.
-        labels: ``(n, n)`` int64, row target, column cause; ``IGNORED_LABEL`` where the pair is no candidate.
-        emotion_labels: ``(n,)`` int64: is the utterance emotional.
-        cause_labels: ``(n,)`` int64: is it a cause in a gold pair.
+        labels: ``(n, n)`` int64, row target, column cause; ``IGNORED_LABEL`` for pairs that are not candidates.
+        emotion_labels: ``(n,)`` int64, 1 for emotional utterances.
+        cause_labels: ``(n,)`` int64, 1 for causes in gold pairs.
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
     """
@@ -51,12 +51,12 @@ class DialogueExample:
 def dialogue_examples(
     rows: Iterable[Mapping[str, Any]], emotion_names: Sequence[str], emotion_target: str = "non_neutral"
 ) -> list[DialogueExample]:
-    """Builds the examples of some rows.
+    """Builds examples from rows.
 
     Args:
         rows: Rows as :func:`iemomecp_dataset.load` gives them.
         emotion_names: Names of the emotions, by id.
-        emotion_target: What makes an utterance emotional: ``non_neutral``, its label, where the corpus has emotions
+        emotion_target: Criterion of an emotional utterance: ``non_neutral``, its label, where the corpus has emotions
             (and a gold pair where it has none); or ``gold_target``, being the target of a gold pair.
     """
     names = emotion_names if emotion_target == "non_neutral" else None
@@ -89,12 +89,9 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     )
 
 
-_CPU = torch.device("cpu")
-
-
 @dataclass(frozen=True)
 class UtteranceInputs:
-    """What each utterance brings into the model, referenced by text or utterance id and never copied per pair.
+    """Model inputs of all utterances, referenced by text or utterance id and never copied per pair.
 
     Attributes:
         text_features: Frozen features by text, or
@@ -113,16 +110,16 @@ class Collator:
     """Pads dialogues to the longest of the batch.
 
     Args:
-        inputs: What utterances bring into the model.
-        chunk_tokens: Texts are encoded in chunks of so many padded tokens; by default as suits a CPU.
+        inputs: Model inputs of the utterances.
+        chunk_tokens: Padded tokens of a chunk in which texts are encoded; by default the number that suits a CPU.
     """
 
-    def __init__(self, inputs: UtteranceInputs, chunk_tokens: int = chunk_tokens_on(_CPU)):
+    def __init__(self, inputs: UtteranceInputs, chunk_tokens: int = chunk_tokens_on(torch.device("cpu"))):
         self.inputs = inputs
         self.chunk_tokens = chunk_tokens
 
     def cost(self, example: DialogueExample) -> int:
-        """What a dialogue costs, next to others: tokens where texts are encoded in each step, utterances elsewhere."""
+        """Relative cost of a dialogue: its tokens if texts are encoded in each step, else its utterances."""
         tokens = self.inputs.text_tokens
         return len(example) if tokens is None else sum(len(tokens.ids[text]) for text in example.texts)
 

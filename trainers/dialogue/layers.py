@@ -1,4 +1,11 @@
-"""One layer of the dialogue transformer, computed without padding."""
+"""The dialogue transformer's layer, and the index of a padded batch that spares it the padding.
+
+Dialogues of a batch differ in length, so that often half of a padded batch is padding, and candidate pairs are a
+fraction of its ``N * N`` cells. :class:`Ragged` holds the places of its utterances, :class:`CandidatePairs` those of
+its pairs; what concerns a single utterance or pair, nearly all the work, is computed on ``(U, D)`` and ``(P, D)``.
+Places are those of flattened tensors, because selecting along one dimension has a much faster backward pass than
+indexing along three.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +19,7 @@ __all__ = ["CandidatePairs", "DialogueLayer", "Ragged"]
 
 @dataclass(frozen=True)
 class Ragged:
-    """Where the utterances of a padded batch lie: ``U`` of them in ``B`` dialogues of at most ``N`` turns.
-
-    Dialogues of a batch differ in length, so that often half of a padded batch is padding. What treats each utterance
-    alone, which is nearly all the work, is therefore done on ``(U, D)``.
+    """Places of the ``U`` utterances of a padded batch: ``B`` dialogues of at most ``N`` turns.
 
     Attributes:
         mask: ``(B, N)`` bool, true for utterances.
@@ -43,78 +47,22 @@ class Ragged:
 
     @property
     def rows(self) -> Tensor:
-        """``(B, N)`` int: which of the ``U`` each utterance is; anything valid for padding."""
+        """``(B, N)`` int: index among the ``U`` of each utterance; any valid index for padding."""
         return (self.mask.flatten().cumsum(0) - 1).view(self.mask.shape)
 
     def flat(self, padded: Tensor) -> Tensor:
-        """``(B, N, ...)`` to ``(U, ...)``."""
+        """Drops padding: ``(B, N, ...)`` to ``(U, ...)``."""
         return padded.flatten(0, 1).index_select(0, self.places)
 
     def padded(self, flat: Tensor) -> Tensor:
-        """``(U, D)`` to ``(B, N, D)``, zero where there is padding."""
+        """Restores padding, with zeros: ``(U, D)`` to ``(B, N, D)``."""
         zeros = flat.new_zeros(self.mask.numel(), flat.shape[-1])
         return zeros.index_copy(0, self.places, flat).view(*self.mask.shape, flat.shape[-1])
 
 
-class DialogueLayer(nn.Module):
-    """Self-attention among a dialogue's utterances, then a feed-forward network, each after a norm (pre-norm).
-
-    What :class:`torch.nn.TransformerEncoderLayer` computes with ``norm_first``, GELU and the same initialisation, on
-    utterances without padding.
-    """
-
-    def __init__(self, hidden: int, heads: int, feed_forward: int, dropout: float):
-        super().__init__()
-        self.heads = heads
-        self.attention_dropout = dropout
-        self.attention_norm = nn.LayerNorm(hidden)
-        self.query_key_value = nn.Linear(hidden, 3 * hidden)
-        self.attention_output = nn.Linear(hidden, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(hidden),
-            nn.Linear(hidden, feed_forward),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(feed_forward, hidden),
-            nn.Dropout(dropout),
-        )
-        nn.init.xavier_uniform_(self.query_key_value.weight)
-        nn.init.zeros_(self.query_key_value.bias)
-        nn.init.zeros_(self.attention_output.bias)
-
-    def forward(self, utterances: Tensor, ragged: Ragged) -> Tensor:
-        """Mixes each dialogue's utterances.
-
-        Args:
-            utterances: ``(U, D)``.
-            ragged: Where they lie.
-
-        Returns:
-            ``(U, D)``.
-        """
-        batch, turns = ragged.mask.shape
-        projected = ragged.padded(self.query_key_value(self.attention_norm(utterances)))
-        query, key, value = projected.view(batch, turns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=ragged.mask[:, None, None],
-            dropout_p=self.attention_dropout if self.training else 0.0,
-        )
-        mixed = self.attention_output(ragged.flat(attended.transpose(1, 2).flatten(2)))
-        utterances = utterances + self.dropout(mixed)
-        result: Tensor = utterances + self.feed_forward(utterances)
-        return result
-
-
 @dataclass(frozen=True)
 class CandidatePairs:
-    """The ``P`` candidate pairs of ``B`` dialogues of at most ``N`` turns; only these are computed.
-
-    In a padded batch they are a fraction of all. Places are those of flattened tensors, because selecting along one
-    dimension has a much faster backward pass than indexing along three.
+    """Places of the ``P`` candidate pairs of a padded batch: ``B`` dialogues of at most ``N`` turns.
 
     Attributes:
         valid: ``(B, N, N)`` bool; row target, column candidate cause.
@@ -147,15 +95,15 @@ class CandidatePairs:
         return cls(valid, cells, targets, targets // turns * turns + cells % turns)
 
     def offsets(self, max_distance: int) -> Tensor:
-        """``(P,)`` int: target minus cause in turns, clipped, counted from 0."""
+        """``(P,)`` int: target minus cause in turns, clipped to ``max_distance`` and shifted to count from 0."""
         return (self.targets - self.causes).clamp(-max_distance, max_distance) + max_distance
 
     def select(self, values: Tensor) -> Tensor:
-        """``(B, N, N, C)`` to ``(P, C)``."""
+        """Selects the pairs: ``(B, N, N, C)`` to ``(P, C)``."""
         return values.flatten(0, 2).index_select(0, self.cells)
 
     def matrices(self, values: Tensor) -> Tensor:
-        """``(P, C)`` to ``(B, N, N, C)``, zero where there is no pair.
+        """Lays pairs out as matrices: ``(P, C)`` to ``(B, N, N, C)``, zero in the other cells.
 
         Example:
             >>> import torch
@@ -165,3 +113,62 @@ class CandidatePairs:
         """
         zeros = values.new_zeros(self.valid.numel(), values.shape[-1])
         return zeros.index_copy(0, self.cells, values).view(*self.valid.shape, values.shape[-1])
+
+
+class DialogueLayer(nn.Module):
+    """Self-attention among a dialogue's utterances, then a feed-forward network, each after a norm (pre-norm).
+
+    Equal to :class:`torch.nn.TransformerEncoderLayer` with ``norm_first`` and GELU, its initialisation included, but
+    for the padding.
+
+    Args:
+        hidden: Width ``D``.
+        heads: Attention heads.
+        feed_forward: Width of the feed-forward network.
+        dropout: Dropout probability, of attention weights too.
+    """
+
+    def __init__(self, hidden: int, heads: int, feed_forward: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.attention_dropout = dropout
+        self.attention_norm = nn.LayerNorm(hidden)
+        self.query_key_value = nn.Linear(hidden, 3 * hidden)
+        self.attention_output = nn.Linear(hidden, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(hidden),
+            nn.Linear(hidden, feed_forward),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(feed_forward, hidden),
+            nn.Dropout(dropout),
+        )
+        nn.init.xavier_uniform_(self.query_key_value.weight)
+        nn.init.zeros_(self.query_key_value.bias)
+        nn.init.zeros_(self.attention_output.bias)
+
+    def forward(self, utterances: Tensor, ragged: Ragged) -> Tensor:
+        """Mixes the utterances of each dialogue.
+
+        Args:
+            utterances: ``(U, D)``.
+            ragged: Their places.
+
+        Returns:
+            ``(U, D)``.
+        """
+        batch, turns = ragged.mask.shape
+        projected = ragged.padded(self.query_key_value(self.attention_norm(utterances)))
+        query, key, value = projected.view(batch, turns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=ragged.mask[:, None, None],
+            dropout_p=self.attention_dropout if self.training else 0.0,
+        )
+        mixed = self.attention_output(ragged.flat(attended.transpose(1, 2).flatten(2)))
+        utterances = utterances + self.dropout(mixed)
+        result: Tensor = utterances + self.feed_forward(utterances)
+        return result

@@ -1,7 +1,7 @@
-"""The dialogue pair scorer: every utterance is encoded once, every candidate pair is scored from the whole dialogue.
+"""The dialogue scorer: every utterance is encoded once, every candidate pair is scored from the whole dialogue.
 
-Per modality a projection with an explicit mask, a transformer over the dialogue, an emotion and a cause head, and a
-pair scorer that knows the relative distance and whether the speaker is the same::
+Each modality has a projection with an explicit mask; a transformer mixes the utterances of the dialogue; heads score
+utterances as emotional and as causes, and pairs from both utterances, their relative distance and their speakers::
 
     text, audio, video --project, mask--> sum + speaker + position --transformer--> h
     h_i --> emotion logits        h_j --> cause logits
@@ -35,20 +35,20 @@ class DialogueScorerConfig(PairScorerConfig):
         text_size: Width of an utterance's text representation, 0 without text.
         audio_size: Width of an audio feature vector, 0 without audio.
         video_size: Width of a video feature vector, 0 without video.
-        text_encoder: Configuration of the text encoder that is trained with the scorer and saved in it; ``None`` when
-            text comes as frozen features (then ``text_encoder_name`` says from which encoder).
-        text_encoder_name: Name or path the text encoder was loaded from.
+        text_encoder: Configuration of the text encoder that is trained and saved with the scorer; None if text comes as
+            frozen features.
+        text_encoder_name: Name or path of the text encoder, trained or frozen.
         text_layers: Encoder layers that are mean-pooled and concatenated (0 is the embedding layer).
         max_tokens: Tokens per utterance; what is longer is cut, and counted.
         hidden_size: Width of the dialogue transformer.
         num_layers: Its depth; 0 scores utterances without dialogue context.
         num_heads: Its attention heads.
         dropout: Dropout probability everywhere in the head.
-        pair_scorer: ``mlp`` or ``biaffine``; see :mod:`iemomecp_dataset.trainers.dialogue.pair_heads`.
+        pair_scorer: Head for pairs, ``mlp`` or ``biaffine``; see :mod:`iemomecp_dataset.trainers.dialogue.pair_heads`.
         pair_size: Width of the pair scorer's hidden layer.
         bilinear_size: Rank of the bilinear term of ``mlp``, 0 for none.
-        pair_refinement: Whether pairs are scored again in the light of the others; see
-            :mod:`iemomecp_dataset.trainers.dialogue.pair_heads`.
+        pair_refinement: Whether the scores of pairs are corrected by those of the others; see
+            :class:`~iemomecp_dataset.trainers.dialogue.pair_heads.PairRefinement`.
         max_distance: Relative distances beyond it share an embedding.
         max_positions: Turns beyond it share a position embedding.
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.
@@ -78,13 +78,13 @@ class DialogueScorerConfig(PairScorerConfig):
 
 @dataclass(frozen=True)
 class Corruption:
-    """How the corrupted view of a dialogue is made (arXiv 2606.18893, Eq. 12 and 13).
+    """Settings of the corrupted view of a dialogue (arXiv 2606.18893, Eq. 12 and 13).
 
     Attributes:
         rate: Probability of zeroing an utterance.
         protect_gold: Spare utterances of gold pairs.
-        point: ``scorer_input``, the paper's: what enters the pair scorer is corrupted; or ``dialogue_input``: what
-            enters the dialogue transformer, so that the context of gold pairs changes too.
+        point: The representations that are corrupted: ``scorer_input``, the pair scorer's, as in the paper; or
+            ``dialogue_input``, the dialogue transformer's, so that the context of gold pairs changes too.
     """
 
     rate: float = 0.30
@@ -94,7 +94,7 @@ class Corruption:
 
 @dataclass
 class DialogueScores(ModelOutput):  # type: ignore[misc]
-    """Output of a dialogue scorer; read it by name, as entries that are None leave positions.
+    """Output of a dialogue scorer; read it by name, as positions shift where an entry is None.
 
     Attributes:
         loss: Scalar, the supervised loss; None without labels.
@@ -112,7 +112,7 @@ class DialogueScores(ModelOutput):  # type: ignore[misc]
 
 
 class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
-    """Scores all candidate pairs of a dialogue at once.
+    """Scores all candidate pairs of a dialogue in one pass.
 
     A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.
 
@@ -161,8 +161,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        # Linear layers and norms keep torch's own initialisation; embeddings start small, so that a
-        # position or a speaker does not drown what was said.
+        # Linear layers and norms keep torch's own initialisation; embeddings start small, so that
+        # positions and speakers do not outweigh the content.
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
 
@@ -226,7 +226,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
                 "video": (video if video is None else ragged.flat(video), video_present),
             },
         )
-        contextual = self._contextualise(utterances, ragged)
+        contextual = self._contextualize(utterances, ragged)
         corrupted_pair_logits = None
         if corruption is None:
             pair_logits, emotion_logits, cause_logits = self._score(contextual, ragged, speakers, valid)
@@ -257,64 +257,21 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             corrupted_pair_logits=corrupted_pair_logits,
         )
 
-    def _score_both_views(
-        self,
-        utterances: Tensor,
-        contextual: Tensor,
-        ragged: Ragged,
-        speakers: Tensor,
-        valid: Tensor,
-        gold: Tensor,
-        corruption: Corruption,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pair, emotion and cause logits, and the pair logits of the corrupted view."""
-        at_scorer = corruption.point == "scorer_input"
-        corrupted = ragged.flat(
-            corrupt_context(
-                ragged.padded(contextual if at_scorer else utterances),
-                gold,
-                ragged.mask,
-                rate=corruption.rate,
-                protect_gold=corruption.protect_gold,
-            )
-        )
-        if not at_scorer:
-            corrupted = self._contextualise(corrupted, ragged)
-        # Both views as one batch of twice as many dialogues, which costs less than two batches.
-        both = self._score(
-            torch.cat([contextual, corrupted]),
-            Ragged.of(ragged.mask.repeat(2, 1)),
-            speakers.repeat(2, 1),
-            valid.repeat(2, 1, 1),
-        )
-        (pairs, corrupted_pairs), (emotions, _), (causes, _) = (logits.chunk(2) for logits in both)
-        return pairs, emotions, causes, corrupted_pairs
-
-    def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pair, emotion and cause logits."""
-        emotion_logits = ragged.padded(self.emotion_head(hidden).float())
-        cause_logits = ragged.padded(self.cause_head(hidden).float())
-        pairs = CandidatePairs.of(valid)
-        pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
-        if self.pair_refinement is not None:
-            pair_scores = self.pair_refinement(pair_scores, emotion_logits, cause_logits, pairs)
-        return pairs.matrices(pair_scores), emotion_logits, cause_logits
-
-    def begin_at_distance_rates(self, log_rates: Tensor) -> None:
-        """Starts the pair scorer at given rates of the classes by turn distance.
-
-        Args:
-            log_rates: ``(distances, C)``, as :func:`iemomecp_dataset.trainers.dialogue.pair_heads.distance_log_rates`
-                gives them.
-        """
-        self.pair_scorer.begin_at(log_rates)
-
     def use_text_encoder(self, encoder: nn.Module) -> None:
         """Takes over a pretrained encoder, to be trained and saved with the scorer."""
         # Layers are pooled here; an encoder's own pooler would be a parameter without gradient.
         if getattr(encoder, "pooler", None) is not None:
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         self.text_encoder = encoder
+
+    def begin_at_distance_rates(self, log_rates: Tensor) -> None:
+        """Starts the pair scorer at given log rates of the classes by turn distance.
+
+        Args:
+            log_rates: ``(distances, C)``, as :func:`iemomecp_dataset.trainers.dialogue.pair_heads.distance_log_rates`
+                gives them.
+        """
+        self.pair_scorer.begin_at(log_rates)
 
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:
         if self.text_encoder is None or order is None:
@@ -340,16 +297,59 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         dropped: Tensor = self.input_dropout(fused)
         return dropped
 
-    def _contextualise(self, utterances: Tensor, ragged: Ragged) -> Tensor:
+    def _contextualize(self, utterances: Tensor, ragged: Ragged) -> Tensor:
         hidden = utterances
         for layer in self.dialogue:
             hidden = layer(hidden, ragged)
         normalised: Tensor = self.norm(hidden)
         return normalised
 
+    def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pair, emotion and cause logits."""
+        emotion_logits = ragged.padded(self.emotion_head(hidden).float())
+        cause_logits = ragged.padded(self.cause_head(hidden).float())
+        pairs = CandidatePairs.of(valid)
+        pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
+        if self.pair_refinement is not None:
+            pair_scores = self.pair_refinement(pair_scores, emotion_logits, cause_logits, pairs)
+        return pairs.matrices(pair_scores), emotion_logits, cause_logits
+
+    def _score_both_views(
+        self,
+        utterances: Tensor,
+        contextual: Tensor,
+        ragged: Ragged,
+        speakers: Tensor,
+        valid: Tensor,
+        gold: Tensor,
+        corruption: Corruption,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pair, emotion and cause logits, and the pair logits of the corrupted view."""
+        at_scorer = corruption.point == "scorer_input"
+        corrupted = ragged.flat(
+            corrupt_context(
+                ragged.padded(contextual if at_scorer else utterances),
+                gold,
+                ragged.mask,
+                rate=corruption.rate,
+                protect_gold=corruption.protect_gold,
+            )
+        )
+        if not at_scorer:
+            corrupted = self._contextualize(corrupted, ragged)
+        # Both views as one batch of twice as many dialogues, which costs less than two batches.
+        both = self._score(
+            torch.cat([contextual, corrupted]),
+            Ragged.of(ragged.mask.repeat(2, 1)),
+            speakers.repeat(2, 1),
+            valid.repeat(2, 1, 1),
+        )
+        (pairs, corrupted_pairs), (emotions, _), (causes, _) = (logits.chunk(2) for logits in both)
+        return pairs, emotions, causes, corrupted_pairs
+
 
 class _ModalityProjection(nn.Module):
-    """Features to the width of the dialogue transformer; a learned vector stands for absent ones."""
+    """Projects features to the width of the dialogue transformer; absent ones are replaced by a learned vector."""
 
     def __init__(self, size: int, hidden: int, dropout: float):
         super().__init__()

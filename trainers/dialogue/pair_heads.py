@@ -1,19 +1,26 @@
-"""Heads that score candidate pairs from utterance representations, the signed distance and the speakers.
+"""Scores of candidate pairs: a head on two utterances, and a refinement by the scores of all other pairs.
+
+A head computes a logit for each class from target ``i``, candidate cause ``j``, their signed distance in turns and
+whether their speaker is the same:
 
 =============  ===================================================================================
 ``mlp``        W gelu(A h_i + B h_j + distance(i - j) + same speaker) + W' (A' h_i * B' h_j) + b(i - j)
 ``biaffine``   [r_i; 1] U [c_j; 1] + same speaker + b(i - j), with r = gelu(A h), c = gelu(B h)
 =============  ===================================================================================
 
-Target ``i``, candidate cause ``j``, a logit for each class. Both are written so that no tensor of size (N, N, 3 D) is
-ever built; only candidate pairs are computed.
+Neither builds a tensor of size (N, N, 3 D), and only candidate pairs are computed.
 
-The bias ``b`` of each turn distance can begin at what the distance alone says (:meth:`PairScorer.begin_at`). How
-likely a pair is falls from one half to one in a hundred over a few turns, which small steps from zero take many epochs
-to learn, while everything else is fitted to what is not learned yet.
+The bias ``b`` of each turn distance can start at the log rates of the classes there (:func:`distance_log_rates`,
+:meth:`PairScorer.begin_at`). The share of pairs falls from one half to one in a hundred over a few turns; small steps
+from zero take many epochs to learn that, while everything else is fitted to what is not learned yet.
+
+:class:`PairRefinement` then adds to the logits of each pair what follows from those of the dialogue's other pairs and
+utterances: whether the target has a likelier cause, is emotional, is a cause itself.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -25,26 +32,32 @@ from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 
 __all__ = ["PAIR_SCORERS", "BiaffinePairScorer", "MlpPairScorer", "PairRefinement", "PairScorer", "distance_log_rates"]
 
+_REFINEMENT_WIDTH = 64
+# Lower than elsewhere: the refinement has a few inputs per pair, which are hard to overfit.
+_REFINEMENT_DROPOUT = 0.1
+# Order of magnitude of the log odds of pairs and utterances.
+_LOG_ODDS_SCALE = 3.0
+_NEVER = -1e4
+
 
 class PairScorer(nn.Module):
-    """Logits of all pairs from utterance representations; the base of the two heads.
+    """Base of the heads: logits of candidate pairs from utterance representations.
+
+    The heads take the same arguments: ``hidden``, width ``D`` of an utterance; ``classes``; ``size``, width of the
+    hidden layer; ``bilinear_size``, rank of the bilinear term of ``mlp``, 0 for none; ``max_distance``; ``dropout``.
 
     Args:
-        hidden: Width ``D`` of an utterance.
         classes: Pair classes ``C``.
-        size: Width of the hidden layer.
-        bilinear_size: Rank of the bilinear term of ``mlp``, 0 for none.
         max_distance: Turn distances beyond it share a parameter.
-        dropout: Dropout probability.
     """
 
-    def __init__(self, hidden: int, classes: int, *, size: int, bilinear_size: int, max_distance: int, dropout: float):
+    def __init__(self, classes: int, max_distance: int):
         super().__init__()
         self.max_distance = max_distance
         self.distance_bias = nn.Embedding(2 * max_distance + 1, classes)
 
     def begin_at(self, log_rates: Tensor) -> None:
-        """Lets the bias of each distance begin at the log rates of the classes there.
+        """Starts the bias of each distance at the log rates of the classes there.
 
         Args:
             log_rates: ``(2 * max_distance + 1, C)``, from the most negative distance, target minus cause, on.
@@ -57,7 +70,7 @@ class PairScorer(nn.Module):
 
         Args:
             hidden: ``(U, D)``, the utterances of the batch.
-            ragged: Where they lie.
+            ragged: Their places.
             speakers: ``(B, N)`` int.
             pairs: The ``P`` candidate pairs.
 
@@ -88,12 +101,10 @@ class PairScorer(nn.Module):
 
 
 class MlpPairScorer(PairScorer):
-    """A hidden layer over the sum of what is known of a pair, and a low-rank bilinear term."""
+    """A hidden layer over target, cause, distance and speakers, plus a low-rank bilinear term."""
 
     def __init__(self, hidden: int, classes: int, *, size: int, bilinear_size: int, max_distance: int, dropout: float):
-        super().__init__(
-            hidden, classes, size=size, bilinear_size=bilinear_size, max_distance=max_distance, dropout=dropout
-        )
+        super().__init__(classes, max_distance)
         self.target = nn.Linear(hidden, size)
         self.cause = nn.Linear(hidden, size, bias=False)
         self.distance = nn.Embedding(2 * max_distance + 1, size)
@@ -105,7 +116,7 @@ class MlpPairScorer(PairScorer):
         """Scores a list of pairs."""
         # index_select, not indexing: its backward pass is the faster one.
         pair = self.target(hidden).index_select(0, rows) + self.cause(hidden).index_select(0, columns)
-        # What is known of distance and speakers has a few values, added up once rather than for each pair.
+        # Distance and speakers have few values together, so their sums are computed once and not for each pair.
         known = (self.distance.weight.unsqueeze(1) + self.same_speaker.weight).flatten(0, 1)
         scores: Tensor = self.output(pair + known.index_select(0, 2 * offsets + same))
         if self.bilinear is not None:
@@ -117,9 +128,7 @@ class BiaffinePairScorer(PairScorer):
     """Deep biaffine attention (Dozat and Manning 2017, arXiv 1611.01734, Eq. 6), with one matrix for each class."""
 
     def __init__(self, hidden: int, classes: int, *, size: int, bilinear_size: int, max_distance: int, dropout: float):
-        super().__init__(
-            hidden, classes, size=size, bilinear_size=bilinear_size, max_distance=max_distance, dropout=dropout
-        )
+        super().__init__(classes, max_distance)
         self.target = nn.Sequential(nn.Linear(hidden, size), nn.GELU(), nn.Dropout(dropout))
         self.cause = nn.Sequential(nn.Linear(hidden, size), nn.GELU(), nn.Dropout(dropout))
         # A linear layer keeps the matrices, so that initialisation and saving are those of any other.
@@ -136,8 +145,91 @@ class BiaffinePairScorer(PairScorer):
         return scores
 
 
-PAIR_SCORERS: dict[str, type[PairScorer]] = {"mlp": MlpPairScorer, "biaffine": BiaffinePairScorer}
+PAIR_SCORERS: dict[str, Callable[..., PairScorer]] = {"mlp": MlpPairScorer, "biaffine": BiaffinePairScorer}
 """Heads by name."""
+
+
+class PairRefinement(nn.Module):
+    """Corrects the logits of pairs by those of the dialogue's other pairs and utterances; starts as the identity.
+
+    Args:
+        classes: Pair classes ``C``.
+        max_distance: Turn distances beyond it share parameters.
+    """
+
+    def __init__(self, classes: int, max_distance: int):
+        super().__init__()
+        self.max_distance = max_distance
+        self.known = nn.Linear(6 * (classes - 1) + 4, _REFINEMENT_WIDTH)
+        self.distance = nn.Parameter(torch.randn(2 * max_distance + 1, _REFINEMENT_WIDTH))
+        self.output = nn.Sequential(
+            nn.GELU(),
+            nn.Linear(_REFINEMENT_WIDTH, _REFINEMENT_WIDTH),
+            nn.GELU(),
+            nn.Dropout(_REFINEMENT_DROPOUT),
+            nn.Linear(_REFINEMENT_WIDTH, classes),
+        )
+        for parameter in self.output[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, scores: Tensor, emotion_logits: Tensor, cause_logits: Tensor, pairs: CandidatePairs) -> Tensor:
+        """Corrects the scores.
+
+        Args:
+            scores: ``(P, C)``, scores of the candidate pairs.
+            emotion_logits: ``(B, N, 2)``.
+            cause_logits: ``(B, N, 2)``.
+            pairs: Places of the pairs.
+
+        Returns:
+            ``(P, C)``, the corrected scores.
+        """
+        pair = scores[:, :-1] - scores[:, -1:]
+        matrices = pairs.matrices(pair)
+        row = matrices.masked_fill(~pairs.valid.unsqueeze(-1), _NEVER)
+        own = matrices.diagonal(dim1=1, dim2=2).transpose(1, 2)
+        emotional = emotion_logits[..., 1:] - emotion_logits[..., :1]
+        causing = cause_logits[..., 1:] - cause_logits[..., :1]
+        # Features of an utterance are concatenated before they are selected for its pairs: two selections, not nine.
+        of_target = torch.cat([own, emotional, causing, row.amax(dim=2), row.logsumexp(dim=2)], dim=-1)
+        of_cause = torch.cat([own, emotional, causing], dim=-1)
+        roles = pair.shape[-1]
+        target = of_target.flatten(0, 1).index_select(0, pairs.targets)
+        target, best, total = target.tensor_split((roles + 2, 2 * roles + 2), dim=-1)
+        cause = of_cause.flatten(0, 1).index_select(0, pairs.causes)
+        known = torch.cat([pair, pair - best, total, pair - total, target, cause], dim=-1)
+        distances = self.distance.index_select(0, pairs.offsets(self.max_distance))
+        added: Tensor = self.output(self.known(known / _LOG_ODDS_SCALE) + distances)
+        return scores + added.float()
+
+
+def distance_log_rates(table: PairTable, n_classes: int, max_distance: int) -> NDArray[np.float32]:
+    """Log rates of the classes at each turn distance.
+
+    Distances beyond ``max_distance`` are pooled. Half a pair of each class is added everywhere, so that what does not
+    occur in train is unlikely and not impossible; a distance without any pair gets equal rates.
+
+    Args:
+        table: Train pairs.
+        n_classes: Number of classes ``C``.
+        max_distance: Largest distance that has rates of its own.
+
+    Returns:
+        ``(2 * max_distance + 1, C)`` float32; row ``max_distance + d`` is of pairs whose target is ``d`` turns after
+        the candidate cause.
+
+    Example:
+        >>> labels, gap = np.array([0, 1, 1, 1]), np.array([0, 0, 1, 7])
+        >>> none = np.zeros(4, dtype=bool)
+        >>> table = PairTable(labels.astype(str), labels.astype(str), 9 + gap, 9 + 0 * gap, labels, none)
+        >>> np.exp(distance_log_rates(table, 2, max_distance=1).astype(float)).round(2).tolist()
+        [[0.5, 0.5], [0.5, 0.5], [0.17, 0.83]]
+    """
+    distances = np.clip(table.distances, -max_distance, max_distance) + max_distance
+    counts = np.full((2 * max_distance + 1, n_classes), 0.5)
+    np.add.at(counts, (distances, table.labels), 1.0)
+    rates: NDArray[np.float32] = np.log(counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+    return rates
 
 
 def _with_one(values: Tensor) -> Tensor:
@@ -157,90 +249,3 @@ class _Bilinear(nn.Module):
         product = self.target(hidden).index_select(0, rows) * self.cause(hidden).index_select(0, columns)
         scores: Tensor = self.weight(product)
         return scores
-
-
-_WIDTH = 64
-# A few numbers a pair are hard to overfit: less dropout than elsewhere.
-_DROPOUT = 0.1
-# Log odds of pairs and utterances are of this order.
-_SCALE = 3.0
-_NEVER = -1e4
-
-
-class PairRefinement(nn.Module):
-    """Adds to the logits of pairs what the rest of the dialogue says of them; at first nothing.
-
-    Args:
-        classes: Pair classes ``C``.
-        max_distance: Turn distances beyond it share parameters.
-    """
-
-    def __init__(self, classes: int, max_distance: int):
-        super().__init__()
-        self.max_distance = max_distance
-        self.known = nn.Linear(6 * (classes - 1) + 4, _WIDTH)
-        self.distance = nn.Parameter(torch.randn(2 * max_distance + 1, _WIDTH))
-        self.output = nn.Sequential(
-            nn.GELU(), nn.Linear(_WIDTH, _WIDTH), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(_WIDTH, classes)
-        )
-        for parameter in self.output[-1].parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, scores: Tensor, emotion_logits: Tensor, cause_logits: Tensor, pairs: CandidatePairs) -> Tensor:
-        """Looks at all pairs again.
-
-        Args:
-            scores: ``(P, C)``, the first scores of the candidate pairs.
-            emotion_logits: ``(B, N, 2)``.
-            cause_logits: ``(B, N, 2)``.
-            pairs: Where the pairs lie.
-
-        Returns:
-            ``(P, C)``, the second scores.
-        """
-        pair = scores[:, :-1] - scores[:, -1:]
-        matrices = pairs.matrices(pair)
-        row = matrices.masked_fill(~pairs.valid.unsqueeze(-1), _NEVER)
-        own = matrices.diagonal(dim1=1, dim2=2).transpose(1, 2)
-        emotional = emotion_logits[..., 1:] - emotion_logits[..., :1]
-        causing = cause_logits[..., 1:] - cause_logits[..., :1]
-        # What is known of an utterance is brought together before it is handed to its pairs: two selections, not nine.
-        of_target = torch.cat([own, emotional, causing, row.amax(dim=2), row.logsumexp(dim=2)], dim=-1)
-        of_cause = torch.cat([own, emotional, causing], dim=-1)
-        roles = pair.shape[-1]
-        target = of_target.flatten(0, 1).index_select(0, pairs.targets)
-        target, best, total = target.tensor_split((roles + 2, 2 * roles + 2), dim=-1)
-        cause = of_cause.flatten(0, 1).index_select(0, pairs.causes)
-        known = torch.cat([pair, pair - best, total, pair - total, target, cause], dim=-1)
-        distances = self.distance.index_select(0, pairs.offsets(self.max_distance))
-        added: Tensor = self.output(self.known(known / _SCALE) + distances)
-        return scores + added.float()
-
-
-def distance_log_rates(table: PairTable, n_classes: int, max_distance: int) -> NDArray[np.float32]:
-    """Log rates of the classes at each turn distance.
-
-    Distances beyond ``max_distance`` are pooled. Half a pair of each class is added everywhere, so that what train does
-    not show is unlikely and not impossible; a distance without any pair says nothing.
-
-    Args:
-        table: Train pairs.
-        n_classes: Number of classes ``C``.
-        max_distance: Largest distance that counts by itself.
-
-    Returns:
-        ``(2 * max_distance + 1, C)`` float32; row ``max_distance + d`` is of pairs whose target is ``d`` turns after
-        the candidate cause.
-
-    Example:
-        >>> labels, gap = np.array([0, 1, 1, 1]), np.array([0, 0, 1, 7])
-        >>> none = np.zeros(4, dtype=bool)
-        >>> table = PairTable(labels.astype(str), labels.astype(str), 9 + gap, 9 + 0 * gap, labels, none)
-        >>> np.exp(distance_log_rates(table, 2, max_distance=1).astype(float)).round(2).tolist()
-        [[0.5, 0.5], [0.5, 0.5], [0.17, 0.83]]
-    """
-    distances = np.clip(table.distances, -max_distance, max_distance) + max_distance
-    counts = np.full((2 * max_distance + 1, n_classes), 0.5)
-    np.add.at(counts, (distances, table.labels), 1.0)
-    rates: NDArray[np.float32] = np.log(counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
-    return rates

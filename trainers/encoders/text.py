@@ -1,4 +1,4 @@
-"""Texts to tokens and to frozen features: each distinct text is tokenised once and encoded once."""
+"""Text encoders: loading, token ids of distinct texts, length-bucketed chunks of them, and frozen features."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A pretrained encoder with its tokeniser.
+    """A pretrained encoder with its tokenizer.
 
     Attributes:
         name: Name or path it was loaded from.
         model: The ``AutoModel``.
-        tokenizer: The fast tokeniser.
+        tokenizer: The fast tokenizer.
     """
 
     name: str
@@ -66,7 +66,7 @@ class TokenisedTexts:
     Attributes:
         ids: Token ids by text.
         pad_id: The padding token.
-        truncated: How many of the distinct texts were longer than allowed, and were cut.
+        truncated: The texts that were longer than allowed and were cut.
     """
 
     ids: dict[str, NDArray[np.int64]]
@@ -128,8 +128,8 @@ def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> Tok
 
     Args:
         texts: Texts, repeated ones allowed.
-        tokenizer: A fast tokeniser.
-        max_tokens: Tokens a text may have, special ones included; longer ones are cut and counted.
+        tokenizer: A fast tokenizer.
+        max_tokens: Tokens a text may have, special ones included; longer texts are cut and listed.
     """
     distinct = sorted(set(texts))
     limit = min(max_tokens, int(tokenizer.model_max_length))
@@ -145,9 +145,9 @@ def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> Tok
 
 
 def chunk_tokens_on(device: torch.device) -> int:
-    """How many padded tokens to encode at once.
+    """Padded tokens of a chunk that is encoded at once.
 
-    On a CPU few, which stay in its cache and are padded least; more would not be faster. An accelerator wants many.
+    Small on a CPU, where such a chunk stays in the cache and has the least padding; large on an accelerator.
 
     Example:
         >>> chunk_tokens_on(torch.device("cpu")), chunk_tokens_on(torch.device("cuda"))
@@ -159,16 +159,16 @@ def chunk_tokens_on(device: torch.device) -> int:
 def length_chunks(
     sequences: Sequence[NDArray[np.int64]], pad_id: int, max_tokens_per_chunk: int
 ) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
-    """Packs token sequences of similar length together, so that little of the work is padding.
+    """Packs token sequences into length-bucketed chunks under a token budget, so that little of the work is padding.
 
     Args:
-        sequences: Token ids, one array a text.
+        sequences: Token ids, one array per text.
         pad_id: The padding token.
         max_tokens_per_chunk: Padded tokens a chunk may have; a single longer text makes a chunk of its own.
 
     Returns:
-        The chunks with ``input_ids`` and ``attention_mask`` ``(u, T)``, and ``(U,)`` for each text its row among the
-        rows of all chunks.
+        The chunks, with ``input_ids`` and ``attention_mask`` ``(u, T)``; and ``(U,)`` int, the row of each text among
+        the rows of all chunks.
 
     Example:
         >>> chunks, order = length_chunks([np.array([5, 6, 7]), np.array([8])], pad_id=0, max_tokens_per_chunk=3)
@@ -205,14 +205,14 @@ def encode_texts(
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> dict[str, NDArray[np.float32]]:
-    """Frozen features of all texts: mean-pooled layers, concatenated.
+    """Computes frozen features of all texts: mean-pooled layers, concatenated.
 
     Args:
         tokens: The texts.
         encoder: The encoder; it is put in evaluation mode.
         layers: Encoder layers to pool.
-        device: Where to compute.
-        cache_dir: Where features are kept between runs; the key covers the encoder's weights, the layers and the texts.
+        device: Device to compute on.
+        cache_dir: Folder that keeps features between runs; the key covers the encoder's weights, layers and texts.
         progress: Show a progress bar.
 
     Returns:
@@ -246,6 +246,31 @@ def encode_texts(
     return dict(zip(texts, features, strict=True))
 
 
+def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], **options: Any) -> Iterator[Any]:
+    """Encodes chunks one after the other, after one look-up of all their token embeddings.
+
+    The gradient of an embedding matrix is as large as the matrix; with a look-up per chunk it would be built and added
+    once for each.
+
+    Args:
+        encoder: A transformers encoder.
+        chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``, padded on the right.
+        options: Passed on to the encoder.
+
+    Yields:
+        The encoder's output for each chunk.
+    """
+    if len(chunks) == 1 or "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
+        for chunk in chunks:
+            yield encoder(**chunk, **options)
+        return
+    ids = torch.cat([chunk["input_ids"].flatten() for chunk in chunks])
+    embedded = encoder.get_input_embeddings()(ids).split([chunk["input_ids"].numel() for chunk in chunks])  # type: ignore[operator]
+    for chunk, vectors in zip(chunks, embedded, strict=True):
+        mask = chunk["attention_mask"]
+        yield encoder(inputs_embeds=vectors.view(*mask.shape, -1), attention_mask=mask, **options)
+
+
 def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
     digest = hashlib.sha256(
         json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
@@ -257,28 +282,3 @@ def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence
         digest.update(json.dumps(text).encode())
         digest.update(ids.tobytes())
     return digest.hexdigest()[:24]
-
-
-def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], **options: Any) -> Iterator[Any]:
-    """Encodes chunks one after the other.
-
-    The tokens of all chunks are looked up together. The gradient of a vocabulary is as large as the vocabulary, and
-    would be built and added once for each chunk.
-
-    Args:
-        encoder: A transformers encoder.
-        chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``, padded on the right.
-        options: Passed on to the encoder.
-
-    Yields:
-        What the encoder gives for each chunk.
-    """
-    if len(chunks) == 1 or "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
-        for chunk in chunks:
-            yield encoder(**chunk, **options)
-        return
-    ids = torch.cat([chunk["input_ids"].flatten() for chunk in chunks])
-    embedded = encoder.get_input_embeddings()(ids).split([chunk["input_ids"].numel() for chunk in chunks])  # type: ignore[operator]
-    for chunk, vectors in zip(chunks, embedded, strict=True):
-        mask = chunk["attention_mask"]
-        yield encoder(inputs_embeds=vectors.view(*mask.shape, -1), attention_mask=mask, **options)

@@ -20,12 +20,12 @@ def write_tiny_encoder(
     vocab_size: int = 2000,
     seed: int = 0,
 ) -> Path:
-    """Writes a RoBERTa with random weights, and a byte-level BPE tokeniser trained on some texts.
+    """Writes a RoBERTa with random weights, and a byte-level BPE tokenizer trained on some texts.
 
     It is for trying the software, not for results: it has not been trained on any language.
 
     Args:
-        texts: Texts to train the tokeniser on; those of the train split.
+        texts: Texts to train the tokenizer on; those of the train split.
         output_dir: Folder that ``AutoModel.from_pretrained`` and ``AutoTokenizer.from_pretrained`` then read.
         hidden_size: Width.
         num_layers: Depth.

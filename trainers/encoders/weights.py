@@ -1,4 +1,4 @@
-"""Beginning a run with the weights of another one."""
+"""Weights before training: those of another run to start from, and those of an encoder that stay frozen."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["freeze_lowest", "load_initial_weights"]
 
 
 def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
-    """Gives a scorer the weights of a finished run of the same shape.
+    """Loads the weights of a finished run into a scorer of the same shape.
 
-    A run with a frozen encoder has no encoder in its weights; the scorer then keeps the pretrained one. To train the
-    head first and the encoder with it afterwards distorts the encoder less than to train both from a random head
+    A run with a frozen encoder has no encoder in its weights; the scorer then keeps the pretrained one. Training the
+    head first and the encoder with it afterwards distorts the encoder less than training both from a random head
     (Kumar et al. 2022, arXiv 2202.10054).
 
     Args:
@@ -59,14 +59,14 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
 
 
 def freeze_lowest(encoder: nn.Module, count: int) -> None:
-    """Takes the embeddings and the lowest layers of an encoder out of training.
+    """Freezes the embeddings and the lowest layers of an encoder.
 
-    They hold what any language needs; on a small corpus to train them costs time and overfits (Lee, Tang and Lin 2019,
-    arXiv 1911.03090). No gradient is computed below the lowest trained layer.
+    They carry general features of language; training them on a small corpus costs time and overfits (Lee, Tang and Lin
+    2019, arXiv 1911.03090). No gradient is computed below the lowest trained layer.
 
     Args:
         encoder: A transformers encoder with a list of its ``num_hidden_layers`` layers.
-        count: How many layers; with 0 nothing is frozen, the embeddings neither.
+        count: Number of layers; with 0 nothing is frozen, not even the embeddings.
 
     Raises:
         UsageError: The encoder has fewer layers, or keeps them otherwise.

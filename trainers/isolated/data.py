@@ -1,4 +1,4 @@
-"""Dialogue rows as the pairs that the isolated scorer is trained on: three small numbers each."""
+"""Dialogue rows as the pairs that the isolated scorer is trained on: positions of two utterances, and a label."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PairExample", "PairExamples", "Utterances", "pair_examples"]
 
 
 class PairExample(NamedTuple):
-    """One pair.
+    """One candidate pair.
 
     Attributes:
         dialogue_id: The row's id.
@@ -30,7 +30,7 @@ class PairExample(NamedTuple):
 
 @dataclass(frozen=True)
 class Utterances:
-    """All utterances of a corpus, once.
+    """All utterances of a corpus, each once.
 
     Attributes:
         ids: Keys into feature stores.
@@ -47,7 +47,7 @@ class PairExamples:
 
     Attributes:
         dialogue_ids: Ids of the split's dialogues.
-        dialogues: ``(n,)`` int32 position of each pair's dialogue.
+        dialogues: ``(n,)`` int32 position of each pair's dialogue in ``dialogue_ids``.
         targets: ``(n,)`` int32 position of its target among all utterances.
         candidates: ``(n,)`` int32 position of its candidate.
         labels: ``(n,)`` int8 class ids.
@@ -74,7 +74,7 @@ class PairExamples:
 def pair_examples(
     rows_by_split: Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> tuple[Utterances, dict[str, PairExamples]]:
-    """Builds the examples of all splits; pairs refer to utterances, which are kept once.
+    """Builds the examples of all splits; their pairs refer to one list of utterances.
 
     Args:
         rows_by_split: Rows as :func:`iemomecp_dataset.load` gives them.

@@ -1,12 +1,12 @@
-"""The isolated pair scorer: a pair is classified alone, as the published baselines do (arXiv 2605.25208).
+"""The isolated scorer: every pair is classified alone, as by the published baselines (arXiv 2605.25208).
 
-One text segment holds target and candidate; audio and video compare the two utterances' vectors; branches meet late::
+One text segment holds target and candidate; audio and video have a branch on the vectors of both; fusion is late::
 
     "Target utterance F: …  Candidate utterance M: …" --encoder--> pooled output                      (width of encoder)
     [target vector, candidate vector] --Linear, LayerNorm, ReLU, Dropout--> branch                   (H), each modality
     [pooled output, audio branch, video branch] --Dropout, Linear--> pair logits                     (C)
 
-It knows neither the rest of the dialogue nor the distance of the two turns.
+Its input has neither the rest of the dialogue nor the distance of the two turns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from iemomecp_dataset.trainers.pair_config import PairScorerConfig
 __all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
 
 SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
-"""How a segment becomes one vector: the encoder's own pooler (published), its first token, the mean of its tokens."""
+"""Poolings of a segment: the encoder's own pooler (published), the first token, the mean of all tokens."""
 
 
 class IsolatedScorerConfig(PairScorerConfig):
@@ -73,7 +73,7 @@ class IsolatedScores(ModelOutput):  # type: ignore[misc]
 
 
 class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
-    """Classifies pairs one by one.
+    """Classifies pairs one at a time.
 
     A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.
 
@@ -160,15 +160,16 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
         Raises:
             UsageError: The encoder has no pooler and its pooled output is asked for.
         """
-        pooler = getattr(encoder, "pooler", None)
-        if self.config.segment_pooling != "pooler":
-            if pooler is not None:  # it would be a parameter without gradient
-                setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
-        elif pooler is None:
-            raise UsageError(
-                f"The text encoder ({type(encoder).__name__}) has no pooler, whose output the published protocol "
-                "classifies. Use --segment_pooling first_token or mean, or another encoder."
-            )
+        has_pooler = getattr(encoder, "pooler", None) is not None
+        if self.config.segment_pooling == "pooler":
+            if not has_pooler:
+                raise UsageError(
+                    f"The text encoder ({type(encoder).__name__}) has no pooler, whose output the published protocol "
+                    "classifies. Use --segment_pooling first_token or mean, or another encoder."
+                )
+        elif has_pooler:
+            # Unused, it would be a parameter without gradient.
+            setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         if self.config.segment_pooling != "mean":
             use_first_token_layer(encoder)
         self.text_encoder = encoder
@@ -185,7 +186,7 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
 
 
 class _PairBranch(nn.Module):
-    """Two utterances' vectors to one; a learned vector, zero at first, stands for absent ones."""
+    """Projects the vectors of two utterances to one; absent ones are replaced by a learned vector, zero at first."""
 
     def __init__(self, size: int, hidden: int, dropout: float):
         super().__init__()

@@ -1,13 +1,14 @@
-r"""The text of a pair as one segment of token ids, composed from pieces that are tokenised once for each utterance.
+r"""The text of a pair as one segment of token ids, composed of lines that are tokenised once for each utterance.
 
 The published segment (arXiv 2605.25208)::
 
     Target utterance {speaker}: {text}
     Candidate utterance {speaker}: {text}
 
-An utterance is the target, or the candidate, of many pairs. Its two lines are tokenised once; a pair's ids are the
-special tokens around the two lines' ids. Tokenisers split at line breaks, so this is what tokenising the whole segment
-gives; it is checked on a sample of pairs, and with a tokeniser that does otherwise every segment is tokenised whole.
+An utterance is the target, or the candidate, of many pairs. Its two lines are tokenised once; the ids of a pair are the
+special tokens around the ids of two lines. Most tokenizers split at line breaks, so that this equals tokenising whole
+segments. That is checked on a sample of pairs; with a tokenizer that does not split there, every segment is tokenised
+whole.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ __all__ = ["REMOVED_TEXT", "Segments", "segment_text", "tokenise_segments"]
 _logger = logging.getLogger(__name__)
 
 REMOVED_TEXT = "[REMOVED_CONTEXT]"
-"""What stands for the candidate's text when the evidence is removed (arXiv 2605.25208)."""
+"""Replaces the candidate's text when the evidence is removed (arXiv 2605.25208)."""
 
 _CHECKED_PAIRS = 256
-# A candidate's line is tokenised after this, so that its first token is what it is in the middle of a segment.
+# Tokenised before a candidate's line, so that the first token of the line is the one it has within a segment.
 _ANCHOR = "."
 
 Ids = NDArray[np.int32]
@@ -45,7 +46,7 @@ class Segments:
         end: Special tokens after it.
         max_tokens: Tokens a segment may have, special ones included; longer ones are cut at the end.
         pad_id: The padding token.
-        whole: Ids of whole segments, uncut and without special tokens, by (target, candidate), where a tokeniser's ids
+        whole: Ids of whole segments, uncut and without special tokens, by (target, candidate), if a tokenizer's ids
             cannot be composed.
     """
 
@@ -78,7 +79,7 @@ class Segments:
 
 
 def segment_text(target: tuple[str, str], candidate: tuple[str, str]) -> str:
-    r"""The segment of a pair.
+    r"""Text of a pair's segment.
 
     Args:
         target: Speaker and text.
@@ -100,15 +101,15 @@ def tokenise_segments(
     *,
     removed: bool = False,
 ) -> Segments:
-    """Tokenises each utterance's two lines once.
+    """Tokenises the two lines of each utterance once.
 
     Args:
         utterances: Speaker and text of each utterance.
         targets: ``(n,)`` positions of the targets of all pairs.
         candidates: ``(n,)`` positions of their candidates.
-        tokenizer: A fast tokeniser.
+        tokenizer: A fast tokenizer.
         max_tokens: Tokens a segment may have, special ones included.
-        removed: The candidate's text is :data:`REMOVED_TEXT`.
+        removed: Whether the candidate's text is replaced by :data:`REMOVED_TEXT`.
     """
     shown = [(speaker, REMOVED_TEXT) for speaker, _ in utterances] if removed else list(utterances)
     anchor = _bare(tokenizer, [_ANCHOR])[_ANCHOR]
@@ -132,7 +133,7 @@ def tokenise_segments(
         for (t, c), text in whole.items()
     ):
         return segments
-    _logger.warning("This tokeniser does not split at line breaks: all %d segments are tokenised whole.", len(pairs))
+    _logger.warning("This tokenizer does not split at line breaks: all %d segments are tokenised whole.", len(pairs))
     texts = {pair: segment_text(utterances[pair[0]], shown[pair[1]]) for pair in pairs}
     ids = _bare(tokenizer, texts.values())
     return Segments(
@@ -164,7 +165,7 @@ def _bare(tokenizer: Any, texts: Any) -> dict[str, Ids]:
 
 
 def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What a tokeniser puts before and after a text."""
+    """Ids that a tokenizer adds before and after a text."""
     inner = tokenizer(_ANCHOR, add_special_tokens=False)["input_ids"]
     outer = tokenizer(_ANCHOR)["input_ids"]
     at = next(i for i in range(len(outer)) if outer[i : i + len(inner)] == inner)
