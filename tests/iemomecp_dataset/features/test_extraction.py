@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked_python
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -227,15 +226,12 @@ def command(options: ExtractionOptions, repository: Path, **changes: object) -> 
 def test_killed_anywhere_the_store_comes_out_the_same(
     audio: ExtractionOptions, repository: Path, tmp_path: Path
 ) -> None:
-    audio = dataclasses.replace(audio, limit=480, batch_size=2, shard_size=8)
+    audio = dataclasses.replace(audio, limit=240, batch_size=1, shard_size=4)
     whole = dataclasses.replace(audio, output_dir=str(tmp_path / "whole"))
-    run = [sys.executable, *command(whole, repository)]
-    subprocess.run(run, check=True, capture_output=True)
+    assert forked_python.run(*command(whole, repository)).returncode == 0
     folder, kills = Path(audio.output_dir), 0
     for wanted in (1, 20, 40):
-        process = subprocess.Popen(
-            [sys.executable, *command(audio, repository)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = forked_python.start(*command(audio, repository))
         while process.poll() is None and len(list(folder.glob("shard-*"))) < wanted:
             time.sleep(0.002)
         if process.poll() is None:
@@ -243,7 +239,7 @@ def test_killed_anywhere_the_store_comes_out_the_same(
             kills += 1
         process.wait()
     assert kills >= 2
-    subprocess.run([sys.executable, *command(audio, repository)], check=True, capture_output=True)
+    assert forked_python.run(*command(audio, repository)).returncode == 0
     assert contents(folder) == contents(whole.output_dir)
 
 
@@ -251,9 +247,9 @@ def test_killed_anywhere_the_store_comes_out_the_same(
 def test_two_launched_processes_make_the_same_store(audio: ExtractionOptions, repository: Path, tmp_path: Path) -> None:
     whole = dataclasses.replace(audio, output_dir=str(tmp_path / "whole"))
     extract(whole)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run([*launcher, *command(audio, repository)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    script = command(audio, repository)
+    processes = [forked_python.start(*script, env=rank) for rank in forked_python.rank_environments(2)]
+    assert [process.wait() for process in processes] == [0, 0], [process.stderr[-2000:] for process in processes]
     mine, theirs = read_feature_table(audio.output_dir), read_feature_table(whole.output_dir)
     ids = list(mine.place_of)
     for key, vector in mine.select(ids).items():

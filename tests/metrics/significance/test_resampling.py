@@ -195,12 +195,12 @@ def test_ten_thousand_resamples_of_the_published_test_split_take_under_ten_secon
     n = 18264
     labels, units = generator.choice(3, n, p=[0.1, 0.05, 0.85]), generator.integers(0, 31, n).astype(str)
     systems = [generator.dirichlet([1, 1, 1], n) for _ in range(2)]
-    began = time.perf_counter()
+    began = time.process_time()  # of this process, whatever else the machine does
     one, other = candidate_unit_counts(systems, labels, units, ROLE_LABELS)
     bootstrap_intervals(one)
     paired_bootstrap(one, other)
     permutation_test(one, other)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_cannot_be_resampled_is_refused():
