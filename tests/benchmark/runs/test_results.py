@@ -196,9 +196,17 @@ def test_a_record_is_built_of_what_was_scored(corpus, tmp_path):
 def test_decisions_alone_have_no_average_precision(corpus):
     decided = np.where(corpus.tables["validation"].distances == 0, 0, 1)
     record = run_results(
-        corpus, {"validation": decided}, Decision(), run_name="r", scorer="external", objective="x", modalities="", seed=0
+        corpus,
+        {"validation": decided},
+        Decision(),
+        run_name="r",
+        scorer="external",
+        objective="x",
+        modalities="",
+        seed=0,
     )
     assert math.isnan(record.metrics["validation"]["pair_auprc"])
-    assert record.metrics["validation"]["pair_f1"] == pair_scores(
-        decided, corpus.tables["validation"].labels, corpus.class_names
-    )["pair_f1"]
+    assert (
+        record.metrics["validation"]["pair_f1"]
+        == pair_scores(decided, corpus.tables["validation"].labels, corpus.class_names)["pair_f1"]
+    )
