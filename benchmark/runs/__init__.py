@@ -1,1 +1,1 @@
-"""Finished runs: their records, their logs, and runs made of other systems' predictions."""
+"""Run folders: the record of a run, the index of a folder of runs, training logs, and runs of other systems."""
