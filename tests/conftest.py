@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -82,12 +83,22 @@ def synthetic_dir(made_once: MadeOnce) -> Path:
 @pytest.fixture(scope="session")
 def small_dir(made_once: MadeOnce) -> Path:
     """A fourth of that, for tests of what a run does, whatever it learns: 16, 6 and 8 dialogues, 2090 train pairs."""
-    return made_once("small", _write_small)
+    from iemomecp_dataset.synthetic import write_corpus
+
+    with _small_scale() as scale:
+        return made_once("small", lambda folder: write_corpus(folder, scale=scale))
 
 
-def _write_small(folder: Path) -> None:
-    from iemomecp_dataset.synthetic import SCALES, write_corpus
-    from iemomecp_dataset.synthetic.counts import PlannedCounts, Scale
+@pytest.fixture
+def small_scale() -> Iterator[str]:
+    """The scale of that corpus, for what writes a corpus of its own."""
+    with _small_scale() as scale:
+        yield scale
+
+
+@contextmanager
+def _small_scale() -> Iterator[str]:
+    from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
 
     splits = {
         "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
@@ -96,7 +107,7 @@ def _write_small(folder: Path) -> None:
     }
     SCALES["small"] = Scale(splits, shortest_chunk=8, longest_chunk=24, topics=20, words_per_topic=2)
     try:
-        write_corpus(folder, scale="small")
+        yield "small"
     finally:
         del SCALES["small"]
 

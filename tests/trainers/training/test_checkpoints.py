@@ -248,14 +248,14 @@ def test_two_processes_continue_within_an_epoch_to_the_same_bits(
 
 @pytest.mark.slow
 def test_a_launched_run_ends_with_a_checkpoint_on_ctrl_c(
-    repository: Path, options: Callable[[str], dict[str, object]], tmp_path: Path
+    options: Callable[[str], dict[str, object]], tmp_path: Path
 ) -> None:
     """As a terminal sends it: to the launcher and to the processes, to which the launcher sends it again."""
     run = Run(tmp_path / "run", {**options("dialogue"), "epochs": 60, "patience": 60})
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     with open(f"{run.path}.txt", "wb") as output:
         launched = subprocess.Popen(
-            [*launcher, str(repository / "trainers/fusion.py"), *run.arguments], stdout=output, stderr=output,
+            [*launcher, "-m", "iemomecp_dataset.trainers.fusion", *run.arguments], stdout=output, stderr=output,
             start_new_session=True, env={**os.environ, "ACCELERATE_USE_CPU": "true"},
         )  # fmt: skip
         while launched.poll() is None and not (run.path / "log.jsonl").is_file():
