@@ -63,9 +63,9 @@ def write_ecf(folder: Path) -> None:
     """ECF's layout with invented dialogues."""
     folder.mkdir(parents=True)
     emotions = ("joy", "neutral", "anger", "sadness", "surprise", "neutral")
-    for split, count in (("train", 12), ("dev", 4), ("test", 4)):
+    for split, ids in (("train", range(1, 13)), ("dev", range(13, 17)), ("test", range(17, 21))):
         lines = []
-        for dialogue in range(1, count + 1):
+        for dialogue in ids:
             lines += [f"{dialogue} 6", "(1,1),(3,2),(4,3),(5,5)"]
             lines += [
                 f"{turn} | Ann{turn % 2} | {emotion} | It is {emotion} number {dialogue} of {split} at turn {turn} . | "

@@ -139,7 +139,7 @@ def test_the_card_says_what_it_is(kind: str, runs: Path, tiny_encoder: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_card_runs_as_it_is_written(
-    kind: str, runs: Path, rows: list[dict], synthetic_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, runs: Path, rows: list[dict], small_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers import AutoConfig, AutoModel
 
@@ -154,7 +154,7 @@ def test_the_card_runs_as_it_is_written(
         AutoModel.register(scorer.config_class, scorer)
     (tmp_path / "path/to/this").mkdir(parents=True)
     (tmp_path / "path/to/this/folder").symlink_to(folder)
-    (tmp_path / "local_data").symlink_to(synthetic_dir)
+    (tmp_path / "local_data").symlink_to(small_dir)
     monkeypatch.chdir(tmp_path)
     card = Path("path/to/this/folder/README.md").read_text()
     (program,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)

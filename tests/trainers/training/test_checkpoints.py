@@ -178,7 +178,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     run = Run(tmp_path / "run", options("dialogue"))
     assert run.session(moment=STEP, calls=3, signals=(signal.SIGTERM,)) == 128 + signal.SIGTERM, run.said
     assert run.checkpoint == "epoch-0000-batch-00000003", "the step was finished, whatever --checkpoint_steps"
-    assert "Stopped in epoch 1 of at most 3, after 3 of its 8 mini-batches, on SIGTERM. Start the same" in run.said
+    assert "Stopped in epoch 1 of at most 3, after 3 of its 8 mini-batches on SIGTERM. Start the same" in run.said
 
     # A launcher passes a Ctrl-C on to those who have it already.
     assert run.session(moment=STEP, calls=7, signals=(signal.SIGINT, signal.SIGINT)) == 130, run.said
