@@ -15,7 +15,10 @@ from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import is_synthetic, list_item
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
-__all__ = ["Corpus", "corpus_of", "load_corpus"]
+__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus"]
+
+IN_MEMORY = "rows"
+"""Configuration of rows that no loader has named."""
 
 _logger = logging.getLogger(__name__)
 
@@ -60,8 +63,11 @@ class Corpus:
     def statement(self) -> str:
         """One plain sentence saying which data this is."""
         sizes = ", ".join(f"{len(rows)} {split}" for split, rows in self.rows.items())
-        kind = "SYNTHETIC dialogues, made up by this package" if self.synthetic else "real dialogues"
-        without = f"; without the split {' and '.join(self.missing_splits)}" if self.missing_splits else ""
+        kind = "real dialogues" if self.config_name != IN_MEMORY else "dialogues in memory, of unstated origin"
+        if self.synthetic:
+            kind = "SYNTHETIC dialogues, made up by this package"
+        several = "s" * (len(self.missing_splits) > 1)
+        without = f"; without the split{several} {' and '.join(self.missing_splits)}" if self.missing_splits else ""
         return f"{self.name} ({self.config_name}): {kind} ({sizes}){without}."
 
     @property
@@ -139,7 +145,7 @@ def corpus_of(
         missing: Splits that the corpus lacks; by default those that are not among ``splits``.
 
     Raises:
-        InvalidDataError: A label has no class.
+        InvalidDataError: A split is empty, or a label has no class.
     """
     rows: dict[str, list[Any]] = {}
     for split in SPLITS:
@@ -147,6 +153,8 @@ def corpus_of(
             continue
         given = splits[split]
         rows[split] = given.to_list() if hasattr(given, "to_list") else [dict(row) for row in given]
+        if not rows[split]:
+            raise InvalidDataError(f"The split {split!r} has no dialogues. Leave it out, or give some.")
         features = getattr(given, "features", None)
         if features is not None:
             class_names = class_names or list_item(features["pairs"])["label"].names

@@ -66,7 +66,7 @@ class PairTable(PairKeys):
         labels: ``(n,)`` int64, class ids; class 0 is the positive class.
         emotional_targets: ``(n,)`` bool, whether the target utterance is non-neutral; ``None`` where that is not known,
             as for pairs read from a predictions file.
-        missed_positives: Gold pairs that are no candidates; no system can retrieve them, every recall counts them.
+        missed_positives: Gold pairs that are not candidates; no system can retrieve them, every recall counts them.
     """
 
     labels: NDArray[np.int64]

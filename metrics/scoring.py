@@ -70,7 +70,7 @@ def pair_scores(
         class_names: Names of the ``C`` classes by id; class 0 is the positive one.
         threshold: A pair is predicted as class 0 iff its probability is at least this, else as the most probable of
             the other classes. ``None``: the most probable class (the first of equals).
-        missed_positives: Gold pairs of class 0 that are no candidates, hence never retrieved. They count in class 0's
+        missed_positives: Gold pairs of class 0 that are not candidates, hence never retrieved. They count in class 0's
             support, and so in the denominators of its recall, F1 and average precision, and in its weight in
             ``weighted_f1``. Accuracy and the confusion matrix are of candidates only.
 

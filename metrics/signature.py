@@ -42,9 +42,9 @@ class Signature:
         corpus: Name of the corpus.
         task: Name of the configuration.
         split: Name of the split.
-        n_gold: Gold pairs of the positive class, those that are no candidates included.
+        n_gold: Gold pairs of the positive class, those that are not candidates included.
         n_candidates: Candidate pairs.
-        n_missed: Gold pairs that are no candidates.
+        n_missed: Gold pairs that are not candidates.
         forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, ``all``
             or ``past`` (the candidate spaces) elsewhere.
         emotions: Origin of the emotions of predicted pairs: ``none``, ``gold`` or ``predicted``.
@@ -277,7 +277,7 @@ def gold_terms(definition: str, table: PairTable, gold: PairSet) -> tuple[int, s
     Args:
         definition: Letter of the definition.
         table: All candidates with their gold.
-        gold: All gold pairs, those that are no candidates included; with emotions where C and D are to leave out
+        gold: All gold pairs, those that are not candidates included; with emotions where C and D are to leave out
             neutral targets.
 
     Returns:

@@ -23,7 +23,7 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
     Args:
         probabilities: ``(n, C)`` floats, of which column 0 is used, or ``(n,)`` floats, the probability of class 0.
         labels: ``(n,)`` ints, gold class ids; 0 is the positive class.
-        missed_positives: Gold pairs that are no candidates; they count in the denominator of F1.
+        missed_positives: Gold pairs that are not candidates; they count in the denominator of F1.
 
     Returns:
         The threshold, which is one of the scores, and the pair F1 there. It is the ``pair_f1`` that

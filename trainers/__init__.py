@@ -1,6 +1,7 @@
 """Models, objectives and the training loop.
 
-``predict(run_folder, rows)`` applies a trained scorer; ``train(options)`` is what the scripts of this folder run.
+``train(dialogues, output_dir=…)`` leaves a run folder, as the scripts of this folder do; ``predict(run_folder, rows)``
+applies it.
 """
 
 from __future__ import annotations

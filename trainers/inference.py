@@ -58,6 +58,11 @@ def predict(
         InvalidDataError: Features or encoder have another width than in training.
         UsageError: The folder holds no scorer of this package.
     """
+    if isinstance(rows, Mapping | str):
+        raise UsageError(
+            "predict takes a list of dialogues (rows), or one split of a dataset; for a single row give [row]. Got "
+            f"{type(rows).__name__}."
+        )
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     scorer = scorer.to(device or scorer.device).eval()
     dialogues = [_bare_row(row) for row in rows]

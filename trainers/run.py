@@ -21,8 +21,8 @@ from iemomecp_dataset.benchmark.runs.results import (
     write_results,
     write_run_predictions,
 )
-from iemomecp_dataset.corpus import Corpus, corpus_of, load_corpus
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.corpus import IN_MEMORY, Corpus, corpus_of, load_corpus
+from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.model_card import model_card
@@ -43,12 +43,13 @@ _logger = logging.getLogger(__name__)
 
 
 def train(
-    data: Mapping[str, Iterable[Row]] | Iterable[Row],
+    data: Mapping[str, Iterable[Row]],
     *,
     output_dir: str | Path,
     scorer: str = "dialogue",
     class_names: tuple[str, ...] | None = None,
     emotion_names: tuple[str, ...] | None = None,
+    synthetic: bool = False,
     **options: Any,
 ) -> RunResults | None:
     """Trains a scorer on dialogues in memory, and leaves the same run folder as a training script.
@@ -57,13 +58,14 @@ def train(
 
     Args:
         data: By split (``train``, ``validation``, ``test``) a :class:`datasets.Dataset` or rows as
-            :func:`iemomecp_dataset.load` gives them. A dataset or rows alone are the train split; epoch and threshold
-            are then chosen on train itself, which the results state.
+            :func:`iemomecp_dataset.load` gives them. Without ``validation`` epoch and threshold are chosen on train
+            itself, which the results state.
         output_dir: The run folder.
         scorer: Name of a scorer: ``dialogue``, ``isolated``, or a registered one
             (:func:`iemomecp_dataset.trainers.scorers.register_scorer`).
         class_names: Pair classes by id, where the data does not name them.
         emotion_names: Emotions by id, where the data does not name them.
+        synthetic: Whether the dialogues are synthetic, where the data does not say so itself, as plain rows cannot.
         **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
             ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help``. Options that are not given have
             the values of the scorer's protocol.
@@ -78,17 +80,22 @@ def train(
     modalities = options.get("modalities", TrainingOptions().data.modalities)
     protocol = find_scorer(scorer).protocol(modalities)
     asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir)})
-    splits = data if isinstance(data, Mapping) else {"train": data}
-    if "train" not in splits:
-        raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, splits)) or 'none'}.")
-    info = getattr(splits["train"], "info", None)
+    if not isinstance(data, Mapping) or not data:
+        raise UsageError(
+            f"train takes dialogues by split, such as {{'train': rows, 'validation': rows}}, but got a "
+            f"{type(data).__name__}."
+        )
+    if "train" not in data:
+        raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, data))}.")
+    info = getattr(data["train"], "info", None)
     config_name = getattr(info, "config_name", None)
     corpus = corpus_of(
-        splits,
-        config_name=config_name or "rows",
-        candidates=None if config_name else "as given",
+        data,
+        config_name=config_name or IN_MEMORY,
+        candidates=None if config_name else "given",
         class_names=class_names,
         emotion_names=emotion_names,
+        synthetic=synthetic,
     )
     asked.check(with_data=False)
     return run(asked, corpus)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
@@ -68,7 +68,7 @@ class Scorer:
 
     def load_config_class(self) -> Any:
         """The model's configuration class."""
-        return self.load_model_class().config_class
+        return getattr(self.load_model_class(), "config_class", None)
 
     def build_task(self, options: TrainingOptions, corpus: Any, accelerator: Any) -> Any:
         """Builds model, strategy and examples for training.
@@ -149,14 +149,22 @@ def register_scorer(scorer: Scorer) -> None:
         scorer: The entry.
 
     Raises:
-        UsageError: The name or the ``model_type`` belongs to a scorer of this package, or to another entry.
+        UsageError: The name belongs to a scorer of this package; or the ``model_type`` to another scorer or to a model
+            of transformers, or it is missing.
     """
     if scorer.name in _BUILT_IN:
         raise UsageError(f"The scorer {scorer.name!r} is one of this package. Choose another name.")
-    if not scorer.model_type:
-        from dataclasses import replace
+    model_type = getattr(scorer.load_config_class(), "model_type", "")
+    if not model_type:
+        raise UsageError(
+            f"The model class of the scorer {scorer.name!r} needs a config_class whose model_type is its own name."
+        )
+    if scorer.name not in _registered:
+        from transformers import CONFIG_MAPPING
 
-        scorer = replace(scorer, model_type=scorer.load_config_class().model_type)
+        if model_type in CONFIG_MAPPING:
+            raise UsageError(f"The model type {model_type!r} is one of transformers. Choose another name for it.")
+    scorer = replace(scorer, model_type=model_type)
     other = scorer_of_model_type(scorer.model_type)
     if other is not None and other.name != scorer.name:
         raise UsageError(

@@ -55,7 +55,7 @@ class EvaluateOptions:
     )
     missed_positives: int | None = option(
         None,
-        "gold pairs that are no candidates, without --data-dir (default: the number that the file states, else 0)",
+        "gold pairs that are not candidates, without --data-dir (default: the number that the file states, else 0)",
         group="gold",
         metavar="N",
     )

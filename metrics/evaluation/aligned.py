@@ -33,7 +33,7 @@ class ScoredCandidates:
         decided: ``(n,)`` int64, the decisions that are scored.
         threshold: Of the decision, or ``None``.
         threshold_chosen_on: As in :class:`~iemomecp_dataset.metrics.signature.Signature`.
-        missed: Gold pairs that are no candidates: by source dialogue, or how many in all.
+        missed: Gold pairs that are not candidates: by source dialogue, or how many in all.
         notes: Remarks for readers.
     """
 

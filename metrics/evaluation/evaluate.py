@@ -240,7 +240,7 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
         if signature.emotions == "gold":
             notes.append("Predicted pairs have the gold emotion of their target: an upper bound, not a result.")
     if n_missed and signature.definition == "F":
-        notes.append(f"{n_missed} gold pairs are no candidates; definition F does not count them. Definition A does.")
+        notes.append(f"{n_missed} gold pairs are not candidates; definition F does not count them. Definition A does.")
     if signature.oracle:
         notes.append("The threshold was chosen on the very split that is scored: an upper bound, not a result.")
     counts = _unit_counts([scored], [signature])[0]
@@ -285,7 +285,7 @@ def candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) ->
         data = f"partial-{gold_fingerprint(inside.dialogue_ids, inside.target_turns, inside.cause_turns)}"
     else:
         raise UsageError(
-            f"Definition {definition} needs to know the {pairs.missed_positives} gold pairs that are no candidates; "
+            f"Definition {definition} needs to know the {pairs.missed_positives} gold pairs that are not candidates; "
             "give the gold with --data-dir."
         )
     emotions = "none"

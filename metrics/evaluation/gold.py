@@ -35,7 +35,7 @@ class GoldSplit:
         source_pairs: ``(n,)`` bool, the source-binary gold of each candidate (cause not after target, as published);
             ``None`` outside IEMO-MECP.
         source_dialogues: The source dialogue of every dialogue.
-        missed_by_source: Gold pairs that are no candidates, in each source dialogue.
+        missed_by_source: Gold pairs that are not candidates, in each source dialogue.
         emotions: The emotion of each ``(dialogue, turn)``; empty where the corpus has none.
         conversations: Dialogues in the shape of SemEval-2024 files, for writing predictions.
         forward_pairs: How pairs with a future cause are treated.

@@ -78,7 +78,7 @@ class PredictionFacts:
         class_names: Classes by id.
         threshold: Decision threshold of the run; without one it decides for the most probable class.
         threshold_chosen_on: The split the threshold was searched on, or ``fixed``.
-        missed_positives: Gold pairs that are no candidates.
+        missed_positives: Gold pairs that are not candidates.
         data_fingerprint: Fingerprint of the split's data.
         synthetic: Whether the data is synthetic.
         definition: Letter of the definition the run is scored by.
@@ -220,7 +220,7 @@ class Predictions:
 
     @property
     def missed_positives(self) -> int:
-        """Gold pairs that are no candidates."""
+        """Gold pairs that are not candidates."""
         return self.pairs.missed_positives
 
     @property

@@ -22,7 +22,7 @@ class EvaluationOptions:
         definition: A, B, C, D or F; ``None``: what the file states, else the corpus's default.
         threshold: Decide by this threshold, whatever the file states.
         argmax: Decide by the most probable class, whatever the file states.
-        missed_positives: Gold pairs that are no candidates, without gold data; ``None``: what the file states.
+        missed_positives: Gold pairs that are not candidates, without gold data; ``None``: what the file states.
         gold_emotions: Definitions C and D: give predicted pairs the gold emotion of their target.
         n_resamples: Resamples of the bootstrap and permutations; 0: no intervals.
         confidence: Of the intervals.

@@ -31,7 +31,7 @@ Args:
     references: `(n,)` gold class ids; class 0 is the positive one.
     threshold: a pair is class 0 iff its probability is at least this, else the most probable other class.
         Default: the most probable class.
-    missed_positives: gold pairs of class 0 that are no candidates; they count as not retrieved.
+    missed_positives: gold pairs of class 0 that are not candidates; they count as not retrieved.
     dialogue_ids, target_turns, cause_turns, emotional_targets: one entry per pair, all four or none; they add
         `turn_emotion_*`, `turn_cause_*` and, for `3class`, `turn_context_*`.
 Returns:

@@ -60,7 +60,7 @@ def candidate_unit_counts(
         thresholds: One per system, see :func:`~iemomecp_dataset.metrics.scoring.pair_scores`.
         decisions: For each system ``(n,)`` class ids to score in place of what follows from its probabilities, which
             then only rank; or ``None``.
-        missed_positives: Gold pairs that are no candidates: how many in each unit, or, where that is not known, how
+        missed_positives: Gold pairs that are not candidates: how many in each unit, or, where that is not known, how
             many in all, which then count in every resample alike.
 
     Returns:

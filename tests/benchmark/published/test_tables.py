@@ -76,7 +76,7 @@ def test_hilo_rows_disagree_with_their_own_confusions():
     # The F1 column of the role itself agrees, so it is pair_f1 that was computed on something else.
     for run in HILO:
         assert table.loc[run, "pair_role_emo_cause_f1"] == pytest.approx(recomputed(confusions[run])["pair_f1"])
-        # Counting the 26 causes that are no candidates of theirs as missed comes near, but is not it.
+        # Counting the 26 causes that are not candidates of theirs as missed comes near, but is not it.
         missed = scores_from_confusion(confusions[run], ROLE_LABELS, missed_positives=26)["pair_f1"]
         assert 1e-7 < abs(missed - table.loc[run, "pair_f1"]) < 0.0016
 

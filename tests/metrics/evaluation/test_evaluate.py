@@ -175,7 +175,7 @@ def test_gold_outside_the_candidates_counts_in_definition_a_and_not_in_f(file_of
     assert (a.signature.definition, a.signature.n_gold, a.signature.n_missed) == ("A", n_inside + 3, 3)
     assert a.scores["pair_recall"] == pytest.approx(f.scores["pair_recall"] * n_inside / (n_inside + 3))
     assert f.signature.n_gold == n_inside
-    assert any("3 gold pairs are no candidates" in note for note in f.notes)
+    assert any("3 gold pairs are not candidates" in note for note in f.notes)
     scored = score_candidates(file, gold, FEW)
     as_set = set_scores(predicted_pairs(scored, gold_emotions=False), gold.pairs)
     assert a.scores["pair_f1"] == pytest.approx(as_set["pair_f1"])

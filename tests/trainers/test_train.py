@@ -1,0 +1,69 @@
+"""Training from Python: rows in memory, and what is refused before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from transformers import BertModel, PreTrainedModel
+
+import iemomecp_dataset
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.trainers import predict, train
+from iemomecp_dataset.trainers.scorers import Scorer, register_scorer
+
+
+@pytest.mark.slow
+def test_plain_rows_leave_the_run_that_their_dataset_leaves(
+    small_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    data = iemomecp_dataset.load("3class", data_dir=str(small_dir))
+    options = {"text_encoder": str(tiny_encoder), "encoder_mode": "frozen", "epochs": 1, "hidden_size": 16,
+               "num_heads": 2, "pair_size": 8, "bilinear_size": 4, "quiet": True}  # fmt: skip
+    known = train(data, output_dir=tmp_path / "known", **options)
+    names = {"emotion_names": tuple(data["train"].features["utterances"].feature["emotion"].names)}
+    plain = train(
+        {split: list(rows) for split, rows in data.items()}, output_dir=tmp_path / "plain", **names, **options
+    )
+    assert known is not None
+    assert plain is not None
+    assert plain.metrics["test"]["pair_auprc"] == known.metrics["test"]["pair_auprc"]
+    assert known.synthetic, "the dataset says so itself"
+    assert "of unstated origin" in plain.data_statement
+    assert train(data, output_dir=tmp_path / "known", **options) == known, "a finished run is returned"
+    with pytest.raises(UsageError, match="for a single row give"):
+        predict(tmp_path / "plain", data["test"][0])
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (None, UsageError, "dialogues by split"),
+        ([], UsageError, "dialogues by split"),
+        ("path/to/data", UsageError, "dialogues by split"),
+        ({"test": []}, MissingDataError, "needs the split 'train'"),
+        ({"train": []}, InvalidDataError, "has no dialogues"),
+    ],
+)
+def test_what_is_no_data_is_refused(data: object, error: type[Exception], message: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=message):
+        train(data, output_dir=tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+def _without_config() -> type[PreTrainedModel]:
+    return type("Model", (PreTrainedModel,), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "message"),
+    [
+        ("mine", _without_config, "needs a config_class"),
+        ("mine", lambda: BertModel, "is one of transformers"),
+        ("dialogue", lambda: BertModel, "is one of this package"),
+    ],
+)
+def test_scorers_that_clash_are_refused(name: str, model: Callable[[], type], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        register_scorer(Scorer(name, "a scorer", model()))
