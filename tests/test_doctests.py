@@ -51,3 +51,31 @@ def _names(name: str) -> dict[str, object]:
 def test_there_are_modules_in_every_room() -> None:
     for package in PACKAGES:
         assert sum(name.startswith(f"{package.__name__}.") for name in MODULES) > 3
+
+
+# Steps that read files or join others; tests of their own run them.
+METRICS_WITHOUT_EXAMPLES = {
+    "registration",
+    "evaluation.aligned",
+    "evaluation.evaluate",
+    "evaluation.gold",
+    "evaluation.predictions",
+    "evaluation.report",
+    "evaluation.results",
+}
+
+
+def test_every_module_of_arithmetic_shows_a_number() -> None:
+    prefix = f"{iemomecp_dataset.metrics.__name__}."
+    modules = {
+        info.name.removeprefix(prefix)
+        for info in pkgutil.walk_packages(iemomecp_dataset.metrics.__path__, prefix)
+        if not info.ispkg and ".iemomecp_pair_f1." not in info.name
+    }
+    finder = doctest.DocTestFinder()
+    without = {
+        name
+        for name in modules
+        if not any(found.examples for found in finder.find(importlib.import_module(prefix + name)))
+    }
+    assert without <= METRICS_WITHOUT_EXAMPLES <= modules

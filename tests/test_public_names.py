@@ -49,3 +49,25 @@ def test_every_public_name_is_there_and_none_is_a_module(package: str) -> None:
     assert sorted(module.__all__) == sorted(PUBLIC[package])
     for name in PUBLIC[package]:
         assert isinstance(getattr(module, name), ModuleType) == (name in ("metrics", "trainers", "benchmark")), name
+
+
+def test_features_are_listed_and_reached_without_torch_or_transformers() -> None:
+    code = (
+        "import sys\n"
+        "from iemomecp_dataset import features\n"
+        "assert dir(features) == sorted(features.__all__)\n"
+        "assert all(callable(getattr(features, name)) or name == 'STATUSES' for name in features.__all__)\n"
+        "import iemomecp_dataset.features.decoding, iemomecp_dataset.features.importers\n"
+        "import iemomecp_dataset.features.store, iemomecp_dataset.features.encoders\n"
+        "assert not {'torch', 'transformers', 'safetensors', 'av', 'soundfile'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_feature_encoders_are_imported_on_use() -> None:
+    from iemomecp_dataset.features import encoders
+
+    assert dir(encoders) == sorted(encoders.__all__)
+    for name in encoders.__all__:
+        assert getattr(encoders, name).__name__ == name

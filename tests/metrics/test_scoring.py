@@ -1,4 +1,4 @@
-"""pair_scores against scikit-learn, and everything that cannot be scored."""
+"""pair_scores against scikit-learn, everything that cannot be scored, and means over seeds."""
 
 import math
 import subprocess

@@ -212,21 +212,6 @@ def test_several_processes_compute_what_one_does(
         assert together["losses"] == pytest.approx(alone["losses"], rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["ddp_multi_node", "fsdp", "deepspeed", "two_cpu_processes"])
-def test_launch_configurations_parse(name: str, repository: Path) -> None:
-    from accelerate.commands.config.config_args import load_config_from_file
-
-    path = repository / "trainers" / "configs" / f"{name}.yaml"
-    configuration = load_config_from_file(str(path))
-    assert configuration.num_processes > 1
-    assert "trainers/fusion.py" in path.read_text(), "it says how to use it"
-
-
-def test_every_launch_configuration_is_tested(repository: Path) -> None:
-    names = {path.stem for path in (repository / "trainers" / "configs").iterdir()}
-    assert names == {"ddp_multi_node", "fsdp", "deepspeed", "two_cpu_processes"}
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, length_chunks
-from iemomecp_dataset.trainers.training.distributed import Processes
-from iemomecp_dataset.trainers.training.samplers import RandomBatches
+from iemomecp_dataset.trainers.encoders.text import TokenisedTexts
 
 
 def row(
@@ -85,66 +79,3 @@ def test_tokens_of_a_batch_find_their_turns() -> None:
     ]
     turns = [example.texts[t] for example in examples for t in range(len(example))]
     assert [flat[i] for i in batch["text_order"].tolist()] == [ids[text].tolist() for text in turns]
-
-
-@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40), budget=st.integers(1, 200))
-def test_length_chunks_hold_every_text_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    sequences = [np.full(length, i + 1) for i, length in enumerate(lengths)]
-    chunks, order = length_chunks(sequences, pad_id=0, max_tokens_per_chunk=budget)
-    rows = [r for chunk in chunks for r in chunk["input_ids"]]
-    for i, length in enumerate(lengths):
-        found = rows[order[i]]
-        assert found[found != 0].tolist() == [i + 1] * length
-    for chunk in chunks:
-        assert chunk["input_ids"].numel() <= budget or len(chunk["input_ids"]) == 1
-        assert torch.equal(chunk["attention_mask"], (chunk["input_ids"] != 0).long())
-
-
-@given(n=st.integers(1, 50), size=st.integers(1, 9), seed=st.integers(0, 5), epoch=st.integers(0, 5))
-def test_sampler_covers_every_dialogue_once_and_repeats_itself(n: int, size: int, seed: int, epoch: int) -> None:
-    sampler = RandomBatches(n, size, seed=seed)
-    sampler.set_epoch(epoch)
-    batches = list(sampler)
-    assert sorted(i for batch in batches for i in batch) == list(range(n))
-    assert len(batches) == len(sampler)
-    fresh = RandomBatches(n, size, seed=seed)
-    fresh.set_epoch(epoch)
-    assert list(fresh) == batches, "an epoch's order does not depend on the ones before it"
-    fresh.done = epoch
-    assert list(fresh) == batches[epoch:]
-    assert len(fresh) == len(batches), "the length is the whole epoch's"
-
-
-@given(costs=st.lists(st.integers(1, 40), min_size=1, max_size=50), count=st.integers(2, 4), seed=st.integers(0, 3))
-def test_processes_take_shares_of_like_cost_of_the_same_batches(costs: list[int], count: int, seed: int) -> None:
-    def shares(index: int) -> list[list[int]]:
-        return list(RandomBatches(len(costs), 5, seed=seed, processes=Processes(count, index), costs=costs))
-
-    whole = list(RandomBatches(len(costs), 5 * count, seed=seed, costs=costs))
-    for batch, *shared in zip(whole, *map(shares, range(count)), strict=True):
-        real = [[p for p in share if p >= 0] for share in shared]
-        assert sorted(p for share in real for p in share) == sorted(batch), "everything once"
-        if len(batch) == 5 * count:
-            totals = [sum(costs[p] for p in share) for share in real]
-            assert max(totals) - min(totals) <= max(costs[p] for p in batch) - min(costs[p] for p in batch)
-
-
-def test_epochs_and_seeds_differ() -> None:
-    orders = []
-    for seed, epoch in ((0, 0), (0, 1), (1, 0)):
-        sampler = RandomBatches(40, 40, seed=seed)
-        sampler.set_epoch(epoch)
-        orders.append(tuple(next(iter(sampler))))
-    assert len(set(orders)) == 3
-    assert next(iter(RandomBatches(4, 4, shuffle=False))) == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize("bad", [0, 1])
-def test_truncated_texts_are_counted(bad: int, tiny_encoder) -> None:
-    from iemomecp_dataset.trainers.encoders.text import load_text_encoder, tokenise_texts
-
-    tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
-    long = "We lost the match. " * 10
-    tokens = tokenise_texts(["What happened?", long] if bad else ["What happened?"], tokenizer, 8)
-    assert tokens.truncated == (frozenset({long}) if bad else frozenset())
-    assert all(len(ids) <= 8 for ids in tokens.ids.values())

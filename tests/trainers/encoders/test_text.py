@@ -1,15 +1,19 @@
-"""Texts to tokens and vectors: what spares work changes neither values nor gradients."""
+"""Texts to tokens in chunks of similar length, and to vectors: same values and gradients as text by text."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
-from iemomecp_dataset.trainers.encoders.text import encoded_chunks
+from iemomecp_dataset.trainers.encoders.text import encoded_chunks, length_chunks, load_text_encoder, tokenise_texts
 
 KINDS = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "distilbert"]
 
@@ -45,3 +49,25 @@ def test_an_encoder_without_embeddings_as_input_gets_tokens(token_chunk: Callabl
     chunks = [token_chunk(2, 3), token_chunk(4)]
     for found, chunk in zip(encoded_chunks(Plain(), chunks), chunks, strict=True):
         assert torch.equal(found, chunk["input_ids"] * chunk["attention_mask"])
+
+
+@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40), budget=st.integers(1, 200))
+def test_length_chunks_hold_every_text_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    sequences = [np.full(length, i + 1) for i, length in enumerate(lengths)]
+    chunks, order = length_chunks(sequences, pad_id=0, max_tokens_per_chunk=budget)
+    rows = [r for chunk in chunks for r in chunk["input_ids"]]
+    for i, length in enumerate(lengths):
+        found = rows[order[i]]
+        assert found[found != 0].tolist() == [i + 1] * length
+    for chunk in chunks:
+        assert chunk["input_ids"].numel() <= budget or len(chunk["input_ids"]) == 1
+        assert torch.equal(chunk["attention_mask"], (chunk["input_ids"] != 0).long())
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_truncated_texts_are_counted(bad: int, tiny_encoder: Path) -> None:
+    tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
+    long = "We lost the match. " * 10
+    tokens = tokenise_texts(["What happened?", long] if bad else ["What happened?"], tokenizer, 8)
+    assert tokens.truncated == (frozenset({long}) if bad else frozenset())
+    assert all(len(ids) <= 8 for ids in tokens.ids.values())

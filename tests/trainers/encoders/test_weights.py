@@ -1,4 +1,4 @@
-"""A run can start with the weights of another, and freeze the lowest layers of its encoder."""
+"""Which weights a run begins with, and which of them stay as they are."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_no_weights_or_broken_ones(tmp_path: Path) -> None:
 SHAPE = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_hidden_layers": 3}
 
 
-def encoders() -> dict[str, nn.Module]:
+def untrained_encoders() -> dict[str, nn.Module]:
     return {
         "bert": BertModel(BertConfig(**SHAPE), add_pooling_layer=False),
         "roberta": RobertaModel(RobertaConfig(**SHAPE), add_pooling_layer=False),
@@ -96,7 +96,7 @@ def encoders() -> dict[str, nn.Module]:
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_a_step_changes_the_upper_layers_alone(name: str, count: int) -> None:
     torch.manual_seed(0)
-    encoder = encoders()[name].eval()
+    encoder = untrained_encoders()[name].eval()
     freeze_lowest(encoder, count)
     ids = torch.randint(5, 50, (4, 7))
     before = [h.detach().clone() for h in encoder(ids, output_hidden_states=True).hidden_states]
@@ -111,10 +111,10 @@ def test_a_step_changes_the_upper_layers_alone(name: str, count: int) -> None:
     assert all(p.grad is not None for p in trained)
 
 
-def test_too_many_or_nowhere() -> None:
+def test_too_many_frozen_layers_or_an_unknown_place() -> None:
     with pytest.raises(UsageError, match=r"--frozen_layers 4 is more than the encoder's 3 layers"):
-        freeze_lowest(encoders()["bert"], 4)
-    strange = encoders()["bert"]
+        freeze_lowest(untrained_encoders()["bert"], 4)
+    strange = untrained_encoders()["bert"]
     strange.encoder.layer = nn.Sequential(*strange.encoder.layer)
     with pytest.raises(UsageError, match="does not know where BertModel keeps its 3 layers"):
         freeze_lowest(strange, 1)

@@ -1,4 +1,4 @@
-"""The published isolated-pair baselines: segments, model and loss against plain versions, and a run continued."""
+"""The published isolated-pair baselines: model and loss against plain versions, and a run continued."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import UsageError
@@ -24,45 +22,6 @@ from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, Isolated
 from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy, UtteranceVectors
 from iemomecp_dataset.trainers.objectives import pooled_here
-from iemomecp_dataset.trainers.training.samplers import LengthBatches
-
-TEXTS = st.text(alphabet=" \n\tabcT'.!?-é哭1", max_size=12)
-
-
-def one_pair(tokenizer, target: tuple[str, str], candidate: tuple[str, str], max_tokens: int = 128, **options: bool):
-    zero, one = np.array([0], dtype=np.int32), np.array([1], dtype=np.int32)
-    return tokenise_segments([target, candidate], zero, one, tokenizer, max_tokens, **options)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=TEXTS, second=TEXTS, max_tokens=st.integers(8, 40))
-def test_composed_ids_are_those_of_the_whole_segment(first: str, second: str, max_tokens: int, tiny_encoder) -> None:
-    tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
-    segments = one_pair(tokenizer, ("F", first), ("M", second), max_tokens)
-    text = segment_text(("F", first), ("M", second))
-    assert segments.ids(0, 1).tolist() == tokenizer(text, truncation=True, max_length=max_tokens)["input_ids"]
-    full = segments.full_lengths(np.array([0]), np.array([1]))
-    assert full.tolist() == [len(tokenizer(text, verbose=False)["input_ids"])]
-    assert segments.whole is None, "lines are tokenised once"
-
-
-def test_a_tokeniser_that_joins_lines_gets_whole_segments(caplog: pytest.LogCaptureFixture) -> None:
-    class Pairs:
-        """Two characters a token, whatever they are."""
-
-        model_max_length, pad_token_id = 1000, 0
-
-        def __call__(self, texts, add_special_tokens=True, **_: object):
-            ids = [[hash(t[i : i + 2]) % 1000 for i in range(0, len(t), 2)] for t in ([texts] if one else texts)] \
-                if (one := isinstance(texts, str)) or texts else []  # fmt: skip
-            ids = [[1001, *row, 1002] for row in ids] if add_special_tokens else ids
-            return {"input_ids": ids[0] if one else ids}
-
-    tokenizer = Pairs()
-    segments = one_pair(tokenizer, ("F", "odd"), ("M", "x"))
-    assert segments.whole is not None
-    assert "tokenised whole" in caplog.text
-    assert segments.ids(0, 1).tolist() == tokenizer(segment_text(("F", "odd"), ("M", "x")))["input_ids"]
 
 
 @pytest.fixture(scope="module")
@@ -216,24 +175,6 @@ def test_examples_are_the_pair_table_and_small(corpus) -> None:
     first = corpus["test"][0]["utterances"][0]
     start = examples["test"].targets[0]
     assert utterances.spoken[start] == (first["speaker"], first["text"])
-
-
-@given(
-    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60), budget=st.integers(1, 200), seed=st.integers(0, 3)
-)
-def test_length_batches_hold_each_pair_once_within_the_budget(lengths: list[int], budget: int, seed: int) -> None:
-    order = LengthBatches(lengths, budget, seed=seed)
-    epochs = []
-    for epoch in (0, 1):
-        order.set_epoch(epoch)
-        batches = list(order)
-        assert len(batches) == len(order), "as many in every epoch: the schedule relies on it"
-        assert sorted(p for batch in batches for p in batch) == list(range(len(lengths)))
-        for batch in batches:
-            assert len(batch) == 1 or max(lengths[p] for p in batch) * len(batch) <= budget
-        epochs.append(batches)
-    order.set_epoch(0)
-    assert list(order) == epochs[0]
 
 
 def test_the_published_protocol_is_the_default() -> None:

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.features import StoreCard, open_store, read_card, read_feature_table
+from iemomecp_dataset.features import STATUSES, StoreCard, open_store, read_card, read_feature_table
 from iemomecp_dataset.features.store.store_card import claim_store
-from iemomecp_dataset.features.store.store_index import write_index
+from iemomecp_dataset.features.store.store_index import COLUMNS, write_index
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME, shard_name
 from iemomecp_dataset.features.store.store_rows import StoreRow
 from iemomecp_dataset.features.store.store_shards import read_shard, shard_bytes, write_shard
@@ -243,3 +243,64 @@ def test_all_utterances_of_iemocap_are_looked_up_without_reading_files_again(tmp
 
 def test_a_broken_store_leaves_no_partial_files(store: Path) -> None:
     assert not [path for path in store.iterdir() if path.name.endswith(".partial")]
+
+
+def test_the_page_names_every_status_and_column(repository: Path) -> None:
+    page = (repository / "docs/features.md").read_text(encoding="utf-8")
+    assert all(f"| `{status}` | {meaning} |" in page for status, meaning in STATUSES.items())
+    assert f"`{', '.join(COLUMNS)}`" in page
+
+
+# --- feature tables --------------------------------------------------------------------------------------------------
+
+
+def write_table(path: Path, ids: list[str], vectors: list, **columns: list) -> Path:
+    pq.write_table(
+        pa.table({"utterance_id": ids, "vector": pa.array(vectors, pa.list_(pa.float32())), **columns}), path
+    )
+    return path
+
+
+def test_vectors_by_utterance(tmp_path: Path) -> None:
+    table = read_feature_table(write_table(tmp_path / "f.parquet", ["a", "b", "c"], [[1, 2], None, [5, 6]]))
+    assert table.size == 2
+    found = table.select(["c", "a", "c"])
+    assert {key: vector.tolist() for key, vector in found.items()} == {"c": [5, 6], "a": [1, 2]}
+
+
+def test_missing_vectors_are_left_out_within_tolerance_and_named_beyond(tmp_path: Path) -> None:
+    table = read_feature_table(write_table(tmp_path / "f.parquet", ["a", "b", "c"], [[1, 2], None, [5, 6]]))
+    assert set(table.select(["a", "b", "c", "d"], tolerance=0.5)) == {"a", "c"}
+    with pytest.raises(InvalidDataError, match=r"2 of 4 utterances have no feature vector \(50\.0%.*b, d"):
+        table.select(["a", "b", "c", "d"], tolerance=0.4)
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors", "message"),
+    [
+        (["a", "b"], [[1.0, 2.0], [3.0]], "vectors differ in width; a has 2, b has 1"),
+        (["a", "b"], [[1.0, 2.0], [np.nan, 1.0]], "1 vectors have NaN or infinite.*that of b"),
+        (["a", "b"], [[1.0], [np.inf]], "that of b"),
+        (["a", "b", "a"], [[1.0], [2.0], [3.0]], "utterance a occurs more than once"),
+        (["a"], [None], "no feature vector at all"),
+    ],
+)
+def test_bad_feature_tables(ids: list[str], vectors: list, message: str, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "bad.parquet", ids, vectors)
+    with pytest.raises(InvalidDataError, match=message) as error:
+        read_feature_table(path)
+    assert str(path) in str(error.value)
+
+
+def test_files_that_are_no_feature_table(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"none\.parquet is not there"):
+        read_feature_table(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("no parquet")
+    with pytest.raises(InvalidDataError, match="cannot be read as Parquet"):
+        read_feature_table(tmp_path / "text.parquet")
+    pq.write_table(pa.table({"id": ["a"], "vector": [[1.0]]}), tmp_path / "columns.parquet")
+    with pytest.raises(InvalidDataError, match=r"no column 'utterance_id'; .* found id, vector"):
+        read_feature_table(tmp_path / "columns.parquet")
+    pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
+    with pytest.raises(InvalidDataError, match="must have lists of floats, but has double"):
+        read_feature_table(tmp_path / "scalar.parquet")

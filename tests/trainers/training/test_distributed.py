@@ -23,9 +23,11 @@ CONFIGURATIONS = {
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_accelerate_accepts_a_configuration_and_it_leaves_the_runs_options_alone(name: str, repository: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
     path = repository / "trainers" / "configs" / f"{name}.yaml"
+    assert load_config_from_file(str(path)).num_processes > 1
     arguments = launch_command_parser().parse_args(["--config_file", str(path), "trainers/fusion.py"])
     arguments, _, _ = _validate_launch_command(arguments)
     kinds = {kind for kind in ("multi_gpu", "use_deepspeed", "use_fsdp") if getattr(arguments, kind)}
@@ -37,6 +39,10 @@ def test_accelerate_accepts_a_configuration_and_it_leaves_the_runs_options_alone
     text = path.read_text(encoding="utf-8")
     assert f"trainers/configs/{name}.yaml" in text
     assert "trainers/fusion.py" in text
+
+
+def test_every_launch_configuration_is_tested(repository: Path) -> None:
+    assert {path.stem for path in (repository / "trainers" / "configs").iterdir()} == set(CONFIGURATIONS)
 
 
 def launched(kind: DistributedType, *, accumulation: int = 1, **deepspeed: object) -> SimpleNamespace:

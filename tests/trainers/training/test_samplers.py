@@ -1,0 +1,66 @@
+"""Mini-batches: everything once, the same again from seed and epoch alone, shared out by cost."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.samplers import LengthBatches, RandomBatches
+
+
+@given(n=st.integers(1, 50), size=st.integers(1, 9), seed=st.integers(0, 5), epoch=st.integers(0, 5))
+def test_sampler_covers_every_dialogue_once_and_repeats_itself(n: int, size: int, seed: int, epoch: int) -> None:
+    sampler = RandomBatches(n, size, seed=seed)
+    sampler.set_epoch(epoch)
+    batches = list(sampler)
+    assert sorted(i for batch in batches for i in batch) == list(range(n))
+    assert len(batches) == len(sampler)
+    fresh = RandomBatches(n, size, seed=seed)
+    fresh.set_epoch(epoch)
+    assert list(fresh) == batches, "an epoch's order does not depend on the ones before it"
+    fresh.done = epoch
+    assert list(fresh) == batches[epoch:]
+    assert len(fresh) == len(batches), "the length is the whole epoch's"
+
+
+@given(costs=st.lists(st.integers(1, 40), min_size=1, max_size=50), count=st.integers(2, 4), seed=st.integers(0, 3))
+def test_processes_take_shares_of_like_cost_of_the_same_batches(costs: list[int], count: int, seed: int) -> None:
+    def shares(index: int) -> list[list[int]]:
+        return list(RandomBatches(len(costs), 5, seed=seed, processes=Processes(count, index), costs=costs))
+
+    whole = list(RandomBatches(len(costs), 5 * count, seed=seed, costs=costs))
+    for batch, *shared in zip(whole, *map(shares, range(count)), strict=True):
+        real = [[p for p in share if p >= 0] for share in shared]
+        assert sorted(p for share in real for p in share) == sorted(batch), "everything once"
+        if len(batch) == 5 * count:
+            totals = [sum(costs[p] for p in share) for share in real]
+            assert max(totals) - min(totals) <= max(costs[p] for p in batch) - min(costs[p] for p in batch)
+
+
+def test_epochs_and_seeds_differ() -> None:
+    orders = []
+    for seed, epoch in ((0, 0), (0, 1), (1, 0)):
+        sampler = RandomBatches(40, 40, seed=seed)
+        sampler.set_epoch(epoch)
+        orders.append(tuple(next(iter(sampler))))
+    assert len(set(orders)) == 3
+    assert next(iter(RandomBatches(4, 4, shuffle=False))) == [0, 1, 2, 3]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60), budget=st.integers(1, 200), seed=st.integers(0, 3)
+)
+def test_length_batches_hold_each_pair_once_within_the_budget(lengths: list[int], budget: int, seed: int) -> None:
+    order = LengthBatches(lengths, budget, seed=seed)
+    epochs = []
+    for epoch in (0, 1):
+        order.set_epoch(epoch)
+        batches = list(order)
+        assert len(batches) == len(order), "as many in every epoch: the schedule relies on it"
+        assert sorted(p for batch in batches for p in batch) == list(range(len(lengths)))
+        for batch in batches:
+            assert len(batch) == 1 or max(lengths[p] for p in batch) * len(batch) <= budget
+        epochs.append(batches)
+    order.set_epoch(0)
+    assert list(order) == epochs[0]
