@@ -4,33 +4,47 @@ import math
 
 import numpy as np
 import pytest
+from metric_case import MetricCase
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.roles import REMAPPINGS, context_error_directions, source_binary_remaps
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_each_strategy_scores_the_rows_it_keeps_as_it_relabels_them(seed):
-    generator = np.random.default_rng(seed)
-    roles, gold = generator.integers(0, 3, 80), generator.random(80) < 0.3
-    remaps = source_binary_remaps(roles, gold, binary_trained_f1=0.4)
-    assert tuple(remaps) == REMAPPINGS
-    for name, positive_roles, kept in (
-        ("drop_context", [0], roles != 1),
-        ("context_to_positive", [0, 1], roles >= 0),
-        ("context_to_negative", [0], roles >= 0),
-    ):
-        predicted = np.isin(roles, positive_roles)
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            gold[kept], predicted[kept], average="binary", zero_division=0
-        )
-        row = remaps[name]
-        assert (row["precision"], row["recall"], row["f1"]) == pytest.approx((precision, recall, f1))
-        assert row["accuracy"] == pytest.approx(accuracy_score(gold[kept], predicted[kept]))
-        assert row["coverage_n"] == kept.sum() == row["tp"] + row["fp"] + row["fn"] + row["tn"]
-        assert row["pred_context_count"] == (roles == 1).sum()
-        assert row["delta_f1_vs_original"] == pytest.approx(f1 - 0.4)
+class TestSourceBinaryRemaps(MetricCase):
+    of = source_binary_remaps
+    columns = ("probabilities", "labels")
+    of_decisions = True
+
+    def compute(self, pairs):
+        roles = np.asarray(pairs.probabilities).argmax(axis=1)
+        return source_binary_remaps(roles, np.asarray(pairs.labels) == 0, binary_trained_f1=0.4)
+
+    def reference(self, pairs):
+        roles, gold = pairs.probabilities.argmax(axis=1), pairs.labels == 0
+        remaps = {}
+        for name, positive_roles, kept in (
+            ("drop_context", [0], roles != 1),
+            ("context_to_positive", [0, 1], roles >= 0),
+            ("context_to_negative", [0], roles >= 0),
+        ):
+            predicted = np.isin(roles, positive_roles)
+            precision, recall, f1, _ = precision_recall_fscore_support(
+                gold[kept], predicted[kept], average="binary", zero_division=0
+            )
+            remaps[name] = {
+                "precision": precision,
+                "recall": recall,
+                "f1": f1,
+                "accuracy": accuracy_score(gold[kept], predicted[kept]) if kept.any() else math.nan,
+                "coverage_n": kept.sum(),
+                "pred_context_count": (roles == 1).sum(),
+                "delta_f1_vs_original": f1 - 0.4,
+            }
+        found = self.compute(pairs)
+        assert tuple(found) == REMAPPINGS
+        assert all(row["coverage_n"] == sum(row[k] for k in ("tp", "fp", "fn", "tn")) for row in found.values())
+        return remaps
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metric_case import MetricCase
 
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.schema import PAIR_LABELS
+
+
+class TestBestThreshold(MetricCase):
+    of = best_threshold
+    columns = ("probabilities", "labels")
+    without_gold = False
+
+    def compute(self, pairs):
+        return best_threshold(np.asarray(pairs.probabilities)[:, :2], pairs.labels)
+
+    def reference(self, pairs):
+        scores = pairs.probabilities[:, 0]
+        f1 = {t: 2 * sum((scores >= t) & (pairs.labels == 0)) / (sum(scores >= t) + sum(pairs.labels == 0))
+              for t in set(scores)}  # fmt: skip
+        return max(t for t in f1 if f1[t] == max(f1.values())), max(f1.values())
 
 
 @settings(max_examples=100, deadline=None)

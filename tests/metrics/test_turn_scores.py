@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from metric_case import MetricCase
 
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores
@@ -14,46 +15,46 @@ def set_scores(found, wanted):
     return precision, recall, 2 * precision * recall / (precision + recall) if hits else 0
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("has_context", [True, False])
-def test_sets_are_those_of_the_definition(random_pairs, seed, has_context):
-    pairs = random_pairs(seed)
-    predicted = pairs.probabilities.argmax(axis=1)
-    rows = list(
-        zip(
-            pairs.dialogue_ids.tolist(),
-            pairs.target_turns.tolist(),
-            pairs.cause_turns.tolist(),
-            predicted.tolist(),
-            pairs.labels.tolist(),
-            pairs.emotional_targets.tolist(),
-            strict=True,
+class TestTurnSets(MetricCase):
+    of = turn_set_scores
+    columns = ("probabilities", "labels", "dialogue_ids", "target_turns", "cause_turns", "emotional_targets")
+    of_decisions = without_pairs = True
+    has_context = True
+
+    def compute(self, pairs):
+        return turn_set_scores(
+            np.asarray(pairs.probabilities).argmax(axis=1),
+            pairs.labels,
+            dialogue_ids=pairs.dialogue_ids,
+            target_turns=pairs.target_turns,
+            cause_turns=pairs.cause_turns,
+            emotional_targets=pairs.emotional_targets,
+            has_context=self.has_context,
         )
-    )
-    positive = {0, 1} if has_context else {0}
-    expected = {
-        "emotion": ({(d, t) for d, t, _, p, _, _ in rows if p in positive}, {(d, t) for d, t, *_, e in rows if e}),
-        "cause": ({(d, c) for d, _, c, p, _, _ in rows if p == 0}, {(d, c) for d, _, c, _, g, _ in rows if g == 0}),
-        "context": ({(d, c) for d, _, c, p, _, _ in rows if p == 1}, {(d, c) for d, _, c, _, g, _ in rows if g == 1}),
-    }
-    if not has_context:
-        del expected["context"]
-    scores = turn_set_scores(
-        predicted,
-        pairs.labels,
-        dialogue_ids=pairs.dialogue_ids,
-        target_turns=pairs.target_turns,
-        cause_turns=pairs.cause_turns,
-        emotional_targets=pairs.emotional_targets,
-        has_context=has_context,
-    )
-    assert len(scores) == 4 * len(expected)
-    for name, (found, wanted) in expected.items():
-        precision, recall, f1 = set_scores(found, wanted)
-        assert scores[f"turn_{name}_precision"] == pytest.approx(precision)
-        assert scores[f"turn_{name}_recall"] == pytest.approx(recall)
-        assert scores[f"turn_{name}_f1"] == pytest.approx(f1)
-        assert scores[f"turn_{name}_support"] == len(wanted)
+
+    def reference(self, pairs):
+        predicted = pairs.probabilities.argmax(axis=1)
+        columns = (pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns, predicted, pairs.labels)
+        rows = list(zip(*(c.tolist() for c in (*columns, pairs.emotional_targets)), strict=True))
+        positive = {0, 1} if self.has_context else {0}
+        sets = {
+            "emotion": ({(d, t) for d, t, _, p, _, _ in rows if p in positive}, {(d, t) for d, t, *_, e in rows if e}),
+            "cause": ({(d, c) for d, _, c, p, _, _ in rows if p == 0}, {(d, c) for d, _, c, _, g, _ in rows if g == 0}),
+        }
+        if self.has_context:
+            found, wanted = ({(row[0], row[2]) for row in rows if row[place] == 1} for place in (3, 4))
+            sets["context"] = found, wanted
+        expected = {}
+        for name, (found, wanted) in sets.items():
+            values = (*set_scores(found, wanted), len(wanted))
+            keys = (f"turn_{name}_{part}" for part in ("precision", "recall", "f1", "support"))
+            expected |= dict(zip(keys, values, strict=True))
+        assert len(self.compute(pairs)) == len(expected)
+        return expected
+
+
+class TestTurnSetsWithoutContext(TestTurnSets):
+    has_context = False
 
 
 KEYS = {
