@@ -1,8 +1,9 @@
 """A Python process that imports the large libraries once and then forks itself for every request.
 
 A fork is a new process with nothing of ours imported: it runs a script or code as the interpreter does, with arguments,
-directory, environment and output files of its own. Requests come as lines of JSON on standard input; the answer is the
-process id. Between this process and each fork stands another one, which writes its exit code to a file.
+directory, environment and files of its own. Requests come through a socket, with the three standard files; the answers
+are the process id and, at its end, the exit code. Between this process and each fork stands another one, which passes
+signals on and ends the fork when the one who asked for it is gone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -22,7 +25,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 LARGE = (
-    "accelerate",
+    "accelerate.commands.launch",
     "datasets",
     "joblib",
     "pandas",
@@ -43,55 +46,100 @@ LARGE = (
 )
 
 
-def serve() -> dict[str, Any]:
-    """Answers requests; returns in each fork, with its request."""
+def serve(address: str) -> tuple[dict[str, Any], list[int]]:
+    """Answers requests; returns in each fork, with its request and its standard files."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
     for name in LARGE:
         importlib.import_module(name)
     gc.freeze()  # what the forks share is not looked through in each of them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while line := sys.stdin.readline():
-        request: dict[str, Any] = json.loads(line)
-        reap()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listening.listen(64)
+    while True:
+        readable, _, _ = select.select([listening, sys.stdin], [], [])
+        if sys.stdin in readable:
+            os._exit(0)  # it is closed by the one who started this process
+        connection = listening.accept()[0]
         if os.fork():
+            connection.close()
             continue
-        if pid := os.fork():
-            os.write(1, f"{pid}\n".encode())
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            path = Path(request["status"])
-            path.with_suffix(".new").write_text(str(status))
-            path.with_suffix(".new").replace(path)
-            os._exit(0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        return request
+        listening.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        request, files = receive(connection)
+        if (pid := os.fork()) == 0:
+            connection.close()
+            return request, files
+        keep(pid, connection, request["leads_its_group"])
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Reads a request, one line, and the three files that come with it."""
+    line, files, _, _ = socket.recv_fds(connection, 65536, 3)
+    while not line.endswith(b"\n"):
+        if not (more := connection.recv(65536)):
+            os._exit(0)  # nothing was asked for
+        line += more
+    return json.loads(line), files
+
+
+def keep(pid: int, connection: socket.socket, group: bool) -> NoReturn:
+    """Passes signals to a process until it ends, and kills it if the connection does.
+
+    The one who asked may be the leader of a process group, which is signalled as a whole; then so is that of the fork.
+    """
+    os.setsid()
+    for number in range(3):
+        os.close(number)
+    send = os.killpg if group else os.kill
+    ended = os.pidfd_open(pid)
+    with contextlib.suppress(ConnectionError):
+        connection.send(f"{pid}\n".encode())
+        while ended not in (readable := select.select([connection, ended], [], [])[0]):
+            if connection in readable:
+                for number in connection.recv(64) or [signal.SIGKILL]:
+                    with contextlib.suppress(ProcessLookupError):
+                        send(pid, number)
+                    if number == signal.SIGKILL:
+                        os.waitpid(pid, 0)
+                        os._exit(0)
+        connection.send(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n".encode())
     os._exit(0)
 
 
-def reap() -> None:
-    """Takes note of the end of those that stood between."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def become(request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def become(request: dict[str, Any], files: list[int]) -> tuple[Any, dict[str, Any]]:
     """Makes this process what was asked for; returns the code to run and its names."""
+    if request["leads_its_group"]:
+        os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in request["ignored_signals"]:
+        signal.signal(number, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
-    for number, name in enumerate((os.devnull, request["out"], request["err"])):
-        opened = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND if number else os.O_RDONLY)
+    for number, opened in enumerate(files):
         os.dup2(opened, number)
         os.close(opened)
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, encoding="utf-8", buffering=1 if number == 2 else -1, closefd=False)
+        for number, mode in enumerate("rww")
+    )
     import datasets
+    import huggingface_hub.constants
     import numpy as np
 
     # What a new process would read from its environment or draw at random.
     if "HF_DATASETS_CACHE" in os.environ:
         datasets.config.HF_DATASETS_CACHE = Path(os.environ["HF_DATASETS_CACHE"])
+    if "HF_HUB_CACHE" in os.environ:
+        huggingface_hub.constants.HF_HUB_CACHE = os.environ["HF_HUB_CACHE"]
     np.random.seed()  # noqa: NPY002  # the legacy state, which libraries still draw from
-    sys.argv = request["arguments"]
+    sys.argv, sys.executable = request["arguments"], request["executable"]
     folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.path[:1] = ["", *(folder for folder in folders if folder not in sys.path)]
+    if any(Path(folder, "sitecustomize.py").is_file() for folder in folders):
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
     names = {"__name__": "__main__", "__builtins__": __builtins__}
     if sys.argv[0] == "-c":
         return compile(sys.argv.pop(1), "<string>", "exec"), names
@@ -129,4 +177,4 @@ def run(code: Any, names: dict[str, Any]) -> NoReturn:
     os._exit(int(status) & 0xFF)  # type: ignore[call-overload]
 
 
-run(*become(serve()))
+run(*become(*serve(sys.argv[1])))
