@@ -345,6 +345,12 @@ class TrainingOptions:
             raise UsageError(
                 "The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'."
             )
+        if objective.objective not in scorer.objectives:
+            raise UsageError(
+                f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives that "
+                f"it takes: {', '.join(scorer.objectives)}. Use --scorer dialogue, or --objective "
+                f"{scorer.objectives[0]}."
+            )
         scorer.check(self)
         if model.frozen_layers and model.encoder_mode == "frozen":
             raise UsageError(

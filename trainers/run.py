@@ -80,6 +80,7 @@ def train(
     modalities = options.get("modalities", TrainingOptions().data.modalities)
     protocol = find_scorer(scorer).protocol(modalities)
     asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir)})
+    asked.check(with_data=False)
     if not isinstance(data, Mapping) or not data:
         raise UsageError(
             f"train takes dialogues by split, such as {{'train': rows, 'validation': rows}}, but got a "
@@ -97,7 +98,6 @@ def train(
         emotion_names=emotion_names,
         synthetic=synthetic,
     )
-    asked.check(with_data=False)
     return run(asked, corpus)
 
 

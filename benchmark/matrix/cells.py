@@ -181,9 +181,10 @@ def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[
     except IemomecpError as error:
         # A combination of valid values is an impossible cell; an invalid value is the user's mistake.
         objective = options.objective.objective
-        if options.model.scorer != "isolated" or objective == "base" or objective not in OBJECTIVE_NAMES:
+        taken = find_scorer(options.model.scorer).objectives
+        if objective in taken or objective not in OBJECTIVE_NAMES:
             raise
-        replace(cell.options_in(Path("runs")), objective=replace(options.objective, objective="base")).check()
+        replace(cell.options_in(Path("runs")), objective=replace(options.objective, objective=taken[0])).check()
         return replace(cell, impossible=str(error))
     return cell
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, TrainingOptions
 from iemomecp_dataset.trainers.scorers import Scorer
-
-if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.options import TrainingOptions
 
 __all__ = ["SCORER"]
 
@@ -34,6 +30,7 @@ SCORER = Scorer(
     description="each utterance is encoded once and all pairs are scored",
     model_class="iemomecp_dataset.trainers.dialogue.modeling:DialogueScorer",
     model_type="iemomecp_dialogue_scorer",
+    objectives=OBJECTIVE_NAMES,
     check=_check,
     cite="arXiv 2606.18893 (objectives)",
 )
