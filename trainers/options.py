@@ -42,7 +42,6 @@ WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
 """Those that have no margin ranking."""
 
 SegmentPooling = Literal["pooler", "first_token", "mean"]
-SEGMENT_POOLINGS: tuple[str, ...] = get_args(SegmentPooling)
 
 PairScorerName = Literal["mlp", "biaffine"]
 
@@ -347,8 +346,8 @@ class TrainingOptions:
             )
         if objective.objective not in scorer.objectives:
             raise UsageError(
-                f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives that "
-                f"it takes: {', '.join(scorer.objectives)}. Use --scorer dialogue, or --objective "
+                f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives "
+                f"that it takes: {', '.join(scorer.objectives)}. Use --scorer dialogue, or --objective "
                 f"{scorer.objectives[0]}."
             )
         scorer.check(self)

@@ -11,18 +11,11 @@ from typing import Any
 
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.trainers.cli import TRAINERS
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
-__all__ = ["FAMILY_DEFAULTS", "MatrixCell", "Sweep", "cells_of", "option_value"]
-
-FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "fusion": {},
-    "roberta": {"scorer": "isolated", "modalities": "t"},
-    "wavlm": {"scorer": "isolated", "modalities": "a"},
-    "clip": {"scorer": "isolated", "modalities": "v"},
-}
-"""The trainers, one launchable script each, with the options that each script sets; a cell's family is its trainer."""
+__all__ = ["MatrixCell", "Sweep", "cells_of", "option_value"]
 
 _NAMED = ("config_name", "scorer", "objective", "modalities")
 _IEMOMECP = ("3class", "source_binary")
@@ -34,7 +27,7 @@ class MatrixCell:
 
     Attributes:
         name: Name of its run folder within the runs folder.
-        family: The trainer.
+        family: The trainer, one of :data:`~iemomecp_dataset.trainers.cli.TRAINERS`.
         options: The trainer's options without ``output_dir``.
         impossible: Why these options cannot work together; empty if they can.
     """
@@ -58,7 +51,7 @@ class MatrixCell:
         """
         defaults = TrainingOptions().flat()
         asked = self.options_in(runs_dir).flat()
-        own = {**find_scorer(asked["scorer"]).protocol(asked["modalities"]), **FAMILY_DEFAULTS[self.family]}
+        own = {**find_scorer(asked["scorer"]).protocol(asked["modalities"]), **TRAINERS[self.family]}
         return [f"--{k}={v}" for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)]
 
 
@@ -137,8 +130,8 @@ def option_value(name: str, value: Any) -> Any:
 
 def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     for family in sweep.families:
-        if family not in FAMILY_DEFAULTS:
-            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, FAMILY_DEFAULTS)}")
+        if family not in TRAINERS:
+            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, TRAINERS)}")
     for name, values in sweep.values.items():
         if name in ("seed", "output_dir", "run_name"):
             raise UsageError(
@@ -153,7 +146,7 @@ def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     if sweep.name:
         shown = [n for n in names if len(axes[n]) > 1]
     for family in sweep.families:
-        defaults = FAMILY_DEFAULTS[family]
+        defaults = TRAINERS[family]
         for combination in itertools.product(*(axes[n] for n in names)):
             for seed in sweep.seeds:
                 chosen = {**defaults, **dict(zip(names, combination, strict=True))}

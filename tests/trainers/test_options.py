@@ -10,7 +10,6 @@ import pytest
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.options import (
     SECTIONS,
-    SEGMENT_POOLINGS,
     PairScorerName,
     TrainingOptions,
     circumstances,
@@ -68,7 +67,5 @@ def test_circumstances_may_change_when_a_run_is_continued() -> None:
 
 def test_choices_are_those_of_the_models() -> None:
     from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS
-    from iemomecp_dataset.trainers.isolated import modeling
 
     assert get_args(PairScorerName) == tuple(PAIR_SCORERS)
-    assert modeling.SEGMENT_POOLINGS == SEGMENT_POOLINGS
