@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.command_line import check_values, option
+from iemomecp_dataset.command_line import check_values, command_hint, option
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.options import CONFIG_NAMES, ForwardPairs
+from iemomecp_dataset.options import DialogueConfig, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names
 
@@ -36,7 +36,7 @@ ObjectiveName = Literal[
     "rpcl_fixed_margin",
     "rpcl_all_negatives",
 ]
-OBJECTIVE_NAMES: tuple[str, ...] = get_args(ObjectiveName)
+OBJECTIVE_NAMES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)
 
 WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
 """Those that have no margin ranking."""
@@ -44,8 +44,6 @@ WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
 SegmentPooling = Literal["pooler", "first_token", "mean"]
 
 PairScorerName = Literal["mlp", "biaffine"]
-
-_CONFIGS = ", ".join(name for name in CONFIG_NAMES if name != "overlay")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class DataOptions:
     _group = "data"
 
     data_dir: str | None = option(None, "Folder of the corpus, as for load_dataset. Required.")
-    config_name: str = option("3class", f"Configuration of the corpus: {_CONFIGS}.")
+    config_name: DialogueConfig = option("3class", "Configuration of the corpus.")
     candidates: CandidateSpace | None = option(
         None, "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target)."
     )
@@ -318,7 +316,8 @@ class TrainingOptions:
         known = {name: section for section, names in section_fields().items() for name in names}
         for name in values:
             if name not in known:
-                raise UsageError(f"There is no option {name!r}. {did_you_mean(name, known)}")
+                listed = f"See {command_hint('train fusion', '--help')}."
+                raise UsageError(f"There is no option {name!r}. {did_you_mean(name, known, see=listed)}")
         sections = {}
         for section, section_class in SECTIONS.items():
             sections[section] = section_class(**{n: v for n, v in values.items() if known[n] == section})
@@ -340,10 +339,6 @@ class TrainingOptions:
             raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
         if not self.run.output_dir:
             raise UsageError("--output_dir is missing: give the folder that the run is written to.")
-        if data.config_name == "overlay":
-            raise UsageError(
-                "The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'."
-            )
         if objective.objective not in scorer.objectives:
             raise UsageError(
                 f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives "

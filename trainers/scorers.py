@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.options import ObjectiveName, TrainingOptions
 
 __all__ = ["Scorer", "find_scorer", "register_scorer", "scorer_names", "scorer_of_model_type", "scorers"]
 
@@ -61,7 +61,7 @@ class Scorer:
     model_type: str = ""
     prepare: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue"
     prepare_inference: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
-    objectives: tuple[str, ...] = ("base",)
+    objectives: tuple[ObjectiveName, ...] = ("base",)
     protocol: Callable[[str], Mapping[str, Any]] = lambda modalities: {}
     check: Callable[[TrainingOptions], None] = lambda options: None
     cite: str = ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.options import MERGED_CONFIGS
 from iemomecp_dataset.trainers.cli import TRAINERS
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
@@ -18,7 +19,11 @@ from iemomecp_dataset.trainers.scorers import find_scorer
 __all__ = ["MatrixCell", "Sweep", "cells_of", "option_value"]
 
 _NAMED = ("config_name", "scorer", "objective", "modalities")
-_IEMOMECP = ("3class", "source_binary")
+_INSTEAD = {
+    "seed": "give the seeds with --seeds",
+    "output_dir": "give --runs_dir, the folder in which each cell has a folder of its own",
+    "run_name": "a cell is named by its settings",
+}
 
 
 @dataclass(frozen=True)
@@ -133,10 +138,8 @@ def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
         if family not in TRAINERS:
             raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, TRAINERS)}")
     for name, values in sweep.values.items():
-        if name in ("seed", "output_dir", "run_name"):
-            raise UsageError(
-                f"--{name} is not an option of a matrix: seeds are listed, and every cell has a folder of its own."
-            )
+        if name in _INSTEAD:
+            raise UsageError(f"--{name} is an option of a single run, not of a matrix: {_INSTEAD[name]}.")
         if not values:
             raise UsageError(f"No values were given for {name}.")
     axes = {name: tuple(option_value(name, v) for v in values) for name, values in sweep.values.items()}
@@ -183,5 +186,5 @@ def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[
 
 
 def _data_dir(sweep: Sweep, config_name: str) -> str | None:
-    same_folder = _IEMOMECP if config_name in _IEMOMECP else (config_name,)
+    same_folder = MERGED_CONFIGS if config_name in MERGED_CONFIGS else (config_name,)
     return next((sweep.data_dirs[n] for n in (*same_folder, "") if n in sweep.data_dirs), None)

@@ -28,6 +28,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from iemomecp_dataset.command_line import OptionParser, command_hint, option
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.options import DialogueConfig
+from iemomecp_dataset.schema import ModalitySet
+from iemomecp_dataset.trainers.cli import TRAINERS
+from iemomecp_dataset.trainers.options import ObjectiveName
+from iemomecp_dataset.trainers.scorers import scorer_names
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.matrix.backends import Backend
@@ -50,11 +55,13 @@ class MatrixOptions:
         metavar="[CONFIG=]DIR",
     )
 
-    families: tuple[str, ...] = option((), "trainers: fusion, roberta, wavlm, clip (default: fusion)", group=_AXES)
-    scorers: tuple[str, ...] = option((), "dialogue, isolated", group=_AXES)
-    objectives: tuple[str, ...] = option((), "base, rpcl, cdmr, ccps, ...; see the trainers' --help", group=_AXES)
-    modalities: tuple[str, ...] = option((), "t a v ta tv av tav", group=_AXES)
-    config_names: tuple[str, ...] = option((), "3class, source_binary, ecf, mecad, mec4, reccon", group=_AXES)
+    families: tuple[str, ...] = option(
+        (), "trainers (default: fusion)", group=_AXES, metavar=f"{{{','.join(TRAINERS)}}}"
+    )
+    scorers: tuple[str, ...] = option((), "(default: dialogue)", group=_AXES, metavar=f"{{{','.join(scorer_names())}}}")
+    objectives: tuple[ObjectiveName, ...] = option((), "(default: base)", group=_AXES)
+    modalities: tuple[ModalitySet, ...] = option((), "(default: t)", group=_AXES)
+    config_names: tuple[DialogueConfig, ...] = option((), "(default: 3class)", group=_AXES)
     seeds: tuple[int, ...] = option((), "(default: 42)", group=_AXES)
 
     backend: Literal["local", "ray"] = option("local", "processes of this machine, or ray", group=_WHERE)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import command_hint, option, read_options
-from iemomecp_dataset.options import DEFAULT_CONFIG, TextSource
+from iemomecp_dataset.options import DEFAULT_CONFIG, ConfigName, TextSource
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StatsOptions:
 
     _dashes = True
 
-    config: str | None = option(None, "configuration; without one, all are listed", positional=True)
+    config: ConfigName | None = option(None, "configuration; without one, all are listed", positional=True)
     data_dir: Path | None = option(None, "folder of the sources")
     label_dir: Path | None = option(None, "folder of the label files, where they are elsewhere")
     candidates: CandidateSpace | None = option(None, "candidates of corpora other than IEMO-MECP")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.options import ScaleName
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SyntheticOptions:
     _dashes = True
 
     output_dir: Path = option(REQUIRED, "folder to write to; new or empty")
-    scale: str = option("demo", "demo: 95 chunks, trains in about a minute; full: the published counts of IEMO-MECP")
+    scale: ScaleName = option("demo", "demo: 95 chunks, trains in a minute; full: the published counts of IEMO-MECP")
     media: bool = option(False, "also write an .avi per dialogue, both actors side by side (needs the extra 'media')")
     encoder_dir: Path | None = option(
         None, "also write a tiny text encoder here, its tokeniser trained on the train split (needs the extra 'train')"

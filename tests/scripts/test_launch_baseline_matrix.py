@@ -134,8 +134,8 @@ def test_a_pattern_gives_the_cells_of_all_matching_experiments(synthetic_dir, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--objectives", "rpl"], "--objective has no value 'rpl'"),
-        (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate'?"),
+        (["--objectives", "rpl"], "--objectives has no value 'rpl'. Did you mean 'rpcl'?"),
+        (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate' or 'encoder_"),
         (["nowhere.yaml"], "There is no experiment file nowhere.yaml"),
         (["ecf_rpcl"], "Did you mean 'ecf_rpcl_t"),
         (["--data_dir", "/nowhere"], "/nowhere"),

@@ -229,7 +229,7 @@ def test_several_processes_compute_what_one_does(
         ({"learning_rat": 1}, "Did you mean '--learning_rate'"),
         ({"text_layers": "1,9"}, "layers 0 to 2"),
         ({"config": "/no/run.yaml"}, "/no/run.yaml"),
-        ({"config_name": "overlay"}, "labels without utterances"),
+        ({"config_name": "overlay"}, "--config_name has no value 'overlay'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -71,8 +71,9 @@ def test_an_impossible_combination_stays_in_the_matrix_with_its_reason():
         ({"learning_rate": ("fast",)}, "--learning_rate takes a number"),
         ({"quiet": ("perhaps",)}, "--quiet takes true or false"),
         ({"objective": ([],)}, "--objective takes a text"),
-        ({"seed": (1,)}, "seeds are listed"),
-        ({"output_dir": ("x",)}, "a folder of its own"),
+        ({"seed": (1,)}, "--seed is an option of a single run, not of a matrix: give the seeds with --seeds."),
+        ({"output_dir": ("x",)}, "--output_dir is an option of a single run, not of a matrix: give --runs_dir, the"),
+        ({"run_name": ("x",)}, "a cell is named by its settings"),
         ({"objective": ()}, "No values were given for objective"),
     ],
 )

@@ -68,6 +68,34 @@ def test_help_is_light_and_has_examples_that_start_this_way(name: str, helps: tu
     assert imported[name] == []
 
 
+_CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon}"
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("stats", "{3class,source_binary,overlay,ecf,mecad,mec4,reccon}"),
+        ("evaluate", "--config-name {3class,source_binary,overlay,ecf,mecad,mec4,reccon}"),
+        ("evaluate", "--system-modalities {t,a,v,ta,tv,av,tav}"),
+        ("synthetic", "--scale {demo,full}"),
+        ("extract", f"--config_name {_CONFIGS}"),
+        ("train fusion", f"--config_name {_CONFIGS}"),
+        ("report", f"--published [{_CONFIGS}]"),
+        ("matrix", f"--config_names {_CONFIGS}"),
+        ("matrix", "--families {fusion,roberta,wavlm,clip}"),
+        ("matrix", "--scorers {dialogue,isolated}"),
+        ("matrix", "--objectives {base,rpcl,cdmr,"),
+    ],
+)
+def test_help_lists_choices(name: str, choices: str, helps: tuple[dict, dict]) -> None:
+    assert choices in helps[0][name]
+
+
+def test_every_command_without_arguments_works_or_says_what_it_needs() -> None:
+    bare = {name: leave(name) for name in COMMANDS if name not in ("demo", "figures")}  # these have work to do
+    assert bare == {name: 0 if name == "stats" else 2 for name in bare}
+
+
 def test_every_script_runs_its_command(repository: Path) -> None:
     scripts = {path.name: path.read_text(encoding="utf-8") for path in (repository / "scripts").glob("*.py")}
     of_clone = {"bench.py", "make_tiny_encoder.py"}
@@ -122,6 +150,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
         (["matrix", "--slots", "0"], "--slots must be at least 1, but is 0."),
+        (["train"], "TRAINER is missing: give fusion, roberta, wavlm, clip. See --help.\nusage: iemomecp train ["),
+        (["train", "fusion", "--epoch", "3"], "There is no option '--epoch'. Did you mean '--epochs'? See --help.\n"),
+        (["stats", "emf"], "CONFIG has no value 'emf'. Did you mean 'ecf'?"),
         (["train", "fusoin", "--data_dir", "x"], "There is no trainer 'fusoin'. Did you mean 'fusion'?"),
         (["train", "--num_processes", "2"], "There is no trainer '2'."),
     ],

@@ -12,7 +12,7 @@ import sys
 import wave
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import IemomecpError, MissingDependencyError
+from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.synthetic import SCALES, write_corpus
 from iemomecp_dataset.synthetic.counts import dialogue_ids
 from iemomecp_dataset.synthetic.plan import plan_split
@@ -520,3 +521,7 @@ class TestMedia:
             colour = np.ptp(picture, axis=2)
             on_left = colour[:, :48].mean() > colour[:, 48:].mean()
             assert on_left == (utterance["speaker"] == left)
+
+
+def test_the_choices_of_the_command_are_the_scales() -> None:
+    assert set(get_args(ScaleName)) == set(SCALES) - {"small"}  # small is added by a fixture
