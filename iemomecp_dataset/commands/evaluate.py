@@ -25,6 +25,7 @@ from pathlib import Path
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 
@@ -63,8 +64,8 @@ class EvaluateOptions:
 
     definition: str | None = option(
         None,
-        "definition of Pair F1: A set micro F1 (default outside IEMO-MECP), B gold without future causes, C with the "
-        "emotion category, D that averaged over emotions, F on the candidate list (default for IEMO-MECP)",
+        "definition of Pair F1 (default: the one that the file states, else F for IEMO-MECP and A for other corpora). "
+        + " ".join(f"{letter}: {words}." for letter, words in DEFINITIONS.items() if letter != "E"),
         group="score",
         metavar="LETTER",
     )

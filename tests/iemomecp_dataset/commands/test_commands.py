@@ -16,6 +16,7 @@ import iemomecp_dataset.commands
 from iemomecp_dataset.__main__ import main
 from iemomecp_dataset.command_line import _SCRIPTS
 from iemomecp_dataset.commands import COMMANDS
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 # Asks for every help text in one process, as a module of the package is started, and reports what was imported.
 EVERY_HELP = """
@@ -89,6 +90,11 @@ _CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon}"
 )
 def test_help_lists_choices(name: str, choices: str, helps: tuple[dict, dict]) -> None:
     assert choices in helps[0][name]
+
+
+def test_help_of_evaluate_has_the_texts_of_the_definitions(helps: tuple[dict, dict]) -> None:
+    text = " ".join(helps[0]["evaluate"].split())
+    assert [letter for letter, words in DEFINITIONS.items() if f" {letter}: {words}." in text] == [*"ABCDF"]
 
 
 def test_every_command_without_arguments_works_or_says_what_it_needs() -> None:
