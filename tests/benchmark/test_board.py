@@ -154,6 +154,20 @@ def test_a_missing_split_is_said(tmp_path, write_run):
         board_table(board, "test")
 
 
+def test_runs_without_scores_are_listed_with_the_reason(tmp_path, write_run):
+    write_run(tmp_path / "alone", splits=())
+    text = results_table(tmp_path)
+    assert text.splitlines() == [
+        "ecf (ecf) - SYNTHETIC DATA",
+        "==========================",
+        "Synthetic dialogues made of numbers.",
+        "The data has no test and no validation split, so there are no scores on it.",
+        "Runs without scores: alone.",
+    ]
+    with pytest.raises(UsageError, match="No run on ecf has scores on 'test'; there are scores on no split"):
+        results_table(tmp_path, "test")
+
+
 def test_the_text_table_shows_what_was_recorded(matrix):
     folder, records = matrix
     text = board_table(board_of(folder))

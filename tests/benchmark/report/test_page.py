@@ -68,6 +68,13 @@ def runs_dir(tmp_path_factory, write_run):
     return root
 
 
+def test_runs_without_scores_are_on_the_page_with_the_reason(tmp_path, write_run):
+    write_run(tmp_path / "alone", splits=())
+    page = Page(render_quickly(index_runs(tmp_path)))
+    assert "The data has no test and no validation split, so there are no scores on it." in page.text
+    assert "alone" in page.text
+
+
 @pytest.fixture(scope="module")
 def html(runs_dir):
     return render_report(index_runs(runs_dir), n_resamples=100, today=TODAY)
@@ -174,7 +181,7 @@ def test_definition_counts_and_data_are_said(page):
 
 
 def test_scores_on_the_split_that_chose_the_threshold_are_marked(page):
-    assert "The epoch and the threshold were chosen on validation itself: these scores flatter." in page.text
+    assert "The epoch and the threshold were chosen on validation itself, so these scores are optimistic;" in page.text
     assert "chosen on test" not in page.text
 
 
