@@ -18,7 +18,7 @@ __all__ = [
     "DataOptions",
     "ModelOptions",
     "ObjectiveOptions",
-    "OptimisationOptions",
+    "OptimizationOptions",
     "RunOptions",
     "TrainingOptions",
     "circumstances",
@@ -192,7 +192,7 @@ class ObjectiveOptions:
 
 
 @dataclass(frozen=True)
-class OptimisationOptions:
+class OptimizationOptions:
     """How it is optimised."""
 
     _group = "optimisation"
@@ -299,7 +299,7 @@ class TrainingOptions:
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
-    optimisation: OptimisationOptions = field(default_factory=OptimisationOptions)
+    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
     run: RunOptions = field(default_factory=RunOptions)
 
     def flat(self) -> dict[str, Any]:
@@ -333,7 +333,7 @@ class TrainingOptions:
             UsageError: Says which, and the way out.
         """
         check_values(self)
-        data, model, objective, optimisation = self.data, self.model, self.objective, self.optimisation
+        data, model, objective, optimization = self.data, self.model, self.objective, self.optimization
         scorer = find_scorer(model.scorer)
         if with_data and not data.data_dir:
             raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
@@ -361,9 +361,9 @@ class TrainingOptions:
                 f"--context_ranking_weight {objective.context_ranking_weight:g} ranks emo_context pairs, which only "
                 f"--config_name 3class has, not {data.config_name!r}. Leave it out."
             )
-        if optimisation.threshold is not None and optimisation.decision == "argmax":
+        if optimization.threshold is not None and optimization.decision == "argmax":
             raise UsageError(
-                f"--decision argmax has no use for --threshold {optimisation.threshold:g}. Leave one out, or give "
+                f"--decision argmax has no use for --threshold {optimization.threshold:g}. Leave one out, or give "
                 "--decision threshold."
             )
 
@@ -372,7 +372,7 @@ SECTIONS: dict[str, type[Any]] = {
     "data": DataOptions,
     "model": ModelOptions,
     "objective": ObjectiveOptions,
-    "optimisation": OptimisationOptions,
+    "optimization": OptimizationOptions,
     "run": RunOptions,
 }
 

@@ -157,7 +157,7 @@ def _score_without_evidence(
     if "test" not in task.examples:
         _logger.warning("--evidence_removal scores the test split, which %s lacks.", options.data.data_dir)
         return {}
-    size = options.optimisation.eval_batch_size
+    size = options.optimization.eval_batch_size
     return {
         "test_removed": score_examples(
             accelerator, task.without_evidence, task.model, task.examples["test"], batch_size=size
@@ -207,9 +207,9 @@ def _results(
 
 def _decision(options: TrainingOptions, corpus: Corpus, progress: Progress) -> Decision:
     """The threshold and where it was chosen; for argmax neither."""
-    if options.optimisation.decision == "argmax":
+    if options.optimization.decision == "argmax":
         return Decision(progress.threshold, None)
-    fixed = options.optimisation.threshold is not None
+    fixed = options.optimization.threshold is not None
     return Decision(progress.threshold, "fixed" if fixed else corpus.selection_split)
 
 

@@ -60,7 +60,7 @@ def _overview() -> str:
         "overlay: the label files of IEMO-MECP alone",
     ]
     for corpus in CORPORA.values():
-        lines.append(f"{corpus.name}: {corpus.title} ({corpus.language}; licence: {corpus.licence})")
+        lines.append(f"{corpus.name}: {corpus.title} ({corpus.language}; licence: {corpus.license})")
         lines.append(f"    to obtain it: {corpus.how_to_obtain}")
         lines.append(f"    cite: {corpus.citation}")
     lines.append(f"Statistics: {command_hint('stats', 'CONFIG --data-dir DIR')}")

@@ -270,7 +270,7 @@ def test_command_line_wins_over_file_over_script(tmp_path: Path) -> None:
         ["--config", str(file), "--seed", "8"], description="", defaults={"modalities": "ta", "seed": 1}
     )
     assert (options.objective.objective, options.run.seed, options.data.modalities) == ("rpcl", 8, "ta")
-    assert options.optimisation.epochs == 30
+    assert options.optimization.epochs == 30
 
 
 @pytest.mark.slow

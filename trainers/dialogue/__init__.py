@@ -12,7 +12,7 @@ __all__ = ["SCORER"]
 def _check(options: TrainingOptions) -> None:
     for option, given in (
         ("--evidence_removal", options.run.evidence_removal),
-        ("--batch_tokens", options.optimisation.batch_tokens is not None),
+        ("--batch_tokens", options.optimization.batch_tokens is not None),
     ):
         if given:
             raise UsageError(

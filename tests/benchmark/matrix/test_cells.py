@@ -111,8 +111,8 @@ def test_an_experiment_file_is_a_sweep_and_the_command_line_wins(tmp_path):
         *experiment_sweeps(path, Sweep(families=(), seeds=(9,), values={"epochs": (2,)}, data_dirs={"": "d"}))
     )
     assert [cell.name for cell in cells] == ["paper-base-s9", "paper-rpcl-s9"]
-    assert cells[0].options.optimisation.learning_rate == 3e-4
-    assert cells[0].options.optimisation.epochs == 2
+    assert cells[0].options.optimization.learning_rate == 3e-4
+    assert cells[0].options.optimization.epochs == 2
     assert len(cells_of(read_sweep(path, Sweep(families=(), seeds=(), data_dirs={"": "d"})))) == 6
 
 
@@ -171,7 +171,7 @@ def test_a_pattern_gives_the_cells_of_every_matching_experiment():
         *experiment_sweeps("ecf_rpcl_t", Sweep("", (), {}, (), {"": "d"})),
         *experiment_sweeps("iemomecp_3class_clip", Sweep("", (), {"epochs": (2,)}, (7,), {"": "d"})),
     )
-    assert [(cell.name, cell.options.optimisation.epochs) for cell in both] == [
+    assert [(cell.name, cell.options.optimization.epochs) for cell in both] == [
         *((f"ecf_rpcl_t-s{seed}", 30) for seed in (42, 345, 456)),
         ("iemomecp_3class_clip-s7", 2),
     ]

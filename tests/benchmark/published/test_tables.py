@@ -188,7 +188,7 @@ def test_distance_rule_beats_every_lightweight_baseline():
     assert lightweight["pair_role_macro_f1"].max() < scores["macro_f1"]
 
 
-def test_tables_are_all_there_with_origin_and_licence():
+def test_tables_are_all_there_with_origin_and_license():
     assert len(published_table_names()) == 33
     assert all(len(published_table(name)) for name in published_table_names())
     origin = (PUBLISHED_FOLDER / "ORIGIN.md").read_text()

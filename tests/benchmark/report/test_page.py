@@ -189,7 +189,7 @@ def test_unfinished_runs_are_named(page):
     assert "killed: results.json is not there" in " ".join(page.text.split())
 
 
-def test_every_colour_of_a_figure_has_a_light_and_a_dark_value(html):
+def test_every_color_of_a_figure_has_a_light_and_a_dark_value(html):
     style = html[html.index("<style>") : html.index("</style>")]
     light, dark = style.split("prefers-color-scheme: dark")[:2]
     used = set(re.findall(r"var\((--[\w-]+)\)", html)) - {"--share", "--bar"}

@@ -518,8 +518,8 @@ class TestMedia:
                 continue
             picture = frames[int((utterance["start"] + utterance["end"]) / 2 * rate)]
             # Colour is where the channels differ; the listener's face is grey.
-            colour = np.ptp(picture, axis=2)
-            on_left = colour[:, :48].mean() > colour[:, 48:].mean()
+            color = np.ptp(picture, axis=2)
+            on_left = color[:, :48].mean() > color[:, 48:].mean()
             assert on_left == (utterance["speaker"] == left)
 
 

@@ -10,7 +10,7 @@ import pytest
 from accelerate import DistributedType
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.options import OptimizationOptions
 from iemomecp_dataset.trainers.training.distributed import check_launch
 
 CONFIGURATIONS = {
@@ -65,7 +65,7 @@ def launched(kind: DistributedType, *, accumulation: int = 1, **deepspeed: objec
     ],
 )
 def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: str) -> None:
-    check_launch(accelerator, dataclasses.replace(OptimisationOptions(), mixed_precision=precision))
+    check_launch(accelerator, dataclasses.replace(OptimizationOptions(), mixed_precision=precision))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: st
 )
 def test_what_training_cannot_do_is_refused(accelerator: SimpleNamespace, precision: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_launch(accelerator, dataclasses.replace(OptimisationOptions(), mixed_precision=precision))
+        check_launch(accelerator, dataclasses.replace(OptimizationOptions(), mixed_precision=precision))
 
 
 def test_a_launcher_that_decides_otherwise_is_refused_before_anything_is_written(
