@@ -5,7 +5,6 @@ import functools
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -264,11 +263,8 @@ def test_the_file_is_written_whole(tmp_path, runs_dir):
 
 
 @pytest.mark.slow
-def test_headings_sort_the_table_in_a_browser(html, tmp_path):
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no chromium to open the page in")
-    click = """<script>
+def test_headings_sort_the_table_in_a_browser(html, open_in_browser):
+    script = """
       const table = document.querySelector("table.results");
       const values = () => [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.sort).join(" ");
       const titles = [values()];
@@ -277,11 +273,8 @@ def test_headings_sort_the_table_in_a_browser(html, tmp_path):
         titles.push(values());
       }
       document.title = titles.join(";");
-    </script></body>"""
-    path = tmp_path / "report.html"
-    path.write_text(html.replace("</body>", click), encoding="utf-8")
-    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
-    dom = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
+    """
+    dom, _ = open_in_browser(html, script)
     orders = re.search("<title>(.*?)</title>", dom).group(1).split(";")
     first, second, third = ([float(value) for value in order.split()] for order in orders)
     assert len(first) == 7
@@ -293,11 +286,8 @@ def test_headings_sort_the_table_in_a_browser(html, tmp_path):
 
 
 @pytest.mark.slow
-def test_rows_can_be_filtered_in_a_browser_and_what_is_left_out_is_counted(html, tmp_path):
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no chromium to open the page in")
-    script = """<script>
+def test_rows_can_be_filtered_in_a_browser_and_what_is_left_out_is_counted(html, open_in_browser):
+    script = """
       const table = document.querySelector("table.results");
       const [search, structural] = document.querySelectorAll(".filter input");
       const states = [];
@@ -311,11 +301,8 @@ def test_rows_can_be_filtered_in_a_browser_and_what_is_left_out_is_counted(html,
       const result = document.createElement("script");
       result.type = "application/json"; result.id = "result"; result.textContent = JSON.stringify(states);
       document.body.append(result);
-    </script></body>"""
-    path = tmp_path / "report.html"
-    path.write_text(html.replace("</body>", script), encoding="utf-8")
-    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
-    dom = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
+    """
+    dom, _ = open_in_browser(html, script)
     found = json.loads(re.search('id="result">(.*?)</script>', dom, flags=re.S).group(1))
     names, said = [state[0] for state in found], [state[1] for state in found]
     everything = names[0]
