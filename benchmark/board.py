@@ -476,11 +476,11 @@ def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:
     unsigned = [run.results.run_name for run in runs if not signatures_of(run.results)]
     if unsigned and len(unsigned) < len(runs):
         notes.append(
-            f"No signature in the records of {', '.join(unsigned)}: they are here because data, definition and "
-            "candidates are the same."
+            f"The records of {', '.join(unsigned)} have no signature; they share this table because data, definition "
+            "and candidates agree."
         )
     if not structural:
-        notes.append("These runs record no structural baselines, so the score of distance alone is not known.")
+        notes.append("These runs record no structural baselines, so the distance-only score is unknown.")
     return notes
 
 

@@ -283,7 +283,7 @@ class RunOptions:
     )
     checkpoint_steps: int = option(
         0,
-        "Write a checkpoint after every so many optimiser steps of an epoch, besides those at the end of each epoch; 0 "
+        "Write a checkpoint after every so many optimizer steps of an epoch, besides those at the end of each epoch; 0 "
         "for those alone. A run that is killed repeats what came after its newest checkpoint.",
         minimum=0,
         setting=False,
@@ -348,8 +348,8 @@ class TrainingOptions:
         scorer.check(self)
         if model.frozen_layers and model.encoder_mode == "frozen":
             raise UsageError(
-                f"--frozen_layers {model.frozen_layers} is about a trained encoder, but --encoder_mode frozen trains "
-                "none of its layers. Leave one of them out."
+                f"--frozen_layers {model.frozen_layers} applies to a trained encoder, but --encoder_mode frozen "
+                "trains none of its layers. Leave one of them out."
             )
         if objective.context_ranking_weight and objective.objective in WITHOUT_RANKING:
             raise UsageError(
@@ -363,7 +363,7 @@ class TrainingOptions:
             )
         if optimization.threshold is not None and optimization.decision == "argmax":
             raise UsageError(
-                f"--decision argmax has no use for --threshold {optimization.threshold:g}. Leave one out, or give "
+                f"--decision argmax does not use --threshold {optimization.threshold:g}. Leave one out, or give "
                 "--decision threshold."
             )
 

@@ -1,8 +1,8 @@
 """The registry of scorers: what ``--scorer`` can name, and what training and inference need of each.
 
 An entry lies beside the code of its scorer (:mod:`iemomecp_dataset.trainers.dialogue`,
-:mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Entries of one's own
-are added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
+:mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Custom scorers are
+added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
 when it is used.
 """
 
@@ -145,7 +145,7 @@ def scorer_of_model_type(model_type: str | None) -> Scorer | None:
 
 
 def register_scorer(scorer: Scorer) -> None:
-    """Adds a scorer of one's own; ``--scorer``, :func:`iemomecp_dataset.trainers.train` and ``predict`` then know it.
+    """Registers a custom scorer for ``--scorer``, :func:`iemomecp_dataset.trainers.train` and ``predict``.
 
     Registering the same name again replaces the entry if the model class has the same module and qualified name, so
     that a notebook cell can be run twice.

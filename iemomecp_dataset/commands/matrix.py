@@ -10,7 +10,7 @@ several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a 
 lists where they vary; or a published experiment (ecf_rpcl_tav), or a pattern of their names; the command line wins.
 
 Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
-failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused by name.
+failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
 The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or was refused; 130: interrupted.
 """
 
@@ -269,6 +269,6 @@ def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions) -> None:
             "without start-up."
         )
     else:
-        print("No finished run is like them, so there is no estimate.")
+        print("No finished run has comparable settings, so there is no estimate.")
     for entry in to_run:
         print(f"\n$ {shlex.join(job_of(entry.cell, options.runs_dir).command)}")

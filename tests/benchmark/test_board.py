@@ -206,7 +206,7 @@ def test_a_run_without_signature_joins_those_that_nothing_else_tells_it_from(tmp
     write_run(tmp_path / "unsigned", seed=4)
     board = board_of(tmp_path)
     assert board.trained[0].seeds == (1, 4)
-    assert any("No signature in the records of unsigned" in note for note in board.notes)
+    assert any("The records of unsigned have no signature" in note for note in board.notes)
 
 
 def test_signatures_stand_under_the_table(tmp_path, write_run):

@@ -108,7 +108,7 @@ def test_a_dry_run_starts_nothing(matrix, tmp_path):
         *([f"3class-isolated-base-t-s{seed}", "new"] for seed in (1, 2)),
         *([f"3class-isolated-rpcl-t-s{seed}", "impossible"] for seed in (1, 2)),
     ]
-    assert "8 cells, 6 to run, 2 at once. No finished run is like them" in done.stdout
+    assert "8 cells, 6 to run, 2 at once. No finished run has comparable settings" in done.stdout
     assert done.stdout.count("accelerate.commands.launch") == 6
     assert not (tmp_path / "runs").exists()
 

@@ -21,7 +21,7 @@ from iemomecp_dataset.trainers.options import (
     [
         ({"pair_scorer": "bilinear"}, "--pair_scorer"),
         ({"scorer": "isolate"}, "--scorer has no value 'isolate'. Did you mean 'isolated'"),
-        ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 is about a trained encoder"),
+        ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 applies to a trained encoder"),
         ({"frozen_layers": -1}, "--frozen_layers must be at least 0, but is -1"),
         ({"num_heads": 0}, "--num_heads must be at least 1, but is 0"),
         ({"learning_rate": -1.0}, "--learning_rate must be above 0, but is -1.0"),

@@ -16,7 +16,7 @@ from iemomecp_dataset.trainers.scorers import Scorer, find_scorer, register_scor
 
 @pytest.fixture(name="registry", autouse=True)
 def fixture_registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, Scorer]:
-    """An empty registry of scorers of one's own."""
+    """An empty registry of custom scorers."""
     registry: dict[str, Scorer] = {}
     monkeypatch.setattr(scorers, "_registered", registry)
     return registry

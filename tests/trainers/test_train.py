@@ -26,7 +26,7 @@ def test_plain_rows_leave_the_run_that_their_dataset_leaves(
     assert known is not None
     assert plain is not None
     assert plain.metrics["test"]["pair_auprc"] == known.metrics["test"]["pair_auprc"]
-    assert known.synthetic, "the dataset says so itself"
+    assert known.synthetic, "the dataset is marked as synthetic"
     assert "of unstated origin" in plain.data_statement
     assert train(data, output_dir=tmp_path / "known", **options) == known, "a finished run is returned"
     with pytest.raises(UsageError, match="for a single row give"):

@@ -1,4 +1,4 @@
-"""The published baseline: one candidate pair at a time, with nothing of its dialogue (arXiv 2605.25208)."""
+"""The published baseline: one candidate pair at a time, without dialogue context (arXiv 2605.25208)."""
 
 from __future__ import annotations
 

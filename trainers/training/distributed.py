@@ -142,7 +142,7 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
     check_launch(accelerator, optimization)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
-        # DeepSpeed would read it off a loader; ours hold a process' share already.
+        # DeepSpeed would infer it from a data loader; the samplers here already return the shard of a process.
         settings["train_micro_batch_size_per_gpu"] = optimization.batch_size
         # It clips by itself.
         settings["gradient_clipping"] = optimization.max_grad_norm
@@ -186,24 +186,25 @@ def check_launch(accelerator: Accelerator, optimization: OptimizationOptions) ->
     kind = accelerator.distributed_type
     if kind in (DistributedType.FSDP, DistributedType.MEGATRON_LM):
         raise UsageError(
-            f"The launcher asks for {kind.value}, which spreads weights over processes; training averages and keeps "
-            "whole ones. Launch with data parallelism (trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which "
-            "spreads gradients and optimiser states (trainers/configs/deepspeed.yaml)."
+            f"The launcher asks for {kind.value}, which shards the weights over processes; training needs the full "
+            "weights on every process, to average and save them. Launch with data parallelism "
+            "(trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which shards gradients and optimizer states "
+            "(trainers/configs/deepspeed.yaml)."
         )
     if kind is DistributedType.DEEPSPEED:
         plugin = accelerator.state.deepspeed_plugin
         if plugin.zero_stage > 2:
             raise UsageError(
-                f"DeepSpeed's ZeRO stage {plugin.zero_stage} spreads weights over processes; training averages and "
-                "keeps whole ones. Launch with --zero_stage 2."
+                f"DeepSpeed's ZeRO stage {plugin.zero_stage} shards the weights over processes; training needs the "
+                "full weights on every process, to average and save them. Launch with --zero_stage 2."
             )
         if plugin.offload_optimizer_device != "none":
             raise UsageError(
-                f"DeepSpeed's offloading to {plugin.offload_optimizer_device!r} puts another optimiser in the place of "
-                "the one that the learning rates are scheduled for. Launch with --offload_optimizer_device none."
+                f"DeepSpeed's offloading to {plugin.offload_optimizer_device!r} replaces the optimizer, and the "
+                "learning rates would no longer be scheduled. Launch with --offload_optimizer_device none."
             )
         if optimization.mixed_precision != "no":
             raise UsageError(
-                f"DeepSpeed stores weights in the type of --mixed_precision {optimization.mixed_precision}, too coarse "
-                "to be averaged. Use --mixed_precision no, or launch without DeepSpeed."
+                f"DeepSpeed stores weights in --mixed_precision {optimization.mixed_precision}, which is too low a "
+                "precision for their moving average. Use --mixed_precision no, or launch without DeepSpeed."
             )

@@ -162,7 +162,7 @@ def test_synthetic_numbers_are_marked_on_every_figure(tables):
 
 
 def test_one_family_is_enough(tables):
-    """Tables of one's own runs are smaller than the published ones."""
+    """Tables of a user's runs are smaller than the published ones."""
     few = {name: t[t["family"] == "RoBERTa"] if "family" in t else t for name, t in tables.tables.items()}
     for figure in FIGURES:
         figure.render(FigureTables("few", few)).draw_without_rendering()

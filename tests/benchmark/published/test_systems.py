@@ -1,4 +1,4 @@
-"""Published numbers beside one's own: the ranking with structural rules, and rows of the same configuration."""
+"""Published numbers beside those of runs: the ranking with structural rules, and rows of the same configuration."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def test_no_id_is_used_for_two_things(page):
     assert len(ids) == len(set(ids))
 
 
-TEXT = "an utterance that nobody may see"
+TEXT = "an utterance that must not be shown"
 
 
 def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, write_run):

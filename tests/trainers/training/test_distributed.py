@@ -71,11 +71,11 @@ def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: st
 @pytest.mark.parametrize(
     ("accelerator", "precision", "message"),
     [
-        (launched(DistributedType.FSDP), "no", "asks for FSDP, which spreads weights.*deepspeed.yaml"),
+        (launched(DistributedType.FSDP), "no", "asks for FSDP, which shards the weights.*deepspeed.yaml"),
         (launched(DistributedType.MEGATRON_LM), "no", "asks for MEGATRON_LM"),
         (launched(DistributedType.DEEPSPEED, zero_stage=3), "no", "ZeRO stage 3.*--zero_stage 2"),
         (launched(DistributedType.DEEPSPEED, offload_optimizer_device="cpu"), "no", "--offload_optimizer_device none"),
-        (launched(DistributedType.DEEPSPEED), "bf16", "--mixed_precision bf16, too coarse"),
+        (launched(DistributedType.DEEPSPEED), "bf16", "--mixed_precision bf16, which is too low"),
         (launched(DistributedType.MULTI_GPU, accumulation=4), "no", "sets gradient_accumulation_steps to 4"),
     ],
 )
