@@ -450,7 +450,7 @@ def _whole_number(value: Any) -> int:
 
 def _declared(*classes: type[Any]) -> dict[str, _Option]:
     """The options of dataclasses by name; fields that hold other dataclasses are left out."""
-    # mypy takes no class for hashable
+    # mypy does not treat a class as hashable
     return {name: one for owner in typing.cast("tuple[Any, ...]", classes) for name, one in _declared_in(owner).items()}
 
 

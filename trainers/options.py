@@ -216,8 +216,8 @@ class OptimizationOptions:
     )
     batch_tokens: int | None = option(
         None,
-        "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most so many "
-        "padded tokens, which is faster.",
+        "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most N padded "
+        "tokens, which is faster.",
         minimum=1,
     )
     eval_batch_size: int = option(32, "Dialogues, or pairs, per evaluation batch.", minimum=1, setting=False)
@@ -283,8 +283,8 @@ class RunOptions:
     )
     checkpoint_steps: int = option(
         0,
-        "Write a checkpoint after every so many optimizer steps of an epoch, besides those at the end of each epoch; 0 "
-        "for those alone. A run that is killed repeats what came after its newest checkpoint.",
+        "Write a checkpoint after every N optimizer steps of an epoch, besides those at the end of each epoch; 0 for "
+        "those alone. A run that is killed repeats what came after its newest checkpoint.",
         minimum=0,
         setting=False,
     )

@@ -65,7 +65,7 @@ def train(
             (:func:`iemomecp_dataset.trainers.scorers.register_scorer`).
         class_names: Pair classes by id, where the data does not name them.
         emotion_names: Emotions by id, where the data does not name them.
-        synthetic: Whether the dialogues are synthetic, where the data does not say so itself, as plain rows cannot.
+        synthetic: Whether the dialogues are synthetic; a dataset that is marked as synthetic needs no further mark.
         **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
             ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help``. Options that are not given have
             the values of the scorer's protocol.

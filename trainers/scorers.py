@@ -97,7 +97,7 @@ class Scorer:
             model: The model.
             rows: Dialogues without labels.
             vectors: Vectors by modality and utterance id.
-            text_encoder: Where the encoder of frozen text features lies now, if not where it lay in training.
+            text_encoder: Path of the encoder of frozen text features, if it is not that of training.
 
         Returns:
             The :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`, with the split ``test`` alone.

@@ -213,7 +213,7 @@ def prepare_dialogue_inference(
         model: The scorer.
         rows: Dialogues, with the pairs to score.
         vectors: Audio and video vectors by modality and utterance id.
-        text_encoder: The encoder of frozen text features, where it lies elsewhere than in training.
+        text_encoder: The encoder of frozen text features, if its path is not that of training.
 
     Raises:
         MissingModelError: The text encoder is neither on disk nor reachable.

@@ -63,12 +63,12 @@ class IsolatedStrategy:
     Attributes:
         segments: Token ids of the pairs' texts, or none without text.
         vectors: Vectors by modality.
-        removed: The candidate's vectors are zero: what remains when the evidence is removed. (Its text is the
-            segments' matter.)
-        batch_tokens: Padded tokens of a training mini-batch of pairs of like length; ``None`` for the published random
+        removed: Whether the candidate's vectors are zero, to score without evidence. (Its text is removed in the
+            segments.)
+        batch_tokens: Padded tokens of a training mini-batch of pairs of similar length; ``None`` for the published random
             mini-batches of one size.
-        chunk_tokens: Mini-batches are encoded in chunks of like length of so many padded tokens, which changes no
-            result but spares padding; ``None`` encodes them in one piece.
+        chunk_tokens: Padded tokens per chunk of similar lengths in which a mini-batch is encoded, which saves padding
+            and changes no result; ``None`` encodes it in one piece.
         class_weights: ``(C,)`` weights of the classes in the loss, or None.
     """
 
