@@ -65,8 +65,8 @@ class IsolatedStrategy:
         vectors: Vectors by modality.
         removed: Whether the candidate's vectors are zero, to score without evidence. (Its text is removed in the
             segments.)
-        batch_tokens: Padded tokens of a training mini-batch of pairs of similar length; ``None`` for the published random
-            mini-batches of one size.
+        batch_tokens: Padded tokens of a training mini-batch of pairs of similar length; ``None`` for the published
+            random mini-batches of one size.
         chunk_tokens: Padded tokens per chunk of similar lengths in which a mini-batch is encoded, which saves padding
             and changes no result; ``None`` encodes it in one piece.
         class_weights: ``(C,)`` weights of the classes in the loss, or None.
