@@ -242,8 +242,8 @@ def split_notes(board: Board, split: str) -> list[str]:
     """
     if any(run.results.threshold.get("chosen_on") == split for run in board.runs):
         return [
-            f"The epoch and the threshold were chosen on {split} itself: these scores flatter. Structural baselines "
-            "with a threshold have that advantage too."
+            f"The epoch and the threshold were chosen on {split} itself, so these scores are optimistic; so are those "
+            "of the structural baselines with a threshold."
         ]
     return []
 
@@ -472,15 +472,15 @@ def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:
     notes = []
     missing = sorted({split for run in runs for split in run.results.missing_splits})
     if missing:
-        notes.append(f"The corpus folder has no {' and no '.join(missing)} split: there are no scores on it.")
+        notes.append(f"The data has no {' and no '.join(missing)} split, so there are no scores on it.")
     unsigned = [run.results.run_name for run in runs if not signatures_of(run.results)]
     if unsigned and len(unsigned) < len(runs):
         notes.append(
-            f"No signature in the records of {', '.join(unsigned)}: they are here because data, definition and "
-            "candidates are the same."
+            f"The records of {', '.join(unsigned)} have no signature; they share this table because data, definition "
+            "and candidates agree."
         )
     if not structural:
-        notes.append("These runs record no structural baselines, so the score of distance alone is not known.")
+        notes.append("These runs record no structural baselines, so the distance-only score is unknown.")
     return notes
 
 

@@ -176,7 +176,7 @@ def _corrected(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 
 def _with_base(rows: Sequence[BoardRow]) -> list[tuple[BoardRow, BoardRow]]:
-    """Pairs each system with the Base of its kind; where there is none, with the best one."""
+    """Pairs each system with the Base of its kind, or with the best system if it has no Base."""
     bases = {_kind(row): row for row in rows if row.runs[0].results.objective == "base"}
     pairs = []
     for row in reversed(rows):

@@ -163,7 +163,7 @@ def passages(rows: Iterable[Mapping[str, Any]]) -> list[Passage]:
     """
     found = []
     for row in rows:
-        lines = [_normalised(u.get("text") or "") for u in row["utterances"]]
+        lines = [_normalized(u.get("text") or "") for u in row["utterances"]]
         length = min(PASSAGE_LENGTH, len(lines))
         for begin in range(len(lines) - length + 1):
             text = "\n".join(lines[begin : begin + length])
@@ -181,7 +181,7 @@ def _shared_texts(one: Sequence[Passage], other: Sequence[Passage]) -> list[str]
     return [f"{dialogue} (also {min(sources)})" for dialogue, sources in sorted(shared.items())]
 
 
-def _normalised(text: str) -> str:
+def _normalized(text: str) -> str:
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 

@@ -65,17 +65,26 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         width: Characters per line of the sentences around the table.
 
     Returns:
-        A title, the data statement, the table, and notes.
+        A title, the data statement, the table, and notes. Runs on data without a split to score have no table.
 
     Raises:
         UsageError: No run has scores on the split.
     """
-    split = split or (board.splits[0] if board.splits else "")
+    results = board.runs[0].results
+    synthetic = " - SYNTHETIC DATA" if board.key.synthetic else ""
+    if split is None and not board.splits:
+        names = ", ".join(run.results.run_name for run in board.runs)
+        paragraphs = [results.data_statement, *board.notes, f"Runs without scores: {names}."]
+        title = f"{board.key.corpus} ({board.key.config_name}){synthetic}"
+        return "\n".join(
+            [title, "=" * len(title), *(line for text in paragraphs for line in textwrap.wrap(text, width))]
+        )
+    split = split or board.splits[0]
     if split not in board.splits:
         raise UsageError(
-            f"No run on {board.key.corpus} has scores on {split!r}; there are scores on {', '.join(board.splits)}."
+            f"No run on {board.key.corpus} has scores on {split!r}; there are scores on "
+            f"{', '.join(board.splits) or 'no split'}."
         )
-    results = board.runs[0].results
     columns = score_columns(board.key.class_names)
     heading = ["system", *(title for _, title in columns), "seeds"]
     lines = [heading]
@@ -104,7 +113,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
     ]
     data = dict(board.key.data_fingerprint).get(split, "")
     title = f"{board.key.corpus} ({board.key.config_name}), {split}" + (f", data {data[:12]}" if data else "")
-    title += " - SYNTHETIC DATA" if board.key.synthetic else ""
+    title += synthetic
     statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)
     text = [title, "=" * len(title), *statement, "", table, ""]
     for paragraph in paragraphs:

@@ -283,15 +283,15 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
         description = f"{corpus.title}, one row per dialogue, candidates: {options.candidates}."
-        citation, homepage, licence = corpus.citation, corpus.url, corpus.licence
+        citation, homepage, terms = corpus.citation, corpus.url, corpus.license
     else:
         features = row_features(pair_classes(options.config_name), IEMOCAP_EMOTIONS)
         description = f"IEMO-MECP, configuration {options.config_name}, one row per chunk of a dialogue. {TERMS}"
-        citation, homepage, licence = CITATION, "https://arxiv.org/abs/2605.25208", "research only, see DATA_TERMS.md"
+        citation, homepage, terms = CITATION, "https://arxiv.org/abs/2605.25208", "research only, see DATA_TERMS.md"
     return datasets.DatasetInfo(
         description=f"{SYNTHETIC_MARK}: {description}" if synthetic else description,
         features=features,
         citation=citation,
         homepage=homepage,
-        license=licence,
+        license=terms,
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from iemomecp_dataset.schema import PairRow, TurnPair
 
-__all__ = ["CANDIDATE_SPACES", "CandidateSpace", "candidate_turns", "labelled_candidates"]
+__all__ = ["CANDIDATE_SPACES", "CandidateSpace", "candidate_turns", "labeled_candidates"]
 
 CandidateSpace = Literal["all", "past"]
 
@@ -34,7 +34,7 @@ def candidate_turns(n_turns: int, space: CandidateSpace) -> Iterator[tuple[int, 
             yield target, cause
 
 
-def labelled_candidates(
+def labeled_candidates(
     n_turns: int, gold: Iterable[tuple[int, int]], space: CandidateSpace
 ) -> tuple[list[PairRow], list[TurnPair]]:
     """Labels every candidate of a dialogue.
@@ -48,7 +48,7 @@ def labelled_candidates(
         The candidates with label 0 (pair) or 1 (non_pair), and the gold pairs outside the candidates.
 
     Example:
-        >>> pairs, outside = labelled_candidates(2, [(1, 2), (2, 2)], "past")
+        >>> pairs, outside = labeled_candidates(2, [(1, 2), (2, 2)], "past")
         >>> [pair["label"] for pair in pairs], outside
         ([1, 1, 0], [{'target_turn': 1, 'cause_turn': 2}])
     """

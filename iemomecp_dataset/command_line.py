@@ -133,7 +133,7 @@ def read_values(classes: Iterable[type[Any]], values: Mapping[str, Any]) -> dict
     declared = _declared(*classes)
     for name in values:
         if name not in declared:
-            raise UsageError(f"There is no option {name!r}. {did_you_mean(name, declared)}")
+            raise UsageError(f"There is no option {name!r}. {did_you_mean(name, declared, see='See --help.')}")
     return {name: declared[name].read(value) for name, value in values.items()}
 
 
@@ -234,14 +234,14 @@ class OptionParser:
         Raises:
             UsageError: An option that does not exist, is missing, or has a value that does not fit.
         """
-        values, rest = self.parse_known(arguments)
+        given, rest = self._parser.parse_known_args(self._as_shown(arguments))
         if rest and rest[0].startswith("-"):
             unknown = rest[0].partition("=")[0]
-            flags = [declared.flag for declared in self._options.values() if not declared.metadata["positional"]]
-            raise UsageError(f"There is no option {unknown!r}. {did_you_mean(unknown, flags)}")
+            flags = [declared.flag for declared, positive in self._flags.values() if positive]
+            raise UsageError(f"There is no option {unknown!r}. {did_you_mean(unknown, flags, see='See --help.')}")
         if rest:
             raise UsageError(f"Unexpected argument {rest[0]!r}. See --help.")
-        return values
+        return self._read(given)
 
     def parse_known(self, arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Reads the options that are declared and gives back all else.
@@ -256,7 +256,10 @@ class OptionParser:
             UsageError: An option is missing, or has a value that does not fit.
         """
         given, rest = self._parser.parse_known_args(self._as_shown(arguments))
-        return {name: self._options[name].read(value) for name, value in vars(given).items()}, rest
+        return self._read(given), rest
+
+    def _read(self, given: argparse.Namespace) -> dict[str, Any]:
+        return {name: self._options[name].read(value) for name, value in vars(given).items()}
 
     def _add(self, group: Any, declared: _Option, default: Any) -> None:
         metavar = declared.metadata["metavar"]
@@ -285,6 +288,8 @@ class OptionParser:
         if alone is not None:
             shared["const"] = alone
         nargs = "+" if declared.many else None if alone is None else "?"
+        if declared.many and declared.choices:
+            metavar = (metavar, "")  # the choices once, then [ ...]
         group.add_argument(flag, nargs=nargs, metavar=metavar, required=required, **shared)
 
     def _as_shown(self, arguments: Sequence[str]) -> list[str]:
@@ -334,6 +339,8 @@ class _Option:
         self.default = field.default
         self.metadata = field.metadata
         self.flag = "--" + (field.name.replace("_", "-") if getattr(owner, "_dashes", False) else field.name)
+        if field.metadata["positional"]:
+            self.flag = field.name.upper()
         self.group: str | None = field.metadata["group"] or getattr(owner, "_group", None)
         self.optional = self.many = False
         if get_origin(annotation) in (Union, types.UnionType):
@@ -443,7 +450,7 @@ def _whole_number(value: Any) -> int:
 
 def _declared(*classes: type[Any]) -> dict[str, _Option]:
     """The options of dataclasses by name; fields that hold other dataclasses are left out."""
-    # mypy takes no class for hashable
+    # mypy does not treat a class as hashable
     return {name: one for owner in typing.cast("tuple[Any, ...]", classes) for name, one in _declared_in(owner).items()}
 
 

@@ -83,22 +83,24 @@ def load_corpus(
     split: str | None = None,
     candidates: str | None = None,
     forward_pairs: str | None = None,
+    for_training: bool = True,
 ) -> Corpus:
-    """Loads a configuration to train or to score on.
+    """Loads a configuration to train or to score on, or to extract features from.
 
     Args:
         config_name: The configuration.
         data_dir: Folder of the corpus.
-        split: The one split to keep; None: every split, of which train must be there.
+        split: The one split to keep; None: every split.
         candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
+        for_training: Whether train must be among all splits, and a warning names those that are missing.
 
     Returns:
         The corpus.
 
     Raises:
         UsageError: There is no such split.
-        MissingDataError: Every split is asked for and there is no train split.
+        MissingDataError: Every split is asked for, for training, and there is no train split.
         IemomecpError: What :func:`iemomecp_dataset.load` raises.
     """
     import iemomecp_dataset
@@ -110,10 +112,10 @@ def load_corpus(
     if split is not None:
         if split not in dataset:
             raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, dataset)}")
-    elif "train" in missing:
+    elif for_training and "train" in missing:
         raise MissingDataError(f"{data_dir} has no train split, which training needs.")
     else:
-        for name in missing:
+        for name in missing if for_training else ():
             _logger.warning("There is no %s split in %s: nothing is scored on it.", name, data_dir)
     kept = {name: rows for name, rows in dataset.items() if split in (None, name)}
     return corpus_of(kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing)

@@ -85,7 +85,7 @@ def project_card() -> str:
     corpora = ["| config | corpus | language | licence | how to obtain |", "|---|---|---|---|---|"]
     for corpus in CORPORA.values():
         note = "" if corpus.verified else " (reader written from its description, without a genuine file)"
-        cells = (f"`{corpus.name}`", f"{corpus.title}{note}", corpus.language, corpus.licence, corpus.how_to_obtain)
+        cells = (f"`{corpus.name}`", f"{corpus.title}{note}", corpus.language, corpus.license, corpus.how_to_obtain)
         corpora.append(f"| {' | '.join(cells)} |")
     intro = (
         "This package ships code and no data. It merges files that you have into one schema:\n\n```python\n"

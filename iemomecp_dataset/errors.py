@@ -75,24 +75,30 @@ class TrainingError(IemomecpError, RuntimeError):
     """A training run that cannot continue, because its loss is not finite, say."""
 
 
-def did_you_mean(name: str, options: Iterable[str]) -> str:
+def did_you_mean(name: str, options: Iterable[str], *, see: str = "") -> str:
     """Suggests names, for an error about an unknown one.
 
     Args:
         name: The unknown name.
         options: The known names.
+        see: Sentence that says where the names are listed, where they are too many for a message.
 
     Returns:
-        Sentences with the closest name, if one is close, and all names.
+        Sentences with the closest name, if one is close, and all names; with ``see`` at most three close names, and
+        that sentence.
 
     Example:
         >>> did_you_mean("3clas", ["3class", "overlay"])
         "Did you mean '3class'? Known names: 3class, overlay."
+        >>> did_you_mean("--epoch", ["--epochs", "--top_k", "--seed"], see="See --help.")
+        "Did you mean '--epochs'? See --help."
     """
     known = [str(option) for option in options]
-    listing = f"Known names: {', '.join(known)}."
     close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f"Did you mean '{close[0]}'? {listing}" if close else listing
+    if see:
+        close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.7) or close
+    listing = see or f"Known names: {', '.join(known)}."
+    return f"Did you mean {' or '.join(map(repr, close))}? {listing}" if close else listing
 
 
 _ROOT = Path(__file__).resolve().parents[1]

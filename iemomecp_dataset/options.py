@@ -16,8 +16,11 @@ __all__ = [
     "CORPUS_CONFIGS",
     "DEFAULT_CONFIG",
     "OPTION_NAMES",
+    "ConfigName",
+    "DialogueConfig",
     "ForwardPairs",
     "LoadOptions",
+    "ScaleName",
     "TextSource",
     "load_options",
 ]
@@ -27,13 +30,22 @@ ForwardPairs = Literal["as_published", "gold"]
 
 DEFAULT_CONFIG = "3class"
 
-MERGED_CONFIGS = ("3class", "source_binary")
+MergedConfig = Literal["3class", "source_binary"]
+CorpusConfig = Literal["ecf", "mecad", "mec4", "reccon"]
+DialogueConfig = Literal[MergedConfig, CorpusConfig]
+"""A configuration with utterances, all but ``overlay``: what can be trained on and extracted from."""
+ConfigName = Literal[MergedConfig, "overlay", CorpusConfig]
+
+MERGED_CONFIGS: tuple[str, ...] = get_args(MergedConfig)
 """Configurations that merge IEMOCAP, ConvECPE and the label overlay."""
 
-CORPUS_CONFIGS = ("ecf", "mecad", "mec4", "reccon")
+CORPUS_CONFIGS: tuple[str, ...] = get_args(CorpusConfig)
 """Configurations of the other corpora."""
 
-CONFIG_NAMES = (*MERGED_CONFIGS, "overlay", *CORPUS_CONFIGS)
+CONFIG_NAMES: tuple[str, ...] = get_args(ConfigName)
+
+ScaleName = Literal["demo", "full"]
+"""Sizes of the synthetic corpus (:data:`iemomecp_dataset.synthetic.SCALES`)."""
 
 
 @dataclass(frozen=True)

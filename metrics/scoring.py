@@ -11,7 +11,6 @@ checks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
@@ -25,7 +24,6 @@ from iemomecp_dataset.schema import ROLE_LABELS
 __all__ = [
     "PairInputs",
     "PairScores",
-    "SeedSummary",
     "average_precision",
     "check_gold_flags",
     "check_pair_inputs",
@@ -38,7 +36,6 @@ __all__ = [
     "precision_recall_f1",
     "ratio",
     "scores_from_confusion",
-    "seed_summary",
 ]
 
 SUM_TOLERANCE = 1e-3
@@ -301,52 +298,6 @@ def mean_and_sd(values: ArrayLike, *, ddof: int = 1) -> tuple[NDArray[np.float64
         np.asarray(runs.mean(axis=0)) if len(runs) else undefined,
         np.asarray(runs.std(axis=0, ddof=ddof)) if len(runs) > ddof else undefined,
     )
-
-
-@dataclass(frozen=True)
-class SeedSummary:
-    """Mean and spread of one score over runs that differ in their seed alone.
-
-    Attributes:
-        mean: Arithmetic mean.
-        sd: Standard deviation, NaN where ``n <= ddof``.
-        ddof: As in :func:`mean_and_sd`. Published tables mix 1 and 0.
-        n: Number of runs.
-    """
-
-    mean: float
-    sd: float
-    ddof: int
-    n: int
-
-    def __str__(self) -> str:
-        spread = f" ± {self.sd:.4f} (sd, ddof={self.ddof})" if not math.isnan(self.sd) else ""
-        return f"{self.mean:.4f}{spread}, n={self.n}"
-
-
-def seed_summary(values: Sequence[float], *, ddof: int = 1) -> SeedSummary:
-    """Summarises one score over seeds, for printing.
-
-    Args:
-        values: One score per run.
-        ddof: 1 or 0.
-
-    Returns:
-        The summary.
-
-    Raises:
-        MetricInputError: No runs, a score that is not finite, or another ``ddof``.
-
-    Example:
-        >>> print(seed_summary([0.5, 0.6, 0.7]))
-        0.6000 ± 0.1000 (sd, ddof=1), n=3
-    """
-    if ddof not in (0, 1):
-        raise MetricInputError(f"ddof is 0 or 1; found {ddof}.")
-    if not values or not all(math.isfinite(value) for value in values):
-        raise MetricInputError(f"A summary over seeds needs at least one finite score; found {list(values)}.")
-    mean, sd = mean_and_sd(values, ddof=ddof)
-    return SeedSummary(float(mean), float(sd), ddof, len(values))
 
 
 @dataclass(frozen=True)

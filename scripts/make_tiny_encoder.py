@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.command_line import REQUIRED, option, read_options, run_command
+from iemomecp_dataset.options import DialogueConfig
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Options:
 
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
     output_dir: Path = option(REQUIRED, "folder for the encoder")
-    config_name: str = option("3class", "configuration of the corpus")
+    config_name: DialogueConfig = option("3class", "configuration of the corpus")
     hidden_size: int = option(96, "width", minimum=1)
     num_layers: int = option(2, "depth", minimum=1)
     seed: int = option(0, "seed of the weights", minimum=0)

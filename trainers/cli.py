@@ -17,7 +17,15 @@ from iemomecp_dataset.trainers.scorers import find_scorer
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
 
-__all__ = ["EXPERIMENT_KEY", "parse_options", "read_config", "train_from_command_line"]
+__all__ = ["EXPERIMENT_KEY", "TRAINERS", "parse_options", "read_config", "train_from_command_line"]
+
+TRAINERS: Mapping[str, Mapping[str, Any]] = {
+    "fusion": {},
+    "roberta": {"scorer": "isolated", "modalities": "t"},
+    "wavlm": {"scorer": "isolated", "modalities": "a"},
+    "clip": {"scorer": "isolated", "modalities": "v"},
+}
+"""The launchable scripts of this folder, with the options that each sets."""
 
 EXPERIMENT_KEY = "experiment"
 """Key of a ``--config`` file that holds no options: what experiment it is, its seeds, its published numbers."""
@@ -86,17 +94,17 @@ def parse_options(
     return options
 
 
-def train_from_command_line(description: str, defaults: Mapping[str, Any] | None = None) -> RunResults | None:
+def train_from_command_line(description: str, trainer: str = "fusion") -> RunResults | None:
     """Parses the command line of a training script, and trains.
 
     Args:
         description: The first part of ``--help``.
-        defaults: Options that the script sets.
+        trainer: The script, one of :data:`TRAINERS`.
 
     Returns:
         The record of the run; None on all processes but the main one, and where the run is to be continued.
     """
-    options = parse_options(sys.argv[1:], description=description, defaults=defaults)
+    options = parse_options(sys.argv[1:], description=description, defaults=TRAINERS[trainer])
     try:
         from accelerate import PartialState
 

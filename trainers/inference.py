@@ -101,7 +101,7 @@ def load_scorer(folder: str | Path) -> PreTrainedModel:
 
     Raises:
         MissingDataError: There is no model.
-        UsageError: It is no scorer of this package.
+        UsageError: It is not a scorer of this package.
     """
     path = Path(folder)
     if (path / "model" / "config.json").is_file():

@@ -466,7 +466,8 @@ def objective_terms(
     if objective.ranking:
         if cause_logits is None:
             raise UsageError(
-                "Margin ranking needs a cause head (cause_logits), which this model lacks. Use --objective base."
+                "Margin ranking needs cause_logits, which this model does not return. Leave the objectives that rank "
+                "out of the objectives of the scorer's entry."
             )
         cause_confidence = cause_logits.softmax(dim=-1)[..., 1]
 
@@ -488,7 +489,10 @@ def objective_terms(
             terms["context_ranking"] = weights.context_ranking_weight * ranking(1, adaptive=False)
     if objective.corruption:
         if corrupted_pair_logits is None:
-            raise ValueError("this objective needs the logits of the corrupted view")
+            raise UsageError(
+                "This objective needs corrupted_pair_logits, which this model does not return. Leave the objectives "
+                "that corrupt out of the objectives of the scorer's entry."
+            )
         # One call for each part, as the log reports them apart.
         stability = partial(
             corrupted_context_stability, corrupted_pair_logits, pair_logits, pair_labels, valid, pool=pool

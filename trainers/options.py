@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.command_line import check_values, option
+from iemomecp_dataset.command_line import check_values, command_hint, option
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.options import CONFIG_NAMES, ForwardPairs
+from iemomecp_dataset.options import DialogueConfig, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names
 
@@ -18,7 +18,7 @@ __all__ = [
     "DataOptions",
     "ModelOptions",
     "ObjectiveOptions",
-    "OptimisationOptions",
+    "OptimizationOptions",
     "RunOptions",
     "TrainingOptions",
     "circumstances",
@@ -36,17 +36,14 @@ ObjectiveName = Literal[
     "rpcl_fixed_margin",
     "rpcl_all_negatives",
 ]
-OBJECTIVE_NAMES: tuple[str, ...] = get_args(ObjectiveName)
+OBJECTIVE_NAMES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)
 
 WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
 """Those that have no margin ranking."""
 
 SegmentPooling = Literal["pooler", "first_token", "mean"]
-SEGMENT_POOLINGS: tuple[str, ...] = get_args(SegmentPooling)
 
 PairScorerName = Literal["mlp", "biaffine"]
-
-_CONFIGS = ", ".join(name for name in CONFIG_NAMES if name != "overlay")
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class DataOptions:
     _group = "data"
 
     data_dir: str | None = option(None, "Folder of the corpus, as for load_dataset. Required.")
-    config_name: str = option("3class", f"Configuration of the corpus: {_CONFIGS}.")
+    config_name: DialogueConfig = option("3class", "Configuration of the corpus.")
     candidates: CandidateSpace | None = option(
         None, "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target)."
     )
@@ -195,7 +192,7 @@ class ObjectiveOptions:
 
 
 @dataclass(frozen=True)
-class OptimisationOptions:
+class OptimizationOptions:
     """How it is optimised."""
 
     _group = "optimisation"
@@ -219,8 +216,8 @@ class OptimisationOptions:
     )
     batch_tokens: int | None = option(
         None,
-        "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most so many "
-        "padded tokens, which is faster.",
+        "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most N padded "
+        "tokens, which is faster.",
         minimum=1,
     )
     eval_batch_size: int = option(32, "Dialogues, or pairs, per evaluation batch.", minimum=1, setting=False)
@@ -286,8 +283,8 @@ class RunOptions:
     )
     checkpoint_steps: int = option(
         0,
-        "Write a checkpoint after every so many optimiser steps of an epoch, besides those at the end of each epoch; 0 "
-        "for those alone. A run that is killed repeats what came after its newest checkpoint.",
+        "Write a checkpoint after every N optimizer steps of an epoch, besides those at the end of each epoch; 0 for "
+        "those alone. A run that is killed repeats what came after its newest checkpoint.",
         minimum=0,
         setting=False,
     )
@@ -302,7 +299,7 @@ class TrainingOptions:
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
-    optimisation: OptimisationOptions = field(default_factory=OptimisationOptions)
+    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
     run: RunOptions = field(default_factory=RunOptions)
 
     def flat(self) -> dict[str, Any]:
@@ -319,7 +316,8 @@ class TrainingOptions:
         known = {name: section for section, names in section_fields().items() for name in names}
         for name in values:
             if name not in known:
-                raise UsageError(f"There is no option {name!r}. {did_you_mean(name, known)}")
+                listed = f"See {command_hint('train fusion', '--help')}."
+                raise UsageError(f"There is no option {name!r}. {did_you_mean(name, known, see=listed)}")
         sections = {}
         for section, section_class in SECTIONS.items():
             sections[section] = section_class(**{n: v for n, v in values.items() if known[n] == section})
@@ -335,21 +333,23 @@ class TrainingOptions:
             UsageError: Says which, and the way out.
         """
         check_values(self)
-        data, model, objective, optimisation = self.data, self.model, self.objective, self.optimisation
+        data, model, objective, optimization = self.data, self.model, self.objective, self.optimization
         scorer = find_scorer(model.scorer)
         if with_data and not data.data_dir:
             raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
         if not self.run.output_dir:
             raise UsageError("--output_dir is missing: give the folder that the run is written to.")
-        if data.config_name == "overlay":
+        if objective.objective not in scorer.objectives:
             raise UsageError(
-                "The config 'overlay' has labels without utterances; train on '3class' or 'source_binary'."
+                f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives "
+                f"that it takes: {', '.join(scorer.objectives)}. Use --scorer dialogue, or --objective "
+                f"{scorer.objectives[0]}."
             )
         scorer.check(self)
         if model.frozen_layers and model.encoder_mode == "frozen":
             raise UsageError(
-                f"--frozen_layers {model.frozen_layers} is about a trained encoder, but --encoder_mode frozen trains "
-                "none of its layers. Leave one of them out."
+                f"--frozen_layers {model.frozen_layers} applies to a trained encoder, but --encoder_mode frozen "
+                "trains none of its layers. Leave one of them out."
             )
         if objective.context_ranking_weight and objective.objective in WITHOUT_RANKING:
             raise UsageError(
@@ -361,9 +361,9 @@ class TrainingOptions:
                 f"--context_ranking_weight {objective.context_ranking_weight:g} ranks emo_context pairs, which only "
                 f"--config_name 3class has, not {data.config_name!r}. Leave it out."
             )
-        if optimisation.threshold is not None and optimisation.decision == "argmax":
+        if optimization.threshold is not None and optimization.decision == "argmax":
             raise UsageError(
-                f"--decision argmax has no use for --threshold {optimisation.threshold:g}. Leave one out, or give "
+                f"--decision argmax does not use --threshold {optimization.threshold:g}. Leave one out, or give "
                 "--decision threshold."
             )
 
@@ -372,7 +372,7 @@ SECTIONS: dict[str, type[Any]] = {
     "data": DataOptions,
     "model": ModelOptions,
     "objective": ObjectiveOptions,
-    "optimisation": OptimisationOptions,
+    "optimization": OptimizationOptions,
     "run": RunOptions,
 }
 

@@ -18,7 +18,7 @@ from iemomecp_dataset.trainers.cli import train_from_command_line
 
 def main() -> None:
     """Trains, then prints the run beside the structural baselines."""
-    results = train_from_command_line(__doc__ or "", {"scorer": "isolated", "modalities": "t"})
+    results = train_from_command_line(__doc__ or "", "roberta")
     # Imported late, so that --help is quick.
     from iemomecp_dataset.benchmark.results_table import print_results
 

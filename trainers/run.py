@@ -65,7 +65,7 @@ def train(
             (:func:`iemomecp_dataset.trainers.scorers.register_scorer`).
         class_names: Pair classes by id, where the data does not name them.
         emotion_names: Emotions by id, where the data does not name them.
-        synthetic: Whether the dialogues are synthetic, where the data does not say so itself, as plain rows cannot.
+        synthetic: Whether the dialogues are synthetic; a dataset that is marked as synthetic needs no further mark.
         **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
             ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help``. Options that are not given have
             the values of the scorer's protocol.
@@ -80,6 +80,7 @@ def train(
     modalities = options.get("modalities", TrainingOptions().data.modalities)
     protocol = find_scorer(scorer).protocol(modalities)
     asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir)})
+    asked.check(with_data=False)
     if not isinstance(data, Mapping) or not data:
         raise UsageError(
             f"train takes dialogues by split, such as {{'train': rows, 'validation': rows}}, but got a "
@@ -97,7 +98,6 @@ def train(
         emotion_names=emotion_names,
         synthetic=synthetic,
     )
-    asked.check(with_data=False)
     return run(asked, corpus)
 
 
@@ -157,7 +157,7 @@ def _score_without_evidence(
     if "test" not in task.examples:
         _logger.warning("--evidence_removal scores the test split, which %s lacks.", options.data.data_dir)
         return {}
-    size = options.optimisation.eval_batch_size
+    size = options.optimization.eval_batch_size
     return {
         "test_removed": score_examples(
             accelerator, task.without_evidence, task.model, task.examples["test"], batch_size=size
@@ -207,9 +207,9 @@ def _results(
 
 def _decision(options: TrainingOptions, corpus: Corpus, progress: Progress) -> Decision:
     """The threshold and where it was chosen; for argmax neither."""
-    if options.optimisation.decision == "argmax":
+    if options.optimization.decision == "argmax":
         return Decision(progress.threshold, None)
-    fixed = options.optimisation.threshold is not None
+    fixed = options.optimization.threshold is not None
     return Decision(progress.threshold, "fixed" if fixed else corpus.selection_split)
 
 

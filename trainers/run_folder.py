@@ -4,7 +4,7 @@
 
     run/
       config.yaml              every option, enough to repeat the run
-      log.jsonl                one event a line
+      log.jsonl                one event per line
       checkpoint/data.json     content hash of the data that the run began with
       checkpoint/epoch-0003/   after each epoch, while running: model, optimiser, scheduler, random states, progress
       checkpoint/epoch-0003-batch-00000120/   the same within the epoch that follows
@@ -57,7 +57,7 @@ class RunFolder:
             Whether the folder is newly this run's; otherwise it was before.
 
         Raises:
-            RunFolderError: The folder holds another run, or something that is no run.
+            RunFolderError: The folder holds another run, or files that are not a run.
         """
         import yaml
 

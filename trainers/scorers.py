@@ -1,8 +1,8 @@
 """The registry of scorers: what ``--scorer`` can name, and what training and inference need of each.
 
 An entry lies beside the code of its scorer (:mod:`iemomecp_dataset.trainers.dialogue`,
-:mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Entries of one's own
-are added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
+:mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Custom scorers are
+added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
 when it is used.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.options import ObjectiveName, TrainingOptions
 
 __all__ = ["Scorer", "find_scorer", "register_scorer", "scorer_names", "scorer_of_model_type", "scorers"]
 
@@ -47,6 +47,9 @@ class Scorer:
         prepare: ``(options, corpus, accelerator, model_class)`` to a
             :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`.
         prepare_inference: ``(model, rows, vectors, text_encoder)`` to such a task with one split.
+        objectives: The objectives that it can be trained with. A model takes those with a margin ranking
+            (:data:`~iemomecp_dataset.trainers.objectives.OBJECTIVES`) if it returns ``cause_logits``, and those with
+            corruption if it returns ``corrupted_pair_logits``; any other objective is refused before data is loaded.
         protocol: The letters of the modalities to the options that take the place of the general defaults.
         check: Raises :class:`~iemomecp_dataset.errors.UsageError` where options do not fit this scorer.
         cite: The paper that the model card names.
@@ -58,6 +61,7 @@ class Scorer:
     model_type: str = ""
     prepare: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue"
     prepare_inference: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
+    objectives: tuple[ObjectiveName, ...] = ("base",)
     protocol: Callable[[str], Mapping[str, Any]] = lambda modalities: {}
     check: Callable[[TrainingOptions], None] = lambda options: None
     cite: str = ""
@@ -93,7 +97,7 @@ class Scorer:
             model: The model.
             rows: Dialogues without labels.
             vectors: Vectors by modality and utterance id.
-            text_encoder: Where the encoder of frozen text features lies now, if not where it lay in training.
+            text_encoder: Path of the encoder of frozen text features, if it is not that of training.
 
         Returns:
             The :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`, with the split ``test`` alone.
@@ -141,19 +145,26 @@ def scorer_of_model_type(model_type: str | None) -> Scorer | None:
 
 
 def register_scorer(scorer: Scorer) -> None:
-    """Adds a scorer of one's own; ``--scorer``, :func:`iemomecp_dataset.trainers.train` and ``predict`` then know it.
+    """Registers a custom scorer for ``--scorer``, :func:`iemomecp_dataset.trainers.train` and ``predict``.
 
-    Registering the same name again replaces the entry, so that a notebook cell can be run twice.
+    Registering the same name again replaces the entry if the model class has the same module and qualified name, so
+    that a notebook cell can be run twice.
 
     Args:
         scorer: The entry.
 
     Raises:
-        UsageError: The name belongs to a scorer of this package; or the ``model_type`` to another scorer or to a model
-            of transformers, or it is missing.
+        UsageError: The name belongs to a scorer of this package or to one with another model class; or the
+            ``model_type`` to another scorer or to a model of transformers, or it is missing.
     """
     if scorer.name in _BUILT_IN:
         raise UsageError(f"The scorer {scorer.name!r} is one of this package. Choose another name.")
+    if scorer.name in _registered:
+        known, new = _class_name(_registered[scorer.name]), _class_name(scorer)
+        if known != new:
+            raise UsageError(
+                f"The name {scorer.name!r} belongs to the scorer of {known}. Choose another name for {new}."
+            )
     model_type = getattr(scorer.load_config_class(), "model_type", "")
     if not model_type:
         raise UsageError(
@@ -172,6 +183,11 @@ def register_scorer(scorer: Scorer) -> None:
             f"of {scorer.name!r} a model_type of its own."
         )
     _registered[scorer.name] = scorer
+
+
+def _class_name(scorer: Scorer) -> str:
+    model_class = scorer.load_model_class()
+    return f"{model_class.__module__}.{model_class.__qualname__}"
 
 
 def _load(reference: Any) -> Any:

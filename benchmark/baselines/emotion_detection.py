@@ -39,7 +39,7 @@ def emotion_probabilities(
     """
     inputs, classifier = _inputs_and_classifier(train, others, feature_source)
     if train.emotional.all() or not train.emotional.any():
-        # One class cannot be fitted; its frequency is all there is to learn.
+        # A single class cannot be fitted: predict its frequency.
         constant = float(train.emotional.mean()) if len(train) else 0.0
         return {split: np.full(len(table), constant) for split, table in {"train": train, **others}.items()}
     classifier.fit(inputs["train"], train.emotional)

@@ -131,7 +131,7 @@ def structural_systems(
     Args:
         train: The split to fit on.
         others: The other splits, by name. Any may be absent.
-        class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is no pair.
+        class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is non_pair.
         feature_source: Input of the emotion detector: ``"TF-IDF"`` (built from the texts), or the name of the
             features that every utterance table holds.
 
@@ -221,7 +221,7 @@ def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
     """Lists the rules that fit a task.
 
     Args:
-        class_names: Names of the pair classes, by id; class 0 is the positive one, the last one is no pair.
+        class_names: Names of the pair classes, by id; class 0 is the positive one, the last one is non_pair.
 
     Returns:
         The rules, from the least to the most informed.
@@ -237,19 +237,19 @@ def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
         DistanceRule(
             "all_non_pair",
             "all non-pair",
-            "Answers non-pair always. Sees nothing.",
+            "Predicts non_pair for every candidate, without any input.",
             lambda d: np.full(d.shape, non_pair),
         ),
         DistanceRule(
             "self",
             "self",
-            f"Every utterance is the one cause of its own emotion. {blind}",
+            f"Predicts each utterance as the only cause of its own emotion. {blind}",
             lambda d: np.where(d == 0, 0, non_pair),
         ),
         DistanceRule(
             SELF_AND_PREVIOUS,
             "self + previous",
-            f"The causes of every utterance's emotion are itself and the utterance before it. {blind}",
+            f"Predicts each utterance and the one before it as the causes of its emotion. {blind}",
             lambda d: np.where((d == 0) | (d == 1), 0, non_pair),
         ),
     ]
@@ -258,8 +258,8 @@ def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
             DistanceRule(
                 "published_distance_rule",
                 "distance rule (0-1 cause, 2-3 context)",
-                "Utterances at most one turn apart are cause and effect, two or three turns apart context, the rest "
-                f"non-pairs; forward or backward. {blind}",
+                "Predicts emo_cause for utterances at most one turn apart, emo_context for two or three turns, "
+                f"non_pair beyond, in both directions. {blind}",
                 lambda d: np.where(np.abs(d) <= 1, 0, np.where(np.abs(d) <= 3, 1, non_pair)),
             )
         )
@@ -316,7 +316,7 @@ def _emotion_x_distance(
     train = splits["train"]
     emotional_targets = train.pairs.emotional_targets
     if emotional_targets is None:
-        raise UsageError("The train pairs do not tell which targets are emotional; make them from rows by pair_table.")
+        raise UsageError("The train pairs have no emotional_targets. Build them from rows with pair_table.")
     if feature_source == TFIDF and not any(text.strip() for text in train.utterances.texts):
         reason = "Not built: the utterances have no text and no features were given for the emotion detector."
         warnings.warn(f"{display_name}: {reason}", stacklevel=3)
@@ -343,7 +343,7 @@ def _emotion_x_distance(
         display_name=display_name,
         description=f"P(target is emotional), by a logistic regression on {feature_source} features fitted on train, "
         f"times the share of {class_names[0]} among the train pairs of emotional targets at the same distance. Gold "
-        "emotions are used of train alone, to fit." + _unseen_buckets(splits),
+        "emotions are used on train only, for fitting." + _unseen_buckets(splits),
         probabilities=probabilities,
     )
 
@@ -353,7 +353,7 @@ def _rates_by_bucket(pairs: PairTable, n_classes: int) -> NDArray[np.float64]:
     counts = np.zeros((len(DISTANCE_BUCKETS), n_classes))
     np.add.at(counts, (distance_buckets(pairs.distances), pairs.labels), 1.0)
     if not counts.any():
-        # Train has no pairs, or no emotional target: nothing is ever a pair.
+        # Train has no pairs, or no emotional target: non_pair everywhere.
         counts[:, -1] = 1.0
     counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)
     rates: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, NON_PAIR, per_role, per_seed
+from iemomecp_dataset.benchmark.diagnostics.variant import per_role, per_seed
 from iemomecp_dataset.metrics.roles import context_error_directions
 from iemomecp_dataset.metrics.scoring import confusion_matrix, mean_and_sd
 from iemomecp_dataset.schema import ROLE_LABELS
 
-__all__ = ["context_channel", "context_directions", "context_lift"]
+__all__ = ["context_channel", "context_directions"]
 
 
 def context_channel(context_probabilities: ArrayLike, roles: ArrayLike) -> pd.DataFrame:
@@ -34,19 +34,6 @@ def context_channel(context_probabilities: ArrayLike, roles: ArrayLike) -> pd.Da
             "prob_emo_context_std": sd,
         }
     )
-
-
-def context_lift(channel: pd.DataFrame) -> float:
-    """Divides mean P(emo_context) on contexts by that on non-pairs; at 1 the output does not separate them.
-
-    Args:
-        channel: What :func:`context_channel` gave.
-
-    Returns:
-        The lift; NaN where the mean on non-pairs is 0.
-    """
-    means = channel["prob_emo_context_mean"].to_numpy()
-    return float(means[CONTEXT] / means[NON_PAIR]) if means[NON_PAIR] else float("nan")
 
 
 def context_directions(predicted_roles: ArrayLike, roles: ArrayLike) -> dict[str, float]:

@@ -55,7 +55,7 @@ def uncertainty_enrichment(
     if variant == "corrected":
         test = split == "test"
         if not test.any():
-            raise MetricInputError("The corrected variant looks at test pairs, and there are none.")
+            raise MetricInputError("The corrected variant needs test pairs, but got none.")
         p, gold, split = p[:, test], gold[test], split[test]
         views = [p[i : i + 1] for i in range(len(p))]
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.style import GRAY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_binary_axis_by_family", "draw_binary_axis_geometry"]
@@ -20,7 +20,7 @@ def draw_binary_axis_geometry(tables: FigureTables) -> Any:
     with paper_figure(3.4, 1.5) as figure:
         axes = figure.subplots()
         means = table.set_index("gold_role")["prob_pair_mean"]
-        axes.plot([means["non_pair"], means["emo_cause"]], [0, 0], color=GREY, linewidth=1, zorder=1)
+        axes.plot([means["non_pair"], means["emo_cause"]], [0, 0], color=GRAY, linewidth=1, zorder=1)
         for _, row in table.iterrows():
             role = row["gold_role"]
             axes.plot(row["prob_pair_mean"], 0, _ROLE_MARKERS[role], color=ROLE_COLORS[role], markersize=8,
@@ -65,7 +65,7 @@ def draw_binary_axis_by_family(tables: FigureTables) -> Any:
             axes.set_xlabel(label)
             axes.margins(y=0.12)
             if column == "delta_pair":
-                axes.axvline(0, color=GREY, linewidth=1, zorder=0)
+                axes.axvline(0, color=GRAY, linewidth=1, zorder=0)
         all_axes[0].invert_yaxis()
         legend_above(figure, all_axes[0])
         return figure

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.figures.style import GREY, ROLE_NAMES, paper_figure, role_bar
+from iemomecp_dataset.benchmark.figures.style import GRAY, ROLE_NAMES, paper_figure, role_bar
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_context_channel"]
@@ -27,7 +27,7 @@ def draw_context_channel(tables: FigureTables) -> Any:
             places = np.arange(len(table))
             axes.hlines(table[delta], places - 0.31, places + 0.31, color="black", linewidth=1.6)
             axes.annotate("drop after\nremoval", (len(table) - 0.69, table[delta].iloc[-1]), xytext=(5, 0),
-                          textcoords="offset points", va="center", fontsize=7, color=GREY)  # fmt: skip
+                          textcoords="offset points", va="center", fontsize=7, color=GRAY)  # fmt: skip
             axes.margins(x=0.16)
         axes.set_xticks(range(len(table)), [ROLE_NAMES[role] for role in table["gold_role"]])
         axes.set_xlabel("gold role")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.style import GRAY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_matched_contrast"]
@@ -28,7 +28,7 @@ def draw_matched_contrast(tables: FigureTables) -> Any:
                 if family not in rows.index:
                     continue
                 context, non_pair = (rows.loc[family, f"{role}_{column}_mean"] for role in ("context", "non_pair"))
-                axes.plot([non_pair, context], [place, place], color=GREY, linewidth=1.5, zorder=1)
+                axes.plot([non_pair, context], [place, place], color=GRAY, linewidth=1.5, zorder=1)
                 for value, role, marker in ((context, "emo_context", "s"), (non_pair, "non_pair", "D")):
                     name = ROLE_NAMES[role] if role == "emo_context" else "matched non-pair"
                     axes.plot(value, place, marker, color=ROLE_COLORS[role], markeredgecolor=INK, markeredgewidth=0.4,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, INK, MARKERS, SERIES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.style import GRAY, INK, MARKERS, SERIES, legend_above, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_remap_delta"]
@@ -33,7 +33,7 @@ def draw_remap_delta(tables: FigureTables) -> Any:
                           xerr=100 * rows.loc[found, "delta_f1_vs_original_std"], fmt=MARKERS[number],
                           color=SERIES[number], markeredgecolor=INK, markeredgewidth=0.3, elinewidth=1,
                           label=strategy.replace("->", "\N{RIGHTWARDS ARROW}"))  # fmt: skip
-        axes.axvline(0, color=GREY, linewidth=1)
+        axes.axvline(0, color=GRAY, linewidth=1)
         axes.set_yticks(range(len(models)), models)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")

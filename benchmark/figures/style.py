@@ -12,7 +12,7 @@ from iemomecp_dataset.files import atomic_write
 
 __all__ = [
     "FORMATS",
-    "GREY",
+    "GRAY",
     "INK",
     "MARKERS",
     "ROLE_COLORS",
@@ -28,7 +28,7 @@ __all__ = [
 FORMATS = ("pdf", "svg", "png")
 
 INK = "#1a1a1a"
-GREY = "#8a8f98"
+GRAY = "#8a8f98"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """The palette of Okabe and Ito, distinguishable under the common kinds of colour blindness."""
 
@@ -45,7 +45,7 @@ _STYLE: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": GRAY,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
@@ -53,8 +53,8 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "text.color": INK,
     "axes.labelcolor": INK,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
+    "xtick.color": GRAY,
+    "ytick.color": GRAY,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "xtick.labelsize": 7.5,

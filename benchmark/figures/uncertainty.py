@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import GREY, SERIES, paper_figure
+from iemomecp_dataset.benchmark.figures.style import GRAY, SERIES, paper_figure
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_uncertainty_enrichment"]
@@ -33,9 +33,9 @@ def draw_uncertainty_enrichment(tables: FigureTables) -> Any:
             axes.annotate(lift, (100 * row["emo_context_rate"], place), xytext=(4, 0), textcoords="offset points",
                           va="center", fontsize=7.5, bbox=_WHITE_BOX)  # fmt: skip
         base = 100 * float(table["all_context_rate"].iloc[0])
-        axes.axvline(base, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+        axes.axvline(base, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(f"all pairs {base:.2f}", (base, -0.5), xytext=(3, 2), textcoords="offset points", fontsize=7,
-                      color=GREY, va="bottom")  # fmt: skip
+                      color=GRAY, va="bottom")  # fmt: skip
         labels = [f"{row['selection_label']} ({row['n']:,.0f})" for _, row in table.iterrows()]
         axes.set_yticks(places, labels)
         axes.tick_params(axis="y", length=0)

@@ -11,21 +11,19 @@ from typing import Any
 
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.options import MERGED_CONFIGS
+from iemomecp_dataset.trainers.cli import TRAINERS
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
-__all__ = ["FAMILY_DEFAULTS", "MatrixCell", "Sweep", "cells_of", "option_value"]
-
-FAMILY_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "fusion": {},
-    "roberta": {"scorer": "isolated", "modalities": "t"},
-    "wavlm": {"scorer": "isolated", "modalities": "a"},
-    "clip": {"scorer": "isolated", "modalities": "v"},
-}
-"""The trainers, one launchable script each, with the options that each script sets; a cell's family is its trainer."""
+__all__ = ["MatrixCell", "Sweep", "cells_of", "option_value"]
 
 _NAMED = ("config_name", "scorer", "objective", "modalities")
-_IEMOMECP = ("3class", "source_binary")
+_INSTEAD = {
+    "seed": "give the seeds with --seeds",
+    "output_dir": "give --runs_dir, the folder in which each cell has a folder of its own",
+    "run_name": "a cell is named by its settings",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class MatrixCell:
 
     Attributes:
         name: Name of its run folder within the runs folder.
-        family: The trainer.
+        family: The trainer, one of :data:`~iemomecp_dataset.trainers.cli.TRAINERS`.
         options: The trainer's options without ``output_dir``.
         impossible: Why these options cannot work together; empty if they can.
     """
@@ -58,7 +56,7 @@ class MatrixCell:
         """
         defaults = TrainingOptions().flat()
         asked = self.options_in(runs_dir).flat()
-        own = {**find_scorer(asked["scorer"]).protocol(asked["modalities"]), **FAMILY_DEFAULTS[self.family]}
+        own = {**find_scorer(asked["scorer"]).protocol(asked["modalities"]), **TRAINERS[self.family]}
         return [f"--{k}={v}" for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)]
 
 
@@ -137,13 +135,11 @@ def option_value(name: str, value: Any) -> Any:
 
 def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     for family in sweep.families:
-        if family not in FAMILY_DEFAULTS:
-            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, FAMILY_DEFAULTS)}")
+        if family not in TRAINERS:
+            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, TRAINERS)}")
     for name, values in sweep.values.items():
-        if name in ("seed", "output_dir", "run_name"):
-            raise UsageError(
-                f"--{name} is not an option of a matrix: seeds are listed, and every cell has a folder of its own."
-            )
+        if name in _INSTEAD:
+            raise UsageError(f"--{name} is an option of a single run, not of a matrix: {_INSTEAD[name]}.")
         if not values:
             raise UsageError(f"No values were given for {name}.")
     axes = {name: tuple(option_value(name, v) for v in values) for name, values in sweep.values.items()}
@@ -153,7 +149,7 @@ def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     if sweep.name:
         shown = [n for n in names if len(axes[n]) > 1]
     for family in sweep.families:
-        defaults = FAMILY_DEFAULTS[family]
+        defaults = TRAINERS[family]
         for combination in itertools.product(*(axes[n] for n in names)):
             for seed in sweep.seeds:
                 chosen = {**defaults, **dict(zip(names, combination, strict=True))}
@@ -181,13 +177,14 @@ def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[
     except IemomecpError as error:
         # A combination of valid values is an impossible cell; an invalid value is the user's mistake.
         objective = options.objective.objective
-        if options.model.scorer != "isolated" or objective == "base" or objective not in OBJECTIVE_NAMES:
+        taken = find_scorer(options.model.scorer).objectives
+        if objective in taken or objective not in OBJECTIVE_NAMES:
             raise
-        replace(cell.options_in(Path("runs")), objective=replace(options.objective, objective="base")).check()
+        replace(cell.options_in(Path("runs")), objective=replace(options.objective, objective=taken[0])).check()
         return replace(cell, impossible=str(error))
     return cell
 
 
 def _data_dir(sweep: Sweep, config_name: str) -> str | None:
-    same_folder = _IEMOMECP if config_name in _IEMOMECP else (config_name,)
+    same_folder = MERGED_CONFIGS if config_name in MERGED_CONFIGS else (config_name,)
     return next((sweep.data_dirs[n] for n in (*same_folder, "") if n in sweep.data_dirs), None)

@@ -78,7 +78,7 @@ def run_cells(
                 if record is not None:
                     finished[name] = record
             for name, since in running.items():
-                done, most = epochs_done(runs_dir / name), cells[name].options.optimisation.epochs
+                done, most = epochs_done(runs_dir / name), cells[name].options.optimization.epochs
                 table.set(name, State.RUNNING, f"epoch {done} of at most {most}, {time.monotonic() - since:.0f} s")
             time.sleep(pause)
     except KeyboardInterrupt:

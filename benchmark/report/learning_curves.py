@@ -40,14 +40,14 @@ def learning_curves_picture(board: Board) -> Picture | None:
     with page_figure(11.0, 3.2) as figure:
         all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, key, value, scale) in zip(all_axes, panels, strict=True):
-            labelled: set[int] = set()
+            labeled: set[int] = set()
             for number, row, run, epochs in logs:
                 style = series_style(number)
                 numbers = [epoch.number for epoch in epochs]
                 values = [scale * value(epoch) for epoch in epochs]
                 axes.plot(numbers, values, color=style["color"], linestyle=style["linestyle"], linewidth=1.5, alpha=0.8,
-                          label=None if number in labelled else row.name)  # fmt: skip
-                labelled.add(number)
+                          label=None if number in labeled else row.name)  # fmt: skip
+                labeled.add(number)
                 kept = [i for i, n in enumerate(numbers) if n == run.results.best_epoch]
                 if kept and key:
                     axes.plot(numbers[kept[0]], values[kept[0]], marker=style["marker"], color=style["color"],

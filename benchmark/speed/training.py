@@ -68,13 +68,13 @@ def training(
     from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
     from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
     from iemomecp_dataset.trainers.encoders.pooling import default_layers
-    from iemomecp_dataset.trainers.encoders.text import chunk_tokens_on, load_text_encoder, tokenise_texts
+    from iemomecp_dataset.trainers.encoders.text import chunk_tokens_on, load_text_encoder, tokenize_texts
     from iemomecp_dataset.trainers.isolated.data import pair_examples
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
-    from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
+    from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenize_segments
     from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy, utterance_vectors
     from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights, pooled_here
-    from iemomecp_dataset.trainers.options import OptimisationOptions
+    from iemomecp_dataset.trainers.options import OptimizationOptions
     from iemomecp_dataset.trainers.training.ema import averaged_model
     from iemomecp_dataset.trainers.training.samplers import LengthBatches
 
@@ -133,7 +133,7 @@ def training(
     isolated_step = trained(isolated_scorer)
     known, examples = pair_examples({"train": rows})
     pairs = examples["train"]
-    segments = tokenise_segments(known.spoken, pairs.targets, pairs.candidates, tokenizer, 160)
+    segments = tokenize_segments(known.spoken, pairs.targets, pairs.candidates, tokenizer, 160)
     laid_out = {name: utterance_vectors(known.ids, vectors, 768) for name, vectors in features.items()}
     isolated_method = IsolatedStrategy(segments, laid_out, chunk_tokens=chunk_tokens_on(torch.device("cpu")))
     lengths = [int(n) for n in segments.full_lengths(pairs.targets, pairs.candidates)]
@@ -161,13 +161,13 @@ def training(
     )
     dialogue_scorer.use_text_encoder(encoders[2].model)
     dialogue_scorer.train()
-    dialogue_step = trained(dialogue_scorer, OptimisationOptions.weight_averaging)
+    dialogue_step = trained(dialogue_scorer, OptimizationOptions.weight_averaging)
     frozen_scorer = DialogueScorer(
         DialogueScorerConfig(class_names=list(ROLE_LABELS), text_size=width * len(used), audio_size=768, video_size=768)
     ).train()
-    frozen_step = trained(frozen_scorer, OptimisationOptions.weight_averaging)
+    frozen_step = trained(frozen_scorer, OptimizationOptions.weight_averaging)
     inputs = UtteranceInputs(
-        text_tokens=tokenise_texts([u["text"] for u in utterances], tokenizer, 128),
+        text_tokens=tokenize_texts([u["text"] for u in utterances], tokenizer, 128),
         features=features,
         feature_sizes=sizes,
     )
@@ -184,8 +184,8 @@ def training(
         method = DialogueStrategy(
             Collator(given), OBJECTIVES[objective], ObjectiveWeights(), Corruption() if objective == "rpcl" else None
         )
-        for start in range(0, len(dialogues), OptimisationOptions.batch_size):
-            batch = method.collate(dialogues[start : start + OptimisationOptions.batch_size])
+        for start in range(0, len(dialogues), OptimizationOptions.batch_size):
+            batch = method.collate(dialogues[start : start + OptimizationOptions.batch_size])
             terms = method.terms(scorer, batch, pooled_here)
             step(torch.stack(list(terms.values())).sum())
             yield int(batch["valid"].sum())

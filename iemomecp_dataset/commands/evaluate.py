@@ -25,7 +25,9 @@ from pathlib import Path
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.options import ForwardPairs
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.options import ConfigName, ForwardPairs
+from iemomecp_dataset.schema import ModalitySet
 
 _LEADERBOARD = "leaderboard (see docs/bring-your-model.md)"
 
@@ -42,8 +44,8 @@ class EvaluateOptions:
     write_semeval: Path | None = option(None, "also write the predicted pairs as SemEval-2024 JSON", metavar="FILE")
 
     data_dir: Path | None = option(None, "folder of the corpus; also checks coverage", group="gold")
-    config_name: str | None = option(
-        None, "3class, source_binary, ecf, ... (default: the one that the file states)", group="gold"
+    config_name: ConfigName | None = option(
+        None, "configuration of the corpus (default: the one that the file states)", group="gold"
     )
     split: str | None = option(None, "train, validation or test (default: the one that the file states)", group="gold")
     candidates: CandidateSpace | None = option(
@@ -62,8 +64,8 @@ class EvaluateOptions:
 
     definition: str | None = option(
         None,
-        "definition of Pair F1: A set micro F1 (default outside IEMO-MECP), B gold without future causes, C with the "
-        "emotion category, D that averaged over emotions, F on the candidate list (default for IEMO-MECP)",
+        "definition of Pair F1 (default: the one that the file states, else F for IEMO-MECP and A for other corpora). "
+        + " ".join(f"{letter}: {words}." for letter, words in DEFINITIONS.items() if letter != "E"),
         group="score",
         metavar="LETTER",
     )
@@ -91,9 +93,7 @@ class EvaluateOptions:
     system_seed: int | None = option(
         None, "its seed; runs of one name make one row (default: 0)", group=_LEADERBOARD, metavar="N"
     )
-    system_modalities: str | None = option(
-        None, "modalities that it uses: t, a, v, ta, tv, av or tav", group=_LEADERBOARD, metavar="TAV"
-    )
+    system_modalities: ModalitySet | None = option(None, "modalities that it uses", group=_LEADERBOARD)
     validation: Path | None = option(
         None,
         "its predictions on validation; a threshold is chosen on them",

@@ -10,7 +10,7 @@ several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a 
 lists where they vary; or a published experiment (ecf_rpcl_tav), or a pattern of their names; the command line wins.
 
 Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
-failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused by name.
+failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
 The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or was refused; 130: interrupted.
 """
 
@@ -28,6 +28,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from iemomecp_dataset.command_line import OptionParser, command_hint, option
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.options import DialogueConfig
+from iemomecp_dataset.schema import ModalitySet
+from iemomecp_dataset.trainers.cli import TRAINERS
+from iemomecp_dataset.trainers.options import ObjectiveName
+from iemomecp_dataset.trainers.scorers import scorer_names
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.matrix.backends import Backend
@@ -50,11 +55,13 @@ class MatrixOptions:
         metavar="[CONFIG=]DIR",
     )
 
-    families: tuple[str, ...] = option((), "trainers: fusion, roberta, wavlm, clip (default: fusion)", group=_AXES)
-    scorers: tuple[str, ...] = option((), "dialogue, isolated", group=_AXES)
-    objectives: tuple[str, ...] = option((), "base, rpcl, cdmr, ccps, ...; see the trainers' --help", group=_AXES)
-    modalities: tuple[str, ...] = option((), "t a v ta tv av tav", group=_AXES)
-    config_names: tuple[str, ...] = option((), "3class, source_binary, ecf, mecad, mec4, reccon", group=_AXES)
+    families: tuple[str, ...] = option(
+        (), "trainers (default: fusion)", group=_AXES, metavar=f"{{{','.join(TRAINERS)}}}"
+    )
+    scorers: tuple[str, ...] = option((), "(default: dialogue)", group=_AXES, metavar=f"{{{','.join(scorer_names())}}}")
+    objectives: tuple[ObjectiveName, ...] = option((), "(default: base)", group=_AXES)
+    modalities: tuple[ModalitySet, ...] = option((), "(default: t)", group=_AXES)
+    config_names: tuple[DialogueConfig, ...] = option((), "(default: 3class)", group=_AXES)
     seeds: tuple[int, ...] = option((), "(default: 42)", group=_AXES)
 
     backend: Literal["local", "ray"] = option("local", "processes of this machine, or ray", group=_WHERE)
@@ -262,6 +269,6 @@ def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions) -> None:
             "without start-up."
         )
     else:
-        print("No finished run is like them, so there is no estimate.")
+        print("No finished run has comparable settings, so there is no estimate.")
     for entry in to_run:
         print(f"\n$ {shlex.join(job_of(entry.cell, options.runs_dir).command)}")

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 from iemomecp_dataset.command_line import option, read_options
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.options import CONFIG_NAMES, DEFAULT_CONFIG
+from iemomecp_dataset.options import DEFAULT_CONFIG, DialogueConfig
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.report import Texts
     from iemomecp_dataset.benchmark.runs.index import RunIndex
-
-_CONFIGS = ", ".join(name for name in CONFIG_NAMES if name != "overlay")
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,10 @@ class ReportOptions:
         minimum=0,
         metavar="N",
     )
-    published: str | None = option(
+    published: DialogueConfig | None = option(
         None,
-        f"print the published results on a corpus ({_CONFIGS}; without a name: {DEFAULT_CONFIG}) and end; on 3class, "
-        "structural rules scored on the published counts are in the ranking",
-        metavar="CONFIG",
+        f"print the published results on a corpus (without a name: {DEFAULT_CONFIG}) and end; on 3class, structural "
+        "rules scored on the published counts are in the ranking",
         without_value=DEFAULT_CONFIG,
     )
     quiet: bool = option(False, "print only what is left out and where the page is")

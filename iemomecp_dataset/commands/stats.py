@@ -14,7 +14,7 @@ from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import command_hint, option, read_options
-from iemomecp_dataset.options import DEFAULT_CONFIG, TextSource
+from iemomecp_dataset.options import DEFAULT_CONFIG, ConfigName, TextSource
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StatsOptions:
 
     _dashes = True
 
-    config: str | None = option(None, "configuration; without one, all are listed", positional=True)
+    config: ConfigName | None = option(None, "configuration; without one, all are listed", positional=True)
     data_dir: Path | None = option(None, "folder of the sources")
     label_dir: Path | None = option(None, "folder of the label files, where they are elsewhere")
     candidates: CandidateSpace | None = option(None, "candidates of corpora other than IEMO-MECP")
@@ -60,7 +60,7 @@ def _overview() -> str:
         "overlay: the label files of IEMO-MECP alone",
     ]
     for corpus in CORPORA.values():
-        lines.append(f"{corpus.name}: {corpus.title} ({corpus.language}; licence: {corpus.licence})")
+        lines.append(f"{corpus.name}: {corpus.title} ({corpus.language}; licence: {corpus.license})")
         lines.append(f"    to obtain it: {corpus.how_to_obtain}")
         lines.append(f"    cite: {corpus.citation}")
     lines.append(f"Statistics: {command_hint('stats', 'CONFIG --data-dir DIR')}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.options import ScaleName
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class SyntheticOptions:
     _dashes = True
 
     output_dir: Path = option(REQUIRED, "folder to write to; new or empty")
-    scale: str = option("demo", "demo: 95 chunks, trains in about a minute; full: the published counts of IEMO-MECP")
+    scale: ScaleName = option("demo", "demo: 95 chunks, trains in a minute; full: the published counts of IEMO-MECP")
     media: bool = option(False, "also write an .avi per dialogue, both actors side by side (needs the extra 'media')")
     encoder_dir: Path | None = option(
-        None, "also write a tiny text encoder here, its tokeniser trained on the train split (needs the extra 'train')"
+        None, "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')"
     )
     seed: int = option(0, "random seed: the same seed gives the same bytes")
     overwrite: bool = option(False, "replace a synthetic corpus that is already there")
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def write_encoder(data_dir: Path, output_dir: Path, *, config_name: str = "3class", **settings: Any) -> None:
-    """Writes a tiny text encoder with random weights, its tokeniser trained on a corpus's train split.
+    """Writes a tiny text encoder with random weights, its tokenizer trained on a corpus's train split.
 
     Args:
         data_dir: Folder of the corpus.

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from iemomecp_dataset.command_line import OptionParser
+from iemomecp_dataset.command_line import OptionParser, program_name
 from iemomecp_dataset.errors import UsageError, did_you_mean, missing_extra
 
 _USAGE = "%(prog)s [ACCELERATE_OPTIONS] TRAINER [OPTIONS]"
@@ -27,22 +27,22 @@ _USAGE = "%(prog)s [ACCELERATE_OPTIONS] TRAINER [OPTIONS]"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Checks the options, launches the trainer and waits for it."""
-    from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS
-    from iemomecp_dataset.trainers.cli import parse_options
+    from iemomecp_dataset.trainers.cli import TRAINERS, parse_options
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    place = next((number for number, text in enumerate(given) if text in FAMILY_DEFAULTS), None)
+    place = next((number for number, text in enumerate(given) if text in TRAINERS), None)
     if place is None:
-        if {"-h", "--help"} & {*given} or not given:
+        if not given:
+            usage = _USAGE.replace("%(prog)s", program_name("train"))
+            raise UsageError(f"TRAINER is missing: give {', '.join(TRAINERS)}. See --help.\nusage: {usage}")
+        if {"-h", "--help"} & {*given}:
             OptionParser(command="train", usage=_USAGE, description=__doc__).parse(["--help"])
         named = next((text for text in given if not text.startswith("-")), given[0])
-        raise UsageError(f"There is no trainer {named!r}. {did_you_mean(named, FAMILY_DEFAULTS)}")
+        raise UsageError(f"There is no trainer {named!r}. {did_you_mean(named, TRAINERS)}")
     launcher, trainer, options = given[:place], given[place], given[place + 1 :]
     script = importlib.import_module(f"iemomecp_dataset.trainers.{trainer}")
     # Mistakes are found here, before torch is imported, and reported without the launcher's traceback.
-    parse_options(
-        options, description=script.__doc__ or "", defaults=FAMILY_DEFAULTS[trainer], command=f"train {trainer}"
-    )
+    parse_options(options, description=script.__doc__ or "", defaults=TRAINERS[trainer], command=f"train {trainer}")
     return _launch([*launcher, str(Path(str(script.__file__))), *options])
 
 

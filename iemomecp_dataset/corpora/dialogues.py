@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.candidates import CandidateSpace, labelled_candidates
+from iemomecp_dataset.candidates import CandidateSpace, labeled_candidates
 from iemomecp_dataset.schema import Row
 
 __all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
@@ -46,7 +46,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
         The row.
     """
     ids = {name: index for index, name in enumerate(emotions)}
-    pairs, outside = labelled_candidates(len(dialogue.utterances), dialogue.gold, space)
+    pairs, outside = labeled_candidates(len(dialogue.utterances), dialogue.gold, space)
     row: Row = {
         "dialogue_id": dialogue.dialogue_id,
         "source_dialogue_id": dialogue.dialogue_id,

@@ -56,7 +56,7 @@ class CorpusMetadata:
         name: Configuration name.
         title: Full name.
         language: BCP 47 tag.
-        licence: Licence of the annotations, as far as it is stated.
+        license: Licence of the annotations, as far as it is stated.
         citation: The work to cite.
         url: Home of the corpus.
         how_to_obtain: One sentence on how to obtain the files.
@@ -70,7 +70,7 @@ class CorpusMetadata:
     name: str
     title: str
     language: str
-    licence: str
+    license: str
     citation: str
     url: str
     how_to_obtain: str
@@ -158,7 +158,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         name="ecf",
         title="Emotion-Cause-in-Friends (ECF)",
         language="en",
-        licence="GPL-3.0, research purposes only",
+        license="GPL-3.0, research purposes only",
         citation=(
             "Wang, Ding, Xia, Li, Yu (2023): Multimodal Emotion-Cause Pair Extraction in Conversations. "
             "IEEE Transactions on Affective Computing 14(3), 1832-1844"
@@ -200,7 +200,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         name="mecad",
         title="MECAD",
         language="zh",
-        licence="none stated",
+        license="none stated",
         citation=(
             "Liang, Shen, Chen, Zhang (2025): M3HG: Multimodal, Multi-scale, and Multi-type Node Heterogeneous Graph "
             "for Emotion Cause Triplet Extraction in Conversations. arXiv 2508.18740"
@@ -225,7 +225,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         name="mec4",
         title="MEC4",
         language="zh",
-        licence="unknown",
+        license="unknown",
         citation="unknown: the reader was not verified on genuine files; cite the paper that came with your copy",
         url="",
         how_to_obtain="ask its authors for the folder MEC4_text with train.json, valid.json and test.json",
@@ -242,7 +242,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         name="reccon",
         title="RECCON-DailyDialog",
         language="en",
-        licence="none stated for the annotations; DailyDialog: CC BY-NC-SA 4.0",
+        license="none stated for the annotations; DailyDialog: CC BY-NC-SA 4.0",
         citation=(
             "Poria et al. (2021): Recognizing Emotion Cause in Conversations. Cognitive Computation 13, 1317-1332. "
             "arXiv 2012.11820"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from iemomecp_dataset.command_line import REQUIRED, check_values, option
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.options import CONFIG_NAMES
+from iemomecp_dataset.options import DialogueConfig
 
-__all__ = ["DEFAULT_MODELS", "MODALITIES", "ExtractionOptions"]
+__all__ = ["DEFAULT_MODELS", "ExtractionOptions"]
 
 Modality = Literal["audio", "video", "text"]
-MODALITIES: tuple[str, ...] = get_args(Modality)
 
 DEFAULT_MODELS = {
     "audio": "microsoft/wavlm-base-plus",
@@ -20,8 +19,6 @@ DEFAULT_MODELS = {
     "text": "FacebookAI/roberta-base",
 }
 """The encoders of the published baselines (arXiv 2605.25208); for audio, ``facebook/wav2vec2-base`` is RPCL's."""
-
-_CONFIGS = ", ".join(name for name in CONFIG_NAMES if name != "overlay")
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class ExtractionOptions:
         setting=False,
     )
     revision: str | None = option(None, "commit, branch or tag of the model on the Hub", setting=False)
-    config_name: str = option("3class", f"configuration of the corpus: {_CONFIGS}", setting=False)
+    config_name: DialogueConfig = option("3class", "configuration of the corpus", setting=False)
     layers: str = option(
         "last", "hidden layers, comma-separated and concatenated, negative from the top; last: the model's own output"
     )

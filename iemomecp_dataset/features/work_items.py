@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.corpora.metadata import IEMOMECP
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
-from iemomecp_dataset.fingerprints import data_fingerprint
-from iemomecp_dataset.schema import SPLITS
 
 __all__ = ["CorpusItems", "WorkItem", "corpus_items"]
-
-_IEMOCAP_CONFIGS = ("3class", "source_binary")
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,11 @@ def corpus_items(options: ExtractionOptions) -> CorpusItems:
         UsageError: ``media_pattern`` has an unknown field.
         IemomecpError: The corpus cannot be loaded.
     """
-    import iemomecp_dataset
-
-    dataset = iemomecp_dataset.load(options.config_name, data_dir=options.data_dir)
-    rows = {split: dataset[split].to_list() for split in SPLITS if split in dataset}
-    is_iemocap = options.config_name in _IEMOCAP_CONFIGS
+    corpus = load_corpus(options.config_name, options.data_dir, for_training=False)
+    is_iemocap = corpus.name == IEMOMECP
     times = _read_times(Path(options.times)) if options.times else {}
     items: dict[str, WorkItem] = {}
-    for split, split_rows in rows.items():
+    for split, split_rows in corpus.rows.items():
         for row in split_rows:
             for utterance in row["utterances"]:
                 item = _item(options, split, row, utterance, times, is_iemocap)
@@ -114,11 +109,11 @@ def corpus_items(options: ExtractionOptions) -> CorpusItems:
             )
         )
     return CorpusItems(
-        corpus=f"{'iemomecp' if is_iemocap else options.config_name} ({options.config_name})",
+        corpus=f"{corpus.name} ({corpus.config_name})",
         items=tuple(listed),
-        fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
+        fingerprints=corpus.fingerprints,
         digest=_digest(listed),
-        synthetic=iemomecp_dataset.is_synthetic(dataset),
+        synthetic=corpus.synthetic,
         is_iemocap=is_iemocap,
     )
 

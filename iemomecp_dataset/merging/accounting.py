@@ -116,11 +116,11 @@ def _pair_counts(
     counts: Counter[str] = Counter()
     transitions = {source: dict.fromkeys(ROLE_LABELS, 0) for source in PAIR_LABELS}
     for row in rows:
-        for pair, labelled in zip(row["pairs"], chunks[row["dialogue_id"]].pairs, strict=True):
+        for pair, labeled in zip(row["pairs"], chunks[row["dialogue_id"]].pairs, strict=True):
             is_source = bool(pair["source_pair"])
-            transitions[PAIR_LABELS[_PAIR if is_source else _NON_PAIR]][ROLE_LABELS[labelled.label]] += 1
+            transitions[PAIR_LABELS[_PAIR if is_source else _NON_PAIR]][ROLE_LABELS[labeled.label]] += 1
             counts[_INSIDE] += is_source
-            if labelled.cause > labelled.target:
+            if labeled.cause > labeled.target:
                 counts[_EXCEPTIONS] += 1
                 counts[_UNKNOWN_EXCEPTIONS] += not is_source
     return counts, transitions

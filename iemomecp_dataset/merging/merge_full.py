@@ -91,10 +91,10 @@ def _row(
     where = f"{path}, dialogue {chunk.dialogue_id!r}"
     if len(full.utterances) != chunk.num_utterances:
         raise InvalidDataError(f"{where}: {len(full.utterances)} utterances, but {chunk.num_utterances} in the labels.")
-    labelled = chunk_fingerprint(chunk)
+    labeled = chunk_fingerprint(chunk)
     emotional = {utterance["turn"] for utterance in full.utterances if utterance["emotion"] != NEUTRAL}
-    if labelled != emotional:
-        odd = sorted(labelled ^ emotional)
+    if labeled != emotional:
+        odd = sorted(labeled ^ emotional)
         raise InvalidDataError(
             f"{where}: emotions and labels disagree on turn(s) {listing(odd)}: every non-neutral turn, and no other, "
             f"must have an emo_cause. Were chunks exchanged?"

@@ -46,10 +46,10 @@ def verify_placements(
     differing = 0
     for chunk_id, placement in placements.items():
         chunk, dialogue = chunks[chunk_id], dialogues[placement.dialogue_id]
-        labelled = chunk_fingerprint(chunk)
+        labeled = chunk_fingerprint(chunk)
         emotional = place_fingerprint(dialogue, placement.start, chunk.num_utterances)
-        if labelled != emotional:
-            only_labels, only_source = sorted(labelled - emotional), sorted(emotional - labelled)
+        if labeled != emotional:
+            only_labels, only_source = sorted(labeled - emotional), sorted(emotional - labeled)
             wrong.append(
                 f"{chunk_id} at turns {placement.start + 1} to {placement.start + chunk.num_utterances} of "
                 f"{placement.dialogue_id}: with an emo_cause but neutral in ConvECPE: turns {listing(only_labels)}; "
@@ -96,12 +96,12 @@ def emotional_turns_check(
     mismatches: list[str] = []
     for chunk_id, placement in placements.items():
         chunk, dialogue = chunks[chunk_id], dialogues[placement.dialogue_id]
-        labelled = chunk_fingerprint(chunk)
+        labeled = chunk_fingerprint(chunk)
         emotional = place_fingerprint(dialogue, placement.start, chunk.num_utterances)
         mismatches += [
-            f"{chunk_id}, turn {turn}: {'has an' if turn in labelled else 'has no'} emo_cause, "
+            f"{chunk_id}, turn {turn}: {'has an' if turn in labeled else 'has no'} emo_cause, "
             f"{'emotional' if turn in emotional else 'neutral'} in ConvECPE"
-            for turn in sorted(labelled ^ emotional)
+            for turn in sorted(labeled ^ emotional)
         ]
     compared = sum(chunks[chunk_id].num_utterances for chunk_id in placements)
     return Check("turns with an emo_cause against ConvECPE's emotional turns", compared, tuple(mismatches))

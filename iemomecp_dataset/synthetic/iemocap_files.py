@@ -78,8 +78,8 @@ def write_emo_evaluation(root: Path, dialogue: Dialogue, rng: random.Random) -> 
     """
     lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
     for utterance in dialogue.utterances:
-        centre = _DIMENSIONS.get(utterance.emotion, (3.0, 3.0, 3.0))
-        votes = [tuple(min(5, max(1, round(rng.gauss(value, 0.6)))) for value in centre) for _ in range(2)]
+        center = _DIMENSIONS.get(utterance.emotion, (3.0, 3.0, 3.0))
+        votes = [tuple(min(5, max(1, round(rng.gauss(value, 0.6)))) for value in center) for _ in range(2)]
         means = ", ".join(f"{(first + second) / 2:.4f}" for first, second in zip(*votes, strict=True))
         lines.append(
             f"[{utterance.start:.4f} - {utterance.end:.4f}]\t{utterance.utterance_id}\t{utterance.emotion}\t[{means}]"

@@ -78,9 +78,9 @@ def write_dialogue_avi(path: Path, dialogue: Dialogue, rng: random.Random) -> No
             time = index / FRAMES_PER_SECOND
             while first < len(spans) - 1 and spans[first][1] < time:
                 first += 1
-            start, end, speaker, colour = spans[first]
+            start, end, speaker, color = spans[first]
             speaking = speaker if start <= time <= end else None
-            frame = _frame(left, speaking, colour, mouth_open=index % 2 == 0)
+            frame = _frame(left, speaking, color, mouth_open=index % 2 == 0)
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
@@ -92,12 +92,12 @@ def _shade(emotion: str, rng: random.Random) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _frame(left: str, speaking: str | None, colour: tuple[int, int, int], mouth_open: bool) -> NDArray[np.uint8]:
+def _frame(left: str, speaking: str | None, color: tuple[int, int, int], mouth_open: bool) -> NDArray[np.uint8]:
     """Draws a frame ``(48, 96, 3)`` of two faces; the speaker's has the colour and a moving mouth."""
     frame = np.zeros((FACE_SIDE, 2 * FACE_SIDE, 3), dtype=np.uint8)
     for half, actor in enumerate((left, "M" if left == "F" else "F")):
         face = frame[:, half * FACE_SIDE : (half + 1) * FACE_SIDE]
-        face[6:-6, 8:-8] = colour if actor == speaking else _LISTENING
+        face[6:-6, 8:-8] = color if actor == speaking else _LISTENING
         face[16:20, 14:18] = face[16:20, -18:-14] = 20
         mouth = 6 if actor == speaking and mouth_open else 2
         face[34 - mouth // 2 : 34 + mouth // 2, 18:-18] = 20

@@ -135,7 +135,7 @@ def _plan(counts: PlannedCounts, scale: Scale, rng: random.Random) -> list[list[
         draft.name_topics(scale.topics, rng)
     _place_contexts(drafts, counts, rng)
     for draft in drafts:
-        _colour(draft, rng)
+        _color(draft, rng)
     source_pairs = _source_layer(drafts, counts, rng)
     chunks = [_finish(draft, pairs, rng) for draft, pairs in zip(drafts, source_pairs, strict=True)]
     return _group(chunks, counts.dialogues, rng)
@@ -361,7 +361,7 @@ def _restore_contexts(missing: int, targets: Sequence[tuple[_Draft, int]], rng: 
             missing -= 1
 
 
-def _colour(draft: _Draft, rng: random.Random) -> None:
+def _color(draft: _Draft, rng: random.Random) -> None:
     """Draws the polarity of events, and emotions of targets that match their first cause."""
     mood = {
         polarity: rng.choices(list(shares), list(shares.values()))[0] for polarity, shares in _EMOTION_SHARES.items()

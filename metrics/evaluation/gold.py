@@ -65,14 +65,22 @@ class GoldSplit:
         return SEMEVAL_EMOTIONS if own <= set(SEMEVAL_EMOTIONS) else tuple(sorted(own))
 
 
-def load_gold_split(config_name: str, data_dir: str | Path, split: str, **options: str) -> GoldSplit:
+def load_gold_split(
+    config_name: str,
+    data_dir: str | Path,
+    split: str,
+    *,
+    candidates: str | None = None,
+    forward_pairs: str | None = None,
+) -> GoldSplit:
     """Loads the gold of a split.
 
     Args:
         config_name: As in :func:`iemomecp_dataset.load`.
         data_dir: As in :func:`iemomecp_dataset.load`.
         split: train, validation or test.
-        **options: ``candidates`` or ``forward_pairs``, as in :func:`iemomecp_dataset.load`.
+        candidates: As in :func:`iemomecp_dataset.load`; None for its default.
+        forward_pairs: Likewise.
 
     Returns:
         The gold.
@@ -80,7 +88,8 @@ def load_gold_split(config_name: str, data_dir: str | Path, split: str, **option
     Raises:
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    return gold_split(load_corpus(config_name, data_dir, split=split, **options), split)
+    corpus = load_corpus(config_name, data_dir, split=split, candidates=candidates, forward_pairs=forward_pairs)
+    return gold_split(corpus, split)
 
 
 def gold_split(corpus: Corpus, split: str) -> GoldSplit:

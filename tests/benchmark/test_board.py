@@ -154,6 +154,20 @@ def test_a_missing_split_is_said(tmp_path, write_run):
         board_table(board, "test")
 
 
+def test_runs_without_scores_are_listed_with_the_reason(tmp_path, write_run):
+    write_run(tmp_path / "alone", splits=())
+    text = results_table(tmp_path)
+    assert text.splitlines() == [
+        "ecf (ecf) - SYNTHETIC DATA",
+        "==========================",
+        "Synthetic dialogues made of numbers.",
+        "The data has no test and no validation split, so there are no scores on it.",
+        "Runs without scores: alone.",
+    ]
+    with pytest.raises(UsageError, match="No run on ecf has scores on 'test'; there are scores on no split"):
+        results_table(tmp_path, "test")
+
+
 def test_the_text_table_shows_what_was_recorded(matrix):
     folder, records = matrix
     text = board_table(board_of(folder))
@@ -192,7 +206,7 @@ def test_a_run_without_signature_joins_those_that_nothing_else_tells_it_from(tmp
     write_run(tmp_path / "unsigned", seed=4)
     board = board_of(tmp_path)
     assert board.trained[0].seeds == (1, 4)
-    assert any("No signature in the records of unsigned" in note for note in board.notes)
+    assert any("The records of unsigned have no signature" in note for note in board.notes)
 
 
 def test_signatures_stand_under_the_table(tmp_path, write_run):

@@ -49,6 +49,10 @@ def test_training_needs_a_train_split_and_scoring_the_split_that_is_scored(ecf_d
     assert not own, "splits that are not asked for need no warning"
     assert (corpus.name, corpus.definition, corpus.candidates, corpus.forward_pairs) == ("ecf", "A", "past", "past")
     assert corpus.missing_splits == ("train", "test")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "iemomecp_dataset.corpus"):
+        assert list(load_corpus("ecf", ecf_dir, for_training=False).rows) == ["validation"], "for features"
+    assert not [record for record in caplog.records if record.name == "iemomecp_dataset.corpus"]
 
 
 def test_gold_of_source_binary_says_how_forward_pairs_are_treated(synthetic_dir):

@@ -25,7 +25,6 @@ from iemomecp_dataset.metrics.scoring import (
     pair_scores,
     precision_recall_f1,
     scores_from_confusion,
-    seed_summary,
 )
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
@@ -272,31 +271,12 @@ def test_scoring_brings_in_neither_evaluate_nor_torch():
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
-def test_a_summary_over_seeds_agrees_with_numpy(ddof):
-    values = [0.51, 0.58, 0.44, 0.6]
-    summary = seed_summary(values, ddof=ddof)
-    assert (summary.mean, summary.sd) == pytest.approx((np.mean(values), np.std(values, ddof=ddof)))
-    assert f"ddof={ddof}" in str(summary)
-
-
-def test_one_run_has_no_spread():
-    summary = seed_summary([0.5])
-    assert math.isnan(summary.sd)
-    assert str(summary) == "0.5000, n=1"
-
-
-@pytest.mark.parametrize(("values", "ddof"), [([], 1), ([math.nan], 1), ([0.5], 2)])
-def test_what_has_no_summary_is_refused(values, ddof):
-    with pytest.raises(MetricInputError):
-        seed_summary(values, ddof=ddof)
-
-
-def test_mean_and_deviation_are_taken_over_the_first_axis_and_undefined_where_a_run_is():
+def test_mean_and_deviation_are_taken_over_the_first_axis_and_undefined_where_a_run_is(ddof):
     values = np.random.default_rng(0).random((4, 3))
     values[1, 2] = np.nan
-    mean, sd = mean_and_sd(values)
+    mean, sd = mean_and_sd(values, ddof=ddof)
     assert mean[:2] == pytest.approx([np.mean(values[:, i]) for i in range(2)])
-    assert sd[:2] == pytest.approx([np.std(values[:, i], ddof=1) for i in range(2)])
+    assert sd[:2] == pytest.approx([np.std(values[:, i], ddof=ddof) for i in range(2)])
     assert np.isnan([mean[2], sd[2]]).all()
     assert np.isnan(mean_and_sd(values[:1])[1]).all()
     assert math.isnan(mean_and_sd([])[0])

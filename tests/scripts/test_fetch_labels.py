@@ -47,34 +47,34 @@ def server():
 
         def do_GET(self):
             name = self.path.rpartition("/")[2]
-            behaviour = state.script.pop(0) if name == "train.json" and state.script else "well"
+            behavior = state.script.pop(0) if name == "train.json" and state.script else "well"
             asked = self.headers.get("Range")
-            state.requests.append((name, asked, behaviour))
+            state.requests.append((name, asked, behavior))
             content = CONTENT[name]
-            if behaviour.isdigit():
-                self.send_response(int(behaviour))
+            if behavior.isdigit():
+                self.send_response(int(behavior))
                 self.end_headers()
                 self.wfile.write(b"<html>sorry</html>")
                 return
-            if behaviour == "wrong bytes":
+            if behavior == "wrong bytes":
                 content = content[:-1] + b"?"
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and behaviour != "ignores ranges" else 0
+            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and behavior != "ignores ranges" else 0
             if start >= len(content) and asked:
                 self.send_response(416)
                 self.end_headers()
                 return
             body = content[start:]
-            self.send_response(206 if asked and behaviour != "ignores ranges" else 200)
-            if asked and behaviour != "ignores ranges":
-                shown = 0 if behaviour == "other range" else start
+            self.send_response(206 if asked and behavior != "ignores ranges" else 200)
+            if asked and behavior != "ignores ranges":
+                shown = 0 if behavior == "other range" else start
                 self.send_header("Content-Range", f"bytes {shown}-{len(content) - 1}/{len(content)}")
-            if behaviour != "no length":
+            if behavior != "no length":
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if behaviour in ("truncates", "stalls"):
+            if behavior in ("truncates", "stalls"):
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
-                if behaviour == "stalls":
+                if behavior == "stalls":
                     state.stop_stalling.wait(10)
                 return
             self.wfile.write(body)
@@ -165,9 +165,9 @@ def test_wrong_bytes_are_never_put_in_place(server, tmp_path):
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("behaviour", ["500", "stalls", "truncates"])
-def test_a_server_that_never_recovers_is_given_up(server, tmp_path, behaviour):
-    server.script = [behaviour] * 9
+@pytest.mark.parametrize("behavior", ["500", "stalls", "truncates"])
+def test_a_server_that_never_recovers_is_given_up(server, tmp_path, behavior):
+    server.script = [behavior] * 9
     with pytest.raises(MissingDataError, match="not received in 2 attempts"):
         fetch(server, tmp_path, attempts=2, timeout=0.2)
     assert not set(files(tmp_path)) & set(CONTENT)

@@ -106,7 +106,7 @@ def test_a_dry_run_starts_nothing(matrix, tmp_path):
         *([f"3class-isolated-base-t-s{seed}", "new"] for seed in (1, 2)),
         *([f"3class-isolated-rpcl-t-s{seed}", "impossible"] for seed in (1, 2)),
     ]
-    assert "8 cells, 6 to run, 2 at once. No finished run is like them" in done.stdout
+    assert "8 cells, 6 to run, 2 at once. No finished run has comparable settings" in done.stdout
     assert done.stdout.count("accelerate.commands.launch") == 6
     assert not (tmp_path / "runs").exists()
 
@@ -132,8 +132,8 @@ def test_a_pattern_gives_the_cells_of_all_matching_experiments(synthetic_dir, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--objectives", "rpl"], "--objective has no value 'rpl'"),
-        (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate'?"),
+        (["--objectives", "rpl"], "--objectives has no value 'rpl'. Did you mean 'rpcl'?"),
+        (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate' or 'encoder_"),
         (["nowhere.yaml"], "There is no experiment file nowhere.yaml"),
         (["ecf_rpcl"], "Did you mean 'ecf_rpcl_t"),
         (["--data_dir", "/nowhere"], "/nowhere"),

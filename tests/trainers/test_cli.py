@@ -36,13 +36,13 @@ def test_command_line_over_file_over_experiment_over_script_over_protocol(
     options = parse_options(
         arguments, description="", defaults={"epochs": 1, "patience": 1, "top_k": 1, "max_tokens": 1, "modalities": "a"}
     )
-    optimisation = options.optimisation
-    assert (optimisation.epochs, optimisation.patience, options.objective.top_k, options.model.max_tokens) == (
+    optimization = options.optimization
+    assert (optimization.epochs, optimization.patience, options.objective.top_k, options.model.max_tokens) == (
         *(4, 3, 2, 99),
     )
     assert options.data.modalities == "a", "the script's"
-    assert (optimisation.batch_size, options.model.hidden_size) == (16, 256), "the protocol of the experiment's scorer"
-    assert optimisation.learning_rate == 1e-3, "YAML reads 1e-3 as a text"
+    assert (optimization.batch_size, options.model.hidden_size) == (16, 256), "the protocol of the experiment's scorer"
+    assert optimization.learning_rate == 1e-3, "YAML reads 1e-3 as a text"
     assert options.model.num_heads == 4, "the general default"
 
 
@@ -76,8 +76,8 @@ def test_the_command_line_switches_off_what_a_file_gives(tmp_path: Path) -> None
     file = tmp_path / "run.yaml"
     file.write_text("batch_tokens: 100\nscorer: isolated\npair_refinement: no\nmixed_precision: no\n")
     options = parse_options(["--config", str(file), "--batch-tokens", "none", *REQUIRED], description="")
-    assert options.optimisation.batch_tokens is None
-    assert (options.model.pair_refinement, options.optimisation.mixed_precision) == (False, "no")
+    assert options.optimization.batch_tokens is None
+    assert (options.model.pair_refinement, options.optimization.mixed_precision) == (False, "no")
 
 
 def test_help_shows_the_protocol_of_the_scorer_known_so_far(capsys: pytest.CaptureFixture[str]) -> None:

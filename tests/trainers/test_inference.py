@@ -50,10 +50,10 @@ def rows(small_dir: Path) -> list[dict]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_predicts_what_it_wrote(kind: str, runs: Path, rows: list[dict], small_dir: Path) -> None:
     features = {name: small_dir / "features" / f"{name}.parquet" for name in FEATURES[kind]}
-    unlabelled = [
+    unlabeled = [
         {**row, "pairs": [{k: pair[k] for k in ("target_turn", "cause_turn")} for pair in row["pairs"]]} for row in rows
     ]
-    found = predict(runs / kind, unlabelled, **features)
+    found = predict(runs / kind, unlabeled, **features)
     assert [len(matrix) for matrix in found] == [len(row["pairs"]) for row in rows]
     table = pq.read_table(runs / kind / "predictions_test.parquet")
     written = np.stack([table[f"prob_{name}"] for name in ("emo_cause", "emo_context", "non_pair")], axis=1)

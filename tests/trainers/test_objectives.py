@@ -282,7 +282,7 @@ def test_corruption_zeroes_whole_unprotected_utterances_or_nothing(seed: int, ra
     )  # fmt: skip
     zeroed = (corrupted == 0).all(-1).numpy()
     assert torch.equal(corrupted[~torch.tensor(zeroed)], utterances[~torch.tensor(zeroed)])
-    assert not zeroed[~batch.mask].any(), "padding is no utterance"
+    assert not zeroed[~batch.mask].any(), "padding is not an utterance"
     if protect:
         assert not zeroed[gold.any(2) | gold.any(1)].any(), "utterances of gold pairs are protected"
     if rate == 0:

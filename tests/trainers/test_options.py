@@ -10,7 +10,6 @@ import pytest
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.options import (
     SECTIONS,
-    SEGMENT_POOLINGS,
     PairScorerName,
     TrainingOptions,
     circumstances,
@@ -22,7 +21,7 @@ from iemomecp_dataset.trainers.options import (
     [
         ({"pair_scorer": "bilinear"}, "--pair_scorer"),
         ({"scorer": "isolate"}, "--scorer has no value 'isolate'. Did you mean 'isolated'"),
-        ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 is about a trained encoder"),
+        ({"frozen_layers": 2, "encoder_mode": "frozen"}, "--frozen_layers 2 applies to a trained encoder"),
         ({"frozen_layers": -1}, "--frozen_layers must be at least 0, but is -1"),
         ({"num_heads": 0}, "--num_heads must be at least 1, but is 0"),
         ({"learning_rate": -1.0}, "--learning_rate must be above 0, but is -1.0"),
@@ -68,7 +67,5 @@ def test_circumstances_may_change_when_a_run_is_continued() -> None:
 
 def test_choices_are_those_of_the_models() -> None:
     from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS
-    from iemomecp_dataset.trainers.isolated import modeling
 
     assert get_args(PairScorerName) == tuple(PAIR_SCORERS)
-    assert modeling.SEGMENT_POOLINGS == SEGMENT_POOLINGS

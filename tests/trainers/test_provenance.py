@@ -1,4 +1,4 @@
-"""A run that a launcher gave one thread says so, and nobody else is told anything."""
+"""A hint on idle cores for runs to which a launcher gave one thread, and for no other."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_several_processes_compute_what_one_does(
         ({"learning_rat": 1}, "Did you mean '--learning_rate'"),
         ({"text_layers": "1,9"}, "layers 0 to 2"),
         ({"config": "/no/run.yaml"}, "/no/run.yaml"),
-        ({"config_name": "overlay"}, "labels without utterances"),
+        ({"config_name": "overlay"}, "--config_name has no value 'overlay'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -270,7 +270,7 @@ def test_command_line_wins_over_file_over_script(tmp_path: Path) -> None:
         ["--config", str(file), "--seed", "8"], description="", defaults={"modalities": "ta", "seed": 1}
     )
     assert (options.objective.objective, options.run.seed, options.data.modalities) == ("rpcl", 8, "ta")
-    assert options.optimisation.epochs == 30
+    assert options.optimization.epochs == 30
 
 
 @pytest.mark.slow

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from transformers import BertModel, PreTrainedModel
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers import predict, train
-from iemomecp_dataset.trainers.scorers import Scorer, register_scorer
 
 
 @pytest.mark.slow
@@ -29,7 +26,7 @@ def test_plain_rows_leave_the_run_that_their_dataset_leaves(
     assert known is not None
     assert plain is not None
     assert plain.metrics["test"]["pair_auprc"] == known.metrics["test"]["pair_auprc"]
-    assert known.synthetic, "the dataset says so itself"
+    assert known.synthetic, "the dataset is marked as synthetic"
     assert "of unstated origin" in plain.data_statement
     assert train(data, output_dir=tmp_path / "known", **options) == known, "a finished run is returned"
     with pytest.raises(UsageError, match="for a single row give"):
@@ -52,18 +49,7 @@ def test_what_is_no_data_is_refused(data: object, error: type[Exception], messag
     assert not (tmp_path / "run").exists()
 
 
-def _without_config() -> type[PreTrainedModel]:
-    return type("Model", (PreTrainedModel,), {})
-
-
-@pytest.mark.parametrize(
-    ("name", "model", "message"),
-    [
-        ("mine", _without_config, "needs a config_class"),
-        ("mine", lambda: BertModel, "is one of transformers"),
-        ("dialogue", lambda: BertModel, "is one of this package"),
-    ],
-)
-def test_scorers_that_clash_are_refused(name: str, model: Callable[[], type], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        register_scorer(Scorer(name, "a scorer", model()))
+def test_an_objective_that_the_scorer_does_not_take_is_refused_before_the_data_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--scorer isolated cannot be trained with --objective rpcl"):
+        train({"train": iter(())}, scorer="isolated", objective="rpcl", output_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, TrainingOptions
 from iemomecp_dataset.trainers.scorers import Scorer
-
-if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.options import TrainingOptions
 
 __all__ = ["SCORER"]
 
@@ -16,7 +12,7 @@ __all__ = ["SCORER"]
 def _check(options: TrainingOptions) -> None:
     for option, given in (
         ("--evidence_removal", options.run.evidence_removal),
-        ("--batch_tokens", options.optimisation.batch_tokens is not None),
+        ("--batch_tokens", options.optimization.batch_tokens is not None),
     ):
         if given:
             raise UsageError(
@@ -34,6 +30,7 @@ SCORER = Scorer(
     description="each utterance is encoded once and all pairs are scored",
     model_class="iemomecp_dataset.trainers.dialogue.modeling:DialogueScorer",
     model_type="iemomecp_dialogue_scorer",
+    objectives=OBJECTIVE_NAMES,
     check=_check,
     cite="arXiv 2606.18893 (objectives)",
 )

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from iemomecp_dataset.pair_table import emotional_utterances
-from iemomecp_dataset.trainers.encoders.text import TokenisedTexts, chunk_tokens_on, length_chunks
+from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
 
@@ -101,7 +101,7 @@ class UtteranceInputs:
     """
 
     text_features: Mapping[str, NDArray[np.float32]] | None = None
-    text_tokens: TokenisedTexts | None = None
+    text_tokens: TokenizedTexts | None = None
     features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     feature_sizes: Mapping[str, int] | None = None
 

@@ -301,8 +301,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         hidden = utterances
         for layer in self.dialogue:
             hidden = layer(hidden, ragged)
-        normalised: Tensor = self.norm(hidden)
-        return normalised
+        normalized: Tensor = self.norm(hidden)
+        return normalized
 
     def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pair, emotion and cause logits."""

@@ -28,12 +28,12 @@ from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,
-    TokenisedTexts,
+    TokenizedTexts,
     chunk_tokens_on,
     encode_texts,
     load_saved_tokenizer,
     load_text_encoder,
-    tokenise_texts,
+    tokenize_texts,
 )
 from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
@@ -191,7 +191,7 @@ def prepare_dialogue(
         strategy=strategy,
         examples=examples,
         selection_split=corpus.selection_split,
-        selection=pair_selection(corpus, options.optimisation),
+        selection=pair_selection(corpus, options.optimization),
         truncated={
             split: {"truncated_utterances": sum(text in cut for dialogue in dialogues for text in dialogue.texts)}
             for split, dialogues in examples.items()
@@ -213,7 +213,7 @@ def prepare_dialogue_inference(
         model: The scorer.
         rows: Dialogues, with the pairs to score.
         vectors: Audio and video vectors by modality and utterance id.
-        text_encoder: The encoder of frozen text features, where it lies elsewhere than in training.
+        text_encoder: The encoder of frozen text features, if its path is not that of training.
 
     Raises:
         MissingModelError: The text encoder is neither on disk nor reachable.
@@ -223,7 +223,7 @@ def prepare_dialogue_inference(
     texts = [u["text"] for row in rows for u in row["utterances"]]
     text_features, text_tokens = None, None
     if getattr(model, "text_encoder", None) is not None:
-        text_tokens = tokenise_texts(texts, load_saved_tokenizer(model), config.max_tokens)
+        text_tokens = tokenize_texts(texts, load_saved_tokenizer(model), config.max_tokens)
     elif getattr(config, "text_size", 0):
         encoder = load_text_encoder(text_encoder or config.text_encoder_name)
         layers = config.text_layers
@@ -233,7 +233,7 @@ def prepare_dialogue_inference(
                 f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
                 f"{config.text_encoder_name}. Give that one as text_encoder."
             )
-        tokens = tokenise_texts(texts, encoder.tokenizer, config.max_tokens)
+        tokens = tokenize_texts(texts, encoder.tokenizer, config.max_tokens)
         text_features = encode_texts(tokens, encoder, layers, device=model.device, progress=False)
     sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
     collator = Collator(
@@ -245,7 +245,7 @@ def prepare_dialogue_inference(
 
 def _utterance_inputs(
     options: TrainingOptions, examples: dict[str, list[DialogueExample]], accelerator: Accelerator
-) -> tuple[UtteranceInputs, TextEncoder | None, TokenisedTexts | None, list[int]]:
+) -> tuple[UtteranceInputs, TextEncoder | None, TokenizedTexts | None, list[int]]:
     """Tokens or frozen features of the texts, and the vectors of the other modalities."""
     utterance_ids = [key for dialogues in examples.values() for dialogue in dialogues for key in dialogue.utterance_ids]
     vectors, sizes = load_features(options.data, utterance_ids)
@@ -254,7 +254,7 @@ def _utterance_inputs(
     encoder = load_text_encoder(options.model.text_encoder)
     layers = parse_layers(options.model.text_layers, encoder.num_layers)
     texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
-    tokens = tokenise_texts(texts, encoder.tokenizer, options.model.max_tokens)
+    tokens = tokenize_texts(texts, encoder.tokenizer, options.model.max_tokens)
     if options.model.encoder_mode == "trained":
         return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
     cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")

@@ -22,7 +22,7 @@ from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 
 __all__ = [
     "TextEncoder",
-    "TokenisedTexts",
+    "TokenizedTexts",
     "chunk_tokens_on",
     "encode_texts",
     "encoded_chunks",
@@ -30,7 +30,7 @@ __all__ = [
     "load_saved_tokenizer",
     "load_text_encoder",
     "load_tokenizer",
-    "tokenise_texts",
+    "tokenize_texts",
 ]
 
 
@@ -60,7 +60,7 @@ class TextEncoder:
 
 
 @dataclass(frozen=True)
-class TokenisedTexts:
+class TokenizedTexts:
     """Distinct texts as token ids.
 
     Attributes:
@@ -123,7 +123,7 @@ def load_saved_tokenizer(model: Any) -> Any:
     return load_tokenizer(str(saved), AutoConfig.for_model(**model.config.text_encoder))
 
 
-def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenisedTexts:
+def tokenize_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenizedTexts:
     """Tokenises each distinct text once.
 
     Args:
@@ -134,10 +134,10 @@ def tokenise_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> Tok
     distinct = sorted(set(texts))
     limit = min(max_tokens, int(tokenizer.model_max_length))
     if not distinct:
-        return TokenisedTexts({}, tokenizer.pad_token_id or 0, frozenset())
+        return TokenizedTexts({}, tokenizer.pad_token_id or 0, frozenset())
     full = tokenizer(distinct, truncation=False, verbose=False)["input_ids"]
     cut = tokenizer(distinct, truncation=True, max_length=limit)["input_ids"]
-    return TokenisedTexts(
+    return TokenizedTexts(
         ids={text: np.asarray(ids, dtype=np.int64) for text, ids in zip(distinct, cut, strict=True)},
         pad_id=tokenizer.pad_token_id or 0,
         truncated=frozenset(text for text, ids in zip(distinct, full, strict=True) if len(ids) > limit),
@@ -197,7 +197,7 @@ def length_chunks(
 
 
 def encode_texts(
-    tokens: TokenisedTexts,
+    tokens: TokenizedTexts,
     encoder: TextEncoder,
     layers: Sequence[int],
     *,
@@ -271,7 +271,7 @@ def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], *
         yield encoder(inputs_embeds=vectors.view(*mask.shape, -1), attention_mask=mask, **options)
 
 
-def _features_key(tokens: TokenisedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
+def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
     digest = hashlib.sha256(
         json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
     )

@@ -43,7 +43,7 @@ def write_tiny_encoder(
 
     texts = list(texts)
     if not any(text.strip() for text in texts):
-        raise UsageError("There are no texts to train a tokeniser on.")
+        raise UsageError("There are no texts to train a tokenizer on.")
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

@@ -27,7 +27,7 @@ def load_features(options: DataOptions, utterance_ids: list[str]) -> tuple[dict[
 
     Raises:
         MissingDataError: A modality is asked for and there is no feature file.
-        InvalidDataError: The file is no feature table, or too many vectors are missing.
+        InvalidDataError: The file is not a feature table, or too many vectors are missing.
     """
     vectors: dict[str, dict[str, Any]] = {}
     sizes: dict[str, int] = {}

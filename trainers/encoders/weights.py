@@ -83,7 +83,7 @@ def freeze_lowest(encoder: nn.Module, count: int) -> None:
             "many). Leave it out."
         )
     trained = {id(parameter) for layer in layers[count:] for parameter in layer.parameters()}
-    # What lies above the layers, such as a last norm, is trained; what lies beside or below them is not.
+    # Modules above the layers, such as a last norm, are trained; those beside or below them are frozen.
     above = [m for name, m in encoder.named_children() if "norm" in name.lower() or "pool" in name.lower()]
     trained |= {id(parameter) for module in above for parameter in module.parameters()}
     for parameter in encoder.parameters():

@@ -1,4 +1,4 @@
-"""The published baseline: one candidate pair at a time, with nothing of its dialogue (arXiv 2605.25208)."""
+"""The published baseline: one candidate pair at a time, without dialogue context (arXiv 2605.25208)."""
 
 from __future__ import annotations
 
@@ -50,12 +50,6 @@ def protocol(modalities: str) -> dict[str, Any]:
 
 
 def _check(options: TrainingOptions) -> None:
-    objective = options.objective.objective
-    if objective != "base":
-        raise UsageError(
-            f"The objective {objective!r} compares pairs within a dialogue, but --scorer isolated sees one pair at a "
-            "time. Use --scorer dialogue, or --objective base."
-        )
     if options.model.encoder_mode == "frozen" and "t" in options.data.modalities:
         raise UsageError(
             "--encoder_mode frozen computes features of utterances, but --scorer isolated reads both utterances of a "

@@ -63,7 +63,7 @@ class FirstTokenLayer(nn.Module):
 
 
 def use_first_token_layer(encoder: Any) -> bool:
-    """Puts a :class:`FirstTokenLayer` in the place of the last layer of a BERT-like encoder.
+    """Replaces the last layer of a BERT-like encoder by a :class:`FirstTokenLayer`.
 
     Args:
         encoder: The encoder; its ``last_hidden_state`` then is ``(u, 1, D)``. One of another kind keeps its layers.

@@ -26,10 +26,7 @@ from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.objectives import mean_cross_entropy
 from iemomecp_dataset.trainers.pair_config import PairScorerConfig
 
-__all__ = ["SEGMENT_POOLINGS", "IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
-
-SEGMENT_POOLINGS = ("pooler", "first_token", "mean")
-"""Poolings of a segment: the encoder's own pooler (published), the first token, the mean of all tokens."""
+__all__ = ["IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
 
 
 class IsolatedScorerConfig(PairScorerConfig):
@@ -39,7 +36,8 @@ class IsolatedScorerConfig(PairScorerConfig):
         text_encoder: Configuration of the text encoder that is trained and saved with the scorer; ``None`` without
             text.
         text_encoder_name: Name or path the text encoder was loaded from.
-        segment_pooling: One of :data:`SEGMENT_POOLINGS`.
+        segment_pooling: How a segment is pooled: ``pooler`` (the encoder's own, as published), ``first_token`` or
+            ``mean`` (of all tokens).
         max_tokens: Tokens per segment; what is longer is cut, and counted.
         audio_size: Width of an audio feature vector, 0 without audio.
         video_size: Width of a video feature vector, 0 without video.

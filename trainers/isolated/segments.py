@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REMOVED_TEXT", "Segments", "segment_text", "tokenise_segments"]
+__all__ = ["REMOVED_TEXT", "Segments", "segment_text", "tokenize_segments"]
 
 _logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def segment_text(target: tuple[str, str], candidate: tuple[str, str]) -> str:
     return _target_line(*target) + _candidate_line(*candidate)
 
 
-def tokenise_segments(
+def tokenize_segments(
     utterances: Sequence[tuple[str, str]],
     targets: NDArray[np.int32],
     candidates: NDArray[np.int32],

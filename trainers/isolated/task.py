@@ -25,7 +25,7 @@ from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
 from iemomecp_dataset.trainers.isolated.data import PairExample, PairExamples, Utterances, pair_examples
 from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
-from iemomecp_dataset.trainers.isolated.segments import Segments, tokenise_segments
+from iemomecp_dataset.trainers.isolated.segments import Segments, tokenize_segments
 from iemomecp_dataset.trainers.objectives import Pooling, mean_cross_entropy, pooled_here
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.training.distributed import Processes
@@ -63,12 +63,12 @@ class IsolatedStrategy:
     Attributes:
         segments: Token ids of the pairs' texts, or none without text.
         vectors: Vectors by modality.
-        removed: The candidate's vectors are zero: what remains when the evidence is removed. (Its text is the
-            segments' matter.)
-        batch_tokens: Padded tokens of a training mini-batch of pairs of like length; ``None`` for the published random
-            mini-batches of one size.
-        chunk_tokens: Mini-batches are encoded in chunks of like length of so many padded tokens, which changes no
-            result but spares padding; ``None`` encodes them in one piece.
+        removed: Whether the candidate's vectors are zero, to score without evidence. (Its text is removed in the
+            segments.)
+        batch_tokens: Padded tokens of a training mini-batch of pairs of similar length; ``None`` for the published
+            random mini-batches of one size.
+        chunk_tokens: Padded tokens per chunk of similar lengths in which a mini-batch is encoded, which saves padding
+            and changes no result; ``None`` encodes it in one piece.
         class_weights: ``(C,)`` weights of the classes in the loss, or None.
     """
 
@@ -190,7 +190,7 @@ def prepare_isolated(
     strategy = IsolatedStrategy(
         segments=segments,
         vectors={name: utterance_vectors(utterances.ids, found, sizes[name]) for name, found in vectors.items()},
-        batch_tokens=options.optimisation.batch_tokens,
+        batch_tokens=options.optimization.batch_tokens,
         chunk_tokens=chunk_tokens_on(accelerator.device),
         class_weights=pair_class_weights(options.objective.class_weighting, corpus, accelerator.device),
     )
@@ -222,7 +222,7 @@ def prepare_isolated(
         strategy=strategy,
         examples=examples,
         selection_split=corpus.selection_split,
-        selection=pair_selection(corpus, options.optimisation),
+        selection=pair_selection(corpus, options.optimization),
         truncated={split: _truncated(pairs, segments) for split, pairs in examples.items()},
         encoder=encoder,
         without_evidence=removed,
@@ -247,7 +247,7 @@ def prepare_isolated_inference(
     pairs = examples["test"]
     segments = None
     if model.text_encoder is not None:
-        segments = tokenise_segments(
+        segments = tokenize_segments(
             utterances.spoken, pairs.targets, pairs.candidates, load_saved_tokenizer(model), model.config.max_tokens
         )
     laid_out = {
@@ -268,7 +268,7 @@ def _segments(
 ) -> Segments | None:
     if encoder is None:
         return None
-    return tokenise_segments(
+    return tokenize_segments(
         utterances.spoken,
         np.concatenate([pairs.targets for pairs in examples.values()]),
         np.concatenate([pairs.candidates for pairs in examples.values()]),

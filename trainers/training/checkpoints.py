@@ -111,17 +111,17 @@ class Checkpoints:
             processes = record.pop("processes")
             if processes != self._accelerator.num_processes:
                 raise RunFolderError(
-                    f"{self._folder.path} was trained by {_processes(processes)} until now, and is to be continued by "
-                    f"{_processes(self._accelerator.num_processes)}: its mini-batches would be others. Start as many "
-                    "as before, or choose another --output_dir."
+                    f"{self._folder.path} was trained with {_processes(processes)} so far and cannot be continued "
+                    f"with {_processes(self._accelerator.num_processes)}, as its mini-batches would differ. Start as "
+                    "many processes as before, or choose another --output_dir."
                 )
             try:
                 self._accelerator.load_state(str(checkpoint))
             except (KeyError, RuntimeError, ValueError) as error:
                 raise RunFolderError(
                     f"{checkpoint} does not fit the model of this version of the package "
-                    f"({' '.join(str(error).split())[:200]}). Continue with the version that began the run, or choose "
-                    "another --output_dir."
+                    f"({' '.join(str(error).split())[:200]}). Continue with the version that started the run, or "
+                    "choose another --output_dir."
                 ) from error
             progress = Progress(**{**record, "losses": record["losses"][self._accelerator.process_index]})
             self._newest = (progress.epoch, progress.batches)

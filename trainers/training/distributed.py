@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
-from iemomecp_dataset.trainers.options import OptimisationOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
 from iemomecp_dataset.trainers.provenance import idle_cores_hint
 
 __all__ = ["Processes", "check_launch", "is_filler", "pooled_over_processes", "start_accelerator"]
@@ -130,22 +130,22 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
     Raises:
         UsageError: The launcher asks for something that training cannot do.
     """
-    optimisation = options.optimisation
+    optimization = options.optimization
     accelerator = Accelerator(
-        mixed_precision=optimisation.mixed_precision,
-        gradient_accumulation_steps=optimisation.gradient_accumulation_steps,
+        mixed_precision=optimization.mixed_precision,
+        gradient_accumulation_steps=optimization.gradient_accumulation_steps,
         log_with=options.run.log_with,
         project_dir=options.run.output_dir,
         # Encoder layers above the highest pooled one get no gradient.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    check_launch(accelerator, optimisation)
+    check_launch(accelerator, optimization)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
-        # DeepSpeed would read it off a loader; ours hold a process' share already.
-        settings["train_micro_batch_size_per_gpu"] = optimisation.batch_size
+        # DeepSpeed would infer it from a data loader; the samplers here already return the shard of a process.
+        settings["train_micro_batch_size_per_gpu"] = optimization.batch_size
         # It clips by itself.
-        settings["gradient_clipping"] = optimisation.max_grad_norm
+        settings["gradient_clipping"] = optimization.max_grad_norm
     logging.basicConfig(
         level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
@@ -165,45 +165,46 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
     return accelerator
 
 
-def check_launch(accelerator: Accelerator, optimisation: OptimisationOptions) -> None:
+def check_launch(accelerator: Accelerator, optimization: OptimizationOptions) -> None:
     """Rejects launcher settings that training does not support, before anything is written.
 
     Training needs the full float32 weights on every process, because it scores and keeps their moving average.
 
     Args:
         accelerator: The accelerator as configured by the launcher.
-        optimisation: Options of the run.
+        optimization: Options of the run.
 
     Raises:
         UsageError: A setting is unsupported; the message names it and the remedy.
     """
     found = accelerator.gradient_accumulation_steps
-    if found != optimisation.gradient_accumulation_steps:
+    if found != optimization.gradient_accumulation_steps:
         raise UsageError(
             f"The launcher sets gradient_accumulation_steps to {found}, but --gradient_accumulation_steps of the run "
-            f"is {optimisation.gradient_accumulation_steps}. Leave it out of the launcher's configuration and command."
+            f"is {optimization.gradient_accumulation_steps}. Leave it out of the launcher's configuration and command."
         )
     kind = accelerator.distributed_type
     if kind in (DistributedType.FSDP, DistributedType.MEGATRON_LM):
         raise UsageError(
-            f"The launcher asks for {kind.value}, which spreads weights over processes; training averages and keeps "
-            "whole ones. Launch with data parallelism (trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which "
-            "spreads gradients and optimiser states (trainers/configs/deepspeed.yaml)."
+            f"The launcher asks for {kind.value}, which shards the weights over processes; training needs the full "
+            "weights on every process, to average and save them. Launch with data parallelism "
+            "(trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which shards gradients and optimizer states "
+            "(trainers/configs/deepspeed.yaml)."
         )
     if kind is DistributedType.DEEPSPEED:
         plugin = accelerator.state.deepspeed_plugin
         if plugin.zero_stage > 2:
             raise UsageError(
-                f"DeepSpeed's ZeRO stage {plugin.zero_stage} spreads weights over processes; training averages and "
-                "keeps whole ones. Launch with --zero_stage 2."
+                f"DeepSpeed's ZeRO stage {plugin.zero_stage} shards the weights over processes; training needs the "
+                "full weights on every process, to average and save them. Launch with --zero_stage 2."
             )
         if plugin.offload_optimizer_device != "none":
             raise UsageError(
-                f"DeepSpeed's offloading to {plugin.offload_optimizer_device!r} puts another optimiser in the place of "
-                "the one that the learning rates are scheduled for. Launch with --offload_optimizer_device none."
+                f"DeepSpeed's offloading to {plugin.offload_optimizer_device!r} replaces the optimizer, and the "
+                "learning rates would no longer be scheduled. Launch with --offload_optimizer_device none."
             )
-        if optimisation.mixed_precision != "no":
+        if optimization.mixed_precision != "no":
             raise UsageError(
-                f"DeepSpeed stores weights in the type of --mixed_precision {optimisation.mixed_precision}, too coarse "
-                "to be averaged. Use --mixed_precision no, or launch without DeepSpeed."
+                f"DeepSpeed stores weights in --mixed_precision {optimization.mixed_precision}, which is too low a "
+                "precision for their moving average. Use --mixed_precision no, or launch without DeepSpeed."
             )

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
-from iemomecp_dataset.trainers.options import OptimisationOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
 from iemomecp_dataset.trainers.training.distributed import Processes, is_filler, pooled_over_processes
@@ -141,14 +141,14 @@ class _LoopState:
     @property
     def goes_on(self) -> bool:
         """Whether another epoch follows: neither the last one is done nor is patience exhausted."""
-        optimisation, progress = self.options.optimisation, self.progress
-        patience = optimisation.patience or optimisation.epochs
-        return progress.epoch < optimisation.epochs and progress.epoch - progress.best_epoch < patience
+        optimization, progress = self.options.optimization, self.progress
+        patience = optimization.patience or optimization.epochs
+        return progress.epoch < optimization.epochs and progress.epoch - progress.best_epoch < patience
 
     @property
     def place(self) -> str:
         """The progress in words."""
-        progress, epochs = self.progress, self.options.optimisation.epochs
+        progress, epochs = self.progress, self.options.optimization.epochs
         if progress.batches == 0:
             return f"after epoch {progress.epoch} of at most {epochs}"
         return (
@@ -182,29 +182,29 @@ def _begin(
     accelerator: Accelerator, task: TrainingTask, options: TrainingOptions, folder: RunFolder, stopping: StopRequests
 ) -> _LoopState:
     """Sets up optimizer, schedule, loaders and averaged weights, and restores the newest checkpoint."""
-    optimisation, strategy = options.optimisation, task.strategy
+    optimization, strategy = options.optimization, task.strategy
     processes = Processes(accelerator.num_processes, accelerator.process_index)
     # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
-    optimizer = torch.optim.AdamW(_parameter_groups(task.model, optimisation), fused=True)
+    optimizer = torch.optim.AdamW(_parameter_groups(task.model, optimization), fused=True)
     order = strategy.train_order(
-        task.examples["train"], batch_size=optimisation.batch_size, seed=options.run.seed, processes=processes
+        task.examples["train"], batch_size=optimization.batch_size, seed=options.run.seed, processes=processes
     )
-    steps_per_epoch = -(-len(order) // optimisation.gradient_accumulation_steps)
+    steps_per_epoch = -(-len(order) // optimization.gradient_accumulation_steps)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, _LinearSchedule(steps_per_epoch * optimisation.epochs, optimisation.warmup_ratio)
+        optimizer, _LinearSchedule(steps_per_epoch * optimization.epochs, optimization.warmup_ratio)
     )
     loaders = {
         split: _loader(
             accelerator,
             examples,
-            strategy.scoring_order(examples, batch_size=optimisation.eval_batch_size, processes=processes),
+            strategy.scoring_order(examples, batch_size=optimization.eval_batch_size, processes=processes),
             strategy,
         )
         for split, examples in task.examples.items()
     }
     # The scheduler steps with the optimizer, however many processes there are; accelerate's would step once for each.
     model, optimizer = accelerator.prepare(task.model, optimizer)
-    averaged = averaged_model(accelerator.unwrap_model(model), optimisation.weight_averaging)
+    averaged = averaged_model(accelerator.unwrap_model(model), optimization.weight_averaging)
     accelerator.register_for_checkpointing(averaged, scheduler)
     checkpoints = Checkpoints(accelerator, folder, averaged.module)
     progress = checkpoints.restore()
@@ -227,7 +227,7 @@ def _begin(
         progress=progress,
         began=time.monotonic() - progress.seconds,
         bar=tqdm(
-            total=optimisation.epochs * examples_per_epoch,
+            total=optimization.epochs * examples_per_epoch,
             initial=progress.epoch * examples_per_epoch
             + sum(len(batch) for batch in islice(order.batches(), order.done)),
             desc="Training",
@@ -271,7 +271,7 @@ def _train_epoch(state: _LoopState) -> None:
     if progress.batches == len(state.order):
         return  # the session before ended while the selection split was scored
     state.model.train()
-    interval = state.options.run.checkpoint_steps * state.options.optimisation.gradient_accumulation_steps
+    interval = state.options.run.checkpoint_steps * state.options.optimization.gradient_accumulation_steps
     for batch in state.batches():
         _train_batch(state, batch)
         if state.accelerator.sync_gradients:
@@ -300,7 +300,7 @@ def _train_batch(state: _LoopState, batch: Batch) -> None:
             )
         accelerator.backward(loss)
         if accelerator.sync_gradients:
-            accelerator.clip_grad_norm_(state.model.parameters(), state.options.optimisation.max_grad_norm)
+            accelerator.clip_grad_norm_(state.model.parameters(), state.options.optimization.max_grad_norm)
         state.optimizer.step()
         state.optimizer.zero_grad()
         if accelerator.sync_gradients:
@@ -340,7 +340,7 @@ def _end_epoch(state: _LoopState) -> None:
     scores, threshold = task.selection(selected.probabilities)
     progress.epoch += 1
     progress.batches, progress.losses = 0, {}
-    selection = state.options.optimisation.selection
+    selection = state.options.optimization.selection
     improved = scores[selection] > progress.best_score
     if improved:
         progress.best_epoch, progress.best_score = progress.epoch, scores[selection]
@@ -378,16 +378,16 @@ def _mean_losses(state: _LoopState) -> dict[str, float]:
     return dict(zip(losses, means.tolist(), strict=True))
 
 
-def _parameter_groups(model: nn.Module, optimisation: OptimisationOptions) -> list[dict[str, Any]]:
+def _parameter_groups(model: nn.Module, optimization: OptimizationOptions) -> list[dict[str, Any]]:
     text_encoder = getattr(model, "text_encoder", None)
     encoder = {id(p) for p in text_encoder.parameters()} if text_encoder is not None else set()
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            rate = optimisation.encoder_learning_rate if id(parameter) in encoder else optimisation.learning_rate
+            rate = optimization.encoder_learning_rate if id(parameter) in encoder else optimization.learning_rate
             # Biases and the gains of norms are the parameters of one dimension.
-            decays = optimisation.decay_everything or parameter.ndim > 1
-            decay = optimisation.weight_decay if decays else 0.0
+            decays = optimization.decay_everything or parameter.ndim > 1
+            decay = optimization.weight_decay if decays else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 

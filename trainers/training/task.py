@@ -22,7 +22,7 @@ from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.objectives import Pooling, class_weights_from_counts
-from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.options import OptimizationOptions
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
 
@@ -113,24 +113,24 @@ def pair_class_weights(weighting: str, corpus: Corpus, device: torch.device) -> 
     return torch.tensor(weights, device=device)
 
 
-def pair_selection(corpus: Corpus, optimisation: OptimisationOptions) -> Selection:
+def pair_selection(corpus: Corpus, optimization: OptimizationOptions) -> Selection:
     """Selection by pair F1, average precision or macro F1 on the corpus' selection split.
 
     Args:
         corpus: The data.
-        optimisation: Decision rule, and a fixed threshold where one is given.
+        optimization: Decision rule, and a fixed threshold where one is given.
     """
-    return partial(_select, corpus.tables[corpus.selection_split], corpus.class_names, optimisation)
+    return partial(_select, corpus.tables[corpus.selection_split], corpus.class_names, optimization)
 
 
 def _select(
     table: PairTable,
     class_names: tuple[str, ...],
-    optimisation: OptimisationOptions,
+    optimization: OptimizationOptions,
     probabilities: NDArray[np.float64],
 ) -> tuple[dict[str, float], float | None]:
-    threshold = optimisation.threshold
-    if threshold is None and optimisation.decision == "threshold":
+    threshold = optimization.threshold
+    if threshold is None and optimization.decision == "threshold":
         threshold, _ = best_threshold(probabilities, table.labels, missed_positives=table.missed_positives)
     scores = pair_scores(
         probabilities, table.labels, class_names, threshold=threshold, missed_positives=table.missed_positives

@@ -6,6 +6,7 @@ width, not finite, or all zeros (which is how such files mark a missing one) bec
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.extraction import ExtractionResult
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
@@ -122,12 +124,10 @@ def _read(
 
 def _turns(options: ExtractionOptions) -> dict[tuple[str, int], str]:
     """Maps (dialogue, turn), the artifact's other kind of key, to utterance ids; ambiguous keys are omitted."""
-    import iemomecp_dataset
-
-    dataset = iemomecp_dataset.load(options.config_name, data_dir=options.data_dir)
+    corpus = load_corpus(options.config_name, options.data_dir, for_training=False)
     turns: dict[tuple[str, int], str] = {}
     ambiguous: set[tuple[str, int]] = set()
-    for row in (row for split in dataset.values() for row in split.to_list()):
+    for row in itertools.chain.from_iterable(corpus.rows.values()):
         for utterance in row["utterances"]:
             key = (row["dialogue_id"], utterance["turn"])
             if turns.setdefault(key, utterance["utterance_id"]) != utterance["utterance_id"]:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.benchmark.diagnostics.binary_axis import axis_coordinate
-from iemomecp_dataset.benchmark.diagnostics.context_channel import context_lift
 from iemomecp_dataset.benchmark.diagnostics.distance_profile import ABSOLUTE_BUCKETS
 from iemomecp_dataset.benchmark.published.tables import published_table
 
@@ -46,10 +45,9 @@ def test_coordinates_of_the_axis_figure():
 
 def test_context_lifts():
     for family, rows in by_family("context_channel_threeclass_by_family_long"):
-        channel = rows.set_index("gold_role").loc[ROLES].reset_index()
-        assert context_lift(channel) == pytest.approx(
-            angles().loc[family, "three_context_prob_lift_over_nonpair"], abs=1e-12
-        )
+        means = rows.set_index("gold_role")["prob_emo_context_mean"]
+        lift = angles().loc[family, "three_context_prob_lift_over_nonpair"]
+        assert means["emo_context"] / means["non_pair"] == pytest.approx(lift, abs=1e-12)
 
 
 def test_context_positions_by_distance():

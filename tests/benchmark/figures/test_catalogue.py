@@ -133,7 +133,7 @@ def test_distances_of_a_role_sum_to_one_hundred(drawn):
     assert labels == ["cause (8,635)", "context (4,346)", "non-pair (73,094)"]
 
 
-def test_roles_differ_by_more_than_colour(drawn):
+def test_roles_differ_by_more_than_color(drawn):
     (axes,) = drawn["02_context_channel"].axes
     assert len({bar.get_hatch() for bar in bars(axes)}) == 3
     left, _ = drawn["03_binary_axis_by_family"].axes
@@ -162,7 +162,7 @@ def test_synthetic_numbers_are_marked_on_every_figure(tables):
 
 
 def test_one_family_is_enough(tables):
-    """Tables of one's own runs are smaller than the published ones."""
+    """Tables of a user's runs are smaller than the published ones."""
     few = {name: t[t["family"] == "RoBERTa"] if "family" in t else t for name, t in tables.tables.items()}
     for figure in FIGURES:
         figure.render(FigureTables("few", few)).draw_without_rendering()

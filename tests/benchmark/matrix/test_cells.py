@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from iemomecp_dataset.benchmark.experiments import find_experiments
-from iemomecp_dataset.benchmark.matrix.cells import FAMILY_DEFAULTS, Sweep, cells_of, option_value
+from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of, option_value
 from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps, read_sweep
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers import cli
-from iemomecp_dataset.trainers.cli import parse_options
+from iemomecp_dataset.trainers.cli import TRAINERS, parse_options
 
 
 def test_every_combination_is_one_cell_with_a_folder_of_its_own():
@@ -38,20 +38,19 @@ def test_the_trainer_reads_its_flags_back_as_the_cell():
     assert parse_options(cell.flags(Path("runs")), description="") == cell.options_in(Path("runs"))
 
 
-@pytest.mark.parametrize("family", FAMILY_DEFAULTS)
-def test_what_a_trainer_script_sets_is_known(family, monkeypatch):
-    """The scripts themselves are the reference: the defaults that each passes on, and the options that result."""
-    given: dict[str, object] = {}
-    monkeypatch.setattr(cli, "train_from_command_line", lambda text, defaults=None: given.update(defaults or {}))
+@pytest.mark.parametrize("family", TRAINERS)
+def test_a_trainer_script_reads_its_cell_with_the_defaults_of_its_name(family, monkeypatch):
+    started: list[str] = []
+    monkeypatch.setattr(cli, "train_from_command_line", lambda text, trainer="fusion": started.append(trainer))
     script = Path(str(cli.__file__)).with_name(f"{family}.py")
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(script), run_name="__main__")
     assert ended.value.code == 0
-    assert given == FAMILY_DEFAULTS[family]
+    assert started == [family]
     values = {"data_dir": ("d",), "dropout": (0.4,), "hidden_size": (256,)}
     (cell,) = cells_of(Sweep(families=(family,), values=values))
     runs = Path("runs")
-    assert parse_options(cell.flags(runs), description="", defaults=given) == cell.options_in(runs)
+    assert parse_options(cell.flags(runs), description="", defaults=TRAINERS[family]) == cell.options_in(runs)
 
 
 def test_an_impossible_combination_stays_in_the_matrix_with_its_reason():
@@ -72,8 +71,9 @@ def test_an_impossible_combination_stays_in_the_matrix_with_its_reason():
         ({"learning_rate": ("fast",)}, "--learning_rate takes a number"),
         ({"quiet": ("perhaps",)}, "--quiet takes true or false"),
         ({"objective": ([],)}, "--objective takes a text"),
-        ({"seed": (1,)}, "seeds are listed"),
-        ({"output_dir": ("x",)}, "a folder of its own"),
+        ({"seed": (1,)}, "--seed is an option of a single run, not of a matrix: give the seeds with --seeds."),
+        ({"output_dir": ("x",)}, "--output_dir is an option of a single run, not of a matrix: give --runs_dir, the"),
+        ({"run_name": ("x",)}, "a cell is named by its settings"),
         ({"objective": ()}, "No values were given for objective"),
     ],
 )
@@ -111,8 +111,8 @@ def test_an_experiment_file_is_a_sweep_and_the_command_line_wins(tmp_path):
         *experiment_sweeps(path, Sweep(families=(), seeds=(9,), values={"epochs": (2,)}, data_dirs={"": "d"}))
     )
     assert [cell.name for cell in cells] == ["paper-base-s9", "paper-rpcl-s9"]
-    assert cells[0].options.optimisation.learning_rate == 3e-4
-    assert cells[0].options.optimisation.epochs == 2
+    assert cells[0].options.optimization.learning_rate == 3e-4
+    assert cells[0].options.optimization.epochs == 2
     assert len(cells_of(read_sweep(path, Sweep(families=(), seeds=(), data_dirs={"": "d"})))) == 6
 
 
@@ -171,7 +171,7 @@ def test_a_pattern_gives_the_cells_of_every_matching_experiment():
         *experiment_sweeps("ecf_rpcl_t", Sweep("", (), {}, (), {"": "d"})),
         *experiment_sweeps("iemomecp_3class_clip", Sweep("", (), {"epochs": (2,)}, (7,), {"": "d"})),
     )
-    assert [(cell.name, cell.options.optimisation.epochs) for cell in both] == [
+    assert [(cell.name, cell.options.optimization.epochs) for cell in both] == [
         *((f"ecf_rpcl_t-s{seed}", 30) for seed in (42, 345, 456)),
         ("iemomecp_3class_clip-s7", 2),
     ]

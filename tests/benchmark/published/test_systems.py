@@ -1,4 +1,4 @@
-"""Published numbers beside one's own: the ranking with structural rules, and rows of the same configuration."""
+"""Published numbers beside those of runs: the ranking with structural rules, and rows of the same configuration."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def of_experiment(name: str) -> dict[str, str]:
     return {option: str(value) for option, value in find_experiment(name).options.items()}
 
 
-def test_a_run_of_a_published_configuration_is_recognised():
+def test_a_run_of_a_published_configuration_is_recognized():
     settings = of_experiment("iemomecp_3class_rwc_fusion")
     found = published_experiment(settings)
     assert found is not None

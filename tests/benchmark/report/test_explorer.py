@@ -3,9 +3,6 @@ from __future__ import annotations
 import functools
 import json
 import re
-import shutil
-import subprocess
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -78,18 +75,6 @@ def test_texts_are_there_only_when_given(tmp_path, write_run):
     assert '"lines":' not in render_quickly(index)
 
 
-def open_in_browser(html: str, script: str, path) -> tuple[str, float]:
-    """The page's DOM after a script has run in it, and the seconds until then."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no chromium to open the page in")
-    path.write_text(html.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
-    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
-    started = time.monotonic()
-    done = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout, time.monotonic() - started
-
-
 REPORT_KEYS = """
 const said = [], explorer = document.querySelector(".explorer");
 const read = (part) => explorer.querySelector(`[data-part="${part}"]`).textContent;
@@ -102,10 +87,10 @@ document.title = JSON.stringify(said);
 
 
 @pytest.mark.slow
-def test_the_keyboard_steps_through_dialogues_pairs_and_systems(tmp_path, write_run):
+def test_the_keyboard_steps_through_dialogues_pairs_and_systems(tmp_path, write_run, open_in_browser):
     for objective, quality in (("base", 0.0), ("rpcl", 6.0)):
         write_run(tmp_path / objective, objective=objective, quality=quality, n_dialogues=5)
-    dom, _ = open_in_browser(render_quickly(index_runs(tmp_path)), REPORT_KEYS, tmp_path / "page.html")
+    dom, _ = open_in_browser(render_quickly(index_runs(tmp_path)), REPORT_KEYS)
     said = json.loads(re.search("<title>(.*?)</title>", dom).group(1).replace("&quot;", '"'))
     assert [entry[0] for entry in said] == ["te0", "te0", "te1", "te2", "te1", "te0", "te4", "te4"]
     assert [entry[1] for entry in said[:3]] == ["1 of 5", "1 of 5", "2 of 5"]
@@ -117,7 +102,7 @@ def test_the_keyboard_steps_through_dialogues_pairs_and_systems(tmp_path, write_
 
 
 @pytest.mark.slow
-def test_the_largest_case_opens_fast_and_stays_small(tmp_path, write_run, make_rows):
+def test_the_largest_case_opens_fast_and_stays_small(tmp_path, write_run, open_in_browser):
     """As many dialogues and pairs as the whole corpus has."""
     write_run(tmp_path / "run", n_classes=3, n_dialogues=4)
     html = render_quickly(index_runs(tmp_path))
@@ -128,6 +113,6 @@ def test_the_largest_case_opens_fast_and_stays_small(tmp_path, write_run, make_r
     start = html.index('<script type="application/json">') + len('<script type="application/json">')
     html = html[:start] + packed + html[html.index("</script>", start) :]
     assert len(html.encode()) < 25_000_000
-    dom, seconds = open_in_browser(html, REPORT_KEYS, tmp_path / "page.html")
+    dom, seconds = open_in_browser(html, REPORT_KEYS)
     assert "1 of 423" in dom
     assert seconds < 3 * 4, "four times the three seconds that it should take, for a machine that is busy"

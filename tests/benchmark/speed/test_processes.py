@@ -16,7 +16,7 @@ def test_the_row_compares_an_epoch(small_scale: str, monkeypatch: pytest.MonkeyP
     launched: list[int] = []
 
     def launch(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
-        """In the place of torch's launcher, which has a test of its own."""
+        """Replaces torch's launcher, which has a test of its own."""
         *launcher, count = command[: (place := command.index("--nproc-per-node")) + 2]
         assert launcher[1:3] == ["-m", "torch.distributed.run"]
         launched.append(int(count))

@@ -16,6 +16,7 @@ import iemomecp_dataset.commands
 from iemomecp_dataset.__main__ import main
 from iemomecp_dataset.command_line import _SCRIPTS
 from iemomecp_dataset.commands import COMMANDS
+from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 # Asks for every help text in one process, as a module of the package is started, and reports what was imported.
 EVERY_HELP = """
@@ -66,6 +67,39 @@ def test_help_is_light_and_has_examples_that_start_this_way(name: str, helps: tu
     assert "scripts/" not in text
     assert "trainers/" not in text
     assert imported[name] == []
+
+
+_CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon}"
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("stats", "{3class,source_binary,overlay,ecf,mecad,mec4,reccon}"),
+        ("evaluate", "--config-name {3class,source_binary,overlay,ecf,mecad,mec4,reccon}"),
+        ("evaluate", "--system-modalities {t,a,v,ta,tv,av,tav}"),
+        ("synthetic", "--scale {demo,full}"),
+        ("extract", f"--config_name {_CONFIGS}"),
+        ("train fusion", f"--config_name {_CONFIGS}"),
+        ("report", f"--published [{_CONFIGS}]"),
+        ("matrix", f"--config_names {_CONFIGS}"),
+        ("matrix", "--families {fusion,roberta,wavlm,clip}"),
+        ("matrix", "--scorers {dialogue,isolated}"),
+        ("matrix", "--objectives {base,rpcl,cdmr,"),
+    ],
+)
+def test_help_lists_choices(name: str, choices: str, helps: tuple[dict, dict]) -> None:
+    assert choices in helps[0][name]
+
+
+def test_help_of_evaluate_has_the_texts_of_the_definitions(helps: tuple[dict, dict]) -> None:
+    text = " ".join(helps[0]["evaluate"].split())
+    assert [letter for letter, words in DEFINITIONS.items() if f" {letter}: {words}." in text] == [*"ABCDF"]
+
+
+def test_every_command_without_arguments_works_or_says_what_it_needs() -> None:
+    bare = {name: leave(name) for name in COMMANDS if name not in ("demo", "figures")}  # these have work to do
+    assert bare == {name: 0 if name == "stats" else 2 for name in bare}
 
 
 def test_every_script_runs_its_command(repository: Path) -> None:
@@ -122,6 +156,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
         (["matrix", "--slots", "0"], "--slots must be at least 1, but is 0."),
+        (["train"], "TRAINER is missing: give fusion, roberta, wavlm, clip. See --help.\nusage: iemomecp train ["),
+        (["train", "fusion", "--epoch", "3"], "There is no option '--epoch'. Did you mean '--epochs'? See --help.\n"),
+        (["stats", "emf"], "CONFIG has no value 'emf'. Did you mean 'ecf'?"),
         (["train", "fusoin", "--data_dir", "x"], "There is no trainer 'fusoin'. Did you mean 'fusion'?"),
         (["train", "--num_processes", "2"], "There is no trainer '2'."),
     ],

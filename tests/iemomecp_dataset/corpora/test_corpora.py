@@ -156,7 +156,7 @@ def test_ecf_re_encoded_by_dialogue(tmp_path):
     assert iemomecp_dataset.gold_pairs(rows[0]) == [(2, 1), (2, 2)]
 
 
-def test_reccon_normalises_emotions_and_counts_what_is_no_pair(tmp_path):
+def test_reccon_normalizes_emotions_and_counts_what_is_no_pair(tmp_path):
     for split, label in (("train", "happines"), ("valid", "excited"), ("test", "angry")):
         document = {f"{split}_{name}": turns for name, turns in turn_list(label).items()}
         write(tmp_path, f"dailydialog_{split}.json", document)
@@ -226,7 +226,7 @@ def test_every_corpus_has_a_complete_record():
     assert set(CORPORA) == set(CORPUS_CONFIGS)
     for name, corpus in CORPORA.items():
         assert corpus.name == name
-        for field in ("title", "language", "licence", "citation", "how_to_obtain"):
+        for field in ("title", "language", "license", "citation", "how_to_obtain"):
             assert getattr(corpus, field), (name, field)
         assert corpus.emotions[0] == "neutral"
         assert list(corpus.split_files) == ["train", "validation", "test"]

@@ -12,7 +12,7 @@ import sys
 import wave
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import IemomecpError, MissingDependencyError
+from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.synthetic import SCALES, write_corpus
 from iemomecp_dataset.synthetic.counts import dialogue_ids
 from iemomecp_dataset.synthetic.plan import plan_split
@@ -517,6 +518,10 @@ class TestMedia:
                 continue
             picture = frames[int((utterance["start"] + utterance["end"]) / 2 * rate)]
             # Colour is where the channels differ; the listener's face is grey.
-            colour = np.ptp(picture, axis=2)
-            on_left = colour[:, :48].mean() > colour[:, 48:].mean()
+            color = np.ptp(picture, axis=2)
+            on_left = color[:, :48].mean() > color[:, 48:].mean()
             assert on_left == (utterance["speaker"] == left)
+
+
+def test_the_choices_of_the_command_are_the_scales() -> None:
+    assert set(get_args(ScaleName)) == set(SCALES) - {"small"}  # small is added by a fixture

@@ -147,7 +147,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
 
 @pytest.mark.slow
 def test_space_app_starts_the_widget_and_computes(repository, tmp_path):
-    # gradio itself is no dependency: this stands for its interface and calls back as a visitor would.
+    # gradio itself is not a dependency: this imitates its interface and calls back as a visitor would.
     (tmp_path / "gradio.py").write_text(
         textwrap.dedent(
             """

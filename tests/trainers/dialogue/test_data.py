@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.encoders.text import TokenisedTexts
+from iemomecp_dataset.trainers.encoders.text import TokenizedTexts
 
 
 def row(
@@ -49,7 +49,7 @@ def test_examples_hold_what_the_rows_say() -> None:
 
 def test_dialogues_are_shared_out_by_what_is_computed_for_them_in_each_step() -> None:
     short, long = dialogue_examples(ROWS, ["neutral", "joy"])
-    tokens = TokenisedTexts({f"text {t}": np.arange(50 if t == 0 else 3) for t in range(5)}, 0, frozenset())
+    tokens = TokenizedTexts({f"text {t}": np.arange(50 if t == 0 else 3) for t in range(5)}, 0, frozenset())
     trained = Collator(UtteranceInputs(text_tokens=tokens))
     frozen = Collator(UtteranceInputs(text_features={f"text {t}": np.zeros(2, np.float32) for t in range(5)}))
     assert [trained.cost(short), trained.cost(long)] == [56, 62]
@@ -71,7 +71,7 @@ def test_collator_pads_and_masks() -> None:
 def test_tokens_of_a_batch_find_their_turns() -> None:
     examples = dialogue_examples(ROWS, ["neutral", "joy"])
     ids = {f"text {t}": np.arange(t + 1) + 10 * (t + 1) for t in range(5)}
-    batch = Collator(UtteranceInputs(text_tokens=TokenisedTexts(ids, 0, frozenset())))(list(enumerate(examples)))
+    batch = Collator(UtteranceInputs(text_tokens=TokenizedTexts(ids, 0, frozenset())))(list(enumerate(examples)))
     flat = [
         row[mask.bool()].tolist()
         for c in batch["text_tokens"]

@@ -9,7 +9,7 @@ import torch
 
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
-from iemomecp_dataset.trainers.encoders.text import length_chunks, load_text_encoder, tokenise_texts
+from iemomecp_dataset.trainers.encoders.text import length_chunks, load_text_encoder, tokenize_texts
 from iemomecp_dataset.trainers.objectives import supervised_extraction
 
 
@@ -172,7 +172,7 @@ def test_text_encoder_trains_and_is_saved_with_the_scorer(tiny_encoder: Path, tm
     model = DialogueScorer(config).eval()
     model.use_text_encoder(encoder.model)
     texts = ["What happened?", "We lost the match.", "I am so angry about it!"]
-    tokens = tokenise_texts(texts, encoder.tokenizer, 64)
+    tokens = tokenize_texts(texts, encoder.tokenizer, 64)
     seen: list[int] = []
     model.text_encoder.register_forward_pre_hook(
         lambda _module, _args, kwargs: seen.append(len(kwargs["attention_mask"])), with_kwargs=True

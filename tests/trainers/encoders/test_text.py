@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from iemomecp_dataset.trainers.encoders.text import encoded_chunks, length_chunks, load_text_encoder, tokenise_texts
+from iemomecp_dataset.trainers.encoders.text import encoded_chunks, length_chunks, load_text_encoder, tokenize_texts
 
 KINDS = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "distilbert"]
 
@@ -68,6 +68,6 @@ def test_length_chunks_hold_every_text_once_within_the_budget(lengths: list[int]
 def test_truncated_texts_are_counted(bad: int, tiny_encoder: Path) -> None:
     tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
     long = "We lost the match. " * 10
-    tokens = tokenise_texts(["What happened?", long] if bad else ["What happened?"], tokenizer, 8)
+    tokens = tokenize_texts(["What happened?", long] if bad else ["What happened?"], tokenizer, 8)
     assert tokens.truncated == (frozenset({long}) if bad else frozenset())
     assert all(len(ids) <= 8 for ids in tokens.ids.values())

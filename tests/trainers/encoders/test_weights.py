@@ -1,4 +1,4 @@
-"""Which weights a run begins with, and which of them stay as they are."""
+"""The weights that a run starts from, and those that stay frozen."""
 
 from __future__ import annotations
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
+from iemomecp_dataset.trainers.options import SegmentPooling
 
 BERT_LIKE = ["bert", "roberta", "xlm-roberta", "camembert", "electra"]
 
@@ -60,7 +62,7 @@ def test_it_is_copied_with_its_model(random_encoder: Callable, token_chunk: Call
     assert torch.equal(copy.deepcopy(model)(**chunk).pooler_output, model(**chunk).pooler_output)
 
 
-@pytest.mark.parametrize("pooling", ["pooler", "first_token", "mean"])
+@pytest.mark.parametrize("pooling", get_args(SegmentPooling))
 def test_a_saved_scorer_has_the_names_of_the_whole_encoder(
     pooling: str, random_encoder: Callable, tmp_path: Path
 ) -> None:

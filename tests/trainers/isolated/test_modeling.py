@@ -19,7 +19,7 @@ from iemomecp_dataset.trainers.encoders.text import load_text_encoder
 from iemomecp_dataset.trainers.encoders.tiny import write_tiny_encoder
 from iemomecp_dataset.trainers.isolated.data import pair_examples
 from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
-from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
+from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenize_segments
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy, UtteranceVectors
 from iemomecp_dataset.trainers.objectives import pooled_here
 
@@ -45,7 +45,7 @@ def prepared(corpus, reader: Path):
     encoder = load_text_encoder(str(reader))
     everything = [np.concatenate([getattr(e, name) for e in examples.values()]) for name in ("targets", "candidates")]
     segments, without = (
-        tokenise_segments(utterances.spoken, *everything, encoder.tokenizer, 128, removed=removed)
+        tokenize_segments(utterances.spoken, *everything, encoder.tokenizer, 128, removed=removed)
         for removed in (False, True)
     )
     n = len(utterances.ids)
@@ -181,20 +181,20 @@ def test_the_published_protocol_is_the_default() -> None:
     options = parse_options(
         ["--data_dir", "d", "--output_dir", "o"], description="", defaults={"scorer": "isolated", "modalities": "t"}
     )
-    model, optimisation = options.model, options.optimisation
-    assert (optimisation.epochs, optimisation.batch_size, optimisation.learning_rate) == (10, 16, 2e-5)
-    assert optimisation.encoder_learning_rate == 2e-5
-    assert (optimisation.weight_decay, optimisation.decay_everything) == (0.01, True)
-    assert (optimisation.warmup_ratio, optimisation.max_grad_norm) == (0.1, 1.0)
-    assert (optimisation.selection, optimisation.decision, optimisation.patience) == ("macro_f1", "argmax", 0)
-    assert (optimisation.mixed_precision, optimisation.weight_averaging) == ("no", 0.0)
+    model, optimization = options.model, options.optimization
+    assert (optimization.epochs, optimization.batch_size, optimization.learning_rate) == (10, 16, 2e-5)
+    assert optimization.encoder_learning_rate == 2e-5
+    assert (optimization.weight_decay, optimization.decay_everything) == (0.01, True)
+    assert (optimization.warmup_ratio, optimization.max_grad_norm) == (0.1, 1.0)
+    assert (optimization.selection, optimization.decision, optimization.patience) == ("macro_f1", "argmax", 0)
+    assert (optimization.mixed_precision, optimization.weight_averaging) == ("no", 0.0)
     assert (model.max_tokens, model.dropout, model.segment_pooling, model.hidden_size) == (160, 0.1, "pooler", 768)
     assert options.objective.class_weighting == "sqrt"
     audio = parse_options(
         ["--data_dir", "d", "--output_dir", "o", "--scorer=isolated", "--modalities=a", "--epochs=30"], description=""
     )
     assert audio.model.hidden_size == 256
-    assert audio.optimisation.epochs == 30, "what is given wins, even where it is the general default"
+    assert audio.optimization.epochs == 30, "what is given wins, even where it is the general default"
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iemomecp_dataset.trainers.encoders.text import load_text_encoder
-from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenise_segments
+from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenize_segments
 
 TEXTS = st.text(alphabet=" \n\tabcT'.!?-é哭1", max_size=12)
 
 
 def one_pair(tokenizer, target: tuple[str, str], candidate: tuple[str, str], max_tokens: int = 128, **options: bool):
     zero, one = np.array([0], dtype=np.int32), np.array([1], dtype=np.int32)
-    return tokenise_segments([target, candidate], zero, one, tokenizer, max_tokens, **options)
+    return tokenize_segments([target, candidate], zero, one, tokenizer, max_tokens, **options)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +30,7 @@ def test_composed_ids_are_those_of_the_whole_segment(first: str, second: str, ma
     assert segments.whole is None, "lines are tokenised once"
 
 
-def test_a_tokeniser_that_joins_lines_gets_whole_segments(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_tokenizer_that_joins_lines_gets_whole_segments(caplog: pytest.LogCaptureFixture) -> None:
     class Pairs:
         """Two characters a token, whatever they are."""
 

@@ -240,7 +240,7 @@ def test_two_processes_continue_within_an_epoch_to_the_same_bits(
 
     alone = Run(parts.path, settings)
     assert alone.session() == 2
-    assert "was trained by 2 processes until now, and is to be continued by one process" in alone.said
+    assert "was trained with 2 processes so far and cannot be continued with one process" in alone.said
 
     assert session(parts) == [0, 0], parts.said
     same_outcome(whole.path, parts.path)

@@ -10,7 +10,7 @@ import pytest
 from accelerate import DistributedType
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.options import OptimisationOptions
+from iemomecp_dataset.trainers.options import OptimizationOptions
 from iemomecp_dataset.trainers.training.distributed import check_launch
 
 CONFIGURATIONS = {
@@ -65,23 +65,23 @@ def launched(kind: DistributedType, *, accumulation: int = 1, **deepspeed: objec
     ],
 )
 def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: str) -> None:
-    check_launch(accelerator, dataclasses.replace(OptimisationOptions(), mixed_precision=precision))
+    check_launch(accelerator, dataclasses.replace(OptimizationOptions(), mixed_precision=precision))
 
 
 @pytest.mark.parametrize(
     ("accelerator", "precision", "message"),
     [
-        (launched(DistributedType.FSDP), "no", "asks for FSDP, which spreads weights.*deepspeed.yaml"),
+        (launched(DistributedType.FSDP), "no", "asks for FSDP, which shards the weights.*deepspeed.yaml"),
         (launched(DistributedType.MEGATRON_LM), "no", "asks for MEGATRON_LM"),
         (launched(DistributedType.DEEPSPEED, zero_stage=3), "no", "ZeRO stage 3.*--zero_stage 2"),
         (launched(DistributedType.DEEPSPEED, offload_optimizer_device="cpu"), "no", "--offload_optimizer_device none"),
-        (launched(DistributedType.DEEPSPEED), "bf16", "--mixed_precision bf16, too coarse"),
+        (launched(DistributedType.DEEPSPEED), "bf16", "--mixed_precision bf16, which is too low"),
         (launched(DistributedType.MULTI_GPU, accumulation=4), "no", "sets gradient_accumulation_steps to 4"),
     ],
 )
 def test_what_training_cannot_do_is_refused(accelerator: SimpleNamespace, precision: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_launch(accelerator, dataclasses.replace(OptimisationOptions(), mixed_precision=precision))
+        check_launch(accelerator, dataclasses.replace(OptimizationOptions(), mixed_precision=precision))
 
 
 def test_a_launcher_that_decides_otherwise_is_refused_before_anything_is_written(
