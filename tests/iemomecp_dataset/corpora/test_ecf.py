@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from corpus_case import PublishedCorpusCase, emotions_of
 from corpus_files import ECF_GOLD, ecf_text, write
+from reader_case import ReaderCase
 
 import iemomecp_dataset
+from iemomecp_dataset.corpora.ecf import read_ecf_text
 
 
 class TestEcf(PublishedCorpusCase):
@@ -16,6 +18,18 @@ class TestEcf(PublishedCorpusCase):
     def write(self, folder):
         for number, file in ((1, "train.txt"), (3, "dev.txt"), (5, "test.txt")):
             write(folder / file, ecf_text(number))
+
+
+class TestEcfFile(ReaderCase):
+    of = read_ecf_text
+    file = "x.txt"
+
+    @pytest.fixture
+    def content(self):
+        return ecf_text().encode()
+
+    def read(self, path):
+        return list(read_ecf_text(path))
 
 
 def load(path):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
 import pytest
 from corpus_case import PublishedCorpusCase
 from corpus_files import ECF_GOLD, GOLD, ecf_json, ecf_text, turn_lists, write
+from reader_case import ReaderCase
 
 import iemomecp_dataset
+from iemomecp_dataset.corpora.ecf_json import read_ecf_json
 
 
 class TestEcfJson(PublishedCorpusCase):
@@ -25,6 +30,20 @@ class TestEcfReEncodedByDialogue(PublishedCorpusCase):
     def write(self, folder):
         for split in self.gold:
             write(folder / f"{split}_data_pair.json", turn_lists(split))
+
+
+class TestEcfJsonFile(ReaderCase):
+    of = read_ecf_json
+    file = "x.json"
+
+    @pytest.fixture
+    def content(self):
+        document = ecf_json()
+        document[0]["emotion-cause_pairs"][0][1] += "_rain"
+        return json.dumps(document, indent=1).encode()
+
+    def read(self, path):
+        return list(read_ecf_json(path, Counter()))
 
 
 @pytest.mark.parametrize("with_spans", [False, True], ids=["subtask 2", "subtask 1"])

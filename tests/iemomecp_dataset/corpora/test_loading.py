@@ -37,7 +37,7 @@ def test_an_utterance_in_two_splits_is_refused(tmp_path):
         document = turn_lists(split)
         document[split][0][0]["utterance_name"] = "the same"
         write(tmp_path / f"{split}_data_pair.json", document)
-    with pytest.raises(InvalidDataError, match="dialogue 'test', turn 1.*'the same' already occurs"):
+    with pytest.raises(InvalidDataError, match=r"dialogue 'test', turn 1.*'the same' already occurs"):
         iemomecp_dataset.load("ecf", data_dir=tmp_path)
 
 

@@ -7,8 +7,10 @@ import json
 import pytest
 from corpus_case import PublishedCorpusCase, emotions_of
 from corpus_files import GOLD, mec4, write
+from reader_case import ReaderCase
 
 import iemomecp_dataset
+from iemomecp_dataset.corpora.mec4 import read_mec4
 
 
 class TestMec4(PublishedCorpusCase):
@@ -18,6 +20,24 @@ class TestMec4(PublishedCorpusCase):
     def write(self, folder):
         for split in self.gold:
             write(folder / "MEC4_text" / f"{split}.json", mec4(split))
+
+
+class TestMec4File(ReaderCase):
+    of = read_mec4
+    file = "x.json"
+
+    @pytest.fixture
+    def content(self):
+        return json.dumps(mec4(), indent=1, ensure_ascii=False).encode()
+
+    def read(self, path):
+        return list(read_mec4(path))
+
+
+class TestMec4Lines(TestMec4File):
+    @pytest.fixture
+    def content(self):
+        return "\n".join(json.dumps(row) for row in [*mec4("dialogue 1"), *mec4("d2")]).encode()
 
 
 FORMS = {

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
+import pytest
 from corpus_case import PublishedCorpusCase, emotions_of
 from corpus_files import GOLD, turn_lists, write
+from reader_case import ReaderCase
 
 import iemomecp_dataset
+from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 
 
 class TestMecad(PublishedCorpusCase):
@@ -24,6 +30,18 @@ class TestReccon(PublishedCorpusCase):
     def write(self, folder):
         for split in self.gold:
             write(folder / f"dailydialog_{split}.json", turn_lists(split, "happy"))
+
+
+class TestTurnListFile(ReaderCase):
+    of = read_turn_lists
+    file = "x.json"
+
+    @pytest.fixture
+    def content(self):
+        return json.dumps(turn_lists("d1", "happy"), indent=1).encode()
+
+    def read(self, path):
+        return list(read_turn_lists(path, "reccon", Counter()))
 
 
 def test_reccon_normalises_emotions_and_counts_what_is_no_pair(tmp_path):
