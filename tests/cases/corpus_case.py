@@ -25,7 +25,7 @@ class CorpusCase:
     Attributes:
         name: Name of the configuration.
         gold: All gold pairs of the corpus as written, by dialogue.
-        word: A word of it, and another one that takes its place.
+        word: A word of it, and another one as long that takes its place.
         files: The files that hold this word and may be changed, as a pattern.
     """
 

@@ -89,7 +89,7 @@ class ReaderCase:
             pytest.xfail(f"errors of other libraries escape, such as {self.escaping['mutations'].__name__}")
         rng = random.Random(type(self).__name__)
         outcomes: Counter[str] = Counter()
-        end = time.monotonic() + 1.5
+        end = time.monotonic() + 1.8
         while time.monotonic() < end:
             data = mutated(content, rng)
             path.write_bytes(data)

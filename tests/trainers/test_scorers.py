@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +16,22 @@ from iemomecp_dataset.trainers import scorers
 from iemomecp_dataset.trainers.training.task import TrainingTask
 
 
+@functools.cache
+def model_of(page: Path) -> tuple[dict[str, Any], str]:
+    """What the page's first block defines, once in a process as AutoModel knows it then; and its second block."""
+    model, entry = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)[:2]
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(model, page, "exec", dont_inherit=True), names)
+    return names, entry
+
+
 @pytest.fixture(scope="module")
 def page(repository: Path) -> Iterator[dict[str, Any]]:
-    """What the page defines, up to the registry entry."""
-    text = (repository / "docs" / "own-scorer.md").read_text(encoding="utf-8")
-    names: dict[str, Any] = {"__name__": __name__}
+    """What the page defines, registered while these tests run."""
+    names, entry = model_of(repository / "docs" / "own-scorer.md")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(scorers, "_registered", {})
-        for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)[:2]:
-            exec(compile(block, "own-scorer.md", "exec", dont_inherit=True), names)
+        exec(entry, names)
         yield names
 
 
