@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, lambda number, _: connection.send(bytes([number])))
     request = {
         "arguments": arguments,
-        "cwd": os.getcwd(),
+        "cwd": os.getcwd(),  # noqa: PTH109  # pathlib takes longer to import than all else
         "environment": dict(os.environ),
         "executable": sys.argv[0],
         "ignored_signals": ignored,

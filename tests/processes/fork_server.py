@@ -121,7 +121,7 @@ def become(request: dict[str, Any], files: list[int]) -> tuple[Any, dict[str, An
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", buffering=1 if number == 2 else -1, closefd=False)
+        open(number, mode, encoding="utf-8", buffering=1 if number == 2 else -1, closefd=False)  # noqa: SIM115
         for number, mode in enumerate("rww")
     )
     import datasets

@@ -20,6 +20,7 @@ from iemomecp_dataset.trainers.objectives import (
     confidence_margin_ranking,
     corrupt_context,
     corrupted_context_stability,
+    mean_cross_entropy,
     objective_terms,
     resolve_objective,
     supervised_extraction,
@@ -158,6 +159,17 @@ class TestSupervisedExtraction(LossCase):
         emotions = [-math.log(slow_softmax(batch.emotion_logits[u])[batch.emotion_labels[u]]) for u in utterances]
         causes = [-math.log(slow_softmax(batch.cause_logits[u])[batch.cause_labels[u]]) for u in utterances]
         return np.mean(emotions) + np.mean(causes) + np.mean(slow_cross_entropies(batch, batch.pair_logits))
+
+
+class TestMeanCrossEntropy(LossCase):
+    of = mean_cross_entropy
+    trained = ("pair_logits",)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return mean_cross_entropy(batch.t_pair_logits, batch.t_labels, batch.t_valid)
+
+    def slow(self, batch: Batch) -> float:
+        return np.mean(slow_cross_entropies(batch, batch.pair_logits))
 
 
 class TestMarginRanking(LossCase):

@@ -1,25 +1,29 @@
-"""The registry of scorers: what an entry must have, and which objectives it takes."""
+"""The registry of scorers: what an entry must have; an entry of one's own, as the documentation writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from scorer_case import TEXT_SIZE, ScorerCase, dialogue_task
 from transformers import BertModel, PreTrainedConfig, PreTrainedModel
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers import scorers
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.scorers import Scorer, find_scorer, register_scorer
+from iemomecp_dataset.trainers.training.task import TrainingTask
 
 
-@pytest.fixture(name="registry", autouse=True)
-def fixture_registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, Scorer]:
-    """An empty registry of custom scorers."""
-    registry: dict[str, Scorer] = {}
-    monkeypatch.setattr(scorers, "_registered", registry)
-    return registry
+@pytest.fixture
+def _empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scorers but the package's own."""
+    monkeypatch.setattr(scorers, "_registered", {})
 
 
 def _model(name: str = "Model", **attributes: object) -> Any:
@@ -27,6 +31,7 @@ def _model(name: str = "Model", **attributes: object) -> Any:
     return type(name, (PreTrainedModel,), {"config_class": config, **attributes})
 
 
+@pytest.mark.usefixtures("_empty_registry")
 @pytest.mark.parametrize(
     ("name", "model", "message"),
     [
@@ -41,6 +46,7 @@ def test_scorers_that_clash_are_refused(name: str, model: Callable[[], type], me
         register_scorer(Scorer(name, "a scorer", model()))
 
 
+@pytest.mark.usefixtures("_empty_registry")
 def test_only_the_same_class_defined_again_replaces_an_entry() -> None:
     register_scorer(Scorer("mine", "first", _model()))
     again = _model()
@@ -52,6 +58,7 @@ def test_only_the_same_class_defined_again_replaces_an_entry() -> None:
     assert find_scorer("mine").model_class is again
 
 
+@pytest.mark.usefixtures("_empty_registry")
 def test_objectives_of_an_own_scorer_are_those_that_its_entry_names() -> None:
     register_scorer(Scorer("plain", "without a cause head", _model()))
     asked = {"scorer": "plain", "data_dir": "d", "output_dir": "o"}
@@ -61,3 +68,33 @@ def test_objectives_of_an_own_scorer_are_those_that_its_entry_names() -> None:
         TrainingOptions.from_flat({**asked, "objective": "cdmr"}).check()
     register_scorer(Scorer("plain", "with a cause head", _model(), objectives=("base", "cdmr")))
     TrainingOptions.from_flat({**asked, "objective": "cdmr"}).check()
+
+
+@functools.cache
+def model_of(page: Path) -> tuple[dict[str, Any], str]:
+    """What the page's first block defines, once in a process as AutoModel knows it then; and its second block."""
+    model, entry = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)[:2]
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(model, page, "exec", dont_inherit=True), names)
+    return names, entry
+
+
+@pytest.fixture(scope="module")
+def page(repository: Path) -> Iterator[dict[str, Any]]:
+    """What the page defines, registered while these tests run."""
+    names, entry = model_of(repository / "docs" / "own-scorer.md")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(scorers, "_registered", {})
+        exec(entry, names)
+        yield names
+
+
+class TestScorerOfOnesOwn(ScorerCase):
+    name = "linear"
+    has_loss = False
+
+    @pytest.fixture
+    def task(self, page: dict[str, Any]) -> TrainingTask:
+        torch.manual_seed(0)
+        config = page["LinearConfig"](class_names=["pair", "non_pair"], text_size=TEXT_SIZE)
+        return dialogue_task(page["LinearScorer"](config))

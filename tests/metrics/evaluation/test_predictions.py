@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reader_case import ReaderCase
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import (
     PredictionFacts,
     read_candidate_predictions,
@@ -65,6 +67,33 @@ def write_parquet(path, frame, metadata=None):
 def write_csv(path, frame):
     frame.to_csv(path, index=False)
     return path
+
+
+class TestParquetPredictions(ReaderCase):
+    of = read_candidate_predictions
+    file = "predictions_test.parquet"
+    is_text = False
+    escaping = MappingProxyType({"mutations": pa.ArrowException})  # text in a column that is not UTF-8
+
+    @pytest.fixture
+    def content(self, tmp_path):
+        return write_parquet(tmp_path / "good.parquet", OURS, {"class_names": list(PAIR_LABELS)}).read_bytes()
+
+
+class TestPredictionsOfARun(TestParquetPredictions):
+    of = read_predictions
+
+
+class TestCsvPredictions(ReaderCase):
+    of = read_candidate_predictions
+    file = "x.csv"
+    # A column that is not UTF-8 is read as bytes, which are refused only where numbers or names are expected.
+    forgiven = frozenset({"not UTF-8"})
+    escaping = MappingProxyType({"mutations": UnicodeDecodeError})
+
+    @pytest.fixture
+    def content(self):
+        return pd.concat([ARTIFACT, SCORES], axis=1).to_csv(index=False).encode()
 
 
 def test_our_parquet_with_what_it_says_about_itself(tmp_path):
@@ -263,15 +292,7 @@ def test_two_classes_of_other_names_are_read_in_column_order(tmp_path):
     assert read_candidate_predictions(write_parquet(tmp_path / "p.parquet", frame)).class_names == ("yes", "no")
 
 
-def test_other_files_are_refused(tmp_path):
-    with pytest.raises(MissingDataError, match="is not there"):
-        read_candidate_predictions(tmp_path / "none.parquet")
-    (tmp_path / "cut.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InvalidDataError, match="cannot be read as Parquet"):
-        read_candidate_predictions(tmp_path / "cut.parquet")
-    (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(InvalidDataError, match="cannot be read as CSV"):
-        read_candidate_predictions(tmp_path / "empty.csv")
+def test_files_of_other_formats_are_refused(tmp_path):
     (tmp_path / "p.txt").write_text("")
     with pytest.raises(UsageError, match=r"\.parquet, \.csv and \.json"):
         read_candidate_predictions(tmp_path / "p.txt")

@@ -1,10 +1,12 @@
 """SemEval-2024 Task 3 JSON, both subtasks, there and back."""
 
 import json
+from types import MappingProxyType
 
 import pytest
+from reader_case import ReaderCase
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.metrics.evaluation.semeval import read_semeval, write_semeval
 from iemomecp_dataset.metrics.set_scores import pair_set
 
@@ -29,6 +31,18 @@ def triples(pairs):
             strict=True,
         )
     )
+
+
+class TestSemeval(ReaderCase):
+    of = read_semeval
+    file = "x.json"
+    byte_order_mark = False
+    escaping = MappingProxyType({"folder": IsADirectoryError, "mutations": TypeError})
+
+    @pytest.fixture
+    def content(self):
+        pairs = [["2_joy", "1_Rain again."], ["1_sadness", "1"]]
+        return json.dumps([entry(*pairs), {"conversation_ID": 8}], indent=1).encode()
 
 
 def test_both_subtasks_are_read(tmp_path):
@@ -92,12 +106,7 @@ def test_what_is_not_the_format_is_refused_by_place(tmp_path, entries, words):
         read_semeval(write(tmp_path / "bad.json", *entries))
 
 
-def test_other_files_are_refused(tmp_path):
-    with pytest.raises(MissingDataError, match="is not there"):
-        read_semeval(tmp_path / "none.json")
-    (tmp_path / "a.json").write_text("{")
-    with pytest.raises(InvalidDataError, match="not JSON"):
-        read_semeval(tmp_path / "a.json")
+def test_what_is_not_a_list_is_refused(tmp_path):
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(InvalidDataError, match="expected a list"):
         read_semeval(tmp_path / "b.json")

@@ -1,4 +1,4 @@
-"""What a user of the dialogue scorer relies on: padding, orientation, masks, corruption, saving."""
+"""What a user of the dialogue scorer relies on: orientation, masks, corruption, texts at their own turns."""
 
 from __future__ import annotations
 
@@ -6,21 +6,57 @@ from pathlib import Path
 
 import pytest
 import torch
+from scorer_case import AUDIO_SIZE, TEXT_SIZE, ScorerCase, dialogue_task
 
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
-from iemomecp_dataset.trainers.encoders.text import length_chunks, load_text_encoder, tokenize_texts
-from iemomecp_dataset.trainers.objectives import supervised_extraction
+from iemomecp_dataset.trainers.encoders.text import TextEncoder, length_chunks, load_text_encoder, tokenize_texts
+from iemomecp_dataset.trainers.training.task import TrainingTask
+
+SHAPE = {"class_names": ["pair", "non_pair"], "hidden_size": 16, "num_heads": 2, "pair_size": 8, "bilinear_size": 4,
+         "max_distance": 3}  # fmt: skip
+
+
+def tiny_scorer(**shape: object) -> DialogueScorer:
+    torch.manual_seed(0)
+    return DialogueScorer(DialogueScorerConfig(**SHAPE, **shape)).eval()
 
 
 @pytest.fixture
 def scorer() -> DialogueScorer:
-    torch.manual_seed(0)
-    config = DialogueScorerConfig(
-        class_names=["pair", "non_pair"], text_size=6, audio_size=4, hidden_size=16, num_heads=2, pair_size=8,
-        bilinear_size=4, max_distance=3,
-    )  # fmt: skip
-    return DialogueScorer(config).eval()
+    return tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_encoder: Path) -> TextEncoder:
+    return load_text_encoder(str(tiny_encoder))
+
+
+def scorer_with(encoder: TextEncoder) -> DialogueScorer:
+    model = tiny_scorer(text_size=32, text_layers=[1, 2], text_encoder=encoder.model.config.to_dict())
+    model.use_text_encoder(encoder.model)
+    return model
+
+
+class TestDialogueScorer(ScorerCase):
+    name = "dialogue"
+    # Texts are never absent.
+    without_gradient = frozenset({"projections.text.absent"})
+    pair_scorer = "mlp"
+
+    @pytest.fixture
+    def task(self) -> TrainingTask:
+        return dialogue_task(tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, pair_scorer=self.pair_scorer))
+
+
+class TestBiaffineDialogueScorer(TestDialogueScorer):
+    pair_scorer = "biaffine"
+
+
+class TestDialogueScorerWithTextEncoder(TestDialogueScorer):
+    @pytest.fixture
+    def task(self, encoder: TextEncoder) -> TrainingTask:
+        return dialogue_task(scorer_with(encoder), encoder)
 
 
 def inputs(sizes: tuple[int, ...], seed: int = 0) -> dict[str, torch.Tensor]:
@@ -41,10 +77,10 @@ def inputs(sizes: tuple[int, ...], seed: int = 0) -> dict[str, torch.Tensor]:
     return batch
 
 
-def test_padding_changes_nothing(scorer: DialogueScorer) -> None:
+def test_padding_changes_no_score_of_an_utterance(scorer: DialogueScorer) -> None:
     together, alone = scorer(**inputs((3, 9))), scorer(**inputs((3,)))
-    torch.testing.assert_close(together.pair_logits[0, :3, :3], alone.pair_logits[0], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(together.emotion_logits[0, :3], alone.emotion_logits[0], atol=1e-5, rtol=1e-5)
+    for name in ("emotion_logits", "cause_logits"):
+        torch.testing.assert_close(together[name][0, :3], alone[name][0], atol=1e-5, rtol=1e-5)
 
 
 def test_only_valid_pairs_are_scored_and_they_score_the_same(scorer: DialogueScorer) -> None:
@@ -122,28 +158,18 @@ def test_the_clean_view_is_what_it_is_without_a_corrupted_one(scorer: DialogueSc
         assert same is (rate == 0.0)
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["derived", "given"])
-def test_with_labels_comes_the_loss_that_training_has(scorer: DialogueScorer, given: bool) -> None:
+def test_labels_alone_mark_candidates_emotions_and_causes(scorer: DialogueScorer) -> None:
     batch = inputs((5, 3))
     labels = torch.full((2, 5, 5), -100)
-    labels[0, :5, :5] = torch.randint(0, 2, (5, 5), generator=torch.Generator().manual_seed(0)).tril()
-    labels[1, 2, :3] = torch.tensor([0, 1, 1])
+    labels[0] = torch.randint(0, 2, (5, 5), generator=torch.Generator().manual_seed(0))
     labels[0].masked_fill_(torch.ones(5, 5, dtype=torch.bool).triu(1), -100)
-    marks = {"emotion_labels": torch.ones(2, 5, dtype=torch.long), "cause_labels": torch.zeros(2, 5, dtype=torch.long)}
-    found = scorer(**batch, labels=labels, **(marks if given else {}))
-    without = scorer(**batch, valid=labels != -100)
-    assert without.loss is None
-    assert torch.equal(found.pair_logits, without.pair_logits), "candidates are the pairs with a label"
-    emotions = marks["emotion_labels"] if given else (labels == 0).any(-1).long()
-    causes = marks["cause_labels"] if given else (labels == 0).any(-2).long()
-    expected = supervised_extraction(
-        without.emotion_logits, without.cause_logits, without.pair_logits, emotions, causes, labels, batch["mask"],
-        labels != -100,
-    )  # fmt: skip
-    assert torch.equal(found.loss, expected)
-    found.loss.backward()
-    assert list(found) == ["loss", "pair_logits", "emotion_logits", "cause_logits"]
-    assert found["loss"] is found.loss is found[0]
+    labels[1, 2, :3] = torch.tensor([0, 1, 1])
+    found = scorer(**batch, labels=labels)
+    marked = {"emotion_labels": (labels == 0).any(-1).long(), "cause_labels": (labels == 0).any(-2).long()}
+    expected = scorer(**batch, valid=labels != -100, labels=labels, **marked)
+    assert torch.equal(found.pair_logits, expected.pair_logits)
+    assert torch.equal(found.loss, expected.loss)
+    assert not torch.equal(scorer(**batch, labels=labels, emotion_labels=1 - marked["emotion_labels"]).loss, found.loss)
 
 
 def test_a_corrupted_view_has_the_same_loss(scorer: DialogueScorer) -> None:
@@ -156,21 +182,8 @@ def test_a_corrupted_view_has_the_same_loss(scorer: DialogueScorer) -> None:
     assert list(both) == ["loss", "pair_logits", "emotion_logits", "cause_logits", "corrupted_pair_logits"]
 
 
-def test_saved_and_loaded_again(scorer: DialogueScorer, tmp_path: Path) -> None:
-    scorer.save_pretrained(tmp_path)
-    again = DialogueScorer.from_pretrained(tmp_path).eval()
-    assert again.config.class_names == ["pair", "non_pair"]
-    assert torch.equal(again(**inputs((4, 2))).pair_logits, scorer(**inputs((4, 2))).pair_logits)
-
-
-def test_text_encoder_trains_and_is_saved_with_the_scorer(tiny_encoder: Path, tmp_path: Path) -> None:
-    encoder = load_text_encoder(str(tiny_encoder))
-    config = DialogueScorerConfig(
-        class_names=["pair", "non_pair"], text_size=32, text_layers=[1, 2], hidden_size=16, num_heads=2,
-        text_encoder=encoder.model.config.to_dict(),
-    )  # fmt: skip
-    model = DialogueScorer(config).eval()
-    model.use_text_encoder(encoder.model)
+def test_each_text_is_encoded_once_and_goes_to_its_own_turn(encoder: TextEncoder) -> None:
+    model = scorer_with(encoder)
     texts = ["What happened?", "We lost the match.", "I am so angry about it!"]
     tokens = tokenize_texts(texts, encoder.tokenizer, 64)
     seen: list[int] = []
@@ -178,18 +191,13 @@ def test_text_encoder_trains_and_is_saved_with_the_scorer(tiny_encoder: Path, tm
         lambda _module, _args, kwargs: seen.append(len(kwargs["attention_mask"])), with_kwargs=True
     )
 
-    def score(scorer: DialogueScorer, order: list[int]) -> torch.Tensor:
+    def score(order: list[int]) -> torch.Tensor:
         chunks, rows = length_chunks([tokens.ids[texts[i]] for i in order], tokens.pad_id, max_tokens_per_chunk=16)
         mask = torch.ones(1, len(order), dtype=torch.bool)
-        return scorer(
+        return model(
             mask, torch.zeros(1, len(order), dtype=torch.long), text_tokens=chunks, text_order=rows
         ).pair_logits
 
-    logits = score(model, [0, 1, 2])
-    assert sum(seen) == 3, "each utterance is encoded once"
-    logits.sum().backward()
-    assert all(p.grad is not None for p in model.text_encoder.encoder.parameters())
-    model.save_pretrained(tmp_path)
-    again = DialogueScorer.from_pretrained(tmp_path).eval()
-    torch.testing.assert_close(score(again, [0, 1, 2]), logits)
-    assert not torch.allclose(score(again, [2, 1, 0]), logits), "texts go to their own turns"
+    logits = score([0, 1, 2])
+    assert sum(seen) == 3
+    assert not torch.allclose(score([2, 1, 0]), logits)

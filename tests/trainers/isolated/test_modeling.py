@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from scorer_case import ScorerCase
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import UsageError
@@ -22,6 +23,7 @@ from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, Isolated
 from iemomecp_dataset.trainers.isolated.segments import segment_text, tokenize_segments
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy, UtteranceVectors
 from iemomecp_dataset.trainers.objectives import pooled_here
+from iemomecp_dataset.trainers.training.task import TrainingTask
 
 
 @pytest.fixture(scope="module")
@@ -107,18 +109,29 @@ def test_loss_is_torchs_weighted_mean(prepared) -> None:
     torch.testing.assert_close(term, expected)
 
 
-def test_with_labels_comes_the_loss_that_training_has(prepared) -> None:
+class TestIsolatedScorer(ScorerCase):
+    name = "isolated"
+    positions = (0, 7, 3, 41)
+
+    @pytest.fixture
+    def task(self, prepared) -> TrainingTask:
+        method, _, examples, model = prepared
+        return TrainingTask(model, method, examples)
+
+    def inputs(self, batch):
+        return batch["inputs"]
+
+    def labels(self, batch):
+        return {"labels": batch["labels"]}
+
+
+def test_pairs_without_label_do_not_count(prepared) -> None:
     method, _, examples, model = prepared
     batch = batch_of(method, examples["train"], list(range(30)))
     labels = batch["labels"].clone()
-    scores = model(**batch["inputs"], labels=labels)
-    (expected,) = method.terms(model, batch, pooled_here).values()
-    assert torch.equal(scores.loss, expected)
-    assert list(scores) == ["loss", "logits"]
     labels[5:] = -100
     some = model(**batch["inputs"], labels=labels.int())
-    torch.testing.assert_close(some.loss, torch.nn.functional.cross_entropy(scores.logits[:5], labels[:5]))
-    assert model(**batch["inputs"]).loss is None
+    torch.testing.assert_close(some.loss, torch.nn.functional.cross_entropy(some.logits[:5], labels[:5]))
 
 
 def test_the_plain_protocol_gives_the_same(prepared, corpus, reader: Path) -> None:

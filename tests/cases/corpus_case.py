@@ -1,0 +1,153 @@
+"""What every corpus that can be loaded must do, whatever its files look like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from datasets import load_dataset
+
+import iemomecp_dataset
+from iemomecp_dataset.corpora.metadata import CORPORA, pair_classes
+from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.rows import list_item
+from iemomecp_dataset.schema import row_features
+
+SPLITS = ["train", "validation", "test"]
+
+
+class CorpusCase:
+    """A subclass names the configuration and writes a corpus of three splits.
+
+    Attributes:
+        name: Name of the configuration.
+        gold: All gold pairs of the corpus as written, by dialogue.
+        word: A word of it, and another one as long that takes its place.
+        files: The files that hold this word and may be changed, as a pattern.
+    """
+
+    name: ClassVar[str]
+    gold: ClassVar[Mapping[str, set[tuple[int, int]]]]
+    word: ClassVar[tuple[str, str]] = ("rain", "snow")
+    files: ClassVar[str] = "**/*.*"
+
+    def write(self, folder: Path) -> None:
+        """Writes the files into an empty folder."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """The folder of the corpus."""
+        self.write(tmp_path / "corpus")
+        return tmp_path / "corpus"
+
+    def load(self, folder: Path, **options: Any) -> Any:
+        """Loads the corpus."""
+        return iemomecp_dataset.load(self.name, data_dir=folder, **options)
+
+    def emotions(self) -> tuple[str, ...]:
+        """Names of the emotions."""
+        return CORPORA[self.name].emotions
+
+    def how_to_obtain(self) -> tuple[str, ...]:
+        """What is said where there is nothing."""
+        corpus = CORPORA[self.name]
+        return (corpus.how_to_obtain, *(name for names in corpus.split_files.values() for name in names))
+
+    def check_candidates(self, n_turns: int, pairs: list[dict[str, Any]]) -> None:
+        """Checks the candidates of a dialogue, which are in order: all pairs."""
+        turns = range(1, n_turns + 1)
+        assert [places(pair) for pair in pairs] == [(target, cause) for target in turns for cause in turns]
+
+    def test_rows_follow_the_schema_and_have_the_gold_of_the_files(self, folder: Path) -> None:
+        loaded = self.load(folder)
+        assert list(loaded) == SPLITS
+        gold: list[tuple[str, set[tuple[int, int]]]] = []
+        utterance_ids: list[str] = []
+        for rows in loaded.values():
+            assert rows.features == row_features(pair_classes(self.name), self.emotions())
+            assert len(rows)
+            for row in rows:
+                gold.append((row["dialogue_id"], set(iemomecp_dataset.gold_pairs(row))))
+                utterances, pairs = row["utterances"], row["pairs"]
+                utterance_ids += [u["utterance_id"] for u in utterances if u["utterance_id"] is not None]
+                assert [utterance["turn"] for utterance in utterances] == list(range(1, len(utterances) + 1))
+                assert {u["emotion"] for u in utterances} <= {None, *range(len(self.emotions()))}
+                assert {pair["label"] for pair in pairs} <= set(range(len(pair_classes(self.name))))
+                assert [places(pair) for pair in pairs] == sorted({places(pair) for pair in pairs})
+                self.check_candidates(len(utterances), pairs)
+        assert dict(gold) == self.gold
+        assert len(gold) == len(self.gold)
+        assert len(set(utterance_ids)) == len(utterance_ids)
+
+    def test_every_way_of_loading_gives_the_same_rows(self, folder: Path) -> None:
+        rows = list(self.load(folder, split="test"))
+        assert list(self.load(folder, split="test", streaming=True)) == rows
+        assert list(load_dataset("iemomecp", self.name, data_dir=str(folder), split="test")) == rows
+
+    def test_what_is_changed_is_read_again(self, folder: Path) -> None:
+        before = _texts(self.load(folder))
+        path = next(path for path in sorted(folder.glob(self.files)) if self.word[0].encode() in path.read_bytes())
+        path.write_bytes(path.read_bytes().replace(*(word.encode() for word in self.word)))
+        after = _texts(self.load(folder))
+        assert self.word[1] not in before
+        assert self.word[1] in after
+
+    def test_what_is_missing_can_be_obtained(self, folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(MissingDataError, match="data_dir="):
+            iemomecp_dataset.load(self.name)
+        absent, empty = tmp_path / "absent", tmp_path / "empty"
+        empty.mkdir()
+        for load in (self.load, lambda data_dir: load_dataset("iemomecp", self.name, data_dir=data_dir)):
+            with pytest.raises(MissingDataError, match=f"{absent}: .*there is no such folder. To obtain it"):
+                load(absent)
+            with pytest.raises(MissingDataError) as caught:
+                load(empty)
+            for words in (str(empty), *self.how_to_obtain()):
+                assert words in str(caught.value)
+
+
+class PublishedCorpusCase(CorpusCase):
+    """A corpus that publishes gold pairs alone, so that candidates can be chosen."""
+
+    def test_past_candidates_lose_no_gold_pair(self, folder: Path) -> None:
+        everything, past = self.load(folder), self.load(folder, candidates="past")
+        for split, rows in past.items():
+            added = set(rows.column_names) - set(everything[split].column_names)
+            assert added == {"gold_outside_candidates"}
+            for row, whole in zip(rows, everything[split], strict=True):
+                turns = range(1, len(row["utterances"]) + 1)
+                assert [places(p) for p in row["pairs"]] == [(i, j) for i in turns for j in turns if j <= i]
+                inside = [places(pair) for pair in row["pairs"] if pair["label"] == 0]
+                outside = [places(pair) for pair in row["gold_outside_candidates"]]
+                assert sorted(inside + outside) == sorted(map(tuple, iemomecp_dataset.gold_pairs(whole)))
+                assert list(map(tuple, iemomecp_dataset.gold_pairs(row))) == sorted(inside + outside)
+        streamed = self.load(folder, candidates="past", split="train", streaming=True)
+        assert list(streamed) == list(past["train"])
+
+    def test_its_record_is_complete(self) -> None:
+        corpus = CORPORA[self.name]
+        assert corpus.name == self.name
+        for field in ("title", "language", "license", "citation", "how_to_obtain"):
+            assert getattr(corpus, field), field
+        assert corpus.emotions[0] == "neutral"
+        assert list(corpus.split_files) == SPLITS
+        assert corpus.verified == bool(corpus.published)
+
+
+def places(pair: Mapping[str, Any]) -> tuple[int, int]:
+    """Target and cause of a pair."""
+    return pair["target_turn"], pair["cause_turn"]
+
+
+def emotions_of(rows: Any) -> list[list[str]]:
+    """Emotion names of every dialogue."""
+    feature = list_item(rows.features["utterances"])["emotion"]
+    return [[feature.int2str(utterance["emotion"]) for utterance in row["utterances"]] for row in rows]
+
+
+def _texts(loaded: Any) -> str:
+    return json.dumps([rows.to_list() for rows in loaded.values()], ensure_ascii=False)

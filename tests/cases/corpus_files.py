@@ -1,0 +1,67 @@
+"""Small corpora with invented sentences, in the format of each corpus' files; every one of them has rain in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write(path: Path, content: Any) -> Path:
+    """Writes bytes or text, and everything else as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(content, bytes | str):
+        content = json.dumps(content, ensure_ascii=False)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def ecf_text(number: int = 7) -> str:
+    """ECF 1.0: a conversation with a pair given twice and one of a later cause, and the next one without pairs."""
+    return f"""\
+{number} 3
+(2,1),(2,2),(2,1),(1,3)
+1 | Ann | joy | The rain is over , at last . | Show_S1E1: 00:00:01.500 - 00:00:02.000
+2 | Bob | surprise | It did what ? | Show_S1E1: 00:00:02.000 - 01:00:03.250
+3 | Ann | neutral | It stopped . | Show_S1E1: 00:00:04.000 - 00:00:05.000
+{number + 1} 1
+
+1 | Cy | neutral | Nothing happened . | Show_S1E1: 00:00:06.000 - 00:00:07.000
+"""
+
+
+ECF_GOLD = {str(number): {(1, 3), (2, 1), (2, 2)} if number % 2 else set() for number in range(1, 7)}
+"""Gold pairs of the conversations 1, 3 and 5, and of those that follow each."""
+
+
+def ecf_json(number: int = 7) -> list[dict[str, Any]]:
+    """The same in ECF 2.0, which has no times."""
+    spoken = [("The rain is over , at last .", "Ann", "joy"), ("It did what ?", "Bob", "surprise"),
+              ("It stopped .", "Ann", "neutral")]  # fmt: skip
+    conversation = [
+        {"utterance_ID": turn, "text": text, "speaker": speaker, "emotion": emotion}
+        for turn, (text, speaker, emotion) in enumerate(spoken, start=1)
+    ]
+    last = {"utterance_ID": 1, "text": "Nothing happened .", "speaker": "Cy", "emotion": "neutral"}
+    pairs = [["2_surprise", "1"], ["2_surprise", "2"], ["1_joy", "3"]]
+    return [
+        {"conversation_ID": number, "conversation": conversation, "emotion-cause_pairs": pairs},
+        {"conversation_ID": number + 1, "conversation": [last], "emotion-cause_pairs": []},
+    ]
+
+
+def turn_lists(dialogue: str = "d1", emotion: str = "joy", evidence: Any = (1, 1, 2, "b")) -> dict[str, Any]:
+    """MECAD and RECCON: a dialogue whose second turn has a cause given twice and a latent one."""
+    first = {"turn": 1, "speaker": "Ann", "utterance": "More rain .", "emotion": "neutral"}
+    second = {"turn": 2, "speaker": "Bob", "utterance": "Oh no !", "emotion": emotion}
+    return {dialogue: [[first, {**second, "expanded emotion cause evidence": list(evidence)}]]}
+
+
+GOLD = {split: {(2, 1), (2, 2)} for split in ("train", "valid", "test")}
+"""Gold pairs of such dialogues, and of those of MEC4, if they are called as their splits."""
+
+
+def mec4(dialogue: str = "d1", text: str = "1.甲：rain。2.5 度 2.乙：哦，不！ 3.甲：是的：真的",
+         pairs: str = "（2，1）（2，2）") -> list[dict[str, Any]]:  # fmt: skip
+    """MEC4: a dialogue of three turns."""
+    return [{"dia_id": dialogue, "dia_len": 3, "text": text, "pairs": pairs}]

@@ -1,0 +1,73 @@
+"""Files of corpora found and checked together, and the genuine files if available."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pytest
+from corpus_files import ecf_text, turn_lists, write
+
+import iemomecp_dataset
+from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+
+
+def test_absent_splits_are_left_out_and_said(tmp_path, caplog):
+    write(tmp_path / "dev.txt", ecf_text())
+    rows = iemomecp_dataset.load("ecf", data_dir=tmp_path)
+    assert list(rows) == ["validation"]
+    assert "no train split" in caplog.text
+    assert "no test split" in caplog.text
+    with pytest.raises(MissingDataError, match="no test split here; there are validation"):
+        iemomecp_dataset.load("ecf", data_dir=tmp_path, split="test")
+    with pytest.raises(MissingDataError, match="no train split here"):
+        iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", streaming=True)
+
+
+def test_a_dialogue_in_two_splits_is_refused(tmp_path):
+    write(tmp_path / "train.txt", ecf_text())
+    write(tmp_path / "test.txt", ecf_text())
+    with pytest.raises(InvalidDataError, match=r"test\.txt, dialogue '7'.*train\.txt"):
+        iemomecp_dataset.load("ecf", data_dir=tmp_path)
+
+
+def test_an_utterance_in_two_splits_is_refused(tmp_path):
+    for split in ("train", "test"):
+        document = turn_lists(split)
+        document[split][0][0]["utterance_name"] = "the same"
+        write(tmp_path / f"{split}_data_pair.json", document)
+    with pytest.raises(InvalidDataError, match=r"dialogue 'test', turn 1.*'the same' already occurs"):
+        iemomecp_dataset.load("ecf", data_dir=tmp_path)
+
+
+def counts(rows) -> SplitCounts:
+    gold = [iemomecp_dataset.gold_pairs(row) for row in rows]
+    emotional = [{u["turn"] for u in row["utterances"] if u["emotion"] != 0} for row in rows]
+    return SplitCounts(
+        dialogues=len(rows),
+        utterances=sum(len(row["utterances"]) for row in rows),
+        gold_pairs=sum(map(len, gold)),
+        forward=sum(cause > target for pairs in gold for target, cause in pairs),
+        self_pairs=sum(cause == target for pairs in gold for target, cause in pairs),
+        emotional=sum(map(len, emotional)),
+        emotional_with_cause=sum(
+            len(turns & {target for target, _ in pairs}) for turns, pairs in zip(emotional, gold, strict=True)
+        ),
+        longest=max(len(row["utterances"]) for row in rows),
+    )
+
+
+@pytest.mark.parametrize("name", ["ecf", "mecad", "reccon"])
+@pytest.mark.parametrize("candidates", ["all", "past"])
+def test_genuine_files_give_the_published_counts(name, candidates):
+    variable = f"IEMOMECP_{name.upper()}_DIR"
+    if variable not in os.environ:
+        pytest.skip(f"{variable} does not name a folder with the genuine files")
+    corpus = CORPORA[name]
+    loaded = iemomecp_dataset.load(name, data_dir=os.environ[variable], candidates=candidates)
+    for split, rows in loaded.items():
+        assert dataclasses.astuple(counts(rows)) == dataclasses.astuple(corpus.published[split]), split
+        if split in corpus.latent_causes:
+            latent = f"{split}: latent causes outside the dialogue (no pairs) {corpus.latent_causes[split]}"
+            assert latent in rows.info.description
