@@ -343,7 +343,7 @@ def _emotion_x_distance(
         display_name=display_name,
         description=f"P(target is emotional), by a logistic regression on {feature_source} features fitted on train, "
         f"times the share of {class_names[0]} among the train pairs of emotional targets at the same distance. Gold "
-        "emotions are used on train only, for fitting." + _unseen_buckets(splits),
+        "emotions are used for fitting, on train alone." + _unseen_buckets(splits),
         probabilities=probabilities,
     )
 
