@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from iemomecp_dataset import command_line
 from iemomecp_dataset.commands import demo, report, synthetic, train
-from iemomecp_dataset.errors import TrainingError
+from iemomecp_dataset.errors import MissingDependencyError, TrainingError
 
 
 @pytest.fixture(name="steps")
@@ -78,3 +79,14 @@ def test_next_steps_exist_in_the_installation(
     fetch = "python scripts/fetch_labels.py" if checkout else "iemomecp fetch"
     assert f"  {fetch} --label-dir local_data/labels" in steps
     assert any("--compare o/runs/base-tav/predictions_test.parquet" in step for step in steps)
+
+
+def test_what_is_not_installed_is_said_before_anything_is_written(
+    steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "accelerate" else find(name))
+    with pytest.raises(MissingDependencyError, match=r"needs the package 'accelerate'.*\[train\]"):
+        demo.main(["--output-dir", str(tmp_path / "demo")])
+    assert steps == []
+    assert not (tmp_path / "demo").exists()
