@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs every step that is not done yet."""
     output = read_options(DemoOptions, arguments, command="demo", description=__doc__).output_dir
     started = time.monotonic()
-    for package in ("torch", "transformers", "accelerate"):
+    for package in ("torch", "transformers", "accelerate", "jinja2", "matplotlib"):
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "train")
     # Everything is local; without HF_HUB_OFFLINE, libraries would look for updates on the network first. Models as
