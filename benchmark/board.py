@@ -325,9 +325,9 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     """Names objective and modalities; scorer, encoder and its mode only where the table has more than one."""
     parts = [_OBJECTIVE_NAMES.get(results.objective, results.objective), "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
-        # Dialogue scorers are the default; an isolated one is named even where there is no other.
-        isolated = attribute == "scorer" and results.scorer == "isolated"
-        if isolated or len({getattr(run.results, attribute) for run in all_runs}) > 1:
+        # The dialogue scorer is the default; another one is named even where there is no other.
+        named = attribute == "scorer" and results.scorer not in ("dialogue", "external")
+        if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value
             parts.append("" if value == "none" else value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from iemomecp_dataset.command_line import OptionParser, option, read_values
 from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
 from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions
-from iemomecp_dataset.trainers.scorers import find_scorer
+from iemomecp_dataset.trainers.scorers import find_scorer, scorers
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
@@ -84,7 +84,7 @@ def parse_options(
         command=command,
         description=description,
         usage="%(prog)s --data_dir DATA_DIR --output_dir OUTPUT_DIR [options]",
-        epilog=_protocol_note(),
+        epilog=_protocol_notes(),
         defaults={**_protocol(values), **values},
     )
     given = parser.parse(arguments)
@@ -162,9 +162,16 @@ def _protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(scorer.protocol(str(values.get("modalities", DataOptions.modalities))))
 
 
-def _protocol_note() -> str:
-    settings = " ".join(f"--{name} {value}" for name, value in find_scorer("isolated").protocol("t").items())
-    return (
-        "With --scorer isolated, options that are not given are those of the published protocol (arXiv 2605.25208):\n"
-        f"{fill(settings, 110, break_on_hyphens=False)}\n(--hidden_size 256 without text); its seeds are 42, 123, 456."
-    )
+def _protocol_notes() -> str:
+    """For each scorer with a protocol, the options that are not given."""
+    notes = []
+    for scorer in scorers().values():
+        settings, without_text = ({**scorer.protocol(modalities)} for modalities in ("t", "a"))
+        if settings:
+            shown = " ".join(f"--{name} {value}" for name, value in settings.items())
+            other = " ".join(f"--{name} {value}" for name, value in without_text.items() if settings[name] != value)
+            notes.append(
+                f"With --scorer {scorer.name}, options that are not given are those of {scorer.cite}:\n"
+                f"{fill(shown, 110, break_on_hyphens=False)}" + f"\n({other} without text)" * bool(other)
+            )
+    return "\n\n".join(notes)
