@@ -17,6 +17,7 @@ from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.metrics.scoring import mean_and_sd
+from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective
 from iemomecp_dataset.trainers.options import circumstances
 
 __all__ = [
@@ -323,7 +324,8 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
 
 def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     """Names objective and modalities; scorer, encoder and its mode only where the table has more than one."""
-    parts = [_OBJECTIVE_NAMES.get(results.objective, results.objective), "+".join(results.modalities.upper())]
+    objective = OBJECTIVES.get(results.objective, Objective()).title or results.objective
+    parts = [objective, "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         # The dialogue scorer is the default; another one is named even where there is no other.
         named = attribute == "scorer" and results.scorer not in ("dialogue", "external")
@@ -333,15 +335,6 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
             parts.append("" if value == "none" else value)
     return " ".join(part for part in parts if part)
 
-
-_OBJECTIVE_NAMES = {
-    "base": "Base",
-    "rpcl": "RPCL",
-    "cdmr": "CDMR only",
-    "ccps": "CCPS only",
-    "fixed_margin": "fixed margin",
-    "utterance_dropout": "utterance dropout",
-}
 
 _NOT_SETTINGS = circumstances() | {"seed", "config", "data_dir", "data_fingerprint"}
 """Options that do not make another system. The data is told apart by its fingerprint, not by its folder."""

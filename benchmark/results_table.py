@@ -100,7 +100,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
         '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
-        "* structural baseline: uses the position in the dialogue, words only if its name has them, no gold emotions.",
+        '* structural baseline: reads turn positions only; "emotion x distance" also reads the text. No gold emotions.',
         *(f"{_MARKERS['published']} {row.name}: {row.note}. Not computed here." for row in beside.rows),
         *beside.notes,
         *(

@@ -147,8 +147,12 @@ def corpus_of(
         missing: Splits that the corpus lacks; by default those that are not among ``splits``.
 
     Raises:
+        UsageError: A split has another name than train, validation or test.
         InvalidDataError: A split is empty, or a label has no class.
     """
+    for split in splits:
+        if split not in SPLITS:
+            raise UsageError(f"There is no split {split!r}. {did_you_mean(str(split), SPLITS)}")
     rows: dict[str, list[Any]] = {}
     for split in SPLITS:
         if split not in splits:

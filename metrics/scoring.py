@@ -66,7 +66,7 @@ def pair_scores(
         labels: ``(n,)`` ints, gold class ids.
         class_names: Names of the ``C`` classes by id; class 0 is the positive one.
         threshold: A pair is predicted as class 0 iff its probability is at least this, else as the most probable of
-            the other classes. ``None``: the most probable class (the first of equals).
+            the other classes. ``None``: the most probable class (the lower id in a tie).
         missed_positives: Gold pairs of class 0 that are not candidates, hence never retrieved. They count in class 0's
             support, and so in the denominators of its recall, F1 and average precision, and in its weight in
             ``weighted_f1``. Accuracy and the confusion matrix are of candidates only.
@@ -135,7 +135,7 @@ def decide(probabilities: NDArray[np.floating[Any]], threshold: float | None = N
     Args:
         probabilities: ``(n, C)`` floats.
         threshold: Class 0 iff its probability is at least this, else the most probable of the other classes.
-            ``None``: the most probable class. The first of equals wins.
+            ``None``: the most probable class. The lower id wins a tie.
 
     Returns:
         ``(n,)`` class ids.

@@ -44,7 +44,7 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     true_positives = np.cumsum(positive[order])[ends]
     _, _, f1 = precision_recall_f1(true_positives, ends + 1, np.asarray(positive.sum() + missed_positives))
-    best = int(np.argmax(f1))  # the first of equals, hence the largest threshold
+    best = int(np.argmax(f1))  # the first of ties, hence the largest threshold
     return float(ranked[ends[best]]), float(f1[best])
 
 

@@ -48,6 +48,7 @@ TESTED_BY = {
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",
+    "trainers/compositions.py": "trainers/test_objectives.py",
     "trainers/dialogue/task.py": "trainers/test_run.py",
     "trainers/encoders/*": "trainers/encoders/test_text.py",
     "trainers/fusion.py": "trainers/test_cli.py",

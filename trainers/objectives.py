@@ -18,7 +18,8 @@ function                       what it is                                       
 Every mean is pooled over the mini-batch: over all utterances, all pairs or all (target, gold cause, hard negative)
 triples of all its dialogues, not a mean of means. A mean over nothing is 0.
 
-:data:`OBJECTIVES` composes them by name (Eq. 17 and the controls and ablations of the paper), and
+:data:`~iemomecp_dataset.trainers.compositions.OBJECTIVES` composes them by name (Eq. 17 and the controls and ablations
+of the paper), and
 :func:`objective_terms` computes such a composition. In the three-role task "gold" means ``emo_cause`` and the
 confidence is P(emo_cause); that is this package's extension, not the paper's. There a second margin is available
 (``context_ranking_weight``): it ranks P(emo_context) of the ``emo_context`` pairs above that of all other pairs of
@@ -36,8 +37,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective, resolve_objective
 
 __all__ = [
     "IGNORED_LABEL",
@@ -82,48 +84,6 @@ def pooled_here(total: Tensor, count: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """The terms of an objective. Weights and sizes are in :class:`ObjectiveWeights`.
-
-    Attributes:
-        ranking: Margin ranking of gold against negative pairs is added to the supervised loss.
-        adaptive_margin: The margin adapts to the cause confidences (Eq. 9); constant ``m0`` otherwise.
-        hard_negatives: Only the ``top_k`` hardest negatives of a row are ranked; all of them otherwise.
-        corruption: The pair scorer also scores a corrupted dialogue.
-        protect_gold: Utterances of gold pairs are never corrupted (Eq. 12).
-        corrupted_supervision: Cross entropy on the corrupted view.
-        alignment: The corrupted view's distribution is pulled to the clean one.
-    """
-
-    ranking: bool = False
-    adaptive_margin: bool = True
-    hard_negatives: bool = True
-    corruption: bool = False
-    protect_gold: bool = True
-    corrupted_supervision: bool = False
-    alignment: bool = False
-
-
-OBJECTIVES: dict[str, Objective] = {
-    "base": Objective(),
-    "rpcl": Objective(ranking=True, corruption=True, corrupted_supervision=True, alignment=True),
-    "cdmr": Objective(ranking=True),
-    "ccps": Objective(corruption=True, corrupted_supervision=True, alignment=True),
-    "fixed_margin": Objective(ranking=True, adaptive_margin=False),
-    "utterance_dropout": Objective(corruption=True, protect_gold=False, alignment=True),
-    "rpcl_no_consistency": Objective(ranking=True, corruption=True, corrupted_supervision=True),
-    "rpcl_no_corrupted_supervision": Objective(ranking=True, corruption=True, alignment=True),
-    "rpcl_fixed_margin": Objective(
-        ranking=True, adaptive_margin=False, corruption=True, corrupted_supervision=True, alignment=True
-    ),
-    "rpcl_all_negatives": Objective(
-        ranking=True, hard_negatives=False, corruption=True, corrupted_supervision=True, alignment=True
-    ),
-}
-"""Objectives by name: Base, RPCL, its two halves alone, the paper's two controls and its four ablations."""
-
-
-@dataclass(frozen=True)
 class ObjectiveWeights:
     r"""Sizes and weights; the defaults are the paper's one setting for every corpus (arXiv 2606.18893).
 
@@ -144,21 +104,6 @@ class ObjectiveWeights:
     corrupted_supervision_weight: float = 0.75
     alignment_weight: float = 0.2
     context_ranking_weight: float = 0.0
-
-
-def resolve_objective(name: str) -> Objective:
-    """Finds an objective by name.
-
-    Raises:
-        UsageError: There is no objective of that name.
-
-    Example:
-        >>> resolve_objective("cdmr").ranking
-        True
-    """
-    if name not in OBJECTIVES:
-        raise UsageError(f"There is no objective {name!r}. {did_you_mean(name, OBJECTIVES)}")
-    return OBJECTIVES[name]
 
 
 def supervised_extraction(

@@ -12,6 +12,7 @@ from iemomecp_dataset.command_line import check_values, command_hint, option
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.options import DialogueConfig, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
+from iemomecp_dataset.trainers.compositions import OBJECTIVES
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names
 
 __all__ = [
@@ -37,9 +38,6 @@ ObjectiveName = Literal[
     "rpcl_all_negatives",
 ]
 OBJECTIVE_NAMES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)
-
-WITHOUT_RANKING = ("base", "ccps", "utterance_dropout")
-"""Those that have no margin ranking."""
 
 SegmentPooling = Literal["pooler", "first_token", "mean"]
 
@@ -221,7 +219,7 @@ class OptimizationOptions:
         minimum=1,
     )
     eval_batch_size: int = option(32, "Dialogues, or pairs, per evaluation batch.", minimum=1, setting=False)
-    gradient_accumulation_steps: int = option(1, "Batches per optimiser step.", minimum=1)
+    gradient_accumulation_steps: int = option(1, "Batches per optimizer step.", minimum=1)
     learning_rate: float = option(
         3e-4,
         "Learning rate of the scorer (5e-5 in arXiv 2606.18893, which underfits a small corpus with a frozen encoder).",
@@ -351,7 +349,7 @@ class TrainingOptions:
                 f"--frozen_layers {model.frozen_layers} applies to a trained encoder, but --encoder_mode frozen "
                 "trains none of its layers. Leave one of them out."
             )
-        if objective.context_ranking_weight and objective.objective in WITHOUT_RANKING:
+        if objective.context_ranking_weight and not OBJECTIVES[objective.objective].ranking:
             raise UsageError(
                 f"--context_ranking_weight {objective.context_ranking_weight:g} adds to a margin ranking, but the "
                 f"objective {objective.objective!r} has none. Use --objective rpcl or another that ranks."

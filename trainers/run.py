@@ -68,7 +68,8 @@ def train(
         synthetic: Whether the dialogues are synthetic; a dataset that is marked as synthetic needs no further mark.
         **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
             ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help``. Options that are not given have
-            the values of the scorer's protocol.
+            the values of the scorer's protocol. ``data_dir`` is only where ``features/`` with audio and video vectors
+            lies.
 
     Returns:
         The record of the run, as in ``results.json``; None when ``max_hours`` has ended the session before the run.
@@ -77,9 +78,12 @@ def train(
         UsageError: An option does not exist, or its value cannot work.
         IemomecpError: Anything else that the caller can put right.
     """
+    for name in ("config_name", "candidates", "forward_pairs"):
+        if name in options:
+            raise UsageError(f"train takes {name} from the data, which is loaded with it. Leave it out.")
     modalities = options.get("modalities", TrainingOptions().data.modalities)
     protocol = find_scorer(scorer).protocol(modalities)
-    asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir)})
+    asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir or "")})
     asked.check(with_data=False)
     if not isinstance(data, Mapping) or not data:
         raise UsageError(
@@ -129,7 +133,7 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
         accelerator.init_trackers("iemomecp", config=options.flat())
     with folder.released_on_error(claimed and accelerator.is_main_process):
         task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
-    progress, scored = fit(accelerator, task, options, folder)
+        progress, scored = fit(accelerator, task, options, folder)
     if not progress.complete:
         return None
     scored |= _score_without_evidence(options, task, accelerator)

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.files import write_json, write_text
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances
 
@@ -103,22 +103,25 @@ class RunFolder:
 
     @contextlib.contextmanager
     def released_on_error(self, claimed: bool) -> Iterator[None]:
-        """Gives a newly claimed folder back where the run cannot begin: the corrected command may use it.
+        """Gives a newly claimed folder back where the run fails before its first checkpoint.
+
+        The corrected command may then use it.
 
         Args:
             claimed: Whether this process has claimed it now.
         """
         try:
             yield
-        except IemomecpError:
-            if claimed:
+        except Exception:
+            if claimed and self.latest_checkpoint() is None:
                 self.release()
             raise
 
     def release(self) -> None:
         """Gives a folder back that was claimed by a run which could not begin."""
         self.remove_checkpoints()
-        (self.path / "config.yaml").unlink(missing_ok=True)
+        for name in ("config.yaml", "log.jsonl"):
+            (self.path / name).unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()
 

@@ -39,7 +39,7 @@ def observable_features(facts: PairFacts, *, with_source: bool = False) -> NDArr
         with_source: Add the original binary label for comparison; it is not observable.
 
     Returns:
-        ``(n, d)``: one-hot absolute distance bucket, is it a forward pair, lexical overlap, both lengths (log), same
+        ``(n, d)``: one-hot absolute distance bucket, forward pair or not, lexical overlap, both lengths (log), same
         speaker, position of the target.
     """
     columns = [

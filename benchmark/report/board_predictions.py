@@ -12,13 +12,13 @@ from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
-__all__ = ["predicted_systems", "read_board_predictions"]
+__all__ = ["predicted_systems", "collect_predictions"]
 
 _SAME_SCORE = 1e-6
 """Largest difference between recorded and recomputed Pair F1 that needs no note on the page."""
 
 
-def read_board_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
+def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
     """Reads the predictions of all runs, leaving out files that are unreadable or cover other pairs.
 
     Args:

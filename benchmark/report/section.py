@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
-from iemomecp_dataset.benchmark.report.board_predictions import read_board_predictions
+from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
 from iemomecp_dataset.benchmark.report.confusions import confusions_picture
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
@@ -89,7 +89,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
     explorer = ""
     if board.splits:
         split = board.splits[0]
-        predictions = read_board_predictions(board, split, notes)
+        predictions = collect_predictions(board, split, notes)
         significance = significance_tables(board, split, predictions, n_resamples)
         pictures.append(overview_picture(board, split))
         ranked = {name: of_run for name, of_run in predictions.items() if not of_run.decisions_alone}

@@ -37,7 +37,7 @@ class ExtractionPlan:
 
 
 def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> ExtractionPlan:
-    """Builds length-bucketed batches and groups them to shards.
+    """Builds length-bucketed batches and groups them into shards.
 
     Utterances of similar length share a batch, which keeps padding small; batches of audio also respect a budget of
     seconds, padding included. Video is ordered by file and time, because decoding seeks within a file.

@@ -41,7 +41,7 @@ def permutation_test(
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, PermutationTest]:
-    """Exchanges the two systems' outputs on random halves of the dialogues (approximate randomisation; Noreen, 1989).
+    """Exchanges the two systems' outputs, per dialogue with probability 1/2 (approximate randomisation; Noreen, 1989).
 
     Under the null hypothesis the outputs of the two systems are exchangeable. Where a system has several runs, the
     score is their mean, and run ``k`` of the one is exchanged with run ``k`` of the other in the same dialogues.
@@ -53,7 +53,7 @@ def permutation_test(
             :func:`~iemomecp_dataset.metrics.significance.counts.candidate_unit_counts`, or be those of set scores.
         second: Counts of the other's, as many.
         n_permutations: Permutations.
-        seed: Of the permutations.
+        seed: Seed of the permutations.
         progress: Show a progress bar.
 
     Returns:

@@ -25,7 +25,7 @@ from iemomecp_dataset.trainers.objectives import (
     resolve_objective,
     supervised_extraction,
 )
-from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, WITHOUT_RANKING
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES
 
 
 class Batch:
@@ -400,6 +400,5 @@ def test_second_margin_ranks_contexts(seed: int) -> None:
 
 def test_names_and_unknown_objective() -> None:
     assert tuple(OBJECTIVES) == OBJECTIVE_NAMES == tuple(PAPER)
-    assert set(WITHOUT_RANKING) == {name for name, objective in OBJECTIVES.items() if not objective.ranking}
     with pytest.raises(UsageError, match="Did you mean 'rpcl'"):
         resolve_objective("rpcI")

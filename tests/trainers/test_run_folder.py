@@ -21,3 +21,17 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match="not empty"):
         RunFolder(tmp_path).claim(TrainingOptions(), {"train": "0"})
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_run_that_fails_before_its_first_checkpoint_gives_the_folder_back(checkpoint: bool, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    claimed = folder.claim(TrainingOptions(), {"train": "0"})
+    folder.append_log({"event": "begin"})
+    if checkpoint:
+        folder.checkpoint(1, 0).mkdir()
+    with pytest.raises(RuntimeError), folder.released_on_error(claimed):
+        raise RuntimeError
+    assert folder.path.exists() == checkpoint
+    if not checkpoint:
+        folder.claim(TrainingOptions.from_flat({"seed": 7}), {"train": "0"})

@@ -41,6 +41,7 @@ def test_plain_rows_leave_the_run_that_their_dataset_leaves(
         ("path/to/data", UsageError, "dialogues by split"),
         ({"test": []}, MissingDataError, "needs the split 'train'"),
         ({"train": []}, InvalidDataError, "has no dialogues"),
+        ({"train": [], "dev": []}, UsageError, "There is no split 'dev'"),
     ],
 )
 def test_what_is_no_data_is_refused(data: object, error: type[Exception], message: str, tmp_path: Path) -> None:
@@ -53,3 +54,20 @@ def test_an_objective_that_the_scorer_does_not_take_is_refused_before_the_data_i
     with pytest.raises(UsageError, match="--scorer isolated cannot be trained with --objective rpcl"):
         train({"train": iter(())}, scorer="isolated", objective="rpcl", output_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output_dir": None}, "--output_dir is missing"),
+        ({"config_name": "ecf"}, "train takes config_name from the data"),
+        ({"candidates": "past"}, "train takes candidates from the data"),
+    ],
+)
+def test_what_the_data_says_and_a_missing_folder_are_refused(
+    options: dict[str, object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        train({"train": []}, **{"output_dir": tmp_path / "run", **options})
+    assert not list(tmp_path.iterdir())

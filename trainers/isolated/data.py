@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PairExample", "PairExamples", "Utterances", "pair_examples"]
+__all__ = ["PairExample", "PairExamples", "SpokenUtterances", "pair_examples"]
 
 
 class PairExample(NamedTuple):
@@ -29,7 +29,7 @@ class PairExample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Utterances:
+class SpokenUtterances:
     """All utterances of a corpus, each once.
 
     Attributes:
@@ -73,7 +73,7 @@ class PairExamples:
 
 def pair_examples(
     rows_by_split: Mapping[str, Iterable[Mapping[str, Any]]],
-) -> tuple[Utterances, dict[str, PairExamples]]:
+) -> tuple[SpokenUtterances, dict[str, PairExamples]]:
     """Builds the examples of all splits; their pairs refer to one list of utterances.
 
     Args:
@@ -82,11 +82,11 @@ def pair_examples(
     Returns:
         The utterances, and the pairs by split.
     """
-    utterances = Utterances([], [])
+    utterances = SpokenUtterances([], [])
     return utterances, {split: _split(rows, utterances) for split, rows in rows_by_split.items()}
 
 
-def _split(rows: Iterable[Mapping[str, Any]], utterances: Utterances) -> PairExamples:
+def _split(rows: Iterable[Mapping[str, Any]], utterances: SpokenUtterances) -> PairExamples:
     dialogue_ids: list[str] = []
     dialogues: list[int] = []
     targets: list[int] = []

@@ -23,7 +23,7 @@ from iemomecp_dataset.trainers.encoders.text import (
 )
 from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
-from iemomecp_dataset.trainers.isolated.data import PairExample, PairExamples, Utterances, pair_examples
+from iemomecp_dataset.trainers.isolated.data import PairExample, PairExamples, SpokenUtterances, pair_examples
 from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
 from iemomecp_dataset.trainers.isolated.segments import Segments, tokenize_segments
 from iemomecp_dataset.trainers.objectives import Pooling, mean_cross_entropy, pooled_here
@@ -261,7 +261,7 @@ def prepare_isolated_inference(
 
 def _segments(
     options: TrainingOptions,
-    utterances: Utterances,
+    utterances: SpokenUtterances,
     examples: dict[str, PairExamples],
     encoder: TextEncoder | None,
     removed: bool = False,
