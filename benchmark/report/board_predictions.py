@@ -12,7 +12,7 @@ from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
-__all__ = ["predicted_systems", "collect_predictions"]
+__all__ = ["collect_predictions", "predicted_systems"]
 
 _SAME_SCORE = 1e-6
 """Largest difference between recorded and recomputed Pair F1 that needs no note on the page."""
