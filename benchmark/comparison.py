@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
 from iemomecp_dataset.benchmark.board import Board, BoardRow
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.metrics.significance.bootstrap import Interval, resample_systems
@@ -89,7 +89,7 @@ def compare(
         predictions: By run name, all on the same pairs of one split; by default those of the run folders.
         split: The split to read predictions of; by default the board's first.
         n_resamples: Resamples.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         The comparisons, or None when there are no predictions or fewer than two dialogues to resample. Up to 15 pairs
@@ -97,6 +97,7 @@ def compare(
         none. A system with a run that has no predictions is left out, by name.
 
     Raises:
+        UsageError: ``board`` is not a table of runs.
         RunFolderError: A predictions file cannot be read, or two are of different pairs.
 
     Example:
@@ -105,6 +106,8 @@ def compare(
         ...     print(one.first, one.second, one.metric, one.difference.estimate, one.p_holm)
         RPCL TAV Base TAV pair_f1 0.0205 0.012
     """
+    if not isinstance(board, Board):
+        raise UsageError(f"compare takes a table of runs, such as leaderboard('runs')[0], but got {board!r:.60}.")
     if predictions is None:
         predictions = read_board_predictions(board, split or (board.splits[0] if board.splits else ""))
     rows = [row for row in board.trained if all(run.results.run_name in predictions for run in row.runs)]

@@ -330,9 +330,10 @@ def read_results(path: str | Path) -> RunResults:
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MissingDataError(
-            f"{source} is not there: the run has not finished. Start its command again to continue it."
-        ) from None
+        state = "the run has not finished. Start its command again to continue it."
+        if not (source.parent / "config.yaml").is_file():
+            state = "this is not the folder of a run. Several runs are read by leaderboard."
+        raise MissingDataError(f"{source} is not there: {state}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunFolderError(
             f"{source} is not valid JSON ({error}). Remove it and start the run's command again."

@@ -8,7 +8,7 @@ from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 
 
@@ -121,3 +121,8 @@ def test_of_many_systems_each_is_compared_with_base(tmp_path, write_run):
     assert {second for _, second in pairs} == {"Base T"}
     assert all(one.seeds == 1 for one in found.comparisons if not one.against_rule)
     assert all(math.isnan(one.seed_error) for one in found.comparisons)
+
+
+def test_what_is_no_table_of_runs_is_refused():
+    with pytest.raises(UsageError, match=r"such as leaderboard\('runs'\)\[0\], but got 'runs/a'"):
+        compare("runs/a", "runs/b")

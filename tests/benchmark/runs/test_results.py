@@ -113,7 +113,14 @@ def test_an_infinite_score_is_refused_by_name_and_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
+def test_a_folder_that_is_no_run_says_so(tmp_path):
+    (tmp_path / "one").mkdir()
+    with pytest.raises(MissingDataError, match=r"not the folder of a run. Several runs are read by leaderboard"):
+        read_results(tmp_path)
+
+
 def test_a_missing_file_says_that_the_run_has_not_finished(tmp_path):
+    (tmp_path / "config.yaml").touch()
     with pytest.raises(MissingDataError, match="has not finished"):
         read_results(tmp_path)
 
