@@ -30,8 +30,8 @@ SETTINGS = {
     "bilinear_size": "64",
     "dropout": "0.1",
     "class_weighting": "none",
-    "epochs": "30",
-    "patience": "8",
+    "epochs": "16",
+    "patience": "5",
     "batch_size": "4",
     "seed": "42",
 }
