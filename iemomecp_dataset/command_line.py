@@ -52,6 +52,7 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    below: float | None = None,
     setting: bool = True,
     positional: bool = False,
     metavar: str | None = None,
@@ -66,6 +67,7 @@ def option(
         minimum: Smallest value.
         maximum: Largest value.
         above: Strict lower bound.
+        below: Strict upper bound.
         setting: Whether another value makes another system or result; ``False`` for circumstances such as folders.
         positional: Whether it is given by its place and not by ``--name``.
         metavar: Name of its value in ``--help``.
@@ -90,6 +92,7 @@ def option(
             "minimum": minimum,
             "maximum": maximum,
             "above": above,
+            "below": below,
             "setting": setting,
             "positional": positional,
             "metavar": metavar,
@@ -408,16 +411,17 @@ class _Option:
             raise UsageError(f"{self.flag} has no value {value!r}. {did_you_mean(str(value), map(str, self.choices))}")
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{self.flag} must be a finite number, but is {value}.")
-        low, high, above = (self.metadata[name] for name in ("minimum", "maximum", "above"))
+        low, high, above, below = (self.metadata[name] for name in ("minimum", "maximum", "above", "below"))
         too_low = (low is not None and value < low) or (above is not None and value <= above)
-        if too_low or (high is not None and value > high):
-            if high is None:
-                bound = f"at least {_shown(low)}" if low is not None else f"above {_shown(above)}"
-                raise UsageError(f"{self.flag} must be {bound}, but is {value}.")
-            if low is None and above is None:
-                raise UsageError(f"{self.flag} must be at most {_shown(high)}, but is {value}.")
-            interval = f"[{_shown(low)}, {_shown(high)}]" if low is not None else f"({_shown(above)}, {_shown(high)}]"
-            raise UsageError(f"{self.flag} must lie within {interval}, but is {value}.")
+        too_high = (high is not None and value > high) or (below is not None and value >= below)
+        if too_low or too_high:
+            lower = f"at least {_shown(low)}" if low is not None else "" if above is None else f"above {_shown(above)}"
+            upper = f"at most {_shown(high)}" if high is not None else "" if below is None else f"below {_shown(below)}"
+            if lower and upper:
+                start = f"[{_shown(low)}" if low is not None else f"({_shown(above)}"
+                end = f"{_shown(high)}]" if high is not None else f"{_shown(below)})"
+                raise UsageError(f"{self.flag} must lie within {start}, {end}, but is {value}.")
+            raise UsageError(f"{self.flag} must be {lower or upper}, but is {value}.")
         return value
 
 

@@ -8,6 +8,7 @@ or pair, what was expected, what was found, and what to do.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ __all__ = [
     "did_you_mean",
     "is_checkout",
     "missing_extra",
+    "require_packages",
 ]
 
 
@@ -128,3 +130,18 @@ def missing_extra(package: str, extra: str) -> MissingDependencyError:
     return MissingDependencyError(
         f"This needs the package {package!r}, which is not installed. Run: pip install {wanted}"
     )
+
+
+def require_packages(*packages: str, extra: str) -> None:
+    """Refuses work that cannot be done without optional dependencies, before any of it is begun.
+
+    Args:
+        packages: Packages that it imports; they are looked for, not imported.
+        extra: The extra of ``iemomecp`` that installs them.
+
+    Raises:
+        MissingDependencyError: One is not installed.
+    """
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, extra)

@@ -32,8 +32,12 @@ class BuildCommandOptions:
     format: Literal["parquet", "json"] = option("parquet", "file format")
     text_source: TextSource = option("iemocap", "source of the text")
     forward_pairs: ForwardPairs = option("as_published", "label of forward source pairs in source_binary")
-    max_mismatch: float = option(0.01, "largest accepted share of utterances on which IEMOCAP and ConvECPE differ")
-    max_label_mismatch: float = option(0.0, "largest accepted share of turns on which labels and ConvECPE differ")
+    max_mismatch: float = option(
+        0.01, "largest accepted share of utterances on which IEMOCAP and ConvECPE differ", minimum=0, maximum=1
+    )
+    max_label_mismatch: float = option(
+        0.0, "largest accepted share of turns on which labels and ConvECPE differ", minimum=0, maximum=1
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pkgutil
 import re
@@ -156,6 +157,17 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
         (["matrix", "--slots", "0"], "--slots must be at least 1, but is 0."),
+        (["matrix", "--seeds", "1", "-1"], "--seeds must lie within [0, 4294967295], but is -1."),
+        (["matrix", "--gpus", "0,x", "--dry_run"], "--gpus takes numbers of GPUs, each once, such as 0,1; found '0,x'"),
+        (["evaluate", "x.csv", "--missed-positives", "-4"], "--missed-positives must be at least 0, but is -4."),
+        (["evaluate", "x.csv", "--resamples", "-1"], "--resamples must be at least 0, but is -1."),
+        (["evaluate", "x.csv", "--confidence", "1"], "--confidence must lie within (0, 1), but is 1.0."),
+        (["evaluate", "x.csv", "--threshold", "50"], "--threshold must lie within [0, 1], but is 50.0."),
+        (["evaluate", "x.csv", "--seed", "-1"], "--seed must be at least 0, but is -1."),
+        (["evaluate", "x.csv", "--system-seed", "-1"], "--system-seed must be at least 0, but is -1."),
+        (["build", "--output-dir", "x", "--max-mismatch", "7"], "--max-mismatch must lie within [0, 1], but is 7.0."),
+        (["build", "--output-dir", "x", "--max-label-mismatch", "-1"], "--max-label-mismatch must lie within [0, 1]"),
+        (["synthetic", "--output-dir", "x", "--seed", "-5"], "--seed must be at least 0, but is -5."),
         (["train"], "TRAINER is missing: give fusion, roberta, wavlm, clip. See --help.\nusage: iemomecp train ["),
         (["train", "fusion", "--epoch", "3"], "There is no option '--epoch'. Did you mean '--epochs'? See --help.\n"),
         (["stats", "emf"], "CONFIG has no value 'emf'. Did you mean 'ecf'?"),
@@ -189,3 +201,21 @@ def test_exit_code_1_is_passed_on(tmp_path: Path, synthetic_dir: Path) -> None:
     assert leave("validate", "--label-dir", str(tmp_path)) == 0
     (tmp_path / "test.json").write_text("{")
     assert leave("validate", "--label_dir", str(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "accelerate"])
+def test_a_matrix_names_the_extra_that_it_lacks_before_it_starts_a_cell(
+    package: str,
+    synthetic_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == package else found(name, *rest)
+    )
+    assert leave("matrix", "--data_dir", str(synthetic_dir), "--runs_dir", str(tmp_path / "runs")) == 2
+    error = capsys.readouterr().err
+    assert f"error: This needs the package '{package}', which is not installed. Run: pip install" in error
+    assert not (tmp_path / "runs").exists()
