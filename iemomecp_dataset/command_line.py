@@ -19,7 +19,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
@@ -32,6 +32,7 @@ __all__ = [
     "check_values",
     "circumstances",
     "command_hint",
+    "flags_in_errors",
     "option",
     "program_name",
     "read_options",
@@ -496,19 +497,60 @@ def command_hint(command: str, *arguments: str) -> str:
         arguments: What follows.
 
     Returns:
-        ``python scripts/….py`` in a clone, ``iemomecp COMMAND`` elsewhere.
+        ``iemomecp COMMAND`` or ``python -m iemomecp_dataset COMMAND`` where the user started one of them. From
+        elsewhere, such as a script or a notebook: ``python scripts/….py`` if the current folder is a clone.
     """
-    if is_checkout():
-        return " ".join((_SCRIPTS.get(command, f"python -m iemomecp_dataset {command}"), *arguments))
-    return " ".join(("iemomecp", command, *arguments))
+    start = f"{_started_as() or 'iemomecp'} {command}"
+    if _started_as() is None and is_checkout():
+        script = _SCRIPTS.get(command)
+        if script is None:
+            start = f"python -m iemomecp_dataset {command}"
+        elif Path(script.split()[-1]).is_file():
+            start = script
+    return " ".join((start, *arguments))
 
 
 def program_name(command: str) -> str:
     """The program as the user started it, for a usage line: ``report.py``, ``iemomecp report``."""
     started = Path(sys.argv[0])
+    if _started_as() is None and started.suffix == ".py" and started.name != "__main__.py":
+        return started.name
+    return f"{_started_as() or 'iemomecp'} {command}"
+
+
+def _started_as() -> str | None:
+    """The program that has all commands, if the user started that one."""
+    started = Path(sys.argv[0])
     if started.name == "__main__.py" and started.parent.name == "iemomecp_dataset":
-        return f"python -m iemomecp_dataset {command}"
-    return started.name if started.suffix == ".py" and started.name != "__main__.py" else f"iemomecp {command}"
+        return "python -m iemomecp_dataset"
+    return "iemomecp" if started.name in ("iemomecp", "iemomecp.exe") else None
+
+
+@contextlib.contextmanager
+def flags_in_errors(options_class: type[Any]) -> Iterator[None]:
+    """Lets errors of a function name its arguments as the options of the command: ``--data-dir`` for ``data_dir=``.
+
+    Args:
+        options_class: A dataclass that declares the command's options. Other arguments are named as they are.
+
+    Example:
+        >>> @dataclasses.dataclass
+        ... class Options:
+        ...     _dashes = True
+        ...     data_dir: str | None = option(None, "Folder.")
+        >>> with flags_in_errors(Options):
+        ...     raise UsageError("Give data_dir= or full_root=.")
+        Traceback (most recent call last):
+        iemomecp_dataset.errors.UsageError: Give --data-dir or full_root=.
+    """
+    flags = {name: declared.flag for name, declared in _declared(options_class).items()}
+    argument = re.compile(rf"\b({'|'.join(flags)})=(?:'(\w*)')?")
+    try:
+        yield
+    except IemomecpError as error:
+        said = argument.sub(lambda found: " ".join(filter(None, (flags[found[1]], found[2]))), str(error))
+        error.args = (said, *error.args[1:])
+        raise
 
 
 def as_called(text: str) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "is_checkout",
     "missing_extra",
     "require_packages",
+    "see_page",
 ]
 
 
@@ -109,6 +110,19 @@ _ROOT = Path(__file__).resolve().parents[1]
 def is_checkout() -> bool:
     """Whether this package runs from a clone of its repository, where its scripts are; otherwise it is installed."""
     return (_ROOT / "pyproject.toml").is_file() and (_ROOT / "scripts" / "report.py").is_file()
+
+
+def see_page(name: str) -> str:
+    """Refers to a page of the repository, for a help text.
+
+    Args:
+        name: Its path in the repository.
+
+    Returns:
+        `` (see NAME)``, with the path as it can be opened from the current folder; nothing where the package is
+        installed without its repository.
+    """
+    return f" (see {name if Path.cwd() == _ROOT else _ROOT / name})" if is_checkout() else ""
 
 
 def missing_extra(package: str, extra: str) -> MissingDependencyError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
 from iemomecp_dataset.options import ForwardPairs, TextSource
 
 
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from iemomecp_dataset.export import BuildOptions, build_from_sources
 
     values = dict(vars(options))
-    result = build_from_sources(BuildOptions(file_format=values.pop("format"), **values))
+    with flags_in_errors(BuildCommandOptions):
+        result = build_from_sources(BuildOptions(file_format=values.pop("format"), **values))
     print(result.report.to_text())
     for path in result.files:
         print(f"written: {path}")

@@ -24,12 +24,12 @@ from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import UsageError, see_page
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 
-_LEADERBOARD = "leaderboard (see docs/bring-your-model.md)"
+_LEADERBOARD = f"leaderboard{see_page('docs/bring-your-model.md')}"
 
 
 @dataclass(frozen=True)
