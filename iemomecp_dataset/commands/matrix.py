@@ -1,13 +1,14 @@
 r"""Trains a matrix of models, each cell in its own run folder, and prints the table of results.
 
     python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
-    python scripts/launch_baseline_matrix.py experiments/ecf.yaml --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
-    python scripts/launch_baseline_matrix.py ecf.yaml --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
     python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
 A cell is one combination of values with one seed. Every option of the trainer fusion can be given, with one value or
-several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a YAML file with the same options,
-lists where they vary; or a published experiment (ecf_rpcl_tav), or a pattern of their names; the command line wins.
+several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a published experiment (ecf_rpcl_tav),
+or a pattern of their names, or a YAML file of yours with the same options, lists where they vary; the command line
+wins.
 
 Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
 failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
