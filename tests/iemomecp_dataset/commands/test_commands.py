@@ -176,6 +176,10 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["figures", "--runs", "x"], "--runs needs --data-dir"),
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
+        (
+            ["extract", "--data-dir", "x", "--modality", "text", "--output-dir", "y", "--max-tokens", "1"],
+            "--max_tokens must be at least 2, but is 1.",
+        ),
         (["matrix", "--slots", "0"], "--slots must be at least 1, but is 0."),
         (["matrix", "--seeds", "1", "-1"], "--seeds must lie within [0, 4294967295], but is -1."),
         (["matrix", "--gpus", "0,x", "--dry_run"], "--gpus takes numbers of GPUs, each once, such as 0,1; found '0,x'"),
