@@ -22,13 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _dispatch(given: list[str]) -> int | None:
-    first = given[0] if given else ""
+    if not given:
+        print(_help(), file=sys.stderr)
+        return 2
+    first = given[0]
     if first in COMMANDS:
         return call(first, given[1:])
-    if first in ("-h", "--help"):
+    if first in ("-h", "--help", "help"):
+        if given[1:] and given[1] in COMMANDS:
+            return call(given[1], ["--help"])
         print(_help())
         return 0
-    if first == "--version":
+    if first in ("--version", "version"):
         from iemomecp_dataset import __version__
 
         print(f"iemomecp {__version__}")
@@ -36,7 +41,7 @@ def _dispatch(given: list[str]) -> int | None:
     from iemomecp_dataset.options import CONFIG_NAMES
 
     # Without a command's name: `python -m iemomecp_dataset ecf --data-dir D` prints statistics.
-    if first in ("", *CONFIG_NAMES) or first.startswith("-"):
+    if first in CONFIG_NAMES or first.startswith("-"):
         return call("stats", given)
     raise UsageError(f"There is no command {first!r}. {did_you_mean(first, [*COMMANDS, *CONFIG_NAMES])}")
 

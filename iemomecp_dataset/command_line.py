@@ -19,7 +19,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
@@ -32,6 +32,7 @@ __all__ = [
     "check_values",
     "circumstances",
     "command_hint",
+    "flags_in_errors",
     "option",
     "program_name",
     "read_options",
@@ -52,6 +53,7 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    below: float | None = None,
     setting: bool = True,
     positional: bool = False,
     metavar: str | None = None,
@@ -66,6 +68,7 @@ def option(
         minimum: Smallest value.
         maximum: Largest value.
         above: Strict lower bound.
+        below: Strict upper bound.
         setting: Whether another value makes another system or result; ``False`` for circumstances such as folders.
         positional: Whether it is given by its place and not by ``--name``.
         metavar: Name of its value in ``--help``.
@@ -90,6 +93,7 @@ def option(
             "minimum": minimum,
             "maximum": maximum,
             "above": above,
+            "below": below,
             "setting": setting,
             "positional": positional,
             "metavar": metavar,
@@ -408,16 +412,17 @@ class _Option:
             raise UsageError(f"{self.flag} has no value {value!r}. {did_you_mean(str(value), map(str, self.choices))}")
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{self.flag} must be a finite number, but is {value}.")
-        low, high, above = (self.metadata[name] for name in ("minimum", "maximum", "above"))
+        low, high, above, below = (self.metadata[name] for name in ("minimum", "maximum", "above", "below"))
         too_low = (low is not None and value < low) or (above is not None and value <= above)
-        if too_low or (high is not None and value > high):
-            if high is None:
-                bound = f"at least {_shown(low)}" if low is not None else f"above {_shown(above)}"
-                raise UsageError(f"{self.flag} must be {bound}, but is {value}.")
-            if low is None and above is None:
-                raise UsageError(f"{self.flag} must be at most {_shown(high)}, but is {value}.")
-            interval = f"[{_shown(low)}, {_shown(high)}]" if low is not None else f"({_shown(above)}, {_shown(high)}]"
-            raise UsageError(f"{self.flag} must lie within {interval}, but is {value}.")
+        too_high = (high is not None and value > high) or (below is not None and value >= below)
+        if too_low or too_high:
+            lower = f"at least {_shown(low)}" if low is not None else "" if above is None else f"above {_shown(above)}"
+            upper = f"at most {_shown(high)}" if high is not None else "" if below is None else f"below {_shown(below)}"
+            if lower and upper:
+                start = f"[{_shown(low)}" if low is not None else f"({_shown(above)}"
+                end = f"{_shown(high)}]" if high is not None else f"{_shown(below)})"
+                raise UsageError(f"{self.flag} must lie within {start}, {end}, but is {value}.")
+            raise UsageError(f"{self.flag} must be {lower or upper}, but is {value}.")
         return value
 
 
@@ -492,19 +497,60 @@ def command_hint(command: str, *arguments: str) -> str:
         arguments: What follows.
 
     Returns:
-        ``python scripts/….py`` in a clone, ``iemomecp COMMAND`` elsewhere.
+        ``iemomecp COMMAND`` or ``python -m iemomecp_dataset COMMAND`` where the user started one of them. From
+        elsewhere, such as a script or a notebook: ``python scripts/….py`` if the current folder is a clone.
     """
-    if is_checkout():
-        return " ".join((_SCRIPTS.get(command, f"python -m iemomecp_dataset {command}"), *arguments))
-    return " ".join(("iemomecp", command, *arguments))
+    start = f"{_started_as() or 'iemomecp'} {command}"
+    if _started_as() is None and is_checkout():
+        script = _SCRIPTS.get(command)
+        if script is None:
+            start = f"python -m iemomecp_dataset {command}"
+        elif Path(script.split()[-1]).is_file():
+            start = script
+    return " ".join((start, *arguments))
 
 
 def program_name(command: str) -> str:
     """The program as the user started it, for a usage line: ``report.py``, ``iemomecp report``."""
     started = Path(sys.argv[0])
+    if _started_as() is None and started.suffix == ".py" and started.name != "__main__.py":
+        return started.name
+    return f"{_started_as() or 'iemomecp'} {command}"
+
+
+def _started_as() -> str | None:
+    """The program that has all commands, if the user started that one."""
+    started = Path(sys.argv[0])
     if started.name == "__main__.py" and started.parent.name == "iemomecp_dataset":
-        return f"python -m iemomecp_dataset {command}"
-    return started.name if started.suffix == ".py" and started.name != "__main__.py" else f"iemomecp {command}"
+        return "python -m iemomecp_dataset"
+    return "iemomecp" if started.name in ("iemomecp", "iemomecp.exe") else None
+
+
+@contextlib.contextmanager
+def flags_in_errors(options_class: type[Any]) -> Iterator[None]:
+    """Lets errors of a function name its arguments as the options of the command: ``--data-dir`` for ``data_dir=``.
+
+    Args:
+        options_class: A dataclass that declares the command's options. Other arguments are named as they are.
+
+    Example:
+        >>> @dataclasses.dataclass
+        ... class Options:
+        ...     _dashes = True
+        ...     data_dir: str | None = option(None, "Folder.")
+        >>> with flags_in_errors(Options):
+        ...     raise UsageError("Give data_dir= or full_root=.")
+        Traceback (most recent call last):
+        iemomecp_dataset.errors.UsageError: Give --data-dir or full_root=.
+    """
+    flags = {name: declared.flag for name, declared in _declared(options_class).items()}
+    argument = re.compile(rf"\b({'|'.join(flags)})=(?:'(\w*)')?")
+    try:
+        yield
+    except IemomecpError as error:
+        said = argument.sub(lambda found: " ".join(filter(None, (flags[found[1]], found[2]))), str(error))
+        error.args = (said, *error.args[1:])
+        raise
 
 
 def as_called(text: str) -> str:

@@ -8,6 +8,7 @@ or pair, what was expected, what was found, and what to do.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,6 +26,8 @@ __all__ = [
     "did_you_mean",
     "is_checkout",
     "missing_extra",
+    "require_packages",
+    "see_page",
 ]
 
 
@@ -109,6 +112,19 @@ def is_checkout() -> bool:
     return (_ROOT / "pyproject.toml").is_file() and (_ROOT / "scripts" / "report.py").is_file()
 
 
+def see_page(name: str) -> str:
+    """Refers to a page of the repository, for a help text.
+
+    Args:
+        name: Its path in the repository.
+
+    Returns:
+        `` (see NAME)``, with the path as it can be opened from the current folder; nothing where the package is
+        installed without its repository.
+    """
+    return f" (see {name if Path.cwd() == _ROOT else _ROOT / name})" if is_checkout() else ""
+
+
 def missing_extra(package: str, extra: str) -> MissingDependencyError:
     """Builds the error for an optional dependency that is not installed.
 
@@ -128,3 +144,18 @@ def missing_extra(package: str, extra: str) -> MissingDependencyError:
     return MissingDependencyError(
         f"This needs the package {package!r}, which is not installed. Run: pip install {wanted}"
     )
+
+
+def require_packages(*packages: str, extra: str) -> None:
+    """Refuses work that cannot be done without optional dependencies, before any of it is begun.
+
+    Args:
+        packages: Packages that it imports; they are looked for, not imported.
+        extra: The extra of ``iemomecp`` that installs them.
+
+    Raises:
+        MissingDependencyError: One is not installed.
+    """
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, extra)

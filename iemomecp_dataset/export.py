@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from iemomecp_dataset.dataset_card import parquet_card
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.files import write_bytes, write_text
+from iemomecp_dataset.files import not_written, write_bytes, write_text
 from iemomecp_dataset.merging.merge_report import MergeReport
 from iemomecp_dataset.options import ForwardPairs, LoadOptions, TextSource
 from iemomecp_dataset.reader import SYNTHETIC_FILE
@@ -133,7 +133,7 @@ def write_parquet_folder(configs: Mapping[str, Any], folder: Path, *, synthetic:
             for split, rows in splits.items():
                 written[name][split] = _write(rows, data / name, split)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({error.strerror or error}). Choose another folder.") from None
+        raise not_written(folder, error) from None
     card = folder / "README.md"
     paths = {
         name: {split: path.relative_to(folder).as_posix() for split, path in splits.items()}

@@ -1,4 +1,4 @@
-"""Files: text and JSON are read strictly; everything is written by one atomic writer.
+"""Files: text and JSON are read strictly; everything is written by one atomic writer, into folders made here.
 
 An atomic write goes to a temporary file beside the target, is synced to disk and then renamed, so that a reader finds
 the old content or the new one, also after a crash.
@@ -17,6 +17,8 @@ from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingData
 
 __all__ = [
     "atomic_write",
+    "make_folder",
+    "not_written",
     "put_in_place",
     "read_json",
     "read_lines",
@@ -138,6 +140,21 @@ def write_bytes(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
+def make_folder(path: Path) -> None:
+    """Makes an output folder and its parents; one that is there stays as it is.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        UsageError: It cannot be made (also: a file of that name exists).
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(path, error) from None
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Writes a file atomically with any writer that takes a path.
@@ -176,7 +193,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except IemomecpError:  # Some are OSErrors, too.
         raise
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise not_written(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -200,7 +217,7 @@ def put_in_place(partial: Path, target: Path) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise _not_written(target, error) from None
+        raise not_written(target, error) from None
 
 
 def _sync(path: Path) -> None:
@@ -217,7 +234,20 @@ def _sync(path: Path) -> None:
             os.close(descriptor)
 
 
-def _not_written(path: Path, error: OSError) -> UsageError:
+def not_written(path: Path, error: OSError) -> UsageError:
+    """Builds the error for a place that cannot be written to.
+
+    Args:
+        path: The file or folder.
+        error: What the system says; its file name is left out, as the message begins with the path.
+
+    Returns:
+        The error.
+
+    Example:
+        >>> print(not_written(Path("/proc/runs"), FileNotFoundError(2, "No such file or directory", "/proc/runs")))
+        /proc/runs: cannot be written (No such file or directory). Choose another place.
+    """
     return UsageError(f"{path}: cannot be written ({error.strerror or error}). Choose another place.")
 
 

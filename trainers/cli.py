@@ -17,7 +17,7 @@ from iemomecp_dataset.trainers.scorers import find_scorer, scorers
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
 
-__all__ = ["EXPERIMENT_KEY", "TRAINERS", "parse_options", "read_config", "train_from_command_line"]
+__all__ = ["TRAINERS", "parse_options", "read_config", "train_from_command_line"]
 
 TRAINERS: Mapping[str, Mapping[str, Any]] = {
     "fusion": {},
@@ -26,9 +26,6 @@ TRAINERS: Mapping[str, Mapping[str, Any]] = {
     "clip": {"scorer": "isolated", "modalities": "v"},
 }
 """The launchable scripts of this folder, with the options that each sets."""
-
-EXPERIMENT_KEY = "experiment"
-"""Key of a ``--config`` file that holds no options: what experiment it is, its seeds, its published numbers."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,8 @@ class _Sources:
     )
     config: Path | None = option(
         None,
-        "YAML file with any of these options; the command line wins. The config.yaml of a run repeats it. The key "
-        f"{EXPERIMENT_KEY!r} is left out.",
+        "YAML file with any of these options, --experiment included; the command line wins. The config.yaml of a run "
+        "repeats it.",
         metavar="FILE",
     )
 
@@ -74,10 +71,13 @@ def parse_options(
     # Read first, as --help shows the defaults that follow from them.
     sources = _Sources(**OptionParser(_Sources, command=command, with_help=False).parse_known(arguments)[0])
     values = dict(defaults or {})
-    if sources.experiment is not None:
-        values.update(_experiment_options(sources.experiment))
+    config = {} if sources.config is None else read_config(sources.config)
+    named = config.pop("experiment", None)
+    experiment = sources.experiment or named
+    if experiment is not None:
+        values.update(_experiment_options(str(experiment)))
     if sources.config is not None:
-        values.update(_config_options(sources.config))
+        values.update(_config_options(sources.config, config))
     parser = OptionParser(
         *SECTIONS.values(),
         _Sources,
@@ -116,7 +116,7 @@ def train_from_command_line(description: str, trainer: str = "fusion") -> RunRes
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Options by name from a YAML file; what :data:`EXPERIMENT_KEY` holds is left out.
+    """Options by name from a YAML file.
 
     Args:
         path: The file.
@@ -138,16 +138,14 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UsageError(f"The configuration file {path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"The configuration file {path} must hold options by name, but holds {type(values).__name__}.")
-    if not isinstance(values.pop(EXPERIMENT_KEY, {}), dict):
-        raise UsageError(f"{path}: the key {EXPERIMENT_KEY!r} must hold a mapping with name, source and so on.")
     return values
 
 
-def _config_options(path: Path) -> dict[str, Any]:
+def _config_options(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return read_values(SECTIONS.values(), read_config(path))
+        return read_values(SECTIONS.values(), config)
     except UsageError as error:
-        raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _experiment_options(name: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import write_json, write_text
+from iemomecp_dataset.files import make_folder, write_json, write_text
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances
 
 __all__ = ["RunFolder"]
@@ -58,6 +58,7 @@ class RunFolder:
 
         Raises:
             RunFolderError: The folder holds another run, or files that are not a run.
+            UsageError: It cannot be written to.
         """
         import yaml
 
@@ -95,9 +96,9 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path} is not empty and holds no run (no config.yaml). Choose another --output_dir."
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_text(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
-        self.checkpoints.mkdir()
+        make_folder(self.checkpoints)
         write_json(self.checkpoints / "data.json", dict(fingerprints))
         return True
 

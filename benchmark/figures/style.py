@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import UsageError, missing_extra
-from iemomecp_dataset.files import atomic_write
+from iemomecp_dataset.files import atomic_write, make_folder
 
 __all__ = [
     "FORMATS",
@@ -126,14 +126,14 @@ def save(figure: Any, folder: Path, name: str, formats: Sequence[str] = FORMATS)
         Paths of the files, one per format.
 
     Raises:
-        UsageError: A format is unknown.
+        UsageError: A format is unknown, or the folder cannot be written to.
     """
     import matplotlib as mpl
 
     unknown = [form for form in formats if form not in FORMATS]
     if unknown:
         raise UsageError(f"Figures are written as {', '.join(FORMATS)}; found {', '.join(unknown)}.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = []
     no_date = {"pdf": {"CreationDate": None, "Producer": None}, "svg": {"Date": None}, "png": {"Software": None}}
     with mpl.rc_context(_STYLE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,9 @@ from iemomecp_dataset.benchmark.matrix.cell_process import RUNS_ELSEWHERE, Job, 
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, TrainingError, UsageError, missing_extra
 
 __all__ = ["Backend", "LocalBackend", "RayBackend", "cpu_slots", "gpu_slots"]
+
+_GPU = re.compile(r"\d+|(GPU|MIG)-[\w/-]+")
+"""What CUDA_VISIBLE_DEVICES takes: the number or the UUID of a GPU."""
 
 
 class Backend(Protocol):
@@ -57,7 +61,7 @@ def gpu_slots(gpus: Sequence[str], per_gpu: int = 1) -> list[dict[str, str]]:
     """
     if per_gpu < 1:
         raise UsageError(f"--per_gpu must be at least 1, but is {per_gpu}.")
-    if not gpus or len(set(gpus)) != len(gpus) or not all(gpu.strip() for gpu in gpus):
+    if not gpus or len(set(gpus)) != len(gpus) or not all(map(_GPU.fullmatch, gpus)):
         raise UsageError(f"--gpus takes numbers of GPUs, each once, such as 0,1; found {','.join(gpus)!r}.")
     threads = _threads_of_each(len(gpus) * per_gpu)
     return [{"CUDA_VISIBLE_DEVICES": gpu, "OMP_NUM_THREADS": threads} for _ in range(per_gpu) for gpu in gpus]

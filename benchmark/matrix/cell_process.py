@@ -18,6 +18,7 @@ from pathlib import Path
 from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.files import make_folder
 
 __all__ = ["RUNS_ELSEWHERE", "Job", "exit_words", "job_of", "last_lines", "start", "stop"]
 
@@ -81,8 +82,9 @@ def start(job: Job) -> subprocess.Popen[bytes]:
 
     Raises:
         RunFolderError: The cell is running already, started by another launcher.
+        UsageError: The folder of the log cannot be written to.
     """
-    job.log.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(job.log.parent)
     with open(job.log, "ab") as log:
         try:
             # The lock belongs to the file handle that the cell's processes inherit: it is held until the last of them

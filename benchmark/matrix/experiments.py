@@ -20,7 +20,7 @@ AXES = {
 }
 """Plural spellings of options that often vary."""
 
-_ABOUT = ("experiment", "published", "description", "title", "name", "notes")
+_ABOUT = ("published", "description", "title", "name", "notes")
 
 
 def experiment_sweeps(experiment: str | Path, overrides: Sweep | None = None) -> list[Sweep]:
@@ -54,8 +54,8 @@ def read_sweep(path: Path, overrides: Sweep | None = None) -> Sweep:
     """Reads a user's experiment file.
 
     Args:
-        path: YAML with a trainer's options by name, a list wherever one varies; ``seeds`` and ``families`` at the top
-            level or under ``experiment``. All other keys under ``experiment``, and ``published``, are ignored.
+        path: YAML with a trainer's options by name, a list wherever one varies; ``seeds`` and ``families``. Keys that
+            describe it, such as ``title`` and ``published``, are ignored.
         overrides: Values from the command line; they win.
 
     Returns:
@@ -64,7 +64,7 @@ def read_sweep(path: Path, overrides: Sweep | None = None) -> Sweep:
     Raises:
         MissingDataError: There is no such file.
         InvalidDataError: It does not hold options by name.
-        UsageError: An option is given twice.
+        UsageError: An option is given twice, or it is a protocol file of published experiments.
     """
     try:
         import yaml
@@ -78,6 +78,11 @@ def read_sweep(path: Path, overrides: Sweep | None = None) -> Sweep:
         raise InvalidDataError(f"The experiment file {path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise InvalidDataError(f"{path} must hold options by name, but holds {type(content).__name__}.")
+    if "variants" in content:
+        raise UsageError(
+            f"{path} is the protocol file of a paper, not an experiment file. Its experiments are given by name, such "
+            f"as ecf_rpcl_tav, or by a pattern, such as 'ecf_*_tav'."
+        )
     try:
         return sweep_of(content, name=path.stem, overrides=overrides)
     except UsageError as error:
@@ -105,10 +110,7 @@ def sweep_of(content: Mapping[str, Any], *, name: str = "", overrides: Sweep | N
     values: dict[str, tuple[Any, ...]] = {}
     families: tuple[Any, ...] = ("fusion",)
     seeds: tuple[Any, ...] = (42,)
-    about = content.get("experiment")
-    about = about if isinstance(about, Mapping) else {}
-    of_experiment = {key: about[key] for key in ("seeds", "families") if key in about}
-    for key, value in {**of_experiment, **content}.items():
+    for key, value in content.items():
         listed = tuple(value) if isinstance(value, list | tuple) else (value,)
         if key in _ABOUT:
             continue

@@ -14,7 +14,7 @@ from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_f
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
-from iemomecp_dataset.files import write_json
+from iemomecp_dataset.files import make_folder, write_json
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
@@ -53,12 +53,16 @@ def run_cells(
 
     Returns:
         The outcome. After Ctrl-C, running cells have been ended; they continue when the matrix is started again.
+
+    Raises:
+        UsageError: The folder cannot be written to.
     """
     cells = {entry.cell.name: entry.cell for entry in planned}
     waiting = deque(entry.cell.name for entry in planned if entry.to_run)
     finished = {entry.cell.name: entry.results for entry in planned if entry.results is not None}
     running: dict[str, float] = {}
     interrupted = False
+    make_folder(runs_dir)
     table.draw(at_once=True)
     try:
         while waiting or running:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
 
@@ -76,8 +77,8 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
             named = "".join(f"\n  {run.reason}" for run in unfinished)
             raise RunFolderError(f"{root} holds no finished run, but {len(unfinished)} unfinished:{named}")
         raise RunFolderError(
-            f"{root} holds no run: no {RESULTS_FILE} in it or in any folder below. Train one, for example: "
-            f"accelerate launch trainers/fusion.py --output_dir {root / 'base_42'} ..."
+            f"{root} holds no run: no {RESULTS_FILE} in it or in any folder below. Give the folder of the runs, or "
+            f"train one: {command_hint('train fusion', '--data_dir DIR --output_dir runs/base_42')}"
         )
     return RunIndex(root, tuple(runs), tuple(unfinished))
 

@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.runs.results import (
 )
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
+from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, score_candidates
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
@@ -78,7 +79,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
 
     Raises:
         RunFolderError: The folder is not empty.
-        UsageError: The arguments do not fit together.
+        UsageError: The arguments do not fit together, or the folder cannot be written to.
         InvalidDataError: The pairs are not the candidates of the split, or the files disagree with each other.
         IemomecpError: The data or a file cannot be read.
     """
@@ -108,7 +109,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         # Whether the system cut texts is not known, so truncated utterances are not among the counts.
         extra={"submission": {split: _provenance(submission.files[split], system) for split, system in scored.items()}},
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for split, system in scored.items():
         certain = np.eye(len(corpus.class_names))[system.decided]
         write_run_predictions(

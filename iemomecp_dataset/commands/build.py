@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
 from iemomecp_dataset.options import ForwardPairs, TextSource
 
 
@@ -32,8 +32,12 @@ class BuildCommandOptions:
     format: Literal["parquet", "json"] = option("parquet", "file format")
     text_source: TextSource = option("iemocap", "source of the text")
     forward_pairs: ForwardPairs = option("as_published", "label of forward source pairs in source_binary")
-    max_mismatch: float = option(0.01, "largest accepted share of utterances on which IEMOCAP and ConvECPE differ")
-    max_label_mismatch: float = option(0.0, "largest accepted share of turns on which labels and ConvECPE differ")
+    max_mismatch: float = option(
+        0.01, "largest accepted share of utterances on which IEMOCAP and ConvECPE differ", minimum=0, maximum=1
+    )
+    max_label_mismatch: float = option(
+        0.0, "largest accepted share of turns on which labels and ConvECPE differ", minimum=0, maximum=1
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from iemomecp_dataset.export import BuildOptions, build_from_sources
 
     values = dict(vars(options))
-    result = build_from_sources(BuildOptions(file_format=values.pop("format"), **values))
+    with flags_in_errors(BuildCommandOptions):
+        result = build_from_sources(BuildOptions(file_format=values.pop("format"), **values))
     print(result.report.to_text())
     for path in result.files:
         print(f"written: {path}")

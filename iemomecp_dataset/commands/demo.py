@@ -8,7 +8,6 @@ Starting it again continues what was interrupted and repeats nothing that is fin
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.command_line import command_hint, option, read_options
-from iemomecp_dataset.errors import TrainingError, is_checkout, missing_extra
+from iemomecp_dataset.errors import TrainingError, is_checkout, require_packages
 
 RUNS = (("base", "t"), ("rpcl", "t"), ("base", "tav"), ("rpcl", "tav"))
 # A random tiny encoder is trained from scratch here, so it learns at the scorer's rate.
@@ -50,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs every step that is not done yet."""
     output = read_options(DemoOptions, arguments, command="demo", description=__doc__).output_dir
     started = time.monotonic()
-    for package in ("torch", "transformers", "accelerate", "jinja2", "matplotlib"):
-        if importlib.util.find_spec(package) is None:
-            raise missing_extra(package, "train")
+    require_packages("torch", "transformers", "accelerate", "jinja2", "matplotlib", extra="train")
     # Everything is local; without HF_HUB_OFFLINE, libraries would look for updates on the network first. Models as
     # small as these lose more by coordinating threads than they gain.
     os.environ.update({"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})

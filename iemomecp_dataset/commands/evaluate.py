@@ -24,12 +24,12 @@ from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import UsageError, see_page
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 
-_LEADERBOARD = "leaderboard (see docs/bring-your-model.md)"
+_LEADERBOARD = f"leaderboard{see_page('docs/bring-your-model.md')}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class EvaluateOptions:
     missed_positives: int | None = option(
         None,
         "gold pairs that are not candidates, without --data-dir (default: the number that the file states, else 0)",
+        minimum=0,
         group="gold",
         metavar="N",
     )
@@ -70,16 +71,20 @@ class EvaluateOptions:
         metavar="LETTER",
     )
     threshold: float | None = option(
-        None, "decide by P(class 0) >= this (default: the threshold that the file states)", group="score"
+        None,
+        "decide by P(class 0) >= this (default: the threshold that the file states)",
+        minimum=0.0,
+        maximum=1.0,
+        group="score",
     )
     argmax: bool = option(False, "decide by the most probable class, whatever the file states", group="score")
     gold_emotions: bool = option(False, "C and D: predicted pairs get the gold emotion of their target", group="score")
     run_name: str | None = option(None, "the run to take from a file that holds several", group="score")
     compare_run_name: str | None = option(None, "the same for the file of --compare", group="score")
 
-    resamples: int = option(10_000, "bootstrap resamples of source dialogues; 0: none", group="uncertainty")
-    confidence: float = option(0.95, "confidence level of the intervals", group="uncertainty")
-    seed: int = option(0, "seed of the resampling", group="uncertainty")
+    resamples: int = option(10_000, "bootstrap resamples of source dialogues; 0: none", minimum=0, group="uncertainty")
+    confidence: float = option(0.95, "confidence level of the intervals", above=0, below=1, group="uncertainty")
+    seed: int = option(0, "seed of the resampling", minimum=0, group="uncertainty")
 
     as_run: Path | None = option(
         None,
@@ -91,7 +96,7 @@ class EvaluateOptions:
         None, "name of the system in tables (default: the folder's)", group=_LEADERBOARD, metavar="NAME"
     )
     system_seed: int | None = option(
-        None, "its seed; runs of one name make one row (default: 0)", group=_LEADERBOARD, metavar="N"
+        None, "its seed; runs of one name make one row (default: 0)", minimum=0, group=_LEADERBOARD, metavar="N"
     )
     system_modalities: ModalitySet | None = option(None, "modalities that it uses", group=_LEADERBOARD)
     validation: Path | None = option(

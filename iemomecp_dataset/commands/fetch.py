@@ -3,7 +3,7 @@
     python scripts/fetch_labels.py --label-dir local_data/labels
 
 An interrupted download is resumed; no partial or unverified file is ever left in place. The labels may be used for
-non-commercial research only; see DATA_TERMS.md.
+non-commercial research only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import UsageError, see_page
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class FetchCommandOptions:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Downloads the files that are missing."""
-    options = read_options(FetchCommandOptions, arguments, command="fetch", description=__doc__)
+    description = f"{str(__doc__).rstrip().rstrip('.')}{see_page('DATA_TERMS.md')}."
+    options = read_options(FetchCommandOptions, arguments, command="fetch", description=description)
 
     from iemomecp_dataset.overlay.fetching import DEFAULT_BASE_URL, FetchOptions, fetch_from_hub, fetch_labels
 

@@ -1,13 +1,14 @@
 r"""Trains a matrix of models, each cell in its own run folder, and prints the table of results.
 
     python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
-    python scripts/launch_baseline_matrix.py experiments/ecf.yaml --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
-    python scripts/launch_baseline_matrix.py ecf.yaml --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
     python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
 A cell is one combination of values with one seed. Every option of the trainer fusion can be given, with one value or
-several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a YAML file with the same options,
-lists where they vary; or a published experiment (ecf_rpcl_tav), or a pattern of their names; the command line wins.
+several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a published experiment (ecf_rpcl_tav),
+or a pattern of their names, or a YAML file of yours with the same options, lists where they vary; the command line
+wins.
 
 Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
 failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from iemomecp_dataset.command_line import OptionParser, command_hint, option
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.cli import TRAINERS
@@ -62,7 +63,7 @@ class MatrixOptions:
     objectives: tuple[ObjectiveName, ...] = option((), "(default: base)", group=_AXES)
     modalities: tuple[ModalitySet, ...] = option((), "(default: t)", group=_AXES)
     config_names: tuple[DialogueConfig, ...] = option((), "(default: 3class)", group=_AXES)
-    seeds: tuple[int, ...] = option((), "(default: 42)", group=_AXES)
+    seeds: tuple[int, ...] = option((), "(default: 42)", minimum=0, maximum=2**32 - 1, group=_AXES)
 
     backend: Literal["local", "ray"] = option("local", "processes of this machine, or ray", group=_WHERE)
     gpus: str | None = option(None, "local: numbers of the GPUs to use", group=_WHERE, metavar="0,1")
@@ -102,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from iemomecp_dataset.benchmark.matrix.plan import State, plan_cells
     from iemomecp_dataset.benchmark.matrix.state_table import StateTable
 
+    slots = _slots(options)
     cells = cells_of(*_sweeps(options, given[: len(given) - len(flags)], rest))
     data = _load_data(cells)
     for leak in _leaks(data):
@@ -112,15 +114,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     data.clear()
     if options.dry_run:
-        _show_plan(planned, options)
+        _show_plan(planned, options, len(slots))
         return 0
     table = StateTable(planned)
     if any(entry.to_run for entry in planned):
+        require_packages("torch", "transformers", "accelerate", extra="train")
         # SIGTERM, from a scheduler, ends the launcher like Ctrl-C. A background job of a shell script ignores SIGINT,
         # and all its cells would, too.
         for how in (signal.SIGINT, signal.SIGTERM):
             signal.signal(how, signal.default_int_handler)
-        outcome = run_cells(planned, options.runs_dir, _backend(options), table)
+        outcome = run_cells(planned, options.runs_dir, _backend(options, slots), table)
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:
         finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
@@ -218,29 +221,35 @@ def _leaks(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:
     return [str(leak) for leak in find_leaks(splits)]
 
 
-def _backend(options: MatrixOptions) -> Backend:
-    from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, RayBackend, cpu_slots, gpu_slots
+def _slots(options: MatrixOptions) -> list[dict[str, str]]:
+    """The environment of every cell that runs at once."""
+    from iemomecp_dataset.benchmark.matrix.backends import cpu_slots, gpu_slots
 
     if options.backend == "ray":
         if options.gpus:
             raise UsageError("--gpus names GPUs of this machine; with --backend ray give --gpus_per_cell.")
-        return RayBackend(
-            address=options.ray_address,
-            slots=options.slots or 1,
-            cpus=options.cpus_per_cell,
-            gpus=options.gpus_per_cell,
-        )
+        return [{}] * (options.slots or 1)
     if options.ray_address or options.gpus_per_cell:
         raise UsageError("--ray_address and --gpus_per_cell are for --backend ray.")
     if options.gpus and options.slots:
         raise UsageError("Give --gpus (with --per_gpu) or --slots, not both.")
     if options.gpus:
-        return LocalBackend(gpu_slots(options.gpus.split(","), options.per_gpu))
+        return gpu_slots(options.gpus.split(","), options.per_gpu)
     # With neither, one cell runs at a time, on the device that accelerate finds.
-    return LocalBackend([{}] if options.slots is None else cpu_slots(options.slots))
+    return [{}] if options.slots is None else cpu_slots(options.slots)
 
 
-def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions) -> None:
+def _backend(options: MatrixOptions, slots: Sequence[Mapping[str, str]]) -> Backend:
+    from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, RayBackend
+
+    if options.backend == "local":
+        return LocalBackend(slots)
+    return RayBackend(
+        address=options.ray_address, slots=len(slots), cpus=options.cpus_per_cell, gpus=options.gpus_per_cell
+    )
+
+
+def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, at_once: int) -> None:
     from iemomecp_dataset.benchmark.matrix.cell_process import job_of
     from iemomecp_dataset.benchmark.matrix.plan import estimated_seconds
     from iemomecp_dataset.benchmark.runs.index import index_runs
@@ -256,7 +265,6 @@ def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions) -> None:
         cost = "" if not entry.to_run else "no estimate" if math.isnan(estimate) else f"about {estimate:.0f} s"
         print(f"{entry.cell.name:<{width}}  {entry.state:<15} {entry.reason or cost}".rstrip())
     to_run = [entry for entry in planned if entry.to_run]
-    at_once = len(options.gpus.split(",")) * options.per_gpu if options.gpus else options.slots or 1
     known = [s for s, entry in zip(seconds, planned, strict=True) if entry.to_run and not math.isnan(s)]
     cells = f"{len(planned)} cell{'s' * (len(planned) != 1)}"
     if not to_run:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.command_line import command_hint, option, read_options
+from iemomecp_dataset.command_line import command_hint, flags_in_errors, option, read_options
 from iemomecp_dataset.options import DEFAULT_CONFIG, ConfigName, TextSource
 
 
@@ -41,13 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from iemomecp_dataset.corpus_statistics import statistics_table
 
     name = options.config or DEFAULT_CONFIG
-    splits = load(
-        name,
-        data_dir=options.data_dir,
-        label_dir=options.label_dir,
-        candidates=options.candidates,
-        text_source=options.text_source,
-    )
+    with flags_in_errors(StatsOptions):
+        splits = load(
+            name,
+            data_dir=options.data_dir,
+            label_dir=options.label_dir,
+            candidates=options.candidates,
+            text_source=options.text_source,
+        )
     print(next(iter(splits.values())).info.description)
     print(statistics_table(name, splits))
 

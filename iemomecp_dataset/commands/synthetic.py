@@ -31,7 +31,7 @@ class SyntheticOptions:
     encoder_dir: Path | None = option(
         None, "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')"
     )
-    seed: int = option(0, "random seed: the same seed gives the same bytes")
+    seed: int = option(0, "random seed: the same seed gives the same bytes", minimum=0)
     overwrite: bool = option(False, "replace a synthetic corpus that is already there")
 
 

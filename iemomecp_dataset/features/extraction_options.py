@@ -65,7 +65,8 @@ class ExtractionOptions:
         "video: actor in the left half: F, M, marked (the one that the dialogue id names: F in Ses01F_impro01), "
         "unmarked, or a JSON file {dialogue_id: F or M}",
     )
-    max_tokens: int = option(512, "text: longer ones are cut and noted in the index", minimum=1)
+    # A text encoder's tokenizer adds two tokens of its own, and cuts a text no shorter than those.
+    max_tokens: int = option(512, "text: longer ones are cut and noted in the index", minimum=2)
     media_dir: str | None = option(
         None, "folder of the clips of a corpus that names none (ECF, MECAD, MEC4)", setting=False
     )

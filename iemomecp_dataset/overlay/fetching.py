@@ -13,7 +13,7 @@ import requests
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.files import put_in_place
+from iemomecp_dataset.files import make_folder, not_written, put_in_place
 from iemomecp_dataset.overlay.published import LABEL_BLOBS, LABEL_REPOSITORY, LABEL_REVISION
 from iemomecp_dataset.overlay.summary import git_blob_id
 
@@ -71,7 +71,7 @@ def fetch_labels(
     options = options or FetchOptions()
     if not options.base_url.startswith(("http://", "https://")):
         raise UsageError(f"The base URL must begin with http:// or https://, but is {options.base_url!r}.")
-    _make_folder(label_dir)
+    make_folder(label_dir)
     done: dict[str, str] = {}
     # Otherwise a server may compress, and ranges would count compressed bytes.
     headers = {"Accept-Encoding": "identity"}
@@ -119,7 +119,7 @@ def fetch_from_hub(
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    _make_folder(label_dir)
+    make_folder(label_dir)
     try:
         listed = huggingface_hub.list_repo_files(repo, repo_type="dataset", revision=revision)
         done: dict[str, str] = {}
@@ -152,13 +152,6 @@ def fetch_from_hub(
             f"name, the revision, your login (`hf auth login`) and the network."
         ) from None
     return done
-
-
-def _make_folder(label_dir: Path) -> None:
-    try:
-        label_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{label_dir}: cannot be created ({error.strerror}). Choose another folder.") from None
 
 
 def _is_there(target: Path, blob: str, *, overwrite: bool) -> bool:
@@ -207,7 +200,7 @@ def _fetch(session: requests.Session, url: str, target: Path, blob: str, options
         except MissingDataError:  # Also a FileNotFoundError, which the next clause would report as a disk error.
             raise
         except OSError as error:
-            raise UsageError(f"{part}: cannot be written ({error.strerror}). Choose another folder.") from None
+            raise not_written(part, error) from None
         put_in_place(part, target)
         return "downloaded (resumed)" if resumed else "downloaded"
     raise MissingDataError(

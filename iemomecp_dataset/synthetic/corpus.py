@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.files import not_written
 from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts
 from iemomecp_dataset.synthetic.dialogues import Dialogue, record_dialogues
 from iemomecp_dataset.synthetic.ecpec_files import write_ecpec_pickle
@@ -118,7 +119,7 @@ def _prepare(root: Path, overwrite: bool) -> None:
         root.mkdir(parents=True, exist_ok=True)
         (root / _PARTIAL).mkdir()
     except OSError as error:
-        raise UsageError(f"{root} cannot be written to: {error}. Give another folder.") from error
+        raise not_written(root, error) from None
 
 
 def _write_trees(root: Path, scale: str, seed: int, media: bool) -> None:

@@ -143,6 +143,8 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
 
 
 def _evaluate_semeval_files(request: FileEvaluationRequest) -> FileEvaluation:
+    # Read before the gold is looked for: a file of another format needs no gold, but another file.
+    files = {path: read_semeval(path) for path in (request.predictions, request.other) if path is not None}
     gold: GoldSplit | SemevalConversations
     if request.gold_file is not None:
         gold = read_semeval(request.gold_file)
@@ -156,7 +158,7 @@ def _evaluate_semeval_files(request: FileEvaluationRequest) -> FileEvaluation:
             "with --data-dir, --config-name and --split."
         )
     scored = [
-        evaluate_semeval(path, read_semeval(path), gold, request.options)
+        evaluate_semeval(path, files[path], gold, request.options)
         for path in (request.predictions, request.other)
         if path is not None
     ]

@@ -25,7 +25,7 @@ from iemomecp_dataset.command_line import (
     read_values,
     run_command,
 )
-from iemomecp_dataset.errors import UsageError, missing_extra
+from iemomecp_dataset.errors import UsageError, missing_extra, see_page
 
 
 @dataclass(frozen=True)
@@ -312,6 +312,37 @@ def test_launched_scripts_and_trainers_are_named_as_commands(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
+    ("program", "elsewhere", "fetch", "stats"),
+    [
+        ("scripts/report.py", False, "python scripts/fetch_labels.py", "python -m iemomecp_dataset stats"),
+        ("notebook", False, "python scripts/fetch_labels.py", "python -m iemomecp_dataset stats"),
+        ("/clone/scripts/report.py", True, "iemomecp fetch", "python -m iemomecp_dataset stats"),
+        ("/bin/iemomecp", False, "iemomecp fetch", "iemomecp stats"),
+        ("/bin/iemomecp", True, "iemomecp fetch", "iemomecp stats"),
+        (
+            "/x/iemomecp_dataset/__main__.py",
+            False,
+            "python -m iemomecp_dataset fetch",
+            "python -m iemomecp_dataset stats",
+        ),
+    ],
+)
+def test_messages_in_a_clone_name_what_was_started_or_is_in_the_current_folder(
+    program: str,
+    elsewhere: bool,
+    fetch: str,
+    stats: str,
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.chdir(tmp_path if elsewhere else repository)
+    assert command_hint("fetch", "--label-dir D") == f"{fetch} --label-dir D"
+    assert command_hint("stats") == stats
+
+
+@pytest.mark.parametrize(
     ("checkout", "fetch", "stats", "extra"),
     [
         (True, "python scripts/fetch_labels.py --label-dir D", "python -m iemomecp_dataset stats", "[train]"),
@@ -319,10 +350,12 @@ def test_launched_scripts_and_trainers_are_named_as_commands(monkeypatch: pytest
     ],
 )
 def test_messages_name_what_the_installation_has(
-    checkout: bool, fetch: str, stats: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    checkout: bool, fetch: str, stats: str, extra: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(repository)
     monkeypatch.setattr(command_line, "is_checkout", lambda: checkout)
     monkeypatch.setattr("iemomecp_dataset.errors.is_checkout", lambda: checkout)
+    assert see_page("DATA_TERMS.md") == (" (see DATA_TERMS.md)" if checkout else "")
     assert command_hint("fetch", "--label-dir D") == fetch
     assert command_hint("stats") == stats
     message = str(missing_extra("torch", "train"))
@@ -337,6 +370,7 @@ def test_missing_extra_names_the_clone_when_it_is_elsewhere(
     assert 'pip install -e ".[train]"' in str(missing_extra("torch", "train"))
     monkeypatch.chdir(tmp_path)
     assert f'pip install -e "{repository}[train]"' in str(missing_extra("torch", "train"))
+    assert see_page("DATA_TERMS.md") == f" (see {repository / 'DATA_TERMS.md'})"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_the_command_prints_them_and_says_what_is_unknown(tree):
 
 
 def test_the_command_lists_what_can_be_loaded_and_answers_errors(tmp_path):
-    overview = run()
+    overview = run("stats")
     assert overview.returncode == 0
     for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon"):
         assert name in overview.stdout

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import (
     atomic_write,
+    make_folder,
     put_in_place,
     read_json,
     read_lines,
@@ -97,6 +98,63 @@ def test_what_is_not_json_leaves_the_old_file(tmp_path, content):
     with pytest.raises((ValueError, TypeError)):
         write_json(tmp_path / "a.json", content)
     assert everything_in(tmp_path) == {"a.json": b"1\n"}
+
+
+def claim_run_folder(folder: Path) -> None:
+    from iemomecp_dataset.trainers.options import TrainingOptions
+    from iemomecp_dataset.trainers.run_folder import RunFolder
+
+    RunFolder(folder).claim(TrainingOptions(), {})
+
+
+def save_figure(folder: Path) -> None:
+    from iemomecp_dataset.benchmark.figures.style import save
+
+    save(None, folder, "any")  # type: ignore[arg-type]
+
+
+def claim_store(folder: Path) -> None:
+    from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
+
+    claim_store(folder, StoreCard.__new__(StoreCard))
+
+
+def save_model(folder: Path) -> None:
+    from transformers import RobertaConfig, RobertaModel
+
+    from iemomecp_dataset.features.encoders.tiny_models import write_random_model
+
+    config = RobertaConfig(vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=1)
+    write_random_model(RobertaModel, config, None, folder, 0)
+
+
+def run_matrix(folder: Path) -> None:
+    from iemomecp_dataset.benchmark.matrix.backends import LocalBackend
+    from iemomecp_dataset.benchmark.matrix.launch import run_cells
+    from iemomecp_dataset.benchmark.matrix.state_table import StateTable
+
+    run_cells([], folder, LocalBackend([{}]), StateTable([]))
+
+
+def fetch(folder: Path) -> None:
+    from iemomecp_dataset.overlay.fetching import fetch_labels
+
+    fetch_labels(folder, blobs={})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [make_folder, claim_run_folder, save_figure, claim_store, save_model, run_matrix, fetch],
+    ids=lambda f: f.__name__,
+)
+@pytest.mark.parametrize("folder", ["theirs.csv", "theirs.csv/runs"])
+def test_an_output_folder_that_is_a_file_is_an_error_of_ours(use, folder, tmp_path):
+    (tmp_path / "theirs.csv").write_text("x")
+    reason = "File exists" if folder == "theirs.csv" else "Not a directory"
+    with pytest.raises(UsageError) as caught:
+        use(tmp_path / folder)
+    assert str(caught.value) == f"{tmp_path / folder}: cannot be written ({reason}). Choose another place."
+    assert (tmp_path / "theirs.csv").read_text() == "x"
 
 
 def test_text_keeps_its_line_ends_and_a_file_the_usual_rights(tmp_path):

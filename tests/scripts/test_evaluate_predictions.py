@@ -269,10 +269,15 @@ def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
         ({"other": "x.json"}, UsageError, "cannot be paired"),
         ({"other_run_name": "x"}, UsageError, "add --compare"),
         ({"semeval_output": "x.json"}, UsageError, "add --data-dir"),
-        ({"predictions": "x.json"}, UsageError, "--gold"),
+        ({"predictions": "semeval.json"}, UsageError, "--gold"),
+        ({"predictions": "none.json"}, MissingDataError, "is not there"),
+        ({"predictions": "results.json"}, InvalidDataError, "expected a list of conversations"),
+        ({"predictions": "cut.json"}, InvalidDataError, "is not JSON"),
     ],
 )
 def test_requests_that_cannot_work_say_what_to_do(run_file, tmp_path, changes, error, words):
+    for name, content in (("semeval", "[]"), ("results", "{}"), ("cut", '[{"conversation_ID"')):
+        (tmp_path / f"{name}.json").write_text(content)
     files = {name: tmp_path / value if name != "other_run_name" else value for name, value in changes.items()}
     with pytest.raises(error, match=words):
         evaluate_files(FileEvaluationRequest(**({"predictions": run_file(), "options": FEW} | files)))

@@ -26,15 +26,25 @@ def fixture_experiments(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, 
     return found
 
 
+@pytest.mark.parametrize(
+    ("in_file", "arguments"),
+    [
+        ("", ["--experiment", "published"]),
+        ("experiment: published", []),
+        ("experiment: other", ["--experiment", "published"]),
+    ],
+)
 def test_command_line_over_file_over_experiment_over_script_over_protocol(
-    experiments: dict[str, dict[str, Any]], tmp_path: Path
+    in_file: str, arguments: list[str], experiments: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("experiment: {name: mine}\nepochs: 3\npatience: 3\nlearning_rate: 1e-3\n")
+    file.write_text(f"{in_file}\nepochs: 3\npatience: 3\nlearning_rate: 1e-3\n")
     experiments["published"] = {"scorer": "isolated", "epochs": 2, "patience": 2, "top_k": 2, "max_tokens": 99}
-    arguments = ["--experiment", "published", "--config", str(file), "--epochs", "4", *REQUIRED]
+    experiments["other"] = {"scorer": "dialogue", "top_k": 5}
     options = parse_options(
-        arguments, description="", defaults={"epochs": 1, "patience": 1, "top_k": 1, "max_tokens": 1, "modalities": "a"}
+        [*arguments, "--config", str(file), "--epochs", "4", *REQUIRED],
+        description="",
+        defaults={"epochs": 1, "patience": 1, "top_k": 1, "max_tokens": 1, "modalities": "a"},
     )
     optimization = options.optimization
     assert (optimization.epochs, optimization.patience, options.objective.top_k, options.model.max_tokens) == (

@@ -36,7 +36,7 @@ def write_tiny_encoder(
         The folder.
 
     Raises:
-        UsageError: There are no texts.
+        UsageError: There are no texts, or the folder cannot be written to.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel

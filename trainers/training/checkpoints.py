@@ -12,7 +12,7 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import atomic_write, put_in_place
+from iemomecp_dataset.files import atomic_write, make_folder, put_in_place
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Checkpoints", "Progress"]
@@ -78,7 +78,7 @@ class Checkpoints:
         best = self._best(progress)
         partial = folder.checkpoints / "partial"
         if accelerator.is_main_process:
-            folder.checkpoints.mkdir(parents=True, exist_ok=True)
+            make_folder(folder.checkpoints)
             shutil.rmtree(partial, ignore_errors=True)
             if improved:
                 weights = self._averaged.state_dict()

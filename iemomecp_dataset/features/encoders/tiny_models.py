@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.features.encoders.model_loading import require_torch
+from iemomecp_dataset.files import make_folder
 
 __all__ = ["write_random_model", "write_tiny_image_encoder", "write_tiny_speech_encoder"]
 
@@ -93,6 +94,9 @@ def write_random_model(model_class: Any, config: Any, processor: Any, output_dir
 
     Returns:
         The folder.
+
+    Raises:
+        UsageError: The folder cannot be written to.
     """
     import torch
 
@@ -100,7 +104,7 @@ def write_random_model(model_class: Any, config: Any, processor: Any, output_dir
         torch.manual_seed(seed)
         model = model_class(config)
     output_dir = Path(output_dir)
-    output_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(output_dir)
     model.save_pretrained(output_dir)
     processor.save_pretrained(output_dir)
     return output_dir

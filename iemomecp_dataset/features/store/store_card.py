@@ -11,7 +11,7 @@ from pathlib import Path
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME
-from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.files import make_folder, write_bytes
 
 __all__ = ["StoreCard", "claim_store", "read_card"]
 
@@ -72,7 +72,8 @@ def claim_store(folder: Path, card: StoreCard) -> None:
         card: Card of the store.
 
     Raises:
-        UsageError: The folder contains something else, or a store with another card; the message lists the differences.
+        UsageError: The folder contains something else, cannot be written to, or is a store with another card; the
+            message lists the differences.
     """
     path = folder / CARD_NAME
     if path.exists():
@@ -92,7 +93,7 @@ def claim_store(folder: Path, card: StoreCard) -> None:
         raise UsageError(
             f"{folder} is neither empty nor a feature store ({CARD_NAME} is missing). Choose a new folder."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_bytes(path, card.to_json().encode())
 
 

@@ -23,7 +23,7 @@ from iemomecp_dataset.benchmark.experiments import (
 from iemomecp_dataset.benchmark.published.experiments import published_values
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.errors import InvalidDataError, MissingDependencyError, UsageError
-from iemomecp_dataset.trainers.cli import EXPERIMENT_KEY, parse_options
+from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, TrainingOptions
 
 FOLDER = Path(protocols.__file__).parent
@@ -216,16 +216,17 @@ def test_a_protocol_file_with_a_mistake_is_an_error(
         experiments_of({**PROTOCOL, **change}, tmp_path, monkeypatch)
 
 
-def test_an_experiment_key_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["rpcl", "{name: ecf_rpcl_tav}", "[ecf_rpcl_tav]"])
+def test_an_experiment_of_a_file_that_does_not_exist_is_refused(named: str, tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text(f"{EXPERIMENT_KEY}: rpcl\nseed: 1\n")
-    with pytest.raises(UsageError, match="must hold a mapping"):
+    file.write_text(f"experiment: {named}\nseed: 1\n")
+    with pytest.raises(UsageError, match=r"There is no experiment .* Did you mean"):
         parse_options(["--config", str(file)], description="")
 
 
 def test_options_of_a_file_are_checked(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text(f"{EXPERIMENT_KEY}: {{name: run}}\nlearning_rat: 1\n")
+    file.write_text("experiment: ecf_rpcl_tav\nlearning_rat: 1\n")
     with pytest.raises(UsageError, match="learning_rate"):
         parse_options(["--config", str(file)], description="")
 
@@ -236,7 +237,7 @@ def test_an_experiment_runs(synthetic_dir: Path, tmp_path: Path) -> None:
 
     experiment = find_experiment("iemomecp_3class_wavlm")
     file = tmp_path / "run.yaml"
-    file.write_text(yaml.safe_dump({EXPERIMENT_KEY: {"name": experiment.name}, **experiment.options}))
+    file.write_text(yaml.safe_dump({"experiment": experiment.name}))
     arguments = ["--config", str(file), "--data_dir", str(synthetic_dir), "--epochs", "1", "--output_dir",
                  str(tmp_path / "run"), "--quiet"]  # fmt: skip
     results = run(parse_options(arguments, description=""))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from iemomecp_dataset.benchmark.experiments import find_experiments
+from iemomecp_dataset.benchmark.experiments import find_experiments, protocols
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of, option_value
 from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps, read_sweep
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
@@ -122,6 +122,10 @@ def test_an_experiment_file_is_a_sweep_and_the_command_line_wins(tmp_path):
         (": :", InvalidDataError, "is not valid YAML"),
         ("- a", InvalidDataError, "must hold options by name, but holds list"),
         ("objective: base\nobjectives: [rpcl]", UsageError, "objective is given twice"),
+        *(
+            (path.read_text(encoding="utf-8"), UsageError, "protocol file of a paper.*by name, such as ecf_rpcl_tav")
+            for path in sorted(Path(protocols.__file__).parent.glob("*.yaml"))
+        ),
     ],
 )
 def test_a_broken_experiment_file_is_named(tmp_path, text, error, message):
@@ -132,10 +136,9 @@ def test_a_broken_experiment_file_is_named(tmp_path, text, error, message):
     assert str(path) in str(caught.value)
 
 
-def test_seeds_and_families_of_an_experiment_file_may_stand_under_its_experiment_key(tmp_path):
+def test_seeds_and_families_of_an_experiment_file(tmp_path):
     path = tmp_path / "run.yaml"
-    about = {"name": "run", "seeds": [4, 5], "families": ["wavlm"], "published": {"pair_f1": 1}}
-    path.write_text(yaml.safe_dump({"experiment": about, "data_dir": "d", "epochs": 2}))
+    path.write_text(yaml.safe_dump({"seeds": [4, 5], "families": ["wavlm"], "data_dir": "d", "epochs": 2}))
     cells = cells_of(read_sweep(path))
     assert [(cell.name, cell.family) for cell in cells] == [("run-s4", "wavlm"), ("run-s5", "wavlm")]
 
@@ -156,7 +159,7 @@ def test_a_cell_of_an_experiment_is_the_run_of_that_experiment_alone(experiment,
     assert [cell.options.run.seed for cell in cells] == list(experiment.seeds)
     assert not any(cell.impossible for cell in cells)
     config = tmp_path / "run.yaml"
-    config.write_text(yaml.safe_dump({"experiment": {"name": experiment.name}, **experiment.options}))
+    config.write_text(yaml.safe_dump({"experiment": experiment.name, **experiment.options}))
     given = ["--config", str(config), "--data_dir", "d", "--output_dir", "runs/x", "--seed", "42", "--quiet", "True"]
     alone, cell = parse_options(given, description="").flat(), cells[0].options_in(Path("runs")).flat()
     assert {**alone, "output_dir": 0, "seed": 0} == {**cell, "output_dir": 0, "seed": 0}

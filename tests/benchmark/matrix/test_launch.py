@@ -134,7 +134,7 @@ def test_no_more_cells_at_once_than_slots_and_slots_are_used_again(tmp_path):
     assert last_lines(tmp_path / "logs" / "a.log")[-1].startswith("'' ")
 
 
-@pytest.mark.parametrize("gpus", [[""], ["0", "0"], []])
+@pytest.mark.parametrize("gpus", [[""], ["0", "0"], [], ["0", "x"], ["-1"]])
 def test_gpus_without_numbers_are_an_error(gpus):
     with pytest.raises(UsageError, match="--gpus"):
         gpu_slots(gpus)

@@ -30,7 +30,7 @@ def test_a_run_folder_is_an_index_of_one(tmp_path, write_run):
 
 
 def test_an_empty_folder_says_how_to_make_a_run(tmp_path):
-    with pytest.raises(RunFolderError, match=r"holds no run.*accelerate launch trainers/fusion\.py"):
+    with pytest.raises(RunFolderError, match=r"holds no run.*trainers/fusion\.py --data_dir DIR --output_dir runs/"):
         index_runs(tmp_path)
 
 

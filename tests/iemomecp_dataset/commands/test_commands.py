@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pkgutil
 import re
@@ -135,8 +136,28 @@ def test_help_lists_the_commands_and_imports_none(capsys: pytest.CaptureFixture[
         assert any(re.fullmatch(rf"  {name} +{re.escape(line)}", found) for found in lines)
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("--version") == 0
+@pytest.mark.parametrize(
+    ("arguments", "code", "usage"),
+    [
+        ([], 2, "usage: iemomecp COMMAND [OPTIONS]\n"),
+        (["-h"], 0, "usage: iemomecp COMMAND [OPTIONS]\n"),
+        (["help"], 0, "usage: iemomecp COMMAND [OPTIONS]\n"),
+        (["help", "report"], 0, "usage: iemomecp report "),
+    ],
+)
+def test_every_way_to_ask_for_help(
+    arguments: list[str], code: int, usage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["iemomecp"])
+    assert leave(*arguments) == code
+    shown = capsys.readouterr()
+    assert (shown.err if code else shown.out).startswith(usage)
+    assert (shown.out if code else shown.err) == ""
+
+
+@pytest.mark.parametrize("word", ["--version", "version"])
+def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave(word) == 0
     assert capsys.readouterr().out == f"iemomecp {iemomecp_dataset.__version__}\n"
 
 
@@ -155,9 +176,29 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["figures", "--runs", "x"], "--runs needs --data-dir"),
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
+        (
+            ["extract", "--data-dir", "x", "--modality", "text", "--output-dir", "y", "--max-tokens", "1"],
+            "--max_tokens must be at least 2, but is 1.",
+        ),
         (["matrix", "--slots", "0"], "--slots must be at least 1, but is 0."),
+        (["matrix", "--seeds", "1", "-1"], "--seeds must lie within [0, 4294967295], but is -1."),
+        (["matrix", "--gpus", "0,x", "--dry_run"], "--gpus takes numbers of GPUs, each once, such as 0,1; found '0,x'"),
+        (["evaluate", "x.csv", "--missed-positives", "-4"], "--missed-positives must be at least 0, but is -4."),
+        (["evaluate", "x.csv", "--resamples", "-1"], "--resamples must be at least 0, but is -1."),
+        (["evaluate", "x.csv", "--confidence", "1"], "--confidence must lie within (0, 1), but is 1.0."),
+        (["evaluate", "x.csv", "--threshold", "50"], "--threshold must lie within [0, 1], but is 50.0."),
+        (["evaluate", "x.csv", "--seed", "-1"], "--seed must be at least 0, but is -1."),
+        (["evaluate", "x.csv", "--system-seed", "-1"], "--system-seed must be at least 0, but is -1."),
+        (["build", "--output-dir", "x", "--max-mismatch", "7"], "--max-mismatch must lie within [0, 1], but is 7.0."),
+        (["build", "--output-dir", "x", "--max-label-mismatch", "-1"], "--max-label-mismatch must lie within [0, 1]"),
+        (["synthetic", "--output-dir", "x", "--seed", "-5"], "--seed must be at least 0, but is -5."),
         (["train"], "TRAINER is missing: give fusion, roberta, wavlm, clip. See --help.\nusage: iemomecp train ["),
         (["train", "fusion", "--epoch", "3"], "There is no option '--epoch'. Did you mean '--epochs'? See --help.\n"),
+        (["stats", "ecf"], "pass --data-dir, a folder with the files of Emotion-Cause-in-Friends"),
+        (["stats", "--label-dir", "x"], "(no --data-dir was given; iemocap_root= names another place)"),
+        (["stats", "--label-dir", "x"], "or do without it by --text-source ecpec"),
+        (["build", "--output-dir", "x"], "pass --data-dir, a folder with IEMOCAP/, ECPEC/ and labels/"),
+        (["build", "--output-dir", "x", "--label-dir", "x"], "no --data-dir was given; --iemocap-root names another"),
         (["stats", "emf"], "CONFIG has no value 'emf'. Did you mean 'ecf'?"),
         (["train", "fusoin", "--data_dir", "x"], "There is no trainer 'fusoin'. Did you mean 'fusion'?"),
         (["train", "--num_processes", "2"], "There is no trainer '2'."),
@@ -174,10 +215,8 @@ def test_mistakes_are_one_line_and_exit_code_2(
 
 
 def test_statistics_need_no_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave() == 0
-    overview = capsys.readouterr().out
     assert leave("stats") == 0
-    assert capsys.readouterr().out == overview
+    assert "to obtain it" in capsys.readouterr().out
     for arguments in (["ecf", "--data-dir", str(tmp_path)], ["stats", "ecf", f"--data_dir={tmp_path}"]):
         assert leave(*arguments) == 2
         assert "train.txt" in capsys.readouterr().err
@@ -189,3 +228,21 @@ def test_exit_code_1_is_passed_on(tmp_path: Path, synthetic_dir: Path) -> None:
     assert leave("validate", "--label-dir", str(tmp_path)) == 0
     (tmp_path / "test.json").write_text("{")
     assert leave("validate", "--label_dir", str(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "accelerate"])
+def test_a_matrix_names_the_extra_that_it_lacks_before_it_starts_a_cell(
+    package: str,
+    synthetic_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == package else found(name, *rest)
+    )
+    assert leave("matrix", "--data_dir", str(synthetic_dir), "--runs_dir", str(tmp_path / "runs")) == 2
+    error = capsys.readouterr().err
+    assert f"error: This needs the package '{package}', which is not installed. Run: pip install" in error
+    assert not (tmp_path / "runs").exists()

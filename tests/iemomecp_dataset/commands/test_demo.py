@@ -74,6 +74,10 @@ def test_next_steps_exist_in_the_installation(
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / ".venv") if active else "")
     monkeypatch.chdir(tmp_path)
+    for script in ("scripts/fetch_labels.py", "scripts/evaluate_predictions.py", "trainers/fusion.py"):
+        if checkout:
+            (tmp_path / script).parent.mkdir(exist_ok=True)
+            (tmp_path / script).touch()
     steps: Any = demo._next_steps(Path("o/data"), Path("o/encoder"), Path("o/runs"))
     assert any("source .venv/bin/activate" in step for step in steps) == (checkout and not active)
     fetch = "python scripts/fetch_labels.py" if checkout else "iemomecp fetch"

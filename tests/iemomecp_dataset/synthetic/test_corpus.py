@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import iemomecp_dataset
-from iemomecp_dataset.errors import IemomecpError, MissingDependencyError
+from iemomecp_dataset.errors import IemomecpError, MissingDependencyError, UsageError
 from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.synthetic import SCALES, write_corpus
 from iemomecp_dataset.synthetic.counts import dialogue_ids
@@ -474,7 +474,7 @@ class TestOutputFolder:
 
     def test_that_cannot_be_made_is_an_error_of_ours(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("x")
-        with pytest.raises(IemomecpError, match="cannot be written to"):
+        with pytest.raises(UsageError, match=r"data: cannot be written \(Not a directory\)"):
             write_corpus(tmp_path / "file" / "data")
 
     def test_that_is_a_file_is_refused(self, tmp_path: Path) -> None:
