@@ -43,6 +43,8 @@ SegmentPooling = Literal["pooler", "first_token", "mean"]
 
 PairScorerName = Literal["mlp", "biaffine"]
 
+Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -120,7 +122,7 @@ class ModelOptions:
         128,
         "Tokens per utterance (512 in arXiv 2606.18893), or with --scorer isolated per pair; longer texts are cut and "
         "counted.",
-        minimum=1,
+        minimum=2,
     )
     hidden_size: int = option(
         256,
@@ -266,7 +268,7 @@ class RunOptions:
     cache_dir: str | None = option(
         None, "Folder that frozen text features are cached in. Default: ~/.cache/iemomecp.", setting=False
     )
-    log_with: str | None = option(None, "Further trackers of accelerate: tensorboard, wandb or trackio.", setting=False)
+    log_with: Tracker | None = option(None, "A tracker of accelerate that gets the log, too.", setting=False)
     evidence_removal: bool = option(
         False,
         "Isolated scorer: also score the test split with the candidate's text and vectors removed, into "

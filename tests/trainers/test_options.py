@@ -11,6 +11,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.options import (
     SECTIONS,
     PairScorerName,
+    Tracker,
     TrainingOptions,
     circumstances,
 )
@@ -29,6 +30,8 @@ from iemomecp_dataset.trainers.options import (
         ({"max_grad_norm": 0.0}, "--max_grad_norm must be above 0"),
         ({"weight_decay": -0.1}, "--weight_decay must be at least 0"),
         ({"top_k": 0}, "--top_k must be at least 1"),
+        ({"max_tokens": 1}, "--max_tokens must be at least 2"),
+        ({"log_with": "tensorbord"}, "Did you mean 'tensorboard'"),
         ({"max_distance": 0}, "--max_distance must be at least 1"),
         ({"alignment_weight": float("nan")}, "--alignment_weight must be a finite number"),
         ({"seed": -1}, r"--seed must lie within \[0, 4294967295\], but is -1"),
@@ -66,6 +69,9 @@ def test_circumstances_may_change_when_a_run_is_continued() -> None:
 
 
 def test_choices_are_those_of_the_models() -> None:
+    from accelerate.utils import LoggerType
+
     from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS
 
     assert get_args(PairScorerName) == tuple(PAIR_SCORERS)
+    assert set(get_args(Tracker)) == set(map(str, LoggerType)) - {"all"}
