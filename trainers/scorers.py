@@ -9,8 +9,9 @@ when it is used.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
@@ -18,7 +19,15 @@ from iemomecp_dataset.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.options import ObjectiveName, TrainingOptions
 
-__all__ = ["Scorer", "find_scorer", "register_scorer", "scorer_names", "scorer_of_model_type", "scorers"]
+__all__ = [
+    "Scorer",
+    "config_fields",
+    "find_scorer",
+    "register_scorer",
+    "scorer_names",
+    "scorer_of_model_type",
+    "scorers",
+]
 
 _BUILT_IN = {
     "dialogue": "iemomecp_dataset.trainers.dialogue:SCORER",
@@ -183,6 +192,32 @@ def register_scorer(scorer: Scorer) -> None:
             f"of {scorer.name!r} a model_type of its own."
         )
     _registered[scorer.name] = scorer
+
+
+def config_fields(config_class: type[Any]) -> frozenset[str]:
+    """Names of the fields that a configuration class declares: as class annotations, or as parameters of ``__init__``.
+
+    Args:
+        config_class: A ``PreTrainedConfig``.
+
+    Example:
+        >>> class Config:
+        ...     def __init__(self, class_names=None, text_size=0, **kwargs): ...
+        >>> sorted(config_fields(Config))
+        ['class_names', 'text_size']
+    """
+    names = set()
+    for cls in config_class.__mro__:
+        if "__init__" not in vars(cls) or cls is object:
+            continue
+        parameters = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
+        variable = {parameter.name for parameter in parameters if parameter.kind is parameter.VAR_KEYWORD}
+        names |= {parameter.name for parameter in parameters} - variable
+        if not variable:
+            # Whatever the bases declare, a call cannot give it. (The __init__ of a dataclass lists inherited fields.)
+            return frozenset(names)
+        names |= {field.name for field in fields(cls)} if is_dataclass(cls) else set()
+    return frozenset(names)
 
 
 def _class_name(scorer: Scorer) -> str:
