@@ -47,6 +47,45 @@ def test_scorers_that_clash_are_refused(name: str, model: Callable[[], type], me
 
 
 @pytest.mark.usefixtures("_empty_registry")
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nosuch.module:Model", "there is no module 'nosuch'. Check the spelling"),
+        ("transformers.nosuch:Model", "there is no module 'transformers.nosuch'"),
+        ("transformers:BertModle", "has no 'BertModle'. Did you mean .*'BertModel'"),
+        ("transformers", "must have the form 'module:attribute'"),
+    ],
+)
+def test_a_model_class_that_cannot_be_found_is_refused(model: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        register_scorer(Scorer("mine", "a scorer", model))
+
+
+@pytest.mark.usefixtures("_empty_registry")
+def test_a_package_that_the_module_of_a_model_lacks_stays_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_of_a_model.py").write_text("import nosuch_package")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nosuch_package"):
+        register_scorer(Scorer("mine", "a scorer", "module_of_a_model:Model"))
+
+
+@pytest.mark.usefixtures("_empty_registry")
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        (("base", "rpclx"), "the objective 'rpclx', which does not exist. Did you mean 'rpcl'"),
+        ("base", "must be a tuple of at least one name"),
+        ((), "must be a tuple of at least one name"),
+    ],
+)
+def test_objectives_that_do_not_exist_are_refused(objectives: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        register_scorer(Scorer("mine", "a scorer", _model(), objectives=objectives))
+
+
+@pytest.mark.usefixtures("_empty_registry")
 def test_only_the_same_class_defined_again_replaces_an_entry() -> None:
     register_scorer(Scorer("mine", "first", _model()))
     again = _model()

@@ -218,7 +218,8 @@ def _dialogue_scores(model: nn.Module, output: Any, valid: Tensor) -> DialogueSc
     elif isinstance(output, DialogueScores):
         scores = output
     else:
-        scores = DialogueScores(**{f.name: getattr(output, f.name, None) for f in fields(DialogueScores)})
+        named: dict[str, Any] = {f.name: getattr(output, f.name, None) for f in fields(DialogueScores)}
+        scores = DialogueScores(**named)
     logits = scores.pair_logits
     if logits is None or logits.dim() != 4 or logits.shape[:3] != valid.shape:
         b, n = valid.shape[:2]
@@ -310,7 +311,7 @@ def prepare_dialogue_inference(
         text_tokens = tokenize_texts(texts, load_saved_tokenizer(model), config.max_tokens)
     elif getattr(config, "text_size", 0):
         trained_with = getattr(config, "text_encoder_name", None)
-        needed = {"text_encoder_name": text_encoder or trained_with}
+        needed: dict[str, Any] = {"text_encoder_name": text_encoder or trained_with}
         needed |= {name: getattr(config, name, None) for name in ("text_layers", "max_tokens")}
         missing = [name for name, value in needed.items() if value is None]
         if missing:
