@@ -17,7 +17,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers import scorers
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.scorers import Scorer, find_scorer, register_scorer
-from iemomecp_dataset.trainers.training.task import TrainingTask
+from iemomecp_dataset.trainers.training.task import Batch, TrainingTask
 
 
 @pytest.fixture
@@ -137,3 +137,6 @@ class TestScorerOfOnesOwn(ScorerCase):
         torch.manual_seed(0)
         config = page["LinearConfig"](class_names=["pair", "non_pair"], text_size=TEXT_SIZE)
         return dialogue_task(page["LinearScorer"](config))
+
+    def inputs(self, batch: Batch) -> dict[str, Any]:
+        return {name: batch[name] for name in ("mask", "text")}

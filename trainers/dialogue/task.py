@@ -53,7 +53,14 @@ from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
 
-__all__ = ["MODEL_INPUTS", "DialogueStrategy", "model_inputs", "prepare_dialogue", "prepare_dialogue_inference"]
+__all__ = [
+    "MODEL_INPUTS",
+    "DialogueStrategy",
+    "forward_inputs",
+    "model_inputs",
+    "prepare_dialogue",
+    "prepare_dialogue_inference",
+]
 
 MODEL_INPUTS = (
     "mask",
@@ -123,7 +130,7 @@ class DialogueStrategy:
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Weighted terms of the objective."""
-        scores = self._scores(model, {**batch, "corruption": self.corruption}, (*MODEL_INPUTS, "gold", "corruption"))
+        scores = self._scores(model, batch, gold=batch["gold"], corruption=self.corruption)
         return objective_terms(
             self.objective,
             self.weights,
@@ -144,7 +151,7 @@ class DialogueStrategy:
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
         """Probabilities of the candidate pairs of each dialogue, in the row's order."""
-        scores = self._scores(model, batch, MODEL_INPUTS)
+        scores = self._scores(model, batch)
         loss = supervised_extraction(
             scores.emotion_logits,
             scores.cause_logits,
@@ -162,8 +169,9 @@ class DialogueStrategy:
             found.append((position, matrix[example.targets, example.causes]))
         return found, loss.item()
 
-    def _scores(self, model: nn.Module, batch: Batch, names: Sequence[str]) -> DialogueScores:
-        output = model(**{name: batch[name] for name in names if name in batch and name in self.inputs})
+    def _scores(self, model: nn.Module, batch: Batch, **more: Any) -> DialogueScores:
+        given = {**model_inputs(batch), **more}
+        output = model(**{name: value for name, value in given.items() if name in self.inputs})
         return _dialogue_scores(model, output, batch["valid"])
 
     def _costs(self, examples: Examples) -> list[int]:
