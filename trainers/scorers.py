@@ -35,6 +35,7 @@ __all__ = [
     "Scorer",
     "config_fields",
     "find_scorer",
+    "is_built_in",
     "register_scorer",
     "scorer_names",
     "scorer_of_model_type",
@@ -137,6 +138,11 @@ class Scorer:
 def scorer_names() -> tuple[str, ...]:
     """Names of all scorers, without loading them."""
     return (*_BUILT_IN, *(name for name in _registered if name not in _BUILT_IN))
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a scorer is one of this package, so that nothing has to be registered before it is used."""
+    return name in _BUILT_IN
 
 
 def find_scorer(name: str) -> Scorer:
