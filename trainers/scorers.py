@@ -2,8 +2,8 @@
 
 An entry lies beside the code of its scorer (:mod:`iemomecp_dataset.trainers.dialogue`,
 :mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Custom scorers are
-added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
-when it is used.
+added with :func:`register_scorer`. Importing this module does not import torch: code is named as
+``"module:attribute"`` and loaded when it is used.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def register_scorer(scorer: Scorer) -> None:
 
 
 def _check_objectives(scorer: Scorer) -> None:
-    from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES  # which imports this module
+    from iemomecp_dataset.trainers.objectives import OBJECTIVES  # imports torch
 
     given: Any = scorer.objectives
     if isinstance(given, str) or not given:
@@ -229,10 +229,10 @@ def _check_objectives(scorer: Scorer) -> None:
             f"but are {given!r}."
         )
     for name in given:
-        if name not in OBJECTIVE_NAMES:
+        if name not in OBJECTIVES:
             raise UsageError(
                 f"The scorer {scorer.name!r} names the objective {name!r}, which does not exist. "
-                f"{did_you_mean(name, OBJECTIVE_NAMES)}"
+                f"{did_you_mean(name, OBJECTIVES)}"
             )
 
 

@@ -109,6 +109,11 @@ def test_objectives_of_an_own_scorer_are_those_that_its_entry_names() -> None:
     TrainingOptions.from_flat({**asked, "objective": "cdmr"}).check()
 
 
+def test_what_an_entry_takes_and_gives_has_types() -> None:
+    for method in (Scorer.load_model_class, Scorer.load_config_class, Scorer.build_task, Scorer.build_inference_task):
+        assert "Any" not in method.__annotations__.values(), method.__name__
+
+
 @functools.cache
 def model_of(page: Path) -> tuple[dict[str, Any], str]:
     """What the page's first block defines, once in a process as AutoModel knows it then; and its second block."""
