@@ -41,3 +41,5 @@ def test_a_scorer_of_ones_own_is_trained_as_the_page_says(repository: Path, work
     )
     assert done.returncode == 0, done.stderr
     assert (workplace / "runs" / "linear" / "results.json").is_file()
+    card = (workplace / "runs" / "linear" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "\n# First run the code that registers LinearScorer.\n" in card

@@ -53,7 +53,6 @@ TESTED_BY = {
     "trainers/encoders/*": "trainers/encoders/test_text.py",
     "trainers/fusion.py": "trainers/test_cli.py",
     "trainers/isolated/*": "trainers/isolated/test_modeling.py",
-    "trainers/model_card.py": "trainers/test_run_folder.py",
     "trainers/roberta.py": "trainers/test_cli.py",
     "trainers/pair_config.py": "trainers/test_scorers.py",
     "trainers/training/*": "trainers/test_run.py",

@@ -18,6 +18,7 @@ PUBLIC = {
     "iemomecp_dataset.trainers": (
         *("DialogueScorer", "DialogueScorerConfig", "IsolatedScorer", "IsolatedScorerConfig"),
         *("train", "predict", "load_scorer"),
+        *("Scorer", "register_scorer", "DialogueScores"),
     ),
     "iemomecp_dataset.benchmark": ("read_results", "leaderboard", "compare"),
 }

@@ -1,7 +1,7 @@
 """Models, objectives and the training loop.
 
 ``train(dialogues, output_dir=…)`` leaves a run folder, as the scripts of this folder do; ``predict(run_folder, rows)``
-applies it.
+applies it. ``register_scorer(Scorer(…))`` adds a model of one's own, whose ``forward`` returns ``DialogueScores``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 from iemomecp_dataset.lazy import attach
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
+    from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig, DialogueScores
     from iemomecp_dataset.trainers.inference import load_scorer, predict
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
     from iemomecp_dataset.trainers.run import train
+    from iemomecp_dataset.trainers.scorers import Scorer, register_scorer
 
 __all__ = [
     "DialogueScorer",
     "DialogueScorerConfig",
+    "DialogueScores",
     "IsolatedScorer",
     "IsolatedScorerConfig",
+    "Scorer",
     "load_scorer",
     "predict",
+    "register_scorer",
     "train",
 ]
 
@@ -31,10 +35,13 @@ attach(
     {
         "DialogueScorer": "iemomecp_dataset.trainers.dialogue.modeling",
         "DialogueScorerConfig": "iemomecp_dataset.trainers.dialogue.modeling",
+        "DialogueScores": "iemomecp_dataset.trainers.dialogue.modeling",
         "IsolatedScorer": "iemomecp_dataset.trainers.isolated.modeling",
         "IsolatedScorerConfig": "iemomecp_dataset.trainers.isolated.modeling",
+        "Scorer": "iemomecp_dataset.trainers.scorers",
         "load_scorer": "iemomecp_dataset.trainers.inference",
         "predict": "iemomecp_dataset.trainers.inference",
+        "register_scorer": "iemomecp_dataset.trainers.scorers",
         "train": "iemomecp_dataset.trainers.run",
     },
     extra="train",

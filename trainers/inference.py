@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
+from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
 
@@ -55,7 +56,8 @@ def predict(
     Raises:
         MissingDataError: There is no model, or features that it needs are not given.
         MissingModelError: Its text encoder is neither on disk nor reachable.
-        InvalidDataError: Features or encoder have another width than in training.
+        InvalidDataError: A row lacks a field or has a value that does not fit; or features or encoder have another
+            width than in training.
         UsageError: The folder holds no scorer of this package.
     """
     if isinstance(rows, Mapping | str):
@@ -65,7 +67,7 @@ def predict(
         )
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     scorer = scorer.to(device or scorer.device).eval()
-    dialogues = [_bare_row(row) for row in rows]
+    dialogues = [_bare_row(row, number) for number, row in enumerate(rows)]
     if not dialogues:
         return []
     ids = [u["utterance_id"] for row in dialogues for u in row["utterances"]]
@@ -138,27 +140,51 @@ def _vectors(
     return table.select(ids, tolerance=tolerance)
 
 
-def _bare_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a row that a scorer gets: no labels, no emotions."""
+_UTTERANCE = ("turn", "utterance_id", "speaker", "text")
+
+
+def _bare_row(row: Any, number: int) -> dict[str, Any]:
+    """The part of a row that a scorer gets, checked: no labels, no emotions."""
+    where = f"rows[{number}]"
+    _check_fields(row, ("dialogue_id", "utterances"), where)
+    where = f"{where} (dialogue_id {row['dialogue_id']!r})"
+    listed = isinstance(row["utterances"], Iterable) and not isinstance(row["utterances"], (str, Mapping))
+    given = list(row["utterances"]) if listed else []
+    if not given:
+        found = "empty" if listed else json_kind(row["utterances"])
+        raise InvalidDataError(f"{where}: 'utterances' must be a list of at least one utterance, but is {found}.")
+    for place, utterance in enumerate(given):
+        _check_fields(utterance, _UTTERANCE, f"{where}, utterances[{place}]")
+        if utterance["turn"] != place + 1:
+            raise InvalidDataError(
+                f"{where}, utterances[{place}]: 'turn' must be {place + 1}, but is {utterance['turn']!r}. Utterances "
+                "stand in order and are numbered from 1."
+            )
+        if utterance["text"] is not None:
+            check_text_fields(utterance, ("text",), f"{where}, utterances[{place}]")
     utterances = [
-        {
-            "turn": utterance["turn"],
-            "utterance_id": utterance["utterance_id"],
-            "speaker": utterance["speaker"],
-            "text": utterance["text"] or "",
-            "emotion": None,
-        }
-        for utterance in row["utterances"]
+        {**{name: utterance[name] for name in _UTTERANCE}, "text": utterance["text"] or "", "emotion": None}
+        for utterance in given
     ]
-    turns = [utterance["turn"] for utterance in utterances]
-    pairs = row.get("pairs")
-    candidates = (
-        [(target, cause) for target in turns for cause in turns]
-        if pairs is None
-        else [(pair["target_turn"], pair["cause_turn"]) for pair in pairs]
-    )
+    turns = range(1, len(given) + 1)
+    candidates = [(target, cause) for target in turns for cause in turns]
+    if row.get("pairs") is not None:
+        for place, pair in enumerate(row["pairs"]):
+            _check_fields(pair, ("target_turn", "cause_turn"), f"{where}, pairs[{place}]")
+        candidates = [check_pair(pair["target_turn"], pair["cause_turn"], len(given), where) for pair in row["pairs"]]
     return {
         "dialogue_id": row["dialogue_id"],
         "utterances": utterances,
         "pairs": [{"target_turn": target, "cause_turn": cause, "label": 1} for target, cause in candidates],
     }
+
+
+def _check_fields(entry: Any, names: Iterable[str], where: str) -> None:
+    if not isinstance(entry, Mapping):
+        raise InvalidDataError(
+            f"{where} must be a dictionary with {', '.join(map(repr, names))}, as in the rows of "
+            f"iemomecp_dataset.load, but is {json_kind(entry)}."
+        )
+    missing = [repr(name) for name in names if name not in entry]
+    if missing:
+        raise InvalidDataError(f"{where} lacks {', '.join(missing)}, which predict needs.")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import CONFIG_NAMES
-from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.scorers import find_scorer
+from iemomecp_dataset.trainers.options import ModelOptions, TrainingOptions, circumstances
+from iemomecp_dataset.trainers.scorers import config_fields, find_scorer, is_built_in
 
 __all__ = ["model_card"]
 
 _SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
+
+_OF_TRAINING = ("scorer", "text_encoder", "encoder_mode", "init_from", "frozen_layers")
+"""Model options that apply to every scorer: training uses them, so that no configuration needs to declare them."""
 
 _CONVERSATION = [
     "utterances = [",
@@ -73,7 +77,8 @@ def _scores(results: RunResults) -> list[str]:
         "",
         f"In percent. Pair F1 is definition {results.definition}: "
         f"{DEFINITIONS.get(results.definition, 'not described')}. Decision: {decision}; epoch {results.best_epoch} of "
-        f"{results.epochs}. Structural baselines know positions and no dialogue.",
+        f"{results.epochs}. Structural baselines score a pair by the distance of its two turns alone; emotion x "
+        "distance also uses an emotion detector on the target utterance.",
         "",
         f"| split | system | {' | '.join(_SCORES)} |",
         f"|---|---|{'---:|' * len(_SCORES)}",
@@ -111,10 +116,13 @@ def _use(results: RunResults) -> list[str]:
     decided = "matrix.argmax(axis=1) == 0" if value is None else "matrix[:, 0] >= model.config.threshold"
     classes = ", ".join(f"{i} {name}" for i, name in enumerate(results.class_names))
     rule = "argmax" if value is None else f"threshold, model.config.threshold is {value:.4f}"
+    text, registration = _registration(results.scorer)
     return [
         "## Use",
         "",
+        *text,
         "```python",
+        *registration,
         "import iemomecp_dataset",
         "from iemomecp_dataset.trainers import predict",
         "from transformers import AutoModel",
@@ -131,19 +139,51 @@ def _use(results: RunResults) -> list[str]:
     ]
 
 
+def _registration(scorer: str) -> tuple[list[str], list[str]]:
+    """For a scorer that is not one of this package: what has to happen before the model is loaded, and its code."""
+    if is_built_in(scorer):
+        return [], []
+    model_class = find_scorer(scorer).load_model_class()
+    name, module = model_class.__name__, model_class.__module__
+    if module == "__main__":
+        source, code = "the script or notebook that trained it", f"# First run the code that registers {name}."
+    else:
+        source, code = f"the module `{module}`", f"import {module}  # defines {name} and registers it"
+    text = (
+        f"The model class `{name}` is not part of this package but of {source}. Each new process has to define it and "
+        f"register its scorer `{scorer}` with `iemomecp_dataset.trainers.register_scorer` before it loads the model."
+    )
+    return [text, ""], [code]
+
+
 def _settings(options: TrainingOptions) -> list[str]:
-    places = {"data_dir", "output_dir", "cache_dir", "audio_features", "video_features", "run_name"}
-    settings = {name: value for name, value in options.flat().items() if value is not None and name not in places}
+    scorer = find_scorer(options.model.scorer)
+    left_out = {"data_dir", "audio_features", "video_features", *circumstances(), *_not_of_the_model(options)}
+    settings = {name: value for name, value in options.flat().items() if value is not None and name not in left_out}
     settings["text_encoder"] = encoder_name(options.model.text_encoder)
+    if options.model.init_from:
+        settings["init_from"] = encoder_name(options.model.init_from)
     listing = ", ".join(f"{name} {value}" for name, value in settings.items())
-    cited = find_scorer(options.model.scorer).cite
+    cited = scorer.cite
     return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]
+
+
+def _not_of_the_model(options: TrainingOptions) -> set[str]:
+    """Model options that the scorer does not have."""
+    scorer = find_scorer(options.model.scorer)
+    config_class, has = scorer.load_config_class(), set(_OF_TRAINING)
+    if config_class is not None:
+        has |= config_fields(config_class)
+    if hasattr(scorer.load_model_class(), "begin_at_distance_rates"):
+        has.add("distance_prior")
+    return {field.name for field in fields(ModelOptions)} - has
 
 
 def _terms(results: RunResults) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     text = (
-        "The data was synthetic, so the weights hold nothing of anyone's."
+        "The training dialogues were made by a program and contain no words of real people. The text encoder or "
+        "features named above have terms of their own, which apply to weights learned from them."
         if results.synthetic
         else "The code that trained it is under the MIT licence; that does not cover the weights. They were "
         "learned from dialogues under terms of their own, and from the text encoder or features named above under "

@@ -2,23 +2,45 @@
 
 An entry lies beside the code of its scorer (:mod:`iemomecp_dataset.trainers.dialogue`,
 :mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Custom scorers are
-added with :func:`register_scorer`. Nothing here imports torch: code is named as ``"module:attribute"`` and loaded
-when it is used.
+added with :func:`register_scorer`. Importing this module does not import torch: code is named as
+``"module:attribute"`` and loaded when it is used.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.trainers.options import ObjectiveName, TrainingOptions
+    import numpy as np
+    from accelerate import Accelerator
+    from numpy.typing import NDArray
+    from transformers import PreTrainedConfig, PreTrainedModel
 
-__all__ = ["Scorer", "find_scorer", "register_scorer", "scorer_names", "scorer_of_model_type", "scorers"]
+    from iemomecp_dataset.corpus import Corpus
+    from iemomecp_dataset.trainers.options import ObjectiveName, TrainingOptions
+    from iemomecp_dataset.trainers.training.task import TrainingTask
+
+    _Rows = Sequence[Mapping[str, Any]]
+    _Vectors = Mapping[str, Mapping[str, NDArray[np.float32]]]
+    _Prepare = Callable[[TrainingOptions, Corpus, Accelerator, type[PreTrainedModel]], TrainingTask]
+    _PrepareInference = Callable[[PreTrainedModel, _Rows, _Vectors, str | None], TrainingTask]
+
+__all__ = [
+    "Scorer",
+    "config_fields",
+    "find_scorer",
+    "is_built_in",
+    "register_scorer",
+    "scorer_names",
+    "scorer_of_model_type",
+    "scorers",
+]
 
 _BUILT_IN = {
     "dialogue": "iemomecp_dataset.trainers.dialogue:SCORER",
@@ -40,8 +62,8 @@ class Scorer:
     Attributes:
         name: Value of ``--scorer``.
         description: One line for ``--help``.
-        model_class: The ``PreTrainedModel``; its ``config_class`` gets, of what training knows, the fields that it
-            declares (``class_names``, ``text_size``, ``hidden_size`` and so on).
+        model_class: The ``PreTrainedModel``. Training fills in each field that its ``config_class`` declares and that
+            training knows: ``class_names``, ``text_size``, ``hidden_size`` and so on; see :func:`config_fields`.
         model_type: The ``model_type`` of its configuration, under which ``AutoModel`` finds it. By default that of
             ``model_class``.
         prepare: ``(options, corpus, accelerator, model_class)`` to a
@@ -57,24 +79,25 @@ class Scorer:
 
     name: str
     description: str
-    model_class: Any
+    model_class: type[PreTrainedModel] | str
     model_type: str = ""
-    prepare: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue"
-    prepare_inference: Any = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
+    prepare: _Prepare | str = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue"
+    prepare_inference: _PrepareInference | str = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
     objectives: tuple[ObjectiveName, ...] = ("base",)
     protocol: Callable[[str], Mapping[str, Any]] = lambda modalities: {}
     check: Callable[[TrainingOptions], None] = lambda options: None
     cite: str = ""
 
-    def load_model_class(self) -> Any:
+    def load_model_class(self) -> type[PreTrainedModel]:
         """The model class."""
-        return _load(self.model_class)
+        model_class: type[PreTrainedModel] = _load(self.model_class)
+        return model_class
 
-    def load_config_class(self) -> Any:
+    def load_config_class(self) -> type[PreTrainedConfig] | None:
         """The model's configuration class."""
         return getattr(self.load_model_class(), "config_class", None)
 
-    def build_task(self, options: TrainingOptions, corpus: Any, accelerator: Any) -> Any:
+    def build_task(self, options: TrainingOptions, corpus: Corpus, accelerator: Accelerator) -> TrainingTask:
         """Builds model, strategy and examples for training.
 
         Args:
@@ -88,9 +111,12 @@ class Scorer:
         Raises:
             IemomecpError: An encoder or features are missing, or do not fit.
         """
-        return _load(self.prepare)(options, corpus, accelerator, self.load_model_class())
+        task: TrainingTask = _load(self.prepare)(options, corpus, accelerator, self.load_model_class())
+        return task
 
-    def build_inference_task(self, model: Any, rows: Any, vectors: Any, text_encoder: str | None) -> Any:
+    def build_inference_task(
+        self, model: PreTrainedModel, rows: _Rows, vectors: _Vectors, text_encoder: str | None
+    ) -> TrainingTask:
         """Builds strategy and examples for using a trained model.
 
         Args:
@@ -105,12 +131,18 @@ class Scorer:
         Raises:
             IemomecpError: An encoder is missing, or does not fit.
         """
-        return _load(self.prepare_inference)(model, rows, vectors, text_encoder)
+        task: TrainingTask = _load(self.prepare_inference)(model, rows, vectors, text_encoder)
+        return task
 
 
 def scorer_names() -> tuple[str, ...]:
     """Names of all scorers, without loading them."""
     return (*_BUILT_IN, *(name for name in _registered if name not in _BUILT_IN))
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a scorer is one of this package, so that nothing has to be registered before it is used."""
+    return name in _BUILT_IN
 
 
 def find_scorer(name: str) -> Scorer:
@@ -155,10 +187,12 @@ def register_scorer(scorer: Scorer) -> None:
 
     Raises:
         UsageError: The name belongs to a scorer of this package or to one with another model class; or the
-            ``model_type`` to another scorer or to a model of transformers, or it is missing.
+            ``model_type`` to another scorer or to a model of transformers, or it is missing; or there is no such model
+            class or objective.
     """
     if scorer.name in _BUILT_IN:
         raise UsageError(f"The scorer {scorer.name!r} is one of this package. Choose another name.")
+    _check_objectives(scorer)
     if scorer.name in _registered:
         known, new = _class_name(_registered[scorer.name]), _class_name(scorer)
         if known != new:
@@ -185,6 +219,49 @@ def register_scorer(scorer: Scorer) -> None:
     _registered[scorer.name] = scorer
 
 
+def _check_objectives(scorer: Scorer) -> None:
+    from iemomecp_dataset.trainers.objectives import OBJECTIVES  # imports torch
+
+    given: Any = scorer.objectives
+    if isinstance(given, str) or not given:
+        raise UsageError(
+            f"The objectives of the scorer {scorer.name!r} must be a tuple of at least one name, such as ('base',), "
+            f"but are {given!r}."
+        )
+    for name in given:
+        if name not in OBJECTIVES:
+            raise UsageError(
+                f"The scorer {scorer.name!r} names the objective {name!r}, which does not exist. "
+                f"{did_you_mean(name, OBJECTIVES)}"
+            )
+
+
+def config_fields(config_class: type[Any]) -> frozenset[str]:
+    """Names of the fields that a configuration class declares: as class annotations, or as parameters of ``__init__``.
+
+    Args:
+        config_class: A ``PreTrainedConfig``.
+
+    Example:
+        >>> class Config:
+        ...     def __init__(self, class_names=None, text_size=0, **kwargs): ...
+        >>> sorted(config_fields(Config))
+        ['class_names', 'text_size']
+    """
+    names = set()
+    for cls in config_class.__mro__:
+        if "__init__" not in vars(cls) or cls is object:
+            continue
+        parameters = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
+        variable = {parameter.name for parameter in parameters if parameter.kind is parameter.VAR_KEYWORD}
+        names |= {parameter.name for parameter in parameters} - variable
+        if not variable:
+            # Whatever the bases declare, a call cannot give it. (The __init__ of a dataclass lists inherited fields.)
+            return frozenset(names)
+        names |= {field.name for field in fields(cls)} if is_dataclass(cls) else set()
+    return frozenset(names)
+
+
 def _class_name(scorer: Scorer) -> str:
     model_class = scorer.load_model_class()
     return f"{model_class.__module__}.{model_class.__qualname__}"
@@ -193,5 +270,20 @@ def _class_name(scorer: Scorer) -> str:
 def _load(reference: Any) -> Any:
     if not isinstance(reference, str):
         return reference
-    module, _, attribute = reference.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    module_name, _, attribute = reference.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{reference!r} must have the form 'module:attribute', such as 'my_package.models:MyScorer'.")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # a package that the module itself imports
+        raise UsageError(
+            f"{reference!r} names a module that cannot be imported: there is no module {error.name!r}. Check the "
+            "spelling; the folder that holds it must be installed or on PYTHONPATH."
+        ) from error
+    if not hasattr(module, attribute):
+        defined = [name for name in dir(module) if not name.startswith("_")]
+        hint = did_you_mean(attribute, defined, see="Give a name that the module defines.")
+        raise UsageError(f"{reference!r}: the module {module_name} has no {attribute!r}. {hint}")
+    return getattr(module, attribute)

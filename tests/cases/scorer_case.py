@@ -15,7 +15,7 @@ from transformers import AutoModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, model_inputs
+from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, forward_inputs, model_inputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder, tokenize_texts
 from iemomecp_dataset.trainers.objectives import pooled_here
 from iemomecp_dataset.trainers.pair_config import PairScorerConfig, set_decision
@@ -204,5 +204,5 @@ def dialogue_task(model: Any, encoder: TextEncoder | None = None) -> TrainingTas
         inputs = UtteranceInputs(text_features=features, features={"audio": audio}, feature_sizes={"audio": AUDIO_SIZE})
     else:
         inputs = UtteranceInputs(text_tokens=tokenize_texts(texts, encoder.tokenizer, 64))
-    strategy = DialogueStrategy(Collator(inputs, chunk_tokens=16))
+    strategy = DialogueStrategy(Collator(inputs, chunk_tokens=16), inputs=forward_inputs(type(model)))
     return TrainingTask(model, strategy, {"train": dialogue_examples(rows, ("neutral", "joy"))})

@@ -16,7 +16,7 @@ import yaml
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict
-from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.run import run
 from iemomecp_dataset.trainers.scorers import find_scorer
@@ -101,6 +101,37 @@ def test_what_cannot_be_used_is_said(runs: Path, rows: list[dict], small_dir: Pa
                                             for u in rows[0]["utterances"]]}]  # fmt: skip
     with pytest.raises(InvalidDataError, match="utterances"):
         predict(runs / "frozen", strangers, audio=audio)
+
+
+UTTERANCE = {"turn": 1, "utterance_id": "d_1", "speaker": "A", "text": "We lost."}
+ROW: dict[str, Any] = {"dialogue_id": "d", "utterances": [UTTERANCE]}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("hello", r"rows\[1\] must be a dictionary with 'dialogue_id', 'utterances', .* but is text"),
+        ({"utterances": [UTTERANCE]}, r"rows\[1\] lacks 'dialogue_id'"),
+        ({"dialogue_id": "d"}, r"rows\[1\] lacks 'utterances'"),
+        ({**ROW, "utterances": []}, r"rows\[1\] \(dialogue_id 'd'\): 'utterances' must be .* but is empty"),
+        ({**ROW, "utterances": "hello"}, r"\(dialogue_id 'd'\): 'utterances' must be a list .* but is text"),
+        ({**ROW, "utterances": ["hello"]}, r"dialogue_id 'd'\), utterances\[0\] must be a dictionary with 'turn'"),
+        (
+            {**ROW, "utterances": [{"turn": 1, "utterance_id": "d_1"}]},
+            r"dialogue_id 'd'\), utterances\[0\] lacks 'speaker', 'text'",
+        ),
+        ({**ROW, "utterances": [{**UTTERANCE, "text": 3}]}, r"utterances\[0\]: 'text' must be text, but is '3'"),
+        ({**ROW, "utterances": [{**UTTERANCE, "turn": 0}]}, r"utterances\[0\]: 'turn' must be 1, but is 0"),
+        ({**ROW, "pairs": [{"target_turn": 1}]}, r"dialogue_id 'd'\), pairs\[0\] lacks 'cause_turn'"),
+        ({**ROW, "pairs": [{"target_turn": 1, "cause_turn": 2}]}, r"pair \(1, 2\): points outside the dialogue"),
+    ],
+)
+def test_a_row_that_cannot_be_scored_is_named(row: Any, message: str) -> None:
+    config = DialogueScorerConfig(class_names=["pair", "non_pair"], hidden_size=8, num_heads=2, num_layers=0)
+    scorer = DialogueScorer(config)
+    assert predict(scorer, [ROW])[0].shape == (1, 2)
+    with pytest.raises(InvalidDataError, match=message):
+        predict(scorer, [ROW, row])
 
 
 @pytest.mark.slow

@@ -9,20 +9,26 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import forked_python
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from iemomecp_dataset import load
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.trainers import predict, scorers, train
 from iemomecp_dataset.trainers.cli import parse_options, train_from_command_line
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.objectives import OBJECTIVES
+from iemomecp_dataset.trainers.scorers import Scorer, register_scorer
 
 SameOutcome = Callable[[Path, Path], None]
 SMALL = {
@@ -337,3 +343,101 @@ def test_a_run_that_cannot_begin_leaves_its_folder_free(small_dir: Path, tiny_en
         run(TrainingOptions.from_flat(flat))
     assert not (tmp_path / "run").exists()
     assert run(TrainingOptions.from_flat({**flat, "max_missing_features": 0.06})) is not None
+
+
+class NewcomerConfig(PreTrainedConfig):
+    """Fields as parameters of ``__init__``, and none of those that say where text features come from."""
+
+    model_type = "newcomer_pair_scorer"
+
+    def __init__(self, class_names: list[str] | None = None, text_size: int = 0, **kwargs: Any):
+        self.class_names = class_names
+        self.text_size = text_size
+        super().__init__(**kwargs)
+
+
+class NewcomerScorer(PreTrainedModel):
+    """Takes only what it needs, and returns the pair logits alone."""
+
+    config_class = NewcomerConfig
+
+    def __init__(self, config: NewcomerConfig):
+        super().__init__(config)
+        assert config.class_names is not None
+        self.target = torch.nn.Linear(config.text_size, len(config.class_names))
+        self.cause = torch.nn.Linear(config.text_size, len(config.class_names))
+        self.post_init()
+
+    def forward(self, mask: torch.Tensor, text: torch.Tensor) -> Any:
+        return self.target(text)[:, :, None] + self.cause(text)[:, None]
+
+
+class WithoutPairs(NewcomerScorer):
+    def forward(self, mask: torch.Tensor, text: torch.Tensor) -> Any:
+        return {"logits": super().forward(mask, text)}
+
+
+class ForUtterances(NewcomerScorer):
+    def forward(self, mask: torch.Tensor, text: torch.Tensor) -> Any:
+        return self.target(text)
+
+
+class WithTypingError(NewcomerScorer):
+    def forward(self, mask: torch.Tensor, texts: torch.Tensor) -> Any:
+        return super().forward(mask, texts)
+
+
+def _train_newcomer(model: type, data: Path, encoder: Path, output: Path, **options: Any) -> None:
+    register_scorer(Scorer("newcomer", "linear", model))
+    given = {"text_encoder": str(encoder), "encoder_mode": "frozen", "epochs": 1, "quiet": True, **options}
+    train(load("3class", data_dir=str(data)), scorer="newcomer", output_dir=output, **given)
+
+
+@pytest.mark.slow
+def test_a_scorer_in_the_usual_style_of_transformers_is_trained_and_used(
+    small_dir: Path, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorers, "_registered", {})
+    _train_newcomer(NewcomerScorer, small_dir, tiny_encoder, tmp_path)
+    found = predict(tmp_path, load("3class", data_dir=str(small_dir), split="test"))
+    names = ("emo_cause", "emo_context", "non_pair")
+    table = pq.read_table(tmp_path / "predictions_test.parquet")
+    written = np.stack([table[f"prob_{name}"] for name in names], axis=1)
+    np.testing.assert_allclose(np.concatenate(found), written, atol=1e-5)
+    config = NewcomerConfig.from_pretrained(tmp_path / "model")
+    assert config.id2label == dict(enumerate(names)), "the model card names the columns by it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (
+            NewcomerScorer,
+            {"modalities": "a"},
+            "requires the input 'text', .* Use --modalities t and --encoder_mode f",
+        ),
+        (NewcomerScorer, {"encoder_mode": "trained"}, "requires the input 'text', .* and --encoder_mode frozen"),
+        (WithTypingError, {}, r"requires the input 'texts', .* Did you mean 'text'\?"),
+        (WithoutPairs, {}, "must return pair logits of shape .* but returned a dict without them"),
+        (ForUtterances, {}, r"must return pair logits of shape .* but returned the shape \(8, \d+, 3\)"),
+    ],
+)
+def test_a_scorer_that_does_not_fit_is_told_what_would(
+    model: type, options: dict[str, str], message: str, small_dir: Path, tiny_encoder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(scorers, "_registered", {})
+    with pytest.raises(UsageError, match=message):
+        _train_newcomer(model, small_dir, tiny_encoder, tmp_path / "run", **options)
+
+
+def test_features_are_not_guessed_where_the_configuration_does_not_say_how_they_were_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorers, "_registered", {})
+    register_scorer(Scorer("newcomer", "linear", NewcomerScorer))
+    model = NewcomerScorer(NewcomerConfig(class_names=["pair", "non_pair"], text_size=4))
+    utterance = {"turn": 1, "utterance_id": "u", "speaker": "A", "text": "We lost."}
+    with pytest.raises(UsageError, match="NewcomerConfig lacks text_encoder_name, text_layers, max_tokens"):
+        predict(model, [{"dialogue_id": "d", "utterances": [utterance]}])

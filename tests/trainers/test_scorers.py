@@ -17,7 +17,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers import scorers
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.scorers import Scorer, find_scorer, register_scorer
-from iemomecp_dataset.trainers.training.task import TrainingTask
+from iemomecp_dataset.trainers.training.task import Batch, TrainingTask
 
 
 @pytest.fixture
@@ -47,6 +47,45 @@ def test_scorers_that_clash_are_refused(name: str, model: Callable[[], type], me
 
 
 @pytest.mark.usefixtures("_empty_registry")
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nosuch.module:Model", "there is no module 'nosuch'. Check the spelling"),
+        ("transformers.nosuch:Model", "there is no module 'transformers.nosuch'"),
+        ("transformers:BertModle", "has no 'BertModle'. Did you mean .*'BertModel'"),
+        ("transformers", "must have the form 'module:attribute'"),
+    ],
+)
+def test_a_model_class_that_cannot_be_found_is_refused(model: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        register_scorer(Scorer("mine", "a scorer", model))
+
+
+@pytest.mark.usefixtures("_empty_registry")
+def test_a_package_that_the_module_of_a_model_lacks_stays_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_of_a_model.py").write_text("import nosuch_package")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nosuch_package"):
+        register_scorer(Scorer("mine", "a scorer", "module_of_a_model:Model"))
+
+
+@pytest.mark.usefixtures("_empty_registry")
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        (("base", "rpclx"), "the objective 'rpclx', which does not exist. Did you mean 'rpcl'"),
+        ("base", "must be a tuple of at least one name"),
+        ((), "must be a tuple of at least one name"),
+    ],
+)
+def test_objectives_that_do_not_exist_are_refused(objectives: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        register_scorer(Scorer("mine", "a scorer", _model(), objectives=objectives))
+
+
+@pytest.mark.usefixtures("_empty_registry")
 def test_only_the_same_class_defined_again_replaces_an_entry() -> None:
     register_scorer(Scorer("mine", "first", _model()))
     again = _model()
@@ -68,6 +107,11 @@ def test_objectives_of_an_own_scorer_are_those_that_its_entry_names() -> None:
         TrainingOptions.from_flat({**asked, "objective": "cdmr"}).check()
     register_scorer(Scorer("plain", "with a cause head", _model(), objectives=("base", "cdmr")))
     TrainingOptions.from_flat({**asked, "objective": "cdmr"}).check()
+
+
+def test_what_an_entry_takes_and_gives_has_types() -> None:
+    for method in (Scorer.load_model_class, Scorer.load_config_class, Scorer.build_task, Scorer.build_inference_task):
+        assert "Any" not in method.__annotations__.values(), method.__name__
 
 
 @functools.cache
@@ -98,3 +142,6 @@ class TestScorerOfOnesOwn(ScorerCase):
         torch.manual_seed(0)
         config = page["LinearConfig"](class_names=["pair", "non_pair"], text_size=TEXT_SIZE)
         return dialogue_task(page["LinearScorer"](config))
+
+    def inputs(self, batch: Batch) -> dict[str, Any]:
+        return {name: batch[name] for name in ("mask", "text")}

@@ -11,8 +11,8 @@ whether their speaker is the same:
 Neither builds a tensor of size (N, N, 3 D), and only candidate pairs are computed.
 
 The bias ``b`` of each turn distance can start at the log rates of the classes there (:func:`distance_log_rates`,
-:meth:`PairScorer.begin_at`). The share of pairs falls from one half to one in a hundred over a few turns; small steps
-from zero take many epochs to learn that, while everything else is fitted to what is not learned yet.
+:meth:`PairScorer.begin_at`). The share of pairs falls from one half to one in a hundred over a few turns. From
+zero, training takes many epochs to learn that, and in those epochs the other parameters are fitted to wrong biases.
 
 :class:`PairRefinement` then adds to the logits of each pair what follows from those of the dialogue's other pairs and
 utterances: whether the target has a likelier cause, is emotional, is a cause itself.

@@ -7,8 +7,9 @@ It serves the package's own dialogue scorer and every other model whose ``forwar
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.dialogue.data import Collator, DialogueExample, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.dialogue.modeling import Corruption
+from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
@@ -47,11 +48,19 @@ from iemomecp_dataset.trainers.objectives import (
     supervised_extraction,
 )
 from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
 
-__all__ = ["MODEL_INPUTS", "DialogueStrategy", "model_inputs", "prepare_dialogue", "prepare_dialogue_inference"]
+__all__ = [
+    "MODEL_INPUTS",
+    "DialogueStrategy",
+    "forward_inputs",
+    "model_inputs",
+    "prepare_dialogue",
+    "prepare_dialogue_inference",
+]
 
 MODEL_INPUTS = (
     "mask",
@@ -67,6 +76,22 @@ MODEL_INPUTS = (
 )
 """Entries of a batch that a scorer takes; the rest are labels."""
 
+_ALL_INPUTS = frozenset({*MODEL_INPUTS, "gold", "corruption"})
+
+_GIVEN_BY = {
+    "text": ("t", "frozen"),
+    "text_tokens": ("t", "trained"),
+    "text_order": ("t", "trained"),
+    "audio": ("a", None),
+    "audio_present": ("a", None),
+    "video": ("v", None),
+    "video_present": ("v", None),
+}
+"""Letter of ``--modalities`` and, where it matters, ``--encoder_mode`` for the inputs that not every run has."""
+
+_FOR_INFERENCE = ("text_size", "audio_size", "video_size", "text_encoder_name", "text_layers", "max_tokens")
+"""What a configuration must hold for the model to be used on new dialogues, whether it declares it or not."""
+
 
 @dataclass(frozen=True)
 class DialogueStrategy:
@@ -78,6 +103,7 @@ class DialogueStrategy:
         weights: Their weights.
         corruption: How the corrupted view is made, where the objective has one.
         class_weights: ``(C,)`` weights of the pair classes in the supervised loss, or None.
+        inputs: Names of the inputs that the model's ``forward`` takes; see :func:`forward_inputs`.
     """
 
     collator: Collator
@@ -85,6 +111,7 @@ class DialogueStrategy:
     weights: ObjectiveWeights = ObjectiveWeights()  # noqa: RUF009 - frozen
     corruption: Corruption | None = None
     class_weights: Tensor | None = None
+    inputs: Collection[str] = _ALL_INPUTS
     unit: str = "dialogue"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
@@ -103,7 +130,7 @@ class DialogueStrategy:
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Weighted terms of the objective."""
-        scores = model(**model_inputs(batch), gold=batch["gold"], corruption=self.corruption)
+        scores = self._scores(model, batch, gold=batch["gold"], corruption=self.corruption)
         return objective_terms(
             self.objective,
             self.weights,
@@ -124,7 +151,7 @@ class DialogueStrategy:
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
         """Probabilities of the candidate pairs of each dialogue, in the row's order."""
-        scores = model(**model_inputs(batch))
+        scores = self._scores(model, batch)
         loss = supervised_extraction(
             scores.emotion_logits,
             scores.cause_logits,
@@ -142,6 +169,11 @@ class DialogueStrategy:
             found.append((position, matrix[example.targets, example.causes]))
         return found, loss.item()
 
+    def _scores(self, model: nn.Module, batch: Batch, **more: Any) -> DialogueScores:
+        given = {**model_inputs(batch), **more}
+        output = model(**{name: value for name, value in given.items() if name in self.inputs})
+        return _dialogue_scores(model, output, batch["valid"])
+
     def _costs(self, examples: Examples) -> list[int]:
         return [self.collator.cost(examples[position]) for position in range(len(examples))]
 
@@ -149,6 +181,63 @@ class DialogueStrategy:
 def model_inputs(batch: Batch) -> Batch:
     """The part of a batch that a scorer takes."""
     return {name: batch[name] for name in MODEL_INPUTS if name in batch}
+
+
+def forward_inputs(model_class: type[Any]) -> frozenset[str]:
+    """Names of the inputs that the model's ``forward`` takes: its parameters, or all where it has ``**inputs``.
+
+    Args:
+        model_class: The ``PreTrainedModel``.
+
+    Example:
+        >>> class Model:
+        ...     def forward(self, mask, text): ...
+        >>> sorted(forward_inputs(Model))
+        ['mask', 'text']
+    """
+    parameters = inspect.signature(model_class.forward).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return _ALL_INPUTS
+    return _ALL_INPUTS & {parameter.name for parameter in parameters}
+
+
+def _check_inputs(model_class: type[Any], options: TrainingOptions) -> None:
+    """Refuses a model whose ``forward`` requires an input that the options do not give."""
+    for name, parameter in list(inspect.signature(model_class.forward).parameters.items())[1:]:
+        variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if variable or parameter.default is not parameter.empty or name in ("mask", "speakers", "valid"):
+            continue
+        needs = f"{model_class.__name__}.forward requires the input {name!r}"
+        if name in _GIVEN_BY:
+            letter, mode = _GIVEN_BY[name]
+            if letter not in options.data.modalities or mode not in (None, options.model.encoder_mode):
+                advice = f"--modalities {letter}" + (f" and --encoder_mode {mode}" if mode else "")
+                raise UsageError(f"{needs}, which these options do not give. Use {advice}.")
+        elif name in _ALL_INPUTS:
+            raise UsageError(f"{needs}, which only training gives. Make it optional: {name}=None.")
+        else:
+            raise UsageError(f"{needs}, which does not exist. {did_you_mean(name, sorted(_ALL_INPUTS))}")
+
+
+def _dialogue_scores(model: nn.Module, output: Any, valid: Tensor) -> DialogueScores:
+    """The output of a scorer's ``forward``: scores by name, or the pair logits alone."""
+    if isinstance(output, Tensor):
+        scores = DialogueScores(pair_logits=output)
+    elif isinstance(output, DialogueScores):
+        scores = output
+    else:
+        named: dict[str, Any] = {f.name: getattr(output, f.name, None) for f in fields(DialogueScores)}
+        scores = DialogueScores(**named)
+    logits = scores.pair_logits
+    if logits is None or logits.dim() != 4 or logits.shape[:3] != valid.shape:
+        b, n = valid.shape[:2]
+        name = type(getattr(model, "module", model)).__name__  # without the wrapper of distributed training
+        found = f"a {type(output).__name__} without them" if logits is None else f"the shape {tuple(logits.shape)}"
+        raise UsageError(
+            f"{name}.forward must return pair logits of shape (dialogues, utterances, utterances, classes), here "
+            f"({b}, {n}, {n}, classes), as a tensor or as DialogueScores(pair_logits=...), but returned {found}."
+        )
+    return scores
 
 
 def prepare_dialogue(
@@ -163,8 +252,10 @@ def prepare_dialogue(
         model_class: The ``PreTrainedModel``.
 
     Raises:
-        IemomecpError: An encoder or features are missing, or do not fit.
+        IemomecpError: An encoder or features are missing, or do not fit; or the model requires an input that the
+            options do not give.
     """
+    _check_inputs(model_class, options)
     examples = {
         split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
         for split, rows in corpus.rows.items()
@@ -184,6 +275,7 @@ def prepare_dialogue(
         if objective.corruption
         else None,
         class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
+        inputs=forward_inputs(model_class),
     )
     cut = tokens.truncated if tokens else frozenset()
     return TrainingTask(
@@ -218,6 +310,7 @@ def prepare_dialogue_inference(
     Raises:
         MissingModelError: The text encoder is neither on disk nor reachable.
         InvalidDataError: It has another width or depth than in training.
+        UsageError: The model's configuration does not tell how its text features are computed.
     """
     config = model.config
     texts = [u["text"] for row in rows for u in row["utterances"]]
@@ -225,13 +318,23 @@ def prepare_dialogue_inference(
     if getattr(model, "text_encoder", None) is not None:
         text_tokens = tokenize_texts(texts, load_saved_tokenizer(model), config.max_tokens)
     elif getattr(config, "text_size", 0):
-        encoder = load_text_encoder(text_encoder or config.text_encoder_name)
+        trained_with = getattr(config, "text_encoder_name", None)
+        needed: dict[str, Any] = {"text_encoder_name": text_encoder or trained_with}
+        needed |= {name: getattr(config, name, None) for name in ("text_layers", "max_tokens")}
+        missing = [name for name, value in needed.items() if value is None]
+        if missing:
+            raise UsageError(
+                f"{type(config).__name__} lacks {', '.join(missing)}, so text features of new dialogues cannot be "
+                "computed. Training with iemomecp_dataset.trainers.train sets them; for any other model, set them in "
+                "its config."
+            )
+        encoder = load_text_encoder(needed["text_encoder_name"])
         layers = config.text_layers
         if max(layers) > encoder.num_layers or encoder.width * len(layers) != config.text_size:
             raise InvalidDataError(
                 f"The text encoder {encoder.name} gives {encoder.width} numbers from each of {encoder.num_layers} "
                 f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
-                f"{config.text_encoder_name}. Give that one as text_encoder."
+                f"{trained_with}. Give that one as text_encoder."
             )
         tokens = tokenize_texts(texts, encoder.tokenizer, config.max_tokens)
         text_features = encode_texts(tokens, encoder, layers, device=model.device, progress=False)
@@ -240,7 +343,8 @@ def prepare_dialogue_inference(
         UtteranceInputs(text_features, text_tokens, features=vectors, feature_sizes=sizes),
         chunk_tokens_on(model.device),
     )
-    return TrainingTask(model, DialogueStrategy(collator), {"test": dialogue_examples(rows, ())})
+    strategy = DialogueStrategy(collator, inputs=forward_inputs(type(model)))
+    return TrainingTask(model, strategy, {"test": dialogue_examples(rows, ())})
 
 
 def _utterance_inputs(
@@ -270,6 +374,16 @@ def _utterance_inputs(
     return UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes), encoder, tokens, layers
 
 
+def _complete_for_inference(config: Any, known: Mapping[str, Any], taken: Collection[str]) -> None:
+    """Sets what inference and the model card read from a configuration, where it does not declare it."""
+    for name in _FOR_INFERENCE:
+        if not hasattr(config, name):
+            unused = name.endswith("_size") and name.removesuffix("_size") not in taken
+            setattr(config, name, 0 if unused else known[name])
+    config.id2label = dict(enumerate(known["class_names"]))
+    config.label2id = {name: i for i, name in enumerate(known["class_names"])}
+
+
 def _build_model(
     model_class: Any,
     options: TrainingOptions,
@@ -296,8 +410,10 @@ def _build_model(
         "text_layers": layers or None,
     }
     config_class = model_class.config_class
-    declared = {name for cls in config_class.__mro__ for name in vars(cls).get("__annotations__", {})}
-    model = model_class(config_class(**{name: value for name, value in known.items() if name in declared}))
+    declared = config_fields(config_class)
+    config = config_class(**{name: value for name, value in known.items() if name in declared})
+    _complete_for_inference(config, known, forward_inputs(model_class))
+    model = model_class(config)
     if encoder and trained:
         model.use_text_encoder(encoder.model)
         freeze_lowest(encoder.model, options.model.frozen_layers)
