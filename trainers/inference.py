@@ -80,7 +80,7 @@ def predict(
     if entry is None:
         raise UsageError(
             f"{type(scorer).__name__} is not a registered scorer. Register it with "
-            "iemomecp_dataset.trainers.scorers.register_scorer."
+            "iemomecp_dataset.trainers.register_scorer."
         )
     task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
     strategy, examples = task.strategy, task.examples["test"]
@@ -121,7 +121,7 @@ def load_scorer(folder: str | Path) -> PreTrainedModel:
         known = ", ".join(entry.model_type for entry in scorers().values())
         raise UsageError(
             f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
-            "registered first: iemomecp_dataset.trainers.scorers.register_scorer."
+            "registered first: iemomecp_dataset.trainers.register_scorer."
         )
     return scorer.load_model_class().from_pretrained(path)
 

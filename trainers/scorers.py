@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.trainers.compositions import OBJECTIVES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,8 +221,6 @@ def register_scorer(scorer: Scorer) -> None:
 
 
 def _check_objectives(scorer: Scorer) -> None:
-    from iemomecp_dataset.trainers.objectives import OBJECTIVES  # imports torch
-
     given: Any = scorer.objectives
     if isinstance(given, str) or not given:
         raise UsageError(

@@ -306,7 +306,7 @@ def test_command_prints_a_table_and_writes_json_beside_the_file(repository, run_
         (["/nowhere/predictions.parquet"], "is not there"),
         (["--definition", "E"], "not an F1"),
         (["--definition", "G"], "Did you mean|Known names"),
-        (["--threshold", "2"], "must be in [0, 1]"),
+        (["--threshold", "2"], "--threshold must lie within [0, 1], but is 2"),
         (["--data-dir", "/nowhere"], "/nowhere"),
     ],
 )
