@@ -14,11 +14,11 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs
-from iemomecp_dataset.benchmark.runs.results import RunResults
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective
-from iemomecp_dataset.trainers.options import circumstances
+from iemomecp_dataset.trainers.options import ModelOptions, circumstances
 
 __all__ = [
     "Board",
@@ -328,7 +328,7 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     parts = [objective, "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         # The dialogue scorer is the default; another one is named even where there is no other.
-        named = attribute == "scorer" and results.scorer not in ("dialogue", "external")
+        named = attribute == "scorer" and results.scorer not in (ModelOptions.scorer, EXTERNAL)
         if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value

@@ -1,7 +1,7 @@
 """The registry of scorers: what ``--scorer`` can name, and what training and inference need of each.
 
 An entry lies beside the code of its scorer (:mod:`iemomecp_dataset.trainers.dialogue`,
-:mod:`iemomecp_dataset.trainers.isolated`); a further one is a folder and a line in ``_BUILT_IN``. Custom scorers are
+:mod:`iemomecp_dataset.trainers.isolated`); a new one needs a folder and a line in ``_BUILT_IN``. Custom scorers are
 added with :func:`register_scorer`. Importing this module does not import torch: code is named as
 ``"module:attribute"`` and loaded when it is used.
 """
@@ -71,7 +71,7 @@ class Scorer:
             :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`.
         prepare_inference: ``(model, rows, vectors, text_encoder)`` to such a task with one split.
         objectives: The objectives that it can be trained with. A model takes those with a margin ranking
-            (:data:`~iemomecp_dataset.trainers.objectives.OBJECTIVES`) if it returns ``cause_logits``, and those with
+            (:data:`~iemomecp_dataset.trainers.compositions.OBJECTIVES`) if it returns ``cause_logits``, and those with
             corruption if it returns ``corrupted_pair_logits``; any other objective is refused before data is loaded.
         protocol: The letters of the modalities to the options that take the place of the general defaults.
         check: Raises :class:`~iemomecp_dataset.errors.UsageError` where options do not fit this scorer.

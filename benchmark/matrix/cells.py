@@ -13,7 +13,7 @@ from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.options import MERGED_CONFIGS
 from iemomecp_dataset.trainers.cli import TRAINERS
-from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, DataOptions, ModelOptions, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = ["MatrixCell", "Sweep", "cells_of", "option_value"]
@@ -154,7 +154,9 @@ def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
             for seed in sweep.seeds:
                 chosen = {**defaults, **dict(zip(names, combination, strict=True))}
                 # As in the trainers, a given value overrides the scorer's protocol.
-                protocol = find_scorer(chosen.get("scorer", "dialogue")).protocol(chosen.get("modalities", "t"))
+                protocol = find_scorer(chosen.get("scorer", ModelOptions.scorer)).protocol(
+                    chosen.get("modalities", DataOptions.modalities)
+                )
                 chosen = {**protocol, **chosen}
                 yield _cell(sweep, family, chosen, shown, int(option_value("seed", seed)))
 

@@ -26,6 +26,7 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
 
 __all__ = [
+    "EXTERNAL",
     "FORMAT_VERSION",
     "RESULTS_FILE",
     "Decision",
@@ -39,6 +40,8 @@ __all__ = [
 
 FORMAT_VERSION = 1
 RESULTS_FILE = "results.json"
+EXTERNAL = "external"
+"""Scorer of a run whose predictions another system made."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class RunResults:
         data_statement: One plain sentence on which data it was.
         definition: Letter of the Pair F1 definition, see :data:`iemomecp_dataset.metrics.set_scores.DEFINITIONS`.
         candidates: Which pairs were candidates: ``all``, ``past`` or ``triangle+exceptions``.
-        scorer: ``dialogue`` or ``isolated``.
+        scorer: Name of the scorer, ``dialogue`` say; :data:`EXTERNAL` for other systems.
         objective: ``base``, ``rpcl`` and so on.
         modalities: Some of the letters t, a, v.
         text_encoder: Name or path of the text encoder.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.benchmark.runs.results import (
+    EXTERNAL,
     Decision,
     RunResults,
     run_results,
@@ -102,7 +103,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         {split: system.predicted for split, system in scored.items()},
         decision,
         run_name=folder.name,
-        scorer="external",
+        scorer=EXTERNAL,
         objective=submission.name,
         modalities=submission.modalities,
         seed=submission.seed,

@@ -17,7 +17,7 @@ def write(path: Path, content: Any) -> Path:
 
 
 def ecf_text(number: int = 7) -> str:
-    """ECF 1.0: a conversation with a pair given twice and one of a later cause, and the next one without pairs."""
+    """Two conversations in ECF 1.0: the first repeats a pair and has a later cause; the second has no pairs."""
     return f"""\
 {number} 3
 (2,1),(2,2),(2,1),(1,3)
