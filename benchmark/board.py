@@ -1,36 +1,44 @@
 """Leaderboard: runs sorted into tables in which every number may be compared with every other.
 
-Two scores share a table only when corpus, configuration, data, Pair F1 definition, candidates and split agree; anything
-else makes another table. Within a table, runs that differ in the seed alone share a row.
+Two scores share a table only when corpus, configuration, data, texts, Pair F1 definition, gold, candidates and split
+agree; anything else makes another table. Within a table, runs of one system (:func:`~iemomecp_dataset.benchmark.runs.\
+identity.system_of`) share a row. Scores with a threshold or epoch that was chosen on the split that is scored stand in
+a table of their own (:func:`parts_of_split`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
+from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ, system_of
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.scoring import mean_and_sd
+from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective
-from iemomecp_dataset.trainers.options import ModelOptions, circumstances
+from iemomecp_dataset.trainers.options import ModelOptions
 
 __all__ = [
+    "MOST_PROBABLE",
     "Board",
     "BoardKey",
     "BoardRow",
     "Score",
     "leaderboard",
+    "parts_of_split",
     "score_columns",
-    "settings_of",
     "signatures_of",
     "split_notes",
 ]
+
+MOST_PROBABLE = "most probable class"
+"""The decision rule of a row without a threshold, in words."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,23 @@ class BoardKey:
     candidates: str
     synthetic: bool
     data_fingerprint: tuple[tuple[str, str], ...]
-    terms: tuple[tuple[str, ...], ...] = ()
-    """The parts of the runs' signatures that must agree too; empty without any."""
+    text_fingerprint: tuple[tuple[str, str], ...] = ()
+    signatures: tuple[tuple[str, Any], ...] = ()
+    """By split what its signature states and must agree too; none for records without signatures."""
+
+    @property
+    def facts(self) -> frozenset[tuple[str, str, Any]]:
+        """What is known by split; runs join where nothing that both know disagrees."""
+        parts = {"data": self.data_fingerprint, "texts": self.text_fingerprint, "signature": self.signatures}
+        return frozenset((what, split, fact) for what, part in parts.items() for split, fact in part)
+
+    @property
+    def _others(self) -> tuple[Any, ...]:
+        return (*(getattr(self, f.name) for f in fields(self) if f.name not in _BY_SPLIT),)
+
+    def joins(self, other: BoardKey) -> bool:
+        """Tells whether everything that this key states is stated by the other, which states more."""
+        return self._others == other._others and self.facts < other.facts
 
     @staticmethod
     def of(results: RunResults) -> BoardKey:
@@ -58,8 +81,12 @@ class BoardKey:
             candidates=results.candidates,
             synthetic=results.synthetic,
             data_fingerprint=tuple(sorted(results.data_fingerprint.items())),
-            terms=tuple(_terms(signature) for _, signature in sorted(signatures_of(results).items())),
+            text_fingerprint=tuple(sorted(results.text_fingerprint.items())),
+            signatures=tuple((split, _table_key(text)) for split, text in sorted(signatures_of(results).items())),
         )
+
+
+_BY_SPLIT = ("data_fingerprint", "text_fingerprint", "signatures")
 
 
 def signatures_of(results: RunResults) -> dict[str, str]:
@@ -71,9 +98,12 @@ def signatures_of(results: RunResults) -> dict[str, str]:
     return {str(split): str(text) for split, text in found.items()} if isinstance(found, Mapping) else {}
 
 
-def _terms(signature: str) -> tuple[str, ...]:
-    """Lists the parts of a signature that must agree: all but the decision rule and the version."""
-    return tuple(part for part in signature.split("|") if not part.startswith(("decision:", "version:")))
+def _table_key(signature: str) -> tuple[tuple[str, Any], ...]:
+    """What must agree of a printed signature; one that cannot be read agrees with nothing but itself."""
+    try:
+        return Signature.parse(signature).table_key
+    except IemomecpError:
+        return (("unreadable", signature),)
 
 
 @dataclass(frozen=True)
@@ -117,6 +147,7 @@ class BoardRow:
         threshold: In words: the decision rule, and the split its threshold was chosen on.
         runs: Its runs, in the order of their seeds; empty for a structural baseline.
         key: Of a structural baseline, its key in ``results.json``; empty for other rows.
+        chosen_on: The splits that ``epoch`` and ``threshold`` were chosen on.
     """
 
     kind: str
@@ -126,6 +157,11 @@ class BoardRow:
     threshold: str
     runs: tuple[Run, ...] = ()
     key: str = ""
+    chosen_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def oracle(self, split: str) -> tuple[str, ...]:
+        """What was chosen on the very split that is scored, of ``epoch`` and ``threshold``; empty for a fair score."""
+        return tuple(sorted(what for what, splits in self.chosen_on.items() if split in splits))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -146,12 +182,14 @@ class Board:
         splits: Splits with scores of trained systems, the one to look at first (test, else validation) in front.
         rows: Structural baselines first, from the least informed; then trained systems by the first split's pair F1.
         notes: Remarks for readers of the table.
+        oracle: Whether the scores of a split are upper bounds, see :func:`parts_of_split`.
     """
 
     key: BoardKey
     splits: tuple[str, ...]
     rows: tuple[BoardRow, ...]
     notes: tuple[str, ...]
+    oracle: bool = False
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -206,7 +244,6 @@ def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
     Raises:
         MissingDataError: There is no such folder.
         RunFolderError: It holds no finished run.
-        InvalidDataError: A ``config.yaml`` cannot be read.
 
     Example:
         >>> for board in leaderboard("runs"):  # doctest: +SKIP
@@ -219,20 +256,44 @@ def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
     for run in runs:
         found = run if isinstance(run, Run) else Run(Path(run.run_name), run)
         groups.setdefault(BoardKey.of(found.results), []).append(found)
-    for key in sorted(groups, key=lambda k: len(k.terms)):
+    for key in sorted(groups, key=lambda k: len(k.facts)):
         # Runs with scores on fewer splits, or without signatures, join a table with which nothing disagrees.
-        more = [k for k in groups if set(k.terms) > set(key.terms) and replace(k, terms=key.terms) == key]
-        most = [k for k in more if not any(set(other.terms) > set(k.terms) for other in more)]
+        more = [k for k in groups if key.joins(k)]
+        most = [k for k in more if not any(k.joins(other) for other in more)]
         if len(most) == 1:
             groups[most[0]] += groups.pop(key)
     ordered = sorted(
-        groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, k.data_fingerprint, k.terms)
+        groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, str(sorted(map(str, k.facts))))
     )
     return [_board(key, groups[key]) for key in ordered]
 
 
+def parts_of_split(board: Board, split: str) -> list[Board]:
+    """Parts a table into rows that may be ranked together on a split.
+
+    A score whose threshold or epoch was chosen on the very split is an upper bound and stands in a table of its own.
+    Structural baselines without anything chosen are bars for both.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+
+    Returns:
+        One or two tables, each with some rows of trained systems; ``oracle`` marks the second kind. Without such rows
+        the table itself.
+    """
+    fair = [row for row in board.trained if not row.oracle(split)]
+    oracle = [row for row in board.trained if row.oracle(split)]
+    parts = []
+    for rows, is_oracle in ((fair, False), (oracle, True)):
+        if rows or not (fair or oracle or is_oracle):
+            bars = [row for row in board.structural if is_oracle or not row.oracle(split)]
+            parts.append(replace(board, rows=(*bars, *rows), oracle=is_oracle))
+    return parts
+
+
 def split_notes(board: Board, split: str) -> list[str]:
-    """Lists remarks on the scores of one split: whether something was chosen on that very split.
+    """Lists remarks on the scores of one split: what was chosen on that very split, and for which rows.
 
     Args:
         board: Comparable runs.
@@ -241,12 +302,14 @@ def split_notes(board: Board, split: str) -> list[str]:
     Returns:
         Sentences; often none.
     """
-    if any(run.results.threshold.get("chosen_on") == split for run in board.runs):
-        return [
-            f"The epoch and the threshold were chosen on {split} itself, so these scores are optimistic; so are those "
-            "of the structural baselines with a threshold."
-        ]
-    return []
+    named: dict[tuple[str, ...], list[str]] = {}
+    for row in board.rows:
+        if chosen := row.oracle(split):
+            named.setdefault(chosen, []).append(row.name)
+    return [
+        f"Chosen on {split} itself, so that the scores are upper bounds: {' and '.join(chosen)} of {', '.join(names)}."
+        for chosen, names in named.items()
+    ]
 
 
 def _board(key: BoardKey, runs: list[Run]) -> Board:
@@ -269,7 +332,7 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
-    notes = (*_notes(runs, structural), *repeats, *_missing_seeds(trained))
+    notes = (*_notes(runs, structural), *repeats, *_missing_seeds(trained), *_mixed_circumstances(trained))
     return Board(key, splits, tuple(sorted(rows, key=place)), notes)
 
 
@@ -291,12 +354,18 @@ def _missing_seeds(rows: Sequence[BoardRow]) -> list[str]:
     return notes
 
 
+def _mixed_circumstances(rows: Sequence[BoardRow]) -> list[str]:
+    """Lists rows whose runs differ in code, libraries, number of processes or device."""
+    found = ((row.name, circumstances_that_differ(run.results for run in row.runs)) for row in rows)
+    return [f"The runs of {name} differ in {', '.join(differing)}." for name, differing in found if differing]
+
+
 def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
     """Leaves out runs that repeat the settings and seed of another: they would count as an independent seed."""
     kept: dict[tuple[Any, ...], Run] = {}
     notes = []
     for run in runs:
-        identity = (tuple(sorted(settings_of(run).items())), run.results.seed)
+        identity = (tuple(sorted(system_of(run.results).items())), run.results.seed)
         if identity in kept:
             first = kept[identity].results.run_name
             notes.append(f"{run.results.run_name} repeats {first} (same settings, same seed) and is left out.")
@@ -308,7 +377,7 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
     """Groups runs that differ in the seed alone, and names the options that tell groups of the same name apart."""
     named: dict[str, dict[tuple[tuple[str, str], ...], list[Run]]] = {}
     for run in sorted(runs, key=lambda run: (run.results.seed, run.results.run_name)):
-        settings = tuple(sorted(settings_of(run).items()))
+        settings = tuple(sorted(system_of(run.results).items()))
         named.setdefault(_system_name(run.results, runs), {}).setdefault(settings, []).append(run)
     systems = []
     for name, variants in named.items():
@@ -336,50 +405,6 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     return " ".join(part for part in parts if part)
 
 
-_NOT_SETTINGS = circumstances() | {"seed", "config", "data_dir", "data_fingerprint"}
-"""Options that do not make another system. The data is told apart by its fingerprint, not by its folder."""
-
-
-def settings_of(run: Run) -> dict[str, str]:
-    """Reads the options of a run that make it another system, by name, as text.
-
-    Args:
-        run: The run; without ``config.yaml`` the main options are taken from its record.
-
-    Returns:
-        The options; nested ones are flattened. Neither seed nor folders are among them.
-
-    Raises:
-        InvalidDataError: ``config.yaml`` is not valid YAML.
-    """
-    path = run.folder / "config.yaml"
-    if not path.is_file():
-        record = run.results
-        return {
-            k: str(getattr(record, k)) for k in ("scorer", "objective", "modalities", "text_encoder", "encoder_mode")
-        }
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InvalidDataError(f"{path} is not valid YAML ({error}). Repeat the run, or remove its folder.") from None
-    return dict(_flat(content if isinstance(content, dict) else {}, ""))
-
-
-def _flat(options: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
-    for key, value in options.items():
-        if key in _NOT_SETTINGS:
-            continue
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif key == "init_from" and value:
-            # Each seed starts from a run of its own: whether it does makes another system, not from which.
-            yield f"{prefix}{key}", "a run"
-        else:
-            yield f"{prefix}{key}", str(value)
-
-
 def _plain_note(results: RunResults) -> str:
     encoder = f"{results.encoder_mode} {results.encoder_name}" if results.encoder_name not in ("", "none") else ""
     return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
@@ -404,13 +429,18 @@ def _trained_row(name: str, note: str, runs: list[Run]) -> BoardRow:
         (t.get("chosen_on"), None if t.get("value") is None else round(float(t["value"]), 3))
         for t in (run.results.threshold for run in runs)
     }
-    return BoardRow("trained", name, note, scores, _threshold_words(thresholds), tuple(runs))
+    chosen = {
+        "threshold": {run.results.threshold.get("chosen_on") for run in runs},
+        "epoch": {run.results.epoch_chosen_on for run in runs},
+    }
+    chosen_on = {what: frozenset(str(split) for split in splits if split) for what, splits in chosen.items()}
+    return BoardRow("trained", name, note, scores, _threshold_words(thresholds), tuple(runs), chosen_on=chosen_on)
 
 
 def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> str:
     known = sorted((value, str(origin)) for origin, value in thresholds if value is not None)
     if not known:
-        return "most probable class"
+        return MOST_PROBABLE
     values = f"{known[0][0]:.3f}" if known[0][0] == known[-1][0] else f"{known[0][0]:.3f} to {known[-1][0]:.3f}"
     return f"{values}, from {' and '.join(sorted({origin for _, origin in known}))}"
 
@@ -437,6 +467,7 @@ def _structural_rows(runs: list[Run]) -> list[BoardRow]:
                 if baseline.get("splits")
                 else "",
                 key=key,
+                chosen_on={"threshold": frozenset([str(baseline["chosen_on"])])} if baseline.get("chosen_on") else {},
             )
             same = rows.setdefault((key, display_name), [])
             if not any(_agree(row, other) for other in same):
@@ -471,6 +502,12 @@ def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:
         notes.append(
             f"The records of {', '.join(unsigned)} have no signature; they share this table because data, definition "
             "and candidates agree."
+        )
+    earlier = [run.results.run_name for run in runs if run.results.scorer != EXTERNAL and not run.results.settings]
+    if earlier:
+        notes.append(
+            f"The records of {', '.join(earlier)} do not state their settings (an earlier version wrote them): they "
+            "are averaged with no other run."
         )
     if not structural:
         notes.append("These runs record no structural baselines, so the distance-only score is unknown.")

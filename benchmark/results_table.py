@@ -8,9 +8,11 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.board import (
+    MOST_PROBABLE,
     Board,
     Score,
     leaderboard,
+    parts_of_split,
     score_columns,
     signatures_of,
     split_notes,
@@ -85,6 +87,12 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
             f"No run on {board.key.corpus} has scores on {split!r}; there are scores on "
             f"{', '.join(board.splits) or 'no split'}."
         )
+    return "\n\n".join(_split_table(part, split, width) for part in parts_of_split(board, split))
+
+
+def _split_table(board: Board, split: str, width: int) -> str:
+    """Lays out rows that may be ranked together."""
+    results = board.runs[0].results
     columns = score_columns(board.key.class_names)
     heading = ["system", *(title for _, title in columns), "seeds"]
     lines = [heading]
@@ -96,6 +104,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
     table = text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside.rows else [])})
     counts = results.counts.get(split, {})
     counted = count_words(counts)
+    argmax = [row.name for row in board.trained if row.threshold == MOST_PROBABLE]
     paragraphs = [
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
@@ -106,14 +115,16 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         *(
             f"Threshold of {row.name}: {row.threshold}."
             for row in board.trained
-            if row.threshold and row.threshold != "most probable class"
+            if row.threshold and row.threshold != MOST_PROBABLE
         ),
+        *([f"Decided by the most probable class: {', '.join(argmax)}."] if argmax else []),
         *split_notes(board, split),
         *board.notes,
     ]
     data = dict(board.key.data_fingerprint).get(split, "")
     title = f"{board.key.corpus} ({board.key.config_name}), {split}" + (f", data {data[:12]}" if data else "")
-    title += synthetic
+    title += ", UPPER BOUNDS" if board.oracle else ""
+    title += " - SYNTHETIC DATA" if board.key.synthetic else ""
     statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)
     text = [title, "=" * len(title), *statement, "", table, ""]
     for paragraph in paragraphs:

@@ -38,6 +38,7 @@ __all__ = [
     "read_options",
     "read_values",
     "run_command",
+    "told_by_results",
 ]
 
 REQUIRED: Any = dataclasses.MISSING
@@ -54,7 +55,7 @@ def option(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    setting: bool = True,
+    setting: bool | str = True,
     positional: bool = False,
     metavar: str | None = None,
     group: str | None = None,
@@ -69,7 +70,8 @@ def option(
         maximum: Largest value.
         above: Strict lower bound.
         below: Strict upper bound.
-        setting: Whether another value makes another system or result; ``False`` for circumstances such as folders.
+        setting: Whether another value makes another system or result; ``False`` for circumstances such as folders. A
+            word: another value may, and this field of the result tells, as for a path whose content matters.
         positional: Whether it is given by its place and not by ``--name``.
         metavar: Name of its value in ``--help``.
         group: Its heading in ``--help``, where the class has several.
@@ -150,7 +152,20 @@ def circumstances(*classes: type[Any]) -> frozenset[str]:
     Returns:
         The options declared with ``setting=False``.
     """
-    return frozenset(name for name, declared in _declared(*classes).items() if not declared.metadata["setting"])
+    return frozenset(name for name, declared in _declared(*classes).items() if declared.metadata["setting"] is False)
+
+
+def told_by_results(*classes: type[Any]) -> dict[str, str]:
+    """Names of the options whose value alone does not tell what comes out, such as a path or a size per process.
+
+    Args:
+        classes: Dataclasses that declare options.
+
+    Returns:
+        By option the field of the result that tells, as declared with ``setting="FIELD"``.
+    """
+    of_options = {name: declared.metadata["setting"] for name, declared in _declared(*classes).items()}
+    return {name: setting for name, setting in of_options.items() if isinstance(setting, str)}
 
 
 def read_options(

@@ -10,7 +10,7 @@ from typing import Any
 
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
-from iemomecp_dataset.fingerprints import data_fingerprint
+from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import is_synthetic, list_item
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
@@ -39,7 +39,8 @@ class Corpus:
         candidates: Which pairs are candidates: ``all`` or ``past``; ``triangle+exceptions`` in IEMO-MECP.
         forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, the
             candidate space elsewhere.
-        fingerprints: Content hash by split.
+        fingerprints: Digest of dialogues, labels and candidates, by split.
+        text_fingerprints: Digest of texts and speakers, by split.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Corpus:
     candidates: str
     forward_pairs: str
     fingerprints: dict[str, str]
+    text_fingerprints: dict[str, str]
 
     @property
     def definition(self) -> str:
@@ -190,6 +192,7 @@ def corpus_of(
         candidates="triangle+exceptions" if corpus == IEMOMECP else candidates or "all",
         forward_pairs=forward_pairs or "as_published" if corpus == IEMOMECP else candidates or "all",
         fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
+        text_fingerprints={split: text_fingerprint(split_rows) for split, split_rows in rows.items()},
     )
 
 

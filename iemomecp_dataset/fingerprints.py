@@ -15,7 +15,7 @@ from typing import Any
 
 from iemomecp_dataset.errors import MissingDataError
 
-__all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint"]
+__all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint", "text_fingerprint"]
 
 # What does not take part in making rows; in a wheel all rooms are inside this package's folder.
 _OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features", "commands"})
@@ -104,3 +104,12 @@ def _dialogue_digest(row: Mapping[str, Any]) -> bytes:
     outside = [[pair["target_turn"], pair["cause_turn"]] for pair in row.get("gold_outside_candidates") or []]
     content = json.dumps([row["dialogue_id"], utterances, pairs, outside], ensure_ascii=False, default=int)
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+
+
+def text_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+    """STUB."""
+    return hashlib.sha256(
+        json.dumps(
+            sorted([row["dialogue_id"], [[u.get("text"), u.get("speaker")] for u in row["utterances"]]] for row in rows)
+        ).encode()
+    ).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """Signatures: what a score was computed on and how, printed under every table and parsed back, as sacreBLEU does.
 
 ``iemomecp|def:F|corpus:iemomecp|task:3class|split:test|gold:1794|candidates:18264|missed:0|forward:as_published|
-emotions:none|decision:threshold@validation=0.4213|data:0f3a9c2b41de|synthetic:no|version:0.1.0`` (one line)
+emotions:none|decision:threshold@validation=0.4213|epoch:validation|data:0f3a9c2b41de|texts:9b41de0f3a9c2b41|
+synthetic:no|version:0.1.0`` (one line)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike
 from iemomecp_dataset import __version__
 from iemomecp_dataset.corpora.metadata import IEMOMECP, default_definition
 from iemomecp_dataset.errors import MetricInputError, UsageError
+from iemomecp_dataset.fingerprints import text_fingerprint
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS, PairSet, pair_set
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import gold_pairs
@@ -29,8 +31,10 @@ _PREFIX = "iemomecp"
 _WORD = re.compile(r"[^|:\s]+")
 # Within a column these must agree. Candidates and forward pairs are part of the task in F alone: a set score counts
 # every gold pair, whichever were candidates.
-_ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "synthetic")
-_COMPARED_IN_F = ("n_candidates", "n_missed", "forward_pairs")
+_ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "texts", "synthetic")
+_OF_CANDIDATES = ("n_candidates", "n_missed", "forward_pairs")
+_NOT_STATED = "unknown"
+"""A digest that one of two signatures does not state tells them apart in no comparison of the two."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Signature:
         threshold_chosen_on: The split the threshold was searched on, or ``fixed``; without a threshold ``none``, or
             ``system`` where the system decided itself.
         data: Fingerprint of what is scored against (:func:`gold_fingerprint`).
+        texts: Fingerprint of the texts of the split, for some corpora have several versions of them; or ``unknown``.
+        epoch_chosen_on: The split that the epoch was chosen on; ``none`` where none was, or ``unknown``.
         synthetic: Whether the data is synthetic.
         version: Version of this package.
 
@@ -75,6 +81,8 @@ class Signature:
     data: str
     synthetic: bool = False
     version: str = __version__
+    texts: str = _NOT_STATED
+    epoch_chosen_on: str = _NOT_STATED
 
     def __post_init__(self) -> None:
         if self.definition not in DEFINITIONS or self.definition == "E":
@@ -82,7 +90,8 @@ class Signature:
                 f"A score has definition A, B, C, D or F; found {self.definition!r}. "
                 "E is not an F1 and is never reported."
             )
-        for name in ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "data", "version"):
+        words = ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "epoch_chosen_on")
+        for name in (*words, "data", "texts", "version"):
             value = getattr(self, name)
             if not isinstance(value, str) or not _WORD.fullmatch(value):
                 raise MetricInputError(
@@ -98,8 +107,9 @@ class Signature:
 
     @property
     def oracle(self) -> bool:
-        """Whether the threshold was chosen on the very split that is scored: an upper bound, not a result."""
-        return self.threshold is not None and self.threshold_chosen_on == self.split
+        """Whether threshold or epoch was chosen on the very split that is scored: an upper bound, not a result."""
+        chosen_on = (self.threshold_chosen_on if self.threshold is not None else None, self.epoch_chosen_on)
+        return self.split in chosen_on and self.split != _NOT_STATED
 
     @property
     def decision(self) -> str:
@@ -111,8 +121,16 @@ class Signature:
     @property
     def comparison_key(self) -> tuple[Any, ...]:
         """Two scores may share a column iff these are equal."""
-        names = _ALWAYS_COMPARED + (_COMPARED_IN_F if self.definition == "F" else ())
+        names = _ALWAYS_COMPARED + (_OF_CANDIDATES if self.definition == "F" else ())
         return (*(getattr(self, name) for name in names), self.oracle)
+
+    @property
+    def table_key(self) -> tuple[tuple[str, Any], ...]:
+        """Two runs may share a table of Pair F1 and average precision iff these are equal, oracles apart.
+
+        Average precision ranks the candidates, so that they must agree whatever the definition.
+        """
+        return tuple((name, getattr(self, name)) for name in _ALWAYS_COMPARED + _OF_CANDIDATES)
 
     def __str__(self) -> str:
         fields = {
@@ -126,7 +144,9 @@ class Signature:
             "forward": self.forward_pairs,
             "emotions": self.emotions,
             "decision": self.decision,
+            "epoch": self.epoch_chosen_on,
             "data": self.data,
+            "texts": self.texts,
             "synthetic": "yes" if self.synthetic else "no",
             "version": self.version,
         }
@@ -151,13 +171,16 @@ class Signature:
             *("def", "corpus", "task", "split", "gold", "candidates", "missed", "forward", "emotions", "decision"),
             *("data", "synthetic", "version"),
         )
+        # Signatures of earlier versions do not state these.
+        later = {"epoch": _NOT_STATED, "texts": _NOT_STATED}
         missing = [name for name in wanted if name not in fields]
-        extra = [name for name in fields if name not in wanted]
+        extra = [name for name in fields if name not in wanted and name not in later]
         if prefix != _PREFIX or missing or extra or len(parts) != len(fields):
             raise MetricInputError(
                 f"{text!r} is not a signature: it must start with '{_PREFIX}|' and have each field once; missing: "
                 f"{', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}."
             )
+        fields = later | fields
         threshold, chosen_on = None, "none"
         decision = re.fullmatch(r"argmax|system|threshold@([^=]+)=(.+)", fields["decision"])
         try:
@@ -185,6 +208,8 @@ class Signature:
             data=fields["data"],
             synthetic=fields["synthetic"] == "yes",
             version=fields["version"],
+            texts=fields["texts"],
+            epoch_chosen_on=fields["epoch"],
         )
 
 
@@ -197,7 +222,8 @@ def differences(first: Signature, second: Signature) -> list[str]:
 
     Returns:
         One line for each differing field that matters; empty where the scores compare. The decision rule, the
-        threshold and the version may differ, but not whether the threshold was chosen on the split that is scored.
+        threshold and the version may differ, but not whether threshold or epoch was chosen on the split that is
+        scored. Texts that one of the two does not state are not compared.
 
     Example:
         >>> one = Signature("F", "iemomecp", "3class", "test", 1794, 18264, 0, "gold", "none", None, "none", "a1")
@@ -206,14 +232,16 @@ def differences(first: Signature, second: Signature) -> list[str]:
     """
     names = dict.fromkeys(_ALWAYS_COMPARED)
     if "F" in (first.definition, second.definition):
-        names |= dict.fromkeys(_COMPARED_IN_F)
+        names |= dict.fromkeys(_OF_CANDIDATES)
+    if _NOT_STATED in (first.texts, second.texts):
+        names.pop("texts")
     found = [
         f"{name}: {getattr(first, name)} against {getattr(second, name)}"
         for name in names
         if getattr(first, name) != getattr(second, name)
     ]
     if first.oracle != second.oracle:
-        found.append(f"threshold chosen on the scored split: {first.oracle} against {second.oracle}")
+        found.append(f"threshold or epoch chosen on the scored split: {first.oracle} against {second.oracle}")
     return found
 
 
@@ -310,6 +338,8 @@ def run_signature(
     threshold_chosen_on: str | None = None,
     forward_pairs: str | None = None,
     synthetic: bool = False,
+    texts: str | None = None,
+    epoch_chosen_on: str | None = None,
 ) -> Signature:
     """Builds the signature of a run's scores, the same that an evaluation of its predictions file gives.
 
@@ -324,6 +354,8 @@ def run_signature(
         forward_pairs: ``as_published`` or ``gold`` (IEMO-MECP), ``all`` or ``past`` (elsewhere); ``None``:
             ``as_published``, and elsewhere what the candidates are.
         synthetic: Whether a program made the data.
+        texts: Fingerprint of the split's texts; by default computed from the rows.
+        epoch_chosen_on: The split that the epoch was chosen on; None: unknown.
 
     Returns:
         The signature.
@@ -363,4 +395,6 @@ def run_signature(
         threshold_chosen_on=threshold_chosen_on or ("none" if threshold is None else "unknown"),
         data=data,
         synthetic=synthetic,
+        texts=texts or text_fingerprint(rows),
+        epoch_chosen_on=epoch_chosen_on or _NOT_STATED,
     )

@@ -23,6 +23,7 @@ __all__ = [
     "RunOptions",
     "TrainingOptions",
     "circumstances",
+    "told_by_results",
 ]
 
 ObjectiveName = Literal[
@@ -52,30 +53,39 @@ class DataOptions:
 
     _group = "data"
 
-    data_dir: str | None = option(None, "Folder of the corpus, as for load_dataset. Required.")
-    config_name: DialogueConfig = option("3class", "Configuration of the corpus.")
+    data_dir: str | None = option(
+        None, "Folder of the corpus, as for load_dataset. Required.", setting="data_fingerprint"
+    )
+    config_name: DialogueConfig = option("3class", "Configuration of the corpus.", setting="config_name")
     candidates: CandidateSpace | None = option(
-        None, "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target)."
+        None,
+        "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target).",
+        setting="candidates",
     )
     forward_pairs: ForwardPairs | None = option(
-        None, "source_binary: as_published (its default; forward pairs are gold non_pair) or gold."
+        None,
+        "source_binary: as_published (its default; forward pairs are gold non_pair) or gold.",
+        setting="signatures",
     )
     modalities: ModalitySet = option("t", "Modalities that the model uses: t for text, a for audio, v for video.")
     audio_features: str | None = option(
         None,
         "Feature store, or Parquet file with utterance_id and vector. Default: features/audio.parquet or "
         "features/audio in the data folder.",
+        setting="features",
     )
     video_features: str | None = option(
         None,
         "Feature store, or Parquet file with utterance_id and vector. Default: features/video.parquet or "
         "features/video in the data folder.",
+        setting="features",
     )
     max_missing_features: float = option(
         0.01,
         "Share of utterances that may lack a feature vector (the model gets a mask); more is an error.",
         minimum=0.0,
         maximum=1.0,
+        setting="features",
     )
 
 
@@ -93,6 +103,7 @@ class ModelOptions:
     text_encoder: str = option(
         "FacebookAI/roberta-base",
         "Text encoder: a folder or a model name on the Hub (arXiv 2606.18893 uses RoBERTa-base).",
+        setting="features",
     )
     encoder_mode: Literal["trained", "frozen"] = option(
         "trained", "trained: the encoder is trained with the scorer; frozen: its features are computed once and cached."
@@ -101,6 +112,7 @@ class ModelOptions:
         None,
         "Initialise from the weights of this finished run: from one with --encoder_mode frozen, to train the encoder "
         "once the head is trained (arXiv 2202.10054), or from one on another corpus.",
+        setting="initialized_from",
     )
     frozen_layers: int = option(
         0,
@@ -212,16 +224,22 @@ class OptimizationOptions:
         "Decision rule: threshold (positive if P(class 0) reaches a threshold) or argmax (the most probable class).",
     )
     batch_size: int = option(
-        8, "Dialogues (32 in arXiv 2606.18893), or with --scorer isolated pairs, per step and process.", minimum=1
+        8,
+        "Dialogues (32 in arXiv 2606.18893), or with --scorer isolated pairs, per step and process.",
+        minimum=1,
+        setting="effective_batch_size",
     )
     batch_tokens: int | None = option(
         None,
         "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most N padded "
         "tokens, which is faster.",
         minimum=1,
+        setting="effective_batch_size",
     )
     eval_batch_size: int = option(32, "Dialogues, or pairs, per evaluation batch.", minimum=1, setting=False)
-    gradient_accumulation_steps: int = option(1, "Batches per optimizer step.", minimum=1)
+    gradient_accumulation_steps: int = option(
+        1, "Batches per optimizer step.", minimum=1, setting="effective_batch_size"
+    )
     learning_rate: float = option(
         3e-4,
         "Learning rate of the scorer (5e-5 in arXiv 2606.18893, which underfits a small corpus with a frozen encoder).",
@@ -247,7 +265,7 @@ class OptimizationOptions:
         minimum=0.0,
         maximum=1.0,
     )
-    mixed_precision: Literal["no", "bf16", "fp16"] = option("no", "Mixed precision of training.")
+    mixed_precision: Literal["no", "bf16", "fp16"] = option("no", "Mixed precision of training.", setting="precision")
     threshold: float | None = option(
         None,
         "Decision threshold on P(class 0), with --decision threshold. Default: the best on validation for pair F1.",
@@ -263,7 +281,7 @@ class RunOptions:
     _group = "run"
 
     output_dir: str | None = option(None, "Run folder. Required.", setting=False)
-    seed: int = option(42, "Seed of all random numbers.", minimum=0, maximum=2**32 - 1)
+    seed: int = option(42, "Seed of all random numbers.", minimum=0, maximum=2**32 - 1, setting="seed")
     run_name: str | None = option(None, "Name in tables; by default made of the settings.", setting=False)
     cache_dir: str | None = option(
         None, "Folder that frozen text features are cached in. Default: ~/.cache/iemomecp.", setting=False
@@ -273,6 +291,7 @@ class RunOptions:
         False,
         "Isolated scorer: also score the test split with the candidate's text and vectors removed, into "
         "predictions_test_removed.parquet (arXiv 2605.25208).",
+        setting=False,
     )
     max_hours: float | None = option(
         None,
@@ -288,7 +307,9 @@ class RunOptions:
         minimum=0,
         setting=False,
     )
-    deterministic: bool = option(False, "Only deterministic kernels (slower on GPUs; CPUs are deterministic anyway).")
+    deterministic: bool = option(
+        False, "Only deterministic kernels (slower on GPUs; CPUs are deterministic anyway).", setting=False
+    )
     quiet: bool = option(False, "No progress bars.", setting=False)
 
 
@@ -390,3 +411,13 @@ def circumstances() -> frozenset[str]:
         (True, False)
     """
     return command_line.circumstances(*SECTIONS.values())
+
+
+def told_by_results() -> dict[str, str]:
+    """By option the field of ``results.json`` that tells what its value stands for.
+
+    Example:
+        >>> told_by_results()["audio_features"], told_by_results()["batch_size"]
+        ('features', 'effective_batch_size')
+    """
+    return command_line.told_by_results(*SECTIONS.values())

@@ -30,6 +30,7 @@ from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
+from iemomecp_dataset.trainers.run_inputs import RunInputs, run_inputs, run_settings
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.checkpoints import Progress
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
@@ -125,7 +126,8 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
     with accelerator.main_process_first():
         corpus = corpus or _load(options)
         _logger.info("%s", corpus.statement)
-        claimed = folder.claim(options, corpus.fingerprints)
+        inputs = run_inputs(options, corpus, accelerator.num_processes)
+        claimed = folder.claim(options, inputs)
     if folder.finished:
         _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
         return read_results(folder.path)
@@ -138,7 +140,10 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
         return None
     scored |= _score_without_evidence(options, task, accelerator)
     if accelerator.is_main_process:
-        _write_run(folder, options, corpus, task, progress, scored)
+        # Read again: the encoder of a first run was on the Hub when it began.
+        inputs = run_inputs(options, corpus, accelerator.num_processes)
+        made_with = _made_with(options, inputs, accelerator)
+        _write_run(folder, options, corpus, task, progress, scored, made_with)
     accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
@@ -176,6 +181,7 @@ def _results(
     progress: Progress,
     decision: Decision,
     scored: Mapping[str, ScoredSplit],
+    made_with: Mapping[str, Any],
 ) -> RunResults:
     text = "t" in options.data.modalities
     frozen = task.frozen_texts
@@ -199,6 +205,7 @@ def _results(
         },
         feature_source=TFIDF if frozen is None else f"frozen {encoder_name(options.model.text_encoder)}",
         more_counts=task.truncated,
+        epoch_chosen_on=corpus.selection_split,
         extra={"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {},
         versions=library_versions(),
         git_revision=code_revision(),
@@ -206,7 +213,22 @@ def _results(
         peak_memory_mb=peak_memory_mb(),
         best_epoch=progress.best_epoch,
         epochs=progress.epoch,
+        **made_with,
     )
+
+
+def _made_with(options: TrainingOptions, inputs: RunInputs, accelerator: Accelerator) -> dict[str, Any]:
+    """What tells the run's system, and the circumstances of its training."""
+    processes, precision = accelerator.num_processes, str(accelerator.mixed_precision)
+    return {
+        "settings": run_settings(options, processes, precision),
+        "features": inputs.features,
+        "initialized_from": inputs.initialized_from,
+        "effective_batch_size": inputs.effective_batch_size,
+        "precision": precision,
+        "processes": processes,
+        "device": accelerator.device.type,
+    }
 
 
 def _decision(options: TrainingOptions, corpus: Corpus, progress: Progress) -> Decision:
@@ -224,10 +246,11 @@ def _write_run(
     task: TrainingTask,
     progress: Progress,
     scored: Mapping[str, ScoredSplit],
+    made_with: Mapping[str, Any],
 ) -> None:
     """Writes predictions, model and card, and last of all ``results.json``, which marks the run as finished."""
     decision = _decision(options, corpus, progress)
-    results = _results(options, corpus, task, progress, decision, scored)
+    results = _results(options, corpus, task, progress, decision, scored, made_with)
     for name, scores in scored.items():
         if name == "train":
             continue
@@ -239,6 +262,7 @@ def _write_run(
             scores.probabilities,
             decision,
             name=name,
+            epoch_chosen_on=corpus.selection_split,
             evidence="candidate removed" if name != split else None,
         )
     set_decision(task.model.config, decision.threshold)

@@ -5,7 +5,7 @@
     run/
       config.yaml              every option, enough to repeat the run
       log.jsonl                one event per line
-      checkpoint/data.json     content hash of the data that the run began with
+      checkpoint/inputs.json   digests of the data, features and weights that the run began with
       checkpoint/epoch-0003/   after each epoch, while running: model, optimiser, scheduler, random states, progress
       checkpoint/epoch-0003-batch-00000120/   the same within the epoch that follows
       checkpoint/best-0002.safetensors
@@ -23,11 +23,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import make_folder, write_json, write_text
-from iemomecp_dataset.trainers.options import TrainingOptions, circumstances
+from iemomecp_dataset.files import make_folder, read_json, write_json, write_text
+from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
+from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 __all__ = ["RunFolder"]
+
+INPUTS_FILE = "inputs.json"
+
+_OF_INPUTS = frozenset({"data_fingerprint", "features", "initialized_from"})
+"""Fields of the results by which the content of what a run reads is compared, not its path."""
 
 
 class RunFolder:
@@ -46,12 +53,12 @@ class RunFolder:
         """Where an unfinished run keeps what it needs to continue."""
         return self.path / "checkpoint"
 
-    def claim(self, options: TrainingOptions, fingerprints: Mapping[str, str]) -> bool:
+    def claim(self, options: TrainingOptions, inputs: RunInputs) -> bool:
         """Makes the folder this run's, or finds that it already is.
 
         Args:
             options: The run's options.
-            fingerprints: Content hash of the data by split.
+            inputs: What it reads, by content.
 
         Returns:
             Whether the folder is newly this run's; otherwise it was before.
@@ -73,22 +80,22 @@ class RunFolder:
                 raise RunFolderError(f"{config} holds no options. Choose another --output_dir.")
             # An option that the version which began the run did not have had its default.
             found = {**TrainingOptions().flat(), **found}
+            not_compared = circumstances() | {n for n, told in told_by_results().items() if told in _OF_INPUTS}
             different = [
                 f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
                 for name in sorted({*found, *asked})
-                if name not in circumstances() and found.get(name) != asked.get(name)
+                if name not in not_compared and found.get(name) != asked.get(name)
             ]
             if different:
                 raise RunFolderError(
                     f"{self.path} already holds another run: {'; '.join(different)}. Choose another --output_dir, or "
                     "start this run with the same options to continue it."
                 )
-            known = self._known_fingerprints()
-            if known is not None and known != dict(fingerprints):
-                changed = [split for split in {*known, *fingerprints} if known.get(split) != fingerprints.get(split)]
+            known = self._known_inputs()
+            if known is not None and (changed := inputs.changes(known)):
                 raise RunFolderError(
-                    f"{self.path} holds a run on other data: the content of {', '.join(sorted(changed))} has changed "
-                    "since it began. Choose another --output_dir."
+                    f"{self.path} holds a run that reads something else: {'; '.join(changed)} has changed since it "
+                    "began. Choose another --output_dir."
                 )
             return False
         # A partial file is what a run left that was killed while it claimed the folder.
@@ -99,7 +106,7 @@ class RunFolder:
         make_folder(self.path)
         write_text(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
         make_folder(self.checkpoints)
-        write_json(self.checkpoints / "data.json", dict(fingerprints))
+        write_json(self.checkpoints / INPUTS_FILE, inputs.to_json())
         return True
 
     @contextlib.contextmanager
@@ -126,14 +133,12 @@ class RunFolder:
         if not any(self.path.iterdir()):
             self.path.rmdir()
 
-    def _known_fingerprints(self) -> dict[str, str] | None:
-        """What the run's data was, from its results or from its checkpoints."""
-        for file, key in ((self.path / "results.json", "data_fingerprint"), (self.checkpoints / "data.json", None)):
-            if file.is_file():
-                content = json.loads(file.read_text(encoding="utf-8"))
-                found = content[key] if key else content
-                return {str(split): str(value) for split, value in found.items()}
-        return None
+    def _known_inputs(self) -> RunInputs | None:
+        """What the run has read, from its results or from its checkpoints."""
+        if self.finished:
+            return RunInputs.of_record(read_results(self.path))
+        file = self.checkpoints / INPUTS_FILE
+        return RunInputs.of_json(read_json(file)) if file.is_file() else None
 
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Adds one event to ``log.jsonl``."""
@@ -179,7 +184,7 @@ class RunFolder:
         if not self.checkpoints.is_dir():
             return
         for entry in self.checkpoints.iterdir():
-            if entry in keep or (keep and entry.name == "data.json"):
+            if entry in keep or (keep and entry.name == INPUTS_FILE):
                 continue
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         if not keep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.trainers.run_folder import RunFolder
+from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 __all__ = ["LOGS", "PlannedCell", "State", "estimated_seconds", "failure_file", "log_file", "plan_cells"]
 
@@ -58,7 +59,7 @@ class PlannedCell:
 def plan_cells(
     cells: Sequence[MatrixCell],
     runs_dir: Path,
-    fingerprints: Callable[[MatrixCell], Mapping[str, str]],
+    inputs: Callable[[MatrixCell], RunInputs],
     *,
     retry_failed: bool = False,
 ) -> list[PlannedCell]:
@@ -67,7 +68,7 @@ def plan_cells(
     Args:
         cells: The matrix.
         runs_dir: Folder of the run folders.
-        fingerprints: Returns the content hash by split of a cell's data.
+        inputs: Returns what a cell reads, by content; called for cells with a run folder.
         retry_failed: Start failed cells again.
 
     Returns:
@@ -78,7 +79,7 @@ def plan_cells(
     """
     if not cells:
         raise UsageError("The matrix has no cells.")
-    return [_look(cell, runs_dir, fingerprints, retry_failed) for cell in cells]
+    return [_look(cell, runs_dir, inputs, retry_failed) for cell in cells]
 
 
 def estimated_seconds(planned: Sequence[PlannedCell], others: Sequence[RunResults] = ()) -> list[float]:
@@ -106,7 +107,7 @@ def failure_file(runs_dir: Path, name: str) -> Path:
 
 
 def _look(
-    cell: MatrixCell, runs_dir: Path, fingerprints: Callable[[MatrixCell], Mapping[str, str]], retry_failed: bool
+    cell: MatrixCell, runs_dir: Path, inputs: Callable[[MatrixCell], RunInputs], retry_failed: bool
 ) -> PlannedCell:
     if cell.impossible:
         return PlannedCell(cell, State.IMPOSSIBLE, cell.impossible)
@@ -119,7 +120,7 @@ def _look(
         try:
             results = read_results(path) if (path / RESULTS_FILE).is_file() else None
             # The trainer's own check that the folder holds this run; it writes nothing into a folder with content.
-            RunFolder(path).claim(cell.options_in(runs_dir), fingerprints(cell))
+            RunFolder(path).claim(cell.options_in(runs_dir), inputs(cell))
         except IemomecpError as error:
             return PlannedCell(cell, State.REFUSED, str(error).replace("--output_dir", "--runs_dir"))
         if results is not None:

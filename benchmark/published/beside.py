@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, settings_of
+from iemomecp_dataset.benchmark.board import Board, BoardRow, Score
 from iemomecp_dataset.benchmark.experiments import Experiment, PublishedNumbers
 from iemomecp_dataset.benchmark.published.experiments import differing_options, published_experiment, published_values
+from iemomecp_dataset.benchmark.runs.identity import system_of
 
 __all__ = ["Beside", "published_beside"]
 
@@ -34,14 +35,15 @@ def published_beside(board: Board, split: str) -> Beside:
         split: The split that is shown.
 
     Returns:
-        The rows and notes; none for synthetic data, or if definition or split differ from the paper's.
+        The rows and notes; none for synthetic data, for upper bounds, or if definition or split differ from the
+        paper's.
     """
-    if board.key.synthetic:
+    if board.key.synthetic or board.oracle:
         return Beside()
     rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
     for own in board.trained:
-        settings = {**settings_of(own.runs[0]), **_of_record(own)}
+        settings = {**system_of(own.runs[0].results), **_of_record(own)}
         experiment = published_experiment(settings)
         published = experiment.published if experiment else None
         if experiment is None or published is None:
@@ -86,7 +88,7 @@ def _gain(published: PublishedNumbers, own: BoardRow, board: Board, split: str, 
 
 def _base_of(own: BoardRow, board: Board) -> BoardRow | None:
     """Finds the row with the objective ``base`` that has the most options in common."""
-    mine = settings_of(own.runs[0])
+    mine = system_of(own.runs[0].results)
     record = own.runs[0].results
     bases = [
         row
@@ -94,7 +96,7 @@ def _base_of(own: BoardRow, board: Board) -> BoardRow | None:
         if (its := row.runs[0].results).objective == "base"
         and (its.modalities, its.scorer) == (record.modalities, record.scorer)
     ]
-    return max(bases, key=lambda row: len(mine.items() & settings_of(row.runs[0]).items()), default=None)
+    return max(bases, key=lambda row: len(mine.items() & system_of(row.runs[0].results).items()), default=None)
 
 
 def _compared(own: BoardRow, differing: list[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.experiments import Experiment, find_experiments
 from iemomecp_dataset.benchmark.published.tables import published_table
+from iemomecp_dataset.trainers.options import circumstances
 
 __all__ = ["differing_options", "published_experiment", "published_experiments", "published_values"]
 
@@ -78,7 +79,7 @@ def differing_options(experiment: Experiment, settings: Mapping[str, str]) -> li
 
     Returns:
         Names of options, sorted. Text encoders are compared by name, wherever they are stored. Options that every
-        table of results shows anyway, such as the candidates, are left out.
+        table of results shows anyway, such as the candidates, are left out, and so are circumstances.
     """
     from iemomecp_dataset.benchmark.runs.results import encoder_name
 
@@ -93,6 +94,5 @@ def differing_options(experiment: Experiment, settings: Mapping[str, str]) -> li
                 return False
         return mine == str(value)
 
-    return sorted(
-        name for name, value in experiment.options.items() if name not in _IN_EVERY_TABLE and not same(name, value)
-    )
+    left_out = circumstances() | set(_IN_EVERY_TABLE)
+    return sorted(name for name, value in experiment.options.items() if name not in left_out and not same(name, value))

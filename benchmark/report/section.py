@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
@@ -125,7 +125,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         candidates=_CANDIDATES.get(board.key.candidates, board.key.candidates),
         fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
         notes=notes,
-        tables=[table_of_split(board, split) for split in board.splits],
+        tables=[table_of_split(part, split) for split in board.splits for part in parts_of_split(board, split)],
         published=published,
         published_columns=[(key, HEADINGS[key]) for key in published[0].scores] if published else [],
         significance=significance,
@@ -203,6 +203,9 @@ def _run_facts(run: Run, splits: Sequence[str]) -> dict[str, str]:
         "kept epoch": f"{record.best_epoch} of {record.epochs}",
         "time": "n/a" if math.isnan(record.wall_seconds) else duration_text(record.wall_seconds),
         "revision": (record.git_revision or "unknown")[:10],
+        "batch": str(record.effective_batch_size or "–"),
+        "precision": record.precision or "–",
+        "trained on": f"{record.processes} x {record.device}" if record.processes else "–",
     }
     for split in splits:
         facts[f"{split} F1"] = percent(float(record.metrics.get(split, {}).get("pair_f1", math.nan)))

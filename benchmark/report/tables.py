@@ -6,7 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, score_columns, signatures_of, split_notes
+from iemomecp_dataset.benchmark.board import (
+    MOST_PROBABLE,
+    Board,
+    BoardRow,
+    Score,
+    score_columns,
+    signatures_of,
+    split_notes,
+)
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
@@ -55,6 +63,7 @@ class ResultsTable:
     """All systems on one split, best Pair F1 first, with the notes that belong beside them."""
 
     split: str
+    title: str
     counts: str
     columns: list[tuple[str, str]]
     rows: list[ResultsRow]
@@ -102,6 +111,7 @@ def table_of_split(board: Board, split: str) -> ResultsTable:
     counts = next((run.results.counts[split] for run in board.runs if split in run.results.counts), {})
     return ResultsTable(
         split,
+        f"{split}, upper bounds" if board.oracle else split,
         count_words(counts),
         columns,
         rows,
@@ -157,7 +167,7 @@ def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: 
         ],
         seeds=", ".join(map(str, row.seeds)),
         n_seeds=len(row.runs),
-        threshold="" if row.threshold == "most probable class" else row.threshold,
+        threshold="" if row.threshold == MOST_PROBABLE else row.threshold,
         cost=cost,
         memory=f"{max(memory) / 1024:.1f} GB" if memory and not math.isnan(sum(memory)) else "",
         cost_seconds=-1.0 if math.isnan(mean_seconds) else mean_seconds,

@@ -69,6 +69,17 @@ class RunResults:
         counts: By split ``dialogues, utterances, candidates, gold_pairs, missed_positives, truncated_utterances``.
         structural_baselines: What :func:`iemomecp_dataset.benchmark.baselines.structural.structural_scores` gave.
         data_fingerprint: By split a digest of the data; runs with different ones never share a table.
+        text_fingerprint: By split a digest of the texts, likewise.
+        settings: The options that make the system, by name, with the values that took effect: ``batch_size`` and
+            ``batch_tokens`` over all processes. Empty for other systems.
+        features: By modality model, revision, settings, width, digest and missing count of its features.
+        initialized_from: The run that it began with
+            (:func:`~iemomecp_dataset.benchmark.runs.identity.origin_of`); empty without.
+        effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
+        precision: What was computed in: ``no`` (float32), ``bf16`` or ``fp16``; empty: unknown.
+        processes: Number of processes that trained together; 0: unknown.
+        device: Kind of device: ``cpu``, ``cuda`` and so on; empty: unknown.
+        epoch_chosen_on: The split that the epoch was chosen on; None: unknown, or no epoch was chosen.
         versions: Versions of the libraries.
         git_revision: Revision of the code, or None.
         wall_seconds: Duration of the run.
@@ -100,6 +111,15 @@ class RunResults:
     counts: Mapping[str, Mapping[str, int]]
     structural_baselines: Mapping[str, Mapping[str, Any]]
     data_fingerprint: Mapping[str, str]
+    text_fingerprint: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    initialized_from: Mapping[str, Any] = field(default_factory=dict)
+    effective_batch_size: int = 0
+    precision: str = ""
+    processes: int = 0
+    device: str = ""
+    epoch_chosen_on: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     git_revision: str | None = None
     wall_seconds: float = math.nan
@@ -144,6 +164,7 @@ def run_results(
     utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
     feature_source: str = TFIDF,
     more_counts: Mapping[str, Mapping[str, int]] | None = None,
+    epoch_chosen_on: str | None = None,
     extra: Mapping[str, Any] | None = None,
     **measured: Any,
 ) -> RunResults:
@@ -164,6 +185,7 @@ def run_results(
         utterance_features: As in :func:`iemomecp_dataset.benchmark.baselines.structural.corpus_baselines`.
         feature_source: As there.
         more_counts: By split, counts beside those of the data.
+        epoch_chosen_on: The split that the epoch was chosen on, where one was.
         extra: Further keys of the record.
         **measured: Further fields of :class:`RunResults`: versions, git_revision, wall_seconds and so on.
 
@@ -185,6 +207,8 @@ def run_results(
             threshold_chosen_on=decision.chosen_on,
             forward_pairs=corpus.forward_pairs,
             synthetic=corpus.synthetic,
+            texts=corpus.text_fingerprints[split],
+            epoch_chosen_on=epoch_chosen_on,
         )
         for split in predicted
     }
@@ -232,6 +256,8 @@ def run_results(
             corpus, utterance_features=utterance_features, feature_source=feature_source
         ),
         data_fingerprint=corpus.fingerprints,
+        text_fingerprint=corpus.text_fingerprints,
+        epoch_chosen_on=epoch_chosen_on,
         license_text_shareable=corpus.synthetic,
         extra={"signatures": {split: str(signature) for split, signature in signatures.items()}, **(extra or {})},
         **measured,
@@ -246,6 +272,7 @@ def write_run_predictions(
     decision: Decision,
     *,
     name: str | None = None,
+    epoch_chosen_on: str | None = None,
     **stated: Any,
 ) -> None:
     """Writes the predictions file of one split into a run folder.
@@ -257,6 +284,7 @@ def write_run_predictions(
         probabilities: ``(n, C)``, in the order of its pair table.
         decision: The decision rule.
         name: Name in the file's name; the split's by default.
+        epoch_chosen_on: The split that the epoch was chosen on, where one was.
         **stated: Further metadata: fields of :class:`~iemomecp_dataset.metrics.evaluation.predictions.PredictionFacts`.
     """
     facts = PredictionFacts(
@@ -271,6 +299,7 @@ def write_run_predictions(
         synthetic=corpus.synthetic,
         definition=corpus.definition,
         candidates=corpus.candidates,
+        epoch_chosen_on=epoch_chosen_on,
         **stated,
     )
     write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts)

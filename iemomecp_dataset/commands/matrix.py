@@ -17,12 +17,13 @@ The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or w
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.matrix.backends import Backend
     from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep
     from iemomecp_dataset.benchmark.matrix.plan import PlannedCell
+    from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 _AXES = "what varies (any other option of the trainers as well)"
 _WHERE = "where"
@@ -108,9 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = _load_data(cells)
     for leak in _leaks(data):
         print(f"warning: {leak}", file=sys.stderr)
-    fingerprints = {key: corpus.fingerprints for key, corpus in data.items()}
     planned = plan_cells(
-        cells, options.runs_dir, lambda cell: fingerprints[_data_key(cell)], retry_failed=options.retry_failed
+        cells,
+        options.runs_dir,
+        _inputs_of(data),
+        retry_failed=options.retry_failed,
     )
     data.clear()
     if options.dry_run:
@@ -212,6 +216,23 @@ def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[str | None, ...], Any]
         key: load_corpus(key[0] or "", key[1], candidates=key[2], forward_pairs=key[3])
         for key in tqdm(wanted, desc="Reading data", leave=False, disable=None)
     }
+
+
+def _inputs_of(data: Mapping[tuple[str | None, ...], Any]) -> Callable[[MatrixCell], RunInputs]:
+    """A function that describes what a cell reads; cells with the same files share one reading of them."""
+    from iemomecp_dataset.trainers.run_inputs import effective_batch_size, run_inputs
+
+    found: dict[tuple[Any, ...], RunInputs] = {}
+
+    def inputs(cell: MatrixCell) -> RunInputs:
+        options = cell.options
+        key = (options.data, options.model.text_encoder, options.model.init_from)
+        if key not in found:
+            found[key] = run_inputs(options, data[_data_key(cell)], processes=1)
+        # Each cell is trained in one process, whatever the backend.
+        return dataclasses.replace(found[key], effective_batch_size=effective_batch_size(options, processes=1))
+
+    return inputs
 
 
 def _leaks(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:

@@ -40,6 +40,7 @@ class GoldSplit:
         conversations: Dialogues in the shape of SemEval-2024 files, for writing predictions.
         forward_pairs: How pairs with a future cause are treated.
         data_fingerprint: Of the split.
+        text_fingerprint: Of its texts.
         synthetic: Whether a program made it.
     """
 
@@ -56,6 +57,7 @@ class GoldSplit:
     conversations: tuple[dict[str, Any], ...]
     forward_pairs: str
     data_fingerprint: str
+    text_fingerprint: str
     synthetic: bool
 
     @property
@@ -142,6 +144,7 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
         conversations=tuple(_conversation(row, corpus.emotion_names) for row in rows),
         forward_pairs=corpus.forward_pairs,
         data_fingerprint=corpus.fingerprints[split],
+        text_fingerprint=corpus.text_fingerprints[split],
         synthetic=corpus.synthetic,
     )
 

@@ -78,6 +78,7 @@ class PredictionFacts:
         class_names: Classes by id.
         threshold: Decision threshold of the run; without one it decides for the most probable class.
         threshold_chosen_on: The split the threshold was searched on, or ``fixed``.
+        epoch_chosen_on: The split the epoch was chosen on.
         missed_positives: Gold pairs that are not candidates.
         data_fingerprint: Fingerprint of the split's data.
         synthetic: Whether the data is synthetic.
@@ -95,6 +96,7 @@ class PredictionFacts:
     class_names: tuple[str, ...] | None = None
     threshold: float | None = None
     threshold_chosen_on: str | None = None
+    epoch_chosen_on: str | None = None
     missed_positives: int | None = None
     data_fingerprint: str | None = None
     synthetic: bool | None = None

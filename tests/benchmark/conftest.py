@@ -173,11 +173,7 @@ def write_run(
                 "seconds": 1.5,
             }
             log.write(json.dumps(event) + "\n")
-    (folder / "config.yaml").write_text(
-        f"objective: {objective}\nscorer: dialogue\nmodalities: t\nseed: {seed}\noutput_dir: {folder}\n"
-        "head:\n  learning_rate: 0.0003\n",
-        encoding="utf-8",
-    )
+    (folder / "config.yaml").write_text(f"objective: {objective}\nseed: {seed}\n", encoding="utf-8")
     record = RunResults(
         run_name=folder.name,
         corpus=corpus,
@@ -209,6 +205,7 @@ def write_run(
         },
         structural_baselines=structural_scores(systems, scored, class_names),
         data_fingerprint=fingerprint,
+        settings={"objective": objective, "scorer": "dialogue", "modalities": "t", "learning_rate": 0.0003},
         versions={"torch": "2.13.0"},
         wall_seconds=60.0 + seed % 7,
         peak_memory_mb=512.0,

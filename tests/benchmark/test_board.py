@@ -7,8 +7,9 @@ import statistics
 
 import pytest
 
-from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.board import leaderboard, parts_of_split, split_notes
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
+from iemomecp_dataset.benchmark.runs.identity import origin_of
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import MissingDataError, UsageError
 
@@ -109,12 +110,10 @@ def test_what_cannot_be_compared_is_never_in_one_table(tmp_path, write_run, chan
 
 
 def test_runs_with_other_settings_are_never_averaged_and_say_what_differs(tmp_path, write_run):
-    write_run(tmp_path / "slow", seed=1)
-    write_run(tmp_path / "fast", seed=2)
-    config = tmp_path / "fast" / "config.yaml"
-    config.write_text(config.read_text().replace("0.0003", "0.003"))
+    write_run(tmp_path / "slow", seed=1, settings={"learning_rate": 0.0003})
+    write_run(tmp_path / "fast", seed=2, settings={"learning_rate": 0.003})
     assert sorted(row.name for row in board_of(tmp_path).trained) == [
-        "Base T (head.learning_rate=0.0003)", "Base T (head.learning_rate=0.003)",
+        "Base T (learning_rate=0.0003)", "Base T (learning_rate=0.003)",
     ]  # fmt: skip
 
 
@@ -187,7 +186,9 @@ def test_no_runs_no_table():
 
 
 def signed(terms: str, decision: str = "decision:argmax") -> dict[str, dict[str, str]]:
-    return {"signatures": {"test": f"iemomecp|def:A|{terms}|{decision}|version:1"}}
+    counts = "corpus:ecf|task:ecf|split:test|gold:9|candidates:90|missed:0"
+    rest = "data:0f|epoch:validation|texts:1a|synthetic:yes|version:1"
+    return {"signatures": {"test": f"iemomecp|def:A|{counts}|{terms}|emotions:none|{decision}|{rest}"}}
 
 
 def test_runs_whose_signatures_do_not_compare_are_never_in_one_table(tmp_path, write_run):
@@ -212,15 +213,72 @@ def test_a_run_without_signature_joins_those_that_nothing_else_tells_it_from(tmp
 def test_signatures_stand_under_the_table(tmp_path, write_run):
     write_run(tmp_path / "one", extra=signed("forward:all"))
     assert results_table(index_runs(tmp_path).runs).splitlines()[-1] == (
-        "one: iemomecp|def:A|forward:all|decision:argmax|version:1"
+        f"one: {signed('forward:all')['signatures']['test']}"
     )
 
 
 def test_seeds_that_begin_with_runs_of_their_own_are_one_system(tmp_path, write_run):
-    for seed, before in ((42, "frozen-42"), (345, "frozen-345"), (1, None), (2, None)):
-        write_run(tmp_path / f"run-{seed}", seed=seed)
-        (tmp_path / f"run-{seed}" / "config.yaml").write_text(
-            f"objective: base\nseed: {seed}\ninit_from: {before or 'null'}\n"
-        )
-    (board,) = leaderboard(index_runs(tmp_path).runs)
-    assert sorted(row.seeds for row in board.trained) == [(1, 2), (42, 345)]
+    for first, objective, seeds in ((10, "base", (42, 345)), (20, "rpcl", (7, 8))):
+        for seed in seeds:
+            before = write_run(tmp_path / "before" / f"{first + seed}", seed=first + seed, objective=objective)
+            write_run(tmp_path / "runs" / f"run-{seed}", seed=seed, initialized_from=origin_of(before))
+    for seed in (1, 2):
+        write_run(tmp_path / "runs" / f"run-{seed}", seed=seed)
+    board = board_of(tmp_path / "runs")
+    assert sorted(row.seeds for row in board.trained) == [(1, 2), (7, 8), (42, 345)]
+    assert any("init_from=rpcl on ecf (" in row.name for row in board.trained)
+
+
+def test_circumstances_make_no_other_system_but_are_said(tmp_path, write_run):
+    write_run(tmp_path / "one", seed=1, git_revision="abc", processes=1, device="cpu", versions={"torch": "2.12"})
+    write_run(tmp_path / "two", seed=2, git_revision="def", processes=2, device="cuda", versions={"torch": "2.13"})
+    board = board_of(tmp_path)
+    assert [row.seeds for row in board.trained] == [(1, 2)]
+    words = "code abc and def, torch 2.12 and 2.13, processes 1 and 2, device cpu and cuda"
+    assert f"The runs of Base T differ in {words}." in board.notes
+
+
+def test_a_record_that_states_no_settings_is_averaged_with_no_other(tmp_path, write_run):
+    for seed in (1, 2):
+        write_run(tmp_path / f"run-{seed}", seed=seed, settings={})
+    board = board_of(tmp_path)
+    assert sorted(row.seeds for row in board.trained) == [(1,), (2,)]
+    assert any("run-1, run-2 do not state their settings" in note for note in board.notes)
+
+
+@pytest.mark.parametrize("changes", [{"text_fingerprint": {"test": "other"}}, {"extra": signed("forward:past")}])
+def test_other_texts_or_terms_of_the_signature_make_another_table(tmp_path, write_run, changes):
+    common = {"text_fingerprint": {"test": "one"}, "extra": signed("forward:all")}
+    write_run(tmp_path / "one", seed=1, **common)
+    write_run(tmp_path / "other", seed=2, **{**common, **changes})
+    assert [len(board.runs) for board in leaderboard(index_runs(tmp_path).runs)] == [1, 1]
+
+
+def test_upper_bounds_stand_in_a_table_of_their_own(tmp_path, write_run):
+    write_run(tmp_path / "fair", objective="base", epoch_chosen_on="validation")
+    write_run(tmp_path / "epoch", objective="rpcl", epoch_chosen_on="test")
+    write_run(tmp_path / "threshold", objective="cdmr", threshold={"value": 0.3, "chosen_on": "test"})
+    board = board_of(tmp_path)
+    fair, oracle = parts_of_split(board, "test")
+    assert ([row.name for row in fair.trained], fair.oracle) == (["Base T"], False)
+    assert (sorted(row.name for row in oracle.trained), oracle.oracle) == (["CDMR only T", "RPCL T"], True)
+    assert split_notes(fair, "test") == []
+    assert sorted(split_notes(oracle, "test")) == [
+        "Chosen on test itself, so that the scores are upper bounds: epoch of RPCL T.",
+        "Chosen on test itself, so that the scores are upper bounds: threshold of CDMR only T.",
+    ]
+    text = board_table(board, "test")
+    titles = [line for line in text.splitlines() if line.startswith("ecf (ecf), test")]
+    assert ["UPPER BOUNDS" in title for title in titles] == [False, True]
+    assert "RPCL" not in text.split("UPPER BOUNDS")[0]
+
+
+def test_structural_thresholds_are_said_to_be_chosen_on_the_split_and_are_no_bar_of_fair_rows(tmp_path, write_run):
+    write_run(tmp_path / "run", epoch_chosen_on="validation")
+    board = board_of(tmp_path)
+    (bounds,) = parts_of_split(board, "validation")
+    assert bounds.oracle
+    (epoch,) = [note for note in split_notes(bounds, "validation") if "epoch and threshold of Base T" in note]
+    assert any("threshold of distance only" in note for note in split_notes(bounds, "validation")), epoch
+    (fair,) = parts_of_split(board, "test")
+    assert len(fair.structural) == len(board.structural)

@@ -24,6 +24,7 @@ ONE = Signature(
     threshold=None,
     threshold_chosen_on="none",
     data="0f3a9c2b41de",
+    texts="9b41de0f3a9c",
 )
 WORDS = st.from_regex(r"[a-z0-9_.+-]{1,12}", fullmatch=True).filter(lambda word: word not in ("none", "system"))
 
@@ -31,8 +32,8 @@ WORDS = st.from_regex(r"[a-z0-9_.+-]{1,12}", fullmatch=True).filter(lambda word:
 def test_text_is_the_documented_one():
     assert str(replace(ONE, threshold=0.4213, threshold_chosen_on="validation")) == (
         "iemomecp|def:F|corpus:iemomecp|task:3class|split:test|gold:1794|candidates:18264|missed:0|forward:as_published"
-        "|emotions:none|decision:threshold@validation=0.4213|data:0f3a9c2b41de|synthetic:no"
-        f"|version:{iemomecp_dataset.__version__}"
+        "|emotions:none|decision:threshold@validation=0.4213|epoch:unknown|data:0f3a9c2b41de|texts:9b41de0f3a9c"
+        f"|synthetic:no|version:{iemomecp_dataset.__version__}"
     )
 
 
@@ -76,6 +77,7 @@ def test_what_is_printed_is_parsed_back_exactly(signature):
         ("forward_pairs", "gold"),
         ("emotions", "gold"),
         ("data", "ffffffffffff"),
+        ("texts", "ffffffffffff"),
         ("synthetic", True),
     ],
 )
@@ -91,11 +93,25 @@ def test_decision_rule_and_version_may_differ_but_an_oracle_may_not():
     chosen_before = replace(ONE, threshold=0.3, threshold_chosen_on="validation", version="9.9")
     check_comparable([ONE, chosen_before])
     assert chosen_before.comparison_key == ONE.comparison_key
-    oracle = replace(ONE, threshold=0.3, threshold_chosen_on="test")
-    assert oracle.oracle
-    assert oracle.comparison_key != ONE.comparison_key
-    with pytest.raises(MetricInputError, match="threshold chosen on the scored split"):
-        check_comparable([ONE, oracle])
+    for chosen in ({"threshold": 0.3, "threshold_chosen_on": "test"}, {"epoch_chosen_on": "test"}):
+        oracle = replace(ONE, **chosen)
+        assert oracle.oracle
+        assert oracle.comparison_key != ONE.comparison_key
+        with pytest.raises(MetricInputError, match="threshold or epoch chosen on the scored split"):
+            check_comparable([ONE, oracle])
+
+
+def test_texts_that_one_side_does_not_state_tell_nothing_apart():
+    earlier = Signature.parse(str(ONE).replace("|epoch:unknown", "").replace("|texts:9b41de0f3a9c", ""))
+    assert (earlier.texts, earlier.epoch_chosen_on) == ("unknown", "unknown")
+    check_comparable([ONE, earlier])
+
+
+def test_a_table_with_average_precision_needs_the_same_candidates():
+    everything = replace(ONE, definition="A", corpus="ecf", task="ecf", n_gold=866)
+    for changes in ({"n_candidates": 6655}, {"n_missed": 24}, {"forward_pairs": "past"}, {"texts": "0"}):
+        assert replace(everything, **changes).table_key != everything.table_key
+    assert replace(everything, threshold=0.3, threshold_chosen_on="validation").table_key == everything.table_key
 
 
 def test_candidate_spaces_may_differ_in_a_set_score():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ __all__ = [
     "load_pretrained",
     "model_revision",
     "require_torch",
+    "stored_model",
     "torch_device",
 ]
 
@@ -140,6 +142,36 @@ def model_revision(name: str, config: Any) -> str:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return f"folder-{digest.hexdigest()[:16]}"
+
+
+def stored_model(name: str) -> tuple[str | None, dict[str, Any]]:
+    """Identifies a model by its files, without loading it and without asking the Hub.
+
+    Args:
+        name: A folder, or a name on the Hub.
+
+    Returns:
+        Its revision as in :func:`model_revision`, and its configuration; None and nothing where it is not on this disk.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    folder = Path(name)
+    path = folder / "config.json"
+    if not folder.is_dir():
+        try:
+            cached = try_to_load_from_cache(name, "config.json")
+        except ValueError:  # not the form of a name on the Hub
+            cached = None
+        if not isinstance(cached, str):
+            return None, {}
+        path = Path(cached)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    config = content if isinstance(content, dict) else {}
+    # The cache keeps each commit in a folder of its name.
+    return (model_revision(name, None) if folder.is_dir() else path.parent.name), config
 
 
 def torch_device(name: str, local_rank: int = 0) -> Any:

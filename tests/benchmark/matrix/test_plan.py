@@ -12,8 +12,10 @@ import yaml
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of
 from iemomecp_dataset.benchmark.matrix.plan import State, estimated_seconds, failure_file, plan_cells
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 PRINTS = {"train": "a", "test": "b"}
+INPUTS = RunInputs(PRINTS)
 
 
 @pytest.fixture(name="cell")
@@ -21,20 +23,21 @@ def fixture_cell():
     return cells_of(Sweep(values={"data_dir": ("d",)}))[0]
 
 
-def look(cell, runs, prints=PRINTS, **kwargs):
-    return plan_cells([cell], runs, lambda _: prints, **kwargs)[0]
+def look(cell, runs, inputs=INPUTS, **kwargs):
+    return plan_cells([cell], runs, lambda _: inputs, **kwargs)[0]
 
 
 def begin(cell, runs):
     folder = runs / cell.name
     (folder / "checkpoint").mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(cell.options_in(runs).flat()))
-    (folder / "checkpoint" / "data.json").write_text(json.dumps(PRINTS))
+    (folder / "checkpoint" / "inputs.json").write_text(json.dumps(INPUTS.to_json()))
     return folder
 
 
 def finish(cell, runs, write_run, **changes):
-    record = write_run(runs / cell.name, n_classes=3, n_dialogues=6, data_fingerprint=PRINTS, **changes)
+    changes = {"data_fingerprint": PRINTS, "features": {"audio": {"digest": "speech"}}, **changes}
+    record = write_run(runs / cell.name, n_classes=3, n_dialogues=6, **changes)
     (runs / cell.name / "config.yaml").write_text(yaml.safe_dump(cell.options_in(runs).flat()))
     return record
 
@@ -49,7 +52,7 @@ def test_no_folder_or_an_empty_one_is_new_and_stays_as_it_is(cell, tmp_path):
 def test_a_begun_run_is_continued_on_the_same_data_only(cell, tmp_path):
     begin(cell, tmp_path)
     assert look(cell, tmp_path).state is State.CONTINUED
-    refused = look(cell, tmp_path, {**PRINTS, "test": "c"})
+    refused = look(cell, tmp_path, RunInputs({**PRINTS, "test": "c"}))
     assert refused.state is State.REFUSED
     assert "the content of test has changed" in refused.reason
 
@@ -60,7 +63,9 @@ def test_a_finished_run_is_skipped_when_options_and_data_match(cell, tmp_path, w
     assert found.state is State.FINISHED
     assert found.results is not None
     assert not found.to_run
-    assert look(cell, tmp_path, {**PRINTS, "train": "c"}).state is State.REFUSED
+    assert look(cell, tmp_path, RunInputs({**PRINTS, "train": "c"})).state is State.REFUSED
+    noise = RunInputs(PRINTS, features={"audio": {"digest": "noise"}})
+    assert look(cell, tmp_path, noise).state is State.REFUSED
     model = dataclasses.replace(cell.options.model, hidden_size=8)
     other = look(dataclasses.replace(cell, options=dataclasses.replace(cell.options, model=model)), tmp_path)
     assert other.state is State.REFUSED
@@ -111,7 +116,7 @@ def test_estimates_come_from_the_most_similar_runs(tmp_path, write_run):
     common = {"text_encoder": "FacebookAI/roberta-base", "encoder_mode": "trained"}
     finish(of["3class-dialogue-base-t-s1"], tmp_path, write_run, wall_seconds=100.0, **common)
     finish(of["3class-dialogue-rpcl-t-s1"], tmp_path, write_run, objective="rpcl", wall_seconds=300.0, **common)
-    planned = plan_cells(cells, tmp_path, lambda _: PRINTS)
+    planned = plan_cells(cells, tmp_path, lambda _: INPUTS)
     estimates = dict(zip(of, estimated_seconds(planned), strict=True))
     assert estimates["3class-dialogue-base-t-s1"] == 0
     assert estimates["3class-dialogue-base-t-s2"] == 100
@@ -121,4 +126,4 @@ def test_estimates_come_from_the_most_similar_runs(tmp_path, write_run):
 
 def test_no_cells(tmp_path):
     with pytest.raises(UsageError):
-        plan_cells([], tmp_path, lambda _: PRINTS)
+        plan_cells([], tmp_path, lambda _: INPUTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.experiments import experiment_names, find_experiment
@@ -66,6 +65,9 @@ def test_a_corpus_without_published_numbers_is_an_error_that_names_those_with():
         published_text("mecat")
 
 
+ROBERTA = {"text_encoder": "FacebookAI/roberta-base", "encoder_mode": "trained"}
+
+
 def of_experiment(name: str) -> dict[str, str]:
     return {option: str(value) for option, value in find_experiment(name).options.items()}
 
@@ -93,13 +95,12 @@ def test_fifteen_experiments_have_published_numbers():
 def fixture_real(tmp_path, write_run):
     """Runs marked as on real data: text alone, as published and with fewer epochs; Base and RPCL on ECF."""
     roberta = of_experiment("iemomecp_3class_roberta") | {"epochs": "2"}
-    write_run(tmp_path / "roberta", n_classes=3, synthetic=False, scorer="isolated")
-    (tmp_path / "roberta" / "config.yaml").write_text(yaml.safe_dump(roberta))
+    write_run(tmp_path / "roberta", n_classes=3, synthetic=False, scorer="isolated", settings=roberta, **ROBERTA)
     for objective, quality in (("base", 1.0), ("rpcl", 4.0)):
         name = f"ecf_{objective}_tav"
-        write_run(tmp_path / name, objective=objective, quality=quality, synthetic=False, modalities="tav")
         settings = of_experiment("ecf_rpcl_tav") | {"objective": objective}
-        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(settings))
+        record = {"quality": quality, "synthetic": False, "modalities": "tav", "settings": settings}
+        write_run(tmp_path / name, objective=objective, **record, **ROBERTA)
     return index_runs(tmp_path)
 
 

@@ -73,6 +73,7 @@ def gold_of(file, outside=(), corpus="ecf", shuffle=True):
         emotions=emotions,
         conversations=(),
         forward_pairs="past",
+        text_fingerprint="1a",
         data_fingerprint="f00d",
         synthetic=False,
     )
@@ -273,7 +274,7 @@ def test_comparison_of_what_does_not_compare_is_refused(file_of):
     with pytest.raises(InvalidDataError, match="1 pair missing"):
         compare_candidates(scored[0], score_candidates(fewer, None, FEW), FEW)
     oracle = replace(second, facts=PredictionFacts(split="test", threshold=0.4, threshold_chosen_on="test"))
-    with pytest.raises(MetricInputError, match="threshold chosen on the scored split"):
+    with pytest.raises(MetricInputError, match="threshold or epoch chosen on the scored split"):
         compare_candidates(scored[0], score_candidates(oracle, None, FEW), FEW)
 
 

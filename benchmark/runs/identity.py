@@ -1,0 +1,138 @@
+"""What makes two runs seeds of one system, and what else a reader must know where they differ.
+
+Every place that asks reads it here: the leaderboard, the rows of published numbers, the origin of a run that begins
+with another's weights. A record states its settings itself; folders, paths and numbers per process are never compared,
+but the data, features, weights and effective sizes that they stand for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, encoder_name
+
+__all__ = ["circumstances_that_differ", "decision_rule", "origin_of", "system_digest", "system_of"]
+
+_OF_RECORD = ("scorer", "objective", "modalities", "text_encoder", "encoder_mode")
+
+
+def system_of(record: RunResults) -> dict[str, str]:
+    """Lists what makes a run's system, by option, as text: runs that agree in all of it are seeds of one system.
+
+    Args:
+        record: The record of a run.
+
+    Returns:
+        The options that are settings, ``batch_size`` and ``batch_tokens`` over all processes and accumulated batches;
+        the precision; per modality its features; the run that it began with; and the decision rule. Neither the seed
+        nor the data are among it: the data decides which runs share a table.
+    """
+    found = {name: str(value) for name, value in record.settings.items()}
+    for name in _OF_RECORD:
+        found.setdefault(name, str(getattr(record, name)))
+    found["text_encoder"] = encoder_name(record.text_encoder)
+    if record.scorer != EXTERNAL and not record.settings:
+        # An earlier version has written it: whether it differs from others is unknown, so it is averaged with none.
+        found["run_name"] = record.run_name
+    for modality, facts in record.features.items():
+        found[f"{modality}_features"] = feature_words(facts)
+    if record.initialized_from:
+        found["init_from"] = _origin_words(record.initialized_from)
+    found["decision_rule"] = decision_rule(record)
+    return found
+
+
+def feature_words(facts: Mapping[str, Any]) -> str:
+    """Puts the features of one modality into a few words; two texts are equal iff the features are.
+
+    Example:
+        >>> feature_words({"model": "wavlm-base", "width": 768, "digest": "0f3a", "missing": 2})
+        'wavlm-base 768 0f3a, 2 missing'
+        >>> feature_words({"model": "roberta-base", "revision": "e2da8e2f811d1448a5b465c236feacd80ffbac7b"})
+        'roberta-base e2da8e2f811d'
+    """
+    named = [str(facts[name])[:64] for name in ("model", "width", "digest") if facts.get(name) is not None]
+    if facts.get("digest") is None and facts.get("revision") is not None:
+        # The vectors of text depend on the device in their last bits, so the weights tell them apart.
+        named.append(str(facts["revision"]).removeprefix("folder-")[:12])
+    return " ".join(named) + (f", {facts['missing']} missing" if facts.get("missing") else "")
+
+
+def decision_rule(record: RunResults) -> str:
+    """Names the decision rule; a threshold that was searched may have another value in each run.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> [decision_rule(SimpleNamespace(threshold={"value": value, "chosen_on": where}))
+        ...  for value, where in ((None, None), (0.41, "validation"), (0.5, "fixed"))]
+        ['argmax', 'threshold from validation', 'threshold 0.5']
+    """
+    value, chosen_on = record.threshold.get("value"), record.threshold.get("chosen_on")
+    if value is None:
+        return str(chosen_on) if chosen_on == "system" else "argmax"
+    return f"threshold {float(value):g}" if chosen_on == "fixed" else f"threshold from {chosen_on}"
+
+
+def system_digest(record: RunResults) -> str:
+    """Hashes :func:`system_of` and the data that the system was trained on.
+
+    Returns:
+        12 hexadecimal characters.
+    """
+    content = [system_of(record), record.config_name, record.candidates, dict(record.data_fingerprint)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def origin_of(record: RunResults) -> dict[str, Any]:
+    """States the run that another began with: objective, settings and data, but neither its path nor its seed.
+
+    Args:
+        record: The record of the earlier run.
+
+    Returns:
+        ``objective, config_name, data_fingerprint, system``: the last from :func:`system_digest`.
+    """
+    return {
+        "objective": record.objective,
+        "config_name": record.config_name,
+        "data_fingerprint": dict(record.data_fingerprint),
+        "system": system_digest(record),
+    }
+
+
+def _origin_words(origin: Mapping[str, Any]) -> str:
+    if "system" not in origin:
+        return f"weights {origin.get('weights', 'unknown')}"
+    return f"{origin.get('objective')} on {origin.get('config_name')} ({origin['system']})"
+
+
+def circumstances_that_differ(records: Iterable[RunResults]) -> list[str]:
+    """Lists the circumstances in which runs of one system differ.
+
+    Args:
+        records: Runs of one system.
+
+    Returns:
+        Phrases with the values, for code revision, libraries, number of processes and kind of device; empty where all
+        agree or nothing is recorded.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> runs = [SimpleNamespace(git_revision=None, versions={"torch": v}, processes=n, device="cpu")
+        ...         for v, n in (("2.12", 1), ("2.13", 2))]
+        >>> circumstances_that_differ(runs)
+        ['torch 2.12 and 2.13', 'processes 1 and 2']
+    """
+    found = list(records)
+    libraries = dict.fromkeys(name for record in found for name in record.versions)
+    values: dict[str, list[Any]] = {"code": [(record.git_revision or "unversioned")[:18] for record in found]}
+    values |= {name: [record.versions.get(name, "unknown") for record in found] for name in libraries}
+    values |= {name: [getattr(record, name) or "unknown" for record in found] for name in ("processes", "device")}
+    return [
+        f"{name} {' and '.join(dict.fromkeys(map(str, of_runs)))}"
+        for name, of_runs in values.items()
+        if len(set(map(str, of_runs))) > 1
+    ]

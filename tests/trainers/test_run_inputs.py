@@ -1,0 +1,103 @@
+"""What a run reads, by content: what changes it, and what does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from iemomecp_dataset.corpus import Corpus, corpus_of
+from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
+from iemomecp_dataset.trainers.run_inputs import RunInputs, run_inputs, run_settings
+
+IDS = ("u1", "u2", "u3")
+
+
+@pytest.fixture(name="corpus")
+def fixture_corpus() -> Corpus:
+    turns = [{"turn": i, "utterance_id": key, "speaker": "A", "text": f"line {i}", "emotion": 0}
+             for i, key in enumerate(IDS, start=1)]  # fmt: skip
+    pairs = [{"target_turn": 2, "cause_turn": 1, "label": 0}]
+    row = {"dialogue_id": "d", "source_dialogue_id": "d", "utterances": turns, "pairs": pairs}
+    return corpus_of({"train": [row]}, config_name="rows", class_names=("pair", "non_pair"))
+
+
+def write_vectors(path: Path, seed: int, ids: tuple[str, ...] = IDS) -> Path:
+    vectors = np.random.default_rng(seed).normal(size=(len(IDS), 4)).astype(np.float32)
+    kept = {key: vector.tolist() for key, vector in zip(IDS, vectors, strict=True) if key in ids}
+    pq.write_table(pa.table({"utterance_id": list(kept), "vector": list(kept.values())}), path)
+    return path
+
+
+def read(corpus: Corpus, processes: int = 1, **options: Any) -> RunInputs:
+    return run_inputs(TrainingOptions.from_flat(options), corpus, processes)
+
+
+def test_features_are_told_by_their_vectors_and_not_by_their_path(corpus: Corpus, tmp_path: Path) -> None:
+    def audio(path: Path) -> RunInputs:
+        return read(corpus, modalities="a", audio_features=str(path))
+
+    speech = audio(write_vectors(tmp_path / "speech.parquet", 0))
+    assert speech.features["audio"]["width"] == 4
+    assert speech.features["audio"]["missing"] == 0
+    assert audio(write_vectors(tmp_path / "elsewhere.parquet", 0)).changes(speech) == []
+    noise = audio(write_vectors(tmp_path / "noise.parquet", 1))
+    assert noise.changes(speech) == ["digest of the audio features"]
+    fewer = audio(write_vectors(tmp_path / "fewer.parquet", 0, IDS[:2]))
+    assert fewer.changes(speech) == ["digest, missing of the audio features"]
+    gone = audio(tmp_path / "gone.parquet")
+    assert gone.features == {}
+    assert gone.changes(speech) == [], "a finished run stands; training itself says that they are missing"
+
+
+def test_a_text_encoder_is_told_by_its_files(corpus: Corpus, tiny_encoder: Path, tmp_path: Path) -> None:
+    here = read(corpus, text_encoder=str(tiny_encoder))
+    copy = tmp_path / tiny_encoder.name
+    copy.mkdir()
+    for file in tiny_encoder.iterdir():
+        if file.is_file():
+            (copy / file.name).write_bytes(file.read_bytes())
+    assert read(corpus, text_encoder=str(copy)).changes(here) == []
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
+    assert read(corpus, text_encoder=str(copy)).changes(here) == ["revision of the text features"]
+    assert read(corpus, text_encoder="nowhere/encoder").features["text"]["revision"] is None
+
+
+def test_batches_of_all_processes_count(corpus: Corpus) -> None:
+    one = read(corpus, modalities="a", batch_size=16)
+    two = read(corpus, processes=2, modalities="a", batch_size=16)
+    (changed,) = two.changes(one)
+    assert "effective batch size (from 16 to 32" in changed
+    assert read(corpus, processes=2, modalities="a", batch_size=8).changes(one) == []
+    assert dataclasses.replace(two, effective_batch_size=0).changes(one) == [], "unknown is no change"
+
+
+def test_texts_and_data_are_told_apart(corpus: Corpus) -> None:
+    now = read(corpus, modalities="a")
+    assert dataclasses.replace(now, texts={"train": "x"}).changes(now) == ["the text of train"]
+    assert dataclasses.replace(now, data={"train": "x"}).changes(now) == ["the content of train"]
+    assert RunInputs.of_json(json.loads(json.dumps(now.to_json()))).changes(now) == []
+
+
+def test_every_option_says_whether_it_is_a_setting() -> None:
+    """A new option must decide: a setting, a circumstance, or told by a field of the results."""
+    settings = set(run_settings(TrainingOptions(), 1, "no"))
+    every = set(TrainingOptions().flat())
+    told = told_by_results()
+    assert settings & circumstances() == set()
+    assert settings - told.keys() == every - circumstances() - told.keys()
+    assert settings & told.keys() == {"batch_size", "mixed_precision"}
+    assert told == {
+        "data_dir": "data_fingerprint", "config_name": "config_name", "candidates": "candidates",
+        "forward_pairs": "signatures", "audio_features": "features", "video_features": "features",
+        "max_missing_features": "features", "text_encoder": "features", "init_from": "initialized_from",
+        "batch_size": "effective_batch_size", "batch_tokens": "effective_batch_size",
+        "gradient_accumulation_steps": "effective_batch_size", "mixed_precision": "precision", "seed": "seed",
+    }  # fmt: skip

@@ -1,0 +1,204 @@
+"""What a run reads, by content: data, texts, features, encoder and initial weights.
+
+A run is continued, and its result stands, only while all of it is what it began with. Paths are not compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.benchmark.runs.identity import origin_of
+from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, read_results
+from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.features import read_card
+from iemomecp_dataset.trainers.encoders.vectors import feature_tables
+from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
+
+__all__ = ["RunInputs", "effective_batch_size", "run_inputs", "run_settings"]
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What a run reads, by content.
+
+    Attributes:
+        data: Digest of dialogues, labels and candidates, by split.
+        texts: Digest of texts and speakers, by split.
+        features: By modality (``text``, ``audio``, ``video``) model, revision, settings, width, digest and missing
+            count; a modality whose features cannot be read now is absent.
+        initialized_from: What :func:`~iemomecp_dataset.benchmark.runs.identity.origin_of` states about the run that it
+            began with, or the digest of the weights alone; empty without.
+        effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
+    """
+
+    data: Mapping[str, str]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    initialized_from: Mapping[str, Any] = field(default_factory=dict)
+    effective_batch_size: int = 0
+
+    @staticmethod
+    def of_record(record: RunResults) -> RunInputs:
+        """Reads what a finished run has recorded."""
+        return RunInputs(
+            record.data_fingerprint,
+            record.text_fingerprint,
+            record.features,
+            record.initialized_from,
+            record.effective_batch_size,
+        )
+
+    @staticmethod
+    def of_json(content: Mapping[str, Any]) -> RunInputs:
+        """Reads what :meth:`to_json` gave."""
+        return RunInputs(**content)
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives plain values."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    def changes(self, before: RunInputs) -> list[str]:
+        """Lists what has changed; what is unknown on either side has not.
+
+        Args:
+            before: What the run began with.
+
+        Returns:
+            Phrases, for a sentence with "has changed".
+
+        Example:
+            >>> RunInputs({"train": "a", "test": "b"}).changes(RunInputs({"train": "a", "test": "c"}))
+            ['the content of test']
+        """
+        now, then = self.to_json(), before.to_json()
+        changed = [
+            f"{what} of {', '.join(names)}"
+            for what, part in (("the content", "data"), ("the text", "texts"))
+            if now[part] and then[part] and (names := _differing(now[part], then[part]))
+        ]
+        for modality in sorted(now["features"].keys() & then["features"].keys()):
+            one, other = now["features"][modality], then["features"][modality]
+            if names := [n for n in _differing(one, other) if one.get(n) is not None and other.get(n) is not None]:
+                changed.append(f"{', '.join(names)} of the {modality} features")
+        if now["initialized_from"] and then["initialized_from"] not in ({}, now["initialized_from"]):
+            changed.append("the run that it began with (--init_from)")
+        sizes = [side["effective_batch_size"] for side in (then, now)]
+        if 0 not in sizes and sizes[0] != sizes[1]:
+            changed.append(f"the effective batch size (from {sizes[0]} to {sizes[1]}; --batch_size is per process)")
+        return changed
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+
+
+def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunInputs:
+    """Reads what a run is about to read, and describes it.
+
+    Args:
+        options: The run's options.
+        corpus: Its data.
+        processes: Number of processes that train together.
+
+    Returns:
+        The description. Features that are missing or cannot be read are absent from it: training itself then ends with
+        the error that says what to do, while a finished run stands.
+    """
+    features: dict[str, dict[str, Any]] = {}
+    if "t" in options.data.modalities:
+        features["text"] = _encoder_facts(options.model.text_encoder)
+    ids = sorted({u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]})
+    for modality, read in feature_tables(options.data).items():
+        try:
+            table = read()
+            vectors = table.select(ids, tolerance=1.0)
+        except IemomecpError:
+            continue
+        digest = hashlib.sha256()
+        for key in ids:
+            if key in vectors:
+                digest.update(key.encode("utf-8", "surrogatepass") + b"\0")
+                digest.update(np.ascontiguousarray(vectors[key], dtype="<f4").tobytes())
+        card = read_card(table.path) if table.path.is_dir() else None
+        features[modality] = {
+            "model": card.model if card else None,
+            "revision": card.revision if card else None,
+            "settings": dict(card.settings) if card else None,
+            "width": table.size,
+            "digest": digest.hexdigest()[:16],
+            "missing": len(ids) - len(vectors),
+        }
+    return RunInputs(
+        corpus.fingerprints,
+        corpus.text_fingerprints,
+        features,
+        _origin(options.model.init_from),
+        effective_batch_size(options, processes),
+    )
+
+
+def _encoder_facts(name: str) -> dict[str, Any]:
+    """Describes a text encoder from its files: none is loaded, and the Hub is not asked."""
+    from iemomecp_dataset.features.encoders.model_loading import stored_model
+
+    revision, config = stored_model(name)
+    width = next((config[key] for key in ("hidden_size", "dim", "d_model") if key in config), None)
+    return {"model": encoder_name(name), "revision": revision, "width": width, "missing": 0}
+
+
+def _origin(folder: str | None) -> dict[str, Any]:
+    if not folder:
+        return {}
+    path = Path(folder)
+    if (path / RESULTS_FILE).is_file():
+        return origin_of(read_results(path))
+    for weights in (path / "model" / "model.safetensors", path / "model.safetensors"):
+        if weights.is_file():
+            with open(weights, "rb") as stream:
+                return {"weights": hashlib.file_digest(stream, "sha256").hexdigest()[:16]}
+    return {}
+
+
+def effective_batch_size(options: TrainingOptions, processes: int) -> int:
+    """Examples per optimizer step, or padded tokens with ``--batch_tokens``, over all processes.
+
+    Example:
+        >>> options = TrainingOptions.from_flat({"batch_size": 4, "gradient_accumulation_steps": 2})
+        >>> effective_batch_size(options, processes=3)
+        24
+    """
+    optimization = options.optimization
+    size = optimization.batch_tokens or optimization.batch_size
+    return size * processes * optimization.gradient_accumulation_steps
+
+
+def run_settings(options: TrainingOptions, processes: int, precision: str) -> dict[str, Any]:
+    """Lists the options that make the system, with the values that took effect.
+
+    Args:
+        options: The run's options.
+        processes: Number of processes that train together.
+        precision: The precision that was computed in: ``no``, ``bf16`` or ``fp16``.
+
+    Returns:
+        By option its value. ``batch_size`` or ``batch_tokens`` is the effective one (:func:`effective_batch_size`).
+
+    Example:
+        >>> found = run_settings(TrainingOptions.from_flat({"batch_size": 4, "output_dir": "runs/x"}), 2, "no")
+        >>> found["batch_size"], found["mixed_precision"], "output_dir" in found, "text_encoder" in found
+        (8, 'no', False, False)
+    """
+    left_out = circumstances() | told_by_results().keys()
+    found = {name: value for name, value in options.flat().items() if name not in left_out}
+    found["batch_tokens" if options.optimization.batch_tokens else "batch_size"] = effective_batch_size(
+        options, processes
+    )
+    return {**found, "mixed_precision": precision}
