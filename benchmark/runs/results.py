@@ -296,6 +296,7 @@ def write_run_predictions(
         threshold_chosen_on=decision.chosen_on,
         missed_positives=corpus.tables[split].missed_positives,
         data_fingerprint=corpus.fingerprints[split],
+        text_fingerprint=corpus.text_fingerprints[split],
         synthetic=corpus.synthetic,
         definition=corpus.definition,
         candidates=corpus.candidates,

@@ -312,7 +312,7 @@ def candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) ->
         threshold_chosen_on=scored.threshold_chosen_on,
         data=data,
         synthetic=gold.synthetic if gold else bool(facts.synthetic),
-        texts=gold.text_fingerprint if gold else "unknown",
+        texts=(gold.text_fingerprint if gold else facts.text_fingerprint) or "unknown",
         epoch_chosen_on=facts.epoch_chosen_on or "unknown",
     )
 

@@ -81,6 +81,7 @@ class PredictionFacts:
         epoch_chosen_on: The split the epoch was chosen on.
         missed_positives: Gold pairs that are not candidates.
         data_fingerprint: Fingerprint of the split's data.
+        text_fingerprint: Fingerprint of its texts.
         synthetic: Whether the data is synthetic.
         definition: Letter of the definition the run is scored by.
         candidates: Which pairs are candidates.
@@ -99,6 +100,7 @@ class PredictionFacts:
     epoch_chosen_on: str | None = None
     missed_positives: int | None = None
     data_fingerprint: str | None = None
+    text_fingerprint: str | None = None
     synthetic: bool | None = None
     definition: str | None = None
     candidates: str | None = None

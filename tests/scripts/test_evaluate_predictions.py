@@ -13,6 +13,7 @@ import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.fingerprints import text_fingerprint
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
 from iemomecp_dataset.metrics.evaluation.report import evaluation_as_json, evaluation_as_text
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
@@ -47,8 +48,9 @@ def test_pairs(synthetic_dir):
 
 
 @pytest.fixture
-def run_file(tmp_path, test_pairs):
+def run_file(tmp_path, test_pairs, synthetic_dir):
     """Writes a run's Parquet on the synthetic test split; a larger share of gold makes a better system."""
+    texts = text_fingerprint(iemomecp_dataset.load("3class", data_dir=synthetic_dir)["test"])
 
     def write(name="predictions_test.parquet", seed=0, share=0.3, **metadata):
         generator = np.random.default_rng(seed)
@@ -64,7 +66,7 @@ def run_file(tmp_path, test_pairs):
             }
         )
         facts = {"corpus": "iemomecp", "config_name": "3class", "split": "test", "class_names": list(ROLE_LABELS)}
-        facts |= {"synthetic": True, "definition": "F"} | metadata
+        facts |= {"synthetic": True, "definition": "F", "text_fingerprint": texts} | metadata
         table = pa.Table.from_pandas(frame, preserve_index=False)
         pq.write_table(table.replace_schema_metadata({b"iemomecp": json.dumps(facts).encode()}), tmp_path / name)
         return tmp_path / name

@@ -20,6 +20,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from iemomecp_dataset.trainers.run_folder import RunFolder
+from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 STEP = "torch.optim:AdamW.step"
 SMALL = {
@@ -273,7 +274,9 @@ def test_checkpoints_are_a_circumstance(tmp_path: Path, options: Callable[[str],
 
     folder = RunFolder(tmp_path / "run")
     began = TrainingOptions.from_flat({"output_dir": str(tmp_path / "run")})
-    assert folder.claim(began, {})
-    assert not folder.claim(TrainingOptions.from_flat({**began.flat(), "checkpoint_steps": 5, "max_hours": 1.0}), {})
+    assert folder.claim(began, RunInputs({}))
+    assert not folder.claim(
+        TrainingOptions.from_flat({**began.flat(), "checkpoint_steps": 5, "max_hours": 1.0}), RunInputs({})
+    )
     assert yaml.safe_load((folder.path / "config.yaml").read_text())["checkpoint_steps"] == 0
-    assert [path.name for path in folder.checkpoints.iterdir()] == ["data.json"]
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["inputs.json"]
