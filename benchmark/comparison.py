@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
-from iemomecp_dataset.benchmark.board import Board, BoardRow
+from iemomecp_dataset.benchmark.board import Board, BoardRow, parts_of_split
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import mean_and_sd
@@ -61,7 +61,8 @@ class Comparisons:
         comparisons: Differences between systems, and of each to the structural baseline self-and-previous.
         n_units: Source dialogues that were resampled.
         n_resamples: Resamples drawn.
-        left_out: Systems without predictions for all their runs, which are in none of this.
+        left_out: Systems that are in none of this: without predictions for all their runs, or upper bounds beside
+            systems that are not (:func:`~iemomecp_dataset.benchmark.board.parts_of_split`).
     """
 
     intervals: Mapping[str, Mapping[str, Interval]]
@@ -87,7 +88,7 @@ def compare(
     Args:
         board: Comparable runs, from :func:`~iemomecp_dataset.benchmark.board.leaderboard`.
         predictions: By run name, all on the same pairs of one split; by default those of the run folders.
-        split: The split to read predictions of; by default the board's first.
+        split: The split of the predictions; by default the board's first.
         n_resamples: Resamples.
         seed: Seed of the resampling.
 
@@ -108,9 +109,11 @@ def compare(
     """
     if not isinstance(board, Board):
         raise UsageError(f"compare takes a table of runs, such as leaderboard('runs')[0], but got {board!r:.60}.")
+    split = split or (board.splits[0] if board.splits else "")
     if predictions is None:
-        predictions = read_board_predictions(board, split or (board.splits[0] if board.splits else ""))
-    rows = [row for row in board.trained if all(run.results.run_name in predictions for run in row.runs)]
+        predictions = read_board_predictions(board, split)
+    ranked = parts_of_split(board, split)[0].trained
+    rows = [row for row in ranked if all(run.results.run_name in predictions for run in row.runs)]
     if not rows:
         return None
     first = predictions[rows[0].runs[0].results.run_name]

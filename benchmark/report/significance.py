@@ -26,7 +26,7 @@ class SignificanceTables:
         intervals: One row per system: name, Pair F1 and AUPRC with their intervals.
         comparisons: One row per difference: systems, metric, points with interval, standard error over seeds, p,
             corrected p, and whether the corrected p is below 0.05.
-        left_out: Names of systems whose predictions are incomplete.
+        left_out: Names of systems whose predictions are incomplete, or whose scores are upper bounds.
     """
 
     split: str
@@ -51,7 +51,7 @@ def significance_tables(
     Returns:
         The tables, or None if there is nothing to compare.
     """
-    found = compare(board, predictions, n_resamples=n_resamples) if n_resamples else None
+    found = compare(board, predictions, split=split, n_resamples=n_resamples) if n_resamples else None
     if found is None:
         return None
     return SignificanceTables(

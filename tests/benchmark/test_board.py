@@ -8,6 +8,7 @@ import statistics
 import pytest
 
 from iemomecp_dataset.benchmark.board import leaderboard, parts_of_split, split_notes
+from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
 from iemomecp_dataset.benchmark.runs.identity import origin_of
 from iemomecp_dataset.benchmark.runs.index import index_runs
@@ -271,6 +272,9 @@ def test_upper_bounds_stand_in_a_table_of_their_own(tmp_path, write_run):
     titles = [line for line in text.splitlines() if line.startswith("ecf (ecf), test")]
     assert ["UPPER BOUNDS" in title for title in titles] == [False, True]
     assert "RPCL" not in text.split("UPPER BOUNDS")[0]
+    compared = compare(board, split="test", n_resamples=20)
+    assert compared is not None
+    assert (list(compared.intervals), sorted(compared.left_out)) == (["Base T"], ["CDMR only T", "RPCL T"])
 
 
 def test_structural_thresholds_are_said_to_be_chosen_on_the_split_and_are_no_bar_of_fair_rows(tmp_path, write_run):
