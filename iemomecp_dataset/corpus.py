@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
-from iemomecp_dataset.fingerprints import data_fingerprint
+from iemomecp_dataset.fingerprints import content_fingerprints, data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import is_synthetic, list_item
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
@@ -39,7 +39,11 @@ class Corpus:
         candidates: Which pairs are candidates: ``all`` or ``past``; ``triangle+exceptions`` in IEMO-MECP.
         forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, the
             candidate space elsewhere.
-        fingerprints: Content hash by split.
+        fingerprints: By split a digest of labels and turns,
+            see :func:`~iemomecp_dataset.fingerprints.data_fingerprint`.
+        text_fingerprints: By split a digest of texts and speakers,
+            see :func:`~iemomecp_dataset.fingerprints.text_fingerprint`.
+        data_dir: Folder that it was loaded from; None for rows in memory.
     """
 
     name: str
@@ -53,6 +57,13 @@ class Corpus:
     candidates: str
     forward_pairs: str
     fingerprints: dict[str, str]
+    text_fingerprints: dict[str, str]
+    data_dir: Path | None = None
+
+    @property
+    def content_fingerprints(self) -> dict[str, str]:
+        """Both digests of every split; a run may be continued only while all of them are as they were."""
+        return content_fingerprints(self.fingerprints, self.text_fingerprints)
 
     @property
     def definition(self) -> str:
@@ -118,7 +129,10 @@ def load_corpus(
         for name in missing if for_training else ():
             _logger.warning("There is no %s split in %s: nothing is scored on it.", name, data_dir)
     kept = {name: rows for name, rows in dataset.items() if split in (None, name)}
-    return corpus_of(kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing)
+    corpus = corpus_of(
+        kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing
+    )
+    return replace(corpus, data_dir=Path(data_dir))
 
 
 def corpus_of(
@@ -190,6 +204,7 @@ def corpus_of(
         candidates="triangle+exceptions" if corpus == IEMOMECP else candidates or "all",
         forward_pairs=forward_pairs or "as_published" if corpus == IEMOMECP else candidates or "all",
         fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
+        text_fingerprints={split: text_fingerprint(split_rows) for split, split_rows in rows.items()},
     )
 
 

@@ -125,7 +125,7 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
     with accelerator.main_process_first():
         corpus = corpus or _load(options)
         _logger.info("%s", corpus.statement)
-        claimed = folder.claim(options, corpus.fingerprints)
+        claimed = folder.claim(options, corpus.content_fingerprints)
     if folder.finished:
         _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
         return read_results(folder.path)

@@ -25,6 +25,7 @@ from typing import Any
 
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.files import make_folder, write_json, write_text
+from iemomecp_dataset.fingerprints import content_fingerprints
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances
 
 __all__ = ["RunFolder"]
@@ -51,7 +52,7 @@ class RunFolder:
 
         Args:
             options: The run's options.
-            fingerprints: Content hash of the data by split.
+            fingerprints: What the run depends on, see :attr:`iemomecp_dataset.corpus.Corpus.content_fingerprints`.
 
         Returns:
             Whether the folder is newly this run's; otherwise it was before.
@@ -88,7 +89,7 @@ class RunFolder:
                 changed = [split for split in {*known, *fingerprints} if known.get(split) != fingerprints.get(split)]
                 raise RunFolderError(
                     f"{self.path} holds a run on other data: the content of {', '.join(sorted(changed))} has changed "
-                    "since it began. Choose another --output_dir."
+                    "since it began, or an earlier version of the package began it. Choose another --output_dir."
                 )
             return False
         # A partial file is what a run left that was killed while it claimed the folder.
@@ -128,12 +129,12 @@ class RunFolder:
 
     def _known_fingerprints(self) -> dict[str, str] | None:
         """What the run's data was, from its results or from its checkpoints."""
-        for file, key in ((self.path / "results.json", "data_fingerprint"), (self.checkpoints / "data.json", None)):
-            if file.is_file():
-                content = json.loads(file.read_text(encoding="utf-8"))
-                found = content[key] if key else content
-                return {str(split): str(value) for split, value in found.items()}
-        return None
+        file = self.path / "results.json"
+        if file.is_file():
+            results = json.loads(file.read_text(encoding="utf-8"))
+            return content_fingerprints(results["data_fingerprint"], results.get("text_fingerprint", {}))
+        file = self.checkpoints / "data.json"
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Adds one event to ``log.jsonl``."""

@@ -233,7 +233,11 @@ def run_results(
         ),
         data_fingerprint=corpus.fingerprints,
         license_text_shareable=corpus.synthetic,
-        extra={"signatures": {split: str(signature) for split, signature in signatures.items()}, **(extra or {})},
+        extra={
+            "signatures": {split: str(signature) for split, signature in signatures.items()},
+            "text_fingerprint": corpus.text_fingerprints,
+            **(extra or {}),
+        },
         **measured,
     )
 

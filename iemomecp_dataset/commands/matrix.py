@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = _load_data(cells)
     for leak in _leaks(data):
         print(f"warning: {leak}", file=sys.stderr)
-    fingerprints = {key: corpus.fingerprints for key, corpus in data.items()}
+    fingerprints = {key: corpus.content_fingerprints for key, corpus in data.items()}
     planned = plan_cells(
         cells, options.runs_dir, lambda cell: fingerprints[_data_key(cell)], retry_failed=options.retry_failed
     )
