@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
 from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
+from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import write_json
@@ -236,6 +237,7 @@ def run_results(
         extra={
             "signatures": {split: str(signature) for split, signature in signatures.items()},
             "text_fingerprint": corpus.text_fingerprints,
+            "leaks": contamination_warnings(corpus),
             **(extra or {}),
         },
         **measured,

@@ -66,6 +66,10 @@ class CorpusMetadata:
         latent_causes: Causes outside the dialogue by split; they give no pair, and are counted.
         utterance_ids: Format of the utterance ids, equal in every layout of the corpus, such as
             ``dia{dialogue}utt{turn}``; empty where files name utterances themselves.
+        origin: Corpus that it was built on; empty for none. Their splits can share utterances.
+        origin_map: Name of the authors' file that maps its utterances to those of ``origin``, see
+            :func:`~iemomecp_dataset.corpora.utterance_map.read_utterance_map`; empty where rows carry the ids of
+            ``origin`` themselves.
         verified: Whether the reader was checked on genuine files.
     """
 
@@ -81,6 +85,8 @@ class CorpusMetadata:
     published: Mapping[str, SplitCounts] = field(default_factory=dict)
     latent_causes: Mapping[str, int] = field(default_factory=dict)
     utterance_ids: str = ""
+    origin: str = ""
+    origin_map: str = ""
     verified: bool = True
 
     def utterance_id(self, dialogue_id: str, turn: int, stated: object = None) -> str:
@@ -220,6 +226,8 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": SplitCounts(261, 2566, 1873, 80, 957, 1445, 1344, 33),
         },
         utterance_ids="dia{dialogue}utt{turn}",
+        origin="meld",
+        origin_map="all_data_pair_ECFvsMELD.txt",
     ),
     "mecad": CorpusMetadata(
         name="mecad",

@@ -93,6 +93,13 @@ def ecf_by_dialogue(number: int = 7) -> dict[str, Any]:
     return dialogues
 
 
+def ecf_to_meld(number: int = 7) -> str:
+    """A map of these conversations to MELD; the third utterance of the first was added by ECF."""
+    ids = iter(["train_dia5_utt0", "train_dia5_utt2", "", "dev_dia1_utt0"])
+    lines = ecf_text(number).splitlines()
+    return "\n".join(f"{line.rpartition(' | ')[0]} | {next(ids)}" if "|" in line else line for line in lines) + "\n"
+
+
 def turn_lists(dialogue: str = "d1", emotion: str = "joy", evidence: Any = (1, 1, 2, "b")) -> dict[str, Any]:
     """MECAD and RECCON: a dialogue whose second turn has a cause given twice and a latent one."""
     first = {"turn": 1, "speaker": "Ann", "utterance": "More rain .", "emotion": "neutral"}
