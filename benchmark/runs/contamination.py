@@ -169,8 +169,9 @@ def utterance_keys(data: SplitData, maps: Mapping[str, _Map] | None = None) -> l
     corpus = _whose_ids(data.corpus)
     keys = []
     for row in data.rows:
-        mapped = _mapped(row, (maps or {}).get(corpus)) or [None] * len(row["utterances"])
-        for utterance, of_map in zip(row["utterances"], mapped, strict=True):
+        mapped = _mapped(row, (maps or {}).get(corpus))
+        for place, utterance in enumerate(row["utterances"]):
+            of_map = None if mapped is None else mapped[place]
             if of_map is None or of_map.dialogue is None or of_map.utterance is None:
                 name = str(_first(utterance, "utterance_id", "source_turn", "turn"))
                 keys.append(UtteranceKey(corpus, data.split, _source(row), name))

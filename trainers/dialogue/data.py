@@ -73,7 +73,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     targets = np.array([pair["target_turn"] for pair in row["pairs"]], dtype=np.int64) - 1
     causes = np.array([pair["cause_turn"] for pair in row["pairs"]], dtype=np.int64) - 1
     labels[targets, causes] = [pair["label"] for pair in row["pairs"]]
-    gold = np.zeros((n, n), dtype=bool)
+    gold: NDArray[np.bool_] = np.zeros((n, n), dtype=bool)
     for target, cause in gold_pairs(row):
         gold[target - 1, cause - 1] = True
     numbers: dict[str | None, int] = {}
@@ -86,7 +86,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         labels=labels,
         gold=gold,
         emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
-        cause_labels=gold.any(axis=0).astype(np.int64),
+        cause_labels=np.any(gold, axis=0).astype(np.int64),
         targets=targets,
         causes=causes,
     )
