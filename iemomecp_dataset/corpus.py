@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,11 @@ class Corpus:
         candidates: Which pairs are candidates: ``all`` or ``past``; ``triangle+exceptions`` in IEMO-MECP.
         forward_pairs: How pairs with a future cause are treated: ``as_published`` or ``gold`` in IEMO-MECP, the
             candidate space elsewhere.
-        fingerprints: Digest of dialogues, labels and candidates, by split.
-        text_fingerprints: Digest of texts and speakers, by split.
+        fingerprints: By split a digest of labels and turns,
+            see :func:`~iemomecp_dataset.fingerprints.data_fingerprint`.
+        text_fingerprints: By split a digest of texts and speakers,
+            see :func:`~iemomecp_dataset.fingerprints.text_fingerprint`.
+        data_dir: Folder that it was loaded from; None for rows in memory.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Corpus:
     forward_pairs: str
     fingerprints: dict[str, str]
     text_fingerprints: dict[str, str]
+    data_dir: Path | None = None
 
     @property
     def definition(self) -> str:
@@ -120,7 +124,10 @@ def load_corpus(
         for name in missing if for_training else ():
             _logger.warning("There is no %s split in %s: nothing is scored on it.", name, data_dir)
     kept = {name: rows for name, rows in dataset.items() if split in (None, name)}
-    return corpus_of(kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing)
+    corpus = corpus_of(
+        kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing
+    )
+    return replace(corpus, data_dir=Path(data_dir))
 
 
 def corpus_of(

@@ -54,7 +54,8 @@ One row is one chunk of a dialogue (in the other corpora one dialogue). Turns ar
 | `dialogue_id`, `source_dialogue_id` | string | the row, and the dialogue that it is a chunk of |
 | `chunk_index`, `session` | int32 | number of the chunk, IEMOCAP session; -1 if there is none |
 | `utterances` | list | `turn`, `source_turn`, `utterance_id`, `speaker`, `text`, `emotion`, `start` and \
-`end` in seconds, `wav` and `video` paths |
+`end` in seconds, `wav` and `video` paths (in the other corpora `video` is the name of the clip, \
+where the files state it) |
 | `pairs` | list | every candidate, in (target, cause) order: `target_turn`, `cause_turn`, `label`, `source_pair`, \
 `context_subtypes`, `taxonomy_label`, `label_source` |
 

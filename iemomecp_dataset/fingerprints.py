@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,11 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
 
 
 def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Hashes the content of rows that a model can learn from.
+    """Hashes labels and turns: what a score depends on.
 
-    It covers every dialogue's id, its utterances' ids, texts, speakers and emotions, and its pairs with their labels,
-    but neither the paths of media nor the order of the rows.
+    It covers every dialogue's id, its turns and their emotions, its candidate pairs with their labels, and the gold
+    pairs outside the candidates; but neither texts, speakers, ids of utterances, times and media, nor the order of the
+    rows.
 
     Args:
         rows: Rows of one split.
@@ -85,31 +86,44 @@ def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
         16 hexadecimal characters.
 
     Example:
-        >>> row = {"dialogue_id": "d", "utterances": [], "pairs": []}
-        >>> data_fingerprint([row]) == data_fingerprint([dict(row)])
-        True
+        >>> row = {"dialogue_id": "d", "utterances": [{"turn": 1, "emotion": 0, "text": "Yes."}], "pairs": []}
+        >>> edited = {**row, "utterances": [{"turn": 1, "emotion": 0, "text": "Yes!"}]}
+        >>> data_fingerprint([row]) == data_fingerprint([edited]), text_fingerprint([row]) == text_fingerprint([edited])
+        (True, False)
     """
+    return _digest(rows, _labels_and_turns)
+
+
+def text_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Hashes the texts and speakers of every dialogue, beside what :func:`data_fingerprint` covers.
+
+    Args:
+        rows: Rows of one split.
+
+    Returns:
+        16 hexadecimal characters.
+    """
+    return _digest(rows, _texts_and_speakers)
+
+
+def _digest(rows: Iterable[Mapping[str, Any]], content: Callable[[Mapping[str, Any]], list[Any]]) -> str:
     digest = hashlib.sha256()
-    for dialogue in sorted(_dialogue_digest(row) for row in rows):
+    for dialogue in sorted(_json_digest([row["dialogue_id"], *content(row)]) for row in rows):
         digest.update(dialogue)
     return digest.hexdigest()[:16]
 
 
-def _dialogue_digest(row: Mapping[str, Any]) -> bytes:
-    utterances = [
-        [utterance.get(name) for name in ("utterance_id", "text", "speaker", "emotion")]
-        for utterance in row["utterances"]
-    ]
-    pairs = [[pair["target_turn"], pair["cause_turn"], pair["label"]] for pair in row["pairs"]]
-    outside = [[pair["target_turn"], pair["cause_turn"]] for pair in row.get("gold_outside_candidates") or []]
-    content = json.dumps([row["dialogue_id"], utterances, pairs, outside], ensure_ascii=False, default=int)
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+def _json_digest(content: list[Any]) -> bytes:
+    written = json.dumps(content, ensure_ascii=False, default=int)
+    return hashlib.sha256(written.encode("utf-8", "surrogatepass")).digest()
 
 
-def text_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """STUB."""
-    return hashlib.sha256(
-        json.dumps(
-            sorted([row["dialogue_id"], [[u.get("text"), u.get("speaker")] for u in row["utterances"]]] for row in rows)
-        ).encode()
-    ).hexdigest()[:16]
+def _labels_and_turns(row: Mapping[str, Any]) -> list[Any]:
+    turns = [[utterance.get("turn"), utterance.get("emotion")] for utterance in row["utterances"]]
+    pairs = sorted([pair["target_turn"], pair["cause_turn"], pair["label"]] for pair in row["pairs"])
+    outside = sorted([pair["target_turn"], pair["cause_turn"]] for pair in row.get("gold_outside_candidates") or [])
+    return [turns, pairs, outside]
+
+
+def _texts_and_speakers(row: Mapping[str, Any]) -> list[Any]:
+    return [[utterance.get("text"), utterance.get("speaker")] for utterance in row["utterances"]]

@@ -60,7 +60,11 @@ _SPLIT_ALIASES = {"dev": "validation", "valid": "validation", "val": "validation
 
 
 class UtteranceRow(TypedDict):
-    """One utterance of a row. Times in seconds within the source dialogue's recording."""
+    """One utterance of a row. Times in seconds within the source dialogue's recording.
+
+    ``wav`` and ``video`` are paths of recordings. In corpora whose files name a clip, ``video`` is that name, without a
+    folder, whether or not the clip is on disk.
+    """
 
     turn: int
     source_turn: int | None

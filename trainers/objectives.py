@@ -278,7 +278,7 @@ def corrupt_context(
 
     Args:
         utterances: ``(B, N, D)``, any representation of the utterances.
-        gold: ``(B, N, N)`` bool.
+        gold: ``(B, N, N)`` bool, all gold pairs, also those that are no candidates.
         mask: ``(B, N)`` bool, true for utterances; padding is left as it is.
         rate: :math:`\rho`, probability of zeroing an utterance.
         protect_gold: Spare :math:`G`; otherwise any utterance may be zeroed.

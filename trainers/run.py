@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
+from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.benchmark.runs.results import (
     Decision,
     RunResults,
@@ -126,6 +127,8 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
     with accelerator.main_process_first():
         corpus = corpus or _load(options)
         _logger.info("%s", corpus.statement)
+        for warning in contamination_warnings(corpus):
+            _logger.warning("warning: %s", warning)
         inputs = run_inputs(options, corpus, accelerator.num_processes)
         claimed = folder.claim(options, inputs)
     if folder.finished:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
 from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
+from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import write_json
@@ -259,7 +260,11 @@ def run_results(
         text_fingerprint=corpus.text_fingerprints,
         epoch_chosen_on=epoch_chosen_on,
         license_text_shareable=corpus.synthetic,
-        extra={"signatures": {split: str(signature) for split, signature in signatures.items()}, **(extra or {})},
+        extra={
+            "signatures": {split: str(signature) for split, signature in signatures.items()},
+            "leaks": contamination_warnings(corpus),
+            **(extra or {}),
+        },
         **measured,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 
 __all__ = ["Submission", "write_submission"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         # Whether the system cut texts is not known, so truncated utterances are not among the counts.
         extra={"submission": {split: _provenance(submission.files[split], system) for split, system in scored.items()}},
     )
+    for warning in record.extra["leaks"]:
+        _logger.warning("warning: %s", warning)
     make_folder(folder)
     for split, system in scored.items():
         certain = np.eye(len(corpus.class_names))[system.decided]

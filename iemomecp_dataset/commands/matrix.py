@@ -108,8 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     slots = _slots(options)
     cells = cells_of(*_sweeps(options, given[: len(given) - len(flags)], rest))
     data = _load_data(cells)
-    for leak in _leaks(data):
-        print(f"warning: {leak}", file=sys.stderr)
+    for warning in _contamination(data):
+        print(f"warning: {warning}", file=sys.stderr)
     planned = plan_cells(
         cells,
         options.runs_dir,
@@ -235,11 +235,12 @@ def _inputs_of(data: Mapping[tuple[str | None, ...], Any]) -> Callable[[MatrixCe
     return inputs
 
 
-def _leaks(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:
-    from iemomecp_dataset.benchmark.contamination import SplitData, find_leaks
+def _contamination(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:
+    from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
 
-    splits = [SplitData(c.name, split, rows) for c in data.values() for split, rows in c.rows.items()]
-    return [str(leak) for leak in find_leaks(splits)]
+    return contamination_warnings(
+        SplitData(c.name, split, rows, c.data_dir) for c in data.values() for split, rows in c.rows.items()
+    )
 
 
 def _slots(options: MatrixOptions) -> list[dict[str, str]]:

@@ -13,7 +13,11 @@ __all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
 
 @dataclass(frozen=True)
 class CorpusUtterance:
-    """One utterance, whose turn is its position; ``start`` and ``end`` in seconds within the recording."""
+    """One utterance, whose turn is its position.
+
+    ``start`` and ``end`` are in seconds within the recording; ``video`` is the name of its clip's file, which need not
+    be there.
+    """
 
     utterance_id: str
     speaker: str

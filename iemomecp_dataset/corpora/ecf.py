@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from iemomecp_dataset.corpora.clips import clock_seconds
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
@@ -17,7 +18,7 @@ __all__ = ["conversation_blocks", "read_ecf_text"]
 _HEADER = re.compile(r"(\d{1,9}) (\d{1,6})")
 _PAIRS = re.compile(r"\s*(\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*(,\s*\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*)*)?,?\s*")
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
-_TIMES = re.compile(r".*?:\s*(\d+):(\d+):(\d+(?:\.\d+)?)\s*-\s*(\d+):(\d+):(\d+(?:\.\d+)?)\s*")
+_TIMES = re.compile(r".*?:\s*([\d:.]+)\s*-\s*([\d:.]+)\s*")
 _N_FIELDS = 5
 
 
@@ -100,25 +101,22 @@ def _read_utterance(line: str, turn: int, conversation: str, where: str) -> Corp
     number, speaker, emotion, text, times = (field.strip() for field in fields)
     if number != str(turn):
         raise InvalidDataError(f"{where}: expected utterance {turn}, found number {number[:20]!r}.")
-    emotions = CORPORA["ecf"].emotions
-    if emotion not in emotions:
+    corpus = CORPORA["ecf"]
+    if emotion not in corpus.emotions:
         raise InvalidDataError(
-            f"{where}, turn {turn}: unknown emotion {emotion[:40]!r}; expected one of {', '.join(emotions)}."
+            f"{where}, turn {turn}: unknown emotion {emotion[:40]!r}; expected one of {', '.join(corpus.emotions)}."
         )
     match = _TIMES.fullmatch(times)
-    if match is None:
+    start, end = (None, None) if match is None else (clock_seconds(match[1]), clock_seconds(match[2]))
+    if start is None or end is None:
         raise InvalidDataError(
             f"{where}, turn {turn}: expected times 'episode: hh:mm:ss.mmm - hh:mm:ss.mmm', found {times[:60]!r}."
         )
     return CorpusUtterance(
-        utterance_id=f"dia{conversation}utt{turn}",
+        utterance_id=corpus.utterance_id(conversation, turn),
         speaker=speaker,
         text=text,
         emotion=emotion,
-        start=_seconds(match[1], match[2], match[3]),
-        end=_seconds(match[4], match[5], match[6]),
+        start=start,
+        end=end,
     )
-
-
-def _seconds(hours: str, minutes: str, seconds: str) -> float:
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

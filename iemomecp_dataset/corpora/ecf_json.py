@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.corpora.clips import read_clip
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
@@ -59,6 +60,7 @@ def _conversation(path: Path, position: int, conversation: Any, counts: Counter[
         raise InvalidDataError(
             f"{path}, conversation number {position}: 'conversation_ID' must be a number, but is {str(number)[:40]!r}."
         )
+    number = str(number).strip()
     where = f"{path}, conversation {number}"
     turns = conversation.get("conversation")
     if not isinstance(turns, list) or not turns:
@@ -75,25 +77,29 @@ def _conversation(path: Path, position: int, conversation: Any, counts: Counter[
         counts["pairs whose emotion is not the target's"] += emotion != utterances[target - 1].emotion
         counts["causes named more than once (counted once)"] += (target, cause) in gold
         gold.add((target, cause))
-    return CorpusDialogue(dialogue_id=str(number), utterances=utterances, gold=frozenset(gold))
+    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(gold))
 
 
-def _utterance(entry: Any, turn: int, number: int | str, where: str) -> CorpusUtterance:
+def _utterance(entry: Any, turn: int, conversation: str, where: str) -> CorpusUtterance:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}: expected an object.")
     if isinstance(entry.get("utterance_ID"), bool) or entry.get("utterance_ID") != turn:
         raise InvalidDataError(f"{where}: expected utterance_ID {turn}, found {str(entry.get('utterance_ID'))[:20]!r}.")
     check_text_fields(entry, ("text", "speaker", "emotion"), where)
-    emotions = CORPORA["ecf"].emotions
-    if entry["emotion"] not in emotions:
+    corpus = CORPORA["ecf"]
+    if entry["emotion"] not in corpus.emotions:
         raise InvalidDataError(
-            f"{where}: unknown emotion {entry['emotion'][:40]!r}; expected one of {', '.join(emotions)}."
+            f"{where}: unknown emotion {entry['emotion'][:40]!r}; expected one of {', '.join(corpus.emotions)}."
         )
+    clip = read_clip(entry, where)
     return CorpusUtterance(
-        utterance_id=f"dia{number}utt{turn}",
+        utterance_id=corpus.utterance_id(conversation, turn),
         speaker=entry["speaker"].strip(),
         text=entry["text"].strip(),
         emotion=entry["emotion"],
+        start=clip.start,
+        end=clip.end,
+        video=clip.video,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
+from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.field_checks import check_pair, check_text_fields
 from iemomecp_dataset.files import read_json, read_lines
@@ -55,7 +56,7 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
             dialogue_id=str(dialogue_id),
             utterances=[
                 CorpusUtterance(
-                    utterance_id=f"{dialogue_id}_{turn}",
+                    utterance_id=CORPORA["mec4"].utterance_id(str(dialogue_id), turn),
                     speaker=speaker,
                     text=text,
                     emotion="emotional" if turn in targets else "neutral",

@@ -64,6 +64,12 @@ class CorpusMetadata:
         split_files: Accepted file names by split, in order of preference.
         published: Counts by split, recomputed from the published files.
         latent_causes: Causes outside the dialogue by split; they give no pair, and are counted.
+        utterance_ids: Format of the utterance ids, equal in every layout of the corpus, such as
+            ``dia{dialogue}utt{turn}``; empty where files name utterances themselves.
+        origin: Corpus that it was built on; empty for none. Their splits can share utterances.
+        origin_map: Name of the authors' file that maps its utterances to those of ``origin``, see
+            :func:`~iemomecp_dataset.corpora.utterance_map.read_utterance_map`; empty where rows carry the ids of
+            ``origin`` themselves.
         verified: Whether the reader was checked on genuine files.
     """
 
@@ -78,7 +84,31 @@ class CorpusMetadata:
     split_files: Mapping[str, tuple[str, ...]]
     published: Mapping[str, SplitCounts] = field(default_factory=dict)
     latent_causes: Mapping[str, int] = field(default_factory=dict)
+    utterance_ids: str = ""
+    origin: str = ""
+    origin_map: str = ""
     verified: bool = True
+
+    def utterance_id(self, dialogue_id: str, turn: int, stated: object = None) -> str:
+        """Names an utterance.
+
+        Args:
+            dialogue_id: Id of its dialogue.
+            turn: Its 1-based turn.
+            stated: The name that the file states, if it does; used unless the corpus has a format of its own.
+
+        Returns:
+            The id.
+
+        Example:
+            >>> CORPORA["ecf"].utterance_id("7", 1, "S01E01_1"), CORPORA["mecad"].utterance_id("d", 1, "own_1")
+            ('dia7utt1', 'own_1')
+            >>> CORPORA["reccon"].utterance_id("tr_1", 2)
+            'tr_1_2'
+        """
+        if not self.utterance_ids and isinstance(stated, str) and stated:
+            return stated
+        return (self.utterance_ids or "{dialogue}_{turn}").format(dialogue=dialogue_id, turn=turn)
 
 
 def corpus_metadata(name: str) -> CorpusMetadata:
@@ -195,6 +225,9 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "validation": SplitCounts(112, 1087, 866, 24, 415, 668, 614, 22),
             "test": SplitCounts(261, 2566, 1873, 80, 957, 1445, 1344, 33),
         },
+        utterance_ids="dia{dialogue}utt{turn}",
+        origin="meld",
+        origin_map="all_data_pair_ECFvsMELD.txt",
     ),
     "mecad": CorpusMetadata(
         name="mecad",

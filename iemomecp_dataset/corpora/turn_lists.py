@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.corpora.clips import read_clip
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
+from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
 from iemomecp_dataset.field_checks import check_text_fields, is_integer
 from iemomecp_dataset.files import read_json
@@ -86,12 +88,15 @@ def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str)
         raise InvalidDataError(
             f"{where}, turn {turn}: unknown emotion {entry['emotion'][:40]!r}. {did_you_mean(emotion, table)}"
         )
-    name = entry.get("utterance_name")
+    clip = read_clip(entry, f"{where}, turn {turn}")
     return CorpusUtterance(
-        utterance_id=name if isinstance(name, str) and name else f"{dialogue_id}_{turn}",
+        utterance_id=corpus_metadata(corpus).utterance_id(dialogue_id, turn, entry.get("utterance_name")),
         speaker=entry["speaker"].strip(),
         text=entry["utterance"].strip(),
         emotion=table[emotion],
+        start=clip.start,
+        end=clip.end,
+        video=clip.video,
     )
 
 

@@ -138,7 +138,14 @@ def _item(
     timed = options.clip == "dialogue" or (
         options.clip == "auto" and (options.config_name == "mec4" or (is_iemocap and options.modality == "video"))
     )
-    if options.media_dir:
+    named = utterance["wav" if options.modality == "audio" else "video"]
+    # A path is that of a recording on disk; a bare name is that of a clip, whose folder only the user knows.
+    clip = utterance["video"] if utterance["video"] == Path(utterance["video"] or "").name else None
+    if not options.media_dir:
+        media = Path(named) if named and named != clip else None
+    elif clip and not options.media_pattern:
+        media = Path(options.media_dir) / clip
+    else:
         pattern = options.media_pattern or (
             "{dialogue_id}.mp4" if options.config_name == "mec4" else "{utterance_id}.mp4"
         )
@@ -147,10 +154,7 @@ def _item(
             name = pattern.format(**names, speaker=utterance["speaker"], split=split)
         except (KeyError, IndexError, ValueError) as error:
             raise UsageError(f"--media_pattern {pattern!r} cannot be filled in ({error}).") from None
-        media: Path | None = Path(options.media_dir) / name
-    else:
-        named = utterance["wav" if options.modality == "audio" else "video"]
-        media = Path(named) if named else None
+        media = Path(options.media_dir) / name
     return WorkItem(
         utterance_id=key,
         dialogue_id=dialogue_id,

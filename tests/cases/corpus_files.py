@@ -50,6 +50,56 @@ def ecf_json(number: int = 7) -> list[dict[str, Any]]:
     ]
 
 
+_ECF_TIMES = {
+    (0, 1): ("00:00:01.500", "00:00:02.000"),
+    (0, 2): ("00:00:02.000", "01:00:03.250"),
+    (0, 3): ("00:00:04.000", "00:00:05.000"),
+    (1, 1): ("00:00:06.000", "00:00:07.000"),
+}
+
+
+def ecf_json_with_clips(number: int = 7) -> list[dict[str, Any]]:
+    """The same with the times of :func:`ecf_text`, and with names of clips."""
+    document = ecf_json(number)
+    for place, conversation in enumerate(document):
+        for entry in conversation["conversation"]:
+            turn = entry["utterance_ID"]
+            entry["video_source"] = ["Show_S1E1", *_ECF_TIMES[place, turn]]
+            entry["video_name"] = f"dia{number + place}utt{turn}.mp4"
+    return document
+
+
+def ecf_by_dialogue(number: int = 7) -> dict[str, Any]:
+    """The same re-encoded by dialogue, with names of clips and of utterances, and without times."""
+    dialogues: dict[str, Any] = {}
+    for conversation in ecf_json_with_clips(number):
+        causes: dict[int, list[int]] = {}
+        for target, cause in conversation["emotion-cause_pairs"]:
+            causes.setdefault(int(target.partition("_")[0]), []).append(int(cause))
+        dialogues[str(conversation["conversation_ID"])] = [
+            [
+                {
+                    "turn": entry["utterance_ID"],
+                    "speaker": entry["speaker"],
+                    "utterance": entry["text"],
+                    "emotion": entry["emotion"],
+                    "utterance_name": f"{conversation['conversation_ID']}_{entry['utterance_ID']}",
+                    "video": entry["video_name"],
+                    "expanded emotion cause evidence": causes.get(entry["utterance_ID"], []),
+                }
+                for entry in conversation["conversation"]
+            ]
+        ]
+    return dialogues
+
+
+def ecf_to_meld(number: int = 7) -> str:
+    """A map of these conversations to MELD; the third utterance of the first was added by ECF."""
+    ids = iter(["train_dia5_utt0", "train_dia5_utt2", "", "dev_dia1_utt0"])
+    lines = ecf_text(number).splitlines()
+    return "\n".join(f"{line.rpartition(' | ')[0]} | {next(ids)}" if "|" in line else line for line in lines) + "\n"
+
+
 def turn_lists(dialogue: str = "d1", emotion: str = "joy", evidence: Any = (1, 1, 2, "b")) -> dict[str, Any]:
     """MECAD and RECCON: a dialogue whose second turn has a cause given twice and a latent one."""
     first = {"turn": 1, "speaker": "Ann", "utterance": "More rain .", "emotion": "neutral"}

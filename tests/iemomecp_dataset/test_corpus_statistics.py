@@ -9,7 +9,7 @@ import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.corpus_statistics import row_statistics, statistics_table
-from iemomecp_dataset.fingerprints import data_fingerprint
+from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 
 
 def run(*arguments):
@@ -68,21 +68,44 @@ def test_a_corpus_is_compared_with_its_published_counts(tmp_path):
     assert "train: DIFFERS from the published SplitCounts(dialogues=1001" in statistics_table("ecf", splits)
 
 
-def test_data_fingerprint_is_of_the_content(tree, tmp_path):
+def test_fingerprints_are_of_the_content(tree, tmp_path):
     splits = iemomecp_dataset.load(data_dir=tree.root)
-    prints = {split: data_fingerprint(rows) for split, rows in splits.items()}
-    assert len(set(prints.values())) == 3
-    assert data_fingerprint(reversed(list(splits["train"]))) == prints["train"]
-    assert data_fingerprint(iemomecp_dataset.load(data_dir=tree.root, split="train", streaming=True)) == prints["train"]
+    prints = {split: (data_fingerprint(rows), text_fingerprint(rows)) for split, rows in splits.items()}
+    assert len({digest for digests in prints.values() for digest in digests}) == 6
+    streamed = iemomecp_dataset.load(data_dir=tree.root, split="train", streaming=True)
+    for rows in (list(splits["train"])[::-1], list(streamed)):
+        assert (data_fingerprint(rows), text_fingerprint(rows)) == prints["train"]
     tree.root.rename(tmp_path / "elsewhere")
     moved = iemomecp_dataset.load(data_dir=tmp_path / "elsewhere")
-    assert {split: data_fingerprint(rows) for split, rows in moved.items()} == prints
-    rows = list(moved["train"])
-    rows[0]["utterances"][0]["text"] += "!"
-    assert data_fingerprint(rows) != prints["train"]
-    rows = list(moved["train"])
-    rows[0]["pairs"][0]["label"] = 1
-    assert data_fingerprint(rows) != prints["train"]
+    assert {split: (data_fingerprint(rows), text_fingerprint(rows)) for split, rows in moved.items()} == prints
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_data", "of_texts"),
+    [
+        (lambda row: row["utterances"][0].update(text="Other words."), False, True),
+        (lambda row: row["utterances"][0].update(speaker="Somebody"), False, True),
+        (lambda row: row["utterances"][0].update(emotion=3), True, False),
+        (lambda row: row["pairs"][0].update(label=1), True, False),
+        (lambda row: row["pairs"].pop(), True, False),
+        (lambda row: row.update(gold_outside_candidates=[{"target_turn": 1, "cause_turn": 2}]), True, False),
+        (lambda row: row.update(dialogue_id="another"), True, True),
+        (lambda row: row["utterances"].pop(), True, True),
+        (lambda row: row["utterances"][0].update(start=0.25, end=None, video="x.mp4", wav="x.wav"), False, False),
+        (lambda row: row["utterances"][0].update(utterance_id="x"), False, False),
+        (lambda row: row["pairs"].reverse(), False, False),
+    ],
+)
+def test_labels_and_texts_have_a_fingerprint_each(changed, of_data, of_texts):
+    def row():
+        utterances = [{"turn": i, "text": f"Line {i}.", "speaker": "A", "emotion": 0} for i in (1, 2)]
+        pairs = [{"target_turn": 2, "cause_turn": cause, "label": 0} for cause in (1, 2)]
+        return {"dialogue_id": "d", "utterances": utterances, "pairs": pairs}
+
+    edited = row()
+    changed(edited)
+    assert (data_fingerprint([edited]) != data_fingerprint([row()])) == of_data
+    assert (text_fingerprint([edited]) != text_fingerprint([row()])) == of_texts
 
 
 @pytest.mark.slow

@@ -15,6 +15,9 @@ import forked_python
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from corpus_files import ecf_text, write
+
+from iemomecp_dataset.commands.matrix import main
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "launch_baseline_matrix.py"
 SMALL = {
@@ -109,6 +112,22 @@ def test_a_dry_run_starts_nothing(matrix, tmp_path):
     assert "8 cells, 6 to run, 2 at once. No finished run has comparable settings" in done.stdout
     assert done.stdout.count("accelerate.commands.launch") == 6
     assert not (tmp_path / "runs").exists()
+
+
+def test_data_that_folders_of_the_matrix_share_is_said(tmp_path, capsys):
+    for number, file in ((1, "train.txt"), (5, "test.txt")):
+        write(tmp_path / file, ecf_text(number).replace("It stopped .", "It stopped this morning ."))
+    arguments = [
+        "--data_dir",
+        str(tmp_path),
+        "--config_names",
+        "ecf",
+        "--runs_dir",
+        str(tmp_path / "runs"),
+        "--dry_run",
+    ]
+    assert main(arguments) == 0
+    assert "warning: at least 1 dialogues of ecf/test hold text of ecf/train" in capsys.readouterr().err
 
 
 def test_an_experiment_file_gives_the_cells(synthetic_dir, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,33 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match="not empty"):
         RunFolder(tmp_path).claim(TrainingOptions(), RunInputs({"train": "0"}))
+
+
+AUDIO = {"audio": {"model": None, "width": 8, "digest": "0f", "missing": 0}}
+BEGAN = RunInputs({"train": "0"}, {"train": "1"}, AUDIO, {"objective": "base", "system": "a"}, 16)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"data": {"train": "9"}}, "the content of train has changed"),
+        ({"texts": {"train": "9"}}, "the text of train has changed"),
+        ({"features": {"audio": {**AUDIO["audio"], "digest": "ff"}}}, "digest of the audio features has changed"),
+        ({"features": {}}, None),  # they cannot be read now
+        ({"initialized_from": {"objective": "rpcl", "system": "b"}}, "the run that it began with"),
+        ({"effective_batch_size": 32}, "the effective batch size .from 16 to 32"),
+    ],
+)
+def test_a_run_is_not_continued_on_other_inputs(changes: dict[str, Any], said: str | None, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.claim(TrainingOptions(), BEGAN)
+    found = dataclasses.replace(BEGAN, **changes)
+    if said is None:
+        assert not folder.claim(TrainingOptions(), found)
+    else:
+        with pytest.raises(RunFolderError, match=said):
+            folder.claim(TrainingOptions(), found)
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])

@@ -56,6 +56,18 @@ def test_an_objective_that_the_scorer_does_not_take_is_refused_before_the_data_i
     assert not (tmp_path / "run").exists()
 
 
+def test_what_the_splits_share_is_said_before_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    row = {
+        "dialogue_id": "d",
+        "source_dialogue_id": "d",
+        "utterances": [{"turn": 1, "utterance_id": "d_1", "speaker": "A", "text": "Yes.", "emotion": 0}],
+        "pairs": [{"target_turn": 1, "cause_turn": 1, "label": 0}],
+    }
+    with pytest.raises(MissingDataError, match="there is no feature file"):
+        train({"train": [row], "test": [row]}, modalities="a", data_dir=str(tmp_path), output_dir=tmp_path / "run")
+    assert "warning: rows/train and rows/test share 1 utterances; such as d d_1." in caplog.messages
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from iemomecp_dataset.pair_table import emotional_utterances
+from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
@@ -28,8 +29,9 @@ class DialogueExample:
         texts: ``n`` texts.
         speakers: ``(n,)`` int64, numbered by first appearance.
         labels: ``(n, n)`` int64, row target, column cause; ``IGNORED_LABEL`` for pairs that are not candidates.
+        gold: ``(n, n)`` bool, all gold pairs, also those that are no candidates.
         emotion_labels: ``(n,)`` int64, 1 for emotional utterances.
-        cause_labels: ``(n,)`` int64, 1 for causes in gold pairs.
+        cause_labels: ``(n,)`` int64, 1 for causes in gold pairs, also in those that are no candidates.
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
     """
@@ -39,6 +41,7 @@ class DialogueExample:
     texts: tuple[str, ...]
     speakers: NDArray[np.int64]
     labels: NDArray[np.int64]
+    gold: NDArray[np.bool_]
     emotion_labels: NDArray[np.int64]
     cause_labels: NDArray[np.int64]
     targets: NDArray[np.int64]
@@ -70,10 +73,9 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     targets = np.array([pair["target_turn"] for pair in row["pairs"]], dtype=np.int64) - 1
     causes = np.array([pair["cause_turn"] for pair in row["pairs"]], dtype=np.int64) - 1
     labels[targets, causes] = [pair["label"] for pair in row["pairs"]]
-    gold = labels == 0
-    # The cause of a gold pair outside the candidates is still a cause.
-    for pair in row.get("gold_outside_candidates") or []:
-        gold[pair["target_turn"] - 1, pair["cause_turn"] - 1] = True
+    gold: NDArray[np.bool_] = np.zeros((n, n), dtype=bool)
+    for target, cause in gold_pairs(row):
+        gold[target - 1, cause - 1] = True
     numbers: dict[str | None, int] = {}
     speakers = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
     return DialogueExample(
@@ -82,8 +84,9 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         texts=tuple(utterance["text"] or "" for utterance in utterances),
         speakers=np.array(speakers, dtype=np.int64),
         labels=labels,
+        gold=gold,
         emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
-        cause_labels=gold.any(axis=0).astype(np.int64),
+        cause_labels=np.any(gold, axis=0).astype(np.int64),
         targets=targets,
         causes=causes,
     )
@@ -138,6 +141,7 @@ class Collator:
         mask = np.zeros((b, n), dtype=bool)
         speakers, emotion_labels, cause_labels = (np.zeros((b, n), dtype=np.int64) for _ in range(3))
         labels = np.full((b, n, n), IGNORED_LABEL, dtype=np.int64)
+        gold = np.zeros((b, n, n), dtype=bool)
         for row, example in enumerate(examples):
             size = len(example)
             mask[row, :size] = True
@@ -145,6 +149,7 @@ class Collator:
             emotion_labels[row, :size] = example.emotion_labels
             cause_labels[row, :size] = example.cause_labels
             labels[row, :size, :size] = example.labels
+            gold[row, :size, :size] = example.gold
         tensors: Batch = {
             "position": torch.tensor([position for position, _ in batch]),
             "mask": torch.from_numpy(mask),
@@ -153,7 +158,7 @@ class Collator:
             "cause_labels": torch.from_numpy(cause_labels),
             "labels": torch.from_numpy(labels),
             "valid": torch.from_numpy(labels != IGNORED_LABEL),
-            "gold": torch.from_numpy(labels == 0),
+            "gold": torch.from_numpy(gold),
         }
         if self.inputs.text_features is not None:
             tensors["text"] = self._pad(

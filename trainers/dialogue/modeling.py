@@ -198,7 +198,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             audio_present: ``(B, N)`` bool; absent vectors are replaced by a learned one.
             video: ``(B, N, video_size)``.
             video_present: ``(B, N)`` bool.
-            gold: ``(B, N, N)`` bool, needed for a corrupted view.
+            gold: ``(B, N, N)`` bool, all gold pairs, candidates or not; needed for a corrupted view.
             corruption: How to make the corrupted view; ``None`` for no such view.
             labels: ``(B, N, N)`` int, class ids of the candidate pairs, -100 elsewhere; the output then has ``loss``,
                 which is :func:`~iemomecp_dataset.trainers.objectives.supervised_extraction`.

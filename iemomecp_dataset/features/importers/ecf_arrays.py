@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.ecf import conversation_blocks
+from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
 __all__ = ["read_ecf_array"]
@@ -34,7 +35,7 @@ def read_ecf_array(path: Path, order: Path) -> dict[str, NDArray[np.floating]]:
     if not order.is_file():
         raise MissingDataError(f"The file {order} is not there; the ECF authors call it all_data_pair.txt.")
     ids = [
-        f"dia{conversation}utt{turn}"
+        CORPORA["ecf"].utterance_id(conversation, turn)
         for _, conversation, _, lines in conversation_blocks(order)
         for turn in range(1, len(lines) + 1)
     ]

@@ -12,6 +12,7 @@ import forked_python
 import numpy as np
 import pandas as pd
 import pytest
+from corpus_files import ecf_text, write
 
 import iemomecp_dataset
 from iemomecp_dataset.benchmark.board import leaderboard
@@ -20,6 +21,7 @@ from iemomecp_dataset.benchmark.report import write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
@@ -62,6 +64,20 @@ def fixture_submit(tmp_path, synthetic_dir):
         return write_submission(Submission(files=files, **options), tmp_path / "runs" / folder)
 
     return submit
+
+
+def test_what_the_splits_share_is_said_and_recorded(tmp_path, caplog):
+    for number, file in ((1, "train.txt"), (5, "test.txt")):
+        write(tmp_path / file, ecf_text(number).replace("It stopped .", "It stopped this morning ."))
+    table = load_corpus("ecf", tmp_path, split="test").tables["test"]
+    frame = {"dialogue_id": table.dialogue_ids, "target_turn": table.target_turns, "cause_turn": table.cause_turns}
+    pd.DataFrame(frame | {"pred_id": table.labels}).to_csv(tmp_path / "mine.csv", index=False)
+    files = {"test": tmp_path / "mine.csv"}
+    write_submission(Submission(name="mine", files=files, data_dir=tmp_path, config_name="ecf"), tmp_path / "run")
+    said = read_results(tmp_path / "run").extra["leaks"]
+    assert len(said) == 1
+    assert said[0].startswith("at least 1 dialogues of ecf/test hold text of ecf/train")
+    assert f"warning: {said[0]}" in caplog.messages
 
 
 def test_a_file_becomes_a_run_scored_as_its_numbers_say(submit, frames, tables, tmp_path):

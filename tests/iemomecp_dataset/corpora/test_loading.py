@@ -34,11 +34,11 @@ def test_a_dialogue_in_two_splits_is_refused(tmp_path):
 
 def test_an_utterance_in_two_splits_is_refused(tmp_path):
     for split in ("train", "test"):
-        document = turn_lists(split)
+        document = turn_lists(split, "Anger")
         document[split][0][0]["utterance_name"] = "the same"
         write(tmp_path / f"{split}_data_pair.json", document)
     with pytest.raises(InvalidDataError, match=r"dialogue 'test', turn 1.*'the same' already occurs"):
-        iemomecp_dataset.load("ecf", data_dir=tmp_path)
+        iemomecp_dataset.load("mecad", data_dir=tmp_path)
 
 
 def counts(rows) -> SplitCounts:

@@ -54,12 +54,14 @@ def test_reccon_normalises_emotions_and_counts_what_is_no_pair(tmp_path):
     assert "train: causes named more than once (counted once) 1" in rows["train"].info.description
 
 
-def test_mecad_keeps_its_own_utterance_names(tmp_path):
+def test_mecad_keeps_its_own_names_of_utterances_and_clips(tmp_path):
     document = turn_lists("d1", "Anger", [2])
     for number, entry in enumerate(document["d1"][0], start=1):
         entry["utterance_name"] = f"own_{number}"
         entry["emotion"] = entry["emotion"].title()
+        entry["video"] = f"clips/own_{number}.mp4"
     write(tmp_path / "valid_data_pair.json", document)
     rows = iemomecp_dataset.load("mecad", data_dir=tmp_path, split="validation")
     assert [utterance["utterance_id"] for utterance in rows[0]["utterances"]] == ["own_1", "own_2"]
+    assert [utterance["video"] for utterance in rows[0]["utterances"]] == ["own_1.mp4", "own_2.mp4"]
     assert emotions_of(rows) == [["neutral", "anger"]]

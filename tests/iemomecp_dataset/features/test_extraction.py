@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
+from corpus_files import ecf_json_with_clips, write
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
@@ -24,7 +25,7 @@ from iemomecp_dataset.features.encoders.tiny_models import write_tiny_image_enco
 from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME
-from iemomecp_dataset.features.work_items import WorkItem
+from iemomecp_dataset.features.work_items import WorkItem, corpus_items
 
 RATE = 16_000
 
@@ -517,6 +518,23 @@ def test_clips_of_a_corpus_that_names_none(audio: ExtractionOptions, clips: Path
         extract(dataclasses.replace(options, media_pattern="{name}.wav"))
     with pytest.raises(UsageError, match="--crop speaker is for IEMOCAP"):
         extract(dataclasses.replace(options, modality="video", crop="speaker"))
+
+
+def test_clips_that_a_corpus_names_are_looked_for_in_the_folder_that_is_given(tmp_path: Path) -> None:
+    document = ecf_json_with_clips()
+    document[0]["conversation"][1]["video_name"] = "another name.mp4"
+    write(tmp_path / "Subtask_2_train.json", document)
+    options = ExtractionOptions(
+        data_dir=str(tmp_path), config_name="ecf", modality="video", output_dir=str(tmp_path / "features")
+    )
+    # The names of clips that are not there are no error of loading, and no paths within the working directory.
+    with pytest.raises(MissingDataError, match="Give the folder of the clips as --media_dir"):
+        corpus_items(options)
+    items = corpus_items(dataclasses.replace(options, media_dir="clips")).items
+    assert [str(item.media) for item in items[:2]] == ["clips/dia7utt1.mp4", "clips/another name.mp4"]
+    assert [item.seconds for item in items[:1]] == [0.5]
+    items = corpus_items(dataclasses.replace(options, media_dir="clips", media_pattern="{utterance_id}.avi")).items
+    assert str(items[1].media) == "clips/dia7utt2.avi"
 
 
 def test_dialogue_files_with_times_from_a_table(audio: ExtractionOptions, clips: Path) -> None:

@@ -42,6 +42,8 @@ def test_examples_hold_what_the_rows_say() -> None:
     assert a.labels.tolist() == [[1, -100, -100], [0, 1, -100], [1, 1, 0]]
     assert a.emotion_labels.tolist() == [0, 1, 1]
     assert a.cause_labels.tolist() == [1, 0, 1], "gold pairs outside the candidates count"
+    assert a.gold.nonzero()[0].tolist() == [1, 1, 2]
+    assert a.gold.nonzero()[1].tolist() == [0, 2, 2], "there too"
     assert b.speakers.tolist() == [0, 0, 1, 2, 1], "numbered by first appearance"
     assert b.emotion_labels.tolist() == [0, 1, 1, 0, 0]
     assert dialogue_examples(ROWS, ["neutral", "joy"], "gold_target")[1].emotion_labels.tolist() == [0, 1, 0, 0, 0]
@@ -63,7 +65,7 @@ def test_collator_pads_and_masks() -> None:
     batch = Collator(inputs)(list(enumerate(examples)))
     assert batch["mask"].tolist() == [[True] * 3 + [False] * 2, [True] * 5]
     assert batch["valid"].sum().item() == 6 + 15
-    assert batch["gold"].nonzero().tolist() == [[0, 1, 0], [0, 2, 2], [1, 1, 1]]
+    assert batch["gold"].nonzero().tolist() == [[0, 1, 0], [0, 1, 2], [0, 2, 2], [1, 1, 1]]
     assert batch["audio_present"].tolist() == [[True, False, True, False, False], [False] * 4 + [True]]
     assert batch["audio"][0, 2].tolist() == [3.0, 3.0]
 

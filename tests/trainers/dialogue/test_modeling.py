@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from corpus_files import ecf_text
 from scorer_case import AUDIO_SIZE, TEXT_SIZE, ScorerCase, dialogue_task
 
+from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.corpus import load_corpus
+from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
 from iemomecp_dataset.trainers.encoders.text import TextEncoder, length_chunks, load_text_encoder, tokenize_texts
+from iemomecp_dataset.trainers.objectives import OBJECTIVES, corrupt_context, pooled_here
 from iemomecp_dataset.trainers.training.task import TrainingTask
 
 SHAPE = {"class_names": ["pair", "non_pair"], "hidden_size": 16, "num_heads": 2, "pair_size": 8, "bilinear_size": 4,
@@ -143,6 +150,31 @@ def test_corruption_at_the_scorer_reaches_only_pairs_of_the_zeroed_utterance(sco
     changed = (earlier.pair_logits != earlier.corrupted_pair_logits).any(-1)[0]
     assert changed[3, 2], "with the context corrupted, gold pairs change too"
     torch.testing.assert_close(earlier.pair_logits, at_scorer.pair_logits)
+
+
+@pytest.mark.parametrize("point", ["scorer_input", "dialogue_input"])
+def test_training_never_corrupts_an_utterance_of_a_gold_pair_that_is_no_candidate(
+    point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conversation 7 has the gold pair (1, 3), whose cause comes later; utterance 3 is in no other gold pair."""
+    (tmp_path / "train.txt").write_text(ecf_text(7))
+    rows = load_corpus("ecf", tmp_path, candidates="past").rows["train"]
+    assert rows[0]["gold_outside_candidates"] == [{"target_turn": 1, "cause_turn": 3}]
+    texts = {u["text"]: np.ones(TEXT_SIZE, np.float32) for row in rows for u in row["utterances"]}
+    strategy = DialogueStrategy(
+        Collator(UtteranceInputs(text_features=texts)), OBJECTIVES["ccps"], corruption=Corruption(1.0, point=point)
+    )
+    zeroed = []
+
+    def recorded(utterances: torch.Tensor, *given: torch.Tensor, **options: object) -> torch.Tensor:
+        corrupted = corrupt_context(utterances, *given, **options)  # type: ignore[arg-type]
+        zeroed.append(~corrupted.any(-1) & given[1])
+        return corrupted
+
+    monkeypatch.setattr("iemomecp_dataset.trainers.dialogue.modeling.corrupt_context", recorded)
+    batch = strategy.collate(list(enumerate(dialogue_examples(rows, CORPORA["ecf"].emotions))))
+    strategy.terms(tiny_scorer(text_size=TEXT_SIZE), batch, pooled_here)
+    assert [mask.nonzero().tolist() for mask in zeroed] == [[[1, 0]]], "only the conversation without gold pairs"
 
 
 @pytest.mark.parametrize("point", ["scorer_input", "dialogue_input"])
