@@ -431,7 +431,8 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
     wrong = away > _explained_difference(values)
     if wrong.any():
         _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
-    return values / total[:, None], int((away > _SUM_NOISE).sum())
+    exact = values.astype(np.float64)  # the same quotients, and ties, whatever type the values came in
+    return exact / exact.sum(axis=1, keepdims=True), int((away > _SUM_NOISE).sum())
 
 
 def check_gold_flags(positive: NDArray[Any]) -> None:

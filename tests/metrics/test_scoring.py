@@ -285,7 +285,7 @@ def test_coarse_probabilities_are_rescaled_within_their_digits_and_counted(digit
     before, wide = probabilities.copy(), probabilities.astype(np.float64)
     sums = wide.sum(axis=1, keepdims=True)
     inputs = check_pair_inputs(probabilities, labels, names)
-    assert inputs.probabilities == pytest.approx(wide / sums, abs=1e-6)
+    assert inputs.probabilities == pytest.approx(wide / sums, abs=1e-15)
     assert inputs.n_rescaled == (np.abs(sums - 1) > 1e-6).sum() > 0
     assert np.array_equal(probabilities, before)
     assert pair_scores(probabilities, labels, names) == pair_scores(inputs.probabilities, labels, names)
