@@ -594,7 +594,7 @@ def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
 
 
 def _without_tensors(values: Any) -> Any:
-    """Makes tensors, without importing torch, ones that NumPy reads: no gradients, no other device, no bfloat16."""
+    """Converts tensors for NumPy, which reads neither gradients, other devices nor bfloat16; torch is not imported."""
     if isinstance(values, list | tuple):
         return [_without_tensors(value) for value in values] if values and hasattr(values[0], "detach") else values
     if not hasattr(values, "detach"):

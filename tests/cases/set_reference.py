@@ -39,7 +39,7 @@ def slow_definition(letter, predicted: Iterable[Triple], gold: Iterable[Triple])
 
 
 def as_given(rows: Iterable[Triple], *, emotions: bool = True) -> PairSet:
-    """Pairs in their order, repeats and all, as only a set that nobody checked can hold them."""
+    """Pairs in their order, repeats included; `pair_set` would refuse them."""
     rows = list(rows)
     return PairSet(
         np.array([row[0] for row in rows], dtype=np.str_),

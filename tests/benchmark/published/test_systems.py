@@ -23,8 +23,9 @@ from iemomecp_dataset.benchmark.published.experiments import (
     published_experiments,
     published_values,
 )
+from iemomecp_dataset.benchmark.published.listing import published_text
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems
-from iemomecp_dataset.benchmark.published.systems import published_rows, published_text
+from iemomecp_dataset.benchmark.published.systems import published_rows
 from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import UsageError
