@@ -27,6 +27,7 @@ __all__ = [
     "average_precision",
     "check_gold_flags",
     "check_pair_inputs",
+    "check_probabilities",
     "clipped_probabilities",
     "confusion_matrix",
     "decide",
@@ -39,7 +40,11 @@ __all__ = [
 ]
 
 SUM_TOLERANCE = 1e-3
-"""How far a row of probabilities may be from one: wide enough for half precision and for rounded text files."""
+"""How far the sum of a row of probabilities may be from one: wide enough for half precision, whose 11 significant bits
+move a sum by less than 2^-10. Coarser digits explain more (:func:`check_probabilities`)."""
+
+_SUM_NOISE = 1e-6  # of a sum in single precision
+_BFLOAT16_ERROR = 2.0**-7  # of 8 significant bits, rounded or cut off, relative to the value
 
 PairScores: TypeAlias = dict[str, Any]
 """Scores by name, as :func:`pair_scores` lists them: floats, but counts are ints, ``confusion_matrix`` is a list of
@@ -62,8 +67,9 @@ def pair_scores(
     (:func:`average_precision`).
 
     Args:
-        probabilities: ``(n, C)`` floats, one row per pair, each summing to one; or ``(n,)`` ints, hard class ids.
-        labels: ``(n,)`` ints, gold class ids.
+        probabilities: ``(n, C)`` floats, one row per pair, each summing to one up to rounding
+            (:func:`check_probabilities`); or ``(n,)`` ints, hard class ids, not truth values.
+        labels: ``(n,)`` ints, gold class ids, not truth values.
         class_names: Names of the ``C`` classes by id; class 0 is the positive one.
         threshold: A pair is predicted as class 0 iff its probability is at least this, else as the most probable of
             the other classes. ``None``: the most probable class (the lower id in a tie).
@@ -310,6 +316,7 @@ class PairInputs:
         labels: ``(n,)`` int64.
         class_names: The ``C`` names.
         missed_positives: Gold pairs of class 0 outside the candidates.
+        n_rescaled: Pairs whose probabilities were rescaled to sum to one (:func:`check_probabilities`).
     """
 
     probabilities: NDArray[np.floating[Any]] | None
@@ -317,6 +324,7 @@ class PairInputs:
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     missed_positives: int = 0
+    n_rescaled: int = 0
 
 
 def check_pair_inputs(
@@ -357,13 +365,74 @@ def check_pair_inputs(
                 "Give (n, C) probabilities, or leave the threshold out."
             )
         return PairInputs(None, ids, gold, names, missed_positives)
-    checked = _checked_probabilities(predictions, names)
+    checked, n_rescaled = check_probabilities(predictions, names)
     _check_lengths(len(checked), len(gold))
     if threshold is not None and not 0.0 <= threshold <= 1.0:  # NaN fails this too
         raise MetricInputError(
             f"The threshold must be in [0, 1], as it is compared with a probability; found {threshold}."
         )
-    return PairInputs(checked, None, gold, names, missed_positives)
+    return PairInputs(checked, None, gold, names, missed_positives, n_rescaled)
+
+
+def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[NDArray[np.floating[Any]], int]:
+    """Checks rows of probabilities and rescales those whose digits explain why they do not sum to one.
+
+    Sums within :data:`SUM_TOLERANCE` of one are accepted as they are. Where one is farther, all rows are divided by
+    their sums if the digits that the values share explain the differences: with two or three decimals, half a unit of
+    the last one per class; with bfloat16 numbers, 2^-7 (8 significant bits). Logits are refused: they leave [0, 1] or
+    sum to something else.
+
+    Args:
+        values: ``(n, C)`` numbers.
+        class_names: The ``C`` names.
+
+    Returns:
+        ``(n, C)`` floats, and how many rows were rescaled.
+
+    Raises:
+        MetricInputError: Other shapes or types, or a row that holds no probabilities.
+
+    Example:
+        >>> rows, n_rescaled = check_probabilities([[0.33, 0.66], [0.25, 0.75]], ["pair", "non_pair"])
+        >>> rows.round(4).tolist(), n_rescaled
+        ([[0.3333, 0.6667], [0.25, 0.75]], 1)
+    """
+    values, names = _as_array(values, "predictions"), tuple(class_names)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise MetricInputError(
+            f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
+            f"{', '.join(names)}, or integer class ids of shape (n,); found shape {values.shape}, dtype {values.dtype}."
+        )
+    if not (np.issubdtype(values.dtype, np.number) or values.dtype == np.bool_) or np.iscomplexobj(values):
+        raise MetricInputError(f"The predictions must be numbers; found dtype {values.dtype}.")
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float64)
+    elif values.dtype.itemsize < 4:
+        values = values.astype(np.float32)  # exact, and sorts far faster than half precision
+    total = values[:, 0].copy()
+    with np.errstate(invalid="ignore"):  # inf - inf; refused below in words
+        for column in range(1, len(names)):
+            total += values[:, column]
+    # One look at the sums finds every NaN and infinity (also inf - inf), so that good input is read only twice.
+    if not np.isfinite(total).all():
+        _raise_first(values, ~np.isfinite(values).all(axis=1), "are not all finite", names)
+    smallest, largest = values.min(initial=0.0), values.max(initial=0.0)
+    if smallest < -SUM_TOLERANCE or largest > 1 + SUM_TOLERANCE:
+        outside = (values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)
+        _raise_first(
+            values,
+            np.asarray(outside.any(axis=1)),
+            "are not all in [0, 1] (are these logits? apply softmax first)",
+            names,
+        )
+    away = np.abs(total - 1.0)
+    if not len(away) or away.max() <= SUM_TOLERANCE - _SUM_NOISE:  # three decimals are off by just the tolerance
+        return values, 0
+    wrong = away > _explained_difference(values)
+    if wrong.any():
+        _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
+    exact = values.astype(np.float64)  # the same quotients, and ties, whatever type the values came in
+    return exact / exact.sum(axis=1, keepdims=True), int((away > _SUM_NOISE).sum())
 
 
 def check_gold_flags(positive: NDArray[Any]) -> None:
@@ -509,11 +578,29 @@ def _checked_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
 
 def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
     try:
-        return np.asarray(values)
+        array = np.asarray(_without_tensors(values))
     except ValueError as error:
         raise MetricInputError(
             f"The {what} are ragged or not numbers: every row must have the same length ({error})."
         ) from None
+    # NumPy makes 1 and 0 of truth values that stand among numbers.
+    if isinstance(values, list | tuple) and array.dtype != np.bool_ and array.ndim == 1:
+        where = next((i for i, value in enumerate(values) if isinstance(value, bool | np.bool_)), None)
+        if where is not None:
+            raise MetricInputError(
+                f"The {what} must be integer class ids; found the truth value {values[where]} for pair {where}."
+            )
+    return array
+
+
+def _without_tensors(values: Any) -> Any:
+    """Converts tensors for NumPy, which reads neither gradients, other devices nor bfloat16; torch is not imported."""
+    if isinstance(values, list | tuple):
+        return [_without_tensors(value) for value in values] if values and hasattr(values[0], "detach") else values
+    if not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    return values.float() if str(values.dtype) == "torch.bfloat16" else values
 
 
 def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -535,38 +622,19 @@ def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str,
     return ids.astype(np.int64, copy=False)
 
 
-def _checked_probabilities(values: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.floating[Any]]:
-    if values.ndim != 2 or values.shape[1] != len(names):
-        raise MetricInputError(
-            f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
-            f"{', '.join(names)}, or integer class ids of shape (n,); found shape {values.shape}, dtype {values.dtype}."
-        )
-    if not (np.issubdtype(values.dtype, np.number) or values.dtype == np.bool_) or np.iscomplexobj(values):
-        raise MetricInputError(f"The predictions must be numbers; found dtype {values.dtype}.")
-    if not np.issubdtype(values.dtype, np.floating):
-        values = values.astype(np.float64)
-    elif values.dtype.itemsize < 4:
-        values = values.astype(np.float32)  # exact, and sorts far faster than half precision
-    total = values[:, 0].copy()
-    with np.errstate(invalid="ignore"):  # inf - inf; refused below in words
-        for column in range(1, len(names)):
-            total += values[:, column]
-    # One look at the sums finds every NaN and infinity (also inf - inf), so that good input is read only twice.
-    if not np.isfinite(total).all():
-        _raise_first(values, ~np.isfinite(values).all(axis=1), "are not all finite", names)
-    smallest, largest = values.min(), values.max()
-    if smallest < -SUM_TOLERANCE or largest > 1 + SUM_TOLERANCE:
-        outside = (values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)
-        _raise_first(
-            values,
-            np.asarray(outside.any(axis=1)),
-            "are not all in [0, 1] (are these logits? apply softmax first)",
-            names,
-        )
-    wrong = np.abs(total - 1.0) > SUM_TOLERANCE
-    if wrong.any():
-        _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
-    return values
+def _explained_difference(values: NDArray[np.floating[Any]]) -> float:
+    """Derives from the digits of ``(n, C)`` probabilities how far from one their rows may sum."""
+    single, half = values.astype(np.float32), values.astype(np.float16)
+    # 0.33 is not exact in binary: it is the nearest number of the type that was rounded.
+    narrow = half if np.array_equal(half, values) else single
+    explained = [SUM_TOLERANCE]
+    for decimals in (2, 3):
+        if np.array_equal(np.round(narrow, decimals), narrow):
+            explained.append(values.shape[1] * 0.5 * 10.0**-decimals + _SUM_NOISE)
+    # A bfloat16 number is a single-precision one whose lower 16 bits are 0.
+    if np.array_equal(single, values) and not (np.ascontiguousarray(single).view(np.uint32) & 0xFFFF).any():
+        explained.append(_BFLOAT16_ERROR)
+    return max(explained)
 
 
 def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...]) -> None:

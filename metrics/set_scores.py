@@ -1,5 +1,7 @@
 """Scores of sets of pairs, and the texts of the definitions of Pair F1 (:data:`DEFINITIONS`).
 
+A set has each of its items once: under A and B, which have no emotions, a (target, cause) that is named with two
+emotions is one pair, in predictions and gold alike; under C and D it is two triples.
 C and D keep the habits of the SemEval-2024 Task 3 evaluation (arXiv 2405.13049), so that numbers compare with those
 of its participants: triples with emotion ``neutral`` count neither for nor against a system, among predictions and
 gold alike, and are counted; weights are gold shares over the emotions averaged, all six or the main four; and the
@@ -58,7 +60,7 @@ MAIN_EMOTIONS = ("anger", "joy", "sadness", "surprise")
 
 @dataclass(frozen=True)
 class PairSet:
-    """Holds pairs, each once. Build it with :func:`pair_set`, which checks them.
+    """Holds pairs. Build it with :func:`pair_set`, which checks that each is given once.
 
     Attributes:
         dialogue_ids: ``(n,)`` str.
@@ -90,6 +92,18 @@ class PairSet:
             self.cause_turns[kept],
             None if self.emotions is None else self.emotions[kept],
         )
+
+    def without_emotions(self) -> PairSet:
+        """Drops the emotions; pairs that only their emotions told apart become one.
+
+        Returns:
+            The pairs, each (dialogue, target, cause) once.
+
+        Example:
+            >>> len(pair_set(["d", "d"], [3, 3], [2, 2], ["joy", "anger"]).without_emotions())
+            1
+        """
+        return _each_once(PairSet(self.dialogue_ids, self.target_turns, self.cause_turns))
 
 
 @dataclass(frozen=True)
@@ -192,21 +206,12 @@ def pair_set(
                 raise MetricInputError(f"{name} must be integers; found dtype {values.dtype}.")
             columns[name] = values.astype(np.int64)
     pairs = PairSet(dialogues, columns["target_turns"], columns["cause_turns"], columns.get("emotions"))
-    order = np.lexsort(
-        (pairs.cause_turns, pairs.target_turns, *([] if pairs.emotions is None else [pairs.emotions]), dialogues)
-    )
-    sorted_pairs = pairs.where(order)
-    same = np.ones(max(len(pairs) - 1, 0), dtype=np.bool_)
-    keys: list[NDArray[Any]] = [sorted_pairs.dialogue_ids, sorted_pairs.target_turns, sorted_pairs.cause_turns]
-    if sorted_pairs.emotions is not None:
-        keys.append(sorted_pairs.emotions)
-    for values in keys:
-        same &= values[1:] == values[:-1]
-    if same.any():
-        where = int(order[int(np.flatnonzero(same)[0])])
+    repeated = np.setdiff1d(np.arange(len(pairs)), _first_of_each(pairs))
+    if len(repeated):
+        where = repeated[0]
         raise MetricInputError(
             f"Pair (dialogue {dialogues[where]}, target {pairs.target_turns[where]}, cause {pairs.cause_turns[where]}) "
-            f"is given more than once; {int(same.sum())} repetitions in all. Give each pair once."
+            f"is given more than once; {len(repeated)} repetitions in all. Give each pair once."
         )
     return pairs
 
@@ -239,18 +244,20 @@ def count_sets(
     letter = _checked_definition(definition)
     neutral_predicted = neutral_gold = 0
     class_names: tuple[str, ...] = ("pair",)
+    if letter in ("A", "B"):
+        predicted, gold = predicted.without_emotions(), gold.without_emotions()
+    else:
+        class_names = tuple(emotions)
+        predicted, neutral_predicted = _without_neutral(_each_once(predicted), class_names, "predicted")
+        gold, neutral_gold = _without_neutral(_each_once(gold), class_names, "gold")
     if letter == "B":
         gold = gold.where(gold.cause_turns <= gold.target_turns)
-    elif letter in ("C", "D"):
-        class_names = tuple(emotions)
-        predicted, neutral_predicted = _without_neutral(predicted, class_names, "predicted")
-        gold, neutral_gold = _without_neutral(gold, class_names, "gold")
     n_predicted = len(predicted)
     names, dialogue = np.unique(np.concatenate((predicted.dialogue_ids, gold.dialogue_ids)), return_inverse=True)
-    targets = np.concatenate((predicted.target_turns, gold.target_turns))
-    causes = np.concatenate((predicted.cause_turns, gold.cause_turns))
-    width = int(max(targets.max(initial=0), causes.max(initial=0))) + 1
-    keys = (dialogue * width + targets) * width + causes
+    columns = (predicted.target_turns, gold.target_turns, predicted.cause_turns, gold.cause_turns)
+    turns, turn = np.unique(np.concatenate(columns), return_inverse=True)
+    targets, causes = turn.reshape(2, -1)
+    keys = (dialogue * len(turns) + targets) * len(turns) + causes
     group = np.zeros(len(keys), dtype=np.int64)
     if letter in ("C", "D"):
         assert predicted.emotions is not None  # checked by _without_neutral
@@ -305,6 +312,22 @@ def scores_of_counts(counts: SetCounts, totals: NDArray[Any]) -> dict[str, NDArr
             scores[f"{name}_support"] = totals[..., index, 2]
     scores |= {"n_correct": sizes[..., 0], "n_predicted": sizes[..., 1], "n_gold": sizes[..., 2]}
     return scores
+
+
+def _each_once(pairs: PairSet) -> PairSet:
+    return pairs.where(_first_of_each(pairs))
+
+
+def _first_of_each(pairs: PairSet) -> NDArray[np.intp]:
+    """Finds the position at which each pair is given first, in the order in which pairs are given."""
+    keys: list[NDArray[Any]] = [pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns]
+    if pairs.emotions is not None:
+        keys.append(pairs.emotions)
+    order = np.lexsort(keys)
+    new = np.ones(len(order), dtype=np.bool_)
+    if len(order):
+        new[1:] = np.any([values[order][1:] != values[order][:-1] for values in keys], axis=0)
+    return np.sort(order[new])
 
 
 def _weighted(parts: tuple[NDArray[np.float64], ...], support: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

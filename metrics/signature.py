@@ -319,6 +319,8 @@ def gold_terms(definition: str, table: PairTable, gold: PairSet) -> tuple[int, s
     """
     if definition == "F":
         return int((table.labels == 0).sum()), gold_fingerprint(*table.keys, table.labels)
+    if definition in ("A", "B"):
+        gold = gold.without_emotions()
     counted = np.ones(len(gold), dtype=np.bool_)
     if definition == "B":
         counted = gold.cause_turns <= gold.target_turns

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from corpus_files import ecf_text
+
+from iemomecp_dataset.command_line import read_options
+from iemomecp_dataset.commands import matrix
+from iemomecp_dataset.commands.report import ReportOptions
 
 
 def python_blocks(page: Path) -> str:
@@ -43,3 +49,24 @@ def test_a_scorer_of_ones_own_is_trained_as_the_page_says(repository: Path, work
     assert (workplace / "runs" / "linear" / "results.json").is_file()
     card = (workplace / "runs" / "linear" / "model" / "README.md").read_text(encoding="utf-8")
     assert "\n# First run the code that registers LinearScorer.\n" in card
+
+
+def test_every_table_of_results_stands_below_the_commands_that_give_it(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, split in ((1, "train"), (3, "dev")):
+        (tmp_path / f"{split}.txt").write_text(ecf_text(number), encoding="utf-8")
+    cells = []
+    head, *sections = (repository / "docs" / "results.md").read_text(encoding="utf-8").split("\n## ")
+    for section in sections:
+        before, _, _ = section.partition("\n|")
+        (block,) = re.findall(r"^```\n(.*?)^```$", before, re.M | re.S)
+        train, report = map(shlex.split, block.replace("\\\n", "").splitlines())
+        assert [train[1], report[1]] == ["scripts/launch_baseline_matrix.py", "scripts/report.py"]
+        arguments = [str(tmp_path) if word == "path/to/ecf" else word for word in train[2:]]
+        matrix.main([*arguments, "--dry_run"])
+        cells += re.findall(r"^(\d+) cells", capsys.readouterr().out, re.M)
+        # The report is of the folder that the runs are written to.
+        assert str(read_options(ReportOptions, report[2:], command="report", description=None).runs_dir) in train
+    assert cells == ["100", "6"]
+    assert "\n|" not in head, "a table above the first command"

@@ -1,15 +1,27 @@
-"""Published numbers for the systems of a board: rows below its own, and published gains beside the measured ones."""
+"""Published numbers for the systems of a board: rows below its own, and published gains beside the measured ones.
+
+They stand beside a run only if it was scored on the published gold and candidates (:func:`is_published_gold`), and
+only under the definition they were published under.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, BoardRow, Score
+from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, signatures_of
 from iemomecp_dataset.benchmark.experiments import Experiment, PublishedNumbers
 from iemomecp_dataset.benchmark.published.experiments import differing_options, published_experiment, published_values
+from iemomecp_dataset.benchmark.published.systems import PublishedRow, published_rows
+from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.benchmark.runs.identity import system_of
+from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
 
-__all__ = ["Beside", "published_beside"]
+__all__ = ["Beside", "is_published_gold", "published_beside", "published_rows_beside"]
+
+_SPLIT = "test"  # the one that papers report on
 
 _NAMED_OPTIONS = 4
 
@@ -35,10 +47,10 @@ def published_beside(board: Board, split: str) -> Beside:
         split: The split that is shown.
 
     Returns:
-        The rows and notes; none for synthetic data, for upper bounds, or if definition or split differ from the
-        paper's.
+        The rows and notes; none for upper bounds, or if gold, candidates, definition or split differ from the paper's.
     """
-    if board.key.synthetic or board.oracle:
+    scored = _signature(board, split)
+    if board.oracle or scored is None or not is_published_gold(scored):
         return Beside()
     rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
@@ -48,7 +60,7 @@ def published_beside(board: Board, split: str) -> Beside:
         published = experiment.published if experiment else None
         if experiment is None or published is None:
             continue
-        if (published.split, published.definition) != (split, board.key.definition):
+        if (published.split, published.definition) != (split, scored.definition):
             continue
         compared = _compared(own, differing_options(experiment, settings))
         source = f"{experiment.source}, {published.statistic}"
@@ -58,6 +70,65 @@ def published_beside(board: Board, split: str) -> Beside:
             said = f"Published for {experiment.system} ({source})"
             notes[experiment.name] = f"{said}: {_gain(published, own, board, split, compared)}"
     return Beside(tuple(rows.values()), tuple(notes.values()))
+
+
+def published_rows_beside(board: Board) -> list[PublishedRow]:
+    """Lists the published systems of a board's configuration whose scores are of the same gold and definition.
+
+    Args:
+        board: Comparable runs.
+
+    Returns:
+        The rows, best Pair F1 first; none if the runs were not scored on the published gold.
+    """
+    scored = _signature(board, _SPLIT)
+    if scored is None or not is_published_gold(scored):
+        return []
+    return [
+        row
+        for row in published_rows(scored.task)
+        if (row.split, row.definition) == (scored.split, scored.definition)
+        and (row.emotions == "gold") == (scored.emotions == "gold")
+        and row.n_candidates in (None, scored.n_candidates)
+    ]
+
+
+def is_published_gold(scored: Signature) -> bool:
+    """Whether scores are of the gold and candidates that the papers report on.
+
+    Args:
+        scored: Signature of the scores.
+
+    Returns:
+        True for scores on the real test split with the published number of gold pairs, and for the configurations of
+        IEMO-MECP, whose candidates are part of the task, of candidates. False if the threshold was chosen on the test
+        split, for ``forward_pairs="gold"``, and for a corpus whose published counts are not known.
+
+    Example:
+        >>> text = ("iemomecp|def:F|corpus:iemomecp|task:3class|split:test|gold:1794|candidates:18264|missed:0|"
+        ...         "forward:as_published|emotions:none|decision:argmax|data:c0ffee|synthetic:no|version:0.1.0")
+        >>> is_published_gold(Signature.parse(text)), is_published_gold(Signature.parse(text.replace("1794", "1768")))
+        (True, False)
+    """
+    if scored.synthetic or scored.oracle or scored.split != _SPLIT or scored.forward_pairs == "gold":
+        return False
+    if scored.task == "3class":
+        roles = PUBLISHED_COUNTS[_SPLIT]
+        return (scored.n_gold, scored.n_candidates) == (roles.emo_cause, roles.pairs)
+    if scored.task == "source_binary":
+        counts = published_table("source_binary_remap_by_run").iloc[0]
+        return (scored.n_gold, scored.n_candidates) == (counts["source_pair_support"], counts["coverage_n"])
+    known = CORPORA[scored.corpus].published.get(_SPLIT) if scored.corpus in CORPORA else None
+    return known is not None and scored.n_gold == known.gold_pairs
+
+
+def _signature(board: Board, split: str) -> Signature | None:
+    """Reads what the scores of a split were computed on; None for runs that do not record it, or not legibly."""
+    texts = (signatures_of(run.results).get(split) for run in board.runs)
+    try:
+        return next((Signature.parse(text) for text in texts if text is not None), None)
+    except IemomecpError:
+        return None
 
 
 def _of_record(row: BoardRow) -> dict[str, str]:

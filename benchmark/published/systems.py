@@ -1,22 +1,25 @@
-"""Tables of the published systems of each corpus."""
+"""Published systems of each configuration, with the conditions of their scores."""
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.published.role_systems import RoleSystem, role_systems
+from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, RoleSystem, role_systems
 from iemomecp_dataset.benchmark.published.tables import published_systems, published_table
-from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.metrics.scoring import mean_and_sd
+from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
 
-__all__ = ["HEADINGS", "PUBLISHED_CORPORA", "PublishedRow", "published_rows", "published_text"]
-
-PUBLISHED_CORPORA = ("3class", "source_binary", "ecf", "mecad", "mec4", "reccon")
-"""Configurations with published numbers."""
+__all__ = ["HEADINGS", "PublishedRow", "published_rows"]
 
 HEADINGS = {"pair_f1": "Pair F1", "macro_f1": "macro F1", "emo_context_f1": "context F1"}
 """Headings of the published scores."""
+
+_ROLES_PAPER = "arXiv 2605.25208"
+_EPOCH = "epoch chosen by macro F1 on validation"
+_UNRELEASED = (
+    "scored with a three-class head that is not released: the unmodified system has one binary relation and cannot "
+    "reproduce it"
+)
 
 
 @dataclass(frozen=True)
@@ -27,91 +30,83 @@ class PublishedRow:
         system: Its name, with its modalities if they are known.
         kind: ``published``, or ``structural`` for a distance rule scored here on published counts.
         scores: Value and deviation over seeds by metric key, as text in percent; the deviation is empty if unknown.
-        terms: Conditions of the score: split, definition, seeds, gold or predicted emotions.
-        source: The paper that reports it.
+        split: The split that is scored.
+        definition: Letter of the Pair F1 definition, or ``unstated``.
+        emotions: Origin of the emotions of predicted pairs: ``predicted``, ``gold``, or ``none`` if no emotion is
+            involved.
+        candidates: Which pairs the system decides on.
+        n_candidates: How many, if the score is of a fixed list of candidates.
+        conditions: Further conditions: number of seeds, reported or recomputed.
+        source: The paper, table or file that the scores are from.
+        caveats: What to know before comparing; may be empty.
     """
 
     system: str
     kind: str
     scores: dict[str, tuple[str, str]]
-    terms: str
+    split: str
+    definition: str
+    emotions: str
+    candidates: str
+    n_candidates: int | None
+    conditions: str
     source: str
+    caveats: str
+
+    @property
+    def terms(self) -> str:
+        """The conditions of the score in words."""
+        emotions = "" if self.emotions == "none" else f", {self.emotions} emotions"
+        return f"{self.split}, definition {self.definition}{emotions}, {self.conditions}"
 
 
 def published_rows(config_name: str) -> list[PublishedRow]:
     """Lists the published systems of a configuration.
 
     Args:
-        config_name: One of :data:`PUBLISHED_CORPORA`; others have none.
+        config_name: A configuration; one without published numbers, such as ``overlay``, has no rows.
 
     Returns:
-        The systems, best Pair F1 first. ``3class`` includes the distance rules, scored on the published counts of the
-        same pairs.
+        The systems by definition, split, origin of the emotions and candidates, of each the best Pair F1 first.
+        ``3class`` includes the distance rules, scored on the published counts of the same pairs.
 
     Example:
         >>> [row.scores["pair_f1"][0] for row in published_rows("mec4")]
-        ['44.79', '42.65', '35.11', '28.82']
+        ['42.65', '40.05', '18.78', '14.54']
     """
     if config_name == "3class":
-        return [_role_row(system) for system in role_systems()]
+        return sorted(map(_role_row, role_systems()), key=lambda row: -(row.n_candidates or 0))
     if config_name == "source_binary":
         return _binary_rows()
-    found = published_systems(config_name).sort_values("pair_f1", ascending=False)
     return [
         PublishedRow(
-            system=str(row["system"]),
+            system=row["system"]
+            if row["modalities"] in ("none", "unstated")
+            else f"{row['system']} {row['modalities']}",
             kind="published",
             scores={"pair_f1": (f"{row['pair_f1']:.2f}", "")},
-            terms=f"{row['split']}, definition {row['definition']}, {row['emotions']} emotions",
-            source=str(row["source"]),
+            n_candidates=None,
+            conditions=row["origin"],
+            **{name: row[name] for name in ("split", "definition", "emotions", "candidates", "source", "caveats")},
         )
-        for _, row in found.iterrows()
+        for row in published_systems(config_name)
+        .sort_values(
+            ["definition", "split", "emotions", "pair_f1"], ascending=[True, False, False, False], kind="stable"
+        )
+        .to_dict("records")
     ]
-
-
-def published_text(config_name: str) -> str:
-    """Formats the published systems of a configuration as a table for terminals.
-
-    Args:
-        config_name: One of :data:`PUBLISHED_CORPORA`.
-
-    Returns:
-        The table, with notes on what may be compared.
-
-    Raises:
-        UsageError: The configuration has no published numbers.
-    """
-    from iemomecp_dataset.benchmark.results_table import text_columns
-
-    if config_name not in PUBLISHED_CORPORA:
-        raise UsageError(
-            f"There are no published numbers for {config_name!r}. {did_you_mean(config_name, PUBLISHED_CORPORA)}"
-        )
-    rows = published_rows(config_name)
-    keys = list(rows[0].scores)
-    lines = [["system", *(HEADINGS[key] for key in keys), "terms"]]
-    for row in rows:
-        cells = [f"{value} ±{deviation}" if deviation else value for value, deviation in row.scores.values()]
-        lines.append([f"{'*' if row.kind == 'structural' else ' '} {row.system}", *cells, row.terms])
-    title = f"Published on {config_name}"
-    notes = [f"In percent. Sources: {'; '.join(dict.fromkeys(row.source for row in rows))}. None of it was computed on "
-             "your data: compare only if split, definition and emotions are the same."]  # fmt: skip
-    if any(row.kind == "structural" for row in rows):
-        notes.append(
-            "* structural: a rule that uses only the distance in turns between two utterances, scored here on the "
-            "published counts of roles by distance, that is, on the same pairs as the systems above and below it."
-        )
-    table = text_columns(lines, rule_after={0}, left_columns=(-1,))
-    wrapped = [line for note in notes for line in textwrap.wrap(note, 110, subsequent_indent="  ")]
-    return "\n".join([title, "=" * len(title), "", table, "", *wrapped])
 
 
 def _role_row(system: RoleSystem) -> PublishedRow:
     modalities = "+".join(system.modalities.upper())
-    exceptions = "" if system.n_pairs == 18264 else ", without the 36 exceptions"
-    terms = f"test, definition F, {system.n_pairs:,} pairs{exceptions}"
+    rule = system.kind == "structural"
+    own = rule or system.name in LIGHTWEIGHT
+    whole = system.n_pairs == PUBLISHED_COUNTS["test"].pairs
+    caveats = [] if rule else [_EPOCH if own else _UNRELEASED]
+    if not whole:
+        caveats.append("its Pair F1 is not that of its published confusion matrix (ORIGIN.md)")
     return PublishedRow(
-        system=f"{system.name} {modalities}".rstrip(),
+        system=f"{system.name} {modalities}".rstrip() + ("" if own else " (three-class head)"),
         kind=system.kind,
         scores={
             key: (
@@ -120,8 +115,16 @@ def _role_row(system: RoleSystem) -> PublishedRow:
             )
             for key in ("pair_f1", "macro_f1", "emo_context_f1")
         },
-        terms=terms + (f", {system.n_seeds} seeds" if system.n_seeds else ", no training"),
-        source="arXiv 2605.25208",
+        split="test",
+        definition="F",
+        emotions="none",
+        candidates=f"{system.n_pairs:,} pairs" + ("" if whole else ", without the 36 forward pairs"),
+        n_candidates=system.n_pairs,
+        conditions=f"{system.n_pairs:,} pairs, " + (f"{system.n_seeds} seeds" if system.n_seeds else "no training"),
+        source=f"computed here from distance_distribution_by_split_label.csv of {_ROLES_PAPER}"
+        if rule
+        else f"{_ROLES_PAPER}, main_model_results_by_run.csv of its artifact",
+        caveats="; ".join(caveats),
     )
 
 
@@ -133,10 +136,17 @@ def _binary_rows() -> list[PublishedRow]:
             system=f"{name} {of_system['modality'].iloc[0]}",
             kind="published",
             scores={"pair_f1": (f"{100 * mean:.2f}", f"{100 * sd:.2f}")},
-            terms=f"test, definition F, forward pairs as published, {len(of_system)} seeds",
-            source="arXiv 2605.25208",
+            split="test",
+            definition="F",
+            emotions="none",
+            candidates=f"{n_pairs:,} pairs, forward pairs as published",
+            n_candidates=n_pairs,
+            conditions=f"forward pairs as published, {len(of_system)} seeds",
+            source=f"{_ROLES_PAPER}, source_binary_remap_by_run.csv of its artifact",
+            caveats=f"{_EPOCH}; the gold takes the 36 forward pairs of the source for non-pairs",
         )
         for name, of_system in runs.groupby("model_label", sort=False)
         for mean, sd in [mean_and_sd(of_system["f1"].to_numpy())]
+        for n_pairs in [int(of_system["coverage_n"].iloc[0])]
     ]
     return sorted(rows, key=lambda row: -float(row.scores["pair_f1"][0]))

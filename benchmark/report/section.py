@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
-from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
+from iemomecp_dataset.benchmark.published.beside import published_rows_beside
+from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow
 from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
 from iemomecp_dataset.benchmark.report.confusions import confusions_picture
@@ -113,8 +114,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
             matrix = pair_matrix_picture(dialogue, shown)
             lines = _lines(dialogue, texts, notes)
             explorer = script_json(explorer_data(shown, texts.of_dialogue if texts else None))
-    # Published numbers exist for real corpora only.
-    published = [] if board.key.synthetic else published_rows(board.key.config_name)
+    published = published_rows_beside(board)
     return Section(
         anchor=f"data-{number + 1}",
         heading=_heading(board),

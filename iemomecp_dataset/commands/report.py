@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.with_text and options.data_dir is None:
         raise UsageError("--with-text needs --data-dir, the folder that the texts are read from.")
     if options.published is not None:
-        from iemomecp_dataset.benchmark.published.systems import published_text
+        from iemomecp_dataset.benchmark.published.listing import published_text
 
         print(published_text(options.published))
     elif options.runs_dir is not None:

@@ -69,6 +69,25 @@ class IemomecpPairF1(evaluate.Metric):  # type: ignore[misc]  # evaluate has no 
             reference_urls=["https://arxiv.org/abs/2605.25208"],
         )
 
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
+        """Adds a batch; ``compute`` adds what it is given as one.
+
+        Raises:
+            MetricInputError: :func:`~iemomecp_dataset.metrics.scoring.pair_scores` refuses the batch.
+        """
+        # The features cast what they are given: fractions and truth values would become class ids, and text numbers.
+        check_pair_inputs(predictions, references, _class_names(self.config_name))
+        super().add_batch(predictions=predictions, references=references, **kwargs)
+
+    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
+        """Adds one pair.
+
+        Raises:
+            MetricInputError: :func:`~iemomecp_dataset.metrics.scoring.pair_scores` refuses the pair.
+        """
+        check_pair_inputs([prediction], [reference], _class_names(self.config_name))
+        super().add(prediction=prediction, reference=reference, **kwargs)
+
     def _compute(
         self,
         predictions: Any,

@@ -21,6 +21,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
 from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
 from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import pair_table
 
@@ -78,6 +79,37 @@ def make_rows(
 @pytest.fixture(name="make_rows", scope="session")
 def make_rows_fixture():
     return make_rows
+
+
+@pytest.fixture(name="published_gold", scope="session")
+def fixture_published_gold():
+    """Further keys of the record of a run whose test scores are of the published gold, or nearly."""
+
+    def of(config_name: str = "ecf", **changes: Any) -> dict[str, Any]:
+        corpus, definition, n_gold, n_candidates, forward = {
+            "ecf": ("ecf", "A", 1873, 33442, "all"),
+            "mec4": ("mec4", "A", 1000, 30000, "all"),
+            "3class": ("iemomecp", "F", 1794, 18264, "as_published"),
+            "source_binary": ("iemomecp", "F", 1832, 18264, "as_published"),
+        }[config_name]
+        fields = {
+            "definition": definition,
+            "corpus": corpus,
+            "task": config_name,
+            "split": "test",
+            "n_gold": n_gold,
+            "n_candidates": n_candidates,
+            "n_missed": 0,
+            "forward_pairs": forward,
+            "emotions": "none",
+            "threshold": None,
+            "threshold_chosen_on": "none",
+            "data": "c0ffee",
+        }
+        signature = Signature(**(fields | changes))
+        return {"signatures": {signature.split: str(signature)}}
+
+    return of
 
 
 PAIR_CONFIGS = {

@@ -20,6 +20,8 @@ from sklearn.metrics import (
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.scoring import (
     average_precision,
+    check_pair_inputs,
+    check_probabilities,
     decide,
     mean_and_sd,
     pair_scores,
@@ -249,6 +251,119 @@ GOOD = np.array([[0.7, 0.3], [0.2, 0.8]])
 def test_what_cannot_be_scored_is_refused_by_name(probabilities, labels, names, options, words):
     with pytest.raises(MetricInputError, match=words):
         pair_scores(probabilities, labels, names, **options)
+
+
+def softmax(n=300, n_classes=3, seed=0):
+    return np.random.default_rng(seed).dirichlet([0.4] * n_classes, n)
+
+
+def bfloat16(values, *, cut_off=False):
+    """By its bits: the upper half of single precision, to the nearest or cut off."""
+    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
+    return ((bits if cut_off else bits + 0x8000) & 0xFFFF0000).view(np.float32)
+
+
+COARSE = {
+    "bfloat16": bfloat16,
+    "bfloat16 cut off": lambda p: bfloat16(p, cut_off=True),
+    "2 decimals": lambda p: np.round(p, 2),
+    "3 decimals": lambda p: np.round(p, 3),
+    "2 decimals of single precision": lambda p: np.round(p.astype(np.float32), 2),
+    "2 decimals of half precision": lambda p: np.round(p.astype(np.float16), 2),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [None, np.float64])  # files and evaluate lose the type; the digits stay
+@pytest.mark.parametrize("n_classes", [3, 4])
+@pytest.mark.parametrize("digits", COARSE)
+def test_coarse_probabilities_are_rescaled_within_their_digits_and_counted(digits, n_classes, kind):
+    names = [f"class_{c}" for c in range(n_classes)]
+    labels = np.random.default_rng(1).integers(0, n_classes, 300)
+    probabilities = COARSE[digits](softmax(n_classes=n_classes))
+    probabilities = probabilities.astype(kind or probabilities.dtype)
+    before, wide = probabilities.copy(), probabilities.astype(np.float64)
+    sums = wide.sum(axis=1, keepdims=True)
+    inputs = check_pair_inputs(probabilities, labels, names)
+    assert inputs.probabilities == pytest.approx(wide / sums, abs=1e-15)
+    assert inputs.n_rescaled == (np.abs(sums - 1) > 1e-6).sum() > 0
+    assert np.array_equal(probabilities, before)
+    assert pair_scores(probabilities, labels, names) == pair_scores(inputs.probabilities, labels, names)
+
+
+def test_what_is_near_enough_to_one_is_taken_as_it_is():
+    for probabilities in (softmax(), softmax() * 1.00099, softmax().astype(np.float16), np.round(softmax(), 4)):
+        found, n_rescaled = check_probabilities(probabilities, ROLE_LABELS)
+        assert np.array_equal(found, probabilities)
+        assert n_rescaled == 0
+
+
+def test_tensors_of_16_bits_are_read():
+    torch = pytest.importorskip("torch")
+    values = torch.tensor(softmax(n=40), requires_grad=True)
+    expected = bfloat16(softmax(n=40).astype(np.float32)).astype(np.float64)
+    for tensors in (values.bfloat16(), list(values.bfloat16())):
+        found, n_rescaled = check_probabilities(tensors, ROLE_LABELS)
+        assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-6)
+        assert 0 < n_rescaled <= 40
+    assert check_probabilities(values.half(), ROLE_LABELS)[1] == 0
+
+
+def with_row(row, rounded=bfloat16):
+    return np.vstack([rounded(softmax()).astype(np.float64), [row]])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "words"),
+    [
+        (softmax() * 0.998, "do not sum to one"),  # all digits of double precision explain nothing
+        (with_row([0.3, 0.3, 0.402]), "do not sum to one"),  # nor where one row has them
+        (with_row([0.3, 0.3, 0.402], lambda p: np.round(p, 2)), "do not sum to one"),
+        (with_row([0.5, 0.25, 0.2421875 - 2**-9]), "do not sum to one"),  # more than 8 bits explain
+        ([[0.34, 0.34, 0.34]], "do not sum to one"),  # more than half a hundredth per class
+        ([[0.334, 0.334, 0.334]], "do not sum to one"),
+        ([[0.4, 0.4, 0.1]], "do not sum to one"),
+        (bfloat16(np.log(softmax())), r"not all in \[0, 1\] \(are these logits"),
+        (np.round(np.log(softmax()), 2), r"not all in \[0, 1\] \(are these logits"),
+        ([[0.62, 0.21, 0.89]], r"do not sum to one \(are these logits"),
+        (with_row([math.nan, 0.5, 0.5]), "not all finite"),
+        (with_row([math.inf, 0.5, 0.5]), "not all finite"),
+        (with_row([math.inf, -math.inf, 0.5], lambda p: np.round(p, 2)), "not all finite"),
+    ],
+)
+def test_digits_explain_no_more_than_their_rounding(probabilities, words):
+    with pytest.raises(MetricInputError, match=words):
+        check_probabilities(probabilities, ROLE_LABELS)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [True, False],
+        [True, 1],
+        (1, np.True_),
+        np.array([True, False]),
+        [np.True_, np.False_],
+    ],
+    ids=str,
+)
+def test_truth_values_are_no_class_ids(ids):
+    with pytest.raises(MetricInputError, match=r"integer class ids.*(bool|True)"):
+        pair_scores(ids, [0, 1], PAIR_LABELS)
+    with pytest.raises(MetricInputError, match=r"labels must be integer class ids.*(bool|True)"):
+        pair_scores([0, 1], ids, PAIR_LABELS)
+
+
+def test_truth_values_of_tensors_are_no_class_ids():
+    torch = pytest.importorskip("torch")
+    for ids in (torch.tensor([True, False]), list(torch.tensor([True, False]))):
+        with pytest.raises(MetricInputError, match="labels must be integer class ids; found dtype bool"):
+            pair_scores([0, 1], ids, PAIR_LABELS)
+
+
+def test_no_rows_are_refused_by_their_number():
+    with pytest.raises(MetricInputError, match="0 predictions for 2 labels"):
+        pair_scores(np.zeros((0, 2)), [0, 1], PAIR_LABELS)
 
 
 @pytest.mark.filterwarnings("error")

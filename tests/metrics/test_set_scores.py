@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from set_reference import as_given, lists_of_pairs, slow_definition
 
 from iemomecp_dataset.errors import MetricInputError, UsageError
 from iemomecp_dataset.metrics.set_scores import (
     DEFINITIONS,
-    MAIN_EMOTIONS,
     SEMEVAL_EMOTIONS,
     PairSet,
     count_sets,
@@ -22,31 +24,6 @@ from iemomecp_dataset.metrics.set_scores import (
 def as_pair_set(rows):
     rows = sorted(rows)
     return pair_set([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows])
-
-
-def f1_of(found, wanted):
-    hits = len(found & wanted)
-    precision = hits / len(found) if found else 0.0
-    recall = hits / len(wanted) if wanted else 0.0
-    return precision, recall, (2 * precision * recall / (precision + recall) if hits else 0.0)
-
-
-def slow_definition(letter, predicted, gold):
-    """(precision, recall, F1) from the words of the definition, over sets of (dialogue, target, cause, emotion)."""
-    if letter in "AB":
-        found, wanted = {row[:3] for row in predicted}, {row[:3] for row in gold}
-        if letter == "B":
-            wanted = {(d, t, c) for d, t, c in wanted if c <= t}
-        return f1_of(found, wanted)
-    found = {row for row in predicted if row[3] != "neutral"}
-    wanted = {row for row in gold if row[3] != "neutral"}
-    if letter == "C":
-        return f1_of(found, wanted)
-    emotions = MAIN_EMOTIONS if letter == "D main" else SEMEVAL_EMOTIONS
-    each = {e: f1_of({r for r in found if r[3] == e}, {r for r in wanted if r[3] == e}) for e in emotions}
-    support = {e: sum(row[3] == e for row in wanted) for e in emotions}
-    total = sum(support.values())
-    return tuple(sum(support[e] / total * each[e][i] for e in emotions) if total else 0.0 for i in range(3))
 
 
 def random_rows(generator, n, emotions):
@@ -83,6 +60,37 @@ def test_definitions_agree_with_their_words(seed):
     assert_agrees(scores, slow_definition("C", predicted, gold), "micro")
     assert scores["n_neutral_predicted"] == sum(row[3] == "neutral" for row in predicted)
     assert scores["n_neutral_gold"] == sum(row[3] == "neutral" for row in gold)
+
+
+@settings(max_examples=300, deadline=None)
+@given(lists_of_pairs(), lists_of_pairs(), st.sampled_from("ABCD"), st.booleans(), st.booleans())
+def test_every_item_counts_once_however_often_it_is_given(predicted, gold, letter, named, gold_named):
+    emotions = {"predicted": named or letter in "CD", "gold": gold_named or letter in "CD"}
+    scores = set_scores(
+        as_given(predicted, emotions=emotions["predicted"]),
+        as_given(gold, emotions=emotions["gold"]),
+        definition=letter,
+    )
+    assert_agrees(scores, slow_definition(letter, predicted, gold))
+    assert all(value <= 1 for key, value in scores.items() if key.endswith(("_f1", "_precision", "_recall")))
+    if letter in "CD":
+        assert_agrees(scores, slow_definition("D main", predicted, gold), "main4")
+        assert scores["n_neutral_predicted"] == len({row for row in predicted if row[3] == "neutral"})
+        assert scores["n_neutral_gold"] == len({row for row in gold if row[3] == "neutral"})
+
+
+def test_a_pair_named_with_two_emotions_is_one_pair_and_two_triples():
+    both = pair_set(["d", "d"], [3, 3], [2, 2], ["joy", "anger"])
+    one = pair_set(["d"], [3], [2], ["joy"])
+    for letter, predicted, gold, sizes in (
+        ("A", both, one, (1, 1, 1)),
+        ("A", one, both, (1, 1, 1)),
+        ("B", both, both, (1, 1, 1)),
+        ("C", both, one, (1, 2, 1)),
+        ("C", one, both, (1, 1, 2)),
+    ):
+        scores = set_scores(predicted, gold, definition=letter)
+        assert (scores["n_correct"], scores["n_predicted"], scores["n_gold"]) == sizes, letter
 
 
 @pytest.mark.parametrize("letter", "ABCD")

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from typing import get_args
+
 import pytest
 
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.experiments import experiment_names, find_experiment
-from iemomecp_dataset.benchmark.published.beside import published_beside
+from iemomecp_dataset.benchmark.published.beside import (
+    Beside,
+    is_published_gold,
+    published_beside,
+    published_rows_beside,
+)
 from iemomecp_dataset.benchmark.published.experiments import (
     differing_options,
     published_experiment,
     published_experiments,
     published_values,
 )
+from iemomecp_dataset.benchmark.published.listing import published_text
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems
-from iemomecp_dataset.benchmark.published.systems import PUBLISHED_CORPORA, published_rows, published_text
+from iemomecp_dataset.benchmark.published.systems import published_rows
 from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.options import DialogueConfig
 
 RULE = "distance rule (0-1 cause, 2-3 context)"
 
@@ -49,14 +61,47 @@ def test_published_means_are_those_of_the_paper():
     assert len(role_systems()) == 18 + 3
 
 
-@pytest.mark.parametrize("config_name", PUBLISHED_CORPORA)
-def test_every_corpus_has_a_table_by_pair_f1(config_name):
+@pytest.mark.parametrize("config_name", get_args(DialogueConfig))
+def test_every_corpus_has_tables_by_pair_f1(config_name):
     rows = published_rows(config_name)
-    values = [float(row.scores["pair_f1"][0]) for row in rows]
-    assert values == sorted(values, reverse=True) != []
+    assert rows
+    terms = [(row.definition, row.split, row.emotions, row.n_candidates) for row in rows]
+    tables = [list(group) for _, group in itertools.groupby(zip(terms, rows, strict=True), lambda pair: pair[0])]
+    assert len(tables) == len(set(terms)), "rows that compare stand together"
+    for table in tables:
+        values = [float(row.scores["pair_f1"][0]) for _, row in table]
+        assert values == sorted(values, reverse=True)
     text = published_text(config_name)
-    assert all(row.system in text for row in rows)
-    assert "None of it was computed on your data" in " ".join(text.split())
+    assert text.count("Pair F1  ") >= len(tables)
+    words = " ".join(text.split())
+    for row in rows:
+        assert row.system in words
+        assert f"Source: {row.source}. Candidates: {row.candidates}." in words
+        assert row.caveats in words
+    assert "None of it was computed on your data" in words
+
+
+@pytest.mark.parametrize("config_name", get_args(DialogueConfig))
+def test_every_row_has_a_source_a_definition_and_a_candidate_space(config_name):
+    for row in published_rows(config_name):
+        assert row.definition in (*"ABCDF", "unstated"), row
+        assert row.split in ("test", "semeval2024"), row
+        assert row.emotions in ("predicted", "gold", "none"), row
+        assert re.search(r"arXiv \d{4}\.\d{5}|github\.com/[\w-]+/\w+", row.source), row
+        assert len(row.candidates) > 10, row
+        assert row.kind == "structural" or row.caveats, row
+        assert (row.n_candidates is not None) == (row.definition == "F"), row
+
+
+def test_numbers_of_unreleased_heads_are_of_no_system_that_can_be_run():
+    heads = [row for row in published_rows("3class") if row.system.startswith(("HiLo", "MECPE-2step", "M3HG"))]
+    unmodified = {row.system for name in ("ecf", "mecad", "mec4", "source_binary") for row in published_rows(name)}
+    assert len(heads) == 12
+    assert {"HiLo T+A+V", "MECPE-2step T+A", "M3HG T"} <= unmodified
+    for row in heads:
+        assert row.system.endswith("(three-class head)")
+        assert "not released" in row.caveats
+        assert row.system not in unmodified
 
 
 def test_a_corpus_without_published_numbers_is_an_error_that_names_those_with():
@@ -92,14 +137,16 @@ def test_fifteen_experiments_have_published_numbers():
 
 
 @pytest.fixture(name="real")
-def fixture_real(tmp_path, write_run):
-    """Runs marked as on real data: text alone, as published and with fewer epochs; Base and RPCL on ECF."""
+def fixture_real(tmp_path, write_run, published_gold):
+    """Runs marked as on the published gold: text alone, and with fewer epochs; Base and RPCL on ECF."""
     roberta = of_experiment("iemomecp_3class_roberta") | {"epochs": "2"}
-    write_run(tmp_path / "roberta", n_classes=3, synthetic=False, scorer="isolated", settings=roberta, **ROBERTA)
+    record = {"settings": roberta, "extra": published_gold("3class"), **ROBERTA}
+    write_run(tmp_path / "roberta", n_classes=3, synthetic=False, scorer="isolated", **record)
     for objective, quality in (("base", 1.0), ("rpcl", 4.0)):
         name = f"ecf_{objective}_tav"
         settings = of_experiment("ecf_rpcl_tav") | {"objective": objective}
         record = {"quality": quality, "synthetic": False, "modalities": "tav", "settings": settings}
+        record["extra"] = published_gold()
         write_run(tmp_path / name, objective=objective, **record, **ROBERTA)
     return index_runs(tmp_path)
 
@@ -132,8 +179,91 @@ def test_published_gains_are_shown_beside_the_measured_ones(real):
     assert "+2.58 Pair F1" in " ".join(results_table(real.runs).split())
 
 
-def test_synthetic_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
-    write_run(tmp_path / "roberta", n_classes=3, scorer="isolated")
+IS_PUBLISHED = [
+    ("3class", {}),
+    ("3class", {"threshold": 0.4, "threshold_chosen_on": "validation"}),
+    ("source_binary", {}),
+    ("ecf", {}),
+    ("ecf", {"forward_pairs": "past", "n_candidates": 18004, "n_missed": 80}),  # a set score counts every gold pair
+]
+IS_NOT = [
+    ("3class", {"synthetic": True}),
+    ("3class", {"n_gold": 1768}),
+    ("3class", {"n_candidates": 18228}),
+    ("3class", {"split": "validation"}),
+    ("3class", {"threshold": 0.4, "threshold_chosen_on": "test"}),
+    ("source_binary", {"n_gold": 1868, "forward_pairs": "gold"}),
+    ("source_binary", {"forward_pairs": "gold"}),
+    ("source_binary", {"n_gold": 1794}),
+    ("ecf", {"n_gold": 1872}),
+    ("ecf", {"synthetic": True}),
+    ("mec4", {}),  # its published counts are not known
+    ("ecf", {"corpus": "unknown"}),
+]
+
+
+@pytest.mark.parametrize(("config_name", "changes"), IS_PUBLISHED, ids=str)
+def test_the_published_gold_is_recognized(published_gold, config_name, changes):
+    (text,) = published_gold(config_name, **changes)["signatures"].values()
+    assert is_published_gold(Signature.parse(text))
+
+
+@pytest.mark.parametrize(("config_name", "changes"), IS_NOT, ids=str)
+def test_another_gold_is_not_the_published_one(published_gold, config_name, changes):
+    (text,) = published_gold(config_name, **changes)["signatures"].values()
+    assert not is_published_gold(Signature.parse(text))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"n_gold": 1768}, {"n_candidates": 18228}, {"synthetic": True}, {"split": "validation"}, None], ids=str
+)
+def test_a_run_on_another_gold_has_no_published_numbers_beside_it(tmp_path, write_run, published_gold, changes):
+    # None: a run that does not record what it was scored on.
+    extra = {} if changes is None else published_gold("3class", **changes)
+    write_run(tmp_path / "roberta", n_classes=3, n_dialogues=3, scorer="isolated", synthetic=False, extra=extra)
+    (tmp_path / "roberta" / "config.yaml").write_text(yaml.safe_dump(of_experiment("iemomecp_3class_roberta")))
     (board,) = leaderboard(index_runs(tmp_path).runs)
-    assert published_beside(board, "test") == published_beside(board, "validation")
-    assert published_beside(board, "test").rows == ()
+    for split in ("test", "validation"):
+        assert published_beside(board, split) == Beside()
+    assert published_rows_beside(board) == []
+
+
+@pytest.mark.parametrize("definition", "ABCDF")
+def test_published_rows_stand_beside_scores_of_their_definition_alone(tmp_path, write_run, published_gold, definition):
+    for config_name, n_classes in (("3class", 3), ("ecf", 2)):
+        runs = tmp_path / config_name
+        for objective in ("base", "rpcl"):
+            write_run(
+                runs / objective,
+                n_classes=n_classes,
+                n_dialogues=3,
+                synthetic=False,
+                definition=definition,
+                objective=objective,
+                scorer="isolated" if n_classes == 3 else "dialogue",
+                modalities="t" if n_classes == 3 else "tav",
+                extra=published_gold(config_name, definition=definition),
+            )
+            name = "iemomecp_3class_roberta" if n_classes == 3 else "ecf_rpcl_tav"
+            settings = of_experiment(name) | {"objective": objective}
+            (runs / objective / "config.yaml").write_text(yaml.safe_dump(settings))
+        (board,) = leaderboard(index_runs(runs).runs)
+        rows = published_rows_beside(board)
+        assert {row.definition for row in rows} <= {definition}
+        published = {"3class": "F", "ecf": "ACD"}[config_name]
+        assert bool(rows) == (definition in published)
+        assert (published_beside(board, "test") != Beside()) == (definition == published[0])
+        assert published_beside(board, "validation") == Beside()
+
+
+def test_rows_with_other_emotions_or_candidates_stand_beside_no_run(tmp_path, write_run, published_gold):
+    write_run(tmp_path / "ecf", n_dialogues=3, synthetic=False, extra=published_gold("ecf"))
+    write_run(tmp_path / "roles", n_classes=3, n_dialogues=3, synthetic=False, extra=published_gold("3class"))
+    roles, ecf = (
+        {row.system for row in published_rows_beside(board)}
+        for board in sorted(leaderboard(index_runs(tmp_path).runs), key=lambda board: board.key.config_name)
+    )
+    assert "HiLo T+A+V" in ecf
+    assert "self + previous" not in ecf, "it takes the gold emotions, the run does not"
+    assert "RoBERTa T" in roles
+    assert not any(name.startswith("HiLo") for name in roles), "scored on 18,228 pairs"

@@ -377,21 +377,29 @@ def test_roles_are_also_shown_class_by_class(page, runs_dir):
     assert shown["self", "emo_cause"][3] == "n/a"
 
 
-def test_published_numbers_stand_beside_real_data_on_their_own_terms_only(tmp_path, write_run, page):
+def test_published_numbers_stand_beside_real_data_on_their_own_terms_only(tmp_path, write_run, page, published_gold):
     assert "Published results on this corpus" not in page.text
-    write_run(tmp_path / "ecf", synthetic=False, n_dialogues=6)
-    write_run(tmp_path / "roles", synthetic=False, n_classes=3, n_dialogues=6)
+    write_run(tmp_path / "other" / "ecf", synthetic=False, n_dialogues=6, extra=published_gold("ecf", n_gold=866))
+    assert "Published results on this corpus" not in Page(render_quickly(index_runs(tmp_path))).text
+    tmp_path = tmp_path / "same"
+    write_run(tmp_path / "ecf", synthetic=False, n_dialogues=6, extra=published_gold("ecf"))
+    write_run(tmp_path / "roles", synthetic=False, n_classes=3, n_dialogues=6, extra=published_gold("3class"))
     real = Page(render_quickly(index_runs(tmp_path)))
     assert "Published results on this corpus" in real.text
     tables = real.tables
     published = [table for table in tables if table[0][-1] == "Source"]
-    assert [len(table[0]) for table in published] == [4, 6]
+    assert [table[0][-4:] for table in published] == [["Conditions", "Candidates", "Caveats", "Source"]] * 2
+    assert [len(table[0]) for table in published] == [6, 8]
     ecf = {row[0]: row[1:] for row in published[0][1:]}
-    assert ecf["HiLo published"][0] == "55.45"
-    assert "gold emotions" in ecf["self + previous published"][1]
+    hilo = ecf["HiLo T+A+V published"]
+    assert hilo[0] == "55.45"
+    assert "recall is at most 95.7" in hilo[2]
+    assert "how the epoch was chosen is not stated" in hilo[3]
+    assert "self + previous published" not in ecf, "its emotions are gold"
     roles = {row[0]: row[1:] for row in published[1][1:]}
     assert roles["RoBERTa T published"][:3] == ["40.28 ±0.63", "48.77 ±0.48", "17.18 ±1.81"]
-    assert "without the 36 exceptions" in roles["HiLo T+A published"][3]
+    assert "not released" in roles["M3HG T+A (three-class head) published"][5]
+    assert not any(name.startswith("HiLo") for name in roles), "other candidates"
     assert roles["distance rule (0-1 cause, 2-3 context) structural"][:3] == ["47.86", "50.55", "20.43"]
     order = list(roles)
     assert order.index("RoBERTa T published") > order.index("distance rule (0-1 cause, 2-3 context) structural")
@@ -400,8 +408,15 @@ def test_published_numbers_stand_beside_real_data_on_their_own_terms_only(tmp_pa
     assert not any("published" in row[0] for table in results for row in table)
 
 
-def test_published_scores_of_a_runs_own_configuration_are_marked_rows_of_its_table(tmp_path, write_run):
-    write_run(tmp_path / "roberta", synthetic=False, n_classes=3, n_dialogues=6, scorer="isolated")
+def test_published_scores_of_a_runs_own_configuration_are_marked_rows_of_its_table(tmp_path, write_run, published_gold):
+    write_run(
+        tmp_path / "roberta",
+        synthetic=False,
+        n_classes=3,
+        n_dialogues=6,
+        scorer="isolated",
+        extra=published_gold("3class"),
+    )
     page = Page(render_quickly(index_runs(tmp_path)))
     results = next(table for table in page.tables if table[0][-1] == "Cost of a run")
     (row,) = [row for row in results if row[0].startswith("RoBERTa (published)")]

@@ -101,6 +101,65 @@ def test_errors_come_through_in_our_words(load):
         load(keep_in_memory=True).compute(predictions=PROBABILITIES, references=LABELS, threshold=2)
 
 
+ROWS = [[0.9, 0.1], [0.2, 0.8]]
+
+# What the features of the module would cast to something that can be scored.
+REFUSED = {
+    "fractions as class ids": ([0.9, 0.2], [0, 1]),
+    "whole floats as class ids": ([0.0, 1.0], [0, 1]),
+    "truth values as class ids": ([True, False], [0, 1]),
+    "fractions as gold": (ROWS, [0.9, 0.2]),
+    "whole floats as gold": (ROWS, [0.0, 1.0]),
+    "truth values as gold": (ROWS, [True, False]),
+    "gold that is no class": (ROWS, [0, 2]),
+    "class ids that are none": ([0, -1], [0, 1]),
+    "probabilities of three classes": ([[0.5, 0.3, 0.2]] * 2, [0, 1]),
+    "logits": ([[3.0, -1.0], [0.5, 2.0]], [0, 1]),
+    "not a number": ([[float("nan"), 0.5], [0.5, 0.5]], [0, 1]),
+}
+
+
+CULPRIT = {"gold that is no class": 1, "class ids that are none": 1}  # the pair that is refused alone, else the first
+
+
+@pytest.mark.parametrize("kind", ["list", "array", "tensor"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_plain_function_refuses_is_refused_before_the_cast_in_the_same_words(load, case, kind):
+    if kind == "tensor":
+        pytest.importorskip("torch")
+    of_kind = {"list": list, "array": np.array, "tensor": lambda v: __import__("torch").tensor(v)}[kind]
+    predictions, references = (of_kind(values) for values in REFUSED[case])
+
+    def words(function, *given, **named):
+        with pytest.raises(MetricInputError) as refused:
+            function(*given, **named)
+        return str(refused.value)
+
+    whole = words(pair_scores, predictions, references, PAIR_LABELS)
+    metric = load("source_binary", keep_in_memory=True)
+    assert words(metric.compute, predictions=predictions, references=references) == whole
+    assert words(metric.add_batch, predictions=predictions, references=references) == whole
+    alone = {"prediction": predictions[CULPRIT.get(case, 0)], "reference": references[CULPRIT.get(case, 0)]}
+    single = words(pair_scores, *([value] for value in alone.values()), PAIR_LABELS)
+    assert words(metric.add, **alone) == single
+    # Nothing of it was added.
+    assert metric.compute(predictions=ROWS, references=[0, 1])["n_pairs"] == 2
+
+
+def test_mixed_lists_and_texts_are_refused_before_the_cast(load):
+    for predictions, references in (([True, 1], [0, 1]), (["0", "1"], [0, 1]), (ROWS, ["0", "1"]), (ROWS, [0, True])):
+        with pytest.raises(MetricInputError, match="integer class ids"):
+            load("source_binary", keep_in_memory=True).compute(predictions=predictions, references=references)
+
+
+def test_probabilities_of_16_bits_score_as_in_the_plain_function(load):
+    torch = pytest.importorskip("torch")
+    probabilities = torch.tensor(PROBABILITIES).bfloat16()
+    assert load().compute(predictions=probabilities, references=LABELS) == pair_scores(
+        probabilities, LABELS, ROLE_LABELS
+    )
+
+
 def python(code, tmp_path, **variables):
     environment = os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", **variables}
     return forked_python.start("-c", textwrap.dedent(code), env=environment)

@@ -5,11 +5,14 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from set_reference import as_given, lists_of_pairs, slow_definition
 
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import count_sets, pair_set, set_scores
-from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals, paired_bootstrap
+from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals, paired_bootstrap, resample_systems
 from iemomecp_dataset.metrics.significance.counts import candidate_unit_counts, set_unit_counts
 from iemomecp_dataset.metrics.significance.permutation import permutation_test
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
@@ -171,6 +174,36 @@ def test_set_scores_are_resampled_too(letter):
     interval = bootstrap_intervals(counts, n_resamples=200)["pair_f1"]
     assert interval.estimate == pytest.approx(set_scores(predicted, gold, definition=letter)["pair_f1"])
     assert interval.low < interval.estimate < interval.high
+
+
+@settings(max_examples=150, deadline=None)
+@given(lists_of_pairs(), lists_of_pairs(), st.sampled_from("ABCD"), st.tuples(*[st.integers(0, 3)] * 3))
+def test_a_resample_counts_the_pairs_of_a_dialogue_once_for_each_time_it_is_drawn(predicted, gold, letter, times):
+    def drawn(rows):
+        return [(f"{d}{copy}", *rest) for d, *rest in rows for copy in range(times["abc".index(d)])]
+
+    sources = {name: name for name in "abc"}
+    counts = set_unit_counts(
+        count_sets(as_given(predicted), as_given(gold), definition=letter, source_dialogues=sources)
+    )
+    found = counts.score(np.array(times) @ counts.counts)
+    expected = slow_definition(letter, drawn(predicted), drawn(gold))
+    assert [found[f"pair_{kind}"] for kind in ("precision", "recall", "f1")] == pytest.approx(expected, abs=1e-12)
+    (resampled,) = resample_systems([counts], n_resamples=20)
+    assert all(np.nanmax(values) <= 1 for values in resampled.samples.values())
+
+
+@pytest.mark.parametrize("letter", "AB")
+def test_a_system_that_names_each_pair_twice_does_not_differ_from_one_that_names_it_once(letter):
+    rows = [(f"d{i}", target, 1, "joy") for i in range(5) for target in (1, 2)]
+    twice = [*rows, *((*row[:3], "anger") for row in rows)]
+    for gold in (rows[::2], twice[::3]):
+        pair = [
+            set_unit_counts(count_sets(as_given(system), as_given(gold), definition=letter)) for system in (rows, twice)
+        ]
+        for name, interval in paired_bootstrap(*pair, n_resamples=50).items():
+            assert (interval.estimate, interval.low, interval.high) == (0, 0, 0), name
+        assert permutation_test(*pair, n_permutations=50)["pair_f1"].p_value == 1.0
 
 
 def test_resamples_without_gold_are_counted_and_left_out():
