@@ -220,8 +220,8 @@ def test_another_gold_is_not_the_published_one(published_gold, config_name, chan
 def test_a_run_on_another_gold_has_no_published_numbers_beside_it(tmp_path, write_run, published_gold, changes):
     # None: a run that does not record what it was scored on.
     extra = {} if changes is None else published_gold("3class", **changes)
-    write_run(tmp_path / "roberta", n_classes=3, n_dialogues=3, scorer="isolated", synthetic=False, extra=extra)
-    (tmp_path / "roberta" / "config.yaml").write_text(yaml.safe_dump(of_experiment("iemomecp_3class_roberta")))
+    record = {"settings": of_experiment("iemomecp_3class_roberta"), "extra": extra, **ROBERTA}
+    write_run(tmp_path / "roberta", n_classes=3, n_dialogues=3, scorer="isolated", synthetic=False, **record)
     (board,) = leaderboard(index_runs(tmp_path).runs)
     for split in ("test", "validation"):
         assert published_beside(board, split) == Beside()
@@ -233,6 +233,7 @@ def test_published_rows_stand_beside_scores_of_their_definition_alone(tmp_path, 
     for config_name, n_classes in (("3class", 3), ("ecf", 2)):
         runs = tmp_path / config_name
         for objective in ("base", "rpcl"):
+            name = "iemomecp_3class_roberta" if n_classes == 3 else "ecf_rpcl_tav"
             write_run(
                 runs / objective,
                 n_classes=n_classes,
@@ -243,10 +244,9 @@ def test_published_rows_stand_beside_scores_of_their_definition_alone(tmp_path, 
                 scorer="isolated" if n_classes == 3 else "dialogue",
                 modalities="t" if n_classes == 3 else "tav",
                 extra=published_gold(config_name, definition=definition),
+                settings=of_experiment(name) | {"objective": objective},
+                **ROBERTA,
             )
-            name = "iemomecp_3class_roberta" if n_classes == 3 else "ecf_rpcl_tav"
-            settings = of_experiment(name) | {"objective": objective}
-            (runs / objective / "config.yaml").write_text(yaml.safe_dump(settings))
         (board,) = leaderboard(index_runs(runs).runs)
         rows = published_rows_beside(board)
         assert {row.definition for row in rows} <= {definition}
