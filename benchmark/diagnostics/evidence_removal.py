@@ -49,7 +49,7 @@ def evidence_removal(
     gold, distance = np.asarray(roles), np.asarray(distances)
     p = per_seed(full, len(gold), "full probabilities").astype(np.float64)
     q = per_seed(removed, len(gold), "probabilities after removal").astype(np.float64)
-    hard = (p >= 0.5, q >= 0.5) if decided is None else tuple(per_seed(flags, len(gold), "decisions") for flags in decided)
+    hard = [per_seed(d, len(gold), "decisions") for d in (decided or (p >= 0.5, q >= 0.5))]
     keep = np.ones(len(gold), dtype=np.bool_) if variant == "as_published" else distance != 0
     rows = []
     for role, name in enumerate(ROLE_LABELS):
