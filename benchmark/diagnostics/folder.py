@@ -39,13 +39,13 @@ def _readme(diagnosis: Diagnosis) -> str:
     if diagnosis.synthetic:
         which = "These runs are" if diagnosis.all_synthetic else "Some of these runs are"
         lines += [
-            f"**SYNTHETIC DATA.** {which} on dialogues that a program made (column `data`): their numbers show that the "
-            "software works and say nothing about real conversations.",
+            f"**SYNTHETIC DATA.** {which} on dialogues that a program made (column `data`): their numbers show that "
+            "the software works and say nothing about real conversations.",
             "",
         ]
     lines += [
-        "One row per number; every file has the same columns. Systems are the rows of the leaderboard: runs that differ "
-        "in the seed alone.",
+        "One row per number; every file has the same columns. Systems are the rows of the leaderboard: runs that "
+        "differ in the seed alone.",
         "",
         "## Files",
         "",
@@ -69,10 +69,12 @@ def _readme(diagnosis: Diagnosis) -> str:
         "## What could not be computed",
         "",
     ]
+    unreadable = {reason.rstrip(".") for reason in diagnosis.left_out.values()}
     missing = [
         f"* {name}.csv: {reason} ({count} row{'s' * (count != 1)})"
         for name, reasons in diagnosis.reasons().items()
         for reason, count in reasons.items()
+        if reason not in unreadable
     ]
     left_out = [f"* {folder}: {' '.join(reason.split())}" for folder, reason in diagnosis.left_out.items()]
     lines += missing or ["Nothing: every number is there."]

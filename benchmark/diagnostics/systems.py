@@ -92,7 +92,7 @@ class System:
     facts: Mapping[str, PairFacts] | Lacking
     binary: dict[int, tuple[System, Run]] = field(default_factory=dict)
     _read: dict[tuple[Path, str], Predictions] = field(default_factory=dict)
-    _views: dict[tuple[Path | str, ...], View] = field(default_factory=dict)
+    _views: dict[tuple[object, ...], View] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class System:
         return self._views[key]
 
     def _view(self, runs: Sequence[Run], splits: Sequence[str]) -> View:
-        found = [[self._predictions(run, split) for split in splits] for run in runs]
+        found = [[self.predictions(run, split) for split in splits] for run in runs]
         tables = [predictions.pairs for predictions in found[0]]
         facts: PairFacts | Lacking
         if isinstance(self.facts, Lacking) or len(splits) > 1:
@@ -145,8 +145,21 @@ class System:
             binary=self._binary(runs, splits),
         )
 
-    def _predictions(self, run: Run, split: str, *, evidence: str = "") -> Predictions:
-        """Reads predictions in the order of the data, or of the system's first readable run."""
+    def predictions(self, run: Run, split: str, *, evidence: str = "") -> Predictions:
+        """Reads predictions in the order of the data, or of the system's first readable run.
+
+        Args:
+            run: One of the runs.
+            split: The split.
+            evidence: ``_removed`` for predictions without evidence.
+
+        Returns:
+            The predictions.
+
+        Raises:
+            MissingDataError: There are none, or the data lacks the split.
+            RunFolderError: They cannot be read, or are of other pairs or another gold than the data.
+        """
         path = run.predictions_path(f"{split}{evidence}")
         if (path, split) not in self._read:
             if not path.is_file():
@@ -201,7 +214,7 @@ class System:
                 "with --evidence_removal, which the isolated scorer has."
             )
         try:
-            return _stacked([[self._predictions(run, "test", evidence="_removed")] for run in runs])
+            return _stacked([[self.predictions(run, "test", evidence="_removed")] for run in runs])
         except IemomecpError as error:
             return Lacking(str(error))
 
@@ -265,7 +278,7 @@ def _fitting(system: System) -> System:
     reason = ""
     for run in system.runs:
         try:
-            system.view([run], ["test"])
+            system.predictions(run, "test")
         except IemomecpError as error:
             reason = str(error)
         else:

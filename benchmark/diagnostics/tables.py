@@ -124,7 +124,7 @@ def rows_of_system(
     readable, reasons = [], {}
     for run in system.runs:
         try:
-            system.view([run], ["test"])
+            system.predictions(run, "test")
         except IemomecpError as error:
             reasons[run.folder] = str(error)
         else:
