@@ -207,11 +207,10 @@ class System:
     def _removed(self, runs: Sequence[Run], splits: Sequence[str]) -> NDArray[np.float64] | Lacking:
         if list(splits) != ["test"]:
             return Lacking("Evidence is removed on the test split alone.")
-        without = [run.results.run_name for run in runs if not run.predictions_path("test_removed").is_file()]
-        if without:
+        if not all(run.predictions_path("test_removed").is_file() for run in runs):
             return Lacking(
-                f"{', '.join(without)} has no predictions without evidence (predictions_test_removed.parquet). Train "
-                "with --evidence_removal, which the isolated scorer has."
+                "There are no predictions without evidence (predictions_test_removed.parquet). Train with "
+                "--evidence_removal, which the isolated scorer has."
             )
         try:
             return _stacked([[self.predictions(run, "test", evidence="_removed")] for run in runs])

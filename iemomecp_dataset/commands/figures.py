@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from iemomecp_dataset.benchmark.diagnostics.variant import Variant
 from iemomecp_dataset.command_line import option, read_options
 from iemomecp_dataset.errors import MissingDataError, UsageError
-
-# As benchmark.diagnostics.variant spells them; importing it here would make --help slow.
-Variant = Literal["as_published", "corrected"]
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.figures import FigureTables

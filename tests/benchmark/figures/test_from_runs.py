@@ -16,42 +16,15 @@ from iemomecp_dataset.errors import MissingDataError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.schema import ROLE_LABELS
 
-SPLITS = ("train", "validation", "test")
-
-
-def role_rows(make_rows, seed=0):
-    rows = {
-        split: make_rows(15, seed=seed + i, class_names=ROLE_LABELS, prefix=split, n_turns=10)
-        for i, split in enumerate(SPLITS)
-    }
-    rng = np.random.default_rng(seed)
-    for of_split in rows.values():
-        for row in of_split:
-            for utterance in row["utterances"]:
-                utterance["speaker"] = "FM"[utterance["turn"] % 2]
-            for pair in row["pairs"]:
-                pair["source_pair"] = bool(rng.random() < (0.9, 0.3, 0.01)[pair["label"]])
-    return rows
-
-
-def binary_rows(rows):
-    return {
-        split: [
-            {**row, "pairs": [{**pair, "label": 0 if pair["source_pair"] else 1} for pair in row["pairs"]]}
-            for row in of_split
-        ]
-        for split, of_split in rows.items()
-    }
-
 
 @pytest.fixture(scope="module")
-def corpus(make_rows):
-    rows = role_rows(make_rows)
+def corpus(role_rows):
+    rows = role_rows()
     return rows, {split: pair_facts(of_split) for split, of_split in rows.items()}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, write_run, corpus):
+def runs(tmp_path_factory, write_run, corpus, binary_rows):
     rows, _ = corpus
     root = tmp_path_factory.mktemp("runs")
     binary = {"corpus": "iemomecp", "config_name": "source_binary", "definition": "F"}
@@ -158,7 +131,7 @@ def test_what_runs_cannot_give_is_said(runs, corpus):
     assert "3class and source_binary" in reasons["08_remap_delta"]
 
 
-def test_runs_of_other_data_are_refused(runs, make_rows):
-    other = {split: pair_facts(rows) for split, rows in role_rows(make_rows, seed=9).items()}
+def test_runs_of_other_data_are_refused(runs, role_rows):
+    other = {split: pair_facts(rows) for split, rows in role_rows(seed=9).items()}
     with pytest.raises(RunFolderError, match="Give the data that the run was made with"):
         tables_of_runs(runs, other)
