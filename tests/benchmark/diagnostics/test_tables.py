@@ -7,7 +7,6 @@ import math
 import statistics
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -250,6 +249,6 @@ def test_gold_that_is_not_that_of_the_data_is_noticed(index, rows):
 def test_a_table_without_numbers_is_not_computed(diagnosis):
     only = {name: table[table["run"] == "ecf"] for name, table in diagnosis.tables.items()}
     found = type(diagnosis)(only, {}, diagnosis.runs).not_computed()
-    assert list(found) == [diagnostic.name for diagnostic in DIAGNOSTICS[:10]]
-    assert isinstance(diagnosis.reasons()["01_binary_axis"], dict)
-    assert isinstance(pd.concat(only.values()), pd.DataFrame)
+    assert found == {
+        diagnostic.name: ["ecf has no gold roles; this needs runs on IEMO-MECP"] for diagnostic in DIAGNOSTICS[:10]
+    }
