@@ -43,9 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from iemomecp_dataset.benchmark.diagnostics.systems import facts_of_data
     from iemomecp_dataset.benchmark.diagnostics.tables import diagnose
     from iemomecp_dataset.benchmark.runs.index import index_runs
+    from iemomecp_dataset.files import make_folder
 
+    index = index_runs(options.runs_dir)
+    make_folder(options.output)  # before the work, so that a place that cannot be written to is said at once
     found = diagnose(
-        index_runs(options.runs_dir),
+        index,
         facts_of_data(options.data_dir),
         lambda steps: tqdm(steps, desc="Diagnosing", unit="table", disable=options.quiet),
     )
