@@ -54,7 +54,10 @@ class PaperFigure:
         basis = tables.basis.get(self.table, "")
         # Along the right edge and below, which are empty in every figure.
         right = 0.16 / figure.get_figwidth() if tables.synthetic else 0
-        below = 0.16 / figure.get_figheight() if basis else 0
+        label = figure.get_supxlabel()
+        if basis and label:  # it stands at the lower edge whatever the rectangle is, and keeps its last line free
+            figure.supxlabel(f"{label}\n", fontsize=8)
+        below = 0.16 / figure.get_figheight() if basis and not label else 0
         figure.get_layout_engine().set(rect=(0, below, 1 - right, 1 - below))
         if basis:
             figure.text(0.5, 0, basis, ha="center", va="bottom", fontsize=6.5, color=GRAY)

@@ -172,6 +172,11 @@ def test_published_figures_state_what_they_show_and_tables_of_unknown_origin_not
         of_data = figure.name[:2] in ("06", "10")
         start = "labels of the data, no model · " if of_data else "as published · "
         assert [text for text in texts if text.startswith(start)] == [tables.basis[figure.table]]
+        figure_of_it = drawn[figure.name]
+        figure_of_it.draw_without_rendering()
+        line = next(text for text in figure_of_it.texts if text.get_text().startswith(start))
+        labels = [axes.xaxis.label for axes in figure_of_it.axes if axes.get_xlabel()]
+        assert all(label.get_window_extent().y0 > line.get_window_extent().y1 - 1 for label in labels)
         unknown = figure.render(FigureTables("a folder", tables.tables))
         assert not [text for text in unknown.texts if " · " in text.get_text()]
 

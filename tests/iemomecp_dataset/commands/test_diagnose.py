@@ -93,6 +93,37 @@ def test_data_that_is_gone_is_said_and_the_rest_is_computed(
     ).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("option", "shown"), [("--diagnostics", True), ("--no-diagnostics", False)])
+def test_the_report_has_the_same_tables_unless_they_are_not_wanted(
+    option: str, shown: bool, runs: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    assert leave("report", runs, "--output", page, "--resamples", 0, "--quiet", option) == 0
+    text = page.read_text(encoding="utf-8")
+    assert ('<section id="diagnostics">' in text) == shown
+    assert ("8. contexts against matched non-pairs" in text) == shown
+    assert "damaged" in text
+
+
+@pytest.mark.slow
+def test_figures_of_the_same_runs_take_the_variant(
+    runs: Path, small_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variant in ("as_published", "corrected"):
+        arguments = ("--runs", runs, "--data-dir", small_dir, "--formats", "svg", "--variant", variant)
+        assert leave("figures", *arguments, "--output-dir", tmp_path / variant) == 0
+        assert f"10 of 10 figures from synthetic runs, {variant.replace('_', ' ')}" in capsys.readouterr().out
+        for path in (tmp_path / variant).iterdir():
+            text = path.read_text(encoding="utf-8")
+            assert (
+                f">{variant.replace('_', ' ')} · test" in text
+                or "labels of the data, no model" in text
+                or (f">{variant.replace('_', ' ')} · validation + test" in text)
+            )
+            assert "SYNTHETIC DATA" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
