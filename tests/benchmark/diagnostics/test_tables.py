@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import statistics
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from iemomecp_dataset.benchmark.diagnostics.catalogue import DIAGNOSTICS
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
-from iemomecp_dataset.benchmark.diagnostics.tables import ALL, COLUMNS, diagnose
+from iemomecp_dataset.benchmark.diagnostics.systems import systems_of
+from iemomecp_dataset.benchmark.diagnostics.tables import ALL, COLUMNS, diagnose, rows_of_system
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
@@ -228,6 +231,25 @@ def test_without_the_data_binary_runs_say_so_and_three_role_runs_have_their_role
     assert numbers(found, 2, run="roles_42", quantity="prob_emo_context_mean")["value"].notna().all()
     assert numbers(found, 11, run="binary_42")["value"].notna().all()
     assert set(numbers(found, 6, run="roles_42")["reason"]) == {"Give --data-dir"}
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+def test_the_order_of_the_pairs_in_a_file_is_irrelevant(index, facts, tmp_path, with_data):
+    for run in ("roles_42", "roles_345", "binary_42"):
+        shutil.copytree(index.root / run, tmp_path / run)
+    facts_of = lookup(facts) if with_data else (lambda run: Lacking("Give --data-dir."))
+    names = ("01_binary_axis", "02_context_channel", "03_evidence_removal", "11_pair_confidence")
+    chosen = [diagnostic for diagnostic in DIAGNOSTICS if diagnostic.name in names]
+
+    def rows():
+        systems, _ = systems_of(index_runs(tmp_path).runs, facts_of)
+        return pd.DataFrame([row for s in systems for d in chosen for row in rows_of_system(s, d)])
+
+    before = rows()
+    for number, name in enumerate(("roles_345/predictions_test", "binary_42/predictions_test_removed")):
+        shuffle = np.random.default_rng(number).permutation
+        rewrite(tmp_path / f"{name}.parquet", lambda table, shuffle=shuffle: table.take(shuffle(len(table))))
+    pd.testing.assert_frame_equal(rows(), before)
 
 
 def test_data_of_other_runs_is_not_used(index, role_rows):
