@@ -496,6 +496,7 @@ _SCRIPTS = {
     "evaluate": "python scripts/evaluate_predictions.py",
     "report": "python scripts/report.py",
     "figures": "python scripts/generate_figures.py",
+    "diagnose": "python scripts/diagnose.py",
     "train fusion": "accelerate launch trainers/fusion.py",
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",

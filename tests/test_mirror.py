@@ -46,6 +46,7 @@ TESTED_BY = {
     "metrics/iemomecp_pair_f1/app.py": "metrics/iemomecp_pair_f1/test_iemomecp_pair_f1.py",
     "metrics/significance/*": "metrics/significance/test_resampling.py",
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",
+    "scripts/diagnose.py": "iemomecp_dataset/commands/test_diagnose.py",
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",
     "trainers/compositions.py": "trainers/test_objectives.py",

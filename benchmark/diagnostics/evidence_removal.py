@@ -19,7 +19,7 @@ def evidence_removal(
     distances: ArrayLike,
     *,
     variant: Variant,
-    decision: float = 0.5,
+    decided: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> pd.DataFrame:
     r"""Measures how the probability of a class drops when the candidate is removed, by gold role.
 
@@ -27,7 +27,7 @@ def evidence_removal(
 
     .. math:: drop = p - q, \qquad retention = \operatorname{mean}(q / p)
 
-    and kept decisions are the share of pairs with :math:`p` at or above ``decision`` whose :math:`q` is, too.
+    and kept decisions are the share of pairs decided for the class before removal that still are after it.
 
     The candidate of a self-pair is its target, whose text stays visible when the candidate is removed. As published
     they count like the rest; corrected, they are left out.
@@ -38,23 +38,24 @@ def evidence_removal(
         roles: ``(n,)`` gold roles.
         distances: ``(n,)`` ``target - cause``.
         variant: See above.
-        decision: The class is predicted from this probability on; one half is the larger of two classes.
+        decided: ``(S, n)`` bool twice, is the class decided for before and after removal; by default where its
+            probability is at least 0.5, the larger of two classes. With three roles it must be given.
 
     Returns:
         One row per role: ``final_gold, n`` (pairs times seeds), ``delta_prob_mean, delta_prob_std`` (over all of them,
         ddof 1), ``retention_prob_mean, full_pred_rate, retained_rate_over_all, retained_rate_given_full_pred``. NaN
         where there is nothing to divide by.
     """
-    gold, d = np.asarray(roles), np.asarray(distances)
+    gold, distance = np.asarray(roles), np.asarray(distances)
     p = per_seed(full, len(gold), "full probabilities").astype(np.float64)
     q = per_seed(removed, len(gold), "probabilities after removal").astype(np.float64)
-    keep = np.ones(len(gold), dtype=np.bool_) if variant == "as_published" else d != 0
+    hard = [per_seed(d, len(gold), "decisions") for d in (decided or (p >= 0.5, q >= 0.5))]
+    keep = np.ones(len(gold), dtype=np.bool_) if variant == "as_published" else distance != 0
     rows = []
     for role, name in enumerate(ROLE_LABELS):
-        before, after = (values[:, keep & (gold == role)].ravel() for values in (p, q))
-        predicted = before >= decision
+        before, after, predicted, still = (values[:, keep & (gold == role)].ravel() for values in (p, q, *hard))
         divisible = before > 0
-        kept = predicted & (after >= decision)
+        kept = predicted & still
         n = len(before)
         rows.append(
             {

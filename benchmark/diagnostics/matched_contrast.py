@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
-from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, NON_PAIR, per_seed
+from iemomecp_dataset.benchmark.diagnostics.variant import CONTEXT, NON_PAIR, per_seed, pooled_sd
 
 __all__ = ["MatchedContrast", "match_contexts", "matched_contrast"]
 
@@ -21,7 +21,9 @@ class MatchedContrast:
         context_mean: Mean of the contexts that have a match.
         non_pair_mean: Mean of the matches.
         difference: Mean of context minus match.
-        difference_sd: Its standard deviation over matches and seeds, ddof 1.
+        context_sd: Standard deviation over matches and seeds, ddof 1; so are the next two.
+        non_pair_sd: Of the matches.
+        difference_sd: Of the difference.
         n_matches: Matches.
         n_unmatched: Contexts without one, which are left out.
     """
@@ -29,6 +31,8 @@ class MatchedContrast:
     context_mean: float
     non_pair_mean: float
     difference: float
+    context_sd: float
+    non_pair_sd: float
     difference_sd: float
     n_matches: int
     n_unmatched: int
@@ -85,13 +89,15 @@ def matched_contrast(values: ArrayLike, facts: PairFacts) -> MatchedContrast:
     unmatched = int((facts.roles == CONTEXT).sum()) - len(contexts)
     if not len(contexts):
         nan = float("nan")
-        return MatchedContrast(nan, nan, nan, nan, 0, unmatched)
+        return MatchedContrast(*6 * (nan,), n_matches=0, n_unmatched=unmatched)
     difference = p[:, contexts] - p[:, matches]
     return MatchedContrast(
         context_mean=float(p[:, contexts].mean()),
         non_pair_mean=float(p[:, matches].mean()),
         difference=float(difference.mean()),
-        difference_sd=float(difference.std(ddof=1)) if difference.size > 1 else float("nan"),
+        context_sd=pooled_sd(p[:, contexts]),
+        non_pair_sd=pooled_sd(p[:, matches]),
+        difference_sd=pooled_sd(difference),
         n_matches=len(contexts),
         n_unmatched=unmatched,
     )

@@ -27,7 +27,7 @@ class PairFacts:
     Attributes:
         pairs: The pairs with their gold roles.
         source_pairs: ``(n,)`` bool, is it a pair in the original binary annotation.
-        lexical_overlap: ``(n,)`` float64, :func:`token_overlap` of the two texts.
+        lexical_overlap: ``(n,)`` float64, :func:`token_overlap` of the two texts; NaN where one of them is missing.
         target_lengths: ``(n,)`` int64, words of the target utterance.
         cause_lengths: ``(n,)`` int64, words of the candidate.
         same_speaker: ``(n,)`` bool.
@@ -94,6 +94,7 @@ def pair_facts(rows: Iterable[Mapping[str, Any]]) -> PairFacts:
     for row in rows:
         n_words = {u["turn"]: len(_WORD.findall(u["text"] or "")) for u in row["utterances"]}
         words = {u["turn"]: frozenset(_WORD.findall((u["text"] or "").lower())) for u in row["utterances"]}
+        silent = {u["turn"] for u in row["utterances"] if u["text"] is None}
         speakers = {u["turn"]: u["speaker"] for u in row["utterances"]}
         for pair in row["pairs"]:
             target, cause = pair["target_turn"], pair["cause_turn"]
@@ -103,7 +104,8 @@ def pair_facts(rows: Iterable[Mapping[str, Any]]) -> PairFacts:
                     "of roles need configuration 3class with the ConvECPE source."
                 )
             source_pairs.append(pair["source_pair"])
-            overlaps.append(token_overlap(words[target], words[cause]))
+            known = not silent & {target, cause}
+            overlaps.append(token_overlap(words[target], words[cause]) if known else float("nan"))
             lengths.append((n_words[target], n_words[cause]))
             same_speaker.append(speakers[target] == speakers[cause])
             positions.append(target / len(row["utterances"]))

@@ -41,7 +41,13 @@ def observable_features(facts: PairFacts, *, with_source: bool = False) -> NDArr
     Returns:
         ``(n, d)``: one-hot absolute distance bucket, forward pair or not, lexical overlap, both lengths (log), same
         speaker, position of the target.
+
+    Raises:
+        MetricInputError: A text is missing, so the overlap of its pairs is unknown.
     """
+    unknown = int(np.isnan(facts.lexical_overlap).sum())
+    if unknown:
+        raise MetricInputError(f"The lexical overlap of {unknown} pairs is unknown, because utterances have no text.")
     columns = [
         np.eye(len(ABSOLUTE_BUCKETS))[absolute_buckets(facts.distances)],
         (facts.distances < 0)[:, None],

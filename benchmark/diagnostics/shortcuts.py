@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
-from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, CONTEXT, NON_PAIR, Variant, per_seed
+from iemomecp_dataset.benchmark.diagnostics.variant import CAUSE, CONTEXT, NON_PAIR, Variant, per_seed, pooled_sd
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 
 __all__ = ["conflict_subsets", "stress_subsets", "subset_scores"]
@@ -72,8 +72,9 @@ def subset_scores(
         decided: ``(S, n)`` bool, is that class predicted; by default where its probability is at least 0.5.
 
     Returns:
-        One row per subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``pred_rate,
-        mean_distance, mean_lexical_overlap, self_pair_share``; NaN in an empty subset.
+        One row per subset: ``subset, n, prob_mean, prob_std`` (of means over seeds, ddof 1), ``prob_pooled_std`` (over
+        pairs of all seeds, ddof 1, as published for diagnostic 6), ``pred_rate, mean_distance, mean_lexical_overlap,
+        self_pair_share``; NaN in an empty subset.
     """
     p = per_seed(probabilities, len(facts), "probabilities")
     hard = per_seed(p >= 0.5 if decided is None else decided, len(facts), "decisions")
@@ -87,6 +88,7 @@ def subset_scores(
                 "n": n,
                 "prob_mean": float(mean),
                 "prob_std": float(sd),
+                "prob_pooled_std": pooled_sd(p[:, mask]),
                 "pred_rate": hard[:, mask].mean() if n else np.nan,
                 "mean_distance": facts.distances[mask].mean() if n else np.nan,
                 "mean_lexical_overlap": facts.lexical_overlap[mask].mean() if n else np.nan,

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.schema import ROLE_LABELS
 
-__all__ = ["CAUSE", "CONTEXT", "NON_PAIR", "Variant", "per_role", "per_seed"]
+__all__ = ["CAUSE", "CONTEXT", "NON_PAIR", "Variant", "per_role", "per_seed", "pooled_sd"]
 
 Variant = Literal["as_published", "corrected"]
 """``as_published`` repeats the paper's analysis with its flaws, ``corrected`` avoids them."""
@@ -60,3 +60,19 @@ def per_role(values: NDArray[Any], roles: ArrayLike) -> NDArray[np.float64]:
         if (gold == role).any():
             means[:, role] = values[:, gold == role].mean(axis=1)
     return means
+
+
+def pooled_sd(values: NDArray[Any]) -> float:
+    """Computes the standard deviation of the pairs of all seeds together, ddof 1.
+
+    Args:
+        values: ``(S, n)``.
+
+    Returns:
+        The deviation; NaN for fewer than two values.
+
+    Example:
+        >>> round(pooled_sd(np.array([[0.2, 0.4], [0.6, 0.8]])), 3)
+        0.258
+    """
+    return float(values.std(ddof=1)) if values.size > 1 else float("nan")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from iemomecp_dataset.benchmark.diagnostics.catalogue import Pooling
+from iemomecp_dataset.benchmark.diagnostics.variant import Variant
 from iemomecp_dataset.benchmark.published.tables import published_table, published_table_names
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
-__all__ = ["FigureTables", "published_tables", "tables_in_folder"]
+__all__ = ["FigureTables", "basis_text", "published_tables", "tables_in_folder"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,16 @@ class FigureTables:
         tables: Tables by name.
         reasons: By name, why a table is missing.
         synthetic: Whether the numbers come from synthetic data; every figure is then marked.
+        basis: By name, the variant, split and pooling of a table (:func:`basis_text`), which its figure states.
+        left_out: By name of the run, why it is in no table.
     """
 
     origin: str
     tables: Mapping[str, pd.DataFrame]
     reasons: Mapping[str, str] = field(default_factory=dict)
     synthetic: bool = False
+    basis: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str, *columns: str) -> pd.DataFrame:
         """Looks up a table and checks its columns.
@@ -56,9 +62,62 @@ class FigureTables:
         return table
 
 
+_POOLINGS: dict[Pooling, str] = {
+    "per_run": "one run",
+    "mean_over_seeds": "mean over seeds",
+    "pooled_over_seeds": "pairs of all seeds pooled",
+    "seed_average": "probabilities averaged over seeds",
+}
+
+
+def basis_text(variant: Variant, split: str, pooling: Pooling, seeds: Iterable[str]) -> str:
+    """Words what the numbers of a figure are based on.
+
+    Args:
+        variant: Variant of the diagnostic.
+        split: The split; several are joined by ``+``.
+        pooling: How runs became one number.
+        seeds: The seeds of each system, joined by ``+``; they are named where all systems have the same.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> basis_text("corrected", "test", "mean_over_seeds", ["42+123", "42+123"])
+        'corrected · test · mean over seeds 42, 123'
+    """
+    different = sorted(set(seeds))
+    words = _POOLINGS[pooling]
+    if len(different) == 1:
+        shown = different[0].replace("+", ", ")
+        words = f"{words} {shown}" if words.endswith("seeds") else f"{words} ({shown})"
+    return " · ".join((variant.replace("_", " "), split.replace("+", " + "), words))
+
+
 def published_tables() -> FigureTables:
     """Returns the tables of arXiv 2605.25208, which are part of this package."""
-    return FigureTables("arXiv 2605.25208", {name: published_table(name) for name in published_table_names()})
+    tables = {name: published_table(name) for name in published_table_names()}
+    basis = {
+        name: basis_text("as_published", split, pooling, ["42+123+456"])
+        for name, (split, pooling) in _PUBLISHED_BASIS.items()
+    }
+    data = dict.fromkeys(_PUBLISHED_DATA, "labels of the data, no model · train, validation, test")
+    return FigureTables("arXiv 2605.25208", tables, basis=basis | data)
+
+
+_PUBLISHED_BASIS: dict[str, tuple[str, Pooling]] = {
+    "figure_binary_axis_role_geometry": ("test", "mean_over_seeds"),
+    "figure_context_channel_threeclass": ("test", "mean_over_seeds"),
+    "binary_axis_and_removal_by_family_long": ("test", "mean_over_seeds"),
+    "matched_pair_contrast_by_family_appendix": ("test", "pooled_over_seeds"),
+    "shortcut_conflict_subsets_by_family_appendix": ("test", "pooled_over_seeds"),
+    "rwc_fusion_uncertainty_enrichment": ("train+validation+test", "seed_average"),
+    "source_binary_remap_summary": ("test", "mean_over_seeds"),
+    "pair_role_confusion_by_family_long": ("test", "mean_over_seeds"),
+}
+"""Split and pooling of the published tables, which follow from their counts of pairs and runs."""
+
+_PUBLISHED_DATA = ("original_binary_to_final_role_transition", "distance_distribution_by_split_label")
 
 
 def tables_in_folder(folder: str | Path) -> FigureTables:

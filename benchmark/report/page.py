@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.board import Board, leaderboard
+from iemomecp_dataset.benchmark.diagnostics.tables import Diagnosis
+from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
 from iemomecp_dataset.benchmark.report.section import Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
@@ -25,6 +27,7 @@ def write_report(
     texts: Texts | None = None,
     n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> int:
     """Writes the report of a folder of runs, whole or not at all.
 
@@ -35,6 +38,7 @@ def write_report(
         texts: Utterance texts to show beside the pair matrix; without them the page contains no dialogue text.
         n_resamples: Number of bootstrap resamples of the dialogues for intervals and tests; 0 leaves both out.
         progress: Wraps the sequence of boards, as ``tqdm`` does.
+        diagnosis: Diagnostics of the runs, for a section of their own.
 
     Returns:
         Size of the page in bytes.
@@ -43,7 +47,9 @@ def write_report(
         MissingDependencyError: jinja2 or matplotlib is not installed.
         UsageError: The file cannot be written.
     """
-    page = render_report(index, title=title, texts=texts, n_resamples=n_resamples, progress=progress).encode()
+    page = render_report(
+        index, title=title, texts=texts, n_resamples=n_resamples, progress=progress, diagnosis=diagnosis
+    ).encode()
     write_bytes(Path(output), page)
     return len(page)
 
@@ -55,6 +61,7 @@ def render_report(
     texts: Texts | None = None,
     n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
+    diagnosis: Diagnosis | None = None,
     today: datetime.date | None = None,
 ) -> str:
     """Renders the report of a folder of runs as one HTML page without external resources.
@@ -65,6 +72,7 @@ def render_report(
         texts: As in :func:`write_report`.
         n_resamples: As in :func:`write_report`.
         progress: As in :func:`write_report`.
+        diagnosis: As in :func:`write_report`.
         today: Date on the page; by default the current UTC date.
 
     Returns:
@@ -94,6 +102,7 @@ def render_report(
         runs_dir=index.root.resolve().name,
         n_runs=len(index.runs),
         sections=sections,
+        diagnostics="" if diagnosis is None else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),

@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "score a file of predictions of any system",
     "report": "write the HTML report of a folder of runs",
     "figures": "draw the figures of arXiv 2605.25208",
+    "diagnose": "write the diagnostics of a folder of runs as CSV",
 }
 """What each command does; the module of its name in this folder does it."""
 

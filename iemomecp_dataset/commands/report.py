@@ -35,7 +35,12 @@ class ReportOptions:
         "show the utterances of the dialogue in the pair matrix; without it the page holds no corpus text and can be "
         "passed on (needs --data-dir)",
     )
-    data_dir: Path | None = option(None, "folder of the corpus, as for load_dataset, for --with-text")
+    data_dir: Path | None = option(
+        None,
+        "folder of the corpus, as for load_dataset, for --with-text, and for diagnostics that need more than "
+        "predictions (by default these read the folder that each run's config.yaml states)",
+    )
+    diagnostics: bool = option(True, "a section with the diagnostics of arXiv 2605.25208 and of RPCL")
     resamples: int = option(
         1000,
         "bootstrap resamples of the dialogues for intervals and paired tests; 0: none",
@@ -71,17 +76,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _write(options: ReportOptions, runs_dir: Path) -> None:
     from tqdm import tqdm
 
+    from iemomecp_dataset.benchmark.diagnostics.systems import facts_of_data
+    from iemomecp_dataset.benchmark.diagnostics.tables import diagnose
     from iemomecp_dataset.benchmark.report import write_report
     from iemomecp_dataset.benchmark.results_table import results_table
     from iemomecp_dataset.benchmark.runs.index import index_runs
 
     index = index_runs(runs_dir)
+    diagnosis = None
+    if options.diagnostics:
+        diagnosis = diagnose(
+            index,
+            facts_of_data(options.data_dir),
+            lambda steps: tqdm(steps, desc="Diagnosing", unit="table", disable=options.quiet),
+        )
     size = write_report(
         index,
         options.output,
         title=options.title,
         texts=_texts(str(options.data_dir), index) if options.with_text else None,
         n_resamples=options.resamples,
+        diagnosis=diagnosis,
         progress=lambda boards: tqdm(boards, desc="Drawing", unit="table", disable=options.quiet),
     )
     if not options.quiet:

@@ -112,6 +112,45 @@ def fixture_published_gold():
     return of
 
 
+def role_rows(seed: int = 0) -> dict[str, list[dict[str, Any]]]:
+    """Rows of IEMO-MECP by split, with speakers and source labels."""
+    rows = {
+        split: make_rows(
+            15, seed=seed + i, class_names=("emo_cause", "emo_context", "non_pair"), prefix=split, n_turns=10
+        )
+        for i, split in enumerate(("train", "validation", "test"))
+    }
+    rng = np.random.default_rng(seed)
+    for of_split in rows.values():
+        for row in of_split:
+            for utterance in row["utterances"]:
+                utterance["speaker"] = "FM"[utterance["turn"] % 2]
+            for pair in row["pairs"]:
+                pair["source_pair"] = bool(rng.random() < (0.9, 0.3, 0.01)[pair["label"]])
+    return rows
+
+
+def binary_rows(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The same rows with their source labels for gold."""
+    return {
+        split: [
+            {**row, "pairs": [{**pair, "label": 0 if pair["source_pair"] else 1} for pair in row["pairs"]]}
+            for row in of_split
+        ]
+        for split, of_split in rows.items()
+    }
+
+
+@pytest.fixture(name="role_rows", scope="session")
+def role_rows_fixture():
+    return role_rows
+
+
+@pytest.fixture(name="binary_rows", scope="session")
+def binary_rows_fixture():
+    return binary_rows
+
+
 PAIR_CONFIGS = {
     2: ("ecf", "ecf", ("pair", "non_pair"), "A", "all"),
     3: ("iemomecp", "3class", ("emo_cause", "emo_context", "non_pair"), "F", "triangle+exceptions"),

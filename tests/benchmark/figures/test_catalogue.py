@@ -35,9 +35,150 @@ def markers(axes):
     return [line for line in axes.lines if line.get_marker() not in ("None", "", None)]
 
 
-def test_the_catalogue_has_the_ten_figures_of_the_paper():
-    assert len(FIGURES) == 10
-    assert [figure.name[:2] for figure in FIGURES] == [f"{n:02d}" for n in range(1, 11)]
+def test_the_catalogue_has_the_ten_figures_of_the_paper_in_its_order():
+    assert [figure.name for figure in FIGURES] == [
+        "01_binary_axis_geometry", "02_context_channel", "03_binary_axis_by_family", "04_matched_contrast",
+        "05_shortcut_conflict", "06_role_mapping", "07_uncertainty_enrichment", "08_remap_delta",
+        "09_family_confusions", "10_role_distances",
+    ]  # fmt: skip
+    assert [figure.draw.__name__ for figure in FIGURES] == [
+        "draw_binary_axis_geometry", "draw_context_channel", "draw_binary_axis_by_family", "draw_matched_contrast",
+        "draw_shortcut_conflict", "draw_role_mapping", "draw_uncertainty_enrichment", "draw_remap_delta",
+        "draw_family_confusions", "draw_role_distances",
+    ]  # fmt: skip
+
+
+def test_a_figure_is_drawn_from_the_table_that_it_names(tables):
+    for figure in FIGURES:
+        figure.render(FigureTables("one table", {figure.table: tables.get(figure.table)}))
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_families_and_roles_of_the_axis_stand_where_their_labels_say(drawn, tables):
+    table = tables.get("binary_axis_and_removal_by_family_long").set_index(["family", "gold_role"])
+    for axes, column in zip(drawn["03_binary_axis_by_family"].axes, ("prob_pair_mean", "delta_pair_mean"), strict=True):
+        families = ticks(drawn["03_binary_axis_by_family"].axes[0].yaxis)
+        assert families == ["CLIP", "RoBERTa", "RC-Fusion", "RW-Fusion", "RWC-Fusion", "WavLM"]
+        for line, role in zip(markers(axes), ROLES, strict=True):
+            assert line.get_color() == ROLE_COLORS[role]
+            expected = [table.loc[(family, role), column] for family in families]
+            assert list(line.get_xdata()) == pytest.approx(expected)
+            assert list(line.get_ydata()) == list(range(len(families)))
+
+
+def test_roles_of_the_channel_stand_over_their_names(drawn, tables):
+    (axes,) = drawn["02_context_channel"].axes
+    assert ticks(axes.xaxis) == ["cause", "context", "non-pair"]
+    means = tables.get("figure_context_channel_threeclass").set_index("gold_role")["prob_emo_context_mean"]
+    assert [bar.get_height() for bar in bars(axes)] == pytest.approx([means[role] for role in ROLES])
+
+
+def test_contrasts_stand_at_their_family(drawn, tables):
+    table = tables.get("matched_pair_contrast_by_family_appendix").set_index(["analysis", "family"])
+    panels = (("binary_prob_pair", "binary_prob_pair"), ("three_prob_context", "three_prob_emo_context"))
+    for axes, (analysis, column) in zip(drawn["04_matched_contrast"].axes, panels, strict=True):
+        families = ticks(drawn["04_matched_contrast"].axes[0].yaxis)
+        assert families == ["RoBERTa", "RC-Fusion", "RW-Fusion", "RWC-Fusion"]
+        for role in ("context", "non_pair"):
+            color = ROLE_COLORS["emo_context" if role == "context" else role]
+            found = {line.get_ydata()[0]: line.get_xdata()[0] for line in markers(axes) if line.get_color() == color}
+            expected = [table.loc[(analysis, family), f"{role}_{column}_mean"] for family in families]
+            assert [found[place] for place in range(len(families))] == pytest.approx(expected)
+
+
+def test_conflicts_stand_at_their_subset_and_family(drawn, tables):
+    table = tables.get("shortcut_conflict_subsets_by_family_appendix").set_index(
+        ["source", "family", "conflict_subset"]
+    )
+    subsets = ("local_non_pair", "long_distance_emo_cause", "source_nonpair_emo_context", "source_pair_not_cause")
+    panels = (("binary", "prob_pair_mean"), ("three_class_context", "prob_emo_context_mean"))
+    for axes, (source, column) in zip(drawn["05_shortcut_conflict"].axes, panels, strict=True):
+        assert ticks(drawn["05_shortcut_conflict"].axes[0].yaxis) == [
+            "near non-pair", "far cause", "context, source non-pair", "not a cause, source pair",
+        ]  # fmt: skip
+        lines = {line.get_label(): line for line in markers(axes)}
+        assert list(lines) == ["RoBERTa", "RC-Fusion", "RW-Fusion", "RWC-Fusion"]
+        for family, line in lines.items():
+            assert list(line.get_xdata()) == pytest.approx([table.loc[(source, family, s), column] for s in subsets])
+            assert [round(place) for place in line.get_ydata()] == [0, 1, 2, 3]
+
+
+def test_mapping_rows_and_their_shares_are_in_order(drawn, tables):
+    table = tables.get("original_binary_to_final_role_transition").set_index(["original_binary_role", "split"])
+    (axes,) = drawn["06_role_mapping"].axes
+    places = [(o, s) for o in ("orig_pair", "orig_non_pair") for s in ("overall", "train", "valid", "test")]
+    names = {"orig_pair": "pair", "orig_non_pair": "non-pair", "valid": "validation"}
+    assert ticks(axes.yaxis) == [f"{names[original]}, {names.get(split, split)}" for original, split in places]
+    shares = [100 * table.loc[place, role] / table.loc[place, "total"] for place in places for role in ROLES]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx(shares)
+    assert [to_hex(bar.get_facecolor()) for bar in axes.patches[:3]] == [ROLE_COLORS[role] for role in ROLES]
+
+
+def test_selections_are_in_the_order_of_their_rates(drawn, tables):
+    table = tables.get("rwc_fusion_uncertainty_enrichment").sort_values("emo_context_rate", ascending=False)
+    (axes,) = drawn["07_uncertainty_enrichment"].axes
+    assert [label.rpartition(" (")[0] for label in ticks(axes.yaxis)] == list(table["selection_label"])
+    assert [bar.get_width() for bar in bars(axes)] == pytest.approx(list(100 * table["emo_context_rate"]))
+
+
+def test_remaps_stand_at_their_model_and_strategy(drawn, tables):
+    table = tables.get("source_binary_remap_summary").set_index(["strategy_label", "model_label"])
+    (axes,) = drawn["08_remap_delta"].axes
+    models = ticks(axes.yaxis)
+    assert models == list(dict.fromkeys(tables.get("source_binary_remap_summary")["model_label"]))
+    strategies = ["Drop context", "Context -> pair", "Context -> non-pair"]
+    legend = [text.get_text() for text in drawn["08_remap_delta"].legends[0].get_texts()]
+    assert legend == [name.replace("->", "\N{RIGHTWARDS ARROW}") for name in strategies]
+    for line, strategy in zip(markers(axes), strategies, strict=True):
+        expected = [100 * table.loc[(strategy, model), "delta_f1_vs_original_mean"] for model in models]
+        assert list(line.get_xdata()) == pytest.approx(expected)
+        assert [round(place) for place in line.get_ydata()] == list(range(len(models)))
+
+
+def test_rows_of_confusions_are_gold_and_columns_predicted(drawn, tables):
+    rates = tables.get("pair_role_confusion_by_family_long").set_index(["family", "gold", "pred"])
+    figure = drawn["09_family_confusions"]
+    shown = {axes.get_title(loc="left"): axes for axes in figure.axes if axes.get_visible()}
+    assert figure.get_supylabel() == "gold role"
+    assert figure.get_supxlabel().startswith("predicted role")
+    assert ticks(figure.axes[0].yaxis) == ["cause", "context", "non-pair"]  # the axes are shared
+    for family in sorted({family for family, _, _ in rates.index}):
+        axes = shown[family_name(family)]
+        expected = [[100 * rates.loc[(family, g, p), "rate_within_gold_mean"] for p in ROLES] for g in ROLES]
+        np.testing.assert_allclose(axes.images[0].get_array(), expected)
+
+
+def test_distances_stand_over_their_bucket_in_the_order_of_roles(drawn, tables):
+    table = tables.get("distance_distribution_by_split_label").astype({"distance_bucket": str})
+    counts = table.groupby(["label", "distance_bucket"])["count"].sum()
+    (axes,) = drawn["10_role_distances"].axes
+    buckets = ["0", "1", "2", "3", "4-5", "6-10", ">10"]
+    assert ticks(axes.xaxis) == buckets
+    for container, role in zip(axes.containers, ROLES, strict=True):
+        shares = [100 * counts.get((role, bucket), 0) / counts[role].sum() for bucket in buckets]
+        assert [bar.get_height() for bar in container] == pytest.approx(shares)
+        places = [round(bar.get_x() + bar.get_width() / 2) for bar in container]
+        assert places == list(range(len(buckets)))
+    left = [container[0].get_x() for container in axes.containers]
+    assert left == sorted(left)
+
+
+def test_published_figures_state_what_they_show_and_tables_of_unknown_origin_nothing(drawn, tables):
+    for figure in FIGURES:
+        texts = [text.get_text() for text in drawn[figure.name].texts]
+        of_data = figure.name[:2] in ("06", "10")
+        start = "labels of the data, no model · " if of_data else "as published · "
+        assert [text for text in texts if text.startswith(start)] == [tables.basis[figure.table]]
+        figure_of_it = drawn[figure.name]
+        figure_of_it.draw_without_rendering()
+        line = next(text for text in figure_of_it.texts if text.get_text().startswith(start))
+        labels = [axes.xaxis.label for axes in figure_of_it.axes if axes.get_xlabel()]
+        assert all(label.get_window_extent().y0 > line.get_window_extent().y1 - 1 for label in labels)
+        unknown = figure.render(FigureTables("a folder", tables.tables))
+        assert not [text for text in unknown.texts if " · " in text.get_text()]
 
 
 def test_axis_geometry_puts_each_role_at_its_mean(drawn, tables):

@@ -16,42 +16,15 @@ from iemomecp_dataset.errors import MissingDataError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.schema import ROLE_LABELS
 
-SPLITS = ("train", "validation", "test")
-
-
-def role_rows(make_rows, seed=0):
-    rows = {
-        split: make_rows(15, seed=seed + i, class_names=ROLE_LABELS, prefix=split, n_turns=10)
-        for i, split in enumerate(SPLITS)
-    }
-    rng = np.random.default_rng(seed)
-    for of_split in rows.values():
-        for row in of_split:
-            for utterance in row["utterances"]:
-                utterance["speaker"] = "FM"[utterance["turn"] % 2]
-            for pair in row["pairs"]:
-                pair["source_pair"] = bool(rng.random() < (0.9, 0.3, 0.01)[pair["label"]])
-    return rows
-
-
-def binary_rows(rows):
-    return {
-        split: [
-            {**row, "pairs": [{**pair, "label": 0 if pair["source_pair"] else 1} for pair in row["pairs"]]}
-            for row in of_split
-        ]
-        for split, of_split in rows.items()
-    }
-
 
 @pytest.fixture(scope="module")
-def corpus(make_rows):
-    rows = role_rows(make_rows)
+def corpus(role_rows):
+    rows = role_rows()
     return rows, {split: pair_facts(of_split) for split, of_split in rows.items()}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, write_run, corpus):
+def runs(tmp_path_factory, write_run, corpus, binary_rows):
     rows, _ = corpus
     root = tmp_path_factory.mktemp("runs")
     binary = {"corpus": "iemomecp", "config_name": "source_binary", "definition": "F"}
@@ -115,6 +88,87 @@ def test_numbers_are_of_the_test_predictions(tables, runs, corpus):
         assert table.loc[("Base T", name), "prob_pair_mean"] == pytest.approx(p[facts.roles == role].mean())
 
 
+def test_systems_stand_in_the_order_of_their_pair_f1_and_classes_in_that_of_their_ids(tables, runs):
+    f1 = {run.folder.name: run.results.metrics["test"]["pair_f1"] for run in runs}
+    assert f1["binary_base_42"] < f1["binary_rpcl_42"]
+    axis = tables.get("binary_axis_and_removal_by_family_long")
+    systems = ["Base T", "RPCL T"]
+    assert list(zip(axis["family"], axis["gold_role"], strict=True)) == [(s, r) for s in systems for r in ROLE_LABELS]
+    assert list(tables.get("figure_context_channel_threeclass")["gold_role"]) == list(ROLE_LABELS)
+    for name, column in (
+        ("pair_role_confusion_by_family_long", "family"),
+        ("matched_pair_contrast_by_family_appendix", "family"),
+        ("shortcut_conflict_subsets_by_family_appendix", "family"),
+        ("source_binary_remap_summary", "model_label"),
+    ):
+        assert list(dict.fromkeys(tables.get(name)[column])) == systems
+    confusions = tables.get("pair_role_confusion_by_family_long")
+    assert list(confusions["pred"][:3]) == list(confusions["gold"][::3][:3]) == list(ROLE_LABELS)
+    selections = ["closest_to_half", "highest_probability", "lowest_probability", "seed_disagreement"]
+    assert list(tables.get("rwc_fusion_uncertainty_enrichment")["subset"]) == selections
+
+
+@pytest.mark.parametrize(
+    ("variant", "basis"),
+    [
+        (
+            "as_published",
+            {
+                "01_binary_axis_geometry": "as published · test · mean over seeds 42, 345",
+                "05_shortcut_conflict": "as published · test · pairs of all seeds pooled (42, 345)",
+                "07_uncertainty_enrichment": "as published · validation + test · "
+                "probabilities averaged over seeds 42, 345",
+            },
+        ),
+        (
+            "corrected",
+            {
+                "01_binary_axis_geometry": "corrected · test · mean over seeds 42, 345",
+                "05_shortcut_conflict": "corrected · test · mean over seeds 42, 345",
+                "07_uncertainty_enrichment": "corrected · test · mean over seeds 42, 345",
+            },
+        ),
+    ],
+)
+def test_each_figure_states_variant_split_and_pooling(runs, corpus, variant, basis):
+    tables = tables_of_runs(runs, corpus[1], variant=variant)
+    assert tables.origin == f"synthetic runs, {variant.replace('_', ' ')}"
+    for figure in FIGURES:
+        texts = [text.get_text() for text in figure.render(tables).texts]
+        assert tables.basis[figure.table] in texts
+        if figure.name in basis:
+            assert basis[figure.name] in texts
+        if figure.name[:2] in ("06", "10"):
+            assert "labels of the data, no model · train, validation, test" in texts
+
+
+def test_variants_differ_where_the_analysis_does(runs, corpus, tables):
+    published = tables_of_runs(runs, corpus[1], variant="as_published")
+    name = "binary_axis_and_removal_by_family_long"
+    same = published.get(name)["prob_pair_mean"].to_numpy()
+    assert tables.get(name)["prob_pair_mean"].to_numpy() == pytest.approx(same)
+    for name, column in (
+        ("rwc_fusion_uncertainty_enrichment", "emo_context_rate"),
+        ("pair_role_confusion_by_family_long", "rate_within_gold_mean"),
+        ("source_binary_remap_summary", "delta_f1_vs_original_mean"),
+    ):
+        assert not np.allclose(published.get(name)[column], tables.get(name)[column])
+
+
+def test_a_run_that_cannot_be_read_is_named_and_the_others_are_drawn(runs, corpus, tmp_path):
+    copies = []
+    for run in runs:
+        folder = tmp_path / run.folder.name
+        shutil.copytree(run.folder, folder)
+        copies.append(dataclasses.replace(run, folder=folder))
+    (tmp_path / "roles_base_42" / "predictions_test.parquet").write_bytes(b"PAR1")
+    tables = tables_of_runs(copies, corpus[1])
+    assert list(tables.left_out) == ["roles_base_42"]
+    assert "cannot be read as Parquet" in tables.left_out["roles_base_42"]
+    for figure in FIGURES:
+        figure.render(tables)
+
+
 def test_tables_of_one_model_are_of_the_best(tables):
     assert set(tables.get("figure_binary_axis_role_geometry")["model_source"]) == {"RPCL T"}
 
@@ -158,7 +212,7 @@ def test_what_runs_cannot_give_is_said(runs, corpus):
     assert "3class and source_binary" in reasons["08_remap_delta"]
 
 
-def test_runs_of_other_data_are_refused(runs, make_rows):
-    other = {split: pair_facts(rows) for split, rows in role_rows(make_rows, seed=9).items()}
+def test_runs_of_other_data_are_refused(runs, role_rows):
+    other = {split: pair_facts(rows) for split, rows in role_rows(seed=9).items()}
     with pytest.raises(RunFolderError, match="Give the data that the run was made with"):
         tables_of_runs(runs, other)

@@ -84,6 +84,7 @@ _CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon}"
         ("train fusion", f"--config_name {_CONFIGS}"),
         ("report", f"--published [{_CONFIGS}]"),
         ("matrix", f"--config_names {_CONFIGS}"),
+        ("figures", "--variant {as_published,corrected}"),
         ("matrix", "--families {fusion,roberta,wavlm,clip}"),
         ("matrix", "--scorers {dialogue,isolated}"),
         ("matrix", "--objectives {base,rpcl,cdmr,"),
@@ -174,6 +175,10 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "x.csv", "--as-run", "y"], "--as-run needs --data-dir"),
         (["evaluate", "x.csv", "--system", "y"], "go with --as-run"),
         (["figures", "--runs", "x"], "--runs needs --data-dir"),
+        (["figures", "--variant", "corrected"], "--variant corrected needs --runs"),
+        (["figures", "--variant", "correct"], "--variant has no value 'correct'. Did you mean 'corrected'?"),
+        (["diagnose", "x"], "The following arguments are required: --output"),
+        (["diagnose", "x", "--output", "y"], "x is not a folder"),
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
         (

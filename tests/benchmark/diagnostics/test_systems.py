@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from iemomecp_dataset.benchmark.diagnostics.systems import facts_of_data, systems_of
+from iemomecp_dataset.benchmark.diagnostics.views import Lacking
+from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.errors import IemomecpError
+
+
+@pytest.fixture
+def roles_run(tmp_path, write_run):
+    write_run(tmp_path / "runs" / "roles", n_classes=3, n_dialogues=4)
+    (run,) = index_runs(tmp_path / "runs").runs
+    return run
+
+
+def state(run, text):
+    (run.folder / "config.yaml").write_text(text)
+
+
+def test_the_data_is_that_which_the_run_states_if_it_is_still_there(roles_run, synthetic_dir):
+    state(roles_run, f"data_dir: {synthetic_dir}\n")
+    facts_of = facts_of_data()
+    facts = facts_of(roles_run)
+    assert list(facts) == ["train", "validation", "test"]
+    assert facts_of(roles_run) is facts  # read once
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("data_dir: /nowhere\n", "/nowhere, the data_dir of roles, is not there. Give --data-dir."),
+        ("seed: 1\n", "states no data_dir. Give --data-dir."),
+        ("- a list\n", "states no data_dir. Give --data-dir."),
+        ("{\n", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_the_stated_folder_is_the_reason(roles_run, config, reason):
+    state(roles_run, config)
+    found = facts_of_data()(roles_run)
+    assert isinstance(found, Lacking)
+    assert reason in found.reason
+
+
+def test_a_stated_folder_without_a_corpus_is_a_reason_and_a_given_one_is_an_error(roles_run, tmp_path):
+    state(roles_run, f"data_dir: {tmp_path}\n")
+    found = facts_of_data()(roles_run)
+    assert isinstance(found, Lacking)
+    assert found.reason.startswith(f"The data in {tmp_path}, which the run states, cannot be read: ")
+    with pytest.raises(IemomecpError):
+        facts_of_data(tmp_path)(roles_run)
+
+
+def test_runs_without_config_say_so_and_other_corpora_have_no_roles(roles_run, tmp_path, write_run):
+    (roles_run.folder / "config.yaml").unlink()
+    assert "has no config.yaml that states its data" in facts_of_data()(roles_run).reason
+    write_run(tmp_path / "others" / "ecf", n_dialogues=4)
+    (run,) = index_runs(tmp_path / "others").runs
+    assert facts_of_data("/nowhere")(run).reason == "ecf has no gold roles; this needs runs on IEMO-MECP."
+
+
+def test_a_run_that_the_leaderboard_cannot_read_leaves_the_others(tmp_path, write_run):
+    for seed in (1, 2):
+        write_run(tmp_path / f"seed_{seed}", seed=seed, n_dialogues=4)
+    write_run(tmp_path / "again", seed=2, n_dialogues=4)
+    (tmp_path / "seed_1" / "config.yaml").write_text("{")
+    systems, left_out = systems_of(index_runs(tmp_path).runs, lambda run: Lacking("no data"))
+    assert [[run.folder.name for run in system.runs] for system in systems] == [["again"]]
+    reasons = {folder.name: reason for folder, reason in left_out.items()}
+    assert "is not valid YAML" in reasons["seed_1"]
+    assert reasons["seed_2"] == "seed_2 repeats again (same settings, same seed) and is left out."
