@@ -29,7 +29,7 @@ _PREFIX = "iemomecp"
 _WORD = re.compile(r"[^|:\s]+")
 # Within a column these must agree. Candidates and forward pairs are part of the task in F alone: a set score counts
 # every gold pair, whichever were candidates.
-_ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "synthetic")
+_ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "synthetic", "window")
 _COMPARED_IN_F = ("n_candidates", "n_missed", "forward_pairs")
 
 
@@ -54,6 +54,8 @@ class Signature:
         data: Fingerprint of what is scored against (:func:`gold_fingerprint`).
         synthetic: Whether the data is synthetic.
         version: Version of this package.
+        window: ``none``, or which pairs a windowed re-scoring kept: ``past``, the most turns between, or both, as in
+            ``past-4``. It is printed where it is not ``none``.
 
     Example:
         >>> signature = Signature("A", "ecf", "ecf", "validation", 866, 12223, 0, "all", "none", 0.4, "train", "c0ffee")
@@ -75,6 +77,7 @@ class Signature:
     data: str
     synthetic: bool = False
     version: str = __version__
+    window: str = "none"
 
     def __post_init__(self) -> None:
         if self.definition not in DEFINITIONS or self.definition == "E":
@@ -82,7 +85,17 @@ class Signature:
                 f"A score has definition A, B, C, D or F; found {self.definition!r}. "
                 "E is not an F1 and is never reported."
             )
-        for name in ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "data", "version"):
+        for name in (
+            "corpus",
+            "task",
+            "split",
+            "forward_pairs",
+            "emotions",
+            "threshold_chosen_on",
+            "data",
+            "version",
+            "window",
+        ):
             value = getattr(self, name)
             if not isinstance(value, str) or not _WORD.fullmatch(value):
                 raise MetricInputError(
@@ -130,6 +143,8 @@ class Signature:
             "synthetic": "yes" if self.synthetic else "no",
             "version": self.version,
         }
+        if self.window != "none":
+            fields["window"] = self.window
         return "|".join([_PREFIX, *(f"{name}:{value}" for name, value in fields.items())])
 
     @classmethod
@@ -152,7 +167,7 @@ class Signature:
             *("data", "synthetic", "version"),
         )
         missing = [name for name in wanted if name not in fields]
-        extra = [name for name in fields if name not in wanted]
+        extra = [name for name in fields if name not in (*wanted, "window")]
         if prefix != _PREFIX or missing or extra or len(parts) != len(fields):
             raise MetricInputError(
                 f"{text!r} is not a signature: it must start with '{_PREFIX}|' and have each field once; missing: "
@@ -185,6 +200,7 @@ class Signature:
             data=fields["data"],
             synthetic=fields["synthetic"] == "yes",
             version=fields["version"],
+            window=fields.get("window", "none"),
         )
 
 

@@ -41,6 +41,7 @@ class GoldSplit:
         forward_pairs: How pairs with a future cause are treated.
         data_fingerprint: Of the split.
         synthetic: Whether a program made it.
+        emotion_names: The emotions of the corpus.
     """
 
     corpus: str
@@ -57,11 +58,12 @@ class GoldSplit:
     forward_pairs: str
     data_fingerprint: str
     synthetic: bool
+    emotion_names: tuple[str, ...] = ()
 
     @property
     def scored_emotions(self) -> tuple[str, ...]:
         """The emotions of definitions C and D: those of SemEval-2024, or the corpus's own where it has others."""
-        own = set(self.emotions.values()) - NEUTRAL_EMOTIONS
+        own = set(self.emotion_names or self.emotions.values()) - NEUTRAL_EMOTIONS
         return SEMEVAL_EMOTIONS if own <= set(SEMEVAL_EMOTIONS) else tuple(sorted(own))
 
 
@@ -143,6 +145,7 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
         forward_pairs=corpus.forward_pairs,
         data_fingerprint=corpus.fingerprints[split],
         synthetic=corpus.synthetic,
+        emotion_names=corpus.emotion_names,
     )
 
 

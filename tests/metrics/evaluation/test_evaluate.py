@@ -8,7 +8,7 @@ import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
 from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates
-from iemomecp_dataset.metrics.evaluation.evaluate import compare_candidates, evaluate_candidates
+from iemomecp_dataset.metrics.evaluation.candidate_scores import compare_candidates, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, PredictionFacts
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
@@ -177,7 +177,7 @@ def test_gold_outside_the_candidates_counts_in_definition_a_and_not_in_f(file_of
     assert f.signature.n_gold == n_inside
     assert any("3 gold pairs are not candidates" in note for note in f.notes)
     scored = score_candidates(file, gold, FEW)
-    as_set = set_scores(predicted_pairs(scored, gold_emotions=False), gold.pairs)
+    as_set = set_scores(predicted_pairs(scored), gold.pairs)
     assert a.scores["pair_f1"] == pytest.approx(as_set["pair_f1"])
     assert a.intervals["pair_f1"].estimate == pytest.approx(as_set["pair_f1"])
 
@@ -199,7 +199,7 @@ def test_other_definitions_score_sets(file_of, letter):
     options = replace(FEW, definition=letter, gold_emotions=letter in "CD")
     evaluation = evaluate(file, gold, options)
     scored = score_candidates(file, gold, options)
-    expected = set_scores(predicted_pairs(scored, gold_emotions=letter in "CD"), gold.pairs, definition=letter)
+    expected = set_scores(predicted_pairs(scored, emotions="gold" if letter in "CD" else "none"), gold.pairs, definition=letter)
     assert dict(evaluation.scores) == expected
     assert evaluation.signature.n_gold == expected["n_gold"]
     assert evaluation.signature.emotions == ("gold" if letter in "CD" else "none")
