@@ -21,6 +21,7 @@ from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import write_json
+from iemomecp_dataset.metrics.evaluation.predicted_emotions import check_emotions
 from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, predictions_file, write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
@@ -122,7 +123,8 @@ class Decision:
 
     Attributes:
         threshold: A pair is class 0 iff its probability reaches it; ``None``: the most probable class is decided for.
-        chosen_on: The split the threshold was chosen on, or ``fixed``; ``None`` without a threshold.
+        chosen_on: The split the threshold was chosen on, or ``fixed``; without a threshold ``None``, or ``system``
+            where the system decided itself.
     """
 
     threshold: float | None = None
@@ -246,6 +248,8 @@ def write_run_predictions(
     decision: Decision,
     *,
     name: str | None = None,
+    emotions: NDArray[np.str_] | None = None,
+    emotions_origin: str = "predicted",
     **stated: Any,
 ) -> None:
     """Writes the predictions file of one split into a run folder.
@@ -257,8 +261,17 @@ def write_run_predictions(
         probabilities: ``(n, C)``, in the order of its pair table.
         decision: The decision rule.
         name: Name in the file's name; the split's by default.
+        emotions: ``(n,)`` str, the predicted emotion of each pair's target, one of the corpus's and the same for all
+            pairs of a target; empty where there is none.
+        emotions_origin: ``gold`` where they are not predicted.
         **stated: Further metadata: fields of :class:`~iemomecp_dataset.metrics.evaluation.predictions.PredictionFacts`.
+
+    Raises:
+        UsageError: An emotion is none of the corpus, or a target has several.
     """
+    if emotions is not None:
+        check_emotions(corpus.tables[split], emotions, corpus.emotion_names)
+        stated["emotions"] = emotions_origin
     facts = PredictionFacts(
         corpus=corpus.name,
         config_name=corpus.config_name,
@@ -273,7 +286,7 @@ def write_run_predictions(
         candidates=corpus.candidates,
         **stated,
     )
-    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts)
+    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts, emotions)
 
 
 def encoder_name(name_or_path: str) -> str:

@@ -80,7 +80,7 @@ def listed_pairs(conversation: Mapping[str, Any], where: str) -> Any:
     hint = (
         f"Did you mean {close[0]!r}? Rename that key."
         if close
-        else "A conversation without pairs has an empty list there; unlabelled files of the task's test phase have none."
+        else "A conversation without pairs has an empty list; files of the task's test phase have no labels."
     )
     raise InvalidDataError(f"{where}: there is no key {PAIRS_KEY!r}. {hint}")
 

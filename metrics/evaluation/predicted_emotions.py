@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import emotion_aliases
-from iemomecp_dataset.errors import InvalidDataError, did_you_mean
+from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.evaluation.free_pairs import corpus_emotion
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.pair_table import PairKeys
 
-__all__ = ["corpus_emotions", "emotions_of_targets"]
+__all__ = ["check_emotions", "corpus_emotions", "emotions_of_targets"]
+
+
+def check_emotions(pairs: PairKeys, emotions: NDArray[np.str_], names: Sequence[str]) -> None:
+    """Checks emotions before they are written.
+
+    Args:
+        pairs: ``n`` pairs.
+        emotions: ``(n,)`` str, the emotion of each pair's target, empty where there is none.
+        names: The emotions of the corpus.
+
+    Raises:
+        UsageError: There is not one per pair, one is none of the corpus, or a target has several.
+
+    Example:
+        >>> pairs = PairKeys(np.array(["d"] * 2), np.array(["d"] * 2), np.array([1, 1]), np.array([1, 2]))
+        >>> check_emotions(pairs, np.array(["joy", "fear"]), ["joy", "fear"])
+        Traceback (most recent call last):
+        iemomecp_dataset.errors.UsageError: Target 1 of dialogue d has the emotions 'joy' and 'fear'; each has one.
+    """
+    if emotions.shape != pairs.target_turns.shape:
+        raise UsageError(f"{len(pairs)} pairs need one emotion each; found shape {emotions.shape}.")
+    unknown = np.flatnonzero(~np.isin(emotions, [*names, ""]))
+    if len(unknown):
+        found = str(emotions[unknown[0]])
+        raise UsageError(f"The emotion {found!r} is none of the corpus. {did_you_mean(found, names)}")
+    first: dict[tuple[str, int], str] = {}
+    columns = (pairs.dialogue_ids.tolist(), pairs.target_turns.tolist(), emotions.tolist())
+    for dialogue, turn, name in zip(*columns, strict=True):
+        if name and first.setdefault((dialogue, turn), name) != name:
+            raise UsageError(
+                f"Target {turn} of dialogue {dialogue} has the emotions {first[dialogue, turn]!r} and {name!r}; each "
+                "has one."
+            )
 
 
 def corpus_emotions(

@@ -114,8 +114,7 @@ def write_predictions(
         emotions: ``(n,)`` str, the predicted emotion of each pair's target; empty where there is none.
 
     Raises:
-        UsageError: The metadata does not name one class per column of probabilities, or there is not one emotion per
-            pair.
+        UsageError: The metadata does not name one class per column of probabilities.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -132,8 +131,6 @@ def write_predictions(
     }
     columns |= {f"prob_{name}": probabilities[:, i] for i, name in enumerate(names)}
     if emotions is not None:
-        if emotions.shape != pairs.target_turns.shape:
-            raise UsageError(f"{len(pairs)} pairs need one emotion each; found shape {emotions.shape}.")
         columns["emotion"] = pa.array([name or None for name in emotions.tolist()], pa.string())
         facts = replace(facts, emotions=facts.emotions or "predicted")
     table = pa.table(columns).replace_schema_metadata({METADATA_KEY: facts.to_json()})

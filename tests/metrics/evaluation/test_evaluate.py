@@ -199,7 +199,8 @@ def test_other_definitions_score_sets(file_of, letter):
     options = replace(FEW, definition=letter, gold_emotions=letter in "CD")
     evaluation = evaluate(file, gold, options)
     scored = score_candidates(file, gold, options)
-    expected = set_scores(predicted_pairs(scored, emotions="gold" if letter in "CD" else "none"), gold.pairs, definition=letter)
+    predicted = predicted_pairs(scored, emotions="gold" if letter in "CD" else "none")
+    expected = set_scores(predicted, gold.pairs, definition=letter)
     assert dict(evaluation.scores) == expected
     assert evaluation.signature.n_gold == expected["n_gold"]
     assert evaluation.signature.emotions == ("gold" if letter in "CD" else "none")
