@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -73,7 +72,6 @@ class TestParquetPredictions(ReaderCase):
     of = read_candidate_predictions
     file = "predictions_test.parquet"
     is_text = False
-    escaping = MappingProxyType({"mutations": pa.ArrowException})  # text in a column that is not UTF-8
 
     @pytest.fixture
     def content(self, tmp_path):
@@ -87,9 +85,6 @@ class TestPredictionsOfARun(TestParquetPredictions):
 class TestCsvPredictions(ReaderCase):
     of = read_candidate_predictions
     file = "x.csv"
-    # A column that is not UTF-8 is read as bytes, which are refused only where numbers or names are expected.
-    forgiven = frozenset({"not UTF-8"})
-    escaping = MappingProxyType({"mutations": UnicodeDecodeError})
 
     @pytest.fixture
     def content(self):

