@@ -238,10 +238,11 @@ def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray
 
 
 def _texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
-    given = table[column]
-    if given.isna().any():
-        raise InvalidDataError(f"{path}: row {int(np.flatnonzero(given.isna())[0])}, column {column}: there is no id.")
-    return np.asarray(given.astype(str).to_numpy().astype(np.str_))
+    texts = table[column].astype(str)
+    absent = np.flatnonzero(table[column].isna() | (texts == ""))
+    if len(absent):
+        raise InvalidDataError(f"{path}: row {absent[0]}, column {column}: there is no id. {len(absent)} such rows.")
+    return np.asarray(texts.to_numpy().astype(np.str_))
 
 
 def _integers(path: Path, table: pd.DataFrame, column: str, what: str) -> NDArray[np.int64]:

@@ -56,11 +56,12 @@ class CandidatePredictions:
         """The candidate space that the file states, else the one that its pairs imply.
 
         ``past`` where no cause comes after its target and at least half of such pairs are listed; a list of predicted
-        pairs implies nothing, and ``all`` is taken.
+        pairs alone implies nothing, and ``all`` is taken.
         """
         if self.facts.candidates in CANDIDATE_SPACES:
             return str(self.facts.candidates)
-        if not len(self) or (self.pairs.distances < 0).any():
+        predicted_alone = self.probabilities is None and self.decisions is not None and not self.decisions.any()
+        if not len(self) or predicted_alone or (self.pairs.distances < 0).any():
             return "all"
         names, dialogue = np.unique(self.pairs.dialogue_ids, return_inverse=True)
         longest = np.zeros(len(names), dtype=np.int64)

@@ -174,7 +174,12 @@ def test_pairs_that_are_missing_or_repeated_are_named(run_file, synthetic_dir, t
     frame = pd.read_parquet(run_file())
     broken = tmp_path / "predictions_test.parquet"
     pd.concat([frame[3:], frame[-2:]]).to_parquet(broken)
-    with pytest.raises(InvalidDataError, match=r"3 pairs missing: \(dialogue .*; 2 pairs given more than once"):
+    with pytest.raises(InvalidDataError, match=r"2 pairs given more than once: \(dialogue "):
+        evaluate_files(FileEvaluationRequest(broken, data_dir=synthetic_dir, options=FEW))
+    # A file that a run of ours wrote is complete, or damaged.
+    ours = pq.read_table(run_file("ours.parquet", data_fingerprint="f00d"))
+    pq.write_table(ours.slice(3), broken)
+    with pytest.raises(InvalidDataError, match=r"3 pairs missing: \(dialogue "):
         evaluate_files(FileEvaluationRequest(broken, data_dir=synthetic_dir, options=FEW))
 
 
@@ -237,11 +242,11 @@ def test_semeval_files_are_written_and_scored(tmp_path, ecf_dir):
             config_name="ecf",
             split="validation",
             semeval_output=submission,
-            options=EvaluationOptions(n_resamples=0),
+            options=EvaluationOptions(n_resamples=0, gold_emotions=True),
         )
     )
     written = read_semeval(submission)
-    assert [entry["conversation_ID"] for entry in written.conversations] == [1, 2, 3]
+    assert list(written.conversations) == ["1", "2", "3"]
     assert written.pairs.emotions.tolist() == ["neutral", "anger", "neutral"]
     request = FileEvaluationRequest(
         submission, data_dir=ecf_dir, config_name="ecf", split="validation", options=EvaluationOptions(n_resamples=20)
@@ -256,8 +261,9 @@ def test_semeval_files_are_written_and_scored(tmp_path, ecf_dir):
 
 def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
     for name, ids in (("gold.json", (1, 2)), ("pred.json", (1, 3))):
-        (tmp_path / name).write_text(json.dumps([{"conversation_ID": i, "emotion-cause_pairs": []} for i in ids]))
-    with pytest.raises(InvalidDataError, match=r"1 missing \(2\), 1 unknown \(3\)"):
+        pairs = [["1_joy", "1"]]
+        (tmp_path / name).write_text(json.dumps([{"conversation_ID": i, "emotion-cause_pairs": pairs} for i in ids]))
+    with pytest.raises(InvalidDataError, match=r"1 of the 2 conversations .* are missing \(2\); 1 .* unknown \(3\)"):
         evaluate_files(FileEvaluationRequest(tmp_path / "pred.json", gold_file=tmp_path / "gold.json", options=FEW))
 
 
@@ -270,9 +276,9 @@ def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
         ({"other_run_name": "x"}, UsageError, "add --compare"),
         ({"semeval_output": "x.json"}, UsageError, "add --data-dir"),
         ({"predictions": "semeval.json"}, UsageError, "--gold"),
-        ({"predictions": "none.json"}, MissingDataError, "is not there"),
+        ({"predictions": "none.json"}, MissingDataError, "cannot be read"),
         ({"predictions": "results.json"}, InvalidDataError, "expected a list of conversations"),
-        ({"predictions": "cut.json"}, InvalidDataError, "is not JSON"),
+        ({"predictions": "cut.json"}, InvalidDataError, "not valid JSON"),
     ],
 )
 def test_requests_that_cannot_work_say_what_to_do(run_file, tmp_path, changes, error, words):
