@@ -213,7 +213,9 @@ def test_a_list_of_pairs_is_a_row_of_data_with_the_scored_split_alone(tmp_path, 
     assert any("1 conversations" in note for note in record.extra["submission"]["test"]["notes"])
     assert set(record.structural_baselines) == {"all_non_pair", "self", "self_and_previous"}
     (board,) = leaderboard(index_runs(tmp_path / "runs").runs)
-    assert [row.name for row in board.trained if row.kind == "trained"]
+    assert len(board.trained) == 1
+    write_report(index_runs(tmp_path / "runs"), tmp_path / "report.html", n_resamples=50)
+    assert "theirs" in (tmp_path / "report.html").read_text(encoding="utf-8")
     # Its emotions travel with it, and so does their origin.
     of_run = tmp_path / "runs" / "theirs" / "predictions_test.parquet"
     request = FileEvaluationRequest(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates
+from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates, with_threshold_of
 from iemomecp_dataset.metrics.evaluation.candidate_scores import compare_candidates, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, PredictionFacts
@@ -328,6 +328,24 @@ def test_a_sparse_file_with_probabilities_is_decided_by_them_and_ranks_nothing(p
     ours = replace(taken(pair_file, kept), facts=PredictionFacts(config_name="ecf", data_fingerprint="f00d"))
     with pytest.raises(InvalidDataError, match="pairs missing"):
         evaluate(ours, gold, options)
+
+
+def test_the_threshold_of_a_sparse_file_counts_the_gold_that_it_does_not_list(pair_file):
+    gold = gold_of(pair_file, [("d0", 1, 9)])
+    kept = np.arange(0, len(pair_file), 2)
+    file = replace(taken(pair_file, kept), labels=None)
+    options = with_threshold_of(score_candidates(file, gold, FEW), FEW)
+    assert options.threshold_chosen_on == "test"
+    scores = {}
+    for threshold in np.unique(file.probabilities[:, 0]).tolist():
+        scores[threshold] = evaluate(file, gold, replace(FEW, threshold=threshold)).scores["pair_f1"]
+    assert scores[options.threshold] == max(scores.values())
+    assert options.threshold == max(t for t, score in scores.items() if score == max(scores.values()))
+    # Options that state a rule, and files that only decide, leave nothing to choose.
+    for stated in (replace(FEW, threshold=0.9), replace(FEW, argmax=True)):
+        assert with_threshold_of(score_candidates(file, gold, stated), stated) == stated
+    decided = replace(sparse(pair_file, kept), labels=None)
+    assert with_threshold_of(score_candidates(decided, gold, FEW), FEW) == FEW
 
 
 def with_rows(file, rows, decision=0):
