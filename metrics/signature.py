@@ -31,7 +31,10 @@ _PREFIX = "iemomecp"
 _WORD = re.compile(r"[^|:\s]+")
 # Within a column these must agree. Candidates and forward pairs are part of the task in F alone: a set score counts
 # every gold pair, whichever were candidates.
-_ALWAYS_COMPARED = ("definition", "corpus", "task", "split", "n_gold", "emotions", "data", "texts", "synthetic")
+_ALWAYS_COMPARED = (
+    *("definition", "corpus", "task", "split", "window", "n_gold", "emotions", "data", "texts"),
+    "synthetic",
+)
 _OF_CANDIDATES = ("n_candidates", "n_missed", "forward_pairs")
 _NOT_STATED = "unknown"
 """A digest that one of two signatures does not state tells them apart in no comparison of the two."""
@@ -60,6 +63,8 @@ class Signature:
         epoch_chosen_on: The split that the epoch was chosen on; ``none`` where none was, or ``unknown``.
         synthetic: Whether the data is synthetic.
         version: Version of this package.
+        window: ``none``, or which pairs a windowed re-scoring kept: ``past``, the most turns between, or both, as in
+            ``past-4``. It is printed where it is not ``none``.
 
     Example:
         >>> signature = Signature("A", "ecf", "ecf", "validation", 866, 12223, 0, "all", "none", 0.4, "train", "c0ffee")
@@ -83,6 +88,7 @@ class Signature:
     version: str = __version__
     texts: str = _NOT_STATED
     epoch_chosen_on: str = _NOT_STATED
+    window: str = "none"
 
     def __post_init__(self) -> None:
         if self.definition not in DEFINITIONS or self.definition == "E":
@@ -91,7 +97,7 @@ class Signature:
                 "E is not an F1 and is never reported."
             )
         words = ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "epoch_chosen_on")
-        for name in (*words, "data", "texts", "version"):
+        for name in (*words, "data", "texts", "version", "window"):
             value = getattr(self, name)
             if not isinstance(value, str) or not _WORD.fullmatch(value):
                 raise MetricInputError(
@@ -150,6 +156,8 @@ class Signature:
             "synthetic": "yes" if self.synthetic else "no",
             "version": self.version,
         }
+        if self.window != "none":
+            fields["window"] = self.window
         return "|".join([_PREFIX, *(f"{name}:{value}" for name, value in fields.items())])
 
     @classmethod
@@ -171,8 +179,8 @@ class Signature:
             *("def", "corpus", "task", "split", "gold", "candidates", "missed", "forward", "emotions", "decision"),
             *("data", "synthetic", "version"),
         )
-        # Signatures of earlier versions do not state these.
-        later = {"epoch": _NOT_STATED, "texts": _NOT_STATED}
+        # Signatures of earlier versions state neither of the first two; a window is stated where there is one.
+        later = {"epoch": _NOT_STATED, "texts": _NOT_STATED, "window": "none"}
         missing = [name for name in wanted if name not in fields]
         extra = [name for name in fields if name not in wanted and name not in later]
         if prefix != _PREFIX or missing or extra or len(parts) != len(fields):
@@ -210,6 +218,7 @@ class Signature:
             version=fields["version"],
             texts=fields["texts"],
             epoch_chosen_on=fields["epoch"],
+            window=fields["window"],
         )
 
 

@@ -57,11 +57,17 @@ def test_there_are_modules_in_every_room() -> None:
 METRICS_WITHOUT_EXAMPLES = {
     "registration",
     "evaluation.aligned",
+    "evaluation.candidate_scores",
+    "evaluation.decision",
     "evaluation.evaluate",
     "evaluation.gold",
+    "evaluation.prediction_columns",
+    "evaluation.prediction_table",
+    "evaluation.prediction_types",
     "evaluation.predictions",
     "evaluation.report",
     "evaluation.results",
+    "evaluation.uncertainty",
 }
 
 

@@ -100,7 +100,7 @@ def corpus_baselines(
     """Builds and scores every structural baseline on all splits of a corpus.
 
     Args:
-        corpus: The corpus, with a train split.
+        corpus: The corpus; without a train split there are only the rules that fit nothing.
         utterance_features: By split ``(m, d)``, one vector per utterance in row order, for the emotion detector.
         feature_source: Name of these features; ``"TF-IDF"`` without any.
 
@@ -115,6 +115,8 @@ def corpus_baselines(
         split: SplitTables(corpus.tables[split], utterance_table(rows, corpus.emotion_names, features.get(split)))
         for split, rows in corpus.rows.items()
     }
+    if "train" not in splits:
+        return structural_scores(_rules(splits, corpus.class_names), corpus.tables, corpus.class_names)
     others = {split: tables for split, tables in splits.items() if split != "train"}
     systems = structural_systems(splits["train"], others, corpus.class_names, feature_source)
     return structural_scores(systems, corpus.tables, corpus.class_names)

@@ -22,6 +22,7 @@ from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import write_json
+from iemomecp_dataset.metrics.evaluation.predicted_emotions import check_emotions
 from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, predictions_file, write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
@@ -143,7 +144,8 @@ class Decision:
 
     Attributes:
         threshold: A pair is class 0 iff its probability reaches it; ``None``: the most probable class is decided for.
-        chosen_on: The split the threshold was chosen on, or ``fixed``; ``None`` without a threshold.
+        chosen_on: The split the threshold was chosen on, or ``fixed``; without a threshold ``None``, or ``system``
+            where the system decided itself.
     """
 
     threshold: float | None = None
@@ -278,6 +280,8 @@ def write_run_predictions(
     *,
     name: str | None = None,
     epoch_chosen_on: str | None = None,
+    emotions: NDArray[np.str_] | None = None,
+    emotions_origin: str = "predicted",
     **stated: Any,
 ) -> None:
     """Writes the predictions file of one split into a run folder.
@@ -290,8 +294,17 @@ def write_run_predictions(
         decision: The decision rule.
         name: Name in the file's name; the split's by default.
         epoch_chosen_on: The split that the epoch was chosen on, where one was.
+        emotions: ``(n,)`` str, the predicted emotion of each pair's target, one of the corpus's and the same for all
+            pairs of a target; empty where there is none.
+        emotions_origin: ``gold`` where they are not predicted.
         **stated: Further metadata: fields of :class:`~iemomecp_dataset.metrics.evaluation.predictions.PredictionFacts`.
+
+    Raises:
+        UsageError: An emotion is none of the corpus, or a target has several.
     """
+    if emotions is not None:
+        check_emotions(corpus.tables[split], emotions, corpus.emotion_names)
+        stated["emotions"] = emotions_origin
     facts = PredictionFacts(
         corpus=corpus.name,
         config_name=corpus.config_name,
@@ -308,7 +321,7 @@ def write_run_predictions(
         epoch_chosen_on=epoch_chosen_on,
         **stated,
     )
-    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts)
+    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts, emotions)
 
 
 def encoder_name(name_or_path: str) -> str:

@@ -19,15 +19,21 @@ from iemomecp_dataset.benchmark.runs.results import (
     write_results,
     write_run_predictions,
 )
+from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
 from iemomecp_dataset.files import make_folder
-from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, score_candidates
+from iemomecp_dataset.metrics.evaluation.aligned import (
+    ScoredCandidates,
+    check_same_form,
+    score_candidates,
+    with_threshold_of,
+)
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
-from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
+from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, read_candidate_predictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.scoring import check_pair_inputs, decide
-from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 
 __all__ = ["Submission", "write_submission"]
@@ -51,6 +57,7 @@ class Submission:
         forward_pairs: Of ``source_binary``: ``as_published`` or ``gold``.
         threshold: Decide by P(class 0) >= this.
         argmax: Decide by the most probable class.
+        reading: How JSON and emotions of other systems are read: ``strict`` or ``leniently``.
     """
 
     name: str
@@ -64,15 +71,18 @@ class Submission:
     forward_pairs: str | None = None
     threshold: float | None = None
     argmax: bool = False
+    reading: Reading = "strict"
 
 
 def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     """Checks and scores the predictions of a system, and writes them as a run folder.
 
-    The files must hold every candidate pair of their split exactly once. With probabilities, the decision is by
-    ``threshold``, the most probable class (``argmax``), the threshold that a file of ours records, or the best
-    threshold on validation where that is among the files; else by the most probable class. A file of decisions alone
-    is scored by them, and has no average precision.
+    With probabilities, the decision is by ``threshold``, the most probable class (``argmax``), the best threshold on
+    validation where that is among the files, or the threshold that a file records; else by the most probable class. A
+    file of decisions alone is scored by them, and has no average precision. Candidates that a file does not list are
+    non-pairs, predicted pairs that are no candidates are left out; both are counted and kept with the run.
+
+    The data needs the splits of the files alone; structural baselines that are fitted are there only with train.
 
     Args:
         submission: The system and its files.
@@ -84,23 +94,24 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     Raises:
         RunFolderError: The folder is not empty.
         UsageError: The arguments do not fit together, or the folder cannot be written to.
-        InvalidDataError: The pairs are not the candidates of the split, or the files disagree with each other.
+        InvalidDataError: Pairs repeat or are of other dialogues, or the files disagree with each other.
         IemomecpError: The data or a file cannot be read.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunFolderError(f"{folder} exists and is not empty. Choose another folder, or remove it.")
     _check(submission)
+    files = {split: _read(submission, split) for split in SPLITS if split in submission.files}
+    check_same_form(list(files.values()))
     corpus = load_corpus(
         submission.config_name,
         submission.data_dir,
-        candidates=submission.candidates,
+        candidates=_candidates(submission, files),
         forward_pairs=submission.forward_pairs,
+        for_training=False,
     )
-    scored = {split: _scored(submission, corpus, split) for split in SPLITS if split in submission.files}
-    if len({system.probabilities is None for system in scored.values()}) > 1:
-        raise InvalidDataError("One file has probabilities and the other decisions alone; give both in one form.")
-    decision = _decision(submission, scored)
+    scored = _scored(submission, files, corpus)
+    decision = _decision(scored)
     record = run_results(
         corpus,
         {split: system.predicted for split, system in scored.items()},
@@ -124,6 +135,8 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
             split,
             certain if system.probabilities is None else system.probabilities,
             decision,
+            emotions=system.emotions,
+            emotions_origin=system.predictions.facts.emotions or "predicted",
             run_name=folder.name,
             decisions_alone=system.probabilities is None,
         )
@@ -145,10 +158,14 @@ def _check(submission: Submission) -> None:
         )
 
 
-def _scored(submission: Submission, corpus: Corpus, split: str) -> ScoredCandidates:
+def _read(submission: Submission, split: str) -> CandidatePredictions:
     path = submission.files[split]
     predictions = read_candidate_predictions(
-        path, split=split, run_name=submission.run_name, config_name=submission.config_name
+        path,
+        split=split,
+        run_name=submission.run_name,
+        config_name=submission.config_name,
+        reading=submission.reading,
     )
     for what, stated, wanted in (
         ("split", predictions.facts.split, split),
@@ -156,40 +173,55 @@ def _scored(submission: Submission, corpus: Corpus, split: str) -> ScoredCandida
     ):
         if stated is not None and stated != wanted:
             raise UsageError(f"{path} states that its {what} is {stated}, but it was given as {wanted}.")
-    options = EvaluationOptions(threshold=submission.threshold, argmax=submission.argmax)
-    system = score_candidates(predictions, gold_split(corpus, split), options)
-    try:
-        check_pair_inputs(system.predicted, system.pairs.labels, corpus.class_names)
-    except MetricInputError as error:
-        raise MetricInputError(f"{path}: {error}") from None
-    if system.probabilities is not None and system.threshold_chosen_on == "system":
+    return predictions
+
+
+def _candidates(submission: Submission, files: Mapping[str, CandidatePredictions]) -> str | None:
+    """The candidate space that is asked for, else the one that the files imply."""
+    if corpus_of_config(submission.config_name) == IEMOMECP:
+        return submission.candidates  # refused by the loader, with words
+    implied = {file.candidate_space for file in files.values()}
+    return submission.candidates or ("past" if implied == {"past"} else "all")
+
+
+def _scored(
+    submission: Submission, files: Mapping[str, CandidatePredictions], corpus: Corpus
+) -> dict[str, ScoredCandidates]:
+    options = EvaluationOptions(
+        threshold=submission.threshold,
+        argmax=submission.argmax,
+        reading=submission.reading,
+        definition=corpus.definition,
+    )
+    if "validation" in files:
+        options = with_threshold_of(
+            score_candidates(files["validation"], gold_split(corpus, "validation"), options), options
+        )
+    scored = {split: score_candidates(file, gold_split(corpus, split), options) for split, file in files.items()}
+    for split, system in scored.items():
+        path = submission.files[split]
+        try:
+            check_pair_inputs(system.predicted, system.pairs.labels, corpus.class_names)
+        except MetricInputError as error:
+            raise MetricInputError(f"{path}: {error}") from None
+        if system.probabilities is None or system.threshold_chosen_on != "system":
+            continue
         differing = int((system.decided != decide(system.probabilities)).sum())
         if differing:
             raise UsageError(
                 f"{path}: on {differing} pairs its decisions (pred_id) are not its most probable class, and a run has "
                 "one rule for all. Give --argmax or --threshold, or leave the decisions or the probabilities out."
             )
-    return system
+    return scored
 
 
-def _decision(submission: Submission, scored: Mapping[str, ScoredCandidates]) -> Decision:
-    first = next(iter(scored.values()))
-    if first.probabilities is None or submission.argmax:
-        return Decision()
-    if submission.threshold is not None:
-        return Decision(submission.threshold, "fixed")
-    recorded = [system for system in scored.values() if system.threshold is not None]
-    rules = {(system.threshold, system.threshold_chosen_on) for system in recorded}
-    if len(rules) > 1 or (rules and len(recorded) < len(scored)):
+def _decision(scored: Mapping[str, ScoredCandidates]) -> Decision:
+    """The rule of all splits, as their files state it or the options do."""
+    rules = {(system.threshold, system.threshold_chosen_on) for system in scored.values()}
+    if len(rules) > 1:
         raise InvalidDataError("The files record different decision thresholds; give --threshold or --argmax.")
-    if rules:
-        return Decision(*rules.pop())
-    validation = scored.get("validation")
-    if validation is None or validation.probabilities is None:
-        return Decision()
-    pairs = validation.pairs
-    value, _ = best_threshold(validation.probabilities, pairs.labels, missed_positives=pairs.missed_positives)
-    return Decision(value, "validation")
+    threshold, chosen_on = rules.pop()
+    return Decision(threshold, None if chosen_on == "none" else chosen_on)
 
 
 def _provenance(file: Path, system: ScoredCandidates) -> dict[str, Any]:
@@ -197,4 +229,6 @@ def _provenance(file: Path, system: ScoredCandidates) -> dict[str, Any]:
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "notes": list(system.notes),
+        "candidates_not_listed": int((system.order < 0).sum()),
+        "predicted_pairs_left_out": len(system.outside),
     }

@@ -6,11 +6,13 @@ r"""Scores any prediction file, ours or another system's, with intervals and a s
     python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --config-name 3class --split test
     python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --as-run runs/theirs
     python scripts/evaluate_predictions.py submission.json --gold gold.json --definition D
+    python scripts/evaluate_predictions.py answers.json --read leniently --data-dir ecf --config-name ecf --split test
 
 Files: the Parquet of a run folder; CSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
-candidate_turn) and prob_<class> or pred_id, such as the published artifact's; JSON of SemEval-2024 Task 3. With
---data-dir the file must hold every candidate of the split exactly once; what is missing, repeated or unknown is named
-and counted. Without it the gold is the file's own column (label or gold_id).
+candidate_turn), prob_<class> or pred_id, and optionally emotion (the predicted emotion of the target), such as the
+published artifact's; JSON of SemEval-2024 Task 3. With --data-dir, candidates that the file does not list count as
+non-pairs, and are counted; repeated pairs and unknown dialogues are errors. Without it the gold is the file's own
+column (label or gold_id).
 
 A table is printed and a JSON written beside the predictions (<name>.scores.json), or where --output says.
 """
@@ -25,9 +27,10 @@ from pathlib import Path
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
 from iemomecp_dataset.errors import UsageError, see_page
+from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ForwardPairs
-from iemomecp_dataset.schema import ModalitySet
+from iemomecp_dataset.schema import ModalitySet, canonical_split
 
 _LEADERBOARD = f"leaderboard{see_page('docs/bring-your-model.md')}"
 
@@ -41,7 +44,17 @@ class EvaluateOptions:
     predictions: Path = option(REQUIRED, ".parquet, .csv or .json file of predictions", positional=True)
     output: Path | None = option(None, "JSON to write (default: beside the predictions)", metavar="FILE")
     compare: Path | None = option(None, "a second file; adds paired tests, first - second", metavar="OTHER")
-    write_semeval: Path | None = option(None, "also write the predicted pairs as SemEval-2024 JSON", metavar="FILE")
+    write_semeval: Path | None = option(
+        None,
+        "also write the predicted pairs as SemEval-2024 JSON, with the emotions of the file's column emotion; without "
+        "one --gold-emotions is needed, and the written file states it",
+        metavar="FILE",
+    )
+    read: Reading = option(
+        "strict",
+        "how JSON and emotions are read: strict as the official evaluator does; leniently also full stops around "
+        "numbers, pairs written as one text, words for none, emotion aliases and prose around pairs, each counted",
+    )
 
     data_dir: Path | None = option(None, "folder of the corpus; also checks coverage", group="gold")
     config_name: ConfigName | None = option(
@@ -78,7 +91,28 @@ class EvaluateOptions:
         group="score",
     )
     argmax: bool = option(False, "decide by the most probable class, whatever the file states", group="score")
-    gold_emotions: bool = option(False, "C and D: predicted pairs get the gold emotion of their target", group="score")
+    validation: Path | None = option(
+        None,
+        "the system's predictions on validation; the threshold is chosen on them, whatever the file states, for what "
+        "is printed, stored and recorded (needs --data-dir)",
+        group="score",
+        metavar="FILE",
+    )
+    gold_emotions: bool = option(
+        False,
+        "C, D and --write-semeval: predicted pairs get the gold emotion of their target, where the file has none",
+        group="score",
+    )
+    window: int | None = option(
+        None,
+        "score only pairs at most K turns apart, predictions and gold alike; not the corpus's own candidate space",
+        minimum=0,
+        group="score",
+        metavar="K",
+    )
+    past: bool = option(
+        False, "score only pairs whose cause does not come after its target, predictions and gold alike", group="score"
+    )
     run_name: str | None = option(None, "the run to take from a file that holds several", group="score")
     compare_run_name: str | None = option(None, "the same for the file of --compare", group="score")
 
@@ -99,30 +133,30 @@ class EvaluateOptions:
         None, "its seed; runs of one name make one row (default: 0)", minimum=0, group=_LEADERBOARD, metavar="N"
     )
     system_modalities: ModalitySet | None = option(None, "modalities that it uses", group=_LEADERBOARD)
-    validation: Path | None = option(
-        None,
-        "its predictions on validation; a threshold is chosen on them",
-        group=_LEADERBOARD,
-        metavar="FILE",
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line, scores, prints and writes."""
     options = read_options(EvaluateOptions, arguments, command="evaluate", description=__doc__)
-    of_run = (options.system, options.system_seed, options.system_modalities, options.validation)
+    of_run = (options.system, options.system_seed, options.system_modalities)
     if options.as_run is None and any(value is not None for value in of_run):
-        raise UsageError("--system, --system-seed, --system-modalities and --validation go with --as-run.")
+        raise UsageError("--system, --system-seed and --system-modalities go with --as-run.")
+    if options.as_run is not None and (options.window is not None or options.past):
+        raise UsageError(
+            "--as-run records scores in the corpus's own candidate space; score with --window or --past without it."
+        )
     if options.as_run is not None and options.data_dir is None:
         raise UsageError("--as-run needs --data-dir: a row of the leaderboard holds every candidate of the split.")
     # Imported here, so that --help is quick.
     from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
     from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
     from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+    from iemomecp_dataset.metrics.evaluation.window import PairWindow
 
     request = FileEvaluationRequest(
         predictions=options.predictions,
         other=options.compare,
+        validation=options.validation,
         data_dir=options.data_dir,
         gold_file=options.gold,
         config_name=options.config_name,
@@ -138,6 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             argmax=options.argmax,
             missed_positives=options.missed_positives,
             gold_emotions=options.gold_emotions,
+            reading=options.read,
+            window=PairWindow(turns=options.window, past=options.past),
             n_resamples=options.resamples,
             confidence=options.confidence,
             seed=options.seed,
@@ -152,43 +188,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.as_run is not None and options.data_dir is not None:
         _write_run(options, options.as_run, options.data_dir)
     if options.write_semeval is not None:
-        print(f"written: {options.write_semeval} (emotions of the targets are the gold ones)")
+        print(f"written: {options.write_semeval} ({result.exported_emotions} emotions)")
 
 
 def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
     """Makes a run folder of the files."""
     from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
+    from iemomecp_dataset.metrics.evaluation.evaluate import scored_data
     from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
-    from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
 
     split = None if options.split is None else canonical_split(options.split)
     file = read_candidate_predictions(
-        options.predictions, split=split, run_name=options.run_name, config_name=options.config_name
+        options.predictions,
+        split=split,
+        run_name=options.run_name,
+        config_name=options.config_name,
+        reading=options.read,
     )
-    split = split or file.facts.split or "test"
-    config_name = options.config_name or file.facts.config_name
-    if config_name is None and set(file.class_names) == set(ROLE_LABELS):
-        config_name = "3class"
-    if config_name is None:
-        raise UsageError("--as-run needs --config-name, as the predictions do not state it.")
-    files = {split: options.predictions}
+    data = scored_data(file, config_name=options.config_name, split=split)
+    files = {data.split: options.predictions}
     if options.validation is not None:
         files["validation"] = options.validation
     submission = Submission(
         name=options.system or folder.name,
         files=files,
         data_dir=data_dir,
-        config_name=config_name,
+        config_name=data.config_name,
         seed=options.system_seed or 0,
         modalities=options.system_modalities or "",
         run_name=options.run_name,
-        candidates=options.candidates,
-        forward_pairs=options.forward_pairs,
+        candidates=options.candidates or data.candidates,
+        forward_pairs=options.forward_pairs or data.forward_pairs,
         threshold=options.threshold,
         argmax=options.argmax,
+        reading=options.read,
     )
     record = write_submission(submission, folder)
-    chosen_on = record.threshold["chosen_on"]
-    rule = "the most probable class" if chosen_on is None else f"a threshold ({chosen_on})"
-    score = record.metrics[split]["pair_f1"]
-    print(f"written: {folder}, a run of {record.objective}: Pair F1 {100 * score:.2f} on {split}, by {rule}")
+    value, chosen_on = record.threshold["value"], record.threshold["chosen_on"]
+    rule = f"a threshold ({chosen_on})" if value is not None else _RULES[chosen_on]
+    score = record.metrics[data.split]["pair_f1"]
+    print(f"written: {folder}, a run of {record.objective}: Pair F1 {100 * score:.2f} on {data.split}, by {rule}")
+    for note in record.extra["submission"][data.split]["notes"]:
+        print(f"note: {note}")
+
+
+_RULES = {None: "the most probable class", "system": "its own decisions"}

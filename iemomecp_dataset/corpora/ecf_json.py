@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.corpora.clips import read_clip
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.corpora.semeval_json import (
+    PAIRS_KEY,
+    TURNS_KEY,
+    labeled_pair,
+    listed_pairs,
+    semeval_conversations,
+    turn_number,
+)
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.field_checks import check_pair, check_text_fields
+from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.files import read_json
 
 __all__ = ["read_ecf_json"]
-
-_PAIRS = "emotion-cause_pairs"
-_TARGET = re.compile(r"(\d{1,6})_(\w+)")
-# Subtask 2 names the cause by its turn alone; subtask 1 adds the text of the span.
-_CAUSE = re.compile(r"(\d{1,6})(?:_.*)?", re.DOTALL)
 
 
 def read_ecf_json(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
@@ -46,31 +48,22 @@ def read_ecf_json(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
     if isinstance(content, dict):
         yield from read_turn_lists(path, "ecf", counts)
         return
-    if not isinstance(content, list) or not content:
-        raise InvalidDataError(f"{path}: expected a list of conversations, found {str(content)[:40]!r}.")
-    for position, conversation in enumerate(content, start=1):
-        yield _conversation(path, position, conversation, counts)
+    conversations = semeval_conversations(path, content)
+    if not conversations:
+        raise InvalidDataError(f"{path}: expected a list of conversations, found an empty one.")
+    for number, conversation in conversations.items():
+        yield _conversation(path, number, conversation, counts)
 
 
-def _conversation(path: Path, position: int, conversation: Any, counts: Counter[str]) -> CorpusDialogue:
-    if not isinstance(conversation, dict):
-        raise InvalidDataError(f"{path}, conversation number {position}: expected an object.")
-    number = conversation.get("conversation_ID")
-    if isinstance(number, bool) or not isinstance(number, int | str):
-        raise InvalidDataError(
-            f"{path}, conversation number {position}: 'conversation_ID' must be a number, but is {str(number)[:40]!r}."
-        )
-    number = str(number).strip()
+def _conversation(path: Path, number: str, conversation: Mapping[str, Any], counts: Counter[str]) -> CorpusDialogue:
     where = f"{path}, conversation {number}"
-    turns = conversation.get("conversation")
+    turns = conversation.get(TURNS_KEY)
     if not isinstance(turns, list) or not turns:
-        raise InvalidDataError(f"{where}: expected a list 'conversation' of utterances.")
+        raise InvalidDataError(f"{where}: expected a list {TURNS_KEY!r} of utterances.")
     utterances = [_utterance(entry, turn, number, f"{where}, turn {turn}") for turn, entry in enumerate(turns, start=1)]
-    pairs = conversation.get(_PAIRS)
+    pairs = listed_pairs(conversation, where)
     if not isinstance(pairs, list):
-        raise InvalidDataError(
-            f"{where}: expected a list {_PAIRS!r}; unlabelled files of the task's test phase cannot be loaded."
-        )
+        raise InvalidDataError(f"{where}: {PAIRS_KEY!r} must be a list, but is {json_kind(pairs)}.")
     gold: set[tuple[int, int]] = set()
     for pair in pairs:
         target, emotion, cause = _pair(pair, len(turns), where)
@@ -80,10 +73,10 @@ def _conversation(path: Path, position: int, conversation: Any, counts: Counter[
     return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(gold))
 
 
-def _utterance(entry: Any, turn: int, conversation: str, where: str) -> CorpusUtterance:
+def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtterance:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}: expected an object.")
-    if isinstance(entry.get("utterance_ID"), bool) or entry.get("utterance_ID") != turn:
+    if turn_number(entry.get("utterance_ID")) != turn:
         raise InvalidDataError(f"{where}: expected utterance_ID {turn}, found {str(entry.get('utterance_ID'))[:20]!r}.")
     check_text_fields(entry, ("text", "speaker", "emotion"), where)
     corpus = CORPORA["ecf"]
@@ -93,7 +86,7 @@ def _utterance(entry: Any, turn: int, conversation: str, where: str) -> CorpusUt
         )
     clip = read_clip(entry, where)
     return CorpusUtterance(
-        utterance_id=corpus.utterance_id(conversation, turn),
+        utterance_id=corpus.utterance_id(number, turn),
         speaker=entry["speaker"].strip(),
         text=entry["text"].strip(),
         emotion=entry["emotion"],
@@ -104,9 +97,8 @@ def _utterance(entry: Any, turn: int, conversation: str, where: str) -> CorpusUt
 
 
 def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, str, int]:
-    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
-        target, cause = _TARGET.fullmatch(pair[0]), _CAUSE.fullmatch(pair[1])
-        if target is not None and cause is not None:
-            target_turn, cause_turn = check_pair(int(target[1]), int(cause[1]), n_turns, where)
-            return target_turn, target[2], cause_turn
-    raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {str(pair)[:60]!r}.")
+    found = labeled_pair(pair)
+    if found is None:
+        raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {str(pair)[:60]!r}.")
+    check_pair(found[0], found[2], n_turns, where)
+    return found

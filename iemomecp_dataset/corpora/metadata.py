@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
 
 __all__ = [
     "CORPORA",
@@ -16,6 +16,8 @@ __all__ = [
     "corpus_metadata",
     "corpus_of_config",
     "default_definition",
+    "emotion_aliases",
+    "emotions_of_config",
     "pair_classes",
 ]
 
@@ -180,6 +182,59 @@ def default_definition(corpus: str) -> str:
     """
     return "F" if corpus == IEMOMECP else "A"
 
+
+def emotions_of_config(config_name: str) -> tuple[str, ...]:
+    """Lists the emotions of a configuration.
+
+    Args:
+        config_name: Configuration name.
+
+    Returns:
+        Emotion names by id.
+
+    Example:
+        >>> emotions_of_config("3class"), emotions_of_config("mecad")[:2]
+        (('hap', 'sad', 'neu', 'ang', 'exc', 'fru'), ('neutral', 'happy'))
+    """
+    return IEMOCAP_EMOTIONS if corpus_of_config(config_name) == IEMOMECP else corpus_metadata(config_name).emotions
+
+
+def emotion_aliases(emotions: Iterable[str]) -> dict[str, str]:
+    """Lists the words that other systems write for the emotions of a corpus.
+
+    Args:
+        emotions: The corpus's own names. A word belongs to the first of them that means the same.
+
+    Returns:
+        The corpus's name by each word in lower case, the names themselves included.
+
+    Example:
+        >>> aliases = emotion_aliases(["neutral", "joy", "anger"])
+        >>> aliases["happy"], aliases["angry"], aliases["joy"], "sad" in aliases
+        ('joy', 'anger', 'joy', False)
+        >>> emotion_aliases(["hap", "exc"])["excited"]
+        'exc'
+    """
+    found: dict[str, str] = {name.lower(): name for name in emotions}
+    for words in _EMOTION_WORDS:
+        name = next((found[word] for word in words if word in found), None)
+        if name is not None:
+            found |= {word: name for word in words if word not in found}
+    return found
+
+
+_EMOTION_WORDS = (
+    ("excitement", "exc", "excited"),
+    ("joy", "happiness", "hap", "happy", "happines", "joyful"),
+    ("sadness", "sad"),
+    ("anger", "ang", "angry", "mad"),
+    ("surprise", "surprised"),
+    ("disgust", "disgusted"),
+    ("fear", "fearful", "afraid", "scared"),
+    ("frustration", "fru", "frustrated"),
+    ("neutral", "neu"),
+)
+"""Words that mean one emotion."""
 
 _IEMOMECP_CLASSES = {"3class": ROLE_LABELS, "overlay": ROLE_LABELS, "source_binary": PAIR_LABELS}
 

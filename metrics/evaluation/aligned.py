@@ -1,23 +1,40 @@
-"""Aligns predictions with the gold candidates and applies the decision rule."""
+"""Aligns predictions with the gold candidates and applies the decision rule.
+
+A file may list fewer pairs than there are candidates: those that it does not list are non-pairs, which is counted and
+said. Nothing that ranks pairs can be computed of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats, sparse_order
+from iemomecp_dataset.metrics.evaluation.decision import decisions_of
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
-from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions
+from iemomecp_dataset.metrics.evaluation.predicted_emotions import corpus_emotions, emotions_of_targets
+from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
+from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
-from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.metrics.evaluation.semeval import missing_and_further
+from iemomecp_dataset.metrics.evaluation.window import gold_within
+from iemomecp_dataset.metrics.scoring import check_probabilities
 from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
+from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
 
-__all__ = ["ScoredCandidates", "gold_pairs_of", "predicted_pairs", "score_candidates"]
+__all__ = [
+    "ScoredCandidates",
+    "check_same_form",
+    "gold_pairs_of",
+    "predicted_pairs",
+    "score_candidates",
+    "with_threshold_of",
+]
 
 
 @dataclass(frozen=True)
@@ -25,15 +42,19 @@ class ScoredCandidates:
     """Predictions of a file in the order of the gold, with the decision taken.
 
     Attributes:
-        predictions: The file.
+        predictions: The file, restricted to what is scored.
         gold: The gold data, or ``None`` where the file's own column is the gold.
         pairs: ``n`` candidates with their gold.
         class_names: Classes by id.
-        probabilities: ``(n, C)`` or ``None``.
+        order: ``(n,)`` row of the file of each candidate; -1 where it is not listed.
+        probabilities: ``(n, C)``, or ``None``, also where some candidates are not listed.
         decided: ``(n,)`` int64, the decisions that are scored.
         threshold: Of the decision, or ``None``.
         threshold_chosen_on: As in :class:`~iemomecp_dataset.metrics.signature.Signature`.
         missed: Gold pairs that are not candidates: by source dialogue, or how many in all.
+        emotions: ``(n,)`` str, the predicted emotion of the target, empty where there is none; or ``None``.
+        outside: Predicted pairs that are no candidates, with the predicted emotions where there are some.
+        unranked: Why there are no probabilities of all candidates, where the file has some.
         notes: Remarks for readers.
     """
 
@@ -41,11 +62,15 @@ class ScoredCandidates:
     gold: GoldSplit | None
     pairs: PairTable
     class_names: tuple[str, ...]
+    order: NDArray[np.intp]
     probabilities: NDArray[np.float64] | None
     decided: NDArray[np.int64]
     threshold: float | None
     threshold_chosen_on: str
     missed: int | Mapping[str, int]
+    emotions: NDArray[np.str_] | None = None
+    outside: PairSet = field(default_factory=lambda: pair_set([], [], []))
+    unranked: str = ""
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -72,68 +97,139 @@ def score_candidates(
         MetricInputError: The probabilities cannot be scored.
         UsageError: There is no gold, or options contradict each other.
     """
-    notes: list[str] = []
+    notes = list(predictions.notes)
+    predictions = _within_gold(predictions, gold, notes)
+    predictions = predictions.take(options.window.of(predictions.pairs)) if options.window else predictions
     missed: int | Mapping[str, int]
     if gold is None:
         given = options.missed_positives
         missed = n_missed = predictions.facts.missed_positives or 0 if given is None else given
+        if options.window and missed:
+            raise UsageError(f"The {missed} gold pairs that are not candidates are needed: add --data-dir.")
         pairs, class_names = _own_gold(predictions, n_missed), predictions.class_names
-        order = np.arange(len(pairs))
+        order, outside = np.arange(len(pairs)), np.zeros(0, dtype=np.intp)
         notes.append(
             "Gold is the file's own column: whether every candidate of the split is in the file was not checked "
             "(--data-dir does)."
         )
     else:
+        gold = gold_within(gold, options.window)
         pairs, class_names, missed = gold.table, gold.class_names, dict(gold.missed_by_source)
-        order = aligned_order(str(predictions.path), predictions.pairs.keys, pairs.keys)
+        order, outside = _order(predictions, pairs)
         _check_same_gold(predictions, gold, order)
-        known = predictions.facts.data_fingerprint
-        if known is not None and known != gold.data_fingerprint:
-            notes.append(
-                f"The file was made on data with fingerprint {known}; the gold here has {gold.data_fingerprint}. The "
-                "candidates are the same; texts, emotions or labels are not."
-            )
+        notes += _other_data(predictions.facts, gold)
     to_gold = _class_order(predictions, class_names)
-    probabilities = None if predictions.probabilities is None else predictions.probabilities[order][:, to_gold]
-    own = None if predictions.decisions is None else np.argsort(to_gold)[predictions.decisions[order]]
-    decided, threshold, chosen_on = _decision(predictions, probabilities, own, options, notes)
+    scores = None if predictions.probabilities is None else _scores(predictions, to_gold, class_names, notes)
+    own = None if predictions.decisions is None else np.argsort(to_gold)[predictions.decisions]
+    of_file, threshold, chosen_on = decisions_of(predictions, scores, own, options, notes)
+    listed = order >= 0
+    decided = np.full(len(pairs), _non_pair(class_names), dtype=np.int64)
+    decided[listed] = of_file[order[listed]]
+    unranked = _unlisted(pairs, listed, predictions, notes)
     if predictions.n_unscored:
         notes.append(
             f"{predictions.n_unscored} of {len(predictions)} pairs were not scored by the model; their decisions are "
-            "those of the file" + ("." if probabilities is not None else ", and nothing can be ranked.")
+            "those of the file" + ("." if scores is not None else ", and nothing can be ranked.")
         )
+    emotions = corpus_emotions(predictions, gold, options, notes)
+    wrong = outside[of_file[outside] == 0]
     return ScoredCandidates(
         predictions=predictions,
         gold=gold,
         pairs=pairs,
         class_names=class_names,
-        probabilities=probabilities,
+        order=order,
+        probabilities=scores[order] if scores is not None and listed.all() else None,
         decided=decided,
         threshold=threshold,
         threshold_chosen_on=chosen_on,
         missed=missed,
+        emotions=None if emotions is None else emotions_of_targets(predictions.pairs, emotions, pairs),
+        outside=pair_set(*predictions.pairs.take(wrong).keys, None if emotions is None else emotions[wrong]),
+        unranked=unranked,
         notes=tuple(notes),
     )
 
 
-def predicted_pairs(scored: ScoredCandidates, *, gold_emotions: bool) -> PairSet:
-    """Collects the pairs a system decided for.
+def with_threshold_of(validation: ScoredCandidates, options: EvaluationOptions) -> EvaluationOptions:
+    """Chooses the threshold on a system's predictions for the validation split.
+
+    Args:
+        validation: These predictions. Candidates that the file does not list are never predicted.
+        options: How to score.
+
+    Returns:
+        The options with that threshold; as they are where they state a decision rule, or where the system only
+        decides.
+
+    Raises:
+        MetricInputError: The split has no gold pair.
+    """
+    scores = validation.predictions.probabilities
+    if scores is None or options.threshold is not None or options.argmax:
+        return options
+    listed = validation.order >= 0
+    labels = validation.pairs.labels
+    positive = scores[validation.order[listed], validation.predictions.class_names.index(validation.class_names[0])]
+    value, _ = best_threshold(
+        positive,
+        labels[listed],
+        missed_positives=validation.pairs.missed_positives + int((labels[~listed] == 0).sum()),
+    )
+    split = "validation" if validation.gold is None else validation.gold.split
+    return replace(options, threshold=value, threshold_chosen_on=split)
+
+
+def check_same_form(files: Sequence[CandidatePredictions]) -> None:
+    """Refuses files of one system of which some have probabilities and others decisions alone.
+
+    Args:
+        files: Its files, one per split.
+
+    Raises:
+        InvalidDataError: They differ.
+    """
+    if len({file.probabilities is None for file in files}) > 1:
+        raise InvalidDataError(
+            f"{' and '.join(str(file.path) for file in files)}: one file has probabilities and the other decisions "
+            "alone; give both in one form."
+        )
+
+
+def predicted_pairs(scored: ScoredCandidates, *, emotions: str = "none") -> PairSet:
+    """Collects the pairs a system decided for, those that are no candidates included.
 
     Args:
         scored: The system.
-        gold_emotions: Give each the gold emotion of its target.
+        emotions: Origin of their emotions: ``none``, ``predicted`` or ``gold``.
 
     Returns:
         The pairs.
 
     Raises:
-        UsageError: Gold emotions are needed and not known.
+        UsageError: Emotions are needed and not known.
     """
-    keys = scored.pairs.take(scored.decided == 0).keys
-    if not gold_emotions:
+    chosen = scored.decided == 0
+    inside, outside = scored.pairs.take(chosen), scored.outside
+    keys = (
+        np.concatenate((inside.dialogue_ids, outside.dialogue_ids)),
+        np.concatenate((inside.target_turns, outside.target_turns)),
+        np.concatenate((inside.cause_turns, outside.cause_turns)),
+    )
+    if emotions == "none":
         return pair_set(*keys)
-    known = {} if scored.gold is None else scored.gold.emotions
     names = list(zip(keys[0].tolist(), keys[1].tolist(), strict=True))
+    if scored.emotions is not None:  # the file's own, whatever their origin
+        further = np.zeros(0, dtype=np.str_) if outside.emotions is None else outside.emotions
+        own = np.concatenate((scored.emotions[chosen], further)).tolist()
+        if "" in own:
+            dialogue, target = names[own.index("")]
+            raise UsageError(
+                f"{scored.predictions.path}: its column emotion is empty for {own.count('')} of {len(own)} predicted "
+                f"pairs, such as those of target {target} in dialogue {dialogue}."
+            )
+        return pair_set(*keys, own)
+    known = {} if scored.gold is None else scored.gold.emotions
     if not known or any(name not in known for name in names):
         raise UsageError("Emotions of target utterances are needed; give gold data that has them with --data-dir.")
     return pair_set(*keys, [known[name] for name in names])
@@ -163,13 +259,78 @@ def _own_gold(predictions: CandidatePredictions, missed_positives: int) -> PairT
     return PairTable(**vars(predictions.pairs), labels=predictions.labels, missed_positives=missed_positives)
 
 
+def _within_gold(predictions: CandidatePredictions, gold: GoldSplit | None, notes: list[str]) -> CandidatePredictions:
+    """Leaves out the dialogues that the gold does not have, of a file that lists its dialogues."""
+    if gold is None or predictions.listed is None:
+        return predictions
+    further = missing_and_further(predictions.path, predictions.listed, gold.source_dialogues)
+    if further:
+        notes.append(f"{len(further)} conversations of the file are not in the gold and are left out.")
+    return predictions.take(~np.isin(predictions.pairs.dialogue_ids, further))
+
+
+def _other_data(facts: PredictionFacts, gold: GoldSplit) -> list[str]:
+    """Notes for a file that states other digests of data or texts than the gold's."""
+    return [
+        f"The file was made on {what} with fingerprint {known}; the gold here has {here}. The candidates are the "
+        f"same; {differing}."
+        for what, known, here, differing in (
+            ("data", facts.data_fingerprint, gold.data_fingerprint, "emotions or labels are not"),
+            ("texts", facts.text_fingerprint, gold.text_fingerprint, "what was said or by whom is not"),
+        )
+        if known is not None and known != here
+    ]
+
+
+def _scores(
+    predictions: CandidatePredictions, to_gold: NDArray[np.intp], class_names: tuple[str, ...], notes: list[str]
+) -> NDArray[np.float64]:
+    """``(n, C)`` probabilities in the gold's order of classes, rescaled where their digits need it, with a note."""
+    assert predictions.probabilities is not None
+    try:
+        scores, n_rescaled = check_probabilities(predictions.probabilities[:, to_gold], class_names)
+    except MetricInputError as error:
+        raise MetricInputError(f"{predictions.path}: {error}") from None
+    if n_rescaled:
+        notes.append(
+            f"The probabilities of {n_rescaled} of {len(scores)} pairs did not sum to one within their digits and were "
+            "rescaled."
+        )
+    return scores
+
+
+def _order(predictions: CandidatePredictions, pairs: PairTable) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions of the candidates in the file; a file that a run of ours wrote has them all."""
+    if predictions.facts.data_fingerprint is not None:
+        found = aligned_order(str(predictions.path), predictions.pairs.keys, pairs.keys)
+        return found, np.zeros(0, dtype=np.intp)
+    return sparse_order(str(predictions.path), predictions.pairs.keys, pairs.keys)
+
+
+def _non_pair(class_names: tuple[str, ...]) -> int:
+    return class_names.index("non_pair") if "non_pair" in class_names else len(class_names) - 1
+
+
+def _unlisted(pairs: PairTable, listed: NDArray[np.bool_], predictions: CandidatePredictions, notes: list[str]) -> str:
+    """Says how many candidates are not in the file; returns why it ranks nothing."""
+    n_unlisted = int((~listed).sum())
+    if not n_unlisted:
+        return ""
+    bare = len(set(pairs.dialogue_ids.tolist()) - set(predictions.pairs.dialogue_ids.tolist()))
+    notes.append(
+        f"{n_unlisted} of {len(pairs)} candidates are not in the file and count as non_pair"
+        + (f"; {bare} dialogues have no pair there." if bare else ".")
+    )
+    return f"{n_unlisted} of {len(pairs)} candidates are not in the file and have no scores"
+
+
 def _check_same_gold(predictions: CandidatePredictions, gold: GoldSplit, order: NDArray[np.intp]) -> None:
     if predictions.labels is None:
         return
     if set(predictions.class_names) != set(gold.class_names):
         return  # _class_order refuses these
     ids = np.array([gold.class_names.index(name) for name in predictions.class_names])
-    different = np.flatnonzero(ids[predictions.labels[order]] != gold.table.labels)
+    different = np.flatnonzero((order >= 0) & (ids[predictions.labels[order]] != gold.table.labels))
     if len(different):
         where = int(different[0])
         table = gold.table
@@ -189,35 +350,3 @@ def _class_order(predictions: CandidatePredictions, class_names: tuple[str, ...]
             f"{', '.join(class_names)}. Choose the configuration it was made for with --config-name."
         )
     return np.array([predictions.class_names.index(name) for name in class_names], dtype=np.int64)
-
-
-def _decision(
-    predictions: CandidatePredictions,
-    probabilities: NDArray[np.float64] | None,
-    own: NDArray[np.int64] | None,
-    options: EvaluationOptions,
-    notes: list[str],
-) -> tuple[NDArray[np.int64], float | None, str]:
-    if options.threshold is not None and options.argmax:
-        raise UsageError("Decide by a threshold or by the most probable class, not both.")
-    if (options.threshold is not None or options.argmax) and probabilities is None:
-        raise UsageError(f"{predictions.path} has no scores for every pair, so only its own decisions can be scored.")
-    if probabilities is not None and (own is None or options.threshold is not None or options.argmax):
-        threshold, chosen_on = None, "none"
-        if options.threshold is not None:
-            threshold, chosen_on = options.threshold, "fixed"
-            if not 0.0 <= threshold <= 1.0:
-                raise MetricInputError(f"The threshold must be in [0, 1]; found {threshold}.")
-        elif not options.argmax and predictions.facts.threshold is not None:
-            threshold = float(predictions.facts.threshold)
-            chosen_on = predictions.facts.threshold_chosen_on or "unknown"
-        return decide(probabilities, threshold), threshold, chosen_on
-    assert own is not None  # the reader gives probabilities or decisions
-    if probabilities is not None:
-        differing = int((own != decide(probabilities)).sum())
-        if differing:
-            notes.append(
-                f"The file's own decisions are scored; on {differing} pairs they are not its most probable class "
-                "(--argmax or --threshold replace them)."
-            )
-    return own, None, "system"

@@ -1,4 +1,4 @@
-"""Coverage: a predictions file must hold every candidate exactly once."""
+"""Coverage: which candidates a predictions file holds. None may be there twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["aligned_order", "check_no_repeats"]
+__all__ = ["aligned_order", "check_no_repeats", "sparse_order"]
 
 _SHOWN = 5
 
@@ -50,6 +50,50 @@ def aligned_order(whose: str, found: Keys, wanted: Keys) -> NDArray[np.intp]:
             "corpus, split and candidates are the same."
         )
     return order[np.searchsorted(ranked, wanted_keys)]
+
+
+def sparse_order(whose: str, found: Keys, wanted: Keys) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Finds the candidates that a file lists, and what it lists beside them.
+
+    Args:
+        whose: Name of the found pairs for the message, such as a path.
+        found: ``dialogue_ids, target_turns, cause_turns`` of the predictions, each ``(m,)``.
+        wanted: The same of the candidates, each of them once.
+
+    Returns:
+        ``(n,)`` positions among the found of each wanted pair, -1 where it is not listed; and the positions of the
+        found pairs that are no candidates.
+
+    Raises:
+        InvalidDataError: Pairs repeat, or are of a dialogue that the candidates do not have; they are counted, the
+            first ones named.
+
+    Example:
+        >>> order, outside = sparse_order("p.csv", (["d", "d"], [2, 1], [1, 2]), (["d", "d"], [1, 2], [1, 1]))
+        >>> order.tolist(), outside.tolist()
+        ([-1, 0], [1])
+    """
+    found_keys, wanted_keys = _keys(found, wanted)
+    order = np.argsort(found_keys, kind="stable")
+    ranked = found_keys[order]
+    repeated = np.flatnonzero(ranked[1:] == ranked[:-1]) + 1
+    elsewhere = np.flatnonzero(~np.isin(np.asarray(found[0], dtype=np.str_), np.asarray(wanted[0], dtype=np.str_)))
+    problems = [
+        _listed("given more than once", found, order[repeated]),
+        _listed("of dialogues that the gold does not have", found, elsewhere),
+    ]
+    if any(problems):
+        raise InvalidDataError(
+            f"{whose}: {'; '.join(problem for problem in problems if problem)}. Give each pair once, with the ids of "
+            "the dataset's dialogues, and check that corpus and split are the same."
+        )
+    place = np.searchsorted(ranked, wanted_keys)
+    listed = np.zeros(len(wanted_keys), dtype=np.bool_)
+    inside = place < len(ranked)
+    listed[inside] = ranked[place[inside]] == wanted_keys[inside]
+    positions = np.full(len(wanted_keys), -1, dtype=np.intp)
+    positions[listed] = order[place[listed]]
+    return positions, np.flatnonzero(~np.isin(found_keys, wanted_keys))
 
 
 def check_no_repeats(whose: str, found: Keys) -> None:

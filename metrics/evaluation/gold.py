@@ -42,6 +42,7 @@ class GoldSplit:
         data_fingerprint: Of the split.
         text_fingerprint: Of its texts.
         synthetic: Whether a program made it.
+        emotion_names: The emotions of the corpus.
     """
 
     corpus: str
@@ -59,11 +60,12 @@ class GoldSplit:
     data_fingerprint: str
     text_fingerprint: str
     synthetic: bool
+    emotion_names: tuple[str, ...] = ()
 
     @property
     def scored_emotions(self) -> tuple[str, ...]:
         """The emotions of definitions C and D: those of SemEval-2024, or the corpus's own where it has others."""
-        own = set(self.emotions.values()) - NEUTRAL_EMOTIONS
+        own = set(self.emotion_names or self.emotions.values()) - NEUTRAL_EMOTIONS
         return SEMEVAL_EMOTIONS if own <= set(SEMEVAL_EMOTIONS) else tuple(sorted(own))
 
 
@@ -146,6 +148,7 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
         data_fingerprint=corpus.fingerprints[split],
         text_fingerprint=corpus.text_fingerprints[split],
         synthetic=corpus.synthetic,
+        emotion_names=corpus.emotion_names,
     )
 
 

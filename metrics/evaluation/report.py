@@ -13,6 +13,7 @@ from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluation
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, FileComparison
+from iemomecp_dataset.metrics.evaluation.window import WINDOW_STATEMENT
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
@@ -56,6 +57,8 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
                 "signature": str(evaluation.signature),
                 "definition": DEFINITIONS[evaluation.signature.definition],
                 "synthetic": evaluation.signature.synthetic,
+                "emotions": evaluation.signature.emotions,
+                "window": evaluation.signature.window,
                 "scores": dict(evaluation.scores),
                 "further_scores": {name: dict(group) for name, group in evaluation.further.items()},
                 "undefined": dict(evaluation.undefined),
@@ -91,7 +94,11 @@ def _evaluation_text(evaluation: Evaluation) -> str:
     lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}"]
     if signature.synthetic:
         lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
+    if signature.window != "none":
+        lines.insert(0, f"{WINDOW_STATEMENT.upper()} ({signature.window}).")
     lines.append(f"decision     {signature.decision}")
+    if signature.emotions != "none":
+        lines.append(f"emotions     {signature.emotions} emotions of the targets")
     lines.append("")
     lines.append(_score_table(evaluation))
     for name, group in evaluation.further.items():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.metrics.evaluation.semeval import Reading
+from iemomecp_dataset.metrics.evaluation.window import EVERYWHERE, PairWindow
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 from iemomecp_dataset.metrics.significance.permutation import PermutationTest
@@ -21,9 +23,13 @@ class EvaluationOptions:
     Attributes:
         definition: A, B, C, D or F; ``None``: what the file states, else the corpus's default.
         threshold: Decide by this threshold, whatever the file states.
+        threshold_chosen_on: The split that threshold was chosen on, or ``fixed``.
         argmax: Decide by the most probable class, whatever the file states.
         missed_positives: Gold pairs that are not candidates, without gold data; ``None``: what the file states.
-        gold_emotions: Definitions C and D: give predicted pairs the gold emotion of their target.
+        gold_emotions: Definitions C and D: give predicted pairs the gold emotion of their target, where the file has no
+            predicted one.
+        reading: How files of other systems are read.
+        window: Which pairs are scored, predictions and gold alike.
         n_resamples: Resamples of the bootstrap and permutations; 0: no intervals.
         confidence: Of the intervals.
         seed: Of the resampling.
@@ -32,9 +38,12 @@ class EvaluationOptions:
 
     definition: str | None = None
     threshold: float | None = None
+    threshold_chosen_on: str = "fixed"
     argmax: bool = False
     missed_positives: int | None = None
     gold_emotions: bool = False
+    reading: Reading = "strict"
+    window: PairWindow = EVERYWHERE
     n_resamples: int = 10_000
     confidence: float = 0.95
     seed: int = 0

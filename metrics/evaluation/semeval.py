@@ -1,27 +1,46 @@
-"""Reads and writes the JSON of SemEval-2024 Task 3 (ECF 2.0), which the official evaluator takes.
+"""Reads and writes predictions in the JSON of SemEval-2024 Task 3 (ECF 2.0), which the official evaluator takes.
 
-A list of ``{"conversation_ID": int, "conversation": [{"utterance_ID", "text", "speaker", "emotion", "video_name"?}],
-"emotion-cause_pairs": [["3_surprise", "1"], ...]}``. In subtask 2 the cause is an utterance number; in subtask 1 it is
-``"1_<span text>"``, of which only the utterance is kept.
+The format itself is :mod:`iemomecp_dataset.corpora.semeval_json`'s. A file that we write with gold emotions has
+``"emotions": "gold"`` in each conversation, so that whoever scores it knows; the official evaluator ignores the key.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.files import write_json
-from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
+import numpy as np
 
-__all__ = ["SemevalConversations", "read_semeval", "write_semeval"]
+from iemomecp_dataset.corpora.metadata import emotion_aliases
+from iemomecp_dataset.corpora.semeval_json import (
+    ID_KEY,
+    PAIRS_KEY,
+    TURNS_KEY,
+    labeled_pair,
+    listed_pairs,
+    semeval_conversations,
+    turn_number,
+)
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.field_checks import is_integer
+from iemomecp_dataset.files import read_json, write_json
+from iemomecp_dataset.metrics.evaluation.free_pairs import FreePair, corpus_emotion, free_pairs
+from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 
-_EMOTION = re.compile(r"(\d+)_(\S+)")
-_CAUSE = re.compile(r"(\d+)(?:_(.*))?", re.DOTALL)
+__all__ = ["EMOTION_NAMES", "Reading", "SemevalConversations", "missing_and_further", "read_semeval", "write_semeval"]
+
+Reading = Literal["strict", "leniently"]
+"""How files of other systems are read: as the official evaluator does, or with what free text brings along."""
+
+EMOTION_NAMES = (*SEMEVAL_EMOTIONS, "neutral")
+"""Emotions of ECF and SemEval-2024 Task 3."""
+
+_ORIGIN_KEY = "emotions"
+_OUTSIDE = "turns outside the dialogue (kept as wrong pairs)"
+_UNREADABLE = "entries that cannot be read (left out)"
 
 
 @dataclass(frozen=True)
@@ -30,77 +49,122 @@ class SemevalConversations:
 
     Attributes:
         pairs: Its pairs with their emotions; dialogue ids are the conversation ids as text.
-        conversations: The conversations as in the file, in order.
+        conversations: The conversations as in the file, by id, in order.
         n_repeated: Pairs given more than once (once per span, in subtask 1) and kept once.
+        emotions: Origin of the emotions: ``predicted``, or ``gold`` where the file says so.
+        readings: How many entries are not quite of the format, by kind.
     """
 
     pairs: PairSet
-    conversations: tuple[dict[str, Any], ...]
+    conversations: Mapping[str, Mapping[str, Any]]
     n_repeated: int
+    emotions: Literal["gold", "predicted"] = "predicted"
+    readings: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the scores must know about the file."""
+        notes = []
+        if self.n_repeated:
+            notes.append(f"{self.n_repeated} pairs are given more than once with the same emotion and count once.")
+        if self.readings:
+            counted = ", ".join(f"{kind} {count}" for kind, count in sorted(self.readings.items()))
+            notes.append(f"Entries that are not quite of the format were read, by kind: {counted}.")
+        return notes
+
+    def only(self, kept: Iterable[str]) -> SemevalConversations:
+        """Leaves out all other conversations."""
+        names = set(kept)
+        inside = np.array([name in names for name in self.pairs.dialogue_ids.tolist()], dtype=np.bool_)
+        return replace(
+            self,
+            pairs=self.pairs.where(inside),
+            conversations={name: entry for name, entry in self.conversations.items() if name in names},
+        )
 
 
-def read_semeval(path: str | Path) -> SemevalConversations:
+def read_semeval(
+    path: str | Path, *, reading: Reading = "strict", emotion_names: Sequence[str] = EMOTION_NAMES
+) -> SemevalConversations:
     """Reads a file of either subtask.
 
     Args:
-        path: The JSON file, gold or predicted. Conversations without the key ``emotion-cause_pairs`` (as in a test set
-            without gold) have no pairs.
+        path: The JSON file, gold or predicted.
+        reading: ``strict`` takes what the official evaluator takes; ``leniently`` also full stops around numbers, pairs
+            written as one text, words for "none", emotion aliases and prose around pairs, and counts each.
+        emotion_names: The emotions of the corpus, for their aliases.
 
     Returns:
         Its pairs and conversations.
 
     Raises:
         MissingDataError: There is no such file.
-        InvalidDataError: It is not of this format; the message names the conversation and the pair.
+        InvalidDataError: It is not of this format; the message names the conversation and the pair, and how many more
+            there are.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = Path(folder) / "gold.json"
-        ...     _ = file.write_text('[{"conversation_ID": 1, "emotion-cause_pairs": [["3_joy", "2"]]}]')
+        ...     _ = file.write_text('[{"conversation_ID": 1, "emotion-cause_pairs": [["3_joy", " 2"]]}]')
         ...     pairs = read_semeval(file).pairs
         >>> pairs.target_turns.tolist(), pairs.cause_turns.tolist(), pairs.emotions.tolist()
         ([3], [2], ['joy'])
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MissingDataError(f"{path} is not there.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidDataError(f"{path} is not JSON in UTF-8: {error}.") from None
-    if not isinstance(content, list):
-        raise InvalidDataError(f"{path}: expected a list of conversations; found {type(content).__name__}.")
+    conversations = semeval_conversations(path, read_json(path))
+    aliases = emotion_aliases(emotion_names)
     rows: dict[tuple[str, int, int, str], None] = {}
-    seen: set[str] = set()
-    n_repeated = 0
-    for index, conversation in enumerate(content):
-        if not isinstance(conversation, dict) or "conversation_ID" not in conversation:
-            raise InvalidDataError(f"{path}: entry {index} is not a conversation; it needs the key 'conversation_ID'.")
-        name = str(conversation["conversation_ID"])
-        if name in seen:
-            raise InvalidDataError(f"{path}: conversation {name} occurs twice; each must occur once.")
-        seen.add(name)
-        turns = {_turn(path, name, utterance) for utterance in conversation.get("conversation") or []}
-        for pair in conversation.get("emotion-cause_pairs") or []:
-            target, emotion, cause = _pair(path, name, pair)
-            for role, turn in (("emotion", target), ("cause", cause)):
-                if turns and turn not in turns:
-                    raise InvalidDataError(
-                        f"{path}: conversation {name}, pair {pair}: there is no utterance {turn} ({role}); the "
-                        f"conversation has {len(turns)} utterances."
-                    )
-            n_repeated += (name, target, cause, emotion) in rows
-            rows[(name, target, cause, emotion)] = None
+    readings: Counter[str] = Counter()
+    refused: list[str] = []  # by strict reading, where they are and why
+    n_readable = n_repeated = 0
+    for name, conversation in conversations.items():
+        where = f"{path}: conversation {name}"
+        turns = _turns(conversation, where)
+        listed = listed_pairs(conversation, where)
+        for entry in listed if isinstance(listed, list) else [listed]:
+            strict = labeled_pair(entry) if isinstance(listed, list) else None
+            outside = strict is not None and _outside((strict[0], strict[2]), turns)
+            if reading == "strict":
+                if strict is None or outside:
+                    n_readable += strict is not None or free_pairs(entry, aliases) is not None
+                    refused.append(_refusal(where, entry, strict, turns))
+                    continue
+                found, kinds = [FreePair(*strict)], _liberties(entry)
+            else:
+                found, kinds = _freely(strict, entry, aliases)
+                kinds = (
+                    _liberties(entry)
+                    + kinds
+                    + [_OUTSIDE] * sum(_outside((pair.target, pair.cause), turns) for pair in found)
+                )
+            readings.update(kinds)
+            for pair in found:
+                key = (name, pair.target, pair.cause, pair.emotion)
+                n_repeated += key in rows
+                rows[key] = None
+    if refused:
+        raise InvalidDataError(
+            f"{refused[0]} {len(refused)} such entries, of which {n_readable} are understood by reading leniently "
+            "(--read leniently)."
+        )
     keys = list(rows)
     return SemevalConversations(
         pairs=pair_set([k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys], [k[3] for k in keys]),
-        conversations=tuple(content),
+        conversations=conversations,
         n_repeated=n_repeated,
+        emotions="gold" if any(entry.get(_ORIGIN_KEY) == "gold" for entry in conversations.values()) else "predicted",
+        readings=dict(readings),
     )
 
 
-def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapping[str, Any]]) -> None:
+def write_semeval(
+    path: str | Path,
+    pairs: PairSet,
+    conversations: Iterable[Mapping[str, Any]],
+    *,
+    emotions: Literal["gold", "predicted"] = "predicted",
+) -> None:
     """Writes predictions in the format of subtask 2.
 
     Args:
@@ -109,23 +173,21 @@ def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapp
         conversations: The conversations they were predicted on: ``conversation_ID`` and, to be copied,
             ``conversation``. All are written in this order, also those without a predicted pair; their gold pairs are
             not.
+        emotions: Origin of the emotions; ``gold`` is written into each conversation.
 
     Raises:
         InvalidDataError: Pairs without emotions, or of a conversation that is not given.
+        UsageError: The place cannot be written to.
     """
     if pairs.emotions is None:
         raise InvalidDataError(
             "The SemEval format needs an emotion for every pair; these have none. Give predicted emotions, or gold "
             "ones, and state which."
         )
-    found: dict[str, list[tuple[int, str, int]]] = {str(entry["conversation_ID"]): [] for entry in conversations}
-    for dialogue, target, cause, emotion in zip(
-        pairs.dialogue_ids.tolist(),
-        pairs.target_turns.tolist(),
-        pairs.cause_turns.tolist(),
-        pairs.emotions.tolist(),
-        strict=True,
-    ):
+    entries = list(conversations)
+    found: dict[str, list[tuple[int, str, int]]] = {str(entry[ID_KEY]).strip(): [] for entry in entries}
+    columns = (pairs.dialogue_ids, pairs.target_turns, pairs.cause_turns, pairs.emotions)
+    for dialogue, target, cause, emotion in zip(*(column.tolist() for column in columns), strict=True):
         if dialogue not in found:
             raise InvalidDataError(
                 f"Pair (dialogue {dialogue}, target {target}, cause {cause}) is of none of the {len(found)} "
@@ -133,31 +195,89 @@ def write_semeval(path: str | Path, pairs: PairSet, conversations: Sequence[Mapp
             )
         found[dialogue].append((target, emotion, cause))
     content = []
-    for conversation in conversations:
-        entry = {key: value for key, value in conversation.items() if key != "emotion-cause_pairs"}
-        entry["emotion-cause_pairs"] = [
+    for conversation in entries:
+        entry = {key: value for key, value in conversation.items() if key not in (PAIRS_KEY, _ORIGIN_KEY)}
+        if emotions == "gold":
+            entry[_ORIGIN_KEY] = "gold"
+        entry[PAIRS_KEY] = [
             [f"{target}_{emotion}", str(cause)]
-            for target, emotion, cause in sorted(found[str(conversation["conversation_ID"])])
+            for target, emotion, cause in sorted(found[str(conversation[ID_KEY]).strip()])
         ]
         content.append(entry)
     write_json(Path(path), content)
 
 
-def _turn(path: Path, name: str, utterance: Any) -> int:
-    try:
-        return int(utterance["utterance_ID"])
-    except (KeyError, TypeError, ValueError):
+def missing_and_further(path: Path, listed: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Compares the conversations of a file with those of the gold.
+
+    Args:
+        path: The file.
+        listed: Ids of its conversations.
+        wanted: Ids of the gold's.
+
+    Returns:
+        Those of the file that the gold does not have, sorted; they are left out of the score.
+
+    Raises:
+        InvalidDataError: Conversations of the gold are missing.
+
+    Example:
+        >>> missing_and_further(Path("p.json"), ["1", "2", "3"], ["2", "1"])
+        ['3']
+    """
+    found, gold = set(listed), set(wanted)
+    further, missing = sorted(found - gold), sorted(gold - found)
+    if missing:
         raise InvalidDataError(
-            f"{path}: conversation {name}: an utterance lacks a whole number 'utterance_ID'."
-        ) from None
+            f"{path}: {len(missing)} of the {len(gold)} conversations of the gold are missing "
+            f"({', '.join(missing[:5])}); {len(further)} of its {len(found)} are unknown "
+            f"({', '.join(further[:5]) or 'none'}). Give every conversation, with an empty list where nothing is "
+            "predicted, or check that corpus and split are the same."
+        )
+    return further
 
 
-def _pair(path: Path, name: str, pair: Any) -> tuple[int, str, int]:
-    if isinstance(pair, list) and len(pair) == 2:
-        target, cause = _EMOTION.fullmatch(str(pair[0])), _CAUSE.fullmatch(str(pair[1]))
-        if target and cause:
-            return int(target[1]), target[2], int(cause[1])
-    raise InvalidDataError(
-        f'{path}: conversation {name}: {pair!r} is not a pair; expected ["<turn>_<emotion>", "<turn>"], or '
+def _freely(
+    strict: tuple[int, str, int] | None, entry: Any, aliases: Mapping[str, str]
+) -> tuple[list[FreePair], list[str]]:
+    if strict is not None:
+        emotion, kinds = corpus_emotion(strict[1], aliases)
+        return [FreePair(strict[0], emotion, strict[2])], kinds
+    return free_pairs(entry, aliases) or ([], [_UNREADABLE])
+
+
+def _liberties(entry: Any) -> list[str]:
+    """What the official evaluator overlooks in a pair."""
+    parts = entry if isinstance(entry, list) and len(entry) == 2 else []
+    numbers = [part.partition("_")[0] for part in parts if isinstance(part, str)]
+    kinds = ["blanks around numbers"] * any(number != number.strip() for number in numbers)
+    kinds += ["a U before numbers"] * any(number.strip().startswith("U") for number in numbers)
+    return kinds + ["numbers that are not text"] * any(is_integer(part) for part in parts)
+
+
+def _turns(conversation: Mapping[str, Any], where: str) -> frozenset[int]:
+    """Numbers of the utterances; empty where the file does not repeat them."""
+    utterances = conversation.get(TURNS_KEY) or []
+    if not isinstance(utterances, list):
+        raise InvalidDataError(f"{where}: {TURNS_KEY!r} must be a list of utterances.")
+    numbers = [turn_number(entry.get("utterance_ID")) if isinstance(entry, dict) else None for entry in utterances]
+    if None in numbers:
+        raise InvalidDataError(f"{where}: an utterance lacks a whole number 'utterance_ID'.")
+    return frozenset(number for number in numbers if number is not None)
+
+
+def _outside(pair: tuple[int, int], turns: frozenset[int]) -> bool:
+    return bool(turns) and not turns.issuperset(pair)
+
+
+def _refusal(where: str, entry: Any, strict: tuple[int, str, int] | None, turns: frozenset[int]) -> str:
+    if strict is not None:
+        role, turn = ("emotion", strict[0]) if strict[0] not in turns else ("cause", strict[2])
+        return (
+            f"{where}, pair {entry}: there is no utterance {turn} ({role}); the conversation has {len(turns)} "
+            "utterances."
+        )
+    return (
+        f'{where}: {str(entry)[:80]} is not a pair; expected ["<turn>_<emotion>", "<turn>"], or '
         '["<turn>_<emotion>", "<turn>_<text>"] with a span.'
     )

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import forked_python
 import numpy as np
@@ -12,14 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 
 import iemomecp_dataset
+from iemomecp_dataset.benchmark.runs.results import read_results
+from iemomecp_dataset.commands.evaluate import main
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import text_fingerprint
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
 from iemomecp_dataset.metrics.evaluation.report import evaluation_as_json, evaluation_as_text
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import read_semeval
+from iemomecp_dataset.metrics.evaluation.window import PairWindow
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature, run_signature
+from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.schema import ROLE_LABELS
 
@@ -176,7 +181,12 @@ def test_pairs_that_are_missing_or_repeated_are_named(run_file, synthetic_dir, t
     frame = pd.read_parquet(run_file())
     broken = tmp_path / "predictions_test.parquet"
     pd.concat([frame[3:], frame[-2:]]).to_parquet(broken)
-    with pytest.raises(InvalidDataError, match=r"3 pairs missing: \(dialogue .*; 2 pairs given more than once"):
+    with pytest.raises(InvalidDataError, match=r"2 pairs given more than once: \(dialogue "):
+        evaluate_files(FileEvaluationRequest(broken, data_dir=synthetic_dir, options=FEW))
+    # A file that a run of ours wrote is complete, or damaged.
+    ours = pq.read_table(run_file("ours.parquet", data_fingerprint="f00d"))
+    pq.write_table(ours.slice(3), broken)
+    with pytest.raises(InvalidDataError, match=r"3 pairs missing: \(dialogue "):
         evaluate_files(FileEvaluationRequest(broken, data_dir=synthetic_dir, options=FEW))
 
 
@@ -239,11 +249,11 @@ def test_semeval_files_are_written_and_scored(tmp_path, ecf_dir):
             config_name="ecf",
             split="validation",
             semeval_output=submission,
-            options=EvaluationOptions(n_resamples=0),
+            options=EvaluationOptions(n_resamples=0, gold_emotions=True),
         )
     )
     written = read_semeval(submission)
-    assert [entry["conversation_ID"] for entry in written.conversations] == [1, 2, 3]
+    assert list(written.conversations) == ["1", "2", "3"]
     assert written.pairs.emotions.tolist() == ["neutral", "anger", "neutral"]
     request = FileEvaluationRequest(
         submission, data_dir=ecf_dir, config_name="ecf", split="validation", options=EvaluationOptions(n_resamples=20)
@@ -256,10 +266,206 @@ def test_semeval_files_are_written_and_scored(tmp_path, ecf_dir):
     assert paired.comparison.bootstrap["pair_f1"].estimate == 0.0
 
 
+def ecf_request(path, ecf_dir, output=None, **options):
+    return FileEvaluationRequest(
+        path,
+        data_dir=ecf_dir,
+        config_name="ecf",
+        split="validation",
+        semeval_output=output,
+        options=EvaluationOptions(n_resamples=0, **options),
+    )
+
+
+def test_gold_emotions_are_exported_only_when_asked_for_and_are_said_ever_after(tmp_path, ecf_dir):
+    path, output = ecf_predictions(tmp_path), tmp_path / "out.json"
+    with pytest.raises(UsageError, match="--gold-emotions takes the gold ones"):
+        evaluate_files(ecf_request(path, ecf_dir, output))
+    assert not output.exists()
+    result = evaluate_files(ecf_request(path, ecf_dir, output, gold_emotions=True))
+    assert result.exported_emotions == "gold"
+    assert "gold emotions" in evaluation_as_text(result)
+    assert all(entry["emotions"] == "gold" for entry in json.loads(output.read_text()))
+    for letter, emotions in (("A", "none"), ("C", "gold"), ("D", "gold")):
+        result = evaluate_files(ecf_request(output, ecf_dir, definition=letter))
+        assert result.evaluations[0].signature.emotions == emotions
+        text = evaluation_as_text(result)
+        assert "The file has gold emotions" in text
+        assert ("gold emotions of the targets" in text) == (letter != "A")
+        assert evaluation_as_json(result)["evaluations"][0]["emotions"] == emotions
+
+
+def test_predicted_emotions_are_exported_and_scored_as_predicted(tmp_path, ecf_dir):
+    frame = pd.read_csv(ecf_predictions(tmp_path), dtype={"dialogue_id": str})
+    frame["emotion"] = ["fear" if turn == 2 else "joy" for turn in frame["target_turn"]]
+    path, output = tmp_path / "predictions_validation.csv", tmp_path / "out.json"
+    frame.to_csv(path, index=False)
+    result = evaluate_files(ecf_request(path, ecf_dir, output))
+    assert result.exported_emotions == "predicted"
+    assert read_semeval(output).pairs.emotions.tolist() == ["joy", "fear", "fear"]
+    scores = {}
+    for file in (path, output):
+        evaluation = evaluate_files(ecf_request(file, ecf_dir, definition="C")).evaluations[0]
+        assert evaluation.signature.emotions == "predicted"
+        scores[file] = {key: evaluation.scores[key] for key in ("pair_f1", "n_correct", "n_predicted", "n_gold")}
+    assert scores[path] == scores[output]
+    # What is read leniently can be written as the format wants it.
+    content = json.loads(output.read_text())
+    content[0]["emotion-cause_pairs"] = ["1_happy, 3", ["2_scared", "1."]]
+    free, clean = tmp_path / "free.json", tmp_path / "clean.json"
+    free.write_text(json.dumps(content))
+    evaluate_files(ecf_request(free, ecf_dir, clean, reading="leniently"))
+    assert read_semeval(clean).pairs.emotions.tolist() == ["joy", "fear", "fear"]
+
+
+SEMEVAL_TURNS = [{"utterance_ID": turn, "text": "a", "speaker": "A", "emotion": "joy"} for turn in (1, 2, 3, 4)]
+
+
+def semeval_file(path, pairs, conversations=(1, 2)):
+    content = [
+        {"conversation_ID": number, "conversation": SEMEVAL_TURNS, "emotion-cause_pairs": pairs.get(number, [])}
+        for number in conversations
+    ]
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_window_restricts_lists_of_pairs_and_their_gold(tmp_path):
+    gold = semeval_file(
+        tmp_path / "gold.json", {1: [["1_joy", "3"], ["4_joy", "1"], ["4_joy", "3"]], 2: [["2_joy", "2"]]}
+    )
+    file = semeval_file(tmp_path / "p.json", {1: [["1_joy", "3"], ["4_joy", "2"], ["4_joy", "3"]]})
+    found = {}
+    for window in (PairWindow(), PairWindow(past=True), PairWindow(turns=2), PairWindow(turns=1, past=True)):
+        options = EvaluationOptions(n_resamples=0, window=window)
+        result = evaluate_files(FileEvaluationRequest(file, gold_file=gold, options=options))
+        scores = result.evaluations[0].scores
+        found[window.word] = (scores["n_correct"], scores["n_predicted"], scores["n_gold"])
+        assert ("WINDOWED RE-SCORING" in evaluation_as_text(result)) == bool(window)
+        assert evaluation_as_json(result)["evaluations"][0]["window"] == window.word
+    assert found == {"none": (2, 3, 4), "past": (1, 2, 3), "2": (2, 3, 3), "past-1": (1, 1, 2)}
+    with pytest.raises(UsageError, match="leave --window and --past out"):
+        evaluate_files(FileEvaluationRequest(file, gold_file=gold, semeval_output=tmp_path / "o.json", options=options))
+
+
+def test_lists_of_pairs_are_read_as_the_official_evaluator_does(tmp_path):
+    gold = semeval_file(tmp_path / "gold.json", {1: [["3_joy", "2"]]})
+    file = semeval_file(tmp_path / "p.json", {1: [["U3_joy", " 2"]], 9: [["1_joy", "1"]]}, conversations=(1, 2, 9))
+    evaluation = evaluate_files(FileEvaluationRequest(file, gold_file=gold, options=FEW)).evaluations[0]
+    assert (evaluation.scores["n_correct"], evaluation.scores["n_predicted"]) == (1, 1)
+    assert any("blanks around numbers 1" in note for note in evaluation.notes)
+    assert any("1 conversations of the file are not in the gold" in note for note in evaluation.notes)
+
+
+def test_emotions_of_other_names_are_wrong_pairs_when_they_are_read_leniently(tmp_path):
+    gold = semeval_file(tmp_path / "gold.json", {1: [["3_joy", "2"], ["2_joy", "2"]]})
+    file = semeval_file(tmp_path / "p.json", {1: [["3_happy", "2"], ["2_boredom", "2"]]})
+    request = FileEvaluationRequest(file, gold_file=gold, options=EvaluationOptions(definition="C", n_resamples=20))
+    with pytest.raises(
+        InvalidDataError, match=r"'happy' is none of the corpus.* 2 such pairs, of which 1 .*--read len"
+    ):
+        evaluate_files(request)
+    options = replace(request.options, reading="leniently")
+    result = evaluate_files(replace(request, options=options, other=gold))
+    assert [e.scores["n_correct"] for e in result.evaluations] == [1, 2]
+    assert result.evaluations[0].scores["n_predicted"] == 2
+    assert result.comparison.bootstrap["pair_f1"].estimate == pytest.approx(0.5 - 1)
+
+
+def test_gold_without_labels_is_refused(tmp_path):
+    gold = semeval_file(tmp_path / "gold.json", {})
+    file = semeval_file(tmp_path / "p.json", {1: [["3_joy", "2"]]})
+    with pytest.raises(InvalidDataError, match=r"gold\.json: none of its 2 conversations has a pair"):
+        evaluate_files(FileEvaluationRequest(file, gold_file=gold, options=FEW))
+
+
+def test_a_list_of_pairs_is_scored_on_the_fixed_candidates_of_iemomecp(tmp_path, test_pairs, synthetic_dir):
+    kept = np.flatnonzero(test_pairs.distances == 0)
+    content = {name: [] for name in dict.fromkeys(test_pairs.dialogue_ids.tolist())}
+    for row in kept:
+        content[test_pairs.dialogue_ids[row]].append(
+            [f"{test_pairs.target_turns[row]}_hap", str(test_pairs.cause_turns[row])]
+        )
+    content[test_pairs.dialogue_ids[0]].append(["1_hap", "999"])
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps([{"conversation_ID": k, "emotion-cause_pairs": v} for k, v in content.items()]))
+    request = FileEvaluationRequest(path, data_dir=synthetic_dir, config_name="3class", split="test", options=FEW)
+    evaluation = evaluate_files(request).evaluations[0]
+    decided = np.where(test_pairs.distances == 0, 0, 2)
+    assert evaluation.signature.definition == "F"
+    assert (
+        evaluation.scores["confusion_matrix"]
+        == pair_scores(decided, test_pairs.labels, ROLE_LABELS)["confusion_matrix"]
+    )
+    assert any("1 predicted pairs are no candidates; they are left out" in note for note in evaluation.notes)
+    with pytest.raises(UsageError, match="one lists candidates and the other does not"):
+        evaluate_files(replace(request, other=tmp_path / "x.csv"))
+
+
+def test_validation_decides_what_is_printed_stored_and_recorded(tmp_path, synthetic_dir, capsys):
+    files = {}
+    for i, split in enumerate(("validation", "test")):
+        table = pair_table(iemomecp_dataset.load("3class", data_dir=synthetic_dir)[split])
+        probabilities = 0.7 * np.random.default_rng(i).dirichlet([1, 1, 4], len(table)) + 0.3 * np.eye(3)[table.labels]
+        frame = pd.DataFrame(dict(zip(("dialogue_id", "target_turn", "cause_turn"), table.keys, strict=True)))
+        for j, name in enumerate(ROLE_LABELS):
+            frame[f"prob_{name}"] = probabilities[:, j]
+        if split == "validation":
+            threshold, _ = best_threshold(probabilities, table.labels)
+        else:
+            expected = pair_scores(probabilities, table.labels, ROLE_LABELS, threshold=threshold)
+        files[split] = tmp_path / f"{split}.csv"
+        frame.to_csv(files[split], index=False)
+    arguments = [files["test"], "--validation", files["validation"], "--data-dir", synthetic_dir, "--split", "test"]
+    arguments += [
+        "--config-name",
+        "3class",
+        "--resamples",
+        "0",
+        "--output",
+        tmp_path / "o.json",
+        "--as-run",
+        tmp_path / "r",
+    ]
+    main([str(argument) for argument in arguments])
+    printed = capsys.readouterr().out
+    rule = f"decision:threshold@validation={threshold!r}"
+    stored = json.loads((tmp_path / "o.json").read_text())["evaluations"][0]
+    recorded = read_results(tmp_path / "r")
+    assert rule in printed
+    assert rule in stored["signature"]
+    assert stored["signature"] == recorded.extra["signatures"]["test"]
+    assert f"pair_f1  {expected['pair_f1']:.4f}" in " ".join(printed.split()).replace("pair_f1 ", "pair_f1  ")
+    assert stored["scores"]["pair_f1"] == recorded.metrics["test"]["pair_f1"] == expected["pair_f1"]
+    with pytest.raises(UsageError, match="add --data-dir"):
+        main([str(files["test"]), "--validation", str(files["validation"])])
+
+
+@pytest.mark.parametrize("option", [["--past"], ["--window", "4"]])
+def test_a_windowed_score_is_no_row_of_the_leaderboard(tmp_path, option):
+    with pytest.raises(UsageError, match="the corpus's own candidate space"):
+        main([str(tmp_path / "p.json"), "--data-dir", str(tmp_path), "--as-run", str(tmp_path / "r"), *option])
+
+
+def test_a_list_of_pairs_goes_through_as_run(tmp_path, ecf_dir, capsys):
+    content = [{"conversation_ID": n, "emotion-cause_pairs": [["1_happy", "1."]] * (n == 2)} for n in (1, 2, 3)]
+    (tmp_path / "p.json").write_text(json.dumps(content))
+    main([
+        str(tmp_path / "p.json"), "--data-dir", str(ecf_dir), "--config-name", "ecf", "--split", "dev", "--resamples",
+        "0", "--read", "leniently", "--as-run", str(tmp_path / "runs" / "theirs"),
+    ])  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "emotion aliases 1, full stops around numbers 1" in printed
+    assert "13 of 14 candidates are not in the file and count as non_pair" in printed
+    assert "by its own decisions" in printed
+    assert read_results(tmp_path / "runs" / "theirs").metrics["validation"]["confusion_matrix"] == [[1, 3], [0, 10]]
+
+
 def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
     for name, ids in (("gold.json", (1, 2)), ("pred.json", (1, 3))):
-        (tmp_path / name).write_text(json.dumps([{"conversation_ID": i, "emotion-cause_pairs": []} for i in ids]))
-    with pytest.raises(InvalidDataError, match=r"1 missing \(2\), 1 unknown \(3\)"):
+        pairs = [["1_joy", "1"]]
+        (tmp_path / name).write_text(json.dumps([{"conversation_ID": i, "emotion-cause_pairs": pairs} for i in ids]))
+    with pytest.raises(InvalidDataError, match=r"1 of the 2 conversations .* are missing \(2\); 1 .* unknown \(3\)"):
         evaluate_files(FileEvaluationRequest(tmp_path / "pred.json", gold_file=tmp_path / "gold.json", options=FEW))
 
 
@@ -272,9 +478,9 @@ def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
         ({"other_run_name": "x"}, UsageError, "add --compare"),
         ({"semeval_output": "x.json"}, UsageError, "add --data-dir"),
         ({"predictions": "semeval.json"}, UsageError, "--gold"),
-        ({"predictions": "none.json"}, MissingDataError, "is not there"),
+        ({"predictions": "none.json"}, MissingDataError, "cannot be read"),
         ({"predictions": "results.json"}, InvalidDataError, "expected a list of conversations"),
-        ({"predictions": "cut.json"}, InvalidDataError, "is not JSON"),
+        ({"predictions": "cut.json"}, InvalidDataError, "not valid JSON"),
     ],
 )
 def test_requests_that_cannot_work_say_what_to_do(run_file, tmp_path, changes, error, words):
@@ -325,5 +531,15 @@ def test_help_is_quick_and_complete(repository):
     command = [sys.executable, repository / "scripts" / "evaluate_predictions.py", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    for option in ("--data-dir", "--compare", "--definition", "--threshold", "--resamples", "--write-semeval"):
+    for option in (
+        "--data-dir",
+        "--compare",
+        "--definition",
+        "--threshold",
+        "--resamples",
+        "--write-semeval",
+        "--read",
+        "--window",
+        "--past",
+    ):
         assert option in done.stdout

@@ -245,13 +245,16 @@ def _read_parquet(path: Path) -> FeatureTable:
 
     try:
         table = pq.read_table(path)
+        columns = table.column_names
+        keys = table["utterance_id"].to_pylist() if "utterance_id" in columns else []
     except (pa.ArrowException, OSError) as error:
         raise InvalidDataError(f"{path} cannot be read as Parquet: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidDataError(f"{path}: names or ids are not UTF-8 text ({error.reason}).") from None
     for name in ("utterance_id", "vector"):
-        if name not in table.column_names:
+        if name not in columns:
             raise InvalidDataError(
-                f"{path} has no column {name!r}; expected utterance_id and vector, "
-                f"found {', '.join(table.column_names)}."
+                f"{path} has no column {name!r}; expected utterance_id and vector, found {', '.join(columns)}."
             )
     column = table["vector"].combine_chunks()
     fixed = pa.types.is_fixed_size_list(column.type)
@@ -260,7 +263,7 @@ def _read_parquet(path: Path) -> FeatureTable:
     present = column.is_valid().to_numpy(zero_copy_only=False)
     column = column.filter(pa.array(present))
     ids: dict[bool, list[str]] = {True: [], False: []}
-    for key, has_vector in zip(table["utterance_id"].to_pylist(), present.tolist(), strict=True):
+    for key, has_vector in zip(keys, present.tolist(), strict=True):
         ids[has_vector].append(key)
     vectors = _matrix(path, ids[True], column, fixed)
     place_of = {key: (0, row) for row, key in enumerate(ids[True])}

@@ -21,7 +21,7 @@ from iemomecp_dataset.benchmark.runs.results import (
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.aligned import score_candidates
-from iemomecp_dataset.metrics.evaluation.evaluate import candidate_signature
+from iemomecp_dataset.metrics.evaluation.candidate_scores import candidate_signature
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions

@@ -19,12 +19,22 @@ from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.report import write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
+from iemomecp_dataset.benchmark.runs.results import (
+    Decision,
+    RunResults,
+    read_results,
+    write_results,
+    write_run_predictions,
+)
 from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError, UsageError
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.semeval import write_semeval
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.set_scores import pair_set
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.schema import ROLE_LABELS
@@ -153,11 +163,103 @@ def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, fra
     assert "decides gave decisions without probabilities" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def decisions(frame: pd.DataFrame, table) -> pd.DataFrame:
+    """A rule's decisions in place of probabilities."""
+    decided = frame[["dialogue_id", "target_turn", "cause_turn"]].assign(pred_id=(table.distances > 0) * 2)
+    return decided.assign(pred=np.array(ROLE_LABELS)[decided["pred_id"]])
+
+
+def test_decisions_alone_stay_decisions_when_the_run_is_read_again(submit, frames, tables, tmp_path):
+    record = submit({"test": decisions(frames["test"], tables["test"])})
+    assert record.threshold == {"value": None, "chosen_on": "system"}
+    path = tmp_path / "runs" / "mine" / "predictions_test.parquet"
+    request = FileEvaluationRequest(path, options=EvaluationOptions(n_resamples=0))
+    evaluation = evaluate_files(request).evaluations[0]
+    assert evaluation.scores["pair_f1"] == record.metrics["test"]["pair_f1"]
+    assert math.isnan(evaluation.scores["pair_auprc"])
+    assert str(evaluation.signature) == record.extra["signatures"]["test"]
+
+
+@pytest.mark.parametrize("form", ["decisions", "probabilities"])
+def test_a_sparse_file_is_a_row_and_what_it_leaves_out_is_said(submit, frames, tables, form, tmp_path):
+    table, frame = tables["test"], frames["test"]
+    frame = decisions(frame, table) if form == "decisions" else frame
+    kept = np.flatnonzero(table.distances == 0)
+    future = frame.iloc[kept[:1]].assign(cause_turn=999)  # predicted, and no candidate
+    record = submit({"test": pd.concat([frame.iloc[kept], future])})
+    decided = np.full(len(table), 2)
+    listed = frame.iloc[kept]
+    decided[kept] = listed["pred_id"] if form == "decisions" else listed.filter(like="prob_").to_numpy().argmax(axis=1)
+    expected = pair_scores(decided, table.labels, ROLE_LABELS)
+    assert record.metrics["test"]["pair_f1"] == expected["pair_f1"]
+    assert math.isnan(record.metrics["test"]["pair_auprc"])
+    submission = record.extra["submission"]["test"]
+    assert submission["candidates_not_listed"] == len(table) - len(kept)
+    first_is_pair = decided[kept[0]] == 0
+    assert submission["predicted_pairs_left_out"] == first_is_pair
+    assert any("candidates are not in the file and count as non_pair" in note for note in submission["notes"])
+    again = read_predictions(tmp_path / "runs" / "mine" / "predictions_test.parquet")
+    assert again.decisions_alone
+    np.testing.assert_array_equal(again.decided, decided)
+
+
+ECF = """\
+1 2
+(2,1),(2,2)
+1 | A | neutral | The last train is gone . | Own_S1E1: 00:00:00.000 - 00:00:01.000
+2 | B | anger | Not again ! | Own_S1E1: 00:00:01.000 - 00:00:02.000
+2 1
+(1,1)
+1 | A | sadness | I lost my keys . | Own_S1E1: 00:00:03.000 - 00:00:04.000
+"""
+
+
+@pytest.mark.parametrize("origin", ["predicted", "gold"])
+def test_a_list_of_pairs_is_a_row_of_data_with_the_scored_split_alone(tmp_path, origin):
+    (tmp_path / "ecf").mkdir()
+    (tmp_path / "ecf" / "test.txt").write_text(ECF, encoding="utf-8")
+    pairs = pair_set(["1", "1", "9"], [2, 1, 1], [1, 1, 1], ["anger", "joy", "joy"])
+    path = tmp_path / "theirs.json"
+    write_semeval(path, pairs, [{"conversation_ID": number} for number in (1, 2, 9)], emotions=origin)
+    submission = Submission("theirs", {"test": path}, tmp_path / "ecf", "ecf")
+    record = write_submission(submission, tmp_path / "runs" / "theirs")
+    assert record.metrics["test"]["confusion_matrix"] == [[1, 2], [1, 1]]
+    assert record.candidates == "all"
+    assert any("1 conversations" in note for note in record.extra["submission"]["test"]["notes"])
+    assert set(record.structural_baselines) == {"all_non_pair", "self", "self_and_previous"}
+    (board,) = leaderboard(index_runs(tmp_path / "runs").runs)
+    assert len(board.trained) == 1
+    write_report(index_runs(tmp_path / "runs"), tmp_path / "report.html", n_resamples=50)
+    assert "theirs" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    # Its emotions travel with it, and so does their origin.
+    of_run = tmp_path / "runs" / "theirs" / "predictions_test.parquet"
+    request = FileEvaluationRequest(
+        of_run, data_dir=tmp_path / "ecf", options=EvaluationOptions(definition="C", n_resamples=0)
+    )
+    evaluation = evaluate_files(request).evaluations[0]
+    assert evaluation.signature.emotions == origin
+    assert (evaluation.scores["n_correct"], evaluation.scores["n_predicted"]) == (1, 2)
+
+
+def test_emotions_that_are_written_are_those_of_the_corpus(tmp_path, synthetic_dir):
+    corpus = load_corpus("3class", synthetic_dir, for_training=False)
+    probabilities = np.eye(3)[corpus.tables["test"].labels]
+    emotions = np.full(len(probabilities), "hap")
+    write_run_predictions(tmp_path, corpus, "test", probabilities, Decision(), emotions=emotions)
+    read = read_predictions(tmp_path / "predictions_test.parquet")
+    assert (set(read.emotions), read.facts.emotions) == ({"hap"}, "predicted")
+    for wrong, words in (("joy", "'joy' is none of the corpus"), ("sad", "has the emotions 'hap' and 'sad'")):
+        changed = emotions.copy()
+        changed[-1] = wrong
+        with pytest.raises(UsageError, match=words):
+            write_run_predictions(tmp_path, corpus, "test", probabilities, Decision(), emotions=changed)
+    with pytest.raises(UsageError, match="one emotion each"):
+        write_run_predictions(tmp_path, corpus, "test", probabilities, Decision(), emotions=emotions[1:])
+
+
 def spoilt(frame: pd.DataFrame, how: str) -> pd.DataFrame:
     first = frame.index[0]
     match how:
-        case "missing":
-            return frame.drop(first)
         case "repeated":
             return pd.concat([frame, frame.loc[[first]]])
         case "unknown":
@@ -173,7 +275,7 @@ def spoilt(frame: pd.DataFrame, how: str) -> pd.DataFrame:
     raise AssertionError(how)
 
 
-@pytest.mark.parametrize("how", ["missing", "repeated", "unknown", "nan", "sum", "classes", "both"])
+@pytest.mark.parametrize("how", ["repeated", "unknown", "nan", "sum", "classes", "both"])
 def test_other_pairs_and_broken_numbers_leave_no_run(submit, frames, tmp_path, how):
     with pytest.raises(IemomecpError) as caught:
         submit({"test": spoilt(frames["test"], how)})

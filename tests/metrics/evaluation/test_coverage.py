@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats, sparse_order
 
 PAIRS = st.lists(
     st.tuples(st.sampled_from(["a", "b", "c10", "c1"]), st.integers(1, 12), st.integers(1, 12)),
@@ -71,3 +71,23 @@ def test_many_pairs_are_aligned_without_a_loop():
     )
     order = aligned_order("p", tuple(column[::-1] for column in keys), keys)
     assert order[0] == n - 1
+
+
+@given(PAIRS, PAIRS, st.randoms(use_true_random=False))
+def test_a_sparse_file_is_placed_as_a_dictionary_would(wanted, found, random):
+    dialogues = {pair[0] for pair in wanted}
+    found = [pair for pair in found if pair[0] in dialogues]
+    random.shuffle(found)
+    keys = columns(found) if found else ([], [], [])
+    order, outside = sparse_order("p", keys, columns(wanted))
+    place = {pair: i for i, pair in enumerate(found)}
+    assert order.tolist() == [place.get(pair, -1) for pair in wanted]
+    assert sorted(outside.tolist()) == [i for i, pair in enumerate(found) if pair not in wanted]
+
+
+def test_repeats_and_unknown_dialogues_are_no_sparse_file():
+    wanted = columns([("a", 1, 1), ("a", 2, 1)])
+    with pytest.raises(
+        InvalidDataError, match=r"1 pair given more than once.*; 1 pair of dialogues that the gold does"
+    ):
+        sparse_order("p.csv", columns([("a", 1, 1), ("a", 1, 1), ("b", 1, 1)]), wanted)

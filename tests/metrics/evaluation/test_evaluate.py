@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates
-from iemomecp_dataset.metrics.evaluation.evaluate import compare_candidates, evaluate_candidates
+from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates, with_threshold_of
+from iemomecp_dataset.metrics.evaluation.candidate_scores import compare_candidates, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, PredictionFacts
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.window import PairWindow
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.metrics.signature import Signature
@@ -178,7 +179,7 @@ def test_gold_outside_the_candidates_counts_in_definition_a_and_not_in_f(file_of
     assert f.signature.n_gold == n_inside
     assert any("3 gold pairs are not candidates" in note for note in f.notes)
     scored = score_candidates(file, gold, FEW)
-    as_set = set_scores(predicted_pairs(scored, gold_emotions=False), gold.pairs)
+    as_set = set_scores(predicted_pairs(scored), gold.pairs)
     assert a.scores["pair_f1"] == pytest.approx(as_set["pair_f1"])
     assert a.intervals["pair_f1"].estimate == pytest.approx(as_set["pair_f1"])
 
@@ -200,7 +201,8 @@ def test_other_definitions_score_sets(file_of, letter):
     options = replace(FEW, definition=letter, gold_emotions=letter in "CD")
     evaluation = evaluate(file, gold, options)
     scored = score_candidates(file, gold, options)
-    expected = set_scores(predicted_pairs(scored, gold_emotions=letter in "CD"), gold.pairs, definition=letter)
+    predicted = predicted_pairs(scored, emotions="gold" if letter in "CD" else "none")
+    expected = set_scores(predicted, gold.pairs, definition=letter)
     assert dict(evaluation.scores) == expected
     assert evaluation.signature.n_gold == expected["n_gold"]
     assert evaluation.signature.emotions == ("gold" if letter in "CD" else "none")
@@ -284,3 +286,196 @@ def test_one_dialogue_has_no_interval_and_says_so(random_pairs, file_of):
     evaluation = evaluate(alone)
     assert evaluation.intervals == {}
     assert any("cannot be resampled" in note for note in evaluation.notes)
+
+
+def sparse(file, kept, **changes):
+    """A file that lists only some of its rows, as decisions."""
+    decided = file.probabilities.argmax(axis=1)
+    return replace(
+        taken(replace(file, decisions=decided), kept), probabilities=None, decisions=decided[kept], **changes
+    )
+
+
+@pytest.fixture
+def pair_file(file_of):
+    return file_of(class_names=PAIR_LABELS, corpus="ecf", config_name="ecf", split="test")
+
+
+@pytest.mark.parametrize("letter", ["A", "F"])
+def test_a_sparse_file_is_complete_after_filling_with_non_pair(pair_file, letter):
+    gold, options = gold_of(pair_file), replace(FEW, definition=letter)
+    predicted = np.flatnonzero(pair_file.probabilities.argmax(axis=1) == 0)
+    full = replace(pair_file, probabilities=None, decisions=pair_file.probabilities.argmax(axis=1))
+    filled = evaluate(replace(sparse(pair_file, predicted), labels=None), gold, options)
+    assert filled.scores["confusion_matrix"] == evaluate(full, gold, options).scores["confusion_matrix"]
+    n = len(pair_file)
+    assert any(f"{n - len(predicted)} of {n} candidates are not in the file" in note for note in filled.notes)
+    assert np.isnan(filled.scores["pair_auprc"])
+    assert (
+        filled.undefined["pair_auprc"]
+        == f"{n - len(predicted)} of {n} candidates are not in the file and have no scores"
+    )
+
+
+def test_a_sparse_file_with_probabilities_is_decided_by_them_and_ranks_nothing(pair_file):
+    gold, kept = gold_of(pair_file), np.arange(0, len(pair_file), 2)
+    options = replace(FEW, threshold=0.3)
+    evaluation = evaluate(taken(pair_file, kept), gold, options)
+    decided = np.ones(len(pair_file), dtype=int)
+    decided[kept] = np.where(pair_file.probabilities[kept, 0] >= 0.3, 0, 1)
+    assert evaluation.scores["pair_f1"] == pair_scores(decided, pair_file.labels, PAIR_LABELS)["pair_f1"]
+    assert "have no scores" in evaluation.undefined["pair_auprc"]
+    assert evaluation.signature.decision == "threshold@fixed=0.3"
+    ours = replace(taken(pair_file, kept), facts=PredictionFacts(config_name="ecf", data_fingerprint="f00d"))
+    with pytest.raises(InvalidDataError, match="pairs missing"):
+        evaluate(ours, gold, options)
+
+
+def test_the_threshold_of_a_sparse_file_counts_the_gold_that_it_does_not_list(pair_file):
+    gold = gold_of(pair_file, [("d0", 1, 9)])
+    kept = np.arange(0, len(pair_file), 2)
+    file = replace(taken(pair_file, kept), labels=None)
+    options = with_threshold_of(score_candidates(file, gold, FEW), FEW)
+    assert options.threshold_chosen_on == "test"
+    scores = {}
+    for threshold in np.unique(file.probabilities[:, 0]).tolist():
+        scores[threshold] = evaluate(file, gold, replace(FEW, threshold=threshold)).scores["pair_f1"]
+    assert scores[options.threshold] == max(scores.values())
+    assert options.threshold == max(t for t, score in scores.items() if score == max(scores.values()))
+    # Options that state a rule, and files that only decide, leave nothing to choose.
+    for stated in (replace(FEW, threshold=0.9), replace(FEW, argmax=True)):
+        assert with_threshold_of(score_candidates(file, gold, stated), stated) == stated
+    decided = replace(sparse(pair_file, kept), labels=None)
+    assert with_threshold_of(score_candidates(decided, gold, FEW), FEW) == FEW
+
+
+def with_rows(file, rows, decision=0):
+    """A file with further rows."""
+    columns = list(zip(*rows, strict=True))
+    added = [np.array(column) for column in columns]
+    pairs = PairKeys(
+        np.concatenate((file.pairs.dialogue_ids, added[0])),
+        np.concatenate((file.pairs.source_dialogue_ids, added[0])),
+        np.concatenate((file.pairs.target_turns, added[1])),
+        np.concatenate((file.pairs.cause_turns, added[2])),
+    )
+    decided = np.concatenate((file.decisions, np.full(len(rows), decision)))
+    return replace(file, pairs=pairs, labels=None, decisions=decided)
+
+
+@pytest.mark.parametrize("letter", ["A", "B", "F"])
+def test_predicted_pairs_that_are_no_candidates_are_predictions_of_a_set_alone(pair_file, letter):
+    outside = [("d0", 1, 9), ("d1", 1, 9)]
+    gold, options = gold_of(pair_file, outside[:1]), replace(FEW, definition=letter)
+    file = sparse(pair_file, np.arange(len(pair_file)))
+    evaluation = evaluate(with_rows(file, outside), gold, options)
+    inside = evaluate(replace(file, labels=None), gold, options)
+    if letter == "F":
+        assert dict(evaluation.scores)["confusion_matrix"] == inside.scores["confusion_matrix"]
+        assert any("2 predicted pairs are no candidates; they are left out" in note for note in evaluation.notes)
+        return
+    keys = file.pairs.take(file.decisions == 0).keys
+    added = [np.concatenate((keys[i], [row[i] for row in outside])) for i in range(3)]
+    assert dict(evaluation.scores) == set_scores(pair_set(*added), gold.pairs, definition=letter)
+    assert any("2 predicted pairs are no candidates; they are counted" in note for note in evaluation.notes)
+    assert evaluation.intervals["pair_f1"].estimate == pytest.approx(evaluation.scores["pair_f1"])
+    # What is listed as a non-pair is no prediction.
+    unlisted = evaluate(with_rows(file, outside, decision=1), gold, options)
+    assert unlisted.scores["pair_f1"] == inside.scores["pair_f1"]
+
+
+def test_conversations_of_a_list_are_compared_with_the_gold(pair_file):
+    gold = gold_of(pair_file)
+    file = replace(sparse(pair_file, pair_file.probabilities.argmax(axis=1) == 0), labels=None)
+    dialogues = frozenset(gold.source_dialogues)
+    further = with_rows(file, [("elsewhere", 1, 1)])
+    evaluation = evaluate(replace(further, listed=dialogues | {"elsewhere"}), gold)
+    assert evaluation.scores["pair_f1"] == evaluate(file, gold).scores["pair_f1"]
+    assert any("1 conversations of the file are not in the gold" in note for note in evaluation.notes)
+    with pytest.raises(InvalidDataError, match="are missing"):
+        evaluate(replace(file, listed=dialogues - {min(dialogues)}), gold)
+    with pytest.raises(InvalidDataError, match="of dialogues that the gold does not have"):
+        evaluate(further, gold)
+
+
+def emotions_for(file, wrong=False):
+    return np.array(["joy" if (t + wrong) % 2 else "anger" for t in file.pairs.target_turns.tolist()])
+
+
+@pytest.mark.parametrize("letter", "CD")
+def test_emotions_of_the_file_come_before_gold_ones(pair_file, letter):
+    gold, options = gold_of(pair_file), replace(FEW, definition=letter)
+    upper = evaluate(pair_file, gold, replace(options, gold_emotions=True))
+    right = evaluate(replace(pair_file, emotions=emotions_for(pair_file)), gold, options)
+    wrong = evaluate(replace(pair_file, emotions=emotions_for(pair_file, wrong=True)), gold, options)
+    assert (upper.signature.emotions, right.signature.emotions) == ("gold", "predicted")
+    assert upper.scores["pair_f1"] == right.scores["pair_f1"] > 0
+    assert wrong.scores["pair_f1"] == 0
+    both = evaluate(
+        replace(pair_file, emotions=emotions_for(pair_file, wrong=True)), gold, replace(options, gold_emotions=True)
+    )
+    assert (both.signature.emotions, both.scores["pair_f1"]) == ("predicted", 0)
+    assert any("--gold-emotions changes nothing" in note for note in both.notes)
+    stated = replace(pair_file, emotions=emotions_for(pair_file), facts=replace(pair_file.facts, emotions="gold"))
+    assert evaluate(stated, gold, options).signature.emotions == "gold"
+
+
+def test_emotions_are_those_of_the_corpus_or_read_leniently(pair_file):
+    gold = gold_of(pair_file)
+    spelt = np.array([{"joy": "happy", "anger": "Angry"}[name] for name in emotions_for(pair_file)])
+    file = replace(pair_file, emotions=spelt)
+    with pytest.raises(InvalidDataError, match=r"'(happy|Angry)' is none of the corpus.*--read leniently"):
+        evaluate(file, gold, replace(FEW, definition="C"))
+    read = evaluate(file, gold, replace(FEW, definition="C", reading="leniently"))
+    expected = evaluate(replace(file, emotions=emotions_for(file)), gold, replace(FEW, definition="C"))
+    assert dict(read.scores) == dict(expected.scores)
+    assert f"Read leniently: emotion aliases {len(file)}." in read.notes
+    other = np.where(pair_file.pairs.target_turns == 1, "boredom", emotions_for(pair_file))
+    read = evaluate(replace(file, emotions=other), gold, replace(FEW, definition="C", reading="leniently"))
+    assert read.scores["n_predicted"] == expected.scores["n_predicted"]
+    assert read.scores["other_precision"] == 0
+    assert read.intervals["pair_f1"].estimate == pytest.approx(read.scores["pair_f1"])
+    empty = np.where(pair_file.pairs.target_turns == 1, "", emotions_for(pair_file))
+    with pytest.raises(UsageError, match="its column emotion is empty for"):
+        evaluate(replace(file, emotions=empty), gold, replace(FEW, definition="C"))
+
+
+@pytest.mark.parametrize("window", [PairWindow(turns=2), PairWindow(past=True), PairWindow(turns=1, past=True)])
+@pytest.mark.parametrize("letter", ["A", "C", "F"])
+def test_a_window_restricts_predictions_and_gold_alike(pair_file, window, letter):
+    pairs, turned = pair_file.pairs, pair_file.pairs.dialogue_ids == "d1"
+    targets = np.where(turned, pairs.cause_turns, pairs.target_turns)
+    causes = np.where(turned, pairs.target_turns, pairs.cause_turns)
+    pair_file = replace(pair_file, pairs=replace(pairs, target_turns=targets, cause_turns=causes))
+    outside = [("d0", 1, 9), ("d2", 3, 4)]
+    gold = gold_of(pair_file, outside)
+    options = replace(FEW, definition=letter, gold_emotions=True)
+    evaluation = evaluate(pair_file, gold, replace(options, window=window))
+    kept = window.of(pair_file.pairs)
+    rows = [row for row in outside if window.keeps(np.array([row[1]]), np.array([row[2]]))[0]]
+    smaller = taken(pair_file, kept)
+    expected = evaluate(smaller, gold_of(smaller, rows), options)
+    assert dict(evaluation.scores) == dict(expected.scores)
+    assert 0 < evaluation.signature.n_candidates == kept.sum() < len(pair_file)
+    assert evaluation.signature.window == window.word
+    assert replace(evaluation.signature, window="none") == expected.signature
+    assert any("not the corpus's own candidate space" in note for note in evaluation.notes)
+    assert evaluation.intervals["pair_f1"].estimate == pytest.approx(evaluation.scores["pair_f1"])
+
+
+def test_a_window_needs_to_know_the_gold_outside(pair_file):
+    options = replace(FEW, window=PairWindow(turns=1))
+    with pytest.raises(UsageError, match="add --data-dir"):
+        evaluate(replace(pair_file, facts=replace(pair_file.facts, missed_positives=2)), options=options)
+    assert evaluate(pair_file, options=options).signature.window == "1"
+
+
+def test_systems_with_pairs_outside_the_candidates_are_compared_as_sets(pair_file, file_of):
+    gold = gold_of(pair_file)
+    other = file_of(class_names=PAIR_LABELS, system_seed=9, corpus="ecf", config_name="ecf", split="test")
+    first = with_rows(sparse(pair_file, np.arange(len(pair_file))), [("d0", 1, 9)])
+    scored = [score_candidates(file, gold, FEW) for file in (first, replace(other, labels=None))]
+    difference = compare_candidates(*scored, FEW).bootstrap["pair_f1"].estimate
+    assert difference == pytest.approx(
+        evaluate(first, gold).scores["pair_f1"] - evaluate(replace(other, labels=None), gold).scores["pair_f1"]
+    )

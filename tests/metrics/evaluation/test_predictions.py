@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -73,7 +72,6 @@ class TestParquetPredictions(ReaderCase):
     of = read_candidate_predictions
     file = "predictions_test.parquet"
     is_text = False
-    escaping = MappingProxyType({"mutations": pa.ArrowException})  # text in a column that is not UTF-8
 
     @pytest.fixture
     def content(self, tmp_path):
@@ -87,9 +85,6 @@ class TestPredictionsOfARun(TestParquetPredictions):
 class TestCsvPredictions(ReaderCase):
     of = read_candidate_predictions
     file = "x.csv"
-    # A column that is not UTF-8 is read as bytes, which are refused only where numbers or names are expected.
-    forgiven = frozenset({"not UTF-8"})
-    escaping = MappingProxyType({"mutations": UnicodeDecodeError})
 
     @pytest.fixture
     def content(self):
@@ -296,3 +291,112 @@ def test_files_of_other_formats_are_refused(tmp_path):
     (tmp_path / "p.txt").write_text("")
     with pytest.raises(UsageError, match=r"\.parquet, \.csv and \.json"):
         read_candidate_predictions(tmp_path / "p.txt")
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (OURS.assign(label=[True, False]), "the column label has truth values"),
+        (OURS.assign(prob_pair=[True, False]), "the column prob_pair has truth values"),
+        (OURS.assign(target_turn=[True, True]), "the column target_turn has truth values"),
+        (OURS.assign(pred_id=[True, None]), "the column pred_id has truth values"),
+        (OURS.assign(dialogue_id=["a", None]), "row 1, column dialogue_id: there is no id"),
+        (OURS.assign(target_turn=[1e18, 1]), "row 0, column target_turn: expected a turn number"),
+        (OURS.assign(scored_by_model=["yes", "perhaps"]), "row 1, column scored_by_model"),
+        (OURS.assign(dialogue_id="a", emotion=["joy", "fear"]), "row 1, column emotion: target 1 of dialogue a"),
+    ],
+)
+@pytest.mark.parametrize("write", [write_parquet, write_csv])
+def test_values_of_another_kind_are_refused_by_column(tmp_path, write, frame, words):
+    path = tmp_path / ("p.csv" if write is write_csv else "p.parquet")
+    with pytest.raises(InvalidDataError, match=words):
+        read_candidate_predictions(write(path, frame))
+
+
+def test_emotions_are_names(tmp_path):
+    with pytest.raises(InvalidDataError, match="the column emotion must hold names"):
+        read_candidate_predictions(write_parquet(tmp_path / "p.parquet", OURS.assign(emotion=[1, 2])))
+
+
+def test_text_that_is_not_utf8_and_columns_given_twice_are_refused(tmp_path):
+    text = OURS.assign(scored_by_model="true").to_csv(index=False).encode()
+    (tmp_path / "p.csv").write_bytes(text.replace(b"true", b"tr\xffe", 1))
+    with pytest.raises(InvalidDataError, match="the column scored_by_model is not UTF-8"):
+        read_candidate_predictions(tmp_path / "p.csv")
+    (tmp_path / "q.csv").write_bytes(text.replace(b"scored_by_model", b"label", 1))
+    with pytest.raises(InvalidDataError, match="the column label occurs twice"):
+        read_candidate_predictions(tmp_path / "q.csv")
+
+
+@pytest.mark.parametrize(
+    "stated", [{"threshold": "0.4"}, {"missed_positives": -1}, {"class_names": "pair"}, {"emotions": "mine"}]
+)
+def test_metadata_of_another_type_is_refused(tmp_path, stated):
+    with pytest.raises(InvalidDataError, match=f"{next(iter(stated))} is "):
+        read_candidate_predictions(write_parquet(tmp_path / "p.parquet", OURS, stated))
+
+
+def run_table():
+    ids = np.array(["7", "7", "7"])
+    return PairTable(ids, ids, np.array([1, 1, 2]), np.array([1, 2, 1]), labels=np.array([0, 1, 1]))
+
+
+def test_emotions_are_written_and_read_back_with_their_origin(tmp_path):
+    path = tmp_path / "predictions_test.parquet"
+    certain, emotions = np.eye(2)[[0, 1, 1]], np.array(["joy", "joy", ""])
+    for origin in ("predicted", "gold"):
+        write_predictions(path, run_table(), certain, replace(FACTS, emotions=origin), emotions)
+        for read in (read_candidate_predictions(path), read_predictions(path)):
+            assert read.emotions.tolist() == emotions.tolist()
+            assert read.facts.emotions == origin
+    write_predictions(path, run_table(), certain, FACTS)
+    assert read_candidate_predictions(path).emotions is None
+
+
+def test_decisions_alone_stay_decisions_on_every_reading(tmp_path):
+    path = tmp_path / "predictions_test.parquet"
+    decided = [0, 1, 0]
+    write_predictions(path, run_table(), np.eye(2)[decided], replace(FACTS, decisions_alone=True, threshold=0.0))
+    of_file, of_run = read_candidate_predictions(path), read_predictions(path)
+    assert of_file.probabilities is None
+    assert of_file.decisions.tolist() == of_run.decided.tolist() == decided
+    assert of_run.probabilities.tolist() == np.eye(2)[decided].tolist()
+
+
+def test_a_list_of_pairs_becomes_decisions(tmp_path):
+    path = tmp_path / "p.json"
+    pairs = [["2_joy", "1"], ["2_joy", "2"], ["1_fear", "1"]]
+    content = [{"conversation_ID": 7, "emotion-cause_pairs": pairs}, {"conversation_ID": 8, "emotion-cause_pairs": []}]
+    path.write_text(json.dumps(content))
+    read = read_candidate_predictions(path, config_name="ecf")
+    assert list(zip(*(values.tolist() for values in read.pairs.keys), strict=True)) == [
+        ("7", 2, 1),
+        ("7", 2, 2),
+        ("7", 1, 1),
+    ]
+    assert (read.decisions.tolist(), read.emotions.tolist()) == ([0, 0, 0], ["joy", "joy", "fear"])
+    assert (read.class_names, read.listed, read.probabilities) == (PAIR_LABELS, {"7", "8"}, None)
+    assert read_candidate_predictions(path, config_name="3class").class_names == ROLE_LABELS
+    pairs.append(["2_anger", "1"])
+    path.write_text(json.dumps(content))
+    read = read_candidate_predictions(path, config_name="ecf")
+    assert (len(read), read.emotions) == (3, None)
+    assert any("given again with another emotion" in note for note in read.notes)
+    assert any("1 targets have several emotions" in note for note in read.notes)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "decisions", "space"),
+    [
+        ([(1, 1), (2, 1), (2, 2)], [0, 1, 1], "past"),
+        ([(1, 1), (2, 1)], [0, 1], "past"),
+        ([(1, 1), (2, 1), (2, 2), (1, 2)], [0, 1, 1, 1], "all"),
+        ([(1, 1), (2, 1)], [0, 0], "all"),  # a list of predicted pairs implies nothing
+        ([(6, 5), (6, 6)], [0, 1], "all"),
+    ],
+)
+def test_the_candidate_space_is_what_complete_lists_imply(tmp_path, pairs, decisions, space):
+    frame = pd.DataFrame(pairs, columns=["target_turn", "cause_turn"]).assign(dialogue_id="d", pred_id=decisions)
+    read = read_candidate_predictions(write_csv(tmp_path / "p.csv", frame), config_name="ecf")
+    assert read.candidate_space == space
+    assert replace(read, facts=PredictionFacts(candidates="past")).candidate_space == "past"

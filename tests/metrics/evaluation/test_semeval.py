@@ -1,13 +1,14 @@
 """SemEval-2024 Task 3 JSON, both subtasks, there and back."""
 
 import json
-from types import MappingProxyType
+from collections import Counter
 
 import pytest
 from reader_case import ReaderCase
 
+from iemomecp_dataset.corpora.ecf_json import read_ecf_json
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.metrics.evaluation.semeval import read_semeval, write_semeval
+from iemomecp_dataset.metrics.evaluation.semeval import missing_and_further, read_semeval, write_semeval
 from iemomecp_dataset.metrics.set_scores import pair_set
 
 CONVERSATION = [
@@ -36,13 +37,11 @@ def triples(pairs):
 class TestSemeval(ReaderCase):
     of = read_semeval
     file = "x.json"
-    byte_order_mark = False
-    escaping = MappingProxyType({"folder": IsADirectoryError, "mutations": TypeError})
 
     @pytest.fixture
     def content(self):
         pairs = [["2_joy", "1_Rain again."], ["1_sadness", "1"]]
-        return json.dumps([entry(*pairs), {"conversation_ID": 8}], indent=1).encode()
+        return json.dumps([entry(*pairs), {"conversation_ID": 8, "emotion-cause_pairs": []}], indent=1).encode()
 
 
 def test_both_subtasks_are_read(tmp_path):
@@ -58,7 +57,7 @@ def test_both_subtasks_are_read(tmp_path):
             "conversation": CONVERSATION,
             "emotion-cause_pairs": [["2_joy", "1_Rain again."], ["2_joy", "1_again"], ["2_joy", "2_We have\ncake."]],
         },
-        {"conversation_ID": 9, "conversation": CONVERSATION},
+        {"conversation_ID": 9, "conversation": CONVERSATION, "emotion-cause_pairs": []},
     )
     read = read_semeval(path)
     assert triples(read.pairs) == [
@@ -97,7 +96,7 @@ def entry(*pairs, **changes):
         ([entry(["3_joy", "1"])], r"there is no utterance 3 \(emotion\)"),
         ([entry(["2_joy", "0"])], r"there is no utterance 0 \(cause\)"),
         ([entry(), entry()], "conversation 7 occurs twice"),
-        ([{"conversation": []}], "entry 0 is not a conversation"),
+        ([{"conversation": []}], "entry 1 is not a conversation"),
         ([entry(conversation=[{"text": "a"}])], "utterance_ID"),
     ],
 )
@@ -117,3 +116,112 @@ def test_only_pairs_with_emotions_of_given_conversations_are_written(tmp_path):
         write_semeval(tmp_path / "out.json", pair_set(["7"], [1], [1]), [{"conversation_ID": 7}])
     with pytest.raises(InvalidDataError, match="dialogue 6, target 1, cause 1"):
         write_semeval(tmp_path / "out.json", pair_set(["6"], [1], [1], ["joy"]), [{"conversation_ID": 7}])
+
+
+@pytest.mark.parametrize(
+    ("pair", "liberty"),
+    [
+        (["2_joy", "1"], None),
+        (["2_joy", " 1"], "blanks around numbers"),
+        ([" 2 _joy", "1 "], "blanks around numbers"),
+        (["U2_joy", "U1"], "a U before numbers"),
+        (["2_joy", 1], "numbers that are not text"),
+        (["U2_joy", "U1_Rain again."], "a U before numbers"),
+    ],
+)
+def test_scorer_and_loader_take_what_the_official_evaluator_takes(tmp_path, pair, liberty):
+    path = write(tmp_path / "Subtask_2_test.json", entry(pair, conversation_ID="7"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    read = read_semeval(path)
+    assert triples(read.pairs) == [("7", 2, 1, "joy")]
+    assert dict(read.readings) == ({liberty: 1} if liberty else {})
+    (dialogue,) = read_ecf_json(path, Counter())
+    assert (dialogue.dialogue_id, dialogue.gold) == ("7", {(2, 1)})
+
+
+def as_text(conversation):
+    return [{**utterance, "utterance_ID": str(utterance["utterance_ID"])} for utterance in conversation]
+
+
+def test_numbers_of_utterances_may_be_text(tmp_path):
+    path = write(tmp_path / "train.json", entry(["2_joy", "1"], conversation=as_text(CONVERSATION)))
+    assert len(read_semeval(path).pairs) == len(next(iter(read_ecf_json(path, Counter()))).gold) == 1
+
+
+@pytest.mark.parametrize(
+    "read", [read_semeval, lambda path: list(read_ecf_json(path, Counter()))], ids=["scorer", "loader"]
+)
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"emotion_cause_pairs": []', "Did you mean 'emotion_cause_pairs'"),
+        ('"pairs": []', "no key 'emotion-cause_pairs'"),
+        ('"emotion-cause_pairs": [], "emotion-cause_pairs": []', "given twice"),
+        ('"emotion-cause_pairs": "none"', "emotion-cause_pairs|is not a pair"),
+        ('"emotion-cause_pairs": [["99999999999_joy", "1"]]', "pair"),
+        ('"emotion-cause_pairs": [["1_joy", 99999999999]]', "pair"),
+    ],
+)
+def test_keys_and_numbers_that_cannot_be_meant_are_refused_by_scorer_and_loader(tmp_path, read, text, words):
+    path = tmp_path / "train.json"
+    path.write_text(f'[{{"conversation_ID": 7, "conversation": {json.dumps(CONVERSATION)}, {text}}}]')
+    with pytest.raises(InvalidDataError, match=words) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+FREE = [
+    ["2_joy", "1."],
+    ["1_sad", " 2"],
+    "2_joy, 2",
+    ["2_joy", "none"],
+    ["2_joy", "1 or 2"],
+    ["9_joy", "1"],
+    ["2_joy", "1"],
+]
+
+
+def test_lenient_reading_counts_every_kind(tmp_path):
+    read = read_semeval(write(tmp_path / "free.json", entry(*FREE)), reading="leniently")
+    assert triples(read.pairs) == [
+        ("7", 2, 1, "joy"), ("7", 1, 2, "sadness"), ("7", 2, 2, "joy"), ("7", 9, 1, "joy"),
+    ]  # fmt: skip
+    assert dict(read.readings) == {
+        "full stops around numbers": 1,
+        "emotion aliases": 1,
+        "blanks around numbers": 1,
+        "pairs written as one text": 1,
+        "words for none": 1,
+        "entries that cannot be read (left out)": 1,
+        "turns outside the dialogue (kept as wrong pairs)": 1,
+    }
+    assert read.n_repeated == 1
+    assert any("1 pairs are given more than once" in note for note in read.notes)
+    assert any("emotion aliases 1" in note for note in read.notes)
+
+
+def test_the_strict_error_says_how_many_leniency_would_read(tmp_path):
+    with pytest.raises(
+        InvalidDataError, match=r"'2_joy', '1\.'\] is not a pair.* 5 such entries, of which 4 .*--read len"
+    ):
+        read_semeval(write(tmp_path / "free.json", entry(*FREE)))
+
+
+@pytest.mark.parametrize("emotions", ["gold", "predicted"])
+def test_a_file_states_that_its_emotions_are_gold(tmp_path, emotions):
+    pairs = pair_set(["7"], [2], [1], ["joy"])
+    path = tmp_path / "out.json"
+    write_semeval(path, pairs, [entry(), entry(conversation_ID=8)], emotions=emotions)
+    assert read_semeval(path).emotions == emotions
+    assert [found.get("emotions") for found in json.loads(path.read_text())] == [{"gold": "gold"}.get(emotions)] * 2
+    # Written again from what was read, it says what is true then.
+    write_semeval(path, pairs, read_semeval(path).conversations.values(), emotions="predicted")
+    assert read_semeval(path).emotions == "predicted"
+
+
+def test_further_conversations_are_named_and_missing_ones_refused(tmp_path):
+    assert missing_and_further(tmp_path, ["1", "2", "9"], ["2", "1"]) == ["9"]
+    read = read_semeval(write(tmp_path / "p.json", entry(["2_joy", "1"]), entry(["1_joy", "1"], conversation_ID=8)))
+    assert triples(read.only(["8"]).pairs) == [("8", 1, 1, "joy")]
+    with pytest.raises(InvalidDataError, match=r"1 of the 2 conversations of the gold are missing \(2\)"):
+        missing_and_further(tmp_path, ["1"], ["2", "1"])

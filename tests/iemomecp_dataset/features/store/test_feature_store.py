@@ -6,7 +6,6 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -267,7 +266,6 @@ class TestFeatureTable(ReaderCase):
     of = read_feature_table
     file = "f.parquet"
     is_text = False
-    escaping = MappingProxyType({"mutations": UnicodeDecodeError})  # ids that are not UTF-8
 
     @pytest.fixture
     def content(self, tmp_path: Path) -> bytes:
@@ -303,6 +301,13 @@ def test_bad_feature_tables(ids: list[str], vectors: list, message: str, tmp_pat
     with pytest.raises(InvalidDataError, match=message) as error:
         read_feature_table(path)
     assert str(path) in str(error.value)
+
+
+def test_ids_that_are_not_text_are_refused_by_file(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "f.parquet", ["aaaa", "bbbb"], [[1.0], [2.0]])
+    path.write_bytes(path.read_bytes().replace(b"aaaa", b"aa\xffa"))
+    with pytest.raises(InvalidDataError, match=r"f\.parquet"):
+        read_feature_table(path)
 
 
 def test_files_that_are_no_feature_table(tmp_path: Path) -> None:

@@ -1,0 +1,270 @@
+"""Reads the columns of a predictions table and checks what they hold."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.corpora.metadata import pair_classes
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
+from iemomecp_dataset.pair_table import PairKeys
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "class_ids",
+    "pair_keys",
+    "probability_columns",
+    "scored_flags",
+    "table_classes",
+    "target_emotions",
+]
+
+_CHUNK = re.compile(r"__c\d+$")
+_LARGEST = 10**9
+
+
+def table_classes(
+    path: Path, table: pd.DataFrame, facts: PredictionFacts, config_name: str | None = None
+) -> tuple[str, ...]:
+    """Finds the classes.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        facts: Its metadata.
+        config_name: Its configuration, where that is known: decisions alone may not show every class.
+
+    Returns:
+        Their names by id.
+
+    Raises:
+        InvalidDataError: Nothing tells them.
+    """
+    if facts.class_names:
+        return facts.class_names
+    scored = {str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_")}
+    for known in (PAIR_LABELS, ROLE_LABELS):
+        if scored and scored <= set(known):
+            return known  # where one is missing, probability_columns names it
+    if len(scored) > 1:
+        # Outside our two tasks only the order of the columns tells which class is the positive one.
+        return tuple(str(name).removeprefix("prob_") for name in table if str(name).startswith("prob_"))
+    named: set[str] = set()
+    for column in ("gold", "pred"):
+        if column in table:
+            named |= set(table[column].dropna().astype(str).unique())
+    config_name = config_name or facts.config_name
+    if config_name is not None and named <= set(pair_classes(config_name)):
+        return pair_classes(config_name)
+    fitting = [known for known in (PAIR_LABELS, ROLE_LABELS) if named and named <= set(known)]
+    if len(fitting) > 1:
+        # All are non-pairs: their id tells how many classes there are.
+        ids = {str(value) for column in ("gold_id", "label", "pred_id") if column in table for value in table[column]}
+        fitting = [known for known in fitting if ids <= {str(known.index(name)) for name in named}]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise InvalidDataError(
+        f"{path}: its classes are not named. Give prob_<class> columns, or columns gold and pred with class names of "
+        f"3class ({', '.join(ROLE_LABELS)}) or source_binary ({', '.join(PAIR_LABELS)}), or the configuration "
+        "(--config-name)."
+    )
+
+
+def probability_columns(
+    path: Path, table: pd.DataFrame, class_names: tuple[str, ...]
+) -> tuple[NDArray[np.float64] | None, int]:
+    """Reads the probabilities.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        class_names: Classes by id.
+
+    Returns:
+        ``(n, C)``, or None where there are none or not for all rows; and how many rows have none.
+
+    Raises:
+        InvalidDataError: The column of a class is missing, or holds other things than numbers.
+    """
+    columns = [f"prob_{name}" for name in class_names]
+    missing = [name for name in columns if name not in table]
+    if len(missing) == len(columns):
+        return None, 0
+    if missing:
+        raise InvalidDataError(f"{path}: the columns {', '.join(missing)} are missing beside the other probabilities.")
+    for column in columns:
+        _refuse_flags(path, table, column, "a probability")
+    try:
+        values = table[columns].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidDataError(f"{path}: {', '.join(columns)} must hold numbers: {error}.") from None
+    unscored = int(np.isnan(values).any(axis=1).sum())
+    return (None if unscored else values), unscored
+
+
+def scored_flags(path: Path, table: pd.DataFrame) -> int:
+    """Counts the rows that the file marks as not scored by the model.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns; ``scored_by_model`` may be among them.
+
+    Returns:
+        How many.
+
+    Raises:
+        InvalidDataError: A mark is neither yes nor no.
+    """
+    if "scored_by_model" not in table:
+        return 0
+    words = table["scored_by_model"].astype(str).str.lower()
+    yes, no = words.isin(("true", "1", "1.0", "yes")), words.isin(("false", "0", "0.0", "no"))
+    unclear = np.flatnonzero(~(yes | no))
+    if len(unclear):
+        raise InvalidDataError(
+            f"{path}: row {unclear[0]}, column scored_by_model: expected true or false, found "
+            f"{table['scored_by_model'].iloc[unclear[0]]!r}. {len(unclear)} such rows."
+        )
+    return int(no.sum())
+
+
+def pair_keys(path: Path, table: pd.DataFrame, names: Mapping[str, str]) -> PairKeys:
+    """Reads which pairs the rows are of.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        names: From :func:`~iemomecp_dataset.metrics.evaluation.prediction_table.columns_of`.
+
+    Returns:
+        The pairs; their source dialogue, the unit to resample, is the file's own column, else the dialogue id without
+        a chunk suffix ``__c<number>``.
+
+    Raises:
+        InvalidDataError: A turn is not a whole number, or a dialogue has no id.
+    """
+    dialogue_ids = _texts(path, table, names["dialogue_id"])
+    if "source_dialogue_id" in table:
+        sources = _texts(path, table, "source_dialogue_id")
+    else:
+        distinct, dialogue = np.unique(dialogue_ids, return_inverse=True)
+        sources = np.array([_CHUNK.sub("", name) for name in distinct.tolist()], dtype=np.str_)[dialogue]
+    targets, causes = (_integers(path, table, names[c], "a turn number") for c in ("target_turn", "cause_turn"))
+    return PairKeys(dialogue_ids, sources, targets, causes)
+
+
+def class_ids(
+    path: Path, table: pd.DataFrame, column: str | None, class_names: tuple[str, ...], name_column: str
+) -> NDArray[np.int64] | None:
+    """Reads class ids, and compares them with the class names beside them.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        column: The ids; None where the file has none.
+        class_names: Classes by id.
+        name_column: The column with the names, if there is one.
+
+    Returns:
+        ``(n,)`` ids, or None.
+
+    Raises:
+        InvalidDataError: A value is no class id, or disagrees with the name.
+    """
+    if column is None:
+        return None
+    ids = _integers(path, table, column, "a class id")
+    outside = (ids < 0) | (ids >= len(class_names))
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise InvalidDataError(
+            f"{path}: row {row}, column {column}: {ids[row]} is not a class id; expected 0 to {len(class_names) - 1} "
+            f"({', '.join(class_names)}). {int(outside.sum())} such rows."
+        )
+    if name_column in table:
+        named = table[name_column]
+        differing = named.notna().to_numpy() & (named.astype(str).to_numpy() != np.array(class_names)[ids])
+        if differing.any():
+            row = int(np.flatnonzero(differing)[0])
+            raise InvalidDataError(
+                f"{path}: row {row}: column {column} has {ids[row]}, which is {class_names[ids[row]]}, and column "
+                f"{name_column} has {named.iloc[row]!r}. {int(differing.sum())} such rows; the classes by id are "
+                f"{', '.join(class_names)}."
+            )
+    return ids
+
+
+def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray[np.str_] | None:
+    """Reads the predicted emotion of each pair's target.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns; ``emotion`` may be among them.
+        pairs: The pairs of its rows.
+
+    Returns:
+        ``(n,)`` str, empty where the file has none for a row; None without the column.
+
+    Raises:
+        InvalidDataError: A target has two emotions, or an emotion is not text.
+    """
+    if "emotion" not in table:
+        return None
+    given = table["emotion"]
+    known = given.notna().to_numpy()
+    strange = next((value for value in given[known] if not isinstance(value, str)), None)
+    if strange is not None:
+        raise InvalidDataError(f"{path}: the column emotion must hold names, but has {strange!r}.")
+    emotions = np.where(known, given.to_numpy(dtype=object), "").astype(np.str_)
+    first: dict[tuple[str, int], str] = {}
+    keys = zip(pairs.dialogue_ids.tolist(), pairs.target_turns.tolist(), emotions.tolist(), strict=True)
+    for row, (dialogue, turn, emotion) in enumerate(keys):
+        if emotion and first.setdefault((dialogue, turn), emotion) != emotion:
+            raise InvalidDataError(
+                f"{path}: row {row}, column emotion: target {turn} of dialogue {dialogue} has the emotion {emotion!r}, "
+                f"and {first[dialogue, turn]!r} before. All pairs of a target have one emotion."
+            )
+    return emotions
+
+
+def _texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
+    texts = table[column].astype(str)
+    absent = np.flatnonzero(table[column].isna() | (texts == ""))
+    if len(absent):
+        raise InvalidDataError(f"{path}: row {absent[0]}, column {column}: there is no id. {len(absent)} such rows.")
+    return np.asarray(texts.to_numpy().astype(np.str_))
+
+
+def _integers(path: Path, table: pd.DataFrame, column: str, what: str) -> NDArray[np.int64]:
+    _refuse_flags(path, table, column, what)
+    try:
+        values = table[column].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        values = np.full(len(table), math.nan)
+    wrong = ~(np.abs(values) < _LARGEST) | (values != np.floor(values))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InvalidDataError(
+            f"{path}: row {row}, column {column}: expected {what}, found {table[column].iloc[row]!r}. "
+            f"{int(wrong.sum())} such rows."
+        )
+    return np.asarray(values.astype(np.int64))
+
+
+def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> None:
+    """Refuses truth values, which would silently count as the numbers 0 and 1."""
+    given: Any = table[column]
+    if given.dtype == bool or (given.dtype == object and any(isinstance(value, bool | np.bool_) for value in given)):
+        raise InvalidDataError(
+            f"{path}: the column {column} has truth values, which are not read as numbers; expected {what}."
+        )

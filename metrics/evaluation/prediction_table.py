@@ -1,0 +1,135 @@
+"""Opens a Parquet or CSV file of predictions and finds its columns and rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
+from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
+from iemomecp_dataset.schema import canonical_split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["METADATA_KEY", "columns_of", "only_one", "open_table"]
+
+METADATA_KEY = b"iemomecp"
+"""Key of the metadata in the schema of a Parquet file."""
+
+_ALIASES = {
+    "dialogue_id": ("dialogue_id",),
+    "target_turn": ("target_turn", "target_emotion_turn", "emotion_turn"),
+    "cause_turn": ("cause_turn", "candidate_turn", "candidate_cause_turn"),
+    "label": ("label", "gold_id"),
+    "prediction": ("pred_id", "prediction"),
+}
+_TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
+
+
+def open_table(path: Path) -> tuple[pd.DataFrame, PredictionFacts]:
+    """Opens a file.
+
+    Args:
+        path: The file; ``.parquet``, or ``.csv``.
+
+    Returns:
+        Its columns, and its metadata.
+
+    Raises:
+        MissingDataError: There is no such file.
+        InvalidDataError: It cannot be read, is empty, is not UTF-8 or names a column twice.
+        UsageError: It is of another format.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise MissingDataError(
+            f"{path} is not there, or is not a file. Give a .parquet, .csv or .json file of predictions."
+        )
+    if path.suffix not in (".parquet", ".csv"):
+        raise UsageError(
+            f"{path}: predictions are read from .parquet, .csv and .json files; this ends in {path.suffix!r}."
+        )
+    what = "Parquet" if path.suffix == ".parquet" else "CSV"
+    try:
+        if what == "Parquet":
+            arrow = pq.read_table(path)
+        else:
+            # Ids that look like numbers must stay text. Arrow keeps every digit of the scores.
+            as_text = dict.fromkeys(_TEXT, pa.string())
+            arrow = arrow_csv.read_csv(path, convert_options=arrow_csv.ConvertOptions(column_types=as_text))
+        arrow.validate(full=True)
+        names = list(arrow.column_names)
+        # The CSV reader takes text that is not UTF-8 for bytes, which no comparison with text would find.
+        unreadable = [name for name, kind in zip(names, arrow.schema.types, strict=True) if pa.types.is_binary(kind)]
+        table = arrow.to_pandas()
+    except (pa.ArrowException, UnicodeDecodeError, OSError, ValueError) as error:
+        raise InvalidDataError(f"{path} cannot be read as {what}: {error}.") from None
+    if unreadable:
+        raise InvalidDataError(f"{path}: the column {unreadable[0]} is not UTF-8 text.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidDataError(f"{path}: the column {twice[0]} occurs twice; which of the two counts is unknown.")
+    if not len(table):
+        raise InvalidDataError(f"{path} holds no pairs.")
+    stored = (arrow.schema.metadata or {}).get(METADATA_KEY)
+    try:
+        return table, PredictionFacts.from_json(stored) if stored else PredictionFacts()
+    except (ValueError, RecursionError) as error:
+        raise InvalidDataError(f"{path}: its metadata under 'iemomecp' is not valid JSON: {error}.") from None
+
+
+def columns_of(path: Path, table: pd.DataFrame) -> dict[str, str]:
+    """Finds the columns under their accepted names.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+
+    Returns:
+        Name in the file by our name; ``label`` and ``prediction`` may be missing.
+
+    Raises:
+        InvalidDataError: A column that names the pairs is missing.
+    """
+    names = {wanted: next((name for name in found if name in table), None) for wanted, found in _ALIASES.items()}
+    missing = [wanted for wanted in ("dialogue_id", "target_turn", "cause_turn") if names[wanted] is None]
+    if missing:
+        raise InvalidDataError(
+            f"{path}: no column for {', '.join(missing)} (looked for "
+            f"{'; '.join(', '.join(_ALIASES[wanted]) for wanted in missing)}). It has {', '.join(map(str, table))}."
+        )
+    return {wanted: name for wanted, name in names.items() if name is not None}
+
+
+def only_one(path: Path, table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
+    """Takes the rows of one split, or of one run.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        column: ``split`` or ``run_name``; a table without it is taken whole.
+        wanted: The value to take; ``None``: the only one.
+
+    Returns:
+        Those rows.
+
+    Raises:
+        UsageError: There are several values and none was chosen, or not the one that was.
+    """
+    if column not in table:
+        return table
+    values = sorted(table[column].astype(str).unique())
+    option = f"--{column.replace('_', '-')}"
+    if wanted is None:
+        if len(values) > 1:
+            shown = ", ".join(values[:6]) + (", …" if len(values) > 6 else "")
+            raise UsageError(f"{path} holds {len(values)} values of {column} ({shown}); choose one with {option}.")
+        return table
+    chosen = table[column].astype(str).map(canonical_split if column == "split" else str) == wanted
+    if not chosen.any():
+        raise UsageError(f"{path} holds no {column} {wanted!r}. {did_you_mean(wanted, values)}")
+    return table[chosen].reset_index(drop=True)
