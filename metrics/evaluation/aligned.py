@@ -296,7 +296,7 @@ def _scores(
             f"The probabilities of {n_rescaled} of {len(scores)} pairs did not sum to one within their digits and were "
             "rescaled."
         )
-    return scores
+    return scores.astype(np.float64, copy=False)
 
 
 def _order(predictions: CandidatePredictions, pairs: PairTable) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
