@@ -26,7 +26,7 @@ from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.model_card import model_card
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -83,6 +83,7 @@ def train(
             raise UsageError(f"train takes {name} from the data, which is loaded with it. Leave it out.")
     modalities = options.get("modalities", TrainingOptions().data.modalities)
     protocol = find_scorer(scorer).protocol(modalities)
+    options = {**launcher_options(options), **options}
     asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir or "")})
     asked.check(with_data=False)
     if not isinstance(data, Mapping) or not data:

@@ -71,3 +71,11 @@ def test_what_the_data_says_and_a_missing_folder_are_refused(
     with pytest.raises(UsageError, match=message):
         train({"train": []}, **{"output_dir": tmp_path / "run", **options})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_launcher_that_asks_for_another_precision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    with pytest.raises(UsageError, match=r"mixed precision bf16 .* of the run is no"):
+        train({"train": []}, output_dir=tmp_path / "run", mixed_precision="no")
+    with pytest.raises(InvalidDataError, match="has no dialogues"):  # nothing is wrong with the options
+        train({"train": []}, output_dir=tmp_path / "run")
