@@ -194,6 +194,13 @@ class ObjectiveOptions:
         "non_neutral",
         "Label of the emotion head: non_neutral where the corpus labels emotions, or gold_target (of a gold pair).",
     )
+    emotion_category_weight: float = option(
+        0.0,
+        "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
+        "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
+        "probable category but neutral, as a pair states that its target has an emotion. May cost Pair F1. 0: no head.",
+        minimum=0.0,
+    )
 
 
 @dataclass(frozen=True)

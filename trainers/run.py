@@ -33,6 +33,7 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.checkpoints import Progress
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
+from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 from iemomecp_dataset.trainers.training.loop import fit, score_examples
 from iemomecp_dataset.trainers.training.task import TrainingTask
@@ -181,6 +182,18 @@ def _results(
     text = "t" in options.data.modalities
     frozen = task.frozen_texts
     reported = [split for split in scored if split in corpus.tables and split != "train"]
+    extra: dict[str, Any] = {}
+    if torch.cuda.is_available():
+        extra["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    emotions = {split: scored[split].emotions for split in reported}
+    names = getattr(task.model.config, "emotion_names", None)
+    if names:
+        # Beside the pair scores, never among them.
+        extra["emotion_categories"] = {
+            split: emotion_category_scores(of_split, names, corpus.rows[split])
+            for split, of_split in emotions.items()
+            if of_split is not None
+        }
     return run_results(
         corpus,
         {split: scored[split].probabilities for split in reported},
@@ -200,7 +213,7 @@ def _results(
         },
         feature_source=TFIDF if frozen is None else f"frozen {encoder_name(options.model.text_encoder)}",
         more_counts=task.truncated,
-        extra={"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {},
+        extra=extra,
         versions=library_versions(),
         git_revision=code_revision(),
         wall_seconds=progress.seconds,
@@ -240,6 +253,9 @@ def _write_run(
             scores.probabilities,
             decision,
             name=name,
+            emotions=None
+            if scores.emotions is None
+            else target_emotions(scores.emotions, task.model.config.emotion_names, corpus.rows[split]).tolist(),
             evidence="candidate removed" if name != split else None,
         )
     set_decision(task.model.config, decision.threshold)

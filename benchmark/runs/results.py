@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -246,6 +246,7 @@ def write_run_predictions(
     decision: Decision,
     *,
     name: str | None = None,
+    emotions: Sequence[str] | None = None,
     **stated: Any,
 ) -> None:
     """Writes the predictions file of one split into a run folder.
@@ -257,6 +258,7 @@ def write_run_predictions(
         probabilities: ``(n, C)``, in the order of its pair table.
         decision: The decision rule.
         name: Name in the file's name; the split's by default.
+        emotions: ``n`` names, the predicted emotion of each pair's target.
         **stated: Further metadata: fields of :class:`~iemomecp_dataset.metrics.evaluation.predictions.PredictionFacts`.
     """
     facts = PredictionFacts(
@@ -273,7 +275,7 @@ def write_run_predictions(
         candidates=corpus.candidates,
         **stated,
     )
-    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts)
+    write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts, emotions)
 
 
 def encoder_name(name_or_path: str) -> str:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -273,7 +273,13 @@ def split_of_file(path: Path) -> str | None:
     return name if name in SPLITS else None
 
 
-def write_predictions(path: Path, pairs: PairTable, probabilities: NDArray[np.float64], facts: PredictionFacts) -> None:
+def write_predictions(
+    path: Path,
+    pairs: PairTable,
+    probabilities: NDArray[np.float64],
+    facts: PredictionFacts,
+    emotions: Sequence[str] | None = None,
+) -> None:
     """Writes a predictions file; it appears whole or not at all.
 
     Args:
@@ -281,6 +287,7 @@ def write_predictions(path: Path, pairs: PairTable, probabilities: NDArray[np.fl
         pairs: ``n`` candidate pairs with their gold.
         probabilities: ``(n, C)``, in their order.
         facts: The metadata, of which ``class_names`` must be stated.
+        emotions: ``n`` names, the predicted emotion of each pair's target, for a column ``emotion``.
 
     Raises:
         UsageError: The metadata does not name one class per column of probabilities.
@@ -299,6 +306,8 @@ def write_predictions(path: Path, pairs: PairTable, probabilities: NDArray[np.fl
         "label": pairs.labels.astype(np.int32),
     }
     columns |= {f"prob_{name}": probabilities[:, i] for i, name in enumerate(names)}
+    if emotions is not None:
+        columns["emotion"] = [str(name) for name in emotions]
     table = pa.table(columns).replace_schema_metadata({_METADATA_KEY: facts.to_json()})
     with atomic_write(path) as partial:
         pq.write_table(table, partial)

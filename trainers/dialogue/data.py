@@ -29,6 +29,7 @@ class DialogueExample:
         speakers: ``(n,)`` int64, numbered by first appearance.
         labels: ``(n, n)`` int64, row target, column cause; ``IGNORED_LABEL`` for pairs that are not candidates.
         emotion_labels: ``(n,)`` int64, 1 for emotional utterances.
+        emotion_categories: ``(n,)`` int64, ids of the emotions; ``IGNORED_LABEL`` where one is not known.
         cause_labels: ``(n,)`` int64, 1 for causes in gold pairs.
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
@@ -40,6 +41,7 @@ class DialogueExample:
     speakers: NDArray[np.int64]
     labels: NDArray[np.int64]
     emotion_labels: NDArray[np.int64]
+    emotion_categories: NDArray[np.int64]
     cause_labels: NDArray[np.int64]
     targets: NDArray[np.int64]
     causes: NDArray[np.int64]
@@ -75,6 +77,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     for pair in row.get("gold_outside_candidates") or []:
         gold[pair["target_turn"] - 1, pair["cause_turn"] - 1] = True
     numbers: dict[str | None, int] = {}
+    emotions = [utterance.get("emotion") for utterance in utterances]
     speakers = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
     return DialogueExample(
         dialogue_id=row["dialogue_id"],
@@ -83,6 +86,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         speakers=np.array(speakers, dtype=np.int64),
         labels=labels,
         emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
+        emotion_categories=np.array([IGNORED_LABEL if e is None else e for e in emotions], dtype=np.int64),
         cause_labels=gold.any(axis=0).astype(np.int64),
         targets=targets,
         causes=causes,
@@ -130,19 +134,21 @@ class Collator:
             batch: Positions in the split, and dialogues.
 
         Returns:
-            ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``cause_labels`` ``(B, N)``; ``labels``,
-            ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
+            ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``emotion_categories``, ``cause_labels``
+            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
         """
         examples = [example for _, example in batch]
         b, n = len(examples), max(map(len, examples))
         mask = np.zeros((b, n), dtype=bool)
         speakers, emotion_labels, cause_labels = (np.zeros((b, n), dtype=np.int64) for _ in range(3))
+        emotion_categories = np.full((b, n), IGNORED_LABEL, dtype=np.int64)
         labels = np.full((b, n, n), IGNORED_LABEL, dtype=np.int64)
         for row, example in enumerate(examples):
             size = len(example)
             mask[row, :size] = True
             speakers[row, :size] = example.speakers
             emotion_labels[row, :size] = example.emotion_labels
+            emotion_categories[row, :size] = example.emotion_categories
             cause_labels[row, :size] = example.cause_labels
             labels[row, :size, :size] = example.labels
         tensors: Batch = {
@@ -150,6 +156,7 @@ class Collator:
             "mask": torch.from_numpy(mask),
             "speakers": torch.from_numpy(speakers),
             "emotion_labels": torch.from_numpy(emotion_labels),
+            "emotion_categories": torch.from_numpy(emotion_categories),
             "cause_labels": torch.from_numpy(cause_labels),
             "labels": torch.from_numpy(labels),
             "valid": torch.from_numpy(labels != IGNORED_LABEL),
