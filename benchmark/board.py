@@ -261,7 +261,17 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
         if distance is not None and (score := distance.score(split, "pair_f1")) is not None
     }
     runs, repeats = _without_repeats(runs)
-    trained = [_trained_row(name, note, group) for name, note, group in _systems(runs)]
+    trained, lacking = [], []
+    for name, note, group in _systems(runs):
+        # Means of all seeds: one seed without scores would leave its system without any.
+        wanted = {split for run in group for split in run.results.metrics}
+        complete = [run for run in group if wanted <= run.results.metrics.keys()]
+        trained.append(_trained_row(name, note, complete or group))
+        lacking += [
+            f"{run.results.run_name} is left out: it has no scores on {' and '.join(sorted(wanted - have))}."
+            for run in group
+            if complete and not wanted <= (have := run.results.metrics.keys())
+        ]
     rows = [_with_gain(row, bars) for row in (*structural, *trained)]
 
     def place(row: BoardRow) -> tuple[bool, float]:
@@ -269,7 +279,7 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
-    notes = (*_notes(runs, structural), *repeats, *_missing_seeds(trained))
+    notes = (*_notes(runs, structural), *repeats, *lacking, *_missing_seeds(trained))
     return Board(key, splits, tuple(sorted(rows, key=place)), notes)
 
 

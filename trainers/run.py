@@ -127,6 +127,10 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
     with accelerator.main_process_first():
         corpus = corpus or _load(options)
         _logger.info("%s", corpus.statement)
+        if not corpus.rows.keys() - {"train"}:
+            _logger.warning(
+                "Nothing is scored: there is neither validation nor test. Epoch and threshold are chosen on train."
+            )
         claimed = folder.claim(options, corpus.fingerprints)
     if folder.finished:
         _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)

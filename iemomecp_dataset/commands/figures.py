@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _tables_of_runs(runs: Path, data_dir: str) -> FigureTables:
     from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
     from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
+    from iemomecp_dataset.benchmark.figures.usable_runs import usable_runs
     from iemomecp_dataset.benchmark.runs.index import index_runs
     from iemomecp_dataset.builder import load
 
@@ -77,4 +78,8 @@ def _tables_of_runs(runs: Path, data_dir: str) -> FigureTables:
     for run in index.unfinished:
         print(f"left out: {run.reason}")
     splits = load("3class", data_dir=data_dir)
-    return tables_of_runs(index.runs, {split: pair_facts(rows) for split, rows in splits.items()})
+    facts = {split: pair_facts(rows) for split, rows in splits.items()}
+    usable, left_out = usable_runs(index.runs, facts)
+    for folder, reason in left_out.items():
+        print(f"left out: {folder}: {reason}")
+    return tables_of_runs(usable, facts)

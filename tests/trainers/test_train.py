@@ -12,7 +12,9 @@ import pytest
 from safetensors.torch import load_file
 
 import iemomecp_dataset
-from iemomecp_dataset.benchmark.runs.results import RunResults
+from iemomecp_dataset.benchmark.results_table import print_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
+from iemomecp_dataset.commands import report
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict, train
 from iemomecp_dataset.trainers.training.emotions import target_emotions
@@ -161,3 +163,23 @@ def test_emotion_categories_of_data_without_emotions_are_refused(tiny_encoder: P
     with pytest.raises(UsageError, match="No utterance of the train split"):
         train(data, output_dir=tmp_path / "run", emotion_names=EMOTIONS, **options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("decision", ["threshold", "argmax"])
+def test_a_train_split_alone_is_trained_on_and_nothing_is_scored(
+    decision: str, tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    data = {"train": two_dialogues()["train"]}
+    options = {"text_encoder": str(tiny_encoder), "encoder_mode": "frozen", "epochs": 2, "quiet": True,
+               "hidden_size": 16, "num_heads": 2, "pair_size": 8, "decision": decision}  # fmt: skip
+    results = train(data, output_dir=tmp_path / "runs" / "x", emotion_names=EMOTIONS, **options)
+    assert "Nothing is scored: there is neither validation nor test." in caplog.text
+    assert results is not None
+    assert results == read_results(tmp_path / "runs" / "x")
+    assert results.metrics == {}
+    assert results.missing_splits == ("validation", "test")
+    assert results.threshold["chosen_on"] == (None if decision == "argmax" else "train")
+    print_results(results)
+    report.main([str(tmp_path / "runs"), "--output", str(tmp_path / "page.html")])
+    assert capsys.readouterr().out.count("Runs without scores: x.") == 2
