@@ -10,6 +10,9 @@ from iemomecp_dataset.errors import RunFolderError
 
 __all__ = ["check_record"]
 
+_READ_ALONE = ("pair_f1", "pair_auprc")
+"""Scores that are read by name; of all others, tables take those that are numbers."""
+
 
 def check_record(content: Mapping[str, Any], source: Path) -> None:
     """Checks the values inside the fields that tables and figures read.
@@ -37,10 +40,8 @@ null. It was not written by this package, or changed by hand; repeat the run.
 
     def check_scores(where: str, scores: Any) -> None:
         check(where, scores, lambda value: isinstance(value, Mapping), "an object of scores")
-        for name, score in scores.items():
-            # Beside numbers there are the confusion matrix and the reasons of undefined scores.
-            if not isinstance(score, list | Mapping):
-                check(f"{where}.{name}", score, _is_number_or_null, "a number or null")
+        for name in _READ_ALONE:
+            check(f"{where}.{name}", scores.get(name), _is_number_or_null, "a number or null")
 
     for split, scores in content.get("metrics", {}).items():
         check_scores(f"metrics.{split}", scores)
