@@ -26,6 +26,7 @@ from iemomecp_dataset.trainers.options import ModelOptions
 
 __all__ = [
     "MOST_PROBABLE",
+    "OWN_DECISIONS",
     "Board",
     "BoardKey",
     "BoardRow",
@@ -38,7 +39,8 @@ __all__ = [
 ]
 
 MOST_PROBABLE = "most probable class"
-"""The decision rule of a row without a threshold, in words."""
+OWN_DECISIONS = "the system's own decisions"
+"""The decision rules of rows without a threshold, in words."""
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,17 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
         if distance is not None and (score := distance.score(split, "pair_f1")) is not None
     }
     runs, repeats = _without_repeats(runs)
-    trained = [_trained_row(name, note, group) for name, note, group in _systems(runs)]
+    trained, lacking = [], []
+    for name, note, group in _systems(runs):
+        # Means of all seeds: one seed without scores would leave its system without any.
+        wanted = {split for run in group for split in run.results.metrics}
+        complete = [run for run in group if wanted <= run.results.metrics.keys()]
+        trained.append(_trained_row(name, note, complete or group))
+        lacking += [
+            f"{run.results.run_name} is left out: it has no scores on {' and '.join(sorted(wanted - have))}."
+            for run in group
+            if complete and not wanted <= (have := run.results.metrics.keys())
+        ]
     rows = [_with_gain(row, bars) for row in (*structural, *trained)]
 
     def place(row: BoardRow) -> tuple[bool, float]:
@@ -332,7 +344,7 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
-    notes = (*_notes(runs, structural), *repeats, *_missing_seeds(trained), *_mixed_circumstances(trained))
+    notes = (*_notes(runs, structural), *repeats, *lacking, *_missing_seeds(trained), *_mixed_circumstances(trained))
     return Board(key, splits, tuple(sorted(rows, key=place)), notes)
 
 
@@ -438,9 +450,10 @@ def _trained_row(name: str, note: str, runs: list[Run]) -> BoardRow:
 
 
 def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> str:
+    thresholds = list(thresholds)
     known = sorted((value, str(origin)) for origin, value in thresholds if value is not None)
     if not known:
-        return MOST_PROBABLE
+        return OWN_DECISIONS if ("system", None) in thresholds else MOST_PROBABLE
     values = f"{known[0][0]:.3f}" if known[0][0] == known[-1][0] else f"{known[0][0]:.3f} to {known[-1][0]:.3f}"
     return f"{values}, from {' and '.join(sorted({origin for _, origin in known}))}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from iemomecp_dataset.benchmark.board import (
     MOST_PROBABLE,
+    OWN_DECISIONS,
     Board,
     Score,
     leaderboard,
@@ -104,7 +105,9 @@ def _split_table(board: Board, split: str, width: int) -> str:
     table = text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside.rows else [])})
     counts = results.counts.get(split, {})
     counted = count_words(counts)
-    argmax = [row.name for row in board.trained if row.threshold == MOST_PROBABLE]
+    without = {
+        rule: [row.name for row in board.trained if row.threshold == rule] for rule in (MOST_PROBABLE, OWN_DECISIONS)
+    }
     paragraphs = [
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
@@ -115,9 +118,13 @@ def _split_table(board: Board, split: str, width: int) -> str:
         *(
             f"Threshold of {row.name}: {row.threshold}."
             for row in board.trained
-            if row.threshold and row.threshold != MOST_PROBABLE
+            if row.threshold and row.threshold not in without
         ),
-        *([f"Decided by the most probable class: {', '.join(argmax)}."] if argmax else []),
+        *(
+            f"Decided by the {rule.removeprefix('the ')}: {', '.join(names)}."
+            for rule, names in without.items()
+            if names
+        ),
         *split_notes(board, split),
         *board.notes,
     ]

@@ -20,6 +20,7 @@ TESTED_BY = {
     "benchmark/report/*": "benchmark/report/test_page.py",
     "benchmark/results_table.py": "benchmark/test_board.py",
     "benchmark/runs/log.py": "trainers/training/test_checkpoints.py",
+    "benchmark/runs/record_checks.py": "benchmark/test_damaged_runs.py",
     "benchmark/speed/*": "scripts/test_bench.py",
     "iemomecp_dataset/candidates.py": "iemomecp_dataset/corpora/test_loading.py",
     "iemomecp_dataset/commands/*": "iemomecp_dataset/commands/test_commands.py",

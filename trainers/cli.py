@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.command_line import OptionParser, option, read_values
 from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
-from iemomecp_dataset.trainers.options import SECTIONS, DataOptions, ModelOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import (
+    SECTIONS,
+    DataOptions,
+    ModelOptions,
+    TrainingOptions,
+    launcher_options,
+)
 from iemomecp_dataset.trainers.scorers import find_scorer, scorers
 
 if TYPE_CHECKING:
@@ -54,8 +60,8 @@ def parse_options(
 ) -> TrainingOptions:
     """Reads options from the command line, a YAML file, an experiment and a script's own defaults, in this precedence.
 
-    An option that none of them gives has the value of the scorer's protocol, else the general default
-    (:mod:`iemomecp_dataset.trainers.options`).
+    An option that none of them gives has the value that ``accelerate launch`` passes on, else that of the scorer's
+    protocol, else the general default (:mod:`iemomecp_dataset.trainers.options`).
 
     Args:
         arguments: The command line, without the program's name.
@@ -65,7 +71,7 @@ def parse_options(
 
     Raises:
         UsageError: An option or experiment that does not exist, a value that does not fit, or options that cannot work
-            together.
+            together; or ``accelerate launch`` is asked for another precision than the run.
         MissingDataError: The ``--config`` file is not there.
     """
     # Read first, as --help shows the defaults that follow from them.
@@ -89,7 +95,7 @@ def parse_options(
     )
     given = parser.parse(arguments)
     values.update({name: value for name, value in given.items() if name not in ("config", "experiment")})
-    options = TrainingOptions.from_flat({**_protocol(values), **values})
+    options = TrainingOptions.from_flat({**_protocol(values), **launcher_options(values), **values})
     options.check()
     return options
 

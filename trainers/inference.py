@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.evaluation import scored_batch
 
 __all__ = ["load_scorer", "predict"]
 
 
+@overload
 def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
@@ -32,7 +34,33 @@ def predict(
     max_missing_features: float = 0.01,
     batch_size: int = 32,
     device: str | torch.device | None = None,
-) -> list[NDArray[np.float64]]:
+    with_emotions: Literal[False] = False,
+) -> list[NDArray[np.float64]]: ...
+@overload
+def predict(
+    model: PreTrainedModel | str | Path,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    audio: FeatureTable | str | Path | None = None,
+    video: FeatureTable | str | Path | None = None,
+    text_encoder: str | None = None,
+    max_missing_features: float = 0.01,
+    batch_size: int = 32,
+    device: str | torch.device | None = None,
+    with_emotions: Literal[True],
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]: ...
+def predict(
+    model: PreTrainedModel | str | Path,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    audio: FeatureTable | str | Path | None = None,
+    video: FeatureTable | str | Path | None = None,
+    text_encoder: str | None = None,
+    max_missing_features: float = 0.01,
+    batch_size: int = 32,
+    device: str | torch.device | None = None,
+    with_emotions: bool = False,
+) -> Any:
     """Probabilities of the candidate pairs of some dialogues.
 
     Args:
@@ -47,18 +75,21 @@ def predict(
         max_missing_features: Share of utterances that may lack a vector.
         batch_size: Dialogues, or pairs, at once.
         device: Where to compute; by default where the model is.
+        with_emotions: Also give the probabilities of the utterances' emotions, of a model that was trained with
+            ``emotion_category_weight`` above 0.
 
     Returns:
         For each row ``(pairs, C)`` probabilities in the order of its pairs: concatenated, they stand in the order of
         :func:`iemomecp_dataset.pair_table.pair_table`. Column 0 is the positive class; the model's
-        ``config.class_names`` names all.
+        ``config.class_names`` names all. With ``with_emotions`` a second list, for each row ``(n, K)`` probabilities
+        of its utterances' emotion categories, which ``config.emotion_names`` names.
 
     Raises:
         MissingDataError: There is no model, or features that it needs are not given.
         MissingModelError: Its text encoder is neither on disk nor reachable.
         InvalidDataError: A row lacks a field or has a value that does not fit; or features or encoder have another
             width than in training.
-        UsageError: The folder holds no scorer of this package.
+        UsageError: The folder holds no scorer of this package, or one that predicts no emotions is asked for them.
     """
     if isinstance(rows, Mapping | str):
         raise UsageError(
@@ -67,9 +98,14 @@ def predict(
         )
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     scorer = scorer.to(device or scorer.device).eval()
+    if with_emotions and not getattr(scorer.config, "emotion_names", None):
+        raise UsageError(
+            f"This {type(scorer).__name__} predicts no emotions: it was trained without --emotion_category_weight. "
+            "Leave with_emotions out, or train one with it."
+        )
     dialogues = [_bare_row(row, number) for number, row in enumerate(rows)]
     if not dialogues:
-        return []
+        return ([], []) if with_emotions else []
     ids = [u["utterance_id"] for row in dialogues for u in row["utterances"]]
     vectors = {
         name: _vectors(name, table, ids, int(getattr(scorer.config, f"{name}_size")), max_missing_features)
@@ -82,17 +118,22 @@ def predict(
             f"{type(scorer).__name__} is not a registered scorer. Register it with "
             "iemomecp_dataset.trainers.register_scorer."
         )
+    if not with_emotions and not any(row["pairs"] for row in dialogues):
+        return [np.zeros((0, len(scorer.config.id2label))) for _ in dialogues]
     task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
     strategy, examples = task.strategy, task.examples["test"]
     found: dict[int, NDArray[np.float64]] = {}
+    emotions: dict[int, NDArray[np.float64]] = {}
     with torch.inference_mode():
         for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
             batch = strategy.collate([(position, examples[position]) for position in positions])
-            scored, _ = strategy.probabilities(scorer, send_to_device(batch, scorer.device), examples)
+            scored, of_utterances, _ = scored_batch(strategy, scorer, send_to_device(batch, scorer.device), examples)
             found.update(scored)
+            emotions.update(of_utterances)
     everything = np.concatenate([found[position] for position in range(len(examples))])
     ends = np.cumsum([len(row["pairs"]) for row in dialogues])
-    return np.split(everything, ends[:-1])
+    probabilities = np.split(everything, ends[:-1])
+    return (probabilities, [emotions[place] for place in range(len(dialogues))]) if with_emotions else probabilities
 
 
 def load_scorer(folder: str | Path) -> PreTrainedModel:

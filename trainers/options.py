@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -23,6 +24,8 @@ __all__ = [
     "RunOptions",
     "TrainingOptions",
     "circumstances",
+    "launcher_options",
+    "launcher_precision",
     "told_by_results",
 ]
 
@@ -43,6 +46,8 @@ OBJECTIVE_NAMES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)
 SegmentPooling = Literal["pooler", "first_token", "mean"]
 
 PairScorerName = Literal["mlp", "biaffine"]
+
+Precision = Literal["no", "bf16", "fp16"]
 
 Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
 
@@ -201,6 +206,13 @@ class ObjectiveOptions:
         "non_neutral",
         "Label of the emotion head: non_neutral where the corpus labels emotions, or gold_target (of a gold pair).",
     )
+    emotion_category_weight: float = option(
+        0.0,
+        "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
+        "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
+        "probable category but neutral, as a pair states that its target has an emotion. May cost Pair F1. 0: no head.",
+        minimum=0.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -265,7 +277,11 @@ class OptimizationOptions:
         minimum=0.0,
         maximum=1.0,
     )
-    mixed_precision: Literal["no", "bf16", "fp16"] = option("no", "Mixed precision of training.", setting="precision")
+    mixed_precision: Precision = option(
+        "no",
+        "Mixed precision. That of accelerate launch is used where this is not given, and must not differ from it.",
+        setting="precision",
+    )
     threshold: float | None = option(
         None,
         "Decision threshold on P(class 0), with --decision threshold. Default: the best on validation for pair F1.",
@@ -421,3 +437,53 @@ def told_by_results() -> dict[str, str]:
         ('features', 'effective_batch_size')
     """
     return command_line.told_by_results(*SECTIONS.values())
+
+
+def launcher_precision(environment: Mapping[str, str]) -> str | None:
+    """Reads the mixed precision that ``accelerate launch`` was asked for.
+
+    It passes its option, else that of its configuration file, to every process as ``ACCELERATE_MIXED_PRECISION``, and
+    ``no`` where neither gives one: ``no`` therefore asks for nothing.
+
+    Args:
+        environment: The environment of the process.
+
+    Example:
+        >>> launcher_precision({"ACCELERATE_MIXED_PRECISION": "bf16"})
+        'bf16'
+        >>> launcher_precision({"ACCELERATE_MIXED_PRECISION": "no"})
+    """
+    asked = environment.get("ACCELERATE_MIXED_PRECISION", "no").lower()
+    return None if asked == "no" else asked
+
+
+def launcher_options(given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Options that come from ``accelerate launch``: they win over defaults and must not contradict what is given.
+
+    Args:
+        given: Options of the run that somebody has given, by name.
+        environment: The environment of the process; by default this one's.
+
+    Returns:
+        ``mixed_precision`` where the launcher was asked for one; otherwise nothing.
+
+    Raises:
+        UsageError: Training has no such precision, or the run is given another one.
+
+    Example:
+        >>> launcher_options({"seed": 1}, {"ACCELERATE_MIXED_PRECISION": "bf16"})
+        {'mixed_precision': 'bf16'}
+    """
+    asked = launcher_precision(os.environ if environment is None else environment)
+    if asked is None:
+        return {}
+    source = f"accelerate launch asks for the mixed precision {asked} (its option, its configuration file, or "
+    source += "ACCELERATE_MIXED_PRECISION)"
+    if asked not in get_args(Precision):
+        raise UsageError(f"{source}, which training does not have. Use one of {', '.join(get_args(Precision))}.")
+    own = given.get("mixed_precision", asked)
+    if own != asked:
+        raise UsageError(
+            f"{source}, but --mixed_precision of the run is {own}. Give one of the two, or the same to both."
+        )
+    return {"mixed_precision": asked}

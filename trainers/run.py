@@ -27,7 +27,7 @@ from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.model_card import model_card
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -35,6 +35,7 @@ from iemomecp_dataset.trainers.run_inputs import RunInputs, run_inputs, run_sett
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.checkpoints import Progress
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
+from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 from iemomecp_dataset.trainers.training.loop import fit, score_examples
 from iemomecp_dataset.trainers.training.task import TrainingTask
@@ -85,6 +86,7 @@ def train(
             raise UsageError(f"train takes {name} from the data, which is loaded with it. Leave it out.")
     modalities = options.get("modalities", TrainingOptions().data.modalities)
     protocol = find_scorer(scorer).protocol(modalities)
+    options = {**launcher_options(options), **options}
     asked = TrainingOptions.from_flat({**protocol, **options, "scorer": scorer, "output_dir": str(output_dir or "")})
     asked.check(with_data=False)
     if not isinstance(data, Mapping) or not data:
@@ -129,6 +131,10 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
         _logger.info("%s", corpus.statement)
         for warning in contamination_warnings(corpus):
             _logger.warning("warning: %s", warning)
+        if not corpus.rows.keys() - {"train"}:
+            _logger.warning(
+                "Nothing is scored: there is neither validation nor test. Epoch and threshold are chosen on train."
+            )
         inputs = run_inputs(options, corpus, accelerator.num_processes)
         claimed = folder.claim(options, inputs)
     if folder.finished:
@@ -189,6 +195,18 @@ def _results(
     text = "t" in options.data.modalities
     frozen = task.frozen_texts
     reported = [split for split in scored if split in corpus.tables and split != "train"]
+    extra: dict[str, Any] = {}
+    if torch.cuda.is_available():
+        extra["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    emotions = {split: scored[split].emotions for split in reported}
+    names = getattr(task.model.config, "emotion_names", None)
+    if names:
+        # Beside the pair scores, never among them.
+        extra["emotion_categories"] = {
+            split: emotion_category_scores(of_split, names, corpus.rows[split])
+            for split, of_split in emotions.items()
+            if of_split is not None
+        }
     return run_results(
         corpus,
         {split: scored[split].probabilities for split in reported},
@@ -209,7 +227,7 @@ def _results(
         feature_source=TFIDF if frozen is None else f"frozen {encoder_name(options.model.text_encoder)}",
         more_counts=task.truncated,
         epoch_chosen_on=corpus.selection_split,
-        extra={"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {},
+        extra=extra,
         versions=library_versions(),
         git_revision=code_revision(),
         wall_seconds=progress.seconds,
@@ -266,6 +284,9 @@ def _write_run(
             decision,
             name=name,
             epoch_chosen_on=corpus.selection_split,
+            emotions=None
+            if scores.emotions is None
+            else target_emotions(scores.emotions, task.model.config.emotion_names, corpus.rows[split]),
             evidence="candidate removed" if name != split else None,
         )
     set_decision(task.model.config, decision.threshold)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from iemomecp_dataset.benchmark.board import Board, BoardRow
 from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.results_table import percent
+from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["collect_predictions", "predicted_systems"]
+
+_logger = logging.getLogger(__name__)
 
 _SAME_SCORE = 1e-6
 """Largest difference between recorded and recomputed Pair F1 that needs no note on the page."""
@@ -24,27 +28,40 @@ def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str,
     Args:
         board: Comparable runs.
         split: The split.
-        notes: Extended by one sentence for each run that is left out or contradicts its recorded score.
+        notes: Extended by one sentence for each run that is left out or contradicts its recorded score; it is logged,
+            too.
 
     Returns:
         Predictions by run name, all on the same pairs in the same order.
     """
     found: dict[str, Predictions] = {}
     first: Predictions | None = None
+
+    def leave_out(run: Run, reason: str) -> None:
+        notes.append(f"The figures leave out {run.results.run_name}: {reason}")
+        _logger.warning("%s", notes[-1])
+
     for run in board.runs:
+        if split not in run.results.metrics:
+            leave_out(run, f"its results.json has no scores on {split}.")
+            continue
         try:
             of_run = read_predictions(run.predictions_path(split))
         except IemomecpError as error:
-            notes.append(f"The figures leave out {run.results.run_name}: {error}")
+            leave_out(run, str(error))
+            continue
+        if of_run.class_names != run.results.class_names:
+            leave_out(run, f"its predictions on {split} are of the classes {', '.join(of_run.class_names)}.")
             continue
         if first is not None and not first.pairs.same_pairs(of_run.pairs):
-            notes.append(
-                f"The figures leave out {run.results.run_name}: its {len(of_run):,} predictions do not cover the same "
-                f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs."
+            leave_out(
+                run,
+                f"its {len(of_run):,} predictions do not cover the same "
+                f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs.",
             )
             continue
         scored = _pair_f1(of_run)
-        recorded = float(run.results.metrics[split]["pair_f1"]) if split in run.results.metrics else scored
+        recorded = float(run.results.metrics[split]["pair_f1"])
         if abs(scored - recorded) > _SAME_SCORE:
             notes.append(
                 f"The predictions of {run.results.run_name} give Pair F1 {percent(scored)} on {split}, but its "

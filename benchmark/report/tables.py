@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import (
     MOST_PROBABLE,
+    OWN_DECISIONS,
     Board,
     BoardRow,
     Score,
@@ -167,7 +168,7 @@ def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: 
         ],
         seeds=", ".join(map(str, row.seeds)),
         n_seeds=len(row.runs),
-        threshold="" if row.threshold == MOST_PROBABLE else row.threshold,
+        threshold="" if row.threshold in (MOST_PROBABLE, OWN_DECISIONS) else row.threshold,
         cost=cost,
         memory=f"{max(memory) / 1024:.1f} GB" if memory and not math.isnan(sum(memory)) else "",
         cost_seconds=-1.0 if math.isnan(mean_seconds) else mean_seconds,

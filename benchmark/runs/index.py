@@ -34,7 +34,7 @@ class Run:
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A folder that looks like a run but has no readable record, and the reason."""
+    """A folder that looks like a run but cannot be shown, for it has no readable record, say; and the reason."""
 
     folder: Path
     reason: str
@@ -56,7 +56,7 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
         runs_dir: The folder.
 
     Returns:
-        Its finished runs, and its unfinished ones with a reason each.
+        Its finished runs, and with a reason each those that are unfinished or damaged.
 
     Raises:
         MissingDataError: There is no such folder.
@@ -69,9 +69,13 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
     unfinished: list[UnfinishedRun] = []
     for folder in _run_folders(root):
         try:
-            runs.append(Run(folder, read_results(folder)))
+            found = Run(folder, read_results(folder))
+            _check_scores(found)
+            _check_config(folder / "config.yaml")
         except IemomecpError as error:
             unfinished.append(UnfinishedRun(folder, str(error)))
+        else:
+            runs.append(found)
     if not runs:
         if unfinished:
             named = "".join(f"\n  {run.reason}" for run in unfinished)
@@ -81,6 +85,30 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
             f"train one: {command_hint('train fusion', '--data_dir DIR --output_dir runs/base_42')}"
         )
     return RunIndex(root, tuple(runs), tuple(unfinished))
+
+
+def _check_scores(run: Run) -> None:
+    """Refuses scores of another task: every table and figure begins with Pair F1."""
+    for split, scores in run.results.metrics.items():
+        if "pair_f1" not in scores:
+            raise RunFolderError(f"{run.folder / RESULTS_FILE}: metrics.{split} has no pair_f1, so it is in no table.")
+
+
+def _check_config(path: Path) -> None:
+    """Refuses the options of a run that cannot be read: which system it is would be a guess."""
+    import yaml
+
+    if not path.exists():
+        return
+    advice = "Repeat the run, or remove its folder."
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {error.strerror}. {advice}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{path} is not valid YAML ({' '.join(str(error).split())}). {advice}") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise RunFolderError(f"{path} holds no options by name. {advice}")
 
 
 def _run_folders(root: Path) -> list[Path]:

@@ -36,7 +36,8 @@ class Epoch:
 def read_epochs(path: str | Path) -> list[Epoch]:
     """Reads the epochs of a log.
 
-    Lines of other events are skipped, and so is a last line that was cut off when the run was killed. An epoch that was
+    Lines of other events are skipped, and so are lines that no run writes and a last line that was cut off when the run
+    was killed. An epoch that was
     repeated after an interruption counts once, as logged last.
 
     Args:
@@ -54,11 +55,11 @@ def read_epochs(path: str | Path) -> list[Epoch]:
             event = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(event, dict) and event.get("event") == "epoch":
-            number = int(event["epoch"])
+        if isinstance(event, dict) and event.get("event") == "epoch" and isinstance(event.get("epoch"), int):
+            number = event["epoch"]
             epochs[number] = Epoch(
                 number=number,
-                step=int(event.get("step") or 0),
+                step=event["step"] if isinstance(event.get("step"), int) else 0,
                 train_loss=_number(event.get("train_loss")),
                 losses=_numbers(event.get("losses")),
                 validation=_numbers(event.get("validation")),
@@ -68,7 +69,9 @@ def read_epochs(path: str | Path) -> list[Epoch]:
 
 
 def _numbers(values: Any) -> dict[str, float]:
-    return {str(key): _number(value) for key, value in (values or {}).items() if not isinstance(value, dict | list)}
+    if not isinstance(values, dict):
+        return {}
+    return {str(key): _number(value) for key, value in values.items() if not isinstance(value, dict | list)}
 
 
 def _number(value: Any) -> float:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
 from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
 from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
+from iemomecp_dataset.benchmark.runs.record_checks import check_record
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import write_json
@@ -371,7 +372,7 @@ def read_results(path: str | Path) -> RunResults:
 
     Raises:
         MissingDataError: There is no such file.
-        RunFolderError: The file is cut off, lacks fields, or has a newer format.
+        RunFolderError: The file is cut off, lacks fields, holds values that do not fit, or has a newer format.
 
     Example:
         >>> read_results("runs/base_42").metrics["test"]["pair_f1"]  # doctest: +SKIP
@@ -385,6 +386,8 @@ def read_results(path: str | Path) -> RunResults:
         if not (source.parent / "config.yaml").is_file():
             state = "this is not the folder of a run. Several runs are read by leaderboard."
         raise MissingDataError(f"{source} is not there: {state}") from None
+    except OSError as error:
+        raise RunFolderError(f"{source} cannot be read: {error.strerror}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunFolderError(
             f"{source} is not valid JSON ({error}). Remove it and start the run's command again."
@@ -397,10 +400,6 @@ def read_results(path: str | Path) -> RunResults:
             f"{source} has format_version {version!r}; this version of iemomecp reads {FORMAT_VERSION}. "
             "Read it with the version that wrote it, or repeat the run."
         )
-    for scores in _score_dicts(content):
-        for key, value in scores.items():
-            if value is None:
-                scores[key] = math.nan
     return _record(content, source)
 
 
@@ -428,6 +427,9 @@ def _record(content: dict[str, Any], source: Path) -> RunResults:
             values[name] = tuple(value)
         elif kind == "float":
             values[name] = math.nan if value is None else float(value)
+    check_record(values, source)
+    for scores in _score_dicts(values):
+        scores.update({key: math.nan for key, value in scores.items() if value is None})
     return RunResults(**values, extra={name: value for name, value in content.items() if name not in known})
 
 

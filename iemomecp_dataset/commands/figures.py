@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _tables_of_runs(runs: Path, data_dir: str, variant: Variant) -> FigureTables:
     from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
     from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
+    from iemomecp_dataset.benchmark.figures.usable_runs import usable_runs
     from iemomecp_dataset.benchmark.runs.index import index_runs
     from iemomecp_dataset.builder import load
 
@@ -90,7 +91,8 @@ def _tables_of_runs(runs: Path, data_dir: str, variant: Variant) -> FigureTables
         print(f"left out: {run.reason}")
     splits = load("3class", data_dir=data_dir)
     facts = {split: pair_facts(rows) for split, rows in splits.items()}
-    tables = tables_of_runs(index.runs, facts, variant=variant)
-    for name, reason in tables.left_out.items():
+    usable, unusable = usable_runs(index.runs, facts)
+    tables = tables_of_runs(usable, facts, variant=variant)
+    for name, reason in {**{str(folder): why for folder, why in unusable.items()}, **tables.left_out}.items():
         print(f"left out: {name}: {reason}")
     return tables

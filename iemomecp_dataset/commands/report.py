@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iemomecp_dataset.command_line import option, read_options
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.options import DEFAULT_CONFIG, DialogueConfig
 
 if TYPE_CHECKING:
@@ -107,13 +107,23 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
 
 
 def _texts(data_dir: str, index: RunIndex) -> Texts:
-    """Reads the utterances of every configuration that the runs used."""
+    """Reads the utterances of every configuration that the runs used and the folder holds."""
     from iemomecp_dataset.benchmark.report import Texts
     from iemomecp_dataset.builder import load
 
     of_dialogue: dict[str, list[tuple[str, str]]] = {}
+    errors: list[IemomecpError] = []
     for config_name in sorted({run.results.config_name for run in index.runs}):
-        for split in load(config_name, data_dir=data_dir).values():
+        try:
+            splits = load(config_name, data_dir=data_dir)
+        except IemomecpError as error:
+            errors.append(error)
+            continue
+        for split in splits.values():
             for row in split:
                 of_dialogue[row["dialogue_id"]] = [(u["speaker"] or "", u["text"] or "") for u in row["utterances"]]
+    if errors and not of_dialogue:
+        raise errors[0]
+    for reason in errors:
+        print(f"without texts: {reason}")
     return Texts(of_dialogue)

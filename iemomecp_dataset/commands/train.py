@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -54,12 +55,17 @@ def _launch(arguments: Sequence[str]) -> int:
         from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     except ImportError as error:
         raise missing_extra(error.name or "accelerate", "train") from error
+    from iemomecp_dataset.trainers.options import launcher_precision
+
+    launch = launch_command_parser().parse_args(arguments)
+    # accelerate would replace what the environment asks for by "no".
+    launch.mixed_precision = launch.mixed_precision or launcher_precision(os.environ)
     # The trainer ends with a checkpoint when it is asked to; this process passes the request on and waits. What is
     # ignored, as SIGINT by a shell's background jobs, stays so.
     signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _pass_on) for number in signals}
     try:
-        launch_command(launch_command_parser().parse_args(arguments))
+        launch_command(launch)
     except subprocess.CalledProcessError as error:
         return error.returncode if error.returncode > 0 else 128 - error.returncode
     except ChildFailedError as error:

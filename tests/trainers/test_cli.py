@@ -90,6 +90,50 @@ def test_the_command_line_switches_off_what_a_file_gives(tmp_path: Path) -> None
     assert (options.model.pair_refinement, options.optimization.mixed_precision) == (False, "no")
 
 
+@pytest.mark.parametrize("source", ["command line", "file", "experiment", "script"])
+@pytest.mark.parametrize(
+    ("launcher", "own", "expected"),
+    [
+        (None, "bf16", "bf16"),
+        ("no", "bf16", "bf16"),  # what accelerate launch passes on where it was asked for nothing
+        ("bf16", None, "bf16"),
+        ("BF16", "bf16", "bf16"),
+        ("fp16", "bf16", None),
+        ("bf16", "no", None),
+        ("fp8", None, None),
+        ("fp8", "bf16", None),
+    ],
+)
+def test_a_precision_asked_of_the_launcher_is_used_or_refused(
+    launcher: str | None, own: str | None, expected: str | None, source: str, experiments: dict[str, dict[str, Any]],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
+    if launcher is not None:
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launcher)
+    given = {} if own is None else {"mixed_precision": own}
+    (tmp_path / "run.yaml").write_text("".join(f"{name}: {value}\n" for name, value in given.items()) or "seed: 1")
+    experiments["published"] = given
+    arguments = {
+        "command line": [f"--{name}={value}" for name, value in given.items()],
+        "file": ["--config", str(tmp_path / "run.yaml")],
+        "experiment": ["--experiment", "published"],
+        "script": [],
+    }
+    # A protocol is a default: the launcher wins over it.
+    for scorer in ("dialogue", "isolated"):
+        everything = [*arguments[source], "--scorer", scorer, *REQUIRED]
+        defaults = given if source == "script" else {}
+        if expected is None:
+            with pytest.raises(UsageError) as caught:
+                parse_options(everything, description="", defaults=defaults)
+            assert f"accelerate launch asks for the mixed precision {launcher}" in str(caught.value)
+            assert launcher == "fp8" or f"--mixed_precision of the run is {own}" in str(caught.value)
+        else:
+            options = parse_options(everything, description="", defaults=defaults)
+            assert options.optimization.mixed_precision == expected
+
+
 def test_help_shows_the_protocol_of_the_scorer_known_so_far(capsys: pytest.CaptureFixture[str]) -> None:
     for defaults, epochs in (({}, 30), ({"scorer": "isolated"}, 10)):
         with pytest.raises(SystemExit):

@@ -15,8 +15,10 @@ import yaml
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
+from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.trainers import load_scorer, predict
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
+from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.run import run
 from iemomecp_dataset.trainers.scorers import find_scorer
@@ -132,6 +134,23 @@ def test_a_row_that_cannot_be_scored_is_named(row: Any, message: str) -> None:
     assert predict(scorer, [ROW])[0].shape == (1, 2)
     with pytest.raises(InvalidDataError, match=message):
         predict(scorer, [ROW, row])
+
+
+@pytest.mark.parametrize("kind", ["dialogue", "isolated"])
+@pytest.mark.parametrize("candidates", [[[], []], [[], [(1, 1)]], [[(1, 1)], []]])
+def test_rows_without_candidates_have_no_scores(kind: str, candidates: list[list[tuple[int, int]]]) -> None:
+    shape = {"class_names": ["pair", "non_pair"], "audio_size": 2, "hidden_size": 8}
+    scorer = (
+        IsolatedScorer(IsolatedScorerConfig(**shape))
+        if kind == "isolated"
+        else DialogueScorer(DialogueScorerConfig(**shape, num_heads=2, num_layers=0))
+    )
+    rows = [
+        {**ROW, "dialogue_id": str(number), "pairs": [{"target_turn": t, "cause_turn": c} for t, c in pairs]}
+        for number, pairs in enumerate(candidates)
+    ]
+    found = predict(scorer, rows, audio=FeatureTable(Path("audio"), 2, (np.ones((1, 2)),), {"d_1": (0, 0)}))
+    assert [matrix.shape for matrix in found] == [(len(pairs), 2) for pairs in candidates]
 
 
 @pytest.mark.slow

@@ -37,6 +37,8 @@ from iemomecp_dataset.trainers.options import (
         ({"seed": -1}, r"--seed must lie within \[0, 4294967295\], but is -1"),
         ({"threshold": 1.5}, r"--threshold must lie within \[0, 1\], but is 1.5"),
         ({"quiet": "no"}, "--quiet takes true or false, but is 'no'"),
+        ({"emotion_category_weight": -0.1}, "--emotion_category_weight must be at least 0"),
+        ({"emotion_category_weight": 0.1, "scorer": "isolated"}, "--emotion_category_weight belongs to the dialogue"),
         ({"context_ranking_weight": 0.3}, "the objective 'base' has none"),
         ({"context_ranking_weight": 0.3, "objective": "rpcl", "config_name": "ecf"}, "ranks emo_context pairs"),
     ],

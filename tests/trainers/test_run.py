@@ -154,6 +154,7 @@ def test_seeds_differ_and_repeat(
                 "encoder_mode": "frozen",
                 "modalities": "ta",
                 "pair_refinement": False,
+                "emotion_category_weight": 0.5,
             },
             2e-5,
         ),
@@ -205,7 +206,7 @@ def test_several_processes_compute_what_one_does(
         a, b = (pq.read_table(tmp_path / f"{name}/predictions_{split}.parquet") for name in ("one", "several"))
         assert a.num_rows == one.counts[split]["candidates"]
         assert a.drop_columns("prob_non_pair").column_names == b.drop_columns("prob_non_pair").column_names
-        for column in ("dialogue_id", "target_turn", "cause_turn"):
+        for column in {"dialogue_id", "target_turn", "cause_turn", "emotion"} & {*a.column_names}:
             assert a[column].equals(b[column])
         for column in ("prob_emo_cause", "prob_emo_context"):
             np.testing.assert_allclose(a[column].to_numpy(), b[column].to_numpy(), atol=tolerance)

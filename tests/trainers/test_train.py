@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file
 
 import iemomecp_dataset
+from iemomecp_dataset.benchmark.results_table import print_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
+from iemomecp_dataset.commands import report
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.trainers import predict, train
+from iemomecp_dataset.trainers import load_scorer, predict, train
+from iemomecp_dataset.trainers.training.emotions import target_emotions
 
 
 @pytest.mark.slow
@@ -83,3 +92,106 @@ def test_what_the_data_says_and_a_missing_folder_are_refused(
     with pytest.raises(UsageError, match=message):
         train({"train": []}, **{"output_dir": tmp_path / "run", **options})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_launcher_that_asks_for_another_precision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    with pytest.raises(UsageError, match=r"mixed precision bf16 .* of the run is no"):
+        train({"train": []}, output_dir=tmp_path / "run", mixed_precision="no")
+    with pytest.raises(InvalidDataError, match="has no dialogues"):  # nothing is wrong with the options
+        train({"train": []}, output_dir=tmp_path / "run")
+
+
+EMOTIONS = ("neutral", "joy", "anger")
+
+
+def two_dialogues() -> dict[str, list[dict[str, Any]]]:
+    """Each utterance names its emotion, and the emotional ones are their own causes; validation and test are train."""
+    rows = [
+        {
+            "dialogue_id": name,
+            "source_dialogue_id": name,
+            "utterances": [
+                {"turn": turn, "utterance_id": f"{name}_{turn}", "speaker": "AB"[turn % 2], "emotion": emotion,
+                 "text": ("What happened?", "We lost the match.", "I am so angry about it!")[emotion or 0]}
+                for turn, emotion in enumerate(emotions, start=1)
+            ],
+            "pairs": [
+                {"target_turn": target, "cause_turn": cause, "label": int(target != cause or not emotions[target - 1])}
+                for target in range(1, len(emotions) + 1)
+                for cause in range(1, target + 1)
+            ],
+        }
+        for name, emotions in (("a", (0, 1, 2, 1)), ("b", (2, None, 0)))
+    ]  # fmt: skip
+    return dict.fromkeys(("train", "validation", "test"), rows)
+
+
+def train_two(output: Path, encoder: Path, **options: Any) -> RunResults:
+    small = {"text_encoder": str(encoder), "encoder_mode": "frozen", "hidden_size": 16, "num_heads": 2, "pair_size": 8,
+             "bilinear_size": 4, "dropout": 0.0, "weight_averaging": 0.0, "learning_rate": 1e-2, "quiet": True,
+             "epochs": 20, "patience": 0, "selection": "pair_auprc"}  # fmt: skip
+    results = train(two_dialogues(), output_dir=output, emotion_names=EMOTIONS, **{**small, **options})
+    assert results is not None
+    return results
+
+
+def test_emotion_categories_are_learned_written_and_predicted_again(tiny_encoder: Path, tmp_path: Path) -> None:
+    results = train_two(tmp_path / "run", tiny_encoder, emotion_category_weight=10.0)
+    learned = {"accuracy": 1.0, "weighted_f1": 1.0, "n_utterances": 6}
+    assert results.extra["emotion_categories"] == {"validation": learned, "test": learned}
+    assert not any("emotion" in key for key in results.metrics["test"] if not key.startswith("turn_"))
+    written = pq.read_table(tmp_path / "run" / "predictions_test.parquet")
+    rows = two_dialogues()["test"]
+    scorer = load_scorer(tmp_path / "run")
+    assert scorer.config.emotion_names == list(EMOTIONS)
+    probabilities, emotions = predict(scorer, rows, with_emotions=True)
+    assert [matrix.shape for matrix in emotions] == [(4, 3), (3, 3)]
+    assert written["emotion"].to_pylist() == target_emotions(np.concatenate(emotions), EMOTIONS, rows).tolist()
+    gold = [row["utterances"][pair["target_turn"] - 1]["emotion"] for row in rows for pair in row["pairs"]]
+    for name, emotion in zip(written["emotion"].to_pylist(), gold, strict=True):
+        assert name == EMOTIONS[emotion] if emotion else name in EMOTIONS[1:]
+    for alone, together in zip(predict(tmp_path / "run", rows), probabilities, strict=True):
+        np.testing.assert_array_equal(alone, together)
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert events[-1]["losses"]["emotion_category"] < 0.3 * events[0]["losses"]["emotion_category"]
+
+
+def test_without_weight_there_are_no_emotion_categories(tiny_encoder: Path, tmp_path: Path) -> None:
+    results = train_two(tmp_path / "run", tiny_encoder, epochs=1)
+    assert "emotion_categories" not in results.extra
+    columns = pq.read_table(tmp_path / "run" / "predictions_test.parquet").column_names
+    assert columns == ["dialogue_id", "source_dialogue_id", "target_turn", "cause_turn", "label", "prob_pair",
+                       "prob_non_pair"]  # fmt: skip
+    assert not any("category" in name for name in load_file(tmp_path / "run" / "model" / "model.safetensors"))
+    with pytest.raises(UsageError, match="predicts no emotions: it was trained without --emotion_category_weight"):
+        predict(tmp_path / "run", two_dialogues()["test"], with_emotions=True)
+
+
+def test_emotion_categories_of_data_without_emotions_are_refused(tiny_encoder: Path, tmp_path: Path) -> None:
+    data = {"train": [{**row, "utterances": [{**u, "emotion": None} for u in row["utterances"]]}
+                      for row in two_dialogues()["train"]]}  # fmt: skip
+    options = {"text_encoder": str(tiny_encoder), "emotion_category_weight": 0.5, "quiet": True}
+    with pytest.raises(UsageError, match="No utterance of the train split"):
+        train(data, output_dir=tmp_path / "run", emotion_names=EMOTIONS, **options)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("decision", ["threshold", "argmax"])
+def test_a_train_split_alone_is_trained_on_and_nothing_is_scored(
+    decision: str, tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    data = {"train": two_dialogues()["train"]}
+    options = {"text_encoder": str(tiny_encoder), "encoder_mode": "frozen", "epochs": 2, "quiet": True,
+               "hidden_size": 16, "num_heads": 2, "pair_size": 8, "decision": decision}  # fmt: skip
+    results = train(data, output_dir=tmp_path / "runs" / "x", emotion_names=EMOTIONS, **options)
+    assert "Nothing is scored: there is neither validation nor test." in caplog.text
+    assert results is not None
+    assert results == read_results(tmp_path / "runs" / "x")
+    assert results.metrics == {}
+    assert results.missing_splits == ("validation", "test")
+    assert results.threshold["chosen_on"] == (None if decision == "argmax" else "train")
+    print_results(results)
+    report.main([str(tmp_path / "runs"), "--output", str(tmp_path / "page.html")])
+    assert capsys.readouterr().out.count("Runs without scores: x.") == 2

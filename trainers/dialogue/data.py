@@ -32,6 +32,7 @@ class DialogueExample:
         gold: ``(n, n)`` bool, all gold pairs, also those that are no candidates.
         emotion_labels: ``(n,)`` int64, 1 for emotional utterances.
         cause_labels: ``(n,)`` int64, 1 for causes in gold pairs, also in those that are no candidates.
+        emotion_categories: ``(n,)`` int64, ids of the emotions; ``IGNORED_LABEL`` where one is not known.
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
     """
@@ -43,6 +44,7 @@ class DialogueExample:
     labels: NDArray[np.int64]
     gold: NDArray[np.bool_]
     emotion_labels: NDArray[np.int64]
+    emotion_categories: NDArray[np.int64]
     cause_labels: NDArray[np.int64]
     targets: NDArray[np.int64]
     causes: NDArray[np.int64]
@@ -77,6 +79,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     for target, cause in gold_pairs(row):
         gold[target - 1, cause - 1] = True
     numbers: dict[str | None, int] = {}
+    emotions = [utterance.get("emotion") for utterance in utterances]
     speakers = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
     return DialogueExample(
         dialogue_id=row["dialogue_id"],
@@ -86,6 +89,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         labels=labels,
         gold=gold,
         emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
+        emotion_categories=np.array([IGNORED_LABEL if e is None else e for e in emotions], dtype=np.int64),
         cause_labels=np.any(gold, axis=0).astype(np.int64),
         targets=targets,
         causes=causes,
@@ -133,13 +137,14 @@ class Collator:
             batch: Positions in the split, and dialogues.
 
         Returns:
-            ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``cause_labels`` ``(B, N)``; ``labels``,
-            ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
+            ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``emotion_categories``, ``cause_labels``
+            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
         """
         examples = [example for _, example in batch]
         b, n = len(examples), max(map(len, examples))
         mask = np.zeros((b, n), dtype=bool)
         speakers, emotion_labels, cause_labels = (np.zeros((b, n), dtype=np.int64) for _ in range(3))
+        emotion_categories = np.full((b, n), IGNORED_LABEL, dtype=np.int64)
         labels = np.full((b, n, n), IGNORED_LABEL, dtype=np.int64)
         gold = np.zeros((b, n, n), dtype=bool)
         for row, example in enumerate(examples):
@@ -147,6 +152,7 @@ class Collator:
             mask[row, :size] = True
             speakers[row, :size] = example.speakers
             emotion_labels[row, :size] = example.emotion_labels
+            emotion_categories[row, :size] = example.emotion_categories
             cause_labels[row, :size] = example.cause_labels
             labels[row, :size, :size] = example.labels
             gold[row, :size, :size] = example.gold
@@ -155,6 +161,7 @@ class Collator:
             "mask": torch.from_numpy(mask),
             "speakers": torch.from_numpy(speakers),
             "emotion_labels": torch.from_numpy(emotion_labels),
+            "emotion_categories": torch.from_numpy(emotion_categories),
             "cause_labels": torch.from_numpy(cause_labels),
             "labels": torch.from_numpy(labels),
             "valid": torch.from_numpy(labels != IGNORED_LABEL),

@@ -4,7 +4,7 @@ Each modality has a projection with an explicit mask; a transformer mixes the ut
 utterances as emotional and as causes, and pairs from both utterances, their relative distance and their speakers::
 
     text, audio, video --project, mask--> sum + speaker + position --transformer--> h
-    h_i --> emotion logits        h_j --> cause logits
+    h_i --> emotion logits        h_j --> cause logits        h_i --> emotion categories (optional)
     h_i, h_j, distance(i - j), same speaker --> pair logits (N, N, C) --all pairs, refine--> pair logits
 """
 
@@ -52,6 +52,7 @@ class DialogueScorerConfig(PairScorerConfig):
         max_distance: Relative distances beyond it share an embedding.
         max_positions: Turns beyond it share a position embedding.
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.
+        emotion_names: Emotion categories by id, where a head predicts those of utterances; None for no such head.
     """
 
     model_type = "iemomecp_dialogue_scorer"
@@ -74,6 +75,7 @@ class DialogueScorerConfig(PairScorerConfig):
     max_distance: int = 12
     max_positions: int = 64
     max_speakers: int = 12
+    emotion_names: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class DialogueScores(ModelOutput):  # type: ignore[misc]
         emotion_logits: ``(B, N, 2)``; index 1: the utterance is emotional. None for a model without that head.
         cause_logits: ``(B, N, 2)``; index 1: the utterance causes some emotion. None likewise.
         corrupted_pair_logits: Those of the pairs on the corrupted view; None without such a view.
+        emotion_category_logits: ``(B, N, K)``, of the emotion categories by id; None for a model without that head.
     """
 
     loss: Tensor | None = None
@@ -109,6 +112,7 @@ class DialogueScores(ModelOutput):  # type: ignore[misc]
     emotion_logits: Tensor | None = None
     cause_logits: Tensor | None = None
     corrupted_pair_logits: Tensor | None = None
+    emotion_category_logits: Tensor | None = None
 
 
 class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
@@ -158,6 +162,11 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         self.pair_refinement = (
             PairRefinement(len(config.class_names or ()), config.max_distance) if config.pair_refinement else None
         )
+        self.emotion_category_head: nn.Module | None = None
+        if config.emotion_names:
+            # Whether a model has this head changes no other parameter: it draws from a copy of the random state.
+            with torch.random.fork_rng(devices=[]):
+                self.emotion_category_head = _head(hidden, config.dropout, len(config.emotion_names))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -207,7 +216,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             cause_labels: ``(B, N)`` int, with labels: 1 for causes; by default those of pairs of class 0.
 
         Returns:
-            The logits, and with labels the loss.
+            The logits, and with labels the loss; the emotion categories have no part in it.
         """
         if valid is None:
             valid = mask.unsqueeze(-1) & mask.unsqueeze(-2)
@@ -236,6 +245,9 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             pair_logits, emotion_logits, cause_logits, corrupted_pair_logits = self._score_both_views(
                 utterances, contextual, ragged, speakers, valid, gold, corruption
             )
+        category_logits = None
+        if self.emotion_category_head is not None:
+            category_logits = ragged.padded(self.emotion_category_head(contextual).float())
         loss = None
         if labels is not None:
             positive = labels == 0
@@ -255,6 +267,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             emotion_logits=emotion_logits,
             cause_logits=cause_logits,
             corrupted_pair_logits=corrupted_pair_logits,
+            emotion_category_logits=category_logits,
         )
 
     def use_text_encoder(self, encoder: nn.Module) -> None:
@@ -361,5 +374,5 @@ class _ModalityProjection(nn.Module):
         return projected if present is None else torch.where(present.unsqueeze(-1), projected, self.absent)
 
 
-def _head(hidden: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 2))
+def _head(hidden: int, dropout: float, classes: int = 2) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, classes))

@@ -43,6 +43,7 @@ from iemomecp_dataset.trainers.objectives import (
     Objective,
     ObjectiveWeights,
     Pooling,
+    mean_cross_entropy,
     objective_terms,
     resolve_objective,
     supervised_extraction,
@@ -50,6 +51,7 @@ from iemomecp_dataset.trainers.objectives import (
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.emotions import check_emotions
 from iemomecp_dataset.trainers.training.samplers import RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
 
@@ -103,6 +105,7 @@ class DialogueStrategy:
         weights: Their weights.
         corruption: How the corrupted view is made, where the objective has one.
         class_weights: ``(C,)`` weights of the pair classes in the supervised loss, or None.
+        emotion_category_weight: Weight of the cross entropy of emotion categories; 0 leaves that term out.
         inputs: Names of the inputs that the model's ``forward`` takes; see :func:`forward_inputs`.
     """
 
@@ -111,6 +114,7 @@ class DialogueStrategy:
     weights: ObjectiveWeights = ObjectiveWeights()  # noqa: RUF009 - frozen
     corruption: Corruption | None = None
     class_weights: Tensor | None = None
+    emotion_category_weight: float = 0.0
     inputs: Collection[str] = _ALL_INPUTS
     unit: str = "dialogue"
 
@@ -129,9 +133,9 @@ class DialogueStrategy:
         return self.collator(batch)
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
-        """Weighted terms of the objective."""
+        """Weighted terms of the objective, and that of the emotion categories where they are learned."""
         scores = self._scores(model, batch, gold=batch["gold"], corruption=self.corruption)
-        return objective_terms(
+        terms = objective_terms(
             self.objective,
             self.weights,
             emotion_logits=scores.emotion_logits,
@@ -146,11 +150,28 @@ class DialogueStrategy:
             pair_class_weights=self.class_weights,
             pool=pool,
         )
+        if self.emotion_category_weight:
+            logits = scores.emotion_category_logits
+            if logits is None:
+                raise UsageError(
+                    "--emotion_category_weight needs emotion_category_logits, which this model does not return. Leave "
+                    "it out."
+                )
+            loss = mean_cross_entropy(logits, batch["emotion_categories"], batch["mask"], pool=pool)
+            terms["emotion_category"] = self.emotion_category_weight * loss
+        return terms
 
     def probabilities(
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
         """Probabilities of the candidate pairs of each dialogue, in the row's order."""
+        found, _, loss = self.probabilities_with_emotions(model, batch, examples)
+        return found, loss
+
+    def probabilities_with_emotions(
+        self, model: nn.Module, batch: Batch, examples: Examples
+    ) -> tuple[list[tuple[int, NDArray[np.float64]]], list[tuple[int, NDArray[np.float64]]], float]:
+        """The same, and of each dialogue the probabilities of its utterances' emotions if the model predicts them."""
         scores = self._scores(model, batch)
         loss = supervised_extraction(
             scores.emotion_logits,
@@ -163,11 +184,20 @@ class DialogueStrategy:
             batch["valid"],
         )
         matrices = scores.pair_logits.double().softmax(dim=-1).cpu().numpy()
-        found = []
-        for position, matrix in zip(batch["position"].tolist(), matrices, strict=True):
-            example = examples[position if position >= 0 else ~position]
-            found.append((position, matrix[example.targets, example.causes]))
-        return found, loss.item()
+        positions = batch["position"].tolist()
+        of_batch = [examples[position if position >= 0 else ~position] for position in positions]
+        found = [
+            (position, matrix[example.targets, example.causes])
+            for position, matrix, example in zip(positions, matrices, of_batch, strict=True)
+        ]
+        emotions = []
+        if scores.emotion_category_logits is not None:
+            categories = scores.emotion_category_logits.double().softmax(dim=-1).cpu().numpy()
+            emotions = [
+                (position, of_dialogue[: len(example)])
+                for position, of_dialogue, example in zip(positions, categories, of_batch, strict=True)
+            ]
+        return found, emotions, loss.item()
 
     def _scores(self, model: nn.Module, batch: Batch, **more: Any) -> DialogueScores:
         given = {**model_inputs(batch), **more}
@@ -253,9 +283,11 @@ def prepare_dialogue(
 
     Raises:
         IemomecpError: An encoder or features are missing, or do not fit; or the model requires an input that the
-            options do not give.
+            options do not give; or emotion categories are to be learned of data without emotions.
     """
     _check_inputs(model_class, options)
+    if options.objective.emotion_category_weight:
+        check_emotions(corpus)
     examples = {
         split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
         for split, rows in corpus.rows.items()
@@ -275,6 +307,7 @@ def prepare_dialogue(
         if objective.corruption
         else None,
         class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
+        emotion_category_weight=settings.emotion_category_weight,
         inputs=forward_inputs(model_class),
     )
     cut = tokens.truncated if tokens else frozenset()
@@ -402,6 +435,7 @@ def _build_model(
     known = {
         **vars(options.model),
         "class_names": list(corpus.class_names),
+        "emotion_names": list(corpus.emotion_names) if options.objective.emotion_category_weight else None,
         "text_size": encoder.width * len(layers) if encoder else 0,
         "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
         "video_size": (inputs.feature_sizes or {}).get("video", 0),

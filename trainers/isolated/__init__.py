@@ -50,6 +50,11 @@ def protocol(modalities: str) -> dict[str, Any]:
 
 
 def _check(options: TrainingOptions) -> None:
+    if options.objective.emotion_category_weight:
+        raise UsageError(
+            "--emotion_category_weight belongs to the dialogue scorer; the isolated scorer has no utterance alone. "
+            "Leave it out, or use --scorer dialogue."
+        )
     if options.model.encoder_mode == "frozen" and "t" in options.data.modalities:
         raise UsageError(
             "--encoder_mode frozen computes features of utterances, but --scorer isolated reads both utterances of a "

@@ -23,10 +23,10 @@ from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
-from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.provenance import idle_cores_hint
 
-__all__ = ["Processes", "check_launch", "is_filler", "pooled_over_processes", "start_accelerator"]
+__all__ = ["Processes", "check_launch", "check_precision", "is_filler", "pooled_over_processes", "start_accelerator"]
 
 _logger = logging.getLogger(__name__)
 
@@ -128,18 +128,25 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
         options: The run's options.
 
     Raises:
-        UsageError: The launcher asks for something that training cannot do.
+        UsageError: The launcher asks for something that training cannot do or the options do not say, or the device
+            lacks the precision.
     """
     optimization = options.optimization
-    accelerator = Accelerator(
-        mixed_precision=optimization.mixed_precision,
-        gradient_accumulation_steps=optimization.gradient_accumulation_steps,
-        log_with=options.run.log_with,
-        project_dir=options.run.output_dir,
-        # Encoder layers above the highest pooled one get no gradient.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
+    # Options that did not come from the command line may not have been compared with the launcher's.
+    launcher_options({"mixed_precision": optimization.mixed_precision})
+    try:
+        accelerator = Accelerator(
+            mixed_precision=optimization.mixed_precision,
+            gradient_accumulation_steps=optimization.gradient_accumulation_steps,
+            log_with=options.run.log_with,
+            project_dir=options.run.output_dir,
+            # Encoder layers above the highest pooled one get no gradient.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+    except ValueError as error:
+        raise UsageError(f"accelerate cannot begin: {error}") from error
     check_launch(accelerator, optimization)
+    check_precision(accelerator.mixed_precision, accelerator.device)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
         # DeepSpeed would infer it from a data loader; the samplers here already return the shard of a process.
@@ -183,6 +190,11 @@ def check_launch(accelerator: Accelerator, optimization: OptimizationOptions) ->
             f"The launcher sets gradient_accumulation_steps to {found}, but --gradient_accumulation_steps of the run "
             f"is {optimization.gradient_accumulation_steps}. Leave it out of the launcher's configuration and command."
         )
+    if accelerator.mixed_precision != optimization.mixed_precision:
+        raise UsageError(
+            f"The launcher sets the mixed precision to {accelerator.mixed_precision}, but --mixed_precision of the run "
+            f"is {optimization.mixed_precision}. Leave it out of the launcher's configuration and command."
+        )
     kind = accelerator.distributed_type
     if kind in (DistributedType.FSDP, DistributedType.MEGATRON_LM):
         raise UsageError(
@@ -208,3 +220,29 @@ def check_launch(accelerator: Accelerator, optimization: OptimizationOptions) ->
                 f"DeepSpeed stores weights in --mixed_precision {optimization.mixed_precision}, which is too low a "
                 "precision for their moving average. Use --mixed_precision no, or launch without DeepSpeed."
             )
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuses a precision that the device does not compute in.
+
+    Args:
+        precision: ``no``, ``bf16`` or ``fp16``.
+        device: The device of this process.
+
+    Raises:
+        UsageError: On a CPU, where accelerate computes in float32 when ``fp16`` is asked for; or on a GPU without
+            bfloat16, which torch emulates.
+
+    Example:
+        >>> check_precision("bf16", torch.device("cpu"))
+        >>> check_precision("fp16", torch.device("cpu"))
+        Traceback (most recent call last):
+        iemomecp_dataset.errors.UsageError: The device cpu does not compute in fp16. Use --mixed_precision bf16 or no.
+    """
+    if precision == "fp16" and device.type == "cpu":
+        raise UsageError("The device cpu does not compute in fp16. Use --mixed_precision bf16 or no.")
+    if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise UsageError(
+            f"{torch.cuda.get_device_name(device)} does not compute in bf16 (torch would emulate it). Use "
+            "--mixed_precision fp16 or no."
+        )

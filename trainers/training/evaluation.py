@@ -12,9 +12,9 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
 from iemomecp_dataset.trainers.training.distributed import is_filler
-from iemomecp_dataset.trainers.training.task import Examples, Strategy
+from iemomecp_dataset.trainers.training.task import Batch, EmotionStrategy, Examples, Strategy
 
-__all__ = ["ScoredSplit", "score_split"]
+__all__ = ["ScoredSplit", "score_split", "scored_batch"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,13 @@ class ScoredSplit:
     Attributes:
         probabilities: ``(pairs, C)`` float64, in the order of the split's pair table.
         loss: Mean supervised loss over batches.
+        emotions: ``(utterances, K)`` float64, probabilities of the emotion categories, in the order of the split; None
+            where the model predicts none.
     """
 
     probabilities: NDArray[np.float64]
     loss: float
+    emotions: NDArray[np.float64] | None = None
 
 
 def score_split(
@@ -43,20 +46,50 @@ def score_split(
         examples: Examples of the split.
 
     Returns:
-        Probabilities of all pairs, on every process.
+        Probabilities of all pairs, and of the utterances' emotions if the model predicts them, on every process.
     """
     model.eval()
     by_position: dict[int, NDArray[np.float64]] = {}
+    emotions: dict[int, NDArray[np.float64]] = {}
     losses: list[float] = []
     with torch.inference_mode(), accelerator.autocast():
         for batch in loader:
-            found, loss = strategy.probabilities(model, batch, examples)
+            found, of_utterances, loss = scored_batch(strategy, model, batch, examples)
             if not is_filler(found[0][0]):
                 losses.append(loss)
                 by_position.update(found)
-    # Dialogues differ in length, so objects are gathered instead of tensors.
-    everywhere: dict[int, NDArray[np.float64]] = dict(gather_object(list(by_position.items())))
+                emotions.update(of_utterances)
+    # Processes may hold fillers alone, but all of them have the same model.
+    predicted = _gathered(emotions, len(examples)) if any(gather_object([bool(emotions)])) else None
     return ScoredSplit(
-        probabilities=np.concatenate([everywhere[position] for position in range(len(examples))]),
+        probabilities=_gathered(by_position, len(examples)),
         loss=float(np.mean(gather_object(losses))),
+        emotions=predicted,
     )
+
+
+def scored_batch(
+    strategy: Strategy, model: torch.nn.Module, batch: Batch, examples: Examples
+) -> tuple[list[tuple[int, NDArray[np.float64]]], list[tuple[int, NDArray[np.float64]]], float]:
+    """Scores a mini-batch: per example its pairs, and its utterances' emotions where the model predicts them.
+
+    Args:
+        strategy: How the examples are scored.
+        model: The scorer.
+        batch: The mini-batch.
+        examples: Examples of the split.
+
+    Returns:
+        Positions with ``(pairs, C)`` probabilities, positions with ``(n, K)`` probabilities of emotions (often none),
+        and the mean supervised loss.
+    """
+    if isinstance(strategy, EmotionStrategy):
+        return strategy.probabilities_with_emotions(model, batch, examples)
+    found, loss = strategy.probabilities(model, batch, examples)
+    return found, [], loss
+
+
+def _gathered(by_position: dict[int, NDArray[np.float64]], count: int) -> NDArray[np.float64]:
+    """Concatenates what all processes hold; dialogues differ in length, so objects are gathered instead of tensors."""
+    everywhere: dict[int, NDArray[np.float64]] = dict(gather_object(list(by_position.items())))
+    return np.concatenate([everywhere[position] for position in range(count)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,7 +26,16 @@ from iemomecp_dataset.trainers.options import OptimizationOptions
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
 
-__all__ = ["Batch", "Examples", "Selection", "Strategy", "TrainingTask", "pair_class_weights", "pair_selection"]
+__all__ = [
+    "Batch",
+    "EmotionStrategy",
+    "Examples",
+    "Selection",
+    "Strategy",
+    "TrainingTask",
+    "pair_class_weights",
+    "pair_selection",
+]
 
 Batch = dict[str, Any]
 """Tensors of a mini-batch; ``position`` ``(B,)`` gives the positions of its examples in the split."""
@@ -66,6 +75,19 @@ class Strategy(Protocol):
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
         """Per example its position and ``(pairs, C)`` probabilities; and the mean supervised loss of the batch."""
+
+
+@runtime_checkable
+class EmotionStrategy(Strategy, Protocol):
+    """A strategy whose models may predict the emotions of utterances, too."""
+
+    def probabilities_with_emotions(
+        self, model: nn.Module, batch: Batch, examples: Examples
+    ) -> tuple[list[tuple[int, NDArray[np.float64]]], list[tuple[int, NDArray[np.float64]]], float]:
+        """As ``probabilities``; in between, per example its position and ``(n, K)`` probabilities of emotions.
+
+        That list is empty where the model predicts none.
+        """
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ def load_pretrained(
     Raises:
         MissingModelError: It is neither on disk nor reachable; one sentence.
     """
+    _check_reachable(name, revision, what, option)
     try:
         return load(name, revision=revision) if revision else load(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -279,6 +280,22 @@ def _without_load_report() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(keep)
+
+
+def _check_reachable(name: str, revision: str | None, what: str, option: str) -> None:
+    """Tries the Hub once for a model that is neither a folder nor downloaded: loading tries it many times over."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if Path(name).is_dir() or constants.HF_HUB_OFFLINE:
+        return
+    try:
+        if try_to_load_from_cache(name, "config.json", revision=revision) is None:
+            get_hf_file_metadata(hf_hub_url(name, "config.json", revision=revision))
+    except HfHubHTTPError:
+        return  # the Hub answers; loading says what it lacks
+    except Exception as error:  # whatever the HTTP client of this version raises, or the name is none of the Hub
+        raise MissingModelError(_why(name, what, option, error)) from error
 
 
 def _why(name: str, what: str, option: str, error: Exception) -> str:

@@ -55,6 +55,25 @@ def test_mistakes_are_found_before_the_launch(arguments: list[str], message: str
 SINGLE = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 
+@pytest.mark.parametrize(
+    ("environment", "arguments", "expected"),
+    [(None, [], None), ("no", [], None), ("bf16", [], "bf16"), ("bf16", ["--mixed_precision", "fp16"], "fp16")],
+)
+def test_a_precision_of_the_environment_reaches_the_launcher(
+    environment: str | None, arguments: list[str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accelerate launch itself replaces the variable by its own default."""
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", environment)
+    asked: list[str | None] = []
+    from accelerate.commands import launch
+
+    monkeypatch.setattr(launch, "launch_command", lambda given: asked.append(given.mixed_precision))
+    assert train._launch([*arguments, "script.py"]) == 0
+    assert asked == [expected]
+
+
 @pytest.mark.slow
 def test_the_exit_code_is_the_trainers(tmp_path: Path) -> None:
     script = tmp_path / "script.py"

@@ -49,6 +49,13 @@ def test_examples_hold_what_the_rows_say() -> None:
     assert dialogue_examples(ROWS, ["neutral", "joy"], "gold_target")[1].emotion_labels.tolist() == [0, 1, 0, 0, 0]
 
 
+def test_categories_are_the_ids_of_the_rows_and_ignored_where_there_is_none() -> None:
+    unknown = {**ROWS[0], "utterances": [{**u, "emotion": (None, 5, 0)[u["turn"] - 1]} for u in ROWS[0]["utterances"]]}
+    examples = dialogue_examples([unknown, ROWS[1]], ["neutral", "joy"])
+    batch = Collator(UtteranceInputs())(list(enumerate(examples)))
+    assert batch["emotion_categories"].tolist() == [[-100, 5, 0, -100, -100], [0, 1, 1, 0, 0]]
+
+
 def test_dialogues_are_shared_out_by_what_is_computed_for_them_in_each_step() -> None:
     short, long = dialogue_examples(ROWS, ["neutral", "joy"])
     tokens = TokenizedTexts({f"text {t}": np.arange(50 if t == 0 else 3) for t in range(5)}, 0, frozenset())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from scorer_case import AUDIO_SIZE, TEXT_SIZE, ScorerCase, dialogue_task
 
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpus import load_corpus
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, Ragged
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
@@ -60,6 +63,18 @@ class TestBiaffineDialogueScorer(TestDialogueScorer):
     pair_scorer = "biaffine"
 
 
+class TestDialogueScorerWithEmotions(TestDialogueScorer):
+    """Without weight in the loss, the head gets no gradient and changes nothing else."""
+
+    without_gradient = TestDialogueScorer.without_gradient | {
+        f"emotion_category_head.{layer}.{name}" for layer in (0, 3) for name in ("weight", "bias")
+    }
+
+    @pytest.fixture
+    def task(self) -> TrainingTask:
+        return dialogue_task(tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, emotion_names=["neutral", "joy"]))
+
+
 class TestDialogueScorerWithTextEncoder(TestDialogueScorer):
     @pytest.fixture
     def task(self, encoder: TextEncoder) -> TrainingTask:
@@ -84,9 +99,11 @@ def inputs(sizes: tuple[int, ...], seed: int = 0) -> dict[str, torch.Tensor]:
     return batch
 
 
-def test_padding_changes_no_score_of_an_utterance(scorer: DialogueScorer) -> None:
+def test_padding_changes_no_score_of_an_utterance() -> None:
+    scorer = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, emotion_names=["neutral", "joy", "anger"])
     together, alone = scorer(**inputs((3, 9))), scorer(**inputs((3,)))
-    for name in ("emotion_logits", "cause_logits"):
+    assert together.emotion_category_logits.shape == (2, 9, 3)
+    for name in ("emotion_logits", "cause_logits", "emotion_category_logits"):
         torch.testing.assert_close(together[name][0, :3], alone[name][0], atol=1e-5, rtol=1e-5)
 
 
@@ -233,3 +250,55 @@ def test_each_text_is_encoded_once_and_goes_to_its_own_turn(encoder: TextEncoder
     logits = score([0, 1, 2])
     assert sum(seen) == 3
     assert not torch.allclose(score([2, 1, 0]), logits)
+
+
+def test_the_head_of_emotion_categories_leaves_all_other_parameters_and_scores_as_they_are() -> None:
+    without = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE)
+    drawn = torch.rand(1)
+    with_head = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, emotion_names=["neutral", "joy", "anger"])
+    assert torch.equal(torch.rand(1), drawn), "what is drawn afterwards is the same"
+    parameters = dict(with_head.named_parameters())
+    added = parameters.keys() - dict(without.named_parameters()).keys()
+    assert added == {f"emotion_category_head.{layer}.{name}" for layer in (0, 3) for name in ("weight", "bias")}
+    assert all(torch.equal(parameters[name], parameter) for name, parameter in without.named_parameters())
+    batch = inputs((5, 3))
+    plain, more = without(**batch), with_head(**batch)
+    assert "emotion_category_logits" not in plain
+    assert all(torch.equal(more[name], plain[name]) for name in plain)
+
+
+def test_only_utterances_with_an_emotion_have_a_part_in_its_term() -> None:
+    model = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, emotion_names=["neutral", "joy", "anger"])
+    task = dialogue_task(model)
+    strategy = dataclasses.replace(task.strategy, emotion_category_weight=0.25)
+    examples = task.examples["train"]
+    batch = strategy.collate([(position, examples[position]) for position in (0, 1)])
+    known = torch.tensor([[True, False, True], [False, True, True]])
+    batch["emotion_categories"] = torch.full_like(batch["emotion_categories"], -100)
+    batch["emotion_categories"][:, :3][known] = torch.tensor([2, 0, 1, 1])
+    logits = []
+
+    def keep(_module: torch.nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        output.retain_grad()
+        logits.append(output)
+
+    model.emotion_category_head.register_forward_hook(keep)
+    terms = strategy.terms(model, batch, pooled_here)
+    assert set(terms) == {"supervised", "emotion_category"}
+    terms["emotion_category"].backward()
+    (flat,) = logits
+    of_utterance = flat.new_zeros(batch["mask"].shape, dtype=torch.bool)
+    of_utterance[batch["mask"]] = flat.grad.any(dim=-1)
+    assert of_utterance[:, :3].equal(known)
+    assert not of_utterance[:, 3:].any()
+    padded = torch.zeros(*batch["mask"].shape, 3)
+    padded[batch["mask"]] = flat.detach()
+    expected = torch.nn.functional.cross_entropy(padded[:, :3][known], torch.tensor([2, 0, 1, 1]))
+    torch.testing.assert_close(terms["emotion_category"].detach(), 0.25 * expected)
+
+
+def test_a_model_without_the_head_cannot_be_trained_on_emotion_categories(scorer: DialogueScorer) -> None:
+    task = dialogue_task(scorer)
+    strategy = dataclasses.replace(task.strategy, emotion_category_weight=0.25)
+    with pytest.raises(UsageError, match="needs emotion_category_logits, which this model does not return"):
+        strategy.terms(scorer, strategy.collate([(0, task.examples["train"][0])]), pooled_here)

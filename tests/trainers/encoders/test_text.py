@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from iemomecp_dataset.errors import MissingModelError
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks, length_chunks, load_text_encoder, tokenize_texts
 
 KINDS = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "distilbert"]
@@ -71,3 +73,19 @@ def test_truncated_texts_are_counted(bad: int, tiny_encoder: Path) -> None:
     tokens = tokenize_texts(["What happened?", long] if bad else ["What happened?"], tokenizer, 8)
     assert tokens.truncated == (frozenset({long}) if bad else frozenset())
     assert all(len(ids) <= 8 for ids in tokens.ids.values())
+
+
+@pytest.mark.parametrize("name", ["nowhere/enc", "no/such/folder", "a name that is none of the Hub"])
+def test_an_encoder_out_of_reach_is_tried_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def unreachable(url: str) -> None:
+        tries.append(url)
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", unreachable)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", lambda *_, **__: pytest.fail("tried again"))
+    with pytest.raises(MissingModelError, match="give --text_encoder the folder of a downloaded model"):
+        load_text_encoder(name)
+    assert len(tries) == (name == "nowhere/enc")

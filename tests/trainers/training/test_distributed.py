@@ -7,11 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from accelerate import DistributedType
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.options import OptimizationOptions
-from iemomecp_dataset.trainers.training.distributed import check_launch
+from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
+from iemomecp_dataset.trainers.training.distributed import check_launch, check_precision, start_accelerator
 
 CONFIGURATIONS = {
     "ddp_multi_node": "multi_gpu",
@@ -45,11 +46,14 @@ def test_every_launch_configuration_is_tested(repository: Path) -> None:
     assert {path.stem for path in (repository / "trainers" / "configs").iterdir()} == set(CONFIGURATIONS)
 
 
-def launched(kind: DistributedType, *, accumulation: int = 1, **deepspeed: object) -> SimpleNamespace:
+def launched(
+    kind: DistributedType, *, accumulation: int = 1, precision: str = "no", **deepspeed: object
+) -> SimpleNamespace:
     plugin = SimpleNamespace(**{"zero_stage": 2, "offload_optimizer_device": "none", **deepspeed})
     return SimpleNamespace(
         distributed_type=kind,
         gradient_accumulation_steps=accumulation,
+        mixed_precision=precision,
         state=SimpleNamespace(deepspeed_plugin=plugin if kind is DistributedType.DEEPSPEED else None),
     )
 
@@ -57,9 +61,9 @@ def launched(kind: DistributedType, *, accumulation: int = 1, **deepspeed: objec
 @pytest.mark.parametrize(
     ("accelerator", "precision"),
     [
-        (launched(DistributedType.NO), "bf16"),
+        (launched(DistributedType.NO, precision="bf16"), "bf16"),
         (launched(DistributedType.MULTI_CPU), "no"),
-        (launched(DistributedType.MULTI_GPU), "fp16"),
+        (launched(DistributedType.MULTI_GPU, precision="fp16"), "fp16"),
         (launched(DistributedType.DEEPSPEED), "no"),
         (launched(DistributedType.DEEPSPEED, zero_stage=0), "no"),
     ],
@@ -75,7 +79,9 @@ def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: st
         (launched(DistributedType.MEGATRON_LM), "no", "asks for MEGATRON_LM"),
         (launched(DistributedType.DEEPSPEED, zero_stage=3), "no", "ZeRO stage 3.*--zero_stage 2"),
         (launched(DistributedType.DEEPSPEED, offload_optimizer_device="cpu"), "no", "--offload_optimizer_device none"),
-        (launched(DistributedType.DEEPSPEED), "bf16", "--mixed_precision bf16, which is too low"),
+        (launched(DistributedType.DEEPSPEED, precision="bf16"), "bf16", "--mixed_precision bf16, which is too low"),
+        # A configuration file of DeepSpeed's own may say so.
+        (launched(DistributedType.DEEPSPEED, precision="bf16"), "no", "sets the mixed precision to bf16, but"),
         (launched(DistributedType.MULTI_GPU, accumulation=4), "no", "sets gradient_accumulation_steps to 4"),
     ],
 )
@@ -87,11 +93,58 @@ def test_what_training_cannot_do_is_refused(accelerator: SimpleNamespace, precis
 def test_a_launcher_that_decides_otherwise_is_refused_before_anything_is_written(
     small_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from iemomecp_dataset.trainers.options import TrainingOptions
     from iemomecp_dataset.trainers.run import run
 
     monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
     flat = {"data_dir": str(small_dir), "output_dir": str(tmp_path / "run"), "encoder_mode": "frozen"}
     with pytest.raises(UsageError, match="--gradient_accumulation_steps of the run is 1"):
         run(TrainingOptions.from_flat(flat))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "supported", "refused"),
+    [
+        ("no", "cpu", False, ""),
+        ("bf16", "cpu", False, ""),
+        ("fp16", "cpu", True, "cpu does not compute in fp16. Use --mixed_precision bf16 or no"),
+        ("no", "cuda", False, ""),
+        ("fp16", "cuda", False, ""),
+        ("bf16", "cuda", True, ""),
+        ("bf16", "cuda", False, "Old GPU does not compute in bf16 .* Use --mixed_precision fp16 or no"),
+    ],
+)
+def test_a_precision_that_the_device_lacks_is_refused(
+    precision: str, device: str, supported: bool, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: supported)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Old GPU")
+    if not refused:
+        check_precision(precision, torch.device(device))
+        return
+    with pytest.raises(UsageError, match=refused):
+        check_precision(precision, torch.device(device))
+
+
+@pytest.mark.parametrize(
+    ("launcher", "own", "message"),
+    [
+        ("bf16", "no", "asks for the mixed precision bf16 .*, but --mixed_precision of the run is no"),
+        ("fp16", "bf16", "asks for the mixed precision fp16 .*, but --mixed_precision of the run is bf16"),
+        ("fp8", "no", "fp8 .*, which training does not have. Use one of no, bf16, fp16"),
+        ("no", "fp16", "cpu does not compute in fp16"),
+    ],
+)
+def test_a_run_never_begins_in_another_precision_than_asked(
+    launcher: str, own: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelerate.state import AcceleratorState, PartialState
+
+    for state in (AcceleratorState, PartialState):
+        monkeypatch.setattr(state, "_shared_state", {})
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launcher)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    options = TrainingOptions.from_flat({"output_dir": str(tmp_path / "run"), "mixed_precision": own})
+    with pytest.raises(UsageError, match=message):
+        start_accelerator(options)
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,73 @@
+"""Checks what a record of a run holds inside its fields, so that no table or figure meets a value it cannot use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset.errors import RunFolderError
+
+__all__ = ["check_record"]
+
+_READ_ALONE = ("pair_f1", "pair_auprc")
+"""Scores that are read by name; of all others, tables take those that are numbers."""
+
+
+def check_record(content: Mapping[str, Any], source: Path) -> None:
+    """Checks the values inside the fields that tables and figures read.
+
+    Args:
+        content: The fields of ``results.json``, which are of the right kind themselves.
+        source: The file, for the message.
+
+    Raises:
+        RunFolderError: A value does not fit; the message names its place.
+
+    Example:
+        >>> check_record({"metrics": {"test": {"pair_f1": "high"}}}, Path("results.json"))
+        Traceback (most recent call last):
+        iemomecp_dataset.errors.RunFolderError: results.json: metrics.test.pair_f1 is 'high'; expected a number or \
+null. It was not written by this package, or changed by hand; repeat the run.
+    """
+
+    def check(where: str, value: Any, fits: Callable[[Any], bool], expected: str) -> None:
+        if not fits(value):
+            raise RunFolderError(
+                f"{source}: {where} is {value!r:.80}; expected {expected}. It was not written by this package, or "
+                "changed by hand; repeat the run."
+            )
+
+    def check_scores(where: str, scores: Any) -> None:
+        check(where, scores, lambda value: isinstance(value, Mapping), "an object of scores")
+        for name in _READ_ALONE:
+            check(f"{where}.{name}", scores.get(name), _is_number_or_null, "a number or null")
+
+    for split, scores in content.get("metrics", {}).items():
+        check_scores(f"metrics.{split}", scores)
+    for key, baseline in content.get("structural_baselines", {}).items():
+        where = f"structural_baselines.{key}"
+        check(where, baseline, lambda value: isinstance(value, Mapping), "an object with splits")
+        splits = baseline.get("splits") or {}
+        check(f"{where}.splits", splits, lambda value: isinstance(value, Mapping), "an object of splits")
+        _check_decision(where, baseline, "threshold", check)
+        for split, scores in splits.items():
+            check_scores(f"{where}.splits.{split}", scores)
+    _check_decision("threshold", content.get("threshold", {}), "value", check)
+    for split, digest in content.get("data_fingerprint", {}).items():
+        check(f"data_fingerprint.{split}", digest, lambda value: isinstance(value, str), "a text")
+    for split, counts in content.get("counts", {}).items():
+        check(f"counts.{split}", counts, lambda value: isinstance(value, Mapping), "an object of counts")
+        for name, count in counts.items():
+            check(f"counts.{split}.{name}", count, lambda value: isinstance(value, int), "a whole number")
+    for place, name in enumerate(content.get("class_names", ())):
+        check(f"class_names[{place}]", name, lambda value: isinstance(value, str), "a text")
+
+
+def _is_number_or_null(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _check_decision(where: str, rule: Mapping[str, Any], name: str, check: Callable[..., None]) -> None:
+    check(f"{where}.{name}", rule.get(name), _is_number_or_null, "a number or null")
+    check(f"{where}.chosen_on", rule.get("chosen_on"), lambda v: v is None or isinstance(v, str), "a text or null")
