@@ -249,20 +249,16 @@ def systems_of(runs: Sequence[Run], facts_of: FactsOf) -> tuple[list[System], di
         left out.
     """
     left_out: dict[Path, str] = {}
-    usable = []
-    for run in runs:
-        try:
-            leaderboard([run])
-        except IemomecpError as error:
-            left_out[run.folder] = str(error)
-        else:
-            usable.append(run)
-    boards = leaderboard(usable)
-    systems = [_fitting(System(row.name, row.runs, facts_of(row.runs[0]))) for board in boards for row in board.trained]
+    boards = leaderboard(runs)
+    rows = [row for board in boards for row in board.trained]
+    for row in rows:
+        if chosen := row.oracle("test"):
+            left_out |= {run.folder: f"Its {' and '.join(chosen)} was chosen on test itself." for run in row.runs}
+    systems = [_fitting(System(row.name, row.runs, facts_of(row.runs[0]))) for row in rows if not row.oracle("test")]
     shown = {run.folder for system in systems for run in system.runs}
     notes = [note for board in boards for note in board.notes]
-    for run in usable:
-        if run.folder not in shown:
+    for run in runs:
+        if run.folder not in shown and run.folder not in left_out:
             named = [note for note in notes if note.startswith(f"{run.results.run_name} ")]
             left_out[run.folder] = named[0] if named else "The leaderboard leaves it out."
     for system in systems:

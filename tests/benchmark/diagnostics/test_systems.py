@@ -60,13 +60,12 @@ def test_runs_without_config_say_so_and_other_corpora_have_no_roles(roles_run, t
     assert facts_of_data("/nowhere")(run).reason == "ecf has no gold roles; this needs runs on IEMO-MECP."
 
 
-def test_a_run_that_the_leaderboard_cannot_read_leaves_the_others(tmp_path, write_run):
-    for seed in (1, 2):
-        write_run(tmp_path / f"seed_{seed}", seed=seed, n_dialogues=4)
+def test_repeated_runs_and_upper_bounds_are_left_out_by_name(tmp_path, write_run):
+    write_run(tmp_path / "bound", objective="rpcl", n_dialogues=4, epoch_chosen_on="test")
+    write_run(tmp_path / "seed_2", seed=2, n_dialogues=4)
     write_run(tmp_path / "again", seed=2, n_dialogues=4)
-    (tmp_path / "seed_1" / "config.yaml").write_text("{")
     systems, left_out = systems_of(index_runs(tmp_path).runs, lambda run: Lacking("no data"))
     assert [[run.folder.name for run in system.runs] for system in systems] == [["again"]]
     reasons = {folder.name: reason for folder, reason in left_out.items()}
-    assert "is not valid YAML" in reasons["seed_1"]
+    assert reasons["bound"] == "Its epoch was chosen on test itself."
     assert reasons["seed_2"] == "seed_2 repeats again (same settings, same seed) and is left out."
