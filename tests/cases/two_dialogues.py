@@ -78,7 +78,5 @@ def write_vectors(folder: Path) -> Path:
     (folder / "features").mkdir(parents=True)
     for modality, size in (("audio", AUDIO_SIZE), ("video", VIDEO_SIZE)):
         vectors = rng.normal(size=(len(ids), size)).astype(np.float32).tolist()
-        pq.write_table(
-            pa.table({"utterance_id": ids, "vector": vectors}), folder / "features" / f"{modality}.parquet"
-        )
+        pq.write_table(pa.table({"utterance_id": ids, "vector": vectors}), folder / "features" / f"{modality}.parquet")
     return folder

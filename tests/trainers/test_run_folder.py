@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions, circumstances
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 
@@ -35,3 +37,44 @@ def test_a_run_that_fails_before_its_first_checkpoint_gives_the_folder_back(chec
     assert folder.path.exists() == checkpoint
     if not checkpoint:
         folder.claim(TrainingOptions.from_flat({"seed": 7}), {"train": "0"})
+
+
+def another(value: Any) -> Any:
+    """Some other value of the same type; of an option that is not set, a text."""
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | float) else f"{value or ''}x"
+
+
+@pytest.mark.parametrize("option", [f.name for section in SECTIONS.values() for f in fields(section)])
+def test_a_run_is_continued_in_other_circumstances_and_not_with_other_settings(option: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    began = TrainingOptions.from_flat({"data_dir": "data", "output_dir": str(folder.path)})
+    assert folder.claim(began, {"train": "0"})
+    value = another(began.flat()[option])
+    continued = TrainingOptions.from_flat({**began.flat(), option: value})
+    if option in circumstances():
+        assert not folder.claim(continued, {"train": "0"})
+    else:
+        with pytest.raises(RunFolderError, match=f"{option} is .* there and {value!r} here"):
+            folder.claim(continued, {"train": "0"})
+
+
+@pytest.mark.parametrize(
+    ("now", "changed"),
+    [
+        ({"train": "1", "test": "2"}, None),
+        ({"train": "9", "test": "2"}, "train"),
+        ({"train": "1", "test": "9"}, "test"),
+        ({"train": "1"}, "test"),
+        ({"train": "1", "test": "2", "validation": "3"}, "validation"),
+    ],
+)
+def test_a_run_is_continued_on_the_same_data_alone(now: dict[str, str], changed: str | None, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.claim(TrainingOptions(), {"train": "1", "test": "2"})
+    if changed is None:
+        assert not folder.claim(TrainingOptions(), now)
+    else:
+        with pytest.raises(RunFolderError, match=f"the content of {changed} has changed"):
+            folder.claim(TrainingOptions(), now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,7 +88,7 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("pair_refinement", "model", "self.pair_refinement", None),
     ("max_distance", "model", "self.pair_scorer.max_distance"),
     ("max_distance", "distance_log_rates", "max_distance"),
-    ("distance_prior", "begin_at_distance_rates", "log_rates.shape", (5, 3)),
+    ("distance_prior", "begin_at_rates", "log_rates.shape", (5, 3)),
     ("objective", "objective_terms", "objective.title", "RPCL"),
     ("base_margin", "confidence_margin_ranking", "base_margin"),
     ("top_k", "confidence_margin_ranking", "top_k"),
@@ -192,7 +192,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("objective_terms", "iemomecp_dataset.trainers.dialogue.task", "objective_terms"),
     ("model", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.__init__"),
     ("layer", "iemomecp_dataset.trainers.dialogue.layers", "DialogueLayer.__init__"),
-    ("begin_at_distance_rates", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.begin_at_distance_rates"),
+    ("begin_at_rates", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.begin_at_distance_rates"),
     ("contextualize", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer._contextualize"),
     ("corrupt_context", "iemomecp_dataset.trainers.dialogue.modeling", "corrupt_context"),
     ("confidence_margin_ranking", "iemomecp_dataset.trainers.objectives", "confidence_margin_ranking"),
@@ -245,7 +245,7 @@ def _at(value: Any, path: list[str]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def recorded(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Recorded]]:
+def recorded(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recorded]:
     """Trains each of the three runs once and records its calls."""
     done: dict[str, Recorded] = {}
 
@@ -255,7 +255,7 @@ def recorded(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             done[kind] = _train(kind, folder, tiny_encoder)
         return done[kind]
 
-    yield train
+    return train
 
 
 def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
@@ -373,7 +373,7 @@ def test_what_is_fitted_before_training_is_fitted_on_train_alone(recorded: Calla
     pairs = [(pair["target_turn"] - pair["cause_turn"], pair["label"])
              for row in two_dialogues()["train"] for pair in row["pairs"]]  # fmt: skip
     counts = np.array([[sum(pair == (d, label) for pair in pairs) for label in range(3)] for d in range(2)])
-    (rates,) = found.values("begin_at_distance_rates", "log_rates")
+    (rates,) = found.values("begin_at_rates", "log_rates")
     for distance in range(2):
         smoothed = counts[distance] + 0.5
         np.testing.assert_allclose(rates[2 + distance].exp(), smoothed / smoothed.sum(), rtol=1e-5)
