@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -35,13 +36,15 @@ __all__ = ["Change", "Outcome", "load_changes", "make_changes"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LIST = REPOSITORY / "tests" / "mutations"
+# Exit codes of pytest: 1 where tests fail, 2 where a test file cannot be imported; above it nothing was tested.
+_COLLECTION_FAILED = 2
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of the script."""
 
-    only: str = option("", "Make only changes whose file or reason contains this.")
+    only: str = option("", "Make only changes in whose file or reason this regular expression is found.")
     jobs: int = option(1, "Changes to try at the same time, each in a copy of its own.", minimum=1)
     named_only: bool = option(False, "Run the tests that the entries name, and not the whole fast suite after them.")
     minutes: float = option(10.0, "Time for one run of tests; a change that makes it longer counts as caught.", above=0)
@@ -167,9 +170,9 @@ def make_changes(
 def main() -> None:
     """Makes the changes and prints the survivors."""
     options = read_options(Options, None, command="mutate.py", description=__doc__)
-    changes = [change for change in load_changes() if options.only in str(change)]
+    changes = [change for change in load_changes() if re.search(options.only, str(change))]
     if not changes:
-        raise UsageError(f"No change of the list contains {options.only!r}.")
+        raise UsageError(f"{options.only!r} is found in no file and reason of the list.")
     outcomes = make_changes(changes, jobs=options.jobs, named_only=options.named_only, minutes=options.minutes)
     survivors = [outcome.change for outcome in outcomes if not outcome.caught_by]
     for change in survivors:
@@ -194,6 +197,8 @@ def _outcome(change: Change, tree: Path, named_only: bool, minutes: float) -> Ou
         for name, tests in (("named tests", list(change.tests)), ("fast suite", [])):
             if tests or not named_only:
                 code, output = _run_tests(tree, tests, minutes)
+                if code > _COLLECTION_FAILED:
+                    raise UsageError(f"{change}: pytest cannot run {' '.join(tests)}:\n{output[-2000:]}")
                 if code:
                     failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
                     return Outcome(change, name, failed[0] if failed else "(none ended)")
@@ -216,6 +221,7 @@ def _run_tests(tree: Path, tests: Sequence[str], minutes: float) -> tuple[int, s
     import forked_python
 
     arguments = ["-m", "pytest", "-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-m", "not slow"]
+    arguments.append("--hypothesis-profile=mutations")
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     paths = [f"tests/{name}" for name in tests]
     process = forked_python.start(*arguments, *paths, cwd=tree, env=environment)

@@ -9,7 +9,6 @@ import pytest
 from iemomecp_dataset.errors import MetricInputError, UsageError
 from iemomecp_dataset.metrics.set_scores import (
     DEFINITIONS,
-    MAIN_EMOTIONS,
     SEMEVAL_EMOTIONS,
     PairSet,
     count_sets,
@@ -42,7 +41,7 @@ def slow_definition(letter, predicted, gold):
     wanted = {row for row in gold if row[3] != "neutral"}
     if letter == "C":
         return f1_of(found, wanted)
-    emotions = MAIN_EMOTIONS if letter == "D main" else SEMEVAL_EMOTIONS
+    emotions = ("anger", "joy", "sadness", "surprise") if letter == "D main" else SEMEVAL_EMOTIONS
     each = {e: f1_of({r for r in found if r[3] == e}, {r for r in wanted if r[3] == e}) for e in emotions}
     support = {e: sum(row[3] == e for row in wanted) for e in emotions}
     total = sum(support.values())

@@ -92,5 +92,5 @@ def test_an_unknown_change_is_one_clear_error() -> None:
     command = [sys.executable, str(REPOSITORY / "scripts" / "mutate.py"), "--only", "no such change"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert "No change of the list contains 'no such change'" in done.stderr
+    assert "'no such change' is found in no file and reason of the list" in done.stderr
     assert "Traceback" not in done.stderr
