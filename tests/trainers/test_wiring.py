@@ -25,6 +25,7 @@ from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.trainers import predict
 from iemomecp_dataset.trainers import run as run_module
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.run import run
@@ -377,6 +378,7 @@ def test_what_is_fitted_before_training_is_fitted_on_train_alone(recorded: Calla
     for distance in range(2):
         smoothed = counts[distance] + 0.5
         np.testing.assert_allclose(rates[2 + distance].exp(), smoothed / smoothed.sum(), rtol=1e-5)
+    assert recorded("trained").values("begin_at_rates", "log_rates") == [], "where it is switched off"
 
     of_classes = np.bincount([label for _, label in pairs], minlength=3)
     expected = np.minimum(10, np.sqrt(of_classes.mean() / of_classes))
@@ -461,6 +463,40 @@ def test_predictions_are_of_the_rows_pairs_and_give_the_scores(
         split, 2, found.results.threshold["value"]
     )  # fmt: skip
     assert about.get("evidence") is None
+
+
+@pytest.mark.parametrize("kind", ["dialogue", "isolated"])
+def test_the_saved_model_predicts_what_the_run_has_written(kind: str, recorded: Callable[[str], Recorded]) -> None:
+    found = recorded(kind)
+    features = Path(str(found.options.data.data_dir)) / "features"
+    vectors = {name: features / f"{name}.parquet" for name in ("audio", "video")}
+    if kind == "isolated":
+        vectors.pop("video")
+    probabilities = predict(found.folder, two_dialogues()["test"], batch_size=2, **vectors)
+    written = pq.read_table(found.folder / "predictions_test.parquet")
+    expected = np.stack([written[f"prob_{name}"].to_numpy() for name in found.results.class_names], axis=1)
+    np.testing.assert_allclose(np.concatenate(probabilities), expected, atol=1e-5)
+    assert [len(of_row) for of_row in probabilities] == [len(row["pairs"]) for row in two_dialogues()["test"]]
+
+
+@pytest.mark.parametrize(
+    ("splits", "chosen_on"), [(("train", "validation", "test"), "validation"), (("train", "test"), "train")]
+)
+def test_the_record_says_where_the_threshold_was_chosen(
+    splits: tuple[str, ...], chosen_on: str, tmp_path: Path
+) -> None:
+    options = TrainingOptions.from_flat(
+        {"data_dir": str(write_vectors(tmp_path / "data")), "output_dir": str(tmp_path / "run"), "modalities": "a",
+         "hidden_size": 8, "num_heads": 2, "epochs": 1, "quiet": True}
+    )  # fmt: skip
+    corpus = two_dialogue_corpus(2, splits)
+    results = run(options, corpus)
+    assert results is not None
+    assert results.threshold["chosen_on"] == chosen_on
+    written = pq.read_table(tmp_path / "run" / "predictions_test.parquet")
+    about = json.loads(written.schema.metadata[b"iemomecp"])
+    assert (about["threshold_chosen_on"], about["threshold"]) == (chosen_on, results.threshold["value"])
+    assert results.missing_splits == tuple(split for split in SIZES if split not in splits)
 
 
 def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:
