@@ -429,6 +429,7 @@ def test_a_run_leaves_what_it_found(kind: str, recorded: Callable[[str], Recorde
             "gold_pairs": sum(pair["label"] == 0 for pair in pairs) + 2,
         }.items()  # fmt: skip
     assert dict(results.data_fingerprint) == found.corpus.fingerprints
+    assert (results.synthetic, results.license_text_shareable) == (False, False)
     config = json.loads((found.folder / "model" / "config.json").read_text())
     assert (config["decision"], config.get("threshold")) == (
         ("threshold", 0.31) if kind == "dialogue" else ("argmax", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -129,6 +131,14 @@ def test_published_gains_are_shown_beside_the_measured_ones(real):
     assert note.startswith("Published for RPCL (arXiv 2606.18893, mean of three seeds")
     assert f"+2.58 Pair F1; here {gain:+.2f}. RPCL T+A+V here has the same options." in note
     assert "+2.58 Pair F1" in " ".join(results_table(real.runs).split())
+
+
+@pytest.mark.parametrize("config_name", ["3class", "ecf"])
+@pytest.mark.parametrize("change", [{"definition": "B"}, {"synthetic": True}, {}])
+def test_published_numbers_stand_beside_scores_of_their_own_definition_alone(real, config_name, change):
+    board = next(board for board in leaderboard(real.runs) if board.key.config_name == config_name)
+    beside = published_beside(replace(board, key=replace(board.key, **change)), "test")
+    assert bool(beside.rows or beside.notes) == (not change)
 
 
 def test_synthetic_dialogues_have_no_published_numbers_beside_them(tmp_path, write_run):
