@@ -41,6 +41,15 @@ def test_the_same_utterances_are_emotional_in_every_table(names, expected):
     assert table.emotional_targets.tolist() == [expected[turn - 1] for turn in table.target_turns.tolist()]
 
 
+def test_a_table_is_flat_and_counts_distances_from_the_cause_to_the_target():
+    table = pair_table([ROW, {**ROW, "dialogue_id": "e", "source_dialogue_id": None}], EMOTIONS)
+    assert table.dialogue_ids.tolist() == ["d__c001"] * 3 + ["e"] * 3
+    assert table.source_dialogue_ids.tolist() == ["d"] * 3 + ["e"] * 3
+    assert table.distances.tolist() == [1, 2, 0] * 2
+    assert table.labels.tolist() == [0, 1, 1] * 2
+    assert table.missed_positives == 2
+
+
 def test_pairs_are_taken_with_everything_that_belongs_to_them():
     table = pair_table([ROW], EMOTIONS)
     turned = table.take(np.array([2, 0]))
