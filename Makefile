@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint typecheck format bench clean
+.PHONY: help install demo test test-fast mutate lint typecheck format bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -29,6 +29,9 @@ test: $(INSTALLED) ## the whole test suite
 
 test-fast: $(INSTALLED) ## the suite without the tests marked slow
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints those that no fast test notices
+	$(BIN)/python scripts/mutate.py --jobs 2
 
 lint: $(INSTALLED) ## ruff: style, docstrings, import order
 	$(BIN)/ruff check .

@@ -17,6 +17,9 @@ import pytest
 # The suite's workers share the cores with each other: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
+# Of scripts/mutate.py, for which it is enough that an example fails; the smallest one takes longer to find.
+first_example = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+hypothesis.settings.register_profile("mutations", hypothesis.settings.get_profile("suite"), phases=first_example)
 
 # Nothing in the suite may reach for a network, whatever the machine has.
 os.environ["HF_HUB_OFFLINE"] = "1"

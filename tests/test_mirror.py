@@ -51,13 +51,12 @@ TESTED_BY = {
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",
     "trainers/compositions.py": "trainers/test_objectives.py",
-    "trainers/dialogue/task.py": "trainers/test_run.py",
     "trainers/encoders/*": "trainers/encoders/test_text.py",
     "trainers/fusion.py": "trainers/test_cli.py",
     "trainers/isolated/*": "trainers/isolated/test_modeling.py",
     "trainers/roberta.py": "trainers/test_cli.py",
     "trainers/pair_config.py": "trainers/test_scorers.py",
-    "trainers/training/*": "trainers/test_run.py",
+    "trainers/training/*": "trainers/training/test_loop.py",
     "trainers/wavlm.py": "trainers/test_cli.py",
 }
 
@@ -68,6 +67,7 @@ ACROSS_MODULES = {
     "iemomecp_dataset/test_bad_inputs.py",
     "trainers/test_silence.py",
     "trainers/test_train.py",
+    "trainers/test_wiring.py",
 }
 
 

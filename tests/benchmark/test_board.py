@@ -174,6 +174,8 @@ def test_the_text_table_shows_what_was_recorded(matrix):
     mean = statistics.mean(records["rpcl", seed].metrics["test"]["pair_f1"] for seed in (42, 345, 456))
     row = next(line for line in text.splitlines() if line.strip().startswith("RPCL T "))
     assert f"{100 * mean:.2f} ±" in row
+    bar = records["rpcl", 42].structural_baselines["distance_only"]["splits"]["test"]["pair_f1"]
+    assert f" {100 * (mean - bar):+.2f} ±" in row, "a gain has its sign"
     assert row.rstrip().endswith("3")
     assert "SYNTHETIC" in text.splitlines()[0]
     assert "definition A: set micro F1" in text

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS
@@ -10,6 +12,9 @@ from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
+from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
+from iemomecp_dataset.metrics.significance.counts import candidate_unit_counts
+from iemomecp_dataset.metrics.significance.holm import holm
 
 
 def loaded(folder):
@@ -40,6 +45,28 @@ def test_estimates_are_the_means_of_the_table(matrix, found):
             assert interval.estimate == pytest.approx(row.score("test", metric).mean, abs=1e-9)
             assert interval.low < interval.estimate < interval.high
     assert found.n_units == 30
+
+
+def test_chunks_of_one_dialogue_are_resampled_together_and_missed_pairs_count(matrix):
+    board, predictions = matrix
+    chunked = {}
+    for name, run in predictions.items():
+        sources = np.array([f"source{int(dialogue[2:]) // 3}" for dialogue in run.pairs.dialogue_ids.tolist()])
+        chunked[name] = replace(run, pairs=replace(run.pairs, source_dialogue_ids=sources, missed_positives=9))
+    found = compare(board, chunked, n_resamples=50)
+    assert found.n_units == 10
+    for row in board.trained:
+        runs = [chunked[run.results.run_name] for run in row.runs]
+        counts = [
+            candidate_unit_counts(
+                [run.probabilities], run.labels, run.pairs.source_dialogue_ids, run.class_names,
+                thresholds=[run.threshold], missed_positives=9,
+            )[0]
+            for run in runs
+        ]  # fmt: skip
+        expected = bootstrap_intervals(counts, n_resamples=50)
+        for metric in ("pair_f1", "pair_auprc"):
+            assert found.intervals[row.name][metric] == expected[metric]
 
 
 def test_every_pair_of_systems_and_the_rule_are_compared(found):
@@ -109,6 +136,28 @@ def test_differences_by_seed(matrix, found):
         assert one.seeds == 2
         # Of two values the standard error of the mean is half their distance.
         assert one.seed_error == pytest.approx(abs(differences[0] - differences[1]) / 2, abs=1e-9)
+
+
+def test_p_values_are_corrected_for_all_comparisons_of_a_metric(found):
+    for metric in ("pair_f1", "pair_auprc"):
+        of_metric = [one for one in found.comparisons if one.metric == metric]
+        assert len(of_metric) == (6 if metric == "pair_f1" else 3)
+        assert [one.p_holm for one in of_metric] == holm([one.difference.p_value for one in of_metric])
+
+
+def test_differences_over_seeds_are_of_the_seeds_that_both_have(tmp_path, write_run):
+    for objective, seeds in (("base", (7, 42, 345)), ("rpcl", (42, 345, 999))):
+        for seed in seeds:
+            quality = {"base": 1.0, "rpcl": 3.0}[objective]
+            write_run(tmp_path / f"{objective}_{seed}", objective=objective, seed=seed, quality=quality, n_dialogues=8)
+    board, predictions = loaded(tmp_path)
+    found = compare(board, predictions, n_resamples=20)
+    scores = {(run.results.objective, run.results.seed): run.results.metrics["test"] for run in board.runs}
+    for one in found.comparisons:
+        if not one.against_rule:
+            differences = [scores["rpcl", seed][one.metric] - scores["base", seed][one.metric] for seed in (42, 345)]
+            assert one.seeds == 2
+            assert one.seed_error == pytest.approx(abs(differences[0] - differences[1]) / 2, abs=1e-9)
 
 
 def test_of_many_systems_each_is_compared_with_base(tmp_path, write_run):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 
 import pytest
 
 from iemomecp_dataset import load
-from iemomecp_dataset.corpus import load_corpus
+from iemomecp_dataset.corpus import corpus_of, load_corpus
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
@@ -53,6 +54,69 @@ def test_training_needs_a_train_split_and_scoring_the_split_that_is_scored(ecf_d
     with caplog.at_level(logging.WARNING, "iemomecp_dataset.corpus"):
         assert list(load_corpus("ecf", ecf_dir, for_training=False).rows) == ["validation"], "for features"
     assert not [record for record in caplog.records if record.name == "iemomecp_dataset.corpus"]
+
+
+def _changed(path: tuple, value: object) -> list[dict]:
+    rows = copy.deepcopy(ROWS)
+    place = rows
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    return rows
+
+
+ROWS = [
+    {
+        "dialogue_id": f"d{number}",
+        "utterances": [
+            {"turn": turn, "utterance_id": f"d{number}u{turn}", "text": f"word {turn}", "speaker": "A", "emotion": 0,
+             "video": "a.mp4"}
+            for turn in (1, 2)
+        ],
+        "pairs": [{"target_turn": 2, "cause_turn": 1, "label": 0}, {"target_turn": 2, "cause_turn": 2, "label": 1}],
+        "gold_outside_candidates": [{"target_turn": 1, "cause_turn": 2}],
+    }
+    for number in range(2)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "same"),
+    [
+        (ROWS[::-1], True),
+        (_changed((0, "utterances", 0, "video"), "b.mp4"), True),
+        (_changed((0, "dialogue_id"), "other"), False),
+        (_changed((0, "utterances", 0, "utterance_id"), "other"), False),
+        (_changed((0, "utterances", 1, "text"), "other"), False),
+        (_changed((1, "utterances", 1, "speaker"), "B"), False),
+        (_changed((1, "utterances", 0, "emotion"), 1), False),
+        (_changed((0, "pairs", 1, "label"), 0), False),
+        (_changed((0, "pairs", 0, "cause_turn"), 2), False),
+        (_changed((1, "gold_outside_candidates"), []), False),
+        (ROWS[:1], False),
+    ],
+)
+def test_what_a_model_can_learn_from_is_in_the_fingerprint_of_the_data(rows, same):
+    assert (data_fingerprint(rows) == data_fingerprint(ROWS)) == same
+
+
+@pytest.mark.parametrize(
+    ("splits", "selection"),
+    [
+        (("train", "validation", "test"), "validation"),
+        (("train", "validation"), "validation"),
+        (("train", "test"), "train"),
+        (("train",), "train"),
+    ],
+)
+def test_epoch_and_threshold_are_chosen_on_validation_else_on_train(splits, selection):
+    corpus = corpus_of(dict.fromkeys(splits, ROWS), config_name="ecf")
+    assert corpus.selection_split == selection
+    assert all({part["emotion"] for part in row["utterances"]} == {None} for row in corpus.rows["train"]), (
+        "ids of emotions without names say nothing"
+    )
+    assert "SYNTHETIC" not in corpus.statement
+    assert "SYNTHETIC" in corpus_of({"train": ROWS}, config_name="ecf", synthetic=True).statement
 
 
 def test_gold_of_source_binary_says_how_forward_pairs_are_treated(synthetic_dir):

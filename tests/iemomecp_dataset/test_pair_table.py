@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from iemomecp_dataset import gold_pairs, load, to_pairs
 from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
 from iemomecp_dataset.pair_table import emotional_utterances, pair_table
 
@@ -39,6 +40,38 @@ def test_the_same_utterances_are_emotional_in_every_table(names, expected):
     assert utterance_table([ROW], names).emotional.tolist() == expected
     table = pair_table([ROW], names)
     assert table.emotional_targets.tolist() == [expected[turn - 1] for turn in table.target_turns.tolist()]
+
+
+def test_a_table_is_flat_and_counts_distances_from_the_cause_to_the_target():
+    table = pair_table([ROW, {**ROW, "dialogue_id": "e", "source_dialogue_id": None}], EMOTIONS)
+    assert table.dialogue_ids.tolist() == ["d__c001"] * 3 + ["e"] * 3
+    assert table.source_dialogue_ids.tolist() == ["d"] * 3 + ["e"] * 3
+    assert table.distances.tolist() == [1, 2, 0] * 2
+    assert table.labels.tolist() == [0, 1, 1] * 2
+    assert table.missed_positives == 2
+
+
+def test_every_gold_pair_of_a_row_is_listed():
+    assert gold_pairs(ROW) == [(2, 1), (3, 4)], "those outside the candidates, too"
+    assert gold_pairs({**ROW, "gold_outside_candidates": None}) == [(2, 1)]
+
+
+def test_a_pair_has_the_utterances_of_its_own_turns(tmp_path):
+    lines = [f"{turn} | {'AB'[turn % 2]} | joy | words {turn} | x: 00:00:0{turn}.000 - 00:00:0{turn}.500"
+             for turn in (1, 2, 3)]  # fmt: skip
+    (tmp_path / "dev.txt").write_text("\n".join(["7 3", "(3,1),(1,2)", *lines, ""]), encoding="utf-8")
+    rows = load("ecf", data_dir=tmp_path, candidates="past")["validation"]
+    assert gold_pairs(rows[0]) == [(1, 2), (3, 1)]
+    pairs = to_pairs(rows)
+    assert [(pair["target_turn"], pair["cause_turn"], pair["label"]) for pair in pairs] == [
+        (1, 1, 1), (2, 1, 1), (2, 2, 1), (3, 1, 0), (3, 2, 1), (3, 3, 1)
+    ]  # fmt: skip
+    for pair in pairs:
+        for side in ("target", "cause"):
+            turn = pair[f"{side}_turn"]
+            assert pair[f"{side}_text"] == f"words {turn}"
+            assert pair[f"{side}_utterance_id"] == f"dia7utt{turn}"
+            assert pair[f"{side}_speaker"] == "AB"[turn % 2]
 
 
 def test_pairs_are_taken_with_everything_that_belongs_to_them():

@@ -333,3 +333,28 @@ def test_what_a_user_gets_wrong_is_answered_by_one_clear_error(name, options, er
         assert isinstance(caught.value, IemomecpError)
         for words in said:
             assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "same"),
+    [
+        ("reader.py", "one = 1", True),
+        ("reader.py", "one = 2", False),
+        ("corpora/new.py", "", False),
+        ("trainers/loop.py", "", True),
+        ("metrics/scoring.py", "", True),
+        ("command_line.py", "", True),
+        ("README.md", "", True),
+    ],
+)
+def test_cached_rows_are_those_of_the_same_code(
+    path: str, content: str, same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from iemomecp_dataset import fingerprints
+
+    monkeypatch.setattr(fingerprints, "__file__", str(tmp_path / "fingerprints.py"))
+    (tmp_path / "reader.py").write_text("one = 1")
+    before = fingerprints.code_fingerprint.__wrapped__()
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(content)
+    assert (fingerprints.code_fingerprint.__wrapped__() == before) == same

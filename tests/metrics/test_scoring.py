@@ -125,6 +125,22 @@ def test_missed_positives_scale_average_precision_by_the_share_that_can_be_found
     assert scores["pair_auprc"] == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_probability_at_the_threshold_is_positive():
+    probabilities = [[0.25, 0.75], [0.5, 0.5], [0.75, 0.25]]
+    for threshold, recall in ((0.25, 1.0), (0.5, 2 / 3), (0.75, 1 / 3), (0.8, 0.0)):
+        assert pair_scores(probabilities, [0, 0, 0], PAIR_LABELS, threshold=threshold)["pair_recall"] == recall
+
+
+def test_missed_positives_are_of_class_0_alone():
+    probabilities = np.random.default_rng(5).dirichlet([1, 1, 1], size=30)
+    labels = np.arange(30) % 3
+    without, scores = (pair_scores(probabilities, labels, ROLE_LABELS, missed_positives=missed) for missed in (0, 7))
+    changed = {key for key, value in scores.items() if value != without.get(key)}
+    of_class_0 = {f"{name}_{part}" for name in ("pair", "emo_cause") for part in ("f1", "recall", "auprc")}
+    averages = {"macro_f1", "macro_recall", "macro_auprc", "weighted_f1"}
+    assert changed == {*of_class_0, *averages, "emo_cause_support", "missed_positives"}
+
+
 class TestPairScores(MetricCase):
     of = pair_scores
     columns = ("probabilities", "labels")

@@ -50,6 +50,18 @@ def test_no_threshold_is_better_and_no_equal_one_is_larger(pairs, missed):
     assert best_threshold(scores, labels, missed_positives=missed) == (threshold, f1)
 
 
+@pytest.mark.parametrize(
+    ("scores", "labels", "missed", "expected"),
+    [
+        ([0.9, 0.7, 0.6, 0.2], [0, 1, 1, 0], 0, (0.9, 2 / 3)),  # 2/3 with one pair and with all four
+        ([0.9, 0.7, 0.6, 0.2], [0, 1, 1, 0], 1, (0.2, 4 / 7)),  # a missed pair makes the second one worth two others
+        ([0.2, 0.6, 0.7, 0.9], [1, 0, 0, 1], 0, (0.6, 4 / 5)),
+    ],
+)
+def test_of_equal_thresholds_the_largest_is_taken(scores, labels, missed, expected):
+    assert best_threshold(scores, labels, missed_positives=missed) == pytest.approx(expected)
+
+
 def test_equal_scores_are_decided_together():
     # Splitting the tie would give F1 1.0.
     assert best_threshold([0.5, 0.5], [0, 1]) == (0.5, 2 / 3)

@@ -362,6 +362,39 @@ def test_composition_is_the_papers(name: str) -> None:
     assert OBJECTIVES[name].protect_gold == (name != "utterance_dropout")
 
 
+@pytest.mark.parametrize(
+    ("weight", "term"),
+    [
+        ("ranking_weight", "ranking"),
+        ("context_ranking_weight", "context_ranking"),
+        ("corrupted_supervision_weight", "corrupted_supervision"),
+        ("alignment_weight", "alignment"),
+        ("base_margin", None),
+        ("top_k", None),
+    ],
+)
+def test_each_weight_scales_its_term_alone(weight: str, term: str | None) -> None:
+    batch = Batch(11, classes=3)
+
+    def terms(**weights: float) -> dict[str, float]:
+        found = objective_terms(
+            OBJECTIVES["rpcl"], ObjectiveWeights(**{"top_k": 2, "context_ranking_weight": 0.5, **weights}),
+            emotion_logits=batch.t_emotion_logits, cause_logits=batch.t_cause_logits, pair_logits=batch.t_pair_logits,
+            corrupted_pair_logits=batch.t_corrupted_logits, emotion_labels=batch.t_emotion_labels,
+            cause_labels=batch.t_cause_labels, pair_labels=batch.t_labels, mask=batch.t_mask, valid=batch.t_valid,
+        )  # fmt: skip
+        return {name: value.item() for name, value in found.items()}
+
+    if term is None:  # a size: both rankings are of other triples, or of another margin
+        one, two = terms(**{weight: 1}), terms(**{weight: 3})
+        assert {name for name in one if one[name] != pytest.approx(two[name])} == {"ranking", "context_ranking"}
+        return
+    one, two = terms(**{weight: 0.4}), terms(**{weight: 1.2})
+    for name, value in one.items():
+        assert value > 0
+        assert two[name] == pytest.approx(value * (3 if name == term else 1)), name
+
+
 def test_training_calls_the_public_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     from iemomecp_dataset.trainers import objectives
 

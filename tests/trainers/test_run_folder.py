@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions, circumstances
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
@@ -65,3 +66,45 @@ def test_a_run_that_fails_before_its_first_checkpoint_gives_the_folder_back(chec
     assert folder.path.exists() == checkpoint
     if not checkpoint:
         folder.claim(TrainingOptions.from_flat({"seed": 7}), RunInputs({"train": "0"}))
+
+
+def another(value: Any) -> Any:
+    """Some other value of the same type; of an option that is not set, a text."""
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | float) else f"{value or ''}x"
+
+
+@pytest.mark.parametrize("option", [f.name for section in SECTIONS.values() for f in fields(section)])
+def test_a_run_is_continued_in_other_circumstances_and_not_with_other_settings(option: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    began = TrainingOptions.from_flat({"data_dir": "data", "output_dir": str(folder.path)})
+    assert folder.claim(began, BEGAN)
+    value = another(began.flat()[option])
+    continued = TrainingOptions.from_flat({**began.flat(), option: value})
+    by_content = {"data_dir", "audio_features", "video_features", "max_missing_features", "text_encoder", "init_from"}
+    if option in circumstances() | by_content:
+        assert not folder.claim(continued, BEGAN)
+    else:
+        with pytest.raises(RunFolderError, match=f"{option} is .* there and {value!r} here"):
+            folder.claim(continued, BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("now", "changed"),
+    [
+        ({"train": "1", "test": "2"}, None),
+        ({"train": "9", "test": "2"}, "train"),
+        ({"train": "1", "test": "9"}, "test"),
+        ({"train": "1"}, "test"),
+        ({"train": "1", "test": "2", "validation": "3"}, "validation"),
+    ],
+)
+def test_a_run_is_continued_on_the_same_data_alone(now: dict[str, str], changed: str | None, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.claim(TrainingOptions(), RunInputs({"train": "1", "test": "2"}))
+    if changed is None:
+        assert not folder.claim(TrainingOptions(), RunInputs(now))
+    else:
+        with pytest.raises(RunFolderError, match=f"the content of {changed} has changed"):
+            folder.claim(TrainingOptions(), RunInputs(now))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
 )
 from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
@@ -99,6 +101,46 @@ def test_distance_only_is_the_train_frequency_at_that_distance(corpus):
         bucket = naive_bucket(int(d))
         of_bucket = [counts[bucket, c] for c in range(len(class_names))]
         np.testing.assert_allclose(got[i], np.array(of_bucket) / sum(of_bucket))
+
+
+def test_no_other_split_takes_part_in_fitting(corpus, make_rows):
+    class_names, splits = corpus
+    other = make_rows(12, seed=7, class_names=class_names, prefix="other", n_turns=5)
+    for row in other:  # with words and rates that train does not have
+        row["utterances"] = [
+            {**u, "text": f"{u['text']} word{u['turn']} unheard", "emotion": 1} for u in row["utterances"]
+        ]
+        row["pairs"] = [{**pair, "label": 0} for pair in row["pairs"]]
+    for fewer in (("train",), ("train", "test")):
+        alone = build((class_names, {split: splits[split] for split in fewer}))
+        both = build((class_names, {"train": splits["train"], "validation": tables(other), "test": tables(other)}))
+        for key, system in build(corpus).items():
+            np.testing.assert_array_equal(system.probabilities["train"], both[key].probabilities["train"])
+            for split in fewer:
+                np.testing.assert_array_equal(system.probabilities[split], alone[key].probabilities[split])
+
+
+def test_missed_pairs_count_where_the_threshold_is_chosen(corpus):
+    class_names, splits = corpus
+    systems, changed = build(corpus), []
+    for key in ("distance_only", "emotion_x_distance"):
+        chosen = []
+        for missed in (0, 5000):
+            scored = {split: replace(t.pairs, missed_positives=missed) for split, t in splits.items()}
+            found = structural_scores(list(systems.values()), scored, class_names)[key]
+            probabilities, labels = systems[key].probabilities["validation"], scored["validation"].labels
+            f1 = {
+                threshold: pair_scores(
+                    probabilities, labels, class_names, threshold=threshold, missed_positives=missed
+                )["pair_f1"]
+                for threshold in sorted(set(probabilities[:, 0].tolist()), reverse=True)
+            }
+            assert found["chosen_on"] == "validation"
+            assert found["threshold"] == max(f1, key=lambda threshold: f1[threshold])
+            chosen.append(found["threshold"])
+        changed.append(chosen[0] > chosen[1])
+    if class_names == PAIR_LABELS:  # the roles' best threshold is low anyway
+        assert any(changed), "where many are missed, one more right pair is worth more wrong ones"
 
 
 def test_emotion_x_distance_multiplies_the_two_rates(corpus):

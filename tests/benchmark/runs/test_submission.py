@@ -116,6 +116,29 @@ def test_the_threshold_comes_from_validation_where_that_is_given(submit, frames,
     assert submit(frames, "fixed", threshold=0.4).threshold == {"value": 0.4, "chosen_on": "fixed"}
 
 
+def test_missed_pairs_count_where_the_threshold_is_chosen(tmp_path):
+    """Of eight gold pairs six are no candidates: the second one is worth the three others before it."""
+    text = "1 4\n(4,1),(4,4),(1,2),(1,3),(1,4),(2,3),(2,4),(3,4)\n" + "".join(
+        f"{turn} | A | anger | We are late ! | Own_S1E1: 00:00:00.000 - 00:00:01.000\n" for turn in range(1, 5)
+    )
+    for name, number in (("train", 1), ("dev", 2)):
+        (tmp_path / f"{name}.txt").write_text(f"{number}{text[1:]}", encoding="utf-8")
+    pairs = [(target, cause) for target in range(1, 5) for cause in range(1, target + 1)]
+    ranked = [(4, 1), (1, 1), (2, 1), (2, 2), (4, 4)]
+    frame = pd.DataFrame(
+        {"dialogue_id": "2", "target_turn": t, "cause_turn": c,
+         "prob_pair": 0.9 - 0.1 * ranked.index((t, c)) if (t, c) in ranked else 0.1}
+        for t, c in pairs
+    )  # fmt: skip
+    frame["prob_non_pair"] = 1 - frame["prob_pair"]
+    frame.to_csv(tmp_path / "predictions.csv", index=False)
+    submission = Submission("mine", {"validation": tmp_path / "predictions.csv"}, tmp_path, "ecf", candidates="past")
+    record = write_submission(submission, tmp_path / "run")
+    assert record.counts["validation"]["missed_positives"] == 6
+    assert record.threshold == {"value": pytest.approx(0.5), "chosen_on": "validation"}
+    assert record.metrics["validation"]["pair_f1"] == pytest.approx(4 / (5 + 8))
+
+
 def test_decisions_alone_are_scored_as_they_are_and_rank_nothing(submit, frames, tables):
     decided = frames["test"].drop(columns=[f"prob_{name}" for name in ROLE_LABELS])
     decided["pred_id"] = (tables["test"].distances > 0) * 2

@@ -13,6 +13,7 @@ import iemomecp_dataset
 from iemomecp_dataset.builder import IemomecpBuilder
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.merging.alignment import align
+from iemomecp_dataset.merging.evidence import belongs, disagreement, fits_exactly, lost_source_pairs
 from iemomecp_dataset.overlay.chunks import OverlayChunk, OverlayPair
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 
@@ -462,3 +463,40 @@ def test_full_scale_with_opaque_ids_in_file_order(full_dir):
         for named, anonymous in zip(chunks, opaque[split], strict=True):
             one, other = by_id[named.dialogue_id], placed[anonymous.dialogue_id]
             assert (one.dialogue_id, one.start) == (other.dialogue_id, other.start)
+
+
+# --- evidence that a chunk belongs to a span --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_source", "lost", "tolerated", "exact"),
+    [
+        (4, 0, True, True),
+        (4, 2, True, False),
+        (4, 3, False, False),
+        (20, 2, True, True),
+        (20, 3, True, False),
+        (20, 5, True, False),
+        (20, 6, False, False),
+    ],
+)
+@pytest.mark.parametrize("start", [0, 3])
+def test_a_chunk_belongs_where_few_source_pairs_are_lost(n_source, lost, tolerated, exact, start):
+    n = 7  # 28 pairs with cause <= target
+    places = [(target, cause) for target in range(1, n + 1) for cause in range(1, target + 1)]
+    source = places[:n_source]
+    pairs = tuple(
+        OverlayPair(target, cause, 2 if place not in source or source.index(place) < lost else 0, None, None, ())
+        for place in places
+        for target, cause in [place]
+    )
+    turns = start + n
+    dialogue = SourceDialogue(
+        "d", ("u",) * turns, ("F",) * turns, (0,) * turns, ("",) * turns,
+        frozenset((target + start, cause + start) for target, cause in source),
+    )  # fmt: skip
+    chunk = OverlayChunk("d", n, pairs)
+    assert lost_source_pairs(chunk, dialogue, start) == (lost, n_source)
+    assert belongs(chunk, dialogue, start) == tolerated
+    assert fits_exactly(chunk, dialogue, start) == exact
+    assert disagreement(chunk, dialogue, start) == lost

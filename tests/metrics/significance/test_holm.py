@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,18 @@ def test_holm_rejects_what_its_step_down_rule_rejects(p_values):
             rejected.add(i)
         assert {i for i, p in enumerate(corrected) if p <= alpha} == rejected
     assert all(c >= p for c, p in zip(corrected, p_values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("p_values", "expected"),
+    [
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 0.04 alone would be less than 0.03 twice
+        ([0.5, 0.01, 0.2, 0.2], [0.6, 0.04, 0.6, 0.6]),
+        ([0.9, 0.8], [1.0, 1.0]),
+    ],
+)
+def test_corrected_values_never_fall_from_one_to_the_next(p_values, expected):
+    assert holm(p_values) == pytest.approx(expected)
 
 
 def test_undefined_tests_do_not_count():

@@ -155,6 +155,8 @@ def test_runs_over_seeds_are_averaged(random_pairs):
     )
     interval = bootstrap_intervals(runs, n_resamples=50)["pair_f1"]
     assert interval.estimate == pytest.approx(np.mean([run.scores()["pair_f1"] for run in runs]))
+    alone, thrice = (bootstrap_intervals(system, n_resamples=50)["pair_f1"] for system in (runs[:1], [runs[0]] * 3))
+    assert (thrice.low, thrice.high) == pytest.approx((alone.low, alone.high))
     difference = permutation_test(runs[:2], runs[1:], n_permutations=50)["pair_f1"].difference
     assert difference == pytest.approx((runs[0].scores()["pair_f1"] - runs[2].scores()["pair_f1"]) / 2)
 

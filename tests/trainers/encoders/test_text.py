@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from iemomecp_dataset.errors import MissingModelError
-from iemomecp_dataset.trainers.encoders.text import encoded_chunks, length_chunks, load_text_encoder, tokenize_texts
+from iemomecp_dataset.trainers.encoders.text import (
+    TextEncoder,
+    TokenizedTexts,
+    encode_texts,
+    encoded_chunks,
+    length_chunks,
+    load_text_encoder,
+    tokenize_texts,
+)
 
 KINDS = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "distilbert"]
 
@@ -89,3 +97,54 @@ def test_an_encoder_out_of_reach_is_tried_once(name: str, monkeypatch: pytest.Mo
     with pytest.raises(MissingModelError, match="give --text_encoder the folder of a downloaded model"):
         load_text_encoder(name)
     assert len(tries) == (name == "nowhere/enc")
+
+
+def test_a_text_of_exactly_the_limit_is_not_cut(tiny_encoder: Path) -> None:
+    tokenizer = load_text_encoder(str(tiny_encoder)).tokenizer
+    text = "We lost the match."
+    length = len(tokenizer(text)["input_ids"])
+    for limit, cut in ((length + 1, False), (length, False), (length - 1, True)):
+        tokens = tokenize_texts([text], tokenizer, limit)
+        assert (bool(tokens.truncated), len(tokens.ids[text])) == (cut, min(length, limit))
+
+
+def _other_weights(encoder: TextEncoder) -> None:
+    with torch.no_grad():
+        next(iter(encoder.model.parameters()))[-1, -1] += 1e-3
+
+
+@pytest.mark.parametrize(
+    "change", [None, "weights", "layers", "their order", "text", "tokens", "configuration"], ids=str
+)
+def test_frozen_features_are_kept_for_the_same_encoder_layers_and_texts_alone(
+    change: str | None, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    encoder, layers = load_text_encoder(str(tiny_encoder)), [1, 2]
+    ids = {"We lost.": np.array([5, 6, 7]), "Why?": np.array([8])}
+    device = torch.device("cpu")
+
+    def encode() -> dict[str, np.ndarray]:
+        return encode_texts(
+            TokenizedTexts(ids, 1, frozenset()), encoder, layers, device=device, cache_dir=tmp_path, progress=False
+        )
+
+    encode()
+    match change:
+        case "weights":
+            _other_weights(encoder)
+        case "layers":
+            layers = [0, 2]
+        case "their order":
+            layers = [2, 1]
+        case "text":
+            ids = {"We won.": ids["We lost."], "Why?": ids["Why?"]}
+        case "tokens":
+            ids = {**ids, "We lost.": np.array([5, 6, 9])}
+        case "configuration":
+            encoder.model.config.layer_norm_eps = 0.5
+    found = encode()
+    assert list(found) == list(ids)
+    assert len(list(tmp_path.iterdir())) == (1 if change is None else 2)
+    again = encode_texts(TokenizedTexts(ids, 1, frozenset()), encoder, layers, device=device, progress=False)
+    for text, vector in again.items():
+        np.testing.assert_array_equal(found[text], vector)

@@ -109,6 +109,21 @@ def test_loss_is_torchs_weighted_mean(prepared) -> None:
     torch.testing.assert_close(term, expected)
 
 
+def test_the_loss_is_pooled_as_it_is_asked_to(prepared) -> None:
+    """Over processes: the sum and the summed weights of this one's shard are what the reduction gets."""
+    method, _, examples, model = prepared
+    batch = batch_of(method, examples["train"], list(range(30)))
+    weights = torch.tensor([1.798, 2.6, 0.627])
+    pooled = []
+    replace(method, class_weights=weights).terms(model, batch, lambda *parts: pooled.append(parts) or parts[0])
+    ((total, count),) = pooled
+    logits, labels = model(**batch["inputs"]).logits, batch["labels"]
+    torch.testing.assert_close(
+        total, torch.nn.functional.cross_entropy(logits, labels, weight=weights, reduction="sum")
+    )
+    torch.testing.assert_close(count, weights[labels].sum())
+
+
 class TestIsolatedScorer(ScorerCase):
     name = "isolated"
     positions = (0, 7, 3, 41)

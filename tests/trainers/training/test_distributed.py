@@ -9,10 +9,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 from accelerate import DistributedType
+from torch import Tensor
 
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.objectives import pooled_here
 from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
-from iemomecp_dataset.trainers.training.distributed import check_launch, check_precision, start_accelerator
+from iemomecp_dataset.trainers.training.distributed import (
+    check_launch,
+    check_precision,
+    pooled_over_processes,
+    start_accelerator,
+)
 
 CONFIGURATIONS = {
     "ddp_multi_node": "multi_gpu",
@@ -148,3 +155,41 @@ def test_a_run_never_begins_in_another_precision_than_asked(
     with pytest.raises(UsageError, match=message):
         start_accelerator(options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("totals", "counts", "counted"),
+    [
+        ([6.0, 2.0], [4.0, 1.0], [True, True]),
+        ([6.0, 2.0], [4.0, 1.0], [True, False]),
+        ([1.0, 0.0, 5.0], [2.0, 0.0, 1.0], [True, True, True]),
+        ([0.0, 0.0], [0.0, 0.0], [True, True]),
+    ],
+)
+def test_averaged_over_processes_a_sharded_mini_batch_has_its_mean_and_gradient(
+    totals: list[float], counts: list[float], counted: list[bool]
+) -> None:
+    """Gradients are averaged over processes: so are the contributions here."""
+    kept = [(total, count) for total, count, counts_here in zip(totals, counts, counted, strict=True) if counts_here]
+    number = sum(count for _, count in kept)
+    contributions, gradients = [], []
+    for total, count, counts_here in zip(totals, counts, counted, strict=True):
+
+        def reduce(own: Tensor, reduction: str, _expected: float = count * counts_here) -> Tensor:
+            assert reduction == "sum"
+            assert own.item() == _expected
+            return torch.tensor(number)
+
+        accelerator = SimpleNamespace(num_processes=len(totals), reduce=reduce)
+        value = torch.tensor(total, requires_grad=True)
+        contribution = pooled_over_processes(accelerator, counted=counts_here)(value, torch.tensor(count))
+        contribution.backward()
+        contributions.append(contribution.item())
+        gradients.append(value.grad.item())
+    assert sum(contributions) / len(totals) == pytest.approx(sum(total for total, _ in kept) / max(number, 1.0))
+    for gradient, counts_here in zip(gradients, counted, strict=True):
+        assert gradient / len(totals) == pytest.approx(counts_here / max(number, 1.0))
+
+
+def test_one_process_pools_what_it_has() -> None:
+    assert pooled_over_processes(SimpleNamespace(num_processes=1)) is pooled_here

@@ -1,0 +1,540 @@
+"""Every option of a run reaches the call that it is for, and what a run has found reaches its files.
+
+Three runs on two dialogues have every option at a value of its own; the calls of training are recorded. A row of
+``ARRIVES`` says which argument of which call must have the value.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from two_dialogues import AUDIO_SIZE, SIZES, VIDEO_SIZE, two_dialogue_corpus, two_dialogues, write_vectors
+
+from iemomecp_dataset.benchmark.runs.results import RunResults
+from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.trainers import predict
+from iemomecp_dataset.trainers import run as run_module
+from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers.run import run
+
+# Values that differ from every default, from each other and from every size of the corpus.
+DIALOGUE: dict[str, Any] = {
+    "config_name": "3class", "forward_pairs": "as_published", "modalities": "tav", "max_missing_features": 0.02,
+    "scorer": "dialogue", "encoder_mode": "frozen", "text_layers": "1", "max_tokens": 6, "hidden_size": 12,
+    "num_layers": 3, "num_heads": 6, "dropout": 0.21, "pair_scorer": "mlp", "pair_size": 7, "bilinear_size": 11,
+    "pair_refinement": False, "max_distance": 2, "distance_prior": True, "objective": "rpcl", "base_margin": 0.17,
+    "top_k": 2, "corruption_rate": 0.4, "corruption_point": "dialogue_input", "ranking_weight": 0.61,
+    "corrupted_supervision_weight": 0.62, "alignment_weight": 0.63, "context_ranking_weight": 0.64,
+    "class_weighting": "sqrt", "emotion_target": "gold_target", "epochs": 2, "patience": 9, "selection": "macro_f1",
+    "decision": "threshold", "batch_size": 1, "eval_batch_size": 3, "gradient_accumulation_steps": 2,
+    "learning_rate": 0.011, "encoder_learning_rate": 0.012, "weight_decay": 0.013, "decay_everything": False,
+    "warmup_ratio": 0.5, "max_grad_norm": 0.7, "weight_averaging": 0.77, "threshold": 0.31, "seed": 13,
+    "run_name": "named", "max_hours": 5.0, "checkpoint_steps": 1, "deterministic": True, "quiet": True,
+}  # fmt: skip
+TRAINED: dict[str, Any] = {
+    "config_name": "ecf", "candidates": "past", "modalities": "t", "scorer": "dialogue", "encoder_mode": "trained",
+    "frozen_layers": 1, "text_layers": "-1", "max_tokens": 9, "hidden_size": 8, "num_heads": 2, "num_layers": 0,
+    "pair_scorer": "biaffine", "pair_size": 5, "distance_prior": False, "objective": "utterance_dropout",
+    "class_weighting": "none", "epochs": 1, "decision": "argmax", "selection": "pair_auprc",
+    "mixed_precision": "bf16", "encoder_learning_rate": 0.012, "quiet": False, "seed": 14,
+}  # fmt: skip
+ISOLATED: dict[str, Any] = {
+    "config_name": "3class", "modalities": "ta", "scorer": "isolated", "segment_pooling": "mean", "max_tokens": 33,
+    "hidden_size": 9, "dropout": 0.22, "frozen_layers": 1, "class_weighting": "sqrt", "epochs": 1, "batch_size": 5,
+    "batch_tokens": 77, "evidence_removal": True, "decision": "argmax", "quiet": True, "seed": 15,
+}  # fmt: skip
+
+# Option, name of the call, path to the value in its arguments; and the value, where it is not the option's own.
+_Row = tuple[Any, ...]
+DIALOGUE_ARRIVES: list[_Row] = [
+    ("data_dir", "load_corpus", "data_dir"),
+    ("config_name", "load_corpus", "config_name"),
+    ("forward_pairs", "load_corpus", "forward_pairs"),
+    ("modalities", "model", "config.audio_size", AUDIO_SIZE),
+    ("modalities", "model", "config.video_size", VIDEO_SIZE),
+    ("modalities", "model", "config.text_size", 16),
+    ("audio_features", "read_feature_table", "path"),
+    ("video_features", "read_feature_table", "path"),
+    ("max_missing_features", "select", "tolerance"),
+    ("scorer", "find_scorer", "name"),
+    ("encoder_mode", "encode_texts", "layers", [1]),
+    ("text_encoder", "load_text_encoder", "name"),
+    ("text_layers", "parse_layers", "text"),
+    ("text_layers", "model", "config.text_layers", [1]),
+    ("max_tokens", "tokenize_texts", "max_tokens"),
+    ("max_tokens", "model", "config.max_tokens"),
+    ("hidden_size", "model", "self.norm.normalized_shape", (12,)),
+    ("num_layers", "model", "self.dialogue.__len__()"),
+    ("num_heads", "layer", "heads"),
+    ("dropout", "layer", "dropout"),
+    ("dropout", "model", "self.input_dropout.p"),
+    ("dropout", "model", "self.emotion_head.2.p"),
+    ("dropout", "model", "self.pair_scorer.output.1.p"),
+    ("pair_scorer", "model", "self.pair_scorer.__class__.__name__", "MlpPairScorer"),
+    ("pair_size", "model", "self.pair_scorer.target.out_features"),
+    ("bilinear_size", "model", "self.pair_scorer.bilinear.target.out_features"),
+    ("pair_refinement", "model", "self.pair_refinement", None),
+    ("max_distance", "model", "self.pair_scorer.max_distance"),
+    ("max_distance", "distance_log_rates", "max_distance"),
+    ("distance_prior", "begin_at_rates", "log_rates.shape", (5, 3)),
+    ("objective", "objective_terms", "objective.title", "RPCL"),
+    ("base_margin", "confidence_margin_ranking", "base_margin"),
+    ("top_k", "confidence_margin_ranking", "top_k"),
+    ("corruption_rate", "corrupt_context", "rate"),
+    ("objective", "corrupt_context", "protect_gold", True),
+    ("ranking_weight", "objective_terms", "weights.ranking_weight"),
+    ("context_ranking_weight", "objective_terms", "weights.context_ranking_weight"),
+    ("corrupted_supervision_weight", "corrupted_context_stability", "supervision_weight"),
+    ("alignment_weight", "corrupted_context_stability", "alignment_weight"),
+    ("class_weighting", "pair_class_weights", "weighting"),
+    ("emotion_target", "dialogue_examples", "emotion_target"),
+    ("epochs", "schedule", "steps", 2),
+    ("batch_size", "RandomBatches", "batch_size"),
+    ("eval_batch_size", "RandomBatches", "batch_size"),
+    ("gradient_accumulation_steps", "Accelerator", "gradient_accumulation_steps"),
+    ("learning_rate", "AdamW", "params.*.lr"),
+    ("weight_decay", "AdamW", "params.*.weight_decay"),
+    ("decay_everything", "AdamW", "params.*.weight_decay", 0.0),
+    ("warmup_ratio", "schedule", "warmup_ratio"),
+    ("max_grad_norm", "clip_grad_norm_", "max_norm"),
+    ("weight_averaging", "averaged_model", "decay"),
+    ("mixed_precision", "Accelerator", "mixed_precision", "no"),
+    ("threshold", "pair_scores", "threshold"),
+    ("seed", "set_seed", "seed"),
+    ("seed", "set_seed in task", "seed"),
+    ("seed", "RandomBatches", "seed"),
+    ("deterministic", "set_seed", "deterministic"),
+    ("deterministic", "set_seed in task", "deterministic"),
+    ("cache_dir", "encode_texts", "cache_dir"),
+    ("max_hours", "StopRequests", "max_hours"),
+    ("checkpoint_steps", "save", "progress.batches", 2),
+    ("output_dir", "Accelerator", "project_dir"),
+    ("log_with", "Accelerator", "log_with"),
+    ("quiet", "tqdm", "disable"),
+]
+TRAINED_ARRIVES: list[_Row] = [
+    ("candidates", "load_corpus", "candidates"),
+    ("encoder_mode", "model", "self.text_encoder.__class__.__name__", "RobertaModel"),
+    ("encoder_learning_rate", "AdamW", "params.*.lr"),
+    ("frozen_layers", "freeze_lowest", "count"),
+    ("text_layers", "model", "config.text_layers", [2]),
+    ("init_from", "load_initial_weights", "folder"),
+    ("pair_scorer", "model", "self.pair_scorer.__class__.__name__", "BiaffinePairScorer"),
+    ("num_layers", "model", "self.dialogue.__len__()"),
+    ("objective", "corrupt_context", "protect_gold", False),
+    ("objective", "corrupted_context_stability", "supervision_weight", 0.0),
+    ("class_weighting", "supervised_extraction", "pair_class_weights", None),
+    ("mixed_precision", "Accelerator", "mixed_precision"),
+    ("quiet", "tqdm", "disable"),
+    ("seed", "set_seed", "seed"),
+]
+ISOLATED_ARRIVES: list[_Row] = [
+    ("scorer", "find_scorer", "name"),
+    ("segment_pooling", "isolated model", "config.segment_pooling"),
+    ("max_tokens", "tokenize_segments", "max_tokens"),
+    ("max_tokens", "isolated model", "config.max_tokens"),
+    ("hidden_size", "isolated model", "self.branches.audio.project.0.out_features"),
+    ("dropout", "isolated model", "self.output.0.p"),
+    ("dropout", "isolated model", "self.branches.audio.project.3.p"),
+    ("frozen_layers", "freeze_lowest", "count"),
+    ("init_from", "load_initial_weights", "folder"),
+    ("class_weighting", "pair_class_weights", "weighting"),
+    ("batch_tokens", "LengthBatches", "budget"),
+    ("evidence_removal", "tokenize_segments", "removed"),
+    ("seed", "set_seed", "seed"),
+    ("seed", "set_seed in task", "seed"),
+]
+# Calls with several values, of which one is the option's; elsewhere all are.
+SOME = {"AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "read_feature_table", "save",
+        "tokenize_segments"}  # fmt: skip
+# What no call of these runs shows, and where it is tested.
+ELSEWHERE = {
+    "patience": "training/test_loop.py",
+    "selection": "training/test_loop.py",
+    "decision": "training/test_task.py",
+    "corruption_point": "below",
+    "run_name": "below",
+}
+
+RECORDED: list[tuple[str, str, str]] = [
+    ("load_corpus", "iemomecp_dataset.trainers.run", "load_corpus"),
+    ("find_scorer", "iemomecp_dataset.trainers.run", "find_scorer"),
+    ("Accelerator", "iemomecp_dataset.trainers.training.distributed", "Accelerator"),
+    ("set_seed", "iemomecp_dataset.trainers.training.distributed", "set_seed"),
+    ("set_seed in task", "iemomecp_dataset.trainers.dialogue.task", "set_seed"),
+    ("set_seed in task", "iemomecp_dataset.trainers.isolated.task", "set_seed"),
+    ("read_feature_table", "iemomecp_dataset.trainers.encoders.vectors", "read_feature_table"),
+    ("select", "iemomecp_dataset.features.store.feature_store", "FeatureTable.select"),
+    ("load_text_encoder", "iemomecp_dataset.trainers.dialogue.task", "load_text_encoder"),
+    ("parse_layers", "iemomecp_dataset.trainers.dialogue.task", "parse_layers"),
+    ("tokenize_texts", "iemomecp_dataset.trainers.dialogue.task", "tokenize_texts"),
+    ("encode_texts", "iemomecp_dataset.trainers.dialogue.task", "encode_texts"),
+    ("dialogue_examples", "iemomecp_dataset.trainers.dialogue.task", "dialogue_examples"),
+    ("distance_log_rates", "iemomecp_dataset.trainers.dialogue.task", "distance_log_rates"),
+    ("freeze_lowest", "iemomecp_dataset.trainers.dialogue.task", "freeze_lowest"),
+    ("freeze_lowest", "iemomecp_dataset.trainers.isolated.task", "freeze_lowest"),
+    ("load_initial_weights", "iemomecp_dataset.trainers.dialogue.task", "load_initial_weights"),
+    ("load_initial_weights", "iemomecp_dataset.trainers.isolated.task", "load_initial_weights"),
+    ("pair_class_weights", "iemomecp_dataset.trainers.dialogue.task", "pair_class_weights"),
+    ("pair_class_weights", "iemomecp_dataset.trainers.isolated.task", "pair_class_weights"),
+    ("objective_terms", "iemomecp_dataset.trainers.dialogue.task", "objective_terms"),
+    ("model", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.__init__"),
+    ("layer", "iemomecp_dataset.trainers.dialogue.layers", "DialogueLayer.__init__"),
+    ("begin_at_rates", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.begin_at_distance_rates"),
+    ("contextualize", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer._contextualize"),
+    ("corrupt_context", "iemomecp_dataset.trainers.dialogue.modeling", "corrupt_context"),
+    ("confidence_margin_ranking", "iemomecp_dataset.trainers.objectives", "confidence_margin_ranking"),
+    ("corrupted_context_stability", "iemomecp_dataset.trainers.objectives", "corrupted_context_stability"),
+    ("supervised_extraction", "iemomecp_dataset.trainers.objectives", "supervised_extraction"),
+    ("supervised_extraction in scoring", "iemomecp_dataset.trainers.dialogue.task", "supervised_extraction"),
+    ("isolated model", "iemomecp_dataset.trainers.isolated.modeling", "IsolatedScorer.__init__"),
+    ("tokenize_segments", "iemomecp_dataset.trainers.isolated.task", "tokenize_segments"),
+    ("mean_cross_entropy", "iemomecp_dataset.trainers.isolated.task", "mean_cross_entropy"),
+    ("RandomBatches", "iemomecp_dataset.trainers.training.samplers", "RandomBatches.__init__"),
+    ("LengthBatches", "iemomecp_dataset.trainers.training.samplers", "LengthBatches.__init__"),
+    ("AdamW", "torch.optim", "AdamW.__init__"),
+    ("schedule", "iemomecp_dataset.trainers.training.loop", "_LinearSchedule.__init__"),
+    ("averaged_model", "iemomecp_dataset.trainers.training.loop", "averaged_model"),
+    ("clip_grad_norm_", "accelerate", "Accelerator.clip_grad_norm_"),
+    ("StopRequests", "iemomecp_dataset.trainers.training.loop", "StopRequests"),
+    ("save", "iemomecp_dataset.trainers.training.checkpoints", "Checkpoints.save"),
+    ("tqdm", "iemomecp_dataset.trainers.training.loop", "tqdm"),
+    ("pair_scores", "iemomecp_dataset.trainers.training.task", "pair_scores"),
+]
+
+
+class Recorded(SimpleNamespace):
+    """A finished run: its options, corpus, folder and results; and its calls by name, as arguments by name."""
+
+    options: TrainingOptions
+    corpus: Corpus
+    folder: Path
+    results: RunResults
+    calls: dict[str, list[dict[str, Any]]]
+
+    def values(self, call: str, path: str) -> list[Any]:
+        """The values at a path in the arguments of all calls of a name."""
+        return [value for arguments in self.calls.get(call, []) for value in _at(arguments, path.split("."))]
+
+
+def _at(value: Any, path: list[str]) -> list[Any]:
+    if not path:
+        return [value]
+    part, *rest = path
+    if part == "*":
+        return [found for item in value for found in _at(item, rest)]
+    if part.endswith("()"):
+        value = getattr(value, part.removesuffix("()"))()
+    elif isinstance(value, dict):
+        value = value[part]
+    else:
+        value = value[int(part)] if part.isdigit() else getattr(value, part)
+    return _at(value, rest)
+
+
+@pytest.fixture(scope="module")
+def recorded(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recorded]:
+    """Trains each of the three runs once and records its calls."""
+    done: dict[str, Recorded] = {}
+
+    def train(kind: str) -> Recorded:
+        if kind not in done:
+            folder = tmp_path_factory.mktemp(kind)
+            done[kind] = _train(kind, folder, tiny_encoder)
+        return done[kind]
+
+    return train
+
+
+def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
+    data = write_vectors(folder / "data")
+    flat = {"dialogue": DIALOGUE, "trained": TRAINED, "isolated": ISOLATED}[kind]
+    flat = {**flat, "data_dir": str(data), "output_dir": str(folder / "run"), "text_encoder": str(encoder)}
+    corpus = two_dialogue_corpus(2 if kind == "trained" else 3)
+    if kind == "dialogue":
+        features = {f"{name}_features": str(data / "features" / f"{name}.parquet") for name in ("audio", "video")}
+        flat |= {**features, "cache_dir": str(folder / "cache")}
+    else:
+        # A run to begin from: the same, untrained.
+        begun = TrainingOptions.from_flat({**flat, "output_dir": str(folder / "begun"), "quiet": True})
+        assert run(begun, corpus) is not None
+        flat |= {"init_from": str(folder / "begun")}
+    calls: dict[str, list[dict[str, Any]]] = {}
+    AcceleratorState._reset_state(reset_partial_state=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module, attribute in RECORDED:
+            _record(patch, calls, name, module, attribute)
+        patch.setattr(run_module, "load_corpus", _loader(corpus, calls))
+        options = TrainingOptions.from_flat(flat)
+        options.check()
+        results = run(options)
+        torch.use_deterministic_algorithms(False)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert results is not None
+    return Recorded(options=options, corpus=corpus, folder=folder / "run", results=results, calls=calls)
+
+
+def _record(
+    patch: pytest.MonkeyPatch, calls: dict[str, list[dict[str, Any]]], name: str, module: str, attribute: str
+) -> None:
+    import importlib
+
+    owner: Any = importlib.import_module(module)
+    *classes, last = attribute.split(".")
+    for part in classes:
+        owner = getattr(owner, part)
+    function = getattr(owner, last)
+    try:
+        signature: inspect.Signature | None = inspect.signature(function)
+    except ValueError:
+        signature = None
+
+    def wrapper(*arguments: Any, **more: Any) -> Any:
+        bound = more
+        if signature is not None:
+            given = signature.bind(*arguments, **more)
+            given.apply_defaults()
+            bound = given.arguments
+            for parameter in signature.parameters.values():
+                if parameter.kind is parameter.VAR_KEYWORD:
+                    bound = {**bound, **bound.get(parameter.name, {})}
+        noted = {key: list(value) if inspect.isgenerator(value) else value for key, value in bound.items()}
+        if name == "save":  # what changes later is copied
+            noted["progress"] = SimpleNamespace(**vars(noted["progress"]))
+        if name == "AdamW":
+            noted["params"] = [dict(group) for group in noted["params"]]
+        calls.setdefault(name, []).append(noted)
+        return function(*arguments, **more)
+
+    patch.setattr(owner, last, wrapper)
+
+
+def _loader(corpus: Corpus, calls: dict[str, list[dict[str, Any]]]) -> Callable[..., Corpus]:
+    def load_corpus(config_name: str, data_dir: str, **options: Any) -> Corpus:
+        calls.setdefault("load_corpus", []).append({"config_name": config_name, "data_dir": data_dir, **options})
+        return corpus
+
+    return load_corpus
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        *(("dialogue", row) for row in DIALOGUE_ARRIVES),
+        *(("trained", row) for row in TRAINED_ARRIVES),
+        *(("isolated", row) for row in ISOLATED_ARRIVES),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value[:3])),
+)
+def test_an_option_reaches_its_call(kind: str, row: _Row, recorded: Callable[[str], Recorded]) -> None:
+    found = recorded(kind)
+    option, call, path, *expected = row
+    value = expected[0] if expected else found.options.flat()[option]
+    values = found.values(call, path)
+    arrived = [_equal(one, value) for one in values]
+    assert any(arrived), f"{call}({path}) was {values[:5]}"
+    assert all(arrived) or call in SOME, f"{call}({path}) was {values[:5]}"
+
+
+def _equal(found: Any, expected: Any) -> bool:
+    if isinstance(expected, str) and isinstance(found, Path):
+        return str(found) == expected
+    return found is expected or (type(found) is not bool and bool(found == expected))
+
+
+def test_every_option_is_looked_at() -> None:
+    """A new option needs a row, which says what it is for."""
+    looked_at = {row[0] for row in (*DIALOGUE_ARRIVES, *TRAINED_ARRIVES, *ISOLATED_ARRIVES)}
+    assert looked_at | set(ELSEWHERE) == {f.name for section in SECTIONS.values() for f in fields(section)}
+
+
+def test_the_corrupted_view_begins_where_it_is_asked_to(recorded: Callable[[str], Recorded]) -> None:
+    for kind, again in (("dialogue", 1), ("trained", 0)):
+        calls = recorded(kind).calls
+        trained, scored = len(calls["supervised_extraction"]), len(calls["supervised_extraction in scoring"])
+        assert len(calls["corrupt_context"]) == trained > 0
+        assert len(calls["contextualize"]) == (1 + again) * trained + scored
+
+
+def test_what_is_fitted_before_training_is_fitted_on_train_alone(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("dialogue")
+    pairs = [(pair["target_turn"] - pair["cause_turn"], pair["label"])
+             for row in two_dialogues()["train"] for pair in row["pairs"]]  # fmt: skip
+    counts = np.array([[sum(pair == (d, label) for pair in pairs) for label in range(3)] for d in range(2)])
+    (rates,) = found.values("begin_at_rates", "log_rates")
+    for distance in range(2):
+        smoothed = counts[distance] + 0.5
+        np.testing.assert_allclose(rates[2 + distance].exp(), smoothed / smoothed.sum(), rtol=1e-5)
+    assert recorded("trained").values("begin_at_rates", "log_rates") == [], "where it is switched off"
+
+    of_classes = np.bincount([label for _, label in pairs], minlength=3)
+    expected = np.minimum(10, np.sqrt(of_classes.mean() / of_classes))
+    for kind, call, argument in (
+        ("dialogue", "supervised_extraction", "pair_class_weights"),
+        ("isolated", "mean_cross_entropy", "class_weights"),
+    ):
+        weights = [w for w in recorded(kind).values(call, argument) if w is not None]
+        assert weights, "in training"
+        assert all(np.allclose(w, expected) for w in weights)
+
+
+def test_labels_of_the_heads_are_those_asked_for(recorded: Callable[[str], Recorded]) -> None:
+    for kind, emotional in (("dialogue", None), ("trained", 1)):
+        found = recorded(kind)
+        for call in found.calls["supervised_extraction"]:
+            labels, mask = call["pair_labels"], call["mask"]
+            gold = labels == 0
+            gold[:, 0][torch.arange(len(gold)), mask.sum(1) - 1] = True  # the pair outside the candidates
+            turns = torch.arange(1, mask.shape[1] + 1).expand_as(mask)
+            expected = gold.any(2) if emotional is None else (turns % 2 == 0)
+            assert torch.equal(call["emotion_labels"].bool() & mask, expected & mask)
+            assert torch.equal(call["cause_labels"].bool() & mask, gold.any(1) & mask)
+
+
+KINDS = ("dialogue", "trained", "isolated")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_leaves_what_it_found(kind: str, recorded: Callable[[str], Recorded]) -> None:
+    found = recorded(kind)
+    options, results = found.options.flat(), found.results
+    for name in ("scorer", "objective", "modalities", "encoder_mode", "seed", "text_encoder", "config_name"):
+        assert getattr(results, name) == options[name], name
+    assert results.run_name == {"dialogue": "named"}.get(kind, "run")
+    rule = {"value": 0.31, "chosen_on": "fixed"} if kind == "dialogue" else {"value": None, "chosen_on": None}
+    assert dict(results.threshold) == rule
+    log = [json.loads(line) for line in (found.folder / "log.jsonl").read_text().splitlines()]
+    assert results.epochs == len(log) == options["epochs"]
+    best = max(log, key=lambda event: (event["validation"][options["selection"]], -event["epoch"]))
+    assert results.best_epoch == best["epoch"] == log[-1]["best_epoch"]
+    rows = two_dialogues(2 if kind == "trained" else 3)
+    for split, sizes in SIZES.items():
+        counts = dict(results.counts[split])
+        pairs = [pair for row in rows[split] for pair in row["pairs"]]
+        assert counts.items() >= {
+            "dialogues": 2, "utterances": sum(sizes), "candidates": len(pairs), "missed_positives": 2,
+            "gold_pairs": sum(pair["label"] == 0 for pair in pairs) + 2,
+        }.items()  # fmt: skip
+    assert dict(results.data_fingerprint) == found.corpus.fingerprints
+    assert (results.synthetic, results.license_text_shareable) == (False, False)
+    config = json.loads((found.folder / "model" / "config.json").read_text())
+    assert (config["decision"], config.get("threshold")) == (
+        ("threshold", 0.31) if kind == "dialogue" else ("argmax", None)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_predictions_are_of_the_rows_pairs_and_give_the_scores(
+    kind: str, split: str, recorded: Callable[[str], Recorded]
+) -> None:
+    found = recorded(kind)
+    table = pq.read_table(found.folder / f"predictions_{split}.parquet")
+    written = table.to_pydict()
+    rows = two_dialogues(2 if kind == "trained" else 3)[split]
+    expected = [
+        (row["dialogue_id"], row["source_dialogue_id"], pair["target_turn"], pair["cause_turn"], pair["label"])
+        for row in rows
+        for pair in row["pairs"]
+    ]
+    names = ("dialogue_id", "source_dialogue_id", "target_turn", "cause_turn", "label")
+    assert list(zip(*(written[name] for name in names), strict=True)) == expected
+    class_names = found.results.class_names
+    probabilities = np.stack([written[f"prob_{name}"] for name in class_names], axis=1)
+    assert len(np.unique(probabilities[:, 0])) > 3
+    scores = pair_scores(
+        probabilities, written["label"], class_names, threshold=found.results.threshold["value"], missed_positives=2
+    )
+    assert scores == found.results.metrics[split]
+    about = json.loads(table.schema.metadata[b"iemomecp"])
+    assert (about["split"], about["missed_positives"], about["threshold"]) == (
+        split, 2, found.results.threshold["value"]
+    )  # fmt: skip
+    assert about.get("evidence") is None
+
+
+@pytest.mark.parametrize("kind", ["dialogue", "isolated"])
+def test_the_saved_model_predicts_what_the_run_has_written(kind: str, recorded: Callable[[str], Recorded]) -> None:
+    found = recorded(kind)
+    features = Path(str(found.options.data.data_dir)) / "features"
+    vectors = {name: features / f"{name}.parquet" for name in ("audio", "video")}
+    if kind == "isolated":
+        vectors.pop("video")
+    probabilities = predict(found.folder, two_dialogues()["test"], batch_size=2, **vectors)
+    written = pq.read_table(found.folder / "predictions_test.parquet")
+    expected = np.stack([written[f"prob_{name}"].to_numpy() for name in found.results.class_names], axis=1)
+    np.testing.assert_allclose(np.concatenate(probabilities), expected, atol=1e-5)
+    assert [len(of_row) for of_row in probabilities] == [len(row["pairs"]) for row in two_dialogues()["test"]]
+
+
+@pytest.mark.parametrize(
+    ("splits", "chosen_on"), [(("train", "validation", "test"), "validation"), (("train", "test"), "train")]
+)
+def test_the_record_says_where_the_threshold_was_chosen(
+    splits: tuple[str, ...], chosen_on: str, tmp_path: Path
+) -> None:
+    options = TrainingOptions.from_flat(
+        {"data_dir": str(write_vectors(tmp_path / "data")), "output_dir": str(tmp_path / "run"), "modalities": "a",
+         "hidden_size": 8, "num_heads": 2, "epochs": 1, "quiet": True}
+    )  # fmt: skip
+    corpus = two_dialogue_corpus(2, splits)
+    results = run(options, corpus)
+    assert results is not None
+    assert results.threshold["chosen_on"] == chosen_on
+    written = pq.read_table(tmp_path / "run" / "predictions_test.parquet")
+    about = json.loads(written.schema.metadata[b"iemomecp"])
+    assert (about["threshold_chosen_on"], about["threshold"]) == (chosen_on, results.threshold["value"])
+    assert results.missing_splits == tuple(split for split in SIZES if split not in splits)
+
+
+def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("dialogue")
+    tokenizer = found.values("tokenize_texts", "tokenizer")[0]
+    for split, rows in two_dialogues().items():
+        lengths = [len(tokenizer(u["text"])["input_ids"]) for row in rows for u in row["utterances"]]
+        assert found.results.counts[split]["truncated_utterances"] == sum(n > 6 for n in lengths)
+    assert any(found.results.counts[split]["truncated_utterances"] for split in SIZES)
+    assert "frozen" in found.results.structural_baselines["emotion_x_distance"]["display_name"]
+    assert "TF-IDF" in recorded("trained").results.structural_baselines["emotion_x_distance"]["display_name"]
+
+
+def test_evidence_is_removed_from_text_and_vectors(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("isolated")
+    whole, removed = (pq.read_table(found.folder / f"predictions_test{name}.parquet") for name in ("", "_removed"))
+    assert json.loads(removed.schema.metadata[b"iemomecp"])["evidence"] == "candidate removed"
+    assert not removed["prob_emo_cause"].equals(whole["prob_emo_cause"])
+    assert [bool(removal) for removal in found.values("tokenize_segments", "removed")] == [False, True]
+    # Of one target, pairs whose candidates have the same speaker differ in nothing that is left.
+    values = removed["prob_emo_cause"].to_numpy()
+    for row in two_dialogues()["test"]:
+        at = [n for n, name in enumerate(removed["dialogue_id"].to_pylist()) if name == row["dialogue_id"]]
+        by_rest: dict[tuple[int, int], set[float]] = {}
+        for n, pair in zip(at, row["pairs"], strict=True):
+            by_rest.setdefault((pair["target_turn"], pair["cause_turn"] % 2), set()).add(round(float(values[n]), 5))
+        assert all(len(same) == 1 for same in by_rest.values())
+        assert len({next(iter(same)) for same in by_rest.values()}) > 1, "the target is still there"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_is_continued_with_its_own_data_alone(kind: str, recorded: Callable[[str], Recorded]) -> None:
+    found = recorded(kind)
+    assert run(found.options, found.corpus) == found.results
+    AcceleratorState._reset_state(reset_partial_state=True)
+    other = two_dialogue_corpus(2 if kind == "trained" else 3)
+    other.fingerprints["train"] = "changed"
+    with pytest.raises(RunFolderError, match=r"on other data: the content of train has changed"):
+        run(found.options, other)
+    AcceleratorState._reset_state(reset_partial_state=True)
