@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from iemomecp_dataset.benchmark.runs.identity import origin_of
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, read_results
 from iemomecp_dataset.corpus import Corpus
@@ -115,26 +113,21 @@ def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunI
     features: dict[str, dict[str, Any]] = {}
     if "t" in options.data.modalities:
         features["text"] = _encoder_facts(options.model.text_encoder)
-    ids = sorted({u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]})
+    ids = {u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]}
     for modality, read in feature_tables(options.data).items():
         try:
             table = read()
-            vectors = table.select(ids, tolerance=1.0)
         except IemomecpError:
             continue
-        digest = hashlib.sha256()
-        for key in ids:
-            if key in vectors:
-                digest.update(key.encode("utf-8", "surrogatepass") + b"\0")
-                digest.update(np.ascontiguousarray(vectors[key], dtype="<f4").tobytes())
+        digest, missing = table.digest(ids)
         card = read_card(table.path) if table.path.is_dir() else None
         features[modality] = {
             "model": card.model if card else None,
             "revision": card.revision if card else None,
             "settings": dict(card.settings) if card else None,
             "width": table.size,
-            "digest": digest.hexdigest()[:16],
-            "missing": len(ids) - len(vectors),
+            "digest": digest,
+            "missing": missing,
         }
     return RunInputs(
         corpus.fingerprints,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
 
-EMOTIONS = ("neutral", "joy")
+EMOTIONS = ("neutral", "joy", "anger")
 SIZES = {"train": (4, 5), "validation": (3, 4), "test": (5, 3)}
 AUDIO_SIZE, VIDEO_SIZE = 3, 2
 

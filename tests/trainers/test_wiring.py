@@ -38,6 +38,7 @@ DIALOGUE: dict[str, Any] = {
     "pair_refinement": False, "max_distance": 2, "distance_prior": True, "objective": "rpcl", "base_margin": 0.17,
     "top_k": 2, "corruption_rate": 0.4, "corruption_point": "dialogue_input", "ranking_weight": 0.61,
     "corrupted_supervision_weight": 0.62, "alignment_weight": 0.63, "context_ranking_weight": 0.64,
+    "emotion_category_weight": 0.65,
     "class_weighting": "sqrt", "emotion_target": "gold_target", "epochs": 2, "patience": 9, "selection": "macro_f1",
     "decision": "threshold", "batch_size": 1, "eval_batch_size": 3, "gradient_accumulation_steps": 2,
     "learning_rate": 0.011, "encoder_learning_rate": 0.012, "weight_decay": 0.013, "decay_everything": False,
@@ -99,6 +100,7 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("context_ranking_weight", "objective_terms", "weights.context_ranking_weight"),
     ("corrupted_supervision_weight", "corrupted_context_stability", "supervision_weight"),
     ("alignment_weight", "corrupted_context_stability", "alignment_weight"),
+    ("emotion_category_weight", "strategy", "emotion_category_weight"),
     ("class_weighting", "pair_class_weights", "weighting"),
     ("emotion_target", "dialogue_examples", "emotion_target"),
     ("epochs", "schedule", "steps", 2),
@@ -191,6 +193,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("pair_class_weights", "iemomecp_dataset.trainers.dialogue.task", "pair_class_weights"),
     ("pair_class_weights", "iemomecp_dataset.trainers.isolated.task", "pair_class_weights"),
     ("objective_terms", "iemomecp_dataset.trainers.dialogue.task", "objective_terms"),
+    ("strategy", "iemomecp_dataset.trainers.dialogue.task", "DialogueStrategy.__init__"),
     ("model", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.__init__"),
     ("layer", "iemomecp_dataset.trainers.dialogue.layers", "DialogueLayer.__init__"),
     ("begin_at_rates", "iemomecp_dataset.trainers.dialogue.modeling", "DialogueScorer.begin_at_distance_rates"),
@@ -535,6 +538,6 @@ def test_a_run_is_continued_with_its_own_data_alone(kind: str, recorded: Callabl
     AcceleratorState._reset_state(reset_partial_state=True)
     other = two_dialogue_corpus(2 if kind == "trained" else 3)
     other.fingerprints["train"] = "changed"
-    with pytest.raises(RunFolderError, match=r"on other data: the content of train has changed"):
+    with pytest.raises(RunFolderError, match=r"reads something else: the content of train has changed"):
         run(found.options, other)
     AcceleratorState._reset_state(reset_partial_state=True)

@@ -6,6 +6,7 @@ that are used are read from disk.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,26 @@ class FeatureTable:
         if len(wanted) - len(found) > tolerance * len(wanted):
             raise InvalidDataError(self._missing_message(wanted, tolerance))
         return found
+
+    def digest(self, utterance_ids: Iterable[str]) -> tuple[str, int]:
+        """Hashes the vectors of utterances, wherever they are stored.
+
+        Args:
+            utterance_ids: Ids of the utterances; their order is irrelevant.
+
+        Returns:
+            16 hexadecimal characters, and how many utterances lack a vector.
+        """
+        wanted = sorted(set(utterance_ids))
+        digest, missing = hashlib.sha256(), 0
+        for key in wanted:
+            place = self.place_of.get(key)
+            if place is None:
+                missing += 1
+                continue
+            digest.update(key.encode("utf-8", "surrogatepass") + b"\0")
+            digest.update(np.ascontiguousarray(self.shards[place[0]][place[1]], dtype="<f4").tobytes())
+        return digest.hexdigest()[:16], missing
 
     def _missing_message(self, wanted: list[str], tolerance: float) -> str:
         lacking = [key for key in wanted if key not in self.place_of]

@@ -86,7 +86,7 @@ def test_the_terms_get_labels_weights_and_the_reduction(monkeypatch: pytest.Monk
     monkeypatch.setattr(dialogue_task, "objective_terms", record)
     weights, class_weights = ObjectiveWeights(top_k=3), torch.tensor([2.0, 3.0, 4.0])
     corruption = Corruption(0.4, False, "dialogue_input")
-    strategy = DialogueStrategy(COLLATOR, OBJECTIVES["rpcl"], weights, corruption, class_weights, TAKEN)
+    strategy = DialogueStrategy(COLLATOR, OBJECTIVES["rpcl"], weights, corruption, class_weights, inputs=TAKEN)
     pooled: list[tuple[float, float]] = []
 
     def pool(total: Tensor, count: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def test_probabilities_stand_in_the_order_of_the_examples(batches: list[list[int
 def test_examples_of_all_processes_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     from iemomecp_dataset.trainers.training import evaluation
 
-    of_other: list[Any] = [[(1, np.array([[1.0, 0.0]]))], [3.0]]
+    of_other: list[Any] = [[False], [(1, np.array([[1.0, 0.0]]))], [3.0]]
     monkeypatch.setattr(evaluation, "gather_object", lambda own: [*own, *of_other.pop(0)])
     accelerator = SimpleNamespace(autocast=Accelerator(cpu=True).autocast)
     found = score_split(accelerator, Numbers(), nn.Dropout(), [[2], [0], [~0]], EXAMPLES)  # type: ignore[arg-type]
