@@ -53,9 +53,9 @@ TRAINED: dict[str, Any] = {
     "mixed_precision": "bf16", "encoder_learning_rate": 0.012, "quiet": False, "seed": 14,
 }  # fmt: skip
 ISOLATED: dict[str, Any] = {
-    "config_name": "3class", "modalities": "ta", "scorer": "isolated", "segment_pooling": "mean", "max_tokens": 33,
+    "config_name": "3class", "modalities": "ta", "scorer": "isolated", "segment_pooling": "mean", "max_tokens": 64,
     "hidden_size": 9, "dropout": 0.22, "frozen_layers": 1, "class_weighting": "sqrt", "epochs": 1, "batch_size": 5,
-    "batch_tokens": 77, "evidence_removal": True, "decision": "argmax", "quiet": True, "seed": 15,
+    "batch_tokens": 377, "evidence_removal": True, "decision": "argmax", "quiet": True, "seed": 15,
 }  # fmt: skip
 
 # Option, name of the call, path to the value in its arguments; and the value, where it is not the option's own.
@@ -510,6 +510,9 @@ def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> 
         lengths = [len(tokenizer(u["text"])["input_ids"]) for row in rows for u in row["utterances"]]
         assert found.results.counts[split]["truncated_utterances"] == sum(n > 6 for n in lengths)
     assert any(found.results.counts[split]["truncated_utterances"] for split in SIZES)
+    # Of the isolated scorer's segments some are cut, and the rest differ in length.
+    pairs = {split: counts["truncated_pairs"] for split, counts in recorded("isolated").results.counts.items()}
+    assert all(0 < pairs[split] < recorded("isolated").results.counts[split]["candidates"] for split in SIZES)
     assert "frozen" in found.results.structural_baselines["emotion_x_distance"]["display_name"]
     assert "TF-IDF" in recorded("trained").results.structural_baselines["emotion_x_distance"]["display_name"]
 

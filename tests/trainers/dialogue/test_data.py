@@ -56,6 +56,11 @@ def test_categories_are_the_ids_of_the_rows_and_ignored_where_there_is_none() ->
     assert batch["emotion_categories"].tolist() == [[-100, 5, 0, -100, -100], [0, 1, 1, 0, 0]]
 
 
+def test_the_cause_of_a_gold_pair_outside_the_candidates_is_a_cause() -> None:
+    (alone,) = dialogue_examples([row("c", "hhh", [(1, 1)], "FMF", outside=[(1, 2)])], ["neutral", "joy"])
+    assert alone.cause_labels.tolist() == [1, 1, 0]
+
+
 def test_dialogues_are_shared_out_by_what_is_computed_for_them_in_each_step() -> None:
     short, long = dialogue_examples(ROWS, ["neutral", "joy"])
     tokens = TokenizedTexts({f"text {t}": np.arange(50 if t == 0 else 3) for t in range(5)}, 0, frozenset())

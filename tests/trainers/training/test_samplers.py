@@ -38,6 +38,14 @@ def test_processes_take_shares_of_like_cost_of_the_same_batches(costs: list[int]
             assert max(totals) - min(totals) <= max(costs[p] for p in batch) - min(costs[p] for p in batch)
 
 
+def test_a_process_takes_what_was_dealt_to_it() -> None:
+    costs = [9, 1, 5, 8, 2, 6]
+    for count, shares in ((1, [[0, 1, 2, 3, 4, 5]]), (2, [[0, 2, 4], [3, 5, 1]]), (3, [[0, 1], [3, 4], [5, 2]])):
+        dealt = Processes(count).deal([0, 1, 2, 3, 4, 5], costs)
+        assert [Processes(count, index).share(dealt) for index in range(count)] == shares
+    assert [Processes(3, index).share([4, 7]) for index in range(3)] == [[4], [7], [~4]]
+
+
 def test_epochs_and_seeds_differ() -> None:
     orders = []
     for seed, epoch in ((0, 0), (0, 1), (1, 0)):
