@@ -10,7 +10,7 @@ import pytest
 from iemomecp_dataset import load
 from iemomecp_dataset.corpus import corpus_of, load_corpus
 from iemomecp_dataset.errors import MissingDataError, UsageError
-from iemomecp_dataset.fingerprints import data_fingerprint
+from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
 
 ECF = """\
@@ -81,23 +81,24 @@ ROWS = [
 
 
 @pytest.mark.parametrize(
-    ("rows", "same"),
+    ("rows", "same_data", "same_texts"),
     [
-        (ROWS[::-1], True),
-        (_changed((0, "utterances", 0, "video"), "b.mp4"), True),
-        (_changed((0, "dialogue_id"), "other"), False),
-        (_changed((0, "utterances", 0, "utterance_id"), "other"), False),
-        (_changed((0, "utterances", 1, "text"), "other"), False),
-        (_changed((1, "utterances", 1, "speaker"), "B"), False),
-        (_changed((1, "utterances", 0, "emotion"), 1), False),
-        (_changed((0, "pairs", 1, "label"), 0), False),
-        (_changed((0, "pairs", 0, "cause_turn"), 2), False),
-        (_changed((1, "gold_outside_candidates"), []), False),
-        (ROWS[:1], False),
+        (ROWS[::-1], True, True),
+        (_changed((0, "utterances", 0, "video"), "b.mp4"), True, True),
+        (_changed((0, "utterances", 0, "utterance_id"), "other"), True, True),
+        (_changed((0, "dialogue_id"), "other"), False, False),
+        (_changed((0, "utterances", 1, "text"), "other"), True, False),
+        (_changed((1, "utterances", 1, "speaker"), "B"), True, False),
+        (_changed((1, "utterances", 0, "emotion"), 1), False, True),
+        (_changed((0, "pairs", 1, "label"), 0), False, True),
+        (_changed((0, "pairs", 0, "cause_turn"), 2), False, True),
+        (_changed((1, "gold_outside_candidates"), []), False, True),
+        (ROWS[:1], False, False),
     ],
 )
-def test_what_a_model_can_learn_from_is_in_the_fingerprint_of_the_data(rows, same):
-    assert (data_fingerprint(rows) == data_fingerprint(ROWS)) == same
+def test_labels_and_texts_have_a_digest_each(rows, same_data, same_texts):
+    assert (data_fingerprint(rows) == data_fingerprint(ROWS)) == same_data
+    assert (text_fingerprint(rows) == text_fingerprint(ROWS)) == same_texts
 
 
 @pytest.mark.parametrize(
