@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Options:
     only: str = option("", "Make only changes in whose file or reason this regular expression is found.")
     jobs: int = option(1, "Changes to try at the same time, each in a copy of its own.", minimum=1)
     named_only: bool = option(False, "Run the tests that the entries name, and not the whole fast suite after them.")
-    minutes: float = option(10.0, "Time for one run of tests; a change that makes it longer counts as caught.", above=0)
+    minutes: float = option(30.0, "Time for one run of tests; a change that makes it longer counts as caught.", above=0)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def load_changes(folder: Path = LIST) -> list[Change]:
 
 
 def make_changes(
-    changes: Sequence[Change], *, jobs: int = 1, named_only: bool = False, minutes: float = 10.0
+    changes: Sequence[Change], *, jobs: int = 1, named_only: bool = False, minutes: float = 30.0
 ) -> list[Outcome]:
     """Makes each change in a copy of the working tree and runs the tests there.
 
@@ -151,20 +151,17 @@ def make_changes(
     Raises:
         UsageError: Tests fail without any change, or there are no such tests.
     """
-    with _copies(jobs) as trees, tqdm(total=len(changes), desc="Changes", unit="change") as bar:
+    with _copies(jobs) as trees:
         named = sorted({name for change in changes for name in change.tests})
-        with _free(trees) as tree:
-            _check_unchanged(tree, named, minutes)
-
-        def outcome(change: Change) -> Outcome:
-            with _free(trees) as tree:
-                found = _outcome(change, tree, named_only, minutes)
-            bar.update()
-            bar.write(f"{found.caught_by or 'SURVIVES':<12} {change}")
-            return found
-
-        with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(outcome, changes))
+        caught = _caught(changes, {change: change.tests for change in changes}, named, trees, minutes)
+        left = [] if named_only else [change for change in changes if change not in caught]
+        by_suite = _caught(left, dict.fromkeys(left, ()), (), trees, minutes) if left else {}
+    return [
+        Outcome(change, "named tests", caught[change])
+        if change in caught
+        else Outcome(change, "fast suite" if change in by_suite else "", by_suite.get(change, ""))
+        for change in changes
+    ]
 
 
 def main() -> None:
@@ -189,22 +186,45 @@ def main() -> None:
         sys.exit(1)
 
 
-def _outcome(change: Change, tree: Path, named_only: bool, minutes: float) -> Outcome:
+def _caught(
+    changes: Sequence[Change],
+    tests: Mapping[Change, Sequence[str]],
+    all_tests: Sequence[str],
+    trees: queue.Queue[Path],
+    minutes: float,
+) -> dict[Change, str]:
+    """The first failing test of each change that some of its tests fail on; no names of tests are the whole suite."""
+    with _free(trees) as tree:
+        code, output = _run_tests(tree, all_tests, minutes)
+    if code:
+        raise UsageError(f"Tests fail without any change:\n{output[-2000:]}")
+    with tqdm(total=len(changes), desc="Changes" if all_tests else "Fast suite", unit="change") as bar:
+
+        def failing(change: Change) -> str:
+            with _free(trees) as tree:
+                found = _failing(change, tree, tests[change], minutes)
+            bar.update()
+            bar.write(f"{'caught  ' if found else 'SURVIVES'} {change}")
+            return found
+
+        with ThreadPoolExecutor(trees.maxsize) as pool:
+            found = dict(zip(changes, pool.map(failing, changes), strict=True))
+    return {change: test for change, test in found.items() if test}
+
+
+def _failing(change: Change, tree: Path, tests: Sequence[str], minutes: float) -> str:
+    """The first test that fails on a change; empty for none."""
     path = tree / change.file
     original = path.read_text(encoding="utf-8")
     _write(path, change.made_in(original))
     try:
-        for name, tests in (("named tests", list(change.tests)), ("fast suite", [])):
-            if tests or not named_only:
-                code, output = _run_tests(tree, tests, minutes)
-                if code > _COLLECTION_FAILED:
-                    raise UsageError(f"{change}: pytest cannot run {' '.join(tests)}:\n{output[-2000:]}")
-                if code:
-                    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-                    return Outcome(change, name, failed[0] if failed else "(none ended)")
+        code, output = _run_tests(tree, tests, minutes)
     finally:
         _write(path, original)
-    return Outcome(change, "")
+    if code > _COLLECTION_FAILED:
+        raise UsageError(f"{change}: pytest cannot run {' '.join(tests)}:\n{output[-2000:]}")
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0] if failed else "(none ended)" if code else ""
 
 
 _written = iter(range(1, 1 << 31))
@@ -223,19 +243,14 @@ def _run_tests(tree: Path, tests: Sequence[str], minutes: float) -> tuple[int, s
     arguments = ["-m", "pytest", "-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-m", "not slow"]
     arguments.append("--hypothesis-profile=mutations")
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    paths = [f"tests/{name}" for name in tests]
+    # Of the whole suite all but the test that each entry of the list fits the code, which a change made unfit.
+    paths = [f"tests/{name}" for name in tests] or ["--ignore=tests/scripts/test_mutate.py"]
     process = forked_python.start(*arguments, *paths, cwd=tree, env=environment)
     try:
         code = process.wait(60 * minutes)
     except subprocess.TimeoutExpired:
         return 1, process.stdout
     return code, process.stdout
-
-
-def _check_unchanged(tree: Path, tests: Sequence[str], minutes: float) -> None:
-    code, output = _run_tests(tree, tests, minutes)
-    if code:
-        raise UsageError(f"The named tests fail without any change:\n{output[-2000:]}")
 
 
 @contextmanager
@@ -247,7 +262,7 @@ def _copies(count: int) -> Iterator[queue.Queue[Path]]:
     git = ["git", "-c", "user.name=mutate", "-c", "user.email=mutate@localhost"]
     listing = [*git, "ls-files", "-co", "--exclude-standard"]
     names = subprocess.run(listing, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
-    trees: queue.Queue[Path] = queue.Queue()
+    trees: queue.Queue[Path] = queue.Queue(count)
     with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
         for number in range(count):
             tree = Path(folder, str(number))
