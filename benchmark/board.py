@@ -16,7 +16,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ, system_of
-from iemomecp_dataset.benchmark.runs.index import Run, index_runs
+from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.scoring import mean_and_sd
@@ -255,8 +255,8 @@ def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
     if isinstance(runs, str | Path):
         runs = index_runs(runs).runs
     groups: dict[BoardKey, list[Run]] = {}
-    for run in runs:
-        found = run if isinstance(run, Run) else Run(Path(run.run_name), run)
+    given = [run if isinstance(run, Run) else Run(Path(run.run_name), run) for run in runs]
+    for found in with_unique_names(given):
         groups.setdefault(BoardKey.of(found.results), []).append(found)
     for key in sorted(groups, key=lambda k: len(k.facts)):
         # Runs with scores on fewer splits, or without signatures, join a table with which nothing disagrees.
@@ -290,8 +290,17 @@ def parts_of_split(board: Board, split: str) -> list[Board]:
     for rows, is_oracle in ((fair, False), (oracle, True)):
         if rows or not (fair or oracle or is_oracle):
             bars = [row for row in board.structural if is_oracle or not row.oracle(split)]
-            parts.append(replace(board, rows=(*bars, *rows), oracle=is_oracle))
+            shown = (*bars, *rows)
+            if not any(row.key == DISTANCE_ONLY for row in bars):
+                shown = tuple(_without_gain(row, split) for row in shown)
+            parts.append(replace(board, rows=shown, oracle=is_oracle))
     return parts
+
+
+def _without_gain(row: BoardRow, split: str) -> BoardRow:
+    """Drops the gain over a baseline that is no bar of the table."""
+    kept = {key: score for key, score in row.scores.get(split, {}).items() if key != "gain_over_distance"}
+    return replace(row, scores={**row.scores, split: kept})
 
 
 def split_notes(board: Board, split: str) -> list[str]:

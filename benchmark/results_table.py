@@ -50,7 +50,8 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
     boards = leaderboard(runs)
     if not boards:
         raise UsageError("There are no runs to put in a table.")
-    return "\n\n".join(board_table(board, split, width) for board in boards)
+    shown = [board for board in boards if split is None or split in board.splits] or boards
+    return "\n\n".join(board_table(board, split, width) for board in shown)
 
 
 def print_results(results: RunResults | None) -> None:
@@ -128,8 +129,9 @@ def _split_table(board: Board, split: str, width: int) -> str:
         *split_notes(board, split),
         *board.notes,
     ]
-    data = dict(board.key.data_fingerprint).get(split, "")
-    title = f"{board.key.corpus} ({board.key.config_name}), {split}" + (f", data {data[:12]}" if data else "")
+    digests = (("data", board.key.data_fingerprint), ("texts", board.key.text_fingerprint))
+    title = f"{board.key.corpus} ({board.key.config_name}), {split}"
+    title += "".join(f", {what} {found[:8]}" for what, by_split in digests if (found := dict(by_split).get(split)))
     title += ", UPPER BOUNDS" if board.oracle else ""
     title += " - SYNTHETIC DATA" if board.key.synthetic else ""
     statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)

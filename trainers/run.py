@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
-from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
 from iemomecp_dataset.benchmark.runs.results import (
     Decision,
     RunResults,
@@ -31,7 +31,7 @@ from iemomecp_dataset.trainers.options import TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.run_inputs import RunInputs, run_inputs, run_settings
+from iemomecp_dataset.trainers.run_inputs import RunInputs, origin_data, run_inputs, run_settings
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.checkpoints import Progress
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
@@ -129,7 +129,8 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
     with accelerator.main_process_first():
         corpus = corpus or _load(options)
         _logger.info("%s", corpus.statement)
-        for warning in contamination_warnings(corpus):
+        leaks = _contamination(options, corpus)
+        for warning in leaks:
             _logger.warning("warning: %s", warning)
         if not corpus.rows.keys() - {"train"}:
             _logger.warning(
@@ -152,11 +153,18 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
         # Read again: the encoder of a first run was on the Hub when it began.
         inputs = run_inputs(options, corpus, accelerator.num_processes)
         made_with = _made_with(options, inputs, accelerator)
-        _write_run(folder, options, corpus, task, progress, scored, made_with)
+        _write_run(folder, options, corpus, task, progress, scored, made_with, leaks)
     accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
     return read_results(folder.path)
+
+
+def _contamination(options: TrainingOptions, corpus: Corpus) -> list[str]:
+    """What the splits share with each other, and with the data of the runs that this one begins with."""
+    splits = [SplitData(corpus.name, split, rows, corpus.data_dir) for split, rows in corpus.rows.items()]
+    earlier, notes = origin_data(options)
+    return contamination_warnings([*splits, *earlier]) + notes
 
 
 def _load(options: TrainingOptions) -> Corpus:
@@ -191,11 +199,12 @@ def _results(
     decision: Decision,
     scored: Mapping[str, ScoredSplit],
     made_with: Mapping[str, Any],
+    leaks: list[str],
 ) -> RunResults:
     text = "t" in options.data.modalities
     frozen = task.frozen_texts
     reported = [split for split in scored if split in corpus.tables and split != "train"]
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"leaks": leaks}
     if torch.cuda.is_available():
         extra["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     emotions = {split: scored[split].emotions for split in reported}
@@ -268,10 +277,11 @@ def _write_run(
     progress: Progress,
     scored: Mapping[str, ScoredSplit],
     made_with: Mapping[str, Any],
+    leaks: list[str],
 ) -> None:
     """Writes predictions, model and card, and last of all ``results.json``, which marks the run as finished."""
     decision = _decision(options, corpus, progress)
-    results = _results(options, corpus, task, progress, decision, scored, made_with)
+    results = _results(options, corpus, task, progress, decision, scored, made_with, leaks)
     for name, scores in scored.items():
         if name == "train":
             continue

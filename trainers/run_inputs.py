@@ -12,15 +12,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.benchmark.runs.contamination import SplitData
 from iemomecp_dataset.benchmark.runs.identity import origin_of
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, read_results
-from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
 
-__all__ = ["RunInputs", "effective_batch_size", "run_inputs", "run_settings"]
+__all__ = ["RunInputs", "effective_batch_size", "origin_data", "run_inputs", "run_settings"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RunInputs:
         features: By modality (``text``, ``audio``, ``video``) model, revision, settings, width, digest and missing
             count; a modality whose features cannot be read now is absent.
         initialized_from: What :func:`~iemomecp_dataset.benchmark.runs.identity.origin_of` states about the run that it
-            began with, or the digest of the weights alone; empty without.
+            begins with, or the digest of the weights alone; ``unknown`` where it cannot be read now; empty without.
         effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
     """
 
@@ -84,10 +85,13 @@ class RunInputs:
         ]
         for modality in sorted(now["features"].keys() & then["features"].keys()):
             one, other = now["features"][modality], then["features"][modality]
-            if names := [n for n in _differing(one, other) if one.get(n) is not None and other.get(n) is not None]:
+            told_by = ("digest", "missing", "width") if "digest" in one else ("revision",)
+            known = [n for n in told_by if one.get(n) is not None and other.get(n) is not None]
+            if names := [n for n in known if one[n] != other[n]]:
                 changed.append(f"{', '.join(names)} of the {modality} features")
-        if now["initialized_from"] and then["initialized_from"] not in ({}, now["initialized_from"]):
-            changed.append("the run that it began with (--init_from)")
+        origins = [side["initialized_from"] for side in (then, now)]
+        if origins[0] != origins[1] and not any("unknown" in origin for origin in origins):
+            changed.append("the run that it begins with (--init_from)")
         sizes = [side["effective_batch_size"] for side in (then, now)]
         if 0 not in sizes and sizes[0] != sizes[1]:
             changed.append(f"the effective batch size (from {sizes[0]} to {sizes[1]}; --batch_size is per process)")
@@ -157,7 +161,41 @@ def _origin(folder: str | None) -> dict[str, Any]:
         if weights.is_file():
             with open(weights, "rb") as stream:
                 return {"weights": hashlib.file_digest(stream, "sha256").hexdigest()[:16]}
-    return {}
+    return {"unknown": "no run and no weights there"}
+
+
+def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
+    """Reads the training data of the runs that a run begins with, one after the other.
+
+    Args:
+        options: The run's options.
+
+    Returns:
+        Their train splits; and a sentence for each that cannot be read, so that what it shares is unknown.
+    """
+    import yaml
+
+    found, notes, folder, seen = [], [], options.model.init_from, set[str]()
+    while folder and folder not in seen:
+        seen.add(folder)
+        try:
+            config = yaml.safe_load((Path(folder) / "config.yaml").read_text(encoding="utf-8"))
+            corpus = load_corpus(
+                config["config_name"],
+                config["data_dir"],
+                split="train",
+                candidates=config.get("candidates"),
+                forward_pairs=config.get("forward_pairs"),
+            )
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            notes.append(
+                f"The training data of {folder}, which the run begins with, cannot be read, so that what it shares "
+                f"with this data is unknown ({' '.join(str(error).split())[:160]})."
+            )
+            break
+        found.append(SplitData(corpus.name, "train", corpus.rows["train"], corpus.data_dir))
+        folder = config.get("init_from")
+    return found, notes
 
 
 def effective_batch_size(options: TrainingOptions, processes: int) -> int:

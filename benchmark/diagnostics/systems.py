@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.board import leaderboard, signatures_of
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts, pair_facts
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking, View, given
+from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.builder import load
 from iemomecp_dataset.corpora.metadata import IEMOMECP
@@ -284,13 +285,16 @@ def _fitting(system: System) -> System:
 
 
 def _is_binary_twin(other: System, system: System) -> bool:
-    """Whether the other one is a binary system of the same name on the same pairs."""
-    if other.name != system.name or other.class_names != PAIR_LABELS or system.class_names != ROLE_LABELS:
+    """Whether the other one is the same system trained on the binary labels of the same pairs, as published."""
+    if other.class_names != PAIR_LABELS or system.class_names != ROLE_LABELS:
+        return False
+    one, two = ({**system_of(of.runs[0].results), "init_from": ""} for of in (other, system))
+    if one != two or any("|forward:gold|" in text for text in signatures_of(other.runs[0].results).values()):
         return False
     if isinstance(other.facts, Lacking) or isinstance(system.facts, Lacking):
         return False
-    one, two = other.facts.get("test"), system.facts.get("test")
-    return one is not None and two is not None and one.pairs.same_pairs(two.pairs)
+    binary, roles = other.facts.get("test"), system.facts.get("test")
+    return binary is not None and roles is not None and binary.pairs.same_pairs(roles.pairs)
 
 
 def _stacked(found: list[list[Predictions]]) -> NDArray[np.float64]:

@@ -55,7 +55,7 @@ def published_beside(board: Board, split: str) -> Beside:
     rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
     for own in board.trained:
-        settings = {**system_of(own.runs[0].results), **_of_record(own)}
+        settings = {**{k: str(v) for k, v in own.runs[0].results.settings.items()}, **_of_record(own)}
         experiment = published_experiment(settings)
         published = experiment.published if experiment else None
         if experiment is None or published is None:
@@ -112,6 +112,8 @@ def is_published_gold(scored: Signature) -> bool:
     """
     if scored.synthetic or scored.oracle or scored.split != _SPLIT or scored.forward_pairs == "gold":
         return False
+    if scored.window != "none":
+        return False
     if scored.task == "3class":
         roles = PUBLISHED_COUNTS[_SPLIT]
         return (scored.n_gold, scored.n_candidates) == (roles.emo_cause, roles.pairs)
@@ -133,7 +135,8 @@ def _signature(board: Board, split: str) -> Signature | None:
 
 def _of_record(row: BoardRow) -> dict[str, str]:
     record = row.runs[0].results
-    return {name: str(getattr(record, name)) for name in ("config_name", "scorer", "objective", "modalities")}
+    names = ("config_name", "scorer", "objective", "modalities", "text_encoder", "encoder_mode")
+    return {name: str(getattr(record, name)) for name in names}
 
 
 def _row(experiment: Experiment, split: str, note: str) -> BoardRow:
@@ -150,7 +153,7 @@ def _gain(published: PublishedNumbers, own: BoardRow, board: Board, split: str, 
     gain = f"{published.gains['pair_f1']:+.2f} Pair F1"
     base = _base_of(own, board)
     if base is None:
-        return f"{gain}; no row here is its Base."
+        return f"{gain}; no row here is Base with the same settings."
     mine, its = own.score(split, "pair_f1"), base.score(split, "pair_f1")
     if mine is None or its is None:
         return f"{gain}."
@@ -158,16 +161,9 @@ def _gain(published: PublishedNumbers, own: BoardRow, board: Board, split: str, 
 
 
 def _base_of(own: BoardRow, board: Board) -> BoardRow | None:
-    """Finds the row with the objective ``base`` that has the most options in common."""
-    mine = system_of(own.runs[0].results)
-    record = own.runs[0].results
-    bases = [
-        row
-        for row in board.trained
-        if (its := row.runs[0].results).objective == "base"
-        and (its.modalities, its.scorer) == (record.modalities, record.scorer)
-    ]
-    return max(bases, key=lambda row: len(mine.items() & system_of(row.runs[0].results).items()), default=None)
+    """Finds the row that differs from a row in its objective alone, which is ``base``."""
+    wanted = {**system_of(own.runs[0].results), "objective": "base"}
+    return next((row for row in board.trained if system_of(row.runs[0].results) == wanted), None)
 
 
 def _compared(own: BoardRow, differing: list[str]) -> str:

@@ -56,6 +56,7 @@ class Section:
     definition_words: str
     candidates: str
     fingerprint: str
+    texts: str
     notes: list[str]
     tables: list[ResultsTable]
     published: list[PublishedRow]
@@ -90,9 +91,14 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
     explorer = ""
     if board.splits:
         split = board.splits[0]
-        predictions = collect_predictions(board, split, notes)
-        significance = significance_tables(board, split, predictions, n_resamples)
-        pictures.append(overview_picture(board, split))
+        # Upper bounds are in no figure and no test beside results.
+        drawn_board, *bounds = parts_of_split(board, split)
+        for part in bounds:
+            names = ", ".join(row.name for row in part.trained)
+            notes.append(f"The figures and tests leave out upper bounds on {split}: {names}.")
+        predictions = collect_predictions(drawn_board, split, notes)
+        significance = significance_tables(drawn_board, split, predictions, n_resamples)
+        pictures.append(overview_picture(drawn_board, split))
         ranked = {name: of_run for name, of_run in predictions.items() if not of_run.decisions_alone}
         if len(ranked) < len(predictions):
             notes.append(
@@ -100,15 +106,15 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
                 "pairs cannot be ranked, so there is no average precision, no curve and no confidence."
             )
         drawn = (
-            precision_recall_picture(board, split, ranked) if ranked else None,
-            distance_profile_picture(board, split, predictions) if predictions else None,
-            reliability_picture(board, split, ranked) if ranked else None,
-            confidence_picture(board, split, ranked) if ranked else None,
-            confusions_picture(board, split),
-            learning_curves_picture(board),
+            precision_recall_picture(drawn_board, split, ranked) if ranked else None,
+            distance_profile_picture(drawn_board, split, predictions) if predictions else None,
+            reliability_picture(drawn_board, split, ranked) if ranked else None,
+            confidence_picture(drawn_board, split, ranked) if ranked else None,
+            confusions_picture(drawn_board, split),
+            learning_curves_picture(drawn_board),
         )
         pictures += [found for found in drawn if found is not None]
-        shown = _matrix_systems(board, predictions)
+        shown = _matrix_systems(drawn_board, predictions)
         if shown:
             dialogue = choose_dialogue(shown[0][1])
             matrix = pair_matrix_picture(dialogue, shown)
@@ -124,6 +130,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         definition_words=DEFINITIONS.get(board.key.definition, "not described"),
         candidates=_CANDIDATES.get(board.key.candidates, board.key.candidates),
         fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
+        texts=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.text_fingerprint),
         notes=notes,
         tables=[table_of_split(part, split) for split in board.splits for part in parts_of_split(board, split)],
         published=published,
@@ -140,21 +147,23 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
 
 
 def distinguish_headings(sections: list[Section]) -> list[Section]:
-    """Appends the start of the data fingerprint to headings that would otherwise be equal.
+    """Appends the start of the data's digest, then of the texts', to headings that would otherwise be equal.
 
     Args:
         sections: All sections of the page.
 
     Returns:
-        The same sections with distinct headings, where fingerprints are recorded.
+        The same sections with distinct headings, where digests are recorded.
     """
-    headings = [section.heading for section in sections]
-    return [
-        replace(section, heading=f"{section.heading} · data {section.fingerprint.split(' ')[1][:7].rstrip(',')}")
-        if headings.count(section.heading) > 1 and section.fingerprint
-        else section
-        for section in sections
-    ]
+    for what, name in (("data", "fingerprint"), ("texts", "texts")):
+        headings = [section.heading for section in sections]
+        sections = [
+            replace(section, heading=f"{section.heading} · {what} {found.split(' ')[1][:7].rstrip(',')}")
+            if headings.count(section.heading) > 1 and (found := getattr(section, name))
+            else section
+            for section in sections
+        ]
+    return sections
 
 
 _CANDIDATES = {

@@ -27,13 +27,15 @@ def system_of(record: RunResults) -> dict[str, str]:
 
     Returns:
         The options that are settings, ``batch_size`` and ``batch_tokens`` over all processes and accumulated batches;
-        the precision; per modality its features; the run that it began with; and the decision rule. Neither the seed
-        nor the data are among it: the data decides which runs share a table.
+        the precision; per modality its features; the run that it began with; the decision rule, and the split that
+        the epoch was chosen on. Neither the seed nor the data are among it: the data decides which runs share a table.
     """
-    found = {name: str(value) for name, value in record.settings.items()}
+    # The decision rule says in one what --decision and --threshold say in two.
+    found = {name: str(value) for name, value in record.settings.items() if name not in ("decision", "threshold")}
     for name in _OF_RECORD:
         found.setdefault(name, str(getattr(record, name)))
-    found["text_encoder"] = encoder_name(record.text_encoder)
+    if record.features.get("text", {}).get("revision") is None:
+        found["text_encoder"] = encoder_name(record.text_encoder)
     if record.scorer != EXTERNAL and not record.settings:
         # An earlier version has written it: whether it differs from others is unknown, so it is averaged with none.
         found["run_name"] = record.run_name
@@ -42,23 +44,26 @@ def system_of(record: RunResults) -> dict[str, str]:
     if record.initialized_from:
         found["init_from"] = _origin_words(record.initialized_from)
     found["decision_rule"] = decision_rule(record)
+    if record.epoch_chosen_on is not None:
+        found["epoch_from"] = record.epoch_chosen_on
     return found
 
 
 def feature_words(facts: Mapping[str, Any]) -> str:
     """Puts the features of one modality into a few words; two texts are equal iff the features are.
 
+    Names of models and folders are no part of it: vectors are told by their digest, an encoder of text by its weights,
+    because its vectors depend on the device in their last bits.
+
     Example:
         >>> feature_words({"model": "wavlm-base", "width": 768, "digest": "0f3a", "missing": 2})
-        'wavlm-base 768 0f3a, 2 missing'
+        '0f3a, 2 missing'
         >>> feature_words({"model": "roberta-base", "revision": "e2da8e2f811d1448a5b465c236feacd80ffbac7b"})
-        'roberta-base e2da8e2f811d'
+        'e2da8e2f811d'
     """
-    named = [str(facts[name])[:64] for name in ("model", "width", "digest") if facts.get(name) is not None]
-    if facts.get("digest") is None and facts.get("revision") is not None:
-        # The vectors of text depend on the device in their last bits, so the weights tell them apart.
-        named.append(str(facts["revision"]).removeprefix("folder-")[:12])
-    return " ".join(named) + (f", {facts['missing']} missing" if facts.get("missing") else "")
+    told_by = facts.get("digest") or facts.get("revision") or facts.get("model")
+    missing = f", {facts['missing']} missing" if facts.get("missing") else ""
+    return str(told_by).removeprefix("folder-")[:12] + missing
 
 
 def decision_rule(record: RunResults) -> str:
@@ -82,7 +87,8 @@ def system_digest(record: RunResults) -> str:
     Returns:
         12 hexadecimal characters.
     """
-    content = [system_of(record), record.config_name, record.candidates, dict(record.data_fingerprint)]
+    data = [record.config_name, record.candidates, dict(record.data_fingerprint), dict(record.text_fingerprint)]
+    content = [system_of(record), *data]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -93,12 +99,13 @@ def origin_of(record: RunResults) -> dict[str, Any]:
         record: The record of the earlier run.
 
     Returns:
-        ``objective, config_name, data_fingerprint, system``: the last from :func:`system_digest`.
+        ``objective, config_name, data_fingerprint, text_fingerprint, system``: the last from :func:`system_digest`.
     """
     return {
         "objective": record.objective,
         "config_name": record.config_name,
         "data_fingerprint": dict(record.data_fingerprint),
+        "text_fingerprint": dict(record.text_fingerprint),
         "system": system_digest(record),
     }
 
@@ -107,6 +114,11 @@ def _origin_words(origin: Mapping[str, Any]) -> str:
     if "system" not in origin:
         return f"weights {origin.get('weights', 'unknown')}"
     return f"{origin.get('objective')} on {origin.get('config_name')} ({origin['system']})"
+
+
+def _code(record: RunResults) -> str:
+    revision, _, dirty = (record.git_revision or "unversioned").partition("-")
+    return revision[:12] + (f"-{dirty}" if dirty else "")
 
 
 def circumstances_that_differ(records: Iterable[RunResults]) -> list[str]:
@@ -128,7 +140,7 @@ def circumstances_that_differ(records: Iterable[RunResults]) -> list[str]:
     """
     found = list(records)
     libraries = dict.fromkeys(name for record in found for name in record.versions)
-    values: dict[str, list[Any]] = {"code": [(record.git_revision or "unversioned")[:18] for record in found]}
+    values: dict[str, list[Any]] = {"code": [_code(record) for record in found]}
     values |= {name: [record.versions.get(name, "unknown") for record in found] for name in libraries}
     values |= {name: [getattr(record, name) or "unknown" for record in found] for name in ("processes", "device")}
     return [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
@@ -10,7 +13,7 @@ from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
 
-__all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs"]
+__all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs", "with_unique_names"]
 
 _TRACES = ("config.yaml", "log.jsonl", "checkpoint", "model")
 
@@ -84,7 +87,33 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
             f"{root} holds no run: no {RESULTS_FILE} in it or in any folder below. Give the folder of the runs, or "
             f"train one: {command_hint('train fusion', '--data_dir DIR --output_dir runs/base_42')}"
         )
-    return RunIndex(root, tuple(runs), tuple(unfinished))
+    return RunIndex(root, tuple(with_unique_names(runs, root)), tuple(unfinished))
+
+
+def with_unique_names(runs: Sequence[Run], root: Path | None = None) -> list[Run]:
+    """Names runs of one name by their folders, so that whatever is looked up by name is their own.
+
+    Args:
+        runs: Runs.
+        root: The folder that their paths are shortened by.
+
+    Returns:
+        The runs in the same order, each with a name of its own.
+    """
+    counts = Counter(run.results.run_name for run in runs)
+    named: list[Run] = []
+    taken: set[str] = set()
+    for run in runs:
+        name = run.results.run_name
+        if counts[name] > 1:
+            folder = run.folder
+            name = str(folder.relative_to(root)) if root is not None and folder.is_relative_to(root) else str(folder)
+            name = next(
+                found for n in itertools.count(1) if (found := name if n == 1 else f"{name} ({n})") not in taken
+            )
+        taken.add(name)
+        named.append(run if name == run.results.run_name else Run(run.folder, replace(run.results, run_name=name)))
+    return named
 
 
 def _check_scores(run: Run) -> None:

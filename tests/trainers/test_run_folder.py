@@ -39,7 +39,7 @@ BEGAN = RunInputs({"train": "0"}, {"train": "1"}, AUDIO, {"objective": "base", "
         ({"texts": {"train": "9"}}, "the text of train has changed"),
         ({"features": {"audio": {**AUDIO["audio"], "digest": "ff"}}}, "digest of the audio features has changed"),
         ({"features": {}}, None),  # they cannot be read now
-        ({"initialized_from": {"objective": "rpcl", "system": "b"}}, "the run that it began with"),
+        ({"initialized_from": {"objective": "rpcl", "system": "b"}}, "the run that it begins with"),
         ({"effective_batch_size": 32}, "the effective batch size .from 16 to 32"),
     ],
 )
