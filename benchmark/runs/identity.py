@@ -16,7 +16,7 @@ from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, encode
 
 __all__ = ["circumstances_that_differ", "decision_rule", "origin_of", "system_digest", "system_of"]
 
-_OF_RECORD = ("scorer", "objective", "modalities", "text_encoder", "encoder_mode")
+_OF_RECORD = ("scorer", "objective", "modalities", "encoder_mode")
 
 
 def system_of(record: RunResults) -> dict[str, str]:

@@ -288,3 +288,12 @@ def test_structural_thresholds_are_said_to_be_chosen_on_the_split_and_are_no_bar
     assert any("threshold of distance only" in note for note in split_notes(bounds, "validation")), epoch
     (fair,) = parts_of_split(board, "test")
     assert len(fair.structural) == len(board.structural)
+
+
+def test_a_gain_over_an_upper_bound_stands_in_no_fair_table(tmp_path, write_run):
+    write_run(tmp_path / "run", epoch_chosen_on="validation")
+    write_run(tmp_path / "fixed", objective="rpcl", threshold={"value": 0.5, "chosen_on": "fixed"})
+    fair, bounds = parts_of_split(board_of(tmp_path), "validation")
+    assert fair.baseline("distance_only") is None
+    assert [row.score("validation", "gain_over_distance") for row in fair.rows] == [None] * len(fair.rows)
+    assert bounds.trained[0].score("validation", "gain_over_distance") is not None

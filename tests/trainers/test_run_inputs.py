@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from corpus_files import ecf_text
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
-from iemomecp_dataset.trainers.run_inputs import RunInputs, run_inputs, run_settings
+from iemomecp_dataset.trainers.run_inputs import RunInputs, origin_data, run_inputs, run_settings
 
 IDS = ("u1", "u2", "u3")
 
@@ -101,3 +102,36 @@ def test_every_option_says_whether_it_is_a_setting() -> None:
         "batch_size": "effective_batch_size", "batch_tokens": "effective_batch_size",
         "gradient_accumulation_steps": "effective_batch_size", "mixed_precision": "precision", "seed": "seed",
     }  # fmt: skip
+
+
+def write_origin(folder: Path, data_dir: Path, init_from: Path | None = None) -> Path:
+    folder.mkdir()
+    config = {"config_name": "ecf", "data_dir": str(data_dir), "init_from": str(init_from) if init_from else None}
+    (folder / "config.yaml").write_text(json.dumps(config))
+    return folder
+
+
+def test_the_data_of_runs_that_a_run_begins_with_is_read_one_after_the_other(tmp_path: Path) -> None:
+    data = tmp_path / "ecf"
+    data.mkdir()
+    (data / "train.txt").write_text(ecf_text())
+    first = write_origin(tmp_path / "first", data)
+    second = write_origin(tmp_path / "second", data, first)
+    found, notes = origin_data(TrainingOptions.from_flat({"init_from": str(second)}))
+    assert ([(one.corpus, one.split) for one in found], notes) == ([("ecf", "train")] * 2, [])
+    (first / "config.yaml").unlink()
+    found, (note,) = origin_data(TrainingOptions.from_flat({"init_from": str(second)}))
+    assert len(found) == 1
+    assert f"The training data of {first}, which the run begins with, cannot be read" in note
+    assert origin_data(TrainingOptions()) == ([], [])
+
+
+def test_a_run_that_begins_with_none_is_not_one_that_cannot_be_read(corpus: Corpus, tmp_path: Path) -> None:
+    alone = read(corpus, modalities="a")
+    unknown = read(corpus, modalities="a", init_from=str(tmp_path / "gone"))
+    assert unknown.changes(alone) == []
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"weights")
+    begun = read(corpus, modalities="a", init_from=str(tmp_path))
+    for now, then in ((begun, alone), (alone, begun)):
+        assert now.changes(then) == ["the run that it begins with (--init_from)"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
 from iemomecp_dataset.benchmark.diagnostics.systems import facts_of_data, systems_of
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking
 from iemomecp_dataset.benchmark.runs.index import index_runs
@@ -69,3 +70,25 @@ def test_repeated_runs_and_upper_bounds_are_left_out_by_name(tmp_path, write_run
     reasons = {folder.name: reason for folder, reason in left_out.items()}
     assert reasons["bound"] == "Its epoch was chosen on test itself."
     assert reasons["seed_2"] == "seed_2 repeats again (same settings, same seed) and is left out."
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, True),
+        ({"settings": {"learning_rate": 0.01}}, False),
+        ({"seed": 7}, False),
+        ({"extra": {"signatures": {"test": "iemomecp|def:F|forward:gold|"}}}, False),
+    ],
+    ids=str,
+)
+def test_a_binary_run_is_set_against_the_same_system_alone(tmp_path, write_run, role_rows, binary_rows, changes, found):
+    rows = role_rows()
+    write_run(tmp_path / "roles", n_classes=3, rows=rows)
+    common = {"config_name": "source_binary", "corpus": "iemomecp"}
+    write_run(tmp_path / "binary", rows=binary_rows(rows), **common, **changes)
+    write_run(tmp_path / "else", n_classes=3, rows=rows, threshold={"value": None, "chosen_on": None})
+    facts = {split: pair_facts(of_split) for split, of_split in rows.items()}
+    systems, _ = systems_of(index_runs(tmp_path).runs, lambda run: facts)
+    roles = next(system for system in systems if [run.folder.name for run in system.runs] == ["roles"])
+    assert (42 in roles.binary) == found

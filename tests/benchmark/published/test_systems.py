@@ -267,3 +267,13 @@ def test_rows_with_other_emotions_or_candidates_stand_beside_no_run(tmp_path, wr
     assert "self + previous" not in ecf, "it takes the gold emotions, the run does not"
     assert "RoBERTa T" in roles
     assert not any(name.startswith("HiLo") for name in roles), "scored on 18,228 pairs"
+
+
+def test_a_published_gain_is_set_beside_a_base_with_the_same_settings_alone(tmp_path, write_run, published_gold):
+    settings = of_experiment("ecf_rpcl_tav")
+    record = {"n_dialogues": 3, "synthetic": False, "modalities": "tav", "extra": published_gold("ecf"), **ROBERTA}
+    write_run(tmp_path / "rpcl", objective="rpcl", settings=settings, **record)
+    write_run(tmp_path / "base", settings=settings | {"objective": "base", "learning_rate": "0.01"}, **record)
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    (note,) = published_beside(board, "test").notes
+    assert note.endswith("+2.58 Pair F1; no row here is Base with the same settings.")

@@ -29,6 +29,7 @@ OTHER_SYSTEM = {
     "decision rule": {"threshold": {"value": None, "chosen_on": None}},
     "threshold from another split": {"threshold": {"value": 0.3, "chosen_on": "train"}},
     "objective": {"objective": "rpcl"},
+    "epoch from another split": {"epoch_chosen_on": "train"},
 }
 
 
@@ -48,6 +49,7 @@ SAME_SYSTEM = {
     "libraries": {"versions": {"torch": "9"}},
     "value of a searched threshold": {"threshold": {"value": 0.123, "chosen_on": "validation"}},
     "folder of the encoder": {"text_encoder": "/elsewhere/tiny"},
+    "name of the features": {"features": {"audio": {**AUDIO, "model": "a copy"}}},
 }
 
 
@@ -60,7 +62,8 @@ def test_seeds_and_circumstances_do_not(record, changes):
 
 def test_a_run_begun_with_another_is_told_by_objective_settings_and_data(record):
     begun = dataclasses.replace(record, initialized_from=origin_of(record))
-    for changes in ({"objective": "rpcl"}, {"settings": {}}, {"data_fingerprint": {"train": "other"}}):
+    others = [{"data_fingerprint": {"train": "other"}}, {"text_fingerprint": {"train": "other"}}]
+    for changes in ({"objective": "rpcl"}, {"settings": {}}, *others):
         other = dataclasses.replace(record, initialized_from=origin_of(dataclasses.replace(record, **changes)))
         assert system_of(other)["init_from"] != system_of(begun)["init_from"]
 
@@ -70,3 +73,16 @@ def test_circumstances_that_agree_are_not_listed(record):
     one, two = ({"git_revision": code, "versions": {"torch": "2"}} for code in ("abc", "def"))
     found = [dataclasses.replace(record, **changes) for changes in (one, two, one)]
     assert circumstances_that_differ(found) == ["code abc and def"]
+    clean, dirty = ("0123456789" * 4 + ending for ending in ("", "-dirty"))
+    found = [dataclasses.replace(record, git_revision=code) for code in (clean, dirty)]
+    assert circumstances_that_differ(found) == ["code 012345678901 and 012345678901-dirty"]
+
+
+def test_an_encoder_is_told_by_its_weights_where_they_are_known(record):
+    one, other = (
+        dataclasses.replace(record, text_encoder=name, features={"text": {"model": name, "revision": "folder-12ab"}})
+        for name in ("tiny", "a-copy")
+    )
+    assert system_of(one) == system_of(other)
+    unknown = [dataclasses.replace(run, features={"text": {"revision": None}}) for run in (one, other)]
+    assert system_of(unknown[0]) != system_of(unknown[1])

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.log import read_epochs
 from iemomecp_dataset.errors import MissingDataError, RunFolderError
@@ -83,3 +87,18 @@ def test_a_log_may_hold_other_events_a_torn_line_and_an_epoch_twice(tmp_path):
         (2, 0.7, 0.2),
     ]
     assert read_epochs(tmp_path / "none.jsonl") == []
+
+
+def test_runs_of_one_name_are_named_by_their_folders(tmp_path, write_run):
+    for experiment, quality in (("slow", 1.0), ("fast", 5.0)):
+        write_run(tmp_path / experiment / "s1", quality=quality, settings={"quality": quality}, n_dialogues=6)
+    write_run(tmp_path / "other", objective="rpcl", n_dialogues=6)
+    runs = index_runs(tmp_path).runs
+    assert [run.results.run_name for run in runs] == ["fast/s1", "other", "slow/s1"]
+    (board,) = leaderboard(tmp_path)
+    compared = compare(board, n_resamples=20)
+    for row in board.trained:
+        f1 = row.score("test", "pair_f1").mean
+        assert compared.intervals[row.name]["pair_f1"].estimate == pytest.approx(f1)
+    bare = [dataclasses.replace(run.results, run_name="s1", seed=seed) for seed, run in enumerate(runs)]
+    assert len({run.results.run_name for board in leaderboard(bare) for run in board.runs}) == 3
