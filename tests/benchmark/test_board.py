@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
 from iemomecp_dataset.benchmark.runs.identity import origin_of
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL
 from iemomecp_dataset.errors import MissingDataError, UsageError
 
 
@@ -288,3 +290,18 @@ def test_structural_thresholds_are_said_to_be_chosen_on_the_split_and_are_no_bar
     assert any("threshold of distance only" in note for note in split_notes(bounds, "validation")), epoch
     (fair,) = parts_of_split(board, "test")
     assert len(fair.structural) == len(board.structural)
+
+
+def test_a_system_of_others_keeps_its_name_and_is_marked(tmp_path, write_run):
+    ours = write_run(tmp_path / "ours", n_dialogues=6)
+    theirs = replace(ours, run_name="theirs", scorer=EXTERNAL, text_encoder="none", encoder_mode="none", settings={})
+    for records, names in (
+        ([theirs], {"base T external"}),
+        (
+            [theirs, replace(theirs, run_name="x", objective="words", modalities="")],
+            {"base T external", "words external"},
+        ),
+        ([ours, theirs], {"Base T dialogue tiny frozen", "base T external"}),
+    ):
+        (board,) = leaderboard(records)
+        assert {row.name for row in board.trained} == names
