@@ -185,9 +185,7 @@ def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, fra
     )
     assert {c.metric for c in comparisons.comparisons} == {"pair_f1"}
     write_report(index, tmp_path / "report.html", n_resamples=50)
-    assert "decides gave decisions without probabilities" in (tmp_path / "report.html").read_text(
-        encoding="utf-8"
-    )
+    assert "decides gave decisions without probabilities" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def decisions(frame: pd.DataFrame, table) -> pd.DataFrame:
