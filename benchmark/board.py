@@ -414,11 +414,13 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
 
 def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     """Names objective and modalities; scorer, encoder and its mode only where the table has more than one."""
-    objective = OBJECTIVES.get(results.objective, Objective()).title or results.objective
-    parts = [objective, "+".join(results.modalities.upper())]
+    title = results.objective
+    if results.scorer != EXTERNAL:  # a system of others keeps its name, also where an objective here has the same
+        title = OBJECTIVES.get(results.objective, Objective()).title or title
+    parts = [title, "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         # The dialogue scorer is the default; another one is named even where there is no other.
-        named = attribute == "scorer" and results.scorer not in (ModelOptions.scorer, EXTERNAL)
+        named = attribute == "scorer" and results.scorer != ModelOptions.scorer
         if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
 from iemomecp_dataset.benchmark.board import Board, BoardRow, parts_of_split
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import mean_and_sd
@@ -183,7 +184,11 @@ def _corrected(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 def _with_base(rows: Sequence[BoardRow]) -> list[tuple[BoardRow, BoardRow]]:
     """Pairs each system with the Base of its kind, or with the best system if it has no Base."""
-    bases = {_kind(row): row for row in rows if row.runs[0].results.objective == "base"}
+    bases = {
+        _kind(row): row
+        for row in rows
+        if (its := row.runs[0].results).objective == "base" and its.scorer != EXTERNAL  # whatever others call theirs
+    }
     pairs = []
     for row in reversed(rows):
         base = bases.get(_kind(row))

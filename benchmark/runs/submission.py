@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,17 @@ from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.aligned import (
     ScoredCandidates,
     check_same_form,
+    other_data,
     score_candidates,
     with_threshold_of,
 )
+from iemomecp_dataset.metrics.evaluation.coverage import name_pairs
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, read_candidate_predictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.scoring import check_pair_inputs, decide
+from iemomecp_dataset.metrics.set_scores import PairSet
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 
 __all__ = ["Submission", "write_submission"]
@@ -80,7 +83,9 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     With probabilities, the decision is by ``threshold``, the most probable class (``argmax``), the best threshold on
     validation where that is among the files, or the threshold that a file records; else by the most probable class. A
     file of decisions alone is scored by them, and has no average precision. Candidates that a file does not list are
-    non-pairs, predicted pairs that are no candidates are left out; both are counted and kept with the run.
+    non-pairs, which is counted and kept with the run. Predicted pairs that are no candidates are left out, counted and
+    named where the list of candidates is fixed (definition F); elsewhere (definition A) they would be wrong, and are
+    refused: tables, intervals and paired tests of runs are all of the candidates.
 
     The data needs the splits of the files alone; structural baselines that are fitted are there only with train.
 
@@ -93,8 +98,10 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
 
     Raises:
         RunFolderError: The folder is not empty.
-        UsageError: The arguments do not fit together, or the folder cannot be written to.
-        InvalidDataError: Pairs repeat or are of other dialogues, or the files disagree with each other.
+        UsageError: The arguments do not fit together, the folder cannot be written to, predictions were made without
+            evidence, or pairs are predicted that no run of this data can hold.
+        InvalidDataError: Pairs repeat or are of other dialogues, the predictions were made on other data or texts, or
+            the files disagree with each other.
         IemomecpError: The data or a file cannot be read.
     """
     folder = Path(folder)
@@ -112,6 +119,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     )
     scored = _scored(submission, files, corpus)
     decision = _decision(scored)
+    epoch_chosen_on = _epoch_chosen_on(files.values())
     record = run_results(
         corpus,
         {split: system.predicted for split, system in scored.items()},
@@ -121,8 +129,14 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         objective=submission.name,
         modalities=submission.modalities,
         seed=submission.seed,
+        epoch_chosen_on=epoch_chosen_on,
         # Whether the system cut texts is not known, so truncated utterances are not among the counts.
-        extra={"submission": {split: _provenance(submission.files[split], system) for split, system in scored.items()}},
+        extra={
+            "submission": {
+                split: _provenance(submission.files[split], system, corpus.definition)
+                for split, system in scored.items()
+            }
+        },
     )
     for warning in record.extra["leaks"]:
         _logger.warning("warning: %s", warning)
@@ -135,6 +149,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
             split,
             certain if system.probabilities is None else system.probabilities,
             decision,
+            epoch_chosen_on=epoch_chosen_on,
             emotions=system.emotions,
             emotions_origin=system.predictions.facts.emotions or "predicted",
             run_name=folder.name,
@@ -173,6 +188,11 @@ def _read(submission: Submission, split: str) -> CandidatePredictions:
     ):
         if stated is not None and stated != wanted:
             raise UsageError(f"{path} states that its {what} is {stated}, but it was given as {wanted}.")
+    if predictions.facts.evidence is not None:
+        raise UsageError(
+            f"{path} holds predictions from which evidence was removed ({predictions.facts.evidence}): a diagnostic of "
+            "a system, and no row of the leaderboard. Give its predictions with all evidence."
+        )
     return predictions
 
 
@@ -200,6 +220,10 @@ def _scored(
     scored = {split: score_candidates(file, gold_split(corpus, split), options) for split, file in files.items()}
     for split, system in scored.items():
         path = submission.files[split]
+        _check_same_data(path, system)
+        if corpus.definition != "F":
+            turns = {row["dialogue_id"]: len(row["utterances"]) for row in corpus.rows[split]}
+            _check_none_outside(path, system.outside, turns, corpus.definition)
         try:
             check_pair_inputs(system.predicted, system.pairs.labels, corpus.class_names)
         except MetricInputError as error:
@@ -215,6 +239,47 @@ def _scored(
     return scored
 
 
+def _check_same_data(path: Path, system: ScoredCandidates) -> None:
+    """Refuses predictions that state other data or texts: their row would stand in a table of what they never saw."""
+    differing = [] if system.gold is None else other_data(system.predictions.facts, system.gold)
+    if differing:
+        raise InvalidDataError(
+            f"{path}: {' '.join(differing)} Its row would stand in the table of other data: give the data that it was "
+            "made on with --data-dir, or predict on this data."
+        )
+
+
+def _check_none_outside(path: Path, outside: PairSet, turns: Mapping[str, int], definition: str) -> None:
+    """Refuses predicted pairs outside the candidates: they are wrong, and a run has no place for them."""
+    if not len(outside):
+        return
+    keys = (outside.dialogue_ids, outside.target_turns, outside.cause_turns)
+    longest = np.array([turns[dialogue] for dialogue in outside.dialogue_ids.tolist()], dtype=np.int64)
+    exist = (np.minimum(*keys[1:]) >= 1) & (np.maximum(*keys[1:]) <= longest)
+    ways = []
+    if exist.any():
+        ways.append(f"{int(exist.sum())} are of turns that exist: give --candidates all, which has them as candidates.")
+    if not exist.all():
+        named = name_pairs((keys[0][~exist], keys[1][~exist], keys[2][~exist]))
+        ways.append(
+            f"{int((~exist).sum())} are of turns that do not exist, {named}: leave them out of the file; the row is "
+            "then of the system without them."
+        )
+    raise UsageError(
+        f"{path}: {len(outside)} predicted pairs are no candidates. Definition {definition} counts them as wrong, but "
+        f"a run holds the candidates alone, so its row would score higher. {' '.join(ways)}"
+    )
+
+
+def _epoch_chosen_on(files: Iterable[CandidatePredictions]) -> str | None:
+    """The split that the epoch was chosen on, as the files state it; None where none does."""
+    stated = {file.facts.epoch_chosen_on: file.path for file in files if file.facts.epoch_chosen_on is not None}
+    if len(stated) > 1:
+        words = ", ".join(f"{split} in {path}" for split, path in stated.items())
+        raise InvalidDataError(f"The files state different splits that the epoch was chosen on: {words}.")
+    return next(iter(stated), None)
+
+
 def _decision(scored: Mapping[str, ScoredCandidates]) -> Decision:
     """The rule of all splits, as their files state it or the options do."""
     rules = {(system.threshold, system.threshold_chosen_on) for system in scored.values()}
@@ -224,11 +289,11 @@ def _decision(scored: Mapping[str, ScoredCandidates]) -> Decision:
     return Decision(threshold, None if chosen_on == "none" else chosen_on)
 
 
-def _provenance(file: Path, system: ScoredCandidates) -> dict[str, Any]:
+def _provenance(file: Path, system: ScoredCandidates, definition: str) -> dict[str, Any]:
     return {
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "notes": list(system.notes),
+        "notes": [*system.notes, *system.outside_note(definition)],
         "candidates_not_listed": int((system.order < 0).sum()),
         "predicted_pairs_left_out": len(system.outside),
     }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats, sparse_order
+from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats, name_pairs, sparse_order
 from iemomecp_dataset.metrics.evaluation.decision import decisions_of
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.predicted_emotions import corpus_emotions, emotions_of_targets
@@ -31,6 +31,7 @@ __all__ = [
     "ScoredCandidates",
     "check_same_form",
     "gold_pairs_of",
+    "other_data",
     "predicted_pairs",
     "score_candidates",
     "with_threshold_of",
@@ -78,6 +79,16 @@ class ScoredCandidates:
         """The probabilities; the decisions of a system that has none."""
         return self.decided if self.probabilities is None else self.probabilities
 
+    def outside_note(self, definition: str) -> list[str]:
+        """Says how many predicted pairs are no candidates, and what the definition makes of them; often nothing."""
+        if not len(self.outside):
+            return []
+        note = f"{len(self.outside)} predicted pairs are no candidates; they are "
+        if definition != "F":
+            return [f"{note}counted as predictions."]
+        keys = (self.outside.dialogue_ids, self.outside.target_turns, self.outside.cause_turns)
+        return [f"{note}left out, for the list is fixed: {name_pairs(keys)}."]
+
 
 def score_candidates(
     predictions: CandidatePredictions, gold: GoldSplit | None, options: EvaluationOptions
@@ -98,6 +109,11 @@ def score_candidates(
         UsageError: There is no gold, or options contradict each other.
     """
     notes = list(predictions.notes)
+    if predictions.facts.evidence is not None:
+        notes.append(
+            f"Evidence was removed from the input of these predictions ({predictions.facts.evidence}): the scores are "
+            "a diagnostic of the system, not its result."
+        )
     predictions = _within_gold(predictions, gold, notes)
     predictions = predictions.take(options.window.of(predictions.pairs)) if options.window else predictions
     missed: int | Mapping[str, int]
@@ -117,7 +133,7 @@ def score_candidates(
         pairs, class_names, missed = gold.table, gold.class_names, dict(gold.missed_by_source)
         order, outside = _order(predictions, pairs)
         _check_same_gold(predictions, gold, order)
-        notes += _other_data(predictions.facts, gold)
+        notes += other_data(predictions.facts, gold)
     to_gold = _class_order(predictions, class_names)
     scores = None if predictions.probabilities is None else _scores(predictions, to_gold, class_names, notes)
     own = None if predictions.decisions is None else np.argsort(to_gold)[predictions.decisions]
@@ -269,8 +285,16 @@ def _within_gold(predictions: CandidatePredictions, gold: GoldSplit | None, note
     return predictions.take(~np.isin(predictions.pairs.dialogue_ids, further))
 
 
-def _other_data(facts: PredictionFacts, gold: GoldSplit) -> list[str]:
-    """Notes for a file that states other digests of data or texts than the gold's."""
+def other_data(facts: PredictionFacts, gold: GoldSplit) -> list[str]:
+    """Says where a file states other digests of data or texts than the gold's.
+
+    Args:
+        facts: What the file states.
+        gold: The gold data.
+
+    Returns:
+        A sentence for the data and one for the texts, where they differ.
+    """
     return [
         f"The file was made on {what} with fingerprint {known}; the gold here has {here}. The candidates are the "
         f"same; {differing}."

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
-from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
+from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, gold_pairs_of, predicted_pairs
 from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
@@ -75,9 +75,7 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
             notes.append("The file has predicted emotions, which are scored; --gold-emotions changes nothing.")
         if signature.definition == "A":
             undefined["pair_auprc"] = "predicted pairs that are no candidates have no place in a ranking"
-    if len(scored.outside):
-        fate = "left out, for the list is fixed" if signature.definition == "F" else "counted as predictions"
-        notes.append(f"{len(scored.outside)} predicted pairs are no candidates; they are {fate}.")
+    notes += scored.outside_note(signature.definition)
     if n_missed and signature.definition == "F":
         notes.append(f"{n_missed} gold pairs are not candidates; definition F does not count them. Definition A does.")
     if options.window:
@@ -191,8 +189,14 @@ def compare_candidates(first: ScoredCandidates, second: ScoredCandidates, option
 
     Raises:
         InvalidDataError: The files hold other pairs or other gold.
-        MetricInputError: Their scores do not compare.
+        MetricInputError: Their scores do not compare, or evidence was removed from the input of one alone.
     """
+    evidence = [scored.predictions.facts.evidence or "nothing removed" for scored in (first, second)]
+    if evidence[0] != evidence[1]:
+        raise MetricInputError(
+            "These scores do not compare, for the systems had different input. Evidence: "
+            f"{evidence[0]} in {first.predictions.path}, {evidence[1]} in {second.predictions.path}."
+        )
     order = aligned_order(str(second.predictions.path), second.pairs.keys, first.pairs.keys)
     different = np.flatnonzero(second.pairs.labels[order] != first.pairs.labels)
     if len(different) or first.class_names != second.class_names:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["aligned_order", "check_no_repeats", "sparse_order"]
+__all__ = ["aligned_order", "check_no_repeats", "name_pairs", "sparse_order"]
 
 _SHOWN = 5
 
@@ -129,12 +129,29 @@ def _keys(first: Keys, second: Keys) -> tuple[NDArray[np.int64], NDArray[np.int6
     return keys[:n_first], keys[n_first:]
 
 
+def name_pairs(keys: Keys) -> str:
+    """Names the first five pairs, and says how many more there are.
+
+    Args:
+        keys: ``dialogue_ids, target_turns, cause_turns``.
+
+    Returns:
+        The words.
+
+    Example:
+        >>> name_pairs((["d"] * 7, [2] * 7, [1] * 7)).split("), ")[-1]
+        '(dialogue d, target 2, cause 1) and 2 more'
+    """
+    dialogues, targets, causes = (np.asarray(values) for values in keys)
+    shown = ", ".join(
+        f"(dialogue {dialogue}, target {target}, cause {cause})"
+        for dialogue, target, cause in zip(dialogues[:_SHOWN], targets[:_SHOWN], causes[:_SHOWN], strict=True)
+    )
+    return shown + (f" and {len(dialogues) - _SHOWN} more" if len(dialogues) > _SHOWN else "")
+
+
 def _listed(what: str, keys: Keys, where: NDArray[np.intp]) -> str:
     if not len(where):
         return ""
-    dialogues, targets, causes = (np.asarray(values) for values in keys)
-    shown = ", ".join(
-        f"(dialogue {dialogues[i]}, target {targets[i]}, cause {causes[i]})" for i in where[:_SHOWN].tolist()
-    )
-    more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-    return f"{len(where)} pair{'s' if len(where) > 1 else ''} {what}: {shown}{more}"
+    dialogues, targets, causes = (np.asarray(values)[where] for values in keys)
+    return f"{len(where)} pair{'s' if len(where) > 1 else ''} {what}: {name_pairs((dialogues, targets, causes))}"

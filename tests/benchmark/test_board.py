@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.results_table import board_table, results_table
 from iemomecp_dataset.benchmark.runs.identity import origin_of
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL
 from iemomecp_dataset.errors import MissingDataError, UsageError
 
 
@@ -249,6 +251,16 @@ def test_a_record_that_states_no_settings_is_averaged_with_no_other(tmp_path, wr
     assert any("run-1, run-2 do not state their settings" in note for note in board.notes)
 
 
+def test_a_run_with_fewer_splits_joins_no_table_of_other_texts(tmp_path, write_run):
+    texts = {"validation": "one", "test": "two"}
+    write_run(tmp_path / "both", seed=1, text_fingerprint=texts)
+    for name, digest, tables in (("same", "two", 1), ("other", "else", 2)):
+        data = {"data_fingerprint": {"test": "00test"}, "text_fingerprint": {"test": digest}}
+        write_run(tmp_path / name, seed=2, splits=("test",), threshold={"value": None, "chosen_on": None}, **data)
+        assert len(leaderboard(index_runs(tmp_path).runs)) == tables
+        shutil.rmtree(tmp_path / name)
+
+
 @pytest.mark.parametrize("changes", [{"text_fingerprint": {"test": "other"}}, {"extra": signed("forward:past")}])
 def test_other_texts_or_terms_of_the_signature_make_another_table(tmp_path, write_run, changes):
     common = {"text_fingerprint": {"test": "one"}, "extra": signed("forward:all")}
@@ -297,3 +309,18 @@ def test_a_gain_over_an_upper_bound_stands_in_no_fair_table(tmp_path, write_run)
     assert fair.baseline("distance_only") is None
     assert [row.score("validation", "gain_over_distance") for row in fair.rows] == [None] * len(fair.rows)
     assert bounds.trained[0].score("validation", "gain_over_distance") is not None
+
+
+def test_a_system_of_others_keeps_its_name_and_is_marked(tmp_path, write_run):
+    ours = write_run(tmp_path / "ours", n_dialogues=6)
+    theirs = replace(ours, run_name="theirs", scorer=EXTERNAL, text_encoder="none", encoder_mode="none", settings={})
+    for records, names in (
+        ([theirs], {"base T external"}),
+        (
+            [theirs, replace(theirs, run_name="x", objective="words", modalities="")],
+            {"base T external", "words external"},
+        ),
+        ([ours, theirs], {"Base T dialogue tiny frozen", "base T external"}),
+    ):
+        (board,) = leaderboard(records)
+        assert {row.name for row in board.trained} == names

@@ -10,6 +10,7 @@ from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL, write_results
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
@@ -170,6 +171,18 @@ def test_of_many_systems_each_is_compared_with_base(tmp_path, write_run):
     assert {second for _, second in pairs} == {"Base T"}
     assert all(one.seeds == 1 for one in found.comparisons if not one.against_rule)
     assert all(math.isnan(one.seed_error) for one in found.comparisons)
+
+
+def test_a_system_of_others_that_is_called_base_is_no_base(tmp_path, write_run):
+    for place, name in enumerate(("base", "one", "two", "three", "four", "five", "six")):
+        record = write_run(tmp_path / name, objective=name, seed=42, quality=1.0 + place, n_dialogues=6)
+        write_results(tmp_path / name, replace(record, scorer=EXTERNAL, settings={}))
+    board, predictions = loaded(tmp_path)
+    best = board.trained[-1].name
+    assert best != "base T external"
+    found = compare(board, predictions, n_resamples=20)
+    pairs = [(one.first, one.second) for one in found.comparisons if one.metric == "pair_f1" and not one.against_rule]
+    assert {first for first, _ in pairs} == {best}, "without a Base of ours, the best is compared with each"
 
 
 def test_what_is_no_table_of_runs_is_refused():

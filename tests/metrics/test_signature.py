@@ -78,6 +78,7 @@ def test_what_is_printed_is_parsed_back_exactly(signature):
         ("emotions", "gold"),
         ("data", "ffffffffffff"),
         ("texts", "ffffffffffff"),
+        ("window", "past-4"),
         ("synthetic", True),
     ],
 )

@@ -90,6 +90,7 @@ def test_texts_and_data_are_told_apart(corpus: Corpus) -> None:
 def test_every_option_says_whether_it_is_a_setting() -> None:
     """A new option must decide: a setting, a circumstance, or told by a field of the results."""
     settings = set(run_settings(TrainingOptions(), 1, "no"))
+    assert run_settings(TrainingOptions(), 1, "bf16")["mixed_precision"] == "bf16"
     every = set(TrainingOptions().flat())
     told = told_by_results()
     assert settings & circumstances() == set()

@@ -178,6 +178,7 @@ def test_a_record_is_built_of_what_was_scored(corpus, tmp_path):
         scorer="external",
         objective="x",
         modalities="t",
+        epoch_chosen_on="validation",
         seed=1,
         more_counts={"test": {"truncated_utterances": 7}},
         extra={"note": "kept"},
@@ -192,7 +193,7 @@ def test_a_record_is_built_of_what_was_scored(corpus, tmp_path):
     assert json.dumps(record.structural_baselines) == json.dumps(corpus_baselines(corpus)), "NaN is not equal to itself"
     assert (record.corpus, record.definition, record.wall_seconds) == ("iemomecp", "F", 3.0)
     assert record.extra["note"] == "kept"
-    write_run_predictions(tmp_path, corpus, "test", probabilities, decision)
+    write_run_predictions(tmp_path, corpus, "test", probabilities, decision, epoch_chosen_on="validation")
     file = tmp_path / "predictions_test.parquet"
     scored = score_candidates(read_candidate_predictions(file), gold_split(corpus, "test"), EvaluationOptions())
     assert record.extra["signatures"] == {"test": str(candidate_signature(scored, EvaluationOptions()))}

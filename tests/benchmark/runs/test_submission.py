@@ -178,9 +178,11 @@ def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, fra
     (board,) = leaderboard(index.runs)
     found = {run.results.run_name: read_predictions(run.predictions_path("test")) for run in index.runs}
     comparisons = compare(board, found, n_resamples=50)
-    assert "pair_auprc" in comparisons.intervals["ranks"]
-    assert "pair_auprc" not in comparisons.intervals["decides"]
-    assert comparisons.intervals["decides"]["pair_f1"].estimate == pytest.approx(record.metrics["test"]["pair_f1"])
+    assert "pair_auprc" in comparisons.intervals["ranks external"]
+    assert "pair_auprc" not in comparisons.intervals["decides external"]
+    assert comparisons.intervals["decides external"]["pair_f1"].estimate == pytest.approx(
+        record.metrics["test"]["pair_f1"]
+    )
     assert {c.metric for c in comparisons.comparisons} == {"pair_f1"}
     write_report(index, tmp_path / "report.html", n_resamples=50)
     assert "decides gave decisions without probabilities" in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -218,9 +220,11 @@ def test_a_sparse_file_is_a_row_and_what_it_leaves_out_is_said(submit, frames, t
     assert math.isnan(record.metrics["test"]["pair_auprc"])
     submission = record.extra["submission"]["test"]
     assert submission["candidates_not_listed"] == len(table) - len(kept)
-    first_is_pair = decided[kept[0]] == 0
+    first_is_pair, first = decided[kept[0]] == 0, table.dialogue_ids[kept[0]]
     assert submission["predicted_pairs_left_out"] == first_is_pair
     assert any("candidates are not in the file and count as non_pair" in note for note in submission["notes"])
+    left_out = f"1 predicted pairs are no candidates; they are left out, for the list is fixed: (dialogue {first}, "
+    assert any(note.startswith(left_out) for note in submission["notes"]) == first_is_pair
     again = read_predictions(tmp_path / "runs" / "mine" / "predictions_test.parquet")
     assert again.decisions_alone
     np.testing.assert_array_equal(again.decided, decided)
@@ -262,6 +266,111 @@ def test_a_list_of_pairs_is_a_row_of_data_with_the_scored_split_alone(tmp_path, 
     evaluation = evaluate_files(request).evaluations[0]
     assert evaluation.signature.emotions == origin
     assert (evaluation.scores["n_correct"], evaluation.scores["n_predicted"]) == (1, 2)
+
+
+OUTSIDE = {
+    "future": ([(1, 2)], r"1 predicted pairs are no candidates\. .* 1 are of turns that exist: give --candidates all"),
+    "no turn": ([(2, 9)], r"1 are of turns that do not exist, \(dialogue 1, target 2, cause 9\): leave them out"),
+    "turn 0": ([(0, 1)], r"1 are of turns that do not exist, \(dialogue 1, target 0, cause 1\)"),
+    "both": ([(1, 2), (9, 1)], r"2 predicted .* 1 are of turns that exist: .* 1 are of turns that do not exist"),
+}
+
+
+@pytest.mark.parametrize("candidates", ["past", "all"])
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_wrong_pairs_outside_the_candidates_are_in_the_record_or_refused(tmp_path, case, candidates):
+    """A record without them would score higher than the printed score of definition A, which counts them as wrong."""
+    further, words = OUTSIDE[case]
+    (tmp_path / "test.txt").write_text(ECF, encoding="utf-8")
+    path = tmp_path / "theirs.csv"
+    pairs = pd.DataFrame([(2, 1), *further], columns=["target_turn", "cause_turn"])
+    pairs.assign(dialogue_id="1", pred_id=0).to_csv(path, index=False)
+    submission = Submission("theirs", {"test": path}, tmp_path, "ecf", candidates=candidates)
+    if candidates == "past" or case != "future":
+        if candidates == "all":
+            words = words.replace("2 predicted .* 1 are of turns that exist: .* 1 are", "1 predicted .* 1 are")
+        with pytest.raises(UsageError, match=words):
+            write_submission(submission, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+        return
+    record = write_submission(submission, tmp_path / "run")
+    options = EvaluationOptions(n_resamples=0)
+    request = FileEvaluationRequest(
+        path, data_dir=tmp_path, config_name="ecf", split="test", candidates=candidates, options=options
+    )
+    printed = evaluate_files(request).evaluations[0]
+    assert printed.signature.definition == "A"
+    assert record.metrics["test"]["pair_f1"] == printed.scores["pair_f1"]
+    assert record.metrics["test"]["pair_precision"] == printed.scores["pair_precision"] == 1 / 2
+
+
+def test_pairs_outside_the_candidates_that_are_not_predicted_are_no_matter(tmp_path):
+    (tmp_path / "test.txt").write_text(ECF, encoding="utf-8")
+    rows = [(2, 1, 0.9), (1, 2, 0.1), (2, 9, 0.1)]
+    frame = pd.DataFrame(rows, columns=["target_turn", "cause_turn", "prob_pair"]).assign(dialogue_id="1")
+    frame.assign(prob_non_pair=1 - frame["prob_pair"]).to_csv(tmp_path / "theirs.csv", index=False)
+    submission = Submission("theirs", {"test": tmp_path / "theirs.csv"}, tmp_path, "ecf", candidates="past")
+    record = write_submission(submission, tmp_path / "run")
+    assert record.metrics["test"]["pair_precision"] == 1
+    with pytest.raises(UsageError, match="2 predicted pairs are no candidates"):
+        write_submission(dataclasses.replace(submission, threshold=0.05), tmp_path / "other")
+
+
+@pytest.fixture(name="of_ours", scope="module")
+def fixture_of_ours(tmp_path_factory, synthetic_dir):
+    """Writes a predictions file as the trainers do, and gives its path."""
+    corpus = load_corpus("3class", synthetic_dir, for_training=False)
+
+    def write_file(split: str = "test", **changes) -> Path:
+        folder = tmp_path_factory.mktemp("ours")
+        labels = corpus.tables[split].labels
+        probabilities = np.where(np.eye(3)[labels] == 1, 0.8, 0.1)
+        stated = {name: changes.pop(name) for name in ("epoch_chosen_on", "evidence") if name in changes}
+        write_run_predictions(
+            folder, dataclasses.replace(corpus, **changes), split, probabilities, Decision(), **stated
+        )
+        return folder / f"predictions_{split}.parquet"
+
+    return write_file
+
+
+@pytest.mark.parametrize("epoch", ["test", "validation", None])
+def test_the_split_of_the_epoch_stays_with_the_row(of_ours, synthetic_dir, tmp_path, epoch):
+    path = of_ours(epoch_chosen_on=epoch)
+    record = write_submission(Submission("x", {"test": path}, synthetic_dir, "3class"), tmp_path / "run")
+    assert record.epoch_chosen_on == epoch
+    written = tmp_path / "run" / "predictions_test.parquet"
+    assert read_predictions(written).facts.epoch_chosen_on == epoch
+    (printed,) = evaluate_files(
+        FileEvaluationRequest(path, data_dir=synthetic_dir, options=EvaluationOptions(n_resamples=0))
+    ).evaluations
+    assert record.extra["signatures"]["test"] == str(printed.signature)
+    (board,) = leaderboard(tmp_path / "run")
+    assert board.trained[0].oracle("test") == (("epoch",) if epoch == "test" else ())
+
+
+def test_files_that_state_other_splits_of_the_epoch_are_of_no_one_system(of_ours, synthetic_dir, tmp_path):
+    files = {split: of_ours(split, epoch_chosen_on=split) for split in ("validation", "test")}
+    with pytest.raises(
+        InvalidDataError, match=r"different splits that the epoch was chosen on: validation in .*, test"
+    ):
+        write_submission(Submission("x", files, synthetic_dir, "3class", argmax=True), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"text_fingerprints": {"test": "0ther"}}, InvalidDataError, "made on texts with fingerprint 0ther"),
+        ({"fingerprints": {"test": "0ther"}}, InvalidDataError, "made on data with fingerprint 0ther"),
+        ({"evidence": "candidate removed"}, UsageError, r"evidence was removed \(candidate removed\)"),
+    ],
+)
+def test_predictions_of_other_input_are_no_row_here(of_ours, synthetic_dir, tmp_path, changes, error, words):
+    path = of_ours(**changes)
+    with pytest.raises(error, match=words) as caught:
+        write_submission(Submission("x", {"test": path}, synthetic_dir, "3class"), tmp_path / "run")
+    assert str(path) in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_emotions_that_are_written_are_those_of_the_corpus(tmp_path, synthetic_dir):

@@ -123,6 +123,18 @@ def test_gold_data_in_another_order_gives_the_same_scores_and_turn_sets(file_of)
     assert any("fingerprint 0ther" in note for note in with_gold.notes)
 
 
+def test_predictions_without_evidence_are_marked_and_compared_with_their_like_alone(file_of):
+    intact = file_of(corpus="iemomecp", config_name="3class", split="test")
+    removed = replace(intact, facts=replace(intact.facts, evidence="candidate removed"))
+    assert any("Evidence was removed" in note and "(candidate removed)" in note for note in evaluate(removed).notes)
+    assert not any("Evidence" in note for note in evaluate(intact).notes)
+    scored = [score_candidates(file, None, FEW) for file in (intact, removed)]
+    for first, second in (scored, scored[::-1]):
+        with pytest.raises(MetricInputError, match=r"nothing removed in .*candidate removed in|candidate .* nothing"):
+            compare_candidates(first, second, FEW)
+    assert compare_candidates(scored[1], scored[1], FEW).bootstrap["pair_f1"].estimate == 0
+
+
 def test_threshold_of_the_run_is_used_and_named(file_of):
     file = file_of(threshold=0.4, threshold_chosen_on="validation", split="test", corpus="iemomecp")
     evaluation = evaluate(file)
