@@ -270,9 +270,8 @@ def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> No
     from pandas.api.types import is_bool_dtype  # also of columns that may have gaps
 
     given: Any = table[column]
-    if is_bool_dtype(given.dtype) or (
-        given.dtype == object and any(isinstance(value, bool | np.bool_) for value in given)
-    ):
+    among_others = given.dtype == object and any(isinstance(value, bool | np.bool_) for value in given)
+    if is_bool_dtype(given.dtype) or among_others:
         raise InvalidDataError(
             f"{path}: the column {column} has truth values, which are not read as numbers; expected {what}."
         )
