@@ -45,6 +45,7 @@ move a sum by less than 2^-10. Coarser digits explain more (:func:`check_probabi
 
 _SUM_NOISE = 1e-6  # of a sum in single precision
 _BFLOAT16_ERROR = 2.0**-7  # of 8 significant bits, rounded or cut off, relative to the value
+_PRINTED_RELATIVE, _PRINTED_ABSOLUTE = 5e-8, 5e-9  # half a unit of the 8th digit, or of the 8th decimal
 
 PairScores: TypeAlias = dict[str, Any]
 """Scores by name, as :func:`pair_scores` lists them: floats, but counts are ints, ``confusion_matrix`` is a list of
@@ -378,9 +379,10 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
     """Checks rows of probabilities and rescales those whose digits explain why they do not sum to one.
 
     Sums within :data:`SUM_TOLERANCE` of one are accepted as they are. Where one is farther, all rows are divided by
-    their sums if the digits that the values share explain the differences: with two or three decimals, half a unit of
-    the last one per class; with bfloat16 numbers, 2^-7 (8 significant bits). Logits are refused: they leave [0, 1] or
-    sum to something else.
+    their sums if the digits that the values of such a row share explain its difference: with two or three decimals,
+    half a unit of the last one per class; with bfloat16 numbers, also printed with 8 digits or more, 2^-7 (8
+    significant bits). Each row is judged alone, so that rows of several origins may stand together. Logits are
+    refused: they leave [0, 1] or sum to something else.
 
     Args:
         values: ``(n, C)`` numbers.
@@ -390,7 +392,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
         ``(n, C)`` floats, and how many rows were rescaled.
 
     Raises:
-        MetricInputError: Other shapes or types, or a row that holds no probabilities.
+        MetricInputError: Other shapes or types, truth values among them, or a row that holds no probabilities.
 
     Example:
         >>> rows, n_rescaled = check_probabilities([[0.33, 0.66], [0.25, 0.75]], ["pair", "non_pair"])
@@ -403,7 +405,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
             f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
             f"{', '.join(names)}, or integer class ids of shape (n,); found shape {values.shape}, dtype {values.dtype}."
         )
-    if not (np.issubdtype(values.dtype, np.number) or values.dtype == np.bool_) or np.iscomplexobj(values):
+    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
         raise MetricInputError(f"The predictions must be numbers; found dtype {values.dtype}.")
     if not np.issubdtype(values.dtype, np.floating):
         values = values.astype(np.float64)
@@ -428,7 +430,9 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
     away = np.abs(total - 1.0)
     if not len(away) or away.max() <= SUM_TOLERANCE - _SUM_NOISE:  # three decimals are off by just the tolerance
         return values, 0
-    wrong = away > _explained_difference(values)
+    far = np.flatnonzero(away > SUM_TOLERANCE)
+    wrong = np.zeros(len(values), dtype=np.bool_)
+    wrong[far] = away[far] > _explained_differences(values[far])
     if wrong.any():
         _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
     exact = values.astype(np.float64)  # the same quotients, and ties, whatever type the values came in
@@ -577,30 +581,39 @@ def _checked_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+    given: Any = _without_tensors(values)
     try:
-        array = np.asarray(_without_tensors(values))
+        array = np.asarray(given)
     except ValueError as error:
         raise MetricInputError(
             f"The {what} are ragged or not numbers: every row must have the same length ({error})."
         ) from None
     # NumPy makes 1 and 0 of truth values that stand among numbers.
-    if isinstance(values, list | tuple) and array.dtype != np.bool_ and array.ndim == 1:
-        where = next((i for i, value in enumerate(values) if isinstance(value, bool | np.bool_)), None)
-        if where is not None:
-            raise MetricInputError(
-                f"The {what} must be integer class ids; found the truth value {values[where]} for pair {where}."
-            )
+    if array.dtype != np.bool_ and _has_truth_values(given):
+        where = next(i for i, value in enumerate(given) if _has_truth_values(value))
+        raise MetricInputError(
+            f"The {what} must be integer class ids{' or probabilities' if array.ndim > 1 else ''}; found the truth "
+            f"value {given[where]} for pair {where}."
+        )
     return array
+
+
+def _has_truth_values(value: Any) -> bool:
+    if not isinstance(value, list | tuple):
+        return isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_
+    # The few types first: a look at each of many numbers takes longer than to convert them.
+    return not set(map(type, value)) <= {int, float} and any(map(_has_truth_values, value))
 
 
 def _without_tensors(values: Any) -> Any:
     """Converts tensors for NumPy, which reads neither gradients, other devices nor bfloat16; torch is not imported."""
     if isinstance(values, list | tuple):
-        return [_without_tensors(value) for value in values] if values and hasattr(values[0], "detach") else values
+        held = any(hasattr(kind, "detach") for kind in set(map(type, values)))
+        return [_without_tensors(value) for value in values] if held else values
     if not hasattr(values, "detach"):
         return values
     values = values.detach().cpu()
-    return values.float() if str(values.dtype) == "torch.bfloat16" else values
+    return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
 
 
 def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -622,19 +635,21 @@ def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str,
     return ids.astype(np.int64, copy=False)
 
 
-def _explained_difference(values: NDArray[np.floating[Any]]) -> float:
-    """Derives from the digits of ``(n, C)`` probabilities how far from one their rows may sum."""
+def _explained_differences(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Derives from the digits of each row of ``(n, C)`` probabilities how far from one it may sum; ``(n,)``."""
     single, half = values.astype(np.float32), values.astype(np.float16)
     # 0.33 is not exact in binary: it is the nearest number of the type that was rounded.
-    narrow = half if np.array_equal(half, values) else single
-    explained = [SUM_TOLERANCE]
-    for decimals in (2, 3):
-        if np.array_equal(np.round(narrow, decimals), narrow):
-            explained.append(values.shape[1] * 0.5 * 10.0**-decimals + _SUM_NOISE)
+    of_half = (half == values).all(axis=1)
+    explained = np.full(len(values), SUM_TOLERANCE)
+    for decimals, narrow, of_type in [(d, *kind) for d in (3, 2) for kind in ((single, True), (half, of_half))]:
+        rounded = (np.round(narrow, decimals) == narrow).all(axis=1) & of_type
+        explained[rounded] = values.shape[1] * 0.5 * 10.0**-decimals + _SUM_NOISE
     # A bfloat16 number is a single-precision one whose lower 16 bits are 0.
-    if np.array_equal(single, values) and not (np.ascontiguousarray(single).view(np.uint32) & 0xFFFF).any():
-        explained.append(_BFLOAT16_ERROR)
-    return max(explained)
+    bits = np.ascontiguousarray(single).view(np.uint32)
+    nearest = ((bits + np.uint32(0x8000)) & np.uint32(0xFFFF0000)).view(np.float32)
+    printed = np.isclose(values, nearest, rtol=_PRINTED_RELATIVE, atol=_PRINTED_ABSOLUTE).all(axis=1)
+    explained[printed] = np.maximum(explained[printed], _BFLOAT16_ERROR)
+    return explained
 
 
 def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...]) -> None:

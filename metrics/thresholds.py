@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.scoring import clipped_probabilities, precision_recall_f1
+from iemomecp_dataset.metrics.scoring import check_probabilities, clipped_probabilities, precision_recall_f1
 
 __all__ = ["best_threshold"]
 
@@ -21,17 +21,19 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
     Choose it on validation, never on the split that is reported.
 
     Args:
-        probabilities: ``(n, C)`` floats, of which column 0 is used, or ``(n,)`` floats, the probability of class 0.
+        probabilities: ``(n, C)`` floats, checked and rescaled as ``pair_scores`` does
+            (:func:`~iemomecp_dataset.metrics.scoring.check_probabilities`), of which column 0 is used; or ``(n,)``
+            floats, the probability of class 0, taken as they are.
         labels: ``(n,)`` ints, gold class ids; 0 is the positive class.
         missed_positives: Gold pairs that are not candidates; they count in the denominator of F1.
 
     Returns:
-        The threshold, which is one of the scores, and the pair F1 there. It is the ``pair_f1`` that
-        :func:`~iemomecp_dataset.metrics.scoring.pair_scores` gives at that threshold.
+        The threshold, which is one of the (rescaled) scores, and the pair F1 there. It is the ``pair_f1`` that
+        :func:`~iemomecp_dataset.metrics.scoring.pair_scores` gives for the same ``(n, C)`` at that threshold.
 
     Raises:
-        MetricInputError: The inputs do not fit each other, are not finite probabilities, or hold no gold pair, for
-            which F1 is 0 at every threshold.
+        MetricInputError: The inputs do not fit each other, are not finite probabilities, have a row that does not sum
+            to one, or hold no gold pair, for which F1 is 0 at every threshold.
 
     Example:
         >>> best_threshold([0.9, 0.6, 0.6, 0.1], [0, 1, 0, 1])
@@ -51,10 +53,13 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
 def _checked(
     probabilities: ArrayLike, labels: ArrayLike, missed_positives: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    values = np.asarray(probabilities, dtype=np.float64)
     gold = np.asarray(labels)
-    if values.ndim == 2 and values.shape[1] >= 2:
-        values = values[:, 0]
+    shape = np.shape(probabilities)
+    if len(shape) == 2 and shape[1] >= 2:
+        rows, _ = check_probabilities(probabilities, [f"class {c}" for c in range(shape[1])])
+        values = rows[:, 0].astype(np.float64)
+    else:
+        values = np.asarray(probabilities, dtype=np.float64)
     if values.ndim != 1 or gold.shape != values.shape or not len(gold):
         raise MetricInputError(
             "A threshold is searched over (n, C) or (n,) probabilities and (n,) labels with n at least 1; found shapes "

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from iemomecp_dataset.errors import RunFolderError
 
 __all__ = ["check_record"]
 
-_READ_ALONE = ("pair_f1", "pair_auprc")
-"""Scores that are read by name; of all others, tables take those that are numbers."""
+_ALWAYS_DEFINED = ("pair_f1", "pair_precision", "pair_recall")
+"""Scores that are 0 where a denominator is 0, and so have a value on every split."""
+_SHARES = ("_f1", "_precision", "_recall", "_auprc", "_rate", "accuracy")
+"""How the names of scores in [0, 1] end; the others are counts, matrices and what later versions add."""
 
 
 def check_record(content: Mapping[str, Any], source: Path) -> None:
@@ -27,21 +29,31 @@ def check_record(content: Mapping[str, Any], source: Path) -> None:
     Example:
         >>> check_record({"metrics": {"test": {"pair_f1": "high"}}}, Path("results.json"))
         Traceback (most recent call last):
-        iemomecp_dataset.errors.RunFolderError: results.json: metrics.test.pair_f1 is 'high'; expected a number or \
-null. It was not written by this package, or changed by hand; repeat the run.
+        iemomecp_dataset.errors.RunFolderError: results.json: metrics.test.pair_f1 is 'high'; expected a number \
+in [0, 1]. It was not written by this package, or changed by hand; repeat the run.
     """
+
+    def refuse(where: str, value: Any, expected: str) -> NoReturn:
+        raise RunFolderError(
+            f"{source}: {where} is {value!r:.80}; expected {expected}. It was not written by this package, or changed "
+            "by hand; repeat the run."
+        )
 
     def check(where: str, value: Any, fits: Callable[[Any], bool], expected: str) -> None:
         if not fits(value):
-            raise RunFolderError(
-                f"{source}: {where} is {value!r:.80}; expected {expected}. It was not written by this package, or "
-                "changed by hand; repeat the run."
-            )
+            refuse(where, value, expected)
 
     def check_scores(where: str, scores: Any) -> None:
         check(where, scores, lambda value: isinstance(value, Mapping), "an object of scores")
-        for name in _READ_ALONE:
-            check(f"{where}.{name}", scores.get(name), _is_number_or_null, "a number or null")
+        reasons = scores.get("undefined", {})
+        check(f"{where}.undefined", reasons, lambda value: isinstance(value, Mapping), "an object of reasons")
+        for name, score in scores.items():
+            place = f"{where}.{name}"
+            if score is None and name not in _ALWAYS_DEFINED:
+                if not reasons.get(name):  # it is read as NaN, which makes the mean of a whole row NaN
+                    refuse(place, score, f"a value, or null and its reason in {where}.undefined")
+            elif name.endswith(_SHARES):
+                check(place, score, _is_share, "a number in [0, 1]")
 
     for split, scores in content.get("metrics", {}).items():
         check_scores(f"metrics.{split}", scores)
@@ -62,6 +74,10 @@ null. It was not written by this package, or changed by hand; repeat the run.
             check(f"counts.{split}.{name}", count, lambda value: isinstance(value, int), "a whole number")
     for place, name in enumerate(content.get("class_names", ())):
         check(f"class_names[{place}]", name, lambda value: isinstance(value, str), "a text")
+
+
+def _is_share(value: Any) -> bool:
+    return value is not None and _is_number_or_null(value) and 0 <= value <= 1  # NaN fails this too
 
 
 def _is_number_or_null(value: Any) -> bool:

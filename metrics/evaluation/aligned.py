@@ -49,6 +49,8 @@ class ScoredCandidates:
         class_names: Classes by id.
         order: ``(n,)`` row of the file of each candidate; -1 where it is not listed.
         probabilities: ``(n, C)``, or ``None``, also where some candidates are not listed.
+        scores: ``(m, C)`` probabilities of the file's rows that decided: classes in the gold's order, rescaled where
+            their digits need it; or ``None``.
         decided: ``(n,)`` int64, the decisions that are scored.
         threshold: Of the decision, or ``None``.
         threshold_chosen_on: As in :class:`~iemomecp_dataset.metrics.signature.Signature`.
@@ -65,6 +67,7 @@ class ScoredCandidates:
     class_names: tuple[str, ...]
     order: NDArray[np.intp]
     probabilities: NDArray[np.float64] | None
+    scores: NDArray[np.float64] | None
     decided: NDArray[np.int64]
     threshold: float | None
     threshold_chosen_on: str
@@ -156,6 +159,7 @@ def score_candidates(
         class_names=class_names,
         order=order,
         probabilities=scores[order] if scores is not None and listed.all() else None,
+        scores=scores,
         decided=decided,
         threshold=threshold,
         threshold_chosen_on=chosen_on,
@@ -181,14 +185,13 @@ def with_threshold_of(validation: ScoredCandidates, options: EvaluationOptions) 
     Raises:
         MetricInputError: The split has no gold pair.
     """
-    scores = validation.predictions.probabilities
+    scores = validation.scores
     if scores is None or options.threshold is not None or options.argmax:
         return options
     listed = validation.order >= 0
     labels = validation.pairs.labels
-    positive = scores[validation.order[listed], validation.predictions.class_names.index(validation.class_names[0])]
     value, _ = best_threshold(
-        positive,
+        scores[validation.order[listed], 0],
         labels[listed],
         missed_positives=validation.pairs.missed_positives + int((labels[~listed] == 0).sum()),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -121,12 +123,17 @@ def check_no_repeats(whose: str, found: Keys) -> None:
 def _keys(first: Keys, second: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     dialogues = np.concatenate([np.asarray(keys[0], dtype=np.str_) for keys in (first, second)])
     targets, causes = (np.concatenate([np.asarray(keys[i]) for keys in (first, second)]) for i in (1, 2))
-    _, dialogue = np.unique(dialogues, return_inverse=True)
-    lowest = int(min(targets.min(initial=0), causes.min(initial=0)))  # so that negative turns share no key
-    width = int(max(targets.max(initial=0), causes.max(initial=0))) - lowest + 1
-    keys = ((dialogue * width + targets - lowest) * width + causes - lowest).astype(np.int64)
+    # Each number is replaced by its rank, so that no key is larger than the square of the number of pairs.
+    keys = _ranks(dialogues)
+    for turns in (targets, causes):
+        rank = _ranks(turns)
+        keys = _ranks(keys * (rank.max(initial=0) + 1) + rank)
     n_first = len(np.asarray(first[1]))
     return keys[:n_first], keys[n_first:]
+
+
+def _ranks(values: NDArray[Any]) -> NDArray[np.int64]:
+    return np.unique(values, return_inverse=True)[1].astype(np.int64, copy=False)
 
 
 def name_pairs(keys: Keys) -> str:

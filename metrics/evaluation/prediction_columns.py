@@ -151,7 +151,7 @@ def pair_keys(path: Path, table: pd.DataFrame, names: Mapping[str, str]) -> Pair
         a chunk suffix ``__c<number>``.
 
     Raises:
-        InvalidDataError: A turn is not a whole number, or a dialogue has no id.
+        InvalidDataError: A turn is not a whole number of 1 or more, or a dialogue has no id.
     """
     dialogue_ids = _texts(path, table, names["dialogue_id"])
     if "source_dialogue_id" in table:
@@ -159,7 +159,9 @@ def pair_keys(path: Path, table: pd.DataFrame, names: Mapping[str, str]) -> Pair
     else:
         distinct, dialogue = np.unique(dialogue_ids, return_inverse=True)
         sources = np.array([_CHUNK.sub("", name) for name in distinct.tolist()], dtype=np.str_)[dialogue]
-    targets, causes = (_integers(path, table, names[c], "a turn number") for c in ("target_turn", "cause_turn"))
+    targets, causes = (
+        _integers(path, table, names[c], "a turn number, counted from 1", 1) for c in ("target_turn", "cause_turn")
+    )
     return PairKeys(dialogue_ids, sources, targets, causes)
 
 
@@ -245,13 +247,15 @@ def _texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
     return np.asarray(texts.to_numpy().astype(np.str_))
 
 
-def _integers(path: Path, table: pd.DataFrame, column: str, what: str) -> NDArray[np.int64]:
+def _integers(
+    path: Path, table: pd.DataFrame, column: str, what: str, smallest: float = -math.inf
+) -> NDArray[np.int64]:
     _refuse_flags(path, table, column, what)
     try:
         values = table[column].to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         values = np.full(len(table), math.nan)
-    wrong = ~(np.abs(values) < _LARGEST) | (values != np.floor(values))
+    wrong = ~(np.abs(values) < _LARGEST) | (values != np.floor(values)) | (values < smallest)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidDataError(
@@ -263,8 +267,11 @@ def _integers(path: Path, table: pd.DataFrame, column: str, what: str) -> NDArra
 
 def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> None:
     """Refuses truth values, which would silently count as the numbers 0 and 1."""
+    from pandas.api.types import is_bool_dtype  # also of columns that may have gaps
+
     given: Any = table[column]
-    if given.dtype == bool or (given.dtype == object and any(isinstance(value, bool | np.bool_) for value in given)):
+    among_others = given.dtype == object and any(isinstance(value, bool | np.bool_) for value in given)
+    if is_bool_dtype(given.dtype) or among_others:
         raise InvalidDataError(
             f"{path}: the column {column} has truth values, which are not read as numbers; expected {what}."
         )

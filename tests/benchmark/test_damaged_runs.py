@@ -58,6 +58,16 @@ def only_validation(folder: Path) -> None:
     record(metrics={"validation": metrics["validation"]})(folder)
 
 
+def scores(split: str = "test", **changed: Any) -> Damage:
+    """Replaces scores of one split."""
+
+    def damage(folder: Path) -> None:
+        metrics = json.loads((folder / "results.json").read_text())["metrics"]
+        record(metrics={**metrics, split: {**metrics[split], **changed}})(folder)
+
+    return damage
+
+
 LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "unfinished": (remove("results.json"), "results.json is not there: the run has not finished"),
     "cut": (write("results.json", '{"form'), "results.json is not valid JSON"),
@@ -74,6 +84,21 @@ LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "no_pair_f1": (record(metrics={"test": {}}), "metrics.test has no pair_f1"),
     "text_score": (record(metrics={"test": {"pair_f1": "1"}}), "metrics.test.pair_f1 is '1'; expected a number"),
     "true_score": (record(metrics={"test": {"pair_f1": True}}), "metrics.test.pair_f1 is True"),
+    "null_score": (scores(pair_f1=None), "metrics.test.pair_f1 is None; expected a number in [0, 1]"),
+    "null_explained": (
+        scores(pair_recall=None, undefined={"pair_recall": "unknown"}),
+        "metrics.test.pair_recall is None; expected a number in [0, 1]",
+    ),
+    "null_unexplained": (
+        scores("validation", pair_auprc=None, undefined={}),
+        "metrics.validation.pair_auprc is None; expected a value, or null and its reason in metrics.validation.und",
+    ),
+    "null_count": (scores(n_pairs=None), "metrics.test.n_pairs is None; expected a value, or null and its reason"),
+    "reasons": (scores(undefined=[1]), "metrics.test.undefined is [1]; expected an object of reasons"),
+    "percent": (scores(pair_f1=42.4), "metrics.test.pair_f1 is 42.4; expected a number in [0, 1]"),
+    "percent_macro": (scores(macro_f1=42.4), "metrics.test.macro_f1 is 42.4; expected a number in [0, 1]"),
+    "negative": (scores(accuracy=-0.1), "metrics.test.accuracy is -0.1; expected a number in [0, 1]"),
+    "nan": (scores(pair_precision=float("nan")), "metrics.test.pair_precision is nan; expected a number in [0, 1]"),
     "metrics": (record(metrics=[1]), "field 'metrics' is [1]; expected an object"),
     "threshold": (record(threshold={"value": "x"}), "threshold.value is 'x'; expected a number or null"),
     "chosen_on": (record(threshold={"value": 0.5, "chosen_on": [1]}), "threshold.chosen_on is [1]; expected a text"),
@@ -111,6 +136,7 @@ UNNOTICED: dict[str, Damage] = {
     "log_folder": write("log.jsonl", None),
     "no_log": remove("log.jsonl"),
     "no_config": remove("config.yaml"),
+    "explained": scores("validation", pair_auprc=None, undefined={"pair_auprc": "hard class ids have no ranking"}),
 }
 """Shown as it is."""
 

@@ -279,6 +279,12 @@ def bfloat16(values, *, cut_off=False):
     return ((bits if cut_off else bits + 0x8000) & 0xFFFF0000).view(np.float32)
 
 
+def as_text(values, form=None):
+    """What a CSV file of these numbers is read as."""
+    texts = [[str(value) if form is None else form % value for value in row] for row in values.astype(np.float32)]
+    return np.array(texts, dtype=np.float64)
+
+
 COARSE = {
     "bfloat16": bfloat16,
     "bfloat16 cut off": lambda p: bfloat16(p, cut_off=True),
@@ -286,6 +292,13 @@ COARSE = {
     "3 decimals": lambda p: np.round(p, 3),
     "2 decimals of single precision": lambda p: np.round(p.astype(np.float32), 2),
     "2 decimals of half precision": lambda p: np.round(p.astype(np.float16), 2),
+    "bfloat16 as text of single precision": lambda p: as_text(bfloat16(p)),
+    "bfloat16 as text of 8 digits": lambda p: as_text(bfloat16(p), "%.8g"),
+    "bfloat16 as text of 8 decimals": lambda p: as_text(bfloat16(p), "%.8f"),
+    "2 decimals in half of the rows": lambda p: np.where(np.arange(len(p))[:, None] % 2, np.round(p, 2), p),
+    "2 decimals, and bfloat16 as text": lambda p: np.where(
+        np.arange(len(p))[:, None] % 2, np.round(p, 2), as_text(bfloat16(p))
+    ),
 }
 
 
@@ -335,6 +348,12 @@ def with_row(row, rounded=bfloat16):
         (softmax() * 0.998, "do not sum to one"),  # all digits of double precision explain nothing
         (with_row([0.3, 0.3, 0.402]), "do not sum to one"),  # nor where one row has them
         (with_row([0.3, 0.3, 0.402], lambda p: np.round(p, 2)), "do not sum to one"),
+        (
+            with_row([0.33, 0.3301, 0.33], lambda p: p),
+            "do not sum to one",
+        ),  # digits of one row, not of some of its values
+        ([[0.12792969, 0.5, 0.369]], "do not sum to one"),
+        ([[0.1279, 0.5, 0.3672]], "do not sum to one"),  # bfloat16 numbers of 4 digits could be any
         (with_row([0.5, 0.25, 0.2421875 - 2**-9]), "do not sum to one"),  # more than 8 bits explain
         ([[0.34, 0.34, 0.34]], "do not sum to one"),  # more than half a hundredth per class
         ([[0.334, 0.334, 0.334]], "do not sum to one"),
@@ -375,6 +394,30 @@ def test_truth_values_of_tensors_are_no_class_ids():
     for ids in (torch.tensor([True, False]), list(torch.tensor([True, False]))):
         with pytest.raises(MetricInputError, match="labels must be integer class ids; found dtype bool"):
             pair_scores([0, 1], ids, PAIR_LABELS)
+    for ids in ([torch.tensor(True), 0], [1, torch.tensor(False)], (torch.tensor(1), True)):
+        with pytest.raises(MetricInputError, match="labels must be integer class ids; found the truth value"):
+            pair_scores([0, 1], ids, PAIR_LABELS)
+        with pytest.raises(MetricInputError, match="predictions must be integer class ids; found the truth value"):
+            pair_scores(ids, [0, 1], PAIR_LABELS)
+    with pytest.raises(MetricInputError, match=r"found the truth value .* for pair 1"):
+        pair_scores([torch.tensor([0.5, 0.5]), torch.tensor([True, False])], [0, 1], PAIR_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([[True, False], [False, True]], "must be numbers; found dtype bool"),
+        (np.eye(2, dtype=bool), "must be numbers; found dtype bool"),
+        ([[0.5, 0.5], [True, False]], "found the truth value .* for pair 1"),
+        ([[0.5, 0.5], [np.True_, 0.0]], "found the truth value .* for pair 1"),
+        (([0.5, 0.5], (1, False)), "found the truth value .* for pair 1"),
+        ([np.array([0.5, 0.5]), np.array([True, False])], "found the truth value .* for pair 1"),
+    ],
+    ids=str,
+)
+def test_truth_values_are_no_probabilities(rows, words):
+    with pytest.raises(MetricInputError, match=words):
+        pair_scores(rows, [0, 1], PAIR_LABELS)
 
 
 def test_no_rows_are_refused_by_their_number():

@@ -18,7 +18,7 @@ class TestBestThreshold(MetricCase):
     without_gold = False
 
     def compute(self, pairs):
-        return best_threshold(np.asarray(pairs.probabilities)[:, :2], pairs.labels)
+        return best_threshold(pairs.probabilities, pairs.labels)
 
     def reference(self, pairs):
         scores = pairs.probabilities[:, 0]
@@ -81,6 +81,20 @@ def test_single_precision_rounding_above_one_is_a_legal_threshold():
 
 
 @pytest.mark.parametrize(
+    ("probabilities", "labels"),
+    [
+        ([[0.51, 0.5], [0.2, 0.8], [0.1, 0.9]], [0, 1, 1]),
+        ([[0.34, 0.34, 0.33], [0.01, 0.01, 0.98], [0.34, 0.34, 0.33]], [0, 2, 0]),
+        (np.array([[0.34, 0.33, 0.34], [0.1, 0.2, 0.7]], dtype=np.float16), [0, 1]),
+    ],
+)
+def test_of_rescaled_probabilities_the_rescaled_threshold_is_given(probabilities, labels):
+    threshold, f1 = best_threshold(probabilities, labels)
+    names = ("pair", "other", "non_pair")[: len(probabilities[0])]
+    assert f1 == pair_scores(probabilities, labels, names, threshold=threshold)["pair_f1"] == 1.0
+
+
+@pytest.mark.parametrize(
     ("probabilities", "labels", "words"),
     [
         ([0.5], [1], "no.* gold class 0|None of the 1 pairs"),
@@ -88,6 +102,7 @@ def test_single_precision_rounding_above_one_is_a_legal_threshold():
         ([0.5, 0.5], [0], "shapes"),
         ([np.nan], [0], "pair 0 is nan"),
         ([1.2], [0], "expected a number in"),
+        ([[0.5, 0.1], [0.2, 0.8]], [0, 1], "do not sum to one"),
     ],
 )
 def test_what_has_no_threshold_is_refused(probabilities, labels, words):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.metrics.evaluation.coverage import aligned_order, check_no_repeats, sparse_order
 
+TURNS = st.integers(1, 12) | st.sampled_from([2**16, 2**16 + 1, 2**31 - 2, 2**31 - 1]) | st.integers(1, 2**31 - 1)
 PAIRS = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c10", "c1"]), st.integers(1, 12), st.integers(1, 12)),
+    st.tuples(st.sampled_from(["a", "b", "c10", "c1"]), TURNS, TURNS),
     unique=True,
     min_size=1,
     max_size=40,
@@ -26,6 +27,17 @@ def test_order_brings_pairs_into_line(pairs, random):
     random.shuffle(shuffled)
     order = aligned_order("p", columns(shuffled), columns(pairs))
     assert [shuffled[i] for i in order] == pairs
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("largest", [2**31 - 1, 2**31 - 5])
+def test_a_huge_turn_makes_no_pairs_equal(largest, dtype):
+    # Products of such turns pass 64 bits: the keys of different dialogues would meet.
+    pairs = [(f"d{i}", turn, 1) for i in range(8) for turn in (1, largest)]
+    ids, *turns = columns(pairs)
+    keys = (ids, *(np.array(column, dtype=dtype) for column in turns))
+    check_no_repeats("p", keys)
+    assert aligned_order("p", tuple(column[::-1] for column in keys), keys).tolist() == list(range(len(pairs)))[::-1]
 
 
 def test_missing_repeated_and_unknown_pairs_are_counted_and_named():

@@ -361,6 +361,20 @@ def test_the_threshold_of_a_sparse_file_counts_the_gold_that_it_does_not_list(pa
     assert with_threshold_of(score_candidates(decided, gold, FEW), FEW) == FEW
 
 
+@pytest.mark.parametrize("class_names", [ROLE_LABELS, ROLE_LABELS[::-1]])
+def test_the_threshold_is_chosen_on_the_probabilities_that_it_is_applied_to(file_of, class_names):
+    file = file_of()
+    # Two decimals that sum to 1.01: after rescaling, the 0.34 of the gold pairs are below 0.34.
+    coarse = np.where((file.labels == 0)[:, None], [0.34, 0.34, 0.33], [0.01, 0.01, 0.98])
+    columns = [ROLE_LABELS.index(name) for name in class_names]
+    file = replace(
+        file, class_names=class_names, probabilities=coarse[:, columns], labels=np.argsort(columns)[file.labels]
+    )
+    gold = gold_of(replace(file, class_names=ROLE_LABELS, labels=np.array(columns)[file.labels]))
+    options = with_threshold_of(score_candidates(file, gold, FEW), FEW)
+    assert evaluate(file, gold, options).scores["pair_f1"] == 1.0
+
+
 def with_rows(file, rows, decision=0):
     """A file with further rows."""
     columns = list(zip(*rows, strict=True))

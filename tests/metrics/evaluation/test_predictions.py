@@ -300,8 +300,15 @@ def test_files_of_other_formats_are_refused(tmp_path):
         (OURS.assign(prob_pair=[True, False]), "the column prob_pair has truth values"),
         (OURS.assign(target_turn=[True, True]), "the column target_turn has truth values"),
         (OURS.assign(pred_id=[True, None]), "the column pred_id has truth values"),
+        *(
+            (OURS.assign(**{column: pd.array([True, gap], dtype="boolean")}), f"column {column} has truth values")
+            for column in ("label", "pred_id", "prob_pair", "target_turn", "cause_turn")
+            for gap in (False, None)
+        ),
         (OURS.assign(dialogue_id=["a", None]), "row 1, column dialogue_id: there is no id"),
         (OURS.assign(target_turn=[1e18, 1]), "row 0, column target_turn: expected a turn number"),
+        (OURS.assign(target_turn=[1, 0]), "row 1, column target_turn: expected a turn number, counted from 1"),
+        (OURS.assign(cause_turn=[-1, 0]), r"row 0, column cause_turn: expected .* found .*-1.*2 such rows"),
         (OURS.assign(scored_by_model=["yes", "perhaps"]), "row 1, column scored_by_model"),
         (OURS.assign(dialogue_id="a", emotion=["joy", "fear"]), "row 1, column emotion: target 1 of dialogue a"),
     ],

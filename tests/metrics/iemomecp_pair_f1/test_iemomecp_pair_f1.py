@@ -160,6 +160,14 @@ def test_probabilities_of_16_bits_score_as_in_the_plain_function(load):
     )
 
 
+def test_batches_of_different_digits_add_up(load):
+    metric = load("source_binary", keep_in_memory=True)
+    coarse, exact = [[0.51, 0.5], [0.2, 0.8]], [[0.123456789, 0.876543211], [0.7654321, 0.2345679]]
+    metric.add_batch(predictions=coarse, references=[0, 1])
+    metric.add_batch(predictions=exact, references=[1, 0])
+    assert metric.compute() == pair_scores(coarse + exact, [0, 1, 1, 0], PAIR_LABELS)
+
+
 def python(code, tmp_path, **variables):
     environment = os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", **variables}
     return forked_python.start("-c", textwrap.dedent(code), env=environment)
