@@ -53,7 +53,8 @@ class EvaluateOptions:
     read: Reading = option(
         "strict",
         "how JSON and emotions are read: strict as the official evaluator does; leniently also full stops around "
-        "numbers, pairs written as one text, words for none, emotion aliases and prose around pairs, each counted",
+        "numbers, pairs written as one text, several causes in one entry, words for none, stops around emotions, "
+        "emotion aliases and prose around pairs, each counted",
     )
 
     data_dir: Path | None = option(None, "folder of the corpus; also checks coverage", group="gold")

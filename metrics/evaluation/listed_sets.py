@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import emotion_aliases
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
-from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
+from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION, is_understood
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import Reading, SemevalConversations, missing_and_further
@@ -155,7 +155,7 @@ def _check_emotions(path: Path, pairs: PairSet, emotions: Sequence[str], reading
     unknown = [name for name in names if name not in known]
     if unknown:
         aliases = emotion_aliases(known)
-        n_aliases = sum(name.lower() in aliases for name in unknown)
+        n_aliases = sum(is_understood(name, aliases) for name in unknown)
         raise InvalidDataError(
             f"{path}: the emotion {unknown[0]!r} is none of the corpus. {did_you_mean(unknown[0], emotions)} "
             f"{len(unknown)} such pairs, of which {n_aliases} are understood by reading leniently (--read leniently)."

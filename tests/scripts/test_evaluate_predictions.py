@@ -372,6 +372,17 @@ def test_emotions_of_other_names_are_wrong_pairs_when_they_are_read_leniently(tm
     assert result.comparison.bootstrap["pair_f1"].estimate == pytest.approx(0.5 - 1)
 
 
+def test_stops_around_emotions_are_understood_by_leniency_alone(tmp_path):
+    gold = semeval_file(tmp_path / "gold.json", {1: [["3_joy", "2"], ["2_joy", "2"]]})
+    file = semeval_file(tmp_path / "p.json", {1: [["3_joy.", "2"], ["2_boredom.", "2"]]})
+    request = FileEvaluationRequest(file, gold_file=gold, options=EvaluationOptions(definition="C", n_resamples=0))
+    with pytest.raises(InvalidDataError, match="2 such pairs, of which 1 are understood"):
+        evaluate_files(request)
+    (evaluation,) = evaluate_files(replace(request, options=replace(request.options, reading="leniently"))).evaluations
+    assert (evaluation.scores["n_correct"], evaluation.scores["n_predicted"]) == (1, 2)
+    assert any("stops, blanks or quotes around emotions 2" in note for note in evaluation.notes)
+
+
 def test_gold_without_labels_is_refused(tmp_path):
     gold = semeval_file(tmp_path / "gold.json", {})
     file = semeval_file(tmp_path / "p.json", {1: [["3_joy", "2"]]})

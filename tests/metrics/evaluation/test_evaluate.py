@@ -430,6 +430,12 @@ def test_emotions_are_those_of_the_corpus_or_read_leniently(pair_file):
     expected = evaluate(replace(file, emotions=emotions_for(file)), gold, replace(FEW, definition="C"))
     assert dict(read.scores) == dict(expected.scores)
     assert f"Read leniently: emotion aliases {len(file)}." in read.notes
+    blank = replace(pair_file, emotions=np.array([f" {name}." for name in emotions_for(pair_file)]))
+    with pytest.raises(InvalidDataError, match=f"{len(file)} such rows, of which {len(file)} are understood"):
+        evaluate(blank, gold, replace(FEW, definition="C"))
+    read = evaluate(blank, gold, replace(FEW, definition="C", reading="leniently"))
+    assert dict(read.scores) == dict(expected.scores)
+    assert f"Read leniently: stops, blanks or quotes around emotions {len(file)}." in read.notes
     other = np.where(pair_file.pairs.target_turns == 1, "boredom", emotions_for(pair_file))
     read = evaluate(replace(file, emotions=other), gold, replace(FEW, definition="C", reading="leniently"))
     assert read.scores["n_predicted"] == expected.scores["n_predicted"]
