@@ -22,7 +22,10 @@ from iemomecp_dataset.metrics.signature import Signature, gold_fingerprint
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, set_unit_counts
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["evaluate_semeval", "neutral_note", "with_other"]
+__all__ = ["OWN_EMOTIONS", "evaluate_semeval", "neutral_note", "with_other"]
+
+OWN_EMOTIONS = "The file has predicted emotions, which are scored; --gold-emotions changes nothing."
+"""Remark for a file that has emotions, where gold ones are asked for."""
 
 
 def evaluate_semeval(
@@ -79,6 +82,8 @@ def evaluate_semeval(
             "The file has gold emotions: "
             + ("an upper bound, not a result." if definition in ("C", "D") else "its scores by emotion are no results.")
         )
+    elif options.gold_emotions and definition in ("C", "D"):
+        notes.append(OWN_EMOTIONS)
     if options.window:
         notes.append(f"{options.window.word}: {WINDOW_STATEMENT}.")
     signature = Signature(
