@@ -48,7 +48,7 @@ _STOPS = " \t\r\n.,\"'`‘’“”"
 _AROUND = " \t\r\n.\"'`()[]{}"
 _START = rf"(?<![0-9A-Za-z{_MINUS}])(?<![0-9]\.)U?"
 """A number begins: neither within a word or another number, nor after a minus, for a negative number names no turn."""
-_END = rf"(?![0-9A-Za-z]|\.[0-9]|\s*[{_MINUS}]\s*[0-9])"
+_END = rf"(?![0-9A-Za-z]|\.[0-9]|[ \t]*[{_MINUS}][ \t]*[0-9])"
 """It ends, and is neither a decimal number nor the begin of a range."""
 _NUMBER = re.compile(rf"{_START}(?<![{_MINUS}] )([0-9]{{1,6}}){_END}")
 _WORD = r"[^\W\d_]+"
@@ -60,8 +60,9 @@ _LISTED = rf"U?[0-9]{{1,6}}{_END}{_FURTHER}"
 _LIST = re.compile(_LISTED)
 _PAIR = re.compile(rf"{_NAMED}{_LED_TO}({_LISTED})")
 _BARE = re.compile(r"\(\s*U?([0-9]{1,6})[\s.]*,\s*(U?[0-9]{1,6})[\s.]*\)")
-_QUOTED = re.compile(rf"{_START}[0-9]{{1,6}}[\s.]*[:_](?!\s*[0-9])")
+_QUOTED = re.compile(rf"{_START}[0-9]{{1,6}}[\s.]*[:_](?![0-9]|[\s0-9,.]*$)")
 """The number of an utterance, before its text."""
+_SPAN = re.compile(rf"[\s.]*_[\s.]*({_WORD})(?!\w)")
 _NEXT_QUOTED = re.compile(r"(?:[,;\n]|\band)\s*[\"'(]*U?[0-9]{1,6}\s*[:_]")
 _MARKER = re.compile(r"^\s*[0-9]+[.)]", re.MULTILINE)
 
@@ -162,6 +163,10 @@ def _of_text(text: str, aliases: Mapping[str, str]) -> tuple[list[FreePair], lis
     if not named:
         return None
     before, after = text[: matches[0].start()], _after_pairs(text, matches)
+    # What stands in place of a cause may be a target, and a target before the pairs lacks its cause.
+    spans = [_SPAN.match(text, match.end()) for match in matches]
+    if _TARGET.search(before) or any(span is not None and span[1].lower() in aliases for span in spans):
+        return None
     if _DENIED.search(before) or any(
         _DENIED.search(words) or _RELATIVE.search(words) or not set(_numbers(words)) <= own for words, own in after
     ):
@@ -170,6 +175,9 @@ def _of_text(text: str, aliases: Mapping[str, str]) -> tuple[list[FreePair], lis
     kinds = [IN_WORDS if not re.search(r"\w", rest) else PROSE]
     pairs = []
     for target, word, listed in named:
+        if word and _says_none(word):
+            kinds.append(NONE)
+            continue
         causes = _listed(listed)
         kinds += [SEVERAL] * (len(causes) > 1)
         emotion, more = corpus_emotion(word, aliases)
@@ -227,7 +235,7 @@ def _target(value: Any, kinds: list[str]) -> tuple[int, str] | None:
             return (int(begun[1]), OTHER_EMOTION) if begun and not found else None
         match = found[0]
         around = f"{value[: match.start()]} {value[match.end() :]}"
-        if _DENIED.search(around) or _RELATIVE.search(around):
+        if _DENIED.search(around) or _RELATIVE.search(around) or _numbers(value[match.end() :]):
             return None
         kinds.append(PROSE)
     elif "." in value:
