@@ -14,11 +14,13 @@ published artifact's; JSON of SemEval-2024 Task 3. With --data-dir, candidates t
 non-pairs, and are counted; repeated pairs and unknown dialogues are errors. Without it the gold is the file's own
 column (label or gold_id).
 
-A table is printed and a JSON written beside the predictions (<name>.scores.json), or where --output says.
+A table is printed and a JSON written beside the predictions (<name>.scores.json; the name keeps its suffix where a file
+of the same name in another format lies there), or where --output says.
 """
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +55,8 @@ class EvaluateOptions:
     read: Reading = option(
         "strict",
         "how JSON and emotions are read: strict as the official evaluator does; leniently also full stops around "
-        "numbers, pairs written as one text, words for none, emotion aliases and prose around pairs, each counted",
+        "numbers, pairs written as one text, several causes in one entry, words for none, stops around emotions, "
+        "emotion aliases and prose around pairs, each counted",
     )
 
     data_dir: Path | None = option(None, "folder of the corpus; also checks coverage", group="gold")
@@ -147,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     if options.as_run is not None and options.data_dir is None:
         raise UsageError("--as-run needs --data-dir: a row of the leaderboard holds every candidate of the split.")
+    output = options.output or _beside(options.predictions)
+    _check_outputs(options, output)
     # Imported here, so that --help is quick.
     from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
     from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
@@ -166,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         candidates=options.candidates,
         forward_pairs=options.forward_pairs,
         semeval_output=options.write_semeval,
+        as_run=options.as_run is not None,
         options=EvaluationOptions(
             definition=None if options.definition is None else options.definition.upper(),
             threshold=options.threshold,
@@ -182,13 +188,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     result = evaluate_files(request)
     print(evaluation_as_text(result))
-    output = options.output or options.predictions.with_suffix(".scores.json")
     write_evaluation(output, result)
     print(f"\nwritten: {output}")
     if options.as_run is not None and options.data_dir is not None:
         _write_run(options, options.as_run, options.data_dir)
     if options.write_semeval is not None:
         print(f"written: {options.write_semeval} ({result.exported_emotions} emotions)")
+
+
+def _beside(predictions: Path) -> Path:
+    """The file for the scores; it keeps the suffix where predictions of the same name in another format lie beside."""
+    others = predictions.parent.glob(f"{glob.escape(predictions.stem)}.*")
+    formats = (".parquet", ".csv", ".json")
+    shared = any(
+        other.stem == predictions.stem and other.name != predictions.name and other.suffix.lower() in formats
+        for other in others
+    )
+    return predictions.with_suffix(f"{predictions.suffix}.scores.json" if shared else ".scores.json")
+
+
+def _check_outputs(options: EvaluateOptions, output: Path) -> None:
+    """Refuses to write over an input, and two outputs into one file."""
+    inputs = (options.predictions, options.compare, options.validation, options.gold)
+    read = {path.resolve() for path in inputs if path is not None}
+    for name, path in (("--output", output), ("--write-semeval", options.write_semeval)):
+        if path is not None and path.resolve() in read:
+            raise UsageError(f"{name} names {path}, which is read; give another file to write.")
+    if options.write_semeval is not None and options.write_semeval.resolve() == output.resolve():
+        raise UsageError(f"--write-semeval and the scores both go to {output}; give another file.")
 
 
 def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
@@ -228,6 +255,11 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
     rule = f"a threshold ({chosen_on})" if value is not None else _RULES[chosen_on]
     score = record.metrics[data.split]["pair_f1"]
     print(f"written: {folder}, a run of {record.objective}: Pair F1 {100 * score:.2f} on {data.split}, by {rule}")
+    if options.definition is not None and options.definition.upper() != record.definition:
+        print(
+            f"note: runs of this corpus are compared by definition {record.definition}, which the folder records; "
+            f"{options.definition.upper()} is the definition of the scores above alone."
+        )
     for note in record.extra["submission"][data.split]["notes"]:
         print(f"note: {note}")
 

@@ -6,6 +6,7 @@ said. Nothing that ranks pairs can be computed of it.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -151,7 +152,7 @@ def score_candidates(
             "those of the file" + ("." if scores is not None else ", and nothing can be ranked.")
         )
     emotions = corpus_emotions(predictions, gold, options, notes)
-    wrong = outside[of_file[outside] == 0]
+    wrong = predictions.pairs.take(outside[of_file[outside] == 0])
     return ScoredCandidates(
         predictions=predictions,
         gold=gold,
@@ -165,7 +166,9 @@ def score_candidates(
         threshold_chosen_on=chosen_on,
         missed=missed,
         emotions=None if emotions is None else emotions_of_targets(predictions.pairs, emotions, pairs),
-        outside=pair_set(*predictions.pairs.take(wrong).keys, None if emotions is None else emotions[wrong]),
+        outside=pair_set(
+            *wrong.keys, None if emotions is None else emotions_of_targets(predictions.pairs, emotions, wrong)
+        ),
         unranked=unranked,
         notes=tuple(notes),
     )
@@ -371,9 +374,14 @@ def _check_same_gold(predictions: CandidatePredictions, gold: GoldSplit, order: 
 
 
 def _class_order(predictions: CandidatePredictions, class_names: tuple[str, ...]) -> NDArray[np.int64]:
-    if set(predictions.class_names) != set(class_names):
+    unknown = [name for name in predictions.class_names if name not in class_names]
+    if unknown or set(predictions.class_names) != set(class_names):
+        lacking = [name for name in class_names if name not in predictions.class_names]
+        close = difflib.get_close_matches(unknown[0], lacking, n=1) if unknown else []
         raise UsageError(
             f"{predictions.path} predicts the classes {', '.join(predictions.class_names)}; the gold has "
-            f"{', '.join(class_names)}. Choose the configuration it was made for with --config-name."
+            f"{', '.join(class_names)}. "
+            + (f"Is prob_{unknown[0]} meant to be prob_{close[0]}? If not, choose" if close else "Choose")
+            + " the configuration it was made for with --config-name."
         )
     return np.array([predictions.class_names.index(name) for name in class_names], dtype=np.int64)

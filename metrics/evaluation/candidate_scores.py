@@ -14,7 +14,7 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageErr
 from iemomecp_dataset.metrics.calibration import brier_score, expected_calibration_error
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, gold_pairs_of, predicted_pairs
 from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
-from iemomecp_dataset.metrics.evaluation.listed_sets import neutral_note, with_other
+from iemomecp_dataset.metrics.evaluation.listed_sets import OWN_EMOTIONS, neutral_note, with_other
 from iemomecp_dataset.metrics.evaluation.predictions import split_of_file
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
@@ -72,7 +72,7 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
         if signature.emotions == "gold":
             notes.append("Predicted pairs have the gold emotion of their target: an upper bound, not a result.")
         if signature.emotions == "predicted" and options.gold_emotions:
-            notes.append("The file has predicted emotions, which are scored; --gold-emotions changes nothing.")
+            notes.append(OWN_EMOTIONS)
         if signature.definition == "A":
             undefined["pair_auprc"] = "predicted pairs that are no candidates have no place in a ranking"
     notes += scored.outside_note(signature.definition)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.corpora.metadata import (
     IEMOMECP,
     corpus_of_config,
@@ -33,7 +34,7 @@ from iemomecp_dataset.metrics.evaluation.candidate_scores import (
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit, load_gold_split
 from iemomecp_dataset.metrics.evaluation.listed_sets import evaluate_semeval
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
-from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions, split_of_file
+from iemomecp_dataset.metrics.evaluation.predictions import is_pair_list, read_candidate_predictions, split_of_file
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.semeval import (
     EMOTION_NAMES,
@@ -71,6 +72,7 @@ class FileEvaluationRequest:
             states, else what its pairs imply.
         forward_pairs: Of ``source_binary``: ``as_published`` or ``gold``; ``None``: as published.
         semeval_output: Write the predicted pairs here in the SemEval-2024 format.
+        as_run: Whether a run is made of the files too, which uses the candidate space where a list of pairs does not.
         options: How to score.
     """
 
@@ -86,6 +88,7 @@ class FileEvaluationRequest:
     candidates: str | None = None
     forward_pairs: str | None = None
     semeval_output: Path | None = None
+    as_run: bool = False
     options: EvaluationOptions = field(default_factory=EvaluationOptions)
 
 
@@ -133,24 +136,9 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
     Raises:
         IemomecpError: A file, its pairs or the options cannot be scored; the message gives the reason.
     """
-    if request.other_run_name is not None and request.other is None:
-        raise UsageError("A second run name was given without a second file: add --compare.")
-    if request.semeval_output is not None and request.options.window:
-        raise UsageError("--write-semeval writes every predicted pair; leave --window and --past out.")
-    if request.validation is not None and request.data_dir is None:
-        raise UsageError("--validation needs the gold of that split: add --data-dir.")
-    if request.predictions.suffix == ".json" and not _needs_candidates(request):
+    _check_options(request)
+    if is_pair_list(request.predictions) and not _needs_candidates(request):
         return _evaluate_semeval_files(request)
-    if request.gold_file is not None:
-        raise UsageError(
-            f"{request.predictions} lists candidates; its gold comes from --data-dir or its own column. --gold is for "
-            "SemEval-2024 predictions."
-        )
-    if request.other is not None and (request.other.suffix == ".json") != (request.predictions.suffix == ".json"):
-        raise UsageError(
-            f"{request.predictions} and {request.other}: one lists candidates and the other does not; they cannot be "
-            "paired."
-        )
     chosen = {"split": _split(request), "config_name": request.config_name}
     reading = request.options.reading
     files = [read_candidate_predictions(request.predictions, run_name=request.run_name, reading=reading, **chosen)]
@@ -168,7 +156,8 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
     evaluations = tuple(evaluate_candidates(system, request.options) for system in scored)
     comparison = compare_candidates(scored[0], scored[1], request.options) if len(scored) == 2 else None
     remarks = [_ONLY_DECIDES] if no_choice else []
-    return FileEvaluation(_with_remarks(evaluations, remarks, exported), comparison, exported)
+    remarks += _guessed_space(request, scored[0], evaluations[0])
+    return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported)
 
 
 def scored_data(
@@ -210,6 +199,69 @@ def scored_data(
         candidates=None if corpus_of_config(config) == IEMOMECP else candidates or predictions.candidate_space,
         forward_pairs=forward_pairs or facts.forward_pairs or "as_published" if config == "source_binary" else None,
     )
+
+
+def _check_options(request: FileEvaluationRequest) -> None:
+    """Refuses options that contradict each other, or that the files leave nothing to do for."""
+    options, listed = request.options, is_pair_list(request.predictions)
+    if request.other_run_name is not None and request.other is None:
+        raise UsageError("A second run name was given without a second file: add --compare.")
+    if request.semeval_output is not None and options.window:
+        raise UsageError("--write-semeval writes every predicted pair; leave --window and --past out.")
+    if request.validation is not None and (options.threshold is not None or options.argmax):
+        raise UsageError("--validation chooses the threshold; leave --threshold and --argmax out, or --validation.")
+    if request.validation is not None and request.data_dir is None:
+        raise UsageError("--validation needs the gold of that split: add --data-dir.")
+    if request.other is not None and is_pair_list(request.other) != listed:
+        raise UsageError(
+            f"{request.predictions} and {request.other}: one lists candidates and the other does not; they cannot be "
+            "paired."
+        )
+    if request.gold_file is not None and (not listed or _needs_candidates(request)):
+        raise UsageError(
+            f"{request.predictions} lists candidates; its gold comes from --data-dir or its own column. --gold is for "
+            "SemEval-2024 predictions."
+        )
+    without_use = {
+        "--threshold": listed and options.threshold is not None,
+        "--argmax": listed and options.argmax,
+        "--run-name": listed and request.run_name is not None,
+        "--compare-run-name": listed and request.other_run_name is not None,
+        "--missed-positives": listed and options.missed_positives is not None,
+    }
+    if any(without_use.values()):
+        raise UsageError(
+            f"{request.predictions} lists the predicted pairs of one system, without scores: leave "
+            f"{' and '.join(name for name, idle in without_use.items() if idle)} out."
+        )
+    if options.missed_positives is not None and request.data_dir is not None:
+        raise UsageError("--missed-positives is for files without --data-dir, which counts these pairs itself.")
+    of_candidates = {"--candidates": request.candidates, "--forward-pairs": request.forward_pairs}
+    for name, value in of_candidates.items():
+        if value is not None and request.data_dir is None:
+            raise UsageError(f"{name} chooses the gold of --data-dir; add that, or leave {name} out.")
+        if value is not None and listed and not request.as_run and not _needs_candidates(request):
+            raise UsageError(f"{request.predictions} is scored without a list of candidates: leave {name} out.")
+    if request.config_name is not None:
+        _check_space(request, request.config_name)
+
+
+def _check_space(request: FileEvaluationRequest, config_name: str) -> None:
+    """Refuses a choice of candidates or of gold that the configuration does not offer."""
+    if request.forward_pairs is not None and config_name != "source_binary":
+        raise UsageError(f"--forward-pairs chooses the gold of source_binary; the configuration is {config_name}.")
+    if request.candidates is not None and corpus_of_config(config_name) == IEMOMECP:
+        raise UsageError(f"--candidates is for other corpora; {config_name} has one list of candidates.")
+
+
+def _guessed_space(request: FileEvaluationRequest, scored: ScoredCandidates, evaluation: Evaluation) -> list[str]:
+    """Says that the candidate space was found from the pairs of the file, where nothing states it."""
+    facts, space = scored.predictions.facts, evaluation.signature.forward_pairs
+    stated = request.candidates or facts.candidates in CANDIDATE_SPACES or (scored.gold is None and facts.forward_pairs)
+    if stated or evaluation.signature.corpus == IEMOMECP:
+        return []
+    states = "--candidates states it" if scored.gold is not None else "--data-dir with --candidates states it"
+    return [f"Candidate space taken as {space} from the pairs of the file; {states}."]
 
 
 def _needs_candidates(request: FileEvaluationRequest) -> bool:
@@ -254,7 +306,7 @@ def _evaluate_semeval_files(request: FileEvaluationRequest) -> FileEvaluation:
     if len(scored) == 2:
         check_comparable([evaluation.signature for evaluation in evaluations])
         comparison = paired_tests(paths[0], paths[1], [counts for _, counts in scored], request.options)
-    return FileEvaluation(_with_remarks(evaluations, remarks, exported), comparison, exported)
+    return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported)
 
 
 def _split(request: FileEvaluationRequest) -> str | None:
@@ -262,13 +314,15 @@ def _split(request: FileEvaluationRequest) -> str | None:
 
 
 def _data_of(request: FileEvaluationRequest, predictions: CandidatePredictions) -> ScoredData:
-    return scored_data(
+    data = scored_data(
         predictions,
         config_name=request.config_name,
         split=_split(request),
         candidates=request.candidates,
         forward_pairs=request.forward_pairs,
     )
+    _check_space(request, data.config_name)
+    return data
 
 
 def _load(data_dir: Path, data: ScoredData) -> GoldSplit:
@@ -302,9 +356,12 @@ def _write_semeval(path: Path, scored: ScoredCandidates, options: EvaluationOpti
 
 
 def _with_remarks(
-    evaluations: tuple[Evaluation, ...], remarks: list[str], exported: str | None
+    request: FileEvaluationRequest, evaluations: tuple[Evaluation, ...], remarks: list[str], exported: str | None
 ) -> tuple[Evaluation, ...]:
-    """Adds remarks to the first file's, among them that the file that was written has gold emotions."""
+    """Adds remarks to the first file's, among them whether gold emotions were written, or asked for in vain."""
+    definition = evaluations[0].signature.definition
+    if request.options.gold_emotions and definition not in ("C", "D") and exported != "gold":
+        remarks = [*remarks, f"Definition {definition} scores no emotions; --gold-emotions changes nothing."]
     if exported == "gold":
         remarks = [*remarks, _GOLD_EXPORTED]
     return (replace(evaluations[0], notes=(*evaluations[0].notes, *remarks)), *evaluations[1:])

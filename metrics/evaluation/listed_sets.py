@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import emotion_aliases
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
-from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
+from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION, is_understood
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import Reading, SemevalConversations, missing_and_further
@@ -22,7 +22,10 @@ from iemomecp_dataset.metrics.signature import Signature, gold_fingerprint
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, set_unit_counts
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["evaluate_semeval", "neutral_note", "with_other"]
+__all__ = ["OWN_EMOTIONS", "evaluate_semeval", "neutral_note", "with_other"]
+
+OWN_EMOTIONS = "The file has predicted emotions, which are scored; --gold-emotions changes nothing."
+"""Remark for a file that has emotions, where gold ones are asked for."""
 
 
 def evaluate_semeval(
@@ -79,6 +82,8 @@ def evaluate_semeval(
             "The file has gold emotions: "
             + ("an upper bound, not a result." if definition in ("C", "D") else "its scores by emotion are no results.")
         )
+    elif options.gold_emotions and definition in ("C", "D"):
+        notes.append(OWN_EMOTIONS)
     if options.window:
         notes.append(f"{options.window.word}: {WINDOW_STATEMENT}.")
     signature = Signature(
@@ -155,7 +160,7 @@ def _check_emotions(path: Path, pairs: PairSet, emotions: Sequence[str], reading
     unknown = [name for name in names if name not in known]
     if unknown:
         aliases = emotion_aliases(known)
-        n_aliases = sum(name.lower() in aliases for name in unknown)
+        n_aliases = sum(is_understood(name, aliases) for name in unknown)
         raise InvalidDataError(
             f"{path}: the emotion {unknown[0]!r} is none of the corpus. {did_you_mean(unknown[0], emotions)} "
             f"{len(unknown)} such pairs, of which {n_aliases} are understood by reading leniently (--read leniently)."

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import emotion_aliases
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.evaluation.free_pairs import corpus_emotion
+from iemomecp_dataset.metrics.evaluation.free_pairs import corpus_emotion, is_understood
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
@@ -81,7 +81,7 @@ def corpus_emotions(
     aliases = emotion_aliases(names)
     if options.reading == "strict":
         rows = int(np.isin(given, unknown).sum())
-        known = int(np.isin(given, [name for name in unknown if name.lower() in aliases]).sum())
+        known = int(np.isin(given, [name for name in unknown if is_understood(name, aliases)]).sum())
         raise InvalidDataError(
             f"{predictions.path}: the emotion {unknown[0]!r} is none of the corpus. {did_you_mean(unknown[0], names)} "
             f"{rows} such rows, of which {known} are understood by reading leniently (--read leniently)."

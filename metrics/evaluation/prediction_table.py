@@ -49,11 +49,12 @@ def open_table(path: Path) -> tuple[pd.DataFrame, PredictionFacts]:
         raise MissingDataError(
             f"{path} is not there, or is not a file. Give a .parquet, .csv or .json file of predictions."
         )
-    if path.suffix not in (".parquet", ".csv"):
+    suffix = path.suffix.lower()
+    if suffix not in (".parquet", ".csv"):
         raise UsageError(
             f"{path}: predictions are read from .parquet, .csv and .json files; this ends in {path.suffix!r}."
         )
-    what = "Parquet" if path.suffix == ".parquet" else "CSV"
+    what = "Parquet" if suffix == ".parquet" else "CSV"
     try:
         if what == "Parquet":
             arrow = pq.read_table(path)

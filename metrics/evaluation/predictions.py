@@ -53,6 +53,7 @@ __all__ = [
     "CandidatePredictions",
     "PredictionFacts",
     "Predictions",
+    "is_pair_list",
     "predictions_file",
     "read_candidate_predictions",
     "read_predictions",
@@ -78,6 +79,22 @@ def predictions_file(folder: Path, split: str) -> Path:
         'runs/base/predictions_test.parquet'
     """
     return folder / f"{_FILE_PREFIX}{split}.parquet"
+
+
+def is_pair_list(path: Path) -> bool:
+    """Tells the JSON of SemEval-2024, which lists predicted pairs, from tables with a row per candidate.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Whether it ends in ``.json``, in whatever case.
+
+    Example:
+        >>> is_pair_list(Path("theirs.JSON")), is_pair_list(Path("theirs.csv"))
+        (True, False)
+    """
+    return path.suffix.lower() == ".json"
 
 
 def split_of_file(path: Path) -> str | None:
@@ -201,7 +218,7 @@ def read_candidate_predictions(
         UsageError: The file holds several splits or runs and none was chosen, or not the one that was.
     """
     path = Path(path)
-    if path.suffix == ".json":
+    if is_pair_list(path):
         emotions = EMOTION_NAMES if config_name is None else emotions_of_config(config_name)
         return _listed_pairs(path, read_semeval(path, reading=reading, emotion_names=emotions), config_name)
     table, facts = open_table(path)

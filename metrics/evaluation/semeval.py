@@ -90,8 +90,8 @@ def read_semeval(
 
     Args:
         path: The JSON file, gold or predicted.
-        reading: ``strict`` takes what the official evaluator takes; ``leniently`` also full stops around numbers, pairs
-            written as one text, words for "none", emotion aliases and prose around pairs, and counts each.
+        reading: ``strict`` takes what the official evaluator takes; ``leniently`` also what
+            :mod:`~iemomecp_dataset.metrics.evaluation.free_pairs` reads, and counts each kind.
         emotion_names: The emotions of the corpus, for their aliases.
 
     Returns:

@@ -372,6 +372,17 @@ def test_emotions_of_other_names_are_wrong_pairs_when_they_are_read_leniently(tm
     assert result.comparison.bootstrap["pair_f1"].estimate == pytest.approx(0.5 - 1)
 
 
+def test_stops_around_emotions_are_understood_by_leniency_alone(tmp_path):
+    gold = semeval_file(tmp_path / "gold.json", {1: [["3_joy", "2"], ["2_joy", "2"]]})
+    file = semeval_file(tmp_path / "p.json", {1: [["3_joy.", "2"], ["2_boredom.", "2"]]})
+    request = FileEvaluationRequest(file, gold_file=gold, options=EvaluationOptions(definition="C", n_resamples=0))
+    with pytest.raises(InvalidDataError, match="2 such pairs, of which 1 are understood"):
+        evaluate_files(request)
+    (evaluation,) = evaluate_files(replace(request, options=replace(request.options, reading="leniently"))).evaluations
+    assert (evaluation.scores["n_correct"], evaluation.scores["n_predicted"]) == (1, 2)
+    assert any("stops, blanks or quotes around emotions 2" in note for note in evaluation.notes)
+
+
 def test_gold_without_labels_is_refused(tmp_path):
     gold = semeval_file(tmp_path / "gold.json", {})
     file = semeval_file(tmp_path / "p.json", {1: [["3_joy", "2"]]})
@@ -489,6 +500,96 @@ def test_requests_that_cannot_work_say_what_to_do(run_file, tmp_path, changes, e
     files = {name: tmp_path / value if name != "other_run_name" else value for name, value in changes.items()}
     with pytest.raises(error, match=words):
         evaluate_files(FileEvaluationRequest(**({"predictions": run_file(), "options": FEW} | files)))
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments", "words"),
+    [
+        ("p.json", ["--threshold", "0.5"], "leave --threshold out"),
+        ("p.json", ["--argmax", "--run-name", "x"], "leave --argmax and --run-name out"),
+        ("p.json", ["--missed-positives", "1"], "leave --missed-positives out"),
+        ("p.json", ["--compare", "p.json", "--compare-run-name", "x"], "leave --compare-run-name out"),
+        ("p.json", ["--candidates", "past"], "--candidates chooses the gold of --data-dir"),
+        ("p.json", ["--data-dir", "ecf", "--config-name", "ecf", "--candidates", "past"], "leave --candidates out"),
+        ("p.json", ["--compare", "p.csv"], "one lists candidates and the other does not"),
+        ("p.csv", ["--compare", "p.json"], "one lists candidates and the other does not"),
+        (
+            "p.csv",
+            ["--missed-positives", "1", "--data-dir", "ecf"],
+            "--missed-positives is for files without --data-dir",
+        ),
+        ("p.csv", ["--forward-pairs", "gold"], "--forward-pairs chooses the gold of --data-dir"),
+        ("p.csv", ["--data-dir", "ecf", "--config-name", "ecf", "--forward-pairs", "gold"], "configuration is ecf"),
+        ("p.csv", ["--data-dir", "ecf", "--config-name", "3class", "--candidates", "all"], "one list of candidates"),
+        ("p.csv", ["--data-dir", "ecf", "--validation", "v.csv", "--threshold", "0.5"], "--validation chooses"),
+        ("p.csv", ["--data-dir", "ecf", "--validation", "v.csv", "--argmax"], "--validation chooses"),
+        ("p.csv", ["--output", "sub/../p.csv"], "--output names .*p.csv, which is read"),
+        ("p.csv", ["--compare", "q.csv", "--output", "q.csv"], "--output names .*q.csv, which is read"),
+        ("p.json", ["--gold", "gold.json", "--output", "gold.json"], "--output names .*gold.json, which is read"),
+        ("p.json", ["--gold", "gold.json", "--write-semeval", "p.json"], "--write-semeval names .*, which is read"),
+        ("p.csv", ["--output", "o.json", "--write-semeval", "o.json"], "both go to"),
+    ],
+)
+def test_options_that_cannot_apply_are_refused_before_anything_is_written(
+    tmp_path, monkeypatch, capsys, file, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("gold.json", "p.json"):
+        semeval_file(tmp_path / name, {1: [["3_joy", "2"]]})
+    gold = "--gold" in arguments or "--data-dir" in arguments or file != "p.json"
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(UsageError, match=words):
+        main([file, *arguments, *([] if gold else ["--gold", "gold.json"]), "--resamples", "0"])
+    assert capsys.readouterr().out == ""
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_files_of_one_name_and_any_case_of_suffix_keep_scores_of_their_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    gold = semeval_file(tmp_path / "gold.json", {1: [["3_joy", "2"]]})
+    semeval_file(tmp_path / "x.JSON", {1: [["3_joy", "2"]]})
+    frame = pd.read_csv(ecf_predictions(tmp_path)).assign(label=1)
+    frame.to_csv(tmp_path / "x.CSV", index=False)
+    frame.assign(dialogue_id=frame["dialogue_id"].astype(str)).to_parquet(tmp_path / "only.PARQUET")
+    for file, *arguments in (["x.JSON", "--gold", str(gold)], ["x.CSV"], ["only.PARQUET"]):
+        main([file, *arguments, "--resamples", "0"])
+        capsys.readouterr()
+    assert {path.name for path in tmp_path.glob("*.scores.json")} == {
+        "x.JSON.scores.json", "x.CSV.scores.json", "only.scores.json"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [("D", "has predicted emotions, which are scored; --gold-emotions changes"), ("A", "A scores no emotions; --gold")],
+)
+def test_gold_emotions_that_change_nothing_are_said(tmp_path, definition, words):
+    file = semeval_file(tmp_path / "p.json", {1: [["3_joy", "2"]]})
+    options = EvaluationOptions(definition=definition, gold_emotions=True, n_resamples=0)
+    (evaluation,) = evaluate_files(FileEvaluationRequest(file, gold_file=file, options=options)).evaluations
+    assert any(words in note for note in evaluation.notes)
+    (silent,) = evaluate_files(
+        FileEvaluationRequest(file, gold_file=file, options=replace(options, gold_emotions=False))
+    ).evaluations
+    assert not any("--gold-emotions" in note for note in silent.notes)
+
+
+def test_a_candidate_space_that_nothing_states_is_said(tmp_path, ecf_dir, run_file):
+    request = ecf_request(ecf_predictions(tmp_path, past=True), ecf_dir)
+    words = "Candidate space taken as past from the pairs of the file; --candidates states it."
+    assert words in evaluate_files(request).evaluations[0].notes
+    stated = evaluate_files(replace(request, candidates="past")).evaluations[0]
+    ours = evaluate_files(FileEvaluationRequest(run_file(), options=FEW)).evaluations[0]
+    assert not any("Candidate space" in note for note in (*stated.notes, *ours.notes))
+
+
+def test_a_run_says_that_it_records_another_definition(tmp_path, ecf_dir, capsys):
+    path = ecf_predictions(tmp_path)
+    arguments = [str(path), "--data-dir", str(ecf_dir), "--config-name", "ecf", "--split", "dev", "--resamples", "0"]
+    for i, letter in enumerate(("A", "B")):
+        main([*arguments, "--definition", letter, "--as-run", str(tmp_path / f"r{i}")])
+        assert ("compared by definition A, which the folder records" in capsys.readouterr().out) == (letter == "B")
 
 
 def run_script(repository, *arguments):

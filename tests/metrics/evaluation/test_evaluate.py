@@ -245,6 +245,9 @@ def test_other_gold_other_classes_and_repeated_pairs_are_refused(file_of):
         evaluate(replace(file, labels=np.r_[(file.labels[0] + 1) % 3, file.labels[1:]]), gold)
     with pytest.raises(UsageError, match="Choose the configuration"):
         evaluate(file_of(class_names=PAIR_LABELS), gold)
+    misspelt = replace(file, class_names=("emo_caus", *ROLE_LABELS[1:]))
+    with pytest.raises(UsageError, match=r"Is prob_emo_caus meant to be prob_emo_cause\?"):
+        evaluate(misspelt, gold)
     ones = np.ones_like(file.pairs.target_turns)
     twice = replace(file, pairs=replace(file.pairs, target_turns=ones, cause_turns=ones))
     with pytest.raises(InvalidDataError, match="given more than once"):
@@ -456,6 +459,12 @@ def test_emotions_are_those_of_the_corpus_or_read_leniently(pair_file):
     expected = evaluate(replace(file, emotions=emotions_for(file)), gold, replace(FEW, definition="C"))
     assert dict(read.scores) == dict(expected.scores)
     assert f"Read leniently: emotion aliases {len(file)}." in read.notes
+    blank = replace(pair_file, emotions=np.array([f" {name}." for name in emotions_for(pair_file)]))
+    with pytest.raises(InvalidDataError, match=f"{len(file)} such rows, of which {len(file)} are understood"):
+        evaluate(blank, gold, replace(FEW, definition="C"))
+    read = evaluate(blank, gold, replace(FEW, definition="C", reading="leniently"))
+    assert dict(read.scores) == dict(expected.scores)
+    assert f"Read leniently: stops, blanks or quotes around emotions {len(file)}." in read.notes
     other = np.where(pair_file.pairs.target_turns == 1, "boredom", emotions_for(pair_file))
     read = evaluate(replace(file, emotions=other), gold, replace(FEW, definition="C", reading="leniently"))
     assert read.scores["n_predicted"] == expected.scores["n_predicted"]
@@ -464,6 +473,17 @@ def test_emotions_are_those_of_the_corpus_or_read_leniently(pair_file):
     empty = np.where(pair_file.pairs.target_turns == 1, "", emotions_for(pair_file))
     with pytest.raises(UsageError, match="its column emotion is empty for"):
         evaluate(replace(file, emotions=empty), gold, replace(FEW, definition="C"))
+
+
+def test_a_pair_that_is_no_candidate_has_the_emotion_of_its_target_from_other_rows(pair_file):
+    gold, options = gold_of(pair_file), replace(FEW, definition="C")
+    file = with_rows(sparse(pair_file, np.arange(len(pair_file))), [("d0", 1, 9)])
+    given = emotions_for(file)
+    found = {}
+    for last in (given[-1], ""):
+        emotions = np.array([*given[:-1], last])
+        found[last] = evaluate(replace(file, emotions=emotions), gold, options).scores
+    assert dict(found[""]) == dict(found["joy"])
 
 
 @pytest.mark.parametrize("window", [PairWindow(turns=2), PairWindow(past=True), PairWindow(turns=1, past=True)])
