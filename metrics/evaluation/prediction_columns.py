@@ -133,7 +133,7 @@ def scored_flags(path: Path, table: pd.DataFrame) -> int:
     if len(unclear):
         raise InvalidDataError(
             f"{path}: row {unclear[0]}, column scored_by_model: expected true or false, found "
-            f"{table['scored_by_model'].iloc[unclear[0]]!r}. {len(unclear)} such rows."
+            f"{_plain(table['scored_by_model'].iloc[unclear[0]])!r}. {len(unclear)} such rows."
         )
     return int(no.sum())
 
@@ -200,7 +200,7 @@ def class_ids(
             row = int(np.flatnonzero(differing)[0])
             raise InvalidDataError(
                 f"{path}: row {row}: column {column} has {ids[row]}, which is {class_names[ids[row]]}, and column "
-                f"{name_column} has {named.iloc[row]!r}. {int(differing.sum())} such rows; the classes by id are "
+                f"{name_column} has {_plain(named.iloc[row])!r}. {int(differing.sum())} such rows; the classes by id are "
                 f"{', '.join(class_names)}."
             )
     return ids
@@ -259,7 +259,7 @@ def _integers(
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidDataError(
-            f"{path}: row {row}, column {column}: expected {what}, found {table[column].iloc[row]!r}. "
+            f"{path}: row {row}, column {column}: expected {what}, found {_plain(table[column].iloc[row])!r}. "
             f"{int(wrong.sum())} such rows."
         )
     return np.asarray(values.astype(np.int64))
@@ -275,3 +275,8 @@ def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> No
         raise InvalidDataError(
             f"{path}: the column {column} has truth values, which are not read as numbers; expected {what}."
         )
+
+
+def _plain(value: Any) -> Any:
+    """A value of a table as Python prints it: 0, not np.int64(0)."""
+    return value.item() if hasattr(value, "item") else value

@@ -271,7 +271,7 @@ def test_a_list_of_pairs_is_a_row_of_data_with_the_scored_split_alone(tmp_path, 
 OUTSIDE = {
     "future": ([(1, 2)], r"1 predicted pairs are no candidates\. .* 1 are of turns that exist: give --candidates all"),
     "no turn": ([(2, 9)], r"1 are of turns that do not exist, \(dialogue 1, target 2, cause 9\): leave them out"),
-    "turn 0": ([(0, 1)], r"1 are of turns that do not exist, \(dialogue 1, target 0, cause 1\)"),
+    "turn 0": ([(0, 1)], r"column target_turn: expected a turn number, counted from 1, found 0\."),
     "both": ([(1, 2), (9, 1)], r"2 predicted .* 1 are of turns that exist: .* 1 are of turns that do not exist"),
 }
 
@@ -289,7 +289,7 @@ def test_wrong_pairs_outside_the_candidates_are_in_the_record_or_refused(tmp_pat
     if candidates == "past" or case != "future":
         if candidates == "all":
             words = words.replace("2 predicted .* 1 are of turns that exist: .* 1 are", "1 predicted .* 1 are")
-        with pytest.raises(UsageError, match=words):
+        with pytest.raises(IemomecpError, match=words):
             write_submission(submission, tmp_path / "run")
         assert not (tmp_path / "run").exists()
         return
