@@ -200,8 +200,8 @@ def class_ids(
             row = int(np.flatnonzero(differing)[0])
             raise InvalidDataError(
                 f"{path}: row {row}: column {column} has {ids[row]}, which is {class_names[ids[row]]}, and column "
-                f"{name_column} has {_plain(named.iloc[row])!r}. {int(differing.sum())} such rows; the classes by id are "
-                f"{', '.join(class_names)}."
+                f"{name_column} has {_plain(named.iloc[row])!r}. {int(differing.sum())} such rows; the classes by id "
+                f"are {', '.join(class_names)}."
             )
     return ids
 
