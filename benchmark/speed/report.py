@@ -115,6 +115,7 @@ def _write_run(folder: Path, corpus: Corpus) -> None:
         objective="gold in noise",
         modalities="",
         seed=0,
+        settings={"objective": "noise"},
     )
     write_results(folder, record)
 

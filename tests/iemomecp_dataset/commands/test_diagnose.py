@@ -25,9 +25,8 @@ def write_run(folder: Path, corpus: Corpus, data_dir: Path, *, removed: bool = F
         write_run_predictions(folder, corpus, split, probabilities, Decision())
     if removed:
         write_run_predictions(folder, corpus, "test", predicted["test"], Decision(), name="test_removed")
-    record = run_results(
-        corpus, predicted, Decision(), run_name=folder.name, scorer="noise", objective="noise", modalities="t", seed=42
-    )
+    stated = {"scorer": "noise", "objective": "noise", "modalities": "t", "settings": {"objective": "noise"}}
+    record = run_results(corpus, predicted, Decision(), run_name=folder.name, seed=42, **stated)
     write_results(folder, record)
     (folder / "config.yaml").write_text(f"data_dir: {data_dir}\nseed: 42\n", encoding="utf-8")
 

@@ -149,7 +149,7 @@ def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
         ("accelerate:Accelerator.save_state", 3),
         ("pathlib:Path.replace", 5),
         # In the first of the validation split's batches after epoch 2.
-        ("iemomecp_dataset.trainers.dialogue.task:DialogueStrategy.probabilities", 2),
+        ("iemomecp_dataset.trainers.dialogue.task:DialogueStrategy.probabilities_with_emotions", 2),
     ],
     ids=["saving", "renaming", "scoring"],
 )
@@ -188,7 +188,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     assert run.said.count("Ctrl-C again") == 1
 
     # While the selection split is scored: every step of the epoch is kept.
-    scoring = "iemomecp_dataset.trainers.dialogue.task:DialogueStrategy.probabilities"
+    scoring = "iemomecp_dataset.trainers.dialogue.task:DialogueStrategy.probabilities_with_emotions"
     for _ in range(2):
         assert run.session(moment=scoring, calls=1, signals=(signal.SIGTERM,)) == 143, run.said
         assert run.checkpoint == "epoch-0001-batch-00000008"
@@ -241,7 +241,7 @@ def test_two_processes_continue_within_an_epoch_to_the_same_bits(
 
     alone = Run(parts.path, settings)
     assert alone.session() == 2
-    assert "was trained with 2 processes so far and cannot be continued with one process" in alone.said
+    assert "the effective batch size (from 6 to 3; --batch_size is per process) has changed" in alone.said
 
     assert session(parts) == [0, 0], parts.said
     same_outcome(whole.path, parts.path)
