@@ -10,37 +10,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
-from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ, system_of
+from iemomecp_dataset.benchmark.board_rows import (
+    BoardRow,
+    structural_rows,
+    trained_rows,
+    with_gain,
+    without_gain,
+    without_repeats,
+)
+from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults
 from iemomecp_dataset.errors import IemomecpError
-from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.metrics.signature import Signature
-from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective
-from iemomecp_dataset.trainers.options import ModelOptions
 
 __all__ = [
-    "MOST_PROBABLE",
-    "OWN_DECISIONS",
     "Board",
     "BoardKey",
-    "BoardRow",
-    "Score",
     "leaderboard",
     "parts_of_split",
     "score_columns",
+    "signature_of",
     "signatures_of",
     "split_notes",
 ]
-
-MOST_PROBABLE = "most probable class"
-OWN_DECISIONS = "the system's own decisions"
-"""The decision rules of rows without a threshold, in words."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class BoardKey:
             synthetic=results.synthetic,
             data_fingerprint=tuple(sorted(results.data_fingerprint.items())),
             text_fingerprint=tuple(sorted(results.text_fingerprint.items())),
-            signatures=tuple((split, _table_key(text)) for split, text in sorted(signatures_of(results).items())),
+            signatures=tuple((split, _table_key(results, split)) for split in sorted(signatures_of(results))),
         )
 
 
@@ -100,79 +98,18 @@ def signatures_of(results: RunResults) -> dict[str, str]:
     return {str(split): str(text) for split, text in found.items()} if isinstance(found, Mapping) else {}
 
 
-def _table_key(signature: str) -> tuple[tuple[str, Any], ...]:
-    """What must agree of a printed signature; one that cannot be read agrees with nothing but itself."""
+def signature_of(results: RunResults, split: str) -> Signature | None:
+    """Reads what the scores of a split were computed on; None where that is not recorded, or not legibly."""
     try:
-        return Signature.parse(signature).table_key
-    except IemomecpError:
-        return (("unreadable", signature),)
+        return Signature.parse(signatures_of(results)[split])
+    except (IemomecpError, KeyError):
+        return None
 
 
-@dataclass(frozen=True)
-class Score:
-    """One quantity over the seeds of a system.
-
-    Attributes:
-        values: One value per run; NaN where undefined.
-        reason: Why it is undefined, where it is.
-    """
-
-    values: tuple[float, ...]
-    reason: str = ""
-
-    @property
-    def mean(self) -> float:
-        """Mean over the runs; NaN as soon as one run has none, so that no mean is of fewer runs than the row has."""
-        return float(mean_and_sd(self.values)[0])
-
-    @property
-    def sd(self) -> float:
-        """Standard deviation over the runs with ddof 1; NaN for a single run.
-
-        Example:
-            >>> round(Score((0.50, 0.52, 0.54)).sd, 6)
-            0.02
-        """
-        return float(mean_and_sd(self.values)[1])
-
-
-@dataclass(frozen=True)
-class BoardRow:
-    """One system of a table.
-
-    Attributes:
-        kind: ``trained`` or ``structural``.
-        name: Its name in the table.
-        note: A sentence about it, or the options that tell it from rows of the same name.
-        scores: By split and metric key the values over seeds, in the order of ``runs``. ``gain_over_distance`` is
-            ``pair_f1`` minus that of the distance-only baseline on the same pairs.
-        threshold: In words: the decision rule, and the split its threshold was chosen on.
-        runs: Its runs, in the order of their seeds; empty for a structural baseline.
-        key: Of a structural baseline, its key in ``results.json``; empty for other rows.
-        chosen_on: The splits that ``epoch`` and ``threshold`` were chosen on.
-    """
-
-    kind: str
-    name: str
-    note: str
-    scores: Mapping[str, Mapping[str, Score]]
-    threshold: str
-    runs: tuple[Run, ...] = ()
-    key: str = ""
-    chosen_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    def oracle(self, split: str) -> tuple[str, ...]:
-        """What was chosen on the very split that is scored, of ``epoch`` and ``threshold``; empty for a fair score."""
-        return tuple(sorted(what for what, splits in self.chosen_on.items() if split in splits))
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the runs."""
-        return tuple(run.results.seed for run in self.runs)
-
-    def score(self, split: str, key: str) -> Score | None:
-        """Gives the values of a metric on a split, or None when this row has none."""
-        return self.scores.get(split, {}).get(key)
+def _table_key(results: RunResults, split: str) -> tuple[tuple[str, Any], ...]:
+    """What must agree of a signature; one that cannot be read agrees with nothing but itself."""
+    found = signature_of(results, split)
+    return (("unreadable", signatures_of(results)[split]),) if found is None else found.table_key
 
 
 @dataclass(frozen=True)
@@ -292,15 +229,9 @@ def parts_of_split(board: Board, split: str) -> list[Board]:
             bars = [row for row in board.structural if is_oracle or not row.oracle(split)]
             shown = (*bars, *rows)
             if not any(row.key == DISTANCE_ONLY for row in bars):
-                shown = tuple(_without_gain(row, split) for row in shown)
+                shown = tuple(without_gain(row, split) for row in shown)
             parts.append(replace(board, rows=shown, oracle=is_oracle))
     return parts
-
-
-def _without_gain(row: BoardRow, split: str) -> BoardRow:
-    """Drops the gain over a baseline that is no bar of the table."""
-    kept = {key: score for key, score in row.scores.get(split, {}).items() if key != "gain_over_distance"}
-    return replace(row, scores={**row.scores, split: kept})
 
 
 def split_notes(board: Board, split: str) -> list[str]:
@@ -327,26 +258,16 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
     with_scores = {split for run in runs for split in run.results.metrics}
     first = [split for split in ("test", "validation", "train") if split in with_scores]
     splits = (*first, *sorted(with_scores.difference(first)))
-    structural = _structural_rows(runs)
+    structural = structural_rows(runs)
     distance = next((row for row in structural if row.key == DISTANCE_ONLY), None)
     bars = {
         split: score.mean
         for split in splits
         if distance is not None and (score := distance.score(split, "pair_f1")) is not None
     }
-    runs, repeats = _without_repeats(runs)
-    trained, lacking = [], []
-    for name, note, group in _systems(runs):
-        # Means of all seeds: one seed without scores would leave its system without any.
-        wanted = {split for run in group for split in run.results.metrics}
-        complete = [run for run in group if wanted <= run.results.metrics.keys()]
-        trained.append(_trained_row(name, note, complete or group))
-        lacking += [
-            f"{run.results.run_name} is left out: it has no scores on {' and '.join(sorted(wanted - have))}."
-            for run in group
-            if complete and not wanted <= (have := run.results.metrics.keys())
-        ]
-    rows = [_with_gain(row, bars) for row in (*structural, *trained)]
+    runs, repeats = without_repeats(runs)
+    trained, lacking = trained_rows(runs)
+    rows = [with_gain(row, bars) for row in (*structural, *trained)]
 
     def place(row: BoardRow) -> tuple[bool, float]:
         score = row.score(splits[0], "pair_f1") if splits else None
@@ -379,141 +300,6 @@ def _mixed_circumstances(rows: Sequence[BoardRow]) -> list[str]:
     """Lists rows whose runs differ in code, libraries, number of processes or device."""
     found = ((row.name, circumstances_that_differ(run.results for run in row.runs)) for row in rows)
     return [f"The runs of {name} differ in {', '.join(differing)}." for name, differing in found if differing]
-
-
-def _without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
-    """Leaves out runs that repeat the settings and seed of another: they would count as an independent seed."""
-    kept: dict[tuple[Any, ...], Run] = {}
-    notes = []
-    for run in runs:
-        identity = (tuple(sorted(system_of(run.results).items())), run.results.seed)
-        if identity in kept:
-            first = kept[identity].results.run_name
-            notes.append(f"{run.results.run_name} repeats {first} (same settings, same seed) and is left out.")
-        kept.setdefault(identity, run)
-    return list(kept.values()), notes
-
-
-def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
-    """Groups runs that differ in the seed alone, and names the options that tell groups of the same name apart."""
-    named: dict[str, dict[tuple[tuple[str, str], ...], list[Run]]] = {}
-    for run in sorted(runs, key=lambda run: (run.results.seed, run.results.run_name)):
-        settings = tuple(sorted(system_of(run.results).items()))
-        named.setdefault(_system_name(run.results, runs), {}).setdefault(settings, []).append(run)
-    systems = []
-    for name, variants in named.items():
-        for settings, group in variants.items():
-            others = [dict(other) for other in variants if other != settings]
-            differing = [
-                f"{option}={value}" for option, value in settings if any(o.get(option) != value for o in others)
-            ]
-            note = ", ".join(differing) if differing else _plain_note(group[0].results)
-            systems.append((f"{name} ({', '.join(differing)})" if differing else name, note, group))
-    return systems
-
-
-def _system_name(results: RunResults, all_runs: list[Run]) -> str:
-    """Names objective and modalities; scorer, encoder and its mode only where the table has more than one."""
-    title = results.objective
-    if results.scorer != EXTERNAL:  # a system of others keeps its name, also where an objective here has the same
-        title = OBJECTIVES.get(results.objective, Objective()).title or title
-    parts = [title, "+".join(results.modalities.upper())]
-    for attribute in ("scorer", "text_encoder", "encoder_mode"):
-        # The dialogue scorer is the default; another one is named even where there is no other.
-        named = attribute == "scorer" and results.scorer != ModelOptions.scorer
-        if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
-            value = str(getattr(results, attribute))
-            value = results.encoder_name if attribute == "text_encoder" else value
-            parts.append("" if value == "none" else value)
-    return " ".join(part for part in parts if part)
-
-
-def _plain_note(results: RunResults) -> str:
-    encoder = f"{results.encoder_mode} {results.encoder_name}" if results.encoder_name not in ("", "none") else ""
-    return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
-
-
-def _trained_row(name: str, note: str, runs: list[Run]) -> BoardRow:
-    scores: dict[str, dict[str, Score]] = {}
-    splits = [split for split in runs[0].results.metrics if all(split in run.results.metrics for run in runs)]
-    for split in splits:
-        of_runs = [run.results.metrics[split] for run in runs]
-        keys = [
-            k for k, v in of_runs[0].items() if isinstance(v, int | float) and all(k in scores for scores in of_runs)
-        ]
-        scores[split] = {
-            key: Score(
-                tuple(float(of_run[key]) for of_run in of_runs),
-                next((r for of_run in of_runs if (r := (of_run.get("undefined") or {}).get(key))), ""),
-            )
-            for key in keys
-        }
-    thresholds = {
-        (t.get("chosen_on"), None if t.get("value") is None else round(float(t["value"]), 3))
-        for t in (run.results.threshold for run in runs)
-    }
-    chosen = {
-        "threshold": {run.results.threshold.get("chosen_on") for run in runs},
-        "epoch": {run.results.epoch_chosen_on for run in runs},
-    }
-    chosen_on = {what: frozenset(str(split) for split in splits if split) for what, splits in chosen.items()}
-    return BoardRow("trained", name, note, scores, _threshold_words(thresholds), tuple(runs), chosen_on=chosen_on)
-
-
-def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> str:
-    thresholds = list(thresholds)
-    known = sorted((value, str(origin)) for origin, value in thresholds if value is not None)
-    if not known:
-        return OWN_DECISIONS if ("system", None) in thresholds else MOST_PROBABLE
-    values = f"{known[0][0]:.3f}" if known[0][0] == known[-1][0] else f"{known[0][0]:.3f} to {known[-1][0]:.3f}"
-    return f"{values}, from {' and '.join(sorted({origin for _, origin in known}))}"
-
-
-def _structural_rows(runs: list[Run]) -> list[BoardRow]:
-    """Makes one row per baseline; where runs disagree about one (by their encoders, say) each version is a row."""
-    rows: dict[tuple[str, str], list[BoardRow]] = {}
-    for run in runs:
-        for key, baseline in run.results.structural_baselines.items():
-            display_name = str(baseline.get("display_name") or key)
-            row = BoardRow(
-                kind="structural",
-                name=display_name,
-                note=str(baseline.get("description") or ""),
-                scores={
-                    split: {
-                        metric: Score((float(value),), (scores.get("undefined") or {}).get(metric, ""))
-                        for metric, value in scores.items()
-                        if isinstance(value, int | float)
-                    }
-                    for split, scores in (baseline.get("splits") or {}).items()
-                },
-                threshold=_threshold_words([(baseline.get("chosen_on"), baseline.get("threshold"))])
-                if baseline.get("splits")
-                else "",
-                key=key,
-                chosen_on={"threshold": frozenset([str(baseline["chosen_on"])])} if baseline.get("chosen_on") else {},
-            )
-            same = rows.setdefault((key, display_name), [])
-            if not any(_agree(row, other) for other in same):
-                same.append(row)
-    return [row for group in rows.values() for row in group]
-
-
-def _agree(one: BoardRow, other: BoardRow) -> bool:
-    """Tells whether two records of a baseline agree, up to rounding, on the splits that both have."""
-    for split in one.scores.keys() & other.scores.keys():
-        a, b = one.score(split, "pair_f1"), other.score(split, "pair_f1")
-        if a is not None and b is not None and not math.isclose(a.mean, b.mean, abs_tol=1e-6):
-            return False
-    return True
-
-
-def _with_gain(row: BoardRow, bars: Mapping[str, float]) -> BoardRow:
-    scores: dict[str, dict[str, Score]] = {split: dict(of_split) for split, of_split in row.scores.items()}
-    for split, bar in bars.items():
-        if split in scores and "pair_f1" in scores[split]:
-            scores[split]["gain_over_distance"] = Score(tuple(v - bar for v in scores[split]["pair_f1"].values))
-    return replace(row, scores=scores)
 
 
 def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
-from iemomecp_dataset.benchmark.board import Board, BoardRow, parts_of_split
+from iemomecp_dataset.benchmark.board import Board, parts_of_split
+from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions

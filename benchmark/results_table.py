@@ -8,16 +8,14 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.board import (
-    MOST_PROBABLE,
-    OWN_DECISIONS,
     Board,
-    Score,
     leaderboard,
     parts_of_split,
     score_columns,
     signatures_of,
     split_notes,
 )
+from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, Score
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.contamination import SplitData
-from iemomecp_dataset.benchmark.runs.identity import origin_of
+from iemomecp_dataset.benchmark.runs.identity import features_told_by, origin_of
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, read_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
@@ -85,8 +85,7 @@ class RunInputs:
         ]
         for modality in sorted(now["features"].keys() & then["features"].keys()):
             one, other = now["features"][modality], then["features"][modality]
-            told_by = ("digest", "missing", "width") if "digest" in one else ("revision",)
-            known = [n for n in told_by if one.get(n) is not None and other.get(n) is not None]
+            known = [n for n in features_told_by(one) if one.get(n) is not None and other.get(n) is not None]
             if names := [n for n in known if one[n] != other[n]]:
                 changed.append(f"{', '.join(names)} of the {modality} features")
         origins = [side["initialized_from"] for side in (then, now)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.board import leaderboard, signatures_of
+from iemomecp_dataset.benchmark.board import leaderboard, signature_of
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts, pair_facts
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking, View, given
 from iemomecp_dataset.benchmark.runs.identity import system_of
@@ -289,7 +289,8 @@ def _is_binary_twin(other: System, system: System) -> bool:
     if other.class_names != PAIR_LABELS or system.class_names != ROLE_LABELS:
         return False
     one, two = ({**system_of(of.runs[0].results), "init_from": ""} for of in (other, system))
-    if one != two or any("|forward:gold|" in text for text in signatures_of(other.runs[0].results).values()):
+    scored = signature_of(other.runs[0].results, "test")
+    if one != two or (scored is not None and scored.forward_pairs == "gold"):
         return False
     if isinstance(other.facts, Lacking) or isinstance(system.facts, Lacking):
         return False

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import Board, BoardRow, Score, signatures_of
+from iemomecp_dataset.benchmark.board import Board, signature_of
+from iemomecp_dataset.benchmark.board_rows import BoardRow, Score
 from iemomecp_dataset.benchmark.experiments import Experiment, PublishedNumbers
 from iemomecp_dataset.benchmark.published.experiments import differing_options, published_experiment, published_values
 from iemomecp_dataset.benchmark.published.systems import PublishedRow, published_rows
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.corpora.metadata import CORPORA
-from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
 
@@ -125,12 +125,8 @@ def is_published_gold(scored: Signature) -> bool:
 
 
 def _signature(board: Board, split: str) -> Signature | None:
-    """Reads what the scores of a split were computed on; None for runs that do not record it, or not legibly."""
-    texts = (signatures_of(run.results).get(split) for run in board.runs)
-    try:
-        return next((Signature.parse(text) for text in texts if text is not None), None)
-    except IemomecpError:
-        return None
+    """Reads what the scores of a split were computed on, from the first run that records it legibly."""
+    return next((found for run in board.runs if (found := signature_of(run.results, split))), None)
 
 
 def _of_record(row: BoardRow) -> dict[str, str]:

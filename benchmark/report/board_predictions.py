@@ -6,7 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from iemomecp_dataset.benchmark.board import Board, BoardRow
+from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run

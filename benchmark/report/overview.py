@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
-from iemomecp_dataset.benchmark.board import Board, BoardRow
+from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,

@@ -6,16 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from iemomecp_dataset.benchmark.board import (
-    MOST_PROBABLE,
-    OWN_DECISIONS,
-    Board,
-    BoardRow,
-    Score,
-    score_columns,
-    signatures_of,
-    split_notes,
-)
+from iemomecp_dataset.benchmark.board import Board, score_columns, signatures_of, split_notes
+from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, BoardRow, Score
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 

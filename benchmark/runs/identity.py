@@ -14,7 +14,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, encoder_name
 
-__all__ = ["circumstances_that_differ", "decision_rule", "origin_of", "system_digest", "system_of"]
+__all__ = ["circumstances_that_differ", "decision_rule", "features_told_by", "origin_of", "system_digest", "system_of"]
 
 _OF_RECORD = ("scorer", "objective", "modalities", "encoder_mode")
 
@@ -49,11 +49,25 @@ def system_of(record: RunResults) -> dict[str, str]:
     return found
 
 
+def features_told_by(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names the facts that tell the features of one modality from others.
+
+    Names of models and folders are not among them: vectors are told by their digest, an encoder of text by its weights,
+    because its vectors depend on the device in their last bits.
+
+    Example:
+        >>> features_told_by({"model": "wavlm-base", "width": 768, "digest": "0f3a", "missing": 2})
+        ('digest', 'missing', 'width')
+        >>> features_told_by({"model": "roberta-base", "revision": "e2da8e2f811d"}), features_told_by({"model": "x"})
+        (('revision',), ('model',))
+    """
+    if facts.get("digest") is not None:
+        return ("digest", "missing", "width")
+    return ("revision",) if facts.get("revision") is not None else ("model",)
+
+
 def feature_words(facts: Mapping[str, Any]) -> str:
     """Puts the features of one modality into a few words; two texts are equal iff the features are.
-
-    Names of models and folders are no part of it: vectors are told by their digest, an encoder of text by its weights,
-    because its vectors depend on the device in their last bits.
 
     Example:
         >>> feature_words({"model": "wavlm-base", "width": 768, "digest": "0f3a", "missing": 2})
@@ -61,7 +75,7 @@ def feature_words(facts: Mapping[str, Any]) -> str:
         >>> feature_words({"model": "roberta-base", "revision": "e2da8e2f811d1448a5b465c236feacd80ffbac7b"})
         'e2da8e2f811d'
     """
-    told_by = facts.get("digest") or facts.get("revision") or facts.get("model")
+    told_by = facts.get(features_told_by(facts)[0])
     missing = f", {facts['missing']} missing" if facts.get("missing") else ""
     return str(told_by).removeprefix("folder-")[:12] + missing
 
