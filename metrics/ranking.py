@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.scoring import check_gold_flags
+from iemomecp_dataset.metrics.pair_inputs import check_gold_flags
 
 __all__ = ["cause_ranking_scores", "confidence_gap_scores", "rows_by_confidence"]
 

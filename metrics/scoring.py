@@ -5,30 +5,29 @@ A pair is a candidate (target utterance, cause utterance) of a dialogue. Class 0
 as those tables have none.
 
 :func:`pair_scores` is the entry. The other functions are its parts, which other modules share: decisions, confusion
-matrix, average precision, precision, recall and F1 from counts, mean and standard deviation over seeds, and the input
-checks.
+matrix, average precision, precision, recall and F1 from counts, and mean and standard deviation over seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.pair_inputs import (
+    PairInputs,
+    check_class_names,
+    check_missed_positives,
+    check_pair_inputs,
+)
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [
-    "PairInputs",
     "PairScores",
     "average_precision",
-    "check_gold_flags",
-    "check_pair_inputs",
-    "check_probabilities",
-    "clipped_probabilities",
     "confusion_matrix",
     "decide",
     "decided",
@@ -38,14 +37,6 @@ __all__ = [
     "ratio",
     "scores_from_confusion",
 ]
-
-SUM_TOLERANCE = 1e-3
-"""How far the sum of a row of probabilities may be from one: wide enough for half precision, whose 11 significant bits
-move a sum by less than 2^-10. Coarser digits explain more (:func:`check_probabilities`)."""
-
-_SUM_NOISE = 1e-6  # of a sum in single precision
-_BFLOAT16_ERROR = 2.0**-7  # of 8 significant bits, rounded or cut off, relative to the value
-_PRINTED_RELATIVE, _PRINTED_ABSOLUTE = 5e-8, 5e-9  # half a unit of the 8th digit, or of the 8th decimal
 
 PairScores: TypeAlias = dict[str, Any]
 """Scores by name, as :func:`pair_scores` lists them: floats, but counts are ints, ``confusion_matrix`` is a list of
@@ -123,7 +114,7 @@ def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, m
         >>> scores_from_confusion([[1, 1], [0, 1]], ["pair", "non_pair"])["accuracy"]
         0.6666666666666666
     """
-    names = _checked_class_names(class_names)
+    names = check_class_names(class_names)
     matrix = np.asarray(confusion)
     if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer) or matrix.min() < 0:
         raise MetricInputError(
@@ -132,7 +123,7 @@ def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, m
         )
     if not matrix.sum():
         raise MetricInputError("The confusion matrix counts no pairs: there is nothing to score.")
-    _check_missed_positives(missed_positives)
+    check_missed_positives(missed_positives)
     return _keyed_scores(matrix.astype(np.int64), names, missed_positives, None, hard=True)
 
 
@@ -307,170 +298,6 @@ def mean_and_sd(values: ArrayLike, *, ddof: int = 1) -> tuple[NDArray[np.float64
     )
 
 
-@dataclass(frozen=True)
-class PairInputs:
-    """Checked inputs of a score.
-
-    Attributes:
-        probabilities: ``(n, C)`` floats, or ``None`` where hard ids were given.
-        hard_ids: ``(n,)`` int64, or ``None`` where probabilities were given.
-        labels: ``(n,)`` int64.
-        class_names: The ``C`` names.
-        missed_positives: Gold pairs of class 0 outside the candidates.
-        n_rescaled: Pairs whose probabilities were rescaled to sum to one (:func:`check_probabilities`).
-    """
-
-    probabilities: NDArray[np.floating[Any]] | None
-    hard_ids: NDArray[np.int64] | None
-    labels: NDArray[np.int64]
-    class_names: tuple[str, ...]
-    missed_positives: int = 0
-    n_rescaled: int = 0
-
-
-def check_pair_inputs(
-    probabilities: ArrayLike,
-    labels: ArrayLike,
-    class_names: Sequence[str],
-    *,
-    threshold: float | None = None,
-    missed_positives: int = 0,
-) -> PairInputs:
-    """Checks the inputs of :func:`pair_scores`.
-
-    Args:
-        probabilities: As in :func:`pair_scores`.
-        labels: As in :func:`pair_scores`.
-        class_names: As in :func:`pair_scores`.
-        threshold: As in :func:`pair_scores`.
-        missed_positives: As in :func:`pair_scores`.
-
-    Returns:
-        The same as arrays.
-
-    Raises:
-        MetricInputError: Anything about them that cannot be scored.
-    """
-    names = _checked_class_names(class_names)
-    gold = _checked_ids(labels, len(names), "label", names)
-    if not len(gold):
-        raise MetricInputError("There are no pairs: give at least one prediction and its label.")
-    _check_missed_positives(missed_positives)
-    predictions = _as_array(probabilities, "predictions")
-    if predictions.ndim == 1 and (np.issubdtype(predictions.dtype, np.integer) or not len(predictions)):
-        ids = _checked_ids(predictions, len(names), "prediction", names)
-        _check_lengths(len(ids), len(gold))
-        if threshold is not None:
-            raise MetricInputError(
-                f"A threshold ({threshold}) needs probabilities; the predictions are hard class ids. "
-                "Give (n, C) probabilities, or leave the threshold out."
-            )
-        return PairInputs(None, ids, gold, names, missed_positives)
-    checked, n_rescaled = check_probabilities(predictions, names)
-    _check_lengths(len(checked), len(gold))
-    if threshold is not None and not 0.0 <= threshold <= 1.0:  # NaN fails this too
-        raise MetricInputError(
-            f"The threshold must be in [0, 1], as it is compared with a probability; found {threshold}."
-        )
-    return PairInputs(checked, None, gold, names, missed_positives, n_rescaled)
-
-
-def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[NDArray[np.floating[Any]], int]:
-    """Checks rows of probabilities and rescales those whose digits explain why they do not sum to one.
-
-    Sums within :data:`SUM_TOLERANCE` of one are accepted as they are. Where one is farther, all rows are divided by
-    their sums if the digits that the values of such a row share explain its difference: with two or three decimals,
-    half a unit of the last one per class; with bfloat16 numbers, also printed with 8 digits or more, 2^-7 (8
-    significant bits). Each row is judged alone, so that rows of several origins may stand together. Logits are
-    refused: they leave [0, 1] or sum to something else.
-
-    Args:
-        values: ``(n, C)`` numbers.
-        class_names: The ``C`` names.
-
-    Returns:
-        ``(n, C)`` floats, and how many rows were rescaled.
-
-    Raises:
-        MetricInputError: Other shapes or types, truth values among them, or a row that holds no probabilities.
-
-    Example:
-        >>> rows, n_rescaled = check_probabilities([[0.33, 0.66], [0.25, 0.75]], ["pair", "non_pair"])
-        >>> rows.round(4).tolist(), n_rescaled
-        ([[0.3333, 0.6667], [0.25, 0.75]], 1)
-    """
-    values, names = _as_array(values, "predictions"), tuple(class_names)
-    if values.ndim != 2 or values.shape[1] != len(names):
-        raise MetricInputError(
-            f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
-            f"{', '.join(names)}, or integer class ids of shape (n,); found shape {values.shape}, dtype {values.dtype}."
-        )
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-        raise MetricInputError(f"The predictions must be numbers; found dtype {values.dtype}.")
-    if not np.issubdtype(values.dtype, np.floating):
-        values = values.astype(np.float64)
-    elif values.dtype.itemsize < 4:
-        values = values.astype(np.float32)  # exact, and sorts far faster than half precision
-    total = values[:, 0].copy()
-    with np.errstate(invalid="ignore"):  # inf - inf; refused below in words
-        for column in range(1, len(names)):
-            total += values[:, column]
-    # One look at the sums finds every NaN and infinity (also inf - inf), so that good input is read only twice.
-    if not np.isfinite(total).all():
-        _raise_first(values, ~np.isfinite(values).all(axis=1), "are not all finite", names)
-    smallest, largest = values.min(initial=0.0), values.max(initial=0.0)
-    if smallest < -SUM_TOLERANCE or largest > 1 + SUM_TOLERANCE:
-        outside = (values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)
-        _raise_first(
-            values,
-            np.asarray(outside.any(axis=1)),
-            "are not all in [0, 1] (are these logits? apply softmax first)",
-            names,
-        )
-    away = np.abs(total - 1.0)
-    if not len(away) or away.max() <= SUM_TOLERANCE - _SUM_NOISE:  # three decimals are off by just the tolerance
-        return values, 0
-    far = np.flatnonzero(away > SUM_TOLERANCE)
-    wrong = np.zeros(len(values), dtype=np.bool_)
-    wrong[far] = away[far] > _explained_differences(values[far])
-    if wrong.any():
-        _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
-    exact = values.astype(np.float64)  # the same quotients, and ties, whatever type the values came in
-    return exact / exact.sum(axis=1, keepdims=True), int((away > _SUM_NOISE).sum())
-
-
-def check_gold_flags(positive: NDArray[Any]) -> None:
-    """Refuses gold flags that are not booleans, such as class ids, where 0 is the positive class.
-
-    Args:
-        positive: The flags.
-
-    Raises:
-        MetricInputError: They have another type.
-    """
-    if positive.dtype != np.bool_:
-        raise MetricInputError(f"positive must be booleans (labels == 0); found dtype {positive.dtype}.")
-
-
-def clipped_probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Checks probabilities and clips them at 1: softmax in single precision may end a rounding error above it.
-
-    Args:
-        values: ``(n,)`` probabilities of class 0.
-
-    Returns:
-        ``(n,)`` the same, at most 1.
-
-    Raises:
-        MetricInputError: One is below 0, above 1 by more than :data:`SUM_TOLERANCE`, or NaN.
-    """
-    bad = ~((values >= 0) & (values <= 1 + SUM_TOLERANCE))  # true for NaN
-    if bad.any():
-        where = int(np.flatnonzero(bad)[0])
-        raise MetricInputError(f"The probability of pair {where} is {values[where]}; expected a number in [0, 1].")
-    return np.minimum(values, 1.0)
-
-
 def _keyed_scores(
     confusion: NDArray[np.int64],
     names: tuple[str, ...],
@@ -557,116 +384,3 @@ def _first_largest(probabilities: NDArray[np.floating[Any]], first_column: int) 
         ids[larger] = column
         np.maximum(best, probabilities[:, column], out=best)
     return ids
-
-
-def _checked_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(class_names)
-    if isinstance(class_names, str) or not all(isinstance(name, str) and name for name in names):
-        raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
-    if len(names) < 2:
-        raise MetricInputError(f"Scores need at least two classes, a positive one and another; found {list(names)}.")
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise MetricInputError(
-            f"Class names must differ, as they name result keys; {repeated} repeat in {list(names)}."
-        )
-    # 'pair' may be class 0, whose scores are the pair scores.
-    reserved = sorted({"macro", "weighted"}.intersection(names) | {"pair"}.intersection(names[1:]))
-    if reserved:
-        raise MetricInputError(
-            f"Class name {reserved[0]!r} at id {names.index(reserved[0])} would overwrite the result key "
-            f"'{reserved[0]}_f1'; rename it ('pair' may only be class 0)."
-        )
-    return names
-
-
-def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
-    given: Any = _without_tensors(values)
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise MetricInputError(
-            f"The {what} are ragged or not numbers: every row must have the same length ({error})."
-        ) from None
-    # NumPy makes 1 and 0 of truth values that stand among numbers.
-    if array.dtype != np.bool_ and _has_truth_values(given):
-        where = next(i for i, value in enumerate(given) if _has_truth_values(value))
-        raise MetricInputError(
-            f"The {what} must be integer class ids{' or probabilities' if array.ndim > 1 else ''}; found the truth "
-            f"value {given[where]} for pair {where}."
-        )
-    return array
-
-
-def _has_truth_values(value: Any) -> bool:
-    if not isinstance(value, list | tuple):
-        return isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_
-    # The few types first: a look at each of many numbers takes longer than to convert them.
-    return not set(map(type, value)) <= {int, float} and any(map(_has_truth_values, value))
-
-
-def _without_tensors(values: Any) -> Any:
-    """Converts tensors for NumPy, which reads neither gradients, other devices nor bfloat16; torch is not imported."""
-    if isinstance(values, list | tuple):
-        held = any(hasattr(kind, "detach") for kind in set(map(type, values)))
-        return [_without_tensors(value) for value in values] if held else values
-    if not hasattr(values, "detach"):
-        return values
-    values = values.detach().cpu()
-    return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
-
-
-def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
-    ids = _as_array(values, f"{what}s")
-    if ids.ndim != 1:
-        raise MetricInputError(f"The {what}s must be one class id per pair, shape (n,); found shape {ids.shape}.")
-    if not np.issubdtype(ids.dtype, np.integer):
-        if len(ids):
-            raise MetricInputError(
-                f"The {what}s must be integer class ids; found dtype {ids.dtype}, first value {ids[0]!r}."
-            )
-        return np.zeros(0, dtype=np.int64)
-    if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):
-        where = int(np.flatnonzero((ids < 0) | (ids >= n_classes))[0])
-        raise MetricInputError(
-            f"{what.capitalize()} {int(ids[where])} of pair {where} is not a class id; expected 0 to {n_classes - 1} "
-            f"({', '.join(names)}). Leave padded pairs (-100) out before scoring."
-        )
-    return ids.astype(np.int64, copy=False)
-
-
-def _explained_differences(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Derives from the digits of each row of ``(n, C)`` probabilities how far from one it may sum; ``(n,)``."""
-    single, half = values.astype(np.float32), values.astype(np.float16)
-    # 0.33 is not exact in binary: it is the nearest number of the type that was rounded.
-    of_half = (half == values).all(axis=1)
-    explained = np.full(len(values), SUM_TOLERANCE)
-    for decimals, narrow, of_type in [(d, *kind) for d in (3, 2) for kind in ((single, True), (half, of_half))]:
-        rounded = (np.round(narrow, decimals) == narrow).all(axis=1) & of_type
-        explained[rounded] = values.shape[1] * 0.5 * 10.0**-decimals + _SUM_NOISE
-    # A bfloat16 number is a single-precision one whose lower 16 bits are 0.
-    bits = np.ascontiguousarray(single).view(np.uint32)
-    nearest = ((bits + np.uint32(0x8000)) & np.uint32(0xFFFF0000)).view(np.float32)
-    printed = np.isclose(values, nearest, rtol=_PRINTED_RELATIVE, atol=_PRINTED_ABSOLUTE).all(axis=1)
-    explained[printed] = np.maximum(explained[printed], _BFLOAT16_ERROR)
-    return explained
-
-
-def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...]) -> None:
-    where = int(np.flatnonzero(wrong)[0])
-    row = ", ".join(f"{name} {value}" for name, value in zip(names, values[where].tolist(), strict=True))
-    raise MetricInputError(
-        f"The probabilities of pair {where} {what}: {row}. {int(wrong.sum())} of {len(values)} pairs."
-    )
-
-
-def _check_lengths(n_predictions: int, n_labels: int) -> None:
-    if n_predictions != n_labels:
-        raise MetricInputError(
-            f"There are {n_predictions} predictions for {n_labels} labels; each pair needs one of both."
-        )
-
-
-def _check_missed_positives(missed_positives: int) -> None:
-    if isinstance(missed_positives, bool) or int(missed_positives) != missed_positives or missed_positives < 0:
-        raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")

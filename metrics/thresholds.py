@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.scoring import check_probabilities, clipped_probabilities, precision_recall_f1
+from iemomecp_dataset.metrics.pair_inputs import check_probabilities, clipped_probabilities
+from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["best_threshold"]
 
@@ -22,7 +23,7 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
 
     Args:
         probabilities: ``(n, C)`` floats, checked and rescaled as ``pair_scores`` does
-            (:func:`~iemomecp_dataset.metrics.scoring.check_probabilities`), of which column 0 is used; or ``(n,)``
+            (:func:`~iemomecp_dataset.metrics.pair_inputs.check_probabilities`), of which column 0 is used; or ``(n,)``
             floats, the probability of class 0, taken as they are.
         labels: ``(n,)`` ints, gold class ids; 0 is the positive class.
         missed_positives: Gold pairs that are not candidates; they count in the denominator of F1.

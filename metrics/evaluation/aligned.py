@@ -23,7 +23,7 @@ from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredic
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import missing_and_further
 from iemomecp_dataset.metrics.evaluation.window import gold_within
-from iemomecp_dataset.metrics.scoring import check_probabilities
+from iemomecp_dataset.metrics.pair_inputs import check_probabilities
 from iemomecp_dataset.metrics.set_scores import PairSet, pair_set
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable

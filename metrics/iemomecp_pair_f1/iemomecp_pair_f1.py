@@ -6,7 +6,8 @@ import datasets
 import evaluate
 
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.scoring import check_pair_inputs, decided, pair_scores
+from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
+from iemomecp_dataset.metrics.scoring import decided, pair_scores
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 

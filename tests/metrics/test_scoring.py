@@ -18,10 +18,9 @@ from sklearn.metrics import (
 )
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs, check_probabilities
 from iemomecp_dataset.metrics.scoring import (
     average_precision,
-    check_pair_inputs,
-    check_probabilities,
     decide,
     mean_and_sd,
     pair_scores,
