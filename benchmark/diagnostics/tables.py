@@ -45,7 +45,7 @@ COLUMNS = {
 """Columns of every file, with their meaning."""
 
 ALL = "(all)"
-"""Quantity of a row that says that a run has none of a diagnostic's numbers."""
+"""``quantity`` of the row of a run for which none of a diagnostic's numbers could be computed."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def usable_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> tuple[li
     """Leaves out runs on IEMO-MECP whose test predictions cannot be read, are of other data, or compare with few.
 
     Args:
-        runs: Runs of a folder; those on other corpora are no part of the figures anyway.
+        runs: Runs of a folder; runs on corpora other than IEMO-MECP are not drawn.
         facts: The candidate pairs of the data by split.
 
     Returns:

@@ -35,7 +35,8 @@ from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, read_candidate_predictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
-from iemomecp_dataset.metrics.scoring import check_pair_inputs, decide
+from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
+from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import PairSet
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 
@@ -262,8 +263,8 @@ def _check_none_outside(path: Path, outside: PairSet, turns: Mapping[str, int], 
     if not exist.all():
         named = name_pairs((keys[0][~exist], keys[1][~exist], keys[2][~exist]))
         ways.append(
-            f"{int((~exist).sum())} are of turns that do not exist, {named}: leave them out of the file; the row is "
-            "then of the system without them."
+            f"{int((~exist).sum())} are of turns that do not exist, {named}: no row can hold them. Score the file "
+            "without --as-run, which counts them as wrong."
         )
     raise UsageError(
         f"{path}: {len(outside)} predicted pairs are no candidates. Definition {definition} counts them as wrong, but "

@@ -58,7 +58,7 @@ def _launch(arguments: Sequence[str]) -> int:
     from iemomecp_dataset.trainers.options import launcher_precision
 
     launch = launch_command_parser().parse_args(arguments)
-    # accelerate would replace what the environment asks for by "no".
+    # accelerate would overwrite the precision in the environment with "no".
     launch.mixed_precision = launch.mixed_precision or launcher_precision(os.environ)
     # The trainer ends with a checkpoint when it is asked to; this process passes the request on and waits. What is
     # ignored, as SIGINT by a shell's background jobs, stays so.

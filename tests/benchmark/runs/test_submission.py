@@ -270,7 +270,7 @@ def test_a_list_of_pairs_is_a_row_of_data_with_the_scored_split_alone(tmp_path, 
 
 OUTSIDE = {
     "future": ([(1, 2)], r"1 predicted pairs are no candidates\. .* 1 are of turns that exist: give --candidates all"),
-    "no turn": ([(2, 9)], r"1 are of turns that do not exist, \(dialogue 1, target 2, cause 9\): leave them out"),
+    "no turn": ([(2, 9)], r"1 are of turns that do not exist, \(dialogue 1, target 2, cause 9\): no row can hold them"),
     "turn 0": ([(0, 1)], r"column target_turn: expected a turn number, counted from 1, found 0\."),
     "both": ([(1, 2), (9, 1)], r"2 predicted .* 1 are of turns that exist: .* 1 are of turns that do not exist"),
 }
