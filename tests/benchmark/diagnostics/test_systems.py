@@ -78,12 +78,17 @@ def test_repeated_runs_and_upper_bounds_are_left_out_by_name(tmp_path, write_run
         ({}, True),
         ({"settings": {"learning_rate": 0.01}}, False),
         ({"seed": 7}, False),
-        ({"extra": {"signatures": {"test": "iemomecp|def:F|forward:gold|"}}}, False),
+        ({"forward_pairs": "gold"}, False),
+        ({"forward_pairs": "as_published"}, True),
     ],
     ids=str,
 )
-def test_a_binary_run_is_set_against_the_same_system_alone(tmp_path, write_run, role_rows, binary_rows, changes, found):
+def test_a_binary_run_is_set_against_the_same_system_alone(
+    tmp_path, write_run, role_rows, binary_rows, published_gold, changes, found
+):
     rows = role_rows()
+    if "forward_pairs" in changes:
+        changes = {"extra": published_gold("source_binary", **changes)}
     write_run(tmp_path / "roles", n_classes=3, rows=rows)
     common = {"config_name": "source_binary", "corpus": "iemomecp"}
     write_run(tmp_path / "binary", rows=binary_rows(rows), **common, **changes)
