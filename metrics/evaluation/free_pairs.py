@@ -46,24 +46,26 @@ _RELATIVE = re.compile(
 )
 _STOPS = " \t\r\n.,\"'`‘’“”"
 _AROUND = " \t\r\n.\"'`()[]{}"
+_DIGITS = "[0-9]{1,6}"
+"""A turn number; a longer one is no turn of a dialogue."""
 _START = rf"(?<![0-9A-Za-z{_MINUS}])(?<![0-9]\.)U?"
 """A number begins: neither within a word or another number, nor after a minus, for a negative number names no turn."""
 _END = rf"(?![0-9A-Za-z]|\.[0-9]|[ \t]*[{_MINUS}][ \t]*[0-9])"
 """It ends, and is neither a decimal number nor the begin of a range."""
-_NUMBER = re.compile(rf"{_START}(?<![{_MINUS}] )([0-9]{{1,6}}){_END}")
+_NUMBER = re.compile(rf"{_START}(?<![{_MINUS}] )({_DIGITS}){_END}")
 _WORD = r"[^\W\d_]+"
-_NAMED = rf"{_START}([0-9]{{1,6}})[\s.]*_[\s.]*({_WORD})"
+_NAMED = rf"{_START}({_DIGITS})[\s.]*_[\s.]*({_WORD})"
 _TARGET = re.compile(_NAMED)
 _LED_TO = r"[\s.\"')\]]*(?:,|;|:|->|→|and)[\s\"'(\[]*"
-_FURTHER = rf"(?:[ \t\"']*(?:[,;&+](?:[ \t]*and\b)?|\band\b)[ \t\"']*U?[0-9]{{1,6}}{_END}(?![\s.]*_))*"
-_LISTED = rf"U?[0-9]{{1,6}}{_END}{_FURTHER}"
+_FURTHER = rf"(?:[ \t\"']*(?:[,;&+](?:[ \t]*and\b)?|\band\b)[ \t\"']*U?{_DIGITS}{_END}(?![\s.]*_))*"
+_LISTED = rf"U?{_DIGITS}{_END}{_FURTHER}"
 _LIST = re.compile(_LISTED)
 _PAIR = re.compile(rf"{_NAMED}{_LED_TO}({_LISTED})")
-_BARE = re.compile(r"\(\s*U?([0-9]{1,6})[\s.]*,\s*(U?[0-9]{1,6})[\s.]*\)")
-_QUOTED = re.compile(rf"{_START}[0-9]{{1,6}}[\s.]*[:_](?![0-9]|[\s0-9,.]*$)")
+_BARE = re.compile(rf"\(\s*U?({_DIGITS})[\s.]*,\s*(U?{_DIGITS})[\s.]*\)")
+_QUOTED = re.compile(rf"{_START}{_DIGITS}[\s.]*[:_](?![0-9]|[\s0-9,.]*$)")
 """The number of an utterance, before its text."""
 _SPAN = re.compile(rf"[\s.]*_[\s.]*({_WORD})(?!\w)")
-_NEXT_QUOTED = re.compile(r"(?:[,;\n]|\band)\s*[\"'(]*U?[0-9]{1,6}\s*[:_]")
+_NEXT_QUOTED = re.compile(rf"(?:[,;\n]|\band)\s*[\"'(]*U?{_DIGITS}\s*[:_]")
 _MARKER = re.compile(r"^\s*[0-9]+[.)]", re.MULTILINE)
 
 
@@ -231,7 +233,7 @@ def _target(value: Any, kinds: list[str]) -> tuple[int, str] | None:
         found = list(_TARGET.finditer(value))
         if len(found) != 1:
             # A number and words: a sentence stands where the emotion belongs.
-            begun = re.match(r"U?([0-9]{1,6})[\s.]*_", bare)
+            begun = re.match(rf"U?({_DIGITS})[\s.]*_", bare)
             return (int(begun[1]), OTHER_EMOTION) if begun and not found else None
         match = found[0]
         around = f"{value[: match.start()]} {value[match.end() :]}"
