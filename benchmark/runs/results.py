@@ -29,8 +29,10 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import run_signature
 
 __all__ = [
+    "ERC",
     "EXTERNAL",
     "FORMAT_VERSION",
+    "PAIRS",
     "RESULTS_FILE",
     "Decision",
     "RunResults",
@@ -45,6 +47,12 @@ FORMAT_VERSION = 1
 RESULTS_FILE = "results.json"
 EXTERNAL = "external"
 """Scorer of a run whose predictions another system made."""
+
+PAIRS = "pairs"
+"""Task of a run that scores candidate pairs."""
+
+ERC = "erc"
+"""Task of a run that recognises the emotion of every utterance."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ class RunResults:
         best_epoch: The epoch whose model was kept, counted from 1.
         epochs: Number of epochs trained.
         license_text_shareable: Whether the utterance texts may be shown to others.
+        task: Task of the run: :data:`PAIRS` or :data:`ERC`. Runs of different tasks never share a table.
         extra: Further keys of the file, such as ``signatures``; those of later versions are kept when it is written
             again.
     """
@@ -130,6 +139,7 @@ class RunResults:
     best_epoch: int = 0
     epochs: int = 0
     license_text_shareable: bool = False
+    task: str = PAIRS
     format_version: int = FORMAT_VERSION
     extra: Mapping[str, Any] = field(default_factory=dict)
 
