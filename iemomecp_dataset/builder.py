@@ -97,7 +97,8 @@ def load(
     """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
 
     Args:
-        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4`` or ``reccon``.
+        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``, ``meld``
+            or ``iemocap``.
         data_dir: Folder of the sources.
         split: A split, a slice of one (``"train[:10%]"``), or None for all.
         streaming: Yields rows without writing Arrow files.
@@ -140,7 +141,8 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     forward_pairs: str = LoadOptions.forward_pairs
     max_mismatch: float = LoadOptions.max_mismatch
     max_label_mismatch: float = LoadOptions.max_label_mismatch
-    candidates: str = LoadOptions.candidates
+    candidates: str | None = None
+    validation: str = LoadOptions.validation
 
     def load_options(self) -> LoadOptions:
         """Checks the options and resolves their paths."""
@@ -202,6 +204,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         loaded = self._inputs.read()
         self.merge_report = loaded.report
         # The description is shown to every user, and cached with the rows.
+        for note in loaded.notes:
+            _LOGGER.warning(note)
         synthetic = self._inputs.synthetic or loaded.synthetic
         self.info.description = _dataset_info(options, synthetic=synthetic).description
         if loaded.counts:
@@ -282,7 +286,8 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
-        description = f"{corpus.title}, one row per dialogue, candidates: {options.candidates}."
+        content = f"candidates: {options.candidates}" if corpus.has_pairs else "emotions without cause pairs"
+        description = f"{corpus.title}, one row per dialogue, {content}."
         citation, homepage, terms = corpus.citation, corpus.url, corpus.license
     else:
         features = row_features(pair_classes(options.config_name), IEMOCAP_EMOTIONS)

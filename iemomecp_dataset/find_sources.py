@@ -11,6 +11,7 @@ from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
 from iemomecp_dataset.merging.merge import merge
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
+from iemomecp_dataset.merging.merge_whole import merge_whole
 from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay
@@ -18,7 +19,7 @@ from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, require_folder
 from iemomecp_dataset.schema import SPLITS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
 from iemomecp_dataset.sources.full_splits import find_full_splits
-from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, find_iemocap
+from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, IemocapFiles, find_iemocap
 
 __all__ = ["find_inputs"]
 
@@ -37,16 +38,18 @@ def find_inputs(options: LoadOptions) -> Inputs:
     Raises:
         MissingDataError: A part is missing; the message says which, where it was expected, and how to obtain it.
     """
-    if options.config_name in CORPUS_CONFIGS:
+    if options.config_name in CORPUS_CONFIGS and options.config_name != "iemocap":
         if options.data_dir is None:
             raise MissingDataError(f"Configuration {options.config_name!r} needs data_dir=.")
         return find_corpus(options.config_name, options.data_dir, options.candidates)
     if options.data_dir is not None:
         require_folder(
             options.data_dir,
-            "the folder with IEMOCAP/, ECPEC/ and labels/",
+            f"the folder with {'IEMOCAP/, ECPEC/ and labels/' if options.config_name != 'iemocap' else 'ECPEC/'}",
             f"make one and put the three parts into it, or `{command_hint('synthetic', '--output-dir DIR')}`",
         )
+    if options.config_name == "iemocap":
+        return _find_whole(options)
     if options.config_name == "overlay":
         return _find_overlay(options)
     if options.full_root is not None:
@@ -105,11 +108,7 @@ def _find_merge(options: LoadOptions) -> Inputs:
     label_files = {path for paths in find_label_files(label_dir).values() for path in paths}
     pickle = find_ecpec(ecpec)
     release = find_iemocap(iemocap) if iemocap is not None else None
-    annotations: list[Path] = []
-    media: list[tuple[str, int]] = []
-    if release is not None:
-        annotations = [*release.transcripts.values(), *release.evaluations.values()]
-        media = [*release.wavs.values(), *release.videos.values()]
+    annotations, media = _release_files(release)
     synthetic = _is_synthetic(options, label_dir, ecpec, *([iemocap] if iemocap is not None else []))
     notes = []
     if release is None:
@@ -132,6 +131,41 @@ def _find_merge(options: LoadOptions) -> Inputs:
             max_mismatch=options.max_mismatch,
             max_label_mismatch=options.max_label_mismatch,
         ),
+    )
+
+
+def _find_whole(options: LoadOptions) -> Inputs:
+    ecpec = options.convecpe_root or _first(options.data_dir, _ECPEC_NAMES)
+    iemocap = options.iemocap_root or _first(options.data_dir, ROOT_NAMES)
+    if ecpec is None:
+        advice = f"{ECPEC_SOURCE}; IEMOCAP/ beside it ({IEMOCAP_SOURCE}) adds times and media"
+        raise MissingDataError(_missing("ConvECPE", " or ".join(_ECPEC_NAMES), "convecpe_root", advice, options))
+    pickle = find_ecpec(ecpec)
+    release = find_iemocap(iemocap) if iemocap is not None else None
+    annotations, media = _release_files(release)
+    return Inputs(
+        files=(pickle, *sorted(annotations)),
+        splits=SPLITS if options.validation != "none" else ("train", "test"),
+        media=media,
+        synthetic=_is_synthetic(options, ecpec, *([iemocap] if iemocap is not None else [])),
+        read=functools.partial(
+            merge_whole,
+            pickle,
+            release,
+            text_source=options.text_source,
+            max_mismatch=options.max_mismatch,
+            validation=options.validation,
+        ),
+    )
+
+
+def _release_files(release: IemocapFiles | None) -> tuple[list[Path], list[tuple[str, int]]]:
+    """Annotation files and media of a release."""
+    if release is None:
+        return [], []
+    return (
+        [*release.transcripts.values(), *release.evaluations.values()],
+        [*release.wavs.values(), *release.videos.values()],
     )
 
 

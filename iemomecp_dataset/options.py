@@ -15,23 +15,31 @@ __all__ = [
     "CONFIG_NAMES",
     "CORPUS_CONFIGS",
     "DEFAULT_CONFIG",
+    "EMOTION_CONFIGS",
     "OPTION_NAMES",
     "ConfigName",
     "DialogueConfig",
     "ForwardPairs",
     "LoadOptions",
+    "PairConfig",
     "ScaleName",
     "TextSource",
+    "ValidationSplit",
     "load_options",
 ]
 
 TextSource = Literal["iemocap", "ecpec"]
 ForwardPairs = Literal["as_published", "gold"]
+ValidationSplit = Literal["every_tenth", "first_tenth", "none"]
 
 DEFAULT_CONFIG = "3class"
 
 MergedConfig = Literal["3class", "source_binary"]
-CorpusConfig = Literal["ecf", "mecad", "mec4", "reccon"]
+PairCorpus = Literal["ecf", "mecad", "mec4", "reccon"]
+EmotionConfig = Literal["meld", "iemocap"]
+CorpusConfig = Literal[PairCorpus, EmotionConfig]
+PairConfig = Literal[MergedConfig, PairCorpus]
+"""A configuration with cause pairs."""
 DialogueConfig = Literal[MergedConfig, CorpusConfig]
 """A configuration with utterances, all but ``overlay``: what can be trained on and extracted from."""
 ConfigName = Literal[MergedConfig, "overlay", CorpusConfig]
@@ -41,6 +49,9 @@ MERGED_CONFIGS: tuple[str, ...] = get_args(MergedConfig)
 
 CORPUS_CONFIGS: tuple[str, ...] = get_args(CorpusConfig)
 """Configurations of the other corpora."""
+
+EMOTION_CONFIGS: tuple[str, ...] = get_args(EmotionConfig)
+"""Configurations with emotions and without cause pairs."""
 
 CONFIG_NAMES: tuple[str, ...] = get_args(ConfigName)
 
@@ -65,6 +76,8 @@ class LoadOptions:
         max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
             have none and are not neutral. It is 0 in the release; exchanged chunks are never accepted.
         candidates: ``all`` pairs or those with a cause of the ``past``, for corpora other than IEMO-MECP.
+        validation: Which train dialogues of ``iemocap`` are its validation split: ``every_tenth`` of them in the order
+            of their ids, the ``first_tenth`` in the order of ConvECPE's list, or ``none``.
     """
 
     config_name: str
@@ -78,25 +91,28 @@ class LoadOptions:
     max_mismatch: float = 0.01
     max_label_mismatch: float = 0.0
     candidates: CandidateSpace = "all"
+    validation: ValidationSplit = "every_tenth"
 
 
 _PATH_OPTIONS = ("data_dir", "iemocap_root", "convecpe_root", "label_dir", "full_root")
 _TAKEN_BY = {
     "data_dir": CONFIG_NAMES,
-    "iemocap_root": MERGED_CONFIGS,
-    "convecpe_root": MERGED_CONFIGS,
+    "iemocap_root": (*MERGED_CONFIGS, "iemocap"),
+    "convecpe_root": (*MERGED_CONFIGS, "iemocap"),
     "label_dir": (*MERGED_CONFIGS, "overlay"),
     "full_root": MERGED_CONFIGS,
-    "text_source": MERGED_CONFIGS,
+    "text_source": (*MERGED_CONFIGS, "iemocap"),
     "forward_pairs": ("source_binary",),
-    "max_mismatch": MERGED_CONFIGS,
+    "max_mismatch": (*MERGED_CONFIGS, "iemocap"),
     "max_label_mismatch": MERGED_CONFIGS,
-    "candidates": CORPUS_CONFIGS,
+    "candidates": get_args(PairCorpus),
+    "validation": ("iemocap",),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_source": get_args(TextSource),
     "forward_pairs": get_args(ForwardPairs),
     "candidates": CANDIDATE_SPACES,
+    "validation": get_args(ValidationSplit),
 }
 OPTION_NAMES = tuple(_TAKEN_BY)
 """Options of all configurations."""
@@ -127,6 +143,11 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
     for option, value in options.items():
         if option not in _TAKEN_BY:
             raise UsageError(f"Configuration {name!r} has no option {option!r}. {did_you_mean(option, taken)}")
+        if option == "candidates" and value is not None and name in EMOTION_CONFIGS:
+            raise UsageError(
+                f"Configuration {name!r} does not take the option 'candidates': it has emotions and no causes, hence no "
+                f"candidate pairs. Leave it out, or choose one of {_listing(_TAKEN_BY[option])}."
+            )
         if value is None or value == _DEFAULTS[option]:
             continue
         if option not in taken:

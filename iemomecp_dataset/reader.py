@@ -46,12 +46,14 @@ class Loaded:
         counts: Counts of annotations that are not in the rows, such as latent causes.
         report: How the sources were merged, for IEMO-MECP.
         synthetic: Whether a file is marked as synthetic.
+        notes: Sentences to show to the user, such as which oddities of the files were kept.
     """
 
     rows: Mapping[str, list[Row]]
     counts: Mapping[str, int] = field(default_factory=dict)
     report: MergeReport | None = None
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
 
 
 SYNTHETIC_FILE = "SYNTHETIC.txt"

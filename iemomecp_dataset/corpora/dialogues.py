@@ -16,7 +16,7 @@ class CorpusUtterance:
     """One utterance, whose turn is its position.
 
     ``start`` and ``end`` are in seconds within the recording; ``video`` is the name of its clip's file, which need not
-    be there.
+    be there; ``source_turn`` is its turn as the files number it, where that is not the position.
     """
 
     utterance_id: str
@@ -27,6 +27,7 @@ class CorpusUtterance:
     end: float | None = None
     wav: str | None = None
     video: str | None = None
+    source_turn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,21 @@ class CorpusDialogue:
     gold: frozenset[tuple[int, int]]
 
 
-def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace) -> Row:
+def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace | None) -> Row:
     """Turns a dialogue into a row.
 
     Args:
         dialogue: The dialogue.
         emotions: Emotion names by id.
-        space: Which pairs are candidates; with ``past`` the row also lists the gold pairs that are not.
+        space: Which pairs are candidates; with ``past`` the row also lists the gold pairs that are not. None for a
+            corpus without cause pairs.
 
     Returns:
         The row.
     """
     ids = {name: index for index, name in enumerate(emotions)}
-    pairs, outside = labeled_candidates(len(dialogue.utterances), dialogue.gold, space)
+    n_turns = len(dialogue.utterances)
+    pairs, outside = ([], []) if space is None else labeled_candidates(n_turns, dialogue.gold, space)
     row: Row = {
         "dialogue_id": dialogue.dialogue_id,
         "source_dialogue_id": dialogue.dialogue_id,
@@ -59,7 +62,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
         "utterances": [
             {
                 "turn": turn,
-                "source_turn": turn,
+                "source_turn": turn if utterance.source_turn is None else utterance.source_turn,
                 "utterance_id": utterance.utterance_id,
                 "speaker": utterance.speaker,
                 "text": utterance.text,

@@ -12,6 +12,7 @@ from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
 from iemomecp_dataset.corpora.ecf import read_ecf_text
 from iemomecp_dataset.corpora.ecf_json import read_ecf_json
 from iemomecp_dataset.corpora.mec4 import read_mec4
+from iemomecp_dataset.corpora.meld import find_clips, read_meld, time_notes
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
@@ -27,7 +28,10 @@ _READERS: Mapping[tuple[str, str], _Reader] = {
     ("mecad", ".json"): lambda path, counts: read_turn_lists(path, "mecad", counts),
     ("mec4", ".json"): lambda path, _: read_mec4(path),
     ("reccon", ".json"): lambda path, counts: read_turn_lists(path, "reccon", counts),
+    ("meld", ".csv"): lambda path, _: read_meld(path),
 }
+_CLIPS: Mapping[str, Callable[[Path], Mapping[str, tuple[str, int]]]] = {"meld": find_clips}
+_NOTES: Mapping[str, Callable[[Path, list[Row]], Iterable[str]]] = {"meld": time_notes}
 
 
 def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
@@ -56,6 +60,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
         raise MissingDataError(
             f"{data_dir}: no file of {corpus.title} found. Looked for {expected}. To obtain it: {corpus.how_to_obtain}."
         )
+    clips = _CLIPS[name](data_dir) if name in _CLIPS else {}
     absent = [split for split in SPLITS if split not in files]
     notes = [
         f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(corpus.split_files[split])}); "
@@ -65,19 +70,23 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
     return Inputs(
         files=tuple(files.values()),
         splits=tuple(files),
-        read=functools.partial(read_corpus, name, files, space),
+        media=tuple(clips.values()),
+        read=functools.partial(read_corpus, name, files, space, {key: path for key, (path, _) in clips.items()}),
         synthetic=(data_dir / SYNTHETIC_FILE).exists(),
         notes=tuple(notes),
     )
 
 
-def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> Loaded:
+def read_corpus(
+    name: str, files: Mapping[str, Path], space: CandidateSpace, clips: Mapping[str, str] | None = None
+) -> Loaded:
     """Reads a corpus.
 
     Args:
         name: Configuration name of the corpus.
         files: One file per split.
-        space: Which pairs are candidates.
+        space: Which pairs are candidates, if the corpus has any.
+        clips: Paths of clips by utterance id, where they are on disk.
 
     Returns:
         Rows by split.
@@ -91,6 +100,7 @@ def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
     seen: dict[str, Path] = {}
     utterance_ids: set[str] = set()
     counts: dict[str, int] = {}
+    notes: list[str] = []
     for split, path in files.items():
         rows[split] = []
         split_counts: Counter[str] = Counter()
@@ -109,6 +119,10 @@ def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
                         f"be unique across all splits."
                     )
                 utterance_ids.add(utterance.utterance_id)
-            rows[split].append(corpus_row(dialogue, corpus.emotions, space))
+            row = corpus_row(dialogue, corpus.emotions, space if corpus.has_pairs else None)
+            for spoken in row["utterances"]:
+                spoken["video"] = (clips or {}).get(spoken["utterance_id"] or "", spoken["video"])
+            rows[split].append(row)
+        notes += _NOTES[name](path, rows[split]) if name in _NOTES else ()
         counts |= {f"{split}: {what}": count for what, count in split_counts.items() if count}
-    return Loaded(rows=rows, counts=counts)
+    return Loaded(rows=rows, counts=counts, notes=tuple(notes))

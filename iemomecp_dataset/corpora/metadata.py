@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS
 
 __all__ = [
     "CORPORA",
     "IEMOMECP",
     "CorpusMetadata",
+    "EmotionCounts",
     "SplitCounts",
     "corpus_metadata",
     "corpus_of_config",
@@ -51,6 +52,24 @@ class SplitCounts:
 
 
 @dataclass(frozen=True)
+class EmotionCounts:
+    """Counts of the emotions of one split, or of several together, that the reader must reproduce.
+
+    Attributes:
+        dialogues: Number of dialogues.
+        by_emotion: Number of utterances by emotion id.
+    """
+
+    dialogues: int
+    by_emotion: tuple[int, ...]
+
+    @property
+    def utterances(self) -> int:
+        """Number of utterances."""
+        return sum(self.by_emotion)
+
+
+@dataclass(frozen=True)
 class CorpusMetadata:
     """Metadata of one corpus.
 
@@ -62,9 +81,11 @@ class CorpusMetadata:
         citation: The work to cite.
         url: Home of the corpus.
         how_to_obtain: One sentence on how to obtain the files.
-        emotions: Emotion names by id; the neutral one first.
+        emotions: Emotion names by id, in the corpus's own order.
         split_files: Accepted file names by split, in order of preference.
         published: Counts by split, recomputed from the published files.
+        published_emotions: Dialogues and utterances by emotion, of a split, or of several joined by ``+`` where the
+            division among them is this package's option.
         latent_causes: Causes outside the dialogue by split; they give no pair, and are counted.
         utterance_ids: Format of the utterance ids, equal in every layout of the corpus, such as
             ``dia{dialogue}utt{turn}``; empty where files name utterances themselves.
@@ -73,6 +94,11 @@ class CorpusMetadata:
             :func:`~iemomecp_dataset.corpora.utterance_map.read_utterance_map`; empty where rows carry the ids of
             ``origin`` themselves.
         verified: Whether the reader was checked on genuine files.
+        has_pairs: Whether it labels cause pairs; without, ``pairs`` of every row is empty.
+        has_emotions: Whether it labels emotions; without, they are derived from the pairs and cannot be learned.
+        blobs: Git blob ids of the released files by name, or their first digits where only these are known; empty
+            where the package fetches none.
+        base_url: URL of the folder that these files are fetched from.
     """
 
     name: str
@@ -85,11 +111,16 @@ class CorpusMetadata:
     emotions: tuple[str, ...]
     split_files: Mapping[str, tuple[str, ...]]
     published: Mapping[str, SplitCounts] = field(default_factory=dict)
+    published_emotions: Mapping[str, EmotionCounts] = field(default_factory=dict)
     latent_causes: Mapping[str, int] = field(default_factory=dict)
     utterance_ids: str = ""
     origin: str = ""
     origin_map: str = ""
     verified: bool = True
+    has_pairs: bool = True
+    has_emotions: bool = True
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    base_url: str = ""
 
     def utterance_id(self, dialogue_id: str, turn: int, stated: object = None) -> str:
         """Names an utterance.
@@ -325,6 +356,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": ("MEC4_text/test.json", "test.json"),
         },
         verified=False,
+        has_emotions=False,
     ),
     "reccon": CorpusMetadata(
         name="reccon",
@@ -352,5 +384,72 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": SplitCounts(225, 2405, 1767, 0, 668, 1099, 1075, 23),
         },
         latent_causes={"train": 359, "validation": 5, "test": 39},
+    ),
+    "meld": CorpusMetadata(
+        name="meld",
+        title="MELD",
+        language="en",
+        license="GPL-3.0; the transcripts of Friends are copyrighted",
+        citation=(
+            "Poria, Hazarika, Majumder, Naik, Cambria, Mihalcea (2019): MELD: A Multimodal Multi-Party Dataset for "
+            "Emotion Recognition in Conversations. ACL 2019, 527-536"
+        ),
+        url="https://github.com/declare-lab/MELD",
+        how_to_obtain=(
+            "download train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv from the folder data/MELD/ of "
+            "https://github.com/declare-lab/MELD, or `python scripts/fetch_corpus.py --corpus meld --output-dir DIR`"
+        ),
+        emotions=("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"),
+        split_files={
+            "train": ("train_sent_emo.csv", "data/MELD/train_sent_emo.csv"),
+            "validation": ("dev_sent_emo.csv", "data/MELD/dev_sent_emo.csv"),
+            "test": ("test_sent_emo.csv", "data/MELD/test_sent_emo.csv"),
+        },
+        published={
+            "train": SplitCounts(1038, 9989, 0, 0, 0, 5279, 0, 24),
+            "validation": SplitCounts(114, 1109, 0, 0, 0, 639, 0, 23),
+            "test": SplitCounts(280, 2610, 0, 0, 0, 1354, 0, 33),
+        },
+        published_emotions={
+            "train": EmotionCounts(1038, (4710, 1205, 268, 683, 1743, 271, 1109)),
+            "validation": EmotionCounts(114, (470, 150, 40, 111, 163, 22, 153)),
+            "test": EmotionCounts(280, (1256, 281, 50, 208, 402, 68, 345)),
+        },
+        has_pairs=False,
+        blobs={
+            "train_sent_emo.csv": "b91dbd634693608a8e77a00d9256ae9cbb51bc43",
+            "dev_sent_emo.csv": "91dd39cd4a10a53eda3c8aaf1955d3eae795ae52",
+            # Only the first digits of this id are published: a check against accidents, not against forgery.
+            "test_sent_emo.csv": "357d4a5f",
+        },
+        # A branch, so that it may move: the blob ids pin the content.
+        base_url="https://raw.githubusercontent.com/declare-lab/MELD/master/data/MELD",
+    ),
+    "iemocap": CorpusMetadata(
+        name="iemocap",
+        title="IEMOCAP with the emotions of ConvECPE",
+        language="en",
+        license="IEMOCAP: on request, may not be passed on; ConvECPE: none stated",
+        citation=(
+            "Busso et al. (2008): IEMOCAP: interactive emotional dyadic motion capture database. Language Resources "
+            "and Evaluation 42(4), 335-359; Li et al. (2023): ECPEC: Emotion-Cause Pair Extraction in Conversations. "
+            "IEEE Transactions on Affective Computing 14(3), 1754-1765"
+        ),
+        url="https://sail.usc.edu/iemocap/",
+        how_to_obtain=(
+            "clone the ECPEC repository of the ConvECPE authors (https://github.com/SenticNet/ECPEC) as ECPEC/; for "
+            "times and media, request the release from https://sail.usc.edu/iemocap/ as IEMOCAP/"
+        ),
+        emotions=IEMOCAP_EMOTIONS,
+        # One pickle has every split.
+        split_files=dict.fromkeys(SPLITS, ("ECPEC/Dataset/IEMOCAP_emotion_cause_features.pkl",)),
+        published_emotions={
+            "train+validation": EmotionCounts(120, (504, 839, 1324, 933, 742, 1468)),
+            "test": EmotionCounts(31, (144, 245, 384, 170, 299, 381)),
+        },
+        # The dialogues of IEMO-MECP, whole, under the same ids.
+        origin=IEMOMECP,
+        verified=False,
+        has_pairs=False,
     ),
 }

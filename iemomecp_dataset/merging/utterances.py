@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from iemomecp_dataset.sources.iemocap_release import (
     session_of,
 )
 
-__all__ = ["CHECK_NAMES", "Utterances", "enforce_limit", "merged_utterances"]
+__all__ = ["CHECK_NAMES", "Utterances", "enforce_limit", "merged_utterances", "warn_of_mismatches"]
 
+_LOGGER = logging.getLogger(__name__)
 _SHOWN = 5
 
 Utterances = Mapping[str, UtteranceRow]
@@ -165,21 +167,43 @@ def _letters(text: str) -> str:
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
-def enforce_limit(checks: Iterable[Check], max_mismatch: float) -> None:
+def enforce_limit(checks: Iterable[Check], max_mismatch: float, text_source: TextSource) -> None:
     """Refuses sources that disagree too often.
 
     Args:
         checks: Comparisons.
         max_mismatch: Largest accepted share of mismatches in each.
+        text_source: With ``ecpec`` the texts are compared and may differ, as IEMOCAP's are not used.
 
     Raises:
         InvalidDataError: A share is larger; the message has examples.
     """
     for check in checks:
+        if text_source == "ecpec" and check.name == CHECK_NAMES["text"]:
+            continue
         if check.share > max_mismatch:
             examples = "\n  ".join(check.mismatches[:_SHOWN])
             raise InvalidDataError(
                 f"{check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%}), more than the "
                 f"accepted {max_mismatch:.2%}. Examples:\n  {examples}\nThe sources belong to different versions. If "
                 f"the differences are harmless, raise max_mismatch, or take ConvECPE's text with text_source='ecpec'."
+            )
+
+
+def warn_of_mismatches(checks: Iterable[Check], where: str) -> None:
+    """Warns of accepted disagreements between the sources, with an example of each kind.
+
+    Args:
+        checks: Comparisons.
+        where: Sentence that says where all of them are listed.
+    """
+    for check in checks:
+        if check.mismatches:
+            _LOGGER.warning(
+                "%s: %d of %d utterances differ, such as %s. %s",
+                check.name,
+                len(check.mismatches),
+                check.compared,
+                check.mismatches[0],
+                where,
             )

@@ -13,7 +13,16 @@ import numpy as np
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.sources.restricted_pickle import read_restricted_pickle
 
-__all__ = ["ECPEC_SOURCE", "FEATURE_ENTRIES", "Ecpec", "SourceDialogue", "find_ecpec", "read_ecpec", "read_ecpec_tuple"]
+__all__ = [
+    "ECPEC_SOURCE",
+    "FEATURE_ENTRIES",
+    "Ecpec",
+    "SourceDialogue",
+    "find_ecpec",
+    "listed_splits",
+    "read_ecpec",
+    "read_ecpec_tuple",
+]
 
 ECPEC_SOURCE = "clone the ECPEC repository of the ConvECPE authors (https://github.com/SenticNet/ECPEC)"
 """How to obtain the annotation, for error messages."""
@@ -65,12 +74,14 @@ class Ecpec:
         dialogues: Dialogues by id.
         duplicate_causes: Number of causes that an utterance lists again; each cause counts once.
         n_entries: Entries of the pickled tuple, 12 or 16.
+        listed: Its dialogues of train and of test as they stand in the file; :func:`listed_splits` checks them.
     """
 
     path: Path
     dialogues: Mapping[str, SourceDialogue]
     duplicate_causes: int
     n_entries: int
+    listed: tuple[Any, Any] = ((), ())
 
 
 def find_ecpec(root: Path) -> Path:
@@ -143,7 +154,43 @@ def read_ecpec(path: Path) -> Ecpec:
             owner[utterance_id] = dialogue.dialogue_id
         dialogues[dialogue.dialogue_id] = dialogue
         duplicates += repeated
-    return Ecpec(path=path, dialogues=dialogues, duplicate_causes=duplicates, n_entries=len(content))
+    return Ecpec(
+        path=path,
+        dialogues=dialogues,
+        duplicate_causes=duplicates,
+        n_entries=len(content),
+        listed=(content[-2], content[-1]),
+    )
+
+
+def listed_splits(ecpec: Ecpec) -> dict[str, tuple[str, ...]]:
+    """Reads which dialogues are for training and which for testing.
+
+    Args:
+        ecpec: The annotation.
+
+    Returns:
+        Ids of ``train`` and ``test`` in file order; sorted where the file has a set, whose order is not defined.
+
+    Raises:
+        InvalidDataError: The two do not divide the dialogues among them.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for split, listed in zip(("train", "test"), ecpec.listed, strict=True):
+        names = listed.tolist() if isinstance(listed, np.ndarray) else listed
+        if not isinstance(names, list | tuple | set | frozenset):
+            raise InvalidDataError(f"{ecpec.path}: expected a list of {split} dialogues, found {type(names).__name__}.")
+        decoded = [str(_scalar(name)) for name in names]
+        found[split] = tuple(sorted(decoded) if isinstance(names, set | frozenset) else decoded)
+    both = [*found["train"], *found["test"]]
+    odd = sorted({name for name in both if both.count(name) > 1} | (ecpec.dialogues.keys() ^ set(both)))
+    if odd or not all(found.values()):
+        raise InvalidDataError(
+            f"{ecpec.path}: the lists of train ({len(found['train'])}) and test dialogues ({len(found['test'])}) must "
+            f"have every dialogue once, {len(ecpec.dialogues)} together"
+            + (f"; {len(odd)} are missing, unknown or repeated, such as {odd[0][:40]!r}." if odd else ".")
+        )
+    return found
 
 
 def read_ecpec_tuple(path: Path) -> Sequence[Any]:
