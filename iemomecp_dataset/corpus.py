@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
+from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP, corpus_of_config, default_definition
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
+from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
-__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus"]
+__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
 
 IN_MEMORY = "rows"
 """Configuration of rows that no loader has named."""
@@ -80,6 +81,63 @@ class Corpus:
     def selection_split(self) -> str:
         """Where epoch and threshold are chosen: validation, or train where there is no validation split."""
         return "validation" if "validation" in self.rows else "train"
+
+    def require_pairs(self) -> Corpus:
+        """Refuses a corpus without cause pairs, wherever pairs are learned or scored.
+
+        Returns:
+            The corpus.
+
+        Raises:
+            UsageError: No row has a candidate pair or a gold one.
+        """
+        if any(len(table) or table.missed_positives for table in self.tables.values()):
+            return self
+        raise UsageError(
+            f"{self.name} ({self.config_name}) has no cause pairs, so pairs can be neither learned nor scored on it. "
+            f"Recognize its emotions with trainers/ecerc.py or trainers/emotion.py, and score them with the metric "
+            f"iemomecp_erc."
+        )
+
+    def require_emotions(self, advice: str = "Choose a corpus whose utterances are labelled.") -> Corpus:
+        """Refuses a corpus of which emotions cannot be learned.
+
+        Args:
+            advice: Sentence that says what to do instead.
+
+        Returns:
+            The corpus.
+
+        Raises:
+            UsageError: Its emotions have no two names or are derived from its pairs, or no utterance of the train split
+                has one.
+            InvalidDataError: An emotion is not the id of a name.
+        """
+        names, which = self.emotion_names, f"{self.name} ({self.config_name})"
+        if self.name in CORPORA and not CORPORA[self.name].has_emotions:
+            raise UsageError(
+                f"The files of {which} label no emotions; {' and '.join(names)} are derived from its pairs, so "
+                f"emotions cannot be learned. {advice}"
+            )
+        if len(set(names)) == 1:
+            raise UsageError(f"The emotions of {which} are {names[0]} alone: there is nothing to tell apart. {advice}")
+        known = {
+            split: {utterance["emotion"] for row in rows for utterance in row["utterances"]} - {None}
+            for split, rows in self.rows.items()
+        }
+        if not names or not known.get("train"):
+            raise UsageError(
+                f"No utterance of the train split of {which} has an emotion with a name, so emotions cannot be "
+                f"learned. {advice}"
+            )
+        for split, ids in known.items():
+            strange = sorted(ids - set(range(len(names))), key=str)
+            if strange:
+                raise InvalidDataError(
+                    f"An utterance of the {split} split has the emotion {strange[0]!r}; expected 0 to "
+                    f"{len(names) - 1} for {', '.join(names)}, or None where it is not known."
+                )
+        return self
 
 
 def load_corpus(
@@ -205,3 +263,38 @@ def corpus_of(
 
 def _without_emotions(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "utterances": [{**utterance, "emotion": None} for utterance in row["utterances"]]}
+
+
+def whole_corpus(corpus: Corpus) -> Corpus:
+    """Rejoins the chunks of a corpus, for models that use the context of a dialogue.
+
+    Args:
+        corpus: Any corpus; one whose rows are whole dialogues keeps its content.
+
+    Returns:
+        The same with one row per source dialogue, and with the tables and fingerprints of these rows.
+
+    Raises:
+        InvalidDataError: Chunks overlap or contradict each other, or a dialogue has chunks in two splits.
+
+    See Also:
+        :func:`iemomecp_dataset.whole_dialogues`.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    split_of: dict[str, str] = {}
+    for split, split_rows in corpus.rows.items():
+        rows[split] = [dict(row) for row in whole_dialogues(split_rows)]
+        for row in rows[split]:
+            other = split_of.setdefault(row["dialogue_id"], split)
+            if other != split:
+                raise InvalidDataError(
+                    f"{corpus.name} ({corpus.config_name}), dialogue {row['dialogue_id']!r}: it has chunks in both "
+                    f"{other} and {split}, so it cannot be rejoined."
+                )
+    return replace(
+        corpus,
+        rows=rows,
+        tables={split: pair_table(of_split, corpus.emotion_names or None) for split, of_split in rows.items()},
+        fingerprints={split: data_fingerprint(of_split) for split, of_split in rows.items()},
+        text_fingerprints={split: text_fingerprint(of_split) for split, of_split in rows.items()},
+    )

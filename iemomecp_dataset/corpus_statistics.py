@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
-from iemomecp_dataset.rows import gold_pairs, list_item
+from iemomecp_dataset.corpora.metadata import CORPORA, EmotionCounts, SplitCounts
+from iemomecp_dataset.rows import gold_pairs, is_synthetic, list_item
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
 __all__ = ["RowStatistics", "row_statistics", "statistics_table"]
@@ -23,12 +23,14 @@ class RowStatistics:
         candidates: Candidate pairs.
         labels: Candidates by label name.
         mean_length: Mean number of utterances per row.
+        emotions: Utterances by emotion name; those without a known emotion are left out.
     """
 
     counts: SplitCounts
     candidates: int
     labels: Mapping[str, int]
     mean_length: float
+    emotions: Mapping[str, int]
 
 
 def row_statistics(rows: Any) -> RowStatistics:
@@ -45,6 +47,7 @@ def row_statistics(rows: Any) -> RowStatistics:
     labels: Counter[str] = Counter(dict.fromkeys(label_names, 0))
     lengths: list[int] = []
     totals: Counter[str] = Counter()
+    emotions: Counter[str] = Counter(dict.fromkeys(emotion_names, 0))
     for row in rows:
         lengths.append(len(row["utterances"]))
         gold = gold_pairs(row)
@@ -56,7 +59,10 @@ def row_statistics(rows: Any) -> RowStatistics:
         for utterance in row["utterances"]:
             if utterance["emotion"] is None:
                 totals["without emotion"] += 1
-            elif emotion_names[utterance["emotion"]] not in NEUTRAL_EMOTIONS:
+                continue
+            name = emotion_names[utterance["emotion"]]
+            emotions[name] += 1
+            if name not in NEUTRAL_EMOTIONS:
                 totals["emotional"] += 1
                 totals["emotional with cause"] += utterance["turn"] in targets
     unknown = totals["without emotion"] > 0
@@ -74,6 +80,7 @@ def row_statistics(rows: Any) -> RowStatistics:
         candidates=labels.total(),
         labels=dict(labels),
         mean_length=sum(lengths) / len(lengths) if lengths else 0.0,
+        emotions=dict(emotions),
     )
 
 
@@ -88,17 +95,25 @@ def statistics_table(name: str, splits: Mapping[str, Any]) -> str:
         A table with one line per split; for a corpus with published counts, a sentence on whether they match.
     """
     statistics = {split: row_statistics(rows) for split, rows in splits.items()}
-    label_names = list(next(iter(statistics.values())).labels) if statistics else []
-    header = ["split", "rows", "utterances", "mean", "longest", "candidates", *label_names, "gold", "forward", "self"]
-    header += ["emotional", "with cause"]
+    has_pairs = name not in CORPORA or CORPORA[name].has_pairs
+    first = next(iter(statistics.values()), None)
+    names = [] if first is None else list(first.labels if has_pairs else first.emotions)
+    header = ["split", "rows", "utterances", "mean", "longest", *(["candidates"] if has_pairs else []), *names]
+    header += ["gold", "forward", "self", "emotional", "with cause"] if has_pairs else []
     lines = [header]
     for split, line in statistics.items():
         counts = line.counts
-        numbers = [counts.dialogues, counts.utterances, f"{line.mean_length:.1f}", counts.longest, line.candidates]
-        numbers += [line.labels[label] for label in label_names]
-        numbers += [counts.gold_pairs, counts.forward, counts.self_pairs, counts.emotional, counts.emotional_with_cause]
+        numbers = [counts.dialogues, counts.utterances, f"{line.mean_length:.1f}", counts.longest]
+        if has_pairs:
+            numbers += [line.candidates, *(line.labels[label] for label in names)]
+            numbers += [counts.gold_pairs, counts.forward, counts.self_pairs]
+            numbers += [counts.emotional, counts.emotional_with_cause]
+        else:
+            numbers += [line.emotions[emotion] for emotion in names]
         lines.append([split, *("?" if number == -1 else str(number) for number in numbers)])
-    return "\n".join([_columns(lines), *_comparison(name, statistics)])
+    # What a program made does not have the counts of the genuine files.
+    comparison = [] if is_synthetic(splits) else _comparison(name, statistics)
+    return "\n".join([_columns(lines), *comparison])
 
 
 def _comparison(name: str, statistics: Mapping[str, RowStatistics]) -> Iterable[str]:
@@ -108,6 +123,16 @@ def _comparison(name: str, statistics: Mapping[str, RowStatistics]) -> Iterable[
             same = line.counts == published[split]
             verdict = "matches the published counts" if same else f"DIFFERS from the published {published[split]}"
             yield f"{split}: {verdict}."
+    for splits, expected in (CORPORA[name].published_emotions if name in CORPORA else {}).items():
+        lines = [statistics[split] for split in splits.split("+") if split in statistics]
+        if not lines:
+            continue
+        found = EmotionCounts(
+            dialogues=sum(line.counts.dialogues for line in lines),
+            by_emotion=tuple(map(sum, zip(*(line.emotions.values() for line in lines), strict=True))),
+        )
+        verdict = "match the published counts" if found == expected else f"DIFFER from the published {expected}"
+        yield f"{splits}: emotions {verdict}."
 
 
 def _columns(lines: list[list[str]]) -> str:

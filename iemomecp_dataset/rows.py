@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from iemomecp_dataset.schema import Row
@@ -74,7 +74,8 @@ def to_pairs(dataset: DatasetT) -> DatasetT:
     if isinstance(dataset, dict):
         return type(dataset)({split: to_pairs(part) for split, part in dataset.items()})
     features = _pair_features(dataset.features)
-    options: dict[str, Any] = {"batched": True, "remove_columns": dataset.column_names, "features": features}
+    # Without the names, a batch of dialogues without pairs would have no columns.
+    options: dict[str, Any] = {"fn_kwargs": {"names": list(features)}, "batched": True, "remove_columns": dataset.column_names, "features": features}
     if hasattr(dataset, "cache_files"):  # An iterable dataset has no rows to show progress over.
         options["desc"] = "Flattening pairs"
         dataset = dataset.with_format(None)
@@ -112,17 +113,17 @@ def list_item(feature: Any) -> Any:
     return feature[0] if isinstance(feature, list) else feature.feature
 
 
-def _flatten(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {}
+def _flatten(batch: Mapping[str, list[Any]], names: Iterable[str]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in names}
     for index, (utterances, pairs) in enumerate(zip(batch["utterances"], batch["pairs"], strict=True)):
         by_turn = {utterance["turn"]: utterance for utterance in utterances}
         for pair in pairs:
             for name in _ROW_COLUMNS:
-                columns.setdefault(name, []).append(batch[name][index])
+                columns[name].append(batch[name][index])
             for name, value in pair.items():
-                columns.setdefault(name, []).append(value)
+                columns[name].append(value)
             for side in ("target", "cause"):
                 utterance = by_turn[pair[f"{side}_turn"]]
                 for name in _UTTERANCE_COLUMNS:
-                    columns.setdefault(f"{side}_{name}", []).append(utterance[name])
+                    columns[f"{side}_{name}"].append(utterance[name])
     return columns

@@ -127,7 +127,7 @@ def run(options: TrainingOptions, corpus: Corpus | None = None) -> RunResults | 
     accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
     with accelerator.main_process_first():
-        corpus = corpus or _load(options)
+        corpus = (corpus or _load(options)).require_pairs()
         _logger.info("%s", corpus.statement)
         leaks = _contamination(options, corpus)
         for warning in leaks:

@@ -15,7 +15,7 @@ COMMANDS = {
     "demo": "run the whole package on a synthetic corpus, in minutes",
     "stats": "print the statistics of a corpus, or what can be loaded",
     "validate": "validate the IEMO-MECP label files",
-    "fetch": "download and verify the IEMO-MECP label files",
+    "fetch": "download and verify the IEMO-MECP label files, or MELD",
     "build": "merge IEMOCAP, ConvECPE and the labels, and write Parquet or JSON",
     "synthetic": "write a synthetic corpus in the genuine layouts",
     "extract": "make a feature store from audio, video or text",

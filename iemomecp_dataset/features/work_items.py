@@ -83,7 +83,7 @@ def corpus_items(options: ExtractionOptions) -> CorpusItems:
         IemomecpError: The corpus cannot be loaded.
     """
     corpus = load_corpus(options.config_name, options.data_dir, for_training=False)
-    is_iemocap = corpus.name == IEMOMECP
+    is_iemocap = corpus.name in (IEMOMECP, "iemocap")
     times = _read_times(Path(options.times)) if options.times else {}
     items: dict[str, WorkItem] = {}
     for split, split_rows in corpus.rows.items():
@@ -138,7 +138,8 @@ def _item(
     timed = options.clip == "dialogue" or (
         options.clip == "auto" and (options.config_name == "mec4" or (is_iemocap and options.modality == "video"))
     )
-    named = utterance["wav" if options.modality == "audio" else "video"]
+    # Clips of single utterances have their sound.
+    named = utterance["wav" if options.modality == "audio" and is_iemocap else "video"]
     # A path is that of a recording on disk; a bare name is that of a clip, whose folder only the user knows.
     clip = utterance["video"] if utterance["video"] == Path(utterance["video"] or "").name else None
     if not options.media_dir:

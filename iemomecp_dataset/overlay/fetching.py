@@ -1,4 +1,4 @@
-"""Downloads the label files: resumes interrupted transfers, verifies, and puts complete files in place only."""
+"""Downloads released files: resumes interrupted transfers, verifies, and puts complete files in place only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from iemomecp_dataset.files import make_folder, not_written, put_in_place
 from iemomecp_dataset.overlay.published import LABEL_BLOBS, LABEL_REPOSITORY, LABEL_REVISION
 from iemomecp_dataset.overlay.summary import git_blob_id
 
-__all__ = ["DEFAULT_BASE_URL", "FetchOptions", "fetch_from_hub", "fetch_labels"]
+__all__ = ["DEFAULT_BASE_URL", "FetchOptions", "fetch_files", "fetch_from_hub", "fetch_labels"]
 
 DEFAULT_BASE_URL = f"https://raw.githubusercontent.com/{LABEL_REPOSITORY}/{LABEL_REVISION}/data/labels"
 """URL of the label files at the pinned commit of the release."""
@@ -68,17 +68,35 @@ def fetch_labels(
     See Also:
         :func:`fetch_from_hub` downloads from a dataset repository on the Hugging Face Hub.
     """
-    options = options or FetchOptions()
+    return fetch_files(label_dir, blobs, options or FetchOptions())
+
+
+def fetch_files(folder: Path, blobs: Mapping[str, str], options: FetchOptions) -> dict[str, str]:
+    """Downloads the files that are missing.
+
+    Args:
+        folder: Output folder; created if missing.
+        blobs: Expected git blob ids by file name; of an id that is not known whole, its first digits.
+        options: Options of the download.
+
+    Returns:
+        Outcome by file name: ``already there``, ``downloaded`` or ``downloaded (resumed)``.
+
+    Raises:
+        MissingDataError: The server does not have a file, or did not deliver it in any attempt.
+        InvalidDataError: The bytes differ from the released file; nothing was put in place.
+        UsageError: The folder cannot be written to, or contains a different file of that name.
+    """
     if not options.base_url.startswith(("http://", "https://")):
         raise UsageError(f"The base URL must begin with http:// or https://, but is {options.base_url!r}.")
-    make_folder(label_dir)
+    make_folder(folder)
     done: dict[str, str] = {}
     # Otherwise a server may compress, and ranges would count compressed bytes.
     headers = {"Accept-Encoding": "identity"}
     with requests.Session() as session:
         session.headers.update(headers)
         for name, blob in blobs.items():
-            target = label_dir / name
+            target = folder / name
             if _is_there(target, blob, overwrite=options.overwrite):
                 done[name] = "already there"
             else:
@@ -157,7 +175,7 @@ def fetch_from_hub(
 def _is_there(target: Path, blob: str, *, overwrite: bool) -> bool:
     if not target.exists():
         return False
-    if git_blob_id(target) == blob:
+    if git_blob_id(target).startswith(blob):
         return True
     if overwrite:
         return False
@@ -251,7 +269,7 @@ def _request(session: requests.Session, url: str, part: Path, had: int, options:
 
 def _verify(part: Path, blob: str, origin: str) -> None:
     found = git_blob_id(part)
-    if found != blob:
+    if not found.startswith(blob):
         part.unlink()
         raise InvalidDataError(
             f"{origin}: the bytes are not those of the released file (git blob {found}, expected {blob}) and were "

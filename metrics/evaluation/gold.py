@@ -107,12 +107,13 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
         The gold.
 
     Raises:
-        UsageError: There is no such split.
+        UsageError: There is no such split, or the corpus has no pairs.
     """
     if split not in corpus.rows:
         raise UsageError(
             f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
         )
+    corpus.require_pairs()
     rows, table = corpus.rows[split], corpus.tables[split]
     gold_keys: list[tuple[str, int, int]] = []
     missed: dict[str, int] = {}

@@ -29,7 +29,7 @@ from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.signature import Signature
-from iemomecp_dataset.options import DialogueConfig
+from iemomecp_dataset.options import PairConfig
 
 RULE = "distance rule (0-1 cause, 2-3 context)"
 
@@ -61,7 +61,7 @@ def test_published_means_are_those_of_the_paper():
     assert len(role_systems()) == 18 + 3
 
 
-@pytest.mark.parametrize("config_name", get_args(DialogueConfig))
+@pytest.mark.parametrize("config_name", get_args(PairConfig))
 def test_every_corpus_has_tables_by_pair_f1(config_name):
     rows = published_rows(config_name)
     assert rows
@@ -81,7 +81,7 @@ def test_every_corpus_has_tables_by_pair_f1(config_name):
     assert "None of it was computed on your data" in words
 
 
-@pytest.mark.parametrize("config_name", get_args(DialogueConfig))
+@pytest.mark.parametrize("config_name", get_args(PairConfig))
 def test_every_row_has_a_source_a_definition_and_a_candidate_space(config_name):
     for row in published_rows(config_name):
         assert row.definition in (*"ABCDF", "unstated"), row
