@@ -145,8 +145,8 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
             raise UsageError(f"Configuration {name!r} has no option {option!r}. {did_you_mean(option, taken)}")
         if option == "candidates" and value is not None and name in EMOTION_CONFIGS:
             raise UsageError(
-                f"Configuration {name!r} does not take the option 'candidates': it has emotions and no causes, hence no "
-                f"candidate pairs. Leave it out, or choose one of {_listing(_TAKEN_BY[option])}."
+                f"Configuration {name!r} does not take the option 'candidates': it has emotions and no causes, hence "
+                f"no candidate pairs. Leave it out, or choose one of {_listing(_TAKEN_BY[option])}."
             )
         if value is None or value == _DEFAULTS[option]:
             continue

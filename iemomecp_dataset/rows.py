@@ -74,8 +74,8 @@ def to_pairs(dataset: DatasetT) -> DatasetT:
     if isinstance(dataset, dict):
         return type(dataset)({split: to_pairs(part) for split, part in dataset.items()})
     features = _pair_features(dataset.features)
-    # Without the names, a batch of dialogues without pairs would have no columns.
-    options: dict[str, Any] = {"fn_kwargs": {"names": list(features)}, "batched": True, "remove_columns": dataset.column_names, "features": features}
+    options: dict[str, Any] = {"batched": True, "remove_columns": dataset.column_names, "features": features}
+    options["fn_kwargs"] = {"names": list(features)}
     if hasattr(dataset, "cache_files"):  # An iterable dataset has no rows to show progress over.
         options["desc"] = "Flattening pairs"
         dataset = dataset.with_format(None)
@@ -114,6 +114,7 @@ def list_item(feature: Any) -> Any:
 
 
 def _flatten(batch: Mapping[str, list[Any]], names: Iterable[str]) -> dict[str, list[Any]]:
+    # A batch of dialogues without pairs has these columns, too.
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for index, (utterances, pairs) in enumerate(zip(batch["utterances"], batch["pairs"], strict=True)):
         by_turn = {utterance["turn"]: utterance for utterance in utterances}

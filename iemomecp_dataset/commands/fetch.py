@@ -3,8 +3,9 @@
     python scripts/fetch_labels.py --label-dir local_data/labels
     python scripts/fetch_corpus.py --corpus meld --output-dir meld
 
-The label files are those of the pinned revision. An interrupted download is resumed; no partial or unverified file is ever left in place. The labels may be
-used for non-commercial research only; MELD is GPL-3.0, and the transcripts in it are copyrighted.
+The label files are those of the pinned revision. An interrupted download is resumed; no partial or unverified file is
+ever left in place. The labels may be used for non-commercial research only; MELD is GPL-3.0, and the transcripts in it
+are copyrighted.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -184,7 +185,7 @@ def time_notes(path: Path, rows: Sequence[Row]) -> list[str]:
     falling, odd = [], []
     for row in rows:
         spans = [(u["start"] or 0.0, u["end"] or 0.0, str(u["utterance_id"])) for u in row["utterances"]]
-        if any(later[0] < earlier[0] for earlier, later in zip(spans, spans[1:], strict=False)):
+        if any(later[0] < earlier[0] for earlier, later in itertools.pairwise(spans)):
             falling.append(row["dialogue_id"])
         odd += [f"{key} ({end - start:.0f} s)" for start, end, key in spans if not 0 < end - start <= _LONG]
     found = []

@@ -115,3 +115,17 @@ def mec4(dialogue: str = "d1", text: str = "1.甲：rain。2.5 度 2.乙：哦�
          pairs: str = "（2，1）（2，2）") -> list[dict[str, Any]]:  # fmt: skip
     """MEC4: a dialogue of three turns."""
     return [{"dia_id": dialogue, "dia_len": 3, "text": text, "pairs": pairs}]
+
+
+MELD_HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\r\n"
+
+
+def meld_csv(dialogue: int = 0) -> str:
+    """MELD: a dialogue whose numbers have a gap and whose last start falls back, and another of one utterance."""
+    lines = [
+        f'1,"More rain, and a “storm”.",Ann,joy,positive,{dialogue},0,1,2,"0:16:01,500","0:16:02,000"',
+        f'2,"So ""they"" say?",Bob and Ann,surprise,negative,{dialogue},2,1,2,"00:16:03,250","00:17:04,5"',
+        f'3,Yes,Ann,neutral,neutral,{dialogue},3,1,2,"00:16:03,000","00:16:04,000"',
+        f'1,Hello,All,fear,negative,{dialogue + 2},0,1,2,"01:00:00,250","01:00:00,250"',
+    ]
+    return MELD_HEADER + "".join(f"{line}\r\n" for line in lines)

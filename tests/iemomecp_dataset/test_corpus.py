@@ -9,7 +9,7 @@ import pytest
 
 from iemomecp_dataset import load
 from iemomecp_dataset.corpus import corpus_of, load_corpus
-from iemomecp_dataset.errors import MissingDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
 
@@ -125,3 +125,34 @@ def test_gold_of_source_binary_says_how_forward_pairs_are_treated(synthetic_dir)
     gold = load_gold_split("source_binary", synthetic_dir, "test", forward_pairs="gold")
     assert (published.forward_pairs, gold.forward_pairs) == ("as_published", "gold")
     assert (published.table.labels == 0).sum() < (gold.table.labels == 0).sum()
+
+
+def of_rows(config_name="rows", pairs=(), emotions=(0, 1), names=("neutral", "joy"), **more):
+    utterances = [{"turn": turn, "speaker": "A", "text": "", "emotion": id_} for turn, id_ in enumerate(emotions, 1)]
+    row = {"dialogue_id": "d", "utterances": utterances, "pairs": list(pairs), **more}
+    return corpus_of({"train": [row]}, config_name=config_name, emotion_names=names)
+
+
+def test_pairs_are_required_where_they_are_used():
+    pair = {"target_turn": 2, "cause_turn": 1, "label": 1}
+    missed = [{"target_turn": 1, "cause_turn": 2}]
+    for corpus in (of_rows(pairs=[pair]), of_rows(gold_outside_candidates=missed)):
+        assert corpus.require_pairs() is corpus
+    with pytest.raises(UsageError, match=r"meld \(meld\) has no cause pairs.*trainers/ecerc.py or trainers/emotion.py"):
+        of_rows("meld").require_pairs()
+
+
+@pytest.mark.parametrize(
+    ("corpus", "error", "message"),
+    [
+        (of_rows("mec4", names=("neutral", "emotional")), UsageError, "label no emotions; neutral and emotional are"),
+        (of_rows(names=("joy",), emotions=(0, 0)), UsageError, "are joy alone"),
+        (of_rows(names=None), UsageError, "No utterance of the train split of rows .rows. has an emotion"),
+        (of_rows(emotions=(None, None)), UsageError, "No utterance of the train split .* Choose a corpus"),
+        (of_rows(emotions=(0, 2)), InvalidDataError, "has the emotion 2; expected 0 to 1 for neutral, joy"),
+    ],
+)
+def test_emotions_are_required_where_they_are_used(corpus, error, message):
+    with pytest.raises(error, match=message):
+        corpus.require_emotions()
+    assert of_rows(emotions=(None, 1)).require_emotions().emotion_names == ("neutral", "joy")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from corpus_files import meld_csv, write
 
 import iemomecp_dataset
 from iemomecp_dataset.corpus_statistics import row_statistics, statistics_table
@@ -39,6 +40,22 @@ def test_statistics_of_the_hand_made_tree(tree):
     assert [line.split()[0] for line in table] == ["split", "train", "validation", "test"]
 
 
+def test_emotions_stand_in_the_place_of_pairs_where_there_are_none(tmp_path):
+    write(tmp_path / "train_sent_emo.csv", meld_csv())
+    splits = iemomecp_dataset.load("meld", data_dir=tmp_path)
+    header, train, *verdicts = statistics_table("meld", splits).splitlines()
+    found = dict(zip(header.split(), train.split(), strict=True))
+    sizes = {"split": "train", "rows": "2", "utterances": "4", "mean": "2.0", "longest": "3"}
+    emotions = {"neutral": 1, "surprise": 1, "fear": 1, "sadness": 0, "joy": 1, "disgust": 0, "anger": 0}
+    assert found == sizes | {name: str(count) for name, count in emotions.items()}
+    assert [verdict.split(" from ")[0] for verdict in verdicts] == ["train: DIFFERS", "train: emotions DIFFER"]
+
+
+def test_synthetic_data_is_not_held_against_published_counts(synthetic_dir):
+    splits = iemomecp_dataset.load("iemocap", data_dir=synthetic_dir)
+    assert [line.split()[0] for line in statistics_table("iemocap", splits).splitlines()] == ["split", *splits]
+
+
 def test_the_command_prints_them_and_says_what_is_unknown(tree):
     done = run("overlay", "--data-dir", tree.root)
     assert done.returncode == 0, done.stderr
@@ -50,7 +67,7 @@ def test_the_command_prints_them_and_says_what_is_unknown(tree):
 def test_the_command_lists_what_can_be_loaded_and_answers_errors(tmp_path):
     overview = run("stats")
     assert overview.returncode == 0
-    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon"):
+    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon", "meld", "iemocap"):
         assert name in overview.stdout
     for arguments, said in (
         (["ecg", "--data-dir", tmp_path], "Did you mean 'ecf'"),
