@@ -55,9 +55,9 @@ One row is one chunk of a dialogue (in the other corpora one dialogue). Turns ar
 | `chunk_index`, `session` | int32 | number of the chunk, IEMOCAP session; -1 if there is none |
 | `utterances` | list | `turn`, `source_turn`, `utterance_id`, `speaker`, `text`, `emotion`, `start` and \
 `end` in seconds, `wav` and `video` paths (in the other corpora `video` is the name of the clip, \
-where the files state it) |
+where the files state it, in `meld` the path of the clip where it is there) |
 | `pairs` | list | every candidate, in (target, cause) order: `target_turn`, `cause_turn`, `label`, `source_pair`, \
-`context_subtypes`, `taxonomy_label`, `label_source` |
+`context_subtypes`, `taxonomy_label`, `label_source`; empty in `meld` and `iemocap`, which have emotions alone |
 
 * `label`: {", ".join(ROLE_LABELS)} in `3class`; {", ".join(PAIR_LABELS)} in `source_binary` and the other corpora. \
 Class 0 is the positive one.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.schema import Row, TurnPair
+from iemomecp_dataset.schema import Row
 
 __all__ = ["whole_dialogues"]
 
@@ -64,7 +64,8 @@ def _joined(source: str, chunks: list[Any]) -> Row:
                 pairs.append({**pair, "target_turn": target, "cause_turn": cause})
         return sorted(pairs, key=lambda pair: (pair["target_turn"], pair["cause_turn"]))
 
-    whole: Row = {
+    whole: dict[str, Any] = {
+        "session": -1,
         **chunks[0],
         "dialogue_id": source,
         "source_dialogue_id": source,
@@ -73,9 +74,8 @@ def _joined(source: str, chunks: list[Any]) -> Row:
         "pairs": renumbered("pairs"),
     }
     if any("gold_outside_candidates" in chunk for chunk in chunks):
-        outside: list[TurnPair] = renumbered("gold_outside_candidates")
-        whole["gold_outside_candidates"] = outside
-    return whole
+        whole["gold_outside_candidates"] = renumbered("gold_outside_candidates")
+    return cast("Row", whole)
 
 
 def _in_source_order(source: str, chunks: list[Any]) -> list[Any]:
