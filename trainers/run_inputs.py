@@ -19,7 +19,7 @@ from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
-from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
+from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 
 __all__ = ["RunInputs", "effective_batch_size", "origin_data", "run_inputs", "run_settings"]
 
@@ -31,7 +31,7 @@ class RunInputs:
     Attributes:
         data: Digest of dialogues, labels and candidates, by split.
         texts: Digest of texts and speakers, by split.
-        features: By modality (``text``, ``audio``, ``video``) model, revision, settings, width, digest and missing
+        features: By modality (``text``, ``audio``, ``video``; ``event`` for a second text stream) model, revision, settings, width, digest and missing
             count; a modality whose features cannot be read now is absent.
         initialized_from: What :func:`~iemomecp_dataset.benchmark.runs.identity.origin_of` states about the run that it
             begins with, or the digest of the weights alone; ``unknown`` where it cannot be read now; empty without.
@@ -101,7 +101,7 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
-def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunInputs:
+def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInputs:
     """Reads what a run is about to read, and describes it.
 
     Args:
@@ -114,7 +114,7 @@ def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunI
         the error that says what to do, while a finished run stands.
     """
     features: dict[str, dict[str, Any]] = {}
-    if "t" in options.data.modalities:
+    if options.data.encodes_text:
         features["text"] = _encoder_facts(options.model.text_encoder)
     ids = {u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]}
     for modality, read in feature_tables(options.data).items():
@@ -163,7 +163,7 @@ def _origin(folder: str | None) -> dict[str, Any]:
     return {"unknown": "no run and no weights there"}
 
 
-def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
+def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
     """Reads the training data of the runs that a run begins with, one after the other.
 
     Args:
@@ -197,20 +197,20 @@ def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
     return found, notes
 
 
-def effective_batch_size(options: TrainingOptions, processes: int) -> int:
+def effective_batch_size(options: RunSettings, processes: int) -> int:
     """Examples per optimizer step, or padded tokens with ``--batch_tokens``, over all processes.
 
     Example:
+        >>> from iemomecp_dataset.trainers.options import TrainingOptions
         >>> options = TrainingOptions.from_flat({"batch_size": 4, "gradient_accumulation_steps": 2})
         >>> effective_batch_size(options, processes=3)
         24
     """
     optimization = options.optimization
-    size = optimization.batch_tokens or optimization.batch_size
-    return size * processes * optimization.gradient_accumulation_steps
+    return optimization.step_size[1] * processes * optimization.gradient_accumulation_steps
 
 
-def run_settings(options: TrainingOptions, processes: int, precision: str) -> dict[str, Any]:
+def run_settings(options: RunSettings, processes: int, precision: str) -> dict[str, Any]:
     """Lists the options that make the system, with the values that took effect.
 
     Args:
@@ -222,13 +222,12 @@ def run_settings(options: TrainingOptions, processes: int, precision: str) -> di
         By option its value. ``batch_size`` or ``batch_tokens`` is the effective one (:func:`effective_batch_size`).
 
     Example:
+        >>> from iemomecp_dataset.trainers.options import TrainingOptions
         >>> found = run_settings(TrainingOptions.from_flat({"batch_size": 4, "output_dir": "runs/x"}), 2, "no")
         >>> found["batch_size"], found["mixed_precision"], "output_dir" in found, "text_encoder" in found
         (8, 'no', False, False)
     """
-    left_out = circumstances() | told_by_results().keys()
+    left_out = circumstances(type(options)) | told_by_results(type(options)).keys()
     found = {name: value for name, value in options.flat().items() if name not in left_out}
-    found["batch_tokens" if options.optimization.batch_tokens else "batch_size"] = effective_batch_size(
-        options, processes
-    )
+    found[options.optimization.step_size[0]] = effective_batch_size(options, processes)
     return {**found, "mixed_precision": precision}

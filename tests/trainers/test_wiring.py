@@ -26,7 +26,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import predict
-from iemomecp_dataset.trainers import run as run_module
+from iemomecp_dataset.trainers import pair_run
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.run import run
 
@@ -165,14 +165,14 @@ SOME = {"AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability"
 # What no call of these runs shows, and where it is tested.
 ELSEWHERE = {
     "patience": "training/test_loop.py",
-    "selection": "training/test_loop.py",
-    "decision": "training/test_task.py",
+    "selection": "training/test_pairs.py",
+    "decision": "training/test_pairs.py",
     "corruption_point": "below",
     "run_name": "below",
 }
 
 RECORDED: list[tuple[str, str, str]] = [
-    ("load_corpus", "iemomecp_dataset.trainers.run", "load_corpus"),
+    ("load_corpus", "iemomecp_dataset.trainers.pair_run", "load_corpus"),
     ("find_scorer", "iemomecp_dataset.trainers.run", "find_scorer"),
     ("Accelerator", "iemomecp_dataset.trainers.training.distributed", "Accelerator"),
     ("set_seed", "iemomecp_dataset.trainers.training.distributed", "set_seed"),
@@ -215,7 +215,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("StopRequests", "iemomecp_dataset.trainers.training.loop", "StopRequests"),
     ("save", "iemomecp_dataset.trainers.training.checkpoints", "Checkpoints.save"),
     ("tqdm", "iemomecp_dataset.trainers.training.loop", "tqdm"),
-    ("pair_scores", "iemomecp_dataset.trainers.training.task", "pair_scores"),
+    ("pair_scores", "iemomecp_dataset.trainers.training.pairs", "pair_scores"),
 ]
 
 
@@ -280,7 +280,7 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
     with pytest.MonkeyPatch.context() as patch:
         for name, module, attribute in RECORDED:
             _record(patch, calls, name, module, attribute)
-        patch.setattr(run_module, "load_corpus", _loader(corpus, calls))
+        patch.setattr(pair_run, "load_corpus", _loader(corpus, calls))
         options = TrainingOptions.from_flat(flat)
         options.check()
         results = run(options)
