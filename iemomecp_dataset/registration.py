@@ -94,9 +94,12 @@ def _register_models() -> bool:
 
 
 def _models() -> Iterator[tuple[Any, Any]]:
-    """The configuration class and the model class of every scorer."""
+    """The configuration class and the model class of every pair scorer and every model of emotions."""
     for scorer in importlib.import_module("iemomecp_dataset.trainers.scorers").scorers().values():
         yield scorer.load_config_class(), scorer.load_model_class()
+    for module_name, name in importlib.import_module("iemomecp_dataset.trainers.emotions").EMOTION_MODELS.values():
+        model_class = getattr(importlib.import_module(module_name), name)
+        yield model_class.config_class, model_class
 
 
 def wrap(module_name: str, name: str, wrapper: Callable[[LookUp], LookUp]) -> None:
