@@ -18,10 +18,15 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
+from iemomecp_dataset.trainers.dialogue.layers import (
+    CandidatePairs,
+    DialogueLayer,
+    ModalityProjection,
+    Ragged,
+    scoring_head,
+)
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
-from iemomecp_dataset.trainers.encoders.pooling import pool_layers
-from iemomecp_dataset.trainers.encoders.text import encoded_chunks
+from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
 from iemomecp_dataset.trainers.pair_config import PairScorerConfig
 
@@ -140,7 +145,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             self.use_text_encoder(AutoModel.from_config(encoder_config))
         sizes = {"text": config.text_size, "audio": config.audio_size, "video": config.video_size}
         self.projections = nn.ModuleDict(
-            {name: _ModalityProjection(size, hidden, config.dropout) for name, size in sizes.items() if size}
+            {name: ModalityProjection(size, hidden, config.dropout) for name, size in sizes.items() if size}
         )
         self.speaker = nn.Embedding(config.max_speakers, hidden)
         self.position = nn.Embedding(config.max_positions, hidden)
@@ -149,8 +154,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             DialogueLayer(hidden, config.num_heads, 2 * hidden, config.dropout) for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(hidden)
-        self.emotion_head = _head(hidden, config.dropout)
-        self.cause_head = _head(hidden, config.dropout)
+        self.emotion_head = scoring_head(hidden, config.dropout)
+        self.cause_head = scoring_head(hidden, config.dropout)
         self.pair_scorer = PAIR_SCORERS[config.pair_scorer](
             hidden,
             len(config.class_names or ()),
@@ -166,7 +171,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         if config.emotion_names:
             # Whether a model has this head changes no other parameter: it draws from a copy of the random state.
             with torch.random.fork_rng(devices=[]):
-                self.emotion_category_head = _head(hidden, config.dropout, len(config.emotion_names))
+                self.emotion_category_head = scoring_head(hidden, config.dropout, len(config.emotion_names))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -289,12 +294,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:
         if self.text_encoder is None or order is None:
             raise ValueError("this scorer takes text as features, not as tokens")
-        encoded = encoded_chunks(self.text_encoder, chunks, output_hidden_states=True)
-        pooled = [
-            pool_layers(states.hidden_states, chunk["attention_mask"], self.config.text_layers)
-            for states, chunk in zip(encoded, chunks, strict=True)
-        ]
-        return torch.cat(pooled)[order]
+        return pooled_chunks(self.text_encoder, chunks, order, self.config.text_layers)
 
     def _fuse(
         self, ragged: Ragged, speakers: Tensor, modalities: dict[str, tuple[Tensor | None, Tensor | None]]
@@ -319,8 +319,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
 
     def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pair, emotion and cause logits."""
-        emotion_logits = ragged.padded(self.emotion_head(hidden).float())
-        cause_logits = ragged.padded(self.cause_head(hidden).float())
+        emotion_logits = ragged.padded(self.emotionscoring_head(hidden).float())
+        cause_logits = ragged.padded(self.causescoring_head(hidden).float())
         pairs = CandidatePairs.of(valid)
         pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
         if self.pair_refinement is not None:
@@ -359,20 +359,3 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         )
         (pairs, corrupted_pairs), (emotions, _), (causes, _) = (logits.chunk(2) for logits in both)
         return pairs, emotions, causes, corrupted_pairs
-
-
-class _ModalityProjection(nn.Module):
-    """Projects features to the width of the dialogue transformer; absent ones are replaced by a learned vector."""
-
-    def __init__(self, size: int, hidden: int, dropout: float):
-        super().__init__()
-        self.project = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout), nn.Linear(size, hidden))
-        self.absent = nn.Parameter(torch.zeros(hidden))
-
-    def forward(self, features: Tensor, present: Tensor | None) -> Tensor:
-        projected: Tensor = self.project(features)
-        return projected if present is None else torch.where(present.unsqueeze(-1), projected, self.absent)
-
-
-def _head(hidden: int, dropout: float, classes: int = 2) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, classes))
