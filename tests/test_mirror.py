@@ -45,6 +45,7 @@ TESTED_BY = {
     "iemomecp_dataset/sources/*": "iemomecp_dataset/test_bad_inputs.py",
     "iemomecp_dataset/synthetic/*": "iemomecp_dataset/synthetic/test_corpus.py",
     "metrics/pair_inputs.py": "metrics/test_scoring.py",
+    "metrics/signature_fields.py": "metrics/test_signature.py",
     "metrics/evaluation/*": "metrics/evaluation/test_evaluate.py",
     "metrics/iemomecp_pair_f1/app.py": "metrics/iemomecp_pair_f1/test_iemomecp_pair_f1.py",
     "metrics/significance/*": "metrics/significance/test_resampling.py",
