@@ -319,8 +319,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
 
     def _score(self, hidden: Tensor, ragged: Ragged, speakers: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pair, emotion and cause logits."""
-        emotion_logits = ragged.padded(self.emotionscoring_head(hidden).float())
-        cause_logits = ragged.padded(self.causescoring_head(hidden).float())
+        emotion_logits = ragged.padded(self.emotion_head(hidden).float())
+        cause_logits = ragged.padded(self.cause_head(hidden).float())
         pairs = CandidatePairs.of(valid)
         pair_scores = self.pair_scorer(hidden, ragged, speakers, pairs)
         if self.pair_refinement is not None:

@@ -95,7 +95,8 @@ class Bucket:
 
     def heads(self, rows: Tensor, n_heads: int) -> Tensor:
         """Splits rows into heads: ``(u, H * d)`` to ``(b, H, l, d)``."""
-        return self.ragged.padded(rows).unflatten(-1, (n_heads, -1)).transpose(1, 2)
+        padded = self.ragged.padded(rows)
+        return padded.view(*padded.shape[:2], n_heads, -1).transpose(1, 2)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class DialogueBuckets:
             order = lengths.argsort(descending=True, stable=True)
             # Buckets save work on a CPU; an accelerator is better off with few large operations.
             size = _DIALOGUES_OF_A_BUCKET if utterances.device.type == "cpu" else dialogues
-            groups = list(order.split(size))
+            groups = list(torch.split(order, size))
             widths = [max(1, width) for width in lengths[order[::size]].tolist()]
         buckets, places = [], []
         for group, width in zip(groups, widths, strict=True):
@@ -168,7 +169,7 @@ class DialogueBuckets:
 
     def split(self, *rows: Tensor) -> Iterator[tuple[Bucket, *tuple[Tensor, ...]]]:
         """Each bucket with its share of some ``(U, D)``."""
-        return zip(self.buckets, *(values.split(self.sizes) for values in rows), strict=True)
+        return zip(self.buckets, *(torch.split(values, self.sizes) for values in rows), strict=True)
 
 
 def attend(
@@ -221,7 +222,7 @@ def attend_itself(value: Tensor, *, n_heads: int, dropout: float = 0.0) -> Tenso
     if not dropout:
         return value
     weights = F.dropout(value.new_ones(len(value), n_heads, 1), dropout)
-    return (value.unflatten(-1, (n_heads, -1)) * weights).flatten(1)
+    return (value.view(len(value), n_heads, -1) * weights).flatten(1)
 
 
 @torch.no_grad()

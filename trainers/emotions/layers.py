@@ -45,8 +45,8 @@ def position_table(turns: int, columns: int, width: int) -> Tensor:
         ``(turns, columns)``.
 
     Example:
-        >>> position_table(2, 3, 4).numpy().round(4).tolist()
-        [[0.0, 1.0, 0.0], [0.8414999961853027, 0.5403000116348267, 0.009999999776482582]]
+        >>> position_table(3, 4, 4)[1].double().numpy().round(4).tolist()
+        [0.8415, 0.5403, 0.01, 1.0]
     """
     column = np.arange(columns)
     angles = np.arange(turns)[:, None] / np.power(10000.0, 2 * (column // 2) / width)

@@ -302,7 +302,8 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             found[name] = buckets.flat(vectors)
         if config.meld_slots == "released" and config.audio_size and config.video_size:
             exchanged = torch.cat([found["video"], found["audio"]], dim=-1)
-            found["audio"], found["video"] = exchanged.split([config.audio_size, config.video_size], dim=-1)
+            sizes_of_slots = [config.audio_size, config.video_size]
+            found["audio"], found["video"] = torch.split(exchanged, sizes_of_slots, dim=-1)
         if not config.positions:
             return found
         width = sum(config.modality_sizes.values())
@@ -375,7 +376,7 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
                 )
             tensors[here] = tensor
         model.load_state_dict(tensors)
-        return model.eval()
+        return model.eval()  # type: ignore[no-any-return]
 
 
 # Parts of our names and those of the released state dicts.
