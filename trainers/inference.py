@@ -1,4 +1,4 @@
-"""Inference: dialogues to probabilities of their pairs."""
+"""Inference: dialogues to probabilities of their pairs, or of the emotions of their utterances."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
+    text: FeatureTable | str | Path | None = None,
+    event: FeatureTable | str | Path | None = None,
     audio: FeatureTable | str | Path | None = None,
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
@@ -41,6 +43,8 @@ def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
+    text: FeatureTable | str | Path | None = None,
+    event: FeatureTable | str | Path | None = None,
     audio: FeatureTable | str | Path | None = None,
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
@@ -53,6 +57,8 @@ def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
+    text: FeatureTable | str | Path | None = None,
+    event: FeatureTable | str | Path | None = None,
     audio: FeatureTable | str | Path | None = None,
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
@@ -61,13 +67,16 @@ def predict(
     device: str | torch.device | None = None,
     with_emotions: bool = False,
 ) -> Any:
-    """Probabilities of the candidate pairs of some dialogues.
+    """Probabilities of the candidate pairs of some dialogues; of a model of emotions, those of their utterances.
 
     Args:
-        model: A scorer, the folder it was saved in, or the folder of a run.
+        model: A pair scorer or a model of emotions, the folder it was saved in, or the folder of a run.
         rows: Dialogues as :func:`iemomecp_dataset.load` gives them. Needed are ``dialogue_id`` and of each utterance
             ``turn``, ``utterance_id``, ``speaker`` and ``text``. Where a row has no ``pairs``, all pairs of its
-            utterances are candidates, in (target, cause) order.
+            utterances are candidates, in (target, cause) order. A model of emotions takes whole dialogues
+            (:func:`iemomecp_dataset.whole_dialogues`) and no pairs.
+        text: Feature table, or its Parquet file, for a model of emotions that was trained on one.
+        event: The same for its second text stream.
         audio: Feature table, or its Parquet file, if the model uses audio.
         video: The same for video.
         text_encoder: For a model on frozen text features: the encoder, where it is not found under the name it had in
@@ -82,7 +91,8 @@ def predict(
         For each row ``(pairs, C)`` probabilities in the order of its pairs: concatenated, they stand in the order of
         :func:`iemomecp_dataset.pair_table.pair_table`. Column 0 is the positive class; the model's
         ``config.class_names`` names all. With ``with_emotions`` a second list, for each row ``(n, K)`` probabilities
-        of its utterances' emotion categories, which ``config.emotion_names`` names.
+        of its utterances' emotion categories, which ``config.emotion_names`` names. Of a model of emotions, for each
+        row ``(n, C)`` probabilities of its utterances' emotions, which ``config.class_names`` names.
 
     Raises:
         MissingDataError: There is no model, or features that it needs are not given.
@@ -98,6 +108,15 @@ def predict(
         )
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     scorer = scorer.to(device or scorer.device).eval()
+    entry = scorer_of_model_type(scorer.config.model_type)
+    if entry is None:
+        raise UsageError(
+            f"{type(scorer).__name__} is not a registered scorer. Register it with "
+            "iemomecp_dataset.trainers.register_scorer."
+        )
+    of_pairs = entry.task == "pairs"
+    if with_emotions and not of_pairs:
+        raise UsageError(f"{type(scorer).__name__} predicts emotions alone. Leave with_emotions out.")
     if with_emotions and not getattr(scorer.config, "emotion_names", None):
         raise UsageError(
             f"This {type(scorer).__name__} predicts no emotions: it was trained without --emotion_category_weight. "
@@ -107,18 +126,14 @@ def predict(
     if not dialogues:
         return ([], []) if with_emotions else []
     ids = [u["utterance_id"] for row in dialogues for u in row["utterances"]]
+    # Its texts are vectors of a store where it was trained on such, or where they are given.
+    of_store = not of_pairs and (text is not None or not getattr(scorer.config, "text_encoder_name", None))
     vectors = {
         name: _vectors(name, table, ids, int(getattr(scorer.config, f"{name}_size")), max_missing_features)
-        for name, table in (("audio", audio), ("video", video))
-        if getattr(scorer.config, f"{name}_size", 0)
+        for name, table in (("audio", audio), ("video", video), ("text", text), ("event", event))
+        if getattr(scorer.config, f"{name}_size", 0) and (name in ("audio", "video") or of_store)
     }
-    entry = scorer_of_model_type(scorer.config.model_type)
-    if entry is None:
-        raise UsageError(
-            f"{type(scorer).__name__} is not a registered scorer. Register it with "
-            "iemomecp_dataset.trainers.register_scorer."
-        )
-    if not with_emotions and not any(row["pairs"] for row in dialogues):
+    if of_pairs and not with_emotions and not any(row["pairs"] for row in dialogues):
         return [np.zeros((0, len(scorer.config.id2label))) for _ in dialogues]
     task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
     strategy, examples = task.strategy, task.examples["test"]
@@ -131,13 +146,13 @@ def predict(
             found.update(scored)
             emotions.update(of_utterances)
     everything = np.concatenate([found[position] for position in range(len(examples))])
-    ends = np.cumsum([len(row["pairs"]) for row in dialogues])
+    ends = np.cumsum([len(row["pairs" if of_pairs else "utterances"]) for row in dialogues])
     probabilities = np.split(everything, ends[:-1])
     return (probabilities, [emotions[place] for place in range(len(dialogues))]) if with_emotions else probabilities
 
 
 def load_scorer(folder: str | Path) -> PreTrainedModel:
-    """Loads a trained scorer of any registered kind.
+    """Loads a trained pair scorer of any registered kind, or a model of emotions.
 
     Args:
         folder: Where it was saved, or the folder of its run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
@@ -154,6 +154,11 @@ class EncoderOptions:
         "counted.",
         minimum=2,
     )
+
+    @property
+    def text_streams(self) -> tuple[str, ...]:
+        """What the text encoder gives to the model."""
+        return ("text",)
 
 
 @dataclass(frozen=True)
@@ -441,6 +446,18 @@ class RunSettings:
     def notes(cls) -> str:
         """What ``--help`` shows last: which models or protocols set which options."""
         return ""
+
+    def after(self, seconds: float) -> Self:
+        """The same options for what is left of a session.
+
+        Args:
+            seconds: How long it has lasted.
+        """
+        hours = self.run.max_hours
+        if hours is None:
+            return self
+        run = replace(self.run, max_hours=max(hours - seconds / 3600, 1e-9))
+        return replace(self, run=run)  # type: ignore[type-var]
 
     def flat(self) -> dict[str, Any]:
         """All options by name, as ``config.yaml`` holds them."""

@@ -9,7 +9,6 @@ from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -100,10 +99,6 @@ class PairRun:
                 evidence="candidate removed" if name != split else None,
             )
         set_decision(done.task.model.config, decision.threshold)
-
-    def card(self, results: RunResults, options: TrainingOptions) -> str:
-        """The card of a pair scorer."""
-        return model_card(results, options)
 
 
 def _decision(done: FinishedRun[TrainingOptions]) -> Decision:

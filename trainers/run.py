@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.run_kind import EmotionRun
+from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.pair_run import PairRun
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -62,9 +64,9 @@ def train(
         emotion_names: Emotions by id, where the data does not name them.
         synthetic: Whether the dialogues are synthetic; a dataset that is marked as synthetic needs no further mark.
         **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
-            ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help`` and
-            ``trainers/ecerc.py --help``. Options that are not given have the values of the model's protocol. ``data_dir`` is only where ``features/`` with audio and video vectors
-            lies.
+            ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help`` and ``trainers/ecerc.py --help``.
+            Options that are not given have the values of the model's protocol. ``data_dir`` is only where
+            ``features/`` with audio and video vectors lies.
 
     Returns:
         The record of the run, as in ``results.json``; None when ``max_hours`` has ended the session before the run.
@@ -78,11 +80,6 @@ def train(
             raise UsageError(f"train takes {name} from the data, which is loaded with it. Leave it out.")
     if task not in _KINDS:
         raise UsageError(f"There is no task {task!r}. {did_you_mean(str(task), _KINDS)}")
-    kind, _ = _KINDS[task]
-    options = {**launcher_options(options), **options, "scorer": scorer or kind().model.scorer}
-    options |= kind.options_of_data(data)
-    asked = kind.from_flat({**kind.defaults_for(options), **options, "output_dir": str(output_dir or "")})
-    asked.check(with_data=False)
     if not isinstance(data, Mapping) or not data:
         raise UsageError(
             f"train takes dialogues by split, such as {{'train': rows, 'validation': rows}}, but got a "
@@ -90,6 +87,11 @@ def train(
         )
     if "train" not in data:
         raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, data))}.")
+    kind, _ = _KINDS[task]
+    options = {**launcher_options(options), **options, "scorer": scorer or kind().model.scorer}
+    options |= kind.options_of_data(data)
+    asked = kind.from_flat({**kind.defaults_for(options), **options, "output_dir": str(output_dir or "")})
+    asked.check(with_data=False)
     info = getattr(data["train"], "info", None)
     config_name = getattr(info, "config_name", None)
     corpus = corpus_of(
@@ -118,6 +120,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         KeyboardInterrupt: SIGINT has ended the session, and the run can be continued.
         SystemExit: SIGTERM has.
     """
+    began = time.monotonic()
     _, kind = _KINDS[options.task]
     accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
@@ -139,7 +142,9 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
     with folder.released_on_error(claimed and accelerator.is_main_process):
         task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
         progress, scored = fit(accelerator, task, options, folder)
-    more = kind.score_more(options, corpus, task, accelerator, folder) if progress.complete else None
+    if not progress.complete:
+        return None
+    more = kind.score_more(options.after(time.monotonic() - began), corpus, task, accelerator, folder)
     if more is None:
         return None
     if accelerator.is_main_process:
@@ -178,6 +183,6 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
     task.model.save_pretrained(folder.path / "model")
     if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
         task.encoder.tokenizer.save_pretrained(folder.path / "model")
-    write_text(folder.path / "model" / "README.md", kind.card(results, done.options))
+    write_text(folder.path / "model" / "README.md", model_card(results, done.options))
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()

@@ -31,8 +31,8 @@ class RunInputs:
     Attributes:
         data: Digest of dialogues, labels and candidates, by split.
         texts: Digest of texts and speakers, by split.
-        features: By modality (``text``, ``audio``, ``video``; ``event`` for a second text stream) model, revision, settings, width, digest and missing
-            count; a modality whose features cannot be read now is absent.
+        features: By modality (``text``, ``audio``, ``video``; ``event`` for a second text stream) model, revision,
+            settings, width, digest and missing count; a modality whose features cannot be read now is absent.
         initialized_from: What :func:`~iemomecp_dataset.benchmark.runs.identity.origin_of` states about the run that it
             begins with, or the digest of the weights alone; ``unknown`` where it cannot be read now; empty without.
         effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
@@ -115,7 +115,8 @@ def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInput
     """
     features: dict[str, dict[str, Any]] = {}
     if options.data.encodes_text:
-        features["text"] = _encoder_facts(options.model.text_encoder)
+        facts = _encoder_facts(options.model.text_encoder)
+        features |= {stream: dict(facts) for stream in options.model.text_streams}
     ids = {u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]}
     for modality, read in feature_tables(options.data).items():
         try:

@@ -121,6 +121,3 @@ class RunKind(Protocol[_Given]):
 
     def write(self, folder: Path, done: FinishedRun[Any]) -> None:
         """Writes the predictions, and into the model's configuration what using it needs."""
-
-    def card(self, results: RunResults, options: _Given) -> str:
-        """Writes the model's card."""

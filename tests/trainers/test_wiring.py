@@ -25,8 +25,7 @@ from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.trainers import predict
-from iemomecp_dataset.trainers import pair_run
+from iemomecp_dataset.trainers import pair_run, predict
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.run import run
 

@@ -16,7 +16,7 @@ from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
 
-__all__ = ["Collator", "DialogueExample", "Utterances", "UtteranceInputs", "dialogue_examples", "speaker_numbers"]
+__all__ = ["Collator", "DialogueExample", "UtteranceInputs", "Utterances", "dialogue_examples", "speaker_numbers"]
 
 
 class Utterances(Protocol):

@@ -412,7 +412,7 @@ def inference_inputs(
 
 
 def utterance_inputs(
-    options: RunSettings, examples: Mapping[str, Sequence[Utterances]], accelerator: Accelerator, *, events: bool = False
+    options: RunSettings, examples: Mapping[str, Sequence[Utterances]], accelerator: Accelerator
 ) -> tuple[UtteranceInputs, TextEncoder | None, TokenizedTexts | None, list[int]]:
     """Tokens or frozen features of the texts, and the vectors of stores, for training.
 
@@ -420,7 +420,6 @@ def utterance_inputs(
         options: The run's options.
         examples: Dialogues by split.
         accelerator: Device and processes.
-        events: Whether the model has a second text stream: the top layer of the frozen encoder.
 
     Returns:
         The inputs; the text encoder, its tokens and the layers that are pooled, where one is loaded.
@@ -452,7 +451,9 @@ def utterance_inputs(
             )
 
     features, top = encoded(layers), [encoder.num_layers]
-    event = None if not events else features if layers == top else encoded(top)
+    event = None
+    if "event" in options.model.text_streams:
+        event = features if layers == top else encoded(top)
     inputs = UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes, event_features=event)
     return inputs, encoder, tokens, layers
 

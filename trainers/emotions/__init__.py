@@ -12,11 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ECERC", "EMOTION_TRANSFORMER"]
 
-_TASK = {
-    "prepare": "iemomecp_dataset.trainers.emotions.task:prepare_emotions",
-    "prepare_inference": "iemomecp_dataset.trainers.emotions.task:prepare_emotion_inference",
-    "task": "erc",
-}
+_PREPARE = "iemomecp_dataset.trainers.emotions.task:prepare_emotions"
+_PREPARE_INFERENCE = "iemomecp_dataset.trainers.emotions.task:prepare_emotion_inference"
 
 
 def _check_ecerc(options: EmotionTrainingOptions) -> None:
@@ -63,7 +60,9 @@ ECERC = Scorer(
     model_type="iemomecp_ecerc",
     check=_check_ecerc,
     cite="ECERC (ACL 2025, long 102)",
-    **_TASK,
+    prepare=_PREPARE,
+    prepare_inference=_PREPARE_INFERENCE,
+    task="erc",
 )
 """Its entry in the registry."""
 
@@ -73,6 +72,8 @@ EMOTION_TRANSFORMER = Scorer(
     model_class="iemomecp_dataset.trainers.emotions.modeling_transformer:EmotionTransformer",
     model_type="iemomecp_emotion_transformer",
     check=_check_transformer,
-    **_TASK,
+    prepare=_PREPARE,
+    prepare_inference=_PREPARE_INFERENCE,
+    task="erc",
 )
 """Its entry in the registry."""

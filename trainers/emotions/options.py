@@ -100,8 +100,8 @@ class EmotionModelOptions(EncoderOptions):
     )
     empty_rows: Literal["zero", "uniform"] = option(
         "zero",
-        "ECERC: attention of a turn that has nothing to attend to: zero, or uniform (as released) over all turns, future "
-        "ones and padding included. Set by --protocol.",
+        "ECERC: attention of a turn that has nothing to attend to: zero, or uniform (as released) over all turns, "
+        "future ones and padding included. Set by --protocol.",
     )
     meld_slots: Literal["correct", "released"] = option(
         "correct", "ECERC on MELD: released exchanges audio and video, as the release does. Set by --protocol."
@@ -113,6 +113,11 @@ class EmotionModelOptions(EncoderOptions):
     context: Literal["causal", "full"] = option(
         "causal", "Emotion transformer: a turn sees itself and earlier ones, or the whole dialogue. ECERC is causal."
     )
+
+    @property
+    def text_streams(self) -> tuple[str, ...]:
+        """What the text encoder gives to the model: to ECERC a second stream, its top layer."""
+        return ("text", "event") if self.scorer == "ecerc" else ("text",)
 
 
 @dataclass(frozen=True)

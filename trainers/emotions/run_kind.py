@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.runs.emotion_results import emotion_run_results, write_emotion_run_predictions
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.emotion_table import emotion_table
+from iemomecp_dataset.trainers.emotions.cross_fitting import check_folds, cross_fitted
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
-from iemomecp_dataset.trainers.model_card import emotion_model_card
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
@@ -28,9 +26,9 @@ class EmotionRun:
     def corpus(self, options: EmotionTrainingOptions, given: Corpus | None) -> Corpus:
         """Loads the corpus, or takes the given one, and rejoins dialogues that are cut into chunks."""
         data = options.data
-        corpus = given or load_corpus(data.config_name, str(data.data_dir), validation=data.validation)
-        corpus.require_emotions()
-        return whole_corpus(corpus)
+        corpus = given or load_corpus(data.config_name, str(data.data_dir))
+        check_folds(corpus, options.run.train_folds)
+        return corpus
 
     def warnings(self, corpus: Corpus) -> list[str]:
         """That no epoch is selected, that nothing is scored, or that some emotions are not known."""
@@ -54,8 +52,11 @@ class EmotionRun:
         accelerator: Accelerator,
         folder: RunFolder,
     ) -> dict[str, ScoredSplit] | None:
-        """Nothing beside the splits."""
-        return {}
+        """Predicts the train split by cross-fitting, where that is asked for."""
+        if not options.run.train_folds:
+            return {}
+        probabilities = cross_fitted(options, corpus, accelerator, folder)
+        return None if probabilities is None else {"train": ScoredSplit(probabilities, float("nan"))}
 
     def results(self, done: FinishedRun[EmotionTrainingOptions]) -> RunResults:
         """Scores the utterances beside the structural rows."""
@@ -75,10 +76,16 @@ class EmotionRun:
             write_emotion_run_predictions(
                 folder, done.corpus, split, scores.probabilities, epoch_chosen_on=_selection_split(done.corpus)
             )
-
-    def card(self, results: RunResults, options: EmotionTrainingOptions) -> str:
-        """The card of a model of emotions."""
-        return emotion_model_card(results, options)
+        if "train" in done.scored:
+            folds = done.options.run.train_folds
+            write_emotion_run_predictions(
+                folder,
+                done.corpus,
+                "train",
+                done.scored["train"].probabilities,
+                epoch_chosen_on=_selection_split(done.corpus),
+                cross_fitted_folds=folds,
+            )
 
 
 def _reported(done: FinishedRun[EmotionTrainingOptions]) -> dict[str, ScoredSplit]:

@@ -1,8 +1,8 @@
-"""The task of emotion recognition: mini-batches of whole dialogues, a focal cross entropy, and what it takes to build them.
+"""The task of emotion recognition: mini-batches of whole dialogues, their loss, and what it takes to build them.
 
 It serves every model whose ``forward`` takes ``mask``, ``speakers`` and the streams of
-:meth:`~iemomecp_dataset.trainers.dialogue.data.UtteranceInputs.tensors`, ignores those that it does not use, and returns
-``logits`` ``(B, N, C)``.
+:meth:`~iemomecp_dataset.trainers.dialogue.data.UtteranceInputs.tensors`, ignores those that it does not use, and
+returns ``logits`` ``(B, N, C)``.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def emotion_class_weights(weighting: str, labels: NDArray[np.int64], class_names
     Example:
         >>> emotion_class_weights("train", np.array([0, 0, 0, 1]), ["neutral", "joy", "fear"])
         [1.3333333333333333, 4.0, 1.0]
-        >>> [round(w, 3) for w in emotion_class_weights("released", np.array([]), ["hap", "sad", "neu", "ang", "exc", "fru"])]
+        >>> names = ["hap", "sad", "neu", "ang", "exc", "fru"]
+        >>> [round(w, 3) for w in emotion_class_weights("released", np.array([]), names)]
         [11.471, 6.857, 4.352, 6.739, 7.14, 4.02]
     """
     if weighting == "none":
@@ -203,12 +204,9 @@ def prepare_emotions(
         IemomecpError: An encoder or features are missing, or do not fit.
     """
     examples = {split: emotion_examples(rows) for split, rows in corpus.rows.items()}
-    events = "event_size" in config_fields(model_class.config_class) and options.model.scorer == "ecerc"
-    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator, events=events)
+    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator)
     train = emotion_table(corpus.rows["train"])
-    weights = emotion_class_weights(
-        options.objective.class_weights, train.labels[train.labelled], corpus.emotion_names
-    )
+    weights = emotion_class_weights(options.objective.class_weights, train.labels[train.labelled], corpus.emotion_names)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     model = _build_model(model_class, options, corpus, inputs, encoder, layers, weights)

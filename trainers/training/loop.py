@@ -330,7 +330,7 @@ def _end_epoch(state: _LoopState) -> None:
     """
     accelerator, task, progress = state.accelerator, state.task, state.progress
     losses = _mean_losses(state)
-    selected, scored = _score_epoch(state)
+    selected, loss = _score_epoch(state)
     progress.epoch += 1
     progress.batches, progress.losses = 0, {}
     # Without a selection the newest epoch is the one that is kept.
@@ -352,7 +352,7 @@ def _end_epoch(state: _LoopState) -> None:
                 "step": progress.epoch * len(state.order),
                 "train_loss": sum(losses.values()),
                 "losses": losses,
-                **({} if scored is None else {task.selection_split: {**scores, "loss": scored.loss}}),
+                **({} if selected is None else {task.selection_split: {**scores, "loss": loss}}),
                 "best_epoch": progress.best_epoch,
                 "learning_rate": state.scheduler.get_last_lr()[-1],
                 "seconds": time.monotonic() - state.began,
@@ -366,8 +366,11 @@ def _end_epoch(state: _LoopState) -> None:
         raise StopRequested(reason)
 
 
-def _score_epoch(state: _LoopState) -> tuple[Selected | None, ScoredSplit | None]:
+def _score_epoch(state: _LoopState) -> tuple[Selected | None, float | None]:
     """Scores the selection split; without a selection, nothing.
+
+    Returns:
+        What the epoch is worth, and the loss on that split: the one that training stops by, if there is one.
 
     Raises:
         StopRequested: The session is to end; a checkpoint is written.
@@ -390,7 +393,8 @@ def _score_epoch(state: _LoopState) -> tuple[Selected | None, ScoredSplit | None
         torch.set_rng_state(random_state)
         state.save()
         raise
-    return task.selection(scored.probabilities), scored
+    selected = task.selection(scored.probabilities)
+    return selected, scored.loss if selected.loss is None else selected.loss
 
 
 def _mean_losses(state: _LoopState) -> dict[str, float]:

@@ -143,4 +143,4 @@ class TrainingTask:
     encoder: TextEncoder | None = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
-    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    recipe: Recipe = Recipe()

@@ -47,7 +47,8 @@ def probabilities_of(corpus: Corpus) -> np.ndarray:
 @pytest.mark.parametrize("name", CORPORA)
 @pytest.mark.parametrize(
     "options",
-    [{}, {"threshold": 0.37}, {"decision": "argmax"}, {"selection": "pair_auprc"}, {"selection": "macro_f1"}], ids=lambda options: "-".join(options.values()) if "selection" in options else next(iter(options), "best"),
+    [{}, {"threshold": 0.37}, {"decision": "argmax"}, {"selection": "pair_auprc"}, {"selection": "macro_f1"}],
+    ids=lambda options: "-".join(options.values()) if "selection" in options else next(iter(options), "best"),
 )
 def test_an_epoch_is_scored_on_the_selection_split_by_the_runs_rule(options: dict[str, Any], name: str) -> None:
     corpus = CORPORA[name]
