@@ -47,6 +47,7 @@ TESTED_BY = {
     "metrics/pair_inputs.py": "metrics/test_scoring.py",
     "metrics/signature_fields.py": "metrics/test_signature.py",
     "metrics/evaluation/*": "metrics/evaluation/test_evaluate.py",
+    "metrics/iemomecp_erc/app.py": "metrics/iemomecp_erc/test_iemomecp_erc.py",
     "metrics/iemomecp_pair_f1/app.py": "metrics/iemomecp_pair_f1/test_iemomecp_pair_f1.py",
     "metrics/significance/*": "metrics/significance/test_resampling.py",
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",

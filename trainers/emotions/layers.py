@@ -45,8 +45,8 @@ def position_table(turns: int, columns: int, width: int) -> Tensor:
         ``(turns, columns)``.
 
     Example:
-        >>> position_table(3, 4, 4)[1].double().numpy().round(4).tolist()
-        [0.8415, 0.5403, 0.01, 1.0]
+        >>> [round(value, 3) for value in position_table(3, 4, 4)[1].tolist()]
+        [0.841, 0.54, 0.01, 1.0]
     """
     column = np.arange(columns)
     angles = np.arange(turns)[:, None] / np.power(10000.0, 2 * (column // 2) / width)
