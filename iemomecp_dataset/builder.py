@@ -97,7 +97,8 @@ def load(
     """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
 
     Args:
-        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4`` or ``reccon``.
+        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon`` or
+            ``meld``.
         data_dir: Folder of the sources.
         split: A split, a slice of one (``"train[:10%]"``), or None for all.
         streaming: Yields rows without writing Arrow files.
@@ -204,10 +205,14 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         # The description is shown to every user, and cached with the rows.
         synthetic = self._inputs.synthetic or loaded.synthetic
         self.info.description = _dataset_info(options, synthetic=synthetic).description
-        if loaded.counts:
-            listing = "; ".join(f"{what} {count}" for what, count in loaded.counts.items())
-            self.info.description += f" Found in the files and not in the rows: {listing}."
-            _LOGGER.warning("%s: found in the files and not in the rows: %s.", self.config.name, listing)
+        for heading, counts in (
+            ("Found in the files and not in the rows", loaded.counts),
+            ("Unusual in the files and kept in the rows", loaded.kept),
+        ):
+            if counts:
+                listing = "; ".join(f"{what} {count}" for what, count in counts.items())
+                self.info.description += f" {heading}: {listing}."
+                _LOGGER.warning("%s: %s: %s.", self.config.name, heading[0].lower() + heading[1:], listing)
         # One list entry per dialogue: num_proc and streaming workers split the list among themselves.
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()
@@ -282,7 +287,8 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
-        description = f"{corpus.title}, one row per dialogue, candidates: {options.candidates}."
+        pairs = f"candidates: {options.candidates}" if corpus.has_pairs else "without pairs"
+        description = f"{corpus.title}, one row per dialogue, {pairs}."
         citation, homepage, terms = corpus.citation, corpus.url, corpus.license
     else:
         features = row_features(pair_classes(options.config_name), IEMOCAP_EMOTIONS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from iemomecp_dataset.candidates import CANDIDATE_SPACES, CandidateSpace
+from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
 __all__ = [
@@ -31,7 +32,8 @@ ForwardPairs = Literal["as_published", "gold"]
 DEFAULT_CONFIG = "3class"
 
 MergedConfig = Literal["3class", "source_binary"]
-CorpusConfig = Literal["ecf", "mecad", "mec4", "reccon"]
+PairCorpusConfig = Literal["ecf", "mecad", "mec4", "reccon"]
+CorpusConfig = Literal[PairCorpusConfig, "meld"]
 DialogueConfig = Literal[MergedConfig, CorpusConfig]
 """A configuration with utterances, all but ``overlay``: what can be trained on and extracted from."""
 ConfigName = Literal[MergedConfig, "overlay", CorpusConfig]
@@ -91,7 +93,7 @@ _TAKEN_BY = {
     "forward_pairs": ("source_binary",),
     "max_mismatch": MERGED_CONFIGS,
     "max_label_mismatch": MERGED_CONFIGS,
-    "candidates": CORPUS_CONFIGS,
+    "candidates": get_args(PairCorpusConfig),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_source": get_args(TextSource),
@@ -129,6 +131,11 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
             raise UsageError(f"Configuration {name!r} has no option {option!r}. {did_you_mean(option, taken)}")
         if value is None or value == _DEFAULTS[option]:
             continue
+        if option == "candidates" and name in CORPORA and not CORPORA[name].has_pairs:
+            raise UsageError(
+                f"Configuration {name!r} does not take the option 'candidates': {CORPORA[name].title} has no causes, "
+                f"so there are no pairs. Leave it out."
+            )
         if option not in taken:
             raise UsageError(
                 f"Configuration {name!r} does not take the option {option!r}; it is for {_listing(_TAKEN_BY[option])}. "

@@ -44,12 +44,14 @@ class Loaded:
     Attributes:
         rows: Rows by split.
         counts: Counts of annotations that are not in the rows, such as latent causes.
+        kept: Counts of what is unusual in the rows and was kept, such as times that fall back.
         report: How the sources were merged, for IEMO-MECP.
         synthetic: Whether a file is marked as synthetic.
     """
 
     rows: Mapping[str, list[Row]]
     counts: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
     report: MergeReport | None = None
     synthetic: bool = False
 

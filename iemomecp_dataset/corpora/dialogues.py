@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iemomecp_dataset.candidates import CandidateSpace, labeled_candidates
 from iemomecp_dataset.schema import Row
 
-__all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
+__all__ = ["CorpusDialogue", "CorpusUtterance", "Findings", "corpus_row"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a reader counts.
+
+    Attributes:
+        left_out: Annotations that the rows do not have, such as latent causes, by kind.
+        kept: What is unusual in the rows and kept as the file has it, likewise.
+    """
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -16,7 +30,7 @@ class CorpusUtterance:
     """One utterance, whose turn is its position.
 
     ``start`` and ``end`` are in seconds within the recording; ``video`` is the name of its clip's file, which need not
-    be there.
+    be there. ``source_turn`` is its turn in the corpus where that is another one.
     """
 
     utterance_id: str
@@ -27,6 +41,7 @@ class CorpusUtterance:
     end: float | None = None
     wav: str | None = None
     video: str | None = None
+    source_turn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,19 +53,20 @@ class CorpusDialogue:
     gold: frozenset[tuple[int, int]]
 
 
-def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace) -> Row:
+def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace | None) -> Row:
     """Turns a dialogue into a row.
 
     Args:
         dialogue: The dialogue.
         emotions: Emotion names by id.
-        space: Which pairs are candidates; with ``past`` the row also lists the gold pairs that are not.
+        space: Which pairs are candidates; with ``past`` the row also lists the gold pairs that are not. None for a
+            corpus without pairs, whose rows have no candidates.
 
     Returns:
         The row.
     """
     ids = {name: index for index, name in enumerate(emotions)}
-    pairs, outside = labeled_candidates(len(dialogue.utterances), dialogue.gold, space)
+    pairs, outside = ([], []) if space is None else labeled_candidates(len(dialogue.utterances), dialogue.gold, space)
     row: Row = {
         "dialogue_id": dialogue.dialogue_id,
         "source_dialogue_id": dialogue.dialogue_id,
@@ -59,7 +75,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
         "utterances": [
             {
                 "turn": turn,
-                "source_turn": turn,
+                "source_turn": turn if utterance.source_turn is None else utterance.source_turn,
                 "utterance_id": utterance.utterance_id,
                 "speaker": utterance.speaker,
                 "text": utterance.text,

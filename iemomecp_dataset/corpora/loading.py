@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
+from iemomecp_dataset.corpora.dialogues import CorpusDialogue, Findings, corpus_row
 from iemomecp_dataset.corpora.ecf import read_ecf_text
 from iemomecp_dataset.corpora.ecf_json import read_ecf_json
 from iemomecp_dataset.corpora.mec4 import read_mec4
+from iemomecp_dataset.corpora.meld import find_meld_clips, read_meld
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
@@ -20,14 +21,18 @@ from iemomecp_dataset.schema import SPLITS, Row
 
 __all__ = ["find_corpus", "read_corpus"]
 
-_Reader = Callable[[Path, Counter[str]], Iterable[CorpusDialogue]]
+_Clips = Mapping[str, str]
+_Reader = Callable[[Path, Findings, _Clips], Iterable[CorpusDialogue]]
 _READERS: Mapping[tuple[str, str], _Reader] = {
-    ("ecf", ".txt"): lambda path, _: read_ecf_text(path),
-    ("ecf", ".json"): read_ecf_json,
-    ("mecad", ".json"): lambda path, counts: read_turn_lists(path, "mecad", counts),
-    ("mec4", ".json"): lambda path, _: read_mec4(path),
-    ("reccon", ".json"): lambda path, counts: read_turn_lists(path, "reccon", counts),
+    ("ecf", ".txt"): lambda path, _, __: read_ecf_text(path),
+    ("ecf", ".json"): lambda path, findings, _: read_ecf_json(path, findings.left_out),
+    ("mecad", ".json"): lambda path, findings, _: read_turn_lists(path, "mecad", findings.left_out),
+    ("mec4", ".json"): lambda path, _, __: read_mec4(path),
+    ("meld", ".csv"): read_meld,
+    ("reccon", ".json"): lambda path, findings, _: read_turn_lists(path, "reccon", findings.left_out),
 }
+_CLIP_FINDERS: Mapping[str, Callable[[Path], Mapping[str, tuple[str, int]]]] = {"meld": find_meld_clips}
+"""Lists ``(path, size in bytes)`` by utterance id, for corpora whose clips have a place of their own."""
 
 
 def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
@@ -36,7 +41,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
     Args:
         name: Configuration name of the corpus.
         data_dir: Folder of the corpus.
-        space: Which pairs are candidates.
+        space: Which pairs are candidates, where the corpus has pairs.
 
     Returns:
         The files found, one per split; the notes list the absent splits.
@@ -62,22 +67,26 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
         f"the split is omitted."
         for split in absent
     ]
+    clips = _CLIP_FINDERS[name](data_dir) if name in _CLIP_FINDERS else {}
+    paths = {utterance: path for utterance, (path, _) in clips.items()}
     return Inputs(
         files=tuple(files.values()),
         splits=tuple(files),
-        read=functools.partial(read_corpus, name, files, space),
+        media=tuple(clips.values()),
+        read=functools.partial(read_corpus, name, files, space, paths),
         synthetic=(data_dir / SYNTHETIC_FILE).exists(),
         notes=tuple(notes),
     )
 
 
-def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> Loaded:
+def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace, clips: _Clips | None = None) -> Loaded:
     """Reads a corpus.
 
     Args:
         name: Configuration name of the corpus.
         files: One file per split.
-        space: Which pairs are candidates.
+        space: Which pairs are candidates, where the corpus has pairs.
+        clips: Paths of clips by utterance id.
 
     Returns:
         Rows by split.
@@ -91,10 +100,11 @@ def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
     seen: dict[str, Path] = {}
     utterance_ids: set[str] = set()
     counts: dict[str, int] = {}
+    kept: dict[str, int] = {}
     for split, path in files.items():
         rows[split] = []
-        split_counts: Counter[str] = Counter()
-        for dialogue in _READERS[name, path.suffix.lower()](path, split_counts):
+        findings = Findings()
+        for dialogue in _READERS[name, path.suffix.lower()](path, findings, clips or {}):
             where = f"{path}, dialogue {dialogue.dialogue_id!r}"
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
@@ -109,6 +119,11 @@ def read_corpus(name: str, files: Mapping[str, Path], space: CandidateSpace) -> 
                         f"be unique across all splits."
                     )
                 utterance_ids.add(utterance.utterance_id)
-            rows[split].append(corpus_row(dialogue, corpus.emotions, space))
-        counts |= {f"{split}: {what}": count for what, count in split_counts.items() if count}
-    return Loaded(rows=rows, counts=counts)
+            rows[split].append(corpus_row(dialogue, corpus.emotions, space if corpus.has_pairs else None))
+        counts |= _by_split(split, findings.left_out)
+        kept |= _by_split(split, findings.kept)
+    return Loaded(rows=rows, counts=counts, kept=kept)
+
+
+def _by_split(split: str, counts: Counter[str]) -> dict[str, int]:
+    return {f"{split}: {what}": count for what, count in counts.items() if count}

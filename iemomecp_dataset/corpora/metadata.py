@@ -62,9 +62,11 @@ class CorpusMetadata:
         citation: The work to cite.
         url: Home of the corpus.
         how_to_obtain: One sentence on how to obtain the files.
-        emotions: Emotion names by id; the neutral one first.
+        emotions: Emotion names by id.
         split_files: Accepted file names by split, in order of preference.
         published: Counts by split, recomputed from the published files.
+        class_counts: Number of utterances of each emotion by split, likewise, for corpora of emotion recognition.
+        has_pairs: Whether causes are annotated. Without them ``pairs`` is empty, and only emotions can be learned.
         latent_causes: Causes outside the dialogue by split; they give no pair, and are counted.
         utterance_ids: Format of the utterance ids, equal in every layout of the corpus, such as
             ``dia{dialogue}utt{turn}``; empty where files name utterances themselves.
@@ -85,6 +87,8 @@ class CorpusMetadata:
     emotions: tuple[str, ...]
     split_files: Mapping[str, tuple[str, ...]]
     published: Mapping[str, SplitCounts] = field(default_factory=dict)
+    class_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    has_pairs: bool = True
     latent_causes: Mapping[str, int] = field(default_factory=dict)
     utterance_ids: str = ""
     origin: str = ""
@@ -236,6 +240,12 @@ _EMOTION_WORDS = (
 )
 """Words that mean one emotion."""
 
+
+def _by_name(counts: str) -> dict[str, int]:
+    words = counts.split()
+    return {name: int(count) for name, count in zip(words[::2], words[1::2], strict=True)}
+
+
 _IEMOMECP_CLASSES = {"3class": ROLE_LABELS, "overlay": ROLE_LABELS, "source_binary": PAIR_LABELS}
 
 CORPORA: Mapping[str, CorpusMetadata] = {
@@ -352,5 +362,36 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": SplitCounts(225, 2405, 1767, 0, 668, 1099, 1075, 23),
         },
         latent_causes={"train": 359, "validation": 5, "test": 39},
+    ),
+    "meld": CorpusMetadata(
+        name="meld",
+        title="MELD",
+        language="en",
+        license="GPL-3.0 (the repository of texts and labels); the series itself is under copyright",
+        citation=(
+            "Poria, Hazarika, Majumder, Naik, Cambria, Mihalcea (2019): MELD: A Multimodal Multi-Party Dataset for "
+            "Emotion Recognition in Conversations. ACL 2019, 527-536"
+        ),
+        url="https://github.com/declare-lab/MELD",
+        how_to_obtain=(
+            "download train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv from the folder data/MELD/ of "
+            "https://github.com/declare-lab/MELD (`python scripts/fetch_corpus.py --corpus meld` does it)"
+        ),
+        emotions=("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"),
+        split_files={
+            split: (f"{part}_sent_emo.csv", f"data/MELD/{part}_sent_emo.csv")
+            for split, part in (("train", "train"), ("validation", "dev"), ("test", "test"))
+        },
+        published={
+            "train": SplitCounts(1038, 9989, 0, 0, 0, 5279, 0, 24),
+            "validation": SplitCounts(114, 1109, 0, 0, 0, 639, 0, 23),
+            "test": SplitCounts(280, 2610, 0, 0, 0, 1354, 0, 33),
+        },
+        class_counts={
+            "train": _by_name("neutral 4710 surprise 1205 fear 268 sadness 683 joy 1743 disgust 271 anger 1109"),
+            "validation": _by_name("neutral 470 surprise 150 fear 40 sadness 111 joy 163 disgust 22 anger 153"),
+            "test": _by_name("neutral 1256 surprise 281 fear 50 sadness 208 joy 402 disgust 68 anger 345"),
+        },
+        has_pairs=False,
     ),
 }
