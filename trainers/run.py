@@ -234,6 +234,7 @@ def _results(
             for split, rows in corpus.rows.items()
         },
         feature_source=TFIDF if frozen is None else f"frozen {encoder_name(options.model.text_encoder)}",
+        emotional=None if task.emotion_inputs is None else task.emotion_inputs.emotional,
         more_counts=task.truncated,
         epoch_chosen_on=corpus.selection_split,
         extra=extra,

@@ -19,7 +19,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from two_dialogues import AUDIO_SIZE, SIZES, VIDEO_SIZE, two_dialogue_corpus, two_dialogues, write_vectors
+from two_dialogues import (
+    AUDIO_SIZE,
+    EMOTIONS,
+    SIZES,
+    VIDEO_SIZE,
+    two_dialogue_corpus,
+    two_dialogues,
+    write_emotions,
+    write_vectors,
+)
 
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
@@ -134,6 +143,9 @@ TRAINED_ARRIVES: list[_Row] = [
     ("frozen_layers", "freeze_lowest", "count"),
     ("text_layers", "model", "config.text_layers", [2]),
     ("init_from", "load_initial_weights", "folder"),
+    ("emotion_from", "read_emotion_inputs", "folder"),
+    ("emotion_from", "model", "config.emotion_input_names", list(EMOTIONS)),
+    ("emotion_from", "model", "self.emotion_projection.in_features", len(EMOTIONS)),
     ("pair_scorer", "model", "self.pair_scorer.__class__.__name__", "BiaffinePairScorer"),
     ("num_layers", "model", "self.dialogue.__len__()"),
     ("objective", "corrupt_context", "protect_gold", False),
@@ -180,6 +192,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("set_seed in task", "iemomecp_dataset.trainers.isolated.task", "set_seed"),
     ("read_feature_table", "iemomecp_dataset.trainers.encoders.vectors", "read_feature_table"),
     ("select", "iemomecp_dataset.features.store.feature_store", "FeatureTable.select"),
+    ("read_emotion_inputs", "iemomecp_dataset.trainers.dialogue.task", "read_emotion_inputs"),
     ("load_text_encoder", "iemomecp_dataset.trainers.dialogue.task", "load_text_encoder"),
     ("parse_layers", "iemomecp_dataset.trainers.dialogue.task", "parse_layers"),
     ("tokenize_texts", "iemomecp_dataset.trainers.dialogue.task", "tokenize_texts"),
@@ -271,6 +284,8 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
         features = {f"{name}_features": str(data / "features" / f"{name}.parquet") for name in ("audio", "video")}
         flat |= {**features, "cache_dir": str(folder / "cache")}
     else:
+        if kind == "trained":
+            flat |= {"emotion_from": str(write_emotions(folder / "emotions", corpus.rows, corpus.name))}
         # A run to begin from: the same, untrained.
         begun = TrainingOptions.from_flat({**flat, "output_dir": str(folder / "begun"), "quiet": True})
         assert run(begun, corpus) is not None

@@ -20,6 +20,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.trainers.emotion_inputs import EmotionInputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.objectives import Pooling, class_weights_from_counts
 from iemomecp_dataset.trainers.options import OptimizationOptions
@@ -104,6 +105,7 @@ class TrainingTask:
         encoder: The text encoder with its tokenizer, or None without text.
         frozen_texts: Frozen features by text, where there are any; structural baselines use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
+        emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
     """
 
     model: Any
@@ -115,6 +117,7 @@ class TrainingTask:
     encoder: TextEncoder | None = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
+    emotion_inputs: EmotionInputs | None = None
 
 
 def pair_class_weights(weighting: str, corpus: Corpus, device: torch.device) -> Tensor | None:
