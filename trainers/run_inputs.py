@@ -198,8 +198,8 @@ def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
             )
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             notes.append(
-                f"The training data of {folder}, which the run begins with, cannot be read, so that what it shares "
-                f"with this data is unknown ({' '.join(str(error).split())[:160]})."
+                f"The training data of {folder}, which the run begins with or takes emotions from, cannot be read, so "
+                f"that what it shares with this data is unknown ({' '.join(str(error).split())[:160]})."
             )
             continue
         found.append(SplitData(corpus.name, "train", corpus.rows["train"], corpus.data_dir))

@@ -30,12 +30,14 @@ from two_dialogues import (
     write_vectors,
 )
 
+from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import predict
 from iemomecp_dataset.trainers import run as run_module
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.run import run
 
@@ -516,6 +518,38 @@ def test_the_record_says_where_the_threshold_was_chosen(
     about = json.loads(written.schema.metadata[b"iemomecp"])
     assert (about["threshold_chosen_on"], about["threshold"]) == (chosen_on, results.threshold["value"])
     assert results.missing_splits == tuple(split for split in SIZES if split not in splits)
+
+
+def test_emotions_of_another_run_reach_model_record_baseline_and_card(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("trained")
+    emotions = read_emotion_inputs(str(found.options.model.emotion_from), found.corpus)
+    rows = found.corpus.rows["test"]
+    probabilities = predict(found.folder, rows, emotions=emotions.probabilities["test"], batch_size=2)
+    written = pq.read_table(found.folder / "predictions_test.parquet")
+    expected = np.stack([written[f"prob_{name}"].to_numpy() for name in found.results.class_names], axis=1)
+    np.testing.assert_allclose(np.concatenate(probabilities), expected, atol=0.02)  # it was scored in bfloat16
+    other = [1 - values / 2 for values in emotions.probabilities["test"]]
+    other = [values / values.sum(axis=1, keepdims=True) for values in other]
+    changed = np.concatenate(predict(found.folder, rows, emotions=other))
+    assert not np.array_equal(changed, np.concatenate(probabilities))
+    with pytest.raises(MissingDataError, match="give emotions="):
+        predict(found.folder, rows)
+    assert found.results.features["emotion"]["digest"] == emotions.digest
+    assert system_of(found.results)["emotion_features"] == emotions.digest[:12]
+    baseline = found.results.structural_baselines["emotion_x_distance_run"]
+    assert baseline["display_name"] == "emotion x distance (emotions)"
+    assert set(baseline["splits"]) == set(SIZES)
+    assert "emotion_x_distance_run" not in recorded("dialogue").results.structural_baselines
+    card = (found.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert "predict(model, rows, emotions=emotions)" in card
+    assert str(found.options.model.emotion_from) not in card
+    assert any("takes emotions from" in leak for leak in found.results.extra["leaks"])
+
+
+def test_emotions_of_another_run_are_refused_by_models_that_do_not_take_them(tmp_path: Path) -> None:
+    asked = {"data_dir": str(tmp_path), "output_dir": str(tmp_path / "run"), "emotion_from": str(tmp_path)}
+    with pytest.raises(UsageError, match="--emotion_from belongs to the dialogue scorer"):
+        TrainingOptions.from_flat({**asked, "scorer": "isolated"}).check()
 
 
 def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:
