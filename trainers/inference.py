@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 import torch
 from accelerate.utils import send_to_device
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
+from iemomecp_dataset.trainers.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
@@ -34,6 +35,7 @@ def predict(
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
     max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: Literal[False] = False,
@@ -49,6 +51,7 @@ def predict(
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
     max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: Literal[True],
@@ -63,6 +66,7 @@ def predict(
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
     max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: bool = False,
@@ -82,6 +86,8 @@ def predict(
         text_encoder: For a model on frozen text features: the encoder, where it is not found under the name it had in
             training.
         max_missing_features: Share of utterances that may lack a vector.
+        emotions: For each row ``(n, K)`` probabilities of its utterances' emotions, for a model that was trained with
+            ``emotion_from``; ``config.emotion_input_names`` names the columns.
         batch_size: Dialogues, or pairs, at once.
         device: Where to compute; by default where the model is.
         with_emotions: Also give the probabilities of the utterances' emotions, of a model that was trained with
@@ -125,6 +131,9 @@ def predict(
     dialogues = [_bare_row(row, number) for number, row in enumerate(rows)]
     if not dialogues:
         return ([], []) if with_emotions else []
+    inputs = checked_emotion_inputs(emotions, dialogues, getattr(scorer.config, "emotion_input_names", None))
+    if inputs is not None:
+        dialogues = with_emotion_inputs(dialogues, inputs)
     ids = [u["utterance_id"] for row in dialogues for u in row["utterances"]]
     # Its texts are vectors of a store where it was trained on such, or where they are given.
     of_store = not of_pairs and (text is not None or not getattr(scorer.config, "text_encoder_name", None))
@@ -138,17 +147,17 @@ def predict(
     task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
     strategy, examples = task.strategy, task.examples["test"]
     found: dict[int, NDArray[np.float64]] = {}
-    emotions: dict[int, NDArray[np.float64]] = {}
+    categories: dict[int, NDArray[np.float64]] = {}
     with torch.inference_mode():
         for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
             batch = strategy.collate([(position, examples[position]) for position in positions])
             scored, of_utterances, _ = scored_batch(strategy, scorer, send_to_device(batch, scorer.device), examples)
             found.update(scored)
-            emotions.update(of_utterances)
+            categories.update(of_utterances)
     everything = np.concatenate([found[position] for position in range(len(examples))])
     ends = np.cumsum([len(row["pairs" if of_pairs else "utterances"]) for row in dialogues])
     probabilities = np.split(everything, ends[:-1])
-    return (probabilities, [emotions[place] for place in range(len(dialogues))]) if with_emotions else probabilities
+    return (probabilities, [categories[place] for place in range(len(dialogues))]) if with_emotions else probabilities
 
 
 def load_scorer(folder: str | Path) -> PreTrainedModel:

@@ -132,6 +132,7 @@ def _use(results: RunResults) -> list[str]:
         for letter, name in (("a", "audio"), ("v", "video"))
         if letter in results.modalities
     )
+    features += ", emotions=emotions" * ("emotion" in results.features)
     corpus = bool(features) and results.config_name in CONFIG_NAMES
     if corpus:
         rows = [f'rows = iemomecp_dataset.load("{results.config_name}", data_dir="local_data", split="test")']
@@ -159,7 +160,8 @@ def _use(results: RunResults) -> list[str]:
         "```",
         "",
         f"Columns are those of `model.config.id2label`: {classes}. Decision rule, `model.config.decision`: {rule}."
-        + ("" if corpus else " Without `pairs` in a row, all pairs are scored, in (target, cause) order."),
+        + ("" if corpus else " Without `pairs` in a row, all pairs are scored, in (target, cause) order.")
+        + (_EMOTIONS.format(results.features["emotion"]["model"]) if "emotion" in results.features else ""),
         "",
     ]
 
@@ -188,10 +190,16 @@ def _emotion_use(results: RunResults) -> list[str]:
         "```",
         "",
         f"One (utterances, {len(results.class_names)}) array per dialogue; columns are those of "
-        f"`model.config.id2label`: {classes}. A row is a whole dialogue; dialogues that are cut into chunks are rejoined with "
-        "`iemomecp_dataset.whole_dialogues` before.",
+        f"`model.config.id2label`: {classes}. A row is a whole dialogue; dialogues that are cut into chunks are rejoined "
+        "with `iemomecp_dataset.whole_dialogues` before.",
         "",
     ]
+
+
+_EMOTIONS = (
+    " `emotions` has for each row an array of (utterances, emotions) probabilities in the order of "
+    "`model.config.emotion_input_names`, as the run {} predicts them."
+)
 
 
 def _registration(scorer: str) -> tuple[list[str], list[str]]:
@@ -226,6 +234,8 @@ def _settings(options: RunSettings) -> list[str]:
         settings["text_encoder"] = encoder_name(options.model.text_encoder)
     if options.model.init_from:
         settings["init_from"] = encoder_name(options.model.init_from)
+    if getattr(options.model, "emotion_from", None):
+        settings["emotion_from"] = encoder_name(str(options.model.emotion_from))
     listing = ", ".join(f"{name} {value}" for name, value in settings.items())
     cited = scorer.cite
     return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]

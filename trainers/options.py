@@ -197,6 +197,13 @@ class ModelOptions(EncoderOptions):
         "of both utterances with themselves.",
     )
     max_distance: int = option(12, "Turn distances beyond it share an embedding.", minimum=1)
+    emotion_from: str | None = option(
+        None,
+        "Dialogue scorer: folder of a finished run that recognises the emotions of the same utterances. P(emotion) of "
+        "each utterance becomes an input, and its P(not neutral) a further emotion x distance baseline. The run needs "
+        "predictions on train that are cross-fitted (--train_folds).",
+        setting="features",
+    )
     distance_prior: bool = option(
         True,
         "Dialogue scorer: initialise with the class rates on train at each turn distance, so that only what goes "

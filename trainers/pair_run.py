@@ -8,7 +8,9 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
+from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -27,11 +29,21 @@ class PairRun:
     """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
 
     def corpus(self, options: TrainingOptions, given: Corpus | None) -> Corpus:
-        """Loads the corpus with its candidate pairs, or takes the given one."""
+        """Loads the corpus with its candidate pairs, or takes the given one.
+
+        Raises:
+            UsageError: It has no pairs.
+        """
         data = options.data
-        return given or load_corpus(
+        corpus = given or load_corpus(
             data.config_name, str(data.data_dir), candidates=data.candidates, forward_pairs=data.forward_pairs
         )
+        if not len(corpus.tables["train"]):
+            raise UsageError(
+                f"{corpus.name} ({corpus.config_name}) has no pairs, so no pair scorer can be trained on it. Emotion "
+                f"recognition can: {command_hint('train ecerc', '…')}."
+            )
+        return corpus
 
     def warnings(self, corpus: Corpus) -> list[str]:
         """That nothing is scored, where that is so."""
@@ -75,6 +87,7 @@ class PairRun:
             objective=done.options.objective.objective,
             epoch_chosen_on=corpus.selection_split,
             extra=extra,
+            emotional=None if done.task.emotion_inputs is None else done.task.emotion_inputs.emotional,
             **done.recorded(),
         )
 

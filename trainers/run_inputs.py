@@ -5,6 +5,7 @@ A run is continued, and its result stands, only while all of it is what it began
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, en
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 
@@ -133,6 +135,10 @@ def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInput
             "digest": digest,
             "missing": missing,
         }
+    emotion_from = getattr(options.model, "emotion_from", None)
+    if emotion_from:
+        with contextlib.suppress(IemomecpError):
+            features["emotion"] = read_emotion_inputs(emotion_from, corpus).facts
     return RunInputs(
         corpus.fingerprints,
         corpus.text_fingerprints,
@@ -165,7 +171,7 @@ def _origin(folder: str | None) -> dict[str, Any]:
 
 
 def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
-    """Reads the training data of the runs that a run begins with, one after the other.
+    """Reads the training data of the runs that a run begins with, or takes emotions from, and of those before them.
 
     Args:
         options: The run's options.
@@ -175,8 +181,12 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
     """
     import yaml
 
-    found, notes, folder, seen = [], [], options.model.init_from, set[str]()
-    while folder and folder not in seen:
+    found, notes, seen = [], [], set[str]()
+    before = [options.model.init_from, getattr(options.model, "emotion_from", None)]
+    while before:
+        folder = before.pop(0)
+        if not folder or folder in seen:
+            continue
         seen.add(folder)
         try:
             config = yaml.safe_load((Path(folder) / "config.yaml").read_text(encoding="utf-8"))
@@ -186,15 +196,16 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
                 split="train",
                 candidates=config.get("candidates"),
                 forward_pairs=config.get("forward_pairs"),
+                validation=config.get("validation"),
             )
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             notes.append(
-                f"The training data of {folder}, which the run begins with, cannot be read, so that what it shares "
-                f"with this data is unknown ({' '.join(str(error).split())[:160]})."
+                f"The training data of {folder}, which the run begins with or takes emotions from, cannot be read, so "
+                f"that what it shares with this data is unknown ({' '.join(str(error).split())[:160]})."
             )
-            break
+            continue
         found.append(SplitData(corpus.name, "train", corpus.rows["train"], corpus.data_dir))
-        folder = config.get("init_from")
+        before += [config.get("init_from"), config.get("emotion_from")]
     return found, notes
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, write_results
 from iemomecp_dataset.benchmark.runs.submission import Submission, check_stated, check_submission, stated_epoch
@@ -51,10 +50,9 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
     files = {split: _read(submission, split, corpus) for split in SPLITS if split in submission.files}
     epoch_chosen_on = stated_epoch(files.values())
     results = importlib.import_module("iemomecp_dataset.benchmark.runs.emotion_results")
-    probabilities = {split: _probabilities(file) for split, file in files.items()}
     record: RunResults = results.emotion_run_results(
         corpus,
-        probabilities,
+        {split: file.scored for split, file in files.items()},
         run_name=folder.name,
         scorer=EXTERNAL,
         objective=submission.name,
@@ -68,8 +66,16 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
     for warning in record.extra.get("leaks", ()):
         _logger.warning("warning: %s", warning)
     make_folder(folder)
-    for split, values in probabilities.items():
-        results.write_emotion_run_predictions(folder, corpus, split, values, epoch_chosen_on=epoch_chosen_on)
+    for split, file in files.items():
+        results.write_emotion_run_predictions(
+            folder,
+            corpus,
+            split,
+            np.eye(len(file.class_names))[file.predicted] if file.probabilities is None else file.probabilities,
+            epoch_chosen_on=epoch_chosen_on,
+            run_name=folder.name,
+            decisions_alone=True if file.probabilities is None else None,
+        )
     write_results(folder, record)
     return record
 
@@ -86,10 +92,6 @@ def _read(submission: Submission, split: str, corpus: Corpus) -> EmotionPredicti
             "row would stand in the table of other data: give the data that it was made on with --data-dir."
         )
     return with_gold(file, gold)
-
-
-def _probabilities(file: EmotionPredictions) -> NDArray[np.float64]:
-    return np.eye(len(file.class_names))[file.predicted] if file.probabilities is None else file.probabilities
 
 
 def _provenance(path: Path, file: EmotionPredictions) -> dict[str, Any]:

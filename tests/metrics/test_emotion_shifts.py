@@ -37,6 +37,11 @@ def test_agrees_with_a_walk_whatever_the_order_of_utterances(seed):
     assert shift_scores(*lists) == pytest.approx(walk(*lists), nan_ok=True)
 
 
+def test_a_dialogue_has_no_part_in_the_next_though_one_speaker_is_in_both():
+    scores = shift_scores([0, 1, 1, 1], [0, 1, 1, 1], ["a", "a", "b", "b"], [1, 2, 1, 2], ["A"] * 4)
+    assert (scores["shift_support"], scores["stay_support"]) == (1, 1)
+
+
 def test_nothing_to_score_is_nan_with_support_0():
     nothing = shift_scores([], [], [], [], [])
     assert nothing["shift_support"] == nothing["stay_support"] == 0

@@ -19,13 +19,24 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from two_dialogues import AUDIO_SIZE, SIZES, VIDEO_SIZE, two_dialogue_corpus, two_dialogues, write_vectors
+from two_dialogues import (
+    AUDIO_SIZE,
+    EMOTIONS,
+    SIZES,
+    VIDEO_SIZE,
+    two_dialogue_corpus,
+    two_dialogues,
+    write_emotions,
+    write_vectors,
+)
 
+from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import pair_run, predict
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.emotions import run_kind
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.options import SECTIONS, RunSettings, TrainingOptions
@@ -161,6 +172,9 @@ TRAINED_ARRIVES: list[_Row] = [
     ("frozen_layers", "freeze_lowest", "count"),
     ("text_layers", "model", "config.text_layers", [2]),
     ("init_from", "load_initial_weights", "folder"),
+    ("emotion_from", "read_emotion_inputs", "folder"),
+    ("emotion_from", "model", "config.emotion_input_names", list(EMOTIONS)),
+    ("emotion_from", "model", "self.emotion_projection.in_features", len(EMOTIONS)),
     ("pair_scorer", "model", "self.pair_scorer.__class__.__name__", "BiaffinePairScorer"),
     ("num_layers", "model", "self.dialogue.__len__()"),
     ("objective", "corrupt_context", "protect_gold", False),
@@ -296,6 +310,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("set_seed in task", "iemomecp_dataset.trainers.isolated.task", "set_seed"),
     ("read_feature_table", "iemomecp_dataset.trainers.encoders.vectors", "read_feature_table"),
     ("select", "iemomecp_dataset.features.store.feature_store", "FeatureTable.select"),
+    ("read_emotion_inputs", "iemomecp_dataset.trainers.dialogue.task", "read_emotion_inputs"),
     ("load_text_encoder", "iemomecp_dataset.trainers.dialogue.task", "load_text_encoder"),
     ("parse_layers", "iemomecp_dataset.trainers.dialogue.task", "parse_layers"),
     ("tokenize_texts", "iemomecp_dataset.trainers.dialogue.task", "tokenize_texts"),
@@ -395,7 +410,7 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
             "transformer": TRANSFORMER, "stores": STORES}[kind]  # fmt: skip
     settings: type[RunSettings] = TrainingOptions if kind in KINDS else EmotionTrainingOptions
     flat = {**flat, "data_dir": str(data), "output_dir": str(folder / "run"), "text_encoder": str(encoder)}
-    corpus = two_dialogue_corpus(2 if kind == "trained" else 3)
+    corpus = two_dialogue_corpus(3 if kind in ("dialogue", "isolated") else 2)
     features = {name: str(data / "features" / f"{name}.parquet") for name in ("audio", "video")}
     if kind == "stores":
         flat |= {"text_features": features["audio"], "event_features": features["video"]}
@@ -403,6 +418,8 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
         stores = {f"{name}_features": path for name, path in features.items()}
         flat |= {**stores, "cache_dir": str(folder / "cache")}
     else:
+        if kind == "trained":
+            flat |= {"emotion_from": str(write_emotions(folder / "emotions", corpus.rows, corpus.name))}
         # A run to begin from: the same, untrained.
         begun = settings.from_flat({**flat, "output_dir": str(folder / "begun"), "quiet": True})
         assert run(begun, corpus) is not None
@@ -649,6 +666,38 @@ def test_the_record_says_where_the_threshold_was_chosen(
     about = json.loads(written.schema.metadata[b"iemomecp"])
     assert (about["threshold_chosen_on"], about["threshold"]) == (chosen_on, results.threshold["value"])
     assert results.missing_splits == tuple(split for split in SIZES if split not in splits)
+
+
+def test_emotions_of_another_run_reach_model_record_baseline_and_card(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("trained")
+    emotions = read_emotion_inputs(str(found.options.model.emotion_from), found.corpus)
+    rows = found.corpus.rows["test"]
+    probabilities = predict(found.folder, rows, emotions=emotions.probabilities["test"], batch_size=2)
+    written = pq.read_table(found.folder / "predictions_test.parquet")
+    expected = np.stack([written[f"prob_{name}"].to_numpy() for name in found.results.class_names], axis=1)
+    np.testing.assert_allclose(np.concatenate(probabilities), expected, atol=0.02)  # it was scored in bfloat16
+    other = [1 - values / 2 for values in emotions.probabilities["test"]]
+    other = [values / values.sum(axis=1, keepdims=True) for values in other]
+    changed = np.concatenate(predict(found.folder, rows, emotions=other))
+    assert not np.array_equal(changed, np.concatenate(probabilities))
+    with pytest.raises(MissingDataError, match="give emotions="):
+        predict(found.folder, rows)
+    assert found.results.features["emotion"]["digest"] == emotions.digest
+    assert system_of(found.results)["emotion_features"] == emotions.digest[:12]
+    baseline = found.results.structural_baselines["emotion_x_distance_run"]
+    assert baseline["display_name"] == "emotion x distance (emotions)"
+    assert set(baseline["splits"]) == set(SIZES)
+    assert "emotion_x_distance_run" not in recorded("dialogue").results.structural_baselines
+    card = (found.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert "predict(model, rows, emotions=emotions)" in card
+    assert str(found.options.model.emotion_from) not in card
+    assert any("takes emotions from" in leak for leak in found.results.extra["leaks"])
+
+
+def test_emotions_of_another_run_are_refused_by_models_that_do_not_take_them(tmp_path: Path) -> None:
+    asked = {"data_dir": str(tmp_path), "output_dir": str(tmp_path / "run"), "emotion_from": str(tmp_path)}
+    with pytest.raises(UsageError, match="--emotion_from belongs to the dialogue scorer"):
+        TrainingOptions.from_flat({**asked, "scorer": "isolated"}).check()
 
 
 def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:

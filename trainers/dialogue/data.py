@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.pair_table import emotional_utterances
 from iemomecp_dataset.rows import gold_pairs
+from iemomecp_dataset.trainers.emotion_inputs import EMOTION_INPUTS
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
@@ -49,6 +50,7 @@ class DialogueExample:
         emotion_categories: ``(n,)`` int64, ids of the emotions; ``IGNORED_LABEL`` where one is not known.
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
+        emotion_inputs: ``(n, K)`` float32, probabilities of emotions that another model predicts; None without.
     """
 
     dialogue_id: str
@@ -62,6 +64,7 @@ class DialogueExample:
     cause_labels: NDArray[np.int64]
     targets: NDArray[np.int64]
     causes: NDArray[np.int64]
+    emotion_inputs: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -93,6 +96,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     for target, cause in gold_pairs(row):
         gold[target - 1, cause - 1] = True
     emotions = [utterance.get("emotion") for utterance in utterances]
+    predicted = [utterance.get(EMOTION_INPUTS) for utterance in utterances]
     return DialogueExample(
         dialogue_id=row["dialogue_id"],
         utterance_ids=tuple(utterance["utterance_id"] for utterance in utterances),
@@ -105,6 +109,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         cause_labels=np.any(gold, axis=0).astype(np.int64),
         targets=targets,
         causes=causes,
+        emotion_inputs=None if predicted[0] is None else np.asarray(predicted, dtype=np.float32),
     )
 
 
@@ -124,6 +129,17 @@ def speaker_numbers(utterances: Iterable[Mapping[str, Any]]) -> NDArray[np.int64
     numbers: dict[str | None, int] = {}
     found = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
     return np.array(found, dtype=np.int64)
+
+
+def _emotion_tensor(examples: Sequence[DialogueExample], n: int) -> Batch:
+    """``emotion`` ``(B, n, K)`` where the dialogues have probabilities of emotions."""
+    given = [example.emotion_inputs for example in examples if example.emotion_inputs is not None]
+    if not given:
+        return {}
+    padded = np.zeros((len(examples), n, given[0].shape[1]), dtype=np.float32)
+    for row, of_dialogue in enumerate(given):
+        padded[row, : len(of_dialogue)] = of_dialogue
+    return {"emotion": torch.from_numpy(padded)}
 
 
 @dataclass(frozen=True)
@@ -217,7 +233,8 @@ class Collator:
 
         Returns:
             ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``emotion_categories``, ``cause_labels``
-            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
+            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; ``emotion`` ``(B, N, K)`` where it is used; and
+            the inputs of :meth:`DialogueScorer.forward`.
         """
         examples = [example for _, example in batch]
         b, n = len(examples), max(map(len, examples))
@@ -237,6 +254,7 @@ class Collator:
             gold[row, :size, :size] = example.gold
         tensors: Batch = {
             "position": torch.tensor([position for position, _ in batch]),
+            **_emotion_tensor(examples, n),
             "mask": torch.from_numpy(mask),
             "speakers": torch.from_numpy(speakers),
             "emotion_labels": torch.from_numpy(emotion_labels),

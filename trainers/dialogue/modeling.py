@@ -4,6 +4,7 @@ Each modality has a projection with an explicit mask; a transformer mixes the ut
 utterances as emotional and as causes, and pairs from both utterances, their relative distance and their speakers::
 
     text, audio, video --project, mask--> sum + speaker + position --transformer--> h
+    P(emotion) of another model (optional) --linear--> added to the sum
     h_i --> emotion logits        h_j --> cause logits        h_i --> emotion categories (optional)
     h_i, h_j, distance(i - j), same speaker --> pair logits (N, N, C) --all pairs, refine--> pair logits
 """
@@ -58,6 +59,7 @@ class DialogueScorerConfig(PairScorerConfig):
         max_positions: Turns beyond it share a position embedding.
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.
         emotion_names: Emotion categories by id, where a head predicts those of utterances; None for no such head.
+        emotion_input_names: Emotions by id whose probabilities, from another model, are an input; None without.
     """
 
     model_type = "iemomecp_dialogue_scorer"
@@ -81,6 +83,7 @@ class DialogueScorerConfig(PairScorerConfig):
     max_positions: int = 64
     max_speakers: int = 12
     emotion_names: list[str] | None = None
+    emotion_input_names: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,11 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             # Whether a model has this head changes no other parameter: it draws from a copy of the random state.
             with torch.random.fork_rng(devices=[]):
                 self.emotion_category_head = scoring_head(hidden, config.dropout, len(config.emotion_names))
+        self.emotion_projection: nn.Module | None = None
+        if config.emotion_input_names:
+            # No norm before it, unlike the features of a modality: how certain a prediction is must be kept.
+            with torch.random.fork_rng(devices=[]):
+                self.emotion_projection = nn.Linear(len(config.emotion_input_names), hidden)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -197,6 +205,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         labels: Tensor | None = None,
         emotion_labels: Tensor | None = None,
         cause_labels: Tensor | None = None,
+        emotion: Tensor | None = None,
     ) -> DialogueScores:
         """Scores a padded batch.
 
@@ -219,6 +228,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             emotion_labels: ``(B, N)`` int, with labels: 1 for emotional utterances; by default the targets of pairs of
                 class 0.
             cause_labels: ``(B, N)`` int, with labels: 1 for causes; by default those of pairs of class 0.
+            emotion: ``(B, N, K)`` probabilities of the emotions that the configuration names as inputs.
 
         Returns:
             The logits, and with labels the loss; the emotion categories have no part in it.
@@ -240,6 +250,11 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
                 "video": (video if video is None else ragged.flat(video), video_present),
             },
         )
+        if self.emotion_projection is not None:
+            if emotion is None:
+                raise ValueError("this scorer needs the probabilities of emotions")
+            # Added, as a layer on the utterance's vector and these numbers together would add it.
+            utterances = utterances + self.emotion_projection(ragged.flat(emotion))
         contextual = self._contextualize(utterances, ragged)
         corrupted_pair_logits = None
         if corruption is None:

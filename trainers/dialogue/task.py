@@ -32,6 +32,7 @@ from iemomecp_dataset.trainers.dialogue.data import (
 )
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,
@@ -84,6 +85,7 @@ MODEL_INPUTS = (
     "audio_present",
     "video",
     "video_present",
+    "emotion",
 )
 """Entries of a batch that a scorer takes; the rest are labels."""
 
@@ -297,8 +299,20 @@ def prepare_dialogue(
     _check_inputs(model_class, options)
     if options.objective.emotion_category_weight:
         check_emotions(corpus)
+    predicted = None
+    if options.model.emotion_from:
+        if "emotion" not in forward_inputs(model_class):
+            raise UsageError(
+                f"--emotion_from gives {model_class.__name__}.forward the input 'emotion', which it does not take. "
+                "Leave it out, or give forward the parameter emotion=None."
+            )
+        predicted = read_emotion_inputs(options.model.emotion_from, corpus)
     examples = {
-        split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
+        split: dialogue_examples(
+            rows if predicted is None else predicted.attached(split, rows),
+            corpus.emotion_names,
+            options.objective.emotion_target,
+        )
         for split, rows in corpus.rows.items()
     }
     inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator)
@@ -332,6 +346,7 @@ def prepare_dialogue(
         },
         encoder=encoder,
         frozen_texts=inputs.text_features,
+        emotion_inputs=predicted,
     )
 
 
@@ -487,6 +502,7 @@ def _build_model(
         **vars(options.model),
         "class_names": list(corpus.class_names),
         "emotion_names": list(corpus.emotion_names) if options.objective.emotion_category_weight else None,
+        "emotion_input_names": list(corpus.emotion_names) if options.model.emotion_from else None,
         "text_size": encoder.width * len(layers) if encoder else 0,
         "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
         "video_size": (inputs.feature_sizes or {}).get("video", 0),

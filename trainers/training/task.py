@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from iemomecp_dataset.trainers.emotion_inputs import EmotionInputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.objectives import Pooling
 from iemomecp_dataset.trainers.training.distributed import Processes
@@ -132,6 +133,7 @@ class TrainingTask:
         frozen_texts: Frozen features by text, where there are any; structural baselines use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
         recipe: How the loop steps and stops.
+        emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
     """
 
     model: Any
@@ -143,4 +145,5 @@ class TrainingTask:
     encoder: TextEncoder | None = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
+    emotion_inputs: EmotionInputs | None = None
     recipe: Recipe = Recipe()

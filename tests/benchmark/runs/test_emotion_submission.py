@@ -86,6 +86,8 @@ def test_the_command_makes_a_run_of_decisions_alone(ecf, tmp_path, capsys):
     main([str(path), *where, "--as-run", str(tmp_path / "run"), "--system", "rule"])
     assert "a run of rule: weighted F1 55.56 on test" in capsys.readouterr().out
     assert json.loads((tmp_path / "run" / "results.json").read_text())["submission"]["test"]["decisions_alone"]
+    assert "ece" not in read_results(tmp_path / "run").metrics["test"], "calibration needs probabilities"
+    assert read_emotion_predictions(emotions_file(tmp_path / "run", "test")).probabilities is None
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_refused(options: dict[str, Any], message: str) -> None:
 
 
 def test_a_pair_scorer_is_no_model_of_emotions_and_the_other_way_round() -> None:
-    with pytest.raises(UsageError, match="--scorer ecerc is not a model of this command. It has dialogue, isolated"):
+    with pytest.raises(UsageError, match=r"--scorer ecerc is not a model of this command\. It has dialogue, isolated"):
         parse_options([*REQUIRED, "--scorer=ecerc"], description="")
     with pytest.raises(UsageError, match="no option '--objective'"):
         parsed("--objective=rpcl")
