@@ -20,6 +20,7 @@ from iemomecp_dataset.registration import register
 if TYPE_CHECKING:
     from iemomecp_dataset import benchmark, metrics, trainers
     from iemomecp_dataset.builder import load
+    from iemomecp_dataset.chunk_joining import whole_dialogues
     from iemomecp_dataset.errors import IemomecpError
     from iemomecp_dataset.rows import gold_pairs, is_synthetic, to_pairs
 
@@ -33,6 +34,7 @@ __all__ = [
     "metrics",
     "to_pairs",
     "trainers",
+    "whole_dialogues",
 ]
 
 __version__ = "0.1.0"
@@ -45,6 +47,7 @@ attach(
         "is_synthetic": "iemomecp_dataset.rows",
         "load": "iemomecp_dataset.builder",
         "to_pairs": "iemomecp_dataset.rows",
+        "whole_dialogues": "iemomecp_dataset.chunk_joining",
     },
     subpackages=("benchmark", "metrics", "trainers"),
 )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import datasets
 
-from iemomecp_dataset.corpora.metadata import corpus_metadata, pair_classes
+from iemomecp_dataset.corpora.metadata import CORPORA, corpus_metadata, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.find_sources import find_inputs
@@ -25,6 +25,7 @@ from iemomecp_dataset.options import (
     CONFIG_NAMES,
     CORPUS_CONFIGS,
     DEFAULT_CONFIG,
+    IEMOCAP_CONFIG,
     OPTION_NAMES,
     LoadOptions,
     load_options,
@@ -97,8 +98,8 @@ def load(
     """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
 
     Args:
-        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon`` or
-            ``meld``.
+        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``,
+            ``meld`` or ``iemocap``.
         data_dir: Folder of the sources.
         split: A split, a slice of one (``"train[:10%]"``), or None for all.
         streaming: Yields rows without writing Arrow files.
@@ -142,6 +143,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     max_mismatch: float = LoadOptions.max_mismatch
     max_label_mismatch: float = LoadOptions.max_label_mismatch
     candidates: str = LoadOptions.candidates
+    validation: str = LoadOptions.validation
 
     def load_options(self) -> LoadOptions:
         """Checks the options and resolves their paths."""
@@ -274,14 +276,14 @@ def _no_data_dir(options: LoadOptions) -> str:
         corpus = corpus_metadata(options.config_name)
         what = f"the files of {corpus.title}. To obtain them: {corpus.how_to_obtain}"
     else:
-        what = "IEMOCAP/, ECPEC/ and labels/"
+        what = "IEMOCAP/, ECPEC/ and labels/" if options.config_name != IEMOCAP_CONFIG else "ECPEC/ and IEMOCAP/"
     return (
         f"Configuration {options.config_name!r} is built from files you supply: pass data_dir=, a folder with {what}."
     )
 
 
 def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetInfo:
-    if options.config_name in CORPUS_CONFIGS:
+    if options.config_name in CORPORA:
         corpus = corpus_metadata(options.config_name)
         features = row_features(pair_classes(options.config_name), corpus.emotions)
         if options.candidates == "past":

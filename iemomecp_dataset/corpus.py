@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.chunk_joining import whole_dialogues
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config, default_definition
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import is_synthetic, list_item
-from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
-__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus"]
+__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
 
 IN_MEMORY = "rows"
 """Configuration of rows that no loader has named."""
@@ -80,6 +81,55 @@ class Corpus:
     def selection_split(self) -> str:
         """Where epoch and threshold are chosen: validation, or train where there is no validation split."""
         return "validation" if "validation" in self.rows else "train"
+
+    def require_pairs(self) -> None:
+        """Refuses data without candidate pairs, which has nothing to extract.
+
+        Raises:
+            UsageError: No split has a pair.
+        """
+        if not any(len(table) for table in self.tables.values()):
+            raise UsageError(
+                f"{self.name} ({self.config_name}) has no causes, so there are no pairs to train on or to score. Use a "
+                f"corpus of pairs, such as ecf or 3class; the emotions of {self.name} are for trainers/ecerc.py, "
+                "trainers/emotion.py and the metric iemomecp_erc."
+            )
+
+    def require_emotions(self) -> None:
+        """Refuses data of which no emotion can be recognised.
+
+        Raises:
+            UsageError: Fewer than two emotions occur besides an annotation that targets of pairs have and others have
+                not, or no utterance of the train split has one.
+            InvalidDataError: An emotion is not the id of a name.
+        """
+        names = self.emotion_names
+        use = "Use a corpus with emotions, such as meld, iemocap or ecf."
+        if names and set(names) <= {*NEUTRAL_EMOTIONS, EMOTIONAL}:
+            raise UsageError(
+                f"The files of {self.name} ({self.config_name}) label no emotions: {' and '.join(names)} only state "
+                f"which utterances are targets of pairs. {use}"
+            )
+        if len(set(names)) < 2:
+            raise UsageError(
+                f"{self.name} ({self.config_name}) has {len(set(names))} emotion names, and at least two must be told "
+                f"apart. {use} Rows in memory need emotion_names, the names by id."
+            )
+        known = {
+            split: {utterance.get("emotion") for row in rows for utterance in row["utterances"]} - {None}
+            for split, rows in self.rows.items()
+        }
+        for split, ids in known.items():
+            strange = sorted(ids - set(range(len(names))), key=str)
+            if strange:
+                raise InvalidDataError(
+                    f"An utterance of the {split} split has the emotion {strange[0]!r}; expected 0 to {len(names) - 1} "
+                    f"for {', '.join(names)}, or None where it is not known."
+                )
+        if not known.get("train"):
+            raise UsageError(
+                f"No utterance of the train split of {self.name} ({self.config_name}) has an emotion. {use}"
+            )
 
 
 def load_corpus(
@@ -205,3 +255,29 @@ def corpus_of(
 
 def _without_emotions(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "utterances": [{**utterance, "emotion": None} for utterance in row["utterances"]]}
+
+
+def whole_corpus(corpus: Corpus) -> Corpus:
+    """Rejoins the chunks of a corpus, for models whose input is the whole dialogue.
+
+    Args:
+        corpus: The corpus.
+
+    Returns:
+        The same with the rows of :func:`~iemomecp_dataset.chunk_joining.whole_dialogues`, their pair tables and their
+        fingerprints; a corpus without chunks as it is.
+
+    Raises:
+        InvalidDataError: Chunks overlap or contradict each other.
+    """
+    rows = {split: whole_dialogues(of_split) for split, of_split in corpus.rows.items()}
+    if rows == corpus.rows:
+        return corpus
+    names = corpus.emotion_names or None
+    return replace(
+        corpus,
+        rows=rows,
+        tables={split: pair_table(of_split, names) for split, of_split in rows.items()},
+        fingerprints={split: data_fingerprint(of_split) for split, of_split in rows.items()},
+        text_fingerprints={split: text_fingerprint(of_split) for split, of_split in rows.items()},
+    )

@@ -23,12 +23,14 @@ class RowStatistics:
         candidates: Candidate pairs.
         labels: Candidates by label name.
         mean_length: Mean number of utterances per row.
+        emotions: Utterances by emotion name; those whose emotion is not known are in none.
     """
 
     counts: SplitCounts
     candidates: int
     labels: Mapping[str, int]
     mean_length: float
+    emotions: Mapping[str, int]
 
 
 def row_statistics(rows: Any) -> RowStatistics:
@@ -43,6 +45,7 @@ def row_statistics(rows: Any) -> RowStatistics:
     emotion_names = list_item(rows.features["utterances"])["emotion"].names
     label_names = list_item(rows.features["pairs"])["label"].names
     labels: Counter[str] = Counter(dict.fromkeys(label_names, 0))
+    emotions: Counter[str] = Counter(dict.fromkeys(emotion_names, 0))
     lengths: list[int] = []
     totals: Counter[str] = Counter()
     for row in rows:
@@ -56,7 +59,10 @@ def row_statistics(rows: Any) -> RowStatistics:
         for utterance in row["utterances"]:
             if utterance["emotion"] is None:
                 totals["without emotion"] += 1
-            elif emotion_names[utterance["emotion"]] not in NEUTRAL_EMOTIONS:
+                continue
+            name = emotion_names[utterance["emotion"]]
+            emotions[name] += 1
+            if name not in NEUTRAL_EMOTIONS:
                 totals["emotional"] += 1
                 totals["emotional with cause"] += utterance["turn"] in targets
     unknown = totals["without emotion"] > 0
@@ -74,6 +80,7 @@ def row_statistics(rows: Any) -> RowStatistics:
         candidates=labels.total(),
         labels=dict(labels),
         mean_length=sum(lengths) / len(lengths) if lengths else 0.0,
+        emotions=dict(emotions),
     )
 
 
@@ -88,26 +95,62 @@ def statistics_table(name: str, splits: Mapping[str, Any]) -> str:
         A table with one line per split; for a corpus with published counts, a sentence on whether they match.
     """
     statistics = {split: row_statistics(rows) for split, rows in splits.items()}
-    label_names = list(next(iter(statistics.values())).labels) if statistics else []
-    header = ["split", "rows", "utterances", "mean", "longest", "candidates", *label_names, "gold", "forward", "self"]
-    header += ["emotional", "with cause"]
-    lines = [header]
-    for split, line in statistics.items():
-        counts = line.counts
-        numbers = [counts.dialogues, counts.utterances, f"{line.mean_length:.1f}", counts.longest, line.candidates]
-        numbers += [line.labels[label] for label in label_names]
-        numbers += [counts.gold_pairs, counts.forward, counts.self_pairs, counts.emotional, counts.emotional_with_cause]
-        lines.append([split, *("?" if number == -1 else str(number) for number in numbers)])
-    return "\n".join([_columns(lines), *_comparison(name, statistics)])
+    has_pairs = name not in CORPORA or CORPORA[name].has_pairs
+    lines = [_pair_cells(line) if has_pairs else _emotion_cells(line) for line in statistics.values()]
+    table = [["split", *(lines[0] if lines else ())]]
+    for split, cells in zip(statistics, lines, strict=True):
+        table.append([split, *("?" if number == -1 else str(number) for number in cells.values())])
+    return "\n".join([_columns(table), *_comparison(name, statistics)])
+
+
+def _sizes(line: RowStatistics) -> dict[str, int | str]:
+    counts = line.counts
+    return {
+        "rows": counts.dialogues,
+        "utterances": counts.utterances,
+        "mean": f"{line.mean_length:.1f}",
+        "longest": counts.longest,
+    }
+
+
+def _pair_cells(line: RowStatistics) -> dict[str, int | str]:
+    counts = line.counts
+    return {
+        **_sizes(line),
+        "candidates": line.candidates,
+        **line.labels,
+        "gold": counts.gold_pairs,
+        "forward": counts.forward,
+        "self": counts.self_pairs,
+        "emotional": counts.emotional,
+        "with cause": counts.emotional_with_cause,
+    }
+
+
+def _emotion_cells(line: RowStatistics) -> dict[str, int | str]:
+    return {**_sizes(line), **line.emotions}
 
 
 def _comparison(name: str, statistics: Mapping[str, RowStatistics]) -> Iterable[str]:
-    published = CORPORA[name].published if name in CORPORA else {}
+    if name not in CORPORA:
+        return
+    corpus = CORPORA[name]
     for split, line in statistics.items():
-        if split in published:
-            same = line.counts == published[split]
-            verdict = "matches the published counts" if same else f"DIFFERS from the published {published[split]}"
-            yield f"{split}: {verdict}."
+        if split in corpus.published:
+            yield _verdict(split, "counts", line.counts, corpus.published[split])
+    for split, published in corpus.class_counts.items():
+        # Where the authors have no validation split, the loader's is a part of train.
+        parts = [split, "validation"] if split == "train" and "validation" not in corpus.class_counts else [split]
+        emotions: Counter[str] = Counter()
+        for part in parts:
+            emotions.update(statistics[part].emotions if part in statistics else {})
+        if split in statistics:
+            yield _verdict(" and ".join(p for p in parts if p in statistics), "emotions", dict(emotions), published)
+
+
+def _verdict(split: str, what: str, found: object, published: object) -> str:
+    same = found == published
+    return f"{split}: {f'matches the published {what}' if same else f'DIFFERS from the published {published}'}."
 
 
 def _columns(lines: list[list[str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.command_line import command_hint
@@ -10,15 +11,16 @@ from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
 from iemomecp_dataset.merging.merge import merge
+from iemomecp_dataset.merging.merge_dialogues import merge_dialogues
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
-from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
+from iemomecp_dataset.options import CORPUS_CONFIGS, IEMOCAP_CONFIG, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, require_folder
 from iemomecp_dataset.schema import SPLITS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
 from iemomecp_dataset.sources.full_splits import find_full_splits
-from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, find_iemocap
+from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, IemocapFiles, find_iemocap
 
 __all__ = ["find_inputs"]
 
@@ -47,6 +49,8 @@ def find_inputs(options: LoadOptions) -> Inputs:
             "the folder with IEMOCAP/, ECPEC/ and labels/",
             f"make one and put the three parts into it, or `{command_hint('synthetic', '--output-dir DIR')}`",
         )
+    if options.config_name == IEMOCAP_CONFIG:
+        return _find_dialogues(options)
     if options.config_name == "overlay":
         return _find_overlay(options)
     if options.full_root is not None:
@@ -90,42 +94,37 @@ def _find_full(options: LoadOptions, full_root: Path) -> Inputs:
 def _find_merge(options: LoadOptions) -> Inputs:
     label_dir = _label_dir(options)
     ecpec = options.convecpe_root or _first(options.data_dir, _ECPEC_NAMES)
-    iemocap = options.iemocap_root or _first(options.data_dir, ROOT_NAMES)
+    iemocap = _iemocap_root(options)
     missing = []
     if iemocap is None and options.text_source == "iemocap":
         place = " or ".join(ROOT_NAMES)
         advice = f"{IEMOCAP_SOURCE}; or do without it by text_source='ecpec'"
         missing.append(_missing("the IEMOCAP release", place, "iemocap_root", advice, options))
     if ecpec is None:
-        missing.append(_missing("ConvECPE", " or ".join(_ECPEC_NAMES), "convecpe_root", ECPEC_SOURCE, options))
+        missing.append(_missing_ecpec(options))
     if label_dir is None:
         missing.append(_missing("the label files", "labels", "label_dir", LABELS_SOURCE, options))
     if missing or ecpec is None or label_dir is None:
         raise MissingDataError("\n".join(missing))
     label_files = {path for paths in find_label_files(label_dir).values() for path in paths}
     pickle = find_ecpec(ecpec)
-    release = find_iemocap(iemocap) if iemocap is not None else None
-    annotations: list[Path] = []
-    media: list[tuple[str, int]] = []
-    if release is not None:
-        annotations = [*release.transcripts.values(), *release.evaluations.values()]
-        media = [*release.wavs.values(), *release.videos.values()]
+    release = _Release.find(iemocap)
     synthetic = _is_synthetic(options, label_dir, ecpec, *([iemocap] if iemocap is not None else []))
     notes = []
-    if release is None:
+    if release.files is None:
         notes.append(
             "There is no IEMOCAP release here; as asked for by text_source='ecpec', text is ConvECPE's, and times and "
             "media are null."
         )
     return Inputs(
-        files=(*sorted(label_files), pickle, *sorted(annotations)),
+        files=(*sorted(label_files), pickle, *release.annotations),
         splits=SPLITS,
-        media=media,
+        media=release.media,
         synthetic=synthetic,
         notes=tuple(notes),
         read=functools.partial(
             merge,
-            MergeSources(label_dir=label_dir, ecpec=pickle, iemocap=release, synthetic=synthetic),
+            MergeSources(label_dir=label_dir, ecpec=pickle, iemocap=release.files, synthetic=synthetic),
             config_name=options.config_name,
             text_source=options.text_source,
             forward_pairs=options.forward_pairs,
@@ -133,6 +132,64 @@ def _find_merge(options: LoadOptions) -> Inputs:
             max_label_mismatch=options.max_label_mismatch,
         ),
     )
+
+
+def _find_dialogues(options: LoadOptions) -> Inputs:
+    """Finds ConvECPE, and IEMOCAP where it is; its text and times are optional here."""
+    ecpec = options.convecpe_root or _first(options.data_dir, _ECPEC_NAMES)
+    if ecpec is None:
+        raise MissingDataError(_missing_ecpec(options))
+    pickle = find_ecpec(ecpec)
+    iemocap = _iemocap_root(options)
+    release = _Release.find(iemocap)
+    notes = []
+    if release.files is None:
+        notes.append("There is no IEMOCAP release here: the text is ConvECPE's, and times and media are null.")
+    if options.validation == "none":
+        notes.append("There is no validation split (validation='none'): all dialogues of Sessions 1 to 4 are train.")
+    return Inputs(
+        files=(pickle, *release.annotations),
+        splits=tuple(split for split in SPLITS if split != "validation" or options.validation != "none"),
+        media=release.media,
+        synthetic=_is_synthetic(options, ecpec, *([iemocap] if iemocap is not None else [])),
+        notes=tuple(notes),
+        read=functools.partial(
+            merge_dialogues,
+            pickle,
+            release.files,
+            text_source=options.text_source,
+            max_mismatch=options.max_mismatch,
+            validation=options.validation,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Release:
+    """Files of an IEMOCAP release, if there is one, and what rows depend on of it."""
+
+    files: IemocapFiles | None
+    annotations: tuple[Path, ...] = ()
+    media: tuple[tuple[str, int], ...] = ()
+
+    @staticmethod
+    def find(root: Path | None) -> _Release:
+        if root is None:
+            return _Release(None)
+        files = find_iemocap(root)
+        return _Release(
+            files,
+            annotations=tuple(sorted([*files.transcripts.values(), *files.evaluations.values()])),
+            media=(*files.wavs.values(), *files.videos.values()),
+        )
+
+
+def _iemocap_root(options: LoadOptions) -> Path | None:
+    return options.iemocap_root or _first(options.data_dir, ROOT_NAMES)
+
+
+def _missing_ecpec(options: LoadOptions) -> str:
+    return _missing("ConvECPE", " or ".join(_ECPEC_NAMES), "convecpe_root", ECPEC_SOURCE, options)
 
 
 def _label_dir(options: LoadOptions) -> Path | None:

@@ -16,6 +16,7 @@ __all__ = [
     "CONFIG_NAMES",
     "CORPUS_CONFIGS",
     "DEFAULT_CONFIG",
+    "IEMOCAP_CONFIG",
     "OPTION_NAMES",
     "ConfigName",
     "DialogueConfig",
@@ -23,26 +24,33 @@ __all__ = [
     "LoadOptions",
     "ScaleName",
     "TextSource",
+    "ValidationRule",
     "load_options",
 ]
 
 TextSource = Literal["iemocap", "ecpec"]
 ForwardPairs = Literal["as_published", "gold"]
+ValidationRule = Literal["every_tenth", "first_tenth", "none"]
 
 DEFAULT_CONFIG = "3class"
 
 MergedConfig = Literal["3class", "source_binary"]
 PairCorpusConfig = Literal["ecf", "mecad", "mec4", "reccon"]
 CorpusConfig = Literal[PairCorpusConfig, "meld"]
-DialogueConfig = Literal[MergedConfig, CorpusConfig]
+DialogueConfig = Literal[MergedConfig, CorpusConfig, "iemocap"]
 """A configuration with utterances, all but ``overlay``: what can be trained on and extracted from."""
-ConfigName = Literal[MergedConfig, "overlay", CorpusConfig]
+ConfigName = Literal[MergedConfig, "overlay", CorpusConfig, "iemocap"]
 
 MERGED_CONFIGS: tuple[str, ...] = get_args(MergedConfig)
 """Configurations that merge IEMOCAP, ConvECPE and the label overlay."""
 
 CORPUS_CONFIGS: tuple[str, ...] = get_args(CorpusConfig)
-"""Configurations of the other corpora."""
+"""Configurations of the other corpora that are read from one folder of annotation files."""
+
+IEMOCAP_CONFIG = "iemocap"
+"""The configuration that merges IEMOCAP and ConvECPE to whole dialogues, without the label overlay."""
+
+_SOURCE_CONFIGS = (*MERGED_CONFIGS, IEMOCAP_CONFIG)
 
 CONFIG_NAMES: tuple[str, ...] = get_args(ConfigName)
 
@@ -66,7 +74,10 @@ class LoadOptions:
         max_mismatch: Largest accepted share of utterances on which IEMOCAP and ECPEC disagree.
         max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
             have none and are not neutral. It is 0 in the release; exchanged chunks are never accepted.
-        candidates: ``all`` pairs or those with a cause of the ``past``, for corpora other than IEMO-MECP.
+        candidates: ``all`` pairs or those with a cause of the ``past``, for corpora of pairs other than
+            IEMO-MECP.
+        validation: Which of the sorted train dialogues of ``iemocap`` are its validation split: ``every_tenth``, the
+            ``first_tenth``, or ``none``.
     """
 
     config_name: str
@@ -80,25 +91,28 @@ class LoadOptions:
     max_mismatch: float = 0.01
     max_label_mismatch: float = 0.0
     candidates: CandidateSpace = "all"
+    validation: ValidationRule = "every_tenth"
 
 
 _PATH_OPTIONS = ("data_dir", "iemocap_root", "convecpe_root", "label_dir", "full_root")
 _TAKEN_BY = {
     "data_dir": CONFIG_NAMES,
-    "iemocap_root": MERGED_CONFIGS,
-    "convecpe_root": MERGED_CONFIGS,
+    "iemocap_root": _SOURCE_CONFIGS,
+    "convecpe_root": _SOURCE_CONFIGS,
     "label_dir": (*MERGED_CONFIGS, "overlay"),
     "full_root": MERGED_CONFIGS,
-    "text_source": MERGED_CONFIGS,
+    "text_source": _SOURCE_CONFIGS,
     "forward_pairs": ("source_binary",),
-    "max_mismatch": MERGED_CONFIGS,
+    "max_mismatch": _SOURCE_CONFIGS,
     "max_label_mismatch": MERGED_CONFIGS,
     "candidates": get_args(PairCorpusConfig),
+    "validation": (IEMOCAP_CONFIG,),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_source": get_args(TextSource),
     "forward_pairs": get_args(ForwardPairs),
     "candidates": CANDIDATE_SPACES,
+    "validation": get_args(ValidationRule),
 }
 OPTION_NAMES = tuple(_TAKEN_BY)
 """Options of all configurations."""

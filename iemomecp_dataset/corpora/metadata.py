@@ -66,6 +66,7 @@ class CorpusMetadata:
         split_files: Accepted file names by split, in order of preference.
         published: Counts by split, recomputed from the published files.
         class_counts: Number of utterances of each emotion by split, likewise, for corpora of emotion recognition.
+            Where the authors publish no validation split, that of the loader is a part of their train split.
         has_pairs: Whether causes are annotated. Without them ``pairs`` is empty, and only emotions can be learned.
         latent_causes: Causes outside the dialogue by split; they give no pair, and are counted.
         utterance_ids: Format of the utterance ids, equal in every layout of the corpus, such as
@@ -393,5 +394,29 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": _by_name("neutral 1256 surprise 281 fear 50 sadness 208 joy 402 disgust 68 anger 345"),
         },
         has_pairs=False,
+    ),
+    "iemocap": CorpusMetadata(
+        name="iemocap",
+        title="IEMOCAP, the 151 dialogues of ConvECPE",
+        language="en",
+        license="IEMOCAP: research licence of its authors, not to be passed on; none stated for ConvECPE",
+        citation=(
+            "Busso et al. (2008): IEMOCAP: interactive emotional dyadic motion capture database. Language Resources "
+            "and Evaluation 42, 335-359; Li et al. (2022): ECPEC: Emotion-Cause Pair Extraction in Conversations. "
+            "IEEE Transactions on Affective Computing"
+        ),
+        url="https://sail.usc.edu/iemocap/",
+        how_to_obtain=(
+            "clone https://github.com/SenticNet/ECPEC as ECPEC/, and request the IEMOCAP release from "
+            "https://sail.usc.edu/iemocap/ for IEMOCAP/ (optional: its transcripts, times and recordings)"
+        ),
+        emotions=IEMOCAP_EMOTIONS,
+        split_files={},
+        class_counts={
+            "train": _by_name("hap 504 sad 839 neu 1324 ang 933 exc 742 fru 1468"),
+            "test": _by_name("hap 144 sad 245 neu 384 ang 170 exc 299 fru 381"),
+        },
+        has_pairs=False,
+        verified=False,
     ),
 }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from iemomecp_dataset.merging.accounting import MergeSources, account
 from iemomecp_dataset.merging.alignment import align
 from iemomecp_dataset.merging.evidence import Placement
 from iemomecp_dataset.merging.pair_rows import pair_rows
-from iemomecp_dataset.merging.utterances import CHECK_NAMES, Utterances, enforce_limit, merged_utterances
+from iemomecp_dataset.merging.utterances import Utterances, enforce_limit, merged_utterances, warn_of_mismatches
 from iemomecp_dataset.merging.verification import emotional_turns_check
 from iemomecp_dataset.options import ForwardPairs, TextSource
 from iemomecp_dataset.overlay.chunks import OverlayChunk
@@ -19,8 +17,6 @@ from iemomecp_dataset.sources.ecpec import SourceDialogue, read_ecpec
 from iemomecp_dataset.sources.iemocap_release import session_of
 
 __all__ = ["merge"]
-
-_LOGGER = logging.getLogger(__name__)
 
 
 def merge(
@@ -55,10 +51,7 @@ def merge(
     ecpec = read_ecpec(sources.ecpec)
     placements = align(overlay.chunks, ecpec.dialogues, max_label_mismatch)
     utterances, checks, notes = merged_utterances(ecpec, sources.iemocap, text_source)
-    # If the text is ConvECPE's, IEMOCAP's may differ; the report still counts it.
-    enforce_limit(
-        [check for check in checks if text_source == "iemocap" or check.name != CHECK_NAMES["text"]], max_mismatch
-    )
+    enforce_limit(checks, max_mismatch, text_source)
     rows = {
         split: [
             _row(
@@ -76,15 +69,7 @@ def merge(
     by_id = {chunk.dialogue_id: chunk for chunks in overlay.chunks.values() for chunk in chunks}
     checks.append(emotional_turns_check(placements, by_id, ecpec.dialogues))
     report = account(sources, overlay, ecpec, placements, rows, checks, notes)
-    for check in checks:
-        if check.mismatches:
-            _LOGGER.warning(
-                "%s: %d of %d utterances differ, such as %s. The merge report lists all of them.",
-                check.name,
-                len(check.mismatches),
-                check.compared,
-                check.mismatches[0],
-            )
+    warn_of_mismatches(checks)
     return Loaded(rows=rows, report=report, synthetic=report.synthetic)
 
 

@@ -115,3 +115,28 @@ def mec4(dialogue: str = "d1", text: str = "1.甲：rain。2.5 度 2.乙：哦�
          pairs: str = "（2，1）（2，2）") -> list[dict[str, Any]]:  # fmt: skip
     """MEC4: a dialogue of three turns."""
     return [{"dia_id": dialogue, "dia_len": 3, "text": text, "pairs": pairs}]
+
+
+MELD_HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
+
+
+def meld_csv(word: str = "rain") -> str:
+    """MELD: a dialogue of two, whose second utterance is missing and whose times fall back, and one of one turn."""
+    return (
+        f"{MELD_HEADER}\n"
+        f'1,"More {word}, they say: ""lots"".",Ann,neutral,neutral,0,0,1,2,"0:16:16,250","00:16:18,500"\n'
+        '2,Oh no’,"Ann and Bob",sadness,negative,0,2,1,2,"0:16:10,000","00:17:30,000"\n'
+        '4,Yes.,Cy,joy,positive,2,0,1,2,"1:00:00,250","1:00:00,250"\n'
+    )
+
+
+MELD_GOLD: dict[str, set[tuple[int, int]]] = {
+    f"{part}_dia{number}": set() for part in ("train", "dev", "test") for number in (0, 2)
+}
+"""No gold pairs, by dialogue of a corpus of such files."""
+
+
+def write_meld(folder: Path) -> None:
+    """A corpus of three such files."""
+    for part in ("train", "dev", "test"):
+        write(folder / f"{part}_sent_emo.csv", meld_csv())

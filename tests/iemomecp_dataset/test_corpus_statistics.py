@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from corpus_files import write_meld
 
 import iemomecp_dataset
 from iemomecp_dataset.corpus_statistics import row_statistics, statistics_table
@@ -50,7 +51,7 @@ def test_the_command_prints_them_and_says_what_is_unknown(tree):
 def test_the_command_lists_what_can_be_loaded_and_answers_errors(tmp_path):
     overview = run("stats")
     assert overview.returncode == 0
-    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon"):
+    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon", "meld", "iemocap"):
         assert name in overview.stdout
     for arguments, said in (
         (["ecg", "--data-dir", tmp_path], "Did you mean 'ecf'"),
@@ -66,6 +67,16 @@ def test_a_corpus_is_compared_with_its_published_counts(tmp_path):
     (tmp_path / "train.txt").write_text("1 1\n\n1 | A | joy | Hi . | S: 00:00:01.0 - 00:00:02.0\n")
     splits = iemomecp_dataset.load("ecf", data_dir=tmp_path)
     assert "train: DIFFERS from the published SplitCounts(dialogues=1001" in statistics_table("ecf", splits)
+
+
+def test_a_corpus_without_pairs_is_counted_by_emotion(tmp_path, tree):
+    write_meld(tmp_path)
+    table = statistics_table("meld", iemomecp_dataset.load("meld", data_dir=tmp_path)).splitlines()
+    assert table[0].split()[-7:] == ["neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"]
+    assert table[2].split() == ["validation", "2", "3", "1.5", "2", "1", "0", "0", "1", "1", "0", "0"]
+    assert "validation: DIFFERS from the published {'neutral': 470" in "\n".join(table)
+    splits = iemomecp_dataset.load("iemocap", data_dir=tree.root)
+    assert "train: DIFFERS from the published {'hap': 504" in statistics_table("iemocap", splits)
 
 
 def test_fingerprints_are_of_the_content(tree, tmp_path):

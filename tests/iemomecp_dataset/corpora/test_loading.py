@@ -58,13 +58,15 @@ def counts(rows) -> SplitCounts:
     )
 
 
-@pytest.mark.parametrize("name", ["ecf", "mecad", "reccon"])
+@pytest.mark.parametrize("name", ["ecf", "mecad", "reccon", "meld"])
 @pytest.mark.parametrize("candidates", ["all", "past"])
 def test_genuine_files_give_the_published_counts(name, candidates):
     variable = f"IEMOMECP_{name.upper()}_DIR"
     if variable not in os.environ:
         pytest.skip(f"{variable} does not name a folder with the genuine files")
     corpus = CORPORA[name]
+    if candidates == "past" and not corpus.has_pairs:
+        return
     loaded = iemomecp_dataset.load(name, data_dir=os.environ[variable], candidates=candidates)
     for split, rows in loaded.items():
         assert dataclasses.astuple(counts(rows)) == dataclasses.astuple(corpus.published[split]), split
