@@ -8,9 +8,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
-from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pair_config import set_decision
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -38,11 +36,7 @@ class PairRun:
         corpus = given or load_corpus(
             data.config_name, str(data.data_dir), candidates=data.candidates, forward_pairs=data.forward_pairs
         )
-        if not len(corpus.tables["train"]):
-            raise UsageError(
-                f"{corpus.name} ({corpus.config_name}) has no pairs, so no pair scorer can be trained on it. Emotion "
-                f"recognition can: {command_hint('train ecerc', '…')}."
-            )
+        corpus.require_pairs()
         return corpus
 
     def warnings(self, corpus: Corpus) -> list[str]:

@@ -8,14 +8,12 @@ from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.runs.emotion_results import emotion_run_results, write_emotion_run_predictions
 from iemomecp_dataset.benchmark.runs.results import RunResults
-from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import emotion_table
-from iemomecp_dataset.metrics.evaluation.emotion_gold import whole_corpus
 from iemomecp_dataset.trainers.emotions.cross_fitting import check_folds, cross_fitted
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
-from iemomecp_dataset.trainers.training.emotions import check_emotions
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 from iemomecp_dataset.trainers.training.task import TrainingTask
 
@@ -29,7 +27,7 @@ class EmotionRun:
         """Loads the corpus, or takes the given one, and rejoins dialogues that are cut into chunks."""
         data = options.data
         corpus = given or load_corpus(data.config_name, str(data.data_dir), validation=data.validation)
-        check_emotions(corpus, "Give --config_name a corpus whose utterances have emotions.")
+        corpus.require_emotions()
         corpus = whole_corpus(corpus)
         check_folds(corpus, options.run.train_folds)
         return corpus
