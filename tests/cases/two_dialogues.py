@@ -53,6 +53,7 @@ def _row(split: str, number: int, size: int, classes: int) -> dict[str, Any]:
         "utterances": [
             {
                 "turn": turn,
+                "source_turn": turn,
                 "utterance_id": f"{dialogue}_{turn}",
                 "speaker": "AB"[turn % 2],
                 "text": f"{words[(turn + number) % len(words)]} {'!' if turn % 2 else '.'} {split}",

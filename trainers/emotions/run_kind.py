@@ -73,21 +73,18 @@ class EmotionRun:
         )
 
     def write(self, folder: Path, done: FinishedRun[EmotionTrainingOptions]) -> None:
-        """Writes a predictions file for each split."""
-        for split, scores in _reported(done).items():
-            write_emotion_run_predictions(
-                folder, done.corpus, split, scores.probabilities, epoch_chosen_on=_selection_split(done.corpus)
-            )
-        if "train" in done.scored:
-            folds = done.options.run.train_folds
-            write_emotion_run_predictions(
-                folder,
-                done.corpus,
-                "train",
-                done.scored["train"].probabilities,
-                epoch_chosen_on=_selection_split(done.corpus),
-                cross_fitted_folds=folds,
-            )
+        """Writes a predictions file for each split, and for train where it was cross-fitted."""
+        reported = _reported(done)
+        for split, scores in done.scored.items():
+            if split in reported or split == "train":
+                write_emotion_run_predictions(
+                    folder,
+                    done.corpus,
+                    split,
+                    scores.probabilities,
+                    epoch_chosen_on=_selection_split(done.corpus),
+                    cross_fitted_folds=done.options.run.train_folds if split == "train" else None,
+                )
 
 
 def _reported(done: FinishedRun[EmotionTrainingOptions]) -> dict[str, ScoredSplit]:
