@@ -94,7 +94,7 @@ def _register_models() -> bool:
 
 
 def _models() -> Iterator[tuple[Any, Any]]:
-    """The configuration class and the model class of every scorer."""
+    """The configuration class and the model class of every pair scorer and every model of emotions."""
     for scorer in importlib.import_module("iemomecp_dataset.trainers.scorers").scorers().values():
         yield scorer.load_config_class(), scorer.load_model_class()
 

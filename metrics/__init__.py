@@ -1,7 +1,8 @@
-"""Scores for emotion-cause pairs.
+"""Scores for emotion-cause pairs, and for the emotions of utterances.
 
 The arithmetic is in plain functions of NumPy arrays, one module for each kind of score; none of them imports
-``evaluate`` or torch. ``evaluate.load("iemomecp_pair_f1")`` wraps them; ``import iemomecp_dataset`` registers the name.
+``evaluate`` or torch. ``evaluate.load("iemomecp_pair_f1")`` and ``evaluate.load("iemomecp_erc")`` wrap them;
+``import iemomecp_dataset`` registers the names.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from typing import TYPE_CHECKING
 from iemomecp_dataset.lazy import attach
 
 if TYPE_CHECKING:
+    from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
     from iemomecp_dataset.metrics.scoring import pair_scores
     from iemomecp_dataset.metrics.signature import Signature
     from iemomecp_dataset.metrics.significance.bootstrap import paired_bootstrap
     from iemomecp_dataset.metrics.thresholds import best_threshold
 
-__all__ = ["Signature", "best_threshold", "pair_scores", "paired_bootstrap"]
+__all__ = ["Signature", "best_threshold", "emotion_scores", "pair_scores", "paired_bootstrap"]
 
 attach(
     __name__,
     {
         "Signature": "iemomecp_dataset.metrics.signature",
         "best_threshold": "iemomecp_dataset.metrics.thresholds",
+        "emotion_scores": "iemomecp_dataset.metrics.emotion_scoring",
         "pair_scores": "iemomecp_dataset.metrics.scoring",
         "paired_bootstrap": "iemomecp_dataset.metrics.significance.bootstrap",
     },

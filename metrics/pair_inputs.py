@@ -29,6 +29,7 @@ move a sum by less than 2^-10. Coarser digits explain more (:func:`check_probabi
 _SUM_NOISE = 1e-6  # of a sum in single precision
 _BFLOAT16_ERROR = 2.0**-7  # of 8 significant bits, rounded or cut off, relative to the value
 _PRINTED_RELATIVE, _PRINTED_ABSOLUTE = 5e-8, 5e-9  # half a unit of the 8th digit, or of the 8th decimal
+_WITHOUT_GOLD = {"utterance": "utterances without a known emotion (-1) and "}
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def check_pair_inputs(
     *,
     threshold: float | None = None,
     missed_positives: int = 0,
+    item: str = "pair",
 ) -> PairInputs:
-    """Checks the inputs of :func:`~iemomecp_dataset.metrics.scoring.pair_scores`.
+    """Checks the inputs of :func:`~iemomecp_dataset.metrics.scoring.pair_scores`, or of a score of other items.
 
     Args:
         probabilities: As there.
@@ -68,6 +70,7 @@ def check_pair_inputs(
         class_names: As there.
         threshold: As there.
         missed_positives: As there.
+        item: What is scored, for messages: ``pair`` or ``utterance``.
 
     Returns:
         The same as arrays.
@@ -76,22 +79,22 @@ def check_pair_inputs(
         MetricInputError: Anything about them that cannot be scored.
     """
     names = check_class_names(class_names)
-    gold = _checked_ids(labels, len(names), "label", names)
+    gold = _checked_ids(labels, "label", names, item)
     if not len(gold):
-        raise MetricInputError("There are no pairs: give at least one prediction and its label.")
+        raise MetricInputError(f"There are no {item}s: give at least one prediction and its label.")
     check_missed_positives(missed_positives)
-    predictions = _as_array(probabilities, "predictions")
+    predictions = _as_array(probabilities, "predictions", item)
     if predictions.ndim == 1 and (np.issubdtype(predictions.dtype, np.integer) or not len(predictions)):
-        ids = _checked_ids(predictions, len(names), "prediction", names)
-        _check_lengths(len(ids), len(gold))
+        ids = _checked_ids(predictions, "prediction", names, item)
+        _check_lengths(len(ids), len(gold), item)
         if threshold is not None:
             raise MetricInputError(
                 f"A threshold ({threshold}) needs probabilities; the predictions are hard class ids. "
                 "Give (n, C) probabilities, or leave the threshold out."
             )
         return PairInputs(None, ids, gold, names, missed_positives)
-    checked, n_rescaled = check_probabilities(predictions, names)
-    _check_lengths(len(checked), len(gold))
+    checked, n_rescaled = check_probabilities(predictions, names, item=item)
+    _check_lengths(len(checked), len(gold), item)
     if threshold is not None and not 0.0 <= threshold <= 1.0:  # NaN fails this too
         raise MetricInputError(
             f"The threshold must be in [0, 1], as it is compared with a probability; found {threshold}."
@@ -99,7 +102,9 @@ def check_pair_inputs(
     return PairInputs(checked, None, gold, names, missed_positives, n_rescaled)
 
 
-def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[NDArray[np.floating[Any]], int]:
+def check_probabilities(
+    values: ArrayLike, class_names: Sequence[str], *, item: str = "pair"
+) -> tuple[NDArray[np.floating[Any]], int]:
     """Checks rows of probabilities and rescales those whose digits explain why they do not sum to one.
 
     Sums within :data:`SUM_TOLERANCE` of one are accepted as they are. Where one is farther, all rows are divided by
@@ -111,6 +116,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
     Args:
         values: ``(n, C)`` numbers.
         class_names: The ``C`` names.
+        item: What a row is of, for messages.
 
     Returns:
         ``(n, C)`` floats, and how many rows were rescaled.
@@ -123,7 +129,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
         >>> rows.round(4).tolist(), n_rescaled
         ([[0.3333, 0.6667], [0.25, 0.75]], 1)
     """
-    values, names = _as_array(values, "predictions"), tuple(class_names)
+    values, names = _as_array(values, "predictions", item), tuple(class_names)
     if values.ndim != 2 or values.shape[1] != len(names):
         raise MetricInputError(
             f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
@@ -141,7 +147,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
             total += values[:, column]
     # One look at the sums finds every NaN and infinity (also inf - inf), so that good input is read only twice.
     if not np.isfinite(total).all():
-        _raise_first(values, ~np.isfinite(values).all(axis=1), "are not all finite", names)
+        _raise_first(values, ~np.isfinite(values).all(axis=1), "are not all finite", names, item)
     smallest, largest = values.min(initial=0.0), values.max(initial=0.0)
     if smallest < -SUM_TOLERANCE or largest > 1 + SUM_TOLERANCE:
         outside = (values < -SUM_TOLERANCE) | (values > 1 + SUM_TOLERANCE)
@@ -150,6 +156,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
             np.asarray(outside.any(axis=1)),
             "are not all in [0, 1] (are these logits? apply softmax first)",
             names,
+            item,
         )
     away = np.abs(total - 1.0)
     if not len(away) or away.max() <= SUM_TOLERANCE - _SUM_NOISE:  # three decimals are off by just the tolerance
@@ -158,7 +165,7 @@ def check_probabilities(values: ArrayLike, class_names: Sequence[str]) -> tuple[
     wrong = np.zeros(len(values), dtype=np.bool_)
     wrong[far] = away[far] > _explained_differences(values[far])
     if wrong.any():
-        _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names)
+        _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names, item)
     exact = values.astype(np.float64)  # the same quotients, and ties, whatever type the values came in
     return exact / exact.sum(axis=1, keepdims=True), int((away > _SUM_NOISE).sum())
 
@@ -227,7 +234,7 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+def _as_array(values: ArrayLike, what: str, item: str) -> NDArray[Any]:
     given: Any = _without_tensors(values)
     try:
         array = np.asarray(given)
@@ -240,7 +247,7 @@ def _as_array(values: ArrayLike, what: str) -> NDArray[Any]:
         where = next(i for i, value in enumerate(given) if _has_truth_values(value))
         raise MetricInputError(
             f"The {what} must be integer class ids{' or probabilities' if array.ndim > 1 else ''}; found the truth "
-            f"value {given[where]} for pair {where}."
+            f"value {given[where]} for {item} {where}."
         )
     return array
 
@@ -263,10 +270,10 @@ def _without_tensors(values: Any) -> Any:
     return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
 
 
-def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str, ...]) -> NDArray[np.int64]:
-    ids = _as_array(values, f"{what}s")
+def _checked_ids(values: ArrayLike, what: str, names: tuple[str, ...], item: str) -> NDArray[np.int64]:
+    ids, n_classes = _as_array(values, f"{what}s", item), len(names)
     if ids.ndim != 1:
-        raise MetricInputError(f"The {what}s must be one class id per pair, shape (n,); found shape {ids.shape}.")
+        raise MetricInputError(f"The {what}s must be one class id per {item}, shape (n,); found shape {ids.shape}.")
     if not np.issubdtype(ids.dtype, np.integer):
         if len(ids):
             raise MetricInputError(
@@ -276,8 +283,9 @@ def _checked_ids(values: ArrayLike, n_classes: int, what: str, names: tuple[str,
     if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):
         where = int(np.flatnonzero((ids < 0) | (ids >= n_classes))[0])
         raise MetricInputError(
-            f"{what.capitalize()} {int(ids[where])} of pair {where} is not a class id; expected 0 to {n_classes - 1} "
-            f"({', '.join(names)}). Leave padded pairs (-100) out before scoring."
+            f"{what.capitalize()} {int(ids[where])} of {item} {where} is not a class id; expected 0 to "
+            f"{n_classes - 1} ({', '.join(names)}). Leave {_WITHOUT_GOLD.get(item, '')}padded {item}s (-100) out "
+            "before scoring."
         )
     return ids.astype(np.int64, copy=False)
 
@@ -299,18 +307,18 @@ def _explained_differences(values: NDArray[np.floating[Any]]) -> NDArray[np.floa
     return explained
 
 
-def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...]) -> None:
+def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...], item: str) -> None:
     where = int(np.flatnonzero(wrong)[0])
     row = ", ".join(f"{name} {value}" for name, value in zip(names, values[where].tolist(), strict=True))
     raise MetricInputError(
-        f"The probabilities of pair {where} {what}: {row}. {int(wrong.sum())} of {len(values)} pairs."
+        f"The probabilities of {item} {where} {what}: {row}. {int(wrong.sum())} of {len(values)} {item}s."
     )
 
 
-def _check_lengths(n_predictions: int, n_labels: int) -> None:
+def _check_lengths(n_predictions: int, n_labels: int, item: str) -> None:
     if n_predictions != n_labels:
         raise MetricInputError(
-            f"There are {n_predictions} predictions for {n_labels} labels; each pair needs one of both."
+            f"There are {n_predictions} predictions for {n_labels} labels; each {item} needs one of both."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["METRIC_MODULES", "code_hash"]
 
 METRIC_MODULES = {
+    "iemomecp_erc": "iemomecp_dataset.metrics.iemomecp_erc.iemomecp_erc",
     "iemomecp_pair_f1": "iemomecp_dataset.metrics.iemomecp_pair_f1.iemomecp_pair_f1",
 }
 """Module of each metric by its name."""

@@ -7,9 +7,8 @@ synthetic:no|version:0.1.0`` (one line)
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,15 @@ from iemomecp_dataset.corpora.metadata import IEMOMECP, default_definition
 from iemomecp_dataset.errors import MetricInputError, UsageError
 from iemomecp_dataset.fingerprints import text_fingerprint
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS, PairSet, pair_set
+from iemomecp_dataset.metrics.signature_fields import (
+    NOT_STATED,
+    AnySignature,
+    as_text,
+    check_words,
+    differing_fields,
+    fields_of_text,
+    keys_fingerprint,
+)
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
@@ -28,7 +36,6 @@ from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 __all__ = ["Signature", "check_comparable", "differences", "gold_fingerprint", "gold_terms", "run_signature"]
 
 _PREFIX = "iemomecp"
-_WORD = re.compile(r"[^|:\s]+")
 # Within a column these must agree. Candidates and forward pairs are part of the task in F alone: a set score counts
 # every gold pair, whichever were candidates.
 _ALWAYS_COMPARED = (
@@ -36,8 +43,6 @@ _ALWAYS_COMPARED = (
     "synthetic",
 )
 _OF_CANDIDATES = ("n_candidates", "n_missed", "forward_pairs")
-_NOT_STATED = "unknown"
-"""A digest that one of two signatures does not state tells them apart in no comparison of the two."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,8 @@ class Signature:
     data: str
     synthetic: bool = False
     version: str = __version__
-    texts: str = _NOT_STATED
-    epoch_chosen_on: str = _NOT_STATED
+    texts: str = NOT_STATED
+    epoch_chosen_on: str = NOT_STATED
     window: str = "none"
 
     def __post_init__(self) -> None:
@@ -97,12 +102,7 @@ class Signature:
                 "E is not an F1 and is never reported."
             )
         words = ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "epoch_chosen_on")
-        for name in (*words, "data", "texts", "version", "window"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not _WORD.fullmatch(value):
-                raise MetricInputError(
-                    f"The field {name} of a signature is a word without spaces, '|' and ':'; found {value!r}."
-                )
+        check_words(self, (*words, "data", "texts", "version", "window"))
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise MetricInputError(f"The threshold of a signature is in [0, 1]; found {self.threshold}.")
         if (self.threshold is None) != (self.threshold_chosen_on in ("none", "system")):
@@ -115,7 +115,7 @@ class Signature:
     def oracle(self) -> bool:
         """Whether threshold or epoch was chosen on the very split that is scored: an upper bound, not a result."""
         chosen_on = (self.threshold_chosen_on if self.threshold is not None else None, self.epoch_chosen_on)
-        return self.split in chosen_on and self.split != _NOT_STATED
+        return self.split in chosen_on and self.split != NOT_STATED
 
     @property
     def decision(self) -> str:
@@ -158,7 +158,7 @@ class Signature:
         }
         if self.window != "none":
             fields["window"] = self.window
-        return "|".join([_PREFIX, *(f"{name}:{value}" for name, value in fields.items())])
+        return as_text(_PREFIX, fields)
 
     @classmethod
     def parse(cls, text: str) -> Signature:
@@ -173,22 +173,13 @@ class Signature:
         Raises:
             MetricInputError: The text is not a signature; the message gives the reason.
         """
-        prefix, *parts = text.strip().split("|")
-        fields = dict(part.partition(":")[::2] for part in parts)
         wanted = (
             *("def", "corpus", "task", "split", "gold", "candidates", "missed", "forward", "emotions", "decision"),
             *("data", "synthetic", "version"),
         )
         # Signatures of earlier versions state neither of the first two; a window is stated where there is one.
-        later = {"epoch": _NOT_STATED, "texts": _NOT_STATED, "window": "none"}
-        missing = [name for name in wanted if name not in fields]
-        extra = [name for name in fields if name not in wanted and name not in later]
-        if prefix != _PREFIX or missing or extra or len(parts) != len(fields):
-            raise MetricInputError(
-                f"{text!r} is not a signature: it must start with '{_PREFIX}|' and have each field once; missing: "
-                f"{', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}."
-            )
-        fields = later | fields
+        later = {"epoch": NOT_STATED, "texts": NOT_STATED, "window": "none"}
+        fields = fields_of_text(text, _PREFIX, wanted, later)
         threshold, chosen_on = None, "none"
         decision = re.fullmatch(r"argmax|system|threshold@([^=]+)=(.+)", fields["decision"])
         try:
@@ -242,29 +233,23 @@ def differences(first: Signature, second: Signature) -> list[str]:
     names = dict.fromkeys(_ALWAYS_COMPARED)
     if "F" in (first.definition, second.definition):
         names |= dict.fromkeys(_OF_CANDIDATES)
-    if _NOT_STATED in (first.texts, second.texts):
-        names.pop("texts")
-    found = [
-        f"{name}: {getattr(first, name)} against {getattr(second, name)}"
-        for name in names
-        if getattr(first, name) != getattr(second, name)
-    ]
-    if first.oracle != second.oracle:
-        found.append(f"threshold or epoch chosen on the scored split: {first.oracle} against {second.oracle}")
-    return found
+    return differing_fields(first, second, names, "threshold or epoch")
 
 
-def check_comparable(signatures: Sequence[Signature]) -> None:
+def check_comparable(
+    signatures: Sequence[AnySignature], differing: Callable[[Any, Any], list[str]] = differences
+) -> None:
     """Refuses scores that may not share a column.
 
     Args:
         signatures: The signatures of the column.
+        differing: What lists why two of them do not compare.
 
     Raises:
         MetricInputError: Two of them do not compare; the message names the fields.
     """
     for other in signatures[1:]:
-        found = differences(signatures[0], other)
+        found = differing(signatures[0], other)
         if found:
             raise MetricInputError(
                 "These scores do not compare and cannot share a column: "
@@ -291,21 +276,8 @@ def gold_fingerprint(
         >>> gold_fingerprint(["a", "b"], [1, 2], [1, 1]) == gold_fingerprint(["b", "a"], [2, 1], [1, 1])
         True
     """
-    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
-    columns = [np.asarray(values).astype("<i8") for values in (target_turns, cause_turns)]
-    columns.append(np.full(len(dialogues), -1, dtype="<i8") if labels is None else np.asarray(labels).astype("<i8"))
-    names, dialogue = np.unique(dialogues, return_inverse=True)
-    order = np.lexsort((*columns[::-1], dialogue))
-    digest = hashlib.sha256()
-    _update_with_lines(digest, names.tolist())
-    for values in (dialogue.astype("<i8"), *columns):
-        digest.update(np.ascontiguousarray(values[order]).tobytes())
-    return digest.hexdigest()[:12]
-
-
-def _update_with_lines(digest: Any, lines: Iterable[str]) -> None:
-    for line in lines:
-        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+    of_set = np.full(len(np.asarray(dialogue_ids)), -1)
+    return keys_fingerprint(dialogue_ids, target_turns, cause_turns, of_set if labels is None else labels)
 
 
 def gold_terms(definition: str, table: PairTable, gold: PairSet) -> tuple[int, str]:
@@ -407,5 +379,5 @@ def run_signature(
         data=data,
         synthetic=synthetic,
         texts=texts or text_fingerprint(rows),
-        epoch_chosen_on=epoch_chosen_on or _NOT_STATED,
+        epoch_chosen_on=epoch_chosen_on or NOT_STATED,
     )

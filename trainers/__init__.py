@@ -12,6 +12,8 @@ from iemomecp_dataset.lazy import attach
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig, DialogueScores
+    from iemomecp_dataset.trainers.emotions.modeling_ecerc import EcercConfig, EcercModel
+    from iemomecp_dataset.trainers.emotions.modeling_transformer import EmotionTransformer, EmotionTransformerConfig
     from iemomecp_dataset.trainers.inference import load_scorer, predict
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
     from iemomecp_dataset.trainers.run import train
@@ -21,6 +23,10 @@ __all__ = [
     "DialogueScorer",
     "DialogueScorerConfig",
     "DialogueScores",
+    "EcercConfig",
+    "EcercModel",
+    "EmotionTransformer",
+    "EmotionTransformerConfig",
     "IsolatedScorer",
     "IsolatedScorerConfig",
     "Scorer",
@@ -36,6 +42,10 @@ attach(
         "DialogueScorer": "iemomecp_dataset.trainers.dialogue.modeling",
         "DialogueScorerConfig": "iemomecp_dataset.trainers.dialogue.modeling",
         "DialogueScores": "iemomecp_dataset.trainers.dialogue.modeling",
+        "EcercConfig": "iemomecp_dataset.trainers.emotions.modeling_ecerc",
+        "EcercModel": "iemomecp_dataset.trainers.emotions.modeling_ecerc",
+        "EmotionTransformer": "iemomecp_dataset.trainers.emotions.modeling_transformer",
+        "EmotionTransformerConfig": "iemomecp_dataset.trainers.emotions.modeling_transformer",
         "IsolatedScorer": "iemomecp_dataset.trainers.isolated.modeling",
         "IsolatedScorerConfig": "iemomecp_dataset.trainers.isolated.modeling",
         "Scorer": "iemomecp_dataset.trainers.scorers",

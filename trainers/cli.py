@@ -6,24 +6,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from iemomecp_dataset.command_line import OptionParser, option, read_values
 from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
-from iemomecp_dataset.trainers.options import (
-    SECTIONS,
-    DataOptions,
-    ModelOptions,
-    TrainingOptions,
-    launcher_options,
-)
-from iemomecp_dataset.trainers.scorers import find_scorer, scorers
+from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
+from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
 
-__all__ = ["TRAINERS", "parse_options", "read_config", "train_from_command_line"]
+__all__ = ["EMOTION_TRAINERS", "TRAINERS", "options_of", "parse_options", "read_config", "train_from_command_line"]
+
+_Settings = TypeVar("_Settings", bound=RunSettings)
 
 TRAINERS: Mapping[str, Mapping[str, Any]] = {
     "fusion": {},
@@ -31,7 +26,28 @@ TRAINERS: Mapping[str, Mapping[str, Any]] = {
     "wavlm": {"scorer": "isolated", "modalities": "a"},
     "clip": {"scorer": "isolated", "modalities": "v"},
 }
-"""The launchable scripts of this folder, with the options that each sets."""
+"""The launchable scripts of this folder that train pair scorers, with the options that each sets."""
+
+EMOTION_TRAINERS: Mapping[str, Mapping[str, Any]] = {
+    "ecerc": {"scorer": "ecerc"},
+    "emotion": {"scorer": "emotion_transformer"},
+}
+"""Likewise those that train models which recognise emotions."""
+
+
+def options_of(trainer: str) -> tuple[type[RunSettings], Mapping[str, Any]]:
+    """The options of a launchable script, and those that it sets.
+
+    Args:
+        trainer: One of :data:`TRAINERS` or :data:`EMOTION_TRAINERS`.
+
+    Example:
+        >>> options_of("wavlm")[0].__name__, options_of("ecerc")[0].__name__
+        ('TrainingOptions', 'EmotionTrainingOptions')
+    """
+    if trainer in EMOTION_TRAINERS:
+        return EmotionTrainingOptions, EMOTION_TRAINERS[trainer]
+    return TrainingOptions, TRAINERS[trainer]
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,8 @@ def parse_options(
     description: str,
     defaults: Mapping[str, Any] | None = None,
     command: str = "train fusion",
-) -> TrainingOptions:
+    kind: type[_Settings] = TrainingOptions,  # type: ignore[assignment]
+) -> _Settings:
     """Reads options from the command line, a YAML file, an experiment and a script's own defaults, in this precedence.
 
     An option that none of them gives has the value that ``accelerate launch`` passes on, else that of the scorer's
@@ -68,6 +85,7 @@ def parse_options(
         description: The first part of ``--help``.
         defaults: Options that a script sets.
         command: Name of the command, for the usage line.
+        kind: The options of the kind of run.
 
     Raises:
         UsageError: An option or experiment that does not exist, a value that does not fit, or options that cannot work
@@ -81,21 +99,21 @@ def parse_options(
     named = config.pop("experiment", None)
     experiment = sources.experiment or named
     if experiment is not None:
-        values.update(_experiment_options(str(experiment)))
+        values.update(_experiment_options(str(experiment), kind))
     if sources.config is not None:
-        values.update(_config_options(sources.config, config))
+        values.update(_config_options(sources.config, config, kind))
     parser = OptionParser(
-        *SECTIONS.values(),
+        *kind.sections().values(),
         _Sources,
         command=command,
         description=description,
         usage="%(prog)s --data_dir DATA_DIR --output_dir OUTPUT_DIR [options]",
-        epilog=_protocol_notes(),
-        defaults={**_protocol(values), **values},
+        epilog=kind.notes(),
+        defaults={**kind.defaults_for(values), **values},
     )
     given = parser.parse(arguments)
     values.update({name: value for name, value in given.items() if name not in ("config", "experiment")})
-    options = TrainingOptions.from_flat({**_protocol(values), **launcher_options(values), **values})
+    options = kind.from_flat({**kind.defaults_for(values), **launcher_options(values), **values})
     options.check()
     return options
 
@@ -105,12 +123,15 @@ def train_from_command_line(description: str, trainer: str = "fusion") -> RunRes
 
     Args:
         description: The first part of ``--help``.
-        trainer: The script, one of :data:`TRAINERS`.
+        trainer: The script, one of :data:`TRAINERS` or :data:`EMOTION_TRAINERS`.
 
     Returns:
         The record of the run; None on all processes but the main one, and where the run is to be continued.
     """
-    options = parse_options(sys.argv[1:], description=description, defaults=TRAINERS[trainer])
+    kind, defaults = options_of(trainer)
+    options = parse_options(
+        sys.argv[1:], description=description, defaults=defaults, command=f"train {trainer}", kind=kind
+    )
     try:
         from accelerate import PartialState
 
@@ -147,35 +168,14 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
-def _config_options(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+def _config_options(path: Path, config: Mapping[str, Any], kind: type[RunSettings]) -> dict[str, Any]:
     try:
-        return read_values(SECTIONS.values(), config)
+        return read_values(kind.sections().values(), config)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _experiment_options(name: str) -> dict[str, Any]:
+def _experiment_options(name: str, kind: type[RunSettings]) -> dict[str, Any]:
     from iemomecp_dataset.benchmark.experiments import find_experiment
 
-    return read_values(SECTIONS.values(), find_experiment(name).options)
-
-
-def _protocol(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults of the scorer that was chosen so far."""
-    scorer = find_scorer(str(values.get("scorer", ModelOptions.scorer)))
-    return dict(scorer.protocol(str(values.get("modalities", DataOptions.modalities))))
-
-
-def _protocol_notes() -> str:
-    """For each scorer with a protocol, the options that are not given."""
-    notes = []
-    for scorer in scorers().values():
-        settings, without_text = ({**scorer.protocol(modalities)} for modalities in ("t", "a"))
-        if settings:
-            shown = " ".join(f"--{name} {value}" for name, value in settings.items())
-            other = " ".join(f"--{name} {value}" for name, value in without_text.items() if settings[name] != value)
-            notes.append(
-                f"With --scorer {scorer.name}, options that are not given are those of {scorer.cite}:\n"
-                f"{fill(shown, 110, break_on_hyphens=False)}" + f"\n({other} without text)" * bool(other)
-            )
-    return "\n\n".join(notes)
+    return read_values(kind.sections().values(), find_experiment(name).options)

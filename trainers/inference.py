@@ -1,21 +1,22 @@
-"""Inference: dialogues to probabilities of their pairs."""
+"""Inference: dialogues to probabilities of their pairs, or of the emotions of their utterances."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 import torch
 from accelerate.utils import send_to_device
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
+from iemomecp_dataset.trainers.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
@@ -28,10 +29,13 @@ def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
+    text: FeatureTable | str | Path | None = None,
+    event: FeatureTable | str | Path | None = None,
     audio: FeatureTable | str | Path | None = None,
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
     max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: Literal[False] = False,
@@ -41,10 +45,13 @@ def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
+    text: FeatureTable | str | Path | None = None,
+    event: FeatureTable | str | Path | None = None,
     audio: FeatureTable | str | Path | None = None,
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
     max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: Literal[True],
@@ -53,26 +60,34 @@ def predict(
     model: PreTrainedModel | str | Path,
     rows: Iterable[Mapping[str, Any]],
     *,
+    text: FeatureTable | str | Path | None = None,
+    event: FeatureTable | str | Path | None = None,
     audio: FeatureTable | str | Path | None = None,
     video: FeatureTable | str | Path | None = None,
     text_encoder: str | None = None,
     max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: bool = False,
 ) -> Any:
-    """Probabilities of the candidate pairs of some dialogues.
+    """Probabilities of the candidate pairs of some dialogues; of a model of emotions, those of their utterances.
 
     Args:
-        model: A scorer, the folder it was saved in, or the folder of a run.
+        model: A pair scorer or a model of emotions, the folder it was saved in, or the folder of a run.
         rows: Dialogues as :func:`iemomecp_dataset.load` gives them. Needed are ``dialogue_id`` and of each utterance
             ``turn``, ``utterance_id``, ``speaker`` and ``text``. Where a row has no ``pairs``, all pairs of its
-            utterances are candidates, in (target, cause) order.
+            utterances are candidates, in (target, cause) order. A model of emotions takes whole dialogues
+            (:func:`iemomecp_dataset.whole_dialogues`) and no pairs.
+        text: Feature table, or its Parquet file, for a model of emotions that was trained on one.
+        event: The same for its second text stream.
         audio: Feature table, or its Parquet file, if the model uses audio.
         video: The same for video.
         text_encoder: For a model on frozen text features: the encoder, where it is not found under the name it had in
             training.
         max_missing_features: Share of utterances that may lack a vector.
+        emotions: For each row ``(n, K)`` probabilities of its utterances' emotions, for a model that was trained with
+            ``emotion_from``; ``config.emotion_input_names`` names the columns.
         batch_size: Dialogues, or pairs, at once.
         device: Where to compute; by default where the model is.
         with_emotions: Also give the probabilities of the utterances' emotions, of a model that was trained with
@@ -82,7 +97,8 @@ def predict(
         For each row ``(pairs, C)`` probabilities in the order of its pairs: concatenated, they stand in the order of
         :func:`iemomecp_dataset.pair_table.pair_table`. Column 0 is the positive class; the model's
         ``config.class_names`` names all. With ``with_emotions`` a second list, for each row ``(n, K)`` probabilities
-        of its utterances' emotion categories, which ``config.emotion_names`` names.
+        of its utterances' emotion categories, which ``config.emotion_names`` names. Of a model of emotions, for each
+        row ``(n, C)`` probabilities of its utterances' emotions, which ``config.class_names`` names.
 
     Raises:
         MissingDataError: There is no model, or features that it needs are not given.
@@ -98,6 +114,15 @@ def predict(
         )
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     scorer = scorer.to(device or scorer.device).eval()
+    entry = scorer_of_model_type(scorer.config.model_type)
+    if entry is None:
+        raise UsageError(
+            f"{type(scorer).__name__} is not a registered scorer. Register it with "
+            "iemomecp_dataset.trainers.register_scorer."
+        )
+    of_pairs = entry.task == "pairs"
+    if with_emotions and not of_pairs:
+        raise UsageError(f"{type(scorer).__name__} predicts emotions alone. Leave with_emotions out.")
     if with_emotions and not getattr(scorer.config, "emotion_names", None):
         raise UsageError(
             f"This {type(scorer).__name__} predicts no emotions: it was trained without --emotion_category_weight. "
@@ -106,38 +131,37 @@ def predict(
     dialogues = [_bare_row(row, number) for number, row in enumerate(rows)]
     if not dialogues:
         return ([], []) if with_emotions else []
+    inputs = checked_emotion_inputs(emotions, dialogues, getattr(scorer.config, "emotion_input_names", None))
+    if inputs is not None:
+        dialogues = with_emotion_inputs(dialogues, inputs)
     ids = [u["utterance_id"] for row in dialogues for u in row["utterances"]]
+    # Its texts are vectors of a store where it was trained on such, or where they are given.
+    of_store = not of_pairs and (text is not None or not getattr(scorer.config, "text_encoder_name", None))
     vectors = {
         name: _vectors(name, table, ids, int(getattr(scorer.config, f"{name}_size")), max_missing_features)
-        for name, table in (("audio", audio), ("video", video))
-        if getattr(scorer.config, f"{name}_size", 0)
+        for name, table in (("audio", audio), ("video", video), ("text", text), ("event", event))
+        if getattr(scorer.config, f"{name}_size", 0) and (name in ("audio", "video") or of_store)
     }
-    entry = scorer_of_model_type(scorer.config.model_type)
-    if entry is None:
-        raise UsageError(
-            f"{type(scorer).__name__} is not a registered scorer. Register it with "
-            "iemomecp_dataset.trainers.register_scorer."
-        )
-    if not with_emotions and not any(row["pairs"] for row in dialogues):
+    if of_pairs and not with_emotions and not any(row["pairs"] for row in dialogues):
         return [np.zeros((0, len(scorer.config.id2label))) for _ in dialogues]
     task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
     strategy, examples = task.strategy, task.examples["test"]
     found: dict[int, NDArray[np.float64]] = {}
-    emotions: dict[int, NDArray[np.float64]] = {}
+    categories: dict[int, NDArray[np.float64]] = {}
     with torch.inference_mode():
         for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
             batch = strategy.collate([(position, examples[position]) for position in positions])
             scored, of_utterances, _ = scored_batch(strategy, scorer, send_to_device(batch, scorer.device), examples)
             found.update(scored)
-            emotions.update(of_utterances)
+            categories.update(of_utterances)
     everything = np.concatenate([found[position] for position in range(len(examples))])
-    ends = np.cumsum([len(row["pairs"]) for row in dialogues])
+    ends = np.cumsum([len(row["pairs" if of_pairs else "utterances"]) for row in dialogues])
     probabilities = np.split(everything, ends[:-1])
-    return (probabilities, [emotions[place] for place in range(len(dialogues))]) if with_emotions else probabilities
+    return (probabilities, [categories[place] for place in range(len(dialogues))]) if with_emotions else probabilities
 
 
 def load_scorer(folder: str | Path) -> PreTrainedModel:
-    """Loads a trained scorer of any registered kind.
+    """Loads a trained pair scorer of any registered kind, or a model of emotions.
 
     Args:
         folder: Where it was saved, or the folder of its run.

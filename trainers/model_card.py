@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
+from iemomecp_dataset.benchmark.runs.results import ERC, RunResults, encoder_name
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import CONFIG_NAMES
-from iemomecp_dataset.trainers.options import ModelOptions, TrainingOptions, circumstances
+from iemomecp_dataset.trainers.options import RunSettings, circumstances
 from iemomecp_dataset.trainers.scorers import config_fields, find_scorer, is_built_in
 
 __all__ = ["model_card"]
 
 _SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
+_EMOTION_SCORES = ("weighted_f1", "accuracy", "macro_f1", "weighted_f1_without_neutral")
 
 _OF_TRAINING = ("scorer", "text_encoder", "encoder_mode", "init_from", "frozen_layers")
 """Model options that apply to every scorer: training uses them, so that no configuration needs to declare them."""
@@ -28,8 +29,8 @@ _CONVERSATION = [
 ]
 
 
-def model_card(results: RunResults, options: TrainingOptions) -> str:
-    """Writes the card.
+def model_card(results: RunResults, options: RunSettings) -> str:
+    """Writes the card of a pair scorer, or of a model of emotions.
 
     Args:
         results: The run's results.
@@ -38,15 +39,21 @@ def model_card(results: RunResults, options: TrainingOptions) -> str:
     Returns:
         Markdown with the header that the Hugging Face Hub reads.
     """
-    synthetic = results.synthetic
+    synthetic, emotions = results.synthetic, results.task == ERC
+    tag = "emotion-recognition-in-conversation" if emotions else "emotion-cause-pair-extraction"
+    described = [
+        results.scorer if emotions else f"{results.scorer} scorer",
+        *([results.objective] if results.objective else []),
+        "+".join(results.modalities.upper()),
+    ]
     header = [
         "---",
         "library_name: transformers",
         "pipeline_tag: text-classification",
-        "tags: [emotion-cause-pair-extraction, iemomecp" + (", synthetic" if synthetic else "") + "]",
+        f"tags: [{tag}, iemomecp" + (", synthetic" if synthetic else "") + "]",
         "---",
         "",
-        f"# {results.run_name}: {results.scorer} scorer, {results.objective}, {'+'.join(results.modalities.upper())}",
+        f"# {results.run_name}: {', '.join(described)}",
         "",
     ]
     if synthetic:
@@ -55,14 +62,14 @@ def model_card(results: RunResults, options: TrainingOptions) -> str:
             "about real conversations.**",
             "",
         ]
-    return "\n".join(
-        [*header, *_data(results), *_scores(results), *_use(results), *_settings(options), *_terms(results)]
-    )
+    scores, use = (_emotion_scores, _emotion_use) if emotions else (_scores, _use)
+    return "\n".join([*header, *_data(results), *scores(results), *use(results), *_settings(options), *_terms(results)])
 
 
 def _data(results: RunResults) -> list[str]:
     prints = ", ".join(f"{split} `{digest[:12]}`" for split, digest in results.data_fingerprint.items())
-    return ["## Data", "", results.data_statement, "", f"Fingerprints: {prints}. Candidates: {results.candidates}.", ""]
+    candidates = f" Candidates: {results.candidates}." * bool(results.candidates)
+    return ["## Data", "", results.data_statement, "", f"Fingerprints: {prints}.{candidates}", ""]
 
 
 def _scores(results: RunResults) -> list[str]:
@@ -80,23 +87,41 @@ def _scores(results: RunResults) -> list[str]:
         f"{results.epochs}. Structural baselines score a pair by the distance of its two turns alone; emotion x "
         "distance also uses an emotion detector on the target utterance.",
         "",
-        f"| split | system | {' | '.join(_SCORES)} |",
-        f"|---|---|{'---:|' * len(_SCORES)}",
+        *_table(results, _SCORES),
     ]
-    for split, metrics in results.metrics.items():
-        lines.append(_row(split, "this model", metrics))
-        for name, baseline in results.structural_baselines.items():
-            if split in baseline["splits"]:
-                lines.append(
-                    _row(split, f"structural: {baseline.get('display_name', name)}", baseline["splits"][split])
-                )
     return [*lines, ""]
 
 
-def _row(split: str, system: str, metrics: Mapping[str, Any]) -> str:
+def _emotion_scores(results: RunResults) -> list[str]:
+    chosen = results.epoch_chosen_on
+    best = f"the epoch with the best {results.settings.get('selection', 'weighted_f1')} on {chosen}"
+    epoch = "the last epoch" if chosen is None else best
+    return [
+        "## Scores",
+        "",
+        f"In percent, over all utterances whose emotion is known, neutral included; the most probable emotion is "
+        f"predicted. The model is that of {epoch}, {results.best_epoch} of {results.epochs}.",
+        "",
+        *_table(results, _EMOTION_SCORES),
+        "",
+    ]
+
+
+def _table(results: RunResults, names: tuple[str, ...]) -> list[str]:
+    lines = [f"| split | system | {' | '.join(names)} |", f"|---|---|{'---:|' * len(names)}"]
+    for split, metrics in results.metrics.items():
+        lines.append(_row(split, "this model", metrics, names))
+        for name, baseline in results.structural_baselines.items():
+            if split in baseline["splits"]:
+                title = f"structural: {baseline.get('display_name', name)}"
+                lines.append(_row(split, title, baseline["splits"][split], names))
+    return lines
+
+
+def _row(split: str, system: str, metrics: Mapping[str, Any], names: tuple[str, ...]) -> str:
     cells = [
         "n/a" if metrics.get(name) is None or metrics[name] != metrics[name] else f"{100 * metrics[name]:.2f}"
-        for name in _SCORES
+        for name in names
     ]
     return f"| {split} | {system} | {' | '.join(cells)} |"
 
@@ -107,6 +132,7 @@ def _use(results: RunResults) -> list[str]:
         for letter, name in (("a", "audio"), ("v", "video"))
         if letter in results.modalities
     )
+    features += ", emotions=emotions" * ("emotion" in results.features)
     corpus = bool(features) and results.config_name in CONFIG_NAMES
     if corpus:
         rows = [f'rows = iemomecp_dataset.load("{results.config_name}", data_dir="local_data", split="test")']
@@ -134,9 +160,46 @@ def _use(results: RunResults) -> list[str]:
         "```",
         "",
         f"Columns are those of `model.config.id2label`: {classes}. Decision rule, `model.config.decision`: {rule}."
-        + ("" if corpus else " Without `pairs` in a row, all pairs are scored, in (target, cause) order."),
+        + ("" if corpus else " Without `pairs` in a row, all pairs are scored, in (target, cause) order.")
+        + (_EMOTIONS.format(results.features["emotion"]["model"]) if "emotion" in results.features else ""),
         "",
     ]
+
+
+def _emotion_use(results: RunResults) -> list[str]:
+    # What has a digest is read from a store; texts may come from the encoder.
+    streams = [name for name, facts in results.features.items() if "digest" in facts]
+    features = "".join(f', {name}="local_data/features/{name}.parquet"' for name in streams)
+    rows = _CONVERSATION
+    if features and results.config_name in CONFIG_NAMES:
+        load = f'iemomecp_dataset.load("{results.config_name}", data_dir="local_data", split="test")'
+        rows = [f"rows = iemomecp_dataset.whole_dialogues({load})"]
+    classes = ", ".join(f"{i} {name}" for i, name in enumerate(results.class_names))
+    return [
+        "## Use",
+        "",
+        "```python",
+        "import iemomecp_dataset",
+        "from iemomecp_dataset.trainers import predict",
+        "from transformers import AutoModel",
+        "",
+        'model = AutoModel.from_pretrained("path/to/this/folder")',
+        *rows,
+        f"probabilities = predict(model, rows{features})",
+        "emotions = [[model.config.id2label[i] for i in matrix.argmax(axis=1)] for matrix in probabilities]",
+        "```",
+        "",
+        f"One (utterances, {len(results.class_names)}) array per dialogue; columns are those of "
+        f"`model.config.id2label`: {classes}. A row is a whole dialogue; dialogues that are cut into chunks are rejoined "
+        "with `iemomecp_dataset.whole_dialogues` before.",
+        "",
+    ]
+
+
+_EMOTIONS = (
+    " `emotions` has for each row an array of (utterances, emotions) probabilities in the order of "
+    "`model.config.emotion_input_names`, as the run {} predicts them."
+)
 
 
 def _registration(scorer: str) -> tuple[list[str], list[str]]:
@@ -156,19 +219,29 @@ def _registration(scorer: str) -> tuple[list[str], list[str]]:
     return [text, ""], [code]
 
 
-def _settings(options: TrainingOptions) -> list[str]:
+def _settings(options: RunSettings) -> list[str]:
     scorer = find_scorer(options.model.scorer)
-    left_out = {"data_dir", "audio_features", "video_features", *circumstances(), *_not_of_the_model(options)}
+    left_out = {
+        "data_dir",
+        *(f"{stream}_features" for stream in ("text", "event", "audio", "video")),
+        *circumstances(type(options)),
+        *_not_of_the_model(options),
+    }
+    if options.task == ERC and not options.data.encodes_text:
+        left_out |= {"text_encoder", "encoder_mode", "frozen_layers"}
     settings = {name: value for name, value in options.flat().items() if value is not None and name not in left_out}
-    settings["text_encoder"] = encoder_name(options.model.text_encoder)
+    if "text_encoder" in settings:
+        settings["text_encoder"] = encoder_name(options.model.text_encoder)
     if options.model.init_from:
         settings["init_from"] = encoder_name(options.model.init_from)
+    if getattr(options.model, "emotion_from", None):
+        settings["emotion_from"] = encoder_name(str(options.model.emotion_from))
     listing = ", ".join(f"{name} {value}" for name, value in settings.items())
     cited = scorer.cite
     return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]
 
 
-def _not_of_the_model(options: TrainingOptions) -> set[str]:
+def _not_of_the_model(options: RunSettings) -> set[str]:
     """Model options that the scorer does not have."""
     scorer = find_scorer(options.model.scorer)
     config_class, has = scorer.load_config_class(), set(_OF_TRAINING)
@@ -176,7 +249,7 @@ def _not_of_the_model(options: TrainingOptions) -> set[str]:
         has |= config_fields(config_class)
     if hasattr(scorer.load_model_class(), "begin_at_distance_rates"):
         has.add("distance_prior")
-    return {field.name for field in fields(ModelOptions)} - has
+    return {field.name for field in fields(options.model)} - has
 
 
 def _terms(results: RunResults) -> list[str]:

@@ -1,4 +1,4 @@
-r"""Training objectives for emotion-cause pair scorers, and their composition by name.
+r"""Training objectives for emotion-cause pair scorers and emotion recognition, and their composition by name.
 
 Notation (arXiv 2606.18893): a dialogue has utterances :math:`1..n`; pair :math:`(i, j)` means that utterance :math:`j`
 is a cause of the emotion in utterance :math:`i`; :math:`V` are the candidate pairs and :math:`Y` the gold pairs among
@@ -13,6 +13,7 @@ function                       what it is                                       
 `corrupt_context`              zeroes random utterances outside the gold pairs                Eq. 12 and 13
 `corrupted_context_stability`  CCPS: the same decisions on the corrupted dialogue             Eq. 14 and 15
 `class_weights_from_counts`    weights of the pair classes in the supervised loss             2605.25208
+`emotion_loss`                 focal cross entropy of the emotions of utterances              ACL 2025, long 102
 =============================  =============================================================  ===================
 
 Every mean is pooled over the mini-batch: over all utterances, all pairs or all (target, gold cause, hard negative)
@@ -28,7 +29,7 @@ their row, with the constant margin :math:`m_0`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -51,6 +52,7 @@ __all__ = [
     "confidence_margin_ranking",
     "corrupt_context",
     "corrupted_context_stability",
+    "emotion_loss",
     "mean_cross_entropy",
     "objective_terms",
     "pooled_here",
@@ -482,6 +484,54 @@ def mean_cross_entropy(
     weights = None if class_weights is None else class_weights.to(kept.dtype)
     count = (torch.ones_like(classes, dtype=kept.dtype) if weights is None else weights[classes]).sum()
     return pool(F.cross_entropy(kept, classes, weight=weights, reduction="sum"), count)
+
+
+def emotion_loss(
+    logits: Tensor,
+    labels: Tensor,
+    mask: Tensor,
+    *,
+    gamma: float = 0.0,
+    class_weights: Tensor | Sequence[float] | None = None,
+    pool: Pooling = pooled_here,
+) -> Tensor:
+    r"""Focal cross entropy of the emotions of utterances, as ECERC is trained (ACL 2025, long 102).
+
+    .. math::
+
+        L = -\frac{1}{n} \sum_i (1 - p_i)^\gamma \alpha_{y_i} \log p_i
+
+    :math:`p_i` is the probability of the gold class :math:`y_i`; it carries no gradient in the focal factor. Unlike
+    :func:`mean_cross_entropy`, the sum is divided by the number of utterances, not by the sum of :math:`\alpha`.
+
+    Args:
+        logits: ``(B, N, C)``, or ``(n, C)``; log-probabilities give the same.
+        labels: ``(B, N)`` int, or ``(n,)``; ``IGNORED_LABEL`` where the emotion is not known.
+        mask: Bool, of the shape of ``labels``; true for utterances.
+        gamma: :math:`\gamma`, 0 for the plain cross entropy.
+        class_weights: ``(C,)``, :math:`\alpha`; none for 1.
+        pool: Turns a sum into a mean.
+
+    Returns:
+        Scalar, the mean over labelled utterances; 0 where there is none.
+
+    Example:
+        >>> logits, labels = torch.zeros(1, 2, 2), torch.tensor([[1, -100]])
+        >>> mask = torch.tensor([[True, True]])
+        >>> round(emotion_loss(logits, labels, mask).item(), 4)  # ln 2
+        0.6931
+        >>> round(emotion_loss(logits, labels, mask, gamma=1.0, class_weights=[1.0, 3.0]).item(), 4)  # 0.5 * 3 * ln 2
+        1.0397
+    """
+    keep = mask & (labels != IGNORED_LABEL)
+    places = keep.flatten().nonzero().squeeze(-1)
+    kept, classes = _selected(logits, places), labels.flatten().index_select(0, places).long()
+    losses = F.cross_entropy(kept, classes, reduction="none")
+    if gamma:
+        losses = losses * (1 - torch.exp(-losses.detach())) ** gamma
+    if class_weights is not None:
+        losses = losses * torch.as_tensor(class_weights, dtype=losses.dtype, device=losses.device)[classes]
+    return pool(losses.sum(), torch.full((), len(classes), dtype=losses.dtype, device=losses.device))
 
 
 def _mean_squared_distance(corrupted_logits: Tensor, clean_logits: Tensor, valid: Tensor, pool: Pooling) -> Tensor:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, field, fields, replace
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.command_line import check_values, command_hint, option
+from iemomecp_dataset.command_line import REQUIRED, check_values, command_hint, option
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.options import DialogueConfig, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
-from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names
+from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names, scorers
 
 __all__ = [
     "DataOptions",
+    "EncoderOptions",
     "ModelOptions",
     "ObjectiveOptions",
     "OptimizationOptions",
     "RunOptions",
+    "RunSettings",
+    "SharedData",
+    "SharedOptimization",
+    "SharedRun",
     "TrainingOptions",
     "circumstances",
     "launcher_options",
@@ -53,8 +59,8 @@ Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", 
 
 
 @dataclass(frozen=True)
-class DataOptions:
-    """Which dialogues."""
+class SharedData:
+    """Which dialogues, for every kind of run."""
 
     _group = "data"
 
@@ -62,16 +68,6 @@ class DataOptions:
         None, "Folder of the corpus, as for load_dataset. Required.", setting="data_fingerprint"
     )
     config_name: DialogueConfig = option("3class", "Configuration of the corpus.", setting="config_name")
-    candidates: CandidateSpace | None = option(
-        None,
-        "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target).",
-        setting="candidates",
-    )
-    forward_pairs: ForwardPairs | None = option(
-        None,
-        "source_binary: as_published (its default; forward pairs are gold non_pair) or gold.",
-        setting="signatures",
-    )
     modalities: ModalitySet = option("t", "Modalities that the model uses: t for text, a for audio, v for video.")
     audio_features: str | None = option(
         None,
@@ -93,18 +89,40 @@ class DataOptions:
         setting="features",
     )
 
+    def stores(self) -> dict[str, str | None]:
+        """By stream of feature vectors that the run reads, the store that is given, or None for the default place."""
+        given = {"audio": self.audio_features, "video": self.video_features}
+        return {stream: path for stream, path in given.items() if stream[0] in self.modalities}
+
+    @property
+    def encodes_text(self) -> bool:
+        """Whether a text encoder is loaded."""
+        return "t" in self.modalities
+
 
 @dataclass(frozen=True)
-class ModelOptions:
-    """Which model."""
+class DataOptions(SharedData):
+    """Which dialogues, and which of their pairs."""
+
+    candidates: CandidateSpace | None = option(
+        None,
+        "Candidate pairs of the corpora other than IEMO-MECP: all (their default) or past (cause <= target).",
+        setting="candidates",
+    )
+    forward_pairs: ForwardPairs | None = option(
+        None,
+        "source_binary: as_published (its default; forward pairs are gold non_pair) or gold.",
+        setting="signatures",
+    )
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """Which model, and on which text encoder, for every kind of run."""
 
     _group = "model"
 
-    scorer: str = option(
-        "dialogue",
-        "dialogue encodes each utterance once and scores all pairs; isolated encodes and scores each pair.",
-        metavar=f"{{{','.join(scorer_names())}}}",
-    )
+    scorer: str = option(REQUIRED, "The model.")
     text_encoder: str = option(
         "FacebookAI/roberta-base",
         "Text encoder: a folder or a model name on the Hub (arXiv 2606.18893 uses RoBERTa-base).",
@@ -130,16 +148,32 @@ class ModelOptions:
         "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at one third, two "
         "thirds and the top, which beats the top layer alone by several points of AUPRC with sentence encoders.",
     )
-    segment_pooling: SegmentPooling = option(
-        "pooler",
-        "Isolated scorer: how the text of a pair is pooled into a vector: pooler (the encoder's own, as published), "
-        "first_token or mean.",
-    )
     max_tokens: int = option(
         128,
         "Tokens per utterance (512 in arXiv 2606.18893), or with --scorer isolated per pair; longer texts are cut and "
         "counted.",
         minimum=2,
+    )
+
+    @property
+    def text_streams(self) -> tuple[str, ...]:
+        """What the text encoder gives to the model."""
+        return ("text",)
+
+
+@dataclass(frozen=True)
+class ModelOptions(EncoderOptions):
+    """Which pair scorer."""
+
+    scorer: str = option(
+        "dialogue",
+        "dialogue encodes each utterance once and scores all pairs; isolated encodes and scores each pair.",
+        metavar=f"{{{','.join(scorer_names())}}}",
+    )
+    segment_pooling: SegmentPooling = option(
+        "pooler",
+        "Isolated scorer: how the text of a pair is pooled into a vector: pooler (the encoder's own, as published), "
+        "first_token or mean.",
     )
     hidden_size: int = option(
         256,
@@ -163,6 +197,13 @@ class ModelOptions:
         "of both utterances with themselves.",
     )
     max_distance: int = option(12, "Turn distances beyond it share an embedding.", minimum=1)
+    emotion_from: str | None = option(
+        None,
+        "Dialogue scorer: folder of a finished run that recognises the emotions of the same utterances. P(emotion) of "
+        "each utterance becomes an input, and its P(not neutral) a further emotion x distance baseline. The run needs "
+        "predictions on train that are cross-fitted (--train_folds).",
+        setting="features",
+    )
     distance_prior: bool = option(
         True,
         "Dialogue scorer: initialise with the class rates on train at each turn distance, so that only what goes "
@@ -216,8 +257,8 @@ class ObjectiveOptions:
 
 
 @dataclass(frozen=True)
-class OptimizationOptions:
-    """How it is optimised."""
+class SharedOptimization:
+    """How it is optimised, for every kind of run."""
 
     _group = "optimisation"
 
@@ -227,24 +268,9 @@ class OptimizationOptions:
         "Epochs without a better validation score before training stops (arXiv 2606.18893); 0 for no early stopping.",
         minimum=0,
     )
-    selection: Literal["pair_f1", "pair_auprc", "macro_f1"] = option(
-        "pair_f1",
-        "Validation score that selects the epoch; pair_f1 and macro_f1 use the rule of --decision.",
-    )
-    decision: Literal["threshold", "argmax"] = option(
-        "threshold",
-        "Decision rule: threshold (positive if P(class 0) reaches a threshold) or argmax (the most probable class).",
-    )
     batch_size: int = option(
         8,
         "Dialogues (32 in arXiv 2606.18893), or with --scorer isolated pairs, per step and process.",
-        minimum=1,
-        setting="effective_batch_size",
-    )
-    batch_tokens: int | None = option(
-        None,
-        "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most N padded "
-        "tokens, which is faster.",
         minimum=1,
         setting="effective_batch_size",
     )
@@ -270,7 +296,9 @@ class OptimizationOptions:
         minimum=0.0,
         maximum=1.0,
     )
-    max_grad_norm: float = option(1.0, "Largest norm of the gradient, which is clipped (arXiv 2606.18893).", above=0.0)
+    max_grad_norm: float | None = option(
+        1.0, "Largest norm of the gradient, which is clipped (arXiv 2606.18893); none: not clipped.", above=0.0
+    )
     weight_averaging: float = option(
         0.995,
         "Decay of the exponential moving average of the weights that is evaluated and kept; 0 for none.",
@@ -282,6 +310,32 @@ class OptimizationOptions:
         "Mixed precision. That of accelerate launch is used where this is not given, and must not differ from it.",
         setting="precision",
     )
+
+    @property
+    def step_size(self) -> tuple[str, int]:
+        """Name and value of the option that says how much goes into a step of one process."""
+        return "batch_size", self.batch_size
+
+
+@dataclass(frozen=True)
+class OptimizationOptions(SharedOptimization):
+    """How a pair scorer is optimised, and pairs decided."""
+
+    selection: Literal["pair_f1", "pair_auprc", "macro_f1"] = option(
+        "pair_f1",
+        "Validation score that selects the epoch; pair_f1 and macro_f1 use the rule of --decision.",
+    )
+    decision: Literal["threshold", "argmax"] = option(
+        "threshold",
+        "Decision rule: threshold (positive if P(class 0) reaches a threshold) or argmax (the most probable class).",
+    )
+    batch_tokens: int | None = option(
+        None,
+        "Isolated scorer: in place of random batches of --batch_size, length-bucketed batches of at most N padded "
+        "tokens, which is faster.",
+        minimum=1,
+        setting="effective_batch_size",
+    )
     threshold: float | None = option(
         None,
         "Decision threshold on P(class 0), with --decision threshold. Default: the best on validation for pair F1.",
@@ -289,10 +343,15 @@ class OptimizationOptions:
         maximum=1.0,
     )
 
+    @property
+    def step_size(self) -> tuple[str, int]:
+        """The same; padded tokens where they limit a mini-batch."""
+        return super().step_size if self.batch_tokens is None else ("batch_tokens", self.batch_tokens)
+
 
 @dataclass(frozen=True)
-class RunOptions:
-    """Where and how the run happens."""
+class SharedRun:
+    """Where and how a run of any kind happens."""
 
     _group = "run"
 
@@ -303,12 +362,6 @@ class RunOptions:
         None, "Folder that frozen text features are cached in. Default: ~/.cache/iemomecp.", setting=False
     )
     log_with: Tracker | None = option(None, "A tracker of accelerate that gets the log, too.", setting=False)
-    evidence_removal: bool = option(
-        False,
-        "Isolated scorer: also score the test split with the candidate's text and vectors removed, into "
-        "predictions_test_removed.parquet (arXiv 2605.25208).",
-        setting=False,
-    )
     max_hours: float | None = option(
         None,
         "Stop after the step that passes this many hours, with a checkpoint; starting the same command again continues "
@@ -330,35 +383,112 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """A whole run."""
+class RunOptions(SharedRun):
+    """Where and how the run of a pair scorer happens."""
 
-    data: DataOptions = field(default_factory=DataOptions)
-    model: ModelOptions = field(default_factory=ModelOptions)
-    objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
-    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
-    run: RunOptions = field(default_factory=RunOptions)
+    evidence_removal: bool = option(
+        False,
+        "Isolated scorer: also score the test split with the candidate's text and vectors removed, into "
+        "predictions_test_removed.parquet (arXiv 2605.25208).",
+        setting=False,
+    )
+
+
+class RunSettings:
+    """All options of one run, in sections, whatever the kind of run; each kind is a dataclass of its sections.
+
+    Attributes:
+        task: What is trained: :data:`~iemomecp_dataset.benchmark.runs.results.PAIRS` or ``ERC``.
+        command: A command that takes these options, for messages.
+    """
+
+    task: ClassVar[str]
+    command: ClassVar[str]
+
+    if TYPE_CHECKING:
+
+        @property
+        def data(self) -> SharedData:
+            """Which dialogues."""
+
+        @property
+        def model(self) -> EncoderOptions:
+            """Which model."""
+
+        @property
+        def optimization(self) -> SharedOptimization:
+            """How it is optimised."""
+
+        @property
+        def run(self) -> SharedRun:
+            """Where and how the run happens."""
+
+    @classmethod
+    def sections(cls) -> dict[str, type[Any]]:
+        """The dataclass of each section."""
+        return {section.name: section.default_factory for section in fields(cls)}  # type: ignore[arg-type, misc]
+
+    @classmethod
+    def defaults_for(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Options that the chosen model or protocol sets, where they are not given.
+
+        Args:
+            values: Options that are given.
+
+        Raises:
+            UsageError: There is no such model.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def options_of_data(cls, data: Any) -> dict[str, Any]:
+        """Options that dialogues in memory tell.
+
+        Args:
+            data: By split a :class:`datasets.Dataset`, or rows.
+        """
+        return {}
+
+    @classmethod
+    def notes(cls) -> str:
+        """What ``--help`` shows last: which models or protocols set which options."""
+        return ""
+
+    def after(self, seconds: float) -> Self:
+        """The same options for what is left of a session.
+
+        Args:
+            seconds: How long it has lasted.
+        """
+        hours = self.run.max_hours
+        if hours is None:
+            return self
+        run = replace(self.run, max_hours=max(hours - seconds / 3600, 1e-9))
+        return replace(self, run=run)  # type: ignore[type-var]
 
     def flat(self) -> dict[str, Any]:
         """All options by name, as ``config.yaml`` holds them."""
-        return {name: value for section in asdict(self).values() for name, value in section.items()}
+        return {name: value for section in asdict(self).values() for name, value in section.items()}  # type: ignore[call-overload]
 
     @classmethod
-    def from_flat(cls, values: Mapping[str, Any]) -> TrainingOptions:
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
         """Builds the sections from options by name.
 
         Raises:
             UsageError: There is no option of some name.
         """
-        known = {name: section for section, names in section_fields().items() for name in names}
+        sections = cls.sections()
+        known = {option.name: name for name, section in sections.items() for option in fields(section)}
         for name in values:
             if name not in known:
-                listed = f"See {command_hint('train fusion', '--help')}."
+                listed = f"See {command_hint(cls.command, '--help')}."
                 raise UsageError(f"There is no option {name!r}. {did_you_mean(name, known, see=listed)}")
-        sections = {}
-        for section, section_class in SECTIONS.items():
-            sections[section] = section_class(**{n: v for n, v in values.items() if known[n] == section})
-        return cls(**sections)
+        return cls(
+            **{
+                name: section(**{n: v for n, v in values.items() if known[n] == name})
+                for name, section in sections.items()
+            }
+        )
 
     def check(self, *, with_data: bool = True) -> None:
         """Refuses values that do not fit, and options that cannot work together.
@@ -370,23 +500,66 @@ class TrainingOptions:
             UsageError: Says which, and the way out.
         """
         check_values(self)
-        data, model, objective, optimization = self.data, self.model, self.objective, self.optimization
-        scorer = find_scorer(model.scorer)
-        if with_data and not data.data_dir:
+        scorer = find_scorer(self.model.scorer)
+        if scorer.task != self.task:
+            raise UsageError(
+                f"--scorer {scorer.name} is not a model of this command. It has {', '.join(scorer_names(self.task))}."
+            )
+        if with_data and not self.data.data_dir:
             raise UsageError("--data_dir is missing: give the folder of the corpus, as for load_dataset.")
         if not self.run.output_dir:
             raise UsageError("--output_dir is missing: give the folder that the run is written to.")
-        if objective.objective not in scorer.objectives:
+        scorer.check(self)
+        if self.model.frozen_layers and self.model.encoder_mode == "frozen":
+            raise UsageError(
+                f"--frozen_layers {self.model.frozen_layers} applies to a trained encoder, but --encoder_mode frozen "
+                "trains none of its layers. Leave one of them out."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingOptions(RunSettings):
+    """A run of a pair scorer."""
+
+    task: ClassVar[str] = "pairs"
+    command: ClassVar[str] = "train fusion"
+
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
+    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+    @classmethod
+    def defaults_for(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The protocol of the scorer, for the modalities."""
+        scorer = find_scorer(str(values.get("scorer", ModelOptions.scorer)))
+        return dict(scorer.protocol(str(values.get("modalities", DataOptions.modalities))))
+
+    @classmethod
+    def notes(cls) -> str:
+        """For each scorer with a protocol, the options that are not given."""
+        notes = []
+        for scorer in scorers(cls.task).values():
+            settings, without_text = ({**scorer.protocol(modalities)} for modalities in ("t", "a"))
+            if settings:
+                shown = " ".join(f"--{name} {value}" for name, value in settings.items())
+                other = " ".join(f"--{name} {value}" for name, value in without_text.items() if settings[name] != value)
+                notes.append(
+                    f"With --scorer {scorer.name}, options that are not given are those of {scorer.cite}:\n"
+                    f"{fill(shown, 110, break_on_hyphens=False)}" + f"\n({other} without text)" * bool(other)
+                )
+        return "\n\n".join(notes)
+
+    def check(self, *, with_data: bool = True) -> None:
+        """Refuses values that do not fit, and options that cannot work together."""
+        super().check(with_data=with_data)
+        data, model, objective, optimization = self.data, self.model, self.objective, self.optimization
+        taken = find_scorer(model.scorer).objectives
+        if objective.objective not in taken:
             raise UsageError(
                 f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives "
-                f"that it takes: {', '.join(scorer.objectives)}. Use --scorer dialogue, or --objective "
-                f"{scorer.objectives[0]}."
-            )
-        scorer.check(self)
-        if model.frozen_layers and model.encoder_mode == "frozen":
-            raise UsageError(
-                f"--frozen_layers {model.frozen_layers} applies to a trained encoder, but --encoder_mode frozen "
-                "trains none of its layers. Leave one of them out."
+                f"that it takes: {', '.join(taken)}. Use --scorer dialogue, or --objective {taken[0]}."
             )
         if objective.context_ranking_weight and not OBJECTIVES[objective.objective].ranking:
             raise UsageError(
@@ -405,38 +578,34 @@ class TrainingOptions:
             )
 
 
-SECTIONS: dict[str, type[Any]] = {
-    "data": DataOptions,
-    "model": ModelOptions,
-    "objective": ObjectiveOptions,
-    "optimization": OptimizationOptions,
-    "run": RunOptions,
-}
+SECTIONS: dict[str, type[Any]] = TrainingOptions.sections()
+"""The sections of a pair scorer's options."""
 
 
-def section_fields() -> dict[str, tuple[str, ...]]:
-    """Names of the options of each section."""
-    return {section: tuple(f.name for f in fields(cls)) for section, cls in SECTIONS.items()}
-
-
-def circumstances() -> frozenset[str]:
+def circumstances(kind: type[RunSettings] = TrainingOptions) -> frozenset[str]:
     """Names of the options that say where and how a run happens: they may change when it is continued.
+
+    Args:
+        kind: The options of a kind of run.
 
     Example:
         >>> "output_dir" in circumstances(), "learning_rate" in circumstances()
         (True, False)
     """
-    return command_line.circumstances(*SECTIONS.values())
+    return command_line.circumstances(*kind.sections().values())
 
 
-def told_by_results() -> dict[str, str]:
+def told_by_results(kind: type[RunSettings] = TrainingOptions) -> dict[str, str]:
     """By option the field of ``results.json`` that tells what its value stands for.
+
+    Args:
+        kind: The options of a kind of run.
 
     Example:
         >>> told_by_results()["audio_features"], told_by_results()["batch_size"]
         ('features', 'effective_batch_size')
     """
-    return command_line.told_by_results(*SECTIONS.values())
+    return command_line.told_by_results(*kind.sections().values())
 
 
 def launcher_precision(environment: Mapping[str, str]) -> str | None:

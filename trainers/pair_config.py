@@ -1,4 +1,4 @@
-"""What the configuration of every pair scorer holds: the pair classes, and the rule that decides pairs."""
+"""What the configuration of every model holds: its classes, and for a pair scorer the rule that decides pairs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,30 @@ from typing import Any, Literal
 
 from transformers import PreTrainedConfig
 
-__all__ = ["PairScorerConfig", "set_decision"]
+__all__ = ["ClassNamesConfig", "PairScorerConfig", "set_decision"]
 
 
-class PairScorerConfig(PreTrainedConfig):  # type: ignore[misc]
-    """Base of the scorers' configurations.
+class ClassNamesConfig(PreTrainedConfig):  # type: ignore[misc]
+    """Base of all configurations: named classes.
 
     Attributes:
-        class_names: Names of the pair classes by id; class 0 is the positive one. ``id2label``, ``label2id`` and
-            ``num_labels`` follow from them.
+        class_names: Names of the classes by id. ``id2label``, ``label2id`` and ``num_labels`` follow from them.
+    """
+
+    class_names: list[str] | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        """Derives the label maps, whatever a saved configuration has in their place."""
+        if self.class_names is not None:
+            self.id2label = dict(enumerate(self.class_names))
+            self.label2id = {name: i for i, name in enumerate(self.class_names)}
+        super().__post_init__(**kwargs)
+
+
+class PairScorerConfig(ClassNamesConfig):
+    """Base of the scorers' configurations; class 0 is the positive pair class.
+
+    Attributes:
         decision: ``argmax``: the most probable class is predicted; ``threshold``: class 0 where its probability is at
             least ``threshold``, else the most probable of the others.
         threshold: A probability, or None for ``argmax``.
@@ -25,16 +40,8 @@ class PairScorerConfig(PreTrainedConfig):  # type: ignore[misc]
         ({0: 'pair', 1: 'non_pair'}, {'pair': 0, 'non_pair': 1}, 2)
     """
 
-    class_names: list[str] | None = None
     decision: Literal["threshold", "argmax"] = "argmax"
     threshold: float | None = None
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        """Derives the label maps, whatever a saved configuration has in their place."""
-        if self.class_names is not None:
-            self.id2label = dict(enumerate(self.class_names))
-            self.label2id = {name: i for i, name in enumerate(self.class_names)}
-        super().__post_init__(**kwargs)
 
 
 def set_decision(config: Any, threshold: float | None) -> None:

@@ -10,7 +10,7 @@
       checkpoint/epoch-0003-batch-00000120/   the same within the epoch that follows
       checkpoint/best-0002.safetensors
       model/                   save_pretrained of the best epoch
-      predictions_{validation,test}.parquet
+      predictions_{validation,test}.parquet    emotions_…: a run that recognises emotions
       results.json             written last: a folder that has it is finished
 """
 
@@ -26,7 +26,7 @@ from typing import Any
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.files import make_folder, read_json, write_json, write_text
-from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
+from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 __all__ = ["RunFolder"]
@@ -53,7 +53,7 @@ class RunFolder:
         """Where an unfinished run keeps what it needs to continue."""
         return self.path / "checkpoint"
 
-    def claim(self, options: TrainingOptions, inputs: RunInputs) -> bool:
+    def claim(self, options: RunSettings, inputs: RunInputs) -> bool:
         """Makes the folder this run's, or finds that it already is.
 
         Args:
@@ -79,8 +79,9 @@ class RunFolder:
             if not isinstance(found, dict):
                 raise RunFolderError(f"{config} holds no options. Choose another --output_dir.")
             # An option that the version which began the run did not have had its default.
-            found = {**TrainingOptions().flat(), **found}
-            not_compared = circumstances() | {n for n, told in told_by_results().items() if told in _OF_INPUTS}
+            found = {**type(options)().flat(), **found}
+            told = told_by_results(type(options)).items()
+            not_compared = circumstances(type(options)) | {name for name, field in told if field in _OF_INPUTS}
             different = [
                 f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
                 for name in sorted({*found, *asked})

@@ -5,6 +5,7 @@ A run is continued, and its result stands, only while all of it is what it began
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -18,8 +19,9 @@ from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, en
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
-from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
+from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 
 __all__ = ["RunInputs", "effective_batch_size", "origin_data", "run_inputs", "run_settings"]
 
@@ -31,8 +33,8 @@ class RunInputs:
     Attributes:
         data: Digest of dialogues, labels and candidates, by split.
         texts: Digest of texts and speakers, by split.
-        features: By modality (``text``, ``audio``, ``video``) model, revision, settings, width, digest and missing
-            count; a modality whose features cannot be read now is absent.
+        features: By modality (``text``, ``audio``, ``video``; ``event`` for a second text stream) model, revision,
+            settings, width, digest and missing count; a modality whose features cannot be read now is absent.
         initialized_from: What :func:`~iemomecp_dataset.benchmark.runs.identity.origin_of` states about the run that it
             begins with, or the digest of the weights alone; ``unknown`` where it cannot be read now; empty without.
         effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
@@ -101,7 +103,7 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
-def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunInputs:
+def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInputs:
     """Reads what a run is about to read, and describes it.
 
     Args:
@@ -114,8 +116,9 @@ def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunI
         the error that says what to do, while a finished run stands.
     """
     features: dict[str, dict[str, Any]] = {}
-    if "t" in options.data.modalities:
-        features["text"] = _encoder_facts(options.model.text_encoder)
+    if options.data.encodes_text:
+        facts = _encoder_facts(options.model.text_encoder)
+        features |= {stream: dict(facts) for stream in options.model.text_streams}
     ids = {u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]}
     for modality, read in feature_tables(options.data).items():
         try:
@@ -132,6 +135,10 @@ def run_inputs(options: TrainingOptions, corpus: Corpus, processes: int) -> RunI
             "digest": digest,
             "missing": missing,
         }
+    emotion_from = getattr(options.model, "emotion_from", None)
+    if emotion_from:
+        with contextlib.suppress(IemomecpError):
+            features["emotion"] = read_emotion_inputs(emotion_from, corpus).facts
     return RunInputs(
         corpus.fingerprints,
         corpus.text_fingerprints,
@@ -163,8 +170,8 @@ def _origin(folder: str | None) -> dict[str, Any]:
     return {"unknown": "no run and no weights there"}
 
 
-def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
-    """Reads the training data of the runs that a run begins with, one after the other.
+def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
+    """Reads the training data of the runs that a run begins with, or takes emotions from, and of those before them.
 
     Args:
         options: The run's options.
@@ -174,8 +181,12 @@ def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
     """
     import yaml
 
-    found, notes, folder, seen = [], [], options.model.init_from, set[str]()
-    while folder and folder not in seen:
+    found, notes, seen = [], [], set[str]()
+    before = [options.model.init_from, getattr(options.model, "emotion_from", None)]
+    while before:
+        folder = before.pop(0)
+        if not folder or folder in seen:
+            continue
         seen.add(folder)
         try:
             config = yaml.safe_load((Path(folder) / "config.yaml").read_text(encoding="utf-8"))
@@ -185,32 +196,33 @@ def origin_data(options: TrainingOptions) -> tuple[list[SplitData], list[str]]:
                 split="train",
                 candidates=config.get("candidates"),
                 forward_pairs=config.get("forward_pairs"),
+                validation=config.get("validation"),
             )
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             notes.append(
-                f"The training data of {folder}, which the run begins with, cannot be read, so that what it shares "
-                f"with this data is unknown ({' '.join(str(error).split())[:160]})."
+                f"The training data of {folder}, which the run begins with or takes emotions from, cannot be read, so "
+                f"that what it shares with this data is unknown ({' '.join(str(error).split())[:160]})."
             )
-            break
+            continue
         found.append(SplitData(corpus.name, "train", corpus.rows["train"], corpus.data_dir))
-        folder = config.get("init_from")
+        before += [config.get("init_from"), config.get("emotion_from")]
     return found, notes
 
 
-def effective_batch_size(options: TrainingOptions, processes: int) -> int:
+def effective_batch_size(options: RunSettings, processes: int) -> int:
     """Examples per optimizer step, or padded tokens with ``--batch_tokens``, over all processes.
 
     Example:
+        >>> from iemomecp_dataset.trainers.options import TrainingOptions
         >>> options = TrainingOptions.from_flat({"batch_size": 4, "gradient_accumulation_steps": 2})
         >>> effective_batch_size(options, processes=3)
         24
     """
     optimization = options.optimization
-    size = optimization.batch_tokens or optimization.batch_size
-    return size * processes * optimization.gradient_accumulation_steps
+    return optimization.step_size[1] * processes * optimization.gradient_accumulation_steps
 
 
-def run_settings(options: TrainingOptions, processes: int, precision: str) -> dict[str, Any]:
+def run_settings(options: RunSettings, processes: int, precision: str) -> dict[str, Any]:
     """Lists the options that make the system, with the values that took effect.
 
     Args:
@@ -222,13 +234,12 @@ def run_settings(options: TrainingOptions, processes: int, precision: str) -> di
         By option its value. ``batch_size`` or ``batch_tokens`` is the effective one (:func:`effective_batch_size`).
 
     Example:
+        >>> from iemomecp_dataset.trainers.options import TrainingOptions
         >>> found = run_settings(TrainingOptions.from_flat({"batch_size": 4, "output_dir": "runs/x"}), 2, "no")
         >>> found["batch_size"], found["mixed_precision"], "output_dir" in found, "text_encoder" in found
         (8, 'no', False, False)
     """
-    left_out = circumstances() | told_by_results().keys()
+    left_out = circumstances(type(options)) | told_by_results(type(options)).keys()
     found = {name: value for name, value in options.flat().items() if name not in left_out}
-    found["batch_tokens" if options.optimization.batch_tokens else "batch_size"] = effective_batch_size(
-        options, processes
-    )
+    found[options.optimization.step_size[0]] = effective_batch_size(options, processes)
     return {**found, "mixed_precision": precision}

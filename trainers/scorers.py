@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from iemomecp_dataset.corpus import Corpus
-    from iemomecp_dataset.trainers.options import ObjectiveName, TrainingOptions
+    from iemomecp_dataset.trainers.options import ObjectiveName, RunSettings
     from iemomecp_dataset.trainers.training.task import TrainingTask
 
     _Rows = Sequence[Mapping[str, Any]]
     _Vectors = Mapping[str, Mapping[str, NDArray[np.float32]]]
-    _Prepare = Callable[[TrainingOptions, Corpus, Accelerator, type[PreTrainedModel]], TrainingTask]
+    _Prepare = Callable[[Any, Corpus, Accelerator, type[PreTrainedModel]], TrainingTask]
     _PrepareInference = Callable[[PreTrainedModel, _Rows, _Vectors, str | None], TrainingTask]
 
 __all__ = [
@@ -46,14 +46,18 @@ __all__ = [
 _BUILT_IN = {
     "dialogue": "iemomecp_dataset.trainers.dialogue:SCORER",
     "isolated": "iemomecp_dataset.trainers.isolated:SCORER",
+    "ecerc": "iemomecp_dataset.trainers.emotions:ECERC",
+    "emotion_transformer": "iemomecp_dataset.trainers.emotions:EMOTION_TRANSFORMER",
 }
+_OF_EMOTIONS = frozenset({"ecerc", "emotion_transformer"})
+"""The models among them that recognise emotions; the others, and all that are registered, score pairs."""
 
 _registered: dict[str, Scorer] = {}
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """One kind of pair scorer.
+    """One kind of pair scorer, or of model that recognises emotions.
 
     Classes and functions are given as objects, or as ``"module:attribute"``. The defaults of ``prepare`` and
     ``prepare_inference`` serve every model that scores whole dialogues: one whose ``forward`` takes the padded tensors
@@ -76,6 +80,7 @@ class Scorer:
         protocol: The letters of the modalities to the options that take the place of the general defaults.
         check: Raises :class:`~iemomecp_dataset.errors.UsageError` where options do not fit this scorer.
         cite: The paper that the model card names.
+        task: ``pairs``, or ``erc`` for a model of this package that recognises emotions.
     """
 
     name: str
@@ -86,8 +91,9 @@ class Scorer:
     prepare_inference: _PrepareInference | str = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
     objectives: tuple[ObjectiveName, ...] = ("base",)
     protocol: Callable[[str], Mapping[str, Any]] = lambda modalities: {}
-    check: Callable[[TrainingOptions], None] = lambda options: None
+    check: Callable[[Any], None] = lambda options: None
     cite: str = ""
+    task: str = "pairs"
 
     def load_model_class(self) -> type[PreTrainedModel]:
         """The model class."""
@@ -98,7 +104,7 @@ class Scorer:
         """The model's configuration class."""
         return getattr(self.load_model_class(), "config_class", None)
 
-    def build_task(self, options: TrainingOptions, corpus: Corpus, accelerator: Accelerator) -> TrainingTask:
+    def build_task(self, options: RunSettings, corpus: Corpus, accelerator: Accelerator) -> TrainingTask:
         """Builds model, strategy and examples for training.
 
         Args:
@@ -136,9 +142,18 @@ class Scorer:
         return task
 
 
-def scorer_names() -> tuple[str, ...]:
-    """Names of all scorers, without loading them."""
-    return (*_BUILT_IN, *(name for name in _registered if name not in _BUILT_IN))
+def scorer_names(task: str = "pairs") -> tuple[str, ...]:
+    """Names of all models for a task, without loading them.
+
+    Args:
+        task: ``pairs`` or ``erc``.
+
+    Example:
+        >>> scorer_names("erc")
+        ('ecerc', 'emotion_transformer')
+    """
+    built_in = (name for name in _BUILT_IN if (name in _OF_EMOTIONS) == (task == "erc"))
+    return (*built_in, *(name for name in _registered if task == "pairs" and name not in _BUILT_IN))
 
 
 def is_built_in(name: str) -> bool:
@@ -162,14 +177,16 @@ def find_scorer(name: str) -> Scorer:
     if name in _registered:
         return _registered[name]
     if name not in _BUILT_IN:
-        raise UsageError(f"--scorer has no value {name!r}. {did_you_mean(name, scorer_names())}")
+        names = (*scorer_names(), *scorer_names("erc"))
+        raise UsageError(f"--scorer has no value {name!r}. {did_you_mean(name, names)}")
     scorer: Scorer = _load(_BUILT_IN[name])
     return scorer
 
 
-def scorers() -> dict[str, Scorer]:
-    """All scorers by name."""
-    return {name: find_scorer(name) for name in scorer_names()}
+def scorers(task: str | None = None) -> dict[str, Scorer]:
+    """All models by name, or those for one task."""
+    names = (*scorer_names(), *scorer_names("erc")) if task is None else scorer_names(task)
+    return {name: find_scorer(name) for name in names}
 
 
 def scorer_of_model_type(model_type: str | None) -> Scorer | None:

@@ -13,6 +13,7 @@ key                           P(class 0) of a pair (target i, cause j)
 ``distance_only``             share of class 0 among the train pairs at the same distance
 ``emotion_x_distance``        P(i is emotional) times the share of class 0 among the train pairs of emotional
                               targets at the same distance
+``emotion_x_distance_run``    the same with P(not neutral) of a run that recognises emotions, where one is given
 ============================  =============================================================================
 
 None of them uses a gold emotion of the split that it predicts. The first four fit nothing; the last two are fitted on
@@ -24,7 +25,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ __all__ = [
     "DISTANCE_ONLY",
     "SELF_AND_PREVIOUS",
     "DistanceRule",
+    "EmotionalByRun",
     "SplitTables",
     "StructuralSystem",
     "corpus_baselines",
@@ -58,6 +60,9 @@ distance-only baseline does."""
 
 DISTANCE_ONLY = "distance_only"
 """Key of the baseline that gains are measured from."""
+
+EmotionalByRun: TypeAlias = tuple[str, Mapping[str, NDArray[np.float64]]]
+"""Name of a run that recognises emotions, and by split ``(m,)`` its P(not neutral) of each utterance in row order."""
 
 DISTANCE_BUCKETS = ("forward", "0", "1", "2", "3", "4-5", "6-10", ">10")
 """Buckets of the signed distance ``target - cause`` in turns; ``forward`` is a cause after its target."""
@@ -96,6 +101,7 @@ def corpus_baselines(
     *,
     utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
     feature_source: str = TFIDF,
+    emotional: EmotionalByRun | None = None,
 ) -> dict[str, Any]:
     """Builds and scores every structural baseline on all splits of a corpus.
 
@@ -103,6 +109,7 @@ def corpus_baselines(
         corpus: The corpus; without a train split there are only the rules that fit nothing.
         utterance_features: By split ``(m, d)``, one vector per utterance in row order, for the emotion detector.
         feature_source: Name of these features; ``"TF-IDF"`` without any.
+        emotional: P(not neutral) of a run that recognises emotions, for every split; on train cross-fitted.
 
     Returns:
         As :func:`structural_scores`.
@@ -118,7 +125,7 @@ def corpus_baselines(
     if "train" not in splits:
         return structural_scores(_rules(splits, corpus.class_names), corpus.tables, corpus.class_names)
     others = {split: tables for split, tables in splits.items() if split != "train"}
-    systems = structural_systems(splits["train"], others, corpus.class_names, feature_source)
+    systems = structural_systems(splits["train"], others, corpus.class_names, feature_source, emotional)
     return structural_scores(systems, corpus.tables, corpus.class_names)
 
 
@@ -127,6 +134,7 @@ def structural_systems(
     others: Mapping[str, SplitTables],
     class_names: Sequence[str],
     feature_source: str = TFIDF,
+    emotional: EmotionalByRun | None = None,
 ) -> list[StructuralSystem]:
     """Builds every structural baseline that fits the task, with predictions for all splits.
 
@@ -136,6 +144,7 @@ def structural_systems(
         class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is non_pair.
         feature_source: Input of the emotion detector: ``"TF-IDF"`` (built from the texts), or the name of the
             features that every utterance table holds.
+        emotional: As in :func:`corpus_baselines`.
 
     Returns:
         The systems, from the least to the most informed.
@@ -148,6 +157,8 @@ def structural_systems(
     splits = {"train": train, **others}
     systems = [*_rules(splits, class_names), _distance_only(splits, class_names)]
     systems.append(_emotion_x_distance(splits, class_names, feature_source))
+    if emotional is not None:
+        systems.append(_run_x_distance(splits, class_names, *emotional))
     return systems
 
 
@@ -316,9 +327,6 @@ def _emotion_x_distance(
 ) -> StructuralSystem:
     key, display_name = "emotion_x_distance", f"emotion x distance ({feature_source})"
     train = splits["train"]
-    emotional_targets = train.pairs.emotional_targets
-    if emotional_targets is None:
-        raise UsageError("The train pairs have no emotional_targets. Build them from rows with pair_table.")
     if feature_source == TFIDF and not any(text.strip() for text in train.utterances.texts):
         reason = "Not built: the utterances have no text and no features were given for the emotion detector."
         warnings.warn(f"{display_name}: {reason}", stacklevel=3)
@@ -328,6 +336,39 @@ def _emotion_x_distance(
         {split: tables.utterances for split, tables in splits.items() if split != "train"},
         feature_source,
     )
+    return StructuralSystem(
+        key=key,
+        display_name=display_name,
+        description=f"P(target is emotional), by a logistic regression on {feature_source} features fitted on train, "
+        f"times the share of {class_names[0]} among the train pairs of emotional targets at the same distance. Gold "
+        "emotions are used for fitting, on train alone." + _unseen_buckets(splits),
+        probabilities=_times_distance(splits, class_names, emotional),
+    )
+
+
+def _run_x_distance(
+    splits: Mapping[str, SplitTables],
+    class_names: Sequence[str],
+    run_name: str,
+    emotional: Mapping[str, NDArray[np.float64]],
+) -> StructuralSystem:
+    return StructuralSystem(
+        key="emotion_x_distance_run",
+        display_name=f"emotion x distance ({run_name})",
+        description=f"P(target is not neutral), as the run {run_name} predicts it, times the share of {class_names[0]} "
+        "among the train pairs of emotional targets at the same distance." + _unseen_buckets(splits),
+        probabilities=_times_distance(splits, class_names, emotional),
+    )
+
+
+def _times_distance(
+    splits: Mapping[str, SplitTables], class_names: Sequence[str], emotional: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """``(n, C)`` by split: P(the target is emotional) times the rates of train pairs by distance."""
+    train = splits["train"]
+    emotional_targets = train.pairs.emotional_targets
+    if emotional_targets is None:
+        raise UsageError("The train pairs have no emotional_targets. Build them from rows with pair_table.")
     all_rates = _rates_by_bucket(train.pairs, len(class_names))
     emotional_rates = _rates_by_bucket(train.pairs.take(emotional_targets), len(class_names))
     # The rest of the probability is shared by the other classes as in train at that distance.
@@ -340,14 +381,7 @@ def _emotion_x_distance(
         of_target = emotional[split][target_utterances(tables.pairs, tables.utterances)]
         cause = of_target * emotional_rates[buckets, 0]
         probabilities[split] = np.column_stack([cause, (1.0 - cause)[:, None] * others[buckets]])
-    return StructuralSystem(
-        key=key,
-        display_name=display_name,
-        description=f"P(target is emotional), by a logistic regression on {feature_source} features fitted on train, "
-        f"times the share of {class_names[0]} among the train pairs of emotional targets at the same distance. Gold "
-        "emotions are used for fitting, on train alone." + _unseen_buckets(splits),
-        probabilities=probabilities,
-    )
+    return probabilities
 
 
 def _rates_by_bucket(pairs: PairTable, n_classes: int) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
-from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
+from iemomecp_dataset.benchmark.baselines.structural import EmotionalByRun, corpus_baselines
 from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.benchmark.runs.record_checks import check_record
 from iemomecp_dataset.corpus import Corpus
@@ -32,6 +32,7 @@ __all__ = [
     "ERC",
     "EXTERNAL",
     "FORMAT_VERSION",
+    "HEADLINE",
     "PAIRS",
     "RESULTS_FILE",
     "Decision",
@@ -53,6 +54,9 @@ PAIRS = "pairs"
 
 ERC = "erc"
 """Task of a run that recognises the emotion of every utterance."""
+
+HEADLINE: Mapping[str, str] = {PAIRS: "pair_f1", ERC: "weighted_f1"}
+"""By task the score that every table of it begins with."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ def run_results(
     encoder_mode: str = "none",
     utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
     feature_source: str = TFIDF,
+    emotional: EmotionalByRun | None = None,
     more_counts: Mapping[str, Mapping[str, int]] | None = None,
     epoch_chosen_on: str | None = None,
     extra: Mapping[str, Any] | None = None,
@@ -198,6 +203,7 @@ def run_results(
         encoder_mode: ``frozen`` or ``trained``.
         utterance_features: As in :func:`iemomecp_dataset.benchmark.baselines.structural.corpus_baselines`.
         feature_source: As there.
+        emotional: As there.
         more_counts: By split, counts beside those of the data.
         epoch_chosen_on: The split that the epoch was chosen on, where one was.
         extra: Further keys of the record.
@@ -267,7 +273,7 @@ def run_results(
         missing_splits=corpus.missing_splits,
         counts=counts,
         structural_baselines=corpus_baselines(
-            corpus, utterance_features=utterance_features, feature_source=feature_source
+            corpus, utterance_features=utterance_features, feature_source=feature_source, emotional=emotional
         ),
         data_fingerprint=corpus.fingerprints,
         text_fingerprint=corpus.text_fingerprints,

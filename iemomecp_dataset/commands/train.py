@@ -5,6 +5,7 @@
     python -m iemomecp_dataset train fusion --help
 
 TRAINER is fusion (text, audio and video features, every objective), or a published baseline: roberta, wavlm or clip.
+Emotions of utterances are learned by ecerc (ACL 2025, long 102) and emotion (the baseline of this package).
 Options before TRAINER are those of ``accelerate launch`` (accelerate launch --help); options after it are its own.
 """
 
@@ -28,22 +29,25 @@ _USAGE = "%(prog)s [ACCELERATE_OPTIONS] TRAINER [OPTIONS]"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Checks the options, launches the trainer and waits for it."""
-    from iemomecp_dataset.trainers.cli import TRAINERS, parse_options
+    from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS, options_of, parse_options
 
+    trainers = {**TRAINERS, **EMOTION_TRAINERS}
     given = list(sys.argv[1:] if arguments is None else arguments)
-    place = next((number for number, text in enumerate(given) if text in TRAINERS), None)
+    place = next((number for number, text in enumerate(given) if text in trainers), None)
     if place is None:
         if not given:
             usage = _USAGE.replace("%(prog)s", program_name("train"))
-            raise UsageError(f"TRAINER is missing: give {', '.join(TRAINERS)}. See --help.\nusage: {usage}")
+            raise UsageError(f"TRAINER is missing: give {', '.join(trainers)}. See --help.\nusage: {usage}")
         if {"-h", "--help"} & {*given}:
             OptionParser(command="train", usage=_USAGE, description=__doc__).parse(["--help"])
         named = next((text for text in given if not text.startswith("-")), given[0])
-        raise UsageError(f"There is no trainer {named!r}. {did_you_mean(named, TRAINERS)}")
+        raise UsageError(f"There is no trainer {named!r}. {did_you_mean(named, trainers)}")
     launcher, trainer, options = given[:place], given[place], given[place + 1 :]
     script = importlib.import_module(f"iemomecp_dataset.trainers.{trainer}")
     # Mistakes are found here, before torch is imported, and reported without the launcher's traceback.
-    parse_options(options, description=script.__doc__ or "", defaults=TRAINERS[trainer], command=f"train {trainer}")
+    kind, defaults = options_of(trainer)
+    description = script.__doc__ or ""
+    parse_options(options, description=description, defaults=defaults, command=f"train {trainer}", kind=kind)
     return _launch([*launcher, str(Path(str(script.__file__))), *options])
 
 

@@ -1,9 +1,11 @@
-"""Synthetic IEMO-MECP in the genuine on-disk layouts, for tests, demonstrations and benchmarks without licensed data.
+"""Synthetic corpora in the genuine on-disk layouts, for tests, demonstrations and benchmarks without licensed data.
 
-:func:`write_corpus` generates the dialogues with a grammar of this project; they contain no text of IEMOCAP.
+:func:`write_corpus` generates IEMO-MECP and :func:`write_meld` generates MELD, with a grammar of this project; they
+contain no text of either.
 """
 
 from iemomecp_dataset.synthetic.corpus import SyntheticCorpus, write_corpus
 from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
+from iemomecp_dataset.synthetic.meld_files import MELD_SCALES, write_meld
 
-__all__ = ["SCALES", "PlannedCounts", "Scale", "SyntheticCorpus", "write_corpus"]
+__all__ = ["MELD_SCALES", "SCALES", "PlannedCounts", "Scale", "SyntheticCorpus", "write_corpus", "write_meld"]

@@ -14,6 +14,7 @@ __all__ = [
     "EVENTS",
     "FILLERS",
     "INTERJECTIONS",
+    "MELD_REACTIONS",
     "NEUTRAL_QUESTIONS",
     "OPENERS",
     "REACTIONS",
@@ -191,6 +192,37 @@ REACTIONS = {
     ),
 }
 """Clauses that express an emotion."""
+
+MELD_REACTIONS = {
+    "surprise": (
+        "wait, really {r}",
+        "I never expected that {r}",
+        "no way, you are joking {r}",
+        "I am completely stunned {r}",
+        "where did that come from {r}",
+        "are you serious {r}",
+    ),
+    "fear": (
+        "I am scared {r}",
+        "my hands are shaking {r}",
+        "I dread what comes next {r}",
+        "please do not leave me alone {r}",
+        "I am terrified {r}",
+        "what if something happens {r}",
+    ),
+    "sadness": REACTIONS["sad"],
+    "joy": REACTIONS["hap"] + REACTIONS["exc"],
+    "disgust": (
+        "that is revolting {r}",
+        "it makes my stomach turn {r}",
+        "how disgusting {r}",
+        "I cannot even look at it {r}",
+        "it is filthy, simply filthy {r}",
+        "I feel sick {r}",
+    ),
+    "anger": REACTIONS["ang"],
+}
+"""Clauses that express an emotion of MELD."""
 
 AMBIGUOUS_REACTIONS = (
     "so that is how it stands {r}",

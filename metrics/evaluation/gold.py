@@ -115,6 +115,11 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
         )
     corpus.require_pairs()
     rows, table = corpus.rows[split], corpus.tables[split]
+    if not len(table):
+        raise UsageError(
+            f"{corpus.config_name} has no causes, so there are no pairs to score on it. Score emotions: a file with "
+            "dialogue_id, turn and prob_<emotion>."
+        )
     gold_keys: list[tuple[str, int, int]] = []
     missed: dict[str, int] = {}
     emotions: dict[tuple[str, int], str] = {}

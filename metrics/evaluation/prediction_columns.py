@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "class_ids",
+    "id_texts",
     "pair_keys",
     "probability_columns",
     "scored_flags",
     "table_classes",
     "target_emotions",
+    "whole_numbers",
 ]
 
 _CHUNK = re.compile(r"__c\d+$")
@@ -153,14 +155,14 @@ def pair_keys(path: Path, table: pd.DataFrame, names: Mapping[str, str]) -> Pair
     Raises:
         InvalidDataError: A turn is not a whole number of 1 or more, or a dialogue has no id.
     """
-    dialogue_ids = _texts(path, table, names["dialogue_id"])
+    dialogue_ids = id_texts(path, table, names["dialogue_id"])
     if "source_dialogue_id" in table:
-        sources = _texts(path, table, "source_dialogue_id")
+        sources = id_texts(path, table, "source_dialogue_id")
     else:
         distinct, dialogue = np.unique(dialogue_ids, return_inverse=True)
         sources = np.array([_CHUNK.sub("", name) for name in distinct.tolist()], dtype=np.str_)[dialogue]
     targets, causes = (
-        _integers(path, table, names[c], "a turn number, counted from 1", 1) for c in ("target_turn", "cause_turn")
+        whole_numbers(path, table, names[c], "a turn number, counted from 1", 1) for c in ("target_turn", "cause_turn")
     )
     return PairKeys(dialogue_ids, sources, targets, causes)
 
@@ -185,7 +187,7 @@ def class_ids(
     """
     if column is None:
         return None
-    ids = _integers(path, table, column, "a class id")
+    ids = whole_numbers(path, table, column, "a class id")
     outside = (ids < 0) | (ids >= len(class_names))
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
@@ -239,7 +241,20 @@ def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray
     return emotions
 
 
-def _texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
+def id_texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
+    """Reads ids.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        column: The ids.
+
+    Returns:
+        ``(n,)`` str.
+
+    Raises:
+        InvalidDataError: One is missing or empty.
+    """
     texts = table[column].astype(str)
     absent = np.flatnonzero(table[column].isna() | (texts == ""))
     if len(absent):
@@ -247,9 +262,24 @@ def _texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
     return np.asarray(texts.to_numpy().astype(np.str_))
 
 
-def _integers(
+def whole_numbers(
     path: Path, table: pd.DataFrame, column: str, what: str, smallest: float = -math.inf
 ) -> NDArray[np.int64]:
+    """Reads whole numbers.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        column: The numbers.
+        what: What one of them is, for errors.
+        smallest: The smallest that is accepted.
+
+    Returns:
+        ``(n,)`` int64.
+
+    Raises:
+        InvalidDataError: A value is something else, truth values included.
+    """
     _refuse_flags(path, table, column, what)
     try:
         values = table[column].to_numpy(dtype=np.float64)

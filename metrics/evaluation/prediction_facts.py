@@ -1,17 +1,67 @@
-"""The metadata of a predictions file."""
+"""The metadata of a predictions file: what it states, written as JSON and checked when it is read."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
 
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.schema import canonical_split
 
-__all__ = ["PredictionFacts"]
+__all__ = ["PredictionFacts", "facts_as_json", "facts_of_json"]
+
+_Facts = TypeVar("_Facts")
+
+
+def facts_as_json(facts: Any, *, always: Collection[str] = ()) -> str:
+    """Writes a JSON object of what is stated.
+
+    Args:
+        facts: A dataclass whose fields are None where nothing is stated.
+        always: Fields that are written even then, as ``null``.
+
+    Example:
+        >>> facts_as_json(PredictionFacts(split="test"), always=["threshold"])
+        '{"split": "test", "threshold": null}'
+    """
+    return json.dumps({name: value for name, value in asdict(facts).items() if value is not None or name in always})
+
+
+def facts_of_json(kind: type[_Facts], text: str | bytes) -> _Facts:
+    """Reads a JSON object of facts; keys that the class does not know are ignored.
+
+    Args:
+        kind: The class of the facts.
+        text: The object.
+
+    Returns:
+        The facts, with the canonical name of the split.
+
+    Raises:
+        ValueError: The text is not a JSON object, or a field holds another type of value.
+
+    Example:
+        >>> facts_of_json(PredictionFacts, '{"split": "dev", "key_of_a_later_version": 1}').split
+        'validation'
+    """
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object, found {type(content).__name__}")
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    known = {name: content[name] for name in names if content.get(name) is not None}
+    if isinstance(known.get("threshold"), float) and math.isnan(known["threshold"]):
+        del known["threshold"]
+    for name, value in known.items():
+        if not _FITS.get(name, _is_text)(value):
+            raise ValueError(f"{name} is {str(value)[:40]!r}")
+    if "class_names" in known:
+        known["class_names"] = tuple(known["class_names"])
+    if "split" in known:
+        known["split"] = canonical_split(known["split"])
+    return kind(**known)
 
 
 @dataclass(frozen=True)
@@ -67,40 +117,7 @@ class PredictionFacts:
             >>> PredictionFacts(split="test", class_names=("pair", "non_pair")).to_json()
             '{"split": "test", "class_names": ["pair", "non_pair"], "threshold": null, "threshold_chosen_on": null}'
         """
-        always = ("threshold", "threshold_chosen_on")
-        return json.dumps({name: value for name, value in asdict(self).items() if value is not None or name in always})
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> PredictionFacts:
-        """Reads a JSON object; keys that are not known here are ignored.
-
-        Args:
-            text: The object, as :meth:`to_json` writes it.
-
-        Returns:
-            The facts, with the canonical name of the split.
-
-        Raises:
-            ValueError: The text is not a JSON object, or a field holds another type of value.
-
-        Example:
-            >>> PredictionFacts.from_json('{"split": "dev", "key_of_a_later_version": 1}').split
-            'validation'
-        """
-        content = json.loads(text)
-        if not isinstance(content, dict):
-            raise ValueError(f"expected an object, found {type(content).__name__}")
-        known = {name: content[name] for name in cls.__dataclass_fields__ if content.get(name) is not None}
-        if isinstance(known.get("threshold"), float) and math.isnan(known["threshold"]):
-            del known["threshold"]
-        for name, value in known.items():
-            if not _FITS.get(name, _is_text)(value):
-                raise ValueError(f"{name} is {str(value)[:40]!r}")
-        if "class_names" in known:
-            known["class_names"] = tuple(known["class_names"])
-        if "split" in known:
-            known["split"] = canonical_split(known["split"])
-        return cls(**known)
+        return facts_as_json(self, always=("threshold", "threshold_chosen_on"))
 
 
 def _is_text(value: Any) -> bool:
@@ -115,6 +132,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "class_names": lambda value: isinstance(value, list) and len(value) > 1 and all(map(_is_text, value)),
     "threshold": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
     "missed_positives": lambda value: is_integer(value) and value >= 0,
+    "cross_fitted_folds": lambda value: is_integer(value) and value > 1,
     "synthetic": _is_flag,
     "decisions_alone": _is_flag,
     "emotions": lambda value: value in ("predicted", "gold"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
+from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
 from iemomecp_dataset.schema import canonical_split
 
 if TYPE_CHECKING:
@@ -26,12 +26,15 @@ _ALIASES = {
 }
 _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
 
+_Facts = TypeVar("_Facts")
 
-def open_table(path: Path) -> tuple[pd.DataFrame, PredictionFacts]:
+
+def open_table(path: Path, kind: type[_Facts]) -> tuple[pd.DataFrame, _Facts]:
     """Opens a file.
 
     Args:
         path: The file; ``.parquet``, or ``.csv``.
+        kind: Class of its metadata.
 
     Returns:
         Its columns, and its metadata.
@@ -75,10 +78,10 @@ def open_table(path: Path) -> tuple[pd.DataFrame, PredictionFacts]:
     if twice:
         raise InvalidDataError(f"{path}: the column {twice[0]} occurs twice; which of the two counts is unknown.")
     if not len(table):
-        raise InvalidDataError(f"{path} holds no pairs.")
+        raise InvalidDataError(f"{path} holds no rows.")
     stored = (arrow.schema.metadata or {}).get(METADATA_KEY)
     try:
-        return table, PredictionFacts.from_json(stored) if stored else PredictionFacts()
+        return table, facts_of_json(kind, stored) if stored else kind()
     except (ValueError, RecursionError) as error:
         raise InvalidDataError(f"{path}: its metadata under 'iemomecp' is not valid JSON: {error}.") from None
 

@@ -221,7 +221,7 @@ def read_candidate_predictions(
     if is_pair_list(path):
         emotions = EMOTION_NAMES if config_name is None else emotions_of_config(config_name)
         return _listed_pairs(path, read_semeval(path, reading=reading, emotion_names=emotions), config_name)
-    table, facts = open_table(path)
+    table, facts = open_table(path, PredictionFacts)
     names = columns_of(path, table)
     for column, wanted in (("split", split), ("run_name", run_name)):
         table = only_one(path, table, column, wanted)

@@ -10,6 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
+from iemomecp_dataset.emotion_table import emotion_table
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+    EmotionFacts,
+    emotions_file,
+    write_emotion_predictions,
+)
 
 EMOTIONS = ("neutral", "joy", "anger")
 SIZES = {"train": (4, 5), "validation": (3, 4), "test": (5, 3)}
@@ -47,6 +53,7 @@ def _row(split: str, number: int, size: int, classes: int) -> dict[str, Any]:
         "utterances": [
             {
                 "turn": turn,
+                "source_turn": turn,
                 "utterance_id": f"{dialogue}_{turn}",
                 "speaker": "AB"[turn % 2],
                 "text": f"{words[(turn + number) % len(words)]} {'!' if turn % 2 else '.'} {split}",
@@ -79,4 +86,15 @@ def write_vectors(folder: Path) -> Path:
     for modality, size in (("audio", AUDIO_SIZE), ("video", VIDEO_SIZE)):
         vectors = rng.normal(size=(len(ids), size)).astype(np.float32).tolist()
         pq.write_table(pa.table({"utterance_id": ids, "vector": vectors}), folder / "features" / f"{modality}.parquet")
+    return folder
+
+
+def write_emotions(folder: Path, rows: dict[str, list[dict[str, Any]]], corpus: str, **changed: Any) -> Path:
+    """Writes the emotions files of a run on the rows, cross-fitted on train; facts may be changed."""
+    for number, (split, of_split) in enumerate(rows.items()):
+        table = emotion_table(of_split)
+        facts = {"corpus": corpus, "split": split, "class_names": EMOTIONS}
+        facts |= {"cross_fitted_folds": 2} if split == "train" else {}
+        probabilities = np.random.default_rng(number).dirichlet(np.ones(len(EMOTIONS)), len(table))
+        write_emotion_predictions(emotions_file(folder, split), table, probabilities, EmotionFacts(**facts | changed))
     return folder

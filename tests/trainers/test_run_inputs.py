@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from corpus_files import ecf_text
+from two_dialogues import two_dialogue_corpus, write_emotions
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
@@ -99,7 +100,8 @@ def test_every_option_says_whether_it_is_a_setting() -> None:
     assert told == {
         "data_dir": "data_fingerprint", "config_name": "config_name", "candidates": "candidates",
         "forward_pairs": "signatures", "audio_features": "features", "video_features": "features",
-        "max_missing_features": "features", "text_encoder": "features", "init_from": "initialized_from",
+        "max_missing_features": "features", "text_encoder": "features", "emotion_from": "features",
+        "init_from": "initialized_from",
         "batch_size": "effective_batch_size", "batch_tokens": "effective_batch_size",
         "gradient_accumulation_steps": "effective_batch_size", "mixed_precision": "precision", "seed": "seed",
     }  # fmt: skip
@@ -123,8 +125,32 @@ def test_the_data_of_runs_that_a_run_begins_with_is_read_one_after_the_other(tmp
     (first / "config.yaml").unlink()
     found, (note,) = origin_data(TrainingOptions.from_flat({"init_from": str(second)}))
     assert len(found) == 1
-    assert f"The training data of {first}, which the run begins with, cannot be read" in note
+    assert f"The training data of {first}, which the run begins with or takes emotions from, cannot be read" in note
     assert origin_data(TrainingOptions()) == ([], [])
+
+
+def test_the_data_of_the_run_that_emotions_are_from_is_read_too(tmp_path: Path) -> None:
+    data = tmp_path / "ecf"
+    data.mkdir()
+    (data / "train.txt").write_text(ecf_text())
+    begun, emotions = (write_origin(tmp_path / name, data) for name in ("begun", "emotions"))
+    asked = {"init_from": str(begun), "emotion_from": str(emotions)}
+    assert len(origin_data(TrainingOptions.from_flat(asked))[0]) == 2
+    (begun / "config.yaml").unlink()
+    found, notes = origin_data(TrainingOptions.from_flat(asked))
+    assert (len(found), len(notes)) == (1, 1), "what cannot be read hides no other"
+
+
+def test_emotions_of_another_run_are_told_by_their_probabilities(tmp_path: Path) -> None:
+    corpus = two_dialogue_corpus(2)
+    one, same = (write_emotions(tmp_path / name, corpus.rows, "ecf") for name in ("one", "same"))
+    found = read(corpus, emotion_from=str(one))
+    assert found.features["emotion"]["model"] == "one"
+    assert read(corpus, emotion_from=str(same)).changes(found) == []
+    other = dataclasses.replace(corpus, rows={**corpus.rows, "test": corpus.rows["test"][::-1]})
+    assert read(other, emotion_from=str(one)).changes(found) == ["digest of the emotion features"]
+    assert "emotion" not in read(corpus).features
+    assert "emotion" not in read(corpus, emotion_from=str(tmp_path / "gone")).features
 
 
 def test_a_run_that_begins_with_none_is_not_one_that_cannot_be_read(corpus: Corpus, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Every option of a run reaches the call that it is for, and what a run has found reaches its files.
 
-Three runs on two dialogues have every option at a value of its own; the calls of training are recorded. A row of
+Runs on two dialogues have every option at a value of its own; the calls of training are recorded. A row of
 ``ARRIVES`` says which argument of which call must have the value.
 """
 
@@ -19,16 +19,31 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from two_dialogues import AUDIO_SIZE, SIZES, VIDEO_SIZE, two_dialogue_corpus, two_dialogues, write_vectors
+from two_dialogues import (
+    AUDIO_SIZE,
+    EMOTIONS,
+    SIZES,
+    VIDEO_SIZE,
+    two_dialogue_corpus,
+    two_dialogues,
+    write_emotions,
+    write_vectors,
+)
 
+from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.trainers import predict
-from iemomecp_dataset.trainers import run as run_module
-from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
+from iemomecp_dataset.trainers import pair_run, predict
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
+from iemomecp_dataset.trainers.emotions import run_kind
+from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
+from iemomecp_dataset.trainers.options import SECTIONS, RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.run import run
+
+KINDS = ("dialogue", "trained", "isolated")
+"""Kinds of runs of pair scorers; the others recognise emotions."""
 
 # Values that differ from every default, from each other and from every size of the corpus.
 DIALOGUE: dict[str, Any] = {
@@ -56,6 +71,29 @@ ISOLATED: dict[str, Any] = {
     "config_name": "3class", "modalities": "ta", "scorer": "isolated", "segment_pooling": "mean", "max_tokens": 64,
     "hidden_size": 9, "dropout": 0.22, "frozen_layers": 1, "class_weighting": "sqrt", "epochs": 1, "batch_size": 5,
     "batch_tokens": 377, "evidence_removal": True, "decision": "argmax", "quiet": True, "seed": 15,
+}  # fmt: skip
+
+ECERC: dict[str, Any] = {
+    "config_name": "iemocap", "validation": "first_tenth", "modalities": "tav", "max_missing_features": 0.02,
+    "scorer": "ecerc", "encoder_mode": "frozen", "text_layers": "1", "max_tokens": 6, "hidden_size": 12,
+    "num_layers": 2, "dropout": 0.21, "dropout_evidence": 0.22, "dropout_features": 0.23, "positions": "on",
+    "empty_rows": "uniform", "meld_slots": "released", "query": "context", "ablation": "own_evidence_gate",
+    "protocol": "released", "class_weights": "train", "focal_gamma": 1.5, "epochs": 2, "patience": 9,
+    "selection": "macro_f1", "round_selection": True, "optimizer": "adam", "schedule": "constant",
+    "stop_on": "score_and_loss", "batch_size": 1, "eval_batch_size": 3, "gradient_accumulation_steps": 2,
+    "learning_rate": 0.011, "weight_decay": 0.013, "decay_everything": False, "warmup_ratio": 0.5,
+    "max_grad_norm": 0.7, "weight_averaging": 0.77, "seed": 13, "run_name": "named", "max_hours": 5.0,
+    "checkpoint_steps": 1, "deterministic": True, "quiet": True, "train_folds": 2,
+}  # fmt: skip
+TRANSFORMER: dict[str, Any] = {
+    "config_name": "ecf", "modalities": "t", "scorer": "emotion_transformer", "encoder_mode": "trained",
+    "frozen_layers": 1, "text_layers": "-1", "max_tokens": 9, "hidden_size": 8, "num_heads": 2, "num_layers": 1,
+    "context": "full", "epochs": 1, "optimizer": "adamw", "schedule": "linear", "stop_on": "score",
+    "encoder_learning_rate": 0.012, "mixed_precision": "bf16", "class_weights": "none", "quiet": False, "seed": 14,
+}  # fmt: skip
+STORES: dict[str, Any] = {
+    "config_name": "ecf", "modalities": "t", "scorer": "ecerc", "hidden_size": 4, "epochs": 1, "quiet": True,
+    "seed": 15,
 }  # fmt: skip
 
 # Option, name of the call, path to the value in its arguments; and the value, where it is not the option's own.
@@ -134,6 +172,9 @@ TRAINED_ARRIVES: list[_Row] = [
     ("frozen_layers", "freeze_lowest", "count"),
     ("text_layers", "model", "config.text_layers", [2]),
     ("init_from", "load_initial_weights", "folder"),
+    ("emotion_from", "read_emotion_inputs", "folder"),
+    ("emotion_from", "model", "config.emotion_input_names", list(EMOTIONS)),
+    ("emotion_from", "model", "self.emotion_projection.in_features", len(EMOTIONS)),
     ("pair_scorer", "model", "self.pair_scorer.__class__.__name__", "BiaffinePairScorer"),
     ("num_layers", "model", "self.dialogue.__len__()"),
     ("objective", "corrupt_context", "protect_gold", False),
@@ -159,20 +200,109 @@ ISOLATED_ARRIVES: list[_Row] = [
     ("seed", "set_seed", "seed"),
     ("seed", "set_seed in task", "seed"),
 ]
+ECERC_ARRIVES: list[_Row] = [
+    ("data_dir", "load_corpus", "data_dir"),
+    ("config_name", "load_corpus", "config_name"),
+    ("validation", "load_corpus", "validation"),
+    ("modalities", "ecerc", "config.audio_size", AUDIO_SIZE),
+    ("modalities", "ecerc", "config.video_size", VIDEO_SIZE),
+    ("modalities", "ecerc", "config.text_size", 16),
+    ("modalities", "ecerc", "config.event_size", 16),
+    ("audio_features", "read_feature_table", "path"),
+    ("video_features", "read_feature_table", "path"),
+    ("max_missing_features", "select", "tolerance"),
+    ("scorer", "find_scorer", "name"),
+    ("text_encoder", "load_text_encoder", "name"),
+    ("encoder_mode", "ecerc", "config.text_layers", [1]),
+    ("text_layers", "ecerc", "config.text_layers", [1]),
+    ("text_layers", "parse_layers", "text"),
+    ("max_tokens", "tokenize_texts", "max_tokens"),
+    ("hidden_size", "ecerc", "self.event_projection.out_features"),
+    ("num_layers", "ecerc", "self.emotion_encoding.layers.__len__()"),
+    ("dropout", "ecerc", "config.dropout"),
+    ("dropout_evidence", "ecerc", "self.dropout_evidence.p"),
+    ("dropout_features", "ecerc", "self.dropout_features.p"),
+    ("positions", "ecerc", "config.positions", True),
+    ("empty_rows", "ecerc", "config.empty_rows"),
+    ("meld_slots", "ecerc", "config.meld_slots"),
+    ("query", "ecerc", "config.query"),
+    ("ablation", "ecerc", "config.ablation"),
+    ("protocol", "emotion_run_results", "objective"),
+    ("class_weights", "emotion_class_weights", "weighting"),
+    ("focal_gamma", "emotion_loss", "gamma"),
+    ("focal_gamma", "ecerc", "config.focal_gamma"),
+    ("epochs", "schedule", "steps", 2),
+    ("batch_size", "RandomBatches", "batch_size"),
+    ("eval_batch_size", "RandomBatches", "batch_size"),
+    ("gradient_accumulation_steps", "Accelerator", "gradient_accumulation_steps"),
+    ("learning_rate", "Adam", "params.*.lr"),
+    ("weight_decay", "Adam", "params.*.weight_decay"),
+    ("decay_everything", "Adam", "params.*.weight_decay", 0.0),
+    ("optimizer", "Adam", "params.*.lr", 0.011),
+    ("schedule", "schedule", "falls", False),
+    ("warmup_ratio", "schedule", "warmup_ratio"),
+    ("max_grad_norm", "clip_grad_norm_", "max_norm"),
+    ("weight_averaging", "averaged_model", "decay"),
+    ("mixed_precision", "Accelerator", "mixed_precision", "no"),
+    ("seed", "set_seed", "seed"),
+    ("seed", "set_seed in task", "seed"),
+    ("seed", "RandomBatches", "seed"),
+    ("deterministic", "set_seed", "deterministic"),
+    ("cache_dir", "encode_texts", "cache_dir"),
+    ("checkpoint_steps", "save", "progress.batches", 2),
+    ("output_dir", "Accelerator", "project_dir"),
+    ("log_with", "Accelerator", "log_with"),
+    ("quiet", "tqdm", "disable"),
+    ("run_name", "emotion_run_results", "run_name"),
+    ("train_folds", "write_emotion_run_predictions", "cross_fitted_folds"),
+]
+TRANSFORMER_ARRIVES: list[_Row] = [
+    ("scorer", "find_scorer", "name"),
+    ("encoder_mode", "emotion transformer", "self.text_encoder.__class__.__name__", "RobertaModel"),
+    ("encoder_learning_rate", "AdamW", "params.*.lr"),
+    ("optimizer", "AdamW", "params.*.lr", 0.012),
+    ("schedule", "schedule", "falls", True),
+    ("frozen_layers", "freeze_lowest", "count"),
+    ("text_layers", "emotion transformer", "config.text_layers", [2]),
+    ("max_tokens", "emotion transformer", "config.max_tokens"),
+    ("init_from", "load_initial_weights", "folder"),
+    ("num_heads", "layer", "heads"),
+    ("hidden_size", "emotion transformer", "self.norm.normalized_shape", (8,)),
+    ("context", "emotion transformer", "config.context"),
+    ("class_weights", "emotion_loss", "class_weights", None),
+    ("mixed_precision", "Accelerator", "mixed_precision"),
+    ("quiet", "tqdm", "disable"),
+]
+STORES_ARRIVES: list[_Row] = [
+    ("text_features", "read_feature_table", "path"),
+    ("event_features", "read_feature_table", "path"),
+    ("text_features", "ecerc", "config.text_size", AUDIO_SIZE),
+    ("event_features", "ecerc", "config.event_size", VIDEO_SIZE),
+]
 # Calls with several values, of which one is the option's; elsewhere all are.
-SOME = {"AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "read_feature_table", "save",
-        "tokenize_segments"}  # fmt: skip
+SOME = {
+    "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "read_feature_table", "save",
+    "tokenize_segments", "write_emotion_run_predictions",
+}  # fmt: skip
 # What no call of these runs shows, and where it is tested.
 ELSEWHERE = {
     "patience": "training/test_loop.py",
-    "selection": "training/test_loop.py",
-    "decision": "training/test_task.py",
+    "selection": "training/test_pairs.py",
+    "decision": "training/test_pairs.py",
     "corruption_point": "below",
     "run_name": "below",
 }
 
+ELSEWHERE_OF_EMOTIONS = {
+    "patience": "training/test_loop.py",
+    "selection": "emotions/test_task.py",
+    "round_selection": "emotions/test_task.py",
+    "stop_on": "training/test_loop.py",
+    "max_hours": "below",
+}
+
 RECORDED: list[tuple[str, str, str]] = [
-    ("load_corpus", "iemomecp_dataset.trainers.run", "load_corpus"),
+    ("load_corpus", "iemomecp_dataset.trainers.pair_run", "load_corpus"),
     ("find_scorer", "iemomecp_dataset.trainers.run", "find_scorer"),
     ("Accelerator", "iemomecp_dataset.trainers.training.distributed", "Accelerator"),
     ("set_seed", "iemomecp_dataset.trainers.training.distributed", "set_seed"),
@@ -180,6 +310,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("set_seed in task", "iemomecp_dataset.trainers.isolated.task", "set_seed"),
     ("read_feature_table", "iemomecp_dataset.trainers.encoders.vectors", "read_feature_table"),
     ("select", "iemomecp_dataset.features.store.feature_store", "FeatureTable.select"),
+    ("read_emotion_inputs", "iemomecp_dataset.trainers.dialogue.task", "read_emotion_inputs"),
     ("load_text_encoder", "iemomecp_dataset.trainers.dialogue.task", "load_text_encoder"),
     ("parse_layers", "iemomecp_dataset.trainers.dialogue.task", "parse_layers"),
     ("tokenize_texts", "iemomecp_dataset.trainers.dialogue.task", "tokenize_texts"),
@@ -203,6 +334,17 @@ RECORDED: list[tuple[str, str, str]] = [
     ("corrupted_context_stability", "iemomecp_dataset.trainers.objectives", "corrupted_context_stability"),
     ("supervised_extraction", "iemomecp_dataset.trainers.objectives", "supervised_extraction"),
     ("supervised_extraction in scoring", "iemomecp_dataset.trainers.dialogue.task", "supervised_extraction"),
+    ("load_corpus", "iemomecp_dataset.trainers.emotions.run_kind", "load_corpus"),
+    ("set_seed in task", "iemomecp_dataset.trainers.emotions.task", "set_seed"),
+    ("freeze_lowest", "iemomecp_dataset.trainers.emotions.task", "freeze_lowest"),
+    ("load_initial_weights", "iemomecp_dataset.trainers.emotions.task", "load_initial_weights"),
+    ("emotion_class_weights", "iemomecp_dataset.trainers.emotions.task", "emotion_class_weights"),
+    ("emotion_loss", "iemomecp_dataset.trainers.emotions.task", "emotion_loss"),
+    ("ecerc", "iemomecp_dataset.trainers.emotions.modeling_ecerc", "EcercModel.__init__"),
+    ("emotion transformer", "iemomecp_dataset.trainers.emotions.modeling_transformer", "EmotionTransformer.__init__"),
+    ("emotion_run_results", "iemomecp_dataset.trainers.emotions.run_kind", "emotion_run_results"),
+    ("write_emotion_run_predictions", "iemomecp_dataset.trainers.emotions.run_kind", "write_emotion_run_predictions"),
+    ("Adam", "torch.optim", "Adam.__init__"),
     ("isolated model", "iemomecp_dataset.trainers.isolated.modeling", "IsolatedScorer.__init__"),
     ("tokenize_segments", "iemomecp_dataset.trainers.isolated.task", "tokenize_segments"),
     ("mean_cross_entropy", "iemomecp_dataset.trainers.isolated.task", "mean_cross_entropy"),
@@ -215,14 +357,14 @@ RECORDED: list[tuple[str, str, str]] = [
     ("StopRequests", "iemomecp_dataset.trainers.training.loop", "StopRequests"),
     ("save", "iemomecp_dataset.trainers.training.checkpoints", "Checkpoints.save"),
     ("tqdm", "iemomecp_dataset.trainers.training.loop", "tqdm"),
-    ("pair_scores", "iemomecp_dataset.trainers.training.task", "pair_scores"),
+    ("pair_scores", "iemomecp_dataset.trainers.training.pairs", "pair_scores"),
 ]
 
 
 class Recorded(SimpleNamespace):
     """A finished run: its options, corpus, folder and results; and its calls by name, as arguments by name."""
 
-    options: TrainingOptions
+    options: RunSettings
     corpus: Corpus
     folder: Path
     results: RunResults
@@ -264,15 +406,22 @@ def recorded(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
     data = write_vectors(folder / "data")
-    flat = {"dialogue": DIALOGUE, "trained": TRAINED, "isolated": ISOLATED}[kind]
+    flat = {"dialogue": DIALOGUE, "trained": TRAINED, "isolated": ISOLATED, "ecerc": ECERC,
+            "transformer": TRANSFORMER, "stores": STORES}[kind]  # fmt: skip
+    settings: type[RunSettings] = TrainingOptions if kind in KINDS else EmotionTrainingOptions
     flat = {**flat, "data_dir": str(data), "output_dir": str(folder / "run"), "text_encoder": str(encoder)}
-    corpus = two_dialogue_corpus(2 if kind == "trained" else 3)
-    if kind == "dialogue":
-        features = {f"{name}_features": str(data / "features" / f"{name}.parquet") for name in ("audio", "video")}
-        flat |= {**features, "cache_dir": str(folder / "cache")}
+    corpus = two_dialogue_corpus(3 if kind in ("dialogue", "isolated") else 2)
+    features = {name: str(data / "features" / f"{name}.parquet") for name in ("audio", "video")}
+    if kind == "stores":
+        flat |= {"text_features": features["audio"], "event_features": features["video"]}
+    elif kind in ("dialogue", "ecerc"):
+        stores = {f"{name}_features": path for name, path in features.items()}
+        flat |= {**stores, "cache_dir": str(folder / "cache")}
     else:
+        if kind == "trained":
+            flat |= {"emotion_from": str(write_emotions(folder / "emotions", corpus.rows, corpus.name))}
         # A run to begin from: the same, untrained.
-        begun = TrainingOptions.from_flat({**flat, "output_dir": str(folder / "begun"), "quiet": True})
+        begun = settings.from_flat({**flat, "output_dir": str(folder / "begun"), "quiet": True})
         assert run(begun, corpus) is not None
         flat |= {"init_from": str(folder / "begun")}
     calls: dict[str, list[dict[str, Any]]] = {}
@@ -280,8 +429,9 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
     with pytest.MonkeyPatch.context() as patch:
         for name, module, attribute in RECORDED:
             _record(patch, calls, name, module, attribute)
-        patch.setattr(run_module, "load_corpus", _loader(corpus, calls))
-        options = TrainingOptions.from_flat(flat)
+        for module in (pair_run, run_kind):
+            patch.setattr(module, "load_corpus", _loader(corpus, calls))
+        options = settings.from_flat(flat)
         options.check()
         results = run(options)
         torch.use_deterministic_algorithms(False)
@@ -317,7 +467,7 @@ def _record(
         noted = {key: list(value) if inspect.isgenerator(value) else value for key, value in bound.items()}
         if name == "save":  # what changes later is copied
             noted["progress"] = SimpleNamespace(**vars(noted["progress"]))
-        if name == "AdamW":
+        if name in ("Adam", "AdamW"):
             noted["params"] = [dict(group) for group in noted["params"]]
         calls.setdefault(name, []).append(noted)
         return function(*arguments, **more)
@@ -339,6 +489,9 @@ def _loader(corpus: Corpus, calls: dict[str, list[dict[str, Any]]]) -> Callable[
         *(("dialogue", row) for row in DIALOGUE_ARRIVES),
         *(("trained", row) for row in TRAINED_ARRIVES),
         *(("isolated", row) for row in ISOLATED_ARRIVES),
+        *(("ecerc", row) for row in ECERC_ARRIVES),
+        *(("transformer", row) for row in TRANSFORMER_ARRIVES),
+        *(("stores", row) for row in STORES_ARRIVES),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value[:3])),
 )
@@ -362,6 +515,21 @@ def test_every_option_is_looked_at() -> None:
     """A new option needs a row, which says what it is for."""
     looked_at = {row[0] for row in (*DIALOGUE_ARRIVES, *TRAINED_ARRIVES, *ISOLATED_ARRIVES)}
     assert looked_at | set(ELSEWHERE) == {f.name for section in SECTIONS.values() for f in fields(section)}
+    of_emotions = {row[0] for row in (*ECERC_ARRIVES, *TRANSFORMER_ARRIVES, *STORES_ARRIVES)}
+    sections = EmotionTrainingOptions.sections().values()
+    assert of_emotions | set(ELSEWHERE_OF_EMOTIONS) == {f.name for section in sections for f in fields(section)}
+
+
+def test_the_texts_of_ecerc_are_encoded_twice_and_the_time_limit_is_that_of_all_folds(
+    recorded: Callable[[str], Recorded],
+) -> None:
+    found = recorded("ecerc")
+    assert found.values("encode_texts", "layers") == [[1], [2]] * 3, "text and event, of the run and of two folds"
+    hours = found.values("StopRequests", "max_hours")
+    assert hours[0] == 5.0
+    assert len(hours) == 3
+    assert hours == sorted(set(hours), reverse=True)
+    assert min(hours) > 4.9
 
 
 def test_the_corrupted_view_begins_where_it_is_asked_to(recorded: Callable[[str], Recorded]) -> None:
@@ -405,9 +573,6 @@ def test_labels_of_the_heads_are_those_asked_for(recorded: Callable[[str], Recor
             expected = gold.any(2) if emotional is None else (turns % 2 == 0)
             assert torch.equal(call["emotion_labels"].bool() & mask, expected & mask)
             assert torch.equal(call["cause_labels"].bool() & mask, gold.any(1) & mask)
-
-
-KINDS = ("dialogue", "trained", "isolated")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -501,6 +666,38 @@ def test_the_record_says_where_the_threshold_was_chosen(
     about = json.loads(written.schema.metadata[b"iemomecp"])
     assert (about["threshold_chosen_on"], about["threshold"]) == (chosen_on, results.threshold["value"])
     assert results.missing_splits == tuple(split for split in SIZES if split not in splits)
+
+
+def test_emotions_of_another_run_reach_model_record_baseline_and_card(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("trained")
+    emotions = read_emotion_inputs(str(found.options.model.emotion_from), found.corpus)
+    rows = found.corpus.rows["test"]
+    probabilities = predict(found.folder, rows, emotions=emotions.probabilities["test"], batch_size=2)
+    written = pq.read_table(found.folder / "predictions_test.parquet")
+    expected = np.stack([written[f"prob_{name}"].to_numpy() for name in found.results.class_names], axis=1)
+    np.testing.assert_allclose(np.concatenate(probabilities), expected, atol=0.02)  # it was scored in bfloat16
+    other = [1 - values / 2 for values in emotions.probabilities["test"]]
+    other = [values / values.sum(axis=1, keepdims=True) for values in other]
+    changed = np.concatenate(predict(found.folder, rows, emotions=other))
+    assert not np.array_equal(changed, np.concatenate(probabilities))
+    with pytest.raises(MissingDataError, match="give emotions="):
+        predict(found.folder, rows)
+    assert found.results.features["emotion"]["digest"] == emotions.digest
+    assert system_of(found.results)["emotion_features"] == emotions.digest[:12]
+    baseline = found.results.structural_baselines["emotion_x_distance_run"]
+    assert baseline["display_name"] == "emotion x distance (emotions)"
+    assert set(baseline["splits"]) == set(SIZES)
+    assert "emotion_x_distance_run" not in recorded("dialogue").results.structural_baselines
+    card = (found.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert "predict(model, rows, emotions=emotions)" in card
+    assert str(found.options.model.emotion_from) not in card
+    assert any("takes emotions from" in leak for leak in found.results.extra["leaks"])
+
+
+def test_emotions_of_another_run_are_refused_by_models_that_do_not_take_them(tmp_path: Path) -> None:
+    asked = {"data_dir": str(tmp_path), "output_dir": str(tmp_path / "run"), "emotion_from": str(tmp_path)}
+    with pytest.raises(UsageError, match="--emotion_from belongs to the dialogue scorer"):
+        TrainingOptions.from_flat({**asked, "scorer": "isolated"}).check()
 
 
 def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:

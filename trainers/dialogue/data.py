@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,11 +12,26 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.pair_table import emotional_utterances
 from iemomecp_dataset.rows import gold_pairs
+from iemomecp_dataset.trainers.emotion_inputs import EMOTION_INPUTS
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
 
-__all__ = ["Collator", "DialogueExample", "UtteranceInputs", "dialogue_examples"]
+__all__ = ["Collator", "DialogueExample", "UtteranceInputs", "Utterances", "dialogue_examples", "speaker_numbers"]
+
+
+class Utterances(Protocol):
+    """The utterances of a dialogue, by what refers to their inputs."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Their texts."""
+
+    @property
+    def utterance_ids(self) -> tuple[str, ...]:
+        """Their keys into feature stores."""
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,7 @@ class DialogueExample:
         emotion_categories: ``(n,)`` int64, ids of the emotions; ``IGNORED_LABEL`` where one is not known.
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
+        emotion_inputs: ``(n, K)`` float32, probabilities of emotions that another model predicts; None without.
     """
 
     dialogue_id: str
@@ -48,6 +64,7 @@ class DialogueExample:
     cause_labels: NDArray[np.int64]
     targets: NDArray[np.int64]
     causes: NDArray[np.int64]
+    emotion_inputs: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -78,14 +95,13 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
     gold: NDArray[np.bool_] = np.zeros((n, n), dtype=bool)
     for target, cause in gold_pairs(row):
         gold[target - 1, cause - 1] = True
-    numbers: dict[str | None, int] = {}
     emotions = [utterance.get("emotion") for utterance in utterances]
-    speakers = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
+    predicted = [utterance.get(EMOTION_INPUTS) for utterance in utterances]
     return DialogueExample(
         dialogue_id=row["dialogue_id"],
         utterance_ids=tuple(utterance["utterance_id"] for utterance in utterances),
         texts=tuple(utterance["text"] or "" for utterance in utterances),
-        speakers=np.array(speakers, dtype=np.int64),
+        speakers=speaker_numbers(utterances),
         labels=labels,
         gold=gold,
         emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
@@ -93,7 +109,37 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         cause_labels=np.any(gold, axis=0).astype(np.int64),
         targets=targets,
         causes=causes,
+        emotion_inputs=None if predicted[0] is None else np.asarray(predicted, dtype=np.float32),
     )
+
+
+def speaker_numbers(utterances: Iterable[Mapping[str, Any]]) -> NDArray[np.int64]:
+    """Numbers the speakers of a dialogue by first appearance.
+
+    Args:
+        utterances: ``n`` utterances, each with ``speaker``.
+
+    Returns:
+        ``(n,)`` int64.
+
+    Example:
+        >>> speaker_numbers([{"speaker": "B"}, {"speaker": "A"}, {"speaker": "B"}]).tolist()
+        [0, 1, 0]
+    """
+    numbers: dict[str | None, int] = {}
+    found = [numbers.setdefault(utterance["speaker"], len(numbers)) for utterance in utterances]
+    return np.array(found, dtype=np.int64)
+
+
+def _emotion_tensor(examples: Sequence[DialogueExample], n: int) -> Batch:
+    """``emotion`` ``(B, n, K)`` where the dialogues have probabilities of emotions."""
+    given = [example.emotion_inputs for example in examples if example.emotion_inputs is not None]
+    if not given:
+        return {}
+    padded = np.zeros((len(examples), n, given[0].shape[1]), dtype=np.float32)
+    for row, of_dialogue in enumerate(given):
+        padded[row, : len(of_dialogue)] = of_dialogue
+    return {"emotion": torch.from_numpy(padded)}
 
 
 @dataclass(frozen=True)
@@ -102,15 +148,65 @@ class UtteranceInputs:
 
     Attributes:
         text_features: Frozen features by text, or
-        text_tokens: token ids by text; neither when text is not used.
-        features: By modality (``audio``, ``video``) vectors by utterance id; a missing id has no vector.
-        feature_sizes: Width by modality.
+        text_tokens: token ids by text; neither when text is not used, or comes from a store.
+        event_features: Frozen features by text of a second text stream, where the model has one.
+        features: By stream (``audio``, ``video``; ``text``, ``event`` of a store) vectors by utterance id; a missing id
+            has no vector.
+        feature_sizes: Width by stream of these.
     """
 
     text_features: Mapping[str, NDArray[np.float32]] | None = None
     text_tokens: TokenizedTexts | None = None
     features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     feature_sizes: Mapping[str, int] | None = None
+    event_features: Mapping[str, NDArray[np.float32]] | None = None
+
+    def cost(self, dialogue: Utterances) -> int:
+        """Relative cost of a dialogue: its tokens if texts are encoded in each step, else its utterances."""
+        tokens = self.text_tokens
+        return len(dialogue) if tokens is None else sum(len(tokens.ids[text]) for text in dialogue.texts)
+
+    def tensors(self, dialogues: Sequence[Utterances], n: int, chunk_tokens: int) -> Batch:
+        """Lays out the inputs of a padded batch.
+
+        Args:
+            dialogues: ``B`` dialogues.
+            n: Utterances that each is padded to.
+            chunk_tokens: Padded tokens of a chunk in which texts are encoded.
+
+        Returns:
+            ``text``, ``event``, ``audio``, ``video`` ``(B, n, size)`` as far as they are used, with ``audio_present``
+            and so on ``(B, n)`` bool for those of stores; or ``text_tokens`` and ``text_order``.
+        """
+        tensors: Batch = {}
+        for stream, by_text in (("text", self.text_features), ("event", self.event_features)):
+            if by_text is not None:
+                tensors[stream] = _padded(n, [[by_text[text] for text in dialogue.texts] for dialogue in dialogues])
+        if self.text_tokens is not None:
+            tokens = self.text_tokens
+            tensors["text_tokens"], tensors["text_order"] = length_chunks(
+                [tokens.ids[text] for dialogue in dialogues for text in dialogue.texts], tokens.pad_id, chunk_tokens
+            )
+        for stream, vectors in (self.features or {}).items():
+            size = (self.feature_sizes or {})[stream]
+            padded = np.zeros((len(dialogues), n, size), dtype=np.float32)
+            present = np.zeros((len(dialogues), n), dtype=bool)
+            for row, dialogue in enumerate(dialogues):
+                for turn, utterance_id in enumerate(dialogue.utterance_ids):
+                    vector = vectors.get(utterance_id)
+                    if vector is not None:
+                        padded[row, turn] = vector
+                        present[row, turn] = True
+            tensors[stream] = torch.from_numpy(padded)
+            tensors[f"{stream}_present"] = torch.from_numpy(present)
+        return tensors
+
+
+def _padded(n: int, vectors: Sequence[Sequence[NDArray[np.float32]]]) -> torch.Tensor:
+    padded = np.zeros((len(vectors), n, len(vectors[0][0])), dtype=np.float32)
+    for row, dialogue in enumerate(vectors):
+        padded[row, : len(dialogue)] = dialogue
+    return torch.from_numpy(padded)
 
 
 class Collator:
@@ -126,9 +222,8 @@ class Collator:
         self.chunk_tokens = chunk_tokens
 
     def cost(self, example: DialogueExample) -> int:
-        """Relative cost of a dialogue: its tokens if texts are encoded in each step, else its utterances."""
-        tokens = self.inputs.text_tokens
-        return len(example) if tokens is None else sum(len(tokens.ids[text]) for text in example.texts)
+        """Relative cost of a dialogue."""
+        return self.inputs.cost(example)
 
     def __call__(self, batch: Sequence[tuple[int, DialogueExample]]) -> Batch:
         """Builds the tensors of a batch.
@@ -138,7 +233,8 @@ class Collator:
 
         Returns:
             ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``emotion_categories``, ``cause_labels``
-            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; and the inputs of :meth:`DialogueScorer.forward`.
+            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; ``emotion`` ``(B, N, K)`` where it is used; and
+            the inputs of :meth:`DialogueScorer.forward`.
         """
         examples = [example for _, example in batch]
         b, n = len(examples), max(map(len, examples))
@@ -158,6 +254,7 @@ class Collator:
             gold[row, :size, :size] = example.gold
         tensors: Batch = {
             "position": torch.tensor([position for position, _ in batch]),
+            **_emotion_tensor(examples, n),
             "mask": torch.from_numpy(mask),
             "speakers": torch.from_numpy(speakers),
             "emotion_labels": torch.from_numpy(emotion_labels),
@@ -167,32 +264,4 @@ class Collator:
             "valid": torch.from_numpy(labels != IGNORED_LABEL),
             "gold": torch.from_numpy(gold),
         }
-        if self.inputs.text_features is not None:
-            tensors["text"] = self._pad(
-                examples, n, [[self.inputs.text_features[t] for t in e.texts] for e in examples]
-            )
-        if self.inputs.text_tokens is not None:
-            tokens = self.inputs.text_tokens
-            tensors["text_tokens"], tensors["text_order"] = length_chunks(
-                [tokens.ids[text] for example in examples for text in example.texts], tokens.pad_id, self.chunk_tokens
-            )
-        for modality, vectors in (self.inputs.features or {}).items():
-            size = (self.inputs.feature_sizes or {})[modality]
-            padded = np.zeros((b, n, size), dtype=np.float32)
-            present = np.zeros((b, n), dtype=bool)
-            for row, example in enumerate(examples):
-                for turn, utterance_id in enumerate(example.utterance_ids):
-                    vector = vectors.get(utterance_id)
-                    if vector is not None:
-                        padded[row, turn] = vector
-                        present[row, turn] = True
-            tensors[modality] = torch.from_numpy(padded)
-            tensors[f"{modality}_present"] = torch.from_numpy(present)
-        return tensors
-
-    @staticmethod
-    def _pad(examples: Sequence[DialogueExample], n: int, vectors: list[list[NDArray[np.float32]]]) -> torch.Tensor:
-        padded = np.zeros((len(examples), n, len(vectors[0][0])), dtype=np.float32)
-        for row, dialogue in enumerate(vectors):
-            padded[row, : len(dialogue)] = dialogue
-        return torch.from_numpy(padded)
+        return tensors | self.inputs.tensors(examples, n, self.chunk_tokens)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["CandidatePairs", "DialogueLayer", "Ragged"]
+__all__ = ["CandidatePairs", "DialogueLayer", "ModalityProjection", "Ragged", "scoring_head"]
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,14 @@ class DialogueLayer(nn.Module):
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.attention_output.bias)
 
-    def forward(self, utterances: Tensor, ragged: Ragged) -> Tensor:
+    def forward(self, utterances: Tensor, ragged: Ragged, bias: Tensor | None = None) -> Tensor:
         """Mixes the utterances of each dialogue.
 
         Args:
             utterances: ``(U, D)``.
             ragged: Their places.
+            bias: ``(B, 1 or heads, N, N)``, added to the attention scores, or bool, true where an utterance (row) sees
+                another (column); by default all see all. No row may be without an utterance that it sees.
 
         Returns:
             ``(U, D)``.
@@ -165,10 +168,35 @@ class DialogueLayer(nn.Module):
             query,
             key,
             value,
-            attn_mask=ragged.mask[:, None, None],
+            attn_mask=ragged.mask[:, None, None] if bias is None else bias,
             dropout_p=self.attention_dropout if self.training else 0.0,
         )
         mixed = self.attention_output(ragged.flat(attended.transpose(1, 2).flatten(2)))
         utterances = utterances + self.dropout(mixed)
         result: Tensor = utterances + self.feed_forward(utterances)
         return result
+
+
+class ModalityProjection(nn.Module):
+    """Projects features to the width of the dialogue transformer; absent ones are replaced by a learned vector.
+
+    Args:
+        size: Width of the features.
+        hidden: Width of the dialogue transformer.
+        dropout: Dropout probability of the features.
+    """
+
+    def __init__(self, size: int, hidden: int, dropout: float):
+        super().__init__()
+        self.project = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout), nn.Linear(size, hidden))
+        self.absent = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self, features: Tensor, present: Tensor | None) -> Tensor:
+        """Projects ``(U, d)`` to ``(U, D)``; ``present`` ``(U,)`` bool, or None if all are."""
+        projected: Tensor = self.project(features)
+        return projected if present is None else torch.where(present.unsqueeze(-1), projected, self.absent)
+
+
+def scoring_head(hidden: int, dropout: float, classes: int = 2) -> nn.Sequential:
+    """Scores utterances: ``(U, D)`` to ``(U, classes)``."""
+    return nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, classes))

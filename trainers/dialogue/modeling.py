@@ -4,6 +4,7 @@ Each modality has a projection with an explicit mask; a transformer mixes the ut
 utterances as emotional and as causes, and pairs from both utterances, their relative distance and their speakers::
 
     text, audio, video --project, mask--> sum + speaker + position --transformer--> h
+    P(emotion) of another model (optional) --linear--> added to the sum
     h_i --> emotion logits        h_j --> cause logits        h_i --> emotion categories (optional)
     h_i, h_j, distance(i - j), same speaker --> pair logits (N, N, C) --all pairs, refine--> pair logits
 """
@@ -18,10 +19,15 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from iemomecp_dataset.trainers.dialogue.layers import CandidatePairs, DialogueLayer, Ragged
+from iemomecp_dataset.trainers.dialogue.layers import (
+    CandidatePairs,
+    DialogueLayer,
+    ModalityProjection,
+    Ragged,
+    scoring_head,
+)
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
-from iemomecp_dataset.trainers.encoders.pooling import pool_layers
-from iemomecp_dataset.trainers.encoders.text import encoded_chunks
+from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
 from iemomecp_dataset.trainers.pair_config import PairScorerConfig
 
@@ -53,6 +59,7 @@ class DialogueScorerConfig(PairScorerConfig):
         max_positions: Turns beyond it share a position embedding.
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.
         emotion_names: Emotion categories by id, where a head predicts those of utterances; None for no such head.
+        emotion_input_names: Emotions by id whose probabilities, from another model, are an input; None without.
     """
 
     model_type = "iemomecp_dialogue_scorer"
@@ -76,6 +83,7 @@ class DialogueScorerConfig(PairScorerConfig):
     max_positions: int = 64
     max_speakers: int = 12
     emotion_names: list[str] | None = None
+    emotion_input_names: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             self.use_text_encoder(AutoModel.from_config(encoder_config))
         sizes = {"text": config.text_size, "audio": config.audio_size, "video": config.video_size}
         self.projections = nn.ModuleDict(
-            {name: _ModalityProjection(size, hidden, config.dropout) for name, size in sizes.items() if size}
+            {name: ModalityProjection(size, hidden, config.dropout) for name, size in sizes.items() if size}
         )
         self.speaker = nn.Embedding(config.max_speakers, hidden)
         self.position = nn.Embedding(config.max_positions, hidden)
@@ -149,8 +157,8 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             DialogueLayer(hidden, config.num_heads, 2 * hidden, config.dropout) for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(hidden)
-        self.emotion_head = _head(hidden, config.dropout)
-        self.cause_head = _head(hidden, config.dropout)
+        self.emotion_head = scoring_head(hidden, config.dropout)
+        self.cause_head = scoring_head(hidden, config.dropout)
         self.pair_scorer = PAIR_SCORERS[config.pair_scorer](
             hidden,
             len(config.class_names or ()),
@@ -166,7 +174,12 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         if config.emotion_names:
             # Whether a model has this head changes no other parameter: it draws from a copy of the random state.
             with torch.random.fork_rng(devices=[]):
-                self.emotion_category_head = _head(hidden, config.dropout, len(config.emotion_names))
+                self.emotion_category_head = scoring_head(hidden, config.dropout, len(config.emotion_names))
+        self.emotion_projection: nn.Module | None = None
+        if config.emotion_input_names:
+            # No norm before it, unlike the features of a modality: how certain a prediction is must be kept.
+            with torch.random.fork_rng(devices=[]):
+                self.emotion_projection = nn.Linear(len(config.emotion_input_names), hidden)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -192,6 +205,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         labels: Tensor | None = None,
         emotion_labels: Tensor | None = None,
         cause_labels: Tensor | None = None,
+        emotion: Tensor | None = None,
     ) -> DialogueScores:
         """Scores a padded batch.
 
@@ -214,6 +228,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             emotion_labels: ``(B, N)`` int, with labels: 1 for emotional utterances; by default the targets of pairs of
                 class 0.
             cause_labels: ``(B, N)`` int, with labels: 1 for causes; by default those of pairs of class 0.
+            emotion: ``(B, N, K)`` probabilities of the emotions that the configuration names as inputs.
 
         Returns:
             The logits, and with labels the loss; the emotion categories have no part in it.
@@ -235,6 +250,11 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
                 "video": (video if video is None else ragged.flat(video), video_present),
             },
         )
+        if self.emotion_projection is not None:
+            if emotion is None:
+                raise ValueError("this scorer needs the probabilities of emotions")
+            # Added, as a layer on the utterance's vector and these numbers together would add it.
+            utterances = utterances + self.emotion_projection(ragged.flat(emotion))
         contextual = self._contextualize(utterances, ragged)
         corrupted_pair_logits = None
         if corruption is None:
@@ -289,12 +309,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:
         if self.text_encoder is None or order is None:
             raise ValueError("this scorer takes text as features, not as tokens")
-        encoded = encoded_chunks(self.text_encoder, chunks, output_hidden_states=True)
-        pooled = [
-            pool_layers(states.hidden_states, chunk["attention_mask"], self.config.text_layers)
-            for states, chunk in zip(encoded, chunks, strict=True)
-        ]
-        return torch.cat(pooled)[order]
+        return pooled_chunks(self.text_encoder, chunks, order, self.config.text_layers)
 
     def _fuse(
         self, ragged: Ragged, speakers: Tensor, modalities: dict[str, tuple[Tensor | None, Tensor | None]]
@@ -359,20 +374,3 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
         )
         (pairs, corrupted_pairs), (emotions, _), (causes, _) = (logits.chunk(2) for logits in both)
         return pairs, emotions, causes, corrupted_pairs
-
-
-class _ModalityProjection(nn.Module):
-    """Projects features to the width of the dialogue transformer; absent ones are replaced by a learned vector."""
-
-    def __init__(self, size: int, hidden: int, dropout: float):
-        super().__init__()
-        self.project = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout), nn.Linear(size, hidden))
-        self.absent = nn.Parameter(torch.zeros(hidden))
-
-    def forward(self, features: Tensor, present: Tensor | None) -> Tensor:
-        projected: Tensor = self.project(features)
-        return projected if present is None else torch.where(present.unsqueeze(-1), projected, self.absent)
-
-
-def _head(hidden: int, dropout: float, classes: int = 2) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, classes))

@@ -23,9 +23,16 @@ from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.dialogue.data import Collator, DialogueExample, UtteranceInputs, dialogue_examples
+from iemomecp_dataset.trainers.dialogue.data import (
+    Collator,
+    DialogueExample,
+    UtteranceInputs,
+    Utterances,
+    dialogue_examples,
+)
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
+from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,
@@ -48,20 +55,23 @@ from iemomecp_dataset.trainers.objectives import (
     resolve_objective,
     supervised_extraction,
 )
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.emotions import check_emotions
+from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
 from iemomecp_dataset.trainers.training.samplers import RandomBatches
-from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
+from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask
 
 __all__ = [
     "MODEL_INPUTS",
     "DialogueStrategy",
     "forward_inputs",
+    "inference_inputs",
     "model_inputs",
     "prepare_dialogue",
     "prepare_dialogue_inference",
+    "utterance_inputs",
 ]
 
 MODEL_INPUTS = (
@@ -75,6 +85,7 @@ MODEL_INPUTS = (
     "audio_present",
     "video",
     "video_present",
+    "emotion",
 )
 """Entries of a batch that a scorer takes; the rest are labels."""
 
@@ -288,11 +299,23 @@ def prepare_dialogue(
     _check_inputs(model_class, options)
     if options.objective.emotion_category_weight:
         check_emotions(corpus)
+    predicted = None
+    if options.model.emotion_from:
+        if "emotion" not in forward_inputs(model_class):
+            raise UsageError(
+                f"--emotion_from gives {model_class.__name__}.forward the input 'emotion', which it does not take. "
+                "Leave it out, or give forward the parameter emotion=None."
+            )
+        predicted = read_emotion_inputs(options.model.emotion_from, corpus)
     examples = {
-        split: dialogue_examples(rows, corpus.emotion_names, options.objective.emotion_target)
+        split: dialogue_examples(
+            rows if predicted is None else predicted.attached(split, rows),
+            corpus.emotion_names,
+            options.objective.emotion_target,
+        )
         for split, rows in corpus.rows.items()
     }
-    inputs, encoder, tokens, layers = _utterance_inputs(options, examples, accelerator)
+    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     model = _build_model(model_class, options, corpus, inputs, encoder, layers)
@@ -323,6 +346,7 @@ def prepare_dialogue(
         },
         encoder=encoder,
         frozen_texts=inputs.text_features,
+        emotion_inputs=predicted,
     )
 
 
@@ -345,12 +369,36 @@ def prepare_dialogue_inference(
         InvalidDataError: It has another width or depth than in training.
         UsageError: The model's configuration does not tell how its text features are computed.
     """
+    inputs = inference_inputs(model, rows, vectors, text_encoder)
+    strategy = DialogueStrategy(Collator(inputs, chunk_tokens_on(model.device)), inputs=forward_inputs(type(model)))
+    return TrainingTask(model, strategy, {"test": dialogue_examples(rows, ())})
+
+
+def inference_inputs(
+    model: Any,
+    rows: Sequence[Mapping[str, Any]],
+    vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
+    text_encoder: str | None,
+) -> UtteranceInputs:
+    """Computes the inputs of new dialogues as those of training were.
+
+    Args:
+        model: The model.
+        rows: The dialogues.
+        vectors: Vectors of stores by stream and utterance id.
+        text_encoder: The encoder of frozen text features, if its path is not that of training.
+
+    Raises:
+        MissingModelError: The text encoder is neither on disk nor reachable.
+        InvalidDataError: It has another width or depth than in training.
+        UsageError: The model's configuration does not tell how its text features are computed.
+    """
     config = model.config
     texts = [u["text"] for row in rows for u in row["utterances"]]
-    text_features, text_tokens = None, None
+    text_features, text_tokens, event_features = None, None, None
     if getattr(model, "text_encoder", None) is not None:
         text_tokens = tokenize_texts(texts, load_saved_tokenizer(model), config.max_tokens)
-    elif getattr(config, "text_size", 0):
+    elif getattr(config, "text_size", 0) and "text" not in vectors:
         trained_with = getattr(config, "text_encoder_name", None)
         needed: dict[str, Any] = {"text_encoder_name": text_encoder or trained_with}
         needed |= {name: getattr(config, name, None) for name in ("text_layers", "max_tokens")}
@@ -371,22 +419,32 @@ def prepare_dialogue_inference(
             )
         tokens = tokenize_texts(texts, encoder.tokenizer, config.max_tokens)
         text_features = encode_texts(tokens, encoder, layers, device=model.device, progress=False)
+        if getattr(config, "event_size", 0):
+            top = [encoder.num_layers]
+            event_features = encode_texts(tokens, encoder, top, device=model.device, progress=False)
     sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
-    collator = Collator(
-        UtteranceInputs(text_features, text_tokens, features=vectors, feature_sizes=sizes),
-        chunk_tokens_on(model.device),
-    )
-    strategy = DialogueStrategy(collator, inputs=forward_inputs(type(model)))
-    return TrainingTask(model, strategy, {"test": dialogue_examples(rows, ())})
+    return UtteranceInputs(text_features, text_tokens, vectors, sizes, event_features)
 
 
-def _utterance_inputs(
-    options: TrainingOptions, examples: dict[str, list[DialogueExample]], accelerator: Accelerator
+def utterance_inputs(
+    options: RunSettings, examples: Mapping[str, Sequence[Utterances]], accelerator: Accelerator
 ) -> tuple[UtteranceInputs, TextEncoder | None, TokenizedTexts | None, list[int]]:
-    """Tokens or frozen features of the texts, and the vectors of the other modalities."""
+    """Tokens or frozen features of the texts, and the vectors of stores, for training.
+
+    Args:
+        options: The run's options.
+        examples: Dialogues by split.
+        accelerator: Device and processes.
+
+    Returns:
+        The inputs; the text encoder, its tokens and the layers that are pooled, where one is loaded.
+
+    Raises:
+        IemomecpError: An encoder or features are missing, or do not fit.
+    """
     utterance_ids = [key for dialogues in examples.values() for dialogue in dialogues for key in dialogue.utterance_ids]
     vectors, sizes = load_features(options.data, utterance_ids)
-    if "t" not in options.data.modalities:
+    if not options.data.encodes_text:
         return UtteranceInputs(features=vectors, feature_sizes=sizes), None, None, []
     encoder = load_text_encoder(options.model.text_encoder)
     layers = parse_layers(options.model.text_layers, encoder.num_layers)
@@ -395,16 +453,24 @@ def _utterance_inputs(
     if options.model.encoder_mode == "trained":
         return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
     cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")
-    with accelerator.main_process_first():
-        features = encode_texts(
-            tokens,
-            encoder,
-            layers,
-            device=accelerator.device,
-            cache_dir=cache,
-            progress=accelerator.is_main_process and not options.run.quiet,
-        )
-    return UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes), encoder, tokens, layers
+
+    def encoded(pooled: list[int]) -> dict[str, NDArray[np.float32]]:
+        with accelerator.main_process_first():
+            return encode_texts(
+                tokens,
+                encoder,
+                pooled,
+                device=accelerator.device,
+                cache_dir=cache,
+                progress=accelerator.is_main_process and not options.run.quiet,
+            )
+
+    features, top = encoded(layers), [encoder.num_layers]
+    event = None
+    if "event" in options.model.text_streams:
+        event = features if layers == top else encoded(top)
+    inputs = UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes, event_features=event)
+    return inputs, encoder, tokens, layers
 
 
 def _complete_for_inference(config: Any, known: Mapping[str, Any], taken: Collection[str]) -> None:
@@ -436,6 +502,7 @@ def _build_model(
         **vars(options.model),
         "class_names": list(corpus.class_names),
         "emotion_names": list(corpus.emotion_names) if options.objective.emotion_category_weight else None,
+        "emotion_input_names": list(corpus.emotion_names) if options.model.emotion_from else None,
         "text_size": encoder.width * len(layers) if encoder else 0,
         "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
         "video_size": (inputs.feature_sizes or {}).get("video", 0),

@@ -30,6 +30,7 @@ __all__ = [
     "load_saved_tokenizer",
     "load_text_encoder",
     "load_tokenizer",
+    "pooled_chunks",
     "tokenize_texts",
 ]
 
@@ -269,6 +270,28 @@ def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], *
     for chunk, vectors in zip(chunks, embedded, strict=True):
         mask = chunk["attention_mask"]
         yield encoder(inputs_embeds=vectors.view(*mask.shape, -1), attention_mask=mask, **options)
+
+
+def pooled_chunks(
+    encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], order: Tensor, layers: Sequence[int]
+) -> Tensor:
+    """Encodes chunks and mean-pools layers, with gradients.
+
+    Args:
+        encoder: A transformers encoder.
+        chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``.
+        order: ``(U,)`` int, the row of each text among the rows of all chunks; see :func:`length_chunks`.
+        layers: Encoder layers to pool.
+
+    Returns:
+        ``(U, width * len(layers))``.
+    """
+    encoded = encoded_chunks(encoder, chunks, output_hidden_states=True)
+    pooled = [
+        pool_layers(states.hidden_states, chunk["attention_mask"], layers)
+        for states, chunk in zip(encoded, chunks, strict=True)
+    ]
+    return torch.cat(pooled)[order]
 
 
 def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:

@@ -50,6 +50,11 @@ def protocol(modalities: str) -> dict[str, Any]:
 
 
 def _check(options: TrainingOptions) -> None:
+    if options.model.emotion_from:
+        raise UsageError(
+            "--emotion_from belongs to the dialogue scorer; the isolated scorer reads pairs. Leave it out, or use "
+            "--scorer dialogue."
+        )
     if options.objective.emotion_category_weight:
         raise UsageError(
             "--emotion_category_weight belongs to the dialogue scorer; the isolated scorer has no utterance alone. "

@@ -29,8 +29,9 @@ from iemomecp_dataset.trainers.isolated.segments import Segments, tokenize_segme
 from iemomecp_dataset.trainers.objectives import Pooling, mean_cross_entropy, pooled_here
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
 from iemomecp_dataset.trainers.training.samplers import BatchOrder, LengthBatches, RandomBatches
-from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask, pair_class_weights, pair_selection
+from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask
 
 __all__ = [
     "IsolatedStrategy",

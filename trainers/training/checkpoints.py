@@ -29,6 +29,8 @@ class Progress:
         best_epoch: The best epoch so far, counted from 1.
         best_score: Score of that epoch on the selection split.
         threshold: Decision threshold of that epoch.
+        lowest_loss: Lowest loss on the selection split so far, where training stops by it.
+        lowest_loss_epoch: Its epoch.
         seconds: Training time so far, over all sessions of the run.
         complete: Whether training is complete; False if only a session has ended.
     """
@@ -39,6 +41,8 @@ class Progress:
     best_epoch: int = 0
     best_score: float = float("-inf")
     threshold: float | None = None
+    lowest_loss: float = float("inf")
+    lowest_loss_epoch: int = 0
     seconds: float = 0.0
     complete: bool = False
 

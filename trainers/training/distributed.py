@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
-from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions, launcher_options
+from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, launcher_options
 from iemomecp_dataset.trainers.provenance import idle_cores_hint
 
 __all__ = ["Processes", "check_launch", "check_precision", "is_filler", "pooled_over_processes", "start_accelerator"]
@@ -121,7 +121,7 @@ def pooled_over_processes(accelerator: Accelerator, *, counted: bool = True) -> 
     return pool
 
 
-def start_accelerator(options: TrainingOptions) -> Accelerator:
+def start_accelerator(options: RunSettings) -> Accelerator:
     """Sets up devices, processes, logging and seeds of a run.
 
     Args:
@@ -152,7 +152,7 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
         # DeepSpeed would infer it from a data loader; the samplers here already return the shard of a process.
         settings["train_micro_batch_size_per_gpu"] = optimization.batch_size
         # It clips by itself.
-        settings["gradient_clipping"] = optimization.max_grad_norm
+        settings["gradient_clipping"] = optimization.max_grad_norm or 0.0
     logging.basicConfig(
         level=logging.INFO if accelerator.is_main_process else logging.ERROR, format="%(message)s", stream=sys.stderr
     )
@@ -172,7 +172,7 @@ def start_accelerator(options: TrainingOptions) -> Accelerator:
     return accelerator
 
 
-def check_launch(accelerator: Accelerator, optimization: OptimizationOptions) -> None:
+def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> None:
     """Rejects launcher settings that training does not support, before anything is written.
 
     Training needs the full float32 weights on every process, because it scores and keeps their moving average.

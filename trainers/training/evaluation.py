@@ -1,4 +1,4 @@
-"""Scores the candidate pairs of a split with a model."""
+"""Scores a split with a model: its candidate pairs or its utterances, as the strategy says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScoredSplit:
     """Predictions of a model on a split.
 
     Attributes:
-        probabilities: ``(pairs, C)`` float64, in the order of the split's pair table.
+        probabilities: ``(m, C)`` float64 of what is predicted (pairs, or utterances), in the order of the split.
         loss: Mean supervised loss over batches.
         emotions: ``(utterances, K)`` float64, probabilities of the emotion categories, in the order of the split; None
             where the model predicts none.
@@ -36,7 +36,7 @@ class ScoredSplit:
 def score_split(
     accelerator: Accelerator, strategy: Strategy, model: torch.nn.Module, loader: Any, examples: Examples
 ) -> ScoredSplit:
-    """Scores every candidate pair of a split, sharded over all processes.
+    """Scores every example of a split, sharded over all processes.
 
     Args:
         accelerator: Device, precision and processes.
@@ -46,7 +46,7 @@ def score_split(
         examples: Examples of the split.
 
     Returns:
-        Probabilities of all pairs, and of the utterances' emotions if the model predicts them, on every process.
+        Probabilities of all that is predicted, and of the utterances' emotions beside pairs, on every process.
     """
     model.eval()
     by_position: dict[int, NDArray[np.float64]] = {}
@@ -71,7 +71,7 @@ def score_split(
 def scored_batch(
     strategy: Strategy, model: torch.nn.Module, batch: Batch, examples: Examples
 ) -> tuple[list[tuple[int, NDArray[np.float64]]], list[tuple[int, NDArray[np.float64]]], float]:
-    """Scores a mini-batch: per example its pairs, and its utterances' emotions where the model predicts them.
+    """Scores a mini-batch: per example its predictions, and beside pairs its utterances' emotions if there are any.
 
     Args:
         strategy: How the examples are scored.
@@ -80,7 +80,7 @@ def scored_batch(
         examples: Examples of the split.
 
     Returns:
-        Positions with ``(pairs, C)`` probabilities, positions with ``(n, K)`` probabilities of emotions (often none),
+        Positions with ``(m, C)`` probabilities, positions with ``(n, K)`` probabilities of emotions (often none),
         and the mean supervised loss.
     """
     if isinstance(strategy, EmotionStrategy):

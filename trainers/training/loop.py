@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
-from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
 from iemomecp_dataset.trainers.training.distributed import Processes, is_filler, pooled_over_processes
@@ -32,7 +32,7 @@ from iemomecp_dataset.trainers.training.ema import averaged_model
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
-from iemomecp_dataset.trainers.training.task import Batch, Examples, Strategy, TrainingTask
+from iemomecp_dataset.trainers.training.task import Batch, Examples, Selected, Strategy, TrainingTask
 
 __all__ = ["fit", "score_examples"]
 
@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
 
 
 def fit(
-    accelerator: Accelerator, task: TrainingTask, options: TrainingOptions, folder: RunFolder
+    accelerator: Accelerator, task: TrainingTask, options: RunSettings, folder: RunFolder
 ) -> tuple[Progress, dict[str, ScoredSplit]]:
     """Trains a scorer, then scores every split with the weights of the best epoch.
 
@@ -77,7 +77,7 @@ def fit(
                     accelerator, task.strategy, state.model, stopping.watch(state.loaders[split]), task.examples[split]
                 )
                 for split in task.examples
-                if split != "train" or split == task.selection_split
+                if split != "train" or (task.selection is not None and split == task.selection_split)
             }
     except torch.OutOfMemoryError as error:
         raise TrainingError(
@@ -110,7 +110,7 @@ def score_examples(
         batch_size: How many at once, per process.
 
     Returns:
-        Probabilities of all pairs, on every process.
+        Probabilities of all that is predicted, on every process.
     """
     processes = Processes(accelerator.num_processes, accelerator.process_index)
     order = strategy.scoring_order(examples, batch_size=batch_size, processes=processes)
@@ -123,7 +123,7 @@ class _LoopState:
 
     accelerator: Accelerator
     task: TrainingTask
-    options: TrainingOptions
+    options: RunSettings
     folder: RunFolder
     model: Any
     averaged: AveragedModel
@@ -143,7 +143,10 @@ class _LoopState:
         """Whether another epoch follows: neither the last one is done nor is patience exhausted."""
         optimization, progress = self.options.optimization, self.progress
         patience = optimization.patience or optimization.epochs
-        return progress.epoch < optimization.epochs and progress.epoch - progress.best_epoch < patience
+        newest = progress.best_epoch
+        if self.task.recipe.stop_on == "score_and_loss":
+            newest = max(newest, progress.lowest_loss_epoch)
+        return progress.epoch < optimization.epochs and progress.epoch - newest < patience
 
     @property
     def place(self) -> str:
@@ -179,19 +182,23 @@ class _LoopState:
 
 
 def _begin(
-    accelerator: Accelerator, task: TrainingTask, options: TrainingOptions, folder: RunFolder, stopping: StopRequests
+    accelerator: Accelerator, task: TrainingTask, options: RunSettings, folder: RunFolder, stopping: StopRequests
 ) -> _LoopState:
     """Sets up optimizer, schedule, loaders and averaged weights, and restores the newest checkpoint."""
     optimization, strategy = options.optimization, task.strategy
     processes = Processes(accelerator.num_processes, accelerator.process_index)
+    optimizer_class = torch.optim.Adam if task.recipe.optimizer == "adam" else torch.optim.AdamW
     # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
-    optimizer = torch.optim.AdamW(_parameter_groups(task.model, optimization), fused=True)
+    optimizer = optimizer_class(_parameter_groups(task.model, optimization), fused=True)
     order = strategy.train_order(
         task.examples["train"], batch_size=optimization.batch_size, seed=options.run.seed, processes=processes
     )
     steps_per_epoch = -(-len(order) // optimization.gradient_accumulation_steps)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, _LinearSchedule(steps_per_epoch * optimization.epochs, optimization.warmup_ratio)
+        optimizer,
+        _LinearSchedule(
+            steps_per_epoch * optimization.epochs, optimization.warmup_ratio, falls=task.recipe.schedule == "linear"
+        ),
     )
     loaders = {
         split: _loader(
@@ -300,7 +307,9 @@ def _train_batch(state: _LoopState, batch: Batch) -> None:
             )
         accelerator.backward(loss)
         if accelerator.sync_gradients:
-            accelerator.clip_grad_norm_(state.model.parameters(), state.options.optimization.max_grad_norm)
+            norm = state.options.optimization.max_grad_norm
+            if norm is not None:
+                accelerator.clip_grad_norm_(state.model.parameters(), norm)
         state.optimizer.step()
         state.optimizer.zero_grad()
         if accelerator.sync_gradients:
@@ -320,31 +329,19 @@ def _end_epoch(state: _LoopState) -> None:
         StopRequested: The session is to end; a checkpoint is written.
     """
     accelerator, task, progress = state.accelerator, state.task, state.progress
-    assert task.selection is not None
     losses = _mean_losses(state)
-    random_state = torch.get_rng_state()
-    split = task.selection_split
-    try:
-        selected = score_split(
-            accelerator,
-            task.strategy,
-            state.averaged.module,
-            state.stopping.watch(state.loaders[split]),
-            task.examples[split],
-        )
-    except StopRequested:
-        # The split will be scored anew, and a loader draws a number as it begins.
-        torch.set_rng_state(random_state)
-        state.save()
-        raise
-    scores, threshold = task.selection(selected.probabilities)
+    selected, loss = _score_epoch(state)
     progress.epoch += 1
     progress.batches, progress.losses = 0, {}
-    selection = state.options.optimization.selection
-    improved = scores[selection] > progress.best_score
+    # Without a selection the newest epoch is the one that is kept.
+    improved = selected is None or selected.value > progress.best_score
     if improved:
-        progress.best_epoch, progress.best_score = progress.epoch, scores[selection]
-        progress.threshold = threshold
+        progress.best_epoch = progress.epoch
+    if selected is not None and improved:
+        progress.best_score, progress.threshold = selected.value, selected.threshold
+    if selected is not None and selected.loss is not None and selected.loss < progress.lowest_loss:
+        progress.lowest_loss, progress.lowest_loss_epoch = selected.loss, progress.epoch
+    scores = {} if selected is None else dict(selected.scores)
     shown = {name: f"{value:.3f}" for name, value in list(scores.items())[:1]}
     state.bar.set_postfix(epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", **shown)
     if accelerator.is_main_process:
@@ -355,7 +352,7 @@ def _end_epoch(state: _LoopState) -> None:
                 "step": progress.epoch * len(state.order),
                 "train_loss": sum(losses.values()),
                 "losses": losses,
-                split: {**scores, "loss": selected.loss},
+                **({} if selected is None else {task.selection_split: {**scores, "loss": loss}}),
                 "best_epoch": progress.best_epoch,
                 "learning_rate": state.scheduler.get_last_lr()[-1],
                 "seconds": time.monotonic() - state.began,
@@ -369,6 +366,37 @@ def _end_epoch(state: _LoopState) -> None:
         raise StopRequested(reason)
 
 
+def _score_epoch(state: _LoopState) -> tuple[Selected | None, float | None]:
+    """Scores the selection split; without a selection, nothing.
+
+    Returns:
+        What the epoch is worth, and the loss on that split: the one that training stops by, if there is one.
+
+    Raises:
+        StopRequested: The session is to end; a checkpoint is written.
+    """
+    task = state.task
+    if task.selection is None:
+        return None, None
+    random_state = torch.get_rng_state()
+    split = task.selection_split
+    try:
+        scored = score_split(
+            state.accelerator,
+            task.strategy,
+            state.averaged.module,
+            state.stopping.watch(state.loaders[split]),
+            task.examples[split],
+        )
+    except StopRequested:
+        # The split will be scored anew, and a loader draws a number as it begins.
+        torch.set_rng_state(random_state)
+        state.save()
+        raise
+    selected = task.selection(scored.probabilities)
+    return selected, scored.loss if selected.loss is None else selected.loss
+
+
 def _mean_losses(state: _LoopState) -> dict[str, float]:
     """Mean of each weighted loss term over the epoch."""
     accelerator, losses = state.accelerator, state.progress.losses
@@ -378,7 +406,7 @@ def _mean_losses(state: _LoopState) -> dict[str, float]:
     return dict(zip(losses, means.tolist(), strict=True))
 
 
-def _parameter_groups(model: nn.Module, optimization: OptimizationOptions) -> list[dict[str, Any]]:
+def _parameter_groups(model: nn.Module, optimization: SharedOptimization) -> list[dict[str, Any]]:
     text_encoder = getattr(model, "text_encoder", None)
     encoder = {id(p) for p in text_encoder.parameters()} if text_encoder is not None else set()
     groups: dict[tuple[float, float], list[Tensor]] = {}
@@ -393,13 +421,14 @@ def _parameter_groups(model: nn.Module, optimization: OptimizationOptions) -> li
 
 
 class _LinearSchedule:
-    """Factor of the learning rate: up linearly, then down to zero."""
+    """Factor of the learning rate: up linearly, then down to zero, or constant."""
 
-    def __init__(self, steps: int, warmup_ratio: float):
+    def __init__(self, steps: int, warmup_ratio: float, *, falls: bool = True):
         self.steps = steps
         self.warmup = int(steps * warmup_ratio)
+        self.falls = falls
 
     def __call__(self, step: int) -> float:
         if step < self.warmup:
             return step / max(1, self.warmup)
-        return max(0.0, (self.steps - step) / max(1, self.steps - self.warmup))
+        return max(0.0, (self.steps - step) / max(1, self.steps - self.warmup)) if self.falls else 1.0

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.thresholds import best_threshold
-from iemomecp_dataset.pair_table import PairTable
+from iemomecp_dataset.trainers.emotion_inputs import EmotionInputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
-from iemomecp_dataset.trainers.objectives import Pooling, class_weights_from_counts
-from iemomecp_dataset.trainers.options import OptimizationOptions
+from iemomecp_dataset.trainers.objectives import Pooling
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
 
@@ -30,18 +24,36 @@ __all__ = [
     "Batch",
     "EmotionStrategy",
     "Examples",
+    "Recipe",
+    "Selected",
     "Selection",
     "Strategy",
     "TrainingTask",
-    "pair_class_weights",
-    "pair_selection",
 ]
 
 Batch = dict[str, Any]
 """Tensors of a mini-batch; ``position`` ``(B,)`` gives the positions of its examples in the split."""
 
-Selection = Callable[[NDArray[np.float64]], tuple[dict[str, float], float | None]]
-"""``(pairs, C)`` probabilities on the selection split to scores by name, and the threshold they are computed at."""
+
+@dataclass(frozen=True)
+class Selected:
+    """What an epoch is worth on the selection split.
+
+    Attributes:
+        scores: Scores by name for the log; the progress bar shows the first.
+        value: The number that selects the epoch: a strictly larger one is better.
+        threshold: The decision threshold of the scores, where the task decides by one.
+        loss: A loss on that split, where training stops by one (:attr:`Recipe.stop_on`).
+    """
+
+    scores: Mapping[str, float]
+    value: float
+    threshold: float | None = None
+    loss: float | None = None
+
+
+Selection = Callable[[NDArray[np.float64]], Selected]
+"""``(m, C)`` probabilities on the selection split to what they are worth."""
 
 
 class Examples(Protocol):
@@ -74,7 +86,7 @@ class Strategy(Protocol):
     def probabilities(
         self, model: nn.Module, batch: Batch, examples: Examples
     ) -> tuple[list[tuple[int, NDArray[np.float64]]], float]:
-        """Per example its position and ``(pairs, C)`` probabilities; and the mean supervised loss of the batch."""
+        """Per example its position and ``(m, C)`` probabilities of what is predicted; and the batch's mean loss."""
 
 
 @runtime_checkable
@@ -91,19 +103,37 @@ class EmotionStrategy(Strategy, Protocol):
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How the loop steps and stops, where a task departs from the usual.
+
+    Attributes:
+        optimizer: ``adamw``, or ``adam``: weight decay is then added to the gradient (coupled L2).
+        schedule: The learning rates after warm-up: ``linear`` down to zero, or ``constant``.
+        stop_on: Training stops when this has not been better for ``--patience`` epochs: the ``score`` that selects the
+            epoch, or ``score_and_loss``, both of them.
+    """
+
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    schedule: Literal["linear", "constant"] = "linear"
+    stop_on: Literal["score", "score_and_loss"] = "score"
+
+
+@dataclass(frozen=True)
 class TrainingTask:
     """Everything that depends on the kind of scorer; also used for inference, with one split and no selection.
 
     Attributes:
         model: The ``PreTrainedModel``.
         strategy: How its examples are batched, trained on and scored.
-        examples: Examples by split, in the order of the pair tables.
+        examples: Examples by split, in the order in which their predictions are recorded.
         selection_split: Split that chooses epoch and threshold.
-        selection: Scores of that split, or None for inference.
+        selection: Scores of that split; None for inference, or for training whose last epoch is kept.
         truncated: By split ``truncated_utterances`` and, for the isolated scorer, ``truncated_pairs``.
         encoder: The text encoder with its tokenizer, or None without text.
         frozen_texts: Frozen features by text, where there are any; structural baselines use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
+        recipe: How the loop steps and stops.
+        emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
     """
 
     model: Any
@@ -115,46 +145,5 @@ class TrainingTask:
     encoder: TextEncoder | None = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
-
-
-def pair_class_weights(weighting: str, corpus: Corpus, device: torch.device) -> Tensor | None:
-    """Weights of the pair classes in the supervised loss.
-
-    Args:
-        weighting: ``none``, ``sqrt`` (:func:`iemomecp_dataset.trainers.objectives.class_weights_from_counts`), or
-            ``auto``: ``sqrt`` for more than two classes.
-        corpus: The data; its train pairs are counted.
-        device: Where the weights are needed.
-
-    Returns:
-        ``(C,)``, or None for no weights.
-    """
-    if weighting == "none" or (weighting == "auto" and len(corpus.class_names) <= 2):
-        return None
-    weights = class_weights_from_counts(corpus.tables["train"], len(corpus.class_names))
-    return torch.tensor(weights, device=device)
-
-
-def pair_selection(corpus: Corpus, optimization: OptimizationOptions) -> Selection:
-    """Selection by pair F1, average precision or macro F1 on the corpus' selection split.
-
-    Args:
-        corpus: The data.
-        optimization: Decision rule, and a fixed threshold where one is given.
-    """
-    return partial(_select, corpus.tables[corpus.selection_split], corpus.class_names, optimization)
-
-
-def _select(
-    table: PairTable,
-    class_names: tuple[str, ...],
-    optimization: OptimizationOptions,
-    probabilities: NDArray[np.float64],
-) -> tuple[dict[str, float], float | None]:
-    threshold = optimization.threshold
-    if threshold is None and optimization.decision == "threshold":
-        threshold, _ = best_threshold(probabilities, table.labels, missed_positives=table.missed_positives)
-    scores = pair_scores(
-        probabilities, table.labels, class_names, threshold=threshold, missed_positives=table.missed_positives
-    )
-    return {name: scores[name] for name in ("pair_f1", "pair_auprc", "macro_f1")}, threshold
+    emotion_inputs: EmotionInputs | None = None
+    recipe: Recipe = Recipe()

@@ -175,6 +175,26 @@ def test_emotion_x_distance_multiplies_the_two_rates(corpus):
     assert min(by_gold[True]) > 0.5 > max(by_gold[False])
 
 
+def test_emotions_of_a_run_take_the_place_of_the_detector(corpus):
+    class_names, splits = corpus
+    others = {split: tables for split, tables in splits.items() if split != "train"}
+    certain = {split: np.ones(len(tables.utterances.turns)) for split, tables in splits.items()}
+    halved = {split: values / 2 for split, values in certain.items()}
+    first, second = (
+        {s.key: s for s in structural_systems(splits["train"], others, class_names, emotional=("my-run", given))}
+        for given in (certain, halved)
+    )
+    assert list(first)[-2:] == ["emotion_x_distance", "emotion_x_distance_run"]
+    assert first["emotion_x_distance_run"].display_name == "emotion x distance (my-run)"
+    for split in splits:
+        one, half = (found["emotion_x_distance_run"].probabilities[split] for found in (first, second))
+        np.testing.assert_allclose(half[:, 0], one[:, 0] / 2)
+        np.testing.assert_allclose(one.sum(axis=1), 1.0)
+        assert np.array_equal(
+            first["emotion_x_distance"].probabilities[split], second["emotion_x_distance"].probabilities[split]
+        )
+
+
 def test_emotion_x_distance_gives_the_rest_to_the_other_classes_as_train_has_them(corpus):
     systems = build(corpus)
     got, marginal = systems["emotion_x_distance"].probabilities["test"], systems["distance_only"].probabilities["test"]

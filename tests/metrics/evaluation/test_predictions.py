@@ -242,7 +242,7 @@ def test_one_split_and_run_is_chosen_by_any_of_its_names(tmp_path):
         (OURS.assign(target_turn=["one", "1"]), "row 0, column target_turn"),
         (OURS.assign(label=[0, 2]), "row 1, column label: 2 is not a class id"),
         (OURS.assign(prob_pair=["a", "b"]), "must hold numbers"),
-        (OURS[:0], "holds no pairs"),
+        (OURS[:0], "holds no rows"),
         (ARTIFACT.drop(columns="pred_id"), "there are no predictions"),
     ],
 )

@@ -267,6 +267,32 @@ def test_the_head_of_emotion_categories_leaves_all_other_parameters_and_scores_a
     assert all(torch.equal(more[name], plain[name]) for name in plain)
 
 
+def test_emotions_of_another_model_are_one_more_input_and_leave_all_other_parameters_as_they_are() -> None:
+    without = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE)
+    drawn = torch.rand(1)
+    model = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, emotion_input_names=["neutral", "joy", "anger"])
+    assert torch.equal(torch.rand(1), drawn), "what is drawn afterwards is the same"
+    parameters = dict(model.named_parameters())
+    assert parameters.keys() - dict(without.named_parameters()).keys() == {
+        "emotion_projection.weight",
+        "emotion_projection.bias",
+    }
+    assert all(torch.equal(parameters[name], parameter) for name, parameter in without.named_parameters())
+    batch = inputs((5, 3))
+    emotion = torch.softmax(torch.randn(2, 5, 3), dim=-1)
+    scores = model(**batch, emotion=emotion).pair_logits
+    padded = emotion.clone()
+    padded[1, 3:] = 7.0  # no utterances
+    assert torch.equal(model(**batch, emotion=padded).pair_logits, scores)
+    changed = emotion.clone()
+    changed[0, 0] = changed[0, 0].flip(0)
+    other = model(**batch, emotion=changed).pair_logits
+    assert not torch.equal(other[0], scores[0])
+    assert torch.equal(other[1], scores[1])
+    with pytest.raises(ValueError, match="needs the probabilities of emotions"):
+        model(**batch)
+
+
 def test_only_utterances_with_an_emotion_have_a_part_in_its_term() -> None:
     model = tiny_scorer(text_size=TEXT_SIZE, audio_size=AUDIO_SIZE, emotion_names=["neutral", "joy", "anger"])
     task = dialogue_task(model)

@@ -23,7 +23,7 @@ from iemomecp_dataset.trainers.training.ema import decay_at
 from iemomecp_dataset.trainers.training.loop import fit, score_examples
 from iemomecp_dataset.trainers.training.samplers import BatchOrder, RandomBatches
 from iemomecp_dataset.trainers.training.stopping import StopReason
-from iemomecp_dataset.trainers.training.task import TrainingTask
+from iemomecp_dataset.trainers.training.task import Recipe, Selected, TrainingTask
 
 SPLITS = {"train": 4, "validation": 2, "test": 3}
 ENCODER, HEAD = 0.01, 0.03
@@ -118,28 +118,38 @@ class Examples:
 class Selection:
     """Gives an epoch's scores by a list, and a threshold that tells the epoch."""
 
-    def __init__(self, scores: list[dict[str, float]]):
+    def __init__(self, scores: list[float | Selected]):
         self.scores = iter(scores)
         self.probabilities: list[np.ndarray] = []
 
-    def __call__(self, probabilities: np.ndarray) -> tuple[dict[str, float], float | None]:
+    def __call__(self, probabilities: np.ndarray) -> Selected:
         self.probabilities.append(probabilities)
-        return next(self.scores), len(self.probabilities) / 100
+        found = next(self.scores)
+        if isinstance(found, Selected):
+            return found
+        return Selected({"pair_f1": found}, found, len(self.probabilities) / 100)
 
 
 class Fitted(SimpleNamespace):
     """What ``fit`` was given, did and returned."""
 
-    def session(self, **options: Any) -> Fitted:
+    def session(self, recipe: Recipe = Recipe(), selected: bool = True, **options: Any) -> Fitted:  # noqa: B008 - frozen
         """Starts, or continues, the run."""
         self.options = TrainingOptions.from_flat({**OPTIONS, "output_dir": str(self.folder.path), **options})
         accelerator = Accelerator(
             cpu=True, gradient_accumulation_steps=self.options.optimization.gradient_accumulation_steps
         )
         model = Model().eval()
-        self.selection = Selection([{"pair_f1": s} if isinstance(s, float) else s for s in self.scores])
+        self.selection = Selection(self.scores)
         examples = {split: Examples(split, size) for split, size in self.splits.items()}
-        task = TrainingTask(model, self.recorder, examples, selection_split=self.split, selection=self.selection)
+        task = TrainingTask(
+            model,
+            self.recorder,
+            examples,
+            selection_split=self.split,
+            selection=self.selection if selected else None,
+            recipe=recipe,
+        )
         self.model = model
         self.progress, self.found = fit(accelerator, task, self.options, self.folder)
         return self
@@ -326,12 +336,68 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(
     assert [event["best_epoch"] for event in fitted.log][-1] == best
 
 
-@pytest.mark.parametrize("selection", ["pair_f1", "pair_auprc", "macro_f1"])
-def test_the_epoch_is_selected_by_the_score_asked_for(selection: str, run: Callable[..., Fitted]) -> None:
-    names = ("pair_f1", "pair_auprc", "macro_f1")
-    scores = [{name: 0.9 if place == epoch else 0.1 for place, name in enumerate(names)} for epoch in range(3)]
-    fitted = run(scores).session(epochs=3, selection=selection)
-    assert fitted.progress.best_epoch == names.index(selection) + 1
+def test_the_epoch_is_selected_by_its_value_whatever_its_scores(run: Callable[..., Fitted]) -> None:
+    selected = [Selected({"pair_f1": score}, value) for score, value in ((0.9, 0.1), (0.1, 0.3), (0.5, 0.2))]
+    fitted = run(selected).session(epochs=3)
+    assert fitted.progress.best_epoch == 2
+    assert [event["validation"]["pair_f1"] for event in fitted.log] == [0.9, 0.1, 0.5]
+
+
+def test_without_a_selection_nothing_is_scored_in_between_and_the_last_epoch_is_kept(
+    run: Callable[..., Fitted],
+) -> None:
+    fitted = run()
+    fitted.session(selected=False, epochs=3, patience=1)
+    assert (fitted.progress.best_epoch, fitted.progress.epoch, fitted.progress.threshold) == (3, 3, None)
+    assert same(weights_of(fitted.model), fitted.averages(0.995)[-1])
+    assert [batch.split for batch in fitted.recorder.scored] == ["validation", "test"]
+    assert [set(SPLITS) & set(event) for event in fitted.log] == [set()] * 3
+
+
+@pytest.mark.parametrize(
+    ("stop_on", "epochs"), [("score", 3), ("score_and_loss", 6)], ids=["score alone", "score and loss"]
+)
+def test_patience_counts_from_the_best_score_or_from_the_lowest_loss_too(
+    stop_on: Any, epochs: int, run: Callable[..., Fitted]
+) -> None:
+    losses = [0.9, 0.8, 0.7, 0.6, 0.6, 0.7, 0.8]  # the score is best at once, the loss after the fourth epoch
+    selected = [Selected({"weighted_f1": 0.5}, 0.5, loss=loss) for loss in losses]
+    fitted = run(selected).session(recipe=Recipe(stop_on=stop_on), epochs=7, patience=2)
+    assert (fitted.progress.best_epoch, fitted.progress.epoch) == (1, epochs)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear"])
+def test_a_constant_schedule_stays_after_the_warm_up(schedule: Any, run: Callable[..., Fitted]) -> None:
+    fitted = run().session(recipe=Recipe(schedule=schedule), epochs=1, warmup_ratio=0.5)
+    found = [max(group["lr"] for group in step.groups) for step in fitted.recorder.steps]
+    assert found == pytest.approx([HEAD * f for f in ((0, 0.5, 1, 1) if schedule == "constant" else (0, 0.5, 1, 0.5))])
+
+
+def test_adam_adds_the_decay_to_the_gradient_and_nothing_is_clipped_unless_asked_for(
+    run: Callable[..., Fitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+
+    class Recorded(torch.optim.Adam):
+        def __init__(self, *arguments: Any, **more: Any):
+            made.append(more)
+            super().__init__(*arguments, **more)
+
+    monkeypatch.setattr(torch.optim, "Adam", Recorded)
+    clipped: list[Any] = []
+    monkeypatch.setattr(Accelerator, "clip_grad_norm_", lambda *given, **more: clipped.append(given))
+    fitted = run().session(
+        recipe=Recipe(optimizer="adam", schedule="constant"), epochs=1, batch_size=4, weight_decay=0.5,
+        max_grad_norm=None, weight_averaging=0.0,
+    )  # fmt: skip
+    reference, examples = Model(), Examples("train", SPLITS["train"])
+    optimizer = torch.optim.Adam(loop._parameter_groups(reference, fitted.options.optimization))
+    squares = 100 * reference(examples.values).square()
+    (squares.mean() + 2 * squares.sum()).backward()
+    optimizer.step()
+    assert len(made) == 2
+    assert clipped == []
+    torch.testing.assert_close(weights_of(fitted.model), weights_of(reference))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from two_dialogues import two_dialogue_corpus
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.training.task import pair_class_weights, pair_selection
+from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
 
 CORPORA = {
     "three roles": two_dialogue_corpus(3),
@@ -46,7 +46,9 @@ def probabilities_of(corpus: Corpus) -> np.ndarray:
 
 @pytest.mark.parametrize("name", CORPORA)
 @pytest.mark.parametrize(
-    "options", [{}, {"threshold": 0.37}, {"decision": "argmax"}], ids=lambda options: next(iter(options), "best")
+    "options",
+    [{}, {"threshold": 0.37}, {"decision": "argmax"}, {"selection": "pair_auprc"}, {"selection": "macro_f1"}],
+    ids=lambda options: "-".join(options.values()) if "selection" in options else next(iter(options), "best"),
 )
 def test_an_epoch_is_scored_on_the_selection_split_by_the_runs_rule(options: dict[str, Any], name: str) -> None:
     corpus = CORPORA[name]
@@ -58,7 +60,8 @@ def test_an_epoch_is_scored_on_the_selection_split_by_the_runs_rule(options: dic
         return pair_scores(probabilities, table.labels, corpus.class_names, threshold=threshold, missed_positives=2)
 
     optimization = TrainingOptions.from_flat(options).optimization
-    found, threshold = pair_selection(corpus, optimization)(probabilities)
+    selected = pair_selection(corpus, optimization)(probabilities)
+    found, threshold = selected.scores, selected.threshold
     if options.get("decision") == "argmax":
         assert threshold is None
     elif "threshold" in options:
@@ -67,6 +70,8 @@ def test_an_epoch_is_scored_on_the_selection_split_by_the_runs_rule(options: dic
         tried = sorted(set(probabilities[:, 0].tolist()), reverse=True)
         assert threshold == max(tried, key=lambda one: scores(one)["pair_f1"])
     assert found == {key: scores(threshold)[key] for key in ("pair_f1", "pair_auprc", "macro_f1")}
+    assert selected.value == found[options.get("selection", "pair_f1")]
+    assert len({*found.values()}) == 3, "the scores differ"
 
 
 @pytest.mark.parametrize(("missed", "decided"), [(0, 4), (60, 16)])
@@ -86,7 +91,8 @@ def test_missed_pairs_take_part_in_the_choice_of_the_threshold(missed: int, deci
         )
         return float(scores["pair_f1"])
 
-    found, threshold = pair_selection(corpus, TrainingOptions().optimization)(probabilities)
+    selected = pair_selection(corpus, TrainingOptions().optimization)(probabilities)
+    found, threshold = selected.scores, selected.threshold
     assert threshold == max(sorted(ranked.tolist(), reverse=True), key=pair_f1)
     assert (ranked >= threshold).sum() == decided
     assert found["pair_f1"] == pair_f1(threshold)

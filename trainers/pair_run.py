@@ -1,0 +1,117 @@
+"""A run of a pair scorer: candidate pairs and their decision rule, scored and recorded."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
+from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.pair_config import set_decision
+from iemomecp_dataset.trainers.run_folder import RunFolder
+from iemomecp_dataset.trainers.run_kind import FinishedRun
+from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions
+from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
+from iemomecp_dataset.trainers.training.loop import score_examples
+from iemomecp_dataset.trainers.training.task import TrainingTask
+
+__all__ = ["PairRun"]
+
+_logger = logging.getLogger(__name__)
+
+
+class PairRun:
+    """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
+
+    def corpus(self, options: TrainingOptions, given: Corpus | None) -> Corpus:
+        """Loads the corpus with its candidate pairs, or takes the given one.
+
+        Raises:
+            UsageError: It has no pairs.
+        """
+        data = options.data
+        corpus = given or load_corpus(
+            data.config_name, str(data.data_dir), candidates=data.candidates, forward_pairs=data.forward_pairs
+        )
+        corpus.require_pairs()
+        return corpus
+
+    def warnings(self, corpus: Corpus) -> list[str]:
+        """That nothing is scored, where that is so."""
+        if corpus.rows.keys() - {"train"}:
+            return []
+        return ["Nothing is scored: there is neither validation nor test. Epoch and threshold are chosen on train."]
+
+    def score_more(
+        self, options: TrainingOptions, corpus: Corpus, task: TrainingTask, accelerator: Accelerator, folder: RunFolder
+    ) -> dict[str, ScoredSplit]:
+        """Scores the test split with the candidates' evidence removed, where that is asked for."""
+        if not options.run.evidence_removal or task.without_evidence is None:
+            return {}
+        if "test" not in task.examples:
+            _logger.warning("--evidence_removal scores the test split, which %s lacks.", options.data.data_dir)
+            return {}
+        size = options.optimization.eval_batch_size
+        return {
+            "test_removed": score_examples(
+                accelerator, task.without_evidence, task.model, task.examples["test"], batch_size=size
+            )
+        }
+
+    def results(self, done: FinishedRun[TrainingOptions]) -> RunResults:
+        """Scores the pairs beside the structural baselines."""
+        corpus, scored, extra = done.corpus, done.scored, done.further_keys()
+        reported = [split for split in scored if split in corpus.tables and split != "train"]
+        emotions = {split: scored[split].emotions for split in reported}
+        names = getattr(done.task.model.config, "emotion_names", None)
+        if names:
+            # Beside the pair scores, never among them.
+            extra["emotion_categories"] = {
+                split: emotion_category_scores(of_split, names, corpus.rows[split])
+                for split, of_split in emotions.items()
+                if of_split is not None
+            }
+        return run_results(
+            corpus,
+            {split: scored[split].probabilities for split in reported},
+            _decision(done),
+            objective=done.options.objective.objective,
+            epoch_chosen_on=corpus.selection_split,
+            extra=extra,
+            emotional=None if done.task.emotion_inputs is None else done.task.emotion_inputs.emotional,
+            **done.recorded(),
+        )
+
+    def write(self, folder: Path, done: FinishedRun[TrainingOptions]) -> None:
+        """Writes a predictions file for each split, and the decision rule into the model's configuration."""
+        corpus, decision = done.corpus, _decision(done)
+        for name, scores in done.scored.items():
+            if name == "train":
+                continue
+            split = name.removesuffix("_removed")
+            write_run_predictions(
+                folder,
+                corpus,
+                split,
+                scores.probabilities,
+                decision,
+                name=name,
+                epoch_chosen_on=corpus.selection_split,
+                emotions=None
+                if scores.emotions is None
+                else target_emotions(scores.emotions, done.task.model.config.emotion_names, corpus.rows[split]),
+                evidence="candidate removed" if name != split else None,
+            )
+        set_decision(done.task.model.config, decision.threshold)
+
+
+def _decision(done: FinishedRun[TrainingOptions]) -> Decision:
+    """The threshold and where it was chosen; for argmax neither."""
+    optimization, threshold = done.options.optimization, done.progress.threshold
+    if optimization.decision == "argmax":
+        return Decision(threshold, None)
+    fixed = optimization.threshold is not None
+    return Decision(threshold, "fixed" if fixed else done.corpus.selection_split)
