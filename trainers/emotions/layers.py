@@ -19,6 +19,7 @@ from iemomecp_dataset.trainers.emotions.attention import (
     attend,
     attend_itself,
     attention_weights,
+    drop,
 )
 
 __all__ = ["ContextEncoder", "EvidenceGate", "position_table"]
@@ -157,10 +158,10 @@ class _EncoderLayer(nn.Module):
         self.expand = nn.Linear(width, 2 * width)
         self.contract = nn.Linear(2 * width, width)
         self.feed_forward_norm = nn.LayerNorm(width, eps=_NORM_EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
     def forward(self, queries: Tensor, memory: Tensor, buckets: DialogueBuckets) -> Tensor:
-        dropout = self.dropout.p if self.training else 0.0
+        dropout = self.dropout if self.training else 0.0
         value = self.value(memory)
         if self.context == "itself":
             seen = attend_itself(value, n_heads=_HEADS, dropout=dropout)
@@ -175,9 +176,10 @@ class _EncoderLayer(nn.Module):
                 empty_rows=self.empty_rows,
                 dropout=dropout,
             )
-        attended = self.attention_norm(queries + self.dropout(self.output(seen)))
-        forwarded = self.dropout(self.contract(torch.relu(self.expand(attended))))
-        result: Tensor = self.feed_forward_norm(attended + forwarded)
+        mixed = self.output(seen)
+        attended = self.attention_norm(queries + (drop(mixed, dropout) if dropout else mixed))
+        forwarded = self.contract(torch.relu(self.expand(attended)))
+        result: Tensor = self.feed_forward_norm(attended + (drop(forwarded, dropout) if dropout else forwarded))
         return result
 
     def weights(self, queries: Tensor, memory: Tensor, buckets: DialogueBuckets) -> Tensor:

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows
+from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, drop
 from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, position_table
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
@@ -198,8 +198,6 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         self.classifier = nn.Linear(width * len(config.streams), len(config.class_names or ()))
         # Takes no part in anything; the released state dicts have it.
         self.unused_norm = nn.LayerNorm(sum(sizes.values()))
-        self.dropout_evidence = nn.Dropout(config.dropout_evidence)
-        self.dropout_features = nn.Dropout(config.dropout_features)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -246,7 +244,7 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         vectors = self._vectors(given, buckets)
         flags = {"audio": audio_present, "video": video_present}
         present = {name: buckets.flat(flag.bool()) for name, flag in flags.items() if flag is not None}
-        evidence = self.dropout_evidence(self.evidence_gate(vectors, present))
+        evidence = self._dropped(self.evidence_gate(vectors, present), self.config.dropout_evidence)
         memories = {"emotion": evidence, "event": evidence}
         if self.emotion_encoding is not None:
             memories["emotion"] = self.emotion_encoding(evidence, None, buckets)
@@ -267,7 +265,7 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         gates = self._gates(features)
         if gates is not None:
             features = [gate * feature for gate, feature in zip(gates, features, strict=True)]
-        logits = self.classifier(self.dropout_features(torch.cat(features, dim=-1)))
+        logits = self.classifier(self._dropped(torch.cat(features, dim=-1), self.config.dropout_features))
         padded = buckets.padded(logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits)
         padded = padded.masked_fill(~mask.unsqueeze(-1), 0.0)
         loss = None
@@ -317,6 +315,9 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             found[name] = found[name] + table[:, begin : begin + size].index_select(0, buckets.turns)
             first = begin + size
         return found
+
+    def _dropped(self, rows: Tensor, probability: float) -> Tensor:
+        return drop(rows, probability) if self.training and probability else rows
 
     def _text_and_rest(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.config.hidden_size

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
+import ecerc_reference
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,6 @@ from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageEr
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, attend, attend_itself
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import STREAMS, Ablation, EcercConfig, EcercModel, _released_name
 from iemomecp_dataset.trainers.objectives import emotion_loss
-from tests.cases import ecerc_reference
 
 CLASSES = ["neutral", "joy", "anger"]
 SIZES = {"text": 6, "event": 6, "audio": 5, "video": 3}
