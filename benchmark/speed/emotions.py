@@ -66,7 +66,7 @@ def run(*, passes: int = 2, dialogues: int = _DIALOGUES) -> list[SpeedRow]:
                 started = time.perf_counter()
                 epoch()
                 best[name] = min(best[name], time.perf_counter() - started)
-        ours.eval()
+        ours.train(False)
         batch, _ = _collated([_dialogue(np.random.default_rng(1), _LONGEST)])
         with torch.inference_mode():
             inference = best_seconds(lambda: ours(**batch), 5)
@@ -152,7 +152,8 @@ def _epoch(model: Any, dialogues: list[dict[str, Any]]) -> None:
 def _difference(ours: Any, plain: Any, dialogues: list[dict[str, Any]]) -> float:
     import torch
 
-    ours.eval(), plain.eval()
+    ours.eval()
+    plain.eval()
     batch, _ = _collated(dialogues)
     with torch.inference_mode():
         apart = ours(**batch).logits - plain(**batch)

@@ -35,13 +35,14 @@ class PlainEcerc(nn.Module):
         gate: Any = model.evidence_gate
         self.projections = nn.ModuleList(deepcopy(layer) for layer in gate.projections.values())
         self.query, self.key = deepcopy(gate.query), deepcopy(gate.key)
-        self.event_projection = deepcopy(model.event_projection)
+        self.event_projection: Any = deepcopy(model.event_projection)
         self.emotion_encoding = _PlainLayer(model.emotion_encoding, config.dropout)
         self.event_encoding = _PlainLayer(model.event_encoding, config.dropout)
         self.interactions = nn.ModuleDict(
             {name: _PlainLayer(encoder, config.dropout) for name, encoder in model.interactions.items()}
         )
-        self.emotion_gate, self.event_gate = deepcopy(model.emotion_gate), deepcopy(model.event_gate)
+        self.emotion_gate: Any = deepcopy(model.emotion_gate)
+        self.event_gate: Any = deepcopy(model.event_gate)
         self.classifier = deepcopy(model.classifier)
         self.dropout_evidence = nn.Dropout(config.dropout_evidence)
         self.dropout_features = nn.Dropout(config.dropout_features)

@@ -155,8 +155,8 @@ class DialogueLayer(nn.Module):
         Args:
             utterances: ``(U, D)``.
             ragged: Their places.
-            bias: ``(B, 1 or heads, N, N)``, added to the attention scores: row, the utterance that looks; minus infinity
-                where it does not see another, but never in a whole row. By default all see all.
+            bias: ``(B, 1 or heads, N, N)``, added to the attention scores, row: the utterance that looks; minus
+                infinity where it does not see another, but never in a whole row. By default all see all.
 
         Returns:
             ``(U, D)``.

@@ -25,7 +25,7 @@ from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, drop
-from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, position_table
+from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, Stream, position_table, project
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
 
@@ -241,15 +241,15 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         mask = mask.bool()
         buckets = DialogueBuckets.of(mask, speakers, with_padding=self.config.empty_rows == "uniform")
         given = {"text": text, "event": event, "audio": audio, "video": video}
-        vectors = self._vectors(given, buckets)
+        inputs = self._streams(given, buckets)
         flags = {"audio": audio_present, "video": video_present}
         present = {name: buckets.flat(flag.bool()) for name, flag in flags.items() if flag is not None}
-        evidence = self._dropped(self.evidence_gate(vectors, present), self.config.dropout_evidence)
+        evidence = self._dropped(self.evidence_gate(inputs, present), self.config.dropout_evidence)
         memories = {"emotion": evidence, "event": evidence}
         if self.emotion_encoding is not None:
             memories["emotion"] = self.emotion_encoding(evidence, None, buckets)
         if self.event_projection is not None:
-            memories["event"] = self.event_projection(vectors["event"])
+            memories["event"] = project(self.event_projection, inputs["event"])
             if self.event_encoding is not None:
                 memories["event"] = self.event_encoding(memories["event"], None, buckets)
         queries = evidence if self.config.query == "evidence" else memories["emotion"]
@@ -283,8 +283,8 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             attentions=tuple(weights),
         )
 
-    def _vectors(self, given: Mapping[str, Tensor | None], buckets: DialogueBuckets) -> dict[str, Tensor]:
-        """The streams that the model uses, of the computed rows, in their slots and with positions."""
+    def _streams(self, given: Mapping[str, Tensor | None], buckets: DialogueBuckets) -> dict[str, Stream]:
+        """The streams that the model uses, in their slots."""
         config = self.config
         sizes = dict(config.modality_sizes)
         if self.event_projection is not None:
@@ -302,19 +302,22 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             exchanged = torch.cat([found["video"], found["audio"]], dim=-1)
             sizes_of_slots = [config.audio_size, config.video_size]
             found["audio"], found["video"] = torch.split(exchanged, sizes_of_slots, dim=-1)
+        turns = buckets.turns
         if not config.positions:
-            return found
+            return {name: Stream(vectors, turns) for name, vectors in found.items()}
         width = sum(config.modality_sizes.values())
         # Rows to a power of two, so that few tables are kept.
         rows = max(256, 1 << (buckets.shape[1] - 1).bit_length())
         like = found[next(iter(found))]
-        table = position_table(rows, max(width, config.event_size), width).to(like.device, like.dtype)
-        first = 0
+        table = position_table(rows, max(width, config.event_size), width)[: buckets.shape[1]].to(
+            like.device, like.dtype
+        )
+        streams, first = {}, 0
         for name, size in sizes.items():
             begin = 0 if name == "event" else first
-            found[name] = found[name] + table[:, begin : begin + size].index_select(0, buckets.turns)
+            streams[name] = Stream(found[name], turns, table[:, begin : begin + size])
             first = begin + size
-        return found
+        return streams
 
     def _dropped(self, rows: Tensor, probability: float) -> Tensor:
         return drop(rows, probability) if self.training and probability else rows

@@ -200,6 +200,12 @@ def test_small_dialogues_are_learned_by_heart() -> None:
     assert torch.equal(predicted[batch["mask"]], labels[batch["mask"]])
 
 
+def test_what_was_used_for_inference_can_be_trained() -> None:
+    model, batch = random_model(small_config()), random_batch([4])
+    log_probs(model, batch)
+    model(**batch, labels=torch.zeros(1, 4, dtype=torch.long)).loss.backward()
+
+
 def test_labels_give_the_loss_of_the_configuration() -> None:
     batch = random_batch([4, 1, 6])
     labels = torch.randint(0, 3, batch["mask"].shape, generator=torch.Generator().manual_seed(0))
