@@ -25,13 +25,14 @@ from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, drop
+from iemomecp_dataset.trainers.emotions.hints import CONTEXT_OF_STREAM
 from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, Stream, position_table, project
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
 
 __all__ = ["STREAMS", "Ablation", "EcercConfig", "EcercModel", "EcercOutput"]
 
-STREAMS = ("self_emotion", "cross_emotion", "self_event", "cross_event")
+STREAMS = tuple(CONTEXT_OF_STREAM)
 """The four interactions, in the order of their features."""
 
 Ablation = Literal[
@@ -183,11 +184,10 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         events = [name for name in config.streams if name.endswith("event")]
         self.event_projection = nn.Linear(config.event_size, hidden) if events else None
         self.event_encoding = encoder(hidden, "history") if events and ablation != "no_event_encoding" else None
-        contexts = {"self_emotion": "own", "cross_emotion": "other", "self_event": "itself", "cross_event": "other"}
         self.interactions = nn.ModuleDict(
             {
                 name: encoder(hidden if name in events else width, context)
-                for name, context in contexts.items()
+                for name, context in CONTEXT_OF_STREAM.items()
                 if name in config.streams
             }
         )

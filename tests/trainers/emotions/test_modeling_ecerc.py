@@ -17,6 +17,7 @@ from transformers import AutoModel
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, attend, attend_itself
+from iemomecp_dataset.trainers.emotions.hints import attention_hints
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import STREAMS, Ablation, EcercConfig, EcercModel, _released_name
 from iemomecp_dataset.trainers.objectives import emotion_loss
 
@@ -446,6 +447,8 @@ def test_equal_to_the_released_model(case: str, variant: str) -> None:
     gates = vectors.arrays.get(f"hints/{variant}/gates")
     if gates is not None:
         np.testing.assert_allclose(output.gates[vectors.mask].detach().numpy(), gates, atol=1e-9)
+        hints = attention_hints(output.gates.detach(), output.attentions)
+        np.testing.assert_allclose(hints.numpy(), vectors.arrays[f"hints/{variant}/scores"], atol=1e-9)
     steps = {name.rpartition("/")[2] for name in vectors.arrays if name.startswith(f"steps/{variant}/")}
     if steps:
         for row, found in enumerate(slow_steps(model.double(), batch)):
