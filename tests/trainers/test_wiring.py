@@ -37,7 +37,7 @@ from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import predict
 from iemomecp_dataset.trainers import run as run_module
-from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions
 from iemomecp_dataset.trainers.run import run
 

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.dialogue.data import Collator, DialogueExample, UtteranceInputs, dialogue_examples
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
-from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,

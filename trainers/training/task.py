@@ -20,7 +20,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
-from iemomecp_dataset.trainers.emotion_inputs import EmotionInputs
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.objectives import Pooling, class_weights_from_counts
 from iemomecp_dataset.trainers.options import OptimizationOptions
