@@ -87,9 +87,13 @@ def render_report(
         raise missing_extra("jinja2", "report") from error
     files = resources.files(__package__)
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: (files / name).read_text(encoding="utf-8")),
     )
-    template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))
+    template = environment.get_template("template.html")
     all_boards = leaderboard(index.runs)
     steps = progress(all_boards) if progress else all_boards
     sections = distinguish_headings(
