@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def confusion_matrices(
     if not rows:
         return None
     panels = max(len(rows), 2 if few else 1)
-    with page_figure(side * panels + (0 if few else 0.6), 3.5 if few else side + 0.6) as figure:
+    with page_figure(side * panels + (0 if few else 0.6), 3.5 if few else side + 1.3) as figure:
         all_axes = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
         for axes in all_axes[len(rows) :]:
             axes.set_visible(False)
@@ -94,4 +95,5 @@ def confusion_matrices(
         if len(board.trained) > room:
             shown = f"{room} systems" if room > 1 else "system"
             caption += f" Shown {'are' if room > 1 else 'is'} the {shown} with the best {score}."
-        return svg_picture(figure, title, caption)
+        # Beside another figure, the numbers of many classes would be too small to read.
+        return replace(svg_picture(figure, title, caption), wide=not few and panels > 1)

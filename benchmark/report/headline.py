@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from iemomecp_dataset.benchmark.baselines.emotion_rows import MAJORITY
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board_rows import BoardRow
 
-__all__ = ["PAIR_F1", "Headline"]
+__all__ = ["PAIR_F1", "WEIGHTED_F1", "Headline"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,6 @@ class Headline:
 
 PAIR_F1 = Headline("pair_f1", "Pair F1", DISTANCE_ONLY, "the distance-only baseline")
 """Of runs that find pairs."""
+
+WEIGHTED_F1 = Headline("weighted_f1", "Weighted F1", MAJORITY, "the majority class")
+"""Of runs that recognise emotions."""

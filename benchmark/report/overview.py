@@ -26,7 +26,7 @@ __all__ = ["overview_picture"]
 
 
 def overview_picture(board: Board, split: str, headline: Headline = PAIR_F1) -> Picture:
-    """Draws the headline score of all rows, best on top, in a second layout for narrow windows too (names above the lines).
+    """Draws the headline score of all rows, best on top; a second layout, names above the lines, is for narrow windows.
 
     Args:
         board: Comparable runs.

@@ -134,6 +134,7 @@ def results_of_split(
             default=math.nan,
         )
         for key, _ in columns
+        if not key.endswith("_se")  # of an error, the largest is not the best
     }
     # The sort is stable: of equal scores, the less informed system comes first, as on the board.
     ranked = sorted([*board.rows, *beside], key=lambda row: -headline.of(row, split))
@@ -207,7 +208,13 @@ def _table_row(
         note=row.note,
         cells=[
             # Published scores are for comparison only and are never marked as the best of the column.
-            _cell(row.score(split, key), key, math.nan if row.kind == "published" else best[key], best, headline)
+            _cell(
+                row.score(split, key),
+                key,
+                math.nan if row.kind == "published" else best.get(key, math.nan),
+                best,
+                headline,
+            )
             for key, _ in columns
         ],
         seeds=", ".join(map(str, row.seeds)),
