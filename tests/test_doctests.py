@@ -59,6 +59,8 @@ METRICS_WITHOUT_EXAMPLES = {
     "evaluation.aligned",
     "evaluation.candidate_scores",
     "evaluation.decision",
+    "evaluation.emotion_evaluation",
+    "evaluation.emotion_report",
     "evaluation.evaluate",
     "evaluation.gold",
     "evaluation.prediction_columns",

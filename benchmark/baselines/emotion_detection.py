@@ -1,4 +1,8 @@
-"""Predicts P(an utterance is emotional) from its features or its words, for the emotion x distance baseline."""
+"""Predicts classes of utterances from their features or their words, without context.
+
+P(an utterance is emotional) goes into the emotion x distance baseline, the classes into the structural rows of emotion
+recognition.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.benchmark.baselines.utterance_table import UtteranceTable
 from iemomecp_dataset.errors import UsageError, missing_extra
 
-__all__ = ["TFIDF", "emotion_probabilities"]
+__all__ = ["TFIDF", "class_probabilities", "emotion_probabilities"]
 
 TFIDF = "TF-IDF"
 """Name of the feature source that is built here from the texts."""
@@ -37,19 +41,47 @@ def emotion_probabilities(
     Raises:
         UsageError: Features are named that a split does not have, or TF-IDF is asked for and there is no text.
     """
+    found = class_probabilities(train, others, train.emotional.astype(np.int64), 2, feature_source)
+    return {split: of_split[:, 1] for split, of_split in found.items()}
+
+
+def class_probabilities(
+    train: UtteranceTable,
+    others: Mapping[str, UtteranceTable],
+    labels: NDArray[np.int64],
+    n_classes: int,
+    feature_source: str = TFIDF,
+) -> dict[str, NDArray[np.float64]]:
+    """Fits a multinomial logistic regression on the train utterances and applies it to every split.
+
+    Args:
+        train: The utterances to fit on.
+        others: The utterances of the other splits, by split.
+        labels: ``(m,)`` classes of the train utterances; those below 0 are unknown and left out.
+        n_classes: Number of classes ``C``; one that train lacks gets probability 0.
+        feature_source: As in :func:`emotion_probabilities`.
+
+    Returns:
+        For ``train`` and each other split ``(m, C)`` probabilities, in the order of its utterances.
+
+    Raises:
+        UsageError: As in :func:`emotion_probabilities`.
+    """
     inputs, classifier = _inputs_and_classifier(train, others, feature_source)
-    if train.emotional.all() or not train.emotional.any():
-        # A single class cannot be fitted: predict its frequency.
-        constant = float(train.emotional.mean()) if len(train) else 0.0
-        return {split: np.full(len(table), constant) for split, table in {"train": train, **others}.items()}
-    classifier.fit(inputs["train"], train.emotional)
-    positive = list(classifier.classes_).index(True)
-    return {
-        split: np.asarray(classifier.predict_proba(values)[:, positive], dtype=np.float64)
-        if values.shape[0]
-        else np.zeros(0)
-        for split, values in inputs.items()
-    }
+    sizes = {split: len(table) for split, table in {"train": train, **others}.items()}
+    known = labels >= 0
+    found = {split: np.zeros((size, n_classes)) for split, size in sizes.items()}
+    classes = np.unique(labels[known])
+    if len(classes) < 2:
+        # A single class cannot be fitted: predict it.
+        for of_split in found.values():
+            of_split[:, classes if len(classes) else 0] = 1.0
+        return found
+    classifier.fit(inputs["train"][known], labels[known])
+    for split, of_split in found.items():
+        if sizes[split]:
+            of_split[:, classes] = classifier.predict_proba(inputs[split])
+    return found
 
 
 def _inputs_and_classifier(

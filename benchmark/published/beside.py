@@ -15,6 +15,7 @@ from iemomecp_dataset.benchmark.published.experiments import differing_options, 
 from iemomecp_dataset.benchmark.published.systems import PublishedRow, published_rows
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.benchmark.runs.identity import system_of
+from iemomecp_dataset.benchmark.runs.results import ERC
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
@@ -49,6 +50,8 @@ def published_beside(board: Board, split: str) -> Beside:
     Returns:
         The rows and notes; none for upper bounds, or if gold, candidates, definition or split differ from the paper's.
     """
+    if board.key.task == ERC:
+        return Beside()
     scored = _signature(board, split)
     if board.oracle or scored is None or not is_published_gold(scored):
         return Beside()

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import ERC, HEADLINE, RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import emotions_file
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
 
 __all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs", "with_unique_names"]
@@ -32,7 +33,7 @@ class Run:
 
     def predictions_path(self, split: str) -> Path:
         """Predictions on one split; the file may be missing."""
-        return predictions_file(self.folder, split)
+        return emotions_file(self.folder, split) if self.results.task == ERC else predictions_file(self.folder, split)
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,13 @@ def with_unique_names(runs: Sequence[Run], root: Path | None = None) -> list[Run
 
 
 def _check_scores(run: Run) -> None:
-    """Refuses scores of another task: every table and figure begins with Pair F1."""
+    """Refuses scores without the one that every table and figure of the task begins with."""
+    headline = HEADLINE[run.results.task]
     for split, scores in run.results.metrics.items():
-        if "pair_f1" not in scores:
-            raise RunFolderError(f"{run.folder / RESULTS_FILE}: metrics.{split} has no pair_f1, so it is in no table.")
+        if headline not in scores:
+            raise RunFolderError(
+                f"{run.folder / RESULTS_FILE}: metrics.{split} has no {headline}, so it is in no table."
+            )
 
 
 def _check_config(path: Path) -> None:

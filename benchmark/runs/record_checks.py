@@ -10,8 +10,11 @@ from iemomecp_dataset.errors import RunFolderError
 
 __all__ = ["check_record"]
 
-_ALWAYS_DEFINED = ("pair_f1", "pair_precision", "pair_recall")
-"""Scores that are 0 where a denominator is 0, and so have a value on every split."""
+_ALWAYS_DEFINED = {
+    "pairs": ("pair_f1", "pair_precision", "pair_recall"),
+    "erc": ("weighted_f1", "accuracy", "macro_f1"),
+}
+"""By task the scores that are 0 where a denominator is 0, and so have a value on every split."""
 _SHARES = ("_f1", "_precision", "_recall", "_auprc", "_rate", "accuracy")
 """How the names of scores in [0, 1] end; the others are counts, matrices and what later versions add."""
 
@@ -49,12 +52,15 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
         check(f"{where}.undefined", reasons, lambda value: isinstance(value, Mapping), "an object of reasons")
         for name, score in scores.items():
             place = f"{where}.{name}"
-            if score is None and name not in _ALWAYS_DEFINED:
+            if score is None and name not in always_defined:
                 if not reasons.get(name):  # it is read as NaN, which makes the mean of a whole row NaN
                     refuse(place, score, f"a value, or null and its reason in {where}.undefined")
             elif name.endswith(_SHARES):
                 check(place, score, _is_share, "a number in [0, 1]")
 
+    task = content.get("task", "pairs")
+    check("task", task, lambda value: value in _ALWAYS_DEFINED, f"one of {', '.join(_ALWAYS_DEFINED)}")
+    always_defined = _ALWAYS_DEFINED[task]
     for split, scores in content.get("metrics", {}).items():
         check_scores(f"metrics.{split}", scores)
     for key, baseline in content.get("structural_baselines", {}).items():

@@ -32,6 +32,7 @@ __all__ = [
     "ERC",
     "EXTERNAL",
     "FORMAT_VERSION",
+    "HEADLINE",
     "PAIRS",
     "RESULTS_FILE",
     "Decision",
@@ -53,6 +54,9 @@ PAIRS = "pairs"
 
 ERC = "erc"
 """Task of a run that recognises the emotion of every utterance."""
+
+HEADLINE: Mapping[str, str] = {PAIRS: "pair_f1", ERC: "weighted_f1"}
+"""By task the score that every table of it begins with."""
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,13 @@ from iemomecp_dataset.metrics.evaluation.aligned import (
     with_threshold_of,
 )
 from iemomecp_dataset.metrics.evaluation.coverage import name_pairs
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionFacts, EmotionPredictions
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
-from iemomecp_dataset.metrics.evaluation.predictions import CandidatePredictions, read_candidate_predictions
+from iemomecp_dataset.metrics.evaluation.predictions import (
+    CandidatePredictions,
+    PredictionFacts,
+    read_candidate_predictions,
+)
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
@@ -40,7 +45,7 @@ from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import PairSet
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 
-__all__ = ["Submission", "write_submission"]
+__all__ = ["Submission", "check_stated", "check_submission", "stated_epoch", "write_submission"]
 
 _logger = logging.getLogger(__name__)
 
@@ -106,9 +111,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         IemomecpError: The data or a file cannot be read.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunFolderError(f"{folder} exists and is not empty. Choose another folder, or remove it.")
-    _check(submission)
+    check_submission(submission, folder)
     files = {split: _read(submission, split) for split in SPLITS if split in submission.files}
     check_same_form(list(files.values()))
     corpus = load_corpus(
@@ -120,7 +123,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     )
     scored = _scored(submission, files, corpus)
     decision = _decision(scored)
-    epoch_chosen_on = _epoch_chosen_on(files.values())
+    epoch_chosen_on = stated_epoch(files.values())
     record = run_results(
         corpus,
         {split: system.predicted for split, system in scored.items()},
@@ -160,7 +163,19 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     return record
 
 
-def _check(submission: Submission) -> None:
+def check_submission(submission: Submission, folder: Path) -> None:
+    """Checks what can be checked before a file is read.
+
+    Args:
+        submission: The system and its files.
+        folder: The run folder.
+
+    Raises:
+        RunFolderError: The folder is not empty.
+        UsageError: The arguments do not fit together.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunFolderError(f"{folder} exists and is not empty. Choose another folder, or remove it.")
     if not submission.name.strip():
         raise UsageError("The system needs a name for its row.")
     if not submission.files:
@@ -183,18 +198,30 @@ def _read(submission: Submission, split: str) -> CandidatePredictions:
         config_name=submission.config_name,
         reading=submission.reading,
     )
-    for what, stated, wanted in (
-        ("split", predictions.facts.split, split),
-        ("configuration", predictions.facts.config_name, submission.config_name),
-    ):
-        if stated is not None and stated != wanted:
-            raise UsageError(f"{path} states that its {what} is {stated}, but it was given as {wanted}.")
+    check_stated(path, predictions.facts, split, submission.config_name)
     if predictions.facts.evidence is not None:
         raise UsageError(
             f"{path} holds predictions from which evidence was removed ({predictions.facts.evidence}): a diagnostic of "
             "a system, and no row of the leaderboard. Give its predictions with all evidence."
         )
     return predictions
+
+
+def check_stated(path: Path, facts: PredictionFacts | EmotionFacts, split: str, config_name: str) -> None:
+    """Refuses a file that is given as one of another split or configuration than it states.
+
+    Args:
+        path: The file.
+        facts: Its metadata.
+        split: The split it is given as.
+        config_name: The configuration it is given as.
+
+    Raises:
+        UsageError: It states another.
+    """
+    for what, stated, wanted in (("split", facts.split, split), ("configuration", facts.config_name, config_name)):
+        if stated is not None and stated != wanted:
+            raise UsageError(f"{path} states that its {what} is {stated}, but it was given as {wanted}.")
 
 
 def _candidates(submission: Submission, files: Mapping[str, CandidatePredictions]) -> str | None:
@@ -272,8 +299,18 @@ def _check_none_outside(path: Path, outside: PairSet, turns: Mapping[str, int], 
     )
 
 
-def _epoch_chosen_on(files: Iterable[CandidatePredictions]) -> str | None:
-    """The split that the epoch was chosen on, as the files state it; None where none does."""
+def stated_epoch(files: Iterable[CandidatePredictions | EmotionPredictions]) -> str | None:
+    """Finds the split that the epoch was chosen on, as the files state it.
+
+    Args:
+        files: The files of a system.
+
+    Returns:
+        The split; None where none states it.
+
+    Raises:
+        InvalidDataError: They state different ones.
+    """
     stated = {file.facts.epoch_chosen_on: file.path for file in files if file.facts.epoch_chosen_on is not None}
     if len(stated) > 1:
         words = ", ".join(f"{split} in {path}" for split, path in stated.items())

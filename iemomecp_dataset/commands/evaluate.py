@@ -7,12 +7,16 @@ r"""Scores any prediction file, ours or another system's, with intervals and a s
     python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --as-run runs/theirs
     python scripts/evaluate_predictions.py submission.json --gold gold.json --definition D
     python scripts/evaluate_predictions.py answers.json --read leniently --data-dir ecf --config-name ecf --split test
+    python scripts/evaluate_predictions.py runs/ecerc/emotions_test.parquet --data-dir meld
 
 Files: the Parquet of a run folder; CSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
 candidate_turn), prob_<class> or pred_id, and optionally emotion (the predicted emotion of the target), such as the
 published artifact's; JSON of SemEval-2024 Task 3. With --data-dir, candidates that the file does not list count as
 non-pairs, and are counted; repeated pairs and unknown dialogues are errors. Without it the gold is the file's own
 column (label or gold_id).
+
+Files of emotions are told by their columns dialogue_id and turn: Parquet or CSV with one row per utterance, and
+prob_<emotion> or prediction (name or id). They are scored by weighted F1, and must have every utterance once.
 
 A table is printed and a JSON written beside the predictions (<name>.scores.json; the name keeps its suffix where a file
 of the same name in another format lies there), or where --output says.
@@ -25,6 +29,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
@@ -33,6 +38,9 @@ from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet, canonical_split
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest
 
 _LEADERBOARD = f"leaderboard{see_page('docs/bring-your-model.md')}"
 
@@ -153,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     output = options.output or _beside(options.predictions)
     _check_outputs(options, output)
     # Imported here, so that --help is quick.
+    from iemomecp_dataset.metrics.evaluation.emotion_predictions import has_emotions
     from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
     from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
     from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
@@ -186,6 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             progress=sys.stderr.isatty(),
         ),
     )
+    if has_emotions(options.predictions):
+        _evaluate_emotions(options, request, output)
+        return
     result = evaluate_files(request)
     print(evaluation_as_text(result))
     write_evaluation(output, result)
@@ -194,6 +206,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write_run(options, options.as_run, options.data_dir)
     if options.write_semeval is not None:
         print(f"written: {options.write_semeval} ({result.exported_emotions} emotions)")
+
+
+def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest, output: Path) -> None:
+    """Scores a file with the emotions of utterances."""
+    from iemomecp_dataset.metrics.evaluation.emotion_evaluation import evaluate_emotion_files
+    from iemomecp_dataset.metrics.evaluation.emotion_report import emotion_evaluation_as_text, write_emotion_evaluation
+
+    result = evaluate_emotion_files(request)
+    print(emotion_evaluation_as_text(result))
+    write_emotion_evaluation(output, result)
+    print(f"\nwritten: {output}")
+    if options.as_run is not None and options.data_dir is not None:
+        _write_emotion_run(options, options.as_run, options.data_dir)
 
 
 def _beside(predictions: Path) -> Path:
@@ -233,17 +258,9 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
         reading=options.read,
     )
     data = scored_data(file, config_name=options.config_name, split=split)
-    files = {data.split: options.predictions}
-    if options.validation is not None:
-        files["validation"] = options.validation
     submission = Submission(
-        name=options.system or folder.name,
-        files=files,
+        **_system(options, folder, data.config_name, data.split),
         data_dir=data_dir,
-        config_name=data.config_name,
-        seed=options.system_seed or 0,
-        modalities=options.system_modalities or "",
-        run_name=options.run_name,
         candidates=options.candidates or data.candidates,
         forward_pairs=options.forward_pairs or data.forward_pairs,
         threshold=options.threshold,
@@ -262,6 +279,39 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
         )
     for note in record.extra["submission"][data.split]["notes"]:
         print(f"note: {note}")
+
+
+def _write_emotion_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
+    """Makes a run folder of files with emotions."""
+    from iemomecp_dataset.benchmark.runs.emotion_submission import write_emotion_submission
+    from iemomecp_dataset.benchmark.runs.submission import Submission
+    from iemomecp_dataset.metrics.evaluation.emotion_evaluation import scored_split
+    from iemomecp_dataset.metrics.evaluation.emotion_predictions import read_emotion_predictions
+
+    split = None if options.split is None else canonical_split(options.split)
+    file = read_emotion_predictions(
+        options.predictions, config_name=options.config_name, split=split, run_name=options.run_name
+    )
+    config, of_file = scored_split(file, config_name=options.config_name, split=split)
+    submission = Submission(**_system(options, folder, config, of_file), data_dir=data_dir)
+    record = write_emotion_submission(submission, folder)
+    score = record.metrics[of_file]["weighted_f1"]
+    print(f"written: {folder}, a run of {record.objective}: weighted F1 {100 * score:.2f} on {of_file}")
+
+
+def _system(options: EvaluateOptions, folder: Path, config_name: str, split: str) -> dict[str, Any]:
+    """Collects what a run states of the system whose files it is made of, whatever the task."""
+    files = {split: options.predictions}
+    if options.validation is not None:
+        files["validation"] = options.validation
+    return {
+        "name": options.system or folder.name,
+        "files": files,
+        "config_name": config_name,
+        "seed": options.system_seed or 0,
+        "modalities": options.system_modalities or "",
+        "run_name": options.run_name,
+    }
 
 
 _RULES = {None: "the most probable class", "system": "its own decisions"}

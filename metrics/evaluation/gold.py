@@ -107,13 +107,18 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
         The gold.
 
     Raises:
-        UsageError: There is no such split.
+        UsageError: There is no such split, or the corpus has no pairs.
     """
     if split not in corpus.rows:
         raise UsageError(
             f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
         )
     rows, table = corpus.rows[split], corpus.tables[split]
+    if not len(table):
+        raise UsageError(
+            f"{corpus.config_name} has no causes, so there are no pairs to score on it. Score emotions: a file with "
+            "dialogue_id, turn and prob_<emotion>."
+        )
     gold_keys: list[tuple[str, int, int]] = []
     missed: dict[str, int] = {}
     emotions: dict[tuple[str, int], str] = {}

@@ -17,7 +17,18 @@ from iemomecp_dataset.metrics.evaluation.window import WINDOW_STATEMENT
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
-__all__ = ["evaluation_as_json", "evaluation_as_text", "write_evaluation"]
+__all__ = [
+    "FORMAT_VERSION",
+    "columns",
+    "comparison_as_json",
+    "comparison_text",
+    "ends",
+    "evaluation_as_json",
+    "evaluation_as_text",
+    "number",
+    "without_nan",
+    "write_evaluation",
+]
 
 FORMAT_VERSION = 1
 _WIDTH = 110
@@ -34,7 +45,7 @@ def evaluation_as_text(result: FileEvaluation) -> str:
     """
     parts = [_evaluation_text(evaluation) for evaluation in result.evaluations]
     if result.comparison is not None:
-        parts.append(_comparison_text(result.comparison))
+        parts.append(comparison_text(result.comparison))
     return "\n\n".join(parts)
 
 
@@ -69,14 +80,19 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
         ],
     }
     if result.comparison is not None:
-        content["comparison"] = {
-            "first": str(result.comparison.first),
-            "second": str(result.comparison.second),
-            "difference": "first minus second",
-            "paired_bootstrap": {name: asdict(value) for name, value in result.comparison.bootstrap.items()},
-            "permutation_test": {name: asdict(value) for name, value in result.comparison.permutation.items()},
-        }
-    return {name: _without_nan(value) for name, value in content.items()}
+        content["comparison"] = comparison_as_json(result.comparison)
+    return {name: without_nan(value) for name, value in content.items()}
+
+
+def comparison_as_json(comparison: FileComparison) -> dict[str, Any]:
+    """Lays out paired tests as JSON values."""
+    return {
+        "first": str(comparison.first),
+        "second": str(comparison.second),
+        "difference": "first minus second",
+        "paired_bootstrap": {name: asdict(value) for name, value in comparison.bootstrap.items()},
+        "permutation_test": {name: asdict(value) for name, value in comparison.permutation.items()},
+    }
 
 
 def write_evaluation(path: Path, result: FileEvaluation) -> None:
@@ -102,7 +118,7 @@ def _evaluation_text(evaluation: Evaluation) -> str:
     lines.append("")
     lines.append(_score_table(evaluation))
     for name, group in evaluation.further.items():
-        words = f"{name}: " + ", ".join(f"{key} {_number(value)}" for key, value in group.items())
+        words = f"{name}: " + ", ".join(f"{key} {number(value)}" for key, value in group.items())
         lines += ["", *textwrap.wrap(words, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
     remarks = [f"undefined: {key}: {reason}" for key, reason in evaluation.undefined.items()]
     remarks += [f"note: {note}" for note in evaluation.notes]
@@ -123,8 +139,8 @@ def _score_table(evaluation: Evaluation) -> str:
             matrix = value
             continue
         interval = evaluation.intervals.get(name)
-        rows.append((name, _number(value), *(_ends(interval) if interval is not None else ("", ""))))
-    lines = _columns(rows)
+        rows.append((name, number(value), *(ends(interval) if interval is not None else ("", ""))))
+    lines = columns(rows)
     if some is not None:
         lines.append(
             f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} source dialogues"
@@ -134,7 +150,8 @@ def _score_table(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _comparison_text(comparison: FileComparison) -> str:
+def comparison_text(comparison: FileComparison) -> str:
+    """Lays out paired tests as plain text."""
     some = next(iter(comparison.bootstrap.values()))
     rows = [
         ("score", "difference", f"{100 * some.confidence:g} % interval", "p (bootstrap)", "p (permutation)"),
@@ -145,7 +162,7 @@ def _comparison_text(comparison: FileComparison) -> str:
             (
                 name,
                 f"{interval.estimate:+.4f}",
-                _ends(interval)[0],
+                ends(interval)[0],
                 _p_value(interval.p_value, interval.n_resamples),
                 _p_value(test.p_value, test.n_permutations) if test is not None else "",
             )
@@ -155,14 +172,15 @@ def _comparison_text(comparison: FileComparison) -> str:
             f"difference   {comparison.first}",
             f"minus        {comparison.second}",
             "",
-            *_columns(rows),
+            *columns(rows),
             f"paired over {some.n_units} source dialogues, {some.n_resamples} resamples; two-sided, not corrected for "
             "testing several scores",
         ]
     )
 
 
-def _ends(interval: Interval) -> tuple[str, str]:
+def ends(interval: Interval) -> tuple[str, str]:
+    """The interval and the standard error as they are printed."""
     return f"[{interval.low:.4f}, {interval.high:.4f}]", f"{interval.standard_error:.4f}"
 
 
@@ -172,20 +190,23 @@ def _p_value(value: float | None, draws: int) -> str:
     return f"< {2 / (draws + 1):.1g}" if value <= 2 / (draws + 1) else f"{value:.4f}"
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """A score or a count as it is printed."""
     if isinstance(value, float):
         return "undefined" if math.isnan(value) else f"{value:.4f}"
     return str(value)
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Pads cells, so that columns line up; one line per row."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Puts None in the place of numbers that JSON does not have."""
     if isinstance(value, Mapping):
-        return {str(name): _without_nan(part) for name, part in value.items()}
+        return {str(name): without_nan(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(part) for part in value]
+        return [without_nan(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -19,7 +19,9 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     structural_systems,
 )
 from iemomecp_dataset.benchmark.baselines.utterance_table import utterance_table
+from iemomecp_dataset.benchmark.runs.emotion_results import emotion_run_results, write_emotion_run_predictions
 from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
+from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.thresholds import best_threshold
@@ -292,3 +294,81 @@ def write_run(
 @pytest.fixture(name="write_run", scope="session")
 def write_run_fixture():
     return write_run
+
+
+EMOTION_NAMES = ("neutral", "joy", "anger")
+_WORDS = (("table", "train", "door"), ("wonderful", "great", "!"), ("never", "late", "stop"))
+
+
+def emotion_corpus(*, n_dialogues: int = 12, seed: int = 0, splits: tuple[str, ...] = ("validation", "test")) -> Corpus:
+    """Whole dialogues of two speakers, whose words mostly tell the emotion; that of some utterances is not known."""
+    rng = np.random.default_rng(seed)
+    rows = {}
+    for split in ("train", *splits):
+        rows[split] = []
+        for number in range(n_dialogues):
+            emotions = rng.choice(3, size=int(rng.integers(3, 9)), p=(0.5, 0.3, 0.2))
+            words = [rng.choice(_WORDS[emotion if rng.random() < 0.7 else rng.integers(3)]) for emotion in emotions]
+            utterances = [
+                {
+                    "turn": turn,
+                    "speaker": "AB"[int(rng.integers(2))],
+                    "text": f"{word} word{rng.integers(5)}",
+                    "emotion": int(emotion) if rng.random() < 0.9 else None,
+                }
+                for turn, (emotion, word) in enumerate(zip(emotions, words, strict=True), start=1)
+            ]
+            name = f"{split[:2]}{number}"
+            rows[split].append({"dialogue_id": name, "source_dialogue_id": name, "utterances": utterances, "pairs": []})
+    return corpus_of(rows, config_name="ecf", emotion_names=EMOTION_NAMES, synthetic=True)
+
+
+@pytest.fixture(name="emotion_corpus", scope="session")
+def emotion_corpus_fixture():
+    return emotion_corpus
+
+
+def write_emotion_run(
+    folder: Path,
+    *,
+    seed: int = 42,
+    quality: float = 1.0,
+    corpus: Corpus | None = None,
+    splits: tuple[str, ...] = ("validation", "test"),
+    epoch_chosen_on: str | None = "validation",
+    predictions: bool = True,
+    **changes: Any,
+) -> RunResults:
+    """A run folder of emotion recognition as training leaves it: noise plus ``quality`` times the gold."""
+    folder.mkdir(parents=True)
+    corpus = corpus or emotion_corpus(splits=splits)
+    rng = np.random.default_rng(seed)
+    predicted = {}
+    for split in splits:
+        gold = [u["emotion"] for row in corpus.rows[split] for u in row["utterances"]]
+        logits = rng.gumbel(size=(len(gold), len(corpus.emotion_names)))
+        logits += quality * np.array([[name == emotion for name in range(logits.shape[1])] for emotion in gold])
+        predicted[split] = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        if predictions:
+            write_emotion_run_predictions(folder, corpus, split, predicted[split], epoch_chosen_on=epoch_chosen_on)
+    stated = {
+        "scorer": "ecerc",
+        "objective": "corrected",
+        "modalities": "t",
+        "text_encoder": "models/tiny",
+        "encoder_mode": "frozen",
+        "wall_seconds": 60.0,
+        "versions": {"torch": "2.13.0"},
+    } | changes
+    stated.setdefault("settings", {"scorer": stated["scorer"], "protocol": stated["objective"], "dropout": 0.1})
+    record = emotion_run_results(
+        corpus, predicted, run_name=folder.name, seed=seed, epoch_chosen_on=epoch_chosen_on, **stated
+    )
+    (folder / "config.yaml").write_text(f"protocol: {record.objective}\nseed: {seed}\n", encoding="utf-8")
+    write_results(folder, record)
+    return record
+
+
+@pytest.fixture(name="write_emotion_run", scope="session")
+def write_emotion_run_fixture():
+    return write_emotion_run

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import InvalidDataError, UsageError
-from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
 __all__ = ["check_emotions", "emotion_category_scores", "target_emotions"]
@@ -104,10 +105,9 @@ def emotion_category_scores(
         {'accuracy': 0.5, 'weighted_f1': 0.3333333333333333, 'n_utterances': 2}
     """
     gold = [utterance["emotion"] for row in rows for utterance in row["utterances"]]
-    known = np.array([emotion is not None for emotion in gold], dtype=np.bool_)
+    labels = np.array([NO_EMOTION if emotion is None else emotion for emotion in gold], dtype=np.int64)
+    known = labels != NO_EMOTION
     if not known.any():
         return None
-    labels = np.array([emotion for emotion in gold if emotion is not None], dtype=np.int64)
-    # The arithmetic of any classification: its pair classes are the emotions here.
-    scores = pair_scores(probabilities[known].argmax(axis=1), labels, emotion_names)
-    return {name: scores[name] for name in ("accuracy", "weighted_f1")} | {"n_utterances": len(labels)}
+    scores = emotion_scores(probabilities[known].argmax(axis=1), labels[known], emotion_names)
+    return {name: scores[name] for name in ("accuracy", "weighted_f1", "n_utterances")}

@@ -1,0 +1,101 @@
+"""Makes a run folder from emotions that any system predicted, which then is a row of the table of emotions."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, write_results
+from iemomecp_dataset.benchmark.runs.submission import Submission, check_stated, check_submission, stated_epoch
+from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.metrics.evaluation.emotion_evaluation import with_gold
+from iemomecp_dataset.metrics.evaluation.emotion_gold import emotion_gold, whole_corpus
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
+from iemomecp_dataset.schema import SPLITS
+
+__all__ = ["write_emotion_submission"]
+
+_logger = logging.getLogger(__name__)
+
+
+def write_emotion_submission(submission: Submission, folder: str | Path) -> RunResults:
+    """Checks and scores the emotions that a system predicted, and writes them as a run folder.
+
+    Every utterance of a split must be predicted, those without a known emotion included. A system that only decides has
+    probabilities of 0 and 1 there.
+
+    Args:
+        submission: The system and its files; what it says of pairs is not used.
+        folder: The run folder; it must be empty or not exist.
+
+    Returns:
+        The record, as written to ``results.json``; beside it the emotions, in the format of a run.
+
+    Raises:
+        RunFolderError: The folder is not empty.
+        UsageError: The arguments do not fit together, or the folder cannot be written to.
+        InvalidDataError: Utterances are missing, repeat or are unknown, or the file was made on other labels or texts.
+        IemomecpError: The data or a file cannot be read.
+    """
+    folder = Path(folder)
+    check_submission(submission, folder)
+    corpus = whole_corpus(load_corpus(submission.config_name, submission.data_dir, for_training=False))
+    files = {split: _read(submission, split, corpus) for split in SPLITS if split in submission.files}
+    epoch_chosen_on = stated_epoch(files.values())
+    results = importlib.import_module("iemomecp_dataset.benchmark.runs.emotion_results")
+    probabilities = {split: _probabilities(file) for split, file in files.items()}
+    record: RunResults = results.emotion_run_results(
+        corpus,
+        probabilities,
+        run_name=folder.name,
+        scorer=EXTERNAL,
+        objective=submission.name,
+        modalities=submission.modalities,
+        seed=submission.seed,
+        text_encoder="none",
+        encoder_mode="none",
+        epoch_chosen_on=epoch_chosen_on,
+        extra={"submission": {split: _provenance(submission.files[split], file) for split, file in files.items()}},
+    )
+    for warning in record.extra.get("leaks", ()):
+        _logger.warning("warning: %s", warning)
+    make_folder(folder)
+    for split, values in probabilities.items():
+        results.write_emotion_run_predictions(folder, corpus, split, values, epoch_chosen_on=epoch_chosen_on)
+    write_results(folder, record)
+    return record
+
+
+def _read(submission: Submission, split: str, corpus: Corpus) -> EmotionPredictions:
+    path = submission.files[split]
+    file = read_emotion_predictions(path, config_name=submission.config_name, split=split, run_name=submission.run_name)
+    check_stated(path, file.facts, split, submission.config_name)
+    gold = emotion_gold(corpus, split)
+    stated = file.facts.text_fingerprint
+    if stated is not None and stated != gold.text_fingerprint:
+        raise InvalidDataError(
+            f"{path}: it was made on texts with fingerprint {stated}, and those here have {gold.text_fingerprint}. Its "
+            "row would stand in the table of other data: give the data that it was made on with --data-dir."
+        )
+    return with_gold(file, gold)
+
+
+def _probabilities(file: EmotionPredictions) -> NDArray[np.float64]:
+    return np.eye(len(file.class_names))[file.predicted] if file.probabilities is None else file.probabilities
+
+
+def _provenance(path: Path, file: EmotionPredictions) -> dict[str, Any]:
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "notes": list(file.notes),
+        "decisions_alone": file.probabilities is None,
+    }

@@ -1,0 +1,305 @@
+"""Evaluates emotions files: scores, intervals, signatures, and paired tests of two files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.corpora.metadata import corpus_of_config
+from iemomecp_dataset.emotion_table import EmotionTable
+from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
+from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
+from iemomecp_dataset.metrics.emotion_shifts import shift_scores
+from iemomecp_dataset.metrics.emotion_signature import EmotionSignature, emotion_differences, signature_of_table
+from iemomecp_dataset.metrics.evaluation.emotion_gold import EmotionGold, aligned_utterances, load_emotion_gold
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+    EmotionPredictions,
+    has_emotions,
+    read_emotion_predictions,
+)
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
+from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
+from iemomecp_dataset.metrics.signature import check_comparable
+from iemomecp_dataset.metrics.significance.bootstrap import Interval
+from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.metrics.significance.emotion_bootstrap import emotion_unit_counts
+from iemomecp_dataset.schema import canonical_split
+
+__all__ = [
+    "EmotionEvaluation",
+    "EmotionFileEvaluation",
+    "evaluate_emotion_files",
+    "evaluate_emotions",
+    "scored_split",
+    "with_gold",
+]
+
+
+@dataclass(frozen=True)
+class EmotionEvaluation:
+    """Emotion scores of one file.
+
+    Attributes:
+        path: The file.
+        signature: What was scored.
+        scores: The keys of :func:`~iemomecp_dataset.metrics.emotion_scoring.emotion_scores`.
+        shifts: The keys of :func:`~iemomecp_dataset.metrics.emotion_shifts.shift_scores`; empty where speakers are not
+            known.
+        intervals: Bootstrap intervals, by score.
+        gold_from: Origin of the gold, in words.
+        notes: Remarks for readers.
+    """
+
+    path: Path
+    signature: EmotionSignature
+    scores: Mapping[str, Any]
+    shifts: Mapping[str, Any]
+    intervals: Mapping[str, Interval]
+    gold_from: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EmotionFileEvaluation:
+    """Emotion scores of a file, of a second one, and the paired tests.
+
+    Attributes:
+        evaluations: One, or two.
+        comparison: First minus second, where there are two.
+    """
+
+    evaluations: tuple[EmotionEvaluation, ...]
+    comparison: FileComparison | None = None
+
+
+def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluation:
+    """Scores one emotions file, or two and their difference.
+
+    Args:
+        request: What to score. Everything that concerns pairs must be left out.
+
+    Returns:
+        The scores.
+
+    Raises:
+        IemomecpError: A file, its utterances or the options cannot be scored; the message gives the reason.
+    """
+    _check_options(request)
+    split = None if request.split is None else canonical_split(request.split)
+    files = [
+        read_emotion_predictions(
+            request.predictions, config_name=request.config_name, split=split, run_name=request.run_name
+        )
+    ]
+    if request.other is not None:
+        name = request.other_run_name or (request.run_name if request.other == request.predictions else None)
+        files.append(
+            read_emotion_predictions(request.other, config_name=request.config_name, split=split, run_name=name)
+        )
+    gold = None
+    if request.data_dir is not None:
+        config, of_file = scored_split(files[0], config_name=request.config_name, split=split)
+        gold = load_emotion_gold(config, request.data_dir, of_file)
+    known = [with_gold(file, gold, config_name=request.config_name) for file in files]
+    evaluations = tuple(evaluate_emotions(file, gold, request.options, request.config_name) for file in known)
+    if len(known) == 1:
+        return EmotionFileEvaluation(evaluations)
+    check_comparable([evaluation.signature for evaluation in evaluations], emotion_differences)
+    first, second = known
+    order = aligned_utterances(str(second.path), second.table, first.table, str(first.path))
+    counts = _counts([first, second.take(order)])
+    return EmotionFileEvaluation(evaluations, paired_tests(first.path, second.path, counts, request.options))
+
+
+def scored_split(
+    predictions: EmotionPredictions, *, config_name: str | None = None, split: str | None = None
+) -> tuple[str, str]:
+    """Finds out which data a file is scored against.
+
+    Args:
+        predictions: The file.
+        config_name: Configuration; ``None``: what the file states.
+        split: Split; ``None``: what the file states, or its name.
+
+    Returns:
+        Configuration and split.
+
+    Raises:
+        UsageError: They are not known.
+    """
+    config, chosen = config_name or predictions.facts.config_name, split or predictions.facts.split
+    if config is None:
+        raise UsageError(f"{predictions.path} does not state its configuration: add --config-name.")
+    if chosen is None:
+        raise UsageError(f"{predictions.path} does not state its split: add --split (train, validation or test).")
+    return config, chosen
+
+
+def with_gold(
+    predictions: EmotionPredictions, gold: EmotionGold | None, *, config_name: str | None = None
+) -> EmotionPredictions:
+    """Brings predictions into the order of the gold, and gives them its labels and speakers.
+
+    Args:
+        predictions: The file.
+        gold: The gold; ``None``: the file's own column.
+        config_name: As in :func:`scored_split`.
+
+    Returns:
+        All utterances of the split with their gold; those of the file where it is its own gold.
+
+    Raises:
+        InvalidDataError: Utterances are missing or unknown, the file has other classes or another gold.
+        UsageError: There is no gold.
+    """
+    path = predictions.path
+    if gold is None:
+        if not predictions.has_labels:
+            raise UsageError(
+                f"{path} has no gold column (label or gold_id). Give the gold with --data-dir, and --config-name and "
+                "--split where the file does not state them."
+            )
+        return predictions
+    if predictions.class_names != gold.class_names:
+        # Ids were read in the order of the file's own metadata.
+        predictions = read_emotion_predictions(
+            path, config_name=gold.config_name, split=predictions.facts.split, run_name=predictions.facts.run_name
+        )
+    of = f"{gold.config_name}, {gold.split}"
+    aligned = predictions.take(aligned_utterances(str(path), predictions.table, gold.table, of))
+    table = aligned.table
+    wrong = np.flatnonzero(table.labelled & (table.labels != gold.table.labels))
+    if len(wrong):
+        row, names = int(wrong[0]), (*gold.class_names, "no known emotion")
+        raise InvalidDataError(
+            f"{path}: its label of turn {table.turns[row]} in dialogue {table.dialogue_ids[row]} is "
+            f"{names[table.labels[row]]}, and {of} has {names[gold.table.labels[row]]}. {len(wrong)} such utterances: "
+            "the file was made on other labels."
+        )
+    return replace(aligned, table=gold.table)
+
+
+def evaluate_emotions(
+    predictions: EmotionPredictions,
+    gold: EmotionGold | None,
+    options: EvaluationOptions,
+    config_name: str | None = None,
+) -> EmotionEvaluation:
+    """Scores predictions that have their gold.
+
+    Args:
+        predictions: From :func:`with_gold`.
+        gold: The gold data; ``None``: the file's own column.
+        options: How to resample.
+        config_name: As in :func:`scored_split`.
+
+    Returns:
+        Scores, intervals and their signature.
+
+    Raises:
+        MetricInputError: No utterance has a known emotion.
+    """
+    table, facts, names = predictions.table, predictions.facts, predictions.class_names
+    if not table.labelled.any():
+        raise MetricInputError(f"{predictions.path}: no utterance has a known emotion; there is nothing to score.")
+    config = gold.config_name if gold else config_name or facts.config_name or "unknown"
+    signature = signature_of_table(
+        table,
+        corpus=gold.corpus if gold else facts.corpus or corpus_of_config(config),
+        config_name=config,
+        split=gold.split if gold else facts.split or "unknown",
+        class_names=names,
+        synthetic=gold.synthetic if gold else bool(facts.synthetic),
+        texts=gold.text_fingerprint if gold else facts.text_fingerprint,
+        epoch_chosen_on=facts.epoch_chosen_on,
+    )
+    scored, labels = predictions.scored[table.labelled], table.labels[table.labelled]
+    counts = _counts([predictions])[0]
+    has_speakers = bool((table.speakers != "").any())
+    notes = [*predictions.notes, *_notes(table, gold, predictions)]
+    if signature.oracle:
+        notes.append("The epoch was chosen on the very split that is scored: an upper bound, not a result.")
+    if options.n_resamples and len(counts.units) < 2:
+        notes.append("One dialogue alone cannot be resampled; there are no intervals.")
+    return EmotionEvaluation(
+        path=predictions.path,
+        signature=signature,
+        scores=emotion_scores(scored, labels, names, neutral=neutral_of(names)),
+        shifts=_shifts(predictions) if has_speakers else {},
+        intervals=intervals_of(counts, options),
+        gold_from="the file's own column" if gold is None else f"{gold.config_name}, {gold.split}",
+        notes=tuple(notes),
+    )
+
+
+def _check_options(request: FileEvaluationRequest) -> None:
+    """Refuses options of pair scores, and a second file of another kind."""
+    options = request.options
+    of_pairs = {
+        "--gold": request.gold_file is not None,
+        "--candidates": request.candidates is not None,
+        "--forward-pairs": request.forward_pairs is not None,
+        "--write-semeval": request.semeval_output is not None,
+        "--missed-positives": options.missed_positives is not None,
+        "--definition": options.definition is not None,
+        "--threshold": options.threshold is not None,
+        "--argmax": options.argmax,
+        "--gold-emotions": options.gold_emotions,
+        "--window": options.window.turns is not None,
+        "--past": options.window.past,
+        "--read leniently": options.reading != "strict",
+        "--validation without --as-run": request.validation is not None and not request.as_run,
+    }
+    given = [name for name, is_given in of_pairs.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{request.predictions} predicts the emotions of utterances, not pairs; leave {' and '.join(given)} out."
+        )
+    if request.other_run_name is not None and request.other is None:
+        raise UsageError("A second run name was given without a second file: add --compare.")
+    if request.other is not None and request.other.is_file() and not has_emotions(request.other):
+        raise UsageError(
+            f"{request.predictions} predicts the emotions of utterances and {request.other} does not; they cannot be "
+            "paired."
+        )
+
+
+def _counts(files: list[EmotionPredictions]) -> list[UnitCounts]:
+    table, names = files[0].table, files[0].class_names
+    known = table.labelled
+    return emotion_unit_counts(
+        [file.scored[known] for file in files],
+        table.labels[known],
+        table.dialogue_ids[known],
+        names,
+        neutral=neutral_of(names),
+    )
+
+
+def _shifts(predictions: EmotionPredictions) -> dict[str, float]:
+    table = predictions.table
+    return shift_scores(predictions.predicted, table.labels, table.dialogue_ids, table.turns, table.speakers)
+
+
+def _notes(table: EmotionTable, gold: EmotionGold | None, predictions: EmotionPredictions) -> list[str]:
+    notes = []
+    unknown = len(table) - int(table.labelled.sum())
+    if unknown:
+        notes.append(f"{unknown} of {len(table)} utterances have no known emotion and are not scored.")
+    if gold is None:
+        notes.append(
+            "Gold is the file's own column: whether every utterance of the split is in the file was not checked "
+            "(--data-dir does)."
+        )
+    stated = predictions.facts.text_fingerprint
+    if gold is not None and stated is not None and stated != gold.text_fingerprint:
+        notes.append(
+            f"The file was made on texts with fingerprint {stated}; the gold here has {gold.text_fingerprint}. The "
+            "utterances are the same; what was said or by whom is not."
+        )
+    return notes

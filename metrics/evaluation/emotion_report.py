@@ -1,0 +1,128 @@
+"""Reports an evaluation of emotions as text for a terminal and as JSON for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from iemomecp_dataset import __version__
+from iemomecp_dataset.files import write_json
+from iemomecp_dataset.metrics.evaluation.emotion_evaluation import EmotionEvaluation, EmotionFileEvaluation
+from iemomecp_dataset.metrics.evaluation.report import (
+    FORMAT_VERSION,
+    columns,
+    comparison_as_json,
+    comparison_text,
+    ends,
+    number,
+    without_nan,
+)
+
+__all__ = ["emotion_evaluation_as_json", "emotion_evaluation_as_text", "write_emotion_evaluation"]
+
+_OVERALL = ("weighted_f1", "accuracy", "macro_f1", "weighted_f1_without_neutral")
+
+
+def emotion_evaluation_as_text(result: EmotionFileEvaluation) -> str:
+    """Lays out scores, intervals, tests and signatures as plain text.
+
+    Args:
+        result: From :func:`~iemomecp_dataset.metrics.evaluation.emotion_evaluation.evaluate_emotion_files`.
+
+    Returns:
+        Lines for a terminal.
+    """
+    parts = [_evaluation_text(evaluation) for evaluation in result.evaluations]
+    if result.comparison is not None:
+        parts.append(comparison_text(result.comparison))
+    return "\n\n".join(parts)
+
+
+def emotion_evaluation_as_json(result: EmotionFileEvaluation) -> dict[str, Any]:
+    """Lays out the same as JSON values; an undefined score is ``null``.
+
+    Args:
+        result: From :func:`~iemomecp_dataset.metrics.evaluation.emotion_evaluation.evaluate_emotion_files`.
+
+    Returns:
+        ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
+    """
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "package_version": __version__,
+        "evaluations": [
+            {
+                "predictions": str(evaluation.path),
+                "gold": evaluation.gold_from,
+                "signature": str(evaluation.signature),
+                "synthetic": evaluation.signature.synthetic,
+                "scores": {**evaluation.scores, **evaluation.shifts},
+                "intervals": {name: asdict(interval) for name, interval in evaluation.intervals.items()},
+                "notes": list(evaluation.notes),
+            }
+            for evaluation in result.evaluations
+        ],
+    }
+    if result.comparison is not None:
+        content["comparison"] = comparison_as_json(result.comparison)
+    return {name: without_nan(value) for name, value in content.items()}
+
+
+def write_emotion_evaluation(path: Path, result: EmotionFileEvaluation) -> None:
+    """Writes what :func:`emotion_evaluation_as_json` gives.
+
+    Args:
+        path: The file; its folder is created if needed.
+        result: What to write.
+    """
+    write_json(path, emotion_evaluation_as_json(result))
+
+
+def _evaluation_text(evaluation: EmotionEvaluation) -> str:
+    scores, signature = evaluation.scores, evaluation.signature
+    lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}", "", *_overall(evaluation), ""]
+    if signature.synthetic:
+        lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
+    lines += [*_per_class(evaluation), ""]
+    for name, keys in (("shift", ("accuracy", "support")), ("stay", ("accuracy", "support"))):
+        if evaluation.shifts:
+            accuracy, support = (evaluation.shifts[f"{name}_{key}"] for key in keys)
+            change = "another emotion" if name == "shift" else "the same emotion"
+            lines.append(
+                f"{name}: accuracy {number(accuracy)} on {support} utterances whose speaker had {change} before"
+            )
+    if "ece" in scores:
+        lines.append(f"calibration: ece {number(scores['ece'])}, brier {number(scores['brier'])}")
+    names = signature.class_names
+    confusion = [(name, *map(str, row)) for name, row in zip(names, scores["confusion_matrix"], strict=True)]
+    lines += ["", *columns([("gold / predicted", *names), *confusion])]
+    remarks = [f"note: {note}" for note in evaluation.notes]
+    if scores["undefined"]:
+        named = ", ".join(scores["undefined"])
+        remarks.insert(0, f"note: neither gold nor predicted, counted 0 in macro_f1: {named}.")
+    return "\n".join([*lines, *([""] if remarks else []), *remarks, "", str(signature)])
+
+
+def _overall(evaluation: EmotionEvaluation) -> list[str]:
+    some = next(iter(evaluation.intervals.values()), None)
+    heading = ("", "") if some is None else (f"{100 * some.confidence:g} % interval", "standard error")
+    rows = [("score", "value", *heading)]
+    for name in _OVERALL:
+        interval = evaluation.intervals.get(name)
+        rows.append((name, number(evaluation.scores[name]), *(ends(interval) if interval is not None else ("", ""))))
+    rows.append(("n_utterances", number(evaluation.scores["n_utterances"]), "", ""))
+    lines = columns(rows)
+    if some is not None:
+        lines.append(f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} dialogues")
+    return lines
+
+
+def _per_class(evaluation: EmotionEvaluation) -> list[str]:
+    scores = evaluation.scores
+    rows: list[tuple[str, ...]] = [("emotion", "F1", "interval", "precision", "recall", "support")]
+    for name in evaluation.signature.class_names:
+        interval = evaluation.intervals.get(f"{name}_f1")
+        f1, *others = (number(scores[f"{name}_{part}"]) for part in ("f1", "precision", "recall", "support"))
+        rows.append((name, f1, ends(interval)[0] if interval is not None else "", *others))
+    return columns(rows)
