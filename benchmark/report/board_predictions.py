@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
-
-import numpy as np
 
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.board_rows import BoardRow
+from iemomecp_dataset.benchmark.comparison import same_utterances
 from iemomecp_dataset.benchmark.report.headline import PAIR_F1, WEIGHTED_F1, Headline
 from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
-    EmotionPredictions,
-    emotions_file,
-    read_emotion_predictions,
-)
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
@@ -47,11 +43,9 @@ def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str,
     Returns:
         Predictions by run name, all on the same pairs in the same order.
     """
-
-    def read(run: Run) -> Predictions:
-        return read_predictions(run.predictions_path(split))
-
-    return _collect(board, split, notes, read, lambda a, b: a.pairs.same_pairs(b.pairs), _pair_f1, PAIR_F1, "pairs")
+    return _collect(
+        board, split, notes, read_predictions, lambda a, b: a.pairs.same_pairs(b.pairs), _pair_f1, PAIR_F1, "pairs"
+    )
 
 
 def collect_emotion_predictions(board: Board, split: str, notes: list[str]) -> dict[str, EmotionPredictions]:
@@ -65,18 +59,16 @@ def collect_emotion_predictions(board: Board, split: str, notes: list[str]) -> d
     Returns:
         Predictions by run name, all on the same utterances in the same order.
     """
-
-    def read(run: Run) -> EmotionPredictions:
-        return read_emotion_predictions(emotions_file(run.folder, split))
-
-    return _collect(board, split, notes, read, _same_utterances, _weighted_f1, WEIGHTED_F1, "utterances")
+    return _collect(
+        board, split, notes, read_emotion_predictions, same_utterances, _weighted_f1, WEIGHTED_F1, "utterances"
+    )
 
 
 def _collect(
     board: Board,
     split: str,
     notes: list[str],
-    read: Callable[[Run], Found],
+    read: Callable[[Path], Found],
     same: Callable[[Found, Found], bool],
     score: Callable[[Found], float],
     headline: Headline,
@@ -94,7 +86,7 @@ def _collect(
             leave_out(run, f"its results.json has no scores on {split}.")
             continue
         try:
-            of_run = read(run)
+            of_run = read(run.predictions_path(split))
         except IemomecpError as error:
             leave_out(run, str(error))
             continue
@@ -149,10 +141,3 @@ def _pair_f1(predictions: Predictions) -> float:
 def _weighted_f1(predictions: EmotionPredictions) -> float:
     known = predictions.take(predictions.table.labelled)
     return float(emotion_scores(known.scored, known.table.labels, known.class_names)["weighted_f1"])
-
-
-def _same_utterances(one: EmotionPredictions, other: EmotionPredictions) -> bool:
-    return all(
-        np.array_equal(getattr(one.table, name), getattr(other.table, name))
-        for name in ("dialogue_ids", "turns", "labels")
-    )

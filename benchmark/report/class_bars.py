@@ -88,8 +88,8 @@ def _bars(
                 ends, here = [100 * interval.low, 100 * interval.high], [place, place]
                 axes.plot(*((here, ends) if upright else (ends, here)), color=INK, linewidth=1.1)
     if bar is not None:
-        values, places = [_percent_of(bar, split, f"{name}_f1") for name in names], range(len(names))
-        axes.plot(*((places, values) if upright else (values, places)), **STRUCTURAL_MARK, label=bar.name, zorder=3)
+        values, groups = [_percent_of(bar, split, f"{name}_f1") for name in names], range(len(names))
+        axes.plot(*((groups, values) if upright else (values, groups)), **STRUCTURAL_MARK, label=bar.name, zorder=3)
     labels = [f"{name}\n{_support(board, split, name)}" for name in names]
     if upright:
         axes.set_xticks(range(len(names)), labels)

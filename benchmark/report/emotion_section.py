@@ -10,6 +10,7 @@ from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow, Score
 from iemomecp_dataset.benchmark.comparison import compare_emotions
 from iemomecp_dataset.benchmark.emotion_board import emotion_columns
+from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.report.board_predictions import collect_emotion_predictions, predicted_systems
 from iemomecp_dataset.benchmark.report.class_bars import class_bars_picture
 from iemomecp_dataset.benchmark.report.confusions import confusion_matrices
@@ -186,8 +187,15 @@ def _reliability(board: Board, split: str, predictions: Mapping[str, EmotionPred
 
 def _table(board: Board, split: str, intervals: Mapping[str, Mapping[str, Interval]]) -> ResultsTable:
     rows = tuple(_with_error(row, split, intervals.get(row.name, {}).get("weighted_f1")) for row in board.rows)
+    beside = published_beside(board, split)
     return results_of_split(
-        replace(board, rows=rows), split, WEIGHTED_F1, emotion_columns(), classes=board.key.class_names
+        replace(board, rows=rows),
+        split,
+        WEIGHTED_F1,
+        emotion_columns(),
+        beside=beside.rows,
+        beside_notes=beside.notes,
+        classes=board.key.class_names,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from iemomecp_dataset.benchmark.baselines.emotion_rows import MAJORITY
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board_rows import BoardRow
+from iemomecp_dataset.benchmark.runs.results import ERC, HEADLINE, PAIRS
 
 __all__ = ["PAIR_F1", "WEIGHTED_F1", "Headline"]
 
@@ -34,8 +35,8 @@ class Headline:
         return -1.0 if score is None or math.isnan(score.mean) else score.mean
 
 
-PAIR_F1 = Headline("pair_f1", "Pair F1", DISTANCE_ONLY, "the distance-only baseline")
+PAIR_F1 = Headline(HEADLINE[PAIRS], "Pair F1", DISTANCE_ONLY, "the distance-only baseline")
 """Of runs that find pairs."""
 
-WEIGHTED_F1 = Headline("weighted_f1", "Weighted F1", MAJORITY, "the majority class")
+WEIGHTED_F1 = Headline(HEADLINE[ERC], "Weighted F1", MAJORITY, "the majority class")
 """Of runs that recognise emotions."""

@@ -15,7 +15,6 @@ from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
 from iemomecp_dataset.benchmark.report.emotion_section import EmotionSection, build_emotion_section
 from iemomecp_dataset.benchmark.report.section import Section, Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
-from iemomecp_dataset.benchmark.runs.results import ERC, PAIRS
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.files import write_bytes
 
@@ -97,8 +96,8 @@ def render_report(
         loader=jinja2.FunctionLoader(lambda name: (files / name).read_text(encoding="utf-8")),
     )
     template = environment.get_template("template.html")
-    of_pairs = leaderboard([run for run in index.runs if run.results.task == PAIRS])
-    of_emotions = emotion_boards([run for run in index.runs if run.results.task == ERC])
+    of_pairs = leaderboard(index.runs)
+    of_emotions = emotion_boards(index.runs)
     all_boards = [*of_pairs, *of_emotions]
     sections: list[Section] = []
     emotion_sections: list[EmotionSection] = []
@@ -126,7 +125,7 @@ def render_report(
         sections=sections,
         emotion_sections=emotion_sections,
         emotions=environment.get_template("emotions.html").render(sections=emotion_sections),
-        diagnostics="" if diagnosis is None else diagnostics_html(diagnosis, environment, index.root),
+        diagnostics="" if diagnosis is None or not sections else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
