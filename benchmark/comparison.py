@@ -31,6 +31,7 @@ __all__ = [
     "compare",
     "compare_emotions",
     "read_board_predictions",
+    "same_utterances",
 ]
 
 METRICS = ("pair_f1", "pair_auprc")
@@ -196,7 +197,7 @@ def compare_emotions(
     for row in rows:
         of_row = [predictions[run.results.run_name] for run in row.runs]
         for one in of_row:
-            if not _same_utterances(one, first):
+            if not same_utterances(one, first):
                 raise RunFolderError(
                     f"{one.path} is not of the same utterances as {first.path}, so the two cannot be compared. Repeat "
                     "one of the two runs."
@@ -214,7 +215,8 @@ def compare_emotions(
     )
 
 
-def _same_utterances(one: EmotionPredictions, other: EmotionPredictions) -> bool:
+def same_utterances(one: EmotionPredictions, other: EmotionPredictions) -> bool:
+    """Tells whether two runs predicted the same utterances with the same gold, in the same order."""
     return one.class_names == other.class_names and all(
         np.array_equal(getattr(one.table, name), getattr(other.table, name))
         for name in ("dialogue_ids", "turns", "labels")

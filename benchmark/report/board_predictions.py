@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.board_rows import BoardRow
+from iemomecp_dataset.benchmark.comparison import same_utterances
+from iemomecp_dataset.benchmark.report.headline import PAIR_F1, WEIGHTED_F1, Headline
 from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
-__all__ = ["collect_predictions", "predicted_systems"]
+__all__ = ["collect_emotion_predictions", "collect_predictions", "predicted_systems"]
 
 _logger = logging.getLogger(__name__)
 
 _SAME_SCORE = 1e-6
-"""Largest difference between recorded and recomputed Pair F1 that needs no note on the page."""
+"""Largest difference between a recorded and a recomputed score that needs no note on the page."""
+
+
+Found = TypeVar("Found", Predictions, EmotionPredictions)
 
 
 def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
@@ -35,8 +43,39 @@ def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str,
     Returns:
         Predictions by run name, all on the same pairs in the same order.
     """
-    found: dict[str, Predictions] = {}
-    first: Predictions | None = None
+    return _collect(
+        board, split, notes, read_predictions, lambda a, b: a.pairs.same_pairs(b.pairs), _pair_f1, PAIR_F1, "pairs"
+    )
+
+
+def collect_emotion_predictions(board: Board, split: str, notes: list[str]) -> dict[str, EmotionPredictions]:
+    """Does the same for runs that recognise emotions.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+        notes: As in :func:`collect_predictions`.
+
+    Returns:
+        Predictions by run name, all on the same utterances in the same order.
+    """
+    return _collect(
+        board, split, notes, read_emotion_predictions, same_utterances, _weighted_f1, WEIGHTED_F1, "utterances"
+    )
+
+
+def _collect(
+    board: Board,
+    split: str,
+    notes: list[str],
+    read: Callable[[Path], Found],
+    same: Callable[[Found, Found], bool],
+    score: Callable[[Found], float],
+    headline: Headline,
+    items: str,
+) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    first: Found | None = None
 
     def leave_out(run: Run, reason: str) -> None:
         notes.append(f"The figures leave out {run.results.run_name}: {reason}")
@@ -47,25 +86,25 @@ def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str,
             leave_out(run, f"its results.json has no scores on {split}.")
             continue
         try:
-            of_run = read_predictions(run.predictions_path(split))
+            of_run = read(run.predictions_path(split))
         except IemomecpError as error:
             leave_out(run, str(error))
             continue
         if of_run.class_names != run.results.class_names:
             leave_out(run, f"its predictions on {split} are of the classes {', '.join(of_run.class_names)}.")
             continue
-        if first is not None and not first.pairs.same_pairs(of_run.pairs):
+        if first is not None and not same(first, of_run):
             leave_out(
                 run,
                 f"its {len(of_run):,} predictions do not cover the same "
-                f"pairs as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs.",
+                f"{items} as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs.",
             )
             continue
-        scored = _pair_f1(of_run)
-        recorded = float(run.results.metrics[split]["pair_f1"])
+        scored = score(of_run)
+        recorded = float(run.results.metrics[split][headline.key])
         if abs(scored - recorded) > _SAME_SCORE:
             notes.append(
-                f"The predictions of {run.results.run_name} give Pair F1 {percent(scored)} on {split}, but its "
+                f"The predictions of {run.results.run_name} give {headline.name} {percent(scored)} on {split}, but its "
                 f"results.json records {percent(recorded)}: one of the two files belongs to another run or was rounded."
             )
         first = first or of_run
@@ -74,8 +113,8 @@ def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str,
 
 
 def predicted_systems(
-    board: Board, predictions: Mapping[str, Predictions]
-) -> list[tuple[BoardRow, list[Predictions], dict[str, Any]]]:
+    board: Board, predictions: Mapping[str, Found]
+) -> list[tuple[BoardRow, list[Found], dict[str, Any]]]:
     """Selects the trained systems of a board that have predictions.
 
     Args:
@@ -97,3 +136,8 @@ def _pair_f1(predictions: Predictions) -> float:
     gold, predicted = predictions.labels == 0, predictions.decided == 0
     n_gold = int(gold.sum()) + predictions.missed_positives
     return precision_recall_f1(int((gold & predicted).sum()), int(predicted.sum()), n_gold)[2]
+
+
+def _weighted_f1(predictions: EmotionPredictions) -> float:
+    known = predictions.take(predictions.table.labelled)
+    return float(emotion_scores(known.scored, known.table.labels, known.class_names)["weighted_f1"])

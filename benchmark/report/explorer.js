@@ -1,11 +1,29 @@
 // Browses dialogues: gold roles on the left, decisions and confidences of one system on the right.
-for (const root of document.querySelectorAll(".explorer")) {
-  const data = JSON.parse(root.querySelector("script").textContent);
+for (const root of document.querySelectorAll(".explorer:not(.emotions)")) {
+  const browser = browseDialogues(root, {
+    sortKeys: {
+      data: () => 0,
+      errors: (d) => -(errors(d).missed + errors(d).wrong),
+      gold: (d) => -[...d.gold].filter((c) => c === "0").length,
+      length: (d) => -d.turns,
+    },
+    keys: {
+      ArrowUp: () => move(-1, 0),
+      ArrowDown: () => move(1, 0),
+      ArrowLeft: () => move(0, -1),
+      ArrowRight: () => move(0, 1),
+      s: () => browser.nextOption("system"),
+    },
+    show: (other) => {
+      if (other) state.pair = 0;
+      show();
+    },
+  });
+  const { data, part, dialogue } = browser;
   const last = data.classes.length - 1;
   const SVG = "http://www.w3.org/2000/svg";
   const CELL = 20;
-  const part = (name) => root.querySelector(`[data-part="${name}"]`);
-  const state = { order: [], place: 0, system: 0, pair: 0 };
+  const state = { system: 0, pair: 0 };
 
   const shape = (name, attributes, parent) => {
     const element = document.createElementNS(SVG, name);
@@ -24,20 +42,6 @@ for (const root of document.querySelectorAll(".explorer")) {
     }
     return count;
   };
-  const dialogue = () => data.dialogues[state.order[state.place]];
-
-  function arrange() {
-    const shown = state.order.length ? state.order[state.place] : 0;
-    const key = {
-      data: () => 0,
-      errors: (d) => -(errors(d).missed + errors(d).wrong),
-      gold: (d) => -[...d.gold].filter((c) => c === "0").length,
-      length: (d) => -d.turns,
-    }[part("order").value];
-    const keys = data.dialogues.map(key);
-    state.order = data.dialogues.map((_, i) => i).sort((a, b) => keys[a] - keys[b] || a - b);
-    state.place = part("order").value === "data" ? shown : 0;
-  }
 
   function grid(title, d, draw) {
     const size = d.turns * CELL;
@@ -144,17 +148,11 @@ for (const root of document.querySelectorAll(".explorer")) {
     if (found >= 0) select(found);
   }
 
-  function step(by) {
-    state.place = (state.place + by + state.order.length) % state.order.length;
-    state.pair = 0;
-    show();
-  }
-
   function show() {
     const d = dialogue();
     const count = errors(d);
     part("id").textContent = d.id;
-    part("place").textContent = `${state.place + 1} of ${state.order.length}`;
+    part("place").textContent = browser.place();
     part("count").textContent =
       `${d.turns} turns, ${count.found + count.missed} gold pairs: ${count.found} found, ${count.missed} missed, ` +
       `${count.wrong} false alarms`;
@@ -178,39 +176,10 @@ for (const root of document.querySelectorAll(".explorer")) {
   data.systems.forEach((name, i) => part("system").add(new Option(name, i)));
   part("system").addEventListener("change", () => {
     state.system = Number(part("system").value);
-    arrange();
+    browser.arrange();
     show();
-  });
-  part("order").addEventListener("change", () => {
-    arrange();
-    state.pair = 0;
-    show();
-  });
-  part("previous").addEventListener("click", () => step(-1));
-  part("next").addEventListener("click", () => step(1));
-  root.addEventListener("keydown", (event) => {
-    if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = {
-      ArrowUp: () => move(-1, 0),
-      ArrowDown: () => move(1, 0),
-      ArrowLeft: () => move(0, -1),
-      ArrowRight: () => move(0, 1),
-      n: () => step(1),
-      p: () => step(-1),
-      s: () => {
-        part("system").selectedIndex = (part("system").selectedIndex + 1) % data.systems.length;
-        part("system").dispatchEvent(new Event("change"));
-      },
-      o: () => {
-        part("order").selectedIndex = (part("order").selectedIndex + 1) % part("order").options.length;
-        part("order").dispatchEvent(new Event("change"));
-      },
-    }[event.key];
-    if (!action) return;
-    event.preventDefault();
-    action();
   });
   drawMarks();
-  arrange();
+  browser.arrange();
   show();
 }

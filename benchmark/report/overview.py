@@ -1,4 +1,4 @@
-"""Pair F1 of every system, one line each, with the spread over seeds."""
+"""The headline score of every system, one line each, with the spread over seeds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.board_rows import BoardRow
+from iemomecp_dataset.benchmark.report.headline import PAIR_F1, Headline
 from iemomecp_dataset.benchmark.report.svg import (
     GRID,
     INK,
@@ -21,31 +21,31 @@ from iemomecp_dataset.benchmark.report.svg import (
     series_style,
     svg_picture,
 )
-from iemomecp_dataset.benchmark.report.tables import ranking_f1
 
 __all__ = ["overview_picture"]
 
 
-def overview_picture(board: Board, split: str) -> Picture:
-    """Draws Pair F1 of all rows, best on top, in a second layout for narrow windows too (names above the lines).
+def overview_picture(board: Board, split: str, headline: Headline = PAIR_F1) -> Picture:
+    """Draws the headline score of all rows, best on top; a second layout, names above the lines, is for narrow windows.
 
     Args:
         board: Comparable runs.
         split: The split.
+        headline: The score.
 
     Returns:
         The picture.
     """
-    rows = [row for row in board.rows if row.score(split, "pair_f1") is not None]
-    rows.sort(key=lambda row: -ranking_f1(row, split))
-    title = f"Pair F1 on {split}"
+    rows = [row for row in board.rows if row.score(split, headline.key) is not None]
+    rows.sort(key=lambda row: -headline.of(row, split))
+    title = f"{headline.name} on {split}"
     caption = (
-        "Diamonds: structural baselines; dashed line: the distance-only baseline. Trained systems: one point per seed, "
+        f"Diamonds: structural baselines; dashed line: {headline.baseline_name}. Trained systems: one point per seed, "
         "a vertical bar at the mean, and a band of one standard deviation (ddof 1) on either side."
     )
     with page_figure(11.0, 0.9 + 0.34 * len(rows)) as figure:
         axes = figure.subplots()
-        _lines(axes, board, rows, split)
+        _lines(axes, board, rows, split, headline)
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         for label, row in zip(axes.get_yticklabels(), rows, strict=True):
             label.set_color(MUTED if row.kind == "structural" else INK)
@@ -55,7 +55,7 @@ def overview_picture(board: Board, split: str) -> Picture:
         wide = svg_picture(figure, title, caption)
     with page_figure(4.2, 0.9 + 0.5 * len(rows)) as figure:
         axes = figure.subplots()
-        _lines(axes, board, rows, split)
+        _lines(axes, board, rows, split, headline)
         axes.set_yticks([])
         for place, row in enumerate(rows):
             axes.text(0, place - 0.36, row.name, transform=axes.get_yaxis_transform(), va="center", fontsize=9,
@@ -66,9 +66,9 @@ def overview_picture(board: Board, split: str) -> Picture:
     return replace(wide, narrow_svg=narrow.svg)
 
 
-def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str) -> None:
+def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str, headline: Headline) -> None:
     for place, row in enumerate(rows):
-        score = row.score(split, "pair_f1")
+        score = row.score(split, headline.key)
         assert score is not None
         mean, values = 100 * score.mean, [100 * value for value in score.values]
         if row.kind == "structural":
@@ -85,8 +85,8 @@ def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str) -> Non
         axes.annotate(f"{mean:.1f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
                       textcoords="offset points", va="center", fontsize=9,
                       color=MUTED if row.kind == "structural" else INK)  # fmt: skip
-    baseline = board.baseline(DISTANCE_ONLY)
-    bar = None if baseline is None else baseline.score(split, "pair_f1")
+    baseline = board.baseline(headline.baseline)
+    bar = None if baseline is None else baseline.score(split, headline.key)
     if bar is not None:
         axes.axvline(100 * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
     axes.tick_params(axis="y", length=0)
@@ -94,5 +94,5 @@ def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str) -> Non
     axes.spines["left"].set_visible(False)
     axes.margins(x=0.05)
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"Pair F1 on {split}, %")
+    axes.set_xlabel(f"{headline.name} on {split}, %")
     axes.tick_params(color=GRID)

@@ -10,8 +10,10 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.board import Board, leaderboard
 from iemomecp_dataset.benchmark.diagnostics.tables import Diagnosis
+from iemomecp_dataset.benchmark.emotion_board import emotion_boards
 from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
-from iemomecp_dataset.benchmark.report.section import Texts, build_section, distinguish_headings
+from iemomecp_dataset.benchmark.report.emotion_section import EmotionSection, build_emotion_section
+from iemomecp_dataset.benchmark.report.section import Section, Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.files import write_bytes
@@ -23,7 +25,7 @@ def write_report(
     index: RunIndex,
     output: str | Path,
     *,
-    title: str = "Emotion-cause pair extraction",
+    title: str | None = None,
     texts: Texts | None = None,
     n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
@@ -34,8 +36,8 @@ def write_report(
     Args:
         index: The runs.
         output: The HTML file.
-        title: Heading of the page.
-        texts: Utterance texts to show beside the pair matrix; without them the page contains no dialogue text.
+        title: Heading of the page; by default the tasks of the runs.
+        texts: Utterance texts to show in dialogues; without them the page contains no dialogue text.
         n_resamples: Number of bootstrap resamples of the dialogues for intervals and tests; 0 leaves both out.
         progress: Wraps the sequence of boards, as ``tqdm`` does.
         diagnosis: Diagnostics of the runs, for a section of their own.
@@ -57,7 +59,7 @@ def write_report(
 def render_report(
     index: RunIndex,
     *,
-    title: str = "Emotion-cause pair extraction",
+    title: str | None = None,
     texts: Texts | None = None,
     n_resamples: int = 1000,
     progress: Callable[[Sequence[Board]], Any] | None = None,
@@ -68,7 +70,7 @@ def render_report(
 
     Args:
         index: The runs.
-        title: Heading of the page.
+        title: As in :func:`write_report`.
         texts: As in :func:`write_report`.
         n_resamples: As in :func:`write_report`.
         progress: As in :func:`write_report`.
@@ -87,29 +89,58 @@ def render_report(
         raise missing_extra("jinja2", "report") from error
     files = resources.files(__package__)
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: (files / name).read_text(encoding="utf-8")),
     )
-    template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))
-    all_boards = leaderboard(index.runs)
-    steps = progress(all_boards) if progress else all_boards
-    sections = distinguish_headings(
-        [build_section(number, board, texts, n_resamples) for number, board in enumerate(steps)]
-    )
+    template = environment.get_template("template.html")
+    of_pairs = leaderboard(index.runs)
+    of_emotions = emotion_boards(index.runs)
+    all_boards = [*of_pairs, *of_emotions]
+    sections: list[Section] = []
+    emotion_sections: list[EmotionSection] = []
+    for number, board in enumerate(progress(all_boards) if progress else all_boards):
+        if number < len(of_pairs):
+            sections.append(build_section(number, board, texts, n_resamples))
+        else:
+            emotion_sections.append(build_emotion_section(number - len(of_pairs), board, texts, n_resamples))
+    sections, emotion_sections = distinguish_headings(sections), distinguish_headings(emotion_sections)
+    scripts = ["table_sort.js", "table_filter.js"]
+    explorers = [
+        script
+        for script, found in (("explorer.js", sections), ("emotion_explorer.js", emotion_sections))
+        if any(section.explorer for section in found)
+    ]
+    if explorers:
+        scripts += ["browse.js", *explorers]
     return template.render(
-        title=title,
+        title=title or _title(bool(sections), bool(emotion_sections)),
+        part_titles=_PARTS,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),
         version=_version(),
         runs_dir=index.root.resolve().name,
         n_runs=len(index.runs),
         sections=sections,
-        diagnostics="" if diagnosis is None else diagnostics_html(diagnosis, environment, index.root),
+        emotion_sections=emotion_sections,
+        emotions=environment.get_template("emotions.html").render(sections=emotion_sections),
+        diagnostics="" if diagnosis is None or not sections else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
         style=(files / "style.css").read_text(encoding="utf-8"),
-        script="\n".join((files / f"table_{what}.js").read_text(encoding="utf-8") for what in ("sort", "filter")),
-        explorer_script=(files / "explorer.js").read_text(encoding="utf-8"),
+        script="\n".join((files / name).read_text(encoding="utf-8") for name in scripts),
     )
+
+
+_PARTS = {"pairs": "Emotion-cause pair extraction", "emotions": "Emotion recognition in conversations"}
+
+
+def _title(pairs: bool, emotions: bool) -> str:
+    if pairs and emotions:
+        return "Emotion-cause pairs and emotions in conversations"
+    return _PARTS["emotions" if emotions else "pairs"]
 
 
 def _unfinished(run: UnfinishedRun, root: Path) -> tuple[str, str]:

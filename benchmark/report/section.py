@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.published.beside import published_rows_beside
 from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow
-from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
+from iemomecp_dataset.benchmark.report.board_predictions import Found, collect_predictions
 from iemomecp_dataset.benchmark.report.confidence import confidence_picture
 from iemomecp_dataset.benchmark.report.confusions import confusions_picture
 from iemomecp_dataset.benchmark.report.distance_profile import distance_profile_picture
@@ -24,13 +25,24 @@ from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration_text, table_of_split
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
-from iemomecp_dataset.metrics.evaluation.predictions import Predictions
+from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
-__all__ = ["Section", "Texts", "build_section", "distinguish_headings"]
+__all__ = [
+    "BoardSection",
+    "Section",
+    "Texts",
+    "best_systems",
+    "board_heading",
+    "build_section",
+    "digests",
+    "distinguish_headings",
+    "run_facts",
+    "versions_text",
+]
 
-_MATRIX_SYSTEMS = 3
-"""Largest number of systems beside the gold in the pair matrix; with more, the matrices become illegible."""
+_MAX_SYSTEMS = 3
+"""Largest number of systems beside the gold in a dialogue; with more, it becomes illegible."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +57,39 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Section:
-    """Content of one board as the template shows it; field names are those used in the template."""
+class BoardSection:
+    """What the template shows of a board of any task; field names are those used in the template."""
 
     anchor: str
     heading: str
     synthetic: bool
     statement: str
-    definition: str
-    definition_words: str
-    candidates: str
     fingerprint: str
     texts: str
     notes: list[str]
     tables: list[ResultsTable]
-    published: list[PublishedRow]
-    published_columns: list[tuple[str, str]]
     significance: SignificanceTables | None
     pictures: list[Picture]
-    matrix: Picture | None
-    lines: list[tuple[int, str, str]]
     explorer: str
     private: bool
     runs: list[dict[str, str]]
     versions: str
+
+
+@dataclass(frozen=True)
+class Section(BoardSection):
+    """Content of a board of runs that find pairs."""
+
+    definition: str
+    definition_words: str
+    candidates: str
+    published: list[PublishedRow]
+    published_columns: list[tuple[str, str]]
+    matrix: Picture | None
+    lines: list[tuple[int, str, str]]
+
+
+OfBoard = TypeVar("OfBoard", bound=BoardSection)
 
 
 def build_section(number: int, board: Board, texts: Texts | None, n_resamples: int) -> Section:
@@ -114,7 +135,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
             learning_curves_picture(drawn_board),
         )
         pictures += [found for found in drawn if found is not None]
-        shown = _matrix_systems(drawn_board, predictions)
+        shown = best_systems(drawn_board, predictions)
         if shown:
             dialogue = choose_dialogue(shown[0][1])
             matrix = pair_matrix_picture(dialogue, shown)
@@ -123,14 +144,14 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
     published = published_rows_beside(board)
     return Section(
         anchor=f"data-{number + 1}",
-        heading=_heading(board),
+        heading=board_heading(board),
         synthetic=board.key.synthetic,
         statement=results.data_statement,
         definition=board.key.definition,
         definition_words=DEFINITIONS.get(board.key.definition, "not described"),
         candidates=_CANDIDATES.get(board.key.candidates, board.key.candidates),
-        fingerprint=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.data_fingerprint),
-        texts=", ".join(f"{split} {digest[:12]}" for split, digest in board.key.text_fingerprint),
+        fingerprint=digests(board.key.data_fingerprint),
+        texts=digests(board.key.text_fingerprint),
         notes=notes,
         tables=[table_of_split(part, split) for split in board.splits for part in parts_of_split(board, split)],
         published=published,
@@ -141,12 +162,22 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         lines=lines,
         explorer=explorer,
         private=bool(lines) and not all(run.results.license_text_shareable for run in board.runs),
-        runs=[_run_facts(run, board.splits) for run in board.runs],
-        versions=", ".join(f"{name} {version}" for name, version in results.versions.items()),
+        runs=[run_facts(run, board.splits, {"pair_f1": "F1", "pair_auprc": "AUPRC"}) for run in board.runs],
+        versions=versions_text(results),
     )
 
 
-def distinguish_headings(sections: list[Section]) -> list[Section]:
+def digests(fingerprints: Sequence[tuple[str, str]]) -> str:
+    """Lists the starts of digests by split."""
+    return ", ".join(f"{split} {digest[:12]}" for split, digest in fingerprints)
+
+
+def versions_text(results: RunResults) -> str:
+    """Lists the versions of the libraries of a run."""
+    return ", ".join(f"{name} {version}" for name, version in results.versions.items())
+
+
+def distinguish_headings(sections: list[OfBoard]) -> list[OfBoard]:
     """Appends the start of the data's digest, then of the texts', to headings that would otherwise be equal.
 
     Args:
@@ -173,7 +204,8 @@ _CANDIDATES = {
 }
 
 
-def _heading(board: Board) -> str:
+def board_heading(board: Board) -> str:
+    """Names the data of a board for readers."""
     name = _corpus_name(board.key.corpus)
     return name if board.key.config_name == board.key.corpus else f"{name} · {board.key.config_name}"
 
@@ -182,15 +214,23 @@ def _corpus_name(corpus: str) -> str:
     return "IEMO-MECP" if corpus == "iemomecp" else corpus.upper()
 
 
-def _matrix_systems(board: Board, predictions: Mapping[str, Predictions]) -> list[tuple[str, Predictions]]:
-    """Selects the best systems of the table, best first, each represented by its first seed."""
+def best_systems(board: Board, predictions: Mapping[str, Found]) -> list[tuple[str, Found]]:
+    """Selects the few systems whose dialogues are shown, best first, each represented by its first seed.
+
+    Args:
+        board: Comparable runs.
+        predictions: By run name.
+
+    Returns:
+        Name and predictions.
+    """
     shown = []
     for row in board.trained[::-1]:
         run = next((run for run in row.runs if run.results.run_name in predictions), None)
         if run is not None:
             seed = f", seed {run.results.seed}" if len(row.runs) > 1 else ""
             shown.append((f"{row.name}{seed}", predictions[run.results.run_name]))
-    return shown[:_MATRIX_SYSTEMS]
+    return shown[:_MAX_SYSTEMS]
 
 
 def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[int, str, str]]:
@@ -202,13 +242,26 @@ def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[i
     return [(turn, speaker, text) for turn, (speaker, text) in enumerate(texts.of_dialogue[dialogue], start=1)]
 
 
-def _run_facts(run: Run, splits: Sequence[str]) -> dict[str, str]:
+def run_facts(
+    run: Run, splits: Sequence[str], scores: Mapping[str, str], *, has_threshold: bool = True
+) -> dict[str, str]:
+    """Lists what the table of runs says of one run.
+
+    Args:
+        run: The run.
+        splits: Splits with scores.
+        scores: Headings by metric.
+        has_threshold: Whether a run may decide by a threshold.
+
+    Returns:
+        Texts by heading.
+    """
     record = run.results
     value = record.threshold.get("value")
     facts = {
         "run": record.run_name,
         "seed": str(record.seed),
-        "threshold": "–" if value is None else f"{value:.3f}",
+        **({"threshold": "–" if value is None else f"{value:.3f}"} if has_threshold else {}),
         "kept epoch": f"{record.best_epoch} of {record.epochs}",
         "time": "n/a" if math.isnan(record.wall_seconds) else duration_text(record.wall_seconds),
         "revision": (record.git_revision or "unknown")[:10],
@@ -217,6 +270,6 @@ def _run_facts(run: Run, splits: Sequence[str]) -> dict[str, str]:
         "trained on": f"{record.processes} x {record.device}" if record.processes else "–",
     }
     for split in splits:
-        facts[f"{split} F1"] = percent(float(record.metrics.get(split, {}).get("pair_f1", math.nan)))
-        facts[f"{split} AUPRC"] = percent(float(record.metrics.get(split, {}).get("pair_auprc", math.nan)))
+        for metric, heading in scores.items():
+            facts[f"{split} {heading}"] = percent(float(record.metrics.get(split, {}).get(metric, math.nan)))
     return facts

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import Board
-from iemomecp_dataset.benchmark.comparison import compare
+from iemomecp_dataset.benchmark.comparison import Comparisons, compare
 from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
-__all__ = ["SignificanceTables", "significance_tables"]
+__all__ = ["SignificanceTables", "comparison_tables", "significance_tables"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class SignificanceTables:
         split: The split of the scores.
         n_units: Number of source dialogues, which are the units of resampling.
         n_resamples: Number of resamples.
-        intervals: One row per system: name, Pair F1 and AUPRC with their intervals.
+        metrics: Names of the scores.
+        intervals: One row per system: name, and each score with its interval.
         comparisons: One row per difference: systems, metric, points with interval, standard error over seeds, p,
             corrected p, and whether the corrected p is below 0.05.
         left_out: Names of systems whose predictions are incomplete, or whose scores are upper bounds.
@@ -32,7 +33,8 @@ class SignificanceTables:
     split: str
     n_units: int
     n_resamples: int
-    intervals: list[tuple[str, str, str]]
+    metrics: list[str]
+    intervals: list[tuple[str, list[str]]]
     comparisons: list[tuple[str, str, str, str, str, str, bool]]
     left_out: str
 
@@ -52,20 +54,33 @@ def significance_tables(
         The tables, or None if there is nothing to compare.
     """
     found = compare(board, predictions, split=split, n_resamples=n_resamples) if n_resamples else None
-    if found is None:
-        return None
+    return None if found is None else comparison_tables(found, split, {"pair_f1": "Pair F1", "pair_auprc": "AUPRC"})
+
+
+def comparison_tables(found: Comparisons, split: str, names: Mapping[str, str]) -> SignificanceTables:
+    """Formats a comparison of systems.
+
+    Args:
+        found: The comparison.
+        split: The split of the scores.
+        names: Headings by metric, of the scores that have a column.
+
+    Returns:
+        The tables.
+    """
     return SignificanceTables(
         split=split,
         n_units=found.n_units,
         n_resamples=found.n_resamples,
+        metrics=list(names.values()),
         intervals=[
-            (name, _interval(of_system["pair_f1"]), _interval(of_system.get("pair_auprc")))
+            (name, [_interval(of_system.get(metric)) for metric in names])
             for name, of_system in list(found.intervals.items())[::-1]
         ],
         comparisons=[
             (
                 f"{one.first} \N{MINUS SIGN} {one.second}",
-                "Pair F1" if one.metric == "pair_f1" else "AUPRC",
+                names[one.metric],
                 _interval(one.difference, signed=True),
                 "n/a" if math.isnan(one.seed_error) else f"{percent(one.seed_error)} ({one.seeds})",
                 _p_value(one.difference.p_value),
@@ -73,6 +88,7 @@ def significance_tables(
                 one.p_holm < 0.05,
             )
             for one in found.comparisons
+            if one.metric in names
         ],
         left_out=", ".join(found.left_out),
     )

@@ -6,7 +6,7 @@ for (const table of document.querySelectorAll("table.results")) {
   box.className = "filter";
   const input = document.createElement("input");
   input.type = "search";
-  input.placeholder = "Filter systems, for example: rpcl -frozen";
+  input.placeholder = `Filter systems, for example: ${table.dataset.example}`;
   input.setAttribute("aria-label", "Filter systems by words; a word after a minus sign must not occur");
   const label = document.createElement("label");
   const baselines = document.createElement("input");

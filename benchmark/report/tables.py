@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from iemomecp_dataset.benchmark.board import Board, score_columns, signatures_of, split_notes
 from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, BoardRow, Score
 from iemomecp_dataset.benchmark.published.beside import published_beside
+from iemomecp_dataset.benchmark.report.headline import PAIR_F1, Headline
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 
-__all__ = ["ResultsRow", "ResultsTable", "ScoreCell", "duration_text", "ranking_f1", "table_of_split"]
+__all__ = ["ResultsRow", "ResultsTable", "ScoreCell", "duration_text", "results_of_split", "table_of_split"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ScoreCell:
         sort: Sort key.
         reason: Why the score is undefined, if it is.
         best: Whether it is the best of its column.
-        share: Length of the bar: Pair F1 relative to the largest in the table.
+        share: Length of the bar: the headline score relative to the largest in the table.
     """
 
     text: str
@@ -53,15 +54,18 @@ class ResultsRow:
 
 @dataclass(frozen=True)
 class ResultsTable:
-    """All systems on one split, best Pair F1 first, with the notes that belong beside them."""
+    """All systems on one split, best headline score first, with the notes that belong beside them."""
 
     split: str
     title: str
     counts: str
+    headline: str
     columns: list[tuple[str, str]]
     rows: list[ResultsRow]
     spreads: set[str]
+    has_thresholds: bool
     thresholds_from: str
+    class_columns: list[str]
     classes: list[tuple[str, str, list[str]]]
     notes: list[str]
     reasons: list[str]
@@ -72,24 +76,69 @@ def table_of_split(board: Board, split: str) -> ResultsTable:
     """Builds the results table of one split, with published rows where the configuration has them.
 
     Args:
-        board: Comparable runs.
+        board: Comparable runs that find pairs.
         split: The split.
 
     Returns:
         The table.
     """
-    columns = score_columns(board.key.class_names)
+    beside = published_beside(board, split)
+    names = board.key.class_names
+    return results_of_split(
+        board,
+        split,
+        PAIR_F1,
+        score_columns(names),
+        beside=beside.rows,
+        beside_notes=beside.notes,
+        has_thresholds=True,
+        class_columns={**_CLASS_COLUMNS, "auprc": "AUPRC", "support": "gold pairs"},
+        classes=names if len(names) > 2 else (),  # of two classes, the table itself shows class 0
+    )
+
+
+_CLASS_COLUMNS = {"precision": "P", "recall": "R", "f1": "F1"}
+
+
+def results_of_split(
+    board: Board,
+    split: str,
+    headline: Headline,
+    columns: list[tuple[str, str]],
+    *,
+    beside: Sequence[BoardRow] = (),
+    beside_notes: Sequence[str] = (),
+    has_thresholds: bool = False,
+    class_columns: Mapping[str, str] = _CLASS_COLUMNS | {"support": "gold utterances"},
+    classes: Sequence[str] = (),
+) -> ResultsTable:
+    """Builds the results table of one split.
+
+    Args:
+        board: Comparable runs of any task.
+        split: The split.
+        headline: The score that ranks them.
+        columns: Metric key and heading.
+        beside: Published rows.
+        beside_notes: Remarks on them.
+        has_thresholds: Whether a row may decide by a threshold.
+        class_columns: Metric, without the class in front, and heading of the table by class.
+        classes: Classes in that table.
+
+    Returns:
+        The table.
+    """
     best = {
         key: max(
             (score.mean for row in board.rows if (score := row.score(split, key)) and not math.isnan(score.mean)),
             default=math.nan,
         )
         for key, _ in columns
+        if not key.endswith("_se")  # of an error, the largest is not the best
     }
-    beside = published_beside(board, split)
     # The sort is stable: of equal scores, the less informed system comes first, as on the board.
-    ranked = sorted([*board.rows, *beside.rows], key=lambda row: -ranking_f1(row, split))
-    rows = [_table_row(row, split, columns, best) for row in ranked]
+    ranked = sorted([*board.rows, *beside], key=lambda row: -headline.of(row, split))
+    rows = [_table_row(row, split, columns, best, headline) for row in ranked]
     reasons: dict[str, None] = {}
     for row in board.rows:
         for key, heading in columns:
@@ -106,6 +155,7 @@ def table_of_split(board: Board, split: str) -> ResultsTable:
         split,
         f"{split}, upper bounds" if board.oracle else split,
         count_words(counts),
+        headline.key,
         columns,
         rows,
         {
@@ -113,36 +163,39 @@ def table_of_split(board: Board, split: str) -> ResultsTable:
             for (key, _), cells in zip(columns, zip(*(row.cells for row in rows), strict=True), strict=True)
             if any(cell.spread for cell in cells)
         },
+        has_thresholds,
         " and ".join(sorted({origin for row in rows if (origin := row.threshold.partition(", from ")[2])})),
-        _per_class(board, ranked, split),
-        [*split_notes(board, split), *beside.notes],
+        list(class_columns.values()),
+        _per_class(ranked, split, classes, class_columns),
+        [*split_notes(board, split), *beside_notes],
         list(reasons),
         signatures,
     )
 
 
-def ranking_f1(row: BoardRow, split: str) -> float:
-    """Returns mean Pair F1 as a sort key; -1 if it is missing or undefined."""
-    score = row.score(split, "pair_f1")
-    return -1.0 if score is None or math.isnan(score.mean) else score.mean
-
-
-def _per_class(board: Board, rows: Sequence[BoardRow], split: str) -> list[tuple[str, str, list[str]]]:
-    """Lists P, R, F1, AUPRC and support per class and system; empty for two classes (the table shows class 0)."""
-    if len(board.key.class_names) < 3:
-        return []
+def _per_class(
+    rows: Sequence[BoardRow], split: str, classes: Sequence[str], columns: Mapping[str, str]
+) -> list[tuple[str, str, list[str]]]:
+    """Lists the scores of each class by system."""
     lines = []
-    for name in board.key.class_names:
+    for name in classes:
         for row in rows:
-            scores = [row.score(split, f"{name}_{key}") for key in ("precision", "recall", "f1", "auprc")]
-            support = row.score(split, f"{name}_support")
-            if any(scores):
-                cells = ["–" if score is None else percent(score.mean) for score in scores]
-                lines.append((row.name, name, [*cells, "–" if support is None else f"{support.mean:,.0f}"]))
+            scores = {key: row.score(split, f"{name}_{key}") for key in columns}
+            if any(score for key, score in scores.items() if key != "support"):
+                cells = [_plain(score, counted=key == "support") for key, score in scores.items()]
+                lines.append((row.name, name, cells))
     return lines
 
 
-def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: Mapping[str, float]) -> ResultsRow:
+def _plain(score: Score | None, *, counted: bool) -> str:
+    if score is None:
+        return "–"
+    return f"{score.mean:,.0f}" if counted else percent(score.mean)
+
+
+def _table_row(
+    row: BoardRow, split: str, columns: list[tuple[str, str]], best: Mapping[str, float], headline: Headline
+) -> ResultsRow:
     seconds = [run.results.wall_seconds for run in row.runs]
     memory = [run.results.peak_memory_mb for run in row.runs]
     mean_seconds = sum(seconds) / len(seconds) if seconds else math.nan
@@ -155,7 +208,13 @@ def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: 
         note=row.note,
         cells=[
             # Published scores are for comparison only and are never marked as the best of the column.
-            _cell(row.score(split, key), key, math.nan if row.kind == "published" else best[key], best["pair_f1"])
+            _cell(
+                row.score(split, key),
+                key,
+                math.nan if row.kind == "published" else best.get(key, math.nan),
+                best,
+                headline,
+            )
             for key, _ in columns
         ],
         seeds=", ".join(map(str, row.seeds)),
@@ -167,7 +226,7 @@ def _table_row(row: BoardRow, split: str, columns: list[tuple[str, str]], best: 
     )
 
 
-def _cell(score: Score | None, key: str, best: float, highest: float) -> ScoreCell:
+def _cell(score: Score | None, key: str, best: float, highest: Mapping[str, float], headline: Headline) -> ScoreCell:
     if score is None:
         return ScoreCell("–")
     if math.isnan(score.mean):
@@ -178,7 +237,7 @@ def _cell(score: Score | None, key: str, best: float, highest: float) -> ScoreCe
         spread="" if math.isnan(score.sd) or key == "gain_over_distance" else f"{100 * score.sd:.2f}",
         sort=score.mean,
         best=score.mean == best,
-        share=max(0.0, score.mean / highest) if key == "pair_f1" and highest > 0 else 0.0,
+        share=max(0.0, score.mean / highest[key]) if key == headline.key and highest[key] > 0 else 0.0,
     )
 
 

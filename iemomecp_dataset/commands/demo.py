@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,17 @@ SETTINGS = {
     "batch_size": "4",
     "seed": "42",
 }
+EMOTION_SETTINGS = {
+    "config_name": "3class",
+    "modalities": "tav",
+    "learning_rate": "2e-3",
+    "hidden_size": "48",
+    "dropout_evidence": "0.1",
+    "dropout_features": "0.2",
+    "epochs": "10",
+    "batch_size": "8",
+    "seed": "42",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Everything is local; without HF_HUB_OFFLINE, libraries would look for updates on the network first. Models as
     # small as these lose more by coordinating threads than they gain.
     os.environ.update({"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
-    from iemomecp_dataset.commands import report, synthetic, train
+    from iemomecp_dataset.commands import report, synthetic
 
     data, encoder, runs, page = output / "data", output / "encoder", output / "runs", output / "report.html"
     _say(1, f"a synthetic corpus in the layouts of IEMOCAP, ECPEC and the labels: {data}")
@@ -74,20 +85,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "output_dir": runs / f"{objective}-{modalities}",
             **SETTINGS,
         }
-        launcher = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-        code = train.main([*launcher, "fusion", *(f"--{name}={value}" for name, value in options.items())])
-        if code == 130:
-            raise KeyboardInterrupt
-        if code:
-            raise TrainingError(f"The step above failed (exit code {code}). Start the demo again to continue it.")
-    _say(5, "structural baselines and runs side by side, on the SYNTHETIC test split")
+        _train("fusion", options)
+    _say(5, command_hint("train ecerc", "--modalities tav …"))
+    folder = runs / "ecerc-tav"
+    _train("ecerc", {"data_dir": data, "text_encoder": encoder, "output_dir": folder, **EMOTION_SETTINGS})
+    _say(6, "structural baselines and runs side by side, pairs and emotions apart, on the SYNTHETIC test split")
     report.main([str(runs), "--output", str(page)])
     print(f"\nDone in {time.monotonic() - started:.0f} s. Open the report: {page.resolve()}\n")
     print("\n".join(_next_steps(data, encoder, runs)))
 
 
+def _train(trainer: str, options: Mapping[str, object]) -> None:
+    from iemomecp_dataset.commands import train
+
+    launcher = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    code = train.main([*launcher, trainer, *(f"--{name}={value}" for name, value in options.items())])
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        raise TrainingError(f"The step above failed (exit code {code}). Start the demo again to continue it.")
+
+
 def _say(step: int, what: str) -> None:
-    print(f"\n[{step}/5] {what}", flush=True)
+    print(f"\n[{step}/6] {what}", flush=True)
 
 
 def _next_steps(data: Path, encoder: Path, runs: Path) -> list[str]:

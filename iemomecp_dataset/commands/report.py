@@ -29,10 +29,10 @@ class ReportOptions:
 
     runs_dir: Path | None = option(None, "folder that holds run folders, at any depth", positional=True)
     output: Path = option(Path("report.html"), "file to write the page to")
-    title: str = option("Emotion-cause pair extraction", "heading")
+    title: str | None = option(None, "heading; by default what the runs do")
     with_text: bool = option(
         False,
-        "show the utterances of the dialogue in the pair matrix; without it the page holds no corpus text and can be "
+        "show the utterances of the dialogues on the page; without it the page holds no corpus text and can be "
         "passed on (needs --data-dir)",
     )
     data_dir: Path | None = option(
@@ -108,7 +108,9 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
 
 def _texts(data_dir: str, index: RunIndex) -> Texts:
     """Reads the utterances of every configuration that the runs used and the folder holds."""
+    from iemomecp_dataset import whole_dialogues
     from iemomecp_dataset.benchmark.report import Texts
+    from iemomecp_dataset.benchmark.runs.results import ERC
     from iemomecp_dataset.builder import load
 
     of_dialogue: dict[str, list[tuple[str, str]]] = {}
@@ -119,8 +121,10 @@ def _texts(data_dir: str, index: RunIndex) -> Texts:
         except IemomecpError as error:
             errors.append(error)
             continue
+        with_emotions = any(run.results.task == ERC and run.results.config_name == config_name for run in index.runs)
         for split in splits.values():
-            for row in split:
+            # Pairs are found in the dialogues as they are, chunks say; emotions are recognised in whole ones.
+            for row in (*split, *(whole_dialogues(split) if with_emotions else ())):
                 of_dialogue[row["dialogue_id"]] = [(u["speaker"] or "", u["text"] or "") for u in row["utterances"]]
     if errors and not of_dialogue:
         raise errors[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 import forked_python
 import numpy as np
 import pytest
+from html_page import Page
 
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
@@ -18,41 +19,6 @@ from iemomecp_dataset.benchmark.runs.index import index_runs
 
 TODAY = datetime.date(2026, 1, 2)
 render_quickly = functools.partial(render_report, n_resamples=0)
-
-
-class Page(HTMLParser):
-    """Tables as lists of rows of cell texts, all tags, and the visible text."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._cell: list[str] | None = None
-        self._hidden = False
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self._cell = []
-        self._hidden = tag in ("style", "script")
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th") and self._cell is not None:
-            self.tables[-1][-1].append(" ".join(" ".join(self._cell).split()))
-            self._cell = None
-        self._hidden = False
-
-    def handle_data(self, data):
-        if self._cell is not None:
-            self._cell.append(data)
-        if not self._hidden:
-            self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +56,8 @@ def test_the_page_needs_nothing_from_anywhere(page):
         for name, value in attributes.items():
             if name in ("src", "href", "xlink:href", "srcset", "action"):
                 assert (value or "").startswith(("#", "data:")), (tag, name, value)
-    assert "@import" not in page.rawdata
-    assert "url(http" not in page.rawdata
+    assert "@import" not in page.html
+    assert "url(http" not in page.html
 
 
 def test_it_is_the_same_page_every_time(html, runs_dir):

@@ -27,7 +27,8 @@ def fixture_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def trained(arguments: list[str]) -> int:
         values = dict(part.lstrip("-").split("=", 1) for part in arguments if "=" in part)
-        steps.append(f"{values['objective']} {values['modalities']}")
+        what = values["objective"] if "fusion" in arguments else "ecerc"
+        steps.append(f"{what} {values['modalities']}")
         return 1 if "fails" in values["output_dir"] else 0
 
     monkeypatch.setattr(synthetic, "write_encoder", write_encoder)
@@ -38,7 +39,7 @@ def fixture_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return steps
 
 
-RUNS = ["base t", "rpcl t", "base tav", "rpcl tav"]
+RUNS = ["base t", "rpcl t", "base tav", "rpcl tav", "ecerc tav"]
 
 
 def test_steps_and_a_second_start(

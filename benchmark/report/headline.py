@@ -1,0 +1,42 @@
+"""The score by which the systems of a task are ranked, wherever the page draws or sorts them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from iemomecp_dataset.benchmark.baselines.emotion_rows import MAJORITY
+from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
+from iemomecp_dataset.benchmark.board_rows import BoardRow
+from iemomecp_dataset.benchmark.runs.results import ERC, HEADLINE, PAIRS
+
+__all__ = ["PAIR_F1", "WEIGHTED_F1", "Headline"]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A score, and the structural baseline that figures draw as a dashed line.
+
+    Attributes:
+        key: Its name in the metrics of a run.
+        name: Its name on the page.
+        baseline: Key of the baseline.
+        baseline_name: The baseline in words.
+    """
+
+    key: str
+    name: str
+    baseline: str
+    baseline_name: str
+
+    def of(self, row: BoardRow, split: str) -> float:
+        """Mean of the score as a sort key; -1 if it is missing or undefined."""
+        score = row.score(split, self.key)
+        return -1.0 if score is None or math.isnan(score.mean) else score.mean
+
+
+PAIR_F1 = Headline(HEADLINE[PAIRS], "Pair F1", DISTANCE_ONLY, "the distance-only baseline")
+"""Of runs that find pairs."""
+
+WEIGHTED_F1 = Headline(HEADLINE[ERC], "Weighted F1", MAJORITY, "the majority class")
+"""Of runs that recognise emotions."""
