@@ -147,6 +147,7 @@ def load_corpus(
     split: str | None = None,
     candidates: str | None = None,
     forward_pairs: str | None = None,
+    validation: str | None = None,
     for_training: bool = True,
 ) -> Corpus:
     """Loads a configuration to train or to score on, or to extract features from.
@@ -157,6 +158,7 @@ def load_corpus(
         split: The one split to keep; None: every split.
         candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
+        validation: Option of the loader, for ``iemocap``; None for its default.
         for_training: Whether train must be among all splits, and a warning names those that are missing.
 
     Returns:
@@ -169,7 +171,7 @@ def load_corpus(
     """
     import iemomecp_dataset
 
-    given = {"candidates": candidates, "forward_pairs": forward_pairs}
+    given = {"candidates": candidates, "forward_pairs": forward_pairs, "validation": validation}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
     missing = tuple(name for name in SPLITS if name not in dataset)

@@ -37,7 +37,7 @@ class EmotionTable:
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """``(m,)`` whether the emotion of the utterance is known; the others are neither learned nor scored."""
-        return self.labels != NO_EMOTION
+        return np.asarray(self.labels != NO_EMOTION)
 
     def take(self, chosen: NDArray[Any]) -> EmotionTable:
         """Selects or reorders utterances.

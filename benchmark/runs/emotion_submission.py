@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from iemomecp_dataset.benchmark.runs.emotion_results import emotion_run_results, write_emotion_run_predictions
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, write_results
 from iemomecp_dataset.benchmark.runs.submission import Submission, check_stated, check_submission, stated_epoch
-from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.emotion_evaluation import with_gold
-from iemomecp_dataset.metrics.evaluation.emotion_gold import emotion_gold, whole_corpus
+from iemomecp_dataset.metrics.evaluation.emotion_gold import emotion_gold
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
 from iemomecp_dataset.schema import SPLITS
 
@@ -49,8 +49,7 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
     corpus = whole_corpus(load_corpus(submission.config_name, submission.data_dir, for_training=False))
     files = {split: _read(submission, split, corpus) for split in SPLITS if split in submission.files}
     epoch_chosen_on = stated_epoch(files.values())
-    results = importlib.import_module("iemomecp_dataset.benchmark.runs.emotion_results")
-    record: RunResults = results.emotion_run_results(
+    record = emotion_run_results(
         corpus,
         {split: file.scored for split, file in files.items()},
         run_name=folder.name,
@@ -67,7 +66,7 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
         _logger.warning("warning: %s", warning)
     make_folder(folder)
     for split, file in files.items():
-        results.write_emotion_run_predictions(
+        write_emotion_run_predictions(
             folder,
             corpus,
             split,

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.corpora.metadata import IEMOMECP
-from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
-from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
-from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["EmotionGold", "aligned_utterances", "emotion_gold", "load_emotion_gold", "whole_corpus"]
+__all__ = ["EmotionGold", "aligned_utterances", "emotion_gold", "load_emotion_gold"]
 
 _SHOWN = 5
 
@@ -65,33 +60,11 @@ def load_emotion_gold(config_name: str, data_dir: str | Path, split: str) -> Emo
     return emotion_gold(whole_corpus(corpus), split)
 
 
-def whole_corpus(corpus: Corpus) -> Corpus:
-    """Joins the chunks of a corpus that is cut into chunks, for emotions depend on the whole dialogue.
-
-    Args:
-        corpus: The corpus.
-
-    Returns:
-        The same of whole dialogues, with pair tables and fingerprints of these; other corpora as they are.
-    """
-    if corpus.name != IEMOMECP:
-        return corpus
-    join = importlib.import_module("iemomecp_dataset").whole_dialogues
-    rows: dict[str, list[dict[str, Any]]] = {split: join(of_split) for split, of_split in corpus.rows.items()}
-    return replace(
-        corpus,
-        rows=rows,
-        tables={split: pair_table(of_split, corpus.emotion_names) for split, of_split in rows.items()},
-        fingerprints={split: data_fingerprint(of_split) for split, of_split in rows.items()},
-        text_fingerprints={split: text_fingerprint(of_split) for split, of_split in rows.items()},
-    )
-
-
 def emotion_gold(corpus: Corpus, split: str) -> EmotionGold:
     """Collects the gold emotions of one split of a loaded corpus.
 
     Args:
-        corpus: The corpus, whole dialogues (:func:`whole_corpus`).
+        corpus: The corpus, whole dialogues (:func:`~iemomecp_dataset.corpus.whole_corpus`).
         split: One of its splits.
 
     Returns:

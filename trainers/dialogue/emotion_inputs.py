@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import IEMOMECP
-from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.corpus import Corpus, whole_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, MissingDataError, UsageError
-from iemomecp_dataset.metrics.evaluation.emotion_gold import whole_corpus
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
     EmotionPredictions,
     emotions_file,
