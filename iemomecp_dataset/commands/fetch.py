@@ -1,7 +1,7 @@
 """Downloads the IEMO-MECP label files, or the CSV files of MELD, and verifies them by their git blob ids.
 
     python scripts/fetch_labels.py --label-dir local_data/labels
-    python scripts/fetch_corpus.py --corpus meld --output-dir meld
+    python scripts/fetch_labels.py --corpus meld --output-dir meld
 
 The label files are those of the pinned revision. An interrupted download is resumed; no partial or unverified file is
 ever left in place. The labels may be used for non-commercial research only; MELD is GPL-3.0, and the transcripts in it

@@ -397,7 +397,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         url="https://github.com/declare-lab/MELD",
         how_to_obtain=(
             "download train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv from the folder data/MELD/ of "
-            "https://github.com/declare-lab/MELD, or `python scripts/fetch_corpus.py --corpus meld --output-dir DIR`"
+            "https://github.com/declare-lab/MELD, or `iemomecp fetch --corpus meld --output-dir DIR`"
         ),
         emotions=("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"),
         split_files={

@@ -51,6 +51,7 @@ def test_plain_rows_leave_the_run_that_their_dataset_leaves(
         ({"test": []}, MissingDataError, "needs the split 'train'"),
         ({"train": []}, InvalidDataError, "has no dialogues"),
         ({"train": [], "dev": []}, UsageError, "There is no split 'dev'"),
+        ({"train": [{"dialogue_id": "d", "utterances": [], "pairs": []}]}, UsageError, "has no cause pairs.*ecerc.py"),
     ],
 )
 def test_what_is_no_data_is_refused(data: object, error: type[Exception], message: str, tmp_path: Path) -> None:

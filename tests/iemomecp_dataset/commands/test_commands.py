@@ -70,19 +70,19 @@ def test_help_is_light_and_has_examples_that_start_this_way(name: str, helps: tu
     assert imported[name] == []
 
 
-_CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon}"
+_CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap}"
 
 
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("stats", "{3class,source_binary,overlay,ecf,mecad,mec4,reccon}"),
-        ("evaluate", "--config-name {3class,source_binary,overlay,ecf,mecad,mec4,reccon}"),
+        ("stats", "{3class,source_binary,overlay,ecf,mecad,mec4,reccon,meld,iemocap}"),
+        ("evaluate", "--config-name {3class,source_binary,overlay,ecf,mecad,mec4,reccon,meld,iemocap}"),
         ("evaluate", "--system-modalities {t,a,v,ta,tv,av,tav}"),
         ("synthetic", "--scale {demo,full}"),
         ("extract", f"--config_name {_CONFIGS}"),
         ("train fusion", f"--config_name {_CONFIGS}"),
-        ("report", f"--published [{_CONFIGS}]"),
+        ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon}]"),
         ("matrix", f"--config_names {_CONFIGS}"),
         ("figures", "--variant {as_published,corrected}"),
         ("matrix", "--families {fusion,roberta,wavlm,clip}"),

@@ -18,6 +18,7 @@ from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.utterance_map import read_utterance_map
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
 
 GOLD = {f"{split}_dia{number}": set() for split in ("train", "dev", "test") for number in (0, 2)}
 FILES = ("train_sent_emo.csv", "dev_sent_emo.csv", "test_sent_emo.csv")
@@ -125,6 +126,12 @@ def test_what_breaks_the_format_is_one_sentence(tmp_path, old, new, message):
 def test_there_are_no_candidates_to_choose(tmp_path, name, candidates):
     with pytest.raises(UsageError, match="it has emotions and no causes, hence no candidate pairs"):
         iemomecp_dataset.load(name, data_dir=tmp_path, candidates=candidates)
+
+
+def test_pairs_cannot_be_scored(tmp_path):
+    write(tmp_path / "test_sent_emo.csv", meld_csv())
+    with pytest.raises(UsageError, match=r"meld \(meld\) has no cause pairs"):
+        load_gold_split("meld", tmp_path, "test")
 
 
 @pytest.mark.parametrize(("trained", "tested"), [("ecf", "meld"), ("meld", "ecf")])
