@@ -101,7 +101,8 @@ def _ranked_by(
 
 def _distances(turn: NDArray[np.int64]) -> NDArray[np.int64]:
     """``(L, L)``: target minus cause, clipped and shifted to count from 0."""
-    return np.asarray(np.clip(turn[:, None] - turn, -_FARTHEST, _FARTHEST) + _FARTHEST)
+    apart: NDArray[np.int64] = np.clip(turn[:, None] - turn, -_FARTHEST, _FARTHEST)
+    return apart + _FARTHEST
 
 
 def _distance_rates(batches: _Batches) -> NDArray[np.float64]:
