@@ -152,9 +152,9 @@ def _signature(board: Board, split: str) -> Signature | None:
 
 def _of_record(row: BoardRow) -> dict[str, str]:
     record = row.runs[0].results
-    names = ("config_name", "scorer", "objective", "modalities", "text_encoder", "encoder_mode")
-    if record.task == ERC:
-        names = ("config_name", "scorer", "modalities")
+    names = ["config_name", "scorer", "modalities"]
+    if record.task != ERC:
+        names += ["objective", "text_encoder", "encoder_mode"]
     return {name: str(getattr(record, name)) for name in names}
 
 

@@ -244,7 +244,7 @@ def _over_dialogues(scored: NDArray[Any], known: EmotionTable, class_names: Sequ
     if len(counts.units) < 2:
         return {}
     intervals = bootstrap_intervals(counts, n_resamples=_N_RESAMPLES)
-    found = {}
+    found: dict[str, float] = {}
     for name in RESAMPLED:
         one = intervals[name]
         found |= {f"{name}_se": one.standard_error, f"{name}_low": one.low, f"{name}_high": one.high}
