@@ -10,7 +10,8 @@ from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow, Score
 from iemomecp_dataset.benchmark.comparison import compare_emotions
 from iemomecp_dataset.benchmark.emotion_board import emotion_columns
-from iemomecp_dataset.benchmark.published.beside import published_beside
+from iemomecp_dataset.benchmark.published.beside import published_beside, published_rows_beside
+from iemomecp_dataset.benchmark.published.systems import FIELD_CAVEATS, HEADINGS
 from iemomecp_dataset.benchmark.report.board_predictions import collect_emotion_predictions, predicted_systems
 from iemomecp_dataset.benchmark.report.class_bars import class_bars_picture
 from iemomecp_dataset.benchmark.report.confusions import confusion_matrices
@@ -72,6 +73,7 @@ class EmotionSection(BoardSection):
     systems: list[str]
     dialogue: str
     turns: list[Turn]
+    field_caveats: str = FIELD_CAVEATS
 
 
 def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resamples: int) -> EmotionSection:
@@ -110,6 +112,7 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
         if shown:
             data = emotion_explorer_data(shown, texts.of_dialogue if texts else None)
             _note_missing_texts(data, texts, notes)
+    published = published_rows_beside(board)
     rows = sorted(drawn.rows, key=lambda row: -WEIGHTED_F1.of(row, split))
     return EmotionSection(
         anchor=f"emotions-{number + 1}",
@@ -125,6 +128,8 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
             for scored in board.splits
             for part in parts_of_split(board, scored)
         ],
+        published=published,
+        published_columns=[(key, HEADINGS[key]) for key in published[0].scores] if published else [],
         calibration=_small_table(rows, split, ("ece", "brier")),
         shifts=_small_table(rows, split, _SHIFTS),
         split=split,

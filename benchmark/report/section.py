@@ -68,6 +68,8 @@ class BoardSection:
     texts: str
     notes: list[str]
     tables: list[ResultsTable]
+    published: list[PublishedRow]
+    published_columns: list[tuple[str, str]]
     significance: SignificanceTables | None
     pictures: list[Picture]
     explorer: str
@@ -83,8 +85,6 @@ class Section(BoardSection):
     definition: str
     definition_words: str
     candidates: str
-    published: list[PublishedRow]
-    published_columns: list[tuple[str, str]]
     matrix: Picture | None
     lines: list[tuple[int, str, str]]
 

@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.report.confusions import confusion_matrices
 from iemomecp_dataset.benchmark.report.emotion_explorer import emotion_explorer_data, first_dialogue
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
+from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
     emotions_file,
     read_emotion_predictions,
@@ -312,3 +313,20 @@ def test_the_keyboard_steps_through_dialogues(html, open_in_browser):
     for entry in said:
         counts = [int(n) for n in re.findall(r"(\d+) \(", entry[2])]
         assert sum(counts) == entry[3]
+
+
+def test_published_scores_stand_beside_runs_on_the_whole_test_split_alone(tmp_path, write_emotion_run, page):
+    assert "Published results on this corpus" not in page.text
+    names = "neutral,surprise,fear,sadness,joy,disgust,anger"
+    signature = EmotionSignature("meld", "meld", "test", names, 2610, 2610, "c0ffee", epoch_chosen_on="validation")
+    write_emotion_run(
+        tmp_path / "run",
+        class_names=tuple(names.split(",")),
+        synthetic=False,
+        splits=("test",),
+        extra={"signatures": {"test": str(signature)}},
+    )
+    published = table_with(Page(render_quickly(index_runs(tmp_path))), "System", "Conditions", "Source")
+    assert published[0][1] == "weighted F1"
+    assert "Candidates" not in published[0]
+    assert any("ECERC" in line[0] and line[1] == "66.46" for line in published[1:])
