@@ -1,4 +1,4 @@
-"""Imports published features into a store: of the IEMO-MECP artifact, of the ECF authors, of ConvECPE.
+"""Imports published features into a store: of the IEMO-MECP artifact, the ECF and ECERC authors, and ConvECPE.
 
 No file is trusted: pickles and ``.pt`` files are read without running code, and a vector that is missing, of another
 width, not finite, or all zeros (which is how such files mark a missing one) becomes a row with a status.
@@ -21,6 +21,7 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.importers.artifact_cache import read_artifact_caches
 from iemomecp_dataset.features.importers.convecpe_features import read_convecpe_features
 from iemomecp_dataset.features.importers.ecf_arrays import read_ecf_array
+from iemomecp_dataset.features.importers.emotion_pickles import read_emotion_pickle
 from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store.store_index import file_digest, write_index
 from iemomecp_dataset.features.store.store_layout import shard_name
@@ -32,7 +33,7 @@ __all__ = ["import_features"]
 
 
 def import_features(
-    options: ExtractionOptions, files: Sequence[str | Path], *, ecf_order: str | Path | None = None
+    options: ExtractionOptions, files: Sequence[str | Path], *, ecf_order: str | Path | None = None, variant: int = 1
 ) -> ExtractionResult:
     """Builds a store from published feature files.
 
@@ -40,6 +41,7 @@ def import_features(
         options: Corpus, modality and folder; ``limit``, ``strict``, ``store_dtype`` and ``shard_size`` also apply.
         files: One ``.npy``, one ``.pkl``, or any number of ``.pt`` files.
         ecf_order: For ``.npy``: ``all_data_pair.txt``, whose utterances the rows follow.
+        variant: For the pickles of the ECERC authors: which of four text or event vectors, from 1.
 
     Returns:
         Result with the number of utterances by status.
@@ -61,7 +63,7 @@ def import_features(
     # Vectors are matched by utterance, so the corpus needs no media: any folder prevents the check for them.
     corpus = corpus_items(replace(options, media_dir=str(options.data_dir), media_pattern=None))
     ids = [item.utterance_id for item in corpus.items]
-    source, vectors = _read(paths, options, ecf_order)
+    source, vectors = _read(paths, options, ecf_order, variant)
     known = [key for key in ids if key in vectors]
     if not known:
         example = next(iter(vectors), "none")
@@ -105,7 +107,7 @@ def import_features(
 
 
 def _read(
-    paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None
+    paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None, variant: int
 ) -> tuple[str, Mapping[str, Any]]:
     kinds = {path.suffix.lower() for path in paths}
     if kinds == {".pt"}:
@@ -116,6 +118,12 @@ def _read(
             f"{', '.join(path.name for path in paths)}."
         )
     if kinds == {".pkl"}:
+        rows = load_corpus(options.config_name, options.data_dir, for_training=False).rows
+        is_meld = options.config_name == "meld"
+        released = read_emotion_pickle(paths[0], options.modality, rows, variant=variant, is_meld=is_meld)
+        if released is not None:
+            of_variant = f", variant {variant}" if options.modality in ("text", "event") else ""
+            return f"{options.modality} features of the ECERC authors{of_variant}", released
         return f"{options.modality} features of ConvECPE", read_convecpe_features(paths[0], options.modality)
     if ecf_order is None:
         raise UsageError(f"{paths[0]}: its rows follow all_data_pair.txt of the ECF authors. Give that as --ecf-order.")
