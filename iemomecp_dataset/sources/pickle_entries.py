@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -275,7 +276,7 @@ def _float_run(file: IO[bytes]) -> tuple[int, int]:
 # --- the second pass ----------------------------------------------------------------------------------------------
 
 # The interpreter's own implementation in Python: the one in C builds every value in memory.
-_PythonUnpickler: Any = pickle._Unpickler  # type: ignore[attr-defined]
+_PythonUnpickler: Any = pickle._Unpickler
 
 
 class _EntryUnpickler(_PythonUnpickler):  # type: ignore[misc]
@@ -283,7 +284,7 @@ class _EntryUnpickler(_PythonUnpickler):  # type: ignore[misc]
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_PythonUnpickler.dispatch)
 
-    def __init__(self, file: IO[bytes], survey: _Survey, chosen: frozenset[int]) -> None:
+    def __init__(self, file: BufferedReader, survey: _Survey, chosen: frozenset[int]) -> None:
         super().__init__(file, encoding="latin-1")
         self._file, self._survey, self._chosen = file, survey, chosen
         self._memoized, self._dropped = 0, 0

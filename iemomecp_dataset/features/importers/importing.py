@@ -118,9 +118,9 @@ def _read(
             f"{', '.join(path.name for path in paths)}."
         )
     if kinds == {".pkl"}:
-        rows = load_corpus(options.config_name, options.data_dir, for_training=False).rows
-        is_meld = options.config_name == "meld"
-        released = read_emotion_pickle(paths[0], options.modality, rows, variant=variant, is_meld=is_meld)
+        corpus = load_corpus(options.config_name, options.data_dir, for_training=False)
+        is_meld = corpus.name == "meld"
+        released = read_emotion_pickle(paths[0], options.modality, corpus.rows, variant=variant, is_meld=is_meld)
         if released is not None:
             of_variant = f", variant {variant}" if options.modality in ("text", "event") else ""
             return f"{options.modality} features of the ECERC authors{of_variant}", released

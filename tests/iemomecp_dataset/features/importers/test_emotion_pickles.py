@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import pickle
 import random
 import tracemalloc
@@ -14,8 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iemomecp_dataset.commands import extract
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.features import read_card, read_feature_table
+from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.importers.emotion_pickles import read_emotion_pickle
+from iemomecp_dataset.features.importers.importing import import_features
+from iemomecp_dataset.synthetic import write_corpus, write_meld
 from iemomecp_dataset.synthetic.emotion_features import (
     EmotionalUtterance,
     draw_vectors,
@@ -319,3 +325,58 @@ def test_memory_stays_below_three_times_the_vectors(tmp_path: Path, as_lists: bo
     assert found is not None
     assert len(found) == 700
     assert peak < 3 * kept
+
+
+# --- the synthetic trees, and the command -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def iemocap_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("synthetic") / "data", features=True).data_dir
+
+
+@pytest.mark.parametrize(("n", "modality"), [(10, "text"), (16, "event")])
+def test_the_command_makes_a_store_of_the_synthetic_pickles(
+    iemocap_dir: Path, tmp_path: Path, n: int, modality: str
+) -> None:
+    pickled = iemocap_dir / "features" / FILES[n][0]
+    arguments = ["--data-dir", iemocap_dir, "--modality", modality, "--output-dir", tmp_path / "store"]
+    extract.main([*map(str, arguments), "--import-from", str(pickled)])
+    table = read_feature_table(tmp_path / "store")
+    written = read_feature_table(iemocap_dir / f"features/{modality}.parquet")
+    ids = list(table.place_of)
+    assert ids
+    assert table.digest(ids) == written.digest(ids)
+    assert read_card(tmp_path / "store").modality == modality
+
+
+def test_a_disagreement_writes_nothing(iemocap_dir: Path, tmp_path: Path) -> None:
+    content = content_of(iemocap_dir / "features" / FILES[10][0])
+    key = next(iter(content[1]))
+    content[1][key][0] = (content[1][key][0] + 1) % 6
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps(tuple(content)))
+    options = ExtractionOptions(str(iemocap_dir), "text", str(tmp_path / "store"))
+    with pytest.raises(InvalidDataError, match=f"dialogue {key}, turn 1: the label"):
+        import_features(options, [path])
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_synthetic_meld_gives_its_own_stores(tmp_path: Path) -> None:
+    folder = write_meld(tmp_path / "meld", dialogues={"train": 5, "validation": 2, "test": 3})
+    splits: dict[str, dict[str, list[EmotionalUtterance]]] = {}
+    for split, prefix in (("train", "train"), ("validation", "dev"), ("test", "test")):
+        splits[split] = {}
+        with (folder / f"{prefix}_sent_emo.csv").open(encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file):
+                key = f"{prefix}_dia{line['Dialogue_ID']}"
+                said = (f"{key}_utt{line['Utterance_ID']}", line["Speaker"], line["Utterance"], line["Emotion"])
+                splits[split].setdefault(key, []).append(EmotionalUtterance(*said, expressed=True))
+    for modality in ("text", "event", "audio", "video"):
+        found = read_emotion_pickle(
+            folder / "meld_emotion_semantic_features_roberta.pkl", modality, as_rows(splits, MELD), is_meld=True
+        )
+        assert found is not None
+        written = read_feature_table(folder / f"features/{modality}.parquet").select(found, tolerance=0)
+        assert found.keys() == {said.utterance_id for part in splits.values() for d in part.values() for said in d}
+        assert all(np.array_equal(vector, written[key]) for key, vector in found.items())
