@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -130,7 +130,7 @@ def open_pickle_entries(path: Path, choose: Callable[[int], Collection[int]]) ->
         InvalidDataError: The file is truncated, or is not a pickled tuple or list.
         MissingDataError: The file cannot be read.
     """
-    with pickle_errors(path), open(path, "rb", buffering=1 << 20) as file:
+    with pickle_errors(path), BufferedReader(FileIO(path), 1 << 20) as file:
         survey = _survey(file, path.stat().st_size)
         n_entries, chosen = survey.n_entries, frozenset(choose(survey.n_entries))
         file.seek(0)
@@ -284,7 +284,7 @@ class _EntryUnpickler(_PythonUnpickler):  # type: ignore[misc]
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_PythonUnpickler.dispatch)
 
-    def __init__(self, file: BufferedReader, survey: _Survey, chosen: frozenset[int]) -> None:
+    def __init__(self, file: Any, survey: _Survey, chosen: frozenset[int]) -> None:
         super().__init__(file, encoding="latin-1")
         self._file, self._survey, self._chosen = file, survey, chosen
         self._memoized, self._dropped = 0, 0

@@ -53,6 +53,7 @@ def entries(rng: np.random.Generator) -> list[Any]:
             "floats": [0.5] * 2500,
             "few": [1.5, 2.5],
             "mixed": [1, *([0.25] * 20), "end"],
+            "led": ["start", *([0.25] * 20)],
             "pair": [*([0.5] * 9), (1.5, 2.5)],
         },
         set(keys),
@@ -127,6 +128,25 @@ def test_memory_is_that_of_the_chosen_entry(tmp_path: Path, as_lists: bool) -> N
     assert len(found) == 60
     assert peak < 3 * kept + open_buffer
     assert path.stat().st_size > 10 * kept
+
+
+def test_memory_does_not_grow_with_the_other_entries(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def peak(n_entries: int) -> int:
+        entries = [{key: [rng.normal(size=4) for _ in range(4)] for key in range(250)} for _ in range(n_entries)]
+        path = tmp_path / f"{n_entries}.pkl"
+        path.write_bytes(pickle.dumps(tuple(entries), protocol=3))
+        del entries
+        tracemalloc.start()
+        with open_pickle_entries(path, lambda n: {n - 1}) as opened:
+            assert len(opened.entries[n_entries - 1]) == 250
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    # One other entry at a time is being built.
+    assert peak(10) < 2 * peak(2)
 
 
 class Hostile:
