@@ -7,7 +7,7 @@ width, not finite, or all zeros (which is how such files mark a missing one) bec
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,9 @@ def import_features(
             f"(such as {ids[0]}). These are features of another corpus."
         )
     size = _width([vectors[key] for key in known], paths[0])
-    rows = [_row(key, vectors.get(key), size, options.store_dtype, paths) for key in ids]
+    not_in_corpus = len(vectors.keys() - set(ids))
+    # Each vector is in memory once: as it was read, or as a row.
+    rows = [_row(key, vectors.pop(key, None), size, options.store_dtype, paths) for key in ids]
     lacking = [row for row in rows if row.vector is None]
     if options.strict and lacking:
         raise InvalidDataError(
@@ -92,7 +94,7 @@ def import_features(
         synthetic=corpus.synthetic,
         size=size,
         dtype=options.store_dtype,
-        settings={"imported": ", ".join(path.name for path in paths), "not_in_corpus": len(vectors.keys() - set(ids))},
+        settings={"imported": ", ".join(path.name for path in paths), "not_in_corpus": not_in_corpus},
         versions={},
     )
     folder = Path(options.output_dir)
@@ -108,7 +110,7 @@ def import_features(
 
 def _read(
     paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None, variant: int
-) -> tuple[str, Mapping[str, Any]]:
+) -> tuple[str, dict[str, Any]]:
     kinds = {path.suffix.lower() for path in paths}
     if kinds == {".pt"}:
         return "features of the IEMO-MECP artifact", read_artifact_caches(paths, _turns(options))
