@@ -30,8 +30,11 @@ class _ImportOptions:
     import_from: tuple[str, ...] = option(
         (),
         "take vectors from files in place of computing them: the artifact's .pt caches, the ECF authors' .npy (with "
-        "--ecf_order), or ConvECPE's pickle",
+        "--ecf_order), ConvECPE's pickle, or a pickle of the ECERC authors (MELD, IEMOCAP)",
         metavar="FILE",
+    )
+    variant: int = option(
+        1, "pickles of the ECERC authors: which of the four text or event vectors", minimum=1, maximum=4
     )
     ecf_order: str | None = option(
         None, "all_data_pair.txt of the ECF authors, whose order their .npy rows follow", metavar="FILE"
@@ -46,16 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ExtractionOptions,
         _ImportOptions,
         command="extract",
-        usage="%(prog)s --data_dir DATA_DIR --modality {audio,video,text} --output_dir OUTPUT_DIR [options]",
+        usage="%(prog)s --data_dir DATA_DIR --modality {audio,video,text,event} --output_dir OUTPUT_DIR [options]",
         description=__doc__,
     )
     values = parser.parse(sys.argv[1:] if arguments is None else arguments)
     files, order = values.pop("import_from", ()), values.pop("ecf_order", None)
+    variant = values.pop("variant", 1)
     options = ExtractionOptions(**values)
     if files:
         from iemomecp_dataset.features.importers.importing import import_features
 
-        _print_result(import_features(options, files, ecf_order=order))
+        _print_result(import_features(options, files, ecf_order=order, variant=variant))
     elif options.dry_run:
         _print_plan(options)
     else:
@@ -72,7 +76,7 @@ def _print_plan(options: Any) -> None:
     print(f"corpus      {planned.corpus.corpus}{', SYNTHETIC' if planned.corpus.synthetic else ''}")
     print(f"model       {options.model_name} (not loaded)")
     print(f"utterances  {len(planned.corpus.items)}, {planned.seconds / 3600:.2f} hours by the corpus's times")
-    if options.modality != "text":
+    if options.needs_media:
         print(f"no media    {planned.without_media}")
     print(
         f"batches     {sum(map(len, shards))} in {len(shards)} shards, of which {len(planned.left)} are to be computed"

@@ -1,8 +1,9 @@
-"""Writes a synthetic corpus in the genuine layouts of IEMOCAP, ECPEC and the IEMO-MECP labels.
+"""Writes a synthetic corpus in the genuine layouts of IEMOCAP, ECPEC and the IEMO-MECP labels, or of MELD.
 
     python scripts/make_synthetic.py --output-dir synthetic_data
     python scripts/make_synthetic.py --output-dir synthetic_full --scale full --media
     python scripts/make_synthetic.py --output-dir synthetic_data --encoder-dir tiny_encoder
+    python scripts/make_synthetic.py --output-dir synthetic_meld --corpus meld --features
 
 Then: ``load_dataset("iemomecp", data_dir="synthetic_data")`` after ``import iemomecp_dataset``. With --encoder-dir, a
 tiny text encoder with random weights is written, too: for trying the trainers without a download, not for results.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
 from iemomecp_dataset.options import ScaleName
@@ -26,7 +27,11 @@ class SyntheticOptions:
     _dashes = True
 
     output_dir: Path = option(REQUIRED, "folder to write to; new or empty")
+    corpus: Literal["iemomecp", "meld"] = option("iemomecp", "which corpus; meld has emotions and no causes")
     scale: ScaleName = option("demo", "demo: 95 chunks, trains in a minute; full: the published counts of IEMO-MECP")
+    features: bool = option(
+        False, "also write vectors of every modality, and the same in the pickles that the ECERC authors released"
+    )
     media: bool = option(False, "also write an .avi per dialogue, both actors side by side (needs the extra 'media')")
     encoder_dir: Path | None = option(
         None, "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')"
@@ -39,14 +44,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the corpus and prints its counts."""
     options = read_options(SyntheticOptions, arguments, command="synthetic", description=__doc__)
 
-    from iemomecp_dataset.synthetic import write_corpus
+    from iemomecp_dataset.errors import UsageError
+    from iemomecp_dataset.synthetic import MELD_SCALES, write_corpus, write_meld
 
+    if options.corpus == "meld":
+        if options.media:
+            raise UsageError("The synthetic MELD has no videos; leave out --media.")
+        meld_sizes = MELD_SCALES[options.scale]
+        folder = write_meld(options.output_dir, options.seed, meld_sizes, options.features, options.overwrite)
+        print(f"SYNTHETIC MELD ({options.scale}, seed {options.seed}) written to {folder}")
+        print("".join(f"{split:>12}{count:>6} dialogues\n" for split, count in meld_sizes.items()), end="")
+        if options.encoder_dir is not None:
+            write_encoder(folder, options.encoder_dir, config_name="meld")
+        return
     corpus = write_corpus(
         options.output_dir,
         scale=options.scale,
         seed=options.seed,
         media=options.media,
         overwrite=options.overwrite,
+        features=options.features,
     )
     print(f"SYNTHETIC corpus ({corpus.scale}, seed {corpus.seed}) written to {corpus.data_dir}")
     header = ("split", "dialogues", "chunks", "utterances", "pairs", "emo_cause", "emo_context", "non_pair")

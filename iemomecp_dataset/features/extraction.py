@@ -113,12 +113,13 @@ def plan(options: ExtractionOptions) -> PlannedExtraction:
         planned = read_plan(folder, [item.utterance_id for item in corpus.items])
     else:
         planned = plan_extraction(corpus.items, options)
-    needs_media = options.modality != "text"
     return PlannedExtraction(
         corpus=corpus,
         plan=planned,
         left=tuple(missing_shards(folder, len(planned.shards))),
-        without_media=sum(needs_media and (item.media is None or not item.media.is_file()) for item in corpus.items),
+        without_media=sum(
+            options.needs_media and (item.media is None or not item.media.is_file()) for item in corpus.items
+        ),
         seconds=sum(max(item.seconds or 0.0, 0.0) for item in corpus.items),
     )
 
@@ -220,7 +221,7 @@ def _claim(
     }
     settings["crop"] = ("speaker" if crop else "none") if options.modality == "video" else None
     libraries = ["iemomecp", "torch", "transformers", "numpy"]
-    libraries += {"audio": ["soundfile", "av"], "video": ["av", "pillow"], "text": ["tokenizers"]}[options.modality]
+    libraries += {"audio": ["soundfile", "av"], "video": ["av", "pillow"]}.get(options.modality, ["tokenizers"])
     card = StoreCard(
         modality=options.modality,
         model=Path(options.model_name).name if Path(options.model_name).is_dir() else options.model_name,
@@ -249,8 +250,9 @@ def _concerns(name: str, options: ExtractionOptions) -> bool:
     media = ("media_pattern", "clip")
     owner = {**dict.fromkeys(audio, "audio"), **dict.fromkeys(video, "video"), **dict.fromkeys(text, "text")}
     if name in media:
-        return options.modality != "text"
-    return owner.get(name, options.modality) == options.modality
+        return options.needs_media
+    modality = "text" if options.modality == "event" else options.modality
+    return owner.get(name, modality) == modality
 
 
 def _remove_incomplete(folder: Path, n_shards: int) -> None:

@@ -11,14 +11,19 @@ from iemomecp_dataset.options import DialogueConfig
 
 __all__ = ["DEFAULT_MODELS", "ExtractionOptions"]
 
-Modality = Literal["audio", "video", "text"]
+Modality = Literal["audio", "video", "text", "event"]
 
 DEFAULT_MODELS = {
     "audio": "microsoft/wavlm-base-plus",
     "video": "openai/clip-vit-large-patch14",
     "text": "FacebookAI/roberta-base",
+    "event": "FacebookAI/roberta-base",
 }
-"""The encoders of the published baselines (arXiv 2605.25208); for audio, ``facebook/wav2vec2-base`` is RPCL's."""
+"""The encoders of the published baselines (arXiv 2605.25208); for audio, ``facebook/wav2vec2-base`` is RPCL's.
+
+``event`` are vectors of the same frozen text encoders as ``text``: the stream of general text vectors of ECERC, beside
+``text`` vectors that were tuned on emotions. Computed with the same options, they are equal.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class ExtractionOptions:
     output_dir: str = option(REQUIRED, "folder of the store: new, or one to continue", setting=False)
     model: str | None = option(
         None,
-        f"encoder, a name on the Hub or a folder (default: {', '.join(DEFAULT_MODELS.values())}, by modality)",
+        "encoder, a name on the Hub or a folder (default by modality: "
+        f"{', '.join(dict.fromkeys(DEFAULT_MODELS.values()))})",
         setting=False,
     )
     revision: str | None = option(None, "commit, branch or tag of the model on the Hub", setting=False)
@@ -122,6 +128,11 @@ class ExtractionOptions:
                 ) from None
         if (self.process_index is None) != (self.num_processes is None):
             raise UsageError("--process_index and --num_processes go together: give both or none.")
+
+    @property
+    def needs_media(self) -> bool:
+        """Whether vectors are computed from recordings; ``text`` and ``event`` are computed from texts."""
+        return self.modality in ("audio", "video")
 
     @property
     def model_name(self) -> str:

@@ -52,7 +52,7 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
     if options.modality == "video":
         costs = {item.utterance_id: 0.0 for item in items}
         order = sorted(items, key=lambda item: (str(item.media), item.start or 0.0, item.utterance_id))
-    elif options.modality == "text":
+    elif not options.needs_media:
         costs = {item.utterance_id: float(len(item.text)) for item in items}
         order = sorted(items, key=lambda item: (costs[item.utterance_id], item.utterance_id))
     else:

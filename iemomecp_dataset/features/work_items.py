@@ -98,7 +98,7 @@ def corpus_items(options: ExtractionOptions) -> CorpusItems:
                         "A store has one vector per utterance id."
                     )
     listed = list(items.values())[: options.limit]
-    if options.modality != "text" and not options.media_dir and all(item.media is None for item in listed):
+    if options.needs_media and not options.media_dir and all(item.media is None for item in listed):
         raise MissingDataError(
             f"{options.data_dir}: {options.config_name} names no {options.modality} file for any of its {len(listed)} "
             "utterances. "
@@ -161,7 +161,7 @@ def _item(
         dialogue_id=dialogue_id,
         speaker=utterance["speaker"],
         text=utterance["text"] or "",
-        media=None if options.modality == "text" else media,
+        media=media if options.needs_media else None,
         start=start if timed else None,
         end=end if timed else None,
         seconds=end - start if known else None,

@@ -15,15 +15,27 @@ import pickle
 import pickletools
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UnsafeFileError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UnsafeFileError
 
-__all__ = ["read_restricted_pickle"]
+__all__ = [
+    "FIXED_SIZES",
+    "LINE_COUNTS",
+    "OUTSIDE_CODES",
+    "PREFIXES",
+    "ArrayStandIn",
+    "RefusedNameError",
+    "allowed_name",
+    "pickle_errors",
+    "plain_value",
+    "read_restricted_pickle",
+]
 
 
 def read_restricted_pickle(path: Path) -> Any:
@@ -42,17 +54,37 @@ def read_restricted_pickle(path: Path) -> Any:
         InvalidDataError: The file is truncated, or is not a pickle.
         MissingDataError: The file cannot be read.
     """
-    try:
+    with pickle_errors(path):
         data = path.read_bytes()
+        _scan(data)
+        # The stand-ins make this safe; see `find_class`.
+        return plain_value(_Unpickler(io.BytesIO(data), encoding="latin-1").load(), {})
+
+
+@contextmanager
+def pickle_errors(path: Path) -> Iterator[None]:
+    """Turns whatever the reading of a pickle raises into one sentence.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UnsafeFileError: The pickle references more than data.
+        InvalidDataError: The file is not a pickle of data.
+        MissingDataError: The file cannot be read.
+    """
+    try:
+        yield
+    except IemomecpError:
+        raise
     except OSError as error:
         raise MissingDataError(
             f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
         ) from None
-    try:
-        _scan(data)
-        # The stand-ins make this safe; see `find_class`.
-        return _plain(_Unpickler(io.BytesIO(data), encoding="latin-1").load(), {})
-    except _RefusedNameError as refused:
+    except RefusedNameError as refused:
         raise UnsafeFileError(
             f"{path}: this pickle references {refused}, which is not data. It was refused and nothing was run. Only "
             f"plain containers and numpy arrays are accepted; fetch the file from its authors."
@@ -65,7 +97,7 @@ def read_restricted_pickle(path: Path) -> Any:
         ) from None
 
 
-class _RefusedNameError(Exception):
+class RefusedNameError(Exception):
     """A pickle references a name that is not on the allowlist."""
 
 
@@ -78,23 +110,23 @@ _LENGTH_FORMATS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: "<I",
     pickletools.TAKEN_FROM_ARGUMENT8U: "<Q",
 }
-_FIXED: list[int] = [-1] * 256
-_PREFIXED: dict[int, struct.Struct] = {}
-_LINES: dict[int, int] = {}
+FIXED_SIZES: list[int] = [-1] * 256
+PREFIXES: dict[int, struct.Struct] = {}
+LINE_COUNTS: dict[int, int] = {}
 for _opcode in pickletools.opcodes:
     _code = ord(_opcode.code)
     if _opcode.arg is None:
-        _FIXED[_code] = 0
+        FIXED_SIZES[_code] = 0
     elif _opcode.arg.n >= 0:
-        _FIXED[_code] = _opcode.arg.n
+        FIXED_SIZES[_code] = _opcode.arg.n
     elif _opcode.arg.n in _LENGTH_FORMATS:
-        _PREFIXED[_code] = struct.Struct(_LENGTH_FORMATS[_opcode.arg.n])
+        PREFIXES[_code] = struct.Struct(_LENGTH_FORMATS[_opcode.arg.n])
     else:
-        _LINES[_code] = 2 if _opcode.name in ("GLOBAL", "INST") else 1
+        LINE_COUNTS[_code] = 2 if _opcode.name in ("GLOBAL", "INST") else 1
 _STOP = ord(".")
 _PUT, _LONG_BINPUT = ord("p"), ord("r")
 # Out-of-band buffers and persistent ids refer to objects outside the file, registered extensions to code.
-_OUTSIDE = {ord(code): name for code, name in (("P", "a persistent id"), ("Q", "a persistent id"))} | {
+OUTSIDE_CODES = {ord(code): name for code, name in (("P", "a persistent id"), ("Q", "a persistent id"))} | {
     0x82: "an extension",
     0x83: "an extension",
     0x84: "an extension",
@@ -104,7 +136,7 @@ _OUTSIDE = {ord(code): name for code, name in (("P", "a persistent id"), ("Q", "
 
 def _scan(data: bytes) -> None:
     position, steps, size = 0, 0, len(data)
-    fixed = _FIXED
+    fixed = FIXED_SIZES
     while position < size:
         code = data[position]
         steps += 1
@@ -118,25 +150,25 @@ def _scan(data: bytes) -> None:
                 (index,) = struct.unpack_from("<I", data, position)
                 if index > steps:
                     raise ValueError(f"memo index {index} at byte {position - 1} is out of proportion")
-            elif code in _OUTSIDE:
-                raise _RefusedNameError(_OUTSIDE[code])
+            elif code in OUTSIDE_CODES:
+                raise RefusedNameError(OUTSIDE_CODES[code])
             position += length
-        elif code in _PREFIXED:
-            prefix = _PREFIXED[code]
+        elif code in PREFIXES:
+            prefix = PREFIXES[code]
             (length,) = prefix.unpack_from(data, position)
             position += prefix.size + length
             if length < 0 or position > size:
                 raise ValueError(f"the value at byte {position - length} extends beyond the end of the file")
-        elif code in _LINES:
-            for _ in range(_LINES[code]):
+        elif code in LINE_COUNTS:
+            for _ in range(LINE_COUNTS[code]):
                 start = position
                 position = data.find(b"\n", position) + 1
                 if position == 0:
                     raise ValueError(f"the line at byte {start} does not end")
             if code == _PUT and int(data[start : position - 1]) > steps:
                 raise ValueError(f"the memo index at byte {start} is out of proportion")
-            if code in _OUTSIDE:
-                raise _RefusedNameError(_OUTSIDE[code])
+            if code in OUTSIDE_CODES:
+                raise RefusedNameError(OUTSIDE_CODES[code])
         else:
             raise ValueError(f"byte {code:#04x} at {position - 1} is not a pickle opcode")
     raise ValueError("the file ends before the pickle does")
@@ -168,7 +200,7 @@ class _Dtype:
         self.name = byte_order + self.name.lstrip("<>=|")
 
 
-class _Array:
+class ArrayStandIn:
     """Stands in for an array; keeps the state it would be rebuilt from."""
 
     def __init__(self) -> None:
@@ -189,14 +221,14 @@ class _ArrayClass:
     """Stands in for the class ``numpy.ndarray``, which pickles only pass as an argument."""
 
 
-def _reconstruct(subtype: Any, *_: Any) -> _Array:
+def _reconstruct(subtype: Any, *_: Any) -> ArrayStandIn:
     if not isinstance(subtype, _ArrayClass):
         raise TypeError("subclasses of ndarray are not supported")
-    return _Array()
+    return ArrayStandIn()
 
 
-def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> _Array:
-    array = _Array()
+def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> ArrayStandIn:
+    array = ArrayStandIn()
     array.state = (1, shape, dtype, order == "F", raw)
     return array
 
@@ -227,7 +259,26 @@ class _Callable:
         return self._function(*arguments)
 
 
-def _allowed(module: str, name: str) -> Any:
+def allowed_name(module: str, name: str) -> Any:
+    """Finds what a name of a pickle stands for.
+
+    Args:
+        module: Module that the pickle names.
+        name: Name in it.
+
+    Returns:
+        A stand-in.
+
+    Raises:
+        RefusedNameError: The name is not on the allowlist.
+    """
+    found = _stand_in(module, name)
+    if found is None:
+        raise RefusedNameError(f"{module}.{name}"[:120])
+    return found
+
+
+def _stand_in(module: str, name: str) -> Any:
     core = re.fullmatch(r"numpy\._?core\.(multiarray|numeric)", module)
     if core is not None:
         functions: dict[str, Callable[..., Any]] = {
@@ -258,38 +309,47 @@ class _Unpickler(pickle.Unpickler):
     """Resolves the names of the allowlist and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
-        found = _allowed(module, name)
-        if found is None:
-            raise _RefusedNameError(f"{module}.{name}"[:120])
-        return found
+        return allowed_name(module, name)
 
     def persistent_load(self, pid: Any) -> Any:
-        raise _RefusedNameError("a persistent id")
+        raise RefusedNameError("a persistent id")
 
 
 # --- from stand-ins to arrays -------------------------------------------------------------------------------------
 
 
-def _plain(value: Any, done: dict[int, Any]) -> Any:
-    """Replaces stand-ins by real values; ``done`` keeps shared objects shared and breaks cycles."""
-    if value is None or isinstance(value, str | int | float | bytes | complex):
+def plain_value(value: Any, done: dict[int, Any]) -> Any:
+    """Replaces stand-ins by real values.
+
+    Args:
+        value: What the unpickler built.
+        done: Results by id, empty at first; keeps shared objects shared and breaks cycles.
+
+    Returns:
+        Plain containers, numbers, strings and arrays.
+
+    Raises:
+        TypeError: A stand-in is not data.
+        ValueError: An array does not fit its content.
+    """
+    if value is None or isinstance(value, str | int | float | bytes | complex | np.ndarray):
         return value
     if id(value) in done:
         return done[id(value)]
     result: Any
     if isinstance(value, dict):
         done[id(value)] = result = {}
-        result.update({_plain(key, done): _plain(item, done) for key, item in value.items()})
+        result.update({plain_value(key, done): plain_value(item, done) for key, item in value.items()})
     elif isinstance(value, list):
         done[id(value)] = result = []
-        result.extend(_plain(item, done) for item in value)
+        result.extend(plain_value(item, done) for item in value)
     elif isinstance(value, tuple):
-        done[id(value)] = result = tuple(_plain(item, done) for item in value)
+        done[id(value)] = result = tuple(plain_value(item, done) for item in value)
     elif isinstance(value, set | frozenset):
-        done[id(value)] = result = frozenset(_plain(item, done) for item in value)
+        done[id(value)] = result = frozenset(plain_value(item, done) for item in value)
     elif isinstance(value, bytearray):
         done[id(value)] = result = bytes(value)
-    elif isinstance(value, _Array):
+    elif isinstance(value, ArrayStandIn):
         done[id(value)] = result = _array(value, done)
     elif isinstance(value, _Scalar):
         done[id(value)] = result = _scalar(value, done)
@@ -300,7 +360,7 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
     return result
 
 
-def _array(array: _Array, done: dict[int, Any]) -> Any:
+def _array(array: ArrayStandIn, done: dict[int, Any]) -> Any:
     state = array.state
     if not isinstance(state, tuple) or len(state) not in (4, 5):
         raise ValueError("an array without content")
@@ -317,7 +377,7 @@ def _array(array: _Array, done: dict[int, Any]) -> Any:
     if "O" in dtype.name:
         if not isinstance(raw, list) or len(raw) != count:
             raise ValueError("an object array whose content does not fit its shape")
-        nested: Any = [_plain(item, done) for item in raw]
+        nested: Any = [plain_value(item, done) for item in raw]
         if fortran and len(shape) > 1:
             raise ValueError("object arrays in column order are not supported")
         for n in reversed(shape[1:]):
@@ -335,7 +395,7 @@ def _scalar(scalar: _Scalar, done: dict[int, Any]) -> Any:
     if not isinstance(scalar.dtype, _Dtype):
         raise TypeError("a scalar without a dtype")
     if "O" in scalar.dtype.name:
-        return _plain(scalar.raw, done)
+        return plain_value(scalar.raw, done)
     raw = scalar.raw.encode("latin-1") if isinstance(scalar.raw, str) else scalar.raw
     simple = np.dtype(scalar.dtype.name)
     if not isinstance(raw, bytes) or len(raw) != simple.itemsize:

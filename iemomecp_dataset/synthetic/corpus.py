@@ -15,7 +15,7 @@ from iemomecp_dataset.files import not_written
 from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts
 from iemomecp_dataset.synthetic.dialogues import Dialogue, record_dialogues
 from iemomecp_dataset.synthetic.ecpec_files import write_ecpec_pickle
-from iemomecp_dataset.synthetic.feature_files import write_feature_stores
+from iemomecp_dataset.synthetic.feature_files import write_emotion_features, write_feature_stores
 from iemomecp_dataset.synthetic.iemocap_files import (
     avi_path,
     write_emo_evaluation,
@@ -57,7 +57,13 @@ class SyntheticCorpus:
 
 
 def write_corpus(
-    output_dir: str | Path, *, scale: str = "demo", seed: int = 0, media: bool = False, overwrite: bool = False
+    output_dir: str | Path,
+    *,
+    scale: str = "demo",
+    seed: int = 0,
+    media: bool = False,
+    overwrite: bool = False,
+    features: bool = False,
 ) -> SyntheticCorpus:
     """Writes ``IEMOCAP/``, ``ECPEC/``, ``labels/``, ``features/`` and ``SYNTHETIC.txt``.
 
@@ -69,6 +75,8 @@ def write_corpus(
         seed: Seed of the generator.
         media: Also writes ``.avi`` files, one per dialogue, of the same length as the dialogue.
         overwrite: Replaces a synthetic corpus that is in the folder.
+        features: Also writes text and event vectors beside the audio and video vectors, and all of them in the layouts
+            of the three pickles that the ECERC authors released for IEMOCAP, into ``features/``.
 
     Returns:
         Folder and counts of the corpus.
@@ -86,7 +94,7 @@ def write_corpus(
     root = Path(output_dir)
     _prepare(root, overwrite)
     partial = root / _PARTIAL
-    _write_trees(partial, scale, seed, media)
+    _write_trees(partial, scale, seed, media, features)
     # The mark at the root is put in place last: if it exists, the corpus is complete.
     for name in (*_TREES, _MARK):
         (partial / name).replace(root / name)
@@ -122,7 +130,7 @@ def _prepare(root: Path, overwrite: bool) -> None:
         raise not_written(root, error) from None
 
 
-def _write_trees(root: Path, scale: str, seed: int, media: bool) -> None:
+def _write_trees(root: Path, scale: str, seed: int, media: bool, features: bool) -> None:
     for folder in (root, *(root / tree for tree in _TREES)):
         folder.mkdir(exist_ok=True)
         # In every tree, because each can be used on its own.
@@ -134,6 +142,8 @@ def _write_trees(root: Path, scale: str, seed: int, media: bool) -> None:
         of_split = [dialogue for dialogue in dialogues if dialogue.split == split]
         write_label_file(root / "labels", split, of_split, random.Random(f"{seed} labels {split}"))
     write_feature_stores(root / "features", dialogues, seed)
+    if features:
+        write_emotion_features(root / "features", dialogues, seed)
 
 
 def _write_iemocap(root: Path, dialogues: Sequence[Dialogue], seed: int, media: bool) -> None:

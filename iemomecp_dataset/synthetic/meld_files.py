@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.files import make_folder, write_text
+from iemomecp_dataset.files import make_folder, not_written, write_text
+from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotion_features import (
     EmotionalUtterance,
     draw_vectors,
@@ -62,6 +64,7 @@ def write_meld(
     seed: int = 0,
     dialogues: Mapping[str, int] = MELD_SCALES["demo"],
     features: bool = True,
+    overwrite: bool = False,
 ) -> Path:
     """Writes ``{train,dev,test}_sent_emo.csv``, ``SYNTHETIC.txt``, and the features.
 
@@ -74,33 +77,53 @@ def write_meld(
         dialogues: Number of dialogues by split; a split that is absent gets no file.
         features: Also writes ``features/{text,event,audio,video}.parquet`` and the same vectors in the layout of the
             released pickle, ``meld_emotion_semantic_features_roberta.pkl``.
+        overwrite: Replaces a synthetic MELD that is in the folder.
 
     Returns:
         The folder, to pass as ``data_dir``.
 
     Raises:
-        UsageError: The folder contains files, a split is unknown, or the seed is negative.
+        UsageError: The folder contains other files, a split is unknown, or the seed is negative.
     """
     folder = Path(folder)
     if seed < 0:
         raise UsageError(f"The seed must not be negative, but is {seed}.")
     if unknown := sorted(dialogues.keys() - _FILES):
         raise UsageError(f"There is no split {unknown[0]!r}; expected {', '.join(_FILES)}.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder. Give a new folder for the synthetic corpus.")
-    make_folder(folder)
+    _prepare(folder, overwrite)
     splits = {
         split: _split(_FILES[split], dialogues[split], random.Random(f"{seed} meld {split}"))
         for split in _FILES
         if split in dialogues
     }
+    make_folder(folder)
+    # Written first, so that nothing in the folder is ever taken for genuine.
+    write_text(folder / SYNTHETIC_FILE, _NOTE.format(seed=seed))
     for split, lines in splits.items():
         _write_csv(folder / f"{_FILES[split]}_sent_emo.csv", lines)
     if features:
         _write_features(folder, splits, seed)
-    # Written last: if it exists, the corpus is complete.
-    write_text(folder / "SYNTHETIC.txt", _NOTE.format(seed=seed))
     return folder
+
+
+def _prepare(folder: Path, overwrite: bool) -> None:
+    """Empties the folder, or refuses; removes only files that this module writes."""
+    names = {SYNTHETIC_FILE, MELD_PICKLE, "features", *(f"{name}_sent_emo.csv" for name in _FILES.values())}
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if (folder.exists() and not folder.is_dir()) or held - names or (held and SYNTHETIC_FILE not in held):
+        raise UsageError(f"{folder} is not an empty folder, nor a synthetic MELD. Give a new folder for it.")
+    if held and not overwrite:
+        raise UsageError(
+            f"{folder} already contains a synthetic corpus. Give another folder, or overwrite (--overwrite)."
+        )
+    try:
+        for name in held:
+            if name == "features":
+                shutil.rmtree(folder / name)
+            else:
+                (folder / name).unlink()
+    except OSError as error:
+        raise not_written(folder, error) from None
 
 
 def _split(prefix: str, n_dialogues: int, rng: random.Random) -> dict[int, list[_Line]]:

@@ -40,5 +40,16 @@ def test_names_the_scale_that_was_meant(repository: Path, tmp_path: Path) -> Non
 def test_help_names_every_option(repository: Path) -> None:
     result = run(repository, "--help")
     assert result.returncode == 0
-    for option in ("--output-dir", "--scale", "--media", "--seed", "--overwrite"):
+    for option in ("--output-dir", "--scale", "--media", "--seed", "--overwrite", "--corpus", "--features"):
         assert option in result.stdout
+
+
+def test_writes_meld_with_its_features(repository: Path, tmp_path: Path) -> None:
+    result = run(repository, "--output-dir", str(tmp_path / "meld"), "--corpus", "meld", "--features")
+    assert result.returncode == 0, result.stderr
+    assert "SYNTHETIC MELD" in result.stdout
+    assert {path.name for path in (tmp_path / "meld/features").iterdir()} == {
+        *("text.parquet", "event.parquet", "audio.parquet", "video.parquet"),
+    }
+    refused = run(repository, "--output-dir", str(tmp_path / "x"), "--corpus", "meld", "--media")
+    assert (refused.returncode, "no videos" in refused.stderr) == (2, True)

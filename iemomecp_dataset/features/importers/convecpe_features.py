@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.sources.ecpec import FEATURE_ENTRIES, read_ecpec_tuple
 
 __all__ = ["read_convecpe_features"]
@@ -28,11 +28,14 @@ def read_convecpe_features(path: Path, modality: str) -> dict[str, Any]:
         UnsafeFileError: The pickle references code; nothing was run.
         InvalidDataError: The file is malformed, or a dialogue does not have one vector per utterance.
         MissingDataError: The file cannot be read.
+        UsageError: ConvECPE has no features of this modality.
 
     See Also:
         :func:`iemomecp_dataset.sources.ecpec.read_ecpec` for the annotation in it.
     """
     content = read_ecpec_tuple(path)
+    if modality not in FEATURE_ENTRIES[len(content)]:
+        raise UsageError(f"{path}: ConvECPE has no {modality} vectors but {', '.join(FEATURE_ENTRIES[len(content)])}.")
     ids, features = content[0], content[FEATURE_ENTRIES[len(content)][modality]]
     if not isinstance(ids, Mapping) or not isinstance(features, Mapping):
         raise InvalidDataError(f"{path}: expected utterance ids and {modality} features as dictionaries by dialogue.")

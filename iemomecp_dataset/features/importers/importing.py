@@ -1,4 +1,4 @@
-"""Imports published features into a store: of the IEMO-MECP artifact, of the ECF authors, of ConvECPE.
+"""Imports published features into a store: of the IEMO-MECP artifact, the ECF and ECERC authors, and ConvECPE.
 
 No file is trusted: pickles and ``.pt`` files are read without running code, and a vector that is missing, of another
 width, not finite, or all zeros (which is how such files mark a missing one) becomes a row with a status.
@@ -7,7 +7,7 @@ width, not finite, or all zeros (which is how such files mark a missing one) bec
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.importers.artifact_cache import read_artifact_caches
 from iemomecp_dataset.features.importers.convecpe_features import read_convecpe_features
 from iemomecp_dataset.features.importers.ecf_arrays import read_ecf_array
+from iemomecp_dataset.features.importers.emotion_pickles import read_emotion_pickle
 from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store.store_index import file_digest, write_index
 from iemomecp_dataset.features.store.store_layout import shard_name
@@ -32,7 +33,7 @@ __all__ = ["import_features"]
 
 
 def import_features(
-    options: ExtractionOptions, files: Sequence[str | Path], *, ecf_order: str | Path | None = None
+    options: ExtractionOptions, files: Sequence[str | Path], *, ecf_order: str | Path | None = None, variant: int = 1
 ) -> ExtractionResult:
     """Builds a store from published feature files.
 
@@ -40,6 +41,7 @@ def import_features(
         options: Corpus, modality and folder; ``limit``, ``strict``, ``store_dtype`` and ``shard_size`` also apply.
         files: One ``.npy``, one ``.pkl``, or any number of ``.pt`` files.
         ecf_order: For ``.npy``: ``all_data_pair.txt``, whose utterances the rows follow.
+        variant: For the pickles of the ECERC authors: which of four text or event vectors, from 1.
 
     Returns:
         Result with the number of utterances by status.
@@ -61,7 +63,7 @@ def import_features(
     # Vectors are matched by utterance, so the corpus needs no media: any folder prevents the check for them.
     corpus = corpus_items(replace(options, media_dir=str(options.data_dir), media_pattern=None))
     ids = [item.utterance_id for item in corpus.items]
-    source, vectors = _read(paths, options, ecf_order)
+    source, vectors = _read(paths, options, ecf_order, variant)
     known = [key for key in ids if key in vectors]
     if not known:
         example = next(iter(vectors), "none")
@@ -70,7 +72,9 @@ def import_features(
             f"(such as {ids[0]}). These are features of another corpus."
         )
     size = _width([vectors[key] for key in known], paths[0])
-    rows = [_row(key, vectors.get(key), size, options.store_dtype, paths) for key in ids]
+    not_in_corpus = len(vectors.keys() - set(ids))
+    # Each vector is in memory once: as it was read, or as a row.
+    rows = [_row(key, vectors.pop(key, None), size, options.store_dtype, paths) for key in ids]
     lacking = [row for row in rows if row.vector is None]
     if options.strict and lacking:
         raise InvalidDataError(
@@ -90,7 +94,7 @@ def import_features(
         synthetic=corpus.synthetic,
         size=size,
         dtype=options.store_dtype,
-        settings={"imported": ", ".join(path.name for path in paths), "not_in_corpus": len(vectors.keys() - set(ids))},
+        settings={"imported": ", ".join(path.name for path in paths), "not_in_corpus": not_in_corpus},
         versions={},
     )
     folder = Path(options.output_dir)
@@ -105,8 +109,8 @@ def import_features(
 
 
 def _read(
-    paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None
-) -> tuple[str, Mapping[str, Any]]:
+    paths: Sequence[Path], options: ExtractionOptions, ecf_order: str | Path | None, variant: int
+) -> tuple[str, dict[str, Any]]:
     kinds = {path.suffix.lower() for path in paths}
     if kinds == {".pt"}:
         return "features of the IEMO-MECP artifact", read_artifact_caches(paths, _turns(options))
@@ -116,6 +120,12 @@ def _read(
             f"{', '.join(path.name for path in paths)}."
         )
     if kinds == {".pkl"}:
+        corpus = load_corpus(options.config_name, options.data_dir, for_training=False)
+        is_meld = corpus.name == "meld"
+        released = read_emotion_pickle(paths[0], options.modality, corpus.rows, variant=variant, is_meld=is_meld)
+        if released is not None:
+            of_variant = f", variant {variant}" if options.modality in ("text", "event") else ""
+            return f"{options.modality} features of the ECERC authors{of_variant}", released
         return f"{options.modality} features of ConvECPE", read_convecpe_features(paths[0], options.modality)
     if ecf_order is None:
         raise UsageError(f"{paths[0]}: its rows follow all_data_pair.txt of the ECF authors. Give that as --ecf-order.")

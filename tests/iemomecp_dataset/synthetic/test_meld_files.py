@@ -133,6 +133,15 @@ def test_refused_arguments(tmp_path: Path, arguments: dict, message: str) -> Non
 
 def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="not an empty folder"):
-        write_meld(tmp_path)
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="not an empty folder"):
+            write_meld(tmp_path, overwrite=overwrite)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_synthetic_meld_is_replaced_on_demand_alone(tmp_path: Path) -> None:
+    write_meld(tmp_path, dialogues={"train": 2, "test": 2})
+    with pytest.raises(UsageError, match="--overwrite"):
+        write_meld(tmp_path, dialogues={"test": 2})
+    write_meld(tmp_path, dialogues={"test": 2}, features=False, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"test_sent_emo.csv", "SYNTHETIC.txt"}
