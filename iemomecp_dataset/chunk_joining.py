@@ -55,8 +55,8 @@ def whole_dialogues(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         joined.append(_join(name, ordered))
     if gaps:
         _LOGGER.warning(
-            "%d times, a chunk does not begin where the one before it in its dialogue ends: the rejoined dialogues lack "
-            "the turns between them.",
+            "%d times, a chunk does not begin where the one before it in its dialogue ends: the rejoined dialogues "
+            "lack the turns between them.",
             gaps,
         )
     return joined
@@ -67,7 +67,8 @@ def _source_of(row: Mapping[str, Any]) -> str:
     if source is None and row.get("chunk_index", -1) not in (None, -1):
         raise InvalidDataError(
             f"Dialogue {row['dialogue_id']!r} is chunk {row['chunk_index']} of a dialogue that is not named "
-            "(source_dialogue_id is null), so chunks cannot be rejoined. Load the configuration '3class', which names it."
+            "(source_dialogue_id is null), so chunks cannot be rejoined. Load the configuration '3class', which names "
+            "it."
         )
     return str(row["dialogue_id"] if source is None else source)
 
@@ -90,8 +91,8 @@ def _in_source_order(name: str, chunks: Sequence[Mapping[str, Any]]) -> list[Map
         if _turns(after)[0] <= _turns(before)[-1]:
             raise InvalidDataError(
                 f"Dialogue {name!r}: the chunks {before['dialogue_id']!r} (source turns {_turns(before)[0]} to "
-                f"{_turns(before)[-1]}) and {after['dialogue_id']!r} (from {_turns(after)[0]}) overlap. Give each chunk "
-                "once."
+                f"{_turns(before)[-1]}) and {after['dialogue_id']!r} (from {_turns(after)[0]}) overlap. Give each "
+                "chunk once."
             )
     ids = [u["utterance_id"] for chunk in ordered for u in chunk["utterances"] if u.get("utterance_id") is not None]
     if len(set(ids)) < len(ids):
@@ -110,7 +111,8 @@ def _join(name: str, chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if any(value != values[0] for value in values):
             raise InvalidDataError(
                 f"Dialogue {name!r}: its chunks differ in the column {column!r} ({str(values[0])[:40]!r} in "
-                f"{chunks[0]['dialogue_id']!r}), which belongs to the whole dialogue. Leave the column out, or correct it."
+                f"{chunks[0]['dialogue_id']!r}), which belongs to the whole dialogue. Leave the column out, or "
+                "correct it."
             )
         joined[column] = values[0]
     utterances: list[dict[str, Any]] = []
@@ -123,8 +125,8 @@ def _join(name: str, chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 turns = {side: new.get(pair[side]) for side in ("target_turn", "cause_turn")}
                 if None in turns.values():
                     raise InvalidDataError(
-                        f"Dialogue {chunk['dialogue_id']!r}, pair ({pair['target_turn']}, {pair['cause_turn']}): points "
-                        "outside the dialogue."
+                        f"Dialogue {chunk['dialogue_id']!r}, pair ({pair['target_turn']}, {pair['cause_turn']}): "
+                        "points outside the dialogue."
                     )
                 listed.append({**pair, **turns})
     return {**joined, "utterances": utterances, **pairs}

@@ -14,7 +14,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rows import is_synthetic, list_item
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS, Row
+from iemomecp_dataset.schema import EMOTIONAL, PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
 __all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
 
@@ -95,30 +95,33 @@ class Corpus:
                 "trainers/emotion.py and the metric iemomecp_erc."
             )
 
-    def require_emotions(self) -> None:
+    def require_emotions(self, advice: str = "Use a corpus with emotions, such as meld, iemocap or ecf.") -> None:
         """Refuses data of which no emotion can be recognised.
 
+        Args:
+            advice: What to do instead, for the error.
+
         Raises:
-            UsageError: Fewer than two emotions occur besides an annotation that targets of pairs have and others have
-                not, or no utterance of the train split has one.
+            UsageError: There are fewer than two emotion names, the files label no emotions, or no utterance of the
+                train split has one.
             InvalidDataError: An emotion is not the id of a name.
         """
         names = self.emotion_names
-        use = "Use a corpus with emotions, such as meld, iemocap or ecf."
-        if names and set(names) <= {*NEUTRAL_EMOTIONS, EMOTIONAL}:
+        corpus = f"{self.name} ({self.config_name})"
+        if EMOTIONAL in names:
             raise UsageError(
-                f"The files of {self.name} ({self.config_name}) label no emotions: {' and '.join(names)} only state "
-                f"which utterances are targets of pairs. {use}"
-            )
-        if len(set(names)) < 2:
-            raise UsageError(
-                f"{self.name} ({self.config_name}) has {len(set(names))} emotion names, and at least two must be told "
-                f"apart. {use} Rows in memory need emotion_names, the names by id."
+                f"The files of {corpus} label no emotions; {' and '.join(names)} only state which utterances are "
+                f"targets of pairs. {advice}"
             )
         known = {
             split: {utterance.get("emotion") for row in rows for utterance in row["utterances"]} - {None}
             for split, rows in self.rows.items()
         }
+        if len(set(names)) < 2 or not known.get("train"):
+            raise UsageError(
+                f"No utterance of the train split of {corpus} has an emotion with a name, or there are no two names to "
+                f"tell apart (there are: {', '.join(names) or 'none'}). {advice}"
+            )
         for split, ids in known.items():
             strange = sorted(ids - set(range(len(names))), key=str)
             if strange:
@@ -126,10 +129,6 @@ class Corpus:
                     f"An utterance of the {split} split has the emotion {strange[0]!r}; expected 0 to {len(names) - 1} "
                     f"for {', '.join(names)}, or None where it is not known."
                 )
-        if not known.get("train"):
-            raise UsageError(
-                f"No utterance of the train split of {self.name} ({self.config_name}) has an emotion. {use}"
-            )
 
 
 def load_corpus(
@@ -139,6 +138,7 @@ def load_corpus(
     split: str | None = None,
     candidates: str | None = None,
     forward_pairs: str | None = None,
+    validation: str | None = None,
     for_training: bool = True,
 ) -> Corpus:
     """Loads a configuration to train or to score on, or to extract features from.
@@ -149,6 +149,7 @@ def load_corpus(
         split: The one split to keep; None: every split.
         candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
+        validation: Option of the loader, for ``iemocap``; None for its default.
         for_training: Whether train must be among all splits, and a warning names those that are missing.
 
     Returns:
@@ -161,7 +162,7 @@ def load_corpus(
     """
     import iemomecp_dataset
 
-    given = {"candidates": candidates, "forward_pairs": forward_pairs}
+    given = {"candidates": candidates, "forward_pairs": forward_pairs, "validation": validation}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
     missing = tuple(name for name in SPLITS if name not in dataset)

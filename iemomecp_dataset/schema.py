@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTEXT_SUBTYPES",
+    "EMOTIONAL",
     "IEMOCAP_EMOTIONS",
     "MODALITY_SETS",
     "NEUTRAL_EMOTIONS",
@@ -55,6 +56,9 @@ IEMOCAP_EMOTIONS = ("hap", "sad", "neu", "ang", "exc", "fru")
 
 NEUTRAL_EMOTIONS = frozenset({"neu", "neutral"})
 """Emotion names that mean that there is no emotion, hence no cause."""
+
+EMOTIONAL = "emotional"
+"""What an utterance is called that is the target of a pair, where the files label no emotions."""
 
 _SPLIT_ALIASES = {"dev": "validation", "valid": "validation", "val": "validation"}
 

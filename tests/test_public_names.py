@@ -11,7 +11,7 @@ import pytest
 
 PUBLIC = {
     "iemomecp_dataset": (
-        *("load", "gold_pairs", "to_pairs", "is_synthetic", "IemomecpError", "__version__"),
+        *("load", "gold_pairs", "to_pairs", "whole_dialogues", "is_synthetic", "IemomecpError", "__version__"),
         *("metrics", "trainers", "benchmark"),
     ),
     "iemomecp_dataset.metrics": ("pair_scores", "emotion_scores", "best_threshold", "paired_bootstrap", "Signature"),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP
 from iemomecp_dataset.corpora.utterance_map import MappedUtterance, read_utterance_map
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import IemomecpError
@@ -288,7 +288,9 @@ def _maps(items: Sequence[SplitData], folders: Sequence[Path]) -> tuple[dict[str
 
 
 def _whose_ids(corpus: str) -> str:
-    """The corpus whose ids the rows of a corpus carry."""
+    """The corpus whose ids the rows of a corpus carry; IEMO-MECP's are those of IEMOCAP."""
+    if corpus == IEMOMECP:
+        return "iemocap"
     while (of := CORPORA.get(corpus)) is not None and of.origin and not of.origin_map:
         corpus = of.origin
     return corpus

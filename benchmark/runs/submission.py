@@ -121,6 +121,7 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         forward_pairs=submission.forward_pairs,
         for_training=False,
     )
+    corpus.require_pairs()
     scored = _scored(submission, files, corpus)
     decision = _decision(scored)
     epoch_chosen_on = stated_epoch(files.values())

@@ -13,6 +13,7 @@ from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.field_checks import check_pair, check_text_fields
 from iemomecp_dataset.files import read_json, read_lines
+from iemomecp_dataset.schema import EMOTIONAL
 
 __all__ = ["read_mec4"]
 
@@ -59,7 +60,7 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
                     utterance_id=CORPORA["mec4"].utterance_id(str(dialogue_id), turn),
                     speaker=speaker,
                     text=text,
-                    emotion="emotional" if turn in targets else "neutral",
+                    emotion=EMOTIONAL if turn in targets else "neutral",
                 )
                 for turn, (speaker, text) in enumerate(turns, start=1)
             ],

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+from iemomecp_dataset.schema import EMOTIONAL, IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
 
 __all__ = [
     "CORPORA",
@@ -329,7 +329,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         url="",
         how_to_obtain="ask its authors for the folder MEC4_text with train.json, valid.json and test.json",
         # The files label no emotions; targets of gold pairs count as emotional.
-        emotions=("neutral", "emotional"),
+        emotions=("neutral", EMOTIONAL),
         split_files={
             "train": ("MEC4_text/train.json", "train.json"),
             "validation": ("MEC4_text/valid.json", "MEC4_text/dev.json", "valid.json", "dev.json"),

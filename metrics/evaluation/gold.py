@@ -90,9 +90,11 @@ def load_gold_split(
         The gold.
 
     Raises:
+        UsageError: The corpus has no pairs.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
     corpus = load_corpus(config_name, data_dir, split=split, candidates=candidates, forward_pairs=forward_pairs)
+    corpus.require_pairs()
     return gold_split(corpus, split)
 
 

@@ -6,10 +6,11 @@ import copy
 import logging
 
 import pytest
+from corpus_files import mec4, write, write_meld
 
 from iemomecp_dataset import load
 from iemomecp_dataset.corpus import corpus_of, load_corpus
-from iemomecp_dataset.errors import MissingDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.metrics.evaluation.gold import load_gold_split
 
@@ -125,3 +126,42 @@ def test_gold_of_source_binary_says_how_forward_pairs_are_treated(synthetic_dir)
     gold = load_gold_split("source_binary", synthetic_dir, "test", forward_pairs="gold")
     assert (published.forward_pairs, gold.forward_pairs) == ("as_published", "gold")
     assert (published.table.labels == 0).sum() < (gold.table.labels == 0).sum()
+
+
+def test_pairs_of_a_corpus_without_pairs_are_refused(tmp_path):
+    write_meld(tmp_path)
+    corpus = load_corpus("meld", tmp_path)
+    assert [len(table) for table in corpus.tables.values()] == [0, 0, 0]
+    corpus.require_emotions()
+    for ask in (corpus.require_pairs, lambda: load_gold_split("meld", tmp_path, "test")):
+        with pytest.raises(
+            UsageError, match=r"meld \(meld\) has no causes, so there are no pairs .* Use a corpus of pairs"
+        ):
+            ask()
+    corpus_of({"train": ROWS}, config_name="ecf").require_pairs()
+
+
+def test_emotions_of_a_corpus_without_emotions_are_refused(tmp_path):
+    write(tmp_path / "train.json", mec4())
+    with pytest.raises(UsageError, match=r"files of mec4 .* label no emotions; neutral and emotional only state"):
+        load_corpus("mec4", tmp_path).require_emotions()
+    names = ("neutral", "joy")
+    unknown = _changed((0, "utterances", 0, "emotion"), 7)
+    for rows, emotion_names, error, message in (
+        (ROWS, None, UsageError, r"there are no two names to tell apart \(there are: none\)"),
+        (ROWS, names[:1], UsageError, r"\(there are: neutral\)"),
+        ([{**row, "utterances": [{**u, "emotion": None} for u in row["utterances"]]} for row in ROWS], names,
+         UsageError, "No utterance of the train split"),
+        (unknown, names, InvalidDataError, "has the emotion 7; expected 0 to 1"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=message):
+            corpus_of({"train": rows}, config_name="ecf", emotion_names=emotion_names).require_emotions()
+    corpus_of({"train": ROWS}, config_name="ecf", emotion_names=names).require_emotions()
+
+
+def test_the_validation_rule_of_iemocap_can_be_chosen(synthetic_dir):
+    with_validation = load_corpus("iemocap", synthetic_dir, validation="first_tenth")
+    without = load_corpus("iemocap", synthetic_dir, validation="none")
+    assert without.missing_splits == ("validation",)
+    first = [row["dialogue_id"] for row in with_validation.rows["validation"]]
+    assert first == [row["dialogue_id"] for row in without.rows["train"]][: len(first)]

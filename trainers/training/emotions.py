@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.emotion_table import NO_EMOTION
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
@@ -34,22 +34,7 @@ def check_emotions(corpus: Corpus) -> None:
             f"The emotions of {corpus.name} ({corpus.config_name}) are {', '.join(names)}: there are no two categories "
             f"besides neutral to tell apart. {advice}"
         )
-    known = {
-        split: {utterance["emotion"] for row in rows for utterance in row["utterances"]} - {None}
-        for split, rows in corpus.rows.items()
-    }
-    if not names or not known["train"]:
-        raise UsageError(
-            f"No utterance of the train split of {corpus.name} ({corpus.config_name}) has an emotion with a name, so "
-            f"emotion categories cannot be learned. {advice}"
-        )
-    for split, ids in known.items():
-        strange = sorted(ids - set(range(len(names))), key=str)
-        if strange:
-            raise InvalidDataError(
-                f"An utterance of the {split} split has the emotion {strange[0]!r}; expected 0 to {len(names) - 1} for "
-                f"{', '.join(names)}, or None where it is not known."
-            )
+    corpus.require_emotions(advice)
 
 
 def target_emotions(
