@@ -55,6 +55,7 @@ TESTED_BY = {
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",
     "trainers/compositions.py": "trainers/test_objectives.py",
+    "trainers/emotions/*": "trainers/emotions/test_modeling_ecerc.py",
     "trainers/encoders/*": "trainers/encoders/test_text.py",
     "trainers/fusion.py": "trainers/test_cli.py",
     "trainers/isolated/*": "trainers/isolated/test_modeling.py",

@@ -53,17 +53,14 @@ def peak_memory_of_build(data_dir: Path) -> float:
         Peak resident memory in GB (1e9 bytes).
     """
     code = (
-        "import pathlib, re, resource, sys, tempfile, iemomecp_dataset\n"
+        "import sys, tempfile, iemomecp_dataset\n"
+        "from iemomecp_dataset.benchmark.speed.measurement import peak_memory\n"
         "with tempfile.TemporaryDirectory() as cache:\n"
         "    iemomecp_dataset.load(data_dir=sys.argv[1], cache_dir=cache)\n"
-        "status = pathlib.Path('/proc/self/status')\n"
-        # On Linux ru_maxrss starts at the memory of the process that started this one.
-        "peak = status.is_file() and re.search(r'VmHWM:\\s+(\\d+) kB', status.read_text())\n"
-        "print(int(peak[1]) if peak else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(peak_memory())\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(data_dir)], capture_output=True, text=True, check=True)
-    # Kilobytes on Linux, bytes on macOS.
-    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return int(done.stdout.split()[-1]) / 1e9
 
 
 def _load(data_dir: Path, cache: Path, **options: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["SpeedRow", "best_seconds"]
+__all__ = ["SpeedRow", "best_seconds", "peak_memory"]
 
 
 class SpeedRow(NamedTuple):
@@ -46,3 +49,16 @@ def best_seconds(action: Callable[[], object], repeats: int) -> float:
         action()
         times.append(time.perf_counter() - started)
     return min(times)
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    # On Linux ru_maxrss starts at the memory of the process that started this one.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    if peak is not None:
+        return int(peak[1]) * 1024
+    import resource
+
+    # Kilobytes on Linux, bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

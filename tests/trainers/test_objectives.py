@@ -20,6 +20,7 @@ from iemomecp_dataset.trainers.objectives import (
     confidence_margin_ranking,
     corrupt_context,
     corrupted_context_stability,
+    emotion_loss,
     mean_cross_entropy,
     objective_terms,
     resolve_objective,
@@ -435,3 +436,34 @@ def test_names_and_unknown_objective() -> None:
     assert tuple(OBJECTIVES) == OBJECTIVE_NAMES == tuple(PAPER)
     with pytest.raises(UsageError, match="Did you mean 'rpcl'"):
         resolve_objective("rpcI")
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("weights", [None, [0.5, 2.0, 3.0]])
+def test_emotion_loss_is_the_mean_over_labelled_utterances(gamma: float, weights: list[float] | None) -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(2, 5, 3)), rng.integers(0, 3, (2, 5))
+    labels[0, 2] = -100
+    mask = np.array([[True] * 5, [True, True, False, False, False]])
+    terms = []
+    for row, label, real in zip(logits.reshape(-1, 3), labels.flat, mask.flat, strict=True):
+        if real and label != -100:
+            p = slow_softmax(row)[label]
+            terms.append(-((1 - p) ** gamma) * (1.0 if weights is None else weights[label]) * math.log(p))
+    assert len(terms) == 6
+    given = torch.tensor(logits, requires_grad=True), torch.tensor(labels), torch.tensor(mask)
+    options = {"gamma": gamma, "class_weights": weights}
+    assert emotion_loss(*given, **options).item() == pytest.approx(sum(terms) / len(terms))
+    # Two halves pooled give the mean over both, as for any other loss.
+    halves = [emotion_loss(*(part[i : i + 1] for part in given), **options, pool=lambda t, c: t / 6) for i in (0, 1)]
+    assert sum(halves).item() == pytest.approx(sum(terms) / len(terms))
+    assert emotion_loss(given[0], torch.full((2, 5), -100), given[2], **options).item() == 0.0
+
+
+def test_the_focal_factor_carries_no_gradient() -> None:
+    logits = torch.tensor([[[0.3, -0.2, 0.1]]], dtype=torch.float64, requires_grad=True)
+    label, mask = torch.tensor([[1]]), torch.ones(1, 1, dtype=torch.bool)
+    (plain,) = torch.autograd.grad(emotion_loss(logits, label, mask), logits)
+    (focal,) = torch.autograd.grad(emotion_loss(logits, label, mask, gamma=2.0), logits)
+    p = logits.softmax(dim=-1)[0, 0, 1].detach()
+    torch.testing.assert_close(focal, (1 - p) ** 2 * plain)

@@ -155,8 +155,8 @@ class DialogueLayer(nn.Module):
         Args:
             utterances: ``(U, D)``.
             ragged: Their places.
-            bias: ``(B, 1 or heads, N, N)``, added to the attention scores, or bool, true where an utterance (row) sees
-                another (column); by default all see all. No row may be without an utterance that it sees.
+            bias: ``(B, 1 or heads, N, N)``, added to the attention scores, row: the utterance that looks; minus
+                infinity where it does not see another, but never in a whole row. By default all see all.
 
         Returns:
             ``(U, D)``.
@@ -168,7 +168,7 @@ class DialogueLayer(nn.Module):
             query,
             key,
             value,
-            attn_mask=ragged.mask[:, None, None] if bias is None else bias,
+            attn_mask=ragged.mask[:, None, None] if bias is None else bias.to(query.dtype),
             dropout_p=self.attention_dropout if self.training else 0.0,
         )
         mixed = self.attention_output(ragged.flat(attended.transpose(1, 2).flatten(2)))

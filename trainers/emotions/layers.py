@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.trainers.emotions.attention import (
@@ -19,15 +22,15 @@ from iemomecp_dataset.trainers.emotions.attention import (
     attend,
     attend_itself,
     attention_weights,
+    drop,
 )
 
-__all__ = ["ContextEncoder", "EvidenceGate", "position_table"]
+__all__ = ["ContextEncoder", "EvidenceGate", "Stream", "position_table", "project"]
 
 _HEADS, _HEAD_SIZE = 8, 64
 _NORM_EPSILON = 1e-6
 
 
-@lru_cache(maxsize=8)
 def position_table(turns: int, columns: int, width: int) -> Tensor:
     r"""Sinusoid positions, float32.
 
@@ -48,9 +51,47 @@ def position_table(turns: int, columns: int, width: int) -> Tensor:
         >>> [round(value, 3) for value in position_table(3, 4, 4)[1].tolist()]
         [0.841, 0.54, 0.01, 1.0]
     """
+    return torch.from_numpy(_sinusoids(turns, columns, width))
+
+
+# The array is kept, not the tensor, which could not be trained with if it were made in inference mode.
+@lru_cache(maxsize=8)
+def _sinusoids(turns: int, columns: int, width: int) -> NDArray[np.float32]:
     column = np.arange(columns)
     angles = np.arange(turns)[:, None] / np.power(10000.0, 2 * (column // 2) / width)
-    return torch.from_numpy(np.where(column % 2, np.cos(angles), np.sin(angles)).astype(np.float32))
+    return np.where(column % 2, np.cos(angles), np.sin(angles)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Vectors of one kind, of all computed rows.
+
+    Attributes:
+        vectors: ``(U, d)``.
+        turns: ``(U,)`` int, their turns.
+        positions: ``(L, d)``, added to the vectors by turn; None for none.
+    """
+
+    vectors: Tensor
+    turns: Tensor
+    positions: Tensor | None = None
+
+
+def project(layer: nn.Module, stream: Stream) -> Tensor:
+    """Projects vectors and positions; positions once per turn, not once per row.
+
+    Args:
+        layer: A linear layer.
+        stream: ``(U, d)``.
+
+    Returns:
+        ``(U, h)``.
+    """
+    projected: Tensor = layer(stream.vectors)
+    if stream.positions is None:
+        return projected
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    return projected + F.linear(stream.positions, weight).index_select(0, stream.turns)
 
 
 class EvidenceGate(nn.Module):
@@ -74,19 +115,19 @@ class EvidenceGate(nn.Module):
         self.query = nn.Linear(hidden, hidden) if gate != "none" else None
         self.key = nn.Linear(hidden, hidden) if gate == "all" and len(sizes) > 1 else None
 
-    def forward(self, streams: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, streams: Mapping[str, Stream], present: Mapping[str, Tensor]) -> Tensor:
         """Gates the evidence.
 
         Args:
-            streams: ``(U, d)`` by modality.
+            streams: By modality.
             present: ``(U,)`` bool by modality where vectors may be absent; an absent one adds nothing anywhere.
 
         Returns:
             ``(U, h * modalities)``.
         """
         projected = []
-        for name, project in self.projections.items():
-            evidence = project(streams[name])
+        for name, projection in self.projections.items():
+            evidence = project(projection, streams[name])
             if name in present:
                 evidence = evidence.masked_fill(~present[name].unsqueeze(-1), 0.0)
             projected.append(evidence)
@@ -157,10 +198,10 @@ class _EncoderLayer(nn.Module):
         self.expand = nn.Linear(width, 2 * width)
         self.contract = nn.Linear(2 * width, width)
         self.feed_forward_norm = nn.LayerNorm(width, eps=_NORM_EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
     def forward(self, queries: Tensor, memory: Tensor, buckets: DialogueBuckets) -> Tensor:
-        dropout = self.dropout.p if self.training else 0.0
+        dropout = self.dropout if self.training else 0.0
         value = self.value(memory)
         if self.context == "itself":
             seen = attend_itself(value, n_heads=_HEADS, dropout=dropout)
@@ -175,9 +216,10 @@ class _EncoderLayer(nn.Module):
                 empty_rows=self.empty_rows,
                 dropout=dropout,
             )
-        attended = self.attention_norm(queries + self.dropout(self.output(seen)))
-        forwarded = self.dropout(self.contract(torch.relu(self.expand(attended))))
-        result: Tensor = self.feed_forward_norm(attended + forwarded)
+        mixed = self.output(seen)
+        attended = self.attention_norm(queries + (drop(mixed, dropout) if dropout else mixed))
+        forwarded = self.contract(torch.relu(self.expand(attended)))
+        result: Tensor = self.feed_forward_norm(attended + (drop(forwarded, dropout) if dropout else forwarded))
         return result
 
     def weights(self, queries: Tensor, memory: Tensor, buckets: DialogueBuckets) -> Tensor:

@@ -24,14 +24,15 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows
-from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, position_table
+from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, drop
+from iemomecp_dataset.trainers.emotions.hints import CONTEXT_OF_STREAM
+from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, Stream, position_table, project
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
 
 __all__ = ["STREAMS", "Ablation", "EcercConfig", "EcercModel", "EcercOutput"]
 
-STREAMS = ("self_emotion", "cross_emotion", "self_event", "cross_event")
+STREAMS = tuple(CONTEXT_OF_STREAM)
 """The four interactions, in the order of their features."""
 
 Ablation = Literal[
@@ -183,11 +184,10 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         events = [name for name in config.streams if name.endswith("event")]
         self.event_projection = nn.Linear(config.event_size, hidden) if events else None
         self.event_encoding = encoder(hidden, "history") if events and ablation != "no_event_encoding" else None
-        contexts = {"self_emotion": "own", "cross_emotion": "other", "self_event": "itself", "cross_event": "other"}
         self.interactions = nn.ModuleDict(
             {
                 name: encoder(hidden if name in events else width, context)
-                for name, context in contexts.items()
+                for name, context in CONTEXT_OF_STREAM.items()
                 if name in config.streams
             }
         )
@@ -198,8 +198,6 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         self.classifier = nn.Linear(width * len(config.streams), len(config.class_names or ()))
         # Takes no part in anything; the released state dicts have it.
         self.unused_norm = nn.LayerNorm(sum(sizes.values()))
-        self.dropout_evidence = nn.Dropout(config.dropout_evidence)
-        self.dropout_features = nn.Dropout(config.dropout_features)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -243,15 +241,15 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         mask = mask.bool()
         buckets = DialogueBuckets.of(mask, speakers, with_padding=self.config.empty_rows == "uniform")
         given = {"text": text, "event": event, "audio": audio, "video": video}
-        vectors = self._vectors(given, buckets)
+        inputs = self._streams(given, buckets)
         flags = {"audio": audio_present, "video": video_present}
         present = {name: buckets.flat(flag.bool()) for name, flag in flags.items() if flag is not None}
-        evidence = self.dropout_evidence(self.evidence_gate(vectors, present))
+        evidence = self._dropped(self.evidence_gate(inputs, present), self.config.dropout_evidence)
         memories = {"emotion": evidence, "event": evidence}
         if self.emotion_encoding is not None:
             memories["emotion"] = self.emotion_encoding(evidence, None, buckets)
         if self.event_projection is not None:
-            memories["event"] = self.event_projection(vectors["event"])
+            memories["event"] = project(self.event_projection, inputs["event"])
             if self.event_encoding is not None:
                 memories["event"] = self.event_encoding(memories["event"], None, buckets)
         queries = evidence if self.config.query == "evidence" else memories["emotion"]
@@ -267,7 +265,7 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         gates = self._gates(features)
         if gates is not None:
             features = [gate * feature for gate, feature in zip(gates, features, strict=True)]
-        logits = self.classifier(self.dropout_features(torch.cat(features, dim=-1)))
+        logits = self.classifier(self._dropped(torch.cat(features, dim=-1), self.config.dropout_features))
         padded = buckets.padded(logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits)
         padded = padded.masked_fill(~mask.unsqueeze(-1), 0.0)
         loss = None
@@ -285,8 +283,8 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             attentions=tuple(weights),
         )
 
-    def _vectors(self, given: Mapping[str, Tensor | None], buckets: DialogueBuckets) -> dict[str, Tensor]:
-        """The streams that the model uses, of the computed rows, in their slots and with positions."""
+    def _streams(self, given: Mapping[str, Tensor | None], buckets: DialogueBuckets) -> dict[str, Stream]:
+        """The streams that the model uses, in their slots."""
         config = self.config
         sizes = dict(config.modality_sizes)
         if self.event_projection is not None:
@@ -304,19 +302,25 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             exchanged = torch.cat([found["video"], found["audio"]], dim=-1)
             sizes_of_slots = [config.audio_size, config.video_size]
             found["audio"], found["video"] = torch.split(exchanged, sizes_of_slots, dim=-1)
+        turns = buckets.turns
         if not config.positions:
-            return found
+            return {name: Stream(vectors, turns) for name, vectors in found.items()}
         width = sum(config.modality_sizes.values())
         # Rows to a power of two, so that few tables are kept.
         rows = max(256, 1 << (buckets.shape[1] - 1).bit_length())
         like = found[next(iter(found))]
-        table = position_table(rows, max(width, config.event_size), width).to(like.device, like.dtype)
-        first = 0
+        table = position_table(rows, max(width, config.event_size), width)[: buckets.shape[1]].to(
+            like.device, like.dtype
+        )
+        streams, first = {}, 0
         for name, size in sizes.items():
             begin = 0 if name == "event" else first
-            found[name] = found[name] + table[:, begin : begin + size].index_select(0, buckets.turns)
+            streams[name] = Stream(found[name], turns, table[:, begin : begin + size])
             first = begin + size
-        return found
+        return streams
+
+    def _dropped(self, rows: Tensor, probability: float) -> Tensor:
+        return drop(rows, probability) if self.training and probability else rows
 
     def _text_and_rest(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.config.hidden_size

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
+import ecerc_reference
 import numpy as np
 import pytest
 import torch
@@ -16,9 +17,9 @@ from transformers import AutoModel
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, attend, attend_itself
+from iemomecp_dataset.trainers.emotions.hints import attention_hints
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import STREAMS, Ablation, EcercConfig, EcercModel, _released_name
 from iemomecp_dataset.trainers.objectives import emotion_loss
-from tests.cases import ecerc_reference
 
 CLASSES = ["neutral", "joy", "anger"]
 SIZES = {"text": 6, "event": 6, "audio": 5, "video": 3}
@@ -198,6 +199,12 @@ def test_small_dialogues_are_learned_by_heart() -> None:
         optimizer.step()
     predicted = model.eval()(**batch).logits.argmax(dim=-1)
     assert torch.equal(predicted[batch["mask"]], labels[batch["mask"]])
+
+
+def test_what_was_used_for_inference_can_be_trained() -> None:
+    model, batch = random_model(small_config()), random_batch([4])
+    log_probs(model, batch)
+    model(**batch, labels=torch.zeros(1, 4, dtype=torch.long)).loss.backward()
 
 
 def test_labels_give_the_loss_of_the_configuration() -> None:
@@ -440,6 +447,8 @@ def test_equal_to_the_released_model(case: str, variant: str) -> None:
     gates = vectors.arrays.get(f"hints/{variant}/gates")
     if gates is not None:
         np.testing.assert_allclose(output.gates[vectors.mask].detach().numpy(), gates, atol=1e-9)
+        hints = attention_hints(output.gates.detach(), output.attentions)
+        np.testing.assert_allclose(hints.numpy(), vectors.arrays[f"hints/{variant}/scores"], atol=1e-9)
     steps = {name.rpartition("/")[2] for name in vectors.arrays if name.startswith(f"steps/{variant}/")}
     if steps:
         for row, found in enumerate(slow_steps(model.double(), batch)):
