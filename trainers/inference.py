@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
-from iemomecp_dataset.trainers.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch

@@ -234,8 +234,9 @@ def _settings(options: RunSettings) -> list[str]:
         settings["text_encoder"] = encoder_name(options.model.text_encoder)
     if options.model.init_from:
         settings["init_from"] = encoder_name(options.model.init_from)
-    if getattr(options.model, "emotion_from", None):
-        settings["emotion_from"] = encoder_name(str(options.model.emotion_from))
+    emotion_from = getattr(options.model, "emotion_from", None)
+    if emotion_from:
+        settings["emotion_from"] = encoder_name(emotion_from)
     listing = ", ".join(f"{name} {value}" for name, value in settings.items())
     cited = scorer.cite
     return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]

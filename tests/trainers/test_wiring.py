@@ -36,7 +36,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import pair_run, predict
-from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.emotions import run_kind
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.options import SECTIONS, RunSettings, TrainingOptions

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.pair_table import emotional_utterances
 from iemomecp_dataset.rows import gold_pairs
-from iemomecp_dataset.trainers.emotion_inputs import EMOTION_INPUTS
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import EMOTION_INPUTS
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch

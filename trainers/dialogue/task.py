@@ -30,9 +30,9 @@ from iemomecp_dataset.trainers.dialogue.data import (
     Utterances,
     dialogue_examples,
 )
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
-from iemomecp_dataset.trainers.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,

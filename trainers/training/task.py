@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.trainers.emotion_inputs import EmotionInputs
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.objectives import Pooling
 from iemomecp_dataset.trainers.training.distributed import Processes

@@ -21,7 +21,11 @@ from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
     read_emotion_predictions,
     write_emotion_predictions,
 )
-from iemomecp_dataset.trainers.emotion_inputs import EMOTION_INPUTS, checked_emotion_inputs, read_emotion_inputs
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import (
+    EMOTION_INPUTS,
+    checked_emotion_inputs,
+    read_emotion_inputs,
+)
 
 
 @pytest.fixture(name="corpus")
