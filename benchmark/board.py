@@ -1,5 +1,6 @@
-"""Leaderboard: runs sorted into tables in which every number may be compared with every other.
+"""Leaderboard: runs that find pairs, sorted into tables in which every number may be compared with every other.
 
+Runs of another task are in no such table (:mod:`~iemomecp_dataset.benchmark.emotion_board` has tables of their own).
 Two scores share a table only when corpus, configuration, data, texts, Pair F1 definition, gold, candidates and split
 agree; anything else makes another table. Within a table, runs of one system (:func:`~iemomecp_dataset.benchmark.runs.\
 identity.system_of`) share a row. Scores with a threshold or epoch that was chosen on the split that is scored stand in
@@ -25,19 +26,23 @@ from iemomecp_dataset.benchmark.board_rows import (
 )
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
-from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults
+from iemomecp_dataset.benchmark.runs.results import ERC, EXTERNAL, HEADLINE, PAIRS, RunResults
 from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
 from iemomecp_dataset.metrics.signature import Signature
 
 __all__ = [
     "Board",
     "BoardKey",
     "leaderboard",
+    "make_board",
     "parts_of_split",
+    "runs_of_task",
     "score_columns",
     "signature_of",
     "signatures_of",
     "split_notes",
+    "table_key",
 ]
 
 
@@ -55,6 +60,7 @@ class BoardKey:
     text_fingerprint: tuple[tuple[str, str], ...] = ()
     signatures: tuple[tuple[str, Any], ...] = ()
     """By split what its signature states and must agree too; none for records without signatures."""
+    task: str = PAIRS
 
     @property
     def facts(self) -> frozenset[tuple[str, str, Any]]:
@@ -82,7 +88,8 @@ class BoardKey:
             synthetic=results.synthetic,
             data_fingerprint=tuple(sorted(results.data_fingerprint.items())),
             text_fingerprint=tuple(sorted(results.text_fingerprint.items())),
-            signatures=tuple((split, _table_key(results, split)) for split in sorted(signatures_of(results))),
+            signatures=tuple((split, table_key(results, split)) for split in sorted(signatures_of(results))),
+            task=results.task,
         )
 
 
@@ -99,17 +106,20 @@ def signatures_of(results: RunResults) -> dict[str, str]:
 
 
 def signature_of(results: RunResults, split: str) -> Signature | None:
-    """Reads what the scores of a split were computed on; None where that is not recorded, or not legibly."""
+    """Reads what the pair scores of a split were computed on; None where that is not recorded, or not legibly."""
     try:
         return Signature.parse(signatures_of(results)[split])
     except (IemomecpError, KeyError):
         return None
 
 
-def _table_key(results: RunResults, split: str) -> tuple[tuple[str, Any], ...]:
-    """What must agree of a signature; one that cannot be read agrees with nothing but itself."""
-    found = signature_of(results, split)
-    return (("unreadable", signatures_of(results)[split]),) if found is None else found.table_key
+def table_key(results: RunResults, split: str) -> tuple[tuple[str, Any], ...]:
+    """States what must agree of the signature of a split; one that cannot be read agrees with nothing but itself."""
+    text = signatures_of(results)[split]
+    try:
+        return (EmotionSignature if results.task == ERC else Signature).parse(text).table_key
+    except IemomecpError:
+        return (("unreadable", text),)
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,8 @@ class Board:
     Attributes:
         key: The facts they agree in.
         splits: Splits with scores of trained systems, the one to look at first (test, else validation) in front.
-        rows: Structural baselines first, from the least informed; then trained systems by the first split's pair F1.
+        rows: Structural baselines first, from the least informed; then trained systems from the lowest headline score
+            (pair F1, weighted F1) on the first split up.
         notes: Remarks for readers of the table.
         oracle: Whether the scores of a split are upper bounds, see :func:`parts_of_split`.
     """
@@ -172,13 +183,14 @@ def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
-    """Sorts runs into tables.
+    """Sorts runs that find pairs into tables.
 
     Args:
-        runs: A folder of runs at any depth, runs of such a folder, or bare records; of any data.
+        runs: A folder of runs at any depth, runs of such a folder, or bare records; of any data and task.
 
     Returns:
-        One table for each set of comparable runs, in order of corpus, configuration, definition and candidates.
+        One table for each set of comparable runs, in order of corpus, configuration, definition and candidates; none of
+        runs of another task.
 
     Raises:
         MissingDataError: There is no such folder.
@@ -189,11 +201,8 @@ def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
         ...     print(board.key.corpus, [(row.name, row.score("test", "pair_f1").mean) for row in board.trained])
         ecf [('Base TAV', 0.5312), ('RPCL TAV', 0.5517)]
     """
-    if isinstance(runs, str | Path):
-        runs = index_runs(runs).runs
     groups: dict[BoardKey, list[Run]] = {}
-    given = [run if isinstance(run, Run) else Run(Path(run.run_name), run) for run in runs]
-    for found in with_unique_names(given):
+    for found in runs_of_task(runs, PAIRS):
         groups.setdefault(BoardKey.of(found.results), []).append(found)
     for key in sorted(groups, key=lambda k: len(k.facts)):
         # Runs with scores on fewer splits, or without signatures, join a table with which nothing disagrees.
@@ -204,7 +213,27 @@ def leaderboard(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
     ordered = sorted(
         groups, key=lambda k: (k.corpus, k.config_name, k.definition, k.candidates, str(sorted(map(str, k.facts))))
     )
-    return [_board(key, groups[key]) for key in ordered]
+    return [make_board(key, groups[key]) for key in ordered]
+
+
+def runs_of_task(runs: str | Path | Iterable[Run | RunResults], task: str) -> list[Run]:
+    """Selects the runs of one task, each with a name of its own.
+
+    Args:
+        runs: As in :func:`leaderboard`.
+        task: :data:`~iemomecp_dataset.benchmark.runs.results.PAIRS` or ``ERC``.
+
+    Returns:
+        The runs, in their order.
+
+    Raises:
+        MissingDataError: There is no such folder.
+        RunFolderError: It holds no finished run.
+    """
+    if isinstance(runs, str | Path):
+        runs = index_runs(runs).runs
+    given = [run if isinstance(run, Run) else Run(Path(run.run_name), run) for run in runs]
+    return with_unique_names([run for run in given if run.results.task == task])
 
 
 def parts_of_split(board: Board, split: str) -> list[Board]:
@@ -254,7 +283,18 @@ def split_notes(board: Board, split: str) -> list[str]:
     ]
 
 
-def _board(key: BoardKey, runs: list[Run]) -> Board:
+def make_board(key: BoardKey, runs: list[Run], notes: Sequence[str] = ()) -> Board:
+    """Makes the table of comparable runs of one task.
+
+    Args:
+        key: The facts they agree in.
+        runs: The runs.
+        notes: Further remarks for readers of the table.
+
+    Returns:
+        The table.
+    """
+    headline = HEADLINE[key.task]
     with_scores = {split for run in runs for split in run.results.metrics}
     first = [split for split in ("test", "validation", "train") if split in with_scores]
     splits = (*first, *sorted(with_scores.difference(first)))
@@ -270,12 +310,12 @@ def _board(key: BoardKey, runs: list[Run]) -> Board:
     rows = [with_gain(row, bars) for row in (*structural, *trained)]
 
     def place(row: BoardRow) -> tuple[bool, float]:
-        score = row.score(splits[0], "pair_f1") if splits else None
+        score = row.score(splits[0], headline) if splits else None
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
-    notes = (*_notes(runs, structural), *repeats, *lacking, *_missing_seeds(trained), *_mixed_circumstances(trained))
-    return Board(key, splits, tuple(sorted(rows, key=place)), notes)
+    further = (*repeats, *lacking, *_missing_seeds(trained), *_mixed_circumstances(trained))
+    return Board(key, splits, tuple(sorted(rows, key=place)), (*_notes(key, runs, structural), *notes, *further))
 
 
 def _missing_seeds(rows: Sequence[BoardRow]) -> list[str]:
@@ -302,7 +342,7 @@ def _mixed_circumstances(rows: Sequence[BoardRow]) -> list[str]:
     return [f"The runs of {name} differ in {', '.join(differing)}." for name, differing in found if differing]
 
 
-def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:
+def _notes(key: BoardKey, runs: list[Run], structural: list[BoardRow]) -> list[str]:
     notes = []
     missing = sorted({split for run in runs for split in run.results.missing_splits})
     if missing:
@@ -320,7 +360,8 @@ def _notes(runs: list[Run], structural: list[BoardRow]) -> list[str]:
             "are averaged with no other run."
         )
     if not structural:
-        notes.append("These runs record no structural baselines, so the distance-only score is unknown.")
+        unknown = "the distance-only score is unknown" if key.task == PAIRS else "nothing says what words alone reach"
+        notes.append(f"These runs record no structural baselines, so {unknown}.")
     return notes
 
 

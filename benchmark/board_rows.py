@@ -9,7 +9,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.index import Run
-from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults
+from iemomecp_dataset.benchmark.runs.results import ERC, EXTERNAL, HEADLINE, RunResults
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective
 from iemomecp_dataset.trainers.options import ModelOptions
@@ -29,6 +29,10 @@ __all__ = [
 MOST_PROBABLE = "most probable class"
 OWN_DECISIONS = "the system's own decisions"
 """The decision rules of rows without a threshold, in words."""
+
+
+_EMOTION_MODELS = {"ecerc": "ECERC", "emotion_transformer": "emotion transformer"}
+"""Scorers of emotion recognition in words."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +143,16 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
 def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     """Names objective and modalities; scorer, encoder and its mode only where the table has more than one."""
     title = results.objective
-    if results.scorer != EXTERNAL:  # a system of others keeps its name, also where an objective here has the same
+    if results.task == ERC and results.scorer != EXTERNAL:
+        title = f"{_EMOTION_MODELS.get(results.scorer, results.scorer)} {title}".rstrip()
+    elif results.scorer != EXTERNAL:  # a system of others keeps its name, also where an objective here has the same
         title = OBJECTIVES.get(results.objective, Objective()).title or title
     parts = [title, "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         # The dialogue scorer is the default; another one is named even where there is no other.
         named = attribute == "scorer" and results.scorer != ModelOptions.scorer
+        if attribute == "scorer" and results.task == ERC:
+            continue  # it is part of the title
         if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value
@@ -225,15 +233,15 @@ def structural_rows(runs: list[Run]) -> list[BoardRow]:
                 chosen_on={"threshold": frozenset([str(baseline["chosen_on"])])} if baseline.get("chosen_on") else {},
             )
             same = rows.setdefault((key, display_name), [])
-            if not any(_agree(row, other) for other in same):
+            if not any(_agree(row, other, HEADLINE[run.results.task]) for other in same):
                 same.append(row)
     return [row for group in rows.values() for row in group]
 
 
-def _agree(one: BoardRow, other: BoardRow) -> bool:
+def _agree(one: BoardRow, other: BoardRow, headline: str) -> bool:
     """Tells whether two records of a baseline agree, up to rounding, on the splits that both have."""
     for split in one.scores.keys() & other.scores.keys():
-        a, b = one.score(split, "pair_f1"), other.score(split, "pair_f1")
+        a, b = one.score(split, headline), other.score(split, headline)
         if a is not None and b is not None and not math.isclose(a.mean, b.mean, abs_tol=1e-6):
             return False
     return True

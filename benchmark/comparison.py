@@ -13,18 +13,31 @@ from numpy.typing import ArrayLike
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow
-from iemomecp_dataset.benchmark.runs.results import EXTERNAL
+from iemomecp_dataset.benchmark.runs.results import ERC, EXTERNAL, PAIRS
 from iemomecp_dataset.errors import RunFolderError, UsageError
+from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import mean_and_sd
-from iemomecp_dataset.metrics.significance.bootstrap import Interval, resample_systems
+from iemomecp_dataset.metrics.significance.bootstrap import Interval, Resamples, resample_systems
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts
+from iemomecp_dataset.metrics.significance.emotion_bootstrap import emotion_unit_counts
 from iemomecp_dataset.metrics.significance.holm import holm
 
-__all__ = ["METRICS", "Comparison", "Comparisons", "compare", "read_board_predictions"]
+__all__ = [
+    "EMOTION_METRICS",
+    "METRICS",
+    "Comparison",
+    "Comparisons",
+    "compare",
+    "compare_emotions",
+    "read_board_predictions",
+]
 
 METRICS = ("pair_f1", "pair_auprc")
-"""The scores that are compared."""
+"""The scores that are compared of systems that find pairs."""
+
+EMOTION_METRICS = ("weighted_f1", "accuracy", "macro_f1")
+"""Those of systems that recognise emotions."""
 
 _MOST_PAIRS = 15
 
@@ -36,7 +49,7 @@ class Comparison:
     Attributes:
         first: Name of a system.
         second: Name of another, or of the structural baseline self-and-previous.
-        metric: ``pair_f1`` or ``pair_auprc``.
+        metric: ``pair_f1`` or ``pair_auprc``; of emotions ``weighted_f1``, ``accuracy`` or ``macro_f1``.
         difference: ``first - second`` with its interval and p-value.
         p_holm: The p-value corrected for all comparisons of this metric in the table.
         seeds: Seeds that both systems have.
@@ -109,8 +122,7 @@ def compare(
         ...     print(one.first, one.second, one.metric, one.difference.estimate, one.p_holm)
         RPCL TAV Base TAV pair_f1 0.0205 0.012
     """
-    if not isinstance(board, Board):
-        raise UsageError(f"compare takes a table of runs, such as leaderboard('runs')[0], but got {board!r:.60}.")
+    _check_board(board, PAIRS, "compare", "leaderboard")
     split = split or (board.splits[0] if board.splits else "")
     if predictions is None:
         predictions = read_board_predictions(board, split)
@@ -127,14 +139,7 @@ def compare(
     of_rule = _counts(rule.decide(first.distances), first)
     *resampled, rule_resampled = resample_systems([*counts.values(), of_rule], n_resamples=n_resamples, seed=seed)
     of_system = dict(zip(counts, resampled, strict=True))
-    pairs = list(itertools.combinations(reversed(rows), 2))
-    found = []
-    for one, other in pairs if len(pairs) <= _MOST_PAIRS else _with_base(rows):
-        differences = of_system[one.name].less(of_system[other.name])
-        for metric in METRICS:
-            if metric in differences:
-                seeds, error = _over_seeds((one, other), counts, metric)
-                found.append(Comparison(one.name, other.name, metric, differences[metric], math.nan, seeds, error))
+    found = _differences(rows, counts, of_system, METRICS)
     for row in reversed(rows):
         difference = of_system[row.name].less(rule_resampled)["pair_f1"]
         found.append(Comparison(row.name, rule.display_name, "pair_f1", difference, math.nan, against_rule=True))
@@ -145,6 +150,103 @@ def compare(
         n_resamples=n_resamples,
         left_out=tuple(row.name for row in board.trained if row not in rows),
     )
+
+
+def compare_emotions(
+    board: Board,
+    predictions: Mapping[str, EmotionPredictions] | None = None,
+    *,
+    split: str | None = None,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Comparisons | None:
+    """Does the same for systems that recognise emotions, on whole dialogues and utterances with a known emotion.
+
+    Args:
+        board: Comparable runs, from :func:`~iemomecp_dataset.benchmark.emotion_board.emotion_boards`.
+        predictions: By run name, all on the same utterances of one split in one order; by default those of the run
+            folders.
+        split: As in :func:`compare`.
+        n_resamples: As there.
+        seed: As there.
+
+    Returns:
+        As :func:`compare`, with intervals of the scores in :data:`EMOTION_METRICS` and of the F1 of each emotion; the
+        former are compared. There is no comparison with a structural row.
+
+    Raises:
+        UsageError: ``board`` is not a table of runs that recognise emotions.
+        RunFolderError: A predictions file cannot be read, or two are of different utterances.
+    """
+    _check_board(board, ERC, "compare_emotions", "emotion_boards")
+    split = split or (board.splits[0] if board.splits else "")
+    ranked = parts_of_split(board, split)[0].trained
+    if predictions is None:
+        paths = {run.results.run_name: run.predictions_path(split) for row in ranked for run in row.runs}
+        predictions = {name: read_emotion_predictions(path) for name, path in paths.items() if path.is_file()}
+    rows = [row for row in ranked if all(run.results.run_name in predictions for run in row.runs)]
+    if not rows:
+        return None
+    first = predictions[rows[0].runs[0].results.run_name]
+    gold = first.table.take(first.table.labelled)
+    n_units = len(np.unique(gold.dialogue_ids))
+    if n_units < 2:
+        return None
+    counts: dict[str, list[UnitCounts]] = {}
+    for row in rows:
+        of_row = [predictions[run.results.run_name] for run in row.runs]
+        for one in of_row:
+            if not _same_utterances(one, first):
+                raise RunFolderError(
+                    f"{one.path} is not of the same utterances as {first.path}, so the two cannot be compared. Repeat "
+                    "one of the two runs."
+                )
+        scored = [one.scored[first.table.labelled] for one in of_row]
+        counts[row.name] = emotion_unit_counts(scored, gold.labels, gold.dialogue_ids, first.class_names)
+    resampled = resample_systems(list(counts.values()), n_resamples=n_resamples, seed=seed)
+    of_system = dict(zip(counts, resampled, strict=True))
+    return Comparisons(
+        intervals={row.name: of_system[row.name].intervals() for row in rows},
+        comparisons=_corrected(_differences(rows, counts, of_system, EMOTION_METRICS)),
+        n_units=n_units,
+        n_resamples=n_resamples,
+        left_out=tuple(row.name for row in board.trained if row not in rows),
+    )
+
+
+def _same_utterances(one: EmotionPredictions, other: EmotionPredictions) -> bool:
+    return one.class_names == other.class_names and all(
+        np.array_equal(getattr(one.table, name), getattr(other.table, name))
+        for name in ("dialogue_ids", "turns", "labels")
+    )
+
+
+def _check_board(board: Board, task: str, function: str, boards: str) -> None:
+    if not isinstance(board, Board):
+        raise UsageError(f"{function} takes a table of runs, such as {boards}('runs')[0], but got {board!r:.60}.")
+    if board.key.task != task:
+        raise UsageError(
+            f"{function} takes a table of {boards}; the runs of this one, {board.runs[0].results.run_name} say, are of "
+            f"the task {board.key.task}."
+        )
+
+
+def _differences(
+    rows: Sequence[BoardRow],
+    counts: Mapping[str, Sequence[UnitCounts]],
+    of_system: Mapping[str, Resamples],
+    metrics: Sequence[str],
+) -> list[Comparison]:
+    """Compares the systems with each other."""
+    pairs = list(itertools.combinations(reversed(rows), 2))
+    found = []
+    for one, other in pairs if len(pairs) <= _MOST_PAIRS else _with_base(rows):
+        differences = of_system[one.name].less(of_system[other.name])
+        for metric in metrics:
+            if metric in differences:
+                seeds, error = _over_seeds((one, other), counts, metric)
+                found.append(Comparison(one.name, other.name, metric, differences[metric], math.nan, seeds, error))
+    return found
 
 
 def read_board_predictions(board: Board, split: str) -> dict[str, Predictions]:
@@ -175,7 +277,7 @@ def read_board_predictions(board: Board, split: str) -> dict[str, Predictions]:
 def _corrected(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """Corrects the p-values, each metric by itself."""
     corrected = list(found)
-    for metric in METRICS:
+    for metric in dict.fromkeys(one.metric for one in found):
         places = [i for i, one in enumerate(found) if one.metric == metric]
         raw = [found[i].difference.p_value for i in places]
         for i, p in zip(places, holm([math.nan if p is None else p for p in raw]), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from iemomecp_dataset.benchmark.board import (
@@ -15,10 +15,11 @@ from iemomecp_dataset.benchmark.board import (
     signatures_of,
     split_notes,
 )
-from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, Score
+from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, BoardRow, Score
+from iemomecp_dataset.benchmark.emotion_board import emotion_boards, emotion_columns
 from iemomecp_dataset.benchmark.published.beside import published_beside
-from iemomecp_dataset.benchmark.runs.index import Run
-from iemomecp_dataset.benchmark.runs.results import RunResults
+from iemomecp_dataset.benchmark.runs.index import Run, index_runs
+from iemomecp_dataset.benchmark.runs.results import ERC, RunResults
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
@@ -26,7 +27,7 @@ __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results"
 
 
 def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
-    """Puts runs into text tables, one for each set of comparable runs.
+    """Puts runs into text tables, one for each set of comparable runs; those that find pairs first.
 
     Args:
         runs: As in :func:`~iemomecp_dataset.benchmark.board.leaderboard`.
@@ -45,7 +46,8 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         ...
         iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
     """
-    boards = leaderboard(runs)
+    given = index_runs(runs).runs if isinstance(runs, str | Path) else list(runs)
+    boards = [*leaderboard(given), *emotion_boards(given)]
     if not boards:
         raise UsageError("There are no runs to put in a table.")
     shown = [board for board in boards if split is None or split in board.splits] or boards
@@ -93,27 +95,69 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
 def _split_table(board: Board, split: str, width: int) -> str:
     """Lays out rows that may be ranked together."""
     results = board.runs[0].results
-    columns = score_columns(board.key.class_names)
-    heading = ["system", *(title for _, title in columns), "seeds"]
-    lines = [heading]
+    names = board.key.class_names
+    emotions = board.key.task == ERC
     beside = published_beside(board, split)
-    for row in (*board.rows, *beside.rows):
+    tables = [_rows_text(board, beside.rows, split, emotion_columns() if emotions else score_columns(names))]
+    if emotions:
+        tables.append(_rows_text(board, beside.rows, split, [(f"{name}_f1", f"{name} F1") for name in names]))
+    counted = count_words(results.counts.get(split, {}))
+    paragraphs = [
+        *(_EMOTION_NOTES if emotions else _pair_notes(board)),
+        *(f"{_MARKERS['published']} {row.name}: {row.note}. Not computed here." for row in beside.rows),
+        *beside.notes,
+        *([] if emotions else _decision_notes(board)),
+        *split_notes(board, split),
+        *board.notes,
+    ]
+    digests = (("data", board.key.data_fingerprint), ("texts", board.key.text_fingerprint))
+    title = f"{board.key.corpus} ({board.key.config_name}), {split}"
+    title += "".join(f", {what} {found[:8]}" for what, by_split in digests if (found := dict(by_split).get(split)))
+    title += ", UPPER BOUNDS" if board.oracle else ""
+    title += " - SYNTHETIC DATA" if board.key.synthetic else ""
+    statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)
+    text = [title, "=" * len(title), *statement, "", *(line for table in tables for line in (table, ""))]
+    for paragraph in paragraphs:
+        text += textwrap.wrap(paragraph, width, subsequent_indent="  ")
+    signed = [run for row in reversed(board.trained) for run in row.runs if split in signatures_of(run.results)]
+    text += [f"{run.results.run_name}: {signatures_of(run.results)[split]}" for run in signed[:1]]
+    return "\n".join(text)
+
+
+def _rows_text(board: Board, beside: Sequence[BoardRow], split: str, columns: Sequence[tuple[str, str]]) -> str:
+    """Lays out some scores of all rows."""
+    lines = [["system", *(title for _, title in columns), "seeds"]]
+    for row in (*board.rows, *beside):
         marker = _MARKERS.get(row.kind, " ")
         cells = [cell_text(row.score(split, key), signed=key == "gain_over_distance") for key, _ in columns]
         lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
-    table = text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside.rows else [])})
-    counts = results.counts.get(split, {})
-    counted = count_words(counts)
-    without = {
-        rule: [row.name for row in board.trained if row.threshold == rule] for rule in (MOST_PROBABLE, OWN_DECISIONS)
-    }
-    paragraphs = [
+    return text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside else [])})
+
+
+_EMOTION_NOTES = (
+    "Emotion recognition: F1 over all utterances with a known emotion, weighted by the gold support of each emotion "
+    "(weighted F1), and its mean over emotions (macro F1). In percent; mean and, over seeds, standard deviation "
+    "(ddof 1). SE: bootstrap standard error of the weighted F1 of one run over dialogues, mean over runs. Never to be "
+    "compared with Pair F1.",
+    "* structural row: no model of the dialogue and no gold emotions; fitted on train.",
+)
+
+
+def _pair_notes(board: Board) -> list[str]:
+    return [
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
         '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
         '* structural baseline: reads turn positions only; "emotion x distance" also reads the text. No gold emotions.',
-        *(f"{_MARKERS['published']} {row.name}: {row.note}. Not computed here." for row in beside.rows),
-        *beside.notes,
+    ]
+
+
+def _decision_notes(board: Board) -> list[str]:
+    """Which rule decides, of each row; emotions are always the most probable ones."""
+    without = {
+        rule: [row.name for row in board.trained if row.threshold == rule] for rule in (MOST_PROBABLE, OWN_DECISIONS)
+    }
+    return [
         *(
             f"Threshold of {row.name}: {row.threshold}."
             for row in board.trained
@@ -124,29 +168,15 @@ def _split_table(board: Board, split: str, width: int) -> str:
             for rule, names in without.items()
             if names
         ),
-        *split_notes(board, split),
-        *board.notes,
     ]
-    digests = (("data", board.key.data_fingerprint), ("texts", board.key.text_fingerprint))
-    title = f"{board.key.corpus} ({board.key.config_name}), {split}"
-    title += "".join(f", {what} {found[:8]}" for what, by_split in digests if (found := dict(by_split).get(split)))
-    title += ", UPPER BOUNDS" if board.oracle else ""
-    title += " - SYNTHETIC DATA" if board.key.synthetic else ""
-    statement = textwrap.wrap(f"{results.data_statement} {_capital(counted)}.", width)
-    text = [title, "=" * len(title), *statement, "", table, ""]
-    for paragraph in paragraphs:
-        text += textwrap.wrap(paragraph, width, subsequent_indent="  ")
-    signed = [run for row in reversed(board.trained) for run in row.runs if split in signatures_of(run.results)]
-    text += [f"{run.results.run_name}: {signatures_of(run.results)[split]}" for run in signed[:1]]
-    return "\n".join(text)
 
 
 def count_words(counts: Mapping[str, int]) -> str:
     """Puts what was scored into words.
 
     Args:
-        counts: ``dialogues, utterances, candidates, gold_pairs, missed_positives, truncated_utterances``; any may be
-            missing.
+        counts: ``dialogues, utterances, labelled, candidates, gold_pairs, missed_positives, truncated_utterances``; any
+            may be missing.
 
     Returns:
         A list for a sentence; missed pairs and cut utterances are in it where there are any.
@@ -175,6 +205,7 @@ def percent(value: float, signed: bool = False) -> str:
 _COUNT_WORDS = (
     ("dialogues", "dialogues"),
     ("utterances", "utterances"),
+    ("labelled", "of them with a known emotion"),
     ("candidates", "candidate pairs"),
     ("gold_pairs", "gold pairs"),
 )

@@ -15,6 +15,7 @@ from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts, pair_fa
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking, View, given
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.index import Run
+from iemomecp_dataset.benchmark.runs.results import PAIRS
 from iemomecp_dataset.builder import load
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, RunFolderError
@@ -259,7 +260,9 @@ def systems_of(runs: Sequence[Run], facts_of: FactsOf) -> tuple[list[System], di
     shown = {run.folder for system in systems for run in system.runs}
     notes = [note for board in boards for note in board.notes]
     for run in runs:
-        if run.folder not in shown and run.folder not in left_out:
+        if run.results.task != PAIRS:
+            left_out[run.folder] = "It recognises emotions and finds no pairs, which the diagnostics are of."
+        elif run.folder not in shown and run.folder not in left_out:
             named = [note for note in notes if note.startswith(f"{run.results.run_name} ")]
             left_out[run.folder] = named[0] if named else "The leaderboard leaves it out."
     for system in systems:

@@ -15,6 +15,7 @@ from iemomecp_dataset.benchmark.diagnostics.quantities import Quantity
 from iemomecp_dataset.benchmark.diagnostics.systems import FactsOf, System, systems_of
 from iemomecp_dataset.benchmark.diagnostics.variant import Variant
 from iemomecp_dataset.benchmark.runs.index import Run, RunIndex
+from iemomecp_dataset.benchmark.runs.results import PAIRS
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.scoring import mean_and_sd
@@ -55,7 +56,7 @@ class Diagnosis:
     Attributes:
         tables: By name of the diagnostic its rows, with the columns of :data:`COLUMNS`.
         left_out: By folder, why a run is in no table, or in those with reasons alone.
-        runs: The runs, without those that could not be read at all.
+        runs: The runs that find pairs, without those that could not be read at all.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -70,7 +71,7 @@ class Diagnosis:
     @property
     def all_synthetic(self) -> bool:
         """Whether every run is."""
-        return all(run.results.synthetic for run in self.runs)
+        return bool(self.runs) and all(run.results.synthetic for run in self.runs)
 
     def reasons(self) -> dict[str, dict[str, int]]:
         """Counts the rows without a number by diagnostic and reason."""
@@ -83,7 +84,11 @@ class Diagnosis:
     def not_computed(self) -> dict[str, list[str]]:
         """Lists the diagnostics without any number, with the reasons."""
         reasons = self.reasons()
-        return {name: list(reasons[name]) for name, table in self.tables.items() if table["value"].isna().all()}
+        return {
+            name: list(reasons[name])
+            for name, table in self.tables.items()
+            if name in reasons and table["value"].isna().all()
+        }
 
 
 def diagnose(index: RunIndex, facts_of: FactsOf, progress: Callable[[Sequence[Any]], Any] | None = None) -> Diagnosis:
@@ -105,7 +110,7 @@ def diagnose(index: RunIndex, facts_of: FactsOf, progress: Callable[[Sequence[An
     for system, diagnostic in progress(steps) if progress else steps:
         rows[diagnostic.name] += rows_of_system(system, diagnostic, left_out)
     tables = {name: pd.DataFrame(found, columns=list(COLUMNS)) for name, found in rows.items()}
-    return Diagnosis(tables, left_out, index.runs)
+    return Diagnosis(tables, left_out, tuple(run for run in index.runs if run.results.task == PAIRS))
 
 
 def rows_of_system(

@@ -33,25 +33,27 @@ class PublishedNumbers:
 
     Attributes:
         split: The split that was scored.
-        definition: Letter of the Pair F1 definition.
         statistic: What the numbers are, in words.
+        definition: Letter of the Pair F1 definition; empty if the numbers are of emotions.
         origin: Where in the paper they are, in words.
         table: Table of ``benchmark/published`` that holds the scores; empty if none does.
         row: Value by column that selects the table's row.
         columns: Column of the table by metric key.
         against: Name of the experiment that ``gains`` are relative to.
         gains: Differences to that experiment by metric key, in points.
+        within: Largest difference, in points, at which a run reproduces the numbers; 0: not stated.
     """
 
     split: str
-    definition: str
     statistic: str
+    definition: str = ""
     origin: str = ""
     table: str = ""
     row: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     against: str = ""
     gains: Mapping[str, float] = field(default_factory=dict)
+    within: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Experiment:
         options: The trainer's options by name, without data and output folder.
         left_open: What the paper does not state, or what differs here.
         published: The paper's numbers; None if it has none for this experiment.
+        family: The training script, ``fusion`` or ``ecerc`` say.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Experiment:
     options: Mapping[str, Any]
     left_open: tuple[str, ...] = ()
     published: PublishedNumbers | None = None
+    family: str = "fusion"
 
 
 def experiment_names() -> tuple[str, ...]:
@@ -88,7 +92,7 @@ def experiment_names() -> tuple[str, ...]:
 
     Example:
         >>> len(experiment_names()), experiment_names()[0]
-        (60, 'ecf_base_t')
+        (128, 'ecf_base_t')
     """
     return tuple(_experiments())
 

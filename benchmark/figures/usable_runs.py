@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
 from iemomecp_dataset.benchmark.runs.index import Run
+from iemomecp_dataset.benchmark.runs.results import PAIRS
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
@@ -28,6 +29,9 @@ def usable_runs(runs: Sequence[Run], facts: Mapping[str, PairFacts]) -> tuple[li
     """
     left_out: dict[str, str] = {}
     kept: list[Run] = []
+    for run in runs:
+        if run.results.corpus == IEMOMECP and run.results.task != PAIRS:
+            left_out[str(run.folder)] = "it recognises emotions and finds no pairs."
     for class_names in (PAIR_LABELS, ROLE_LABELS):
         fitting = []
         for run in runs:

@@ -47,7 +47,9 @@ def experiment_sweeps(experiment: str | Path, overrides: Sweep | None = None) ->
         found = find_experiments(str(experiment))
     except UsageError as error:
         raise MissingDataError(f"There is no experiment file {experiment}. {error}") from None
-    return [sweep_of({**e.options, "seeds": e.seeds}, name=e.name, overrides=overrides) for e in found]
+    return [
+        sweep_of({**e.options, "seeds": e.seeds, "families": e.family}, name=e.name, overrides=overrides) for e in found
+    ]
 
 
 def read_sweep(path: Path, overrides: Sweep | None = None) -> Sweep:

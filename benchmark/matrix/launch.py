@@ -12,12 +12,14 @@ from iemomecp_dataset.benchmark.matrix.backends import Backend
 from iemomecp_dataset.benchmark.matrix.cell_process import RUNS_ELSEWHERE, exit_words, job_of, last_lines
 from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State, failure_file, log_file
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
-from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import HEADLINE, RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
 from iemomecp_dataset.files import make_folder, write_json
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
+
+_HEADLINE_WORDS = {"pair_f1": "Pair F1", "weighted_f1": "weighted F1"}
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,10 @@ def _settle(name: str, code: int, seconds: float, runs_dir: Path, table: StateTa
         except IemomecpError as error:
             words = str(error)
         else:
-            score = record.metrics.get("test", record.metrics.get("validation", {})).get("pair_f1")
-            table.set(name, State.FINISHED, (f"Pair F1 {100 * score:.2f}, " if score is not None else "")
-                      + f"{seconds:.0f} s")  # fmt: skip
+            headline = HEADLINE[record.task]
+            score = record.metrics.get("test", record.metrics.get("validation", {})).get(headline)
+            words = f"{_HEADLINE_WORDS[headline]} {100 * score:.2f}, " if score is not None else ""
+            table.set(name, State.FINISHED, f"{words}{seconds:.0f} s")
             return record
     lines = last_lines(log_file(runs_dir, name))
     write_json(failure_file(runs_dir, name), {"exit_code": code, "words": words, "last_lines": lines})

@@ -1,20 +1,22 @@
 """Published numbers for the systems of a board: rows below its own, and published gains beside the measured ones.
 
 They stand beside a run only if it was scored on the published gold and candidates (:func:`is_published_gold`), and
-only under the definition they were published under.
+only under the definition they were published under; beside emotions on the whole test split of the corpus.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import Board, signature_of
 from iemomecp_dataset.benchmark.board_rows import BoardRow, Score
 from iemomecp_dataset.benchmark.experiments import Experiment, PublishedNumbers
 from iemomecp_dataset.benchmark.published.experiments import differing_options, published_experiment, published_values
-from iemomecp_dataset.benchmark.published.systems import PublishedRow, published_rows
+from iemomecp_dataset.benchmark.published.systems import FIELD_CAVEATS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.benchmark.runs.identity import system_of
+from iemomecp_dataset.benchmark.runs.results import ERC
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
@@ -24,6 +26,9 @@ __all__ = ["Beside", "is_published_gold", "published_beside", "published_rows_be
 _SPLIT = "test"  # the one that papers report on
 
 _NAMED_OPTIONS = 4
+
+_UTTERANCES = {"meld": 2610, "iemocap": 1623}
+"""By configuration the test utterances that emotion papers report on, all of them labelled."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +54,31 @@ def published_beside(board: Board, split: str) -> Beside:
     Returns:
         The rows and notes; none for upper bounds, or if gold, candidates, definition or split differ from the paper's.
     """
-    scored = _signature(board, split)
-    if board.oracle or scored is None or not is_published_gold(scored):
+    if board.oracle or not _has_published_gold(board, split):
         return Beside()
+    definition = board.key.definition
     rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
     for own in board.trained:
         settings = {**{k: str(v) for k, v in own.runs[0].results.settings.items()}, **_of_record(own)}
+        settings = {"ablation": "none", **settings} if board.key.task == ERC else settings
         experiment = published_experiment(settings)
         published = experiment.published if experiment else None
         if experiment is None or published is None:
             continue
-        if (published.split, published.definition) != (split, scored.definition):
+        if (published.split, published.definition) != (split, definition):
             continue
         compared = _compared(own, differing_options(experiment, settings))
         source = f"{experiment.source}, {published.statistic}"
         if published.table and experiment.name not in rows:
             rows[experiment.name] = _row(experiment, split, f"{source}; {compared}")
+            if published.within:
+                notes[experiment.name] = _reproduced(published.within, rows[experiment.name], own, split)
         if published.gains and experiment.name not in notes:
             said = f"Published for {experiment.system} ({source})"
             notes[experiment.name] = f"{said}: {_gain(published, own, board, split, compared)}"
-    return Beside(tuple(rows.values()), tuple(notes.values()))
+    caveats = (FIELD_CAVEATS,) if rows and board.key.task == ERC else ()
+    return Beside(tuple(rows.values()), (*notes.values(), *caveats))
 
 
 def published_rows_beside(board: Board) -> list[PublishedRow]:
@@ -79,8 +88,10 @@ def published_rows_beside(board: Board) -> list[PublishedRow]:
         board: Comparable runs.
 
     Returns:
-        The rows, best Pair F1 first; none if the runs were not scored on the published gold.
+        The rows, best Pair F1 first, or weighted F1; none if the runs were not scored on the published gold.
     """
+    if board.key.task == ERC:
+        return published_rows(board.key.config_name) if _has_published_gold(board, _SPLIT) else []
     scored = _signature(board, _SPLIT)
     if scored is None or not is_published_gold(scored):
         return []
@@ -124,6 +135,16 @@ def is_published_gold(scored: Signature) -> bool:
     return known is not None and scored.n_gold == known.gold_pairs
 
 
+def _has_published_gold(board: Board, split: str) -> bool:
+    if board.key.task != ERC:
+        scored = _signature(board, split)
+        return scored is not None and is_published_gold(scored)
+    n_published = _UTTERANCES.get(board.key.config_name)
+    stated = dict(dict(board.key.signatures).get(split) or ())
+    counts = (stated.get("n_utterances"), stated.get("n_labelled"))
+    return split == _SPLIT and not board.key.synthetic and n_published is not None and counts == (n_published,) * 2
+
+
 def _signature(board: Board, split: str) -> Signature | None:
     """Reads what the scores of a split were computed on, from the first run that records it legibly."""
     return next((found for run in board.runs if (found := signature_of(run.results, split))), None)
@@ -132,6 +153,8 @@ def _signature(board: Board, split: str) -> Signature | None:
 def _of_record(row: BoardRow) -> dict[str, str]:
     record = row.runs[0].results
     names = ("config_name", "scorer", "objective", "modalities", "text_encoder", "encoder_mode")
+    if record.task == ERC:
+        names = ("config_name", "scorer", "modalities")
     return {name: str(getattr(record, name)) for name in names}
 
 
@@ -154,6 +177,19 @@ def _gain(published: PublishedNumbers, own: BoardRow, board: Board, split: str, 
     if mine is None or its is None:
         return f"{gain}."
     return f"{gain}; here {100 * (mine.mean - its.mean):+.2f}. {compared}."
+
+
+def _reproduced(within: float, published: BoardRow, own: BoardRow, split: str) -> str:
+    """Says how far a system is from its published score, and whether that counts as reproducing it."""
+    theirs, mine = (row.score(split, "weighted_f1") for row in (published, own))
+    if theirs is None or mine is None or math.isnan(mine.mean):
+        return f"{own.name} has no weighted F1 to compare with the published one."
+    difference = 100 * (mine.mean - theirs.mean)
+    verdict = "reproduces it" if abs(difference) <= within else "does not reproduce it"
+    return (
+        f"{own.name}: weighted F1 {difference:+.2f} points from the published {100 * theirs.mean:.2f}, which "
+        f"{verdict} (within {within:g})."
+    )
 
 
 def _base_of(own: BoardRow, board: Board) -> BoardRow | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from iemomecp_dataset.benchmark.experiments import Experiment, find_experiments
-from iemomecp_dataset.benchmark.published.tables import published_table
+from iemomecp_dataset.benchmark.published.tables import EMOTION_SYSTEMS, published_emotion_systems, published_table
 from iemomecp_dataset.trainers.options import circumstances
 
 __all__ = ["differing_options", "published_experiment", "published_experiments", "published_values"]
 
 _IN_EVERY_TABLE = ("candidates", "forward_pairs")
-_SAME_EXPERIMENT = ("config_name", "scorer", "objective", "modalities")
+_SAME_EXPERIMENT = ("config_name", "scorer", "objective", "modalities", "protocol", "ablation")
+"""Options that tell the published numbers from each other, of those that an experiment has."""
 
 
 def published_experiments() -> tuple[Experiment, ...]:
@@ -32,7 +34,7 @@ def published_experiments() -> tuple[Experiment, ...]:
 
 
 def published_experiment(settings: Mapping[str, str]) -> Experiment | None:
-    """Finds the experiment with published numbers that has the task, scorer, objective and modalities of a run.
+    """Finds the experiment with published numbers that has the task, scorer, objective and so on, of a run.
 
     Args:
         settings: The run's options by name, as text.
@@ -40,9 +42,13 @@ def published_experiment(settings: Mapping[str, str]) -> Experiment | None:
     Returns:
         The experiment, or None if there is none. The run may still differ from it: :func:`differing_options`.
     """
-    wanted = tuple(settings.get(name) for name in _SAME_EXPERIMENT)
     return next(
-        (e for e in published_experiments() if tuple(str(e.options[name]) for name in _SAME_EXPERIMENT) == wanted), None
+        (
+            e
+            for e in published_experiments()
+            if all(str(e.options[name]) == settings.get(name) for name in _SAME_EXPERIMENT if name in e.options)
+        ),
+        None,
     )
 
 
@@ -63,10 +69,13 @@ def published_values(experiment: Experiment) -> dict[str, float]:
     published = experiment.published
     if published is None or not published.table:
         return {}
-    table = published_table(published.table)
+    emotions = published.table == EMOTION_SYSTEMS
+    table = published_emotion_systems() if emotions else published_table(published.table)
     for column, value in published.row.items():
         table = table[table[column] == value]
     (row,) = table.to_dict("records")
+    if emotions:
+        return {key: value / 100 for key, value in row.items() if isinstance(value, float) and not math.isnan(value)}
     return {key: float(row[column]) for key, column in published.columns.items()}
 
 

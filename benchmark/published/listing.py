@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 
-from iemomecp_dataset.benchmark.published.systems import HEADINGS, PublishedRow, published_rows
+from iemomecp_dataset.benchmark.published.systems import FIELD_CAVEATS, HEADINGS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.results_table import text_columns
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.options import CONFIG_NAMES
@@ -42,10 +42,15 @@ def published_text(config_name: str) -> str:
             name = f"{'*' if row.kind == 'structural' else ' '} {row.system}"
             lines.append([name, *cells, f"{row.terms} [{origins[_origin(row)]}]"])
         blocks.append(text_columns(lines, rule_after={0}, left_columns=(-1,)))
+    compared = "gold, candidates, split, definition and origin of the emotions"
+    if not rows[0].definition:
+        compared = "gold, classes and split"
     notes = [
-        "In percent. None of it was computed on your data: compare only if gold, candidates, split, definition and "
-        "origin of the emotions are the same, and never from one table to the next."
+        f"In percent. None of it was computed on your data: compare only if {compared} are the same, and never from "
+        "one table to the next."
     ]
+    if not rows[0].definition:
+        notes.append(FIELD_CAVEATS)
     if any(row.kind == "structural" for row in rows):
         notes.append(
             "* structural: a rule that uses only the distance in turns between two utterances, scored here on the "
@@ -62,4 +67,5 @@ def published_text(config_name: str) -> str:
 
 def _origin(row: PublishedRow) -> str:
     caveats = f" Caveats: {row.caveats}." if row.caveats else ""
-    return f"Source: {row.source}. Candidates: {row.candidates}.{caveats}"
+    candidates = f" Candidates: {row.candidates}." if row.candidates else ""
+    return f"Source: {row.source}.{candidates}{caveats}"

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, RoleSystem, role_systems
-from iemomecp_dataset.benchmark.published.tables import published_systems, published_table
+from iemomecp_dataset.benchmark.published.tables import (
+    published_emotion_systems,
+    published_systems,
+    published_table,
+)
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
 
-__all__ = ["HEADINGS", "PublishedRow", "published_rows"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-HEADINGS = {"pair_f1": "Pair F1", "macro_f1": "macro F1", "emo_context_f1": "context F1"}
+__all__ = ["FIELD_CAVEATS", "HEADINGS", "PublishedRow", "published_rows"]
+
+HEADINGS = {
+    "pair_f1": "Pair F1",
+    "macro_f1": "macro F1",
+    "emo_context_f1": "context F1",
+    "weighted_f1": "weighted F1",
+    "accuracy": "accuracy",
+}
 """Headings of the published scores."""
+
+FIELD_CAVEATS = (
+    "Published emotion scores are as published, not comparable: much public code keeps the epoch with the best test "
+    "F1; a widespread loader of MELD trains on train and validation; class weights come from all splits; re-runs miss "
+    "some reported bests by 2 to 5 points; systems that read future turns stand beside causal ones; four and six "
+    "classes and several splits of IEMOCAP share tables; some samples of utterances are filtered by quality."
+)
+"""What holds of the scores of emotion recognition in the literature, beside any of them."""
 
 _ROLES_PAPER = "arXiv 2605.25208"
 _EPOCH = "epoch chosen by macro F1 on validation"
@@ -31,7 +54,7 @@ class PublishedRow:
         kind: ``published``, or ``structural`` for a distance rule scored here on published counts.
         scores: Value and deviation over seeds by metric key, as text in percent; the deviation is empty if unknown.
         split: The split that is scored.
-        definition: Letter of the Pair F1 definition, or ``unstated``.
+        definition: Letter of the Pair F1 definition, or ``unstated``; empty for scores of emotions.
         emotions: Origin of the emotions of predicted pairs: ``predicted``, ``gold``, or ``none`` if no emotion is
             involved.
         candidates: Which pairs the system decides on.
@@ -57,7 +80,8 @@ class PublishedRow:
     def terms(self) -> str:
         """The conditions of the score in words."""
         emotions = "" if self.emotions == "none" else f", {self.emotions} emotions"
-        return f"{self.split}, definition {self.definition}{emotions}, {self.conditions}"
+        definition = f", definition {self.definition}" if self.definition else ""
+        return f"{self.split}{definition}{emotions}, {self.conditions}"
 
 
 def published_rows(config_name: str) -> list[PublishedRow]:
@@ -78,6 +102,8 @@ def published_rows(config_name: str) -> list[PublishedRow]:
         return sorted(map(_role_row, role_systems()), key=lambda row: -(row.n_candidates or 0))
     if config_name == "source_binary":
         return _binary_rows()
+    if len(emotions := published_emotion_systems(config_name)):
+        return _emotion_rows(emotions)
     return [
         PublishedRow(
             system=row["system"]
@@ -126,6 +152,37 @@ def _role_row(system: RoleSystem) -> PublishedRow:
         else f"{_ROLES_PAPER}, main_model_results_by_run.csv of its artifact",
         caveats="; ".join(caveats),
     )
+
+
+def _emotion_rows(table: pd.DataFrame) -> list[PublishedRow]:
+    return [
+        PublishedRow(
+            system=_system_words(row["system"], row["modalities"], row["variant"]),
+            kind="published",
+            scores={
+                key: ("-" if math.isnan(row[key]) else f"{row[key]:.2f}", "")
+                for key in ("weighted_f1", "accuracy", "macro_f1")
+            },
+            split="test",
+            definition="",
+            emotions="none",
+            candidates="",
+            n_candidates=None,
+            conditions=row["origin"],
+            source=row["source"],
+            caveats=row["caveats"],
+        )
+        for row in table.sort_values("weighted_f1", ascending=False, kind="stable").to_dict("records")
+    ]
+
+
+def _system_words(system: str, modalities: str, variant: str) -> str:
+    parts = [system]
+    if modalities != "none":
+        parts.append("+".join(modalities.upper()))
+    if variant != "none":
+        parts.append(f"({variant.replace('_', ' ')})")
+    return " ".join(parts)
 
 
 def _binary_rows() -> list[PublishedRow]:

@@ -14,12 +14,23 @@ from iemomecp_dataset.schema import ROLE_LABELS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PUBLISHED_FOLDER", "published_confusions", "published_systems", "published_table", "published_table_names"]
+__all__ = [
+    "EMOTION_SYSTEMS",
+    "PUBLISHED_FOLDER",
+    "published_confusions",
+    "published_emotion_systems",
+    "published_systems",
+    "published_table",
+    "published_table_names",
+]
 
 PUBLISHED_FOLDER = Path(__file__).parent
 """Folder of the tables."""
 
 _SYSTEMS = "systems"
+
+EMOTION_SYSTEMS = "emotion_systems"
+"""Name of the table of emotion recognition."""
 
 
 def published_table_names() -> list[str]:
@@ -32,7 +43,7 @@ def published_table_names() -> list[str]:
         >>> len(published_table_names())
         33
     """
-    return sorted(path.stem for path in PUBLISHED_FOLDER.glob("*.csv") if path.stem != _SYSTEMS)
+    return sorted(path.stem for path in PUBLISHED_FOLDER.glob("*.csv") if path.stem not in (_SYSTEMS, EMOTION_SYSTEMS))
 
 
 def published_table(name: str) -> pd.DataFrame:
@@ -94,4 +105,27 @@ def published_systems(corpus: str | None = None) -> pd.DataFrame:
     import pandas as pd
 
     table = pd.read_csv(PUBLISHED_FOLDER / f"{_SYSTEMS}.csv", keep_default_na=False)
+    return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)
+
+
+def published_emotion_systems(corpus: str | None = None) -> pd.DataFrame:
+    """Reads the scores of systems that recognise emotions, on the test split, in percent.
+
+    Args:
+        corpus: Only systems on this corpus; default all.
+
+    Returns:
+        Columns ``corpus, system, variant, modalities, weighted_f1, accuracy, macro_f1, <class>_f1…, origin, source,
+        caveats``; ``ORIGIN.md`` describes them. A score that is not known is NaN; what is no score is text.
+
+    Example:
+        >>> meld = published_emotion_systems("meld")
+        >>> meld[(meld["system"] == "ECERC") & (meld["modalities"] == "t")]["weighted_f1"].tolist()
+        [65.25]
+    """
+    import pandas as pd
+
+    table = pd.read_csv(PUBLISHED_FOLDER / f"{EMOTION_SYSTEMS}.csv", keep_default_na=False)
+    scores = [name for name in table if name.endswith("_f1") or name == "accuracy"]
+    table[scores] = table[scores].apply(pd.to_numeric)
     return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from typing import get_args
@@ -9,6 +10,7 @@ from typing import get_args
 import pytest
 
 from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.emotion_board import emotion_boards
 from iemomecp_dataset.benchmark.experiments import experiment_names, find_experiment
 from iemomecp_dataset.benchmark.published.beside import (
     Beside,
@@ -24,13 +26,17 @@ from iemomecp_dataset.benchmark.published.experiments import (
 )
 from iemomecp_dataset.benchmark.published.listing import published_text
 from iemomecp_dataset.benchmark.published.role_systems import LIGHTWEIGHT, role_systems
-from iemomecp_dataset.benchmark.published.systems import published_rows
+from iemomecp_dataset.benchmark.published.systems import FIELD_CAVEATS, published_rows
 from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.results import write_results
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.options import DialogueConfig
 
+EMOTIONS = ("iemocap", "meld")
+PAIRS = [name for name in get_args(DialogueConfig) if name not in EMOTIONS]
 RULE = "distance rule (0-1 cause, 2-3 context)"
 
 
@@ -61,7 +67,7 @@ def test_published_means_are_those_of_the_paper():
     assert len(role_systems()) == 18 + 3
 
 
-@pytest.mark.parametrize("config_name", get_args(DialogueConfig))
+@pytest.mark.parametrize("config_name", PAIRS)
 def test_every_corpus_has_tables_by_pair_f1(config_name):
     rows = published_rows(config_name)
     assert rows
@@ -81,7 +87,7 @@ def test_every_corpus_has_tables_by_pair_f1(config_name):
     assert "None of it was computed on your data" in words
 
 
-@pytest.mark.parametrize("config_name", get_args(DialogueConfig))
+@pytest.mark.parametrize("config_name", PAIRS)
 def test_every_row_has_a_source_a_definition_and_a_candidate_space(config_name):
     for row in published_rows(config_name):
         assert row.definition in (*"ABCDF", "unstated"), row
@@ -128,8 +134,8 @@ def test_a_run_of_a_published_configuration_is_recognized():
     assert published_experiment(settings | {"objective": "rpcl"}) is None
 
 
-def test_fifteen_experiments_have_published_numbers():
-    found = {experiment.name for experiment in published_experiments()}
+def test_fifteen_experiments_of_pairs_have_published_numbers():
+    found = {experiment.name for experiment in published_experiments() if experiment.family == "fusion"}
     assert found == {name for name in experiment_names() if name.startswith("iemomecp_") or name.endswith("_rpcl_tav")}
     values = {name: published_values(find_experiment(name)) for name in found}
     assert {name for name in found if values[name]} == {name for name in found if name.startswith("iemomecp_")}
@@ -277,3 +283,69 @@ def test_a_published_gain_is_set_beside_a_base_with_the_same_settings_alone(tmp_
     (board,) = leaderboard(index_runs(tmp_path).runs)
     (note,) = published_beside(board, "test").notes
     assert note.endswith("+2.58 Pair F1; no row here is Base with the same settings.")
+
+
+@pytest.mark.parametrize("config_name", EMOTIONS)
+def test_emotion_scores_are_listed_by_weighted_f1_with_what_holds_of_the_field(config_name):
+    rows = published_rows(config_name)
+    values = [float(row.scores["weighted_f1"][0]) for row in rows]
+    assert values == sorted(values, reverse=True)
+    assert sum(row.system.startswith("ECERC T+A+V (") for row in rows) == 10
+    words = " ".join(published_text(config_name).split())
+    assert all(row.system in words and row.source in words and row.caveats in words for row in rows)
+    assert FIELD_CAVEATS in words
+    assert "Pair F1" not in words
+    assert "definition" not in words
+
+
+def as_published(config_name, **changes):
+    """A signature of scores on the whole test split."""
+    n = {"meld": 2610, "iemocap": 1623}[config_name]
+    facts = {"corpus": config_name, "task": config_name, "split": "test", "classes": "neutral,joy,anger",
+             "n_utterances": n, "n_labelled": n, "data": "c0ffee", "epoch_chosen_on": "validation"}  # fmt: skip
+    return {"signatures": {"test": str(EmotionSignature(**(facts | changes)))}}
+
+
+def write_ecerc(folder, write_emotion_run, weighted_f1=0.66, settings=(), **changes):
+    record = write_emotion_run(
+        folder, predictions=False, splits=("test",), settings={"protocol": "released", **dict(settings)},
+        objective="released", modalities="tav",
+    )  # fmt: skip
+    metrics = {"test": {**record.metrics["test"], "weighted_f1": weighted_f1}}
+    signed = {"extra": as_published("meld"), "synthetic": False, "config_name": "meld", "corpus": "meld"}
+    write_results(folder, dataclasses.replace(record, metrics=metrics, **(signed | changes)))
+
+
+@pytest.mark.parametrize(
+    ("weighted_f1", "settings", "words"),
+    [
+        (0.66, {}, "-0.46 points from the published 66.46, which reproduces it (within 1)"),
+        (0.60, {}, "-6.46 points from the published 66.46, which does not reproduce it (within 1)"),
+        (0.66, {"ablation": "no_self_event"}, "+0.64 points from the published 65.36, which reproduces it"),
+    ],
+)
+def test_a_run_of_ecerc_stands_beside_its_published_scores(tmp_path, write_emotion_run, weighted_f1, settings, words):
+    write_ecerc(tmp_path / "run", write_emotion_run, weighted_f1, settings.items())
+    text = " ".join(results_table(tmp_path).split())
+    assert words in text
+    assert FIELD_CAVEATS in text
+    assert "ACL 2025, long 102, mean of three runs" in text
+    assert published_rows_beside(emotion_boards(tmp_path)[0])[0].system == "PRC-Emo (Qwen3-8B) T"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"synthetic": True},
+        {"extra": as_published("meld", n_utterances=2611)},
+        {"extra": as_published("meld", n_labelled=2609)},
+        {"extra": as_published("meld", epoch_chosen_on="test"), "epoch_chosen_on": "test"},
+        {"scorer": "emotion_transformer"},
+        {"config_name": "ecf", "corpus": "ecf"},
+    ],
+)
+def test_emotion_scores_on_other_utterances_have_no_published_ones_beside(tmp_path, write_emotion_run, changes):
+    write_ecerc(tmp_path / "run", write_emotion_run, **changes)
+    text = results_table(tmp_path)
+    assert "published" not in text
+    assert FIELD_CAVEATS[:40] not in " ".join(text.split())

@@ -10,6 +10,7 @@ import pytest
 from iemomecp_dataset.benchmark.published import (
     PUBLISHED_FOLDER,
     published_confusions,
+    published_emotion_systems,
     published_systems,
     published_table,
     published_table_names,
@@ -199,6 +200,33 @@ def test_tables_are_all_there_with_origin_and_license():
 def test_unknown_table_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="Did you mean 'source_binary_remap_summary'"):
         published_table("source_binary_remap_sumary")
+
+
+SUPPORT = {
+    "iemocap": {"hap": 144, "sad": 245, "neu": 384, "ang": 170, "exc": 299, "fru": 381},
+    "meld": {"neutral": 1256, "surprise": 281, "fear": 50, "sadness": 208, "joy": 402, "disgust": 68, "anger": 345},
+}
+
+
+@pytest.mark.parametrize("corpus", sorted(SUPPORT))
+def test_emotion_scores_follow_from_those_of_the_classes(corpus):
+    systems = published_emotion_systems(corpus)
+    support = pd.Series(SUPPORT[corpus])
+    f1 = systems[[f"{name}_f1" for name in support.index]].dropna().set_axis(support.index, axis=1)
+    rows = systems.loc[f1.index]
+    assert len(rows) == 8
+    assert np.allclose(rows["macro_f1"], f1.mean(axis=1), atol=0.0051)
+    off = ((f1 * support).sum(axis=1) / support.sum() - rows["weighted_f1"]).abs()
+    assert off.max() < 0.011
+    others = [name for name in systems if name.endswith("_f1") and name.removesuffix("_f1") not in support.index]
+    assert systems[others].drop(columns=["weighted_f1", "macro_f1"]).isna().all(axis=None)
+
+
+def test_emotion_systems_have_a_source_and_an_origin():
+    systems = published_emotion_systems()
+    assert set(systems["origin"]) == {"as reported", "re-run", "computed here"}
+    assert (systems[["corpus", "system", "variant", "modalities", "source"]] != "").all(axis=None)
+    assert not systems.duplicated(["corpus", "system", "variant", "modalities", "origin"]).any()
 
 
 def test_systems_of_other_papers_say_what_they_measure():
