@@ -190,8 +190,8 @@ def _emotion_use(results: RunResults) -> list[str]:
         "```",
         "",
         f"One (utterances, {len(results.class_names)}) array per dialogue; columns are those of "
-        f"`model.config.id2label`: {classes}. A row is a whole dialogue; dialogues that are cut into chunks are rejoined "
-        "with `iemomecp_dataset.whole_dialogues` before.",
+        f"`model.config.id2label`: {classes}. A row is a whole dialogue; dialogues that are cut into chunks are "
+        "rejoined with `iemomecp_dataset.whole_dialogues` before.",
         "",
     ]
 
