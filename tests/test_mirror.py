@@ -54,6 +54,8 @@ TESTED_BY = {
     "scripts/diagnose.py": "iemomecp_dataset/commands/test_diagnose.py",
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",
+    "trainers/ecerc.py": "trainers/test_cli.py",
+    "trainers/emotion.py": "trainers/test_cli.py",
     "trainers/compositions.py": "trainers/test_objectives.py",
     "trainers/emotions/*": "trainers/emotions/test_modeling_ecerc.py",
     "trainers/encoders/*": "trainers/encoders/test_text.py",
@@ -61,6 +63,8 @@ TESTED_BY = {
     "trainers/isolated/*": "trainers/isolated/test_modeling.py",
     "trainers/roberta.py": "trainers/test_cli.py",
     "trainers/pair_config.py": "trainers/test_scorers.py",
+    "trainers/pair_run.py": "trainers/test_wiring.py",
+    "trainers/run_kind.py": "trainers/test_wiring.py",
     "trainers/training/*": "trainers/training/test_loop.py",
     "trainers/wavlm.py": "trainers/test_cli.py",
 }

@@ -129,6 +129,7 @@ def _class_names(config_name: str) -> tuple[str, ...]:
     if name not in _CLASSES:
         raise UsageError(
             f"There is no configuration {name!r} of iemomecp_pair_f1. {did_you_mean(name, _CLASSES)} "
-            "For the corpora ecf, mecad, mec4 and reccon take source_binary, which has their classes."
+            "For the corpora ecf, mecad, mec4 and reccon take source_binary, which has their classes; for meld and "
+            "iemocap, which have no pairs, the metric iemomecp_erc."
         )
     return _CLASSES[name]

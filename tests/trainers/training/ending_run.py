@@ -1,6 +1,7 @@
 """One session of a training run, in a process of its own, that gets signals at a chosen moment.
 
-Its argument is JSON: ``arguments``, the command line of the run; ``moment``, a method as ``package.module:Class.name``,
+Its argument is JSON: ``trainer`` and ``arguments``, the command line of the run; ``moment``, a method as
+``package.module:Class.name``,
 or none; ``calls``, how many calls of it there are before ``signals`` come, at the end of the last.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from iemomecp_dataset.command_line import run_command
-from iemomecp_dataset.trainers.cli import parse_options
+from iemomecp_dataset.trainers.cli import options_of, parse_options
 
 
 def send_at(moment: str, calls: int, signals: Sequence[int]) -> None:
@@ -42,7 +43,8 @@ def main() -> None:
     """The run, as a training script does it."""
     from iemomecp_dataset.trainers.run import run
 
-    run(parse_options(session["arguments"], description=""))
+    kind, defaults = options_of(session["trainer"])
+    run(parse_options(session["arguments"], description="", defaults=defaults, kind=kind))
 
 
 session: dict[str, Any] = json.loads(sys.argv[1])

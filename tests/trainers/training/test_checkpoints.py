@@ -23,6 +23,7 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 STEP = "torch.optim:AdamW.step"
+STEPS = {"ecerc": "torch.optim:Adam.step"}
 SMALL = {
     "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 3,
     "batch_size": 2, "max_tokens": 24, "dropout": 0.3, "learning_rate": 1e-3,
@@ -35,6 +36,8 @@ RUNS = {
     # 2090 pairs: 7 steps an epoch.
     "isolated": {"scorer": "isolated", "modalities": "av", "batch_size": 320},
     # 16 steps of very different numbers of pairs.
+    # Whole dialogues, and then two folds of train.
+    "ecerc": {"trainer": "ecerc", "modalities": "ta", "train_folds": 2, "dropout_evidence": 0.2},
     "isolated by length": {"scorer": "isolated", "modalities": "t", "batch_tokens": 3_200, "epochs": 1},
 }
 SameOutcome = Callable[[Path, Path], None]
@@ -45,6 +48,8 @@ class Run:
 
     def __init__(self, path: Path, options: dict[str, object]):
         self.path = path
+        self.trainer = str(options.get("trainer", "fusion"))
+        options = {name: value for name, value in options.items() if name != "trainer"}
         self.arguments = [f"--{name}={value}" for name, value in options.items()] + [f"--output_dir={path}", "--quiet"]
 
     def start(
@@ -56,7 +61,13 @@ class Run:
         env: dict[str, str] | None = None,
     ) -> forked_python.ForkedProcess:
         """Starts a session, which ends by signals to itself after some calls of a function."""
-        session = {"arguments": [*self.arguments, *more], "moment": moment, "calls": calls, "signals": signals}
+        session = {
+            "arguments": [*self.arguments, *more],
+            "trainer": self.trainer,
+            "moment": moment,
+            "calls": calls,
+            "signals": signals,
+        }
         script = Path(__file__).with_name("ending_run.py")
         return forked_python.start(script, json.dumps(session), env=env, output=f"{self.path}.txt")
 
@@ -86,7 +97,14 @@ class Run:
 @pytest.fixture(scope="module")
 def options(small_dir: Path, tiny_encoder: Path) -> Callable[[str], dict[str, object]]:
     """All options of a kind of run."""
-    return lambda kind: {"data_dir": small_dir, "text_encoder": tiny_encoder, **SMALL, **RUNS[kind]}
+    of_pairs = ("pair_size", "bilinear_size")
+    return lambda kind: {
+        "data_dir": small_dir,
+        "text_encoder": tiny_encoder,
+        "config_name": "3class",
+        **{name: value for name, value in SMALL.items() if kind != "ecerc" or name not in of_pairs},
+        **RUNS[kind],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +134,7 @@ def uninterrupted(
         ("accumulated", 1),
         ("isolated", 2),
         ("isolated by length", 3),
+        ("ecerc", 2),
     ],
 )
 def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
@@ -129,11 +148,11 @@ def test_a_run_killed_at_three_random_steps_ends_with_the_same_bits(
     whole = uninterrupted(kind)
     # Each session takes some steps, together fewer than the run has, and dies within the last of them.
     chance = random.Random(f"{kind} {checkpoint_steps}")
-    ends = sorted(chance.sample(range(1, whole.steps), 3))
+    ends = sorted(chance.sample(range(1, 2 * whole.steps if kind == "ecerc" else whole.steps), 3))
     taken = [ends[0], ends[1] - ends[0], ends[2] - ends[1]]
     run = Run(tmp_path / "run", {**options(kind), "checkpoint_steps": checkpoint_steps})
     for calls in taken:
-        assert run.session(moment=STEP, calls=calls) == -signal.SIGKILL, (taken, run.said)
+        assert run.session(moment=STEPS.get(kind, STEP), calls=calls) == -signal.SIGKILL, (taken, run.said)
         assert not (run.path / "results.json").exists()
     assert run.session() == 0, (taken, run.said)
     if checkpoint_steps and max(taken) > checkpoint_steps:
