@@ -12,13 +12,14 @@ from typing import Any
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.options import MERGED_CONFIGS
-from iemomecp_dataset.trainers.cli import TRAINERS
-from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, SECTIONS, DataOptions, ModelOptions, TrainingOptions
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS, options_of
+from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
 __all__ = ["MatrixCell", "Sweep", "cells_of", "option_value"]
 
-_NAMED = ("config_name", "scorer", "objective", "modalities")
+_NAMED = ("config_name", "scorer", "objective", "protocol", "modalities")
+"""Options that name a cell, where its trainer has them."""
 _INSTEAD = {
     "seed": "give the seeds with --seeds",
     "output_dir": "give --runs_dir, the folder in which each cell has a folder of its own",
@@ -32,19 +33,19 @@ class MatrixCell:
 
     Attributes:
         name: Name of its run folder within the runs folder.
-        family: The trainer, one of :data:`~iemomecp_dataset.trainers.cli.TRAINERS`.
+        family: The trainer, one of :data:`~iemomecp_dataset.trainers.cli.TRAINERS` or ``EMOTION_TRAINERS``.
         options: The trainer's options without ``output_dir``.
         impossible: Why these options cannot work together; empty if they can.
     """
 
     name: str
     family: str
-    options: TrainingOptions
+    options: RunSettings
     impossible: str = ""
 
-    def options_in(self, runs_dir: Path) -> TrainingOptions:
+    def options_in(self, runs_dir: Path) -> RunSettings:
         """Adds the run folder to the options."""
-        return replace(self.options, run=replace(self.options.run, output_dir=str(runs_dir / self.name)))
+        return _with(self.options, run=replace(self.options.run, output_dir=str(runs_dir / self.name)))
 
     def flags(self, runs_dir: Path) -> list[str]:
         """Builds the trainer's command line: every option that differs from the defaults.
@@ -54,9 +55,10 @@ class MatrixCell:
             >>> cell.flags(Path("runs"))[:3]
             ['--data_dir=data', '--output_dir=runs/3class-dialogue-base-t-s7', '--seed=7']
         """
-        defaults = TrainingOptions().flat()
+        kind, of_script = options_of(self.family)
+        defaults = kind().flat()
         asked = self.options_in(runs_dir).flat()
-        own = {**find_scorer(asked["scorer"]).protocol(asked["modalities"]), **TRAINERS[self.family]}
+        own = {**kind.defaults_for(asked), **of_script}
         return [f"--{k}={v}" for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)]
 
 
@@ -105,7 +107,7 @@ def cells_of(*sweeps: Sweep) -> list[MatrixCell]:
             other = found.setdefault(cell.name, cell)
             if other != cell:
                 one, two = ({**c.options.flat(), "family": c.family} for c in (other, cell))
-                different = ", ".join(f"{k} {one[k]!r} and {two[k]!r}" for k in one if one[k] != two[k])
+                different = ", ".join(f"{k} {one[k]!r} and {two.get(k)!r}" for k in one if one[k] != two.get(k))
                 raise UsageError(
                     f"Two cells would share the folder {cell.name} and differ in {different}. Put them into separate "
                     "experiment files, which become part of the name, or separate runs folders."
@@ -113,12 +115,13 @@ def cells_of(*sweeps: Sweep) -> list[MatrixCell]:
     return list(found.values())
 
 
-def option_value(name: str, value: Any) -> Any:
+def option_value(name: str, value: Any, kind: type[RunSettings] = TrainingOptions) -> Any:
     """Converts a value as the trainer's own command line does.
 
     Args:
         name: An option.
         value: Its value, or text from a command line or YAML file.
+        kind: The options of the trainer.
 
     Returns:
         The value in the option's type.
@@ -130,45 +133,46 @@ def option_value(name: str, value: Any) -> Any:
         >>> option_value("learning_rate", "1e-3"), option_value("threshold", None), option_value("quiet", "yes")
         (0.001, None, True)
     """
-    return read_values(SECTIONS.values(), {name: value})[name]
+    return read_values(kind.sections().values(), {name: value})[name]
 
 
 def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     for family in sweep.families:
-        if family not in TRAINERS:
-            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, TRAINERS)}")
+        if family not in (known := {**TRAINERS, **EMOTION_TRAINERS}):
+            raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, known)}")
     for name, values in sweep.values.items():
         if name in _INSTEAD:
             raise UsageError(f"--{name} is an option of a single run, not of a matrix: {_INSTEAD[name]}.")
         if not values:
             raise UsageError(f"No values were given for {name}.")
-    axes = {name: tuple(option_value(name, v) for v in values) for name, values in sweep.values.items()}
+    for family in sweep.families:
+        yield from _expand_family(sweep, family)
+
+
+def _expand_family(sweep: Sweep, family: str) -> Iterable[MatrixCell]:
+    kind, defaults = options_of(family)
+    axes = {name: tuple(option_value(name, v, kind) for v in values) for name, values in sweep.values.items()}
     # The configuration varies slowest: one corpus is finished before the next begins.
     names = [*(n for n in _NAMED if n in axes), *(n for n in axes if n not in _NAMED)]
     shown = [n for n in names if n not in _NAMED and len(axes[n]) > 1]
     if sweep.name:
         shown = [n for n in names if len(axes[n]) > 1]
-    for family in sweep.families:
-        defaults = TRAINERS[family]
-        for combination in itertools.product(*(axes[n] for n in names)):
-            for seed in sweep.seeds:
-                chosen = {**defaults, **dict(zip(names, combination, strict=True))}
-                # As in the trainers, a given value overrides the scorer's protocol.
-                protocol = find_scorer(chosen.get("scorer", ModelOptions.scorer)).protocol(
-                    chosen.get("modalities", DataOptions.modalities)
-                )
-                chosen = {**protocol, **chosen}
-                yield _cell(sweep, family, chosen, shown, int(option_value("seed", seed)))
+    for combination in itertools.product(*(axes[n] for n in names)):
+        for seed in sweep.seeds:
+            chosen = {**defaults, **dict(zip(names, combination, strict=True))}
+            # As in the trainers, a given value overrides the recipe.
+            chosen = {**kind.defaults_for(chosen), **chosen}
+            yield _cell(sweep, family, chosen, shown, int(option_value("seed", seed, kind)))
 
 
 def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[str], seed: int) -> MatrixCell:
     # Progress bars of concurrent runs would overwrite each other; each cell's log has the epochs.
-    options = TrainingOptions.from_flat({**chosen, "seed": seed, "quiet": True})
+    options = options_of(family)[0].from_flat({**chosen, "seed": seed, "quiet": True})
     if not options.data.data_dir:
-        options = replace(options, data=replace(options.data, data_dir=_data_dir(sweep, options.data.config_name)))
+        options = _with(options, data=replace(options.data, data_dir=_data_dir(sweep, options.data.config_name)))
     flat = options.flat()
     # An experiment's name implies its settings; without one, they are part of the run's name.
-    settings = [] if sweep.name else [str(flat[name]) for name in _NAMED]
+    settings = [] if sweep.name else [str(flat[name]) for name in _NAMED if name in flat]
     families = [family] if len(sweep.families) > 1 or (family != "fusion" and not sweep.name) else []
     varied = [str(flat[name]) if name in _NAMED else f"{name}={flat[name]}" for name in shown]
     parts = [sweep.name, *families, *settings, *varied, f"s{seed}"]
@@ -178,13 +182,21 @@ def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[
         cell.options_in(Path("runs")).check()
     except IemomecpError as error:
         # A combination of valid values is an impossible cell; an invalid value is the user's mistake.
+        if not isinstance(options, TrainingOptions):
+            raise
         objective = options.objective.objective
         taken = find_scorer(options.model.scorer).objectives
         if objective in taken or objective not in OBJECTIVE_NAMES:
             raise
-        replace(cell.options_in(Path("runs")), objective=replace(options.objective, objective=taken[0])).check()
+        possible = MatrixCell(name, family, replace(options, objective=replace(options.objective, objective=taken[0])))
+        possible.options_in(Path("runs")).check()
         return replace(cell, impossible=str(error))
     return cell
+
+
+def _with(options: RunSettings, **sections: Any) -> RunSettings:
+    """Replaces sections; every kind of settings is a dataclass of its sections."""
+    return replace(options, **sections)  # type: ignore[type-var]
 
 
 def _data_dir(sweep: Sweep, config_name: str) -> str | None:

@@ -144,9 +144,11 @@ def _failure(path: Path) -> str:
 
 def _estimate(cell: MatrixCell, records: Sequence[RunResults]) -> float:
     known = [r for r in records if not math.isnan(r.wall_seconds)]
+    flat = cell.options.flat()
     wanted: dict[str, Any] = {
-        name: cell.options.flat()[name]
+        name: flat[name]
         for name in ("config_name", "scorer", "modalities", "text_encoder", "encoder_mode", "objective")
+        if name in flat
     }
     for n in range(len(wanted), 1, -1):
         same = dict(list(wanted.items())[:n])

@@ -8,6 +8,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.experiments import Experiment, find_experiments
 from iemomecp_dataset.benchmark.published.tables import EMOTION_SYSTEMS, published_emotion_systems, published_table
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, options_of
 from iemomecp_dataset.trainers.options import circumstances
 
 __all__ = ["differing_options", "published_experiment", "published_experiments", "published_values"]
@@ -103,5 +104,9 @@ def differing_options(experiment: Experiment, settings: Mapping[str, str]) -> li
                 return False
         return mine == str(value)
 
-    left_out = circumstances() | set(_IN_EVERY_TABLE)
-    return sorted(name for name, value in experiment.options.items() if name not in left_out and not same(name, value))
+    kind, of_script = options_of(experiment.family)
+    # The recipe of an emotion model is not in its experiments: the trainer sets it.
+    recipe = kind.defaults_for({**of_script, **experiment.options}) if experiment.family in EMOTION_TRAINERS else {}
+    wanted = {**{name: value for name, value in recipe.items() if value is not None}, **experiment.options}
+    left_out = circumstances(kind) | set(_IN_EVERY_TABLE)
+    return sorted(name for name, value in wanted.items() if name not in left_out and not same(name, value))

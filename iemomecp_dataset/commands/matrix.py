@@ -5,10 +5,10 @@ r"""Trains a matrix of models, each cell in its own run folder, and prints the t
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
     python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
-A cell is one combination of values with one seed. Every option of the trainer fusion can be given, with one value or
-several (--learning_rate 3e-4 1e-3); several make another axis. EXPERIMENT is a published experiment (ecf_rpcl_tav),
-or a pattern of their names, or a YAML file of yours with the same options, lists where they vary; the command line
-wins.
+A cell is one combination of values with one seed. Every option of its trainer can be given, with one value or several
+(--learning_rate 3e-4 1e-3); several make another axis. --families names the trainers: fusion by default; ecerc and
+emotion recognise emotions. EXPERIMENT is a published experiment (ecf_rpcl_tav), or a pattern of their names, or a YAML
+file of yours with the same options, lists where they vary; the command line wins.
 
 Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
 failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
@@ -32,7 +32,7 @@ from iemomecp_dataset.command_line import OptionParser, command_hint, option
 from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.schema import ModalitySet
-from iemomecp_dataset.trainers.cli import TRAINERS
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS
 from iemomecp_dataset.trainers.options import ObjectiveName
 from iemomecp_dataset.trainers.scorers import scorer_names
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.matrix.backends import Backend
     from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep
     from iemomecp_dataset.benchmark.matrix.plan import PlannedCell
+    from iemomecp_dataset.corpus import Corpus
     from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 _AXES = "what varies (any other option of the trainers as well)"
@@ -59,7 +60,7 @@ class MatrixOptions:
     )
 
     families: tuple[str, ...] = option(
-        (), "trainers (default: fusion)", group=_AXES, metavar=f"{{{','.join(TRAINERS)}}}"
+        (), "trainers (default: fusion)", group=_AXES, metavar=f"{{{','.join((*TRAINERS, *EMOTION_TRAINERS))}}}"
     )
     scorers: tuple[str, ...] = option((), "(default: dialogue)", group=_AXES, metavar=f"{{{','.join(scorer_names())}}}")
     objectives: tuple[ObjectiveName, ...] = option((), "(default: base)", group=_AXES)
@@ -179,9 +180,10 @@ def _sweeps(options: MatrixOptions, experiments: Sequence[str], rest: Sequence[s
 
 def _trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     """Options of the trainers, each with its values; one without a value is switched on, with ``--no-`` off."""
+    from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
     from iemomecp_dataset.trainers.options import TrainingOptions
 
-    known = TrainingOptions().flat()
+    known = TrainingOptions().flat().keys() | EmotionTrainingOptions().flat().keys()
     values: dict[str, tuple[Any, ...]] = {}
     name = ""
     for text in rest:
@@ -200,25 +202,41 @@ def _trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     return {name: given or ("true",) for name, given in values.items()}
 
 
-def _data_key(cell: MatrixCell) -> tuple[str | None, ...]:
+def _data_key(cell: MatrixCell) -> tuple[Any, ...]:
     data = cell.options.data
-    return (data.config_name, data.data_dir, data.candidates, data.forward_pairs)
+    further = (getattr(data, name, None) for name in ("candidates", "forward_pairs", "validation"))
+    return (cell.options.task, data.config_name, data.data_dir, *further)
 
 
-def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[str | None, ...], Any]:
+def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[Any, ...], Corpus]:
     """Every corpus of the matrix once: for fingerprints, and for what its splits share."""
     from tqdm import tqdm
 
-    from iemomecp_dataset.corpus import load_corpus
-
     wanted = dict.fromkeys(_data_key(cell) for cell in cells if not cell.impossible)
-    return {
-        key: load_corpus(key[0] or "", key[1], candidates=key[2], forward_pairs=key[3])
-        for key in tqdm(wanted, desc="Reading data", leave=False, disable=None)
-    }
+    return {key: _load(*key) for key in tqdm(wanted, desc="Reading data", leave=False, disable=None)}
 
 
-def _inputs_of(data: Mapping[tuple[str | None, ...], Any]) -> Callable[[MatrixCell], RunInputs]:
+def _load(
+    task: str,
+    config_name: str,
+    data_dir: str,
+    candidates: str | None,
+    forward_pairs: str | None,
+    validation: str | None,
+) -> Corpus:
+    """Loads the data of a cell as its trainer does."""
+    from iemomecp_dataset.benchmark.runs.results import ERC
+    from iemomecp_dataset.corpus import load_corpus
+    from iemomecp_dataset.metrics.evaluation.emotion_gold import whole_corpus
+
+    if task != ERC:
+        return load_corpus(config_name, data_dir, candidates=candidates, forward_pairs=forward_pairs)
+    corpus = load_corpus(config_name, data_dir, validation=validation)
+    corpus.require_emotions()
+    return whole_corpus(corpus)
+
+
+def _inputs_of(data: Mapping[tuple[Any, ...], Corpus]) -> Callable[[MatrixCell], RunInputs]:
     """A function that describes what a cell reads; cells with the same files share one reading of them."""
     from iemomecp_dataset.trainers.run_inputs import effective_batch_size, run_inputs
 
@@ -226,7 +244,7 @@ def _inputs_of(data: Mapping[tuple[str | None, ...], Any]) -> Callable[[MatrixCe
 
     def inputs(cell: MatrixCell) -> RunInputs:
         options = cell.options
-        key = (options.data, options.model.text_encoder, options.model.init_from)
+        key = (options.data, options.model.text_encoder, options.model.text_streams, options.model.init_from)
         if key not in found:
             found[key] = run_inputs(options, data[_data_key(cell)], processes=1)
         # Each cell is trained in one process, whatever the backend.
@@ -235,7 +253,7 @@ def _inputs_of(data: Mapping[tuple[str | None, ...], Any]) -> Callable[[MatrixCe
     return inputs
 
 
-def _contamination(data: Mapping[tuple[str | None, ...], Any]) -> list[str]:
+def _contamination(data: Mapping[tuple[Any, ...], Corpus]) -> list[str]:
     from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
 
     return contamination_warnings(

@@ -24,6 +24,7 @@ from iemomecp_dataset.benchmark.published.experiments import published_values
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.errors import InvalidDataError, MissingDependencyError, UsageError
 from iemomecp_dataset.trainers.cli import parse_options
+from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, TrainingOptions
 
 FOLDER = Path(protocols.__file__).parent
@@ -158,6 +159,7 @@ def test_an_experiment_of_ecerc_has_the_papers_numbers(name: str) -> None:
     assert (options["ablation"] == "none") or (options["modalities"] == "tav")
     assert published is not None
     assert published.within == {"iemocap": 2.5, "meld": 1.0}[corpus]
+    EmotionTrainingOptions.from_flat({**options, "data_dir": "d", "output_dir": "o"}).check()
     values = published_values(experiment)
     numbers = ECERC[f"_{part}" if part else ""]
     expected = numbers[:2] if corpus == "iemocap" else numbers[2:]

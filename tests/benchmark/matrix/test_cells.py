@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from iemomecp_dataset.benchmark.experiments import find_experiments, protocols
+from iemomecp_dataset.benchmark.matrix.cell_process import job_of
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of, option_value
 from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps, read_sweep
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers import cli
-from iemomecp_dataset.trainers.cli import TRAINERS, parse_options
+from iemomecp_dataset.trainers.cli import TRAINERS, options_of, parse_options
 
 
 def test_every_combination_is_one_cell_with_a_folder_of_its_own():
@@ -152,10 +153,7 @@ def test_an_experiment_that_does_not_exist():
         experiment_sweeps("dailydialog_*")
 
 
-PAIRS = [experiment for experiment in find_experiments("*") if experiment.family == "fusion"]
-
-
-@pytest.mark.parametrize("experiment", PAIRS, ids=lambda experiment: experiment.name)
+@pytest.mark.parametrize("experiment", find_experiments("*"), ids=lambda experiment: experiment.name)
 def test_a_cell_of_an_experiment_is_the_run_of_that_experiment_alone(experiment, tmp_path):
     cells = cells_of(*experiment_sweeps(experiment.name, Sweep("", (), {}, (), {"": "d"})))
     assert [cell.name for cell in cells] == [f"{experiment.name}-s{seed}" for seed in experiment.seeds]
@@ -164,7 +162,9 @@ def test_a_cell_of_an_experiment_is_the_run_of_that_experiment_alone(experiment,
     config = tmp_path / "run.yaml"
     config.write_text(yaml.safe_dump({"experiment": experiment.name, **experiment.options}))
     given = ["--config", str(config), "--data_dir", "d", "--output_dir", "runs/x", "--seed", "42", "--quiet", "True"]
-    alone, cell = parse_options(given, description="").flat(), cells[0].options_in(Path("runs")).flat()
+    kind, defaults = options_of(experiment.family)
+    alone = parse_options(given, description="", defaults=defaults, kind=kind).flat()
+    cell = cells[0].options_in(Path("runs")).flat()
     assert {**alone, "output_dir": 0, "seed": 0} == {**cell, "output_dir": 0, "seed": 0}
 
 
@@ -188,3 +188,30 @@ def test_values_take_the_types_of_the_trainer():
     assert option_value("data_dir", Path("x").name) == "x"
     with pytest.raises(IemomecpError):
         option_value("epochs", None)
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "name", "has", "lacks"),
+    [
+        ("ecerc", {}, "ecf-ecerc-corrected-t-s7", "--patience=20", "--empty_rows=uniform"),
+        ("ecerc", {"protocol": "released"}, "ecf-ecerc-released-t-s7", "--empty_rows=uniform", "--objective=base"),
+        ("emotion", {}, "ecf-emotion_transformer-corrected-t-s7", "--hidden_size=256", "--protocol=corrected"),
+    ],
+)
+def test_cells_of_emotion_recognition_name_their_trainer(family, values, name, has, lacks):
+    given = {"data_dir": "d", "config_name": "ecf", "modalities": "t", **values}
+    (cell,) = cells_of(Sweep("", (family,), {option: (value,) for option, value in given.items()}, (7,)))
+    assert cell.name == f"{family}-{name}"
+    job = job_of(cell, Path("runs"))
+    (script,) = (word for word in job.command if word.endswith(".py"))
+    assert Path(script).name == f"{family}.py"
+    assert has in job.command
+    assert lacks not in job.command
+    kind, defaults = options_of(family)
+    flags = cell.flags(Path("runs"))
+    assert parse_options(flags, description="", defaults=defaults, kind=kind) == cell.options_in(Path("runs"))
+
+
+def test_an_option_of_another_task_is_an_error():
+    with pytest.raises(UsageError, match="objective"):
+        cells_of(Sweep("", ("ecerc",), {"data_dir": ("d",), "objective": ("rpcl",)}))

@@ -34,6 +34,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.options import PairConfig
+from iemomecp_dataset.trainers.cli import options_of
 
 EMOTIONS = ("iemocap", "meld")
 RULE = "distance rule (0-1 cause, 2-3 context)"
@@ -348,3 +349,14 @@ def test_emotion_scores_on_other_utterances_have_no_published_ones_beside(tmp_pa
     text = results_table(tmp_path)
     assert "published" not in text
     assert FIELD_CAVEATS[:40] not in " ".join(text.split())
+
+
+def test_a_run_of_ecerc_differs_in_the_recipe_of_its_protocol_too():
+    experiment = find_experiment("meld_ecerc_released")
+    kind, defaults = options_of(experiment.family)
+    flat = kind.from_flat({**kind.defaults_for(experiment.options), **defaults, **experiment.options}).flat()
+    settings = {name: str(value) for name, value in flat.items()}
+    assert published_experiment(settings) is experiment
+    assert differing_options(experiment, settings) == []
+    changed = settings | {"learning_rate": "0.001", "empty_rows": "zero"}
+    assert differing_options(experiment, changed) == ["empty_rows", "learning_rate"]
