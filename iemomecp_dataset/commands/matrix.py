@@ -226,8 +226,7 @@ def _load(
 ) -> Corpus:
     """Loads the data of a cell as its trainer does."""
     from iemomecp_dataset.benchmark.runs.results import ERC
-    from iemomecp_dataset.corpus import load_corpus
-    from iemomecp_dataset.metrics.evaluation.emotion_gold import whole_corpus
+    from iemomecp_dataset.corpus import load_corpus, whole_corpus
 
     if task != ERC:
         return load_corpus(config_name, data_dir, candidates=candidates, forward_pairs=forward_pairs)

@@ -131,10 +131,10 @@ class EmotionObjectiveOptions:
         "ECERC: released sets --empty_rows, --meld_slots, --class_weights, --validation and --round_selection to what "
         "the authors' release does, to compare with it; each may be given on its own.",
     )
-    class_weights: Literal["none", "train", "released"] = option(
+    class_weights: Literal["none", "sqrt", "train", "released"] = option(
         "none",
-        "Weights of the emotions in the loss: train (1 / frequency in train), or released (from the counts of all "
-        "splits, test included). Set by --protocol.",
+        "Weights of the emotions in the loss: train (1 / frequency in train), sqrt (1 / its square root, 1 on "
+        "average), or released (from the counts of all splits, test included). Set by --protocol.",
     )
     focal_gamma: float = option(0.0, "Focal factor (1 - p)^gamma of the loss; 0 for none.", minimum=0.0)
 

@@ -68,7 +68,10 @@ def ecerc_recipe(config_name: str, protocol: str, modalities: str) -> dict[str, 
 
 
 def transformer_recipe(config_name: str) -> dict[str, Any]:
-    """Options of the emotion transformer that are not given: those of the dialogue scorer of pairs.
+    """Options of the emotion transformer that are not given.
+
+    Chosen on MELD's train dialogues, a fifth of them held out, with a frozen MiniLM: the weights of the emotions matter
+    more than anything else there.
 
     Args:
         config_name: The configuration of the corpus.
@@ -79,7 +82,9 @@ def transformer_recipe(config_name: str) -> dict[str, Any]:
     """
     return {
         "optimizer": "adamw", "schedule": "linear", "stop_on": "score", "hidden_size": 256, "num_layers": 2,
-        "dropout": 0.4, "focal_gamma": 0.0, "class_weights": "none", "round_selection": False,
+        "dropout": 0.4, "focal_gamma": 0.0, "class_weights": "sqrt", "round_selection": False,
+        "learning_rate": 5e-4, "weight_decay": 0.05, "warmup_ratio": 0.05, "weight_averaging": 0.98, "batch_size": 32,
+        "epochs": 10,
         "validation": _validation(config_name, "every_tenth"),
     }  # fmt: skip
 

@@ -107,7 +107,8 @@ def emotion_class_weights(weighting: str, labels: NDArray[np.int64], class_names
     """Weights of the emotions in the loss.
 
     Args:
-        weighting: ``none``; ``train``, 1 / frequency; or ``released``, from the counts of all splits
+        weighting: ``none``; ``train``, 1 / frequency; ``sqrt``, proportional to its square root, with a mean of 1 over
+            the utterances; or ``released``, from the counts of all splits
             (:data:`~iemomecp_dataset.trainers.emotions.recipes.RELEASED_WEIGHTS`).
         labels: ``(n,)`` ids of the known emotions of the train split.
         class_names: Emotions by id.
@@ -132,10 +133,13 @@ def emotion_class_weights(weighting: str, labels: NDArray[np.int64], class_names
         if released is None:
             raise UsageError(
                 f"--class_weights released are known for the emotions of IEMOCAP and MELD, not for "
-                f"{', '.join(class_names)}. Use train or none."
+                f"{', '.join(class_names)}. Use train, sqrt or none."
             )
         return [released[name] for name in class_names]
     counts = np.bincount(labels, minlength=len(class_names))
+    if weighting == "sqrt":
+        mean = np.sqrt(counts).sum() / len(labels)
+        return [float(1 / np.sqrt(count) / mean) if count else 1.0 for count in counts]
     return [float(len(labels) / count) if count else 1.0 for count in counts]
 
 

@@ -71,6 +71,9 @@ def test_class_weights() -> None:
     labels = np.array([0, 1, 0, 1, 2, 0, 0, 0])
     assert emotion_class_weights("none", labels, EMOTIONS) is None
     assert emotion_class_weights("train", labels, EMOTIONS) == [8 / 5, 8 / 2, 8 / 1]
+    root = emotion_class_weights("sqrt", labels, EMOTIONS)
+    assert np.mean(np.array(root)[labels]) == pytest.approx(1.0)
+    assert root[2] / root[0] == pytest.approx(5**0.5)
     with pytest.raises(UsageError, match="--class_weights released are known for the emotions of IEMOCAP and MELD"):
         emotion_class_weights("released", labels, EMOTIONS)
     order = ["fru", "hap", "sad", "neu", "ang", "exc"]
