@@ -116,7 +116,7 @@ class EmotionModelOptions(EncoderOptions):
 
     @property
     def text_streams(self) -> tuple[str, ...]:
-        """What the text encoder gives to the model: to ECERC a second stream, its top layer."""
+        """What the text encoder gives to the model: to ECERC a second stream, its top layer alone."""
         return ("text", "event") if self.scorer == "ecerc" else ("text",)
 
 

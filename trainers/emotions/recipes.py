@@ -13,7 +13,7 @@ IEMOCAP_DIALOGUES = ("iemocap", "3class", "source_binary")
 
 _ADAM = {
     "optimizer": "adam", "schedule": "constant", "stop_on": "score_and_loss", "weight_decay": 2e-4,
-    "warmup_ratio": 0.0, "max_grad_norm": None, "weight_averaging": 0.0, "text_layers": "-1",
+    "warmup_ratio": 0.0, "max_grad_norm": None, "weight_averaging": 0.0,
 }  # fmt: skip
 _IEMOCAP = {
     **_ADAM, "learning_rate": 1e-4, "batch_size": 64, "epochs": 200, "patience": 50,
