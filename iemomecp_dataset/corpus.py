@@ -274,7 +274,8 @@ def whole_corpus(corpus: Corpus) -> Corpus:
         corpus: Any corpus; one whose rows are whole dialogues keeps its content.
 
     Returns:
-        The same with one row per source dialogue, and with the tables and fingerprints of these rows.
+        The same with one row per source dialogue, and with the tables and fingerprints of these rows; a corpus of whole
+        dialogues as it is.
 
     Raises:
         InvalidDataError: Chunks overlap or contradict each other, or a dialogue has chunks in two splits.
@@ -293,6 +294,8 @@ def whole_corpus(corpus: Corpus) -> Corpus:
                     f"{corpus.name} ({corpus.config_name}), dialogue {row['dialogue_id']!r}: it has chunks in both "
                     f"{other} and {split}, so it cannot be rejoined."
                 )
+    if rows == corpus.rows:
+        return corpus
     return replace(
         corpus,
         rows=rows,

@@ -20,13 +20,20 @@ NOT_A_METRIC = {
     "check_gold_flags": "a check",
     "check_pair_inputs": "a check",
     "confusion_matrix": "a part of pair_scores, of class ids that it has checked",
+    "emotion_scores": "scores utterances, with neither pairs nor a positive class; see test_emotion_scoring.py",
     "gold_fingerprint": "a hash of the gold",
     "reliability_table": "the bins of expected_calibration_error, which is computed from them",
     "rows_by_confidence": "the order that cause_ranking_scores and confidence_gap_scores count in",
+    "shift_scores": "takes decisions and speakers; compared with a loop in test_emotion_shifts.py",
 }
-NOT_A_LOSS = {"corrupt_context": "changes the inputs", "pooled_here": "a quotient"}
+NOT_A_LOSS = {
+    "corrupt_context": "changes the inputs",
+    "emotion_loss": "of utterances, not of pairs; compared with its formula in test_objectives.py",
+    "pooled_here": "a quotient",
+}
 NOT_A_READER = {
     "read_ecpec_tuple": "the pickle that read_ecpec checks",
+    "read_emotion_predictions": "a table by columns, of which every damage is tested in test_emotion_predictions.py",
     "read_restricted_pickle": "what read_ecpec reads it with",
     "read_shard": "a part of a feature store, of which every single damage is tested",
 }

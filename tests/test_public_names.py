@@ -19,6 +19,7 @@ PUBLIC = {
         *("DialogueScorer", "DialogueScorerConfig", "IsolatedScorer", "IsolatedScorerConfig"),
         *("train", "predict", "load_scorer"),
         *("Scorer", "register_scorer", "DialogueScores"),
+        *("EcercModel", "EcercConfig", "EmotionTransformer", "EmotionTransformerConfig"),
     ),
     "iemomecp_dataset.benchmark": ("read_results", "leaderboard", "compare"),
 }

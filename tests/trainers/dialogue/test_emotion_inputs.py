@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from two_dialogues import EMOTIONS, two_dialogue_corpus, two_dialogues, write_emotions
 
-import iemomecp_dataset
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.emotion_table import emotion_table
 from iemomecp_dataset.errors import IemomecpError
@@ -110,7 +109,7 @@ def test_chunks_take_the_emotions_of_their_source_dialogue(tmp_path: Path, monke
             for row in rows
         ]
 
-    monkeypatch.setattr(iemomecp_dataset, "whole_dialogues", whole_dialogues, raising=False)
+    monkeypatch.setattr("iemomecp_dataset.corpus.whole_dialogues", whole_dialogues)
     whole = {split: whole_dialogues(rows) for split, rows in corpus.rows.items()}
     found = read_emotion_inputs(write_emotions(tmp_path / "run", whole, "iemocap"), corpus)
     for split in corpus.rows:
