@@ -185,6 +185,7 @@ def test_a_turn_that_looks_at_itself_alone_needs_no_softmax() -> None:
     torch.testing.assert_close(dropped[kept], 2 * value.view(len(value), 8, 4)[kept])
 
 
+@pytest.mark.slow
 def test_small_dialogues_are_learned_by_heart() -> None:
     torch.manual_seed(0)
     batch = random_batch([5, 3, 8, 1, 6, 4, 7, 2])

@@ -97,7 +97,10 @@ def test_what_cannot_be_learned_of_is_refused_and_nothing_is_left(tmp_path: Path
         trained(changed(rows, "train", None), tmp_path)
     with pytest.raises(UsageError, match="--train_folds 3 is more than the 2 dialogues"):
         trained(rows, tmp_path, train_folds=3)
-    without_pairs = {split: [{**row, "pairs": []} for row in of_split] for split, of_split in rows.items()}
+    without_pairs = {
+        split: [{**row, "pairs": [], "gold_outside_candidates": []} for row in of_split]
+        for split, of_split in rows.items()
+    }
     with pytest.raises(UsageError, match="has no cause pairs"):
         train(without_pairs, output_dir=tmp_path / "run", emotion_names=EMOTIONS, modalities="a")
     with pytest.raises(UsageError, match="There is no task 'emotions'"):
