@@ -208,7 +208,7 @@ def structural_rows(runs: list[Run]) -> list[BoardRow]:
         runs: Comparable runs.
 
     Returns:
-        The rows, in the order of the first run that has each.
+        The rows, in the order of the first run that has each; further versions name their run.
     """
     rows: dict[tuple[str, str], list[BoardRow]] = {}
     for run in runs:
@@ -234,7 +234,8 @@ def structural_rows(runs: list[Run]) -> list[BoardRow]:
             )
             same = rows.setdefault((key, display_name), [])
             if not any(_agree(row, other, HEADLINE[run.results.task]) for other in same):
-                same.append(row)
+                # Runs trained on other dialogues, say: a reader must be able to tell the versions apart.
+                same.append(replace(row, name=f"{row.name}, as in {run.results.run_name}") if same else row)
     return [row for group in rows.values() for row in group]
 
 

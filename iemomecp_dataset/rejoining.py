@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.schema import Row
 
 __all__ = ["whole_dialogues"]
@@ -26,7 +26,9 @@ def whole_dialogues(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row]:
         The given rows are not changed.
 
     Raises:
-        InvalidDataError: Chunks overlap, are of different sessions, or have no ``source_turn`` to be ordered by.
+        UsageError: A whole dataset is given, not one split.
+        InvalidDataError: A row is no dialogue; or chunks overlap, are of different sessions, or have no
+            ``source_turn`` to be ordered by.
 
     Example:
         >>> def chunk(name, *source_turns):
@@ -37,8 +39,14 @@ def whole_dialogues(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row]:
         >>> [(pair["target_turn"], pair["cause_turn"]) for pair in whole["pairs"]]
         [(2, 1), (4, 3)]
     """
+    if isinstance(rows, Mapping | str):
+        raise UsageError(
+            f"whole_dialogues takes the rows of one split, such as dataset['train'], but got a {type(rows).__name__}."
+        )
     chunks: dict[str, list[Any]] = defaultdict(list)
-    for row in rows:
+    for number, row in enumerate(rows):
+        if "dialogue_id" not in row or "utterances" not in row:
+            raise InvalidDataError(f"Row {number} lacks dialogue_id or utterances: it is not a row of dialogues.")
         chunks[row.get("source_dialogue_id") or row["dialogue_id"]].append(row)
     return [_joined(source, of_dialogue) for source, of_dialogue in chunks.items()]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from iemomecp_dataset.command_line import option, read_options
 from iemomecp_dataset.errors import IemomecpError, UsageError
-from iemomecp_dataset.options import DEFAULT_CONFIG, PairConfig
+from iemomecp_dataset.options import DEFAULT_CONFIG, DialogueConfig
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.report import Texts
@@ -47,7 +47,7 @@ class ReportOptions:
         minimum=0,
         metavar="N",
     )
-    published: PairConfig | None = option(
+    published: DialogueConfig | None = option(
         None,
         f"print the published results on a corpus (without a name: {DEFAULT_CONFIG}) and end; on 3class, structural "
         "rules scored on the published counts are in the ranking",

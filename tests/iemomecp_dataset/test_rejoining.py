@@ -8,7 +8,7 @@ import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.corpus import corpus_of, load_corpus, whole_corpus
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.rejoining import whole_dialogues
 
 
@@ -95,3 +95,10 @@ def test_a_dialogue_in_two_splits_cannot_be_rejoined():
     corpus = corpus_of({"train": [chunk("a", [1, 2])], "test": [chunk("b", [3, 4])]}, config_name="rows")
     with pytest.raises(InvalidDataError, match="dialogue 'd': it has chunks in both train and test"):
         whole_corpus(corpus)
+
+
+def test_a_whole_dataset_or_rows_of_something_else_are_refused() -> None:
+    with pytest.raises(UsageError, match="takes the rows of one split"):
+        whole_dialogues({"train": []})  # type: ignore[arg-type]
+    with pytest.raises(InvalidDataError, match="Row 0 lacks dialogue_id"):
+        whole_dialogues([{"a": 1}])

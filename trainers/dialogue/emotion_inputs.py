@@ -173,7 +173,9 @@ def read_emotion_inputs(folder: str | Path, corpus: Corpus) -> EmotionInputs:
     """
     folder = Path(folder)
     _check_run(folder)
-    files = {split: _read(folder, split, corpus) for split in SPLITS if split in corpus.rows}
+    # Train last: a run of another corpus is told as such, not as one without predictions for train.
+    last_first = {split: _read(folder, split, corpus) for split in reversed(SPLITS) if split in corpus.rows}
+    files = {split: last_first[split] for split in SPLITS if split in last_first}
     places = _places_in_file(corpus)
     probabilities: dict[str, list[NDArray[np.float64]]] = {}
     digest = hashlib.sha256()

@@ -7,7 +7,7 @@ a bucket to the longest of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.layers import Ragged
 
 __all__ = ["Bucket", "Context", "DialogueBuckets", "EmptyRows", "attend", "attend_itself", "attention_weights",
-           "context_mask"]  # fmt: skip
+           "check_turns", "context_mask"]  # fmt: skip
 
 Context = Literal["history", "own", "other", "itself"]
 """The turns that a turn looks at: all up to itself; the earlier ones of its speaker; those of others; itself alone."""
@@ -170,6 +171,30 @@ class DialogueBuckets:
     def split(self, *rows: Tensor) -> Iterator[tuple[Bucket, *tuple[Tensor, ...]]]:
         """Each bucket with its share of some ``(U, D)``."""
         return zip(self.buckets, *(torch.split(values, self.sizes) for values in rows), strict=True)
+
+
+def check_turns(mask: Tensor, given: Mapping[str, Tensor | None]) -> None:
+    """Refuses inputs of other dialogues or turns than the mask: rows of one dialogue would be read as another's.
+
+    Args:
+        mask: ``(B, L)``.
+        given: By name ``(B, L, ...)``, or None for an input that is not given.
+
+    Raises:
+        UsageError: Names the input, and both shapes.
+
+    Example:
+        >>> check_turns(torch.ones(2, 4), {"audio": torch.ones(2, 5, 6)})
+        Traceback (most recent call last):
+        iemomecp_dataset.errors.UsageError: audio has the shape (2, 5, 6), but the mask has (2, 4), dialogues and \
+turns. Pad all inputs to the same length.
+    """
+    for name, values in given.items():
+        if values is not None and values.shape[:2] != mask.shape:
+            raise UsageError(
+                f"{name} has the shape {tuple(values.shape)}, but the mask has {tuple(mask.shape)}, dialogues and "
+                "turns. Pad all inputs to the same length."
+            )
 
 
 def attend(

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, drop
+from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, check_turns, drop
 from iemomecp_dataset.trainers.emotions.hints import CONTEXT_OF_STREAM
 from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, Stream, position_table, project
 from iemomecp_dataset.trainers.objectives import emotion_loss
@@ -236,13 +236,16 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
             The logits, and with labels the loss.
 
         Raises:
-            UsageError: A stream of the configuration is not given, or has another width.
+            UsageError: A stream of the configuration is not given, or has another width; or an
+                input has other dialogues or turns than the mask.
         """
         mask = mask.bool()
-        buckets = DialogueBuckets.of(mask, speakers, with_padding=self.config.empty_rows == "uniform")
-        given = {"text": text, "event": event, "audio": audio, "video": video}
-        inputs = self._streams(given, buckets)
         flags = {"audio": audio_present, "video": video_present}
+        given = {"text": text, "event": event, "audio": audio, "video": video}
+        of_flags = {f"{name}_present": flag for name, flag in flags.items()}
+        check_turns(mask, {"speakers": speakers, **given, **of_flags, "labels": labels})
+        buckets = DialogueBuckets.of(mask, speakers, with_padding=self.config.empty_rows == "uniform")
+        inputs = self._streams(given, buckets)
         present = {name: buckets.flat(flag.bool()) for name, flag in flags.items() if flag is not None}
         evidence = self._dropped(self.evidence_gate(inputs, present), self.config.dropout_evidence)
         memories = {"emotion": evidence, "event": evidence}

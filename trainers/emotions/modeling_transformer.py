@@ -21,6 +21,7 @@ from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.trainers.dialogue.layers import DialogueLayer, ModalityProjection, Ragged, scoring_head
+from iemomecp_dataset.trainers.emotions.attention import check_turns
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
@@ -199,17 +200,20 @@ class EmotionTransformer(PreTrainedModel):  # type: ignore[misc]
             The logits, and with labels the loss.
 
         Raises:
-            UsageError: A stream of the configuration is not given.
+            UsageError: A stream of the configuration is not given, or an input has other dialogues or turns than the
+                mask.
         """
         mask = mask.bool()
+        flags = {"audio": audio_present, "video": video_present}
+        of_streams = {"text": text, "event": event, "audio": audio, "video": video}
+        of_flags = {f"{name}_present": flag for name, flag in flags.items()}
+        check_turns(mask, {"speakers": speakers, **of_streams, **of_flags, "labels": labels})
         ragged = Ragged.of(mask)
         features: dict[str, Tensor | None] = {
-            name: values if values is None else ragged.flat(values)
-            for name, values in (("text", text), ("event", event), ("audio", audio), ("video", video))
+            name: values if values is None else ragged.flat(values) for name, values in of_streams.items()
         }
         if text is None and text_tokens is not None:
             features["text"] = self._encode_text(text_tokens, text_order)
-        flags = {"audio": audio_present, "video": video_present}
         present = {name: ragged.flat(flag.bool()) for name, flag in flags.items() if flag is not None}
         turns = ragged.places % mask.shape[1]
         hidden = self.position(turns.clamp(max=self.config.max_positions - 1))

@@ -223,6 +223,10 @@ class EmotionTrainingOptions(RunSettings):
             )
         if data.event_features is not None and data.text_features is None:
             raise UsageError("--event_features stands beside --text_features, which is missing. Give both, or neither.")
+        if data.event_features is not None and "event" not in self.model.text_streams:
+            raise UsageError(
+                f"--scorer {self.model.scorer} reads one text stream, so --event_features has no effect. Leave it out."
+            )
         for name in ("text_features", "event_features"):
             if getattr(data, name) is not None and "t" not in data.modalities:
                 raise UsageError(f"--{name} has no effect with --modalities {data.modalities}. Leave it out.")

@@ -478,3 +478,18 @@ def test_the_released_model_and_ours_change_in_the_same_rows(case: str, variant:
         base = Vectors(vectors.config["weights_of"], variant)
         before = log_probs(base.model(torch.float64), base.batch(torch.float64))
         assert np.array_equal((abs(together - before) > 1e-9).any(axis=1), changed)
+
+
+@pytest.mark.parametrize("name", ["text", "audio", "audio_present", "speakers", "labels"])
+def test_inputs_of_other_lengths_than_the_mask_are_refused(name: str) -> None:
+    """Rows are looked up by their place in the batch: one turn more would shift every later dialogue."""
+    given = {"mask": torch.ones(2, 4, dtype=torch.bool), "speakers": torch.zeros(2, 4, dtype=torch.long),
+             "text": torch.ones(2, 4, 5), "event": torch.ones(2, 4, 5), "audio": torch.ones(2, 4, 3),
+             "audio_present": torch.ones(2, 4, dtype=torch.bool),
+             "labels": torch.zeros(2, 4, dtype=torch.long)}  # fmt: skip
+    model = EcercModel(EcercConfig(class_names=["a", "b"], text_size=5, event_size=5, audio_size=3, video_size=0,
+                                   hidden_size=4))  # fmt: skip
+    model(**given)
+    longer = torch.cat([given[name], given[name][:, :1]], dim=1)
+    with pytest.raises(UsageError, match=f"{name} has the shape"):
+        model(**{**given, name: longer})
