@@ -82,7 +82,7 @@ _CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap}"
         ("synthetic", "--scale {demo,full}"),
         ("extract", f"--config_name {_CONFIGS}"),
         ("train fusion", f"--config_name {_CONFIGS}"),
-        ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon}]"),
+        ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap}]"),
         ("matrix", f"--config_names {_CONFIGS}"),
         ("figures", "--variant {as_published,corrected}"),
         ("matrix", "--families {fusion,roberta,wavlm,clip,ecerc,emotion}"),
