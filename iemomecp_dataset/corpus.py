@@ -99,17 +99,20 @@ class Corpus:
             f"iemomecp_erc."
         )
 
-    def require_emotions(self, advice: str = "Choose a corpus whose utterances are labelled.") -> Corpus:
-        """Refuses a corpus of which emotions cannot be learned.
+    def require_emotions(
+        self, advice: str = "Choose a corpus whose utterances are labelled.", split: str = "train"
+    ) -> Corpus:
+        """Refuses a corpus of which emotions can be neither learned nor scored.
 
         Args:
             advice: Sentence that says what to do instead.
+            split: The split that must have known emotions.
 
         Returns:
             The corpus.
 
         Raises:
-            UsageError: Its emotions have no two names or are derived from its pairs, or no utterance of the train split
+            UsageError: Its emotions have no two names or are derived from its pairs, or no utterance of the split
                 has one.
             InvalidDataError: An emotion is not the id of a name.
         """
@@ -117,7 +120,7 @@ class Corpus:
         if self.name in CORPORA and not CORPORA[self.name].has_emotions:
             raise UsageError(
                 f"The files of {which} label no emotions; {' and '.join(names)} are derived from its pairs, so "
-                f"emotions cannot be learned. {advice}"
+                f"there are none to recognise. {advice}"
             )
         if len(set(names)) == 1:
             raise UsageError(f"The emotions of {which} are {names[0]} alone: there is nothing to tell apart. {advice}")
@@ -125,10 +128,10 @@ class Corpus:
             split: {utterance["emotion"] for row in rows for utterance in row["utterances"]} - {None}
             for split, rows in self.rows.items()
         }
-        if not names or not known.get("train"):
+        if not names or not known.get(split):
             raise UsageError(
-                f"No utterance of the train split of {which} has an emotion with a name, so emotions cannot be "
-                f"learned. {advice}"
+                f"No utterance of the {split} split of {which} has an emotion with a name, so there are none "
+                f"to recognise. {advice}"
             )
         for split, ids in known.items():
             strange = sorted(ids - set(range(len(names))), key=str)

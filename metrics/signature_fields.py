@@ -14,6 +14,7 @@ from iemomecp_dataset.errors import MetricInputError
 
 __all__ = [
     "NOT_STATED",
+    "NO_EPOCH_CHOSEN",
     "AnySignature",
     "as_text",
     "check_words",
@@ -21,6 +22,9 @@ __all__ = [
     "fields_of_text",
     "keys_fingerprint",
 ]
+
+NO_EPOCH_CHOSEN = "none"
+"""What stands for the split that an epoch was chosen on where the last one is kept."""
 
 NOT_STATED = "unknown"
 """A digest that one of two signatures does not state tells them apart in no comparison of the two."""

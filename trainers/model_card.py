@@ -8,6 +8,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import ERC, RunResults, encoder_name
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 from iemomecp_dataset.options import CONFIG_NAMES
 from iemomecp_dataset.trainers.options import RunSettings, circumstances
 from iemomecp_dataset.trainers.scorers import config_fields, find_scorer, is_built_in
@@ -95,7 +96,7 @@ def _scores(results: RunResults) -> list[str]:
 def _emotion_scores(results: RunResults) -> list[str]:
     chosen = results.epoch_chosen_on
     best = f"the epoch with the best {results.settings.get('selection', 'weighted_f1')} on {chosen}"
-    epoch = "the last epoch" if chosen is None else best
+    epoch = "the last epoch" if chosen in (None, NO_EPOCH_CHOSEN) else best
     return [
         "## Scores",
         "",

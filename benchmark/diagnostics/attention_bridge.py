@@ -2,7 +2,7 @@
 
 The hints of a trained model (:func:`~iemomecp_dataset.trainers.emotions.hints.attention_hints`) rank candidate pairs;
 so do the same masks with uniform attention, untrained weights, the distance of the turns, and P(not neutral) times
-distance. Hints that do not beat these are no evidence of causes.
+distance. Hints that do not score above these do not show that attention finds causes.
 """
 
 from __future__ import annotations

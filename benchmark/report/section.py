@@ -245,7 +245,7 @@ def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[i
 def run_facts(
     run: Run, splits: Sequence[str], scores: Mapping[str, str], *, has_threshold: bool = True
 ) -> dict[str, str]:
-    """Lists what the table of runs says of one run.
+    """Lists the entries of one run in the table of runs.
 
     Args:
         run: The run.

@@ -32,7 +32,7 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
     probabilities of 0 and 1 there.
 
     Args:
-        submission: The system and its files; what it says of pairs is not used.
+        submission: The system and its files; its options for pairs are not used.
         folder: The run folder; it must be empty or not exist.
 
     Returns:

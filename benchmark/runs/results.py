@@ -94,7 +94,7 @@ class RunResults:
         precision: What was computed in: ``no`` (float32), ``bf16`` or ``fp16``; empty: unknown.
         processes: Number of processes that trained together; 0: unknown.
         device: Kind of device: ``cpu``, ``cuda`` and so on; empty: unknown.
-        epoch_chosen_on: The split that the epoch was chosen on; None: unknown, or no epoch was chosen.
+        epoch_chosen_on: The split that the epoch was chosen on; ``none``: no epoch was chosen; None: unknown.
         versions: Versions of the libraries.
         git_revision: Revision of the code, or None.
         wall_seconds: Duration of the run.

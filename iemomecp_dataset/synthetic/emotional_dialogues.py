@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.synthetic.vocabulary import (
     AMBIGUOUS_REACTIONS,
     BACKGROUNDS,
@@ -21,15 +22,9 @@ from iemomecp_dataset.synthetic.vocabulary import (
 
 __all__ = ["MELD_EMOTION_SHARES", "SpokenUtterance", "emotional_dialogue"]
 
-MELD_EMOTION_SHARES = {
-    "neutral": 0.47,
-    "surprise": 0.12,
-    "fear": 0.03,
-    "sadness": 0.07,
-    "joy": 0.17,
-    "disgust": 0.03,
-    "anger": 0.11,
-}
+MELD_EMOTION_SHARES = dict(
+    zip(corpus_metadata("meld").emotions, (0.47, 0.12, 0.03, 0.07, 0.17, 0.03, 0.11), strict=True)
+)
 """Share of each emotion of MELD, in the order of its class ids."""
 
 # Probability that a speaker keeps the emotion of the own previous utterance; otherwise it is drawn by its share.

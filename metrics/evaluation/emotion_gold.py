@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
 __all__ = ["EmotionGold", "aligned_utterances", "emotion_gold", "load_emotion_gold"]
 
@@ -71,18 +70,14 @@ def emotion_gold(corpus: Corpus, split: str) -> EmotionGold:
         The gold.
 
     Raises:
-        UsageError: There is no such split, or its utterances have no emotions of two kinds or more.
+        UsageError: There is no such split, or its utterances have no emotions.
     """
     if split not in corpus.rows:
         raise UsageError(
             f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
         )
     table = emotion_table(corpus.rows[split])
-    if len(set(corpus.emotion_names) - NEUTRAL_EMOTIONS) < 2 or not table.labelled.any():
-        raise UsageError(
-            f"{corpus.config_name} has no emotions to recognise: its utterances are labelled with "
-            f"{' and '.join(corpus.emotion_names) or 'none'} in {int(table.labelled.sum())} of {len(table)} cases."
-        )
+    corpus.require_emotions(split=split)
     return EmotionGold(
         corpus=corpus.name,
         config_name=corpus.config_name,

@@ -15,9 +15,19 @@ from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EMOTION_INPUTS
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
-from iemomecp_dataset.trainers.training.task import Batch
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.samplers import RandomBatches
+from iemomecp_dataset.trainers.training.task import Batch, Examples
 
-__all__ = ["Collator", "DialogueExample", "UtteranceInputs", "Utterances", "dialogue_examples", "speaker_numbers"]
+__all__ = [
+    "Collator",
+    "DialogueBatching",
+    "DialogueExample",
+    "UtteranceInputs",
+    "Utterances",
+    "dialogue_examples",
+    "speaker_numbers",
+]
 
 
 class Utterances(Protocol):
@@ -265,3 +275,31 @@ class Collator:
             "gold": torch.from_numpy(gold),
         }
         return tensors | self.inputs.tensors(examples, n, self.chunk_tokens)
+
+
+class DialogueBatching:
+    """Mini-batches of whole dialogues; the part of a strategy that does not depend on what is learned.
+
+    Attributes:
+        collator: Pads examples to a batch, and tells the relative ``cost`` of one.
+    """
+
+    collator: Any
+
+    def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
+        """Random mini-batches, sharded so that processes have about the same cost."""
+        costs = self._costs(examples)
+        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs)
+
+    def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
+        """Mini-batches in the order of the split, sharded by cost."""
+        costs = self._costs(examples)
+        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=costs)
+
+    def collate(self, batch: list[tuple[int, Any]]) -> Batch:
+        """Pads dialogues to the longest."""
+        padded: Batch = self.collator(batch)
+        return padded
+
+    def _costs(self, examples: Examples) -> list[int]:
+        return [self.collator.cost(examples[position]) for position in range(len(examples))]

@@ -25,7 +25,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.dialogue.data import (
     Collator,
-    DialogueExample,
+    DialogueBatching,
     UtteranceInputs,
     Utterances,
     dialogue_examples,
@@ -57,10 +57,8 @@ from iemomecp_dataset.trainers.objectives import (
 )
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.scorers import config_fields
-from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.emotions import check_emotions
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
-from iemomecp_dataset.trainers.training.samplers import RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask
 
 __all__ = [
@@ -107,7 +105,7 @@ _FOR_INFERENCE = ("text_size", "audio_size", "video_size", "text_encoder_name", 
 
 
 @dataclass(frozen=True)
-class DialogueStrategy:
+class DialogueStrategy(DialogueBatching):
     """Batches, trains and scores whole dialogues; a :class:`~iemomecp_dataset.trainers.training.task.Strategy`.
 
     Attributes:
@@ -128,20 +126,6 @@ class DialogueStrategy:
     emotion_category_weight: float = 0.0
     inputs: Collection[str] = _ALL_INPUTS
     unit: str = "dialogue"
-
-    def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
-        """Random mini-batches, sharded so that processes have about the same cost."""
-        costs = self._costs(examples)
-        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs)
-
-    def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
-        """Mini-batches in the order of the split, sharded by cost."""
-        costs = self._costs(examples)
-        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=costs)
-
-    def collate(self, batch: list[tuple[int, DialogueExample]]) -> Batch:
-        """Pads dialogues to the longest."""
-        return self.collator(batch)
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Weighted terms of the objective, and that of the emotion categories where they are learned."""
@@ -214,9 +198,6 @@ class DialogueStrategy:
         given = {**model_inputs(batch), **more}
         output = model(**{name: value for name, value in given.items() if name in self.inputs})
         return _dialogue_scores(model, output, batch["valid"])
-
-    def _costs(self, examples: Examples) -> list[int]:
-        return [self.collator.cost(examples[position]) for position in range(len(examples))]
 
 
 def model_inputs(batch: Batch) -> Batch:

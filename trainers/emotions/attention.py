@@ -18,15 +18,13 @@ from torch import Tensor
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.layers import Ragged
+from iemomecp_dataset.trainers.emotions.variants import EmptyRows
 
-__all__ = ["Bucket", "Context", "DialogueBuckets", "EmptyRows", "attend", "attend_itself", "attention_weights",
+__all__ = ["Bucket", "Context", "DialogueBuckets", "attend", "attend_itself", "attention_weights",
            "check_turns", "context_mask"]  # fmt: skip
 
 Context = Literal["history", "own", "other", "itself"]
 """The turns that a turn looks at: all up to itself; the earlier ones of its speaker; those of others; itself alone."""
-
-EmptyRows = Literal["zero", "uniform"]
-"""What a turn gets that may look at none: zeros; or the mean over all columns, later turns and padding included."""
 
 _DIALOGUES_OF_A_BUCKET = 8
 
@@ -230,39 +228,11 @@ def attend(
         if empty_rows == "uniform":
             # Queries of empty rows are 0, so that all their scores are equal.
             queries = queries.masked_fill(empty, 0.0)
-        if dropout:
-            scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
-            seen = drop(scores.masked_fill_(~allowed, -torch.inf).softmax(dim=-1), dropout) @ values
-        else:
-            seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
+        seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed, dropout_p=dropout)
         if empty_rows == "zero" and context != "history":
             seen = seen.masked_fill(empty, 0.0)
         parts.append(bucket.ragged.flat(seen.transpose(1, 2).flatten(2)))
     return torch.cat(parts)
-
-
-def drop(values: Tensor, probability: float) -> Tensor:
-    """Dropout in training; on a CPU four decisions from each random number, which costs a fifth of torch's.
-
-    There the probability is rounded to multiples of ``2 ** -16``.
-
-    Args:
-        values: Any shape.
-        probability: Of dropping a value; the others grow accordingly.
-
-    Example:
-        >>> _ = torch.manual_seed(0)
-        >>> drop(torch.ones(8), 0.5).tolist()
-        [0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    """
-    if values.device.type != "cpu":
-        return F.dropout(values, probability)
-    dropped = round(probability * 2**16)
-    if dropped == 2**16:
-        return values * 0.0
-    drawn = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-    kept = drawn.view(torch.int16)[: values.numel()].view(values.shape) >= dropped - 2**15
-    return values * (kept * (2**16 / (2**16 - dropped))).to(values.dtype)
 
 
 def attend_itself(value: Tensor, *, n_heads: int, dropout: float = 0.0) -> Tensor:
@@ -275,7 +245,7 @@ def attend_itself(value: Tensor, *, n_heads: int, dropout: float = 0.0) -> Tenso
     """
     if not dropout:
         return value
-    weights = drop(value.new_ones(len(value), n_heads, 1), dropout)
+    weights = F.dropout(value.new_ones(len(value), n_heads, 1), dropout)
     return (value.view(len(value), n_heads, -1) * weights).flatten(1)
 
 

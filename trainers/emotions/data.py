@@ -80,6 +80,10 @@ class EmotionCollator:
         self.inputs = inputs
         self.chunk_tokens = chunk_tokens
 
+    def cost(self, example: EmotionExample) -> int:
+        """Relative cost of a dialogue."""
+        return self.inputs.cost(example)
+
     def __call__(self, batch: Sequence[tuple[int, EmotionExample]]) -> Batch:
         """Builds the tensors of a batch.
 

@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from iemomecp_dataset.trainers.emotions.attention import (
     Context,
     DialogueBuckets,
-    EmptyRows,
     attend,
     attend_itself,
     attention_weights,
-    drop,
 )
+from iemomecp_dataset.trainers.emotions.variants import EmptyRows
 
 __all__ = ["ContextEncoder", "EvidenceGate", "Stream", "position_table", "project"]
 
@@ -217,9 +216,9 @@ class _EncoderLayer(nn.Module):
                 dropout=dropout,
             )
         mixed = self.output(seen)
-        attended = self.attention_norm(queries + (drop(mixed, dropout) if dropout else mixed))
+        attended = self.attention_norm(queries + F.dropout(mixed, self.dropout, self.training))
         forwarded = self.contract(torch.relu(self.expand(attended)))
-        result: Tensor = self.feed_forward_norm(attended + (drop(forwarded, dropout) if dropout else forwarded))
+        result: Tensor = self.feed_forward_norm(attended + F.dropout(forwarded, self.dropout, self.training))
         return result
 
     def weights(self, queries: Tensor, memory: Tensor, buckets: DialogueBuckets) -> Tensor:

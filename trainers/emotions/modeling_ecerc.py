@@ -16,45 +16,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError, did_you_mean
-from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, EmptyRows, check_turns, drop
+from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, check_turns
 from iemomecp_dataset.trainers.emotions.hints import CONTEXT_OF_STREAM
 from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, Stream, position_table, project
+from iemomecp_dataset.trainers.emotions.variants import Ablation, EmptyRows, MeldSlots, Query
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
 
-__all__ = ["STREAMS", "Ablation", "EcercConfig", "EcercModel", "EcercOutput"]
+__all__ = ["STREAMS", "EcercConfig", "EcercModel", "EcercOutput"]
 
 STREAMS = tuple(CONTEXT_OF_STREAM)
 """The four interactions, in the order of their features."""
 
-Ablation = Literal[
-    "none",
-    "no_evidence_gate",
-    "no_event_encoding",
-    "no_emotion_encoding",
-    "no_self_event",
-    "no_cross_event",
-    "no_self_emotion",
-    "no_cross_emotion",
-    "no_feature_gate",
-    "own_evidence_gate",
-    "joint_feature_gate",
-]
-"""What is left out (the paper's ablations). ``own_evidence_gate``: a modality is weighed without the others;
-``joint_feature_gate``: each gate sees the features of all interactions."""
-
+_SIZES = ("text_size", "event_size", "audio_size", "video_size")
+_PROBABILITIES = ("dropout_evidence", "dropout_features", "dropout")
 _CHOICES = {
-    "empty_rows": ("zero", "uniform"),
-    "meld_slots": ("correct", "released"),
-    "query": ("evidence", "context"),
+    "empty_rows": get_args(EmptyRows),
+    "meld_slots": get_args(MeldSlots),
+    "query": get_args(Query),
     "ablation": get_args(Ablation),
 }
 
@@ -93,8 +81,8 @@ class EcercConfig(ClassNamesConfig):
     num_layers: int = 1
     positions: bool = True
     empty_rows: EmptyRows = "zero"
-    meld_slots: Literal["correct", "released"] = "correct"
-    query: Literal["evidence", "context"] = "evidence"
+    meld_slots: MeldSlots = "correct"
+    query: Query = "evidence"
     ablation: Ablation = "none"
     dropout_evidence: float = 0.5
     dropout_features: float = 0.5
@@ -106,9 +94,15 @@ class EcercConfig(ClassNamesConfig):
         """Checks values.
 
         Raises:
-            UsageError: There is no such choice, no modality at all, or a number of class weights other than that of
-                classes.
+            UsageError: There is no such choice, a number is out of bounds, there is no modality at all, or a number of
+                class weights other than that of classes.
         """
+        for name, least in {**dict.fromkeys(_SIZES, 0), "hidden_size": 1, "num_layers": 1}.items():
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} must be at least {least}, but is {getattr(self, name)}.")
+        for name in _PROBABILITIES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} is a probability, but is {getattr(self, name)}.")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} has no value {getattr(self, name)!r}. "
@@ -323,7 +317,7 @@ class EcercModel(PreTrainedModel):  # type: ignore[misc]
         return streams
 
     def _dropped(self, rows: Tensor, probability: float) -> Tensor:
-        return drop(rows, probability) if self.training and probability else rows
+        return F.dropout(rows, probability, self.training)
 
     def _text_and_rest(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.config.hidden_size

@@ -12,7 +12,7 @@ improves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from transformers.utils import ModelOutput
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.trainers.dialogue.layers import DialogueLayer, ModalityProjection, Ragged, scoring_head
 from iemomecp_dataset.trainers.emotions.attention import check_turns
+from iemomecp_dataset.trainers.emotions.variants import Reach
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import emotion_loss
 from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
@@ -65,7 +66,7 @@ class EmotionTransformerConfig(ClassNamesConfig):
     text_encoder_name: str | None = None
     text_layers: list[int] | None = None
     max_tokens: int = 128
-    context: Literal["causal", "full"] = "causal"
+    context: Reach = "causal"
     hidden_size: int = 256
     num_layers: int = 2
     num_heads: int = 4
@@ -82,9 +83,9 @@ class EmotionTransformerConfig(ClassNamesConfig):
         Raises:
             UsageError: There is no such context.
         """
-        if self.context not in ("causal", "full"):
+        if self.context not in get_args(Reach):
             raise UsageError(
-                f"context has no value {self.context!r}. {did_you_mean(str(self.context), ('causal', 'full'))}"
+                f"context has no value {self.context!r}. {did_you_mean(str(self.context), get_args(Reach))}"
             )
         super().__post_init__(**kwargs)
 

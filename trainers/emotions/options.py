@@ -10,30 +10,16 @@ from iemomecp_dataset.command_line import option
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.trainers.emotions.recipes import ecerc_recipe, transformer_recipe
+from iemomecp_dataset.trainers.emotions.variants import Ablation, EmptyRows, MeldSlots, Query, Reach
 from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, SharedData, SharedOptimization, SharedRun
 
 __all__ = [
-    "Ablation",
     "EmotionDataOptions",
     "EmotionModelOptions",
     "EmotionObjectiveOptions",
     "EmotionOptimizationOptions",
     "EmotionRunOptions",
     "EmotionTrainingOptions",
-]
-
-Ablation = Literal[
-    "none",
-    "no_evidence_gate",
-    "no_event_encoding",
-    "no_emotion_encoding",
-    "no_self_event",
-    "no_cross_event",
-    "no_self_emotion",
-    "no_cross_emotion",
-    "no_feature_gate",
-    "own_evidence_gate",
-    "joint_feature_gate",
 ]
 
 
@@ -98,19 +84,19 @@ class EmotionModelOptions(EncoderOptions):
     positions: Literal["auto", "on", "off"] = option(
         "auto", "ECERC: sinusoidal positions; auto: as released, on IEMOCAP's dialogues alone."
     )
-    empty_rows: Literal["zero", "uniform"] = option(
+    empty_rows: EmptyRows = option(
         "zero",
         "ECERC: attention of a turn that has nothing to attend to: zero, or uniform (as released) over all turns, "
         "future ones and padding included. Set by --protocol.",
     )
-    meld_slots: Literal["correct", "released"] = option(
+    meld_slots: MeldSlots = option(
         "correct", "ECERC on MELD: released exchanges audio and video, as the release does. Set by --protocol."
     )
-    query: Literal["evidence", "context"] = option(
+    query: Query = option(
         "evidence", "ECERC: queries of the interactions: gated evidence (as released), or its context (the paper)."
     )
     ablation: Ablation = option("none", "ECERC: leave out or change one part, as in the paper's ablations.")
-    context: Literal["causal", "full"] = option(
+    context: Reach = option(
         "causal", "Emotion transformer: a turn sees itself and earlier ones, or the whole dialogue. ECERC is causal."
     )
 
@@ -141,8 +127,21 @@ class EmotionObjectiveOptions:
 
 @dataclass(frozen=True)
 class EmotionOptimizationOptions(SharedOptimization):
-    """How a model of emotions is optimised."""
+    """How a model of emotions is optimised. Defaults are those of the recipe, not of arXiv 2606.18893."""
 
+    epochs: int = option(30, "Largest number of epochs.", minimum=1)
+    patience: int = option(
+        5, "Epochs without progress (--stop_on) before training stops; 0 for no early stopping.", minimum=0
+    )
+    batch_size: int = option(8, "Dialogues per step and process.", minimum=1, setting="effective_batch_size")
+    learning_rate: float = option(3e-4, "Learning rate; the encoder has its own.", above=0.0)
+    encoder_learning_rate: float = option(
+        1e-5, "Learning rate of a trained text encoder (emotion_transformer).", above=0.0
+    )
+    weight_decay: float = option(1e-4, "Weight decay of --optimizer.", minimum=0.0)
+    max_grad_norm: float | None = option(
+        1.0, "Largest norm of the gradient, which is clipped; none: not clipped.", above=0.0
+    )
     selection: Literal["weighted_f1", "macro_f1", "accuracy"] = option(
         "weighted_f1", "Validation score that selects the epoch. Without validation the last epoch is kept."
     )

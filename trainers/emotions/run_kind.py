@@ -10,6 +10,7 @@ from iemomecp_dataset.benchmark.runs.emotion_results import emotion_run_results,
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import emotion_table
+from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 from iemomecp_dataset.trainers.emotions.cross_fitting import check_folds, cross_fitted
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -36,7 +37,7 @@ class EmotionRun:
         """That no epoch is selected, that nothing is scored, or that some emotions are not known."""
         tables = {split: emotion_table(rows) for split, rows in corpus.rows.items()}
         said = []
-        if _selection_split(corpus) is None:
+        if _selection_split(corpus) == NO_EPOCH_CHOSEN:
             said.append("There is no validation split with emotions: the last epoch is kept, whatever its scores.")
         if not any(table.labelled.any() for split, table in tables.items() if split != "train"):
             said.append("Nothing is scored: neither validation nor test has emotions.")
@@ -96,7 +97,7 @@ def _reported(done: FinishedRun[EmotionTrainingOptions]) -> dict[str, ScoredSpli
     }
 
 
-def _selection_split(corpus: Corpus) -> str | None:
-    """Where the epoch is chosen; None where the last one is kept."""
+def _selection_split(corpus: Corpus) -> str:
+    """Where the epoch is chosen, or that the last one is kept."""
     known = "validation" in corpus.rows and emotion_table(corpus.rows["validation"]).labelled.any()
-    return "validation" if known else None
+    return "validation" if known else NO_EPOCH_CHOSEN

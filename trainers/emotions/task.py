@@ -23,17 +23,15 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
-from iemomecp_dataset.trainers.dialogue.data import UtteranceInputs
+from iemomecp_dataset.trainers.dialogue.data import DialogueBatching, UtteranceInputs
 from iemomecp_dataset.trainers.dialogue.task import inference_inputs, utterance_inputs
-from iemomecp_dataset.trainers.emotions.data import EmotionCollator, EmotionExample, emotion_examples
+from iemomecp_dataset.trainers.emotions.data import EmotionCollator, emotion_examples
 from iemomecp_dataset.trainers.emotions.options import EmotionOptimizationOptions, EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.recipes import RELEASED_WEIGHTS, uses_positions
 from iemomecp_dataset.trainers.encoders.text import TextEncoder, chunk_tokens_on
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
 from iemomecp_dataset.trainers.objectives import Pooling, emotion_loss
 from iemomecp_dataset.trainers.scorers import config_fields
-from iemomecp_dataset.trainers.training.distributed import Processes
-from iemomecp_dataset.trainers.training.samplers import RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples, Recipe, Selected, Selection, TrainingTask
 
 __all__ = [
@@ -46,7 +44,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class UtteranceStrategy:
+class UtteranceStrategy(DialogueBatching):
     """Batches, trains and scores whole dialogues; a :class:`~iemomecp_dataset.trainers.training.task.Strategy`.
 
     Attributes:
@@ -59,20 +57,6 @@ class UtteranceStrategy:
     gamma: float = 0.0
     class_weights: Tensor | None = None
     unit: str = "dialogue"
-
-    def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
-        """Random mini-batches, sharded so that processes have about the same cost."""
-        costs = self._costs(examples)
-        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs)
-
-    def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
-        """Mini-batches in the order of the split, sharded by cost."""
-        costs = self._costs(examples)
-        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=costs)
-
-    def collate(self, batch: list[tuple[int, EmotionExample]]) -> Batch:
-        """Pads dialogues to the longest."""
-        return self.collator(batch)
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """The loss, its only term."""
@@ -98,9 +82,6 @@ class UtteranceStrategy:
             class_weights=self.class_weights,
             **more,
         )
-
-    def _costs(self, examples: Examples) -> list[int]:
-        return [self.collator.inputs.cost(examples[position]) for position in range(len(examples))]
 
 
 def emotion_class_weights(weighting: str, labels: NDArray[np.int64], class_names: Sequence[str]) -> list[float] | None:

@@ -55,7 +55,7 @@ def _read(options: SharedData, stream: str, given: str | None) -> FeatureTable:
     path = Path(given) if given else _default_features(options, stream)
     if not path.exists():
         raise MissingDataError(
-            f"--modalities {options.modalities} asks for {stream}, but there is no feature file {path}. "
+            f"--modalities {options.modalities} needs {stream} features, but there is no feature file {path}. "
             f"Make one ({command_hint('extract', '…')}), give --{stream}_features a feature store or a Parquet "
             "file with columns utterance_id and vector, or leave it out."
         )

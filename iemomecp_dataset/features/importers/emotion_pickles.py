@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.sources.pickle_entries import PickledEntries, open_pickle_entries
 
 __all__ = ["N_VARIANTS", "read_emotion_pickle"]
@@ -181,14 +182,10 @@ class _Reader:
                 vectors[utterance["utterance_id"]] = vector
         return vectors
 
-    def _dialogues(self, rows: _Rows) -> Iterable[tuple[Any, str, list[Mapping[str, Any]]]]:
+    def _dialogues(self, rows: _Rows) -> Iterable[tuple[Any, str, Sequence[Mapping[str, Any]]]]:
         """Key in the pickle, id, and utterances of every dialogue of the corpus."""
         for split, split_rows in rows.items():
-            dialogues: dict[str, list[Mapping[str, Any]]] = {}
-            for row in split_rows:
-                dialogues.setdefault(row["source_dialogue_id"] or row["dialogue_id"], []).extend(row["utterances"])
-            for utterances in dialogues.values():
-                utterances.sort(key=lambda utterance: utterance["source_turn"] or utterance["turn"])
+            dialogues = {row["dialogue_id"]: row["utterances"] for row in whole_dialogues(split_rows)}
             keys = list(dialogues) if self._layout.splits is None else self._keys(split, len(dialogues))
             for key, (dialogue_id, utterances) in zip(keys, dialogues.items(), strict=True):
                 if key not in self._labels or key not in self._sentences:

@@ -217,11 +217,11 @@ def test_the_command_prints_and_writes_everything(write, ecf, capsys):
     )
 
 
-def test_a_corpus_without_emotions_of_two_kinds_is_refused(corpus):
+def test_a_corpus_without_labelled_emotions_is_refused(corpus):
     import dataclasses
 
-    coarse = dataclasses.replace(corpus, config_name="mec4", emotion_names=("neutral", "emotional"))
-    with pytest.raises(UsageError, match="mec4 has no emotions to recognise"):
+    coarse = dataclasses.replace(corpus, name="mec4", config_name="mec4", emotion_names=("neutral", "emotional"))
+    with pytest.raises(UsageError, match=r"mec4 \(mec4\) label no emotions"):
         emotion_gold(coarse, "test")
     with pytest.raises(UsageError, match="no split 'tset'"):
         emotion_gold(corpus, "tset")

@@ -18,7 +18,8 @@ from transformers import AutoModel
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageError
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, attend, attend_itself
 from iemomecp_dataset.trainers.emotions.hints import attention_hints
-from iemomecp_dataset.trainers.emotions.modeling_ecerc import STREAMS, Ablation, EcercConfig, EcercModel, _released_name
+from iemomecp_dataset.trainers.emotions.modeling_ecerc import STREAMS, EcercConfig, EcercModel, _released_name
+from iemomecp_dataset.trainers.emotions.variants import Ablation
 from iemomecp_dataset.trainers.objectives import emotion_loss
 
 CLASSES = ["neutral", "joy", "anger"]
@@ -331,6 +332,10 @@ def test_a_file_that_is_no_state_dict_is_refused(tmp_path: Path) -> None:
         ({"ablation": "no_gate"}, "ablation has no value 'no_gate'"),
         ({"text_size": 0, "audio_size": 0, "video_size": 0}, "Give at least one modality"),
         ({"class_weights": [1.0]}, "1 class weights for 3 classes"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, but is 0"),
+        ({"num_layers": 0}, "num_layers must be at least 1, but is 0"),
+        ({"audio_size": -1}, "audio_size must be at least 0, but is -1"),
+        ({"dropout": 2.0}, "dropout is a probability, but is 2.0"),
     ],
 )
 def test_a_wrong_configuration_says_so(options: dict[str, Any], message: str) -> None:

@@ -85,7 +85,8 @@ def test_without_validation_the_last_epoch_is_kept_and_said(
     if validation == "absent":
         del rows["validation"]
     results = trained(rows, tmp_path)
-    assert (results.best_epoch, results.epochs, results.epoch_chosen_on) == (3, 3, None)
+    assert (results.best_epoch, results.epochs, results.epoch_chosen_on) == (3, 3, "none")
+    assert "|epoch:none|" in results.extra["signatures"]["test"]
     assert list(results.metrics) == ["test"]
     assert any("the last epoch is kept" in message for message in caplog.messages)
     assert [path.name for path in sorted((tmp_path / "run").glob("*.parquet"))] == ["emotions_test.parquet"]
