@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTEXT_SUBTYPES",
+    "EXPLANATION_STATUSES",
     "IEMOCAP_EMOTIONS",
     "MODALITY_SETS",
     "NEUTRAL_EMOTIONS",
     "PAIR_LABELS",
     "ROLE_LABELS",
     "SPLITS",
+    "ExplanationRow",
     "ModalitySet",
     "PairRow",
     "Row",
@@ -49,6 +51,10 @@ CONTEXT_SUBTYPES = (
     "alternative_plausible_cause",
 )
 """Subtypes that an ``emo_context`` pair can carry, by id."""
+
+EXPLANATION_STATUSES = ("complete", "truncated", "foreign", "meta", "missing")
+"""What the file holds in place of an explanation, by id: all of it; the beginning alone; words of another language; an
+answer about its translation; nothing. Only complete ones are learned from and scored."""
 
 IEMOCAP_EMOTIONS = ("hap", "sad", "neu", "ang", "exc", "fru")
 """Emotions of ConvECPE on IEMOCAP, by id."""
@@ -90,6 +96,19 @@ class PairRow(TypedDict):
     label_source: str | None
 
 
+class ExplanationRow(TypedDict):
+    """A written explanation of the emotion of the utterance at ``target_turn``.
+
+    ``status`` is an id of :data:`EXPLANATION_STATUSES`; ``cause_turns`` are the gold causes of that emotion, where the
+    corpus or another one names them.
+    """
+
+    target_turn: int
+    text: str
+    status: int
+    cause_turns: list[int]
+
+
 class TurnPair(TypedDict):
     """A pair of turns, both 1-based."""
 
@@ -107,6 +126,7 @@ class Row(TypedDict):
     utterances: list[UtteranceRow]
     pairs: list[PairRow]
     gold_outside_candidates: NotRequired[list[TurnPair]]
+    explanations: NotRequired[list[ExplanationRow]]
 
 
 def canonical_split(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Faces in clips: their table, its importers, and the DDAMFN network that classifies aligned crops."""

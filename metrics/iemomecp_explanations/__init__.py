@@ -1,0 +1,1 @@
+"""The ``evaluate`` module ``iemomecp_explanations``."""
