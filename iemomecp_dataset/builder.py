@@ -97,8 +97,8 @@ def load(
     """Loads a configuration, as ``datasets.load_dataset("iemomecp", name, ...)`` does.
 
     Args:
-        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``, ``meld``
-            or ``iemocap``.
+        name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``,
+            ``meld``, ``iemocap``, ``ecem`` or ``ecgf``.
         data_dir: Folder of the sources.
         split: A split, a slice of one (``"train[:10%]"``), or None for all.
         streaming: Yields rows without writing Arrow files.
@@ -143,6 +143,10 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     max_label_mismatch: float = LoadOptions.max_label_mismatch
     candidates: str | None = None
     validation: str = LoadOptions.validation
+    status: str = LoadOptions.status
+    meld_root: str | None = None
+    ecf_root: str | None = None
+    ecf_map: str | None = None
 
     def load_options(self) -> LoadOptions:
         """Checks the options and resolves their paths."""

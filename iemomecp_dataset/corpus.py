@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item
-from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS, Row
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, PAIR_LABELS, ROLE_LABELS, SPLITS, Row
 
 __all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
 
@@ -93,11 +94,49 @@ class Corpus:
         """
         if any(len(table) or table.missed_positives for table in self.tables.values()):
             return self
+        if self.has_explanations:
+            raise UsageError(
+                f"{self.name} ({self.config_name}) has no cause pairs, so pairs can be neither learned nor scored on "
+                f"it. Learn its explanations with trainers/explain.py, and score them with the metric "
+                f"iemomecp_explanations."
+            )
         raise UsageError(
             f"{self.name} ({self.config_name}) has no cause pairs, so pairs can be neither learned nor scored on it. "
             f"Recognize its emotions with trainers/ecerc.py or trainers/emotion.py, and score them with the metric "
             f"iemomecp_erc."
         )
+
+    @property
+    def has_explanations(self) -> bool:
+        """Whether some row has a written explanation, of any status."""
+        return any(row.get("explanations") for rows in self.rows.values() for row in rows)
+
+    def require_explanations(
+        self,
+        advice: str = "Choose a corpus with written explanations, such as ecem.",
+        split: str = "train",
+    ) -> Corpus:
+        """Refuses a corpus of which explanations can be neither learned nor scored.
+
+        Args:
+            advice: Sentence that says what to do instead.
+            split: The split that must have complete explanations.
+
+        Returns:
+            The corpus.
+
+        Raises:
+            UsageError: The split has no complete explanation.
+        """
+        which = f"{self.name} ({self.config_name})"
+        found = Counter(part["status"] for row in self.rows.get(split, ()) for part in row.get("explanations") or ())
+        if found[EXPLANATION_STATUSES.index("complete")]:
+            return self
+        if not self.has_explanations:
+            raise UsageError(f"{which} has no written explanations, so none can be learned or scored on it. {advice}")
+        have = ", ".join(name for name, rows in self.rows.items() if any(row.get("explanations") for row in rows))
+        others = f"; of its {found.total()} explanations none is complete" if found else f"; those are in {have}"
+        raise UsageError(f"The {split} split of {which} has no complete explanation{others}. {advice}")
 
     def require_emotions(
         self, advice: str = "Choose a corpus whose utterances are labelled.", split: str = "train"
@@ -152,6 +191,7 @@ def load_corpus(
     forward_pairs: str | None = None,
     validation: str | None = None,
     for_training: bool = True,
+    **options: Any,
 ) -> Corpus:
     """Loads a configuration to train or to score on, or to extract features from.
 
@@ -163,6 +203,8 @@ def load_corpus(
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
         validation: Option of the loader, for ``iemocap``; None for its default.
         for_training: Whether train must be among all splits, and a warning names those that are missing.
+        **options: Further options of the loader, such as ``status``, ``meld_root``, ``ecf_root`` and ``ecf_map`` of
+            ``ecem``; None for a default.
 
     Returns:
         The corpus.
@@ -174,9 +216,9 @@ def load_corpus(
     """
     import iemomecp_dataset
 
-    given = {"candidates": candidates, "forward_pairs": forward_pairs, "validation": validation}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **options)
+    options |= {"candidates": candidates, "forward_pairs": forward_pairs, "validation": validation}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **given)
     missing = tuple(name for name in SPLITS if name not in dataset)
     if split is not None:
         if split not in dataset:

@@ -7,7 +7,7 @@ from dataclasses import astuple, fields
 
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS, OverlayCounts
-from iemomecp_dataset.schema import CONTEXT_SUBTYPES, IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+from iemomecp_dataset.schema import CONTEXT_SUBTYPES, EXPLANATION_STATUSES, IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
 
 __all__ = ["CITATION", "TERMS", "parquet_card", "project_card"]
 
@@ -57,12 +57,15 @@ One row is one chunk of a dialogue (in the other corpora one dialogue). Turns ar
 `end` in seconds, `wav` and `video` paths (in the other corpora `video` is the name of the clip, \
 where the files state it, in `meld` the path of the clip where it is there) |
 | `pairs` | list | every candidate, in (target, cause) order: `target_turn`, `cause_turn`, `label`, `source_pair`, \
-`context_subtypes`, `taxonomy_label`, `label_source`; empty in `meld` and `iemocap`, which have emotions alone |
+`context_subtypes`, `taxonomy_label`, `label_source`; empty in `meld`, `iemocap` and `ecem`, which label no pairs |
+| `explanations` | list | `target_turn`, `text` (why the speaker feels the emotion of that turn), `status`, and \
+`cause_turns` where gold causes are known; filled in `ecem`, `ecgf` and `reccon` alone |
 
 * `label`: {", ".join(ROLE_LABELS)} in `3class`; {", ".join(PAIR_LABELS)} in `source_binary` and the other corpora. \
 Class 0 is the positive one.
 * `emotion`: {", ".join(IEMOCAP_EMOTIONS)}.
 * `context_subtypes`, on `emo_context` alone: {", ".join(CONTEXT_SUBTYPES)}.
+* `status` of an explanation: {", ".join(EXPLANATION_STATUSES)}.
 * `source_pair` is the ConvECPE label, for forward pairs too, whatever `label` is."""
 
 _ISSUES = """\

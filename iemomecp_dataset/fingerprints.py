@@ -75,9 +75,9 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
 def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
     """Hashes labels and turns: what a score depends on.
 
-    It covers every dialogue's id, its turns and their emotions, its candidate pairs with their labels, and the gold
-    pairs outside the candidates; but neither texts, speakers, ids of utterances, times and media, nor the order of the
-    rows.
+    It covers every dialogue's id, its turns and their emotions, its candidate pairs with their labels, the gold pairs
+    outside the candidates, and the explanations with their status; but neither texts, speakers, ids of utterances,
+    times and media, nor the order of the rows. The causes of explanations are no part of it: they are inputs.
 
     Args:
         rows: Rows of one split.
@@ -122,7 +122,9 @@ def _labels_and_turns(row: Mapping[str, Any]) -> list[Any]:
     turns = [[utterance.get("turn"), utterance.get("emotion")] for utterance in row["utterances"]]
     pairs = sorted([pair["target_turn"], pair["cause_turn"], pair["label"]] for pair in row["pairs"])
     outside = sorted([pair["target_turn"], pair["cause_turn"]] for pair in row.get("gold_outside_candidates") or [])
-    return [turns, pairs, outside]
+    explanations = sorted([part["target_turn"], part["status"], part["text"]] for part in row.get("explanations") or ())
+    # Rows without explanations keep the digest that earlier results have recorded.
+    return [turns, pairs, outside, *([explanations] if explanations else [])]
 
 
 def _texts_and_speakers(row: Mapping[str, Any]) -> list[Any]:

@@ -16,9 +16,12 @@ __all__ = [
     "CORPUS_CONFIGS",
     "DEFAULT_CONFIG",
     "EMOTION_CONFIGS",
+    "EXPLANATION_CONFIGS",
     "OPTION_NAMES",
     "ConfigName",
     "DialogueConfig",
+    "ExplanationConfig",
+    "ExplanationStatuses",
     "ForwardPairs",
     "LoadOptions",
     "PairConfig",
@@ -31,13 +34,15 @@ __all__ = [
 TextSource = Literal["iemocap", "ecpec"]
 ForwardPairs = Literal["as_published", "gold"]
 ValidationSplit = Literal["every_tenth", "first_tenth", "none"]
+ExplanationStatuses = Literal["complete", "all"]
 
 DEFAULT_CONFIG = "3class"
 
 MergedConfig = Literal["3class", "source_binary"]
 PairCorpus = Literal["ecf", "mecad", "mec4", "reccon"]
 EmotionConfig = Literal["meld", "iemocap"]
-CorpusConfig = Literal[PairCorpus, EmotionConfig]
+ExplanationConfig = Literal["ecem", "ecgf"]
+CorpusConfig = Literal[PairCorpus, EmotionConfig, ExplanationConfig]
 PairConfig = Literal[MergedConfig, PairCorpus]
 """A configuration with cause pairs."""
 DialogueConfig = Literal[MergedConfig, CorpusConfig]
@@ -52,6 +57,9 @@ CORPUS_CONFIGS: tuple[str, ...] = get_args(CorpusConfig)
 
 EMOTION_CONFIGS: tuple[str, ...] = get_args(EmotionConfig)
 """Configurations with emotions and without cause pairs."""
+
+EXPLANATION_CONFIGS: tuple[str, ...] = get_args(ExplanationConfig)
+"""Configurations whose purpose is the written explanations of emotions; they have no cause pairs either."""
 
 CONFIG_NAMES: tuple[str, ...] = get_args(ConfigName)
 
@@ -78,6 +86,10 @@ class LoadOptions:
         candidates: ``all`` pairs or those with a cause of the ``past``, for corpora other than IEMO-MECP.
         validation: Which train dialogues of ``iemocap`` are its validation split: ``every_tenth`` of them in the order
             of their ids, the ``first_tenth`` in the order of ConvECPE's list, or ``none``.
+        status: Which explanations of ``ecem`` to take: the ``complete`` ones, or ``all`` with their status.
+        meld_root: The CSV files of MELD, which ``ecem`` needs, if they are not in ``data_dir``.
+        ecf_root: The files of ECF 1.0, whose gold causes are attached to the explanations of ``ecem``.
+        ecf_map: The authors' map of ECF's utterances to MELD's, likewise; in ``ecf_root`` unless given.
     """
 
     config_name: str
@@ -92,9 +104,16 @@ class LoadOptions:
     max_label_mismatch: float = 0.0
     candidates: CandidateSpace = "all"
     validation: ValidationSplit = "every_tenth"
+    status: ExplanationStatuses = "complete"
+    meld_root: Path | None = None
+    ecf_root: Path | None = None
+    ecf_map: Path | None = None
 
 
-_PATH_OPTIONS = ("data_dir", "iemocap_root", "convecpe_root", "label_dir", "full_root")
+_PATH_OPTIONS = (
+    *("data_dir", "iemocap_root", "convecpe_root", "label_dir", "full_root"),
+    *("meld_root", "ecf_root", "ecf_map"),
+)
 _TAKEN_BY = {
     "data_dir": CONFIG_NAMES,
     "iemocap_root": (*MERGED_CONFIGS, "iemocap"),
@@ -107,12 +126,17 @@ _TAKEN_BY = {
     "max_label_mismatch": MERGED_CONFIGS,
     "candidates": get_args(PairCorpus),
     "validation": ("iemocap",),
+    "status": ("ecem",),
+    "meld_root": ("ecem",),
+    "ecf_root": ("ecem",),
+    "ecf_map": ("ecem",),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_source": get_args(TextSource),
     "forward_pairs": get_args(ForwardPairs),
     "candidates": CANDIDATE_SPACES,
     "validation": get_args(ValidationSplit),
+    "status": get_args(ExplanationStatuses),
 }
 OPTION_NAMES = tuple(_TAKEN_BY)
 """Options of all configurations."""
@@ -143,9 +167,9 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
     for option, value in options.items():
         if option not in _TAKEN_BY:
             raise UsageError(f"Configuration {name!r} has no option {option!r}. {did_you_mean(option, taken)}")
-        if option == "candidates" and value is not None and name in EMOTION_CONFIGS:
+        if option == "candidates" and value is not None and name in (*EMOTION_CONFIGS, *EXPLANATION_CONFIGS):
             raise UsageError(
-                f"Configuration {name!r} does not take the option 'candidates': it has emotions and no causes, hence "
+                f"Configuration {name!r} does not take the option 'candidates': it has {_instead(name)}, hence "
                 f"no candidate pairs. Leave it out, or choose one of {_listing(_TAKEN_BY[option])}."
             )
         if value is None or value == _DEFAULTS[option]:
@@ -162,16 +186,21 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
     return LoadOptions(config_name=name, **given)
 
 
+def _instead(config_name: str) -> str:
+    return "emotions and no causes" if config_name in EMOTION_CONFIGS else "written explanations and no labelled pairs"
+
+
 def _checked(option: str, value: Any) -> Any:
     if option in _PATH_OPTIONS:
+        kind = "file" if option == "ecf_map" else "folder"
         if not isinstance(value, str | os.PathLike) or (isinstance(value, str) and not value.strip()):
-            raise UsageError(f"{option} must be a folder, but is {value!r}.")
+            raise UsageError(f"{option} must be a {kind}, but is {value!r}.")
         if "\0" in os.fspath(value):
-            raise UsageError(f"{option} must be a folder, but {value!r} holds a NUL character.")
+            raise UsageError(f"{option} must be a {kind}, but {value!r} holds a NUL character.")
         try:
             return Path(value).expanduser().resolve()
         except (OSError, RuntimeError) as error:  # A loop of symbolic links, or an unknown home.
-            raise UsageError(f"{option} must be a folder, but {str(value)!r} cannot be resolved: {error}.") from None
+            raise UsageError(f"{option} must be a {kind}, but {str(value)!r} cannot be resolved: {error}.") from None
     if option in _CHOICES:
         if value not in _CHOICES[option]:
             raise UsageError(f"{option} cannot be {value!r}. {did_you_mean(str(value), _CHOICES[option])}")

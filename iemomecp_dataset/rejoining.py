@@ -22,7 +22,8 @@ def whole_dialogues(rows: Iterable[Row | Mapping[str, Any]]) -> list[Row]:
     Returns:
         One row per ``source_dialogue_id`` (where that is null, per row), in the order of their first chunks. Its
         ``dialogue_id`` is the source's, its utterances are in source order under new turns, and the pairs of the chunks
-        stand under these turns, in (target, cause) order; pairs across chunks were no candidates and are none here.
+        stand under these turns, in (target, cause) order, as do their explanations; pairs across chunks were no
+        candidates and are none here.
         The given rows are not changed.
 
     Raises:
@@ -81,9 +82,27 @@ def _joined(source: str, chunks: list[Any]) -> Row:
         "utterances": [{**utterance, "turn": turn} for turn, (_, utterance) in enumerate(spoken, start=1)],
         "pairs": renumbered("pairs"),
     }
+    if any("explanations" in chunk for chunk in chunks):
+        whole["explanations"] = _explanations(source, chunks, turns)
     if any("gold_outside_candidates" in chunk for chunk in chunks):
         whole["gold_outside_candidates"] = renumbered("gold_outside_candidates")
     return cast("Row", whole)
+
+
+def _explanations(source: str, chunks: list[Any], turns: Mapping[tuple[int, int], int]) -> list[Any]:
+    """Explanations of all chunks under the new turns, targets and causes alike."""
+    found = []
+    for number, chunk in enumerate(chunks):
+        for explanation in chunk.get("explanations") or ():
+            named = [explanation["target_turn"], *(explanation.get("cause_turns") or ())]
+            renamed = [turns.get((number, turn)) for turn in named]
+            if None in renamed:
+                raise InvalidDataError(
+                    f"Dialogue {source!r}: an explanation of {chunk['dialogue_id']!r} is of turn "
+                    f"{named[renamed.index(None)]}, which the row does not have."
+                )
+            found.append({**explanation, "target_turn": renamed[0], "cause_turns": renamed[1:]})
+    return sorted(found, key=lambda explanation: explanation["target_turn"])
 
 
 def _in_source_order(source: str, chunks: list[Any]) -> list[Any]:

@@ -190,5 +190,13 @@ def row_features(label_names: Sequence[str], emotion_names: Sequence[str]) -> da
                     "label_source": string,
                 }
             ],
+            "explanations": [
+                {
+                    "target_turn": Value("int32"),
+                    "text": string,
+                    "status": ClassLabel(names=list(EXPLANATION_STATUSES)),
+                    "cause_turns": [Value("int32")],
+                }
+            ],
         }
     )

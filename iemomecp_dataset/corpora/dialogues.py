@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.candidates import CandidateSpace, labeled_candidates
-from iemomecp_dataset.schema import Row
+from iemomecp_dataset.schema import ExplanationRow, Row
 
 __all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
 
@@ -32,11 +32,15 @@ class CorpusUtterance:
 
 @dataclass(frozen=True)
 class CorpusDialogue:
-    """One dialogue; ``gold`` has distinct ``(target_turn, cause_turn)``, 1-based."""
+    """One dialogue; ``gold`` has distinct ``(target_turn, cause_turn)``, 1-based.
+
+    ``explanations`` are in the order of their targets.
+    """
 
     dialogue_id: str
     utterances: Sequence[CorpusUtterance]
     gold: frozenset[tuple[int, int]]
+    explanations: Sequence[ExplanationRow] = ()
 
 
 def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace | None) -> Row:
@@ -75,6 +79,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
             for turn, utterance in enumerate(dialogue.utterances, start=1)
         ],
         "pairs": pairs,
+        "explanations": list(dialogue.explanations),
     }
     if space == "past":
         row["gold_outside_candidates"] = outside

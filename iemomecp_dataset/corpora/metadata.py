@@ -96,6 +96,7 @@ class CorpusMetadata:
         verified: Whether the reader was checked on genuine files.
         has_pairs: Whether it labels cause pairs; without, ``pairs`` of every row is empty.
         has_emotions: Whether it labels emotions; without, they are derived from the pairs and cannot be learned.
+        has_explanations: Whether it has written explanations of emotions.
         blobs: Git blob ids of the released files by name, or their first digits where only these are known; empty
             where the package fetches none.
         base_url: URL of the folder that these files are fetched from.
@@ -119,6 +120,7 @@ class CorpusMetadata:
     verified: bool = True
     has_pairs: bool = True
     has_emotions: bool = True
+    has_explanations: bool = False
     blobs: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
 
@@ -384,6 +386,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": SplitCounts(225, 2405, 1767, 0, 668, 1099, 1075, 23),
         },
         latent_causes={"train": 359, "validation": 5, "test": 39},
+        has_explanations=True,
     ),
     "meld": CorpusMetadata(
         name="meld",
@@ -451,5 +454,56 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         origin=IEMOMECP,
         verified=False,
         has_pairs=False,
+    ),
+    "ecem": CorpusMetadata(
+        name="ecem",
+        title="ECEM (explanations of the emotions of MELD)",
+        language="en",
+        license="none stated: the file is yours, and may not be passed on; the dialogues are those of MELD",
+        citation=(
+            "Wang, Yang, Feng, Wang, Zhang, Zhang (2025): Generative Emotion Cause Explanation in Multimodal "
+            "Conversations. ICMR 2025, doi 10.1145/3731715.3733348; and MELD"
+        ),
+        url="https://github.com/3222345200/ECEMdataset",
+        how_to_obtain=(
+            "download train_data_just_reason.json from https://github.com/3222345200/ECEMdataset (commit 8ed4e50), and "
+            "put train_sent_emo.csv and test_sent_emo.csv of MELD beside it (or name their folder by meld_root=; "
+            "`iemomecp fetch --corpus meld --output-dir DIR`)"
+        ),
+        # The order of MELD, whose rows these are.
+        emotions=("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger"),
+        # One file has every split; which one an item is of follows from its dialogue.
+        split_files=dict.fromkeys(SPLITS, ("train_data_just_reason.json",)),
+        origin="meld",
+        has_pairs=False,
+        has_explanations=True,
+        blobs={"train_data_just_reason.json": "5a71a7c6b6388ac3e47fa036807ea83939bc04b7"},
+    ),
+    "ecgf": CorpusMetadata(
+        name="ecgf",
+        title="ECGF (abstractive causes of the emotions of ECF)",
+        language="en",
+        license="GPL-3.0",
+        citation=(
+            "Wang et al. (2024): Multimodal Emotion Cause Generation in Conversations (ECGF). ACM Multimedia 2024; and "
+            "ECF"
+        ),
+        url="https://huggingface.co/datasets/NUSTM/ECGF",
+        how_to_obtain=(
+            "download train.json, dev.json and test.json of the dataset NUSTM/ECGF on the Hugging Face Hub "
+            "(https://huggingface.co/datasets/NUSTM/ECGF)"
+        ),
+        emotions=("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear"),
+        split_files={
+            "train": ("train.json",),
+            "validation": ("dev.json", "valid.json", "validation.json"),
+            "test": ("test.json",),
+        },
+        utterance_ids="dia{dialogue}utt{turn}",
+        # The conversations of ECF, under the same numbers.
+        origin="ecf",
+        verified=False,
+        has_pairs=False,
+        has_explanations=True,
     ),
 }

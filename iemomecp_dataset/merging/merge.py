@@ -92,4 +92,5 @@ def _row(
         "session": session_of(dialogue.dialogue_id),
         "utterances": [{**utterances[utterance_id], "turn": turn} for turn, utterance_id in enumerate(ids, start=1)],
         "pairs": pair_rows(chunk, local, config_name=config_name, forward_pairs=forward_pairs),
+        "explanations": [],
     }

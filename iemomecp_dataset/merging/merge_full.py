@@ -111,4 +111,5 @@ def _row(
         "session": full.session,
         "utterances": list(full.utterances),
         "pairs": pair_rows(chunk, full.pairs, config_name=config_name, forward_pairs=forward_pairs),
+        "explanations": [],
     }

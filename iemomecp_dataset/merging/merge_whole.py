@@ -64,6 +64,7 @@ def merge_whole(
                         for turn, key in enumerate(ecpec.dialogues[name].utterance_ids, start=1)
                     ],
                     "pairs": [],
+                    "explanations": [],
                 }
             )
     return Loaded(rows=rows, notes=tuple(notes))

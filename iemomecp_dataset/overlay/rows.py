@@ -73,4 +73,5 @@ def overlay_row(chunk: OverlayChunk) -> Row:
             }
             for pair in chunk.pairs
         ],
+        "explanations": [],
     }
