@@ -290,7 +290,11 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
-        content = f"candidates: {options.candidates}" if corpus.has_pairs else "emotions without cause pairs"
+        content = "emotions without cause pairs"
+        if corpus.has_pairs:
+            content = f"candidates: {options.candidates}"
+        elif corpus.has_explanations:
+            content = f"explanations: {options.status}" if options.config_name == "ecem" else "explanations"
         description = f"{corpus.title}, one row per dialogue, {content}."
         citation, homepage, terms = corpus.citation, corpus.url, corpus.license
     else:

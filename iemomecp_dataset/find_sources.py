@@ -6,6 +6,7 @@ import functools
 from pathlib import Path
 
 from iemomecp_dataset.command_line import command_hint
+from iemomecp_dataset.corpora.ecem import find_ecem
 from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
@@ -38,6 +39,8 @@ def find_inputs(options: LoadOptions) -> Inputs:
     Raises:
         MissingDataError: A part is missing; the message says which, where it was expected, and how to obtain it.
     """
+    if options.config_name == "ecem":
+        return find_ecem(options)
     if options.config_name in CORPUS_CONFIGS and options.config_name != "iemocap":
         if options.data_dir is None:
             raise MissingDataError(f"Configuration {options.config_name!r} needs data_dir=.")

@@ -1,9 +1,10 @@
-"""Writes a synthetic corpus in the genuine layouts of IEMOCAP, ECPEC and the IEMO-MECP labels, or of MELD.
+"""Writes a synthetic corpus in the genuine layouts of IEMOCAP, ECPEC and the IEMO-MECP labels, of MELD, or of ECEM.
 
     python scripts/make_synthetic.py --output-dir synthetic_data
     python scripts/make_synthetic.py --output-dir synthetic_full --scale full --media
     python scripts/make_synthetic.py --output-dir synthetic_data --encoder-dir tiny_encoder
     python scripts/make_synthetic.py --output-dir synthetic_meld --corpus meld --features
+    python scripts/make_synthetic.py --output-dir synthetic_ecem --corpus ecem
 
 Then: ``load_dataset("iemomecp", data_dir="synthetic_data")`` after ``import iemomecp_dataset``. With --encoder-dir, a
 tiny text encoder with random weights is written, too: for trying the trainers without a download, not for results.
@@ -27,7 +28,9 @@ class SyntheticOptions:
     _dashes = True
 
     output_dir: Path = option(REQUIRED, "folder to write to; new or empty")
-    corpus: Literal["iemomecp", "meld"] = option("iemomecp", "which corpus; meld has emotions and no causes")
+    corpus: Literal["iemomecp", "meld", "ecem"] = option(
+        "iemomecp", "which corpus; meld has emotions and no causes, ecem explanations"
+    )
     scale: ScaleName = option("demo", "demo: 95 chunks, trains in a minute; full: the published counts of IEMO-MECP")
     features: bool = option(
         False, "also write vectors of every modality, and the same in the pickles that the ECERC authors released"
@@ -45,8 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = read_options(SyntheticOptions, arguments, command="synthetic", description=__doc__)
 
     from iemomecp_dataset.errors import UsageError
-    from iemomecp_dataset.synthetic import MELD_SCALES, write_corpus, write_meld
+    from iemomecp_dataset.synthetic import MELD_SCALES, write_corpus, write_ecem, write_meld
 
+    if options.corpus == "ecem":
+        if options.media or options.features:
+            raise UsageError("The synthetic ECEM has neither videos nor features; leave out --media and --features.")
+        folder = write_ecem(options.output_dir, scale=options.scale, seed=options.seed, overwrite=options.overwrite)
+        print(f"SYNTHETIC ECEM ({options.scale}, seed {options.seed}) written to {folder}")
+        print(f"Gold causes attach with ecf_root={folder / 'ECF'}.")
+        if options.encoder_dir is not None:
+            write_encoder(folder, options.encoder_dir, config_name="ecem")
+        return
     if options.corpus == "meld":
         if options.media:
             raise UsageError("The synthetic MELD has no videos; leave out --media.")

@@ -67,8 +67,10 @@ class MergeReport:
         lines = ["Merge report" + (" (SYNTHETIC data)" if self.synthetic else "")]
         lines += [f"  {name}: {place}" for name, place in self.sources.items()]
         lines += ["Counts"] + [f"  {name}: {count}" for name, count in self.counts.items()]
-        lines += ["Chunks placed by"] + [f"  {method}: {count}" for method, count in self.placement.items()]
-        lines += self._transition_lines()
+        if self.placement:
+            lines += ["Chunks placed by"] + [f"  {method}: {count}" for method, count in self.placement.items()]
+        if self.transitions:
+            lines += self._transition_lines()
         lines.append("Checks")
         for check in self.checks:
             lines.append(f"  {check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from iemomecp_dataset.synthetic.emotion_features import (
     write_meld_pickle,
     write_stores,
 )
-from iemomecp_dataset.synthetic.emotional_dialogues import MELD_EMOTION_SHARES, emotional_dialogue
+from iemomecp_dataset.synthetic.emotional_dialogues import MELD_EMOTION_SHARES, SpokenUtterance, emotional_dialogue
 
-__all__ = ["MELD_PICKLE", "MELD_SCALES", "write_meld"]
+__all__ = ["MELD_PICKLE", "MELD_SCALES", "MeldLine", "meld_lines", "write_meld", "write_meld_csv"]
 
 MELD_PICKLE = "meld_emotion_semantic_features_roberta.pkl"
 """Name of the released pickle of MELD features."""
@@ -51,7 +51,9 @@ _GAP_SHARE = 0.06
 
 
 @dataclass(frozen=True)
-class _Line:
+class MeldLine:
+    """One line of a CSV file; ``number`` is its ``Utterance_ID``, times are in seconds."""
+
     number: int
     sentiment: str
     start: float
@@ -100,7 +102,7 @@ def write_meld(
     # Written first, so that nothing in the folder is ever taken for genuine.
     write_text(folder / SYNTHETIC_FILE, _NOTE.format(seed=seed))
     for split, lines in splits.items():
-        _write_csv(folder / f"{_FILES[split]}_sent_emo.csv", lines)
+        write_meld_csv(folder / f"{_FILES[split]}_sent_emo.csv", lines)
     if features:
         _write_features(folder, splits, seed)
     return folder
@@ -126,16 +128,34 @@ def _prepare(folder: Path, overwrite: bool) -> None:
         raise not_written(folder, error) from None
 
 
-def _split(prefix: str, n_dialogues: int, rng: random.Random) -> dict[int, list[_Line]]:
+def _split(prefix: str, n_dialogues: int, rng: random.Random) -> dict[int, list[MeldLine]]:
     numbers = range(n_dialogues + (prefix == "train"))
     kept = [number for number in numbers if not (prefix == "train" and number == _ABSENT_TRAIN_DIALOGUE)]
     return {number: _dialogue(prefix, number, rng) for number in kept[:n_dialogues]}
 
 
-def _dialogue(prefix: str, number: int, rng: random.Random) -> list[_Line]:
+def _dialogue(prefix: str, number: int, rng: random.Random) -> list[MeldLine]:
     turns = {_DIALOGUE_OF_ONE_TURN: 1, _DIALOGUE_WITH_GAP: 6}.get(number)
     spoken = emotional_dialogue(rng, n_turns=turns)
-    gap = number == _DIALOGUE_WITH_GAP or rng.random() < _GAP_SHARE
+    return meld_lines(prefix, number, spoken, rng, gap=number == _DIALOGUE_WITH_GAP)
+
+
+def meld_lines(
+    prefix: str, number: int, spoken: Sequence[SpokenUtterance], rng: random.Random, *, gap: bool = False
+) -> list[MeldLine]:
+    """Numbers the utterances of a dialogue as MELD does.
+
+    Args:
+        prefix: ``train``, ``dev`` or ``test``.
+        number: Its ``Dialogue_ID``.
+        spoken: Its utterances.
+        rng: Random generator.
+        gap: Whether its ``Utterance_ID`` surely has a gap; a small share of all dialogues has one.
+
+    Returns:
+        Its lines.
+    """
+    gap = gap or rng.random() < _GAP_SHARE
     skipped = rng.randrange(1, len(spoken)) if gap and len(spoken) > 1 else len(spoken)
     clock = rng.uniform(0.0, 1200.0)
     lines = []
@@ -144,7 +164,7 @@ def _dialogue(prefix: str, number: int, rng: random.Random) -> list[_Line]:
         utterance_number = position + (position >= skipped)
         utterance_id = f"{prefix}_dia{number}_utt{utterance_number}"
         lines.append(
-            _Line(
+            MeldLine(
                 number=utterance_number,
                 sentiment=_sentiment(said.emotion, rng),
                 start=clock,
@@ -162,7 +182,13 @@ def _sentiment(emotion: str, rng: random.Random) -> str:
     return {"neutral": "neutral", "joy": "positive"}.get(emotion, "negative")
 
 
-def _write_csv(path: Path, dialogues: Mapping[int, list[_Line]]) -> None:
+def write_meld_csv(path: Path, dialogues: Mapping[int, list[MeldLine]]) -> None:
+    """Writes a split.
+
+    Args:
+        path: The file.
+        dialogues: Lines by ``Dialogue_ID``.
+    """
     # The writer's dialect is the one of the genuine files: CRLF, and quotes only where they are needed.
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -183,7 +209,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d},{thousandths % 1000:03d}"
 
 
-def _write_features(folder: Path, splits: Mapping[str, Mapping[int, list[_Line]]], seed: int) -> None:
+def _write_features(folder: Path, splits: Mapping[str, Mapping[int, list[MeldLine]]], seed: int) -> None:
     # Keys of the release are consecutive over all splits, and say nothing of a dialogue's number.
     keyed: dict[str, dict[int, list[EmotionalUtterance]]] = {}
     sentiments: dict[int, list[int]] = {}

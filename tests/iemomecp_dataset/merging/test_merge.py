@@ -52,6 +52,7 @@ def expected_row(tree, split, dialogue, number, start, length, label):
         "session": int(dialogue[4]),
         "utterances": utterances,
         "pairs": pairs,
+        "explanations": [],
     }
 
 
@@ -67,7 +68,8 @@ def test_three_class_rows_are_what_the_files_say(tree, split):
 
 def test_columns_and_names_are_those_of_the_contract(tree):
     features = load_dataset("iemomecp", data_dir=tree.root, split="train").features
-    assert list(features) == ["dialogue_id", "source_dialogue_id", "chunk_index", "session", "utterances", "pairs"]
+    ids = ["dialogue_id", "source_dialogue_id", "chunk_index", "session"]
+    assert list(features) == [*ids, "utterances", "pairs", "explanations"]
     utterance, pair = (
         getattr(features[name], "feature", None) or features[name][0] for name in ("utterances", "pairs")
     )
