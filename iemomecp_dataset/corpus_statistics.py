@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from iemomecp_dataset.corpora.metadata import CORPORA, EmotionCounts, SplitCounts
 from iemomecp_dataset.rows import gold_pairs, is_synthetic, list_item
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, NEUTRAL_EMOTIONS
 
 __all__ = ["RowStatistics", "row_statistics", "statistics_table"]
 
@@ -24,6 +24,7 @@ class RowStatistics:
         labels: Candidates by label name.
         mean_length: Mean number of utterances per row.
         emotions: Utterances by emotion name; those without a known emotion are left out.
+        explanations: Explanations by status; statuses without any are left out.
     """
 
     counts: SplitCounts
@@ -31,6 +32,7 @@ class RowStatistics:
     labels: Mapping[str, int]
     mean_length: float
     emotions: Mapping[str, int]
+    explanations: Mapping[str, int] = field(default_factory=dict)
 
 
 def row_statistics(rows: Any) -> RowStatistics:
@@ -48,6 +50,7 @@ def row_statistics(rows: Any) -> RowStatistics:
     lengths: list[int] = []
     totals: Counter[str] = Counter()
     emotions: Counter[str] = Counter(dict.fromkeys(emotion_names, 0))
+    explanations: Counter[str] = Counter()
     for row in rows:
         lengths.append(len(row["utterances"]))
         gold = gold_pairs(row)
@@ -55,6 +58,7 @@ def row_statistics(rows: Any) -> RowStatistics:
         totals["gold"] += len(gold)
         totals["forward"] += sum(cause > target for target, cause in gold)
         totals["self"] += sum(cause == target for target, cause in gold)
+        explanations.update(EXPLANATION_STATUSES[part["status"]] for part in row.get("explanations") or ())
         labels.update(label_names[pair["label"]] for pair in row["pairs"])
         for utterance in row["utterances"]:
             if utterance["emotion"] is None:
@@ -81,6 +85,7 @@ def row_statistics(rows: Any) -> RowStatistics:
         labels=dict(labels),
         mean_length=sum(lengths) / len(lengths) if lengths else 0.0,
         emotions=dict(emotions),
+        explanations=dict(explanations),
     )
 
 
@@ -99,7 +104,9 @@ def statistics_table(name: str, splits: Mapping[str, Any]) -> str:
     first = next(iter(statistics.values()), None)
     names = [] if first is None else list(first.labels if has_pairs else first.emotions)
     header = ["split", "rows", "utterances", "mean", "longest", *(["candidates"] if has_pairs else []), *names]
+    statuses = [status for status in EXPLANATION_STATUSES if any(status in s.explanations for s in statistics.values())]
     header += ["gold", "forward", "self", "emotional", "with cause"] if has_pairs else []
+    header += [f"{status} explanations" for status in statuses]
     lines = [header]
     for split, line in statistics.items():
         counts = line.counts
@@ -110,9 +117,12 @@ def statistics_table(name: str, splits: Mapping[str, Any]) -> str:
             numbers += [counts.emotional, counts.emotional_with_cause]
         else:
             numbers += [line.emotions[emotion] for emotion in names]
+        numbers += [line.explanations.get(status, 0) for status in statuses]
         lines.append([split, *("?" if number == -1 else str(number) for number in numbers)])
-    # What a program made does not have the counts of the genuine files.
-    comparison = [] if is_synthetic(splits) else _comparison(name, statistics)
+    # What a program made does not have the counts of the genuine files either.
+    # The published counts of explanations are those of dialogues with complete ones.
+    comparable = not is_synthetic(splits) and set(statuses) <= {"complete"}
+    comparison = _comparison(name, statistics) if comparable else []
     return "\n".join([_columns(lines), *comparison])
 
 

@@ -269,7 +269,12 @@ def _maps(items: Sequence[SplitData], folders: Sequence[Path]) -> tuple[dict[str
             continue
         beside = _whose_ids(metadata.origin) in present
         files = [folder / metadata.origin_map for folder in folders if (folder / metadata.origin_map).is_file()]
-        alone = f"{corpus} and {metadata.origin} are compared by text alone, which finds only a part of what they share"
+        # Corpora built on them without new ids (ECGF on ECF, ECEM on MELD) carry their ids.
+        sides = [
+            "/".join(sorted({item.corpus for item in items if _whose_ids(item.corpus) == of})) or of
+            for of in (corpus, _whose_ids(metadata.origin))
+        ]
+        alone = f"{sides[0]} and {sides[1]} are compared by text alone, which finds only a part of what they share"
         if files:
             try:
                 maps[corpus] = read_utterance_map(files[0])

@@ -1,11 +1,12 @@
-"""Downloads the IEMO-MECP label files, or the CSV files of MELD, and verifies them by their git blob ids.
+"""Downloads the IEMO-MECP label files, MELD's CSV files or ECEM's file, and verifies them by their git blob ids.
 
     python scripts/fetch_labels.py --label-dir local_data/labels
     python scripts/fetch_labels.py --corpus meld --output-dir meld
+    python scripts/fetch_labels.py --corpus ecem --output-dir ecem --base-url URL_OF_ITS_FOLDER
 
 The label files are those of the pinned revision. An interrupted download is resumed; no partial or unverified file is
 ever left in place. The labels may be used for non-commercial research only; MELD is GPL-3.0, and the transcripts in it
-are copyrighted.
+are copyrighted. ECEM states no licence, so its address is yours to give.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class FetchCommandOptions:
 
     _dashes = True
 
-    corpus: Literal["labels", "meld"] = option("labels", "what to download: the IEMO-MECP labels, or MELD")
+    corpus: Literal["labels", "meld", "ecem"] = option(
+        "labels", "what to download: the IEMO-MECP labels, MELD, or ECEM (with --base-url)"
+    )
     label_dir: Path | None = option(None, "folder to write the label files to")
     output_dir: Path | None = option(None, "folder to write the files to, whatever they are")
     base_url: str | None = option(None, "a mirror; U/train.json and so on are fetched", metavar="U")
@@ -53,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         blobs, base_url = LABEL_BLOBS, DEFAULT_BASE_URL
         if options.corpus in CORPORA:
             blobs, base_url = CORPORA[options.corpus].blobs, CORPORA[options.corpus].base_url
+        if not (options.base_url or base_url):
+            raise UsageError(
+                f"--corpus {options.corpus} needs --base-url, the URL of the folder with {' and '.join(blobs)}: the "
+                f"file states no licence. It is verified by its git blob id. {CORPORA[options.corpus].url} has it."
+            )
         fetching = FetchOptions(
             base_url=options.base_url or base_url,
             attempts=options.attempts,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import command_hint, flags_in_errors, option, read_options
-from iemomecp_dataset.options import DEFAULT_CONFIG, ConfigName, TextSource
+from iemomecp_dataset.options import DEFAULT_CONFIG, ConfigName, ExplanationStatuses, TextSource
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class StatsOptions:
     label_dir: Path | None = option(None, "folder of the label files, where they are elsewhere")
     candidates: CandidateSpace | None = option(None, "candidates of corpora other than IEMO-MECP")
     text_source: TextSource | None = option(None, "source of the text of IEMO-MECP")
+    status: ExplanationStatuses | None = option(None, "explanations of ecem: complete ones, or all")
+    meld_root: Path | None = option(None, "MELD's CSV files for ecem, where they are elsewhere")
+    ecf_root: Path | None = option(None, "the files of ECF, whose gold causes are attached in ecem")
+    ecf_map: Path | None = option(None, "the map of ECF to MELD, if it is not in --ecf-root")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             label_dir=options.label_dir,
             candidates=options.candidates,
             text_source=options.text_source,
+            status=options.status,
+            meld_root=options.meld_root,
+            ecf_root=options.ecf_root,
+            ecf_map=options.ecf_map,
         )
     print(next(iter(splits.values())).info.description)
     print(statistics_table(name, splits))

@@ -179,10 +179,10 @@ def agreement(one: str, other: str) -> float:
         >>> agreement("It's raining!", "its RAINING"), agreement("", "...")
         (1.0, 1.0)
     """
-    letters = [re.sub(r"[^a-z0-9]", "", text.lower()) for text in (one, other)]
-    if letters[0] == letters[1]:
+    first, second = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (one, other))
+    if first == second:
         return 1.0
-    return difflib.SequenceMatcher(None, *letters, autojunk=False).ratio()
+    return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio()
 
 
 def read_items(path: Path) -> list[EcemItem]:

@@ -1,4 +1,4 @@
-"""Finds, reads and checks the files of every corpus except IEMO-MECP."""
+"""Finds, reads and checks the files of every corpus except IEMO-MECP and those that join several sources."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
 from iemomecp_dataset.corpora.ecf import read_ecf_text
 from iemomecp_dataset.corpora.ecf_json import read_ecf_json
+from iemomecp_dataset.corpora.ecgf import read_ecgf
 from iemomecp_dataset.corpora.mec4 import read_mec4
 from iemomecp_dataset.corpora.meld import find_clips, read_meld, time_notes
 from iemomecp_dataset.corpora.metadata import corpus_metadata
@@ -28,6 +29,7 @@ _READERS: Mapping[tuple[str, str], _Reader] = {
     ("mecad", ".json"): lambda path, counts: read_turn_lists(path, "mecad", counts),
     ("mec4", ".json"): lambda path, _: read_mec4(path),
     ("reccon", ".json"): lambda path, counts: read_turn_lists(path, "reccon", counts),
+    ("ecgf", ".json"): read_ecgf,
     ("meld", ".csv"): lambda path, _: read_meld(path),
 }
 _CLIPS: Mapping[str, Callable[[Path], Mapping[str, tuple[str, int]]]] = {"meld": find_clips}

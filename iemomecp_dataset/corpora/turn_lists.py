@@ -13,11 +13,13 @@ from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
 from iemomecp_dataset.field_checks import check_text_fields, is_integer
 from iemomecp_dataset.files import read_json
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, ExplanationRow
 
 __all__ = ["EMOTION_TABLES", "read_turn_lists"]
 
 _EVIDENCE = "expanded emotion cause evidence"
 _LATENT = "b"
+_EXPLANATION = "explanation"
 
 EMOTION_TABLES: Mapping[str, Mapping[str, str]] = {
     "ecf": {name: name for name in ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")},
@@ -67,12 +69,24 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
             raise InvalidDataError(f"{where}: expected a list that contains one list of turns, found {_kind(wrapped)}.")
         gold: set[tuple[int, int]] = set()
         utterances = []
+        explanations: list[ExplanationRow] = []
         for turn, entry in enumerate(turns, start=1):
             utterances.append(_utterance(entry, turn, dialogue_id, corpus, where))
             for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
                 counts["causes named more than once (counted once)"] += (turn, cause) in gold
                 gold.add((turn, cause))
-        yield CorpusDialogue(dialogue_id=dialogue_id, utterances=utterances, gold=frozenset(gold))
+            if text := _explanation(entry, f"{where}, turn {turn}"):
+                explanations.append(
+                    {
+                        "target_turn": turn,
+                        "text": text,
+                        "status": EXPLANATION_STATUSES.index("complete"),
+                        "cause_turns": sorted(cause for target, cause in gold if target == turn),
+                    }
+                )
+        yield CorpusDialogue(
+            dialogue_id=dialogue_id, utterances=utterances, gold=frozenset(gold), explanations=explanations
+        )
 
 
 def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str) -> CorpusUtterance:
@@ -98,6 +112,14 @@ def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str)
         end=clip.end,
         video=clip.video,
     )
+
+
+def _explanation(entry: Mapping[str, Any], where: str) -> str:
+    """The explanation that annotators of RECCON could add; empty where there is none."""
+    text = entry.get(_EXPLANATION)
+    if text is not None and not isinstance(text, str):
+        raise InvalidDataError(f"{where}: {_EXPLANATION!r} must be text, but is {_kind(text)}.")
+    return (text or "").strip()
 
 
 def _causes(entry: Mapping[str, Any], n_turns: int, where: str, counts: Counter[str]) -> Iterator[int]:

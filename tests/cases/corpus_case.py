@@ -13,7 +13,7 @@ from datasets import load_dataset
 import iemomecp_dataset
 from iemomecp_dataset.corpora.metadata import CORPORA, pair_classes
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.options import EMOTION_CONFIGS
+from iemomecp_dataset.options import EMOTION_CONFIGS, EXPLANATION_CONFIGS
 from iemomecp_dataset.rows import list_item
 from iemomecp_dataset.schema import row_features
 
@@ -59,8 +59,8 @@ class CorpusCase:
         return (corpus.how_to_obtain, *(name for names in corpus.split_files.values() for name in names))
 
     def check_candidates(self, n_turns: int, pairs: list[dict[str, Any]]) -> None:
-        """Checks the candidates of a dialogue, which are in order: all pairs, or none in a corpus of emotions."""
-        if self.name in EMOTION_CONFIGS:
+        """Checks the candidates of a dialogue, which are in order: all pairs, or none in a corpus without pairs."""
+        if self.name in (*EMOTION_CONFIGS, *EXPLANATION_CONFIGS):
             assert pairs == []
             return
         turns = range(1, n_turns + 1)

@@ -1,0 +1,83 @@
+"""ECGF, whose keys are not documented."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from corpus_case import CorpusCase
+from corpus_files import write
+from reader_case import ReaderCase
+
+import iemomecp_dataset
+from iemomecp_dataset.corpora.ecgf import read_ecgf
+from iemomecp_dataset.errors import InvalidDataError
+
+
+def conversations(number=1):
+    spoken = [
+        {"utterance_ID": 1, "text": "The rain is over.", "speaker": "Ann", "emotion": "joy", "cause": "It got dry."},
+        {"utterance_ID": 2, "text": "Yes.", "speaker": "Bob", "emotion": "neutral", "cause": "There is no cause."},
+        {"utterance_ID": 3, "text": "It is back.", "speaker": "Bob", "emotion": "sad", "cause": " "},
+    ]
+    return [{"conversation_ID": number, "conversation": spoken}]
+
+
+class TestEcgf(CorpusCase):
+    name = "ecgf"
+    gold = {str(number): set() for number in (1, 2, 3)}  # noqa: RUF012
+
+    def write(self, folder):
+        for number, file in enumerate(("train.json", "dev.json", "test.json"), start=1):
+            write(folder / file, conversations(number))
+
+
+class TestEcgfFile(ReaderCase):
+    of = read_ecgf
+    file = "train.json"
+
+    @pytest.fixture
+    def content(self):
+        return json.dumps(conversations(), indent=1).encode()
+
+    def read(self, path):
+        return list(read_ecgf(path, Counter()))
+
+
+def test_a_cause_is_an_explanation_unless_the_utterance_is_neutral(tmp_path):
+    write(tmp_path / "train.json", conversations())
+    rows = iemomecp_dataset.load("ecgf", data_dir=tmp_path, split="train")
+    assert rows[0]["explanations"] == [{"target_turn": 1, "text": "It got dry.", "status": 0, "cause_turns": []}]
+    assert [u["utterance_id"] for u in rows[0]["utterances"]] == ["dia1utt1", "dia1utt2", "dia1utt3"]
+    assert "train: sentences of neutral utterances (no explanations) 1" in rows.info.description
+    assert "train: emotional utterances without a cause 1" in rows.info.description
+
+
+def test_other_spellings_and_objects_by_id_are_taken(tmp_path):
+    spoken = [{"utterance": "Rain.", "speaker": "Ann", "emotion": "Anger", "explanation": "It rains."}]
+    for content in ({"7": spoken}, {"7": {"dialogue": spoken}}, [{"dia_id": "7", "utterances": spoken}]):
+        write(tmp_path / "train.json", content)
+        row = iemomecp_dataset.load("ecgf", data_dir=tmp_path, split="train")[0]
+        assert (row["dialogue_id"], row["explanations"][0]["text"]) == ("7", "It rains.")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"cause": "It', '"why": "It', "turn 1: there is no key for the cause; .* found the keys utterance_ID, .* why"),
+        ('"conversation":', '"lines":', "no key for the list of utterances; .* found the keys conversation_ID, lines"),
+        ('"speaker"', '"who"', "turn 1: there is no key for the speaker"),
+        ('"joy"', '"glee"', "turn 1: unknown emotion 'glee'"),
+        ('"utterance_ID": 2', '"utterance_ID": 3', "turn 2: expected utterance 2, found number '3'"),
+        ('"It got dry."', "4", "turn 1: the cause must be text"),
+        ('"Ann"', '""', "turn 1: the speaker must be text"),
+        ('"conversation_ID": 1', '"conversation_ID": null', "the id of the conversation must be a number or text"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_was_found(tmp_path, old, new, said):
+    content = json.dumps(conversations())
+    assert old in content
+    write(tmp_path / "train.json", content.replace(old, new))
+    with pytest.raises(InvalidDataError, match=said):
+        iemomecp_dataset.load("ecgf", data_dir=tmp_path)
