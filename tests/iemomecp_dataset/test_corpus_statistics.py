@@ -67,10 +67,10 @@ def test_the_command_prints_them_and_says_what_is_unknown(tree):
 def test_the_command_lists_what_can_be_loaded_and_answers_errors(tmp_path):
     overview = run("stats")
     assert overview.returncode == 0
-    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon", "meld", "iemocap"):
+    for name in ("3class", "overlay", "ecf", "mecad", "mec4", "reccon", "meld", "iemocap", "ecem", "ecgf"):
         assert name in overview.stdout
     for arguments, said in (
-        (["ecg", "--data-dir", tmp_path], "Did you mean 'ecf'"),
+        (["ecff", "--data-dir", tmp_path], "Did you mean 'ecf'"),
         (["ecf", "--data-dir", tmp_path], "train.txt"),
     ):
         done = run(*arguments)

@@ -9,6 +9,7 @@ import pytest
 import iemomecp_dataset
 from iemomecp_dataset.corpus import corpus_of, load_corpus, whole_corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.fingerprints import data_fingerprint
 from iemomecp_dataset.rejoining import whole_dialogues
 
 
@@ -102,3 +103,26 @@ def test_a_whole_dataset_or_rows_of_something_else_are_refused() -> None:
         whole_dialogues({"train": []})  # type: ignore[arg-type]
     with pytest.raises(InvalidDataError, match="Row 0 lacks dialogue_id"):
         whole_dialogues([{"a": 1}])
+
+
+def test_explanations_follow_their_turns():
+    def written(text, target, *causes):
+        return [{"target_turn": target, "text": text, "status": 0, "cause_turns": list(causes)}]
+
+    first = chunk("d__c1", [1, 2], explanations=written("first", 2, 1))
+    second = chunk("d__c2", [3, 4], explanations=written("second", 1, 1, 2))
+    (whole,) = whole_dialogues([second, first])
+    assert whole["explanations"] == [*written("first", 2, 1), *written("second", 3, 3, 4)]
+    assert second["explanations"] == written("second", 1, 1, 2)
+    with pytest.raises(InvalidDataError, match="an explanation of 'd__c1' is of turn 7, which the row does not have"):
+        whole_dialogues([chunk("d__c1", [1, 2], explanations=written("x", 2, 7))])
+
+
+def test_explanations_enter_the_fingerprint_where_there_are_some():
+    row = chunk("d", [1, 2])
+    part = {"target_turn": 2, "text": "It rains.", "status": 0, "cause_turns": []}
+    plain, explained = data_fingerprint([row]), data_fingerprint([{**row, "explanations": [part]}])
+    assert data_fingerprint([{**row, "explanations": []}]) == plain != explained
+    for changed in ({"text": "It snows."}, {"status": 1}, {"target_turn": 1}):
+        assert data_fingerprint([{**row, "explanations": [{**part, **changed}]}]) != explained
+    assert data_fingerprint([{**row, "explanations": [{**part, "cause_turns": [1]}]}]) == explained

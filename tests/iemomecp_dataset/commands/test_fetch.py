@@ -81,6 +81,7 @@ def test_the_command_fetches_meld_from_a_mirror_and_refuses_other_bytes(url, tmp
         (["--label-dir", "x", "--output-dir", "y"], "--label-dir is the folder of the label files"),
         (["--corpus", "meld", "--output-dir", "x", "--hub-repo", "a/b"], "--hub-repo is for the label files"),
         (["--corpus", "mled", "--output-dir", "x"], "meld"),
+        (["--corpus", "ecem", "--output-dir", "x"], "--corpus ecem needs --base-url"),
     ],
 )
 def test_options_that_do_not_fit_are_one_sentence(arguments, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 
 import pytest
@@ -12,6 +13,8 @@ from reader_case import ReaderCase
 
 import iemomecp_dataset
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
+from iemomecp_dataset.corpus_statistics import row_statistics
+from iemomecp_dataset.errors import InvalidDataError
 
 
 class TestMecad(PublishedCorpusCase):
@@ -65,3 +68,29 @@ def test_mecad_keeps_its_own_names_of_utterances_and_clips(tmp_path):
     assert [utterance["utterance_id"] for utterance in rows[0]["utterances"]] == ["own_1", "own_2"]
     assert [utterance["video"] for utterance in rows[0]["utterances"]] == ["own_1.mp4", "own_2.mp4"]
     assert emotions_of(rows) == [["neutral", "anger"]]
+
+
+def test_written_explanations_of_reccon_come_with_their_causes(tmp_path):
+    content = turn_lists("d1", "happy")
+    content["d1"][0][1]["explanation"] = " The rain has stopped. "
+    content["d1"][0][0]["explanation"] = ""
+    write(tmp_path / "dailydialog_train.json", content)
+    rows = iemomecp_dataset.load("reccon", data_dir=tmp_path, split="train")
+    expected = {"target_turn": 2, "text": "The rain has stopped.", "status": 0, "cause_turns": [1, 2]}
+    assert rows[0]["explanations"] == [expected]
+    content["d1"][0][1]["explanation"] = 3
+    write(tmp_path / "dailydialog_train.json", content)
+    with pytest.raises(InvalidDataError, match="turn 2: 'explanation' must be text"):
+        iemomecp_dataset.load("reccon", data_dir=tmp_path)
+    write(tmp_path / "train_data_pair.json", content)
+    assert iemomecp_dataset.load("mecad", data_dir=tmp_path, split="train")[0]["explanations"] == []
+
+
+@pytest.mark.parametrize(("split", "found"), [("train", 243), ("validation", 11), ("test", 59)])
+def test_genuine_explanations_of_reccon(split, found):
+    if "IEMOMECP_RECCON_DIR" not in os.environ:
+        pytest.skip("IEMOMECP_RECCON_DIR does not name a folder with the genuine files")
+    loaded = iemomecp_dataset.load("reccon", data_dir=os.environ["IEMOMECP_RECCON_DIR"])
+    if split not in loaded:
+        pytest.skip(f"the genuine {split} file is not there")
+    assert row_statistics(loaded[split]).explanations == {"complete": found}
