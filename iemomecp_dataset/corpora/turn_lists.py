@@ -61,6 +61,7 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
     content = read_json(path)
     if not isinstance(content, dict) or not content:
         raise InvalidDataError(f"{path}: expected an object by dialogue, found {_kind(content)}.")
+    explained = corpus_metadata(corpus).has_explanations
     for dialogue_id, wrapped in content.items():
         where = f"{path}, dialogue {dialogue_id!r}"
         # Each list of turns is wrapped in another list.
@@ -75,7 +76,7 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
             for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
                 counts["causes named more than once (counted once)"] += (turn, cause) in gold
                 gold.add((turn, cause))
-            if text := _explanation(entry, f"{where}, turn {turn}"):
+            if explained and (text := _explanation(entry, f"{where}, turn {turn}")):
                 explanations.append(
                     {
                         "target_turn": turn,

@@ -7,11 +7,13 @@ from collections import Counter
 
 import pytest
 from corpus_case import CorpusCase
-from corpus_files import write
+from corpus_files import ecf_text, write
 from reader_case import ReaderCase
 
 import iemomecp_dataset
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
 from iemomecp_dataset.corpora.ecgf import read_ecgf
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError
 
 
@@ -60,6 +62,15 @@ def test_other_spellings_and_objects_by_id_are_taken(tmp_path):
         write(tmp_path / "train.json", content)
         row = iemomecp_dataset.load("ecgf", data_dir=tmp_path, split="train")[0]
         assert (row["dialogue_id"], row["explanations"][0]["text"]) == ("7", "It rains.")
+
+
+def test_its_dialogues_are_those_of_ecf(tmp_path):
+    write(tmp_path / "ecgf" / "train.json", conversations(7))
+    write(tmp_path / "ecf" / "test.txt", ecf_text(7))
+    corpora = [load_corpus(name, tmp_path / name, for_training=False) for name in ("ecgf", "ecf")]
+    data = [SplitData(c.name, split, rows, c.data_dir) for c in corpora for split, rows in c.rows.items()]
+    said = contamination_warnings(data)
+    assert said[0] == "ecgf/train and ecf/test share 3 utterances; such as 7 dia7utt1, 7 dia7utt2, 7 dia7utt3."
 
 
 @pytest.mark.parametrize(
