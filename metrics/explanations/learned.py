@@ -93,7 +93,7 @@ def bertscore_items(
 def bleurt_items(
     candidates: Sequence[str], references: Sequence[str], model_name: str, *, batch_size: int = 32
 ) -> NDArray[np.float64]:
-    """Computes BLEURT of each item (Sellam et al., 2020): one number that a classifier gives a reference and a candidate.
+    """Computes BLEURT of each item (Sellam et al., 2020): what a classifier gives a reference and a candidate.
 
     Args:
         candidates: ``m`` texts.

@@ -1,6 +1,6 @@
-r"""N-gram scores of texts with one reference each, in the definitions of image captioning (COCO): BLEU, ROUGE-L, CIDEr-D.
+"""N-gram scores of texts with one reference each, as image captioning (COCO) defines them: BLEU, ROUGE-L, CIDEr-D.
 
-BLEU depends on counts alone, and ROUGE-L and CIDEr are means of items, so that any resample of items is scored from sums.
+BLEU depends on counts alone, and ROUGE-L and CIDEr are means of items, so that any resample is scored from sums.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def rouge_l_items(candidates: Tokens, references: Tokens) -> NDArray[np.float64]
 
     Example:
         >>> rouge_l_items([["a", "x", "b"], []], [["a", "b", "c", "d"], ["a"]]).round(4).tolist()
-        [0.5701, 0.0]
+        [0.5571, 0.0]
     """
     common = np.array([_common(*pair) for pair in zip(candidates, references, strict=True)], dtype=np.float64)
     precision = common / np.maximum(1, [len(text) for text in candidates])
@@ -186,7 +186,7 @@ def cider_items(counts: Sequence[NgramCounts], n_items: int) -> NDArray[np.float
     Example:
         >>> references = [["a", "b", "c", "d"], ["e", "f", "g", "h"]]
         >>> cider_items(count_ngrams([["a", "b", "c", "d"], ["e", "x"]], references), 2).round(4).tolist()
-        [10.0, 1.1946]
+        [10.0, 0.8361]
     """
     bigrams = counts[1]
     difference = np.bincount(bigrams.items, bigrams.candidate - bigrams.reference, minlength=n_items)

@@ -299,7 +299,7 @@ def explanation_run_signature(
 
     Example:
         >>> row = {"dialogue_id": "d", "utterances": [{"turn": 1, "speaker": "A", "text": "No!", "emotion": 2}],
-        ...        "pairs": [], "explanations": [{"target_turn": 1, "text": "It rains.", "status": 0, "cause_turns": []}]}
+        ...        "pairs": [], "explanations": [{"target_turn": 1, "text": "It rains.", "status": 0}]}
         >>> signature = explanation_run_signature([row], corpus="ecem", config_name="ecem", split="test")
         >>> signature.n_items, signature.status, signature.tokenizer
         (1, 'complete', 'ptb')

@@ -51,8 +51,8 @@ _RULES = tuple(
     )
 )
 
-# Tokens are in lower case when they are compared with this list, so that "-lrb-" stays, as in the published scores.
-_REMOVED = frozenset("'' ' `` ` \" -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
+# The published list names brackets in upper case, "-LRB-", and so never meets those of lower-case texts.
+_REMOVED = frozenset(["''", "'", '"', ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
 _OPENING_ENDS = frozenset(("that", "because"))
 _OPENING_POSITIONS = range(2, 11)

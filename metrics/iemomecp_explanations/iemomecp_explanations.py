@@ -1,6 +1,4 @@
-"""The ``evaluate`` module ``iemomecp_explanations``: a thin wrapper of
-:mod:`iemomecp_dataset.metrics.explanations.scoring`.
-"""
+"""The ``evaluate`` module ``iemomecp_explanations``, around :mod:`iemomecp_dataset.metrics.explanations.scoring`."""
 
 from typing import Any
 
@@ -14,8 +12,8 @@ from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanat
 
 _DESCRIPTION = """\
 Scores of written explanations of emotions, each with one reference: BLEU, ROUGE-L and CIDEr-D in the definitions of
-image captioning, the same after the opening that most references share, sacreBLEU and rouge-score, and where they can be
-computed METEOR 1.5, BERTScore and BLEURT.
+image captioning, the same after the opening that most references share, sacreBLEU and rouge-score, and where they can
+be computed METEOR 1.5, BERTScore and BLEURT.
 """
 
 _CITATION = """\
@@ -32,8 +30,8 @@ _INPUTS = """
 Args:
     predictions: texts, one per item; an empty one is counted and scores 0.
     references: their references, none of them empty.
-    dialogue_ids: the dialogue of each item; adds `<score>_se, <score>_low, <score>_high`, the standard error and the ends
-        of the 95 % interval over resampled dialogues.
+    dialogue_ids: the dialogue of each item; adds `<score>_se, <score>_low, <score>_high`, the standard error and the
+        ends of the 95 % interval over resampled dialogues.
     tokenizer: `ptb` (default) or `raw`.
     bertscore_model, bleurt_model: folder or name of a model; without it the score is absent.
     bertscore_layer: layer of the encoder.
@@ -48,7 +46,8 @@ Examples:
     >>> import evaluate
     >>> metric = evaluate.load("iemomecp_explanations", keep_in_memory=True)
     >>> result = metric.compute(predictions=["He laughs because the clown fell.", "It rained."],
-    ...                         references=["He laughs because the clown fell over.", "Her train was late."], meteor=False)
+    ...                         references=["He laughs because the clown fell over.", "Her train was late."],
+    ...                         meteor=False)
     >>> round(result["bleu_4"], 4), round(result["content_cider"], 4)
     (0.5946, 3.8049)
 """
@@ -83,7 +82,7 @@ class IemomecpExplanations(evaluate.Metric):  # type: ignore[misc]  # evaluate h
         """Adds a batch; ``compute`` adds what it is given as one.
 
         Raises:
-            MetricInputError: :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores` refuses the batch.
+            MetricInputError: :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores` refuses them.
         """
         # The features would cast what they are given: numbers would become texts.
         predictions, references = check_texts(predictions, references)
