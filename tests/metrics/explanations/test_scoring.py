@@ -25,11 +25,11 @@ def test_scores_of_whole_texts_and_of_content_are_those_of_plain_loops(tokenizer
     content = [[content_tokens(text) for text in texts] for texts in whole]
     for prefix, texts in (("", whole), ("content_", content)):
         orders = slow_bleu(*texts)
-        assert found[f"{prefix}bleu_4"] == pytest.approx(orders[3], abs=1e-12)
-        assert found[f"{prefix}cider"] == pytest.approx(np.mean(slow_cider(*texts)), abs=1e-12)
+        assert found[f"{prefix}bleu_4"] == pytest.approx(orders[3], abs=1e-9)
+        assert found[f"{prefix}cider"] == pytest.approx(np.mean(slow_cider(*texts)), abs=1e-9)
         lcs = [slow_rouge_l(*pair) for pair in zip(*texts, strict=True)]
-        assert found[f"{prefix}rouge_l"] == pytest.approx(np.mean(lcs), abs=1e-12)
-    assert [found[f"bleu_{n}"] for n in (1, 2, 3)] == pytest.approx(slow_bleu(*whole)[:3], abs=1e-12)
+        assert found[f"{prefix}rouge_l"] == pytest.approx(np.mean(lcs), abs=1e-9)
+    assert [found[f"bleu_{n}"] for n in (1, 2, 3)] == pytest.approx(slow_bleu(*whole)[:3], abs=1e-9)
 
 
 def test_keys_are_ordered_and_every_absent_one_has_its_reason():
