@@ -9,6 +9,7 @@ __all__ = ["METRIC_MODULES", "code_hash"]
 
 METRIC_MODULES = {
     "iemomecp_erc": "iemomecp_dataset.metrics.iemomecp_erc.iemomecp_erc",
+    "iemomecp_explanations": "iemomecp_dataset.metrics.iemomecp_explanations.iemomecp_explanations",
     "iemomecp_pair_f1": "iemomecp_dataset.metrics.iemomecp_pair_f1.iemomecp_pair_f1",
 }
 """Module of each metric by its name."""
@@ -25,6 +26,7 @@ def code_hash(name: str) -> str:
     """
     room = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in (*sorted(room.glob("*.py")), room / name / f"{name}.py"):
+    functions = (*room.glob("*.py"), *room.glob("explanations/*.py"), *room.glob("significance/*.py"))
+    for path in (*sorted(functions), room / name / f"{name}.py"):
         digest.update(path.read_bytes())
     return digest.hexdigest()

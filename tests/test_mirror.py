@@ -48,6 +48,7 @@ TESTED_BY = {
     "metrics/signature_fields.py": "metrics/test_signature.py",
     "metrics/evaluation/*": "metrics/evaluation/test_evaluate.py",
     "metrics/iemomecp_erc/app.py": "metrics/iemomecp_erc/test_iemomecp_erc.py",
+    "metrics/iemomecp_explanations/app.py": "metrics/iemomecp_explanations/test_iemomecp_explanations.py",
     "metrics/iemomecp_pair_f1/app.py": "metrics/iemomecp_pair_f1/test_iemomecp_pair_f1.py",
     "metrics/significance/*": "metrics/significance/test_resampling.py",
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",

@@ -14,7 +14,10 @@ PUBLIC = {
         *("load", "gold_pairs", "to_pairs", "is_synthetic", "IemomecpError", "__version__", "whole_dialogues"),
         *("metrics", "trainers", "benchmark"),
     ),
-    "iemomecp_dataset.metrics": ("pair_scores", "emotion_scores", "best_threshold", "paired_bootstrap", "Signature"),
+    "iemomecp_dataset.metrics": (
+        *("pair_scores", "emotion_scores", "explanation_scores", "best_threshold", "paired_bootstrap"),
+        *("Signature", "ExplanationSignature"),
+    ),
     "iemomecp_dataset.trainers": (
         *("DialogueScorer", "DialogueScorerConfig", "IsolatedScorer", "IsolatedScorerConfig"),
         *("train", "predict", "load_scorer"),
