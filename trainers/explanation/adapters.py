@@ -10,6 +10,9 @@ configuration has its name and revision.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,7 +49,8 @@ def add_adapter(
     task = TaskType.SEQ_2_SEQ_LM if language_model.config.is_encoder_decoder else TaskType.CAUSAL_LM
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=targets, task_type=task)
     try:
-        return get_peft_model(language_model, config)
+        with _without_warnings():
+            return get_peft_model(language_model, config)
     except ValueError as error:
         raise UsageError(f"lora_targets {targets!r} do not fit this language model: {error}") from error
 
@@ -77,7 +81,8 @@ def load_adapter(language_model: Any, folder: Path) -> Any:
     from peft import PeftModel
 
     try:
-        return PeftModel.from_pretrained(language_model, str(folder), is_trainable=True)
+        with _without_warnings():
+            return PeftModel.from_pretrained(language_model, str(folder), is_trainable=True)
     except (RuntimeError, ValueError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise UsageError(
@@ -94,3 +99,12 @@ def base_of(language_model: Any) -> Any:
 def trained_names(model: nn.Module) -> set[str]:
     """Names of the parameters that are trained; of several names of one parameter the first."""
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Drops what peft corrects by itself, and what it calls in transformers by an old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,7 +29,8 @@ def generate_explanations(
 ) -> list[str]:
     """Writes an explanation for each item, greedily or with beams.
 
-    Prompts of similar length share a batch, the longest come first; a text does not depend on its batch, up to rounding.
+    Prompts of similar length share a batch, the longest come first; a text does not depend on its batch, up to
+    rounding.
 
     Args:
         model: An :class:`~iemomecp_dataset.trainers.explanation.modeling_explanation.ExplanationModel`.
@@ -47,7 +49,7 @@ def generate_explanations(
     """
     from tqdm.auto import tqdm
 
-    encoded = [encoder.encode(item) for item in items]
+    encoded = [encoder.encode(replace(item, reference=None)) for item in items]
     order = sorted(range(len(items)), key=lambda i: (-encoded[i].prompt_length, i))
     ends = (encoder.end_id, *model.end_ids())
     texts = [""] * len(items)

@@ -253,7 +253,7 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
             frame_size=frame_size,
             **settings,
         )
-        return cls(config, language_model, vision_tower)
+        return cls(config, language_model, vision_tower).eval()
 
     @property
     def encoder_decoder(self) -> bool:
@@ -624,8 +624,8 @@ def _saved_folder(name: str, revision: str | None, token: str | bool | None) -> 
             folder = Path(snapshot_download(name, revision=revision, token=token))
         except Exception as error:  # whatever the HTTP client raises, or the name is none of the Hub
             raise MissingModelError(
-                f"The explanation model {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face "
-                "Hub from here."
+                f"The explanation model {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging "
+                "Face Hub from here."
             ) from error
     if not (folder / "config.json").is_file():
         raise MissingModelError(
