@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|start|> assistant {% endif %}"
 )
 
-WORDS = (
+WORDS = re.findall(
+    r"\S+",
     "the reason is that because Ann Bob Cy feels joy anger surprise lost won a game train late early now why when "
-    "saying user assistant system Question Answer0 yes no well what conversation : . , ? ! [ ] ( ) cause"
-).split()
+    "saying user assistant system Question Answer0 yes no well what conversation : . , ? ! [ ] ( ) cause",
+)
 
 
 def word_tokenizer(*, chat_template: str | None = CHAT_TEMPLATE, bos: bool = False, eos: bool = False) -> Any:

@@ -10,17 +10,35 @@ configuration has its name and revision.
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
 
-from iemomecp_dataset.errors import UsageError, require_packages
+from iemomecp_dataset.errors import MissingModelError, UsageError, require_packages
+from iemomecp_dataset.trainers.explanation.language_model import (
+    language_model_revision,
+    load_language_model,
+    load_vision_tower,
+)
 
-__all__ = ["Tuning", "add_adapter", "base_of", "load_adapter", "save_adapter", "trained_names"]
+__all__ = [
+    "Tuning",
+    "add_adapter",
+    "base_of",
+    "load_adapter",
+    "save_adapter",
+    "saved_folder",
+    "saved_language_model",
+    "saved_tower",
+    "trained_names",
+]
+
+_logger = logging.getLogger(__name__)
 
 Tuning = Literal["projector", "lora", "full"]
 
@@ -99,6 +117,84 @@ def base_of(language_model: Any) -> Any:
 def trained_names(model: nn.Module) -> set[str]:
     """Names of the parameters that are trained; of several names of one parameter the first."""
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def saved_folder(name: str, revision: str | None, token: str | bool | None) -> Path:
+    """Finds a saved explanation model, on this disk or on the Hub.
+
+    Raises:
+        MissingModelError: It is neither.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = Path(snapshot_download(name, revision=revision, token=token))
+        except Exception as error:  # whatever the HTTP client raises, or the name is none of the Hub
+            raise MissingModelError(
+                f"The explanation model {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging "
+                "Face Hub from here."
+            ) from error
+    if not (folder / "config.json").is_file():
+        raise MissingModelError(
+            f"The folder {folder} has no config.json: give the folder that save_pretrained wrote, such as a run's "
+            "model/."
+        )
+    return folder
+
+
+def saved_language_model(
+    folder: Path, config: Any, given: str | Any | None, dtype: Any, options: Mapping[str, Any]
+) -> Any:
+    """Loads the language model of a saved model: the stored one, or the one that its configuration names.
+
+    Args:
+        folder: Where the model is saved.
+        config: Its :class:`~iemomecp_dataset.trainers.explanation.modeling_explanation.ExplanationConfig`.
+        given: Where the language model is now, or the model itself; None for where it was.
+        dtype: Type of the weights.
+        options: Passed on to ``from_pretrained``.
+
+    Raises:
+        MissingModelError: It is not there; the message names the option.
+    """
+    if given is not None and not isinstance(given, str | Path):
+        return given
+    if config.tuning == "full" and given is None:
+        return load_language_model(str(folder / "language_model"), dtype=dtype, **options)
+    name = str(given or config.language_model_name)
+    known = config.language_model_revision
+    commit = known if given is None and known and not known.startswith(("folder-", "unknown")) else None
+    try:
+        model = load_language_model(name, gguf_file=config.gguf_file, revision=commit, dtype=dtype, **options)
+    except MissingModelError as error:
+        raise MissingModelError(
+            f"{folder} holds {'adapters' if config.tuning == 'lora' else 'a projector'} for the language model {name}, "
+            "which is not there (any more). Name its folder with the option language_model=, such as "
+            f"from_pretrained(…, language_model='models/{Path(name).name}')."
+        ) from error
+    found = language_model_revision(name, model.config, config.gguf_file)
+    if known and found != known:
+        _logger.warning(
+            "The language model %s is %s, but %s was trained with %s: scores may differ.", name, found, folder, known
+        )
+    return model
+
+
+def saved_tower(folder: Path, config: Any, given: str | Any | None, dtype: Any) -> Any:
+    """Loads the vision tower of a saved model, if it has one; as :func:`saved_language_model`."""
+    if config.vision_tower is None or (given is not None and not isinstance(given, str | Path)):
+        return given
+    own = folder / "vision_tower"
+    name = str(given or (own if own.is_dir() else config.vision_tower_name))
+    try:
+        return load_vision_tower(name, dtype=dtype)
+    except MissingModelError as error:
+        raise MissingModelError(
+            f"{folder} holds a projector for the vision tower {name}, which is not there (any more). Name its folder "
+            "with the option vision_tower=."
+        ) from error
 
 
 @contextmanager

@@ -13,7 +13,6 @@ without frames and faces.
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -26,13 +25,16 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from iemomecp_dataset.errors import MissingModelError, UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.trainers.explanation.adapters import (
     Tuning,
     add_adapter,
     base_of,
     load_adapter,
     save_adapter,
+    saved_folder,
+    saved_language_model,
+    saved_tower,
     trained_names,
 )
 from iemomecp_dataset.trainers.explanation.encoding import IGNORED
@@ -44,8 +46,6 @@ from iemomecp_dataset.trainers.explanation.language_model import (
 from iemomecp_dataset.trainers.explanation.projector import ProjectorKind, VideoProjector, pool_hidden_frames
 
 __all__ = ["ExplanationConfig", "ExplanationModel", "ExplanationOutput"]
-
-_logger = logging.getLogger(__name__)
 
 _WEIGHTS = "model.safetensors"
 _TOWER_LAYER = -2
@@ -229,31 +229,28 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
             MissingDependencyError: ``peft`` or ``gguf`` is not installed and needed.
             UsageError: Settings do not fit each other, or the tower is of another width than the projector.
         """
-        named = isinstance(language_model_name, str)
-        language_model = language_model_name
-        if named:
+        name = language_model_name if isinstance(language_model_name, str) else None
+        language_model: Any = language_model_name
+        if name is not None:
             options = dict(language_model_options or {})
-            language_model = load_language_model(
-                language_model_name, gguf_file=gguf_file, revision=revision, dtype=dtype, **options
-            )
-        name = language_model_name if named else None
+            language_model = load_language_model(name, gguf_file=gguf_file, revision=revision, dtype=dtype, **options)
         tower_name = vision_tower if isinstance(vision_tower, str) else None
-        if tower_name is not None:
-            vision_tower = load_vision_tower(tower_name, dtype=dtype)
-        if vision_tower is not None:
-            frame_size = frame_size or int(vision_tower.config.hidden_size)
+        tower: Any = vision_tower if tower_name is None else load_vision_tower(tower_name, dtype=dtype)
+        if tower is not None:
+            frame_size = frame_size or int(tower.config.hidden_size)
         config = cls.config_class(
             language_model=language_model.config.to_dict(),
             language_model_name=name,
             language_model_revision=name and language_model_revision(name, language_model.config, gguf_file),
             gguf_file=gguf_file,
-            vision_tower=None if vision_tower is None else vision_tower.config.to_dict(),
+            vision_tower=None if tower is None else tower.config.to_dict(),
             vision_tower_name=tower_name,
-            vision_tower_revision=tower_name and language_model_revision(tower_name, vision_tower.config),
+            vision_tower_revision=tower_name and language_model_revision(tower_name, tower.config),
             frame_size=frame_size,
             **settings,
         )
-        return cls(config, language_model, vision_tower).eval()
+        model: ExplanationModel = cls(config, language_model, tower).eval()
+        return model
 
     @property
     def encoder_decoder(self) -> bool:
@@ -278,7 +275,9 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
     def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
         """Recomputes activations of the language model in the backward pass, which saves memory."""
         base = base_of(self.language_model)
-        base.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+        # Its name since transformers 5.2x; the old one warns there.
+        enable = getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)
+        enable(gradient_checkpointing_kwargs)
         if self.config.tuning == "lora":
             # Without it nothing that enters the first layer would need a gradient.
             base.enable_input_require_grads()
@@ -552,15 +551,12 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
         """
         from safetensors.torch import load_file
 
-        folder = _saved_folder(str(pretrained_model_name_or_path), revision, token)
+        folder = saved_folder(str(pretrained_model_name_or_path), revision, token)
         config = config if config is not None else cls.config_class.from_pretrained(folder)
-        options = {
-            name: kwargs[name]
-            for name in ("attn_implementation", "device_map", "quantization_config")
-            if name in kwargs
-        }
-        loaded = _saved_language_model(folder, config, language_model, dtype or "float32", options)
-        tower = _saved_tower(folder, config, vision_tower, dtype or "float32")
+        passed = {"attn_implementation", "device_map", "quantization_config"}
+        options = {name: value for name, value in kwargs.items() if name in passed}
+        loaded = saved_language_model(folder, config, language_model, dtype or "float32", options)
+        tower = saved_tower(folder, config, vision_tower, dtype or "float32")
         if config.tuning == "lora":
             loaded = load_adapter(loaded, folder / "adapter")
         model = cls(config, loaded, tower)
@@ -575,7 +571,8 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
         if dtype not in (None, "auto"):
             model.projector.to(getattr(torch, dtype) if isinstance(dtype, str) else dtype)
         model.name_or_path = config.name_or_path = str(folder)
-        return model.eval()
+        loaded_model: ExplanationModel = model.eval()
+        return loaded_model
 
     def _upload(self, folder: Path, options: Mapping[str, Any]) -> None:
         from huggingface_hub import HfApi
@@ -613,63 +610,3 @@ def _forgive_untrained(module: nn.Module, incompatible: Any) -> None:
     untrained = tuple(set(own) - trained)
     missing = incompatible.missing_keys
     missing[:] = [key for key in missing if not any(key == name or key.endswith("." + name) for name in untrained)]
-
-
-def _saved_folder(name: str, revision: str | None, token: str | bool | None) -> Path:
-    folder = Path(name)
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-
-        try:
-            folder = Path(snapshot_download(name, revision=revision, token=token))
-        except Exception as error:  # whatever the HTTP client raises, or the name is none of the Hub
-            raise MissingModelError(
-                f"The explanation model {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging "
-                "Face Hub from here."
-            ) from error
-    if not (folder / "config.json").is_file():
-        raise MissingModelError(
-            f"The folder {folder} has no config.json: give the folder that save_pretrained wrote, such as a run's "
-            "model/."
-        )
-    return folder
-
-
-def _saved_language_model(
-    folder: Path, config: ExplanationConfig, given: str | Any | None, dtype: Any, options: Mapping[str, Any]
-) -> Any:
-    if given is not None and not isinstance(given, str | Path):
-        return given
-    if config.tuning == "full" and given is None:
-        return load_language_model(str(folder / "language_model"), dtype=dtype, **options)
-    name = str(given or config.language_model_name)
-    known = config.language_model_revision
-    commit = known if given is None and known and not known.startswith(("folder-", "unknown")) else None
-    try:
-        model = load_language_model(name, gguf_file=config.gguf_file, revision=commit, dtype=dtype, **options)
-    except MissingModelError as error:
-        raise MissingModelError(
-            f"{folder} holds {'adapters' if config.tuning == 'lora' else 'a projector'} for the language model {name}, "
-            "which is not there (any more). Name its folder with the option language_model=, such as "
-            f"from_pretrained(…, language_model='models/{Path(name).name}')."
-        ) from error
-    found = language_model_revision(name, model.config, config.gguf_file)
-    if known and found != known:
-        _logger.warning(
-            "The language model %s is %s, but %s was trained with %s: scores may differ.", name, found, folder, known
-        )
-    return model
-
-
-def _saved_tower(folder: Path, config: ExplanationConfig, given: str | Any | None, dtype: Any) -> Any:
-    if config.vision_tower is None or (given is not None and not isinstance(given, str | Path)):
-        return given
-    own = folder / "vision_tower"
-    name = str(given or (own if own.is_dir() else config.vision_tower_name))
-    try:
-        return load_vision_tower(name, dtype=dtype)
-    except MissingModelError as error:
-        raise MissingModelError(
-            f"{folder} holds a projector for the vision tower {name}, which is not there (any more). Name its folder "
-            "with the option vision_tower=."
-        ) from error

@@ -30,7 +30,7 @@ def test_the_answer_and_its_end_are_learned_and_nothing_else() -> None:
     )
     vocabulary = tokenizer.get_vocab()
     ids = [vocabulary.get(word, vocabulary["<unk>"]) for word in prompt.split()]
-    answer = [vocabulary[word] for word in "because Ann won . <|end|>".split()]
+    answer = [vocabulary[word] for word in ("because", "Ann", "won", ".", "<|end|>")]
     assert found.input_ids.tolist() == ids + answer
     assert found.labels.tolist() == [-100] * len(ids) + answer
     assert found.prompt_length == len(ids)
@@ -75,7 +75,7 @@ def test_the_end_token_is_the_templates_or_else_the_tokenizers() -> None:
 
 def test_the_plain_layout_is_for_the_asking() -> None:
     tokenizer = word_tokenizer(chat_template=None, bos=True, eos=True)
-    with pytest.raises(UsageError, match="no chat template.*chat_template=plain"):
+    with pytest.raises(UsageError, match=r"no chat template.*chat_template=plain"):
         ExplanationEncoder(tokenizer)
     encoder = ExplanationEncoder(tokenizer, system=None, chat_template="plain")
     assert encoder.prompt(item()).startswith("Conversation:")

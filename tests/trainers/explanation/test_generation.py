@@ -39,7 +39,9 @@ def test_a_batch_writes_what_single_items_get(kind: str, video: bool, num_beams:
     model, encoder = make(kind, **({"frame_size": 6} if video else {}))
     given: dict[str, Any] = {
         **({"frames": FRAMES.get} if video else {}),
-        **{"num_beams": num_beams, "max_new_tokens": 6, "progress": False},
+        "num_beams": num_beams,
+        "max_new_tokens": 6,
+        "progress": False,
     }
     together = generate_explanations(model, encoder, ITEMS, batch_size=3, **given)
     alone = [generate_explanations(model, encoder, [one], **given)[0] for one in ITEMS]

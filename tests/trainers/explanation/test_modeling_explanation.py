@@ -205,9 +205,7 @@ def test_what_is_saved_is_the_same_model_again(tuning: str, kind: str, tmp_path:
     torch.testing.assert_close(found(**batch).token_losses, expected)
 
 
-def test_another_language_model_than_that_of_training_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_another_language_model_than_that_of_training_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     base = saved_language_model(tmp_path / "base")
     model = ExplanationModel.from_parts(str(base), tuning="lora")
     model.save_pretrained(tmp_path / "model")
@@ -218,7 +216,7 @@ def test_another_language_model_than_that_of_training_is_said(
     ExplanationModel.from_pretrained(tmp_path / "model")
     assert "scores may differ" in caplog.text
     saved_language_model(base, hidden_size=8)
-    with pytest.raises(UsageError, match="do not fit the language model .* language_model="):
+    with pytest.raises(UsageError, match=r"do not fit the language model .* language_model="):
         ExplanationModel.from_pretrained(tmp_path / "model")
 
 
@@ -255,8 +253,8 @@ def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         model(**batch, pixel_values=torch.zeros(4, 1, 3, 8, 8))
     with pytest.raises(UsageError, match="built without both"):
         make()(**batch)
+    short = ExplanationModel.from_parts(language_model("llama", max_position_embeddings=20))
     with pytest.raises(UsageError, match=r"take \d+ tokens, but the language model has positions for 20"):
-        short = ExplanationModel.from_parts(language_model("llama", max_position_embeddings=20))
         short(**batch_of(short))
     with pytest.raises(UsageError, match="trains the layers between frames or faces"):
         ExplanationConfig(tuning="projector")
