@@ -117,7 +117,8 @@ def _generated(model: Any, batch_size: int) -> Tensor:
 
     ids = torch.randint(1, _VOCABULARY, (_PROMPTS, _TEXT), generator=torch.Generator().manual_seed(1))
     found = []
-    for part in ids.split(batch_size):
+    for first in range(0, _PROMPTS, batch_size):
+        part = ids[first : first + batch_size]
         batch = {"input_ids": part, "attention_mask": torch.ones_like(part)}
         found.append(model.generate_tokens(batch, max_new_tokens=_NEW_TOKENS))
     return torch.cat(found)

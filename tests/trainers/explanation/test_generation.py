@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,11 @@ def test_prompts_padded_on_the_right_are_refused() -> None:
     batch = {"input_ids": torch.tensor([[5, 6], [5, 0]]), "attention_mask": torch.tensor([[1, 1], [1, 0]])}
     with pytest.raises(UsageError, match="padded on the left"):
         model.generate_tokens(batch, max_new_tokens=2)
+
+
+def test_a_reference_changes_nothing() -> None:
+    model, encoder = make("llama")
+    encoder.max_length = encoder.encode(ITEMS[1]).prompt_length
+    expected = generate_explanations(model, encoder, ITEMS, max_new_tokens=4, progress=False)
+    told = [replace(one, reference="Ann won a game . " * 3) for one in ITEMS]
+    assert generate_explanations(model, encoder, told, max_new_tokens=4, progress=False) == expected
