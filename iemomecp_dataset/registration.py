@@ -94,9 +94,11 @@ def _register_models() -> bool:
 
 
 def _models() -> Iterator[tuple[Any, Any]]:
-    """The configuration class and the model class of every pair scorer and every model of emotions."""
+    """The configuration class and the model class of every scorer, and of the model of explanations."""
     for scorer in importlib.import_module("iemomecp_dataset.trainers.scorers").scorers().values():
         yield scorer.load_config_class(), scorer.load_model_class()
+    explanation = importlib.import_module("iemomecp_dataset.trainers.explanation.modeling_explanation")
+    yield explanation.ExplanationConfig, explanation.ExplanationModel
 
 
 def wrap(module_name: str, name: str, wrapper: Callable[[LookUp], LookUp]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig, DialogueScores
     from iemomecp_dataset.trainers.emotions.modeling_ecerc import EcercConfig, EcercModel
     from iemomecp_dataset.trainers.emotions.modeling_transformer import EmotionTransformer, EmotionTransformerConfig
+    from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationConfig, ExplanationModel
     from iemomecp_dataset.trainers.inference import load_scorer, predict
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
     from iemomecp_dataset.trainers.run import train
@@ -27,6 +28,8 @@ __all__ = [
     "EcercModel",
     "EmotionTransformer",
     "EmotionTransformerConfig",
+    "ExplanationConfig",
+    "ExplanationModel",
     "IsolatedScorer",
     "IsolatedScorerConfig",
     "Scorer",
@@ -46,6 +49,8 @@ attach(
         "EcercModel": "iemomecp_dataset.trainers.emotions.modeling_ecerc",
         "EmotionTransformer": "iemomecp_dataset.trainers.emotions.modeling_transformer",
         "EmotionTransformerConfig": "iemomecp_dataset.trainers.emotions.modeling_transformer",
+        "ExplanationConfig": "iemomecp_dataset.trainers.explanation.modeling_explanation",
+        "ExplanationModel": "iemomecp_dataset.trainers.explanation.modeling_explanation",
         "IsolatedScorer": "iemomecp_dataset.trainers.isolated.modeling",
         "IsolatedScorerConfig": "iemomecp_dataset.trainers.isolated.modeling",
         "Scorer": "iemomecp_dataset.trainers.scorers",

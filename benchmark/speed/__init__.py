@@ -1,6 +1,16 @@
 """Measures speed as ratios against named alternatives in the same run; ``make bench`` runs all subjects."""
 
-SUBJECTS = ("dataset", "emotions", "explanation_metrics", "features", "metrics", "processes", "report", "training")
+SUBJECTS = (
+    "dataset",
+    "emotions",
+    "explanation_metrics",
+    "explanations",
+    "features",
+    "metrics",
+    "processes",
+    "report",
+    "training",
+)
 """Modules of this folder whose ``run()`` returns rows of measurements."""
 
 __all__ = ["SUBJECTS"]

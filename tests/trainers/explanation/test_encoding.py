@@ -1,0 +1,139 @@
+"""Token ids: what is learned, what is cut, what stands where frames and faces go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_language_model import CHAT_TEMPLATE, item, word_tokenizer
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder, Placeholder
+
+REFUSES_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHAT_TEMPLATE
+DROPS_SYSTEM = CHAT_TEMPLATE.replace("{% for m in messages %}", "{% for m in messages if m.role != 'system' %}")
+
+
+def words(tokenizer: Any, ids: Any) -> list[str]:
+    return [str(token) for token in tokenizer.convert_ids_to_tokens([int(i) for i in ids])]
+
+
+def test_the_answer_and_its_end_are_learned_and_nothing_else() -> None:
+    tokenizer = word_tokenizer()
+    encoder = ExplanationEncoder(tokenizer, system="the reason")
+    found = encoder.encode(item(reference="because Ann won ."))
+    # Put together by hand, word by word.
+    prompt = (
+        "<|start|> system the reason <|end|> <|start|> user Conversation : Ann : well , what now ? Bob : yes ! Cy : no "
+        ', a game Explain in one sentence why Cy feels joy when saying " no , a game " <|end|> <|start|> assistant'
+    )
+    vocabulary = tokenizer.get_vocab()
+    ids = [vocabulary.get(word, vocabulary["<unk>"]) for word in prompt.split()]
+    answer = [vocabulary[word] for word in ("because", "Ann", "won", ".", "<|end|>")]
+    assert found.input_ids.tolist() == ids + answer
+    assert found.labels.tolist() == [-100] * len(ids) + answer
+    assert found.prompt_length == len(ids)
+    batch = encoder.collate([found, encoder.encode(item(1, reference="joy"))])
+    learned = [row[row != -100].tolist() for row in batch["labels"]]
+    assert learned == [answer, [vocabulary["joy"], vocabulary["<|end|>"]]]
+    # Where a label is, the same token stands in the input.
+    at = batch["labels"] != -100
+    assert (batch["input_ids"][at] == batch["labels"][at]).all()
+    assert batch["attention_mask"].sum(1).tolist() == [len(found.input_ids), int((batch["attention_mask"][1]).sum())]
+    assert batch["attention_mask"][:, -1].all()
+
+
+def test_an_encoder_decoder_reads_the_prompt_and_learns_the_answer() -> None:
+    tokenizer = word_tokenizer(chat_template=None, eos=True)
+    encoder = ExplanationEncoder(tokenizer, system=None, chat_template="plain", encoder_decoder=True)
+    found = encoder.encode(item(reference="because Ann won ."))
+    assert words(tokenizer, found.labels) == ["because", "Ann", "won", ".", "</s>"]
+    assert words(tokenizer, found.input_ids)[-1] == "</s>"
+    assert found.prompt_length == len(found.input_ids)
+    batch = encoder.collate([found, encoder.encode(item(1, reference="joy"))])
+    assert batch["labels"][1].tolist() == [*encoder.encode(item(1, reference="joy")).labels, -100, -100, -100]
+    assert batch["attention_mask"][:, 0].all()
+
+
+@pytest.mark.parametrize("template", [REFUSES_SYSTEM, DROPS_SYSTEM])
+def test_a_system_message_without_a_place_heads_the_question(template: str) -> None:
+    encoder = ExplanationEncoder(word_tokenizer(chat_template=template), system="the reason")
+    assert encoder.prompt(item()).startswith("<|start|> user the reason\n\nConversation:")
+    assert ExplanationEncoder(word_tokenizer(), system="the reason").prompt(item()).startswith("<|start|> system the")
+
+
+def test_the_end_token_is_the_templates_or_else_the_tokenizers() -> None:
+    assert ExplanationEncoder(word_tokenizer()).end_id == word_tokenizer().convert_tokens_to_ids("<|end|>")
+    plain = CHAT_TEMPLATE.replace("<|end|> ", "\n")
+    assert ExplanationEncoder(word_tokenizer(chat_template=plain)).end_id == word_tokenizer().eos_token_id
+    without = word_tokenizer(chat_template=plain)
+    without.eos_token = None
+    with pytest.raises(UsageError, match="has no end token"):
+        ExplanationEncoder(without)
+
+
+def test_the_plain_layout_is_for_the_asking() -> None:
+    tokenizer = word_tokenizer(chat_template=None, bos=True, eos=True)
+    with pytest.raises(UsageError, match=r"no chat template.*chat_template=plain"):
+        ExplanationEncoder(tokenizer)
+    encoder = ExplanationEncoder(tokenizer, system=None, chat_template="plain")
+    assert encoder.prompt(item()).startswith("Conversation:")
+    assert encoder.prompt(item()).endswith("\n\nExplanation:")
+    found = words(tokenizer, encoder.encode(item(reference="because")).input_ids)
+    assert found[0] == "<bos>"
+    # No end between prompt and answer, although the tokenizer puts one behind a text.
+    assert found[-2:] == ["because", "</s>"]
+    assert found.count("</s>") == 1
+
+
+def test_turns_that_do_not_fit_are_left_out_and_counted() -> None:
+    encoder = ExplanationEncoder(word_tokenizer())
+    whole, without = (encoder.encode(item(5, context=count)) for count in (4, 2))
+    tight = ExplanationEncoder(word_tokenizer(), max_length=len(without.input_ids))
+    cut = tight.encode(item(5, context=4))
+    assert cut.truncated_turns == 2
+    assert cut.input_ids.tolist() == without.input_ids.tolist()
+    assert whole.truncated_turns == 0
+    with pytest.raises(UsageError, match=r"turn 5 in d1 takes \d+ tokens of prompt and 4 of answer without any"):
+        ExplanationEncoder(word_tokenizer(), max_length=20).encode(item(5))
+
+
+def test_frames_and_faces_get_as_many_places_as_there_are() -> None:
+    encoder = ExplanationEncoder(word_tokenizer(), has_video=True)
+    frames = {"d1_3": np.ones((3, 4)), "d1_2": np.ones((1, 4), dtype=np.float16)}
+    faces = {"d1_2": np.ones((2, 5))}
+    items = [encoder.encode(item(turn)) for turn in (3, 2, 1)]
+    batch = encoder.collate(items, frames.get, faces.get)
+    start, frame, face, end = Placeholder.START, Placeholder.FRAME, Placeholder.FACE, Placeholder.END
+    placed = [row[row < 0].tolist() for row in batch["input_ids"]]
+    assert placed == [[start, frame, frame, frame, end], [start, frame, face, face, end], [start, end]]
+    assert batch["frame_mask"].sum(1).tolist() == [3, 1, 0]
+    assert batch["face_mask"].tolist() == [[False, False], [True, True], [False, False]]
+    assert batch["labels"].shape == batch["input_ids"].shape
+    for row, encoded in enumerate(items):
+        labels = batch["labels"][row]
+        assert labels[labels != -100].tolist() == encoded.labels[encoded.labels != -100].tolist()
+    prompts = encoder.collate(items, frames.get, for_generation=True)
+    assert "labels" not in prompts
+    assert prompts["input_ids"].shape[1] == items[0].prompt_length + 4
+    assert "frames" not in encoder.collate(items)
+
+
+def test_what_does_not_fit_is_said() -> None:
+    with_video = ExplanationEncoder(word_tokenizer(), has_video=True)
+    items = [with_video.encode(item(turn)) for turn in (1, 2)]
+    shapes = {"d1_1": np.ones((3, 4)), "d1_2": np.ones((3, 5))}
+    with pytest.raises(UsageError, match="frames of clips have different shapes: 4 and 5"):
+        with_video.collate(items, shapes.get)
+    with pytest.raises(UsageError, match="no place for them: set has_video"):
+        ExplanationEncoder(word_tokenizer()).collate(items, shapes.get)
+    with pytest.raises(UsageError, match="system message must not contain <video>"):
+        ExplanationEncoder(word_tokenizer(), system="a <video>").encode(item())
+
+
+def test_a_written_text_stops_at_its_end() -> None:
+    encoder = ExplanationEncoder(word_tokenizer())
+    ids = word_tokenizer().convert_tokens_to_ids(["because", "Ann", "<|end|>", "won"])
+    assert encoder.decode(ids) == "because Ann"
+    assert encoder.decode(ids, [ids[1]]) == "because"
