@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 
@@ -89,12 +90,11 @@ def pycocoevalcap_scores(candidates: list[list[str]], references: list[list[str]
     Returns:
         The six scores.
     """
-    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
-    from pycocoevalcap.cider.cider_scorer import CiderScorer
-    from pycocoevalcap.rouge.rouge import Rouge
-
+    package = importlib.import_module  # it has no types
+    bleu_scorer = package("pycocoevalcap.bleu.bleu_scorer").BleuScorer(n=4)
+    cider_scorer = package("pycocoevalcap.cider.cider_scorer").CiderScorer()
+    rouge = package("pycocoevalcap.rouge.rouge").Rouge()
     first, second = ([" ".join(tokens) for tokens in texts] for texts in (candidates, references))
-    bleu_scorer, cider_scorer, rouge = BleuScorer(n=4), CiderScorer(), Rouge()
     lcs = []
     for text, reference in zip(first, second, strict=True):
         bleu_scorer += (text, [reference])

@@ -126,7 +126,8 @@ def bleurt_items(
         batch.pop("special_tokens_mask")
         values = model(**batch).logits[:, 0].double().cpu().numpy()
         # An empty text must not gain by a scale whose zero is arbitrary.
-        return np.where([bool(candidates[row].strip()) for row in rows], values, np.minimum(values, 0.0))
+        written = [bool(candidates[row].strip()) for row in rows]
+        return np.asarray(np.where(written, values, np.minimum(values, 0.0)))
 
     return _in_batches(score, candidates, references, batch_size)
 
