@@ -1,6 +1,7 @@
 """Faces in clips: tables of tracks with probabilities of emotions, from other tools or from a detector and DDAMFN.
 
-:class:`FaceTable` reads and writes a table, :func:`import_faces` makes one from the files of face tools. Names
+:class:`FaceTable` reads and writes a table, and :func:`import_faces` makes one from the files of face tools;
+``detecting`` and ``ddamfn`` make one from clips. Names are imported when they are first used.
 """
 
 from __future__ import annotations

@@ -155,9 +155,9 @@ def load_ddamfn(
     if differences or beyond:
         shown = [*differences[:_SHOWN], *(f"{name} is only in the file" for name in beyond[:_SHOWN])]
         raise InvalidDataError(
-            f"{path} does not fit the network: {len(differences)} of {len(expected)} tensors differ and {len(beyond)} are "
-            f"only in the file: {'; '.join(shown)}. Give a JSON file {{name here: name there}} as mapping, and the sizes "
-            "as layout."
+            f"{path} does not fit the network: {len(differences)} of {len(expected)} tensors differ and {len(beyond)} "
+            f"are only in the file: {'; '.join(shown)}. Give a JSON file {{name here: name there}} as mapping, and the "
+            "sizes as layout."
         )
     model.load_state_dict({name: found[names[name]] for name in expected})
     return model.eval()
@@ -199,8 +199,8 @@ def _state(path: Path) -> Mapping[str, torch.Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafeFileError(
-            f"{path} holds more than tensors ({str(error).splitlines()[0][:120]}); nothing was run. Save its state dict "
-            "alone."
+            f"{path} holds more than tensors ({str(error).splitlines()[0][:120]}); nothing was run. Save its "
+            "state dict alone."
         ) from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise InvalidDataError(f"{path} is not a checkpoint of torch.save ({str(error)[:120]}).") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,10 +20,20 @@ from iemomecp_dataset.features.decoding.video_decoding import VideoFrames, decod
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.faces.tracking import link_tracks
 from iemomecp_dataset.features.frames.pooling import sample_positions
+from iemomecp_dataset.features.frames.store import FrameStoreWriter
 from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
-__all__ = ["CROP_SIZE", "Face", "FaceDetector", "crop_face", "examine_clips", "face_table"]
+__all__ = [
+    "CROP_SIZE",
+    "ClipFaces",
+    "Face",
+    "FaceDetector",
+    "crop_face",
+    "examine_clips",
+    "face_table",
+    "write_face_vectors",
+]
 
 CROP_SIZE = 112
 """Side of an aligned crop in pixels."""
@@ -187,6 +198,42 @@ def face_table(
         missing=missing,
         source=source,
     )
+
+
+def write_face_vectors(
+    folder: str | Path, found: dict[str, ClipFaces], missing: dict[str, str], *, model: str, corpus: str = "unknown"
+) -> None:
+    """Writes a store of face vectors: the mean vector of each track, tracks from left to right.
+
+    It is read with :class:`~iemomecp_dataset.features.frames.store.FrameStore`, whose ``tokens`` are ``(tracks, d)``.
+    Clips without faces have the status ``no_faces``, those that could not be examined the status they have.
+
+    Args:
+        folder: New or empty folder.
+        found: Faces by utterance, their outputs vectors.
+        missing: Status and reason by utterance, as :func:`examine_clips` gives them.
+        model: Name of the network and its checkpoint.
+        corpus: Name of the corpus.
+
+    Raises:
+        UsageError: The folder holds something else, or there is no face in any clip.
+    """
+    size = next((clip.outputs.shape[1] for clip in found.values() if len(clip.tracks)), 0)
+    if not size:
+        raise UsageError(f"None of the {len(found)} clips has a face: check the detector.")
+    with FrameStoreWriter(folder, size=size, model=model, corpus=corpus, settings={"content": "faces"}) as writer:
+        for key, clip in found.items():
+            tracks = np.unique(clip.tracks)
+            if not len(tracks):
+                writer.add_missing(key, "no_faces", f"no face in {clip.n_frames} frames")
+                continue
+            centres = [float(clip.boxes[clip.tracks == track][:, [0, 2]].mean()) for track in tracks]
+            ordered = tracks[np.argsort(centres, kind="stable")]
+            vectors = np.stack([clip.outputs[clip.tracks == track].mean(0) for track in ordered])
+            writer.add(key, vectors, n_frames=0)
+        for key, text in missing.items():
+            status, _, reason = text.partition(": ")
+            writer.add_missing(key, status, reason)
 
 
 def _examine(

@@ -57,9 +57,7 @@ def test_names_of_others_through_a_mapping(tmp_path: Path) -> None:
     state = Ddamfn(7, SMALL).state_dict()
     renamed = {name.replace("classifier", "fc"): tensor for name, tensor in state.items()}
     torch.save(renamed, tmp_path / "model.pth")
-    with pytest.raises(
-        InvalidDataError, match=r"2 of \d+ tensors differ and 2 are only in the file: classifier\.weight"
-    ):
+    with pytest.raises(InvalidDataError, match=r"2 of \d+ tensors differ and 2 are only .*: classifier\.weight"):
         load_ddamfn(tmp_path / "model.pth", ORDER, layout=SMALL)
     mapping = {"classifier.weight": "fc.weight", "classifier.bias": "fc.bias"}
     (tmp_path / "names.json").write_text(json.dumps(mapping))

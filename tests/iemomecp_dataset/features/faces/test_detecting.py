@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.features.faces.detecting import Face, crop_face, examine_clips, face_table
+from iemomecp_dataset.features.faces.detecting import Face, crop_face, examine_clips, face_table, write_face_vectors
+from iemomecp_dataset.features.frames import FrameStore
 from iemomecp_dataset.features.work_items import WorkItem
 
 RED, BLUE = (220, 20, 20), (20, 20, 220)
@@ -61,6 +62,21 @@ def test_from_clips_to_a_table(tmp_path: Path) -> None:
     assert table.without_faces == ("none",)
     assert table.frames == {"two": 4, "none": 2}
     assert table.missing["gone"].startswith("missing_media: ")
+
+
+def test_face_vectors_become_a_store(tmp_path: Path) -> None:
+    items = [
+        clip(tmp_path / "two.avi", [{40: BLUE}, {2: RED, 41: BLUE}]),
+        clip(tmp_path / "none.avi", [{}, {}]),
+        WorkItem("gone", "d", "A", "", tmp_path / "gone.avi", None, None, None, False),
+    ]
+    found, missing = examine_clips(items, detector, classify, width=2, progress=False)
+    write_face_vectors(tmp_path / "store", found, missing, model="invented")
+    store = FrameStore.open(tmp_path / "store")
+    assert store.size == 2
+    assert np.allclose(store.tokens("two"), [[0.9, 0.1], [0.2, 0.8]], atol=1e-3)
+    assert store.missing["none"] == "no_faces: no face in 2 frames"
+    assert store.missing["gone"].startswith("missing_media: ")
 
 
 def test_a_classifier_of_another_width(tmp_path: Path) -> None:
