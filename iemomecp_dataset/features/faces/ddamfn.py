@@ -263,7 +263,7 @@ class _MixedDepthwise(nn.Module):
         self.norm, self.activation = nn.BatchNorm2d(channels), nn.PReLU(channels)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        parts = [conv(part) for conv, part in zip(self.convolutions, states.split(self.shares, 1), strict=True)]
+        parts = [conv(part) for conv, part in zip(self.convolutions, torch.split(states, self.shares, 1), strict=True)]
         mixed: torch.Tensor = self.activation(self.norm(torch.cat(parts, 1)))
         return mixed
 
@@ -304,7 +304,9 @@ class _CoordinateAttention(nn.Module):
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         height = states.shape[2]
         joined = torch.cat([states.mean(3, keepdim=True), states.mean(2, keepdim=True).transpose(2, 3)], 2)
-        rows, columns = nn.functional.hardswish(self.norm(self.reduce(joined))).split([height, states.shape[3]], 2)
+        rows, columns = torch.split(
+            nn.functional.hardswish(self.norm(self.reduce(joined))), [height, states.shape[3]], 2
+        )
         result: torch.Tensor = states * self.rows(rows).sigmoid() * self.columns(columns.transpose(2, 3)).sigmoid()
         return result
 
