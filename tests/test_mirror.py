@@ -30,6 +30,7 @@ TESTED_BY = {
     "iemomecp_dataset/errors.py": "iemomecp_dataset/test_bad_inputs.py",
     "iemomecp_dataset/features/decoding/*": "iemomecp_dataset/features/decoding/test_decoding.py",
     "iemomecp_dataset/features/encoders/*": "iemomecp_dataset/features/test_extraction.py",
+    "iemomecp_dataset/features/frames/*": "iemomecp_dataset/features/frames/test_store.py",
     "iemomecp_dataset/features/importers/*": "iemomecp_dataset/features/importers/test_importing.py",
     "iemomecp_dataset/features/store/*": "iemomecp_dataset/features/store/test_feature_store.py",
     "iemomecp_dataset/features/*": "iemomecp_dataset/features/test_extraction.py",

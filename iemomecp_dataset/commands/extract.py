@@ -3,6 +3,7 @@ r"""Makes a feature store from the media or texts of a corpus; run again, it con
     python scripts/extract_features.py --data-dir local_data --modality audio --output-dir features/audio
     python scripts/extract_features.py --data-dir local_data --modality video --output-dir features/video
     python scripts/extract_features.py --data-dir local_data --modality text --output-dir features/text
+    python scripts/extract_features.py --data-dir MELD --config-name meld --modality frames --output-dir features/frames
     accelerate launch scripts/extract_features.py ...          # several GPUs or machines share the work
     python scripts/extract_features.py --data-dir local_data --modality audio --output-dir features/audio \
         --import-from cache/audio_features_train.pt            # vectors that others computed
@@ -49,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ExtractionOptions,
         _ImportOptions,
         command="extract",
-        usage="%(prog)s --data_dir DATA_DIR --modality {audio,video,text,event} --output_dir OUTPUT_DIR [options]",
+        usage="%(prog)s --data_dir DATA_DIR --modality {audio,video,text,event,frames} --output_dir OUTPUT_DIR "
+        "[options]",
         description=__doc__,
     )
     values = parser.parse(sys.argv[1:] if arguments is None else arguments)

@@ -28,10 +28,12 @@ from iemomecp_dataset.features.extraction_plan import (
     plan_extraction,
     read_plan,
 )
+from iemomecp_dataset.features.frames.shards import read_frame_shard, write_frame_shard
+from iemomecp_dataset.features.frames.store import MANIFEST_NAME, write_manifest
 from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
 from iemomecp_dataset.features.store.store_index import missing_shards, write_index
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME, README_NAME, shard_name
-from iemomecp_dataset.features.store.store_rows import FeatureProblem, StoreRow, finite_row
+from iemomecp_dataset.features.store.store_rows import FeatureProblem, RowRecord, StoreRow, finite_row
 from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
 
@@ -137,7 +139,8 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
         UsageError: The options are invalid, the folder contains another extraction, or the device lacks memory.
         MissingModelError: The model is neither on disk nor reachable.
         MissingDependencyError: An extra is not installed; the message has the pip line.
-        InvalidDataError: With ``strict``: an utterance gets no vector.
+        InvalidDataError: With ``strict``: an utterance gets no vector. Of frames, unless ``allow_missing``: more than
+            1 % of the clips are missing or cannot be decoded.
         IemomecpError: The corpus cannot be loaded.
 
     See Also:
@@ -156,7 +159,7 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
     encoder = _load_encoder(options, device, crop)
     plan_, card = _claim(folder, options, corpus, encoder, device, crop)
     if options.retry_missing:
-        _remove_incomplete(folder, card.n_shards)
+        _remove_incomplete(folder, card)
     left = missing_shards(folder, card.n_shards)
     mine = [shard for shard in left if shard % total == index]
     computed = 0
@@ -192,7 +195,7 @@ def _crops(options: ExtractionOptions, corpus: CorpusItems) -> bool:
             f"--crop speaker is for IEMOCAP, whose frames show both actors side by side; {options.config_name} has "
             "other frames. Use --crop none."
         )
-    return options.modality == "video" and corpus.is_iemocap and options.crop != "none"
+    return options.modality in ("video", "frames") and corpus.is_iemocap and options.crop != "none"
 
 
 def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encoder:
@@ -205,6 +208,10 @@ def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encod
         from iemomecp_dataset.features.encoders.image_encoder import ImageEncoder
 
         return ImageEncoder(options, device, crop=crop)
+    if options.modality == "frames":
+        from iemomecp_dataset.features.frames.tower import FrameTower
+
+        return FrameTower(options, device, crop=crop)
     from iemomecp_dataset.features.encoders.text_embedder import TextEmbedder
 
     return TextEmbedder(options, device)
@@ -219,9 +226,11 @@ def _claim(
     settings = {
         name: value for name, value in vars(options).items() if name not in not_settings and _concerns(name, options)
     }
-    settings["crop"] = ("speaker" if crop else "none") if options.modality == "video" else None
+    settings["crop"] = ("speaker" if crop else "none") if options.modality in ("video", "frames") else None
     libraries = ["iemomecp", "torch", "transformers", "numpy"]
-    libraries += {"audio": ["soundfile", "av"], "video": ["av", "pillow"]}.get(options.modality, ["tokenizers"])
+    libraries += {"audio": ["soundfile", "av"], "video": ["av", "pillow"], "frames": ["av", "pillow"]}.get(
+        options.modality, ["tokenizers"]
+    )
     card = StoreCard(
         modality=options.modality,
         model=Path(options.model_name).name if Path(options.model_name).is_dir() else options.model_name,
@@ -233,7 +242,7 @@ def _claim(
         n_shards=len(planned.shards),
         synthetic=corpus.synthetic,
         size=encoder.size,
-        dtype=options.store_dtype,
+        dtype=_dtype(options),
         settings={name: value for name, value in settings.items() if value is not None},
         versions={name: version(name) for name in libraries}
         | {"python": platform.python_version(), "device": device.type},
@@ -243,26 +252,45 @@ def _claim(
     return planned, card
 
 
+_CONCERNS = {
+    "sampling_rate": ("audio",),
+    "max_seconds": ("audio",),
+    "batch_seconds": ("audio",),
+    "frames": ("video",),
+    "frame_strategy": ("video",),
+    "crop": ("video", "frames"),
+    "left_actor": ("video", "frames"),
+    "max_frames": ("frames",),
+    "frame_layer": ("frames",),
+    "layers": ("audio", "video", "text", "event"),
+    "pooling": ("audio", "video", "text", "event"),
+    "max_tokens": ("text", "event"),
+}
+
+
 def _concerns(name: str, options: ExtractionOptions) -> bool:
-    audio = ("sampling_rate", "max_seconds", "batch_seconds")
-    video = ("frames", "frame_strategy", "crop", "left_actor")
-    text = ("max_tokens",)
-    media = ("media_pattern", "clip")
-    owner = {**dict.fromkeys(audio, "audio"), **dict.fromkeys(video, "video"), **dict.fromkeys(text, "text")}
-    if name in media:
+    if name in ("media_pattern", "clip"):
         return options.needs_media
-    modality = "text" if options.modality == "event" else options.modality
-    return owner.get(name, modality) == modality
+    return options.modality in _CONCERNS.get(name, (options.modality,))
 
 
-def _remove_incomplete(folder: Path, n_shards: int) -> None:
+def _dtype(options: ExtractionOptions) -> str:
+    # Tokens of frames are many: hundreds per clip.
+    return "float16" if options.modality == "frames" else options.store_dtype
+
+
+def _remove_incomplete(folder: Path, card: StoreCard) -> None:
     """Removes the shards that lack vectors, and the index if there are any."""
-    for number in range(n_shards):
-        path = folder / shard_name(number, n_shards)
-        if path.is_file() and any(record.status != "ok" for record in read_shard(path).records):
-            (folder / INDEX_NAME).unlink(missing_ok=True)
-            (folder / README_NAME).unlink(missing_ok=True)
+    for number in range(card.n_shards):
+        path = folder / shard_name(number, card.n_shards)
+        if path.is_file() and any(record.status != "ok" for record in _records(path, card)):
+            for name in (INDEX_NAME, README_NAME, MANIFEST_NAME):
+                (folder / name).unlink(missing_ok=True)
             path.unlink()
+
+
+def _records(path: Path, card: StoreCard) -> list[RowRecord]:
+    return (read_frame_shard(path, card.size) if card.modality == "frames" else read_shard(path)).records
 
 
 def _write_shards(
@@ -291,7 +319,11 @@ def _write_shards(
                 rows += _encoded(encoder, futures, options)
                 bar.update(len(futures))
                 if position == len(plan_.shards[number]) - 1:
-                    write_shard(folder / shard_name(number, card.n_shards), rows, card.size, card.dtype)
+                    path = folder / shard_name(number, card.n_shards)
+                    if card.modality == "frames":
+                        write_frame_shard(path, rows, card.size)
+                    else:
+                        write_shard(path, rows, card.size, card.dtype)
                     rows = []
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -327,7 +359,7 @@ def _encoded(
         except FeatureProblem as problem:
             rows[key] = StoreRow(key, problem.status, reason=problem.reason)
     if batch:
-        rows |= {row.utterance_id: finite_row(row, options.store_dtype) for row in encoder.encode(batch)}
+        rows |= {row.utterance_id: finite_row(row, _dtype(options)) for row in encoder.encode(batch)}
     if options.strict:
         for key, _ in futures:
             if rows[key].status != "ok":
@@ -343,16 +375,20 @@ def _finish(
 ) -> tuple[Counter[str], dict[str, list[tuple[str, str]]]]:
     ids = [item.utterance_id for item in corpus.items]
     try:
-        statuses = write_index(folder, card, ids)
+        if card.modality == "frames":
+            statuses = write_manifest(folder, card, ids, allow_missing=options.allow_missing)
+        else:
+            statuses = write_index(folder, card, ids)
     except IemomecpError:
-        (folder / INDEX_NAME).unlink(missing_ok=True)
+        for name in (INDEX_NAME, MANIFEST_NAME):
+            (folder / name).unlink(missing_ok=True)
         raise
     # Removes the temporary files of killed writers.
     for path in folder.glob(".shard-*.partial"):
         path.unlink(missing_ok=True)
     examples: dict[str, list[tuple[str, str]]] = {}
     for number in range(card.n_shards):
-        for record in read_shard(folder / shard_name(number, card.n_shards)).records:
+        for record in _records(folder / shard_name(number, card.n_shards), card):
             if record.status != "ok" and len(examples.setdefault(record.status, [])) < 3:
                 examples[record.status].append((record.utterance_id, record.reason or ""))
     if options.strict and set(statuses) != {"ok"}:

@@ -11,18 +11,20 @@ from iemomecp_dataset.options import DialogueConfig
 
 __all__ = ["DEFAULT_MODELS", "ExtractionOptions"]
 
-Modality = Literal["audio", "video", "text", "event"]
+Modality = Literal["audio", "video", "text", "event", "frames"]
 
 DEFAULT_MODELS = {
     "audio": "microsoft/wavlm-base-plus",
     "video": "openai/clip-vit-large-patch14",
     "text": "FacebookAI/roberta-base",
     "event": "FacebookAI/roberta-base",
+    "frames": "openai/clip-vit-large-patch14-336",
 }
 """The encoders of the published baselines (arXiv 2605.25208); for audio, ``facebook/wav2vec2-base`` is RPCL's.
 
 ``event`` are vectors of the same frozen text encoders as ``text``: the stream of general text vectors of ECERC, beside
-``text`` vectors that were tuned on emotions. Computed with the same options, they are equal.
+``text`` vectors that were tuned on emotions. Computed with the same options, they are equal. ``frames`` are the tokens
+of a clip for a language model, of the tower that FAME-Net names (arXiv 2411.02430).
 """
 
 
@@ -71,6 +73,12 @@ class ExtractionOptions:
         "video: actor in the left half: F, M, marked (the one that the dialogue id names: F in Ses01F_impro01), "
         "unmarked, or a JSON file {dialogue_id: F or M}",
     )
+    max_frames: int = option(
+        100, "frames: largest number of frames of a clip, at the middles of as many equal segments", minimum=1
+    )
+    frame_layer: int = option(
+        -2, "frames: hidden layer of the vision tower, negative from the top; 0 is the input of its first layer"
+    )
     # A text encoder's tokenizer adds two tokens of its own, and cuts a text no shorter than those.
     max_tokens: int = option(512, "text: longer ones are cut and noted in the index", minimum=2)
     media_dir: str | None = option(
@@ -90,7 +98,7 @@ class ExtractionOptions:
         None, "CSV with utterance_id, start, end in seconds, in place of the corpus's times", setting=False
     )
     batch_seconds: float = option(80.0, "audio: seconds of audio in a batch, padding counted", minimum=1)
-    batch_size: int = option(32, "largest number of utterances in a batch", minimum=1)
+    batch_size: int = option(32, "largest number of utterances in a batch; of frames: of frames of one clip", minimum=1)
     shard_size: int = option(
         128, "utterances in a shard; a shard that is interrupted is computed again from its start", minimum=1
     )
@@ -101,6 +109,9 @@ class ExtractionOptions:
     )
     dry_run: bool = option(False, "print the plan, load no model, write nothing", setting=False)
     strict: bool = option(False, "stop at the first utterance without a vector", setting=False)
+    allow_missing: bool = option(
+        False, "frames: finish a store even if more than 1 % of its clips are missing or unreadable", setting=False
+    )
     retry_missing: bool = option(
         False, "compute the shards that lack vectors again, once the media are repaired", setting=False
     )
@@ -132,7 +143,7 @@ class ExtractionOptions:
     @property
     def needs_media(self) -> bool:
         """Whether vectors are computed from recordings; ``text`` and ``event`` are computed from texts."""
-        return self.modality in ("audio", "video")
+        return self.modality in ("audio", "video", "frames")
 
     @property
     def model_name(self) -> str:

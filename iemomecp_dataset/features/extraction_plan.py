@@ -40,7 +40,8 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
     """Builds length-bucketed batches and groups them into shards.
 
     Utterances of similar length share a batch, which keeps padding small; batches of audio also respect a budget of
-    seconds, padding included. Video is ordered by file and time, because decoding seeks within a file.
+    seconds, padding included. Video is ordered by file and time, because decoding seeks within a file. Clips
+    whose frames become tokens are batches of their own.
 
     Args:
         items: All utterances.
@@ -49,7 +50,7 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
     Returns:
         The plan.
     """
-    if options.modality == "video":
+    if options.modality in ("video", "frames"):
         costs = {item.utterance_id: 0.0 for item in items}
         order = sorted(items, key=lambda item: (str(item.media), item.start or 0.0, item.utterance_id))
     elif not options.needs_media:
@@ -59,12 +60,13 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
         costs = {item.utterance_id: _seconds(item) for item in items}
         order = sorted(items, key=lambda item: (costs[item.utterance_id], item.utterance_id))
     budget = options.batch_seconds if options.modality == "audio" else float("inf")
+    largest = 1 if options.modality == "frames" else options.batch_size
     batches: list[list[str]] = []
     longest = 0.0
     for item in order:
         cost = costs[item.utterance_id]
         longest = max(longest, cost)
-        if not batches or len(batches[-1]) >= options.batch_size or (len(batches[-1]) + 1) * longest > budget:
+        if not batches or len(batches[-1]) >= largest or (len(batches[-1]) + 1) * longest > budget:
             batches.append([])
             longest = cost
         batches[-1].append(item.utterance_id)

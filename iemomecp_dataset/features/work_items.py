@@ -135,9 +135,7 @@ def _item(
     dialogue_id = row["source_dialogue_id"] or row["dialogue_id"]
     start, end = times.get(key, (utterance["start"], utterance["end"]))
     known = start is not None and end is not None and math.isfinite(start) and math.isfinite(end)
-    timed = options.clip == "dialogue" or (
-        options.clip == "auto" and (options.config_name == "mec4" or (is_iemocap and options.modality == "video"))
-    )
+    timed = options.clip == "dialogue" or (options.clip == "auto" and _whole_dialogues(options, is_iemocap))
     # Clips of single utterances have their sound.
     named = utterance["wav" if options.modality == "audio" and is_iemocap else "video"]
     # A path is that of a recording on disk; a bare name is that of a clip, whose folder only the user knows.
@@ -167,6 +165,10 @@ def _item(
         seconds=end - start if known else None,
         timed=timed,
     )
+
+
+def _whole_dialogues(options: ExtractionOptions, is_iemocap: bool) -> bool:
+    return options.config_name == "mec4" or (is_iemocap and options.modality in ("video", "frames"))
 
 
 def _digest(items: Iterable[WorkItem]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from iemomecp_dataset.features.decoding.utterance_media import check_times, exis
 from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
-__all__ = ["VideoFrames", "decode_video", "require_video", "sample_times"]
+__all__ = ["VideoFrames", "decode_positions", "decode_video", "require_video", "sample_times"]
 
 # Decoding through a gap is faster than seeking if it is shorter than the usual distance of key frames.
 _SEEK_GAP_SECONDS = 5.0
@@ -82,9 +83,46 @@ def decode_video(item: WorkItem, frames: int, strategy: str, side: str | None) -
         FeatureProblem: There are no frames to encode; carries status and reason.
 
     See Also:
+        :func:`decode_positions` for frames by their numbers;
         :func:`iemomecp_dataset.features.decoding.audio_decoding.decode_audio` for the waveform;
         :func:`iemomecp_dataset.features.decoding.speaker_crop.speaker_side` for the side.
     """
+
+    def times(start: float, end: float, _: float | None) -> list[float]:
+        return sample_times(start, end, frames, strategy)
+
+    return _decode(item, times, side)
+
+
+def decode_positions(item: WorkItem, positions: Callable[[int], Sequence[int]], side: str | None = None) -> VideoFrames:
+    """Decodes frames of an utterance by their numbers.
+
+    Args:
+        item: The utterance.
+        positions: Function from the number of frames of the utterance, by its duration and frame rate, to the numbers
+            of the wanted ones, from 0 and ascending.
+        side: Speaker crop, see :func:`decode_video`.
+
+    Returns:
+        The frames; fewer than requested if the file ends earlier than it states.
+
+    Raises:
+        FeatureProblem: There are no frames to encode, or the file does not state its frame rate.
+    """
+
+    def times(start: float, end: float, rate: float | None) -> list[float]:
+        if not rate:
+            raise ValueError("the video does not state its frame rate")
+        # A frame is displayed for one step; its middle is safe from rounding.
+        return [start + (position + 0.5) / rate for position in positions(max(1, round((end - start) * rate)))]
+
+    return _decode(item, times, side)
+
+
+def _decode(
+    item: WorkItem, times: Callable[[float, float, float | None], list[float]], side: str | None
+) -> VideoFrames:
+    """Decodes the frames at the times that a function of start, end and frame rate gives."""
     import av
 
     path = existing_media(item)
@@ -99,7 +137,7 @@ def decode_video(item: WorkItem, frames: int, strategy: str, side: str | None) -
             if start is None or end is None:
                 raise FeatureProblem("unreadable", f"{path.name} does not state its duration")
             check_times(path, start, end, length)
-            wanted = sample_times(start, end, frames, strategy)
+            wanted = times(start, end, float(stream.average_rate) if stream.average_rate else None)
             found = _frames_at(container, stream, wanted, start)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise FeatureProblem("unreadable", f"{path.name}: {error}") from None

@@ -13,12 +13,12 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.decoding.speaker_crop import speaker_side
 from iemomecp_dataset.features.decoding.video_decoding import decode_video, require_video
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
+from iemomecp_dataset.features.encoders.image_processor import load_image_processor
 from iemomecp_dataset.features.encoders.model_loading import (
     autocast,
     concatenated_layers,
     hidden_layers,
     load_encoder,
-    load_pretrained,
     model_revision,
 )
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
@@ -51,18 +51,16 @@ class ImageEncoder:
 
     Raises:
         MissingModelError: The model is neither on disk nor reachable.
-        MissingDependencyError: PyAV or Pillow is not installed.
+        MissingDependencyError: PyAV, Pillow, or a package that the image processor needs, is not installed.
         UsageError: The model is not an image encoder.
     """
 
     def __init__(self, options: ExtractionOptions, device: torch.device, *, crop: bool):
-        from transformers import AutoImageProcessor
-
         require_video()
         name = options.model_name
         self._options, self._device = options, device
         self._side = speaker_side(options.left_actor) if crop else None
-        self._processor = load_pretrained(AutoImageProcessor.from_pretrained, name, options.revision, "video encoder")
+        self._processor = load_image_processor(name, options.revision, "video encoder")
         self._model, config = load_encoder(name, options.revision, "video encoder", device)
         self.revision = model_revision(name, config)
         vision = getattr(config, "vision_config", config)

@@ -56,6 +56,11 @@ def import_features(
         :func:`iemomecp_dataset.features.extraction.extract` computes vectors from media and texts.
     """
     options.check()
+    if options.modality == "frames":
+        raise UsageError(
+            "--import-from has no files of frames: write their tokens with iemomecp_dataset.features.frames."
+            "FrameStoreWriter, or extract them from the clips."
+        )
     paths = [Path(path) for path in files]
     for path in paths:
         if not path.is_file():

@@ -169,6 +169,11 @@ def open_store(folder: str | Path, *, verify: bool = True) -> FeatureTable:
     """
     folder = Path(folder)
     card = read_card(folder)
+    if card.modality == "frames":
+        raise InvalidDataError(
+            f"{folder} contains frame tokens, hundreds per clip, and not one vector per utterance. Give it as "
+            "--frames, or extract --modality video."
+        )
     index = _read_index(folder, card)
     shards = [_read_indexed_shard(folder, card, number, index, verify) for number in range(card.n_shards)]
     lines = list(zip(*(index[name].to_pylist() for name in ("utterance_id", "shard", "row", "status")), strict=True))

@@ -24,7 +24,7 @@ class StoreCard:
     """Everything that determines the vectors of a store: extractions with equal cards give equal stores.
 
     Attributes:
-        modality: ``audio``, ``video``, ``text``, or ``event`` (general text vectors).
+        modality: ``audio``, ``video``, ``text``, ``event`` (general text vectors), or ``frames`` (tokens of clips).
         model: Name of the encoder, or of the imported features.
         revision: Commit of the encoder on the Hub, or a hash of the weights in a local folder.
         corpus: Corpus and configuration.

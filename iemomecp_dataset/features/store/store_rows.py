@@ -21,6 +21,7 @@ STATUSES = {
     "too_short": "the audio is shorter than one frame of the encoder",
     "outside_file": "the utterance's times lie outside the file",
     "no_frames": "the video has no frame within the utterance's times",
+    "no_faces": "no frame of the clip has a face",
     "not_finite": "the vector has NaN or infinity, from the encoder or in the number format of the store",
     "not_in_source": "the imported file has no vector for the utterance",
     "bad_vector": "the imported vector is a scalar, or differs in width from the others",

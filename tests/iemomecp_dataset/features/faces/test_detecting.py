@@ -1,0 +1,112 @@
+"""Faces of clips: any detector, tracks, aligned crops, any classifier; clips without faces are counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.features.faces.detecting import Face, crop_face, examine_clips, face_table, write_face_vectors
+from iemomecp_dataset.features.frames import FrameStore
+from iemomecp_dataset.features.work_items import WorkItem
+
+RED, BLUE = (220, 20, 20), (20, 20, 220)
+
+
+def clip(path: Path, faces: list[dict[int, tuple[int, int, int]]]) -> WorkItem:
+    """A clip with squares of 16 pixels, by left edge and colour in each frame."""
+    with av.open(str(path), "w", format="avi") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "bgr0"
+        for squares in faces:
+            picture = np.zeros((32, 64, 3), np.uint8)
+            for left, colour in squares.items():
+                picture[8:24, left : left + 16] = colour
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return WorkItem(path.stem, "d", "A", "", path, None, None, None, False)
+
+
+def detector(image: np.ndarray) -> list[Face]:
+    """Finds red and blue squares."""
+    faces = []
+    for channel in (0, 2):
+        rows, columns = np.nonzero(image[..., channel] > 150)
+        if len(rows):
+            box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+            faces.append(Face(tuple(map(float, box)), 0.9))  # type: ignore[arg-type]
+    faces.append(Face((0.0, 0.0, 1.0, 1.0), 0.1))
+    return faces
+
+
+def classify(crops: np.ndarray) -> np.ndarray:
+    """Red is angry, blue is sad."""
+    red = crops[..., 0].mean((1, 2)) > crops[..., 2].mean((1, 2))
+    return np.stack([np.where(red, 0.9, 0.2), np.where(red, 0.1, 0.8)], 1)
+
+
+def test_from_clips_to_a_table(tmp_path: Path) -> None:
+    items = [
+        clip(tmp_path / "two.avi", [{40: BLUE}, {2: RED, 41: BLUE}, {3: RED, 42: BLUE}, {4: RED, 43: BLUE}]),
+        clip(tmp_path / "none.avi", [{}, {}]),
+        WorkItem("gone", "d", "A", "", tmp_path / "gone.avi", None, None, None, False),
+    ]
+    found, missing = examine_clips(items, detector, classify, width=2, progress=False)
+    table = face_table(found, missing, ["angry", "sad"], source="invented")
+    assert table.line("two") == "faces: A anger 0.9, B sadness 0.8"
+    assert [summary.share for summary in table.summaries("two")] == [0.75, 1.0]
+    assert sorted(set(table.times)) == pytest.approx([0.05, 0.15, 0.25, 0.35])
+    assert table.without_faces == ("none",)
+    assert table.frames == {"two": 4, "none": 2}
+    assert table.missing["gone"].startswith("missing_media: ")
+
+
+def test_face_vectors_become_a_store(tmp_path: Path) -> None:
+    items = [
+        clip(tmp_path / "two.avi", [{40: BLUE}, {2: RED, 41: BLUE}]),
+        clip(tmp_path / "none.avi", [{}, {}]),
+        WorkItem("gone", "d", "A", "", tmp_path / "gone.avi", None, None, None, False),
+    ]
+    found, missing = examine_clips(items, detector, classify, width=2, progress=False)
+    write_face_vectors(tmp_path / "store", found, missing, model="invented")
+    store = FrameStore.open(tmp_path / "store")
+    assert store.size == 2
+    assert np.allclose(store.tokens("two"), [[0.9, 0.1], [0.2, 0.8]], atol=1e-3)
+    assert store.missing["none"] == "no_faces: no face in 2 frames"
+    assert store.missing["gone"].startswith("missing_media: ")
+
+
+def test_a_classifier_of_another_width(tmp_path: Path) -> None:
+    item = clip(tmp_path / "one.avi", [{4: RED}])
+    with pytest.raises(InvalidDataError, match=r"utterance one: the classifier gives \(1, 2\) for 1 faces"):
+        examine_clips([item], detector, classify, width=7, progress=False)
+
+
+def test_crops_are_aligned_by_landmarks() -> None:
+    template = np.array(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    )
+    turn, scale, shift = np.deg2rad(30), 1.7, np.array([60.0, 20.0])
+    matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    landmarks = template @ matrix.T + shift
+    image = np.zeros((300, 300, 3), np.uint8)
+    for x, y in landmarks:
+        image[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4] = 255
+    crop = crop_face(image, Face((0.0, 0.0, 1.0, 1.0), landmarks=landmarks))
+    assert crop.shape == (112, 112, 3)
+    for x, y in template:
+        assert crop[round(y), round(x)].min() == 255
+    assert (crop > 0).mean() < 0.05
+
+
+def test_crops_of_boxes_are_squares_and_own_crops_are_kept() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[10:30, 20:40] = 200
+    assert crop_face(image, Face((20.0, 10.0, 40.0, 30.0)))[8:-8, 8:-8].min() == 200
+    own = np.full((112, 112, 3), 7, np.uint8)
+    assert crop_face(image, Face((0.0, 0.0, 1.0, 1.0), crop=own)) is own
+    with pytest.raises(InvalidDataError, match=r"expected \(112, 112, 3\)"):
+        crop_face(image, Face((0.0, 0.0, 1.0, 1.0), crop=image))
