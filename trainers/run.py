@@ -18,7 +18,7 @@ from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.run_kind import EmotionRun
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
-from iemomecp_dataset.trainers.pair_run import PairRun
+from iemomecp_dataset.trainers.pairs.run_kind import PairRun
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import origin_data, run_inputs
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
