@@ -80,7 +80,8 @@ class ExplanationRun:
         return explanation_run_results(
             done.corpus,
             texts,
-            objective=f"{done.options.model.tuning}, {done.options.model.causes} causes",
+            objective=done.options.model.tuning,
+            causes=done.options.model.causes,
             predicted_causes={
                 split: [
                     causes.get(key, ())
