@@ -59,6 +59,8 @@ TESTED_BY = {
     "trainers/compositions.py": "trainers/test_objectives.py",
     "trainers/emotions/*": "trainers/emotions/test_modeling_ecerc.py",
     "trainers/encoders/*": "trainers/encoders/test_text.py",
+    "trainers/explain.py": "trainers/test_cli.py",
+    "trainers/explanation/*": "trainers/explanation/test_run_kind.py",
     "trainers/fusion.py": "trainers/test_cli.py",
     "trainers/isolated/*": "trainers/isolated/test_modeling.py",
     "trainers/roberta.py": "trainers/test_cli.py",

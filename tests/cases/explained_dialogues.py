@@ -39,7 +39,7 @@ def _row(split: str, number: int) -> dict[str, Any]:
                 "emotion": emotion if turn > 2 else 0,
             }
             for turn, text in enumerate(texts, start=1)
-        ],  # fmt: skip
+        ],
         "pairs": [],
         "gold_outside_candidates": [],
         "explanations": explanations,
