@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.explanation_table import explanation_table
+from iemomecp_dataset.trainers.explanation.options import Causes, Emotion
 from iemomecp_dataset.trainers.explanation.prompts import ContextTurn, ExplanationItem
 
 __all__ = ["Causes", "Emotion", "Faces", "Key", "explanation_items", "marked_turns", "shuffled_turns"]
-
-Causes = Literal["none", "gold", "predicted", "last", "shuffled"]
-Emotion = Literal["gold", "predicted", "none"]
 
 Key = tuple[str, int]
 """``dialogue_id`` and turn."""

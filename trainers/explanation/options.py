@@ -10,10 +10,11 @@ from iemomecp_dataset.command_line import option
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.schema import ModalitySet
-from iemomecp_dataset.trainers.explanation.items import Causes, Emotion
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, SharedRun
 
 __all__ = [
+    "Causes",
+    "Emotion",
     "ExplanationDataOptions",
     "ExplanationModelOptions",
     "ExplanationObjectiveOptions",
@@ -21,6 +22,9 @@ __all__ = [
     "ExplanationRunOptions",
     "ExplanationTrainingOptions",
 ]
+
+Causes = Literal["none", "gold", "predicted", "last", "shuffled"]
+Emotion = Literal["gold", "predicted", "none"]
 
 
 @dataclass(frozen=True)
