@@ -26,7 +26,10 @@ LEVELS = {
     "iemomecp_dataset.trainers": 3,
     "iemomecp_dataset.benchmark": 4,
     # What accelerate launches prints the benchmark's table, and the matrix launches it.
-    **{f"iemomecp_dataset.trainers.{name}": 4 for name in ("fusion", "roberta", "wavlm", "clip", "ecerc", "emotion")},
+    **{
+        f"iemomecp_dataset.trainers.{name}": 4
+        for name in ("fusion", "roberta", "wavlm", "clip", "ecerc", "emotion", "explain")
+    },
     # The one room that is above everything though inside the package.
     "iemomecp_dataset.commands": 5,
     "iemomecp_dataset.__main__": 5,

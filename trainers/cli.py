@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from iemomecp_dataset.command_line import OptionParser, option, read_values
 from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
 
-__all__ = ["EMOTION_TRAINERS", "TRAINERS", "options_of", "parse_options", "read_config", "train_from_command_line"]
+__all__ = [
+    "EMOTION_TRAINERS",
+    "EXPLANATION_TRAINERS",
+    "TRAINERS",
+    "options_of",
+    "parse_options",
+    "read_config",
+    "train_from_command_line",
+]
 
 _Settings = TypeVar("_Settings", bound=RunSettings)
 
@@ -34,12 +43,15 @@ EMOTION_TRAINERS: Mapping[str, Mapping[str, Any]] = {
 }
 """Likewise those that train models which recognise emotions."""
 
+EXPLANATION_TRAINERS: Mapping[str, Mapping[str, Any]] = {"explain": {}}
+"""Likewise those that train models which explain emotions."""
+
 
 def options_of(trainer: str) -> tuple[type[RunSettings], Mapping[str, Any]]:
     """The options of a launchable script, and those that it sets.
 
     Args:
-        trainer: One of :data:`TRAINERS` or :data:`EMOTION_TRAINERS`.
+        trainer: One of :data:`TRAINERS`, :data:`EMOTION_TRAINERS` or :data:`EXPLANATION_TRAINERS`.
 
     Example:
         >>> options_of("wavlm")[0].__name__, options_of("ecerc")[0].__name__
@@ -47,6 +59,8 @@ def options_of(trainer: str) -> tuple[type[RunSettings], Mapping[str, Any]]:
     """
     if trainer in EMOTION_TRAINERS:
         return EmotionTrainingOptions, EMOTION_TRAINERS[trainer]
+    if trainer in EXPLANATION_TRAINERS:
+        return ExplanationTrainingOptions, EXPLANATION_TRAINERS[trainer]
     return TrainingOptions, TRAINERS[trainer]
 
 
@@ -123,7 +137,7 @@ def train_from_command_line(description: str, trainer: str = "fusion") -> RunRes
 
     Args:
         description: The first part of ``--help``.
-        trainer: The script, one of :data:`TRAINERS` or :data:`EMOTION_TRAINERS`.
+        trainer: The script, one of :data:`TRAINERS`, :data:`EMOTION_TRAINERS` or :data:`EXPLANATION_TRAINERS`.
 
     Returns:
         The record of the run; None on all processes but the main one, and where the run is to be continued.

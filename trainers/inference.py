@@ -120,6 +120,11 @@ def predict(
             f"{type(scorer).__name__} is not a registered scorer. Register it with "
             "iemomecp_dataset.trainers.register_scorer."
         )
+    if entry.task == "explanation":
+        raise UsageError(
+            f"{type(scorer).__name__} writes texts, and predict gives probabilities. Use generate_explanations of "
+            "iemomecp_dataset.trainers.explanation.generation, as the model card of the run shows."
+        )
     of_pairs = entry.task == "pairs"
     if with_emotions and not of_pairs:
         raise UsageError(f"{type(scorer).__name__} predicts emotions alone. Leave with_emotions out.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -18,6 +18,10 @@ __all__ = ["model_card"]
 _SCORES = ("pair_f1", "pair_precision", "pair_recall", "pair_auprc", "macro_f1")
 _EMOTION_SCORES = ("weighted_f1", "accuracy", "macro_f1", "weighted_f1_without_neutral")
 
+_EXPLANATION_SCORES = ("content_cider", "content_rouge_l", "content_bleu_4", "cider", "rouge_l", "bleu_4")
+
+_PATHS = ("meld_root", "ecf_root", "ecf_map", "frames", "faces_table", "face_features")
+
 _OF_TRAINING = ("scorer", "text_encoder", "encoder_mode", "init_from", "frozen_layers")
 """Model options that apply to every scorer: training uses them, so that no configuration needs to declare them."""
 
@@ -31,7 +35,7 @@ _CONVERSATION = [
 
 
 def model_card(results: RunResults, options: RunSettings) -> str:
-    """Writes the card of a pair scorer, or of a model of emotions.
+    """Writes the card of a pair scorer, or of a model that recognises or explains emotions.
 
     Args:
         results: The run's results.
@@ -40,17 +44,17 @@ def model_card(results: RunResults, options: RunSettings) -> str:
     Returns:
         Markdown with the header that the Hugging Face Hub reads.
     """
-    synthetic, emotions = results.synthetic, results.task == ERC
-    tag = "emotion-recognition-in-conversation" if emotions else "emotion-cause-pair-extraction"
+    synthetic = results.synthetic
+    tag, pipeline, scores, use = _PARTS.get(results.task, _PARTS["pairs"])
     described = [
-        results.scorer if emotions else f"{results.scorer} scorer",
+        results.scorer if results.task in (ERC, "explanation") else f"{results.scorer} scorer",
         *([results.objective] if results.objective else []),
         "+".join(results.modalities.upper()),
     ]
     header = [
         "---",
         "library_name: transformers",
-        "pipeline_tag: text-classification",
+        f"pipeline_tag: {pipeline}",
         f"tags: [{tag}, iemomecp" + (", synthetic" if synthetic else "") + "]",
         "---",
         "",
@@ -63,7 +67,6 @@ def model_card(results: RunResults, options: RunSettings) -> str:
             "about real conversations.**",
             "",
         ]
-    scores, use = (_emotion_scores, _emotion_use) if emotions else (_scores, _use)
     return "\n".join([*header, *_data(results), *scores(results), *use(results), *_settings(options), *_terms(results)])
 
 
@@ -108,20 +111,22 @@ def _emotion_scores(results: RunResults) -> list[str]:
     ]
 
 
-def _table(results: RunResults, names: tuple[str, ...]) -> list[str]:
+def _table(results: RunResults, names: tuple[str, ...], factor: float = 100, digits: int = 2) -> list[str]:
     lines = [f"| split | system | {' | '.join(names)} |", f"|---|---|{'---:|' * len(names)}"]
     for split, metrics in results.metrics.items():
-        lines.append(_row(split, "this model", metrics, names))
+        lines.append(_row(split, "this model", metrics, names, factor, digits))
         for name, baseline in results.structural_baselines.items():
             if split in baseline["splits"]:
                 title = f"structural: {baseline.get('display_name', name)}"
-                lines.append(_row(split, title, baseline["splits"][split], names))
+                lines.append(_row(split, title, baseline["splits"][split], names, factor, digits))
     return lines
 
 
-def _row(split: str, system: str, metrics: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _row(
+    split: str, system: str, metrics: Mapping[str, Any], names: tuple[str, ...], factor: float, digits: int
+) -> str:
     cells = [
-        "n/a" if metrics.get(name) is None or metrics[name] != metrics[name] else f"{100 * metrics[name]:.2f}"
+        "n/a" if metrics.get(name) is None or metrics[name] != metrics[name] else f"{factor * metrics[name]:.{digits}f}"
         for name in names
     ]
     return f"| {split} | {system} | {' | '.join(cells)} |"
@@ -197,6 +202,59 @@ def _emotion_use(results: RunResults) -> list[str]:
     ]
 
 
+def _explanation_scores(results: RunResults) -> list[str]:
+    chosen = results.epoch_chosen_on
+    best = f"the epoch with the lowest loss per token on {chosen}"
+    epoch = "the last epoch" if chosen in (None, NO_EPOCH_CHOSEN) else best
+    return [
+        "## Scores",
+        "",
+        "Content scores leave out the opening up to that or because, which most references share and which a sentence "
+        "without any content repeats: compare with the structural rows. CIDEr is 0 to 10, the others 0 to 1, and of "
+        f"one set of references alone. The model is that of {epoch}, {results.best_epoch} of {results.epochs}.",
+        "",
+        *_table(results, _EXPLANATION_SCORES, factor=1, digits=4),
+        "",
+    ]
+
+
+def _explanation_use(results: RunResults) -> list[str]:
+    return [
+        "## Use",
+        "",
+        "```python",
+        "from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder",
+        "from iemomecp_dataset.trainers.explanation.generation import generate_explanations",
+        "from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel",
+        "from iemomecp_dataset.trainers.explanation.prompts import ContextTurn, ExplanationItem",
+        "from transformers import AutoTokenizer",
+        "",
+        'folder = "path/to/this/folder"',
+        "model = ExplanationModel.from_pretrained(folder)",
+        "encoder = ExplanationEncoder(",
+        "    AutoTokenizer.from_pretrained(folder),",
+        "    max_length=model.config.max_length,",
+        "    has_video=model.config.has_video,",
+        "    chat_template=model.config.chat_template, encoder_decoder=model.encoder_decoder,",
+        ")",
+        'context = (ContextTurn(1, "A", "We have missed the last train."),)',
+        'item = ExplanationItem("example", 2, "example_2", "B", "Oh no, not again!", "sadness", context)',
+        "explanations = generate_explanations(model, encoder, [item])",
+        "```",
+        "",
+        "Adapters are stored as adapters: the language model is loaded from where `language_model_name` of the "
+        "configuration says, or from `language_model=`.",
+        "",
+    ]
+
+
+_PARTS: Mapping[str, tuple[str, str, Callable[[RunResults], list[str]], Callable[[RunResults], list[str]]]] = {
+    "pairs": ("emotion-cause-pair-extraction", "text-classification", _scores, _use),
+    ERC: ("emotion-recognition-in-conversation", "text-classification", _emotion_scores, _emotion_use),
+    "explanation": ("emotion-cause-explanation", "text-generation", _explanation_scores, _explanation_use),
+}
+"""By task its tag, the Hub's tag of what it does, and the parts of the card that state scores and use."""
+
 _EMOTIONS = (
     " `emotions` has for each row an array of (utterances, emotions) probabilities in the order of "
     "`model.config.emotion_input_names`, as the run {} predicts them."
@@ -226,11 +284,12 @@ def _settings(options: RunSettings) -> list[str]:
         "data_dir",
         *(f"{stream}_features" for stream in ("text", "event", "audio", "video")),
         *circumstances(type(options)),
-        *_not_of_the_model(options),
+        *(_PATHS if options.task == "explanation" else _not_of_the_model(options)),
     }
     if options.task == ERC and not options.data.encodes_text:
         left_out |= {"text_encoder", "encoder_mode", "frozen_layers"}
     settings = {name: value for name, value in options.flat().items() if value is not None and name not in left_out}
+    settings |= {name: encoder_name(settings[name]) for name in ("language_model", "causes_from") if name in settings}
     if "text_encoder" in settings:
         settings["text_encoder"] = encoder_name(options.model.text_encoder)
     if options.model.init_from:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
 
 from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
@@ -19,8 +19,10 @@ from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names, scorers
 
 __all__ = [
     "DataOptions",
+    "DataSettings",
     "EncoderOptions",
     "ModelOptions",
+    "ModelSettings",
     "ObjectiveOptions",
     "OptimizationOptions",
     "RunOptions",
@@ -394,11 +396,62 @@ class RunOptions(SharedRun):
     )
 
 
+class DataSettings(Protocol):
+    """What the options of every kind of run state of its data."""
+
+    @property
+    def data_dir(self) -> str | None:
+        """Folder of the corpus."""
+
+    @property
+    def config_name(self) -> str:
+        """Configuration of the corpus."""
+
+    @property
+    def modalities(self) -> ModalitySet:
+        """Letters of what the model uses."""
+
+    @property
+    def encodes_text(self) -> bool:
+        """Whether a text encoder or language model is loaded."""
+
+    def stores(self) -> dict[str, str | None]:
+        """By stream of feature vectors the store, or None for the default place."""
+
+
+class ModelSettings(Protocol):
+    """What the options of every kind of run state of its model."""
+
+    @property
+    def scorer(self) -> str:
+        """The model."""
+
+    @property
+    def text_encoder(self) -> str:
+        """The text encoder or language model."""
+
+    @property
+    def encoder_mode(self) -> str:
+        """Whether it is trained or frozen."""
+
+    @property
+    def init_from(self) -> str | None:
+        """The run whose weights it begins with."""
+
+    @property
+    def frozen_layers(self) -> int:
+        """Lowest layers that are not trained."""
+
+    @property
+    def text_streams(self) -> tuple[str, ...]:
+        """What it gives to the model."""
+
+
 class RunSettings:
     """All options of one run, in sections, whatever the kind of run; each kind is a dataclass of its sections.
 
     Attributes:
-        task: What is trained: :data:`~iemomecp_dataset.benchmark.runs.results.PAIRS` or ``ERC``.
+        task: What is trained: :data:`~iemomecp_dataset.benchmark.runs.results.PAIRS`, ``ERC`` or ``EXPLANATION``.
         command: A command that takes these options, for messages.
     """
 
@@ -408,11 +461,11 @@ class RunSettings:
     if TYPE_CHECKING:
 
         @property
-        def data(self) -> SharedData:
+        def data(self) -> DataSettings:
             """Which dialogues."""
 
         @property
-        def model(self) -> EncoderOptions:
+        def model(self) -> ModelSettings:
             """Which model."""
 
         @property
@@ -422,6 +475,12 @@ class RunSettings:
         @property
         def run(self) -> SharedRun:
             """Where and how the run happens."""
+
+    @classmethod
+    def default_scorer(cls) -> str:
+        """The model that is trained where none is named."""
+        scorer: str = cls.sections()["model"].__dataclass_fields__["scorer"].default
+        return scorer
 
     @classmethod
     def sections(cls) -> dict[str, type[Any]]:

@@ -16,9 +16,11 @@ from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.run_kind import EmotionRun
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.explanation.run_kind import ExplanationRun
 from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
-from iemomecp_dataset.trainers.pair_run import PairRun
+from iemomecp_dataset.trainers.pairs.run_kind import PairRun
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import origin_data, run_inputs
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
@@ -33,6 +35,7 @@ _logger = logging.getLogger(__name__)
 _KINDS: dict[str, tuple[type[RunSettings], RunKind[Any]]] = {
     "pairs": (TrainingOptions, PairRun()),
     "erc": (EmotionTrainingOptions, EmotionRun()),
+    "explanation": (ExplanationTrainingOptions, ExplanationRun()),
 }
 
 
@@ -56,15 +59,17 @@ def train(
             :func:`iemomecp_dataset.load` gives them. Without ``validation`` epoch and threshold of a pair scorer are
             chosen on train itself, and a model of emotions keeps its last epoch; the results state it.
         output_dir: The run folder.
-        task: ``pairs``, or ``erc``: emotion recognition of every utterance, on whole dialogues.
+        task: ``pairs``; ``erc``: emotion recognition of every utterance, on whole dialogues; or ``explanation``: a
+            language model writes why a speaker feels an emotion, which needs ``language_model=``.
         scorer: Name of a model: for pairs ``dialogue`` (default), ``isolated``, or a registered one
             (:func:`iemomecp_dataset.trainers.scorers.register_scorer`); for emotions ``ecerc`` (default) or
-            ``emotion_transformer``.
+            ``emotion_transformer``; for explanations ``explanation``.
         class_names: Pair classes by id, where the data does not name them.
         emotion_names: Emotions by id, where the data does not name them.
         synthetic: Whether the dialogues are synthetic; a dataset that is marked as synthetic needs no further mark.
         **options: Options of the training scripts by name, such as ``objective="rpcl"``, ``modalities="t"``,
-            ``text_encoder=...``, ``epochs=...``; see ``trainers/fusion.py --help`` and ``trainers/ecerc.py --help``.
+            ``text_encoder=...``, ``epochs=...``; see ``--help`` of ``trainers/fusion.py``, ``trainers/ecerc.py`` and
+            ``trainers/explain.py``.
             Options that are not given have the values of the model's protocol. ``data_dir`` is only where
             ``features/`` with audio and video vectors lies.
 
@@ -88,7 +93,7 @@ def train(
     if "train" not in data:
         raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, data))}.")
     kind, _ = _KINDS[task]
-    options = {**launcher_options(options), **options, "scorer": scorer or kind().model.scorer}
+    options = {**launcher_options(options), **options, "scorer": scorer or kind.default_scorer()}
     options |= kind.options_of_data(data)
     asked = kind.from_flat({**kind.defaults_for(options), **options, "output_dir": str(output_dir or "")})
     asked.check(with_data=False)
@@ -183,6 +188,8 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
     task.model.save_pretrained(folder.path / "model")
     if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
         task.encoder.tokenizer.save_pretrained(folder.path / "model")
+    if task.tokenizer is not None:
+        task.tokenizer.save_pretrained(folder.path / "model")
     write_text(folder.path / "model" / "README.md", model_card(results, done.options))
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()

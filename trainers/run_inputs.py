@@ -21,9 +21,14 @@ from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
+from iemomecp_dataset.trainers.explanation.inputs import explanation_features
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 
 __all__ = ["RunInputs", "effective_batch_size", "origin_data", "run_inputs", "run_settings"]
+
+_ORIGINS = ("init_from", "emotion_from", "causes_from")
+"""Options that name a run whose training data this one's results depend on."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,9 @@ def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInput
             "missing": missing,
         }
     emotion_from = getattr(options.model, "emotion_from", None)
-    if emotion_from:
+    if isinstance(options, ExplanationTrainingOptions):
+        features |= explanation_features(options, corpus)
+    elif emotion_from:
         with contextlib.suppress(IemomecpError):
             features["emotion"] = read_emotion_inputs(emotion_from, corpus).facts
     return RunInputs(
@@ -182,7 +189,7 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
     import yaml
 
     found, notes, seen = [], [], set[str]()
-    before = [options.model.init_from, getattr(options.model, "emotion_from", None)]
+    before = [getattr(options.model, name, None) for name in _ORIGINS]
     while before:
         folder = before.pop(0)
         if not folder or folder in seen:
@@ -197,6 +204,7 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
                 candidates=config.get("candidates"),
                 forward_pairs=config.get("forward_pairs"),
                 validation=config.get("validation"),
+                **{name: config[name] for name in ("meld_root", "ecf_root", "ecf_map") if config.get(name)},
             )
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             notes.append(
@@ -205,7 +213,7 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
             )
             continue
         found.append(SplitData(corpus.name, "train", corpus.rows["train"], corpus.data_dir))
-        before += [config.get("init_from"), config.get("emotion_from")]
+        before += [config.get(name) for name in _ORIGINS]
     return found, notes
 
 

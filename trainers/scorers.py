@@ -48,16 +48,17 @@ _BUILT_IN = {
     "isolated": "iemomecp_dataset.trainers.isolated:SCORER",
     "ecerc": "iemomecp_dataset.trainers.emotions:ECERC",
     "emotion_transformer": "iemomecp_dataset.trainers.emotions:EMOTION_TRANSFORMER",
+    "explanation": "iemomecp_dataset.trainers.explanation:EXPLANATION",
 }
-_OF_EMOTIONS = frozenset({"ecerc", "emotion_transformer"})
-"""The models among them that recognise emotions; the others, and all that are registered, score pairs."""
+_TASKS = {"ecerc": "erc", "emotion_transformer": "erc", "explanation": "explanation"}
+"""What the models among them are for that score no pairs; the others, and all that are registered, do."""
 
 _registered: dict[str, Scorer] = {}
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """One kind of pair scorer, or of model that recognises emotions.
+    """One kind of pair scorer, or of model that recognises or explains emotions.
 
     Classes and functions are given as objects, or as ``"module:attribute"``. The defaults of ``prepare`` and
     ``prepare_inference`` serve every model that scores whole dialogues: one whose ``forward`` takes the padded tensors
@@ -80,7 +81,7 @@ class Scorer:
         protocol: The letters of the modalities to the options that take the place of the general defaults.
         check: Raises :class:`~iemomecp_dataset.errors.UsageError` where options do not fit this scorer.
         cite: The paper that the model card names.
-        task: ``pairs``, or ``erc`` for a model of this package that recognises emotions.
+        task: ``pairs``; for models of this package ``erc``, recognising emotions, or ``explanation``, explaining them.
     """
 
     name: str
@@ -146,13 +147,13 @@ def scorer_names(task: str = "pairs") -> tuple[str, ...]:
     """Names of all models for a task, without loading them.
 
     Args:
-        task: ``pairs`` or ``erc``.
+        task: ``pairs``, ``erc`` or ``explanation``.
 
     Example:
         >>> scorer_names("erc")
         ('ecerc', 'emotion_transformer')
     """
-    built_in = (name for name in _BUILT_IN if (name in _OF_EMOTIONS) == (task == "erc"))
+    built_in = (name for name in _BUILT_IN if _TASKS.get(name, "pairs") == task)
     return (*built_in, *(name for name in _registered if task == "pairs" and name not in _BUILT_IN))
 
 
@@ -177,7 +178,7 @@ def find_scorer(name: str) -> Scorer:
     if name in _registered:
         return _registered[name]
     if name not in _BUILT_IN:
-        names = (*scorer_names(), *scorer_names("erc"))
+        names = (*scorer_names(), *_TASKS)
         raise UsageError(f"--scorer has no value {name!r}. {did_you_mean(name, names)}")
     scorer: Scorer = _load(_BUILT_IN[name])
     return scorer
@@ -185,7 +186,7 @@ def find_scorer(name: str) -> Scorer:
 
 def scorers(task: str | None = None) -> dict[str, Scorer]:
     """All models by name, or those for one task."""
-    names = (*scorer_names(), *scorer_names("erc")) if task is None else scorer_names(task)
+    names = (*scorer_names(), *_TASKS) if task is None else scorer_names(task)
     return {name: find_scorer(name) for name in names}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.options import MERGED_CONFIGS
-from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS, options_of
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, EXPLANATION_TRAINERS, TRAINERS, options_of
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
 
@@ -33,7 +33,8 @@ class MatrixCell:
 
     Attributes:
         name: Name of its run folder within the runs folder.
-        family: The trainer, one of :data:`~iemomecp_dataset.trainers.cli.TRAINERS` or ``EMOTION_TRAINERS``.
+        family: The trainer, one of :data:`~iemomecp_dataset.trainers.cli.TRAINERS` ``EMOTION_TRAINERS`` or
+            ``EXPLANATION_TRAINERS``.
         options: The trainer's options without ``output_dir``.
         impossible: Why these options cannot work together; empty if they can.
     """
@@ -138,7 +139,7 @@ def option_value(name: str, value: Any, kind: type[RunSettings] = TrainingOption
 
 def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     for family in sweep.families:
-        if family not in (known := {**TRAINERS, **EMOTION_TRAINERS}):
+        if family not in (known := {**TRAINERS, **EMOTION_TRAINERS, **EXPLANATION_TRAINERS}):
             raise UsageError(f"There is no trainer {family!r}. {did_you_mean(family, known)}")
     for name, values in sweep.values.items():
         if name in _INSTEAD:

@@ -5,7 +5,8 @@
     python -m iemomecp_dataset train fusion --help
 
 TRAINER is fusion (text, audio and video features, every objective), or a published baseline: roberta, wavlm or clip.
-Emotions of utterances are learned by ecerc (ACL 2025, long 102) and emotion (the baseline of this package).
+Emotions of utterances are learned by ecerc (ACL 2025, long 102) and emotion (the baseline of this package);
+explain trains a language model to write why a speaker feels an emotion.
 Options before TRAINER are those of ``accelerate launch`` (accelerate launch --help); options after it are its own.
 """
 
@@ -29,9 +30,15 @@ _USAGE = "%(prog)s [ACCELERATE_OPTIONS] TRAINER [OPTIONS]"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Checks the options, launches the trainer and waits for it."""
-    from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS, options_of, parse_options
+    from iemomecp_dataset.trainers.cli import (
+        EMOTION_TRAINERS,
+        EXPLANATION_TRAINERS,
+        TRAINERS,
+        options_of,
+        parse_options,
+    )
 
-    trainers = {**TRAINERS, **EMOTION_TRAINERS}
+    trainers = {**TRAINERS, **EMOTION_TRAINERS, **EXPLANATION_TRAINERS}
     given = list(sys.argv[1:] if arguments is None else arguments)
     place = next((number for number, text in enumerate(given) if text in trainers), None)
     if place is None:

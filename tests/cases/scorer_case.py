@@ -18,7 +18,7 @@ from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, d
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, forward_inputs, model_inputs
 from iemomecp_dataset.trainers.encoders.text import TextEncoder, tokenize_texts
 from iemomecp_dataset.trainers.objectives import pooled_here
-from iemomecp_dataset.trainers.pair_config import PairScorerConfig, set_decision
+from iemomecp_dataset.trainers.pairs.config import PairScorerConfig, set_decision
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
 from iemomecp_dataset.trainers.training.task import Batch, TrainingTask
 

@@ -35,11 +35,12 @@ from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.trainers import pair_run, predict
+from iemomecp_dataset.trainers import predict
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.emotions import run_kind
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.options import SECTIONS, RunSettings, TrainingOptions
+from iemomecp_dataset.trainers.pairs import run_kind as pair_kind
 from iemomecp_dataset.trainers.run import run
 
 KINDS = ("dialogue", "trained", "isolated")
@@ -302,7 +303,7 @@ ELSEWHERE_OF_EMOTIONS = {
 }
 
 RECORDED: list[tuple[str, str, str]] = [
-    ("load_corpus", "iemomecp_dataset.trainers.pair_run", "load_corpus"),
+    ("load_corpus", "iemomecp_dataset.trainers.pairs.run_kind", "load_corpus"),
     ("find_scorer", "iemomecp_dataset.trainers.run", "find_scorer"),
     ("Accelerator", "iemomecp_dataset.trainers.training.distributed", "Accelerator"),
     ("set_seed", "iemomecp_dataset.trainers.training.distributed", "set_seed"),
@@ -429,7 +430,7 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
     with pytest.MonkeyPatch.context() as patch:
         for name, module, attribute in RECORDED:
             _record(patch, calls, name, module, attribute)
-        for module in (pair_run, run_kind):
+        for module in (pair_kind, run_kind):
             patch.setattr(module, "load_corpus", _loader(corpus, calls))
         options = settings.from_flat(flat)
         options.check()

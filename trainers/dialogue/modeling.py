@@ -29,7 +29,7 @@ from iemomecp_dataset.trainers.dialogue.layers import (
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
-from iemomecp_dataset.trainers.pair_config import PairScorerConfig
+from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
 

@@ -30,7 +30,7 @@ from iemomecp_dataset.trainers.emotions.hints import CONTEXT_OF_STREAM
 from iemomecp_dataset.trainers.emotions.layers import ContextEncoder, EvidenceGate, Stream, position_table, project
 from iemomecp_dataset.trainers.emotions.variants import Ablation, EmptyRows, MeldSlots, Query
 from iemomecp_dataset.trainers.objectives import emotion_loss
-from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
+from iemomecp_dataset.trainers.pairs.config import ClassNamesConfig
 
 __all__ = ["STREAMS", "EcercConfig", "EcercModel", "EcercOutput"]
 

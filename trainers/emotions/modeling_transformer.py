@@ -25,7 +25,7 @@ from iemomecp_dataset.trainers.emotions.attention import check_turns
 from iemomecp_dataset.trainers.emotions.variants import Reach
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import emotion_loss
-from iemomecp_dataset.trainers.pair_config import ClassNamesConfig
+from iemomecp_dataset.trainers.pairs.config import ClassNamesConfig
 
 __all__ = ["EmotionOutput", "EmotionTransformer", "EmotionTransformerConfig"]
 

@@ -24,7 +24,7 @@ from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.objectives import mean_cross_entropy
-from iemomecp_dataset.trainers.pair_config import PairScorerConfig
+from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
 
 __all__ = ["IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
 

@@ -26,11 +26,13 @@ class ScoredSplit:
         loss: Mean supervised loss over batches.
         emotions: ``(utterances, K)`` float64, probabilities of the emotion categories, in the order of the split; None
             where the model predicts none.
+        texts: What a model of explanations has written, in the order of the split; None for others.
     """
 
     probabilities: NDArray[np.float64]
     loss: float
     emotions: NDArray[np.float64] | None = None
+    texts: tuple[str, ...] | None = None
 
 
 def score_split(

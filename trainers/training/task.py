@@ -130,6 +130,7 @@ class TrainingTask:
         selection: Scores of that split; None for inference, or for training whose last epoch is kept.
         truncated: By split ``truncated_utterances`` and, for the isolated scorer, ``truncated_pairs``.
         encoder: The text encoder with its tokenizer, or None without text.
+        tokenizer: That of a language model, which is saved beside the model; None where there is none.
         frozen_texts: Frozen features by text, where there are any; structural baselines use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
         recipe: How the loop steps and stops.
@@ -143,6 +144,7 @@ class TrainingTask:
     selection: Selection | None = None
     truncated: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     encoder: TextEncoder | None = None
+    tokenizer: Any = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
     emotion_inputs: EmotionInputs | None = None

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.pair_config import set_decision
+from iemomecp_dataset.trainers.pairs.config import set_decision
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
 from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions

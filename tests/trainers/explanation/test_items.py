@@ -1,0 +1,65 @@
+"""What an item of an explanation holds: its context, its emotion, and which turns are marked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from explained_dialogues import EMOTIONS, explained_dialogues
+
+from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.explanation_table import explanation_table
+from iemomecp_dataset.trainers.explanation.items import explanation_items, marked_turns, shuffled_turns
+
+ROWS = explained_dialogues()["train"]
+
+
+def marks(item: Any) -> list[int]:
+    return [turn.turn for turn in item.context if turn.marked] + [item.target_turn] * item.target_marked
+
+
+def test_items_are_the_complete_explanations_in_order() -> None:
+    table = explanation_table(ROWS)
+    items = explanation_items(ROWS, EMOTIONS)
+    assert [(item.dialogue_id, item.target_turn) for item in items] == list(
+        zip(table.dialogue_ids.tolist(), table.target_turns.tolist(), strict=True)
+    )
+    assert [item.reference for item in items] == list(table.references)
+    assert [item.emotion for item in items] == [EMOTIONS[emotion] for emotion in table.emotions]
+
+
+@pytest.mark.parametrize(("turns", "expected"), [(0, []), (1, [2]), (2, [1, 2]), (9, [1, 2])])
+def test_the_context_is_the_turns_before(turns: int, expected: list[int]) -> None:
+    item = explanation_items(ROWS, EMOTIONS, context_turns=turns)[0]
+    assert [turn.turn for turn in item.context] == expected
+
+
+@pytest.mark.parametrize(("causes", "expected"), [("none", []), ("gold", [1]), ("last", [2]), ("predicted", [2, 3])])
+def test_causes_are_marked(causes: Any, expected: list[int]) -> None:
+    predicted = {("train0", 3): (2, 3)}
+    items = explanation_items(ROWS, EMOTIONS, causes=causes, predicted_causes=predicted)
+    assert marks(items[0]) == expected
+    if causes == "predicted":
+        assert not any(marks(item) for item in items[1:])
+
+
+def test_shuffled_marks_depend_on_seed_and_item_alone() -> None:
+    drawn = {seed: [shuffled_turns(f"d{n}", 5, 2, seed) for n in range(40)] for seed in (0, 1)}
+    assert drawn[0] == [shuffled_turns(f"d{n}", 5, 2, 0) for n in range(40)]
+    assert drawn[0] != drawn[1]
+    assert {turn for turns in drawn[0] for turn in turns} == {1, 2, 3, 4, 5}
+    assert all(len(set(turns)) == 2 for turns in drawn[0])
+    assert marked_turns("shuffled", "d", 4, gold=(), seed=0) == ()
+
+
+def test_emotions_are_those_predicted_or_none() -> None:
+    predicted = {("train0", 3): "anger"}
+    items = explanation_items(ROWS, EMOTIONS, emotion="predicted", predicted_emotions=predicted)
+    assert [item.emotion for item in items[:2]] == ["anger", None]
+    assert {item.emotion for item in explanation_items(ROWS, EMOTIONS, emotion="none")} == {None}
+
+
+@pytest.mark.parametrize("asked", [{"emotion": "predicted"}, {"causes": "predicted"}])
+def test_predictions_that_are_asked_for_must_be_given(asked: dict[str, Any]) -> None:
+    with pytest.raises(MissingDataError, match="none are given"):
+        explanation_items(ROWS, EMOTIONS, **asked)

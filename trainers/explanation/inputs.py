@@ -1,0 +1,230 @@
+"""What a run of explanations reads beside the dialogues: frames, faces, and what other runs predicted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.errors import IemomecpError, UsageError
+from iemomecp_dataset.explanation_table import explanation_table
+from iemomecp_dataset.features import read_feature_table
+from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs, read_emotion_inputs
+from iemomecp_dataset.trainers.explanation.items import Faces, Key
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+
+__all__ = [
+    "ExplanationInputs",
+    "decided_causes",
+    "explanation_features",
+    "named_emotions",
+    "predicted_causes",
+    "read_inputs",
+]
+
+Vectors = Callable[[str], NDArray[Any] | None]
+
+_PAIRS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class ExplanationInputs:
+    """What is read beside the dialogues.
+
+    Attributes:
+        frames: Frame tokens by utterance id; None without.
+        frame_size: Their width; 0 without.
+        faces: Face vectors by utterance id; None without.
+        face_size: Their width; 0 without.
+        face_lines: Lines of text about faces; None without.
+        emotions: By dialogue and turn the name of a predicted emotion; None where they are not asked for.
+        causes: By dialogue and target turn the predicted cause turns; likewise.
+        missing: By split, how many utterances to explain have no clip in the store.
+    """
+
+    frames: Vectors | None = None
+    frame_size: int = 0
+    faces: Vectors | None = None
+    face_size: int = 0
+    face_lines: Faces | None = None
+    emotions: Mapping[Key, str] | None = None
+    causes: Mapping[Key, Sequence[int]] | None = None
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> ExplanationInputs:
+    """Reads what the options ask for.
+
+    Args:
+        options: The run's options.
+        corpus: Its data.
+
+    Raises:
+        IemomecpError: It is not there, does not fit, or too many clips are missing.
+    """
+    data, targets = options.data, _targets(corpus)
+    found: dict[str, Any] = {}
+    if data.frames:
+        from iemomecp_dataset.features.frames.store import FrameStore
+
+        store = FrameStore.open(data.frames)
+        store.require({u for of_split in targets.values() for u in of_split}, tolerance=data.max_missing_features)
+        found |= {
+            "frames": store.tokens,
+            "frame_size": store.size,
+            "missing": {split: sum(u not in store for u in of_split) for split, of_split in targets.items()},
+        }
+    if options.faces == "feature":
+        table = read_feature_table(str(data.face_features))
+        ids = sorted({u for of_split in targets.values() for u in of_split})
+        vectors = table.select(ids, tolerance=data.max_missing_features)
+        found |= {
+            "faces": lambda utterance_id: vectors[utterance_id][None] if utterance_id in vectors else None,
+            "face_size": table.size,
+        }
+    if options.faces == "label":
+        from iemomecp_dataset.features.faces.table import FaceTable
+
+        found["face_lines"] = FaceTable.read(str(data.faces_table)).line
+    if options.model.emotion_from:
+        found["emotions"] = named_emotions(read_emotion_inputs(options.model.emotion_from, corpus), corpus)
+    if options.model.causes_from:
+        found["causes"] = predicted_causes(options.model.causes_from, corpus)
+    return ExplanationInputs(**found)
+
+
+def _targets(corpus: Corpus) -> dict[str, list[str]]:
+    """By split the utterance ids of what is explained."""
+    found: dict[str, list[str]] = {}
+    for split, rows in corpus.rows.items():
+        ids = {(row["dialogue_id"], u["turn"]): u["utterance_id"] for row in rows for u in row["utterances"]}
+        table = explanation_table(rows)
+        found[split] = [ids[key] for key in zip(table.dialogue_ids.tolist(), table.target_turns.tolist(), strict=True)]
+    return found
+
+
+def named_emotions(predicted: EmotionInputs, corpus: Corpus) -> dict[Key, str]:
+    """The most probable emotion of each utterance.
+
+    Args:
+        predicted: Probabilities of a run.
+        corpus: The data that they are for.
+    """
+    return {
+        (row["dialogue_id"], utterance["turn"]): predicted.class_names[int(vector.argmax())]
+        for split, rows in corpus.rows.items()
+        for row, of_row in zip(rows, predicted.probabilities[split], strict=True)
+        for utterance, vector in zip(row["utterances"], of_row, strict=True)
+    }
+
+
+def predicted_causes(folder: str | Path, corpus: Corpus) -> dict[Key, tuple[int, ...]]:
+    """Applies a pair scorer to all dialogues, so that it may have been trained on another corpus.
+
+    Args:
+        folder: Folder of its run.
+        corpus: The data.
+
+    Returns:
+        By dialogue and target turn the turns that its decision rule calls causes; targets without any are absent.
+
+    Raises:
+        UsageError: The run is of another kind, or its model uses audio, video or predicted emotions.
+        IemomecpError: As :func:`~iemomecp_dataset.trainers.predict`.
+    """
+    from iemomecp_dataset.trainers.inference import load_scorer, predict
+    from iemomecp_dataset.trainers.scorers import scorer_of_model_type
+
+    model = load_scorer(folder)
+    entry = scorer_of_model_type(model.config.model_type)
+    if entry is None or entry.task != "pairs":
+        raise UsageError(
+            f"--causes_from {folder} is not the run of a pair scorer. Give one, such as of trainers/fusion.py."
+        )
+    used = [name for name in ("audio_size", "video_size", "emotion_input_names") if getattr(model.config, name, None)]
+    if used:
+        raise UsageError(
+            f"--causes_from {folder}: its model reads more than text ({', '.join(used)} of its configuration). Give a "
+            "run with --modalities t and without --emotion_from."
+        )
+    rows = [{**row, "pairs": None} for of_split in corpus.rows.values() for row in of_split]
+    probabilities = predict(model, rows, batch_size=_PAIRS_AT_ONCE)
+    return decided_causes(rows, probabilities, getattr(model.config, "threshold", None))
+
+
+def decided_causes(
+    rows: Sequence[Mapping[str, Any]], probabilities: Sequence[NDArray[np.float64]], threshold: float | None
+) -> dict[Key, tuple[int, ...]]:
+    """The cause turns of each target.
+
+    Args:
+        rows: Dialogues.
+        probabilities: For each ``(n * n, C)``, all pairs in (target, cause) order.
+        threshold: Smallest probability of class 0 that makes a pair positive; None for the most probable class.
+
+    Example:
+        >>> row = {"dialogue_id": "d", "utterances": [{"turn": 1}, {"turn": 2}]}
+        >>> positive = np.array([0.1, 0.2, 0.9, 0.8])
+        >>> decided_causes([row], [np.stack([positive, 1 - positive], axis=1)], None)
+        {('d', 2): (1, 2)}
+    """
+    found = {}
+    for row, of_row in zip(rows, probabilities, strict=True):
+        turns = [utterance["turn"] for utterance in row["utterances"]]
+        positive = (decide(of_row, threshold) == 0).reshape(len(turns), len(turns))
+        for target, causes in zip(turns, positive, strict=True):
+            if causes.any():
+                found[row["dialogue_id"], target] = tuple(
+                    t for t, is_cause in zip(turns, causes, strict=True) if is_cause
+                )
+    return found
+
+
+def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) -> dict[str, dict[str, Any]]:
+    """What the record states of everything that is read beside the texts; what cannot be read now is absent.
+
+    Args:
+        options: The run's options.
+        corpus: Its data.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    with suppress(IemomecpError):
+        if options.data.frames:
+            from iemomecp_dataset.features.frames.store import FrameStore
+
+            store = FrameStore.open(options.data.frames)
+            missing = sum(u not in store for of_split in _targets(corpus).values() for u in of_split)
+            manifest = store.manifest
+            found["video"] = {
+                **{name: manifest.get(name) for name in ("model", "revision", "settings")},
+                "width": store.size,
+                "digest": store.digest,
+                "missing": missing,
+            }
+    given = options.data.faces_table or options.data.face_features
+    if given and Path(given).is_file():
+        found["faces"] = {"model": None, "revision": None, "settings": {"as": options.faces}, "width": None,
+                          "digest": _digest(Path(given)), "missing": 0}  # fmt: skip
+    with suppress(IemomecpError):
+        if options.model.emotion_from:
+            found["emotion"] = read_emotion_inputs(options.model.emotion_from, corpus).facts
+    if (
+        options.model.causes_from
+        and (weights := Path(options.model.causes_from) / "model" / "model.safetensors").is_file()
+    ):
+        found["causes"] = {"model": Path(options.model.causes_from).resolve().name, "revision": None, "settings": None,
+                           "width": None, "digest": _digest(weights), "missing": 0}  # fmt: skip
+    return found
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

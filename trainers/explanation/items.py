@@ -1,0 +1,166 @@
+"""What is known about each utterance whose emotion is to be explained: dialogue, emotion, marked causes, faces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from iemomecp_dataset.emotion_table import NO_EMOTION
+from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.explanation_table import explanation_table
+from iemomecp_dataset.trainers.explanation.options import Causes, Emotion
+from iemomecp_dataset.trainers.explanation.prompts import ContextTurn, ExplanationItem
+
+__all__ = ["Causes", "Emotion", "Faces", "Key", "explanation_items", "marked_turns", "shuffled_turns"]
+
+Key = tuple[str, int]
+"""``dialogue_id`` and turn."""
+
+Faces = Callable[[str], str | None]
+"""``utterance_id`` to the line about the faces in its clip, or None."""
+
+
+def explanation_items(
+    rows: Iterable[Mapping[str, Any]],
+    emotion_names: Sequence[str],
+    *,
+    context_turns: int = 3,
+    emotion: Emotion = "gold",
+    causes: Causes = "none",
+    seed: int = 0,
+    predicted_emotions: Mapping[Key, str] | None = None,
+    predicted_causes: Mapping[Key, Sequence[int]] | None = None,
+    faces: Faces | None = None,
+) -> list[ExplanationItem]:
+    """Builds the items of the complete explanations of some dialogues.
+
+    Args:
+        rows: Rows as :func:`iemomecp_dataset.load` gives them.
+        emotion_names: Emotions by id.
+        context_turns: Turns before the target that the model reads. Marked causes farther back, or after the target,
+            are not seen.
+        emotion: Where the emotion of the target comes from: ``gold``, ``predicted``, or ``none``.
+        causes: What is marked as cause: ``none``; ``gold`` cause turns; ``predicted`` ones; ``last``, the turn before
+            the target, or itself where it opens the dialogue; ``shuffled``, random turns up to the target, as many as
+            there are gold ones.
+        seed: Of the shuffled turns, which depend on it, the dialogue and the turn alone.
+        predicted_emotions: By dialogue and turn the name of a predicted emotion. An item without one has none.
+        predicted_causes: By dialogue and target turn the predicted cause turns. An item without one has no mark.
+        faces: Lines about faces.
+
+    Returns:
+        In the order of :func:`~iemomecp_dataset.explanation_table.explanation_table`.
+
+    Raises:
+        MissingDataError: Predictions that are asked for are not given.
+
+    Example:
+        >>> row = {"dialogue_id": "d", "utterances": [
+        ...     {"turn": 1, "utterance_id": "d_1", "speaker": "Ann", "text": "It broke.", "emotion": 0},
+        ...     {"turn": 2, "utterance_id": "d_2", "speaker": "Bob", "text": "No!", "emotion": 1}],
+        ...     "explanations": [{"target_turn": 2, "text": "It broke.", "status": 0, "cause_turns": [1]}]}
+        >>> (item,) = explanation_items([row], ["neutral", "anger"], causes="gold")
+        >>> item.emotion, item.context[0].marked, item.target_marked, item.reference
+        ('anger', True, False, 'It broke.')
+    """
+    for name, asked, given in (
+        ("emotions", emotion == "predicted", predicted_emotions),
+        ("causes", causes == "predicted", predicted_causes),
+    ):
+        if asked and given is None:
+            raise MissingDataError(f"Predicted {name} are asked for, and none are given.")
+    rows = list(rows)
+    table = explanation_table(rows)
+    utterances = {row["dialogue_id"]: {u["turn"]: u for u in row["utterances"]} for row in rows}
+    items = []
+    for place in range(len(table)):
+        dialogue, target = str(table.dialogue_ids[place]), int(table.target_turns[place])
+        gold, turns = table.cause_turns[place], utterances[dialogue]
+        marked = marked_turns(
+            causes,
+            dialogue,
+            target,
+            gold=gold,
+            predicted=(predicted_causes or {}).get((dialogue, target), ()),
+            seed=seed,
+        )
+        known = int(table.emotions[place])
+        named = {
+            "gold": None if known == NO_EMOTION else emotion_names[known],
+            "predicted": (predicted_emotions or {}).get((dialogue, target)),
+            "none": None,
+        }[emotion]
+        utterance = turns[target]
+        items.append(
+            ExplanationItem(
+                dialogue_id=dialogue,
+                target_turn=target,
+                utterance_id=utterance["utterance_id"],
+                speaker=utterance.get("speaker") or "",
+                text=utterance.get("text") or "",
+                emotion=named,
+                context=tuple(
+                    ContextTurn(
+                        turn=turn,
+                        speaker=turns[turn].get("speaker") or "",
+                        text=turns[turn].get("text") or "",
+                        marked=turn in marked,
+                        faces=faces(turns[turn]["utterance_id"]) if faces else None,
+                    )
+                    for turn in range(max(1, target - context_turns), target)
+                    if turn in turns
+                ),
+                target_marked=target in marked,
+                faces=faces(utterance["utterance_id"]) if faces else None,
+                reference=table.references[place],
+            )
+        )
+    return items
+
+
+def marked_turns(
+    causes: Causes,
+    dialogue_id: str,
+    target: int,
+    *,
+    gold: Sequence[int] = (),
+    predicted: Sequence[int] = (),
+    seed: int = 0,
+) -> tuple[int, ...]:
+    """The turns that are marked as causes of a target's emotion.
+
+    Example:
+        >>> [marked_turns(causes, "d", 3, gold=[1, 3]) for causes in ("none", "gold", "predicted", "last")]
+        [(), (1, 3), (), (2,)]
+        >>> marked_turns("last", "d", 1)
+        (1,)
+    """
+    if causes == "gold":
+        return tuple(gold)
+    if causes == "predicted":
+        return tuple(predicted)
+    if causes == "last":
+        return (max(1, target - 1),)
+    return shuffled_turns(dialogue_id, target, len(gold), seed) if causes == "shuffled" else ()
+
+
+def shuffled_turns(dialogue_id: str, target: int, count: int, seed: int) -> tuple[int, ...]:
+    """Random turns up to the target, the same whenever they are drawn.
+
+    Args:
+        dialogue_id: The dialogue.
+        target: The target's turn.
+        count: How many, at most one per turn.
+        seed: Seed.
+
+    Example:
+        >>> len(shuffled_turns("d", 3, 2, 0)), shuffled_turns("d", 1, 2, 0)
+        (2, (1,))
+    """
+    digest = hashlib.sha256(f"{seed}/{dialogue_id}/{target}".encode()).digest()
+    random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    drawn = random.choice(np.arange(1, target + 1), size=min(count, target), replace=False)
+    return tuple(sorted(drawn.tolist()))

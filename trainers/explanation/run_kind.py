@@ -1,0 +1,119 @@
+"""A run that trains written explanations: the texts of validation and test, scored and recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from accelerate import Accelerator
+
+from iemomecp_dataset.benchmark.runs.results import RunResults
+from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.explanation_table import explanation_table
+from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
+from iemomecp_dataset.trainers.explanation.inputs import predicted_causes
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.explanation.task import token_loss_selection
+from iemomecp_dataset.trainers.explanation.writing import written_explanations
+from iemomecp_dataset.trainers.run_folder import RunFolder
+from iemomecp_dataset.trainers.run_kind import FinishedRun
+from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
+from iemomecp_dataset.trainers.training.task import TrainingTask
+
+__all__ = ["ExplanationRun"]
+
+
+class ExplanationRun:
+    """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
+
+    def corpus(self, options: ExplanationTrainingOptions, given: Corpus | None) -> Corpus:
+        """Loads the corpus, or takes the given one."""
+        data = options.data
+        corpus = given or load_corpus(
+            data.config_name,
+            str(data.data_dir),
+            meld_root=data.meld_root,
+            ecf_root=data.ecf_root,
+            ecf_map=data.ecf_map,
+        )
+        return corpus.require_explanations()
+
+    def warnings(self, corpus: Corpus) -> list[str]:
+        """That no epoch is selected, or that nothing is scored."""
+        said = []
+        if _selection_split(corpus) == NO_EPOCH_CHOSEN:
+            said.append("There is no validation split with explanations: the last epoch is kept, whatever its loss.")
+        if not any(len(explanation_table(rows)) for split, rows in corpus.rows.items() if split != "train"):
+            said.append("Nothing is scored: neither validation nor test has explanations.")
+        return said
+
+    def score_more(
+        self,
+        options: ExplanationTrainingOptions,
+        corpus: Corpus,
+        task: TrainingTask,
+        accelerator: Accelerator,
+        folder: RunFolder,
+    ) -> dict[str, ScoredSplit] | None:
+        """Writes the explanations of validation and test."""
+        written = written_explanations(options, task, accelerator, folder)
+        if written is None:
+            return None
+        none = np.zeros((0, 2))
+        return {f"{split}_texts": ScoredSplit(none, float("nan"), texts=texts) for split, texts in written.items()}
+
+    def results(self, done: FinishedRun[ExplanationTrainingOptions]) -> RunResults:
+        """Scores the texts beside the structural rows."""
+        # Imported late, as the libraries of the scores are needed at the end alone.
+        from iemomecp_dataset.benchmark.runs.explanation_results import explanation_run_results
+
+        recorded, extra = done.recorded(), done.further_keys()
+        for name in ("utterance_features", "feature_source"):
+            recorded.pop(name)
+        texts = _texts(done)
+        # Beside the scores of the texts, never among them.
+        extra["token_losses"] = {
+            split: dict(token_loss_selection(done.scored[split].probabilities).scores) for split in texts
+        }
+        source = done.options.model.causes_from
+        causes = predicted_causes(source, done.corpus) if source else {}
+        return explanation_run_results(
+            done.corpus,
+            texts,
+            objective=done.options.model.tuning,
+            causes=done.options.model.causes,
+            predicted_causes={
+                split: [
+                    causes.get(key, ())
+                    for table in [explanation_table(done.corpus.rows[split])]
+                    for key in zip(table.dialogue_ids.tolist(), table.target_turns.tolist(), strict=True)
+                ]
+                for split in texts
+            }
+            if source
+            else None,
+            epoch_chosen_on=_selection_split(done.corpus),
+            extra=extra,
+            **recorded,
+        )
+
+    def write(self, folder: Path, done: FinishedRun[ExplanationTrainingOptions]) -> None:
+        """Writes a predictions file for each split."""
+        from iemomecp_dataset.benchmark.runs.explanation_results import write_explanation_run_predictions
+
+        for split, texts in _texts(done).items():
+            write_explanation_run_predictions(
+                folder, done.corpus, split, texts, epoch_chosen_on=_selection_split(done.corpus)
+            )
+
+
+def _texts(done: FinishedRun[ExplanationTrainingOptions]) -> dict[str, tuple[str, ...]]:
+    """What was written, by split."""
+    return {
+        name.removesuffix("_texts"): scores.texts for name, scores in done.scored.items() if scores.texts is not None
+    }
+
+
+def _selection_split(corpus: Corpus) -> str:
+    """Where the epoch is chosen, or that the last one is kept."""
+    return "validation" if len(explanation_table(corpus.rows.get("validation", []))) else NO_EPOCH_CHOSEN

@@ -1,0 +1,146 @@
+"""Writing the explanations of a run, so that a session may end in between and another continue."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from tqdm.auto import tqdm
+
+from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.trainers.explanation.generation import generate_explanations
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.run_folder import RunFolder
+from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequests
+from iemomecp_dataset.trainers.training.task import TrainingTask
+
+__all__ = ["fixed_batches", "read_written", "written_explanations"]
+
+_logger = logging.getLogger(__name__)
+
+
+def written_explanations(
+    options: ExplanationTrainingOptions, task: TrainingTask, accelerator: Accelerator, folder: RunFolder
+) -> dict[str, tuple[str, ...]] | None:
+    """Writes the explanations of validation and test, in batches that do not depend on where a session has ended.
+
+    What is written is kept in the folder's checkpoints, one line per batch.
+
+    Args:
+        options: The run's options.
+        task: The trained model with its examples.
+        accelerator: That of the run; its processes share the batches.
+        folder: The run folder.
+
+    Returns:
+        Texts by split, in its order; None where the time of the session is over.
+
+    Raises:
+        KeyboardInterrupt: SIGINT has ended the session.
+        SystemExit: SIGTERM has.
+    """
+    generation, strategy = options.objective, task.strategy
+    stopping = StopRequests(accelerator, options.run.max_hours)
+    rank, count = accelerator.process_index, accelerator.num_processes
+    found = {}
+    with stopping:
+        for split, given in task.examples.items():
+            if split == "train":
+                continue
+            examples: Any = given
+            items = [examples[position].item for position in range(len(examples))]
+            batches = fixed_batches([len(example) for example in examples], generation.generation_batch_size)
+            file = folder.checkpoints / f"written-{split}-{rank}-of-{count}.jsonl"
+            make_folder(file.parent)
+            texts = read_written(file)
+            own = batches[rank::count]
+            bar = tqdm(
+                total=len(items),
+                initial=len(texts) * count,
+                desc=f"Explaining {split}",
+                unit=strategy.unit,
+                disable=options.run.quiet or not accelerator.is_main_process,
+            )
+            # Processes ask whether to stop equally often.
+            for number in range(-(-len(batches) // count)):
+                if number < len(own) and own[number][0] not in texts:
+                    positions = own[number]
+                    with accelerator.autocast():
+                        written = generate_explanations(
+                            task.model,
+                            strategy.encoder,  # type: ignore[attr-defined]
+                            [items[position] for position in positions],
+                            frames=strategy.frames,  # type: ignore[attr-defined]
+                            faces=strategy.faces,  # type: ignore[attr-defined]
+                            batch_size=len(positions),
+                            max_new_tokens=generation.max_new_tokens,
+                            num_beams=generation.num_beams,
+                            progress=False,
+                        )
+                    _append(file, dict(zip(positions, written, strict=True)))
+                    texts |= dict(zip(positions, written, strict=True))
+                    bar.update(len(positions) * count)
+                reason = stopping.reason()
+                if reason is not None:
+                    bar.close()
+                    _logger.warning(
+                        "Stopped while explaining %s on %s. Start the same command again to continue.",
+                        split,
+                        reason.value,
+                    )
+                    if reason is StopReason.INTERRUPTED:
+                        raise KeyboardInterrupt
+                    if reason is StopReason.TERMINATED:
+                        raise SystemExit(128 + signal.SIGTERM)
+                    return None
+            bar.close()
+            everywhere = dict(gather_object(list(texts.items())))
+            found[split] = tuple(everywhere[position] for position in range(len(items)))
+    return found
+
+
+def fixed_batches(lengths: list[int], batch_size: int) -> list[list[int]]:
+    """Batches of positions of similar length, the longest first.
+
+    Args:
+        lengths: Length of each item.
+        batch_size: Items of a batch.
+
+    Example:
+        >>> fixed_batches([3, 9, 5], 2)
+        [[1, 2], [0]]
+    """
+    order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
+    return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+
+
+def read_written(file: Path) -> dict[int, str]:
+    """Reads what a session has left; a line that was cut off by its end is dropped from the file.
+
+    Args:
+        file: Lines of JSON objects, positions to texts.
+
+    Returns:
+        Texts by position.
+    """
+    if not file.is_file():
+        return {}
+    content = file.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        with open(file, "r+b") as stream:
+            stream.truncate(len(whole))
+    return {int(position): text for line in whole.splitlines() for position, text in json.loads(line).items()}
+
+
+def _append(file: Path, texts: dict[int, str]) -> None:
+    with open(file, "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(texts) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
