@@ -22,7 +22,7 @@ from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
     write_explanation_predictions,
 )
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
-from iemomecp_dataset.metrics.explanations.signature import explanation_run_signature
+from iemomecp_dataset.metrics.explanations.signature import explanation_run_signature, model_word
 from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanation_unit_counts
 
@@ -48,7 +48,7 @@ def explanation_run_results(
     predicted_causes: PredictedCauses | None = None,
     more_counts: Mapping[str, Mapping[str, int]] | None = None,
     epoch_chosen_on: str | None = None,
-    causes: str = "none",
+    causes: str | None = None,
     meteor: bool = True,
     bertscore_model: str | None = None,
     bleurt_model: str | None = None,
@@ -70,8 +70,8 @@ def explanation_run_results(
         predicted_causes: By split the cause turns of each item that a pair run predicted, for the row that copies them.
         more_counts: By split, counts beside those of the data.
         epoch_chosen_on: The split that the epoch was chosen on, where one was.
-        causes: Origin of the cause marks in the input, which is part of the signature: ``gold``, ``predicted``,
-            ``last``, ``shuffled`` or ``none``.
+        causes: Origin of the cause marks in the input, which the signature states: ``gold``, ``predicted``, ``last``,
+            ``shuffled`` or ``none``; by default that of ``settings``, else unknown.
         meteor: Compute METEOR where Java and its package are installed; some seconds per system and split.
         bertscore_model: Folder of an encoder for BERTScore.
         bleurt_model: Folder of a BLEURT checkpoint.
@@ -147,7 +147,9 @@ def explanation_run_results(
                         synthetic=corpus.synthetic,
                         texts=corpus.text_fingerprints[split],
                         epoch_chosen_on=epoch_chosen_on,
-                        causes=causes,
+                        causes=causes or measured.get("settings", {}).get("causes"),
+                        bertscore=model_word(bertscore_model),
+                        bleurt=model_word(bleurt_model),
                     )
                 )
                 for split in predictions

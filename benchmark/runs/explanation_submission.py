@@ -51,7 +51,6 @@ def write_explanation_submission(submission: Submission, folder: str | Path) -> 
     files = {split: _read(submission, split, corpus) for split in SPLITS if split in submission.files}
     epoch_chosen_on = stated_epoch(files.values())
     causes = {file.facts.causes for file in files.values()} - {None}
-    stated = causes.pop() if len(causes) == 1 else "unknown"
     record = explanation_run_results(
         corpus,
         {split: file.predictions for split, file in files.items()},
@@ -61,7 +60,7 @@ def write_explanation_submission(submission: Submission, folder: str | Path) -> 
         modalities=submission.modalities,
         seed=submission.seed,
         epoch_chosen_on=epoch_chosen_on,
-        causes=stated or "unknown",
+        causes=causes.pop() if len(causes) == 1 else None,
         extra={"submission": {split: _provenance(submission.files[split], file) for split, file in files.items()}},
     )
     for warning in record.extra.get("leaks", ()):

@@ -30,7 +30,7 @@ from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.metrics.explanations.signature import (
     ExplanationSignature,
     explanation_differences,
-    signature_of_table,
+    explanation_signature_of_table,
 )
 from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
@@ -206,7 +206,7 @@ def evaluate_explanations(
     facts, references = predictions.facts, predictions.references
     assert references is not None
     config = gold.config_name if gold else config_name or facts.config_name or "unknown"
-    signature = signature_of_table(
+    signature = explanation_signature_of_table(
         gold.table if gold else _own_table(predictions),
         corpus=gold.corpus if gold else facts.corpus or corpus_of_config(config),
         config_name=config,
