@@ -96,9 +96,7 @@ class ExplanationSystem:
     predictions: Mapping[str, list[str]] = field(default_factory=dict)
 
 
-def explanation_systems(
-    corpus: Corpus, *, predicted_causes: PredictedCauses | None = None
-) -> list[ExplanationSystem]:
+def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | None = None) -> list[ExplanationSystem]:
     """Builds every row that the corpus allows, for all splits but train.
 
     Args:

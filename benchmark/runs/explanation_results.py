@@ -161,9 +161,7 @@ def explanation_run_results(
     )
 
 
-def recorded_explanation_scores(
-    predictions: Sequence[str], table: ExplanationTable, **options: Any
-) -> dict[str, Any]:
+def recorded_explanation_scores(predictions: Sequence[str], table: ExplanationTable, **options: Any) -> dict[str, Any]:
     """Scores the explanations of one split, as a record holds them.
 
     Args:

@@ -57,7 +57,9 @@ def read_predicted_causes(folder: str | Path, splits: Iterable[str] = SPLITS) ->
     paths = {split: predictions_file(folder, split) for split in splits}
     paths = {split: path for split, path in paths.items() if path.is_file()}
     if not paths:
-        raise UsageError(f"{folder} holds no predictions on {' or '.join(splits)}. Repeat the run, or give another one.")
+        raise UsageError(
+            f"{folder} holds no predictions on {' or '.join(splits)}. Repeat the run, or give another one."
+        )
     notes = [f"Cause turns are predicted by {record.run_name}, trained on {record.corpus} ({record.config_name})."]
     for path in paths.values():
         predictions = read_predictions(path)

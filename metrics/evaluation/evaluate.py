@@ -46,7 +46,14 @@ from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
 
-__all__ = ["FileEvaluation", "FileEvaluationRequest", "ScoredData", "evaluate_files", "pair_options_given", "scored_data"]
+__all__ = [
+    "FileEvaluation",
+    "FileEvaluationRequest",
+    "ScoredData",
+    "evaluate_files",
+    "pair_options_given",
+    "scored_data",
+]
 
 _ONLY_DECIDES = "The system only decides: no threshold is chosen on its predictions for validation."
 _GOLD_EXPORTED = (

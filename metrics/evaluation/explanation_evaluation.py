@@ -114,9 +114,7 @@ def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFil
     first, second = known
     second = second.take(aligned_items(str(second.path), second.keys, first.keys, str(first.path)))
     assert first.references is not None  # with_references gave them
-    counts = explanation_unit_counts(
-        [first.predictions, second.predictions], first.references, first.dialogue_ids
-    )
+    counts = explanation_unit_counts([first.predictions, second.predictions], first.references, first.dialogue_ids)
     return ExplanationFileEvaluation(evaluations, paired_tests(first.path, second.path, counts, request.options))
 
 
@@ -254,16 +252,18 @@ def _check_options(request: FileEvaluationRequest) -> None:
     """Refuses options of pair scores, and a second file of another kind."""
     given = pair_options_given(request)
     if given:
-        raise UsageError(f"{request.predictions} explains emotions and lists no pairs; leave {' and '.join(given)} out.")
+        raise UsageError(
+            f"{request.predictions} explains emotions and lists no pairs; leave {' and '.join(given)} out."
+        )
     if request.other_run_name is not None and request.other is None:
         raise UsageError("A second run name was given without a second file: add --compare.")
     if request.other is not None and request.other.is_file() and not has_explanations(request.other):
-        raise UsageError(f"{request.predictions} explains emotions and {request.other} does not; they cannot be paired.")
+        raise UsageError(
+            f"{request.predictions} explains emotions and {request.other} does not; they cannot be paired."
+        )
 
 
-def _notes(
-    predictions: ExplanationPredictions, gold: ExplanationGold | None, scores: Mapping[str, Any]
-) -> list[str]:
+def _notes(predictions: ExplanationPredictions, gold: ExplanationGold | None, scores: Mapping[str, Any]) -> list[str]:
     notes = []
     if scores["n_empty"]:
         notes.append(f"{scores['n_empty']} of {len(predictions)} predictions are empty, which scores 0.")

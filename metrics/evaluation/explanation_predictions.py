@@ -99,6 +99,11 @@ class ExplanationPredictions:
         return len(self.predictions)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """No classes: texts are free."""
+        return ()
+
+    @property
     def keys(self) -> list[tuple[str, int]]:
         """Dialogue and target of every item."""
         return list(zip(self.dialogue_ids.tolist(), self.target_turns.tolist(), strict=True))
