@@ -1,7 +1,7 @@
 """Leaderboard: runs that find pairs, sorted into tables in which every number may be compared with every other.
 
-Runs of another task are in no such table (:mod:`~iemomecp_dataset.benchmark.emotion_board` and :mod:`~iemomecp_dataset.benchmark.explanation_board` have tables
-of their own).
+Runs of another task are in no such table: :mod:`~iemomecp_dataset.benchmark.emotion_board` and
+:mod:`~iemomecp_dataset.benchmark.explanation_board` have tables of their own.
 Two scores share a table only when corpus, configuration, data, texts, Pair F1 definition, gold, candidates and split
 agree; anything else makes another table. Within a table, runs of one system (:func:`~iemomecp_dataset.benchmark.runs.\
 identity.system_of`) share a row. Scores with a threshold or epoch that was chosen on the split that is scored stand in

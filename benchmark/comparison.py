@@ -61,8 +61,8 @@ class Comparison:
     Attributes:
         first: Name of a system.
         second: Name of another, or of the structural baseline self-and-previous.
-        metric: ``pair_f1`` or ``pair_auprc``; of emotions ``weighted_f1``, ``accuracy`` or ``macro_f1``; of explanations ``content_cider``, ``cider``,
-            ``bleu_4`` or ``rouge_l``.
+        metric: ``pair_f1`` or ``pair_auprc``; of emotions ``weighted_f1``, ``accuracy`` or ``macro_f1``; of
+            explanations ``content_cider``, ``cider``, ``bleu_4`` or ``rouge_l``.
         difference: ``first - second`` with its interval and p-value.
         p_holm: The p-value corrected for all comparisons of this metric in the table.
         seeds: Seeds that both systems have.

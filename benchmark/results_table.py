@@ -33,8 +33,7 @@ __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results"
 
 
 def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
-    """Puts runs into text tables, one for each set of comparable runs; those that find pairs first,
-    then those that recognise emotions, then those that explain them.
+    """Puts runs into text tables, one for each set of comparable runs: pairs first, then emotions, then explanations.
 
     Args:
         runs: As in :func:`~iemomecp_dataset.benchmark.board.leaderboard`.
@@ -203,8 +202,8 @@ def count_words(counts: Mapping[str, int]) -> str:
     """Puts what was scored into words.
 
     Args:
-        counts: ``dialogues, utterances, labelled, explanations, candidates, gold_pairs, missed_positives, truncated_utterances``; any
-            may be missing.
+        counts: ``dialogues, utterances, labelled, explanations, candidates, gold_pairs, missed_positives,
+            truncated_utterances``; any may be missing.
 
     Returns:
         A list for a sentence; missed pairs and cut utterances are in it where there are any.

@@ -116,8 +116,8 @@ def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | N
     for split, causes in (predicted_causes or {}).items():
         if split in tables and len(causes) != len(tables[split]):
             raise MetricInputError(
-                f"There are predicted causes for {len(causes)} explanations, but {split} has {len(tables[split])}. Give "
-                "the cause turns of every item, () where none was predicted."
+                f"There are predicted causes for {len(causes)} explanations, but {split} has {len(tables[split])}. "
+                "Give the cause turns of every item, () where none was predicted."
             )
     train = tables.get("train")
     if train is None or not len(train):
@@ -273,11 +273,11 @@ def _common_lengths(patterns: NDArray[np.int64], texts: NDArray[np.int64], n_tok
     for place in range(patterns.shape[1]):
         known = patterns[:, place] >= 0
         positions[np.flatnonzero(known), patterns[known, place]] |= np.uint64(1 << place)
-    state = np.full((len(patterns), len(texts)), ~np.uint64(0))
+    state: NDArray[np.uint64] = np.full((len(patterns), len(texts)), ~np.uint64(0))
     for place in range(texts.shape[1]):
         matches = positions[:, texts[:, place]]
         hits = state & matches
-        state = (state + hits) | (state - hits)
+        state = np.bitwise_or(state + hits, state - hits)
     return np.asarray(_BITS[(~state)[..., None].view(np.uint8)].sum(axis=-1, dtype=np.int64))
 
 

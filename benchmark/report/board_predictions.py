@@ -124,8 +124,9 @@ def _collect(
         recorded = float(run.results.metrics[split][headline.key])
         if abs(scored - recorded) > _SAME_SCORE:
             notes.append(
-                f"The predictions of {run.results.run_name} give {headline.name} {headline.text(scored)} on {split}, but its "
-                f"results.json records {headline.text(recorded)}: one of the two files belongs to another run or was rounded."
+                f"The predictions of {run.results.run_name} give {headline.name} {headline.text(scored)} on {split}, "
+                f"but its results.json records {headline.text(recorded)}: one of the two files belongs to another run "
+                "or was rounded."
             )
         first = first or of_run
         found[run.results.run_name] = of_run

@@ -61,8 +61,8 @@ def content_picture(board: Board, split: str) -> Picture | None:
         return svg_picture(
             figure,
             f"Content against whole texts, {split}",
-            "Diamonds: structural rows. A row high up at the left, as the medoid is where references open alike, scores "
-            "by the opening alone.",
+            "Diamonds: structural rows. A row high up at the left, as the medoid is where references open alike, "
+            "scores by the opening alone.",
         )
 
 

@@ -83,7 +83,8 @@ def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str, headli
                       color=style["color"], alpha=0.75, markeredgewidth=0)  # fmt: skip
             axes.plot([mean, mean], [place - 0.3, place + 0.3], color=style["color"], linewidth=2.4)
         # At the right edge, where no marker or line overlaps the numbers.
-        axes.annotate(f"{mean:.1f}" if scale == 100.0 else f"{mean:.2f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
+        number = f"{mean:.1f}" if scale == 100.0 else f"{mean:.2f}"
+        axes.annotate(number, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
                       textcoords="offset points", va="center", fontsize=9,
                       color=MUTED if row.kind == "structural" else INK)  # fmt: skip
     baseline = board.baseline(headline.baseline)

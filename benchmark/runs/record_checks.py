@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,7 +67,7 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
             elif task == "explanation" and name in _EXPLANATION_RANGES:
                 largest = _EXPLANATION_RANGES[name]
                 # Sums of floats may end one rounding above the largest value.
-                check(place, score, lambda value, top=largest: _is_within(value, top), f"a number in [0, {largest}]")
+                check(place, score, functools.partial(_is_within, largest=largest), f"a number in [0, {largest}]")
             elif name.endswith(_SHARES):
                 check(place, score, _is_share, "a number in [0, 1]")
 

@@ -106,7 +106,8 @@ class RunResults:
         best_epoch: The epoch whose model was kept, counted from 1.
         epochs: Number of epochs trained.
         license_text_shareable: Whether the utterance texts may be shown to others.
-        task: Task of the run: :data:`PAIRS`, :data:`ERC` or :data:`EXPLANATION`. Runs of different tasks never share a table.
+        task: Task of the run: :data:`PAIRS`, :data:`ERC` or :data:`EXPLANATION`. Runs of different tasks never
+            share a table.
         extra: Further keys of the file, such as ``signatures``; those of later versions are kept when it is written
             again.
     """

@@ -145,7 +145,7 @@ def normalized(text: str) -> str:
     """Reduces white space to single spaces, the only change that a generated text gets before it is scored.
 
     Example:
-        >>> normalized("  She is\\n glad. ")
+        >>> normalized("  She is  glad. ")
         'She is glad.'
     """
     return " ".join(text.split())
@@ -290,7 +290,11 @@ def _texts(path: Path, content: pd.DataFrame, column: str, advice: str) -> tuple
 
 def _check_repeats(found: ExplanationPredictions) -> None:
     seen: set[tuple[str, int]] = set()
-    repeated = [key for key in found.keys if key in seen or seen.add(key)]
+    repeated = []
+    for key in found.keys:
+        if key in seen:
+            repeated.append(key)
+        seen.add(key)
     if repeated:
         dialogue, turn = repeated[0]
         raise InvalidDataError(
