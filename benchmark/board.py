@@ -1,6 +1,7 @@
 """Leaderboard: runs that find pairs, sorted into tables in which every number may be compared with every other.
 
-Runs of another task are in no such table (:mod:`~iemomecp_dataset.benchmark.emotion_board` has tables of their own).
+Runs of another task are in no such table: :mod:`~iemomecp_dataset.benchmark.emotion_board` and
+:mod:`~iemomecp_dataset.benchmark.explanation_board` have tables of their own.
 Two scores share a table only when corpus, configuration, data, texts, Pair F1 definition, gold, candidates and split
 agree; anything else makes another table. Within a table, runs of one system (:func:`~iemomecp_dataset.benchmark.runs.\
 identity.system_of`) share a row. Scores with a threshold or epoch that was chosen on the split that is scored stand in
@@ -26,9 +27,10 @@ from iemomecp_dataset.benchmark.board_rows import (
 )
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
-from iemomecp_dataset.benchmark.runs.results import ERC, EXTERNAL, HEADLINE, PAIRS, RunResults
+from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, PAIRS, RunResults
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
+from iemomecp_dataset.metrics.explanations.signature import ExplanationSignature
 from iemomecp_dataset.metrics.signature import Signature
 
 __all__ = [
@@ -117,7 +119,9 @@ def table_key(results: RunResults, split: str) -> tuple[tuple[str, Any], ...]:
     """States what must agree of the signature of a split; one that cannot be read agrees with nothing but itself."""
     text = signatures_of(results)[split]
     try:
-        return (EmotionSignature if results.task == ERC else Signature).parse(text).table_key
+        kinds: dict[str, Any] = {ERC: EmotionSignature, EXPLANATION: ExplanationSignature}
+        key: tuple[tuple[str, Any], ...] = kinds.get(results.task, Signature).parse(text).table_key
+        return key
     except IemomecpError:
         return (("unreadable", text),)
 
@@ -221,7 +225,7 @@ def runs_of_task(runs: str | Path | Iterable[Run | RunResults], task: str) -> li
 
     Args:
         runs: As in :func:`leaderboard`.
-        task: :data:`~iemomecp_dataset.benchmark.runs.results.PAIRS` or ``ERC``.
+        task: :data:`~iemomecp_dataset.benchmark.runs.results.PAIRS`, ``ERC`` or ``EXPLANATION``.
 
     Returns:
         The runs, in their order.
@@ -360,9 +364,16 @@ def _notes(key: BoardKey, runs: list[Run], structural: list[BoardRow]) -> list[s
             "are averaged with no other run."
         )
     if not structural:
-        unknown = "the distance-only score is unknown" if key.task == PAIRS else "nothing says what words alone reach"
+        unknown = _WITHOUT_BARS[key.task]
         notes.append(f"These runs record no structural baselines, so {unknown}.")
     return notes
+
+
+_WITHOUT_BARS = {
+    PAIRS: "the distance-only score is unknown",
+    ERC: "nothing says what words alone reach",
+    EXPLANATION: "nothing says what one fixed sentence reaches",
+}
 
 
 def _short(class_name: str) -> str:

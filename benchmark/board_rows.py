@@ -9,7 +9,7 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.index import Run
-from iemomecp_dataset.benchmark.runs.results import ERC, EXTERNAL, HEADLINE, RunResults
+from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, RunResults
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.trainers.compositions import OBJECTIVES, Objective
 from iemomecp_dataset.trainers.options import ModelOptions
@@ -145,13 +145,18 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     title = results.objective
     if results.task == ERC and results.scorer != EXTERNAL:
         title = f"{_EMOTION_MODELS.get(results.scorer, results.scorer)} {title}".rstrip()
+    elif results.task == EXPLANATION and results.scorer != EXTERNAL:
+        # The language model tells more about a row than how it was tuned.
+        title = " ".join(part for part in (results.encoder_name, results.objective) if part not in ("", "none"))
     elif results.scorer != EXTERNAL:  # a system of others keeps its name, also where an objective here has the same
         title = OBJECTIVES.get(results.objective, Objective()).title or title
     parts = [title, "+".join(results.modalities.upper())]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         # The dialogue scorer is the default; another one is named even where there is no other.
         named = attribute == "scorer" and results.scorer != ModelOptions.scorer
-        if attribute == "scorer" and results.task == ERC:
+        if (attribute == "scorer" and results.task in (ERC, EXPLANATION)) or (
+            attribute == "text_encoder" and results.task == EXPLANATION
+        ):
             continue  # it is part of the title
         if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
             value = str(getattr(results, attribute))

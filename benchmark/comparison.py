@@ -13,24 +13,32 @@ from numpy.typing import ArrayLike
 from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow
-from iemomecp_dataset.benchmark.runs.results import ERC, EXTERNAL, PAIRS
+from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, PAIRS
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+    ExplanationPredictions,
+    read_explanation_predictions,
+)
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.scoring import mean_and_sd
 from iemomecp_dataset.metrics.significance.bootstrap import Interval, Resamples, resample_systems
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts
 from iemomecp_dataset.metrics.significance.emotion_bootstrap import emotion_unit_counts
+from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanation_unit_counts
 from iemomecp_dataset.metrics.significance.holm import holm
 
 __all__ = [
     "EMOTION_METRICS",
+    "EXPLANATION_METRICS",
     "METRICS",
     "Comparison",
     "Comparisons",
     "compare",
     "compare_emotions",
+    "compare_explanations",
     "read_board_predictions",
+    "same_items",
     "same_utterances",
 ]
 
@@ -39,6 +47,9 @@ METRICS = ("pair_f1", "pair_auprc")
 
 EMOTION_METRICS = ("weighted_f1", "accuracy", "macro_f1")
 """Those of systems that recognise emotions."""
+
+EXPLANATION_METRICS = ("content_cider", "cider", "bleu_4", "rouge_l")
+"""Those of systems that explain emotions."""
 
 _MOST_PAIRS = 15
 
@@ -50,7 +61,8 @@ class Comparison:
     Attributes:
         first: Name of a system.
         second: Name of another, or of the structural baseline self-and-previous.
-        metric: ``pair_f1`` or ``pair_auprc``; of emotions ``weighted_f1``, ``accuracy`` or ``macro_f1``.
+        metric: ``pair_f1`` or ``pair_auprc``; of emotions ``weighted_f1``, ``accuracy`` or ``macro_f1``; of
+            explanations ``content_cider``, ``cider``, ``bleu_4`` or ``rouge_l``.
         difference: ``first - second`` with its interval and p-value.
         p_holm: The p-value corrected for all comparisons of this metric in the table.
         seeds: Seeds that both systems have.
@@ -213,6 +225,72 @@ def compare_emotions(
         n_resamples=n_resamples,
         left_out=tuple(row.name for row in board.trained if row not in rows),
     )
+
+
+def compare_explanations(
+    board: Board,
+    predictions: Mapping[str, ExplanationPredictions] | None = None,
+    *,
+    split: str | None = None,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Comparisons | None:
+    """Does the same for systems that explain emotions; CIDEr's document frequencies are those of the whole split.
+
+    Args:
+        board: Comparable runs, from :func:`~iemomecp_dataset.benchmark.explanation_board.explanation_boards`.
+        predictions: By run name, all of the same items of one split in one order; by default those of the run folders.
+        split: As in :func:`compare`.
+        n_resamples: As there.
+        seed: As there.
+
+    Returns:
+        As :func:`compare`, with the scores in :data:`EXPLANATION_METRICS`. There is no comparison with a structural
+        row, whose texts are in no file; their intervals are in the records.
+
+    Raises:
+        UsageError: ``board`` is not a table of runs that explain emotions.
+        RunFolderError: A predictions file cannot be read, or two are of different items.
+    """
+    _check_board(board, EXPLANATION, "compare_explanations", "explanation_boards")
+    split = split or (board.splits[0] if board.splits else "")
+    ranked = parts_of_split(board, split)[0].trained
+    if predictions is None:
+        paths = {run.results.run_name: run.predictions_path(split) for row in ranked for run in row.runs}
+        predictions = {name: read_explanation_predictions(path) for name, path in paths.items() if path.is_file()}
+    rows = [row for row in ranked if all(run.results.run_name in predictions for run in row.runs)]
+    if not rows:
+        return None
+    first = predictions[rows[0].runs[0].results.run_name]
+    n_units = len(np.unique(first.dialogue_ids))
+    if n_units < 2:
+        return None
+    counts: dict[str, list[UnitCounts]] = {}
+    for row in rows:
+        of_row = [predictions[run.results.run_name] for run in row.runs]
+        for one in of_row:
+            if not same_items(one, first):
+                raise RunFolderError(
+                    f"{one.path} is not of the same items as {first.path}, so the two cannot be compared. Repeat one "
+                    "of the two runs."
+                )
+        counts[row.name] = explanation_unit_counts(
+            [one.predictions for one in of_row], first.references or (), first.dialogue_ids
+        )
+    resampled = resample_systems(list(counts.values()), n_resamples=n_resamples, seed=seed)
+    of_system = dict(zip(counts, resampled, strict=True))
+    return Comparisons(
+        intervals={row.name: of_system[row.name].intervals() for row in rows},
+        comparisons=_corrected(_differences(rows, counts, of_system, EXPLANATION_METRICS)),
+        n_units=n_units,
+        n_resamples=n_resamples,
+        left_out=tuple(row.name for row in board.trained if row not in rows),
+    )
+
+
+def same_items(one: ExplanationPredictions, other: ExplanationPredictions) -> bool:
+    """Tells whether two runs explained the same items with the same references, in the same order."""
+    return one.keys == other.keys and one.references == other.references
 
 
 def same_utterances(one: EmotionPredictions, other: EmotionPredictions) -> bool:

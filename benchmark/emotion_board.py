@@ -9,19 +9,15 @@ everything that works on those; none holds a pair score.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from iemomecp_dataset.benchmark.board import Board, BoardKey, make_board, runs_of_task, signatures_of, table_key
+from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.board_groups import boards_by_signature
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import ERC, RunResults
 
 __all__ = ["emotion_boards", "emotion_columns"]
-
-_SPLITS = ("test", "validation", "train")
 
 
 def emotion_boards(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
@@ -46,19 +42,7 @@ def emotion_boards(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]
         ...     print(board.key.corpus, [(row.name, row.score("test", "weighted_f1").mean) for row in board.trained])
         meld [('ECERC corrected T', 0.5896)]
     """
-    groups: dict[tuple[Any, ...], list[Run]] = {}
-    given = runs_of_task(runs, ERC)
-    for run in sorted(given, key=lambda run: _first_split(run) != "test"):
-        split = _first_split(run)
-        key = _key(run, split)
-        if split != "test":
-            # Without scores on test it joins the one table whose validation it was scored on.
-            joined = [of for of, others in groups.items() if of[0] == "test" and _agreed(others, split) == key]
-            groups.setdefault(joined[0] if len(joined) == 1 else (split, key), []).append(run)
-        else:
-            groups.setdefault((split, key), []).append(run)
-    boards = [_board(sorted(group, key=given.index)) for group in groups.values()]
-    return sorted(boards, key=lambda board: (board.key.corpus, board.key.config_name, str(board.key.signatures)))
+    return boards_by_signature(runs, ERC)
 
 
 def emotion_columns() -> list[tuple[str, str]]:
@@ -74,55 +58,3 @@ def emotion_columns() -> list[tuple[str, str]]:
         ("macro_f1", "macro F1"),
         ("weighted_f1_without_neutral", "w/o neutral"),
     ]
-
-
-def _first_split(run: Run) -> str:
-    return next((split for split in _SPLITS if split in run.results.metrics), "")
-
-
-def _key(run: Run, split: str) -> Any:
-    """What must agree on a split; a run without a signature agrees with nothing but itself."""
-    return table_key(run.results, split) if split in signatures_of(run.results) else run.results.run_name
-
-
-def _agreed(runs: Sequence[Run], split: str) -> Any:
-    """What most runs state on a split, the first of equals; None where none has scores on it."""
-    stated = Counter(_key(run, split) for run in runs if split in run.results.metrics)
-    return max(stated, key=lambda key: stated[key]) if stated else None
-
-
-def _board(runs: list[Run]) -> Board:
-    """Makes the table, in which every split has the scores of the runs that agree on it."""
-    notes = []
-    splits = {split for run in runs for split in run.results.metrics}
-    for split in sorted(splits):
-        agreed = _agreed(runs, split)
-        others = [run for run in runs if split in run.results.metrics and _key(run, split) != agreed]
-        if others:
-            names = ", ".join(run.results.run_name for run in others)
-            notes.append(f"{names}: scored on other {split} data than the rest, so without {split} scores here.")
-            runs = [_without(run, split) if run in others else run for run in runs]
-    key = replace(
-        BoardKey.of(runs[0].results),
-        data_fingerprint=_digests(runs, "data_fingerprint"),
-        text_fingerprint=_digests(runs, "text_fingerprint"),
-        signatures=tuple((split, _agreed(runs, split)) for split in sorted(splits)),
-    )
-    return make_board(key, runs, notes)
-
-
-def _digests(runs: Sequence[Run], name: str) -> tuple[tuple[str, str], ...]:
-    """By split with scores the fingerprint of its data; that of train may differ from run to run."""
-    found = {split: digest for run in runs for split, digest in getattr(run.results, name).items()
-             if split in run.results.metrics}  # fmt: skip
-    return tuple(sorted(found.items()))
-
-
-def _without(run: Run, split: str) -> Run:
-    results = run.results
-    baselines = {
-        key: {**baseline, "splits": {s: scores for s, scores in (baseline.get("splits") or {}).items() if s != split}}
-        for key, baseline in results.structural_baselines.items()
-    }
-    metrics = {name: scores for name, scores in results.metrics.items() if name != split}
-    return Run(run.folder, replace(results, metrics=metrics, structural_baselines=baselines))

@@ -17,9 +17,15 @@ from iemomecp_dataset.benchmark.board import (
 )
 from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, BoardRow, Score
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards, emotion_columns
+from iemomecp_dataset.benchmark.explanation_board import (
+    NO_PUBLISHED_NUMBERS,
+    explanation_boards,
+    explanation_columns,
+    score_text,
+)
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs
-from iemomecp_dataset.benchmark.runs.results import ERC, RunResults
+from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, RunResults
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
@@ -27,7 +33,7 @@ __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results"
 
 
 def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
-    """Puts runs into text tables, one for each set of comparable runs; those that find pairs first.
+    """Puts runs into text tables, one for each set of comparable runs: pairs first, then emotions, then explanations.
 
     Args:
         runs: As in :func:`~iemomecp_dataset.benchmark.board.leaderboard`.
@@ -47,7 +53,7 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
     """
     given = index_runs(runs).runs if isinstance(runs, str | Path) else list(runs)
-    boards = [*leaderboard(given), *emotion_boards(given)]
+    boards = [*leaderboard(given), *emotion_boards(given), *explanation_boards(given)]
     if not boards:
         raise UsageError("There are no runs to put in a table.")
     shown = [board for board in boards if split is None or split in board.splits] or boards
@@ -96,17 +102,19 @@ def _split_table(board: Board, split: str, width: int) -> str:
     """Lays out rows that may be ranked together."""
     results = board.runs[0].results
     names = board.key.class_names
-    emotions = board.key.task == ERC
+    task = board.key.task
+    emotions, explanations = task == ERC, task == EXPLANATION
     beside = published_beside(board, split)
-    tables = [_rows_text(board, beside.rows, split, emotion_columns() if emotions else score_columns(names))]
+    of_task = {ERC: emotion_columns(), EXPLANATION: explanation_columns(board.rows, split)}
+    tables = [_rows_text(board, beside.rows, split, of_task.get(task) or score_columns(names))]
     if emotions:
         tables.append(_rows_text(board, beside.rows, split, [(f"{name}_f1", f"{name} F1") for name in names]))
     counted = count_words(results.counts.get(split, {}))
     paragraphs = [
-        *(_EMOTION_NOTES if emotions else _pair_notes(board)),
+        *({ERC: _EMOTION_NOTES, EXPLANATION: _EXPLANATION_NOTES}.get(task) or _pair_notes(board)),
         *(f"{_MARKERS['published']} {row.name}: {row.note}. Not computed here." for row in beside.rows),
         *beside.notes,
-        *([] if emotions else _decision_notes(board)),
+        *([] if emotions or explanations else _decision_notes(board)),
         *split_notes(board, split),
         *board.notes,
     ]
@@ -129,9 +137,28 @@ def _rows_text(board: Board, beside: Sequence[BoardRow], split: str, columns: Se
     lines = [["system", *(title for _, title in columns), "seeds"]]
     for row in (*board.rows, *beside):
         marker = _MARKERS.get(row.kind, " ")
-        cells = [cell_text(row.score(split, key), signed=key == "gain_over_distance") for key, _ in columns]
+        cells = [_cell(board, row.score(split, key), key) for key, _ in columns]
         lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
     return text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside else [])})
+
+
+def _cell(board: Board, score: Score | None, key: str) -> str:
+    if board.key.task != EXPLANATION or score is None:
+        return cell_text(score, signed=key == "gain_over_distance")
+    text = score_text(key, score.mean)
+    return text if math.isnan(score.sd) else f"{text} ±{score_text(key, score.sd)}"
+
+
+_EXPLANATION_NOTES = (
+    "Explanations: CIDEr, BLEU-4 and ROUGE-L in the definitions of COCO on Treebank tokens; content: the same on what "
+    'follows the opening, up to the first "that" or "because". CIDEr from 0 to 10, the others in percent; sacreBLEU '
+    "is another number with tokens of its own. Mean and, over seeds, standard deviation (ddof 1). SE: bootstrap "
+    "standard error of the content CIDEr of one run over dialogues, mean over runs. CIDEr depends on the set of "
+    "references: never to be compared across sets, nor with Pair F1 or scores of emotions.",
+    "* structural row: no model. The medoid depends on nothing but emotion and gender, and does well on whole texts, "
+    "because references open alike: compare by content.",
+    NO_PUBLISHED_NUMBERS,
+)
 
 
 _EMOTION_NOTES = (
@@ -175,8 +202,8 @@ def count_words(counts: Mapping[str, int]) -> str:
     """Puts what was scored into words.
 
     Args:
-        counts: ``dialogues, utterances, labelled, candidates, gold_pairs, missed_positives, truncated_utterances``; any
-            may be missing.
+        counts: ``dialogues, utterances, labelled, explanations, candidates, gold_pairs, missed_positives,
+            truncated_utterances``; any may be missing.
 
     Returns:
         A list for a sentence; missed pairs and cut utterances are in it where there are any.
@@ -206,6 +233,7 @@ _COUNT_WORDS = (
     ("dialogues", "dialogues"),
     ("utterances", "utterances"),
     ("labelled", "of them with a known emotion"),
+    ("explanations", "explanations"),
     ("candidates", "candidate pairs"),
     ("gold_pairs", "gold pairs"),
 )

@@ -16,7 +16,7 @@ from iemomecp_dataset.benchmark.published.experiments import differing_options, 
 from iemomecp_dataset.benchmark.published.systems import FIELD_CAVEATS, PublishedRow, published_rows
 from iemomecp_dataset.benchmark.published.tables import published_table
 from iemomecp_dataset.benchmark.runs.identity import system_of
-from iemomecp_dataset.benchmark.runs.results import ERC
+from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
@@ -54,7 +54,7 @@ def published_beside(board: Board, split: str) -> Beside:
     Returns:
         The rows and notes; none for upper bounds, or if gold, candidates, definition or split differ from the paper's.
     """
-    if board.oracle or not _has_published_gold(board, split):
+    if board.oracle or board.key.task == EXPLANATION or not _has_published_gold(board, split):
         return Beside()
     definition = board.key.definition
     rows: dict[str, BoardRow] = {}

@@ -9,18 +9,22 @@ from typing import Any, TypeVar
 
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.board_rows import BoardRow
-from iemomecp_dataset.benchmark.comparison import same_utterances
-from iemomecp_dataset.benchmark.report.headline import PAIR_F1, WEIGHTED_F1, Headline
+from iemomecp_dataset.benchmark.comparison import same_items, same_utterances
+from iemomecp_dataset.benchmark.report.headline import CONTENT_CIDER, PAIR_F1, WEIGHTED_F1, Headline
 from iemomecp_dataset.benchmark.report.svg import series_style
-from iemomecp_dataset.benchmark.results_table import percent
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+    ExplanationPredictions,
+    read_explanation_predictions,
+)
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
+from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
-__all__ = ["collect_emotion_predictions", "collect_predictions", "predicted_systems"]
+__all__ = ["collect_emotion_predictions", "collect_explanation_predictions", "collect_predictions", "predicted_systems"]
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +32,7 @@ _SAME_SCORE = 1e-6
 """Largest difference between a recorded and a recomputed score that needs no note on the page."""
 
 
-Found = TypeVar("Found", Predictions, EmotionPredictions)
+Found = TypeVar("Found", Predictions, EmotionPredictions, ExplanationPredictions)
 
 
 def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str, Predictions]:
@@ -61,6 +65,22 @@ def collect_emotion_predictions(board: Board, split: str, notes: list[str]) -> d
     """
     return _collect(
         board, split, notes, read_emotion_predictions, same_utterances, _weighted_f1, WEIGHTED_F1, "utterances"
+    )
+
+
+def collect_explanation_predictions(board: Board, split: str, notes: list[str]) -> dict[str, ExplanationPredictions]:
+    """Does the same for runs that explain emotions.
+
+    Args:
+        board: Comparable runs.
+        split: The split.
+        notes: As in :func:`collect_predictions`.
+
+    Returns:
+        Predictions by run name, all of the same items in the same order.
+    """
+    return _collect(
+        board, split, notes, read_explanation_predictions, same_items, _content_cider, CONTENT_CIDER, "items"
     )
 
 
@@ -104,8 +124,9 @@ def _collect(
         recorded = float(run.results.metrics[split][headline.key])
         if abs(scored - recorded) > _SAME_SCORE:
             notes.append(
-                f"The predictions of {run.results.run_name} give {headline.name} {percent(scored)} on {split}, but its "
-                f"results.json records {percent(recorded)}: one of the two files belongs to another run or was rounded."
+                f"The predictions of {run.results.run_name} give {headline.name} {headline.text(scored)} on {split}, "
+                f"but its results.json records {headline.text(recorded)}: one of the two files belongs to another run "
+                "or was rounded."
             )
         first = first or of_run
         found[run.results.run_name] = of_run
@@ -141,3 +162,8 @@ def _pair_f1(predictions: Predictions) -> float:
 def _weighted_f1(predictions: EmotionPredictions) -> float:
     known = predictions.take(predictions.table.labelled)
     return float(emotion_scores(known.scored, known.table.labels, known.class_names)["weighted_f1"])
+
+
+def _content_cider(predictions: ExplanationPredictions) -> float:
+    sums = text_statistics(predictions.predictions, predictions.references or ()).sums.sum(axis=0)
+    return float(scores_of_sums(sums)["content_cider"])

@@ -70,29 +70,31 @@ def _lines(axes: Any, board: Board, rows: Sequence[BoardRow], split: str, headli
     for place, row in enumerate(rows):
         score = row.score(split, headline.key)
         assert score is not None
-        mean, values = 100 * score.mean, [100 * value for value in score.values]
+        scale = headline.scale
+        mean, values = scale * score.mean, [scale * value for value in score.values]
         if row.kind == "structural":
             axes.plot(values, [place], **STRUCTURAL_MARK)
         else:
             style = series_style(board.trained.index(row))
             if not math.isnan(score.sd):
-                band = [mean - 100 * score.sd, mean + 100 * score.sd]
+                band = [mean - scale * score.sd, mean + scale * score.sd]
                 axes.plot(band, [place, place], color=style["color"], linewidth=6, alpha=0.25)
             axes.plot(values, [place] * len(values), linestyle="none", marker=style["marker"], markersize=5,
                       color=style["color"], alpha=0.75, markeredgewidth=0)  # fmt: skip
             axes.plot([mean, mean], [place - 0.3, place + 0.3], color=style["color"], linewidth=2.4)
         # At the right edge, where no marker or line overlaps the numbers.
-        axes.annotate(f"{mean:.1f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
+        number = f"{mean:.1f}" if scale == 100.0 else f"{mean:.2f}"
+        axes.annotate(number, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), ha="left",
                       textcoords="offset points", va="center", fontsize=9,
                       color=MUTED if row.kind == "structural" else INK)  # fmt: skip
     baseline = board.baseline(headline.baseline)
     bar = None if baseline is None else baseline.score(split, headline.key)
     if bar is not None:
-        axes.axvline(100 * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
+        axes.axvline(headline.scale * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.margins(x=0.05)
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"{headline.name} on {split}, %")
+    axes.set_xlabel(f"{headline.name} on {split}{headline.unit}")
     axes.tick_params(color=GRID)

@@ -11,8 +11,10 @@ from typing import Any
 from iemomecp_dataset.benchmark.board import Board, leaderboard
 from iemomecp_dataset.benchmark.diagnostics.tables import Diagnosis
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards
+from iemomecp_dataset.benchmark.explanation_board import explanation_boards
 from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
 from iemomecp_dataset.benchmark.report.emotion_section import EmotionSection, build_emotion_section
+from iemomecp_dataset.benchmark.report.explanation_section import ExplanationSection, build_explanation_section
 from iemomecp_dataset.benchmark.report.section import Section, Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
@@ -98,15 +100,22 @@ def render_report(
     template = environment.get_template("template.html")
     of_pairs = leaderboard(index.runs)
     of_emotions = emotion_boards(index.runs)
-    all_boards = [*of_pairs, *of_emotions]
+    of_explanations = explanation_boards(index.runs)
+    all_boards = [*of_pairs, *of_emotions, *of_explanations]
+    first_explanation = len(of_pairs) + len(of_emotions)
     sections: list[Section] = []
     emotion_sections: list[EmotionSection] = []
+    explanation_sections: list[ExplanationSection] = []
     for number, board in enumerate(progress(all_boards) if progress else all_boards):
         if number < len(of_pairs):
             sections.append(build_section(number, board, texts, n_resamples))
+        elif number >= first_explanation:
+            found = build_explanation_section(number - first_explanation, board, texts, n_resamples)
+            explanation_sections.append(found)
         else:
             emotion_sections.append(build_emotion_section(number - len(of_pairs), board, texts, n_resamples))
     sections, emotion_sections = distinguish_headings(sections), distinguish_headings(emotion_sections)
+    explanation_sections = distinguish_headings(explanation_sections)
     scripts = ["table_sort.js", "table_filter.js"]
     explorers = [
         script
@@ -116,7 +125,7 @@ def render_report(
     if explorers:
         scripts += ["browse.js", *explorers]
     return template.render(
-        title=title or _title(bool(sections), bool(emotion_sections)),
+        title=title or _title(bool(sections), bool(emotion_sections), bool(explanation_sections)),
         part_titles=_PARTS,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),
         version=_version(),
@@ -124,6 +133,8 @@ def render_report(
         n_runs=len(index.runs),
         sections=sections,
         emotion_sections=emotion_sections,
+        explanation_sections=explanation_sections,
+        explanations=environment.get_template("explanations.html").render(sections=explanation_sections),
         emotions=environment.get_template("emotions.html").render(sections=emotion_sections),
         diagnostics="" if diagnosis is None or not sections else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
@@ -134,13 +145,22 @@ def render_report(
     )
 
 
-_PARTS = {"pairs": "Emotion-cause pair extraction", "emotions": "Emotion recognition in conversations"}
+_PARTS = {
+    "pairs": "Emotion-cause pair extraction",
+    "emotions": "Emotion recognition in conversations",
+    "explanations": "Explanations of emotions in conversations",
+}
+_SEVERAL = {
+    (True, True, False): "Emotion-cause pairs and emotions in conversations",
+    (True, False, True): "Emotion-cause pairs and explanations in conversations",
+    (False, True, True): "Emotions in conversations and their explanations",
+    (True, True, True): "Emotion-cause pairs, emotions and explanations in conversations",
+}
 
 
-def _title(pairs: bool, emotions: bool) -> str:
-    if pairs and emotions:
-        return "Emotion-cause pairs and emotions in conversations"
-    return _PARTS["emotions" if emotions else "pairs"]
+def _title(pairs: bool, emotions: bool, explanations: bool) -> str:
+    several = _SEVERAL.get((pairs, emotions, explanations))
+    return several or _PARTS["explanations" if explanations else "emotions" if emotions else "pairs"]
 
 
 def _unfinished(run: UnfinishedRun, root: Path) -> tuple[str, str]:

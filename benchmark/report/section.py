@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -243,7 +243,12 @@ def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[i
 
 
 def run_facts(
-    run: Run, splits: Sequence[str], scores: Mapping[str, str], *, has_threshold: bool = True
+    run: Run,
+    splits: Sequence[str],
+    scores: Mapping[str, str],
+    *,
+    has_threshold: bool = True,
+    written: Callable[[str, float], str] = lambda _, value: percent(value),
 ) -> dict[str, str]:
     """Lists the entries of one run in the table of runs.
 
@@ -252,6 +257,7 @@ def run_facts(
         splits: Splits with scores.
         scores: Headings by metric.
         has_threshold: Whether a run may decide by a threshold.
+        written: Formats a value of a metric.
 
     Returns:
         Texts by heading.
@@ -271,5 +277,5 @@ def run_facts(
     }
     for split in splits:
         for metric, heading in scores.items():
-            facts[f"{split} {heading}"] = percent(float(record.metrics.get(split, {}).get(metric, math.nan)))
+            facts[f"{split} {heading}"] = written(metric, float(record.metrics.get(split, {}).get(metric, math.nan)))
     return facts

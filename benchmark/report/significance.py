@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import Board
@@ -57,13 +57,23 @@ def significance_tables(
     return None if found is None else comparison_tables(found, split, {"pair_f1": "Pair F1", "pair_auprc": "AUPRC"})
 
 
-def comparison_tables(found: Comparisons, split: str, names: Mapping[str, str]) -> SignificanceTables:
+def _percent(key: str, value: float, signed: bool = False) -> str:
+    return percent(value, signed)
+
+
+def comparison_tables(
+    found: Comparisons,
+    split: str,
+    names: Mapping[str, str],
+    written: Callable[[str, float, bool], str] = _percent,
+) -> SignificanceTables:
     """Formats a comparison of systems.
 
     Args:
         found: The comparison.
         split: The split of the scores.
         names: Headings by metric, of the scores that have a column.
+        written: Formats a value of a metric, with a sign or without.
 
     Returns:
         The tables.
@@ -74,15 +84,15 @@ def comparison_tables(found: Comparisons, split: str, names: Mapping[str, str]) 
         n_resamples=found.n_resamples,
         metrics=list(names.values()),
         intervals=[
-            (name, [_interval(of_system.get(metric)) for metric in names])
+            (name, [_interval(of_system.get(metric), metric, written) for metric in names])
             for name, of_system in list(found.intervals.items())[::-1]
         ],
         comparisons=[
             (
                 f"{one.first} \N{MINUS SIGN} {one.second}",
                 names[one.metric],
-                _interval(one.difference, signed=True),
-                "n/a" if math.isnan(one.seed_error) else f"{percent(one.seed_error)} ({one.seeds})",
+                _interval(one.difference, one.metric, written, signed=True),
+                "n/a" if math.isnan(one.seed_error) else f"{written(one.metric, one.seed_error, False)} ({one.seeds})",
                 _p_value(one.difference.p_value),
                 _p_value(one.p_holm),
                 one.p_holm < 0.05,
@@ -94,11 +104,13 @@ def comparison_tables(found: Comparisons, split: str, names: Mapping[str, str]) 
     )
 
 
-def _interval(interval: Interval | None, signed: bool = False) -> str:
+def _interval(
+    interval: Interval | None, metric: str, written: Callable[[str, float, bool], str], signed: bool = False
+) -> str:
     if interval is None:
         return "n/a"
     values = (interval.estimate, interval.low, interval.high)
-    middle, low, high = (percent(value, signed).replace("-", "\N{MINUS SIGN}") for value in values)
+    middle, low, high = (written(metric, value, signed).replace("-", "\N{MINUS SIGN}") for value in values)
     return f"{middle} [{low}, {high}]"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import Board, score_columns, signatures_of, split_notes
@@ -100,6 +100,10 @@ def table_of_split(board: Board, split: str) -> ResultsTable:
 _CLASS_COLUMNS = {"precision": "P", "recall": "R", "f1": "F1"}
 
 
+def _percent(key: str, value: float, signed: bool = False) -> str:
+    return percent(value, signed)
+
+
 def results_of_split(
     board: Board,
     split: str,
@@ -111,6 +115,7 @@ def results_of_split(
     has_thresholds: bool = False,
     class_columns: Mapping[str, str] = _CLASS_COLUMNS | {"support": "gold utterances"},
     classes: Sequence[str] = (),
+    written: Callable[[str, float, bool], str] = _percent,
 ) -> ResultsTable:
     """Builds the results table of one split.
 
@@ -124,6 +129,7 @@ def results_of_split(
         has_thresholds: Whether a row may decide by a threshold.
         class_columns: Metric, without the class in front, and heading of the table by class.
         classes: Classes in that table.
+        written: Formats a value of a metric, with a sign or without.
 
     Returns:
         The table.
@@ -138,7 +144,7 @@ def results_of_split(
     }
     # The sort is stable: of equal scores, the less informed system comes first, as on the board.
     ranked = sorted([*board.rows, *beside], key=lambda row: -headline.of(row, split))
-    rows = [_table_row(row, split, columns, best, headline) for row in ranked]
+    rows = [_table_row(row, split, columns, best, headline, written) for row in ranked]
     reasons: dict[str, None] = {}
     for row in board.rows:
         for key, heading in columns:
@@ -194,7 +200,12 @@ def _plain(score: Score | None, *, counted: bool) -> str:
 
 
 def _table_row(
-    row: BoardRow, split: str, columns: list[tuple[str, str]], best: Mapping[str, float], headline: Headline
+    row: BoardRow,
+    split: str,
+    columns: list[tuple[str, str]],
+    best: Mapping[str, float],
+    headline: Headline,
+    written: Callable[[str, float, bool], str],
 ) -> ResultsRow:
     seconds = [run.results.wall_seconds for run in row.runs]
     memory = [run.results.peak_memory_mb for run in row.runs]
@@ -214,6 +225,7 @@ def _table_row(
                 math.nan if row.kind == "published" else best.get(key, math.nan),
                 best,
                 headline,
+                written,
             )
             for key, _ in columns
         ],
@@ -226,15 +238,22 @@ def _table_row(
     )
 
 
-def _cell(score: Score | None, key: str, best: float, highest: Mapping[str, float], headline: Headline) -> ScoreCell:
+def _cell(
+    score: Score | None,
+    key: str,
+    best: float,
+    highest: Mapping[str, float],
+    headline: Headline,
+    written: Callable[[str, float, bool], str],
+) -> ScoreCell:
     if score is None:
         return ScoreCell("–")
     if math.isnan(score.mean):
         return ScoreCell("n/a", reason=score.reason or "undefined")
     return ScoreCell(
-        text=percent(score.mean, signed=key == "gain_over_distance").replace("-", "\N{MINUS SIGN}"),
+        text=written(key, score.mean, key == "gain_over_distance").replace("-", "\N{MINUS SIGN}"),
         # The gain over a fixed baseline has the same standard deviation as Pair F1, which is shown already.
-        spread="" if math.isnan(score.sd) or key == "gain_over_distance" else f"{100 * score.sd:.2f}",
+        spread="" if math.isnan(score.sd) or key == "gain_over_distance" else written(key, score.sd, False),
         sort=score.mean,
         best=score.mean == best,
         share=max(0.0, score.mean / highest[key]) if key == headline.key and highest[key] > 0 else 0.0,

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.runs.results import ERC, HEADLINE, RESULTS_FILE, RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, HEADLINE, RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import emotions_file
+from iemomecp_dataset.metrics.evaluation.explanation_predictions import explanations_file
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
 
 __all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs", "with_unique_names"]
@@ -33,7 +34,8 @@ class Run:
 
     def predictions_path(self, split: str) -> Path:
         """Predictions on one split; the file may be missing."""
-        return emotions_file(self.folder, split) if self.results.task == ERC else predictions_file(self.folder, split)
+        of_task = {ERC: emotions_file, EXPLANATION: explanations_file}
+        return of_task.get(self.results.task, predictions_file)(self.folder, split)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,10 +14,18 @@ __all__ = ["check_record"]
 _ALWAYS_DEFINED = {
     "pairs": ("pair_f1", "pair_precision", "pair_recall"),
     "erc": ("weighted_f1", "accuracy", "macro_f1"),
+    "explanation": ("bleu_4", "rouge_l", "cider", "content_bleu_4", "content_rouge_l", "content_cider"),
 }
 """By task the scores that are 0 where a denominator is 0, and so have a value on every split."""
 _SHARES = ("_f1", "_precision", "_recall", "_auprc", "_rate", "accuracy")
 """How the names of scores in [0, 1] end; the others are counts, matrices and what later versions add."""
+_EXPLANATION_RANGES = {
+    **dict.fromkeys(("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "content_bleu_4", "content_rouge_l"), 1),
+    **dict.fromkeys(("rouge_1_f", "rouge_2_f", "rouge_l_f", "meteor"), 1),
+    **dict.fromkeys(("cider", "content_cider"), 10),
+    "sacrebleu": 100,
+}
+"""Largest value of each score of explanations, the smallest is 0; learned scores have no bounds."""
 
 
 def check_record(content: Mapping[str, Any], source: Path) -> None:
@@ -55,6 +64,10 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
             if score is None and name not in always_defined:
                 if not reasons.get(name):  # it is read as NaN, which makes the mean of a whole row NaN
                     refuse(place, score, f"a value, or null and its reason in {where}.undefined")
+            elif task == "explanation" and name in _EXPLANATION_RANGES:
+                largest = _EXPLANATION_RANGES[name]
+                # Sums of floats may end one rounding above the largest value.
+                check(place, score, functools.partial(_is_within, largest=largest), f"a number in [0, {largest}]")
             elif name.endswith(_SHARES):
                 check(place, score, _is_share, "a number in [0, 1]")
 
@@ -84,6 +97,10 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
 
 def _is_share(value: Any) -> bool:
     return value is not None and _is_number_or_null(value) and 0 <= value <= 1  # NaN fails this too
+
+
+def _is_within(value: Any, largest: float) -> bool:
+    return value is not None and _is_number_or_null(value) and 0 <= value <= largest * (1 + 1e-9)
 
 
 def _is_number_or_null(value: Any) -> bool:

@@ -30,6 +30,7 @@ from iemomecp_dataset.metrics.signature import run_signature
 
 __all__ = [
     "ERC",
+    "EXPLANATION",
     "EXTERNAL",
     "FORMAT_VERSION",
     "HEADLINE",
@@ -55,7 +56,10 @@ PAIRS = "pairs"
 ERC = "erc"
 """Task of a run that recognises the emotion of every utterance."""
 
-HEADLINE: Mapping[str, str] = {PAIRS: "pair_f1", ERC: "weighted_f1"}
+EXPLANATION = "explanation"
+"""Task of a run that explains emotions in words."""
+
+HEADLINE: Mapping[str, str] = {PAIRS: "pair_f1", ERC: "weighted_f1", EXPLANATION: "content_cider"}
 """By task the score that every table of it begins with."""
 
 
@@ -102,7 +106,8 @@ class RunResults:
         best_epoch: The epoch whose model was kept, counted from 1.
         epochs: Number of epochs trained.
         license_text_shareable: Whether the utterance texts may be shown to others.
-        task: Task of the run: :data:`PAIRS` or :data:`ERC`. Runs of different tasks never share a table.
+        task: Task of the run: :data:`PAIRS`, :data:`ERC` or :data:`EXPLANATION`. Runs of different tasks never
+            share a table.
         extra: Further keys of the file, such as ``signatures``; those of later versions are kept when it is written
             again.
     """

@@ -32,6 +32,7 @@ from iemomecp_dataset.metrics.evaluation.aligned import (
 )
 from iemomecp_dataset.metrics.evaluation.coverage import name_pairs
 from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionFacts, EmotionPredictions
+from iemomecp_dataset.metrics.evaluation.explanation_predictions import ExplanationFacts, ExplanationPredictions
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import (
     CandidatePredictions,
@@ -207,7 +208,9 @@ def _read(submission: Submission, split: str) -> CandidatePredictions:
     return predictions
 
 
-def check_stated(path: Path, facts: PredictionFacts | EmotionFacts, split: str, config_name: str) -> None:
+def check_stated(
+    path: Path, facts: PredictionFacts | EmotionFacts | ExplanationFacts, split: str, config_name: str
+) -> None:
     """Refuses a file that is given as one of another split or configuration than it states.
 
     Args:
@@ -299,7 +302,9 @@ def _check_none_outside(path: Path, outside: PairSet, turns: Mapping[str, int], 
     )
 
 
-def stated_epoch(files: Iterable[CandidatePredictions | EmotionPredictions]) -> str | None:
+def stated_epoch(
+    files: Iterable[CandidatePredictions | EmotionPredictions | ExplanationPredictions],
+) -> str | None:
     """Finds the split that the epoch was chosen on, as the files state it.
 
     Args:

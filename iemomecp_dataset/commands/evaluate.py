@@ -18,6 +18,10 @@ column (label or gold_id).
 Files of emotions are told by their columns dialogue_id and turn: Parquet or CSV with one row per utterance, and
 prob_<emotion> or prediction (name or id). They are scored by weighted F1, and must have every utterance once.
 
+Files of explanations are told by their columns target_turn and prediction without a cause: Parquet, CSV, or JSON (a
+list of objects), one row per explained target; the reference is the file's column reference, or that of --data-dir.
+Every item must be there once; an empty text scores 0.
+
 A table is printed and a JSON written beside the predictions (<name>.scores.json; the name keeps its suffix where a file
 of the same name in another format lies there), or where --output says.
 """
@@ -163,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Imported here, so that --help is quick.
     from iemomecp_dataset.metrics.evaluation.emotion_predictions import has_emotions
     from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
+    from iemomecp_dataset.metrics.evaluation.explanation_predictions import has_explanations
     from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
     from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
     from iemomecp_dataset.metrics.evaluation.window import PairWindow
@@ -198,6 +203,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if has_emotions(options.predictions):
         _evaluate_emotions(options, request, output)
         return
+    if has_explanations(options.predictions):
+        _evaluate_explanations(options, request, output)
+        return
     result = evaluate_files(request)
     print(evaluation_as_text(result))
     write_evaluation(output, result)
@@ -219,6 +227,22 @@ def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest,
     print(f"\nwritten: {output}")
     if options.as_run is not None and options.data_dir is not None:
         _write_emotion_run(options, options.as_run, options.data_dir)
+
+
+def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequest, output: Path) -> None:
+    """Scores a file with explanations."""
+    from iemomecp_dataset.metrics.evaluation.explanation_evaluation import evaluate_explanation_files
+    from iemomecp_dataset.metrics.evaluation.explanation_report import (
+        explanation_evaluation_as_text,
+        write_explanation_evaluation,
+    )
+
+    result = evaluate_explanation_files(request)
+    print(explanation_evaluation_as_text(result))
+    write_explanation_evaluation(output, result)
+    print(f"\nwritten: {output}")
+    if options.as_run is not None and options.data_dir is not None:
+        _write_explanation_run(options, options.as_run, options.data_dir)
 
 
 def _beside(predictions: Path) -> Path:
@@ -297,6 +321,22 @@ def _write_emotion_run(options: EvaluateOptions, folder: Path, data_dir: Path) -
     record = write_emotion_submission(submission, folder)
     score = record.metrics[of_file]["weighted_f1"]
     print(f"written: {folder}, a run of {record.objective}: weighted F1 {100 * score:.2f} on {of_file}")
+
+
+def _write_explanation_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
+    """Makes a run folder of files with explanations."""
+    from iemomecp_dataset.benchmark.runs.explanation_submission import write_explanation_submission
+    from iemomecp_dataset.benchmark.runs.submission import Submission
+    from iemomecp_dataset.metrics.evaluation.explanation_evaluation import scored_explanation_split
+    from iemomecp_dataset.metrics.evaluation.explanation_predictions import read_explanation_predictions
+
+    split = None if options.split is None else canonical_split(options.split)
+    file = read_explanation_predictions(options.predictions, split=split, run_name=options.run_name)
+    config, of_file = scored_explanation_split(file, config_name=options.config_name, split=split)
+    submission = Submission(**_system(options, folder, config, of_file), data_dir=data_dir)
+    record = write_explanation_submission(submission, folder)
+    score = record.metrics[of_file]["content_cider"]
+    print(f"written: {folder}, a run of {record.objective}: content CIDEr {score:.3f} on {of_file}")
 
 
 def _system(options: EvaluateOptions, folder: Path, config_name: str, split: str) -> dict[str, Any]:

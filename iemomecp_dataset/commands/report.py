@@ -32,8 +32,8 @@ class ReportOptions:
     title: str | None = option(None, "heading; by default what the runs do")
     with_text: bool = option(
         False,
-        "show the utterances of the dialogues on the page; without it the page holds no corpus text and can be "
-        "passed on (needs --data-dir)",
+        "show utterances and explanations of the dialogues on the page; without it the page holds no corpus text and "
+        "can be passed on (needs --data-dir)",
     )
     data_dir: Path | None = option(
         None,

@@ -21,7 +21,7 @@ from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
     has_emotions,
     read_emotion_predictions,
 )
-from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, pair_options_given
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
@@ -239,23 +239,7 @@ def evaluate_emotions(
 
 def _check_options(request: FileEvaluationRequest) -> None:
     """Refuses options of pair scores, and a second file of another kind."""
-    options = request.options
-    of_pairs = {
-        "--gold": request.gold_file is not None,
-        "--candidates": request.candidates is not None,
-        "--forward-pairs": request.forward_pairs is not None,
-        "--write-semeval": request.semeval_output is not None,
-        "--missed-positives": options.missed_positives is not None,
-        "--definition": options.definition is not None,
-        "--threshold": options.threshold is not None,
-        "--argmax": options.argmax,
-        "--gold-emotions": options.gold_emotions,
-        "--window": options.window.turns is not None,
-        "--past": options.window.past,
-        "--read leniently": options.reading != "strict",
-        "--validation without --as-run": request.validation is not None and not request.as_run,
-    }
-    given = [name for name, is_given in of_pairs.items() if is_given]
+    given = pair_options_given(request)
     if given:
         raise UsageError(
             f"{request.predictions} predicts the emotions of utterances, not pairs; leave {' and '.join(given)} out."

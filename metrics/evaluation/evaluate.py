@@ -46,7 +46,14 @@ from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
 
-__all__ = ["FileEvaluation", "FileEvaluationRequest", "ScoredData", "evaluate_files", "scored_data"]
+__all__ = [
+    "FileEvaluation",
+    "FileEvaluationRequest",
+    "ScoredData",
+    "evaluate_files",
+    "pair_options_given",
+    "scored_data",
+]
 
 _ONLY_DECIDES = "The system only decides: no threshold is chosen on its predictions for validation."
 _GOLD_EXPORTED = (
@@ -90,6 +97,34 @@ class FileEvaluationRequest:
     semeval_output: Path | None = None
     as_run: bool = False
     options: EvaluationOptions = field(default_factory=EvaluationOptions)
+
+
+def pair_options_given(request: FileEvaluationRequest) -> list[str]:
+    """Lists the options of a request that concern pairs alone.
+
+    Args:
+        request: What to score.
+
+    Returns:
+        Their names on the command line, of those that are given.
+    """
+    options = request.options
+    of_pairs = {
+        "--gold": request.gold_file is not None,
+        "--candidates": request.candidates is not None,
+        "--forward-pairs": request.forward_pairs is not None,
+        "--write-semeval": request.semeval_output is not None,
+        "--missed-positives": options.missed_positives is not None,
+        "--definition": options.definition is not None,
+        "--threshold": options.threshold is not None,
+        "--argmax": options.argmax,
+        "--gold-emotions": options.gold_emotions,
+        "--window": options.window.turns is not None,
+        "--past": options.window.past,
+        "--read leniently": options.reading != "strict",
+        "--validation without --as-run": request.validation is not None and not request.as_run,
+    }
+    return [name for name, is_given in of_pairs.items() if is_given]
 
 
 @dataclass(frozen=True)

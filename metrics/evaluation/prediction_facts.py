@@ -135,6 +135,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "cross_fitted_folds": lambda value: is_integer(value) and value > 1,
     "synthetic": _is_flag,
     "decisions_alone": _is_flag,
+    "license_text_shareable": _is_flag,
     "emotions": lambda value: value in ("predicted", "gold"),
 }
 """What a field must hold; text where none is listed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,12 +30,13 @@ _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
 _Facts = TypeVar("_Facts")
 
 
-def open_table(path: Path, kind: type[_Facts]) -> tuple[pd.DataFrame, _Facts]:
+def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tuple[pd.DataFrame, _Facts]:
     """Opens a file.
 
     Args:
         path: The file; ``.parquet``, or ``.csv``.
         kind: Class of its metadata.
+        text: Further columns of a CSV file that hold texts, which may run over several lines.
 
     Returns:
         Its columns, and its metadata.
@@ -63,8 +65,12 @@ def open_table(path: Path, kind: type[_Facts]) -> tuple[pd.DataFrame, _Facts]:
             arrow = pq.read_table(path)
         else:
             # Ids that look like numbers must stay text. Arrow keeps every digit of the scores.
-            as_text = dict.fromkeys(_TEXT, pa.string())
-            arrow = arrow_csv.read_csv(path, convert_options=arrow_csv.ConvertOptions(column_types=as_text))
+            as_text = dict.fromkeys((*_TEXT, *text), pa.string())
+            arrow = arrow_csv.read_csv(
+                path,
+                parse_options=arrow_csv.ParseOptions(newlines_in_values=bool(text)),
+                convert_options=arrow_csv.ConvertOptions(column_types=as_text),
+            )
         arrow.validate(full=True)
         names = list(arrow.column_names)
         # The CSV reader takes text that is not UTF-8 for bytes, which no comparison with text would find.

@@ -1,0 +1,113 @@
+"""Scoring of explanations files, with their own references or those of a corpus, and as a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from explanation_cases import explanation_corpus
+
+from iemomecp_dataset.benchmark.runs import explanation_submission
+from iemomecp_dataset.benchmark.runs.results import read_results
+from iemomecp_dataset.commands.evaluate import main
+from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.explanation_table import explanation_table
+from iemomecp_dataset.metrics.evaluation import explanation_gold
+from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
+
+CORPUS = explanation_corpus()
+TABLE = explanation_table(CORPUS.rows["test"])
+
+
+@pytest.fixture(autouse=True)
+def corpus_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any folder holds the corpus."""
+    for module in (explanation_gold, explanation_submission):
+        monkeypatch.setattr(module, "load_corpus", lambda *_, **__: CORPUS)
+
+
+def texts(place: int, reference: str) -> str:
+    return "" if place == 0 else reference.replace("came", "fell")
+
+
+def write_file(path: Path, *, references: bool = True, drop: int = 0, dialogue: str | None = None) -> Path:
+    """Items in another order than the corpus."""
+    items = [
+        {"dialogue_id": d, "target_turn": int(t), "reference": reference, "prediction": texts(place, reference)}
+        for place, (d, t, reference) in enumerate(
+            zip(TABLE.dialogue_ids.tolist(), TABLE.target_turns, TABLE.references, strict=True)
+        )
+    ][: len(TABLE) - drop]
+    if dialogue:
+        items[0]["dialogue_id"] = dialogue
+    frame = pd.DataFrame(items[::-1])
+    (frame if references else frame.drop(columns="reference")).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("with_data", [False, True])
+def test_scores_are_those_of_the_metric_whatever_the_order(
+    with_data: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_file(tmp_path / "explanations_test.csv", references=not with_data)
+    gold = ["--data-dir", str(tmp_path)] if with_data else []
+    main([str(path), "--config-name", "ecem", "--resamples", "50", *gold])
+    printed = capsys.readouterr().out
+    (found,) = json.loads(path.with_suffix(".scores.json").read_text(encoding="utf-8"))["evaluations"]
+    expected = explanation_scores([texts(i, r) for i, r in enumerate(TABLE.references)], TABLE.references, meteor=False)
+    for name in ("content_cider", "bleu_4", "sacrebleu", "rouge_l_f"):
+        assert found["scores"][name] == pytest.approx(expected[name])
+    assert found["intervals"]["content_cider"]["standard_error"] > 0
+    assert "1 of 8 predictions are empty" in printed and "absent: bleurt" in printed
+    assert ("was not checked" in printed) is not with_data
+    assert printed.index("content_cider ") < printed.index("bleu_4 ")
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"drop": 2}, r"2 items missing: \(dialogue test_6, target 2\), \(dialogue test_7, target 2\)"),
+        ({"dialogue": "other"}, r"1 item missing: .*; 1 item not in the data: \(dialogue other, target 2\)"),
+    ],
+)
+def test_missing_and_unknown_items_are_refused(made: dict[str, object], words: str, tmp_path: Path) -> None:
+    path = write_file(tmp_path / "explanations_test.csv", **made)  # type: ignore[arg-type]
+    with pytest.raises(InvalidDataError, match=words):
+        main([str(path), "--config-name", "ecem", "--data-dir", str(tmp_path)])
+
+
+def test_two_files_are_compared_by_dialogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = write_file(tmp_path / "a.csv"), write_file(tmp_path / "b.csv")
+    second.write_text(second.read_text(encoding="utf-8").replace("fell", "fell today"), encoding="utf-8")
+    main([str(first), "--compare", str(second), "--config-name", "ecem", "--split", "test", "--resamples", "50"])
+    printed = capsys.readouterr().out
+    assert "paired over 8 source dialogues" in printed
+    comparison = json.loads((tmp_path / "a.scores.json").read_text(encoding="utf-8"))["comparison"]
+    assert comparison["paired_bootstrap"]["bleu_4"]["estimate"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--threshold", "0.5"], "explains emotions and lists no pairs; leave --threshold out"),
+        ([], "has no column reference"),
+    ],
+)
+def test_options_of_pairs_and_files_without_references_are_refused(
+    options: list[str], words: str, tmp_path: Path
+) -> None:
+    path = write_file(tmp_path / "explanations_test.csv", references=False)
+    with pytest.raises(UsageError, match=words):
+        main([str(path), *options])
+
+
+def test_a_file_becomes_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_file(tmp_path / "explanations_test.csv")
+    data = ["--config-name", "ecem", "--data-dir", str(tmp_path), "--resamples", "0"]
+    main([str(path), *data, "--as-run", str(tmp_path / "theirs"), "--system", "Theirs"])
+    assert "a run of Theirs: content CIDEr" in capsys.readouterr().out
+    record = read_results(tmp_path / "theirs")
+    assert (record.task, record.scorer, record.objective) == ("explanation", "external", "Theirs")
+    assert record.metrics["test"]["n_empty"] == 1 and "medoid" in record.structural_baselines
