@@ -131,6 +131,7 @@ class TrainingTask:
         truncated: By split ``truncated_utterances`` and, for the isolated scorer, ``truncated_pairs``.
         encoder: The text encoder with its tokenizer, or None without text.
         frozen_texts: Frozen features by text, where there are any; structural baselines use them.
+        text_vectors: Vectors of a text store by utterance id, where one is read; structural rows use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
         recipe: How the loop steps and stops.
         emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
@@ -144,6 +145,7 @@ class TrainingTask:
     truncated: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     encoder: TextEncoder | None = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
+    text_vectors: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
     emotion_inputs: EmotionInputs | None = None
     recipe: Recipe = Recipe()
