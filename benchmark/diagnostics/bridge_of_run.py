@@ -1,20 +1,20 @@
-"""The attention bridge of a trained ECERC on a corpus with cause pairs: what it reads, and the table that is printed."""
+"""The attention bridge of a trained ECERC on a corpus with cause pairs: its inputs, and the table that is printed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.diagnostics.attention_bridge import attention_bridge
-from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.features import read_feature_table
 from iemomecp_dataset.metrics.emotion_scoring import neutral_of
+from iemomecp_dataset.options import PairCorpus
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.task import inference_inputs
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import EcercModel
@@ -83,7 +83,7 @@ def bridge_of_run(
             f"{folder}: none of the model's emotions ({', '.join(names)}) is neutral, so "
             "P(not neutral) is not defined. Give a run on a corpus with neutral utterances."
         )
-    candidates = None if corpus_of_config(config_name) == IEMOMECP else "past"
+    candidates = "past" if config_name in get_args(PairCorpus) else None
     corpus = whole_corpus(load_corpus(config_name, data_dir, candidates=candidates).require_pairs())
     if split not in corpus.rows:
         raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, corpus.rows)}")
@@ -107,12 +107,12 @@ def bridge_of_run(
 
 
 def bridge_table(found: Mapping[str, float]) -> list[str]:
-    """Lays out the AUPRC in percent, one line per ranking.
+    r"""Lays out the AUPRC in percent, one line per ranking.
 
     Example:
         >>> names = ("hint", "uniform", "untrained", "distance")
         >>> found = {f"{p}{name}": 0.25 for p in ("", "p_") for name in names} | {"p_distance_hint": 0.5}
-        >>> print("\\n".join(bridge_table(found)[::4]))
+        >>> print("\n".join(bridge_table(found)[::4]))
         ranked by                                  alone  x P(not neutral)
         control: distance of the turns             25.00             25.00
     """

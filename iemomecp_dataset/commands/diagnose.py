@@ -39,7 +39,7 @@ class DiagnoseOptions:
     quiet: bool = option(False, "print only what is left out and where the files are")
 
 
-_BRIDGE = """Prints whether the attention of an ECERC run ranks cause pairs better than four controls that do not attend.
+_BRIDGE = """Prints whether the attention of an ECERC run ranks cause pairs better than four controls.
 
 Examples:
     python scripts/diagnose.py attention-bridge runs/ecerc-ecf-42 --data-dir ecf
