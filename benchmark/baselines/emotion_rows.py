@@ -163,7 +163,7 @@ def _by_vectors(
     if (fitted_on < 0).all():
         return {}, "Not built: no train utterance with a known emotion has a vector."
     filled = {
-        split: replace(table, features=np.nan_to_num(table.features)) if split in absent else table
+        split: table if table.features is None else replace(table, features=np.nan_to_num(table.features))
         for split, table in utterances.items()
     }
     found = _regression(filled, fitted_on, n_classes, source)

@@ -84,7 +84,7 @@ def _print_bridge(options: BridgeOptions) -> None:
     from iemomecp_dataset.benchmark.diagnostics.bridge_of_run import bridge_of_run, bridge_table
     from iemomecp_dataset.benchmark.runs.results import read_results
 
-    config_name = options.config_name
+    config_name: str | None = options.config_name
     if config_name is None:
         if not (options.run / "results.json").is_file():
             raise UsageError(

@@ -486,7 +486,7 @@ def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
         ({"predictions": "none.parquet"}, MissingDataError, "is not there"),
         ({"gold_file": "gold.json"}, UsageError, "--gold is for"),
         (
-            {"predictions": "semeval.json", "gold_file": "semeval.json", "data_dir": "d"},
+            {"predictions": "semeval.json", "gold_file": "g.json", "data_dir": "d"},
             UsageError,
             "both give the gold",
         ),

@@ -182,7 +182,7 @@ def test_what_was_received_is_said_as_it_is(server, tmp_path):
 
 
 def test_a_server_that_is_not_there(tmp_path):
-    with pytest.raises(MissingDataError, match="not received in 1 attempts .* Nothing of it was received"):
+    with pytest.raises(MissingDataError, match=r"not received in 1 attempts .* Nothing of it was received"):
         fetch_labels(tmp_path, FetchOptions(base_url="http://127.0.0.1:9", attempts=1, progress=False), blobs=BLOBS)
 
 

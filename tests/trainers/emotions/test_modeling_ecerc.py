@@ -272,7 +272,7 @@ def test_what_is_saved_is_the_same_model_again(tmp_path: Path) -> None:
 def test_the_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     config = EmotionTransformerConfig(class_names=["neutral", "joy"], text_size=4, hidden_size=4, num_heads=1)
     EmotionTransformer(config).save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="holds a model of type 'iemomecp_emotion.*', but EcercConfig is that of"):
+    with pytest.raises(UsageError, match=r"holds a model of type 'iemomecp_emotion.*', but EcercConfig is that of"):
         EcercModel.from_pretrained(tmp_path)
 
 
