@@ -348,9 +348,17 @@ def _mixed_circumstances(rows: Sequence[BoardRow]) -> list[str]:
 
 def _notes(key: BoardKey, runs: list[Run], structural: list[BoardRow]) -> list[str]:
     notes = []
-    missing = sorted({split for run in runs for split in run.results.missing_splits})
+    lacking: dict[str, list[str]] = {}
+    for run in runs:
+        for split in run.results.missing_splits:
+            lacking.setdefault(split, []).append(run.results.run_name)
+    missing = sorted(split for split, names in lacking.items() if len(names) == len(runs))
     if missing:
         notes.append(f"The data has no {' and no '.join(missing)} split, so there are no scores on it.")
+    notes += [
+        f"The data of {', '.join(lacking[split])} has no {split} split, so there are no scores of these runs on it."
+        for split in sorted(lacking.keys() - set(missing))
+    ]
     unsigned = [run.results.run_name for run in runs if not signatures_of(run.results)]
     if unsigned and len(unsigned) < len(runs):
         notes.append(

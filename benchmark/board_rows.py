@@ -241,7 +241,9 @@ def structural_rows(runs: list[Run]) -> list[BoardRow]:
             if not any(_agree(row, other, HEADLINE[run.results.task]) for other in same):
                 # Runs trained on other dialogues, say: a reader must be able to tell the versions apart.
                 same.append(replace(row, name=f"{row.name}, as in {run.results.run_name}") if same else row)
-    return [row for group in rows.values() for row in group]
+    built = {key for (key, _), group in rows.items() if any(row.scores for row in group)}
+    # A run that cannot build a row does not hide nor repeat the row of the runs that can.
+    return [row for (key, _), group in rows.items() for row in group if row.scores or key not in built]
 
 
 def _agree(one: BoardRow, other: BoardRow, headline: str) -> bool:

@@ -53,7 +53,8 @@ def _help() -> str:
         [
             f"usage: {program} COMMAND [OPTIONS]",
             "",
-            "Dataset, metric, trainers and benchmark for multimodal emotion-cause pair extraction.",
+            "Dataset, metrics, trainers and benchmark for multimodal emotion-cause pair extraction,",
+            "and for emotion recognition in conversations.",
             "",
             *(f"  {name:<{width}}  {line}" for name, line in COMMANDS.items()),
             "",

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
 from iemomecp_dataset.benchmark.runs.results import RunResults, encoder_name
@@ -58,7 +59,8 @@ class FinishedRun(Generic[_Settings]):
 
     def recorded(self) -> dict[str, Any]:
         """What every kind of run records beside its scores: arguments of the functions that build the record."""
-        options, progress, frozen = self.options, self.progress, self.task.frozen_texts
+        options, progress = self.options, self.progress
+        features, source = self._utterance_features()
         encoder = options.model.text_encoder if options.data.encodes_text else "none"
         return {
             "run_name": options.run.run_name or Path(str(options.run.output_dir)).name,
@@ -67,13 +69,8 @@ class FinishedRun(Generic[_Settings]):
             "seed": options.run.seed,
             "text_encoder": encoder,
             "encoder_mode": options.model.encoder_mode if options.data.encodes_text else "none",
-            "utterance_features": None
-            if frozen is None
-            else {
-                split: np.stack([frozen[utterance["text"] or ""] for row in rows for utterance in row["utterances"]])
-                for split, rows in self.corpus.rows.items()
-            },
-            "feature_source": TFIDF if frozen is None else f"frozen {encoder_name(encoder)}",
+            "utterance_features": features,
+            "feature_source": source,
             "more_counts": self.task.truncated,
             "versions": library_versions(),
             "git_revision": code_revision(),
@@ -89,6 +86,26 @@ class FinishedRun(Generic[_Settings]):
             "processes": self.processes,
             "device": self.device,
         }
+
+    def _utterance_features(self) -> tuple[dict[str, NDArray[np.float32]] | None, str]:
+        """Vectors of a frozen text encoder by split, in row order, NaN where one is missing; and their name."""
+        by_text, by_id = self.task.frozen_texts, self.task.text_vectors
+        utterances = {
+            split: [utterance for row in rows for utterance in row["utterances"]]
+            for split, rows in self.corpus.rows.items()
+        }
+        if by_text is not None:
+            name = encoder_name(self.options.model.text_encoder)
+            found = {split: np.stack([by_text[u["text"] or ""] for u in of]) for split, of in utterances.items()}
+            return found, f"frozen {name}"
+        if not by_id:
+            return None, TFIDF
+        missing = np.full_like(next(iter(by_id.values())), np.nan)
+        found = {
+            split: np.stack([by_id.get(u["utterance_id"], missing) for u in of]) for split, of in utterances.items()
+        }
+        model = self.inputs.features.get("text", {}).get("model")
+        return found, f"frozen {encoder_name(model)}" if model else "frozen text vectors"
 
     def further_keys(self) -> dict[str, Any]:
         """Keys of the record that no field holds."""

@@ -10,7 +10,7 @@ key                   predicted emotion of an utterance
 ``previous_emotion``  the one that a regression on words alone *predicts* for the speaker's previous
                       utterance in the dialogue; for a speaker's first utterance its own prediction
 ``tfidf``             logistic regression on the TF-IDF of its words
-``frozen_encoder``    logistic regression on the features of a frozen text encoder, if the run has any
+``frozen_encoder``    logistic regression on the vectors of a frozen text encoder, computed or from a store
 ====================  ==================================================================================
 
 None of them uses a gold emotion of the split that it predicts; all are fitted on train. The regressions, their settings
@@ -20,6 +20,7 @@ and the order of utterances are those of :mod:`~iemomecp_dataset.benchmark.basel
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,9 @@ def emotion_systems(
 
     Args:
         corpus: The corpus, whole dialogues; without known emotions in a train split there are no rows.
-        utterance_features: By split ``(m, d)``, one vector per utterance in row order: of a frozen text encoder.
+        utterance_features: By split ``(m, d)``, one vector per utterance in row order: of a frozen text encoder. A row
+            of NaN is a missing vector: its utterance is not fitted on, is predicted by the shares of the emotions in
+            train, and is counted in the description.
         feature_source: Name of these features.
 
     Returns:
@@ -76,7 +79,7 @@ def emotion_systems(
         )
     ]
     by_words = _regression(utterances, labels, len(names), TFIDF)
-    by_features = _regression(utterances, labels, len(names), feature_source) if utterance_features else {}
+    by_features, missing = _by_vectors(utterances, labels, len(names), feature_source) if features else ({}, "")
     source, of_text = (TFIDF, by_words) if by_words else (feature_source, by_features)
     previous = {
         split: np.eye(len(names))[decide(of_text[split])[previous_of_speaker(table)]]
@@ -91,21 +94,22 @@ def emotion_systems(
                 previous,
                 "Predicts the emotion that the logistic regression on the text predicts for the speaker's previous "
                 "utterance in the dialogue; for a speaker's first utterance its own. No gold emotions.",
+                _NO_TEXT,
             ),
             previous,
             hard=True,
         )
     )
-    regressions = [(TFIDF_WORDS, TFIDF, by_words)]
-    if utterance_features:
-        regressions.append((FROZEN_ENCODER, feature_source, by_features))
-    for key, source, of_split in regressions:
+    vectors = feature_source if features else "frozen encoder"
+    for key, source, of_split, further, reason in (
+        (TFIDF_WORDS, TFIDF, by_words, "", _NO_TEXT),
+        (FROZEN_ENCODER, vectors, by_features, missing, missing or _NO_VECTORS),
+    ):
         words = (
             f"Multinomial logistic regression on {source} of each utterance alone, without context, fitted on train."
         )
-        systems.append(
-            StructuralSystem(key, f"{source} + logistic regression", _or_reason(of_split, words), dict(of_split))
-        )
+        words = _or_reason(of_split, f"{words} {further}".strip(), reason)
+        systems.append(StructuralSystem(key, f"{source} + logistic regression", words, dict(of_split)))
     return systems
 
 
@@ -143,5 +147,41 @@ def _regression(
     return class_probabilities(train, others, labels, n_classes, source)
 
 
-def _or_reason(built: Mapping[str, NDArray[np.float64]], words: str) -> str:
-    return words if built else "Not built: the utterances have no text and no features were given."
+def _by_vectors(
+    utterances: Mapping[str, UtteranceTable], labels: NDArray[np.int64], n_classes: int, source: str
+) -> tuple[dict[str, NDArray[np.float64]], str]:
+    """Probabilities by split of a regression on vectors, and what is to be said about missing ones."""
+    absent = {
+        split: np.isnan(table.features).any(axis=1)
+        for split, table in utterances.items()
+        if table.features is not None and len(table)
+    }
+    if not any(of_split.any() for of_split in absent.values()):
+        return _regression(utterances, labels, n_classes, source), ""
+    known = labels[labels >= 0]
+    fitted_on = np.where(absent["train"], -1, labels) if "train" in absent else labels
+    if (fitted_on < 0).all():
+        return {}, "Not built: no train utterance with a known emotion has a vector."
+    filled = {
+        split: table if table.features is None else replace(table, features=np.nan_to_num(table.features))
+        for split, table in utterances.items()
+    }
+    found = _regression(filled, fitted_on, n_classes, source)
+    for split, of_split in absent.items():
+        found[split][of_split] = np.bincount(known, minlength=n_classes) / len(known)
+    counts = ", ".join(f"{of_split.sum()} of {split}" for split, of_split in absent.items() if of_split.any())
+    return found, (
+        f"Vectors are missing ({counts}): these utterances are not fitted on, and are predicted by the shares of the "
+        "emotions in train."
+    )
+
+
+_NO_TEXT = "Not built: the utterances have no text and no features were given."
+_NO_VECTORS = (
+    "Not built: there are no vectors of a frozen text encoder; the system reads no text, trains its encoder, or gave "
+    "its predictions alone."
+)
+
+
+def _or_reason(built: Mapping[str, NDArray[np.float64]], words: str, reason: str) -> str:
+    return words if built else reason

@@ -110,7 +110,7 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
         pictures = _pictures(drawn, split, predictions, intervals)
         shown = best_systems(drawn, predictions)
         if shown:
-            data = emotion_explorer_data(shown, texts.of_dialogue if texts else None)
+            data = emotion_explorer_data(shown, texts.of(board.key.config_name) if texts else None)
             _note_missing_texts(data, texts, notes)
     published = published_rows_beside(board)
     rows = sorted(drawn.rows, key=lambda row: -WEIGHTED_F1.of(row, split))

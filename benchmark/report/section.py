@@ -50,10 +50,16 @@ class Texts:
     """Utterance texts of a corpus, for readers who are licensed to see them.
 
     Attributes:
-        of_dialogue: ``(speaker, text)`` in turn order, by dialogue id.
+        of_dialogue: ``(speaker, text)`` in turn order, by dialogue id, for runs of one configuration.
+        of_config: The same by configuration, for runs of several, whose dialogues may have the same ids.
     """
 
     of_dialogue: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    of_config: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = field(default_factory=dict)
+
+    def of(self, config_name: str) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Texts by dialogue id of a run on the configuration; those of another one are never shown."""
+        return self.of_config.get(config_name, {}) if self.of_config else self.of_dialogue
 
 
 @dataclass(frozen=True)
@@ -139,8 +145,9 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         if shown:
             dialogue = choose_dialogue(shown[0][1])
             matrix = pair_matrix_picture(dialogue, shown)
-            lines = _lines(dialogue, texts, notes)
-            explorer = script_json(explorer_data(shown, texts.of_dialogue if texts else None))
+            of_dialogue = texts.of(board.key.config_name) if texts else None
+            lines = _lines(dialogue, of_dialogue, notes)
+            explorer = script_json(explorer_data(shown, of_dialogue))
     published = published_rows_beside(board)
     return Section(
         anchor=f"data-{number + 1}",
@@ -233,13 +240,15 @@ def best_systems(board: Board, predictions: Mapping[str, Found]) -> list[tuple[s
     return shown[:_MAX_SYSTEMS]
 
 
-def _lines(dialogue: str, texts: Texts | None, notes: list[str]) -> list[tuple[int, str, str]]:
-    if texts is None:
+def _lines(
+    dialogue: str, of_dialogue: Mapping[str, Sequence[tuple[str, str]]] | None, notes: list[str]
+) -> list[tuple[int, str, str]]:
+    if of_dialogue is None:
         return []
-    if dialogue not in texts.of_dialogue:
+    if dialogue not in of_dialogue:
         notes.append(f"The texts of dialogue {dialogue} are not in the data that was given.")
         return []
-    return [(turn, speaker, text) for turn, (speaker, text) in enumerate(texts.of_dialogue[dialogue], start=1)]
+    return [(turn, speaker, text) for turn, (speaker, text) in enumerate(of_dialogue[dialogue], start=1)]
 
 
 def run_facts(

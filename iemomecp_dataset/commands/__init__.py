@@ -19,7 +19,7 @@ COMMANDS = {
     "build": "merge IEMOCAP, ConvECPE and the labels, and write Parquet or JSON",
     "synthetic": "write a synthetic corpus in the genuine layouts",
     "extract": "make a feature store from audio, video or text",
-    "train": "train and evaluate one model: train fusion, roberta, wavlm or clip",
+    "train": "train and evaluate one model: fusion, roberta, wavlm or clip of pairs, ecerc or emotion of emotions",
     "matrix": "train a matrix of models and print the table of results",
     "evaluate": "score a file of predictions of any system",
     "report": "write the HTML report of a folder of runs",

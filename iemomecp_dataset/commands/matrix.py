@@ -174,8 +174,17 @@ def _sweeps(options: MatrixOptions, experiments: Sequence[str], rest: Sequence[s
             )
     if experiments:
         overrides = Sweep("", options.families, values, options.seeds, data_dirs)
-        return [sweep for name in experiments for sweep in experiment_sweeps(name, overrides)]
-    return [Sweep("", options.families or ("fusion",), values, options.seeds or (42,), data_dirs)]
+        sweeps = [sweep for name in experiments for sweep in experiment_sweeps(name, overrides)]
+    else:
+        sweeps = [Sweep("", options.families or ("fusion",), values, options.seeds or (42,), data_dirs)]
+    of_emotions = [family for family in EMOTION_TRAINERS if any(family in sweep.families for sweep in sweeps)]
+    if "objective" in values and of_emotions:
+        raise UsageError(
+            f"--objectives are losses of pairs, but {' and '.join(of_emotions)} of --families learn"
+            f"{'s' * (len(of_emotions) == 1)} emotions. Leave --objectives out (--protocol and --focal_gamma change "
+            "the loss of emotions), or train pairs in a matrix of their own."
+        )
+    return sweeps
 
 
 def _trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:

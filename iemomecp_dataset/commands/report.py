@@ -113,21 +113,22 @@ def _texts(data_dir: str, index: RunIndex) -> Texts:
     from iemomecp_dataset.benchmark.runs.results import ERC
     from iemomecp_dataset.builder import load
 
-    of_dialogue: dict[str, list[tuple[str, str]]] = {}
-    errors: list[IemomecpError] = []
+    of_config: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    errors: dict[str, IemomecpError] = {}
     for config_name in sorted({run.results.config_name for run in index.runs}):
         try:
             splits = load(config_name, data_dir=data_dir)
         except IemomecpError as error:
-            errors.append(error)
+            errors[config_name] = error
             continue
         with_emotions = any(run.results.task == ERC and run.results.config_name == config_name for run in index.runs)
+        of_dialogue = of_config.setdefault(config_name, {})
         for split in splits.values():
             # Pairs are found in the dialogues as they are, chunks say; emotions are recognised in whole ones.
             for row in (*split, *(whole_dialogues(split) if with_emotions else ())):
                 of_dialogue[row["dialogue_id"]] = [(u["speaker"] or "", u["text"] or "") for u in row["utterances"]]
-    if errors and not of_dialogue:
-        raise errors[0]
-    for reason in errors:
-        print(f"without texts: {reason}")
-    return Texts(of_dialogue)
+    if errors and not of_config:
+        raise next(iter(errors.values()))
+    for config_name, reason in errors.items():
+        print(f"without the texts of {config_name}, which --data-dir does not hold: {reason}")
+    return Texts(of_config=of_config)

@@ -221,10 +221,12 @@ def _fetch(session: requests.Session, url: str, target: Path, blob: str, options
             raise not_written(part, error) from None
         put_in_place(part, target)
         return "downloaded (resumed)" if resumed else "downloaded"
-    raise MissingDataError(
-        f"{url}: not received in {options.attempts} attempts ({failure}). The received part is kept in {part.name} and "
-        f"will be resumed. {_ADVICE}."
-    )
+    received = "Nothing of it was received."
+    if part.exists() and part.stat().st_size:
+        received = f"The received part is kept in {part.name} and will be resumed."
+    else:
+        part.unlink(missing_ok=True)
+    raise MissingDataError(f"{url}: not received in {options.attempts} attempts ({failure}). {received} {_ADVICE}.")
 
 
 def _request(session: requests.Session, url: str, part: Path, had: int, options: FetchOptions) -> bool:

@@ -16,12 +16,13 @@ from iemomecp_dataset.metrics.evaluation.report import (
     comparison_text,
     ends,
     number,
+    score_lines,
     without_nan,
 )
 
 __all__ = ["emotion_evaluation_as_json", "emotion_evaluation_as_text", "write_emotion_evaluation"]
 
-_OVERALL = ("weighted_f1", "accuracy", "macro_f1", "weighted_f1_without_neutral")
+_OVERALL = ("weighted_f1", "accuracy", "macro_f1", "weighted_f1_without_neutral", "n_utterances")
 
 
 def emotion_evaluation_as_text(result: EmotionFileEvaluation) -> str:
@@ -105,17 +106,7 @@ def _evaluation_text(evaluation: EmotionEvaluation) -> str:
 
 
 def _overall(evaluation: EmotionEvaluation) -> list[str]:
-    some = next(iter(evaluation.intervals.values()), None)
-    heading = ("", "") if some is None else (f"{100 * some.confidence:g} % interval", "standard error")
-    rows = [("score", "value", *heading)]
-    for name in _OVERALL:
-        interval = evaluation.intervals.get(name)
-        rows.append((name, number(evaluation.scores[name]), *(ends(interval) if interval is not None else ("", ""))))
-    rows.append(("n_utterances", number(evaluation.scores["n_utterances"]), "", ""))
-    lines = columns(rows)
-    if some is not None:
-        lines.append(f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} dialogues")
-    return lines
+    return score_lines({name: evaluation.scores[name] for name in _OVERALL}, evaluation.intervals, "dialogues")
 
 
 def _per_class(evaluation: EmotionEvaluation) -> list[str]:

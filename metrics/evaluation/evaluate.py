@@ -252,6 +252,8 @@ def _check_options(request: FileEvaluationRequest) -> None:
             f"{request.predictions} and {request.other}: one lists candidates and the other does not; they cannot be "
             "paired."
         )
+    if request.gold_file is not None and request.data_dir is not None:
+        raise UsageError("--gold and --data-dir both give the gold; name one of them.")
     if request.gold_file is not None and (not listed or _needs_candidates(request)):
         raise UsageError(
             f"{request.predictions} lists candidates; its gold comes from --data-dir or its own column. --gold is for "

@@ -26,6 +26,7 @@ __all__ = [
     "evaluation_as_json",
     "evaluation_as_text",
     "number",
+    "score_lines",
     "without_nan",
     "write_evaluation",
 ]
@@ -129,25 +130,31 @@ def _evaluation_text(evaluation: Evaluation) -> str:
 
 
 def _score_table(evaluation: Evaluation) -> str:
-    some = next(iter(evaluation.intervals.values()), None)
-    rows = [("score", "value", "", "")]
-    if some is not None:
-        rows = [("score", "value", f"{100 * some.confidence:g} % interval", "standard error")]
-    matrix = None
-    for name, value in evaluation.scores.items():
-        if name == "confusion_matrix":
-            matrix = value
-            continue
-        interval = evaluation.intervals.get(name)
+    scores = {name: value for name, value in evaluation.scores.items() if name != "confusion_matrix"}
+    lines = score_lines(scores, evaluation.intervals, "source dialogues")
+    if (matrix := evaluation.scores.get("confusion_matrix")) is not None:
+        lines.append("confusion (rows gold, columns predicted): " + str(matrix))
+    return "\n".join(lines)
+
+
+def score_lines(scores: Mapping[str, Any], intervals: Mapping[str, Interval], units: str) -> list[str]:
+    """Lays out scores with their intervals, one line each, and how the intervals were computed.
+
+    Args:
+        scores: By name.
+        intervals: Of some or none of them.
+        units: What was resampled.
+    """
+    some = next(iter(intervals.values()), None)
+    heading = ("", "") if some is None else (f"{100 * some.confidence:g} % interval", "standard error")
+    rows = [("score", "value", *heading)]
+    for name, value in scores.items():
+        interval = intervals.get(name)
         rows.append((name, number(value), *(ends(interval) if interval is not None else ("", ""))))
     lines = columns(rows)
     if some is not None:
-        lines.append(
-            f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} source dialogues"
-        )
-    if matrix is not None:
-        lines.append("confusion (rows gold, columns predicted): " + str(matrix))
-    return "\n".join(lines)
+        lines.append(f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} {units}")
+    return lines
 
 
 def comparison_text(comparison: FileComparison) -> str:

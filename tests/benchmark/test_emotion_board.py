@@ -5,7 +5,12 @@ import math
 
 import pytest
 
-from iemomecp_dataset.benchmark.baselines.emotion_rows import MAJORITY, PREVIOUS_EMOTION, TFIDF_WORDS
+from iemomecp_dataset.benchmark.baselines.emotion_rows import (
+    FROZEN_ENCODER,
+    MAJORITY,
+    PREVIOUS_EMOTION,
+    TFIDF_WORDS,
+)
 from iemomecp_dataset.benchmark.board import leaderboard, parts_of_split
 from iemomecp_dataset.benchmark.comparison import compare, compare_emotions
 from iemomecp_dataset.benchmark.diagnostics.systems import facts_of_data
@@ -40,7 +45,7 @@ def board(mixed):
 
 def test_a_row_per_system_after_the_structural_ones(board):
     fair, oracle = parts_of_split(board, "test")
-    assert [row.key for row in board.structural] == [MAJORITY, PREVIOUS_EMOTION, TFIDF_WORDS]
+    assert [row.key for row in board.structural] == [MAJORITY, PREVIOUS_EMOTION, TFIDF_WORDS, FROZEN_ENCODER]
     assert [row.name for row in fair.trained] == [
         "emotion transformer T (epoch_from=validation)",
         "ECERC corrected T",

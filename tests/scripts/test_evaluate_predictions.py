@@ -485,6 +485,11 @@ def test_semeval_conversations_must_be_those_of_the_gold(tmp_path):
     [
         ({"predictions": "none.parquet"}, MissingDataError, "is not there"),
         ({"gold_file": "gold.json"}, UsageError, "--gold is for"),
+        (
+            {"predictions": "semeval.json", "gold_file": "g.json", "data_dir": "d"},
+            UsageError,
+            "both give the gold",
+        ),
         ({"other": "x.json"}, UsageError, "cannot be paired"),
         ({"other_run_name": "x"}, UsageError, "add --compare"),
         ({"semeval_output": "x.json"}, UsageError, "add --data-dir"),

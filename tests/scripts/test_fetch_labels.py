@@ -173,8 +173,16 @@ def test_a_server_that_never_recovers_is_given_up(server, tmp_path, behavior):
     assert not set(files(tmp_path)) & set(CONTENT)
 
 
+def test_what_was_received_is_said_as_it_is(server, tmp_path):
+    for behavior, said in (("500", "Nothing of it was received"), ("truncates", "The received part is kept in")):
+        server.script = [behavior]
+        with pytest.raises(MissingDataError, match=said):
+            fetch(server, tmp_path, attempts=1, timeout=0.2)
+        assert bool(files(tmp_path)) == (behavior == "truncates")
+
+
 def test_a_server_that_is_not_there(tmp_path):
-    with pytest.raises(MissingDataError, match="not received in 1 attempts"):
+    with pytest.raises(MissingDataError, match=r"not received in 1 attempts .* Nothing of it was received"):
         fetch_labels(tmp_path, FetchOptions(base_url="http://127.0.0.1:9", attempts=1, progress=False), blobs=BLOBS)
 
 

@@ -152,6 +152,10 @@ def test_a_pattern_gives_the_cells_of_all_matching_experiments(synthetic_dir, tm
     ("arguments", "message"),
     [
         (["--objectives", "rpl"], "--objectives has no value 'rpl'. Did you mean 'rpcl'?"),
+        (
+            ["--families", "fusion", "ecerc", "--objectives", "rpcl"],
+            "--objectives are losses of pairs, but ecerc of --families learns emotions.",
+        ),
         (["--learning_rat", "1"], "There is no option 'learning_rat'. Did you mean 'learning_rate' or 'encoder_"),
         (["nowhere.yaml"], "There is no experiment file nowhere.yaml"),
         (["ecf_rpcl"], "Did you mean 'ecf_rpcl_t"),

@@ -214,6 +214,7 @@ def prepare_emotions(
         },
         encoder=encoder,
         frozen_texts=inputs.text_features,
+        text_vectors=(inputs.features or {}).get("text"),
         recipe=Recipe(optimization.optimizer, optimization.schedule, optimization.stop_on),
     )
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from transformers import PreTrainedConfig
 
+from iemomecp_dataset.errors import UsageError
+
 __all__ = ["ClassNamesConfig", "PairScorerConfig", "set_decision"]
 
 
@@ -24,6 +26,25 @@ class ClassNamesConfig(PreTrainedConfig):  # type: ignore[misc]
             self.id2label = dict(enumerate(self.class_names))
             self.label2id = {name: i for i, name in enumerate(self.class_names)}
         super().__post_init__(**kwargs)
+
+    @classmethod
+    def get_config_dict(
+        cls, pretrained_model_name_or_path: Any, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Reads a saved configuration, and refuses that of another kind of model.
+
+        Raises:
+            UsageError: It states another ``model_type``; its weights would be left out with no more than a warning.
+        """
+        found, rest = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        stated = found.get("model_type")
+        if cls.model_type and stated and stated != cls.model_type:
+            raise UsageError(
+                f"{pretrained_model_name_or_path} holds a model of type {stated!r}, but {cls.__name__} is that of "
+                f"{cls.model_type!r}. Give the folder of such a model, or load any model of this package by "
+                "iemomecp_dataset.trainers.load_scorer."
+            )
+        return found, rest
 
 
 class PairScorerConfig(ClassNamesConfig):

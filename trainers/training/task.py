@@ -132,6 +132,7 @@ class TrainingTask:
         encoder: The text encoder with its tokenizer, or None without text.
         tokenizer: That of a language model, which is saved beside the model; None where there is none.
         frozen_texts: Frozen features by text, where there are any; structural baselines use them.
+        text_vectors: Vectors of a text store by utterance id, where one is read; structural rows use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
         recipe: How the loop steps and stops.
         emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
@@ -146,6 +147,7 @@ class TrainingTask:
     encoder: TextEncoder | None = None
     tokenizer: Any = None
     frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
+    text_vectors: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
     emotion_inputs: EmotionInputs | None = None
     recipe: Recipe = Recipe()

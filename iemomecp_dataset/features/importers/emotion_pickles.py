@@ -229,8 +229,10 @@ class _Reader:
             for name, there, here, equal in found:
                 if not equal:
                     # A licensed sentence is not repeated in a message.
-                    shown = "" if name == "sentence" else f" {str(there)[:40]!r}"
-                    own = "" if name == "sentence" else f" {here!r}"
+                    # A label is shown as both write it, an id: 6, not '6' beside 6.
+                    write = str if name == "label" else repr
+                    shown = "" if name == "sentence" else f" {write(str(there)[:40])}"
+                    own = "" if name == "sentence" else f", {write(here)}"
                     raise InvalidDataError(
                         f"{where}, turn {place + 1}: the {name}{shown} of the file differs from that of the corpus"
                         f"{own}. These are features of other data, or in another order."

@@ -210,6 +210,11 @@ def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, 
     assert '"lines":' not in hidden
     assert "do not pass this page on" not in hidden
     assert "not in the data that was given" in render_quickly(index, texts=Texts({}))
+    # Dialogues of another configuration may have the same ids.
+    other = render_quickly(index, texts=Texts(of_config={"of another configuration": lines}))
+    assert TEXT not in other
+    assert "not in the data that was given" in other
+    assert TEXT in render_quickly(index, texts=Texts(of_config={index.runs[0].results.config_name: lines}))
 
 
 def test_the_dialogue_shown_first_marks_wrong_emotions_without_scripts(runs_dir, page, board):

@@ -19,6 +19,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingModelError, UsageEr
 from iemomecp_dataset.trainers.emotions.attention import DialogueBuckets, attend, attend_itself
 from iemomecp_dataset.trainers.emotions.hints import attention_hints
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import STREAMS, EcercConfig, EcercModel, _released_name
+from iemomecp_dataset.trainers.emotions.modeling_transformer import EmotionTransformer, EmotionTransformerConfig
 from iemomecp_dataset.trainers.emotions.variants import Ablation
 from iemomecp_dataset.trainers.objectives import emotion_loss
 
@@ -266,6 +267,13 @@ def test_what_is_saved_is_the_same_model_again(tmp_path: Path) -> None:
         assert again.config.id2label == dict(enumerate(CLASSES))
         assert again.config.label2id == {name: number for number, name in enumerate(CLASSES)}
         assert np.array_equal(log_probs(again, batch), log_probs(model, batch))
+
+
+def test_the_folder_of_another_model_is_refused(tmp_path: Path) -> None:
+    config = EmotionTransformerConfig(class_names=["neutral", "joy"], text_size=4, hidden_size=4, num_heads=1)
+    EmotionTransformer(config).save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match=r"holds a model of type 'iemomecp_emotion.*', but EcercConfig is that of"):
+        EcercModel.from_pretrained(tmp_path)
 
 
 def test_a_released_state_dict_gives_the_same_scores(tmp_path: Path) -> None:

@@ -76,6 +76,32 @@ def test_a_run_leaves_what_the_next_steps_read(tmp_path: Path) -> None:
     assert trained(rows, tmp_path) == results, "a finished run stands"
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "said"),
+    [
+        ({"modalities": "a"}, "frozen encoder + logistic regression", "Not built: there are no vectors of a frozen"),
+        ({"modalities": "t"}, "frozen text vectors + logistic regression", "Vectors are missing (1 of test)"),
+    ],
+)
+def test_the_row_of_a_frozen_encoder_is_in_every_record(
+    options: dict[str, Any], name: str, said: str, tmp_path: Path
+) -> None:
+    rows = two_dialogues()
+    text = write_vectors(tmp_path / "data") / "features" / "audio.parquet"
+    if options["modalities"] == "t":
+        table = pq.read_table(text)
+        last = rows["test"][-1]["utterances"][-1]["utterance_id"]
+        store = tmp_path / "text.parquet"
+        pq.write_table(table.filter([i != last for i in table["utterance_id"].to_pylist()]), store)
+        options = {
+            **options, "text_features": str(store), "event_features": str(store), "max_missing_features": 0.5
+        }  # fmt: skip
+    row = trained(rows, tmp_path, epochs=1, **options).structural_baselines["frozen_encoder"]
+    assert row["display_name"] == name
+    assert said in row["description"]
+    assert list(row["splits"]) == (["validation", "test"] if options["modalities"] == "t" else [])
+
+
 @pytest.mark.parametrize("validation", ["absent", "without emotions"])
 def test_without_validation_the_last_epoch_is_kept_and_said(
     validation: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -237,7 +237,7 @@ def change(content: list[Any], what: str) -> None:
     [
         ("length", r"dialogue test_dia0: the file has 3 labels, the corpus 4 utterances"),
         ("sentences", r"dialogue test_dia0: the file has 5 sentences, the corpus 4 utterances"),
-        ("label", r"dialogue test_dia0, turn 3: the label '6' of the file differs from that of the corpus 2"),
+        ("label", r"dialogue test_dia0, turn 3: the label 6 of the file differs from that of the corpus, 2\."),
         ("sentence", r"dialogue test_dia0, turn 2: the sentence of the file differs from that of the corpus"),
         ("order", r"dialogue train_dia0: the file has 2 labels, the corpus 3 utterances"),
         ("keys", r"entry 15: it lists 2 test dialogues, and the corpus has 1"),
