@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
+import forked_python
 import pytest
 from corpus_files import ecf_text
 
@@ -23,10 +22,10 @@ def python_blocks(page: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, synthetic_dir: Path, tiny_encoder: Path) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, small_dir: Path, tiny_encoder: Path) -> Path:
     """A folder with the names that the pages use."""
     folder = tmp_path_factory.mktemp("workplace")
-    (folder / "local_data").symlink_to(synthetic_dir)
+    (folder / "local_data").symlink_to(small_dir)
     (folder / "path" / "to").mkdir(parents=True)
     (folder / "path" / "to" / "encoder").symlink_to(tiny_encoder)
     return folder
@@ -42,9 +41,7 @@ def test_a_scorer_of_ones_own_is_trained_as_the_page_says(repository: Path, work
         "\nassert type(AutoModel.from_pretrained('runs/linear/model')) is LinearScorer"
     )
     environment = {**os.environ, "PYTHONPATH": str(repository)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=workplace, env=environment, capture_output=True, text=True, check=False
-    )
+    done = forked_python.run("-c", code, cwd=workplace, env=environment)
     assert done.returncode == 0, done.stderr
     assert (workplace / "runs" / "linear" / "results.json").is_file()
     card = (workplace / "runs" / "linear" / "model" / "README.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,26 @@ PAIR_CONFIGS = {
 }
 
 
+@functools.cache
+def _made_up_data(n_dialogues: int, data_seed: int, splits: tuple[str, ...], class_names: tuple[str, ...]) -> Any:
+    """Rows, tables and structural systems of runs on the same data, which nobody changes: most runs are on few data."""
+    rows = {
+        split: make_rows(n_dialogues, seed=data_seed * 10 + i, class_names=class_names, prefix=f"{split[:2]}")
+        for i, split in enumerate(("train", "validation", "test"))
+        if split == "train" or split in splits
+    }
+    return rows, *_tables_and_systems(rows, class_names)
+
+
+def _tables_and_systems(all_rows: dict[str, list[dict[str, Any]]], class_names: tuple[str, ...]) -> Any:
+    tables = {
+        split: SplitTables(pair_table(rows, EMOTIONS), utterance_table(rows, EMOTIONS))
+        for split, rows in all_rows.items()
+    }
+    others = {split: table for split, table in tables.items() if split != "train"}
+    return tables, structural_systems(tables["train"], others, class_names)
+
+
 def write_run(
     folder: Path,
     *,
@@ -175,16 +196,11 @@ def write_run(
     """A run folder as training leaves it, with predictions that are noise plus ``quality`` times the gold."""
     corpus, config_name, class_names, definition, candidates = PAIR_CONFIGS[n_classes]
     folder.mkdir(parents=True)
-    all_rows = rows or {
-        split: make_rows(n_dialogues, seed=data_seed * 10 + i, class_names=class_names, prefix=f"{split[:2]}")
-        for i, split in enumerate(("train", "validation", "test"))
-        if split == "train" or split in splits
-    }
-    tables = {
-        split: SplitTables(pair_table(rows, EMOTIONS), utterance_table(rows, EMOTIONS))
-        for split, rows in all_rows.items()
-    }
-    systems = structural_systems(tables["train"], {s: t for s, t in tables.items() if s != "train"}, class_names)
+    if rows is None:
+        all_rows, tables, systems = _made_up_data(n_dialogues, data_seed, splits, class_names)
+    else:
+        all_rows = rows
+        tables, systems = _tables_and_systems(rows, class_names)
     scored = {split: tables[split].pairs for split in splits}
     fingerprint = {split: f"{data_seed:02d}{split}" for split in tables}
     rng = np.random.default_rng([seed, len(objective), n_classes])

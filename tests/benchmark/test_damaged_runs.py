@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick_report import render_quickly
 
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import pair_facts
 from iemomecp_dataset.benchmark.figures.from_runs import tables_of_runs
 from iemomecp_dataset.benchmark.figures.usable_runs import usable_runs
-from iemomecp_dataset.benchmark.report import render_report
 from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.commands import report
@@ -296,4 +296,4 @@ def test_texts_of_one_configuration_are_shown_where_those_of_another_are_not_the
 def test_a_run_of_data_without_scored_splits_has_a_page(tmp_path: Path, write_run: Callable[..., Any]) -> None:
     write_run(tmp_path / "alone", splits=())
     assert "Runs without scores: alone." in results_table(index_runs(tmp_path).runs)
-    assert "alone" in render_report(index_runs(tmp_path), n_resamples=0)
+    assert "alone" in render_quickly(index_runs(tmp_path))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked_python
 import pytest
 
 TRAINING = """
@@ -25,25 +26,26 @@ def card(repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path_factory
     page = (repository / "docs" / "own-scorer.md").read_text(encoding="utf-8")
     model, entry = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)[:2]
     (folder / "module_of_a_scorer.py").write_text(f"{model}\n{entry}", encoding="utf-8")
-    done = _python(TRAINING.format(data=str(small_dir), encoder=str(tiny_encoder)), folder, repository)
+    code = TRAINING.format(data=str(small_dir), encoder=str(tiny_encoder))
+    done = forked_python.run("-c", code, cwd=folder, env=_environment(folder, repository))
     assert done.returncode == 0, done.stderr
     (folder / "path" / "to" / "this").mkdir(parents=True)
     (folder / "path" / "to" / "this" / "folder").symlink_to(folder / "run" / "model")
     return folder / "run" / "model" / "README.md"
 
 
-def _python(code: str, folder: Path, repository: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{repository}"}
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+def _environment(folder: Path, repository: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{repository}"}
 
 
 @pytest.mark.slow
 def test_the_code_of_the_card_of_a_scorer_of_ones_own_runs_in_a_new_process(card: Path, repository: Path) -> None:
     text = card.read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    done = _python(f"{program}\nassert probabilities[0].shape == (4, 3)", card.parents[2], repository)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nassert probabilities[0].shape == (4, 3)"], cwd=card.parents[2],
+        env=_environment(card.parents[2], repository), capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "of the module `module_of_a_scorer`" in text
     assert "register its scorer `linear` with `iemomecp_dataset.trainers.register_scorer`" in text

@@ -49,10 +49,10 @@ for name, kind in kinds.items():
 
 
 @pytest.mark.slow
-def test_nothing_is_warned_of(synthetic_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+def test_nothing_is_warned_of(small_dir: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(synthetic_dir), str(tiny_encoder), str(tmp_path)],
+        [sys.executable, "-c", PROGRAM, str(small_dir), str(tiny_encoder), str(tmp_path)],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

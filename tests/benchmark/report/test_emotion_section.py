@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html as html_text
 import json
 import re
@@ -12,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from html_page import Page
+from quick_report import render_quickly, undrawn
 
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards
 from iemomecp_dataset.benchmark.report import Texts, render_report
@@ -28,7 +28,6 @@ from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
 from iemomecp_dataset.metrics.significance.bootstrap import resample_systems
 from iemomecp_dataset.metrics.significance.emotion_bootstrap import emotion_unit_counts
 
-render_quickly = functools.partial(render_report, n_resamples=0)
 TEXT = "an utterance that must not be shown"
 SEEDS = (1, 2)
 
@@ -205,7 +204,7 @@ def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, 
     assert TEXT in shown
     assert "<b>bold" not in shown
     assert "do not pass this page on" in shown
-    hidden = render_quickly(index)
+    hidden = render_report(index, n_resamples=0)
     assert TEXT not in hidden
     assert '"lines":' not in hidden
     assert "do not pass this page on" not in hidden
@@ -290,7 +289,7 @@ def test_a_run_without_log_and_predictions_still_has_its_table(tmp_path, write_e
     for path in (tmp_path / "run").glob("*"):
         if path.name != "results.json":
             path.unlink()
-    page = Page(render_report(index_runs(tmp_path), n_resamples=20))
+    page = Page(undrawn(render_report)(index_runs(tmp_path), n_resamples=20))
     assert len(table_with(page, "weighted F1", "SE")) == 3
     assert not any("Gold" in table[0] for table in page.tables)
 

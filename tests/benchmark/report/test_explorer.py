@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import functools
 import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from quick_report import render_quickly
 
 from iemomecp_dataset.benchmark.report import Texts, render_report
 from iemomecp_dataset.benchmark.report.explorer import explorer_data, script_json
@@ -14,7 +14,6 @@ from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, Predictions
 from iemomecp_dataset.pair_table import PairTable
 
-render_quickly = functools.partial(render_report, n_resamples=0)
 CLASSES = ("emo_cause", "emo_context", "non_pair")
 
 
@@ -105,7 +104,7 @@ def test_the_keyboard_steps_through_dialogues_pairs_and_systems(tmp_path, write_
 def test_the_largest_case_opens_fast_and_stays_small(tmp_path, write_run, open_in_browser):
     """As many dialogues and pairs as the whole corpus has."""
     write_run(tmp_path / "run", n_classes=3, n_dialogues=4)
-    html = render_quickly(index_runs(tmp_path))
+    html = render_report(index_runs(tmp_path), n_resamples=0)
     whole = predictions([20] * 333 + [19] * 75 + [17] * 15)
     assert len(np.unique(whole.dialogue_ids)) == 423
     assert len(whole) > 86_075

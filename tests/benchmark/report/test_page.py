@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 import re
 import shutil
@@ -12,13 +11,13 @@ import forked_python
 import numpy as np
 import pytest
 from html_page import Page
+from quick_report import render_quickly, undrawn
 
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.report import Texts, render_report, write_report
 from iemomecp_dataset.benchmark.runs.index import index_runs
 
 TODAY = datetime.date(2026, 1, 2)
-render_quickly = functools.partial(render_report, n_resamples=0)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +126,7 @@ def test_synthetic_data_is_called_so_loudly(page):
 
 def test_real_data_has_no_such_banner(tmp_path, write_run):
     write_run(tmp_path / "run", synthetic=False)
-    assert "SYNTHETIC" not in render_quickly(index_runs(tmp_path))
+    assert "SYNTHETIC" not in render_report(index_runs(tmp_path), n_resamples=0)  # nor in a drawing
 
 
 def test_a_page_with_both_marks_the_sections(tmp_path, write_run):
@@ -195,7 +194,7 @@ def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, 
     assert TEXT in shown
     assert "<b>bold</b>" not in shown
     assert "do not pass this page on" in shown
-    assert TEXT not in render_quickly(index)
+    assert TEXT not in render_report(index, n_resamples=0)  # nor in a drawing
     assert "not in the data that was given" in render_quickly(index, texts=Texts({}))
 
 
@@ -224,7 +223,7 @@ def test_a_run_without_a_log_or_predictions_still_has_its_table(tmp_path, write_
 
 def test_the_file_is_written_whole(tmp_path, runs_dir):
     output = tmp_path / "new" / "report.html"
-    size = write_report(index_runs(runs_dir), output, n_resamples=0)
+    size = undrawn(write_report)(index_runs(runs_dir), output, n_resamples=0)
     assert output.stat().st_size == size
     assert [path.name for path in output.parent.iterdir()] == ["report.html"]
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from corpus_files import ecf_text, write
+from quick_report import undrawn
 
 import iemomecp_dataset
 from iemomecp_dataset.benchmark.board import leaderboard
@@ -184,7 +185,7 @@ def test_decisions_alone_are_compared_but_never_ranked_in_the_report(submit, fra
         record.metrics["test"]["pair_f1"]
     )
     assert {c.metric for c in comparisons.comparisons} == {"pair_f1"}
-    write_report(index, tmp_path / "report.html", n_resamples=50)
+    undrawn(write_report)(index, tmp_path / "report.html", n_resamples=50)
     assert "decides gave decisions without probabilities" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
@@ -256,7 +257,7 @@ def test_a_list_of_pairs_is_a_row_of_data_with_the_scored_split_alone(tmp_path, 
     assert set(record.structural_baselines) == {"all_non_pair", "self", "self_and_previous"}
     (board,) = leaderboard(index_runs(tmp_path / "runs").runs)
     assert len(board.trained) == 1
-    write_report(index_runs(tmp_path / "runs"), tmp_path / "report.html", n_resamples=50)
+    undrawn(write_report)(index_runs(tmp_path / "runs"), tmp_path / "report.html", n_resamples=50)
     assert "theirs" in (tmp_path / "report.html").read_text(encoding="utf-8")
     # Its emotions travel with it, and so does their origin.
     of_run = tmp_path / "runs" / "theirs" / "predictions_test.parquet"

@@ -454,13 +454,15 @@ def test_video_settings_change_the_vectors(
 def test_a_missing_video(audio: ExtractionOptions, image_encoder: Path, media_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "without"
     shutil.copytree(media_dir, folder)
-    videos = sorted(folder.rglob("*.avi"))
-    videos[0].write_bytes(b"nothing")
-    options = dataclasses.replace(audio, data_dir=str(folder), modality="video", model=str(image_encoder), limit=None)
+    first, *_ = iemomecp_dataset.load("3class", data_dir=media_dir, split="train")
+    (video,) = folder.rglob(f"{first['source_dialogue_id']}.avi")
+    video.write_bytes(b"nothing")
+    # More than one dialogue, and not all of them.
+    options = dataclasses.replace(audio, data_dir=str(folder), modality="video", model=str(image_encoder), limit=60)
     result = extract(dataclasses.replace(options, frames=1))
     broken = {key for key, line in index_of(options.output_dir).items() if line["status"] == "unreadable"}
     assert broken
-    assert all(key.startswith(videos[0].stem) for key in broken)
+    assert all(key.startswith(video.stem) for key in broken)
     assert set(result.statuses) == {"ok", "unreadable"}
 
 

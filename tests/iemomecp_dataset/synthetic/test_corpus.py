@@ -251,6 +251,7 @@ class TestLabels:
                         assert pair["target_emotion_turn"] != pair["cause_turn"]
 
 
+@pytest.mark.slow
 def test_utterances_are_as_uneven_in_length_as_what_people_say(full_dir: Path) -> None:
     """In IEMOCAP half of a mini-batch of 16 random pairs, padded to the longest, is padding."""
     ecpec = read_ecpec(full_dir)

@@ -259,7 +259,7 @@ def test_a_run_stops_at_max_hours_and_continues_to_the_same_bits(small_dir: Path
 
     def start(folder: str, *more: str):
         arguments = ["--data_dir", str(small_dir), "--text_encoder", str(reader), "--modalities", "ta",
-                     "--output_dir", str(tmp_path / folder), "--scorer", "isolated", "--epochs", "2", "--quiet",
+                     "--output_dir", str(tmp_path / folder), "--scorer", "isolated", "--epochs", "1", "--quiet",
                      "--batch_tokens", "8000", "--evidence_removal", "--hidden_size", "16", "--learning_rate", "1e-3",
                      "--encoder_learning_rate", "1e-3"]  # fmt: skip
         return run(parse_options([*arguments, *more], description=""))

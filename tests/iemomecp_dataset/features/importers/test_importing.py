@@ -19,14 +19,14 @@ from iemomecp_dataset.features.importers.importing import import_features
 
 
 @pytest.fixture
-def options(synthetic_dir: Path, tmp_path: Path) -> ExtractionOptions:
-    return ExtractionOptions(str(synthetic_dir), "audio", str(tmp_path / "store"))
+def options(small_dir: Path, tmp_path: Path) -> ExtractionOptions:
+    return ExtractionOptions(str(small_dir), "audio", str(tmp_path / "store"))
 
 
 @pytest.fixture(scope="module")
-def utterances(synthetic_dir: Path) -> dict[str, tuple[str, int]]:
+def utterances(small_dir: Path) -> dict[str, tuple[str, int]]:
     """(dialogue, turn) by utterance id."""
-    dataset = iemomecp_dataset.load("3class", data_dir=synthetic_dir)
+    dataset = iemomecp_dataset.load("3class", data_dir=small_dir)
     rows = [row for split in dataset.values() for row in split.to_list()]
     return {u["utterance_id"]: (row["dialogue_id"], u["turn"]) for row in rows for u in row["utterances"]}
 
@@ -49,7 +49,7 @@ def test_artifact_caches(
 ) -> None:
     vectors = made_up(list(utterances))
     ids = list(vectors)
-    for n, part in enumerate((ids[:500], ids[500:])):
+    for n, part in enumerate((ids[: len(ids) // 2], ids[len(ids) // 2 :])):
         content = {utterances[key] if by_turn else key: kind(vectors[key]) for key in part}
         torch.save(content, tmp_path / f"audio_features_{n}.pt")
     result = import_features(options, [tmp_path / "audio_features_0.pt", tmp_path / "audio_features_1.pt"])
@@ -135,9 +135,9 @@ def test_pt_files_of_other_things(options: ExtractionOptions, tmp_path: Path, co
 
 
 @pytest.mark.parametrize(("modality", "entry"), [("text", 6), ("audio", 7), ("video", 8)])
-def test_features_of_convecpe(synthetic_dir: Path, tmp_path: Path, modality: str, entry: int) -> None:
-    path = synthetic_dir / "ECPEC/Dataset/IEMOCAP_emotion_cause_features.pkl"
-    options = ExtractionOptions(str(synthetic_dir), modality, str(tmp_path / "store"))
+def test_features_of_convecpe(small_dir: Path, tmp_path: Path, modality: str, entry: int) -> None:
+    path = small_dir / "ECPEC/Dataset/IEMOCAP_emotion_cause_features.pkl"
+    options = ExtractionOptions(str(small_dir), modality, str(tmp_path / "store"))
     result = import_features(options, [path])
     content = pickle.loads(path.read_bytes(), encoding="latin-1")
     expected = {
