@@ -33,7 +33,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_explanations_have_a_table_of_their_own(runs: Path) -> None:
     index = index_runs(runs)
-    assert leaderboard(index.runs) == [] and emotion_boards(index.runs) == []
+    assert leaderboard(index.runs) == []
+    assert emotion_boards(index.runs) == []
     (board,) = explanation_boards(index.runs)
     scores = [row.score("test", "content_cider") for row in board.trained]
     assert [row.seeds for row in board.trained][1:] == [(1, 2), (1,)]
@@ -52,8 +53,11 @@ def test_runs_on_other_references_stand_in_another_table(runs: Path) -> None:
 def test_the_printed_table_begins_with_content_cider_in_its_own_unit(runs: Path) -> None:
     text = results_table(index_runs(runs).runs)
     (heading,) = [line for line in text.splitlines() if line.startswith("system")]
-    assert heading.split("  ")[1:] and heading.index("content CIDEr") < heading.index("BLEU-4")
-    assert "8 explanations" in text and "No published numbers" in text and "±" in text
+    assert heading.split("  ")[1:]
+    assert heading.index("content CIDEr") < heading.index("BLEU-4")
+    assert "8 explanations" in text
+    assert "No published numbers" in text
+    assert "±" in text
     (medoid,) = [line for line in text.splitlines() if line.startswith("* medoid")]
     assert float(medoid.removesuffix("-").split()[-1]) > 10  # sacreBLEU is in percent already
 
@@ -70,16 +74,19 @@ def test_the_ablation_lists_systems_that_differ_in_marks_alone(runs: Path) -> No
 def test_systems_are_compared_over_dialogues(runs: Path) -> None:
     (board,) = explanation_boards(runs)
     found = compare_explanations(board, n_resamples=50)
-    assert found is not None and found.n_units == 8
-    best = [one for one in found.comparisons if one.metric == "content_cider"][0]
-    assert "gold" in best.first and best.difference.estimate > 0
+    assert found is not None
+    assert found.n_units == 8
+    best = next(one for one in found.comparisons if one.metric == "content_cider")
+    assert "gold" in best.first
+    assert best.difference.estimate > 0
     with pytest.raises(UsageError, match="of the task explanation"):
         compare_emotions(board)
 
 
 def test_the_page_shows_tables_figures_and_examples(runs: Path) -> None:
     page = render_report(index_runs(runs), n_resamples=20)
-    assert "<h1>Explanations of emotions in conversations</h1>" in page and "No published numbers" in page
+    assert "<h1>Explanations of emotions in conversations</h1>" in page
+    assert "No published numbers" in page
     for words in ("Cause marks in the input", "Content against whole texts", "Distribution of scores", "number 3 fell"):
         assert words in page
 
@@ -89,9 +96,13 @@ def test_licensed_examples_are_hidden_unless_texts_are_given(tmp_path: Path) -> 
     write_explanation_run(tmp_path / "run", str, corpus=corpus)
     (board,) = explanation_boards(tmp_path)
     hidden = build_explanation_section(0, board, None, 0)
-    assert hidden.hidden_examples and hidden.examples == [] and not hidden.private
+    assert hidden.hidden_examples
+    assert hidden.examples == []
+    assert not hidden.private
     said = {row["dialogue_id"]: [(u["speaker"], u["text"]) for u in row["utterances"]] for row in corpus.rows["test"]}
     shown = build_explanation_section(0, board, Texts(said), 0)
-    assert shown.private and len(shown.examples) == 8
-    assert shown.examples[0].line == said["test_0"][1] and shown.examples[0].reference == shown.examples[0].predicted[0]
+    assert shown.private
+    assert len(shown.examples) == 8
+    assert shown.examples[0].line == said["test_0"][1]
+    assert shown.examples[0].reference == shown.examples[0].predicted[0]
     assert "number 3 came" not in render_report(index_runs(tmp_path), n_resamples=0)

@@ -14,7 +14,7 @@ from iemomecp_dataset.benchmark.runs.results import RunResults, write_results
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.explanation_table import explanation_table
 
-THINGS = "cat dog job party rain exam friend letter train song".split()
+THINGS = ["cat", "dog", "job", "party", "rain", "exam", "friend", "letter", "train", "song"]
 
 
 def explanation_rows(split: str, n: int) -> list[dict[str, Any]]:

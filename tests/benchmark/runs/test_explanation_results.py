@@ -23,10 +23,12 @@ def test_a_record_is_read_back_with_scores_rows_and_signatures(tmp_path: Path) -
     written = write_explanation_run(tmp_path / "run", lambda text: text.replace("came", "fell"), causes="gold")
     record = read_results(tmp_path / "run")
     scores = record.metrics["test"]
-    assert record.task == "explanation" and scores["content_cider"] == written.metrics["test"]["content_cider"]
+    assert record.task == "explanation"
+    assert scores["content_cider"] == written.metrics["test"]["content_cider"]
     assert scores["content_cider_low"] <= scores["content_cider"] <= scores["content_cider_high"]
     assert record.counts["test"]["explanations"] == 8
-    assert "|causes:gold|" in record.extra["signatures"]["test"] and "|n:8|" in record.extra["signatures"]["test"]
+    assert "|causes:gold|" in record.extra["signatures"]["test"]
+    assert "|n:8|" in record.extra["signatures"]["test"]
     assert set(record.structural_baselines["medoid"]["splits"]) == {"validation", "test"}
     (run,) = index_runs(tmp_path).runs
     assert len(read_explanation_predictions(run.predictions_path("test"))) == 8
@@ -79,8 +81,10 @@ def test_cause_turns_are_the_pairs_that_a_run_decided_for(tmp_path: Path, monkey
     monkeypatch.setattr(predicted_causes, "read_predictions", lambda _: found)
     (tmp_path / "predictions_test.parquet").touch()
     causes = read_predicted_causes(tmp_path)
-    assert causes.turns == {("test_0", 2): (1, 2), ("test_1", 2): (1,)} and causes.splits == ("test",)
-    assert causes.notes[1] == "In the data of pairs_1: A leak." and "trained on ecf" in causes.notes[0]
+    assert causes.turns == {("test_0", 2): (1, 2), ("test_1", 2): (1,)}
+    assert causes.splits == ("test",)
+    assert causes.notes[1] == "In the data of pairs_1: A leak."
+    assert "trained on ecf" in causes.notes[0]
     listed = causes_of_items(explanation_corpus(), causes.turns, causes.splits)
     assert listed == {"test": [(1, 2), (1,), *[()] * 6]}
     record.task = "erc"

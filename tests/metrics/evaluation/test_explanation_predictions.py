@@ -37,8 +37,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = explanations_file(tmp_path, "test")
     write_explanation_predictions(path, explanation_table(ROWS), ["one", ""], facts)
     found = read_explanation_predictions(path)
-    assert found.facts == facts and found.keys == [("d", 1), ("d", 2)]
-    assert found.predictions == ("one", "") and found.references == ("Reason 1.", "Reason 2.")
+    assert found.facts == facts
+    assert found.keys == [("d", 1), ("d", 2)]
+    assert found.predictions == ("one", "")
+    assert found.references == ("Reason 1.", "Reason 2.")
     assert has_explanations(path)
     with pytest.raises(UsageError, match="2 explanations need as many generated texts; found 1"):
         write_explanation_predictions(path, explanation_table(ROWS), ["one"], facts)
@@ -55,8 +57,10 @@ def test_files_of_other_systems_keep_numbers_and_empty_texts_as_texts(suffix: st
         pd.DataFrame(ITEMS).to_parquet(path)
     assert has_explanations(path)
     found = read_explanation_predictions(path)
-    assert found.keys == [("7", 1), ("7", 2), ("8", 1)] and found.references is None
-    assert found.predictions == ("She is glad, I think.", "", "12") and found.facts.split == "test"
+    assert found.keys == [("7", 1), ("7", 2), ("8", 1)]
+    assert found.references is None
+    assert found.predictions == ("She is glad, I think.", "", "12")
+    assert found.facts.split == "test"
 
 
 @pytest.mark.parametrize(
