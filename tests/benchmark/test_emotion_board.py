@@ -58,7 +58,7 @@ def test_a_row_per_system_after_the_structural_ones(board):
     assert ecerc.seeds == (1, 2)
     assert score.values == tuple(run.results.metrics["test"]["weighted_f1"] for run in ecerc.runs)
     assert (score.mean, score.sd) == mean_and_sd(score.values)
-    assert all(row.score("test", "weighted_f1_se").mean > 0 for row in board.rows)
+    assert all(row.score("test", "weighted_f1_se").mean > 0 for row in board.rows if row.key != FROZEN_ENCODER)
 
 
 def test_tables_of_pairs_are_those_without_the_other_runs(mixed):
