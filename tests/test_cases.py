@@ -34,6 +34,9 @@ NOT_A_LOSS = {
 NOT_A_READER = {
     "read_ecpec_tuple": "the pickle that read_ecpec checks",
     "read_emotion_predictions": "a table by columns, of which every damage is tested in test_emotion_predictions.py",
+    "read_ecem": "joins files of three corpora, each with a reader of its own; its own file is read by read_items",
+    "read_explanation_predictions": "a table by columns, of which every damage is tested in "
+    "test_explanation_predictions.py",
     "read_restricted_pickle": "what read_ecpec reads it with",
     "read_shard": "a part of a feature store, of which every single damage is tested",
 }
@@ -114,7 +117,7 @@ def readers() -> set[str]:
         ("MetricCase", "of", metrics(), NOT_A_METRIC),
         ("LossCase", "of", losses(), NOT_A_LOSS),
         ("ScorerCase", "name", set(scorer_names()), {}),
-        ("CorpusCase", "name", set(CONFIG_NAMES), {}),
+        ("CorpusCase", "name", set(CONFIG_NAMES), {"ecem": "joined from files of three corpora; see test_ecem.py"}),
         ("ReaderCase", "of", readers(), NOT_A_READER),
     ],
     ids=["metrics", "losses", "scorers", "corpora", "readers"],

@@ -62,6 +62,8 @@ METRICS_WITHOUT_EXAMPLES = {
     "evaluation.emotion_evaluation",
     "evaluation.emotion_report",
     "evaluation.evaluate",
+    "evaluation.explanation_evaluation",
+    "evaluation.explanation_report",
     "evaluation.gold",
     "evaluation.prediction_columns",
     "evaluation.prediction_table",
@@ -70,6 +72,8 @@ METRICS_WITHOUT_EXAMPLES = {
     "evaluation.report",
     "evaluation.results",
     "evaluation.uncertainty",
+    "explanations.learned",  # need a model, or a program of Java
+    "explanations.meteor",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from iemomecp_dataset.benchmark.runs.results import ERC, RunResults, encoder_name
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
@@ -310,7 +310,7 @@ def _not_of_the_model(options: RunSettings) -> set[str]:
         has |= config_fields(config_class)
     if hasattr(scorer.load_model_class(), "begin_at_distance_rates"):
         has.add("distance_prior")
-    return {field.name for field in fields(options.model)} - has
+    return {field.name for field in fields(cast(Any, options.model))} - has
 
 
 def _terms(results: RunResults) -> list[str]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from iemomecp_dataset.benchmark.runs.contamination import SplitData
 from iemomecp_dataset.benchmark.runs.identity import features_told_by, origin_of
@@ -23,7 +23,7 @@ from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_input
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.explanation.inputs import explanation_features
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
-from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
+from iemomecp_dataset.trainers.options import RunSettings, SharedData, circumstances, told_by_results
 
 __all__ = ["RunInputs", "effective_batch_size", "origin_data", "run_inputs", "run_settings"]
 
@@ -125,7 +125,7 @@ def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInput
         facts = _encoder_facts(options.model.text_encoder)
         features |= {stream: dict(facts) for stream in options.model.text_streams}
     ids = {u["utterance_id"] for rows in corpus.rows.values() for row in rows for u in row["utterances"]}
-    for modality, read in feature_tables(options.data).items():
+    for modality, read in feature_tables(cast(SharedData, options.data)).items():
         try:
             table = read()
         except IemomecpError:

@@ -92,7 +92,7 @@ def experiment_names() -> tuple[str, ...]:
 
     Example:
         >>> len(experiment_names()), experiment_names()[0]
-        (128, 'ecf_base_t')
+        (135, 'ecem_projector')
     """
     return tuple(_experiments())
 

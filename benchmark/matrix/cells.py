@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
@@ -170,7 +170,9 @@ def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[
     # Progress bars of concurrent runs would overwrite each other; each cell's log has the epochs.
     options = options_of(family)[0].from_flat({**chosen, "seed": seed, "quiet": True})
     if not options.data.data_dir:
-        options = _with(options, data=replace(options.data, data_dir=_data_dir(sweep, options.data.config_name)))
+        options = _with(
+            options, data=replace(cast(Any, options.data), data_dir=_data_dir(sweep, options.data.config_name))
+        )
     flat = options.flat()
     # An experiment's name implies its settings; without one, they are part of the run's name.
     settings = [] if sweep.name else [str(flat[name]) for name in _NAMED if name in flat]

@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ from iemomecp_dataset.trainers.objectives import (
     resolve_objective,
     supervised_extraction,
 )
-from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions
+from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, SharedData, TrainingOptions
 from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.emotions import check_emotions
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
@@ -424,13 +424,14 @@ def utterance_inputs(
         IemomecpError: An encoder or features are missing, or do not fit.
     """
     utterance_ids = [key for dialogues in examples.values() for dialogue in dialogues for key in dialogue.utterance_ids]
-    vectors, sizes = load_features(options.data, utterance_ids)
+    vectors, sizes = load_features(cast(SharedData, options.data), utterance_ids)
     if not options.data.encodes_text:
         return UtteranceInputs(features=vectors, feature_sizes=sizes), None, None, []
     encoder = load_text_encoder(options.model.text_encoder)
-    layers = parse_layers(options.model.text_layers, encoder.num_layers)
+    model = cast(EncoderOptions, options.model)
+    layers = parse_layers(model.text_layers, encoder.num_layers)
     texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
-    tokens = tokenize_texts(texts, encoder.tokenizer, options.model.max_tokens)
+    tokens = tokenize_texts(texts, encoder.tokenizer, model.max_tokens)
     if options.model.encoder_mode == "trained":
         return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
     cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")

@@ -128,7 +128,7 @@ def prepare_explanations(
     """
     model_options = options.model
     inputs = read_inputs(options, corpus)
-    tokenizer = load_language_tokenizer(model_options.language_model, gguf_file=model_options.gguf_file)
+    tokenizer = load_language_tokenizer(str(model_options.language_model), gguf_file=model_options.gguf_file)
     # Adapters and projector depend on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     model = model_class.from_parts(

@@ -110,7 +110,10 @@ def test_there_is_one_for_each_published_configuration() -> None:
         expected |= {f"{corpus}_{objective}_tav" for objective in OBJECTIVE_NAMES}
         expected |= {f"{corpus}_{objective}_{m}" for objective in ("base", "rpcl") for m in ("t", "ta", "tv")}
     assert expected == {listed["name"] for listed in LISTED}
-    assert list(experiment_names()) == sorted([*expected, *OF_ECERC])
+    of_explanations = {name for name in experiment_names() if name.startswith("ecem_")}
+    assert len(of_explanations) == 7
+    assert not any(find_experiment(name).published for name in of_explanations)  # FAME-Net's are not public
+    assert list(experiment_names()) == sorted([*expected, *OF_ECERC, *of_explanations])
     assert len(list(FOLDER.glob("*.yaml"))) <= 12
 
 
@@ -189,7 +192,8 @@ def test_a_name_or_a_pattern_finds_experiments(pattern: str, names: list[str]) -
 
 @pytest.mark.parametrize("find", [find_experiment, find_experiments])
 def test_an_unknown_name_is_answered_with_the_nearest(find: Any) -> None:
-    with pytest.raises(UsageError, match=r"'ecf_rpcl_tvv'\. Did you mean 'ecf_rpcl_tv'\? Known names: ecf_base_t, "):
+    known = r"'ecf_rpcl_tvv'\. Did you mean 'ecf_rpcl_tv'\? Known names: ecem_projector, "
+    with pytest.raises(UsageError, match=known):
         find("ecf_rpcl_tvv")
     with pytest.raises(UsageError, match=r"'dailydialog_\*'"):
         find("dailydialog_*")

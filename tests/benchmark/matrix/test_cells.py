@@ -155,13 +155,22 @@ def test_an_experiment_that_does_not_exist():
 
 @pytest.mark.parametrize("experiment", find_experiments("*"), ids=lambda experiment: experiment.name)
 def test_a_cell_of_an_experiment_is_the_run_of_that_experiment_alone(experiment, tmp_path):
-    cells = cells_of(*experiment_sweeps(experiment.name, Sweep("", (), {}, (), {"": "d"})))
+    needed = {}  # what has no default in any protocol
+    if experiment.family == "explain":
+        needed["language_model"] = "a/model"
+    if "projector" in experiment.options:
+        needed["frames"] = "a/store"
+    if experiment.options.get("causes") == "predicted":
+        needed["causes_from"] = "runs/pairs"
+    axes = {name: (value,) for name, value in needed.items()}
+    cells = cells_of(*experiment_sweeps(experiment.name, Sweep("", (), axes, (), {"": "d"})))
     assert [cell.name for cell in cells] == [f"{experiment.name}-s{seed}" for seed in experiment.seeds]
     assert [cell.options.run.seed for cell in cells] == list(experiment.seeds)
     assert not any(cell.impossible for cell in cells)
     config = tmp_path / "run.yaml"
     config.write_text(yaml.safe_dump({"experiment": experiment.name, **experiment.options}))
     given = ["--config", str(config), "--data_dir", "d", "--output_dir", "runs/x", "--seed", "42", "--quiet", "True"]
+    given += [part for name, value in needed.items() for part in (f"--{name}", value)]
     kind, defaults = options_of(experiment.family)
     alone = parse_options(given, description="", defaults=defaults, kind=kind).flat()
     cell = cells[0].options_in(Path("runs")).flat()

@@ -70,19 +70,19 @@ def test_help_is_light_and_has_examples_that_start_this_way(name: str, helps: tu
     assert imported[name] == []
 
 
-_CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap}"
+_CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}"
 
 
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("stats", "{3class,source_binary,overlay,ecf,mecad,mec4,reccon,meld,iemocap}"),
-        ("evaluate", "--config-name {3class,source_binary,overlay,ecf,mecad,mec4,reccon,meld,iemocap}"),
+        ("stats", "{3class,source_binary,overlay,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}"),
+        ("evaluate", "--config-name {3class,source_binary,overlay,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}"),
         ("evaluate", "--system-modalities {t,a,v,ta,tv,av,tav}"),
         ("synthetic", "--scale {demo,full}"),
         ("extract", f"--config_name {_CONFIGS}"),
         ("train fusion", f"--config_name {_CONFIGS}"),
-        ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap}]"),
+        ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}]"),
         ("matrix", f"--config_names {_CONFIGS}"),
         ("figures", "--variant {as_published,corrected}"),
         ("matrix", "--families {fusion,roberta,wavlm,clip,ecerc,emotion}"),
@@ -199,7 +199,7 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["synthetic", "--output-dir", "x", "--seed", "-5"], "--seed must be at least 0, but is -5."),
         (
             ["train"],
-            "give fusion, roberta, wavlm, clip, ecerc, emotion. See --help.\nusage: iemomecp train [",
+            "give fusion, roberta, wavlm, clip, ecerc, emotion, explain. See --help.\nusage: iemomecp train [",
         ),
         (["train", "fusion", "--epoch", "3"], "There is no option '--epoch'. Did you mean '--epochs'? See --help.\n"),
         (["stats", "ecf"], "pass --data-dir, a folder with the files of Emotion-Cause-in-Friends"),
