@@ -287,7 +287,7 @@ def test_texts_of_one_configuration_are_shown_where_those_of_another_are_not_the
     write_run(tmp_path / "b", n_dialogues=6, n_classes=3)
     texts = report._texts("data", index_runs(tmp_path))
     assert capsys.readouterr().out == "without the texts of 3class, which --data-dir does not hold: no IEMO-MECP here\n"
-    assert texts.of("source_binary")["te5"] == [("A", "We lost.")] * 8
+    assert texts.of("ecf")["te5"] == [("A", "We lost.")] * 8
     assert texts.of("3class") == {}
     shutil.rmtree(tmp_path / "a")
     with pytest.raises(MissingDataError, match="no IEMO-MECP here"):
