@@ -4,10 +4,11 @@
     python scripts/make_synthetic.py --output-dir synthetic_full --scale full --media
     python scripts/make_synthetic.py --output-dir synthetic_data --encoder-dir tiny_encoder
     python scripts/make_synthetic.py --output-dir synthetic_meld --corpus meld --features
-    python scripts/make_synthetic.py --output-dir synthetic_ecem --corpus ecem
+    python scripts/make_synthetic.py --output-dir synthetic_ecem --corpus ecem --language-model-dir tiny_language_model
 
 Then: ``load_dataset("iemomecp", data_dir="synthetic_data")`` after ``import iemomecp_dataset``. With --encoder-dir, a
-tiny text encoder with random weights is written, too: for trying the trainers without a download, not for results.
+tiny text encoder with random weights is written, too, and with --language-model-dir a tiny language model: for trying
+the trainers without a download, not for results.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class SyntheticOptions:
     encoder_dir: Path | None = option(
         None, "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')"
     )
+    language_model_dir: Path | None = option(
+        None, "ecem: also write a tiny language model here, its tokenizer likewise (needs the extra 'train')"
+    )
     seed: int = option(0, "random seed: the same seed gives the same bytes", minimum=0)
     overwrite: bool = option(False, "replace a synthetic corpus that is already there")
 
@@ -50,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from iemomecp_dataset.errors import UsageError
     from iemomecp_dataset.synthetic import MELD_SCALES, write_corpus, write_ecem, write_meld
 
+    if options.language_model_dir is not None and options.corpus != "ecem":
+        raise UsageError(
+            f"--language-model-dir is for explanations, which the synthetic corpus {options.corpus} does not have. Use "
+            "--corpus ecem, or leave it out."
+        )
     if options.corpus == "ecem":
         if options.media or options.features:
             raise UsageError("The synthetic ECEM has neither videos nor features; leave out --media and --features.")
@@ -58,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"Gold causes attach with ecf_root={folder / 'ECF'}.")
         if options.encoder_dir is not None:
             write_encoder(folder, options.encoder_dir, config_name="ecem")
+        if options.language_model_dir is not None:
+            write_language_model(folder, options.language_model_dir, config_name="ecem")
         return
     if options.corpus == "meld":
         if options.media:
@@ -111,3 +122,30 @@ def write_encoder(data_dir: Path, output_dir: Path, *, config_name: str = "3clas
     except ImportError as error:
         raise missing_extra(error.name or "torch", "train") from error
     print(f"A tiny encoder with random weights is in {folder}.")
+
+
+def write_language_model(data_dir: Path, output_dir: Path, *, config_name: str = "ecem", **settings: Any) -> None:
+    """Writes a tiny language model with random weights, its tokenizer trained on a corpus's train split.
+
+    Args:
+        data_dir: Folder of the corpus.
+        output_dir: Folder for the language model.
+        config_name: Configuration of the corpus, one with explanations.
+        settings: Sizes and seed, as :func:`~iemomecp_dataset.trainers.explanation.tiny.write_tiny_language_model` takes
+            them.
+
+    Raises:
+        MissingDependencyError: The extra ``train`` is not installed.
+    """
+    from iemomecp_dataset.builder import load
+    from iemomecp_dataset.errors import missing_extra
+    from iemomecp_dataset.explanation_table import explanation_table
+    from iemomecp_dataset.trainers.explanation.tiny import write_tiny_language_model
+
+    rows: Any = load(config_name, data_dir=data_dir, split="train")
+    texts = [utterance["text"] for row in rows for utterance in row["utterances"]]
+    try:
+        folder = write_tiny_language_model([*texts, *explanation_table(rows).references], output_dir, **settings)
+    except ImportError as error:
+        raise missing_extra(error.name or "torch", "train") from error
+    print(f"A tiny language model with random weights is in {folder}.")

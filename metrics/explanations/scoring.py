@@ -247,9 +247,11 @@ def _library_scores(candidates: list[str], references: list[str]) -> dict[str, f
     """What sacreBLEU and rouge-score give, with their defaults."""
     import sacrebleu
     from rouge_score.rouge_scorer import RougeScorer
+    from rouge_score.tokenizers import DefaultTokenizer
 
     kinds = {"rouge_1_f": "rouge1", "rouge_2_f": "rouge2", "rouge_l_f": "rougeL"}
-    scorer = RougeScorer(list(kinds.values()), use_stemmer=False)
+    # The tokenizer that it takes anyway, and logs that it does.
+    scorer = RougeScorer(list(kinds.values()), tokenizer=DefaultTokenizer(use_stemmer=False))
     items = [scorer.score(reference, text) for text, reference in zip(candidates, references, strict=True)]
     rouge = {name: statistics.fmean(item[kind].fmeasure for item in items) for name, kind in kinds.items()}
     return {"sacrebleu": float(sacrebleu.corpus_bleu(candidates, [references]).score), **rouge}
