@@ -497,6 +497,7 @@ _SCRIPTS = {
     "report": "python scripts/report.py",
     "figures": "python scripts/generate_figures.py",
     "diagnose": "python scripts/diagnose.py",
+    "export": "python scripts/export_conversations.py",
     "train fusion": "accelerate launch trainers/fusion.py",
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",

@@ -57,6 +57,7 @@ TESTED_BY = {
     "metrics/significance/*": "metrics/significance/test_resampling.py",
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",
     "scripts/diagnose.py": "iemomecp_dataset/commands/test_diagnose.py",
+    "scripts/export_conversations.py": "iemomecp_dataset/commands/test_export.py",
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",
     "trainers/ecerc.py": "trainers/test_cli.py",

@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "write the HTML report of a folder of runs",
     "figures": "draw the figures of arXiv 2605.25208",
     "diagnose": "write the diagnostics of a folder of runs as CSV",
+    "export": "write explanations as conversations, for trainers of other projects",
 }
 """What each command does; the module of its name in this folder does it."""
 

@@ -81,6 +81,8 @@ _CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}"
         ("evaluate", "--system-modalities {t,a,v,ta,tv,av,tav}"),
         ("synthetic", "--scale {demo,full}"),
         ("extract", f"--config_name {_CONFIGS}"),
+        ("export", f"--config_name {_CONFIGS}"),
+        ("export", "--format {chat,llava}"),
         ("train fusion", f"--config_name {_CONFIGS}"),
         ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}]"),
         ("matrix", f"--config_names {_CONFIGS}"),
@@ -179,6 +181,20 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["figures", "--variant", "correct"], "--variant has no value 'correct'. Did you mean 'corrected'?"),
         (["diagnose", "x"], "The following arguments are required: --output"),
         (["diagnose", "x", "--output", "y"], "x is not a folder"),
+        (["export", "--data_dir", "x"], "The following arguments are required: --output_dir"),
+        (["export", "--data_dir", "x", "--output_dir", "y", "--format", "lava"], "Did you mean 'llava'?"),
+        (
+            ["export", "--data_dir", "x", "--output_dir", "y", "--context_turns", "-1"],
+            "--context_turns must be at least",
+        ),
+        (
+            ["export", "--data_dir", "x", "--output_dir", "y", "--causes", "predicted"],
+            "--causes predicted and --causes_from go together; found --causes predicted without --causes_from.",
+        ),
+        (
+            ["export", "--data_dir", "x", "--output_dir", "y", "--emotion_from", "z"],
+            "--emotion predicted and --emotion_from go together; found --emotion gold with --emotion_from.",
+        ),
         (["fetch", "--label-dir", "x", "--timeout", "0"], "--timeout must be above 0, but is 0.0."),
         (["extract", "--data-dir", "x", "--modality", "smell"], "required: --output_dir"),
         (
