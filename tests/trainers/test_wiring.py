@@ -345,6 +345,7 @@ EXPLANATION_ARRIVES: list[_Row] = [
     ("causes", "explanation_run_results", "causes"),
     ("causes_from", "predicted_causes", "folder"),
     ("causes_from", "explanation_items", "predicted_causes", {("train0", 3): (1, 2)}),
+    ("causes_from", "explanation_run_results", "predicted_causes", {"validation": [()] * 4, "test": [()] * 5}),
     ("max_new_tokens", "generate_explanations", "max_new_tokens"),
     ("num_beams", "generate_explanations", "num_beams"),
     ("generation_batch_size", "fixed_batches", "batch_size"),
@@ -596,9 +597,8 @@ def _quick_explanations(patch: pytest.MonkeyPatch, calls: dict[str, list[dict[st
     _record(patch, calls, "from_parts", modeling_explanation.__name__, "ExplanationModel.from_parts")
     patch.setattr(explanation_task, "load_language_tokenizer", lambda name, gguf_file: load_language_tokenizer(name))
     _record(patch, calls, "load_language_tokenizer", explanation_task.__name__, "load_language_tokenizer")
-    for module in (explanation_inputs, explanation_kind):
-        patch.setattr(module, "predicted_causes", lambda folder, corpus: {("train0", 3): (1, 2)})
-        _record(patch, calls, "predicted_causes", module.__name__, "predicted_causes")
+    patch.setattr(explanation_inputs, "predicted_causes", lambda folder, corpus: {("train0", 3): (1, 2)})
+    _record(patch, calls, "predicted_causes", explanation_inputs.__name__, "predicted_causes")
 
 
 def _recorded(
@@ -890,6 +890,15 @@ def test_emotions_of_another_run_are_refused_by_models_that_do_not_take_them(tmp
     asked = {"data_dir": str(tmp_path), "output_dir": str(tmp_path / "run"), "emotion_from": str(tmp_path)}
     with pytest.raises(UsageError, match="--emotion_from belongs to the dialogue scorer"):
         TrainingOptions.from_flat({**asked, "scorer": "isolated"}).check()
+
+
+def test_the_record_of_explanations_states_whose_causes_they_read(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("explanation")
+    pairs = str(found.options.flat()["causes_from"])
+    leaks = found.results.extra["leaks"]
+    assert any(f"Cause turns are predicted by {pairs}, whose data is unknown" in leak for leak in leaks)
+    assert any(f"training data of {pairs}" in leak for leak in leaks)
+    assert not any("Cause turns" in leak for leak in recorded("faces").results.extra["leaks"])
 
 
 def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:
