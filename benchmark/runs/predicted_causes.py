@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from iemomecp_dataset.benchmark.runs.results import PAIRS, read_results
+from iemomecp_dataset.benchmark.runs.results import PAIRS, RunResults, read_results
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file, read_predictions
 from iemomecp_dataset.schema import SPLITS
 
-__all__ = ["CausesOfRun", "causes_of_items", "read_predicted_causes"]
+__all__ = ["CausesOfRun", "causes_of_items", "notes_of_run", "read_predicted_causes"]
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,40 @@ def read_predicted_causes(folder: str | Path, splits: Iterable[str] = SPLITS) ->
         raise UsageError(
             f"{folder} holds no predictions on {' or '.join(splits)}. Repeat the run, or give another one."
         )
-    notes = [f"Cause turns are predicted by {record.run_name}, trained on {record.corpus} ({record.config_name})."]
     for path in paths.values():
         predictions = read_predictions(path)
         pairs = predictions.pairs
         for place in np.flatnonzero(predictions.decided == 0).tolist():
             key = (str(pairs.dialogue_ids[place]), int(pairs.target_turns[place]))
             found.setdefault(key, set()).add(int(pairs.cause_turns[place]))
-    notes += [f"In the data of {record.run_name}: {leak}" for leak in record.extra.get("leaks") or ()]
     return CausesOfRun(
         run_name=record.run_name,
         turns={key: tuple(sorted(turns)) for key, turns in found.items()},
         splits=tuple(paths),
-        notes=tuple(notes),
+        notes=_notes(record),
+    )
+
+
+def notes_of_run(folder: str | Path) -> tuple[str, ...]:
+    """Lists what a reader of explanations that use a run's cause turns must know.
+
+    Args:
+        folder: Its folder.
+
+    Returns:
+        The data of the run and what its splits share; or, where there is no record, that this is unknown.
+    """
+    try:
+        return _notes(read_results(Path(folder)))
+    except IemomecpError as error:
+        return (f"Cause turns are predicted by {folder}, whose data is unknown ({error}).",)
+
+
+def _notes(record: RunResults) -> tuple[str, ...]:
+    name = record.run_name
+    return (
+        f"Cause turns are predicted by {name}, trained on {record.corpus} ({record.config_name}).",
+        *(f"In the data of {name}: {leak}" for leak in record.extra.get("leaks") or ()),
     )
 
 

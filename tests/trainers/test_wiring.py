@@ -10,15 +10,19 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from explained_dialogues import EMOTIONS as EXPLAINED_EMOTIONS
+from explained_dialogues import explained_dialogues, write_language_model
 from two_dialogues import (
     AUDIO_SIZE,
     EMOTIONS,
@@ -30,21 +34,33 @@ from two_dialogues import (
     write_vectors,
 )
 
+from iemomecp_dataset.benchmark.runs import explanation_results
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults
-from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.features.faces.table import FaceTable
+from iemomecp_dataset.features.frames.store import FrameStoreWriter
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import predict
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.emotions import run_kind
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
+from iemomecp_dataset.trainers.explanation import inputs as explanation_inputs
+from iemomecp_dataset.trainers.explanation import modeling_explanation
+from iemomecp_dataset.trainers.explanation import run_kind as explanation_kind
+from iemomecp_dataset.trainers.explanation import task as explanation_task
+from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
+from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import SECTIONS, RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.pairs import run_kind as pair_kind
 from iemomecp_dataset.trainers.run import run
 
 KINDS = ("dialogue", "trained", "isolated")
-"""Kinds of runs of pair scorers; the others recognise emotions."""
+"""Kinds of runs of pair scorers."""
+EXPLAINING = ("explanation", "faces")
+"""Kinds of runs that explain emotions; the others recognise them."""
 
 # Values that differ from every default, from each other and from every size of the corpus.
 DIALOGUE: dict[str, Any] = {
@@ -96,6 +112,21 @@ STORES: dict[str, Any] = {
     "config_name": "ecf", "modalities": "t", "scorer": "ecerc", "hidden_size": 4, "epochs": 1, "quiet": True,
     "seed": 15,
 }  # fmt: skip
+EXPLANATION: dict[str, Any] = {
+    "config_name": "ecgf", "meld_root": "meld", "ecf_root": "ecf", "ecf_map": "ecf/map.txt",
+    "max_missing_features": 0.02, "gguf_file": "tiny.gguf", "tuning": "lora", "lora_rank": 3, "lora_alpha": 5.0,
+    "lora_dropout": 0.21, "max_length": 300, "context_turns": 2, "emotion": "predicted", "causes": "predicted",
+    "max_new_tokens": 4, "num_beams": 2, "generation_batch_size": 5, "epochs": 2, "patience": 9, "batch_size": 1,
+    "eval_batch_size": 3, "gradient_accumulation_steps": 2, "learning_rate": 0.011, "weight_decay": 0.013,
+    "decay_everything": False, "warmup_ratio": 0.5, "max_grad_norm": 0.7, "weight_averaging": 0.77, "seed": 13,
+    "run_name": "named", "max_hours": 5.0, "checkpoint_steps": 1, "deterministic": True, "quiet": True,
+}  # fmt: skip
+FACES: dict[str, Any] = {
+    "config_name": "ecem", "scorer": "explanation", "chat_template": "plain", "projector": "mlp", "tuning": "projector",
+    "emotion": "none", "causes": "shuffled", "faces": "feature", "max_new_tokens": 3, "epochs": 1,
+    "mixed_precision": "bf16", "quiet": False, "seed": 14,
+}  # fmt: skip
+FRAME_SIZE, FACE_SIZE = 7, 6
 
 # Option, name of the call, path to the value in its arguments; and the value, where it is not the option's own.
 _Row = tuple[Any, ...]
@@ -280,6 +311,84 @@ STORES_ARRIVES: list[_Row] = [
     ("text_features", "ecerc", "config.text_size", AUDIO_SIZE),
     ("event_features", "ecerc", "config.event_size", VIDEO_SIZE),
 ]
+EXPLANATION_ARRIVES: list[_Row] = [
+    ("data_dir", "load_corpus", "data_dir"),
+    ("config_name", "load_corpus", "config_name"),
+    ("meld_root", "load_corpus", "meld_root"),
+    ("ecf_root", "load_corpus", "ecf_root"),
+    ("ecf_map", "load_corpus", "ecf_map"),
+    ("frames", "open frames", "path"),
+    ("frames", "explanation model", "config.frame_size", FRAME_SIZE),
+    ("max_missing_features", "require frames", "tolerance"),
+    ("faces_table", "read faces", "path"),
+    ("faces", "explanation_items", "faces.__name__", "line"),
+    ("faces", "explanation model", "config.face_size", 0),
+    ("language_model", "load_language_tokenizer", "name"),
+    ("language_model", "from_parts", "language_model_name"),
+    ("gguf_file", "load_language_tokenizer", "gguf_file"),
+    ("gguf_file", "from_parts", "gguf_file"),
+    ("chat_template", "encoder of explanations", "chat_template"),
+    ("chat_template", "encoder of explanations", "has_video", True),
+    ("projector", "explanation model", "config.projector"),
+    ("tuning", "explanation model", "config.tuning"),
+    ("tuning", "explanation_run_results", "objective"),
+    ("lora_rank", "add_adapter", "rank"),
+    ("lora_alpha", "add_adapter", "alpha"),
+    ("lora_dropout", "add_adapter", "dropout"),
+    ("max_length", "encoder of explanations", "max_length"),
+    ("max_length", "explanation model", "config.max_length"),
+    ("context_turns", "explanation_items", "context_turns"),
+    ("emotion", "explanation_items", "emotion"),
+    ("emotion_from", "emotions of explanations", "folder"),
+    ("emotion_from", "explanation_items", "predicted_emotions.__len__()", 4 * (6 + 3 + 4)),
+    ("causes", "explanation_items", "causes"),
+    ("causes", "explanation_run_results", "causes"),
+    ("causes_from", "predicted_causes", "folder"),
+    ("causes_from", "explanation_items", "predicted_causes", {("train0", 3): (1, 2)}),
+    ("causes_from", "explanation_run_results", "predicted_causes", {"validation": [()] * 4, "test": [()] * 5}),
+    ("max_new_tokens", "generate_explanations", "max_new_tokens"),
+    ("num_beams", "generate_explanations", "num_beams"),
+    ("generation_batch_size", "fixed_batches", "batch_size"),
+    ("epochs", "schedule", "steps", 8),
+    ("batch_size", "RandomBatches", "batch_size"),
+    ("eval_batch_size", "RandomBatches", "batch_size"),
+    ("gradient_accumulation_steps", "Accelerator", "gradient_accumulation_steps"),
+    ("learning_rate", "AdamW", "params.*.lr"),
+    ("weight_decay", "AdamW", "params.*.weight_decay"),
+    ("decay_everything", "AdamW", "params.*.weight_decay", 0.0),
+    ("warmup_ratio", "schedule", "warmup_ratio"),
+    ("max_grad_norm", "clip_grad_norm_", "max_norm"),
+    ("weight_averaging", "averaged_model", "decay"),
+    ("seed", "set_seed", "seed"),
+    ("seed", "set_seed in task", "seed"),
+    ("seed", "RandomBatches", "seed"),
+    ("seed", "explanation_items", "seed"),
+    ("deterministic", "set_seed", "deterministic"),
+    ("deterministic", "set_seed in task", "deterministic"),
+    ("max_hours", "StopRequests", "max_hours"),
+    ("checkpoint_steps", "save", "progress.batches", 2),
+    ("output_dir", "Accelerator", "project_dir"),
+    ("log_with", "Accelerator", "log_with"),
+    ("run_name", "explanation_run_results", "run_name"),
+    ("quiet", "tqdm", "disable"),
+    ("quiet", "tqdm in writing", "disable"),
+]
+FACES_ARRIVES: list[_Row] = [
+    ("scorer", "find_scorer", "name"),
+    ("face_features", "face vectors", "path"),
+    ("face_features", "explanation model", "config.face_size", FACE_SIZE),
+    ("max_missing_features", "select", "tolerance"),
+    ("faces", "explanation_items", "faces", None),
+    ("chat_template", "encoder of explanations", "chat_template"),
+    ("projector", "explanation model", "config.projector"),
+    ("tuning", "explanation model", "config.tuning"),
+    ("emotion", "explanation_items", "emotion"),
+    ("causes", "explanation_items", "causes"),
+    ("causes", "explanation_run_results", "causes"),
+    ("mixed_precision", "Accelerator", "mixed_precision"),
+    ("quiet", "tqdm", "disable"),
+    ("quiet", "tqdm in writing", "disable"),
+]
 # Calls with several values, of which one is the option's; elsewhere all are.
 SOME = {
     "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "read_feature_table", "save",
@@ -301,6 +410,8 @@ ELSEWHERE_OF_EMOTIONS = {
     "stop_on": "training/test_loop.py",
     "max_hours": "below",
 }
+
+ELSEWHERE_OF_EXPLANATIONS = {"patience": "training/test_loop.py"}
 
 RECORDED: list[tuple[str, str, str]] = [
     ("load_corpus", "iemomecp_dataset.trainers.pairs.run_kind", "load_corpus"),
@@ -359,6 +470,19 @@ RECORDED: list[tuple[str, str, str]] = [
     ("save", "iemomecp_dataset.trainers.training.checkpoints", "Checkpoints.save"),
     ("tqdm", "iemomecp_dataset.trainers.training.loop", "tqdm"),
     ("pair_scores", "iemomecp_dataset.trainers.training.pairs", "pair_scores"),
+    ("open frames", "iemomecp_dataset.features.frames.store", "FrameStore.open"),
+    ("require frames", "iemomecp_dataset.features.frames.store", "FrameStore.require"),
+    ("read faces", "iemomecp_dataset.features.faces.table", "FaceTable.read"),
+    ("face vectors", "iemomecp_dataset.trainers.explanation.inputs", "read_feature_table"),
+    ("emotions of explanations", "iemomecp_dataset.trainers.explanation.inputs", "read_emotion_inputs"),
+    ("set_seed in task", "iemomecp_dataset.trainers.explanation.task", "set_seed"),
+    ("explanation_items", "iemomecp_dataset.trainers.explanation.task", "explanation_items"),
+    ("encoder of explanations", "iemomecp_dataset.trainers.explanation.encoding", "ExplanationEncoder.__init__"),
+    ("explanation model", "iemomecp_dataset.trainers.explanation.modeling_explanation", "ExplanationModel.__init__"),
+    ("add_adapter", "iemomecp_dataset.trainers.explanation.modeling_explanation", "add_adapter"),
+    ("fixed_batches", "iemomecp_dataset.trainers.explanation.writing", "fixed_batches"),
+    ("generate_explanations", "iemomecp_dataset.trainers.explanation.writing", "generate_explanations"),
+    ("tqdm in writing", "iemomecp_dataset.trainers.explanation.writing", "tqdm"),
 ]
 
 
@@ -393,13 +517,14 @@ def _at(value: Any, path: list[str]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def recorded(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recorded]:
-    """Trains each of the three runs once and records its calls."""
+    """Trains each run once and records its calls."""
     done: dict[str, Recorded] = {}
 
     def train(kind: str) -> Recorded:
         if kind not in done:
             folder = tmp_path_factory.mktemp(kind)
-            done[kind] = _train(kind, folder, tiny_encoder)
+            begin = partial(_explain, kind) if kind in EXPLAINING else partial(_train, kind, encoder=tiny_encoder)
+            done[kind] = begin(folder)
         return done[kind]
 
     return train
@@ -425,20 +550,81 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
         begun = settings.from_flat({**flat, "output_dir": str(folder / "begun"), "quiet": True})
         assert run(begun, corpus) is not None
         flat |= {"init_from": str(folder / "begun")}
+    return _recorded(settings, flat, corpus)
+
+
+def _explain(kind: str, folder: Path) -> Recorded:
+    """Trains a run that explains emotions."""
+    rows = explained_dialogues()
+    corpus = corpus_of(rows, config_name="ecem", candidates=None, emotion_names=EXPLAINED_EMOTIONS)
+    ids = [u["utterance_id"] for of_split in rows.values() for row in of_split for u in row["utterances"]]
+    random = np.random.default_rng(0)
+    flat = {
+        **{"explanation": EXPLANATION, "faces": FACES}[kind],
+        "data_dir": str(folder / "data"),
+        "output_dir": str(folder / "run"),
+        "language_model": str(write_language_model(folder / "model")),
+    }
+    if kind == "explanation":
+        with FrameStoreWriter(folder / "frames", size=FRAME_SIZE, model="random") as store:
+            for utterance_id in ids:
+                store.add(utterance_id, random.normal(size=(3, FRAME_SIZE)), n_frames=2)
+        ones = np.ones(len(ids))
+        table = FaceTable(("joy", "anger"), tuple(ids), ones.astype(int), ones, np.ones((len(ids), 4)),
+                          np.full((len(ids), 2), 0.5), dict.fromkeys(ids, 1))  # fmt: skip
+        table.write(folder / "faces.parquet")
+        (folder / "model" / "tiny.gguf").write_bytes(b"not read")
+        flat |= {"frames": str(folder / "frames"), "faces_table": str(folder / "faces.parquet"),
+                 "emotion_from": str(write_emotions(folder / "emotions", rows, corpus.name)),
+                 "causes_from": str(folder / "pairs")}  # fmt: skip
+    else:
+        vectors = random.normal(size=(len(ids), FACE_SIZE)).astype(np.float32).tolist()
+        pq.write_table(pa.table({"utterance_id": ids, "vector": vectors}), folder / "faces.parquet")
+        flat |= {"face_features": str(folder / "faces.parquet")}
+    return _recorded(ExplanationTrainingOptions, flat, corpus, _quick_explanations)
+
+
+def _quick_explanations(patch: pytest.MonkeyPatch, calls: dict[str, list[dict[str, Any]]]) -> None:
+    """No Java, no pair scorer, and weights that need not be expanded from GGUF."""
+    build, base = explanation_results.explanation_run_results, ExplanationModel.from_parts
+    patch.setattr(explanation_results, "explanation_run_results", partial(build, meteor=False))
+    _record(patch, calls, "explanation_run_results", explanation_results.__name__, "explanation_run_results")
+
+    def from_parts(language_model_name: str, *, gguf_file: str | None, **options: Any) -> Any:
+        return base(language_model_name, **options)
+
+    patch.setattr(ExplanationModel, "from_parts", from_parts)
+    _record(patch, calls, "from_parts", modeling_explanation.__name__, "ExplanationModel.from_parts")
+    patch.setattr(explanation_task, "load_language_tokenizer", lambda name, gguf_file: load_language_tokenizer(name))
+    _record(patch, calls, "load_language_tokenizer", explanation_task.__name__, "load_language_tokenizer")
+    patch.setattr(explanation_inputs, "predicted_causes", lambda folder, corpus: {("train0", 3): (1, 2)})
+    _record(patch, calls, "predicted_causes", explanation_inputs.__name__, "predicted_causes")
+
+
+def _recorded(
+    settings: type[RunSettings],
+    flat: dict[str, Any],
+    corpus: Corpus,
+    prepare: Callable[[pytest.MonkeyPatch, dict[str, list[dict[str, Any]]]], None] | None = None,
+) -> Recorded:
     calls: dict[str, list[dict[str, Any]]] = {}
     AcceleratorState._reset_state(reset_partial_state=True)
     with pytest.MonkeyPatch.context() as patch:
         for name, module, attribute in RECORDED:
             _record(patch, calls, name, module, attribute)
-        for module in (pair_kind, run_kind):
+        for module in (pair_kind, run_kind, explanation_kind):
             patch.setattr(module, "load_corpus", _loader(corpus, calls))
+        if prepare is not None:
+            prepare(patch, calls)
         options = settings.from_flat(flat)
         options.check()
         results = run(options)
         torch.use_deterministic_algorithms(False)
     AcceleratorState._reset_state(reset_partial_state=True)
     assert results is not None
-    return Recorded(options=options, corpus=corpus, folder=folder / "run", results=results, calls=calls)
+    return Recorded(
+        options=options, corpus=corpus, folder=Path(str(options.run.output_dir)), results=results, calls=calls
+    )
 
 
 def _record(
@@ -493,6 +679,8 @@ def _loader(corpus: Corpus, calls: dict[str, list[dict[str, Any]]]) -> Callable[
         *(("ecerc", row) for row in ECERC_ARRIVES),
         *(("transformer", row) for row in TRANSFORMER_ARRIVES),
         *(("stores", row) for row in STORES_ARRIVES),
+        *(("explanation", row) for row in EXPLANATION_ARRIVES),
+        *(("faces", row) for row in FACES_ARRIVES),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value[:3])),
 )
@@ -519,6 +707,9 @@ def test_every_option_is_looked_at() -> None:
     of_emotions = {row[0] for row in (*ECERC_ARRIVES, *TRANSFORMER_ARRIVES, *STORES_ARRIVES)}
     sections = EmotionTrainingOptions.sections().values()
     assert of_emotions | set(ELSEWHERE_OF_EMOTIONS) == {f.name for section in sections for f in fields(section)}
+    of_explanations = {row[0] for row in (*EXPLANATION_ARRIVES, *FACES_ARRIVES)}
+    sections = ExplanationTrainingOptions.sections().values()
+    assert of_explanations | set(ELSEWHERE_OF_EXPLANATIONS) == {f.name for section in sections for f in fields(section)}
 
 
 def test_the_texts_of_ecerc_are_encoded_twice_and_the_time_limit_is_that_of_all_folds(
@@ -699,6 +890,15 @@ def test_emotions_of_another_run_are_refused_by_models_that_do_not_take_them(tmp
     asked = {"data_dir": str(tmp_path), "output_dir": str(tmp_path / "run"), "emotion_from": str(tmp_path)}
     with pytest.raises(UsageError, match="--emotion_from belongs to the dialogue scorer"):
         TrainingOptions.from_flat({**asked, "scorer": "isolated"}).check()
+
+
+def test_the_record_of_explanations_states_whose_causes_they_read(recorded: Callable[[str], Recorded]) -> None:
+    found = recorded("explanation")
+    pairs = str(found.options.flat()["causes_from"])
+    leaks = found.results.extra["leaks"]
+    assert any(f"Cause turns are predicted by {pairs}, whose data is unknown" in leak for leak in leaks)
+    assert any(f"training data of {pairs}" in leak for leak in leaks)
+    assert not any("Cause turns" in leak for leak in recorded("faces").results.extra["leaks"])
 
 
 def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import IemomecpError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.features import read_feature_table
 from iemomecp_dataset.metrics.scoring import decide
@@ -48,6 +48,7 @@ class ExplanationInputs:
         emotions: By dialogue and turn the name of a predicted emotion; None where they are not asked for.
         causes: By dialogue and target turn the predicted cause turns; likewise.
         missing: By split, how many utterances to explain have no clip in the store.
+        missing_faces: By split, how many of them have no face vector, or no face in the table.
     """
 
     frames: Vectors | None = None
@@ -58,6 +59,7 @@ class ExplanationInputs:
     emotions: Mapping[Key, str] | None = None
     causes: Mapping[Key, Sequence[int]] | None = None
     missing: Mapping[str, int] = field(default_factory=dict)
+    missing_faces: Mapping[str, int] | None = None
 
 
 def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> ExplanationInputs:
@@ -80,7 +82,7 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
         found |= {
             "frames": store.tokens,
             "frame_size": store.size,
-            "missing": {split: sum(u not in store for u in of_split) for split, of_split in targets.items()},
+            "missing": _lacking(targets, store.__contains__),
         }
     if options.faces == "feature":
         table = read_feature_table(str(data.face_features))
@@ -89,11 +91,20 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
         found |= {
             "faces": lambda utterance_id: vectors[utterance_id][None] if utterance_id in vectors else None,
             "face_size": table.size,
+            "missing_faces": _lacking(targets, vectors.__contains__),
         }
     if options.faces == "label":
         from iemomecp_dataset.features.faces.table import FaceTable
 
-        found["face_lines"] = FaceTable.read(str(data.faces_table)).line
+        faces = FaceTable.read(str(data.faces_table))
+        wanted = [u for of_split in targets.values() for u in of_split]
+        # Tools leave out clips without any face, so that a share of them is no sign of damage.
+        if wanted and not any(u in faces.frames or u in faces.missing for u in wanted):
+            raise InvalidDataError(
+                f"{data.faces_table}: none of the {len(wanted)} utterances to explain is in it, such as {wanted[0]}: "
+                "these are faces of another corpus. Give those of this corpus."
+            )
+        found |= {"face_lines": faces.line, "missing_faces": _lacking(targets, lambda u: faces.line(u) is not None)}
     if options.model.emotion_from:
         found["emotions"] = named_emotions(read_emotion_inputs(options.model.emotion_from, corpus), corpus)
     if options.model.causes_from:
@@ -109,6 +120,11 @@ def _targets(corpus: Corpus) -> dict[str, list[str]]:
         table = explanation_table(rows)
         found[split] = [ids[key] for key in zip(table.dialogue_ids.tolist(), table.target_turns.tolist(), strict=True)]
     return found
+
+
+def _lacking(targets: Mapping[str, Sequence[str]], has: Callable[[str], bool]) -> dict[str, int]:
+    """By split how many utterances to explain lack something."""
+    return {split: sum(not has(u) for u in of_split) for split, of_split in targets.items()}
 
 
 def named_emotions(predicted: EmotionInputs, corpus: Corpus) -> dict[Key, str]:

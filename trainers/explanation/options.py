@@ -168,7 +168,8 @@ class ExplanationOptimizationOptions(SharedOptimization):
     batch_size: int = option(8, "Explanations per step and process.", minimum=1, setting="effective_batch_size")
     eval_batch_size: int = option(16, "Explanations per evaluation batch.", minimum=1, setting=False)
     learning_rate: float = option(2e-4, "Learning rate of what is trained.", above=0.0)
-    encoder_learning_rate: float = option(1e-5, "Not used: one learning rate for all that is trained.", above=0.0)
+    # One rate for all that is trained, so there is no option of the encoder's.
+    encoder_learning_rate: ClassVar[float] = 1e-5  # type: ignore[misc]
     weight_decay: float = option(0.0, "Weight decay of AdamW.", minimum=0.0)
     warmup_ratio: float = option(
         0.03, "Share of all steps in which the learning rate rises; then it falls linearly.", minimum=0.0, maximum=1.0
@@ -184,6 +185,9 @@ class ExplanationOptimizationOptions(SharedOptimization):
 @dataclass(frozen=True)
 class ExplanationRunOptions(SharedRun):
     """Where and how the run happens."""
+
+    # Nothing is frozen and cached.
+    cache_dir: ClassVar[str | None] = None  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from accelerate import Accelerator
 
+from iemomecp_dataset.benchmark.runs.predicted_causes import causes_of_items, notes_of_run
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
-from iemomecp_dataset.trainers.explanation.inputs import predicted_causes
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.explanation.task import token_loss_selection
 from iemomecp_dataset.trainers.explanation.writing import written_explanations
@@ -75,23 +75,15 @@ class ExplanationRun:
         extra["token_losses"] = {
             split: dict(token_loss_selection(done.scored[split].probabilities).scores) for split in texts
         }
-        source = done.options.model.causes_from
-        causes = predicted_causes(source, done.corpus) if source else {}
+        causes = done.task.strategy.causes  # type: ignore[attr-defined]
+        if causes is not None:
+            extra["leaks"] = [*extra["leaks"], *notes_of_run(str(done.options.model.causes_from))]
         return explanation_run_results(
             done.corpus,
             texts,
             objective=done.options.model.tuning,
             causes=done.options.model.causes,
-            predicted_causes={
-                split: [
-                    causes.get(key, ())
-                    for table in [explanation_table(done.corpus.rows[split])]
-                    for key in zip(table.dialogue_ids.tolist(), table.target_turns.tolist(), strict=True)
-                ]
-                for split in texts
-            }
-            if source
-            else None,
+            predicted_causes=None if causes is None else causes_of_items(done.corpus, causes, texts),
             epoch_chosen_on=_selection_split(done.corpus),
             extra=extra,
             **recorded,

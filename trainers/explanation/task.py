@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.trainers.explanation.encoding import EncodedItem, ExplanationEncoder, Vectors
 from iemomecp_dataset.trainers.explanation.inputs import ExplanationInputs, read_inputs
-from iemomecp_dataset.trainers.explanation.items import explanation_items
+from iemomecp_dataset.trainers.explanation.items import Key, explanation_items
 from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.explanation.prompts import ExplanationItem
@@ -58,11 +58,14 @@ class ExplanationStrategy:
         encoder: Makes mini-batches, here and where explanations are written.
         frames: Frame tokens by utterance id; None without.
         faces: Face vectors by utterance id; None without.
+        causes: By dialogue and target turn the cause turns that another run predicted, for the row of the table that
+            copies them; None without.
     """
 
     encoder: ExplanationEncoder
     frames: Vectors | None = None
     faces: Vectors | None = None
+    causes: Mapping[Key, Sequence[int]] | None = None
     unit: str = "explanation"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
@@ -163,7 +166,7 @@ def prepare_explanations(
     examples = {split: found for split, found in examples.items() if found}
     return TrainingTask(
         model=model,
-        strategy=ExplanationStrategy(encoder, inputs.frames, inputs.faces),
+        strategy=ExplanationStrategy(encoder, inputs.frames, inputs.faces, inputs.causes),
         examples=examples,
         selection=token_loss_selection if "validation" in examples else None,
         truncated={split: _counts(options, found, inputs, split) for split, found in examples.items()},
@@ -194,6 +197,8 @@ def _counts(
     counts = {"truncated_turns": sum(example.encoded.truncated_turns for example in examples)}
     if inputs.frames is not None:
         counts["items_without_video"] = inputs.missing.get(split, 0)
+    if inputs.missing_faces is not None:
+        counts["items_without_faces"] = inputs.missing_faces.get(split, 0)
     if options.model.emotion != "none":
         counts["items_without_emotion"] = sum(example.item.emotion is None for example in examples)
     if options.model.causes != "none":

@@ -13,7 +13,7 @@ from explanation_cases import explanation_corpus, write_explanation_run
 from iemomecp_dataset.benchmark.runs import predicted_causes
 from iemomecp_dataset.benchmark.runs.explanation_results import explanation_run_results
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.benchmark.runs.predicted_causes import causes_of_items, read_predicted_causes
+from iemomecp_dataset.benchmark.runs.predicted_causes import causes_of_items, notes_of_run, read_predicted_causes
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import MetricInputError, RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.explanation_predictions import read_explanation_predictions
@@ -85,8 +85,12 @@ def test_cause_turns_are_the_pairs_that_a_run_decided_for(tmp_path: Path, monkey
     assert causes.splits == ("test",)
     assert causes.notes[1] == "In the data of pairs_1: A leak."
     assert "trained on ecf" in causes.notes[0]
+    assert notes_of_run(tmp_path) == causes.notes
     listed = causes_of_items(explanation_corpus(), causes.turns, causes.splits)
     assert listed == {"test": [(1, 2), (1,), *[()] * 6]}
     record.task = "erc"
     with pytest.raises(UsageError, match="a run of the task erc"):
         read_predicted_causes(tmp_path)
+    monkeypatch.undo()
+    (note,) = notes_of_run(tmp_path)
+    assert "whose data is unknown" in note

@@ -83,12 +83,17 @@ def test_missing_and_unknown_items_are_refused(made: dict[str, object], words: s
 
 def test_two_files_are_compared_by_dialogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = write_file(tmp_path / "a.csv"), write_file(tmp_path / "b.csv")
-    second.write_text(second.read_text(encoding="utf-8").replace("fell", "fell today"), encoding="utf-8")
+    # The same items in another order.
+    head, *lines = second.read_text(encoding="utf-8").replace("fell", "fell today").splitlines()
+    second.write_text("\n".join([head, *lines[::-1]]), encoding="utf-8")
     main([str(first), "--compare", str(second), "--config-name", "reccon", "--split", "test", "--resamples", "50"])
     printed = capsys.readouterr().out
     assert "paired over 8 source dialogues" in printed
-    comparison = json.loads((tmp_path / "a.scores.json").read_text(encoding="utf-8"))["comparison"]
-    assert comparison["paired_bootstrap"]["bleu_4"]["estimate"] > 0
+    written = json.loads((tmp_path / "a.scores.json").read_text(encoding="utf-8"))
+    difference = written["comparison"]["paired_bootstrap"]["bleu_4"]["estimate"]
+    one, other = (evaluation["scores"]["bleu_4"] for evaluation in written["evaluations"])
+    assert difference == pytest.approx(one - other)
+    assert difference > 0
 
 
 @pytest.mark.parametrize(
