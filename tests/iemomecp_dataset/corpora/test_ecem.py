@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from corpus_files import ecf_text, meld_csv, write
+from corpus_case import CorpusCase
+from corpus_files import MELD_HEADER, ecf_text, meld_csv, write
 from reader_case import ReaderCase
 
 import iemomecp_dataset
@@ -56,6 +57,19 @@ def folder(tmp_path):
 def read(folder, **options):
     files = {part: folder / f"{part}_sent_emo.csv" for part in ("train", "test")}
     return read_ecem(folder / FILE, files, **options)
+
+
+class TestEcem(CorpusCase):
+    name = "ecem"
+    # Dialogue 12 of the train part is held out by its digest.
+    gold = {name: set() for name in ("train_dia0", "train_dia12", "test_dia0")}  # noqa: RUF012
+    files = "*.json"
+
+    def write(self, folder):
+        held_out = item(4, "12_1.mp4", 'So "they" say?', "The reason is that it rains again.")
+        write(folder / FILE, [*ITEMS, held_out])
+        write(folder / "train_sent_emo.csv", meld_csv() + meld_csv(12).removeprefix(MELD_HEADER))
+        write(folder / "test_sent_emo.csv", meld_csv())
 
 
 class TestEcemFile(ReaderCase):
