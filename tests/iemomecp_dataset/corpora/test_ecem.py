@@ -12,7 +12,7 @@ from corpus_files import MELD_HEADER, ecf_text, meld_csv, write
 from reader_case import ReaderCase
 
 import iemomecp_dataset
-from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings, splits_of
 from iemomecp_dataset.builder import IemomecpBuilder
 from iemomecp_dataset.corpora.ecem import (
     explanation_status,
@@ -260,10 +260,15 @@ def test_it_is_compared_with_ecf_by_the_map(folder):
     root = with_ecf(folder, ("test_dia0_utt0", "test_dia0_utt2", "test_dia0_utt3", ""))
     corpora = [load_corpus("ecem", folder), load_corpus("ecf", root)]
     data = [SplitData(c.name, split, rows, c.data_dir) for c in corpora for split, rows in c.rows.items()]
-    assert any("ecf/train and ecem/test share 3 utterances; such as test_dia0" in said
-               for said in contamination_warnings(data))  # fmt: skip
-    (root / MAP).unlink()
+    shared = "ecf/train and ecem/test share 3 utterances; such as test_dia0"
+    assert any(shared in said for said in contamination_warnings(data))
+    (root / MAP).rename(folder / "map")
     assert any(said.startswith("ecf and ecem are compared by text alone") for said in contamination_warnings(data))
+    named = load_corpus("ecem", folder, ecf_root=root, ecf_map=folder / "map")
+    said = contamination_warnings([*splits_of(named), *splits_of(corpora[1])])
+    assert any(shared in sentence for sentence in said)
+    (folder / "map").rename(root / MAP)
+    assert load_corpus("ecem", folder, ecf_root=root).ecf_map == root / MAP
 
 
 def test_pairs_are_refused_with_what_can_be_done_instead(folder):
