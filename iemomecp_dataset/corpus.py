@@ -12,6 +12,7 @@ from typing import Any
 from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP, corpus_of_config, default_definition
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
+from iemomecp_dataset.options import load_options
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item
@@ -46,6 +47,7 @@ class Corpus:
         text_fingerprints: By split a digest of texts and speakers,
             see :func:`~iemomecp_dataset.fingerprints.text_fingerprint`.
         data_dir: Folder that it was loaded from; None for rows in memory.
+        ecf_map: The map of ECF's utterances to MELD's, where the options of the loader name it or its folder.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Corpus:
     fingerprints: dict[str, str]
     text_fingerprints: dict[str, str]
     data_dir: Path | None = None
+    ecf_map: Path | None = None
 
     @property
     def definition(self) -> str:
@@ -215,6 +218,7 @@ def load_corpus(
         IemomecpError: What :func:`iemomecp_dataset.load` raises.
     """
     import iemomecp_dataset
+    from iemomecp_dataset.corpora.ecem import ecf_map_file
 
     options |= {"candidates": candidates, "forward_pairs": forward_pairs, "validation": validation}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
@@ -232,7 +236,7 @@ def load_corpus(
     corpus = corpus_of(
         kept, config_name=config_name, candidates=candidates, forward_pairs=forward_pairs, missing=missing
     )
-    return replace(corpus, data_dir=Path(data_dir))
+    return replace(corpus, data_dir=Path(data_dir), ecf_map=ecf_map_file(load_options(config_name, given)))
 
 
 def corpus_of(

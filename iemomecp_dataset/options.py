@@ -29,6 +29,7 @@ __all__ = [
     "TextSource",
     "ValidationSplit",
     "load_options",
+    "options_taken",
 ]
 
 TextSource = Literal["iemocap", "ecpec"]
@@ -142,6 +143,22 @@ OPTION_NAMES = tuple(_TAKEN_BY)
 """Options of all configurations."""
 
 
+def options_taken(config_name: str) -> list[str]:
+    """Lists the options that a configuration takes.
+
+    Args:
+        config_name: One of :data:`CONFIG_NAMES`.
+
+    Returns:
+        Their names.
+
+    Example:
+        >>> options_taken("ecem")
+        ['data_dir', 'status', 'meld_root', 'ecf_root', 'ecf_map']
+    """
+    return [option for option, configs in _TAKEN_BY.items() if config_name in configs]
+
+
 def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOptions:
     """Checks the options of a configuration.
 
@@ -162,7 +179,7 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
     name = DEFAULT_CONFIG if config_name is None else config_name
     if name not in CONFIG_NAMES:
         raise UsageError(f"There is no configuration {name!r} of 'iemomecp'. {did_you_mean(str(name), CONFIG_NAMES)}")
-    taken = [option for option, configs in _TAKEN_BY.items() if name in configs]
+    taken = options_taken(name)
     given: dict[str, Any] = {}
     for option, value in options.items():
         if option not in _TAKEN_BY:

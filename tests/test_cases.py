@@ -117,7 +117,7 @@ def readers() -> set[str]:
         ("MetricCase", "of", metrics(), NOT_A_METRIC),
         ("LossCase", "of", losses(), NOT_A_LOSS),
         ("ScorerCase", "name", set(scorer_names()), {}),
-        ("CorpusCase", "name", set(CONFIG_NAMES), {"ecem": "joined from files of three corpora; see test_ecem.py"}),
+        ("CorpusCase", "name", set(CONFIG_NAMES), {}),
         ("ReaderCase", "of", readers(), NOT_A_READER),
     ],
     ids=["metrics", "losses", "scorers", "corpora", "readers"],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
+from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.corpus import IN_MEMORY, Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
@@ -175,9 +175,8 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
 
 def _contamination(options: RunSettings, corpus: Corpus) -> list[str]:
     """What the splits share with each other, and with the data of the runs that this one begins with."""
-    splits = [SplitData(corpus.name, split, rows, corpus.data_dir) for split, rows in corpus.rows.items()]
     earlier, notes = origin_data(options)
-    return contamination_warnings([*splits, *earlier]) + notes
+    return contamination_warnings([*splits_of(corpus), *earlier]) + notes
 
 
 def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) -> None:

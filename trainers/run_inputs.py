@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from iemomecp_dataset.benchmark.runs.contamination import SplitData
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, splits_of
 from iemomecp_dataset.benchmark.runs.identity import features_told_by, origin_of
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, read_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
@@ -212,7 +212,7 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
                 f"that what it shares with this data is unknown ({' '.join(str(error).split())[:160]})."
             )
             continue
-        found.append(SplitData(corpus.name, "train", corpus.rows["train"], corpus.data_dir))
+        found += splits_of(corpus)
         before += [config.get(name) for name in _ORIGINS]
     return found, notes
 

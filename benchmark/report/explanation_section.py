@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
@@ -121,7 +121,7 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
         ]
         shown = best_systems(drawn, predictions)
         if shown and (shareable or texts is not None):
-            examples = _examples(shown, texts)
+            examples = _examples(shown, texts.of(board.key.config_name) if texts is not None else {})
         ablations = _ablations(drawn, split)
     headings = dict(explanation_columns(board.rows, split))
     return ExplanationSection(
@@ -182,15 +182,16 @@ def _ablations(board: Board, split: str) -> list[Ablation]:
     return found
 
 
-def _examples(shown: list[tuple[str, ExplanationPredictions]], texts: Texts | None) -> list[Example]:
+def _examples(
+    shown: list[tuple[str, ExplanationPredictions]], lines: Mapping[str, Sequence[tuple[str, str]]]
+) -> list[Example]:
     """Takes items at equal distances, so that the choice depends on nothing but their number."""
     first = shown[0][1]
     places = sorted({place * len(first) // _N_EXAMPLES for place in range(_N_EXAMPLES)})
-    lines: Mapping[str, object] = texts.of_dialogue if texts else {}
     examples = []
     for place in places:
         dialogue, turn = first.keys[place]
-        said = texts.of_dialogue[dialogue] if texts is not None and dialogue in lines else ()
+        said = lines.get(dialogue, ())
         examples.append(
             Example(
                 dialogue=dialogue,

@@ -32,6 +32,7 @@ __all__ = [
     "contamination_warnings",
     "find_leaks",
     "passages",
+    "splits_of",
     "utterance_keys",
 ]
 
@@ -66,12 +67,14 @@ class SplitData:
         split: ``train``, ``validation`` or ``test``.
         rows: The rows.
         folder: The data folder, in which the map of the corpus may lie.
+        ecf_map: The map of ECF's utterances to MELD's, where options of the loader name it.
     """
 
     corpus: str
     split: str
     rows: Sequence[Mapping[str, Any]]
     folder: Path | None = None
+    ecf_map: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,21 @@ def contamination_warnings(data: Iterable[SplitData] | Corpus) -> list[str]:
         a related corpus is among the data.
     """
     if isinstance(data, Corpus):
-        data = [SplitData(data.name, split, rows, data.data_dir) for split, rows in data.rows.items()]
+        data = splits_of(data)
     leaks, notes = _compared(data, n_examples=3)
     return [str(leak) for leak in leaks] + notes
+
+
+def splits_of(corpus: Corpus) -> list[SplitData]:
+    """Lists the splits of a corpus, with the places where a map may lie.
+
+    Args:
+        corpus: Any corpus.
+
+    Returns:
+        One entry per split.
+    """
+    return [SplitData(corpus.name, split, rows, corpus.data_dir, corpus.ecf_map) for split, rows in corpus.rows.items()]
 
 
 def find_leaks(data: Iterable[SplitData], n_examples: int = 3) -> list[Leak]:
@@ -211,7 +226,9 @@ def _compared(data: Iterable[SplitData], n_examples: int) -> tuple[list[Leak], l
     given = list(data)
     items = _distinct(given)
     # A map may lie in the folder of either corpus, or of a copy.
-    maps, notes = _maps(items, list(dict.fromkeys(item.folder for item in given if item.folder is not None)))
+    folders = list(dict.fromkeys(item.folder for item in given if item.folder is not None))
+    named = {"ecf": [item.ecf_map for item in given if item.ecf_map is not None]}
+    maps, notes = _maps(items, folders, named)
     return _leaks(items, maps, n_examples), notes
 
 
@@ -258,8 +275,10 @@ def _names(items: Sequence[SplitData]) -> list[tuple[str, str]]:
     ]
 
 
-def _maps(items: Sequence[SplitData], folders: Sequence[Path]) -> tuple[dict[str, _Map], list[str]]:
-    """The maps that lie in the folders, by corpus; and what is to be said of those that are missing or do not fit."""
+def _maps(
+    items: Sequence[SplitData], folders: Sequence[Path], named: Mapping[str, Sequence[Path]]
+) -> tuple[dict[str, _Map], list[str]]:
+    """Maps that are named or lie in the folders, by corpus; and notes on those that are missing or do not fit."""
     maps: dict[str, _Map] = {}
     notes = []
     present = {_whose_ids(item.corpus) for item in items}
@@ -268,7 +287,8 @@ def _maps(items: Sequence[SplitData], folders: Sequence[Path]) -> tuple[dict[str
         if not metadata.origin_map:
             continue
         beside = _whose_ids(metadata.origin) in present
-        files = [folder / metadata.origin_map for folder in folders if (folder / metadata.origin_map).is_file()]
+        places = [*named.get(corpus, ()), *(folder / metadata.origin_map for folder in folders)]
+        files = [path for path in places if path.is_file()]
         # Corpora built on them without new ids (ECGF on ECF, ECEM on MELD) carry their ids.
         sides = [
             "/".join(sorted({item.corpus for item in items if _whose_ids(item.corpus) == of})) or of

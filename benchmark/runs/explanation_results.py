@@ -21,6 +21,7 @@ from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
     explanations_file,
     write_explanation_predictions,
 )
+from iemomecp_dataset.metrics.explanations.meteor import one_meteor_program
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.metrics.explanations.signature import explanation_run_signature, model_word
 from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
@@ -34,6 +35,7 @@ RESAMPLED = ("content_cider", "content_bleu_4", "content_rouge_l", "cider", "ble
 _N_RESAMPLES = 1000
 
 
+@one_meteor_program()
 def explanation_run_results(
     corpus: Corpus,
     predictions: Mapping[str, Sequence[str]],
@@ -72,7 +74,7 @@ def explanation_run_results(
         epoch_chosen_on: The split that the epoch was chosen on, where one was.
         causes: Origin of the cause marks in the input, which the signature states: ``gold``, ``predicted``, ``last``,
             ``shuffled`` or ``none``; by default that of ``settings``, else unknown.
-        meteor: Compute METEOR where Java and its package are installed; some seconds per system and split.
+        meteor: Compute METEOR where Java and its package are installed; Java starts once for all systems and splits.
         bertscore_model: Folder of an encoder for BERTScore.
         bleurt_model: Folder of a BLEURT checkpoint.
         extra: Further keys of the record.

@@ -47,7 +47,7 @@ def write_explanation_submission(submission: Submission, folder: str | Path) -> 
     """
     folder = Path(folder)
     check_submission(submission, folder)
-    corpus = load_corpus(submission.config_name, submission.data_dir, for_training=False)
+    corpus = load_corpus(submission.config_name, submission.data_dir, for_training=False, **submission.corpus_options)
     files = {split: _read(submission, split, corpus) for split in SPLITS if split in submission.files}
     epoch_chosen_on = stated_epoch(files.values())
     causes = {file.facts.causes for file in files.values()} - {None}
@@ -61,6 +61,7 @@ def write_explanation_submission(submission: Submission, folder: str | Path) -> 
         seed=submission.seed,
         epoch_chosen_on=epoch_chosen_on,
         causes=causes.pop() if len(causes) == 1 else None,
+        **submission.score_options,
         extra={"submission": {split: _provenance(submission.files[split], file) for split, file in files.items()}},
     )
     for warning in record.extra.get("leaks", ()):

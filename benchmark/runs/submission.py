@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,9 @@ class Submission:
         threshold: Decide by P(class 0) >= this.
         argmax: Decide by the most probable class.
         reading: How JSON and emotions of other systems are read: ``strict`` or ``leniently``.
+        corpus_options: Further options of the loader, by name; None for a default.
+        score_options: Of explanations: options of
+            :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores`, by name.
     """
 
     name: str
@@ -82,6 +85,8 @@ class Submission:
     threshold: float | None = None
     argmax: bool = False
     reading: Reading = "strict"
+    corpus_options: Mapping[str, Any] = field(default_factory=dict)
+    score_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_submission(submission: Submission, folder: str | Path) -> RunResults:

@@ -36,11 +36,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError, see_page
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
-from iemomecp_dataset.options import ConfigName, ForwardPairs
+from iemomecp_dataset.options import ConfigName, ExplanationStatuses, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet, canonical_split
 
 if TYPE_CHECKING:
@@ -80,6 +80,18 @@ class EvaluateOptions:
         None, "candidate space of other corpora (default: found from the file)", group="gold"
     )
     forward_pairs: ForwardPairs | None = option(None, "gold of source_binary (default: as_published)", group="gold")
+    status: ExplanationStatuses | None = option(
+        None,
+        "of ecem: dialogues with complete explanations (default), or all; complete ones alone are scored",
+        group="gold",
+    )
+    meld_root: Path | None = option(None, "of ecem: MELD's CSV files, where they are elsewhere", group="gold")
+    ecf_root: Path | None = option(
+        None, "of ecem: the files of ECF; the run of --as-run then has the row of gold causes", group="gold"
+    )
+    ecf_map: Path | None = option(
+        None, "of ecem: the map of ECF to MELD, if it is not in --ecf-root", group="gold", metavar="FILE"
+    )
     gold: Path | None = option(
         None, "SemEval-2024 file with the gold of a SemEval-2024 file", group="gold", metavar="FILE"
     )
@@ -131,6 +143,14 @@ class EvaluateOptions:
     run_name: str | None = option(None, "the run to take from a file that holds several", group="score")
     compare_run_name: str | None = option(None, "the same for the file of --compare", group="score")
 
+    bertscore_model: str | None = option(
+        None, "of explanations: also BERTScore, by this encoder (folder or name)", group="score", metavar="MODEL"
+    )
+    bleurt_model: str | None = option(
+        None, "of explanations: also BLEURT, by this checkpoint (folder or name)", group="score", metavar="MODEL"
+    )
+    meteor: bool = option(True, "of explanations: METEOR, where Java and pycocoevalcap are installed", group="score")
+
     resamples: int = option(10_000, "bootstrap resamples of source dialogues; 0: none", minimum=0, group="uncertainty")
     confidence: float = option(0.95, "confidence level of the intervals", above=0, below=1, group="uncertainty")
     seed: int = option(0, "seed of the resampling", minimum=0, group="uncertainty")
@@ -171,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
     from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
     from iemomecp_dataset.metrics.evaluation.window import PairWindow
+    from iemomecp_dataset.metrics.explanations.meteor import one_meteor_program
 
     request = FileEvaluationRequest(
         predictions=options.predictions,
@@ -184,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         other_run_name=options.compare_run_name,
         candidates=options.candidates,
         forward_pairs=options.forward_pairs,
+        corpus_options=_corpus_options(options),
         semeval_output=options.write_semeval,
         as_run=options.as_run is not None,
         options=EvaluationOptions(
@@ -198,13 +220,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             confidence=options.confidence,
             seed=options.seed,
             progress=sys.stderr.isatty(),
+            bertscore_model=options.bertscore_model,
+            bleurt_model=options.bleurt_model,
+            meteor=options.meteor,
         ),
     )
     if has_emotions(options.predictions):
         _evaluate_emotions(options, request, output)
         return
     if has_explanations(options.predictions):
-        _evaluate_explanations(options, request, output)
+        # The lists of this file, of a second one and of structural rows.
+        with flags_in_errors(EvaluateOptions), one_meteor_program():
+            _evaluate_explanations(options, request, output)
         return
     result = evaluate_files(request)
     print(evaluation_as_text(result))
@@ -242,7 +269,7 @@ def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequ
     write_explanation_evaluation(output, result)
     print(f"\nwritten: {output}")
     if options.as_run is not None and options.data_dir is not None:
-        _write_explanation_run(options, options.as_run, options.data_dir)
+        _write_explanation_run(options, request, options.as_run, options.data_dir)
 
 
 def _beside(predictions: Path) -> Path:
@@ -323,7 +350,9 @@ def _write_emotion_run(options: EvaluateOptions, folder: Path, data_dir: Path) -
     print(f"written: {folder}, a run of {record.objective}: weighted F1 {100 * score:.2f} on {of_file}")
 
 
-def _write_explanation_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
+def _write_explanation_run(
+    options: EvaluateOptions, request: FileEvaluationRequest, folder: Path, data_dir: Path
+) -> None:
     """Makes a run folder of files with explanations."""
     from iemomecp_dataset.benchmark.runs.explanation_submission import write_explanation_submission
     from iemomecp_dataset.benchmark.runs.submission import Submission
@@ -333,10 +362,20 @@ def _write_explanation_run(options: EvaluateOptions, folder: Path, data_dir: Pat
     split = None if options.split is None else canonical_split(options.split)
     file = read_explanation_predictions(options.predictions, split=split, run_name=options.run_name)
     config, of_file = scored_explanation_split(file, config_name=options.config_name, split=split)
-    submission = Submission(**_system(options, folder, config, of_file), data_dir=data_dir)
+    submission = Submission(
+        **_system(options, folder, config, of_file),
+        data_dir=data_dir,
+        corpus_options=request.corpus_options,
+        score_options=request.options.explanation_scores,
+    )
     record = write_explanation_submission(submission, folder)
     score = record.metrics[of_file]["content_cider"]
     print(f"written: {folder}, a run of {record.objective}: content CIDEr {score:.3f} on {of_file}")
+
+
+def _corpus_options(options: EvaluateOptions) -> dict[str, Any]:
+    """Options of the loader that only corpora of explanations take."""
+    return {name: getattr(options, name) for name in ("status", "meld_root", "ecf_root", "ecf_map")}
 
 
 def _system(options: EvaluateOptions, folder: Path, config_name: str, split: str) -> dict[str, Any]:

@@ -262,11 +262,9 @@ def _inputs_of(data: Mapping[tuple[Any, ...], Corpus]) -> Callable[[MatrixCell],
 
 
 def _contamination(data: Mapping[tuple[Any, ...], Corpus]) -> list[str]:
-    from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
+    from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
 
-    return contamination_warnings(
-        SplitData(c.name, split, rows, c.data_dir) for c in data.values() for split, rows in c.rows.items()
-    )
+    return contamination_warnings(split for corpus in data.values() for split in splits_of(corpus))
 
 
 def _slots(options: MatrixOptions) -> list[dict[str, str]]:

@@ -7,14 +7,14 @@ Examples:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from iemomecp_dataset.command_line import option, read_options
+from iemomecp_dataset.command_line import flags_in_errors, option, read_options
 from iemomecp_dataset.errors import IemomecpError, UsageError
-from iemomecp_dataset.options import DEFAULT_CONFIG, DialogueConfig
+from iemomecp_dataset.options import DEFAULT_CONFIG, DialogueConfig, ExplanationStatuses, options_taken
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.report import Texts
@@ -40,6 +40,12 @@ class ReportOptions:
         "folder of the corpus, as for load_dataset, for --with-text, and for diagnostics that need more than "
         "predictions (by default these read the folder that each run's config.yaml states)",
     )
+    status: ExplanationStatuses | None = option(
+        None, "of ecem, for --with-text: dialogues with complete explanations (default), or all"
+    )
+    meld_root: Path | None = option(None, "of ecem, for --with-text: MELD's CSV files, where they are elsewhere")
+    ecf_root: Path | None = option(None, "of ecem, for --with-text: the files of ECF, as the runs were made with")
+    ecf_map: Path | None = option(None, "of ecem, for --with-text: the map of ECF to MELD, if not in --ecf-root")
     diagnostics: bool = option(True, "a section with the diagnostics of arXiv 2605.25208 and of RPCL")
     resamples: int = option(
         1000,
@@ -65,6 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UsageError("--resamples must be 0, or at least 2.")
     if options.with_text and options.data_dir is None:
         raise UsageError("--with-text needs --data-dir, the folder that the texts are read from.")
+    if not options.with_text and (given := _corpus_options(options)):
+        raise UsageError(
+            f"{_flags(given)} concern{'s' * (len(given) == 1)} the texts of --with-text alone; add that too."
+        )
     if options.published is not None:
         from iemomecp_dataset.benchmark.published.listing import published_text
 
@@ -94,7 +104,7 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
         index,
         options.output,
         title=options.title,
-        texts=_texts(str(options.data_dir), index) if options.with_text else None,
+        texts=_texts(str(options.data_dir), index, _corpus_options(options)) if options.with_text else None,
         n_resamples=options.resamples,
         diagnosis=diagnosis,
         progress=lambda boards: tqdm(boards, desc="Drawing", unit="table", disable=options.quiet),
@@ -106,7 +116,17 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
     print(f"{options.output}: {len(index.runs)} run{'s' * (len(index.runs) != 1)}, {size / 1e6:.1f} MB")
 
 
-def _texts(data_dir: str, index: RunIndex) -> Texts:
+def _corpus_options(options: ReportOptions) -> dict[str, Any]:
+    """Options of the loader that are given, which only some corpora take."""
+    names = ("status", "meld_root", "ecf_root", "ecf_map")
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _flags(names: Iterable[str]) -> str:
+    return " and ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
+def _texts(data_dir: str, index: RunIndex, corpus_options: Mapping[str, Any]) -> Texts:
     """Reads the utterances of every configuration that the runs used and the folder holds."""
     from iemomecp_dataset import whole_dialogues
     from iemomecp_dataset.benchmark.report import Texts
@@ -115,9 +135,18 @@ def _texts(data_dir: str, index: RunIndex) -> Texts:
 
     of_config: dict[str, dict[str, list[tuple[str, str]]]] = {}
     errors: dict[str, IemomecpError] = {}
-    for config_name in sorted({run.results.config_name for run in index.runs}):
+    config_names = sorted({run.results.config_name for run in index.runs})
+    taken = {config_name: corpus_options.keys() & set(options_taken(config_name)) for config_name in config_names}
+    if unused := [name for name in corpus_options if not any(name in of_config for of_config in taken.values())]:
+        are, them = ("is", "it") if len(unused) == 1 else ("are", "them")
+        on = " and ".join(config_names)
+        raise UsageError(f"The runs are on {on}, for which {_flags(unused)} {are} of no use; leave {them} out.")
+    for config_name in config_names:
         try:
-            splits = load(config_name, data_dir=data_dir)
+            with flags_in_errors(ReportOptions):
+                splits = load(
+                    config_name, data_dir=data_dir, **{name: corpus_options[name] for name in taken[config_name]}
+                )
         except IemomecpError as error:
             errors[config_name] = error
             continue

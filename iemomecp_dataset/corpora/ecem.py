@@ -243,6 +243,24 @@ def _item(entry: Mapping[str, Any], number: int, where: str) -> EcemItem:
     return EcemItem(number, "test" if match[1] else "train", int(match[2]), int(match[3]), *prompt, explanation=answer)
 
 
+def ecf_map_file(options: LoadOptions) -> Path | None:
+    """Names the map of ECF's utterances to MELD's that a configuration is loaded with.
+
+    Args:
+        options: What to load.
+
+    Returns:
+        The file, which may not exist; None where neither ``ecf_map`` nor ``ecf_root`` is given.
+
+    Example:
+        >>> str(ecf_map_file(LoadOptions("ecem", ecf_root=Path("ECF"))))
+        'ECF/all_data_pair_ECFvsMELD.txt'
+    """
+    if options.ecf_map is not None or options.ecf_root is None:
+        return options.ecf_map
+    return options.ecf_root / CORPORA["ecf"].origin_map
+
+
 def find_ecem(options: LoadOptions) -> Inputs:
     """Finds the files of ECEM, of MELD and, where they are named, of ECF.
 
@@ -326,7 +344,8 @@ def _find_ecf(options: LoadOptions) -> tuple[tuple[Path, ...], Path | None]:
             f"{root}: no file of ECF 1.0 found. Looked for train.txt, dev.txt and test.txt. To obtain it: "
             f"{corpus.how_to_obtain}."
         )
-    map_path = options.ecf_map or root / corpus.origin_map
+    map_path = ecf_map_file(options)
+    assert map_path is not None  # of ecf_root
     if not map_path.is_file():
         raise MissingDataError(
             f"{map_path}: there is no such file. Gold causes of ECF attach through its authors' map "

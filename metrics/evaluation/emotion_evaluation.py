@@ -21,7 +21,11 @@ from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
     has_emotions,
     read_emotion_predictions,
 )
-from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, pair_options_given
+from iemomecp_dataset.metrics.evaluation.evaluate import (
+    FileEvaluationRequest,
+    check_no_explanation_options,
+    pair_options_given,
+)
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
@@ -244,6 +248,7 @@ def _check_options(request: FileEvaluationRequest) -> None:
         raise UsageError(
             f"{request.predictions} predicts the emotions of utterances, not pairs; leave {' and '.join(given)} out."
         )
+    check_no_explanation_options(request, "predicts the emotions of utterances")
     if request.other_run_name is not None and request.other is None:
         raise UsageError("A second run name was given without a second file: add --compare.")
     if request.other is not None and request.other.is_file() and not has_emotions(request.other):

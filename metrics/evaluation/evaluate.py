@@ -8,8 +8,10 @@ becomes one, with every pair that it does not list as a non-pair.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.corpora.metadata import (
@@ -50,6 +52,8 @@ __all__ = [
     "FileEvaluation",
     "FileEvaluationRequest",
     "ScoredData",
+    "check_no_explanation_options",
+    "corpus_options_given",
     "evaluate_files",
     "pair_options_given",
     "scored_data",
@@ -78,6 +82,8 @@ class FileEvaluationRequest:
         candidates: Candidate space of corpora other than IEMO-MECP: ``all`` or ``past``; ``None``: what the file
             states, else what its pairs imply.
         forward_pairs: Of ``source_binary``: ``as_published`` or ``gold``; ``None``: as published.
+        corpus_options: Options of the loader for a corpus of explanations by name: ``status``, ``meld_root``,
+            ``ecf_root`` and ``ecf_map``.
         semeval_output: Write the predicted pairs here in the SemEval-2024 format.
         as_run: Whether a run is made of the files too, which uses the candidate space where a list of pairs does not.
         options: How to score.
@@ -94,6 +100,7 @@ class FileEvaluationRequest:
     other_run_name: str | None = None
     candidates: str | None = None
     forward_pairs: str | None = None
+    corpus_options: Mapping[str, Any] = field(default_factory=dict)
     semeval_output: Path | None = None
     as_run: bool = False
     options: EvaluationOptions = field(default_factory=EvaluationOptions)
@@ -125,6 +132,42 @@ def pair_options_given(request: FileEvaluationRequest) -> list[str]:
         "--validation without --as-run": request.validation is not None and not request.as_run,
     }
     return [name for name, is_given in of_pairs.items() if is_given]
+
+
+def corpus_options_given(request: FileEvaluationRequest) -> list[str]:
+    """Lists the options of a request that say how a corpus of explanations is loaded.
+
+    Args:
+        request: What to score.
+
+    Returns:
+        Their names on the command line, of those that are given.
+    """
+    return [f"--{name.replace('_', '-')}" for name, value in request.corpus_options.items() if value is not None]
+
+
+def check_no_explanation_options(request: FileEvaluationRequest, what: str) -> None:
+    """Refuses the options of a request that concern explanations alone.
+
+    Args:
+        request: What to score.
+        what: What the file holds instead, as a verb and its object.
+
+    Raises:
+        UsageError: Some are given.
+    """
+    given = corpus_options_given(request)
+    of_scores = {
+        "--bertscore-model": request.options.bertscore_model is not None,
+        "--bleurt-model": request.options.bleurt_model is not None,
+        "--no-meteor": not request.options.meteor,
+    }
+    given += [name for name, is_given in of_scores.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{request.predictions} {what}; {' and '.join(given)} {'is' if len(given) == 1 else 'are'} for files of "
+            f"explanations. Leave {'it' if len(given) == 1 else 'them'} out."
+        )
 
 
 @dataclass(frozen=True)
@@ -238,6 +281,7 @@ def scored_data(
 
 def _check_options(request: FileEvaluationRequest) -> None:
     """Refuses options that contradict each other, or that the files leave nothing to do for."""
+    check_no_explanation_options(request, "predicts cause pairs")
     options, listed = request.options, is_pair_list(request.predictions)
     if request.other_run_name is not None and request.other is None:
         raise UsageError("A second run name was given without a second file: add --compare.")

@@ -13,7 +13,11 @@ from iemomecp_dataset.corpora.metadata import corpus_of_config
 from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import ExplanationTable
-from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, pair_options_given
+from iemomecp_dataset.metrics.evaluation.evaluate import (
+    FileEvaluationRequest,
+    corpus_options_given,
+    pair_options_given,
+)
 from iemomecp_dataset.metrics.evaluation.explanation_gold import (
     ExplanationGold,
     aligned_items,
@@ -31,6 +35,7 @@ from iemomecp_dataset.metrics.explanations.signature import (
     ExplanationSignature,
     explanation_differences,
     explanation_signature_of_table,
+    model_word,
 )
 from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
@@ -105,7 +110,7 @@ def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFil
     gold = None
     if request.data_dir is not None:
         config, of_file = scored_explanation_split(files[0], config_name=request.config_name, split=split)
-        gold = load_explanation_gold(config, request.data_dir, of_file)
+        gold = load_explanation_gold(config, request.data_dir, of_file, **request.corpus_options)
     known = [with_references(file, gold) for file in files]
     evaluations = tuple(evaluate_explanations(file, gold, request.options, request.config_name) for file in known)
     if len(known) == 1:
@@ -192,7 +197,7 @@ def evaluate_explanations(
     Args:
         predictions: From :func:`with_references`.
         gold: The gold data; ``None``: the file's own column.
-        options: How to resample.
+        options: Which scores of models to compute, and how to resample.
         config_name: As in :func:`scored_explanation_split`.
 
     Returns:
@@ -200,6 +205,7 @@ def evaluate_explanations(
 
     Raises:
         MetricInputError: A reference is empty.
+        MissingModelError: A model that is named cannot be loaded.
     """
     facts, references = predictions.facts, predictions.references
     assert references is not None
@@ -213,8 +219,10 @@ def evaluate_explanations(
         texts=gold.text_fingerprint if gold else facts.text_fingerprint,
         epoch_chosen_on=facts.epoch_chosen_on,
         causes=facts.causes,
+        bertscore=model_word(options.bertscore_model),
+        bleurt=model_word(options.bleurt_model),
     )
-    scores = dict(explanation_scores(predictions.predictions, references))
+    scores = dict(explanation_scores(predictions.predictions, references, **options.explanation_scores))
     unavailable = scores.pop("unavailable")
     (counts,) = explanation_unit_counts([predictions.predictions], references, predictions.dialogue_ids)
     notes = [*predictions.notes, *_notes(predictions, gold, scores)]
@@ -254,6 +262,12 @@ def _check_options(request: FileEvaluationRequest) -> None:
     if given:
         raise UsageError(
             f"{request.predictions} explains emotions and lists no pairs; leave {' and '.join(given)} out."
+        )
+    of_data = corpus_options_given(request)
+    if of_data and request.data_dir is None:
+        choose, them = ("chooses", "it") if len(of_data) == 1 else ("choose", "them")
+        raise UsageError(
+            f"{' and '.join(of_data)} {choose} what is read from --data-dir; add that, or leave {them} out."
         )
     if request.other_run_name is not None and request.other is None:
         raise UsageError("A second run name was given without a second file: add --compare.")

@@ -47,22 +47,23 @@ class ExplanationGold:
         return list(zip(self.table.dialogue_ids.tolist(), self.table.target_turns.tolist(), strict=True))
 
 
-def load_explanation_gold(config_name: str, data_dir: str | Path, split: str) -> ExplanationGold:
+def load_explanation_gold(config_name: str, data_dir: str | Path, split: str, **options: Any) -> ExplanationGold:
     """Loads the explanations of a split.
 
     Args:
         config_name: As in :func:`iemomecp_dataset.load`.
         data_dir: As there.
         split: train, validation or test.
+        **options: Further options, as there; None for a default.
 
     Returns:
         The gold.
 
     Raises:
-        UsageError: The split has no explanations.
+        UsageError: The split has no explanations, or the configuration does not take an option.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    return explanation_gold(load_corpus(config_name, data_dir, split=split, for_training=False), split)
+    return explanation_gold(load_corpus(config_name, data_dir, split=split, for_training=False, **options), split)
 
 
 def explanation_gold(corpus: Corpus, split: str) -> ExplanationGold:

@@ -34,6 +34,9 @@ class EvaluationOptions:
         confidence: Of the intervals.
         seed: Of the resampling.
         progress: Show progress bars.
+        bertscore_model: Of explanations: folder or name of an encoder for BERTScore; ``None``: no BERTScore.
+        bleurt_model: Of explanations: folder or name of a BLEURT checkpoint; ``None``: no BLEURT.
+        meteor: Of explanations: compute METEOR where Java and its package are installed.
     """
 
     definition: str | None = None
@@ -48,6 +51,14 @@ class EvaluationOptions:
     confidence: float = 0.95
     seed: int = 0
     progress: bool = False
+    bertscore_model: str | None = None
+    bleurt_model: str | None = None
+    meteor: bool = True
+
+    @property
+    def explanation_scores(self) -> dict[str, Any]:
+        """Options of :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores`, by name."""
+        return {name: getattr(self, name) for name in ("bertscore_model", "bleurt_model", "meteor")}
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MeteorScores", "meteor_scores"]
+__all__ = ["MeteorScores", "meteor_scores", "one_meteor_program"]
+
+_Processes: TypeAlias = dict[tuple[str, ...], "subprocess.Popen[str]"]
+
+_kept: ContextVar[_Processes | None] = ContextVar("_kept", default=None)
 
 
 class MeteorScores(NamedTuple):
@@ -59,6 +64,25 @@ def meteor_scores(candidates: Sequence[str], references: Sequence[str]) -> Meteo
     return MeteorScores(values[-1], np.array(values[:-1]))
 
 
+@contextmanager
+def one_meteor_program() -> Iterator[None]:
+    """Lets all lists that are scored within share one Java program, which takes seconds to load its tables.
+
+    Java starts with the first list, again after a failure, and ends with the block.
+    """
+    if _kept.get() is not None:
+        yield
+        return
+    processes: _Processes = {}
+    token = _kept.set(processes)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for process in processes.values():
+            _end(process)
+
+
 def _jar() -> Path | None:
     spec = importlib.util.find_spec("pycocoevalcap")
     folders = (spec.submodule_search_locations or ()) if spec is not None else ()
@@ -87,16 +111,29 @@ class _Ask:
 
 @contextmanager
 def _program(command: list[str], folder: Path) -> Iterator[_Ask]:
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
-    )
+    kept, key = _kept.get(), (*command, str(folder))
+    # Taken out while it is used, so that no answers of a list that failed are left in its pipe.
+    process = kept.pop(key, None) if kept is not None else None
+    if process is None:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+        )
     try:
         yield _Ask(process)
-    finally:
-        process.kill()
-        process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    if kept is None:
+        _end(process)
+    else:
+        kept[key] = process
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()

@@ -104,5 +104,7 @@ def test_licensed_examples_are_hidden_unless_texts_are_given(tmp_path: Path) -> 
     assert shown.private
     assert len(shown.examples) == 8
     assert shown.examples[0].line == said["test_0"][1]
+    of_config = Texts(of_config={"ecem": said, "reccon": {}})
+    assert build_explanation_section(0, board, of_config, 0).examples == shown.examples
     assert shown.examples[0].reference == shown.examples[0].predicted[0]
     assert "number 3 came" not in render_report(index_runs(tmp_path), n_resamples=0)

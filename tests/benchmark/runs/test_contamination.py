@@ -141,13 +141,16 @@ def beside(ecf, corpus="meld"):
     ]
 
 
-@pytest.mark.parametrize("map_beside", ["ecf", "meld"])
+@pytest.mark.parametrize("map_beside", ["ecf", "meld", "named"])
 def test_corpora_are_compared_through_the_map_of_their_authors(map_beside, ecf, tmp_path):
     data = beside(ecf)
     if map_beside == "meld":
         (tmp_path / "meld").mkdir()
         (tmp_path / "ecf" / "all_data_pair_ECFvsMELD.txt").rename(tmp_path / "meld" / "all_data_pair_ECFvsMELD.txt")
         data[1] = dataclasses.replace(data[1], folder=tmp_path / "meld")
+    elif map_beside == "named":
+        (tmp_path / "ecf" / "all_data_pair_ECFvsMELD.txt").rename(tmp_path / "map.txt")
+        data[1] = dataclasses.replace(data[1], ecf_map=tmp_path / "map.txt")
     assert contamination_warnings(data) == [
         "ecf/train and meld/test share 2 utterances; such as dev_dia1 dev_dia1_utt0, train_dia5 train_dia5_utt0.",
         "2 source dialogues have utterances in both ecf/train and meld/test; such as dev_dia1, train_dia5.",

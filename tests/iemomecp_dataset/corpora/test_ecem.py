@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from corpus_files import ecf_text, meld_csv, write
+from corpus_case import CorpusCase
+from corpus_files import MELD_HEADER, ecf_text, meld_csv, write
 from reader_case import ReaderCase
 
 import iemomecp_dataset
-from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings, splits_of
 from iemomecp_dataset.builder import IemomecpBuilder
 from iemomecp_dataset.corpora.ecem import (
     explanation_status,
@@ -56,6 +57,19 @@ def folder(tmp_path):
 def read(folder, **options):
     files = {part: folder / f"{part}_sent_emo.csv" for part in ("train", "test")}
     return read_ecem(folder / FILE, files, **options)
+
+
+class TestEcem(CorpusCase):
+    name = "ecem"
+    # Dialogue 12 of the train part is held out by its digest.
+    gold = {name: set() for name in ("train_dia0", "train_dia12", "test_dia0")}  # noqa: RUF012
+    files = "*.json"
+
+    def write(self, folder):
+        held_out = item(4, "12_1.mp4", 'So "they" say?', "The reason is that it rains again.")
+        write(folder / FILE, [*ITEMS, held_out])
+        write(folder / "train_sent_emo.csv", meld_csv() + meld_csv(12).removeprefix(MELD_HEADER))
+        write(folder / "test_sent_emo.csv", meld_csv())
 
 
 class TestEcemFile(ReaderCase):
@@ -246,10 +260,15 @@ def test_it_is_compared_with_ecf_by_the_map(folder):
     root = with_ecf(folder, ("test_dia0_utt0", "test_dia0_utt2", "test_dia0_utt3", ""))
     corpora = [load_corpus("ecem", folder), load_corpus("ecf", root)]
     data = [SplitData(c.name, split, rows, c.data_dir) for c in corpora for split, rows in c.rows.items()]
-    assert any("ecf/train and ecem/test share 3 utterances; such as test_dia0" in said
-               for said in contamination_warnings(data))  # fmt: skip
-    (root / MAP).unlink()
+    shared = "ecf/train and ecem/test share 3 utterances; such as test_dia0"
+    assert any(shared in said for said in contamination_warnings(data))
+    (root / MAP).rename(folder / "map")
     assert any(said.startswith("ecf and ecem are compared by text alone") for said in contamination_warnings(data))
+    named = load_corpus("ecem", folder, ecf_root=root, ecf_map=folder / "map")
+    said = contamination_warnings([*splits_of(named), *splits_of(corpora[1])])
+    assert any(shared in sentence for sentence in said)
+    (folder / "map").rename(root / MAP)
+    assert load_corpus("ecem", folder, ecf_root=root).ecf_map == root / MAP
 
 
 def test_pairs_are_refused_with_what_can_be_done_instead(folder):

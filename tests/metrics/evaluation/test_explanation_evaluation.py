@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from corpus_files import meld_csv, write
 from explanation_cases import explanation_corpus
 
 from iemomecp_dataset.benchmark.runs import explanation_submission
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.commands.evaluate import main
+from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.evaluation import explanation_gold
 from iemomecp_dataset.metrics.explanations import scoring
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
+from iemomecp_dataset.synthetic import write_ecem
 
 CORPUS = explanation_corpus(name="reccon", config_name="reccon")
 TABLE = explanation_table(CORPUS.rows["test"])
@@ -108,6 +113,92 @@ def test_options_of_pairs_and_files_without_references_are_refused(
 ) -> None:
     path = write_file(tmp_path / "explanations_test.csv", references=False)
     with pytest.raises(UsageError, match=words):
+        main([str(path), *options])
+
+
+GIVEN = {"status": "all", "meld_root": Path("meld"), "ecf_root": Path("ECF"), "ecf_map": Path("map.txt")}
+
+
+def test_options_of_corpus_and_scores_reach_the_evaluation_and_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, object]] = []
+    for module in (explanation_gold, explanation_submission):
+        monkeypatch.setattr(module, "load_corpus", lambda *_, **options: given.append(options) or CORPUS)
+    monkeypatch.setattr(
+        scoring, "bertscore_items", lambda texts, _, model, **__: np.full(len(texts), {"roberta": 0.5}[model])
+    )
+    monkeypatch.setattr(scoring, "bleurt_items", lambda texts, *_: np.zeros(len(texts)))
+    monkeypatch.setattr(scoring, "meteor_scores", lambda *_: pytest.fail("METEOR was not asked for"))
+    path = write_file(tmp_path / "explanations_test.csv")
+    options = [word for name, value in GIVEN.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    options += ["--bertscore-model", "roberta", "--bleurt-model", "tiny", "--no-meteor", "--resamples", "0"]
+    main([str(path), "--config-name", "reccon", "--data-dir", "d", *options, "--as-run", str(tmp_path / "theirs")])
+    (found,) = json.loads(path.with_suffix(".scores.json").read_text(encoding="utf-8"))["evaluations"]
+    record = read_results(tmp_path / "theirs")
+    for scores in (found["scores"], record.metrics["test"], record.structural_baselines["medoid"]["splits"]["test"]):
+        assert (scores["bertscore_f1"], scores["bleurt"], "meteor" in scores) == (0.5, 0, False)
+    for signature in (found["signature"], record.extra["signatures"]["test"]):
+        assert "|bertscore:roberta|bleurt:tiny|" in signature
+    assert [{name: options[name] for name in GIVEN} for options in given] == [GIVEN, GIVEN]
+
+
+def test_a_run_on_ecem_has_the_row_of_gold_causes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    folder = write_ecem(tmp_path / "ecem")
+    (folder / "ECF" / CORPORA["ecf"].origin_map).rename(tmp_path / "map.txt")
+    table = explanation_table(load_corpus("ecem", folder).rows["test"])
+    path = tmp_path / "theirs.csv"
+    keys = {"dialogue_id": table.dialogue_ids, "target_turn": table.target_turns}
+    pd.DataFrame({**keys, "prediction": table.references}).to_csv(path, index=False)
+    data = ["--config-name", "ecem", "--split", "test", "--data-dir", str(folder)]
+    data += ["--ecf-root", str(folder / "ECF"), "--ecf-map", str(tmp_path / "map.txt")]
+    main([str(path), *data, "--resamples", "0", "--no-meteor", "--as-run", str(tmp_path / "theirs")])
+    rows = read_results(tmp_path / "theirs").structural_baselines
+    assert rows["frame_gold_cause"]["splits"]["test"]["content_cider"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--meld-root", "meld"], "--meld-root chooses what is read from --data-dir; add that, or leave it out"),
+        (["--status", "all", "--ecf-map", "m"], "--status and --ecf-map choose what is read .* leave them out"),
+        (["--data-dir", "d", "--config-name", "ecgf", "--ecf-root", "e"], "'ecgf' does not take the option 'ecf_root'"),
+        (["--data-dir", "d", "--config-name", "ecem", "--ecf-map", "m"], r"--ecf-map is the map of .* --ecf-root"),
+    ],
+)
+def test_options_of_a_corpus_that_have_no_use_are_refused(
+    options: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    path = write_file(tmp_path / "explanations_test.csv")
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "d" / "train_data_just_reason.json", [])
+    write(tmp_path / "d" / "train_sent_emo.csv", meld_csv())
+    with pytest.raises(UsageError, match=words):
+        main([str(path), *options])
+
+
+@pytest.mark.parametrize(
+    ("columns", "what"),
+    [
+        (("dialogue_id", "target_turn", "cause_turn", "pred_id"), "predicts cause pairs"),
+        (("dialogue_id", "turn", "prediction"), "predicts the emotions of utterances"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--ecf-root", "e", "--data-dir", "d"], "--ecf-root is for files of explanations. Leave it out"),
+        (["--bleurt-model", "m", "--no-meteor"], "--bleurt-model and --no-meteor are for .* Leave them out"),
+    ],
+)
+def test_options_of_explanations_are_refused_for_other_files(
+    columns: tuple[str, ...], what: str, options: list[str], named: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "theirs.csv"
+    pd.DataFrame([dict.fromkeys(columns, 1)]).to_csv(path, index=False)
+    with pytest.raises(UsageError, match=f"theirs.csv {what}; {named}"):
         main([str(path), *options])
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from explanation_cases import write_explanation_run
 
 from iemomecp_dataset.metrics.explanations import meteor
-from iemomecp_dataset.metrics.explanations.meteor import meteor_scores
+from iemomecp_dataset.metrics.explanations.meteor import meteor_scores, one_meteor_program
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.metrics.explanations.tokens import ptb_tokens
 
@@ -43,6 +45,46 @@ done
         "SCORE ||| d |||",
         "EVAL ||| 1 2 ||| 1 2",
     ]
+
+
+COUNTING = """
+echo started >> log
+n=0
+while read -r first rest; do
+  [ "$rest" = "||| fails ||| x" ] && exit 1
+  if [ "$first" = SCORE ]; then n=$((n + 1)); echo "1 2"; continue; fi
+  for i in $(seq $n); do echo 0.5; done
+  echo 0.4
+  n=0
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("references", "shared", "starts"),
+    [("abc", True, 1), ("abc", False, 3), (["a", "fails", "c", "d"], True, 2), (["fails", "fails"], True, 2)],
+)
+def test_lists_share_one_program_which_starts_again_after_a_failure(references, shared, starts, tmp_path, monkeypatch):
+    stand_in(tmp_path, monkeypatch, COUNTING)
+    share = one_meteor_program if shared else contextlib.nullcontext
+    with share(), share():
+        found = [meteor_scores(["x"] * n, [reference] * n) for n, reference in enumerate(references, start=1)]
+        kept = list((meteor._kept.get() or {}).values())
+    assert [isinstance(scores, str) for scores in found] == [reference == "fails" for reference in references]
+    assert [len(scores.items) for scores in found if not isinstance(scores, str)] == [
+        n for n, reference in enumerate(references, start=1) if reference != "fails"
+    ]
+    assert (tmp_path / "log").read_text().count("started") == starts
+    assert all(process.returncode is not None for process in kept), "Java ends with the block"
+
+
+def test_a_run_and_its_structural_rows_share_one_program(tmp_path, monkeypatch):
+    stand_in(tmp_path, monkeypatch, COUNTING)
+    record = write_explanation_run(tmp_path / "run", str.lower, meteor=True)
+    rows = [row["splits"] for row in record.structural_baselines.values()]
+    assert len(rows) > 4
+    assert {splits[split]["meteor"] for splits in (record.metrics, *rows) for split in splits} == {0.4}
+    assert (tmp_path / "log").read_text() == "started\n"
 
 
 @pytest.mark.parametrize("script", ["exit 1", "while read -r line; do echo no number; done"])
