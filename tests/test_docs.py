@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import re
 import shlex
@@ -13,7 +15,12 @@ from corpus_files import ecf_text
 
 from iemomecp_dataset.command_line import read_options
 from iemomecp_dataset.commands import matrix
+from iemomecp_dataset.commands.evaluate import EvaluateOptions
+from iemomecp_dataset.commands.export import ConversationOptions
 from iemomecp_dataset.commands.report import ReportOptions
+from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.trainers.cli import parse_options
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 
 
 def python_blocks(page: Path) -> str:
@@ -67,3 +74,38 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
         assert str(read_options(ReportOptions, report[2:], command="report", description=None).runs_dir) in train
     assert cells == ["100", "6"]
     assert "\n|" not in head, "a table above the first command"
+
+
+def test_commands_of_the_page_on_explanations_are_accepted(repository: Path) -> None:
+    page = (repository / "docs" / "explanations.md").read_text(encoding="utf-8")
+    plain = re.sub(r"^```python\n.*?^```$", "", page, flags=re.M | re.S)
+    blocks = "".join(re.findall(r"^```\n(.*?)^```$", plain, re.M | re.S)).replace("\\\n", "")
+    options = {
+        "scripts/evaluate_predictions.py": EvaluateOptions,
+        "scripts/export_conversations.py": ConversationOptions,
+        "scripts/extract_features.py": ExtractionOptions,
+        "scripts/report.py": ReportOptions,
+    }
+    seen = []
+    for line in map(shlex.split, blocks.splitlines()):
+        program = next((word for word in line if word.endswith(".py")), line[0])
+        arguments = line[line.index(program) + 1 :]
+        seen.append(program)
+        if program == "trainers/explain.py":
+            parse_options(arguments, description="", kind=ExplanationTrainingOptions)
+        elif program != "pip":
+            read_options(options[program], arguments, command="", description=None)
+    assert set(seen) == {*options, "trainers/explain.py", "pip"}
+    assert seen.count("trainers/explain.py") >= 8
+
+
+def test_the_page_on_explanations_imports_what_there_is(repository: Path) -> None:
+    found = [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(python_blocks(repository / "docs" / "explanations.md")))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("iemomecp_dataset")
+        for alias in node.names
+    ]
+    assert len(found) >= 3
+    for module, name in found:
+        assert hasattr(importlib.import_module(str(module)), name), f"{module} has no {name}"
