@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib
 import os
 import re
@@ -36,6 +37,15 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, small_dir: Path, tiny_en
     (folder / "path" / "to").mkdir(parents=True)
     (folder / "path" / "to" / "encoder").symlink_to(tiny_encoder)
     return folder
+
+
+def test_the_signature_of_explanations_is_the_one_that_the_code_gives(repository: Path) -> None:
+    (block,) = re.findall(
+        r"^```pycon\n(.*?)^```$", (repository / "docs" / "comparability.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    example = doctest.DocTestParser().get_doctest(block, {}, "comparability.md", None, None)
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
+    assert (result.failed, result.attempted) == (0, 4)
 
 
 @pytest.mark.slow
