@@ -8,6 +8,8 @@ r"""Scores any prediction file, ours or another system's, with intervals and a s
     python scripts/evaluate_predictions.py submission.json --gold gold.json --definition D
     python scripts/evaluate_predictions.py answers.json --read leniently --data-dir ecf --config-name ecf --split test
     python scripts/evaluate_predictions.py runs/ecerc/emotions_test.parquet --data-dir meld
+    python scripts/evaluate_predictions.py theirs.csv --data-dir ecem --meld-root meld --ecf-root ecf \
+        --config-name ecem --split test --as-run runs/theirs
 
 Files: the Parquet of a run folder; CSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
 candidate_turn), prob_<class> or pred_id, and optionally emotion (the predicted emotion of the target), such as the
