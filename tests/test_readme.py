@@ -81,7 +81,7 @@ def write_ecf(folder: Path) -> None:
 def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_dir: Path, tiny_encoder: Path) -> Path:
     """A folder that looks like the clone of a user who has data and an encoder."""
     from iemomecp_dataset.features.encoders.tiny_models import write_tiny_speech_encoder
-    from iemomecp_dataset.synthetic import write_meld
+    from iemomecp_dataset.synthetic import write_ecem, write_meld
 
     folder = tmp_path_factory.mktemp("readme")
     for name in ("scripts", "trainers", "benchmark", "docs"):
@@ -89,6 +89,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_
     (folder / "local_data").symlink_to(small_dir)
     write_ecf(folder / "path" / "to" / "ecf")
     write_meld(folder / "path" / "to" / "meld", dialogues={"train": 8, "validation": 3, "test": 3}, features=False)
+    write_ecem(folder / "path" / "to" / "ecem")
     (folder / "path" / "to" / "encoder").symlink_to(tiny_encoder)
     (folder / "path" / "to" / "IEMOCAP").symlink_to(small_dir / "IEMOCAP")
     (folder / "path" / "to" / "ECPEC").symlink_to(small_dir / "ECPEC")

@@ -38,8 +38,9 @@ _PANELS = {
         _Panel("Validation loss", "loss"),
         _Panel("Validation weighted F1, %", "weighted_f1", 100),
     ),
+    "content_cider": (_LOSS, _Panel("Validation loss per token", "token_loss")),
 }
-"""By headline score; of emotions, the training also watches the loss on validation."""
+"""By headline score; of emotions, the training also watches the loss on validation; texts are written at its end."""
 
 
 def learning_curves_picture(board: Board, headline: Headline = PAIR_F1) -> Picture | None:

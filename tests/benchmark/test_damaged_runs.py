@@ -285,13 +285,13 @@ def test_texts_of_one_configuration_are_shown_where_those_of_another_are_not_the
     monkeypatch.setattr(builder, "load", load)
     write_run(tmp_path / "a", n_dialogues=6)
     write_run(tmp_path / "b", n_dialogues=6, n_classes=3)
-    texts = report._texts("data", index_runs(tmp_path))
+    texts = report._texts("data", index_runs(tmp_path), {})
     assert capsys.readouterr().out == "without the texts of 3class, which --data-dir does not hold: no IEMO-MECP here\n"
     assert texts.of("ecf")["te5"] == [("A", "We lost.")] * 8
     assert texts.of("3class") == {}
     shutil.rmtree(tmp_path / "a")
     with pytest.raises(MissingDataError, match="no IEMO-MECP here"):
-        report._texts("data", index_runs(tmp_path))
+        report._texts("data", index_runs(tmp_path), {})
 
 
 def test_a_run_of_data_without_scored_splits_has_a_page(tmp_path: Path, write_run: Callable[..., Any]) -> None:
