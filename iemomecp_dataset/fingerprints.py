@@ -77,7 +77,7 @@ def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
 
     It covers every dialogue's id, its turns and their emotions, its candidate pairs with their labels, the gold pairs
     outside the candidates, and the explanations with their status; but neither texts, speakers, ids of utterances,
-    times and media, nor the order of the rows. The causes of explanations are no part of it: they are inputs.
+    times and media, nor the order of the rows. Cause turns of explanations are left out, since they are inputs.
 
     Args:
         rows: Rows of one split.

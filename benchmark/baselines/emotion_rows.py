@@ -178,7 +178,7 @@ def _by_vectors(
 
 _NO_TEXT = "Not built: the utterances have no text and no features were given."
 _NO_VECTORS = (
-    "Not built: there are no vectors of a frozen text encoder; the system reads no text, trains its encoder, or gave "
+    "Not built: the run has no vectors of a frozen text encoder: it uses no text, trains its encoder, or is known by "
     "its predictions alone."
 )
 

@@ -35,6 +35,8 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MetricInputError, missing_extra
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
+from iemomecp_dataset.metrics.explanations.ngrams import rouge_l
+from iemomecp_dataset.metrics.explanations.tokens import opening_length, ptb_tokens
 from iemomecp_dataset.schema import SPLITS
 
 __all__ = [
@@ -63,11 +65,8 @@ PredictedCauses: TypeAlias = Mapping[str, Sequence[Sequence[int]]]
 """By split the cause turns of each explained target, in the order of its table."""
 
 _SEED = 0
-_BETA = 1.2
 _MAX_TOKENS = 63  # a text is one 64-bit word in the longest common subsequence
 _BLOCK = 256
-_OPENING_POSITIONS = range(2, 11)
-_OPENING_ENDS = ("that", "because")
 _PRONOUNS = {
     **dict.fromkeys(("he", "him", "his", "himself"), "male"),
     **dict.fromkeys(("she", "her", "hers", "herself"), "female"),
@@ -121,7 +120,7 @@ def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | N
             )
     train = tables.get("train")
     if train is None or not len(train):
-        reason = "Not built: there are no explanations in a train split."
+        reason = "Not built: the train split has no explanations."
         return [ExplanationSystem(key, name, reason) for key, name in _NAMES.items()]
     groups = _Groups(train)
     frames = {split: _frames(groups, train, table) for split, table in others.items()}
@@ -138,7 +137,7 @@ def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | N
     of_group = {key: train.references[_medoid_of(train, groups.members(key))] for key in asked}
     built[MEDOID] = (
         "One train explanation per emotion and gender: the one with the highest mean ROUGE-L to the others of its "
-        "group. It depends on nothing but emotion and gender.",
+        "group. It depends on nothing but emotion and gender." + _cut_texts(train),
         {split: [of_group[key] for key in groups.keys_of(table)] for split, table in others.items()},
     )
     built[RANDOM] = (
@@ -211,8 +210,7 @@ def opening_of(text: str, speaker: str = "", replacement: str = _SLOT) -> str:
         replacement: What stands for this name.
 
     Returns:
-        Its words up to the first ``that`` or ``because`` at positions 2 to 10, counted from 0; empty where there is
-        none.
+        Its words (:func:`~iemomecp_dataset.metrics.explanations.tokens.opening_length`); empty where there is none.
 
     Example:
         >>> opening_of("The reason why Ann is glad is that he called.", "Ann", "X")
@@ -221,10 +219,7 @@ def opening_of(text: str, speaker: str = "", replacement: str = _SLOT) -> str:
         ''
     """
     words = text.split()
-    end = next((p for p in _OPENING_POSITIONS if p < len(words) and words[p].lower() in _OPENING_ENDS), None)
-    if end is None:
-        return ""
-    opening = " ".join(words[: end + 1]).lstrip("\"'\N{LEFT DOUBLE QUOTATION MARK}")
+    opening = " ".join(words[: opening_length(words)]).lstrip("\"'\N{LEFT DOUBLE QUOTATION MARK}")
     return re.sub(rf"\b{re.escape(speaker)}\b", replacement, opening) if speaker else opening
 
 
@@ -257,10 +252,7 @@ def medoid(texts: Sequence[Sequence[Hashable]]) -> int:
     for start in range(0, len(cut), _BLOCK):
         block = slice(start, start + _BLOCK)
         common = _common_lengths(padded[block], padded, len(number))
-        precision = common / np.maximum(lengths[block], 1)[:, None]
-        recall = common / np.maximum(lengths, 1)[None, :]
-        both = recall + _BETA**2 * precision
-        score = np.divide((1 + _BETA**2) * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+        score = rouge_l(common, lengths[block, None], lengths[None])
         score[np.arange(len(score)), np.arange(start, start + len(score))] = 0.0  # itself
         totals[block] = score.sum(axis=1)
     # Sums of the same values in another order differ in their last bits.
@@ -312,9 +304,12 @@ class _Groups:
         return self._members[key]
 
 
-def _medoid_of(train: ExplanationTable, members: list[int]) -> int:
-    from iemomecp_dataset.metrics.explanations.tokens import ptb_tokens
+def _cut_texts(train: ExplanationTable) -> str:
+    longer = sum(len(ptb_tokens(text)) > _MAX_TOKENS for text in train.references)
+    return f" Of {longer} longer train explanations the first {_MAX_TOKENS} tokens were compared." if longer else ""
 
+
+def _medoid_of(train: ExplanationTable, members: list[int]) -> int:
     return members[medoid([ptb_tokens(train.references[place]) for place in members])]
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from iemomecp_dataset.benchmark.runs.emotion_results import emotion_run_results, write_emotion_run_predictions
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, write_results
-from iemomecp_dataset.benchmark.runs.submission import Submission, check_stated, check_submission, stated_epoch
+from iemomecp_dataset.benchmark.runs.submission import (
+    Submission,
+    check_stated,
+    check_submission,
+    check_texts,
+    provenance,
+    stated_epoch,
+)
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
-from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.emotion_evaluation import with_gold
 from iemomecp_dataset.metrics.evaluation.emotion_gold import emotion_gold
@@ -60,7 +64,15 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
         text_encoder="none",
         encoder_mode="none",
         epoch_chosen_on=epoch_chosen_on,
-        extra={"submission": {split: _provenance(submission.files[split], file) for split, file in files.items()}},
+        extra={
+            "submission": {
+                split: {
+                    **provenance(submission.files[split], file.notes),
+                    "decisions_alone": file.probabilities is None,
+                }
+                for split, file in files.items()
+            }
+        },
     )
     for warning in record.extra.get("leaks", ()):
         _logger.warning("warning: %s", warning)
@@ -84,19 +96,5 @@ def _read(submission: Submission, split: str, corpus: Corpus) -> EmotionPredicti
     file = read_emotion_predictions(path, config_name=submission.config_name, split=split, run_name=submission.run_name)
     check_stated(path, file.facts, split, submission.config_name)
     gold = emotion_gold(corpus, split)
-    stated = file.facts.text_fingerprint
-    if stated is not None and stated != gold.text_fingerprint:
-        raise InvalidDataError(
-            f"{path}: it was made on texts with fingerprint {stated}, and those here have {gold.text_fingerprint}. Its "
-            "row would stand in the table of other data: give the data that it was made on with --data-dir."
-        )
+    check_texts(path, file.facts.text_fingerprint, gold.text_fingerprint)
     return with_gold(file, gold)
-
-
-def _provenance(path: Path, file: EmotionPredictions) -> dict[str, Any]:
-    return {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "notes": list(file.notes),
-        "decisions_alone": file.probabilities is None,
-    }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
-from typing import Any
 
 from iemomecp_dataset.benchmark.runs.explanation_results import (
     explanation_run_results,
     write_explanation_run_predictions,
 )
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, write_results
-from iemomecp_dataset.benchmark.runs.submission import Submission, check_stated, check_submission, stated_epoch
+from iemomecp_dataset.benchmark.runs.submission import (
+    Submission,
+    check_stated,
+    check_submission,
+    check_texts,
+    provenance,
+    stated_epoch,
+)
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.explanation_evaluation import with_references
 from iemomecp_dataset.metrics.evaluation.explanation_gold import explanation_gold
@@ -62,7 +66,7 @@ def write_explanation_submission(submission: Submission, folder: str | Path) -> 
         epoch_chosen_on=epoch_chosen_on,
         causes=causes.pop() if len(causes) == 1 else None,
         **submission.score_options,
-        extra={"submission": {split: _provenance(submission.files[split], file) for split, file in files.items()}},
+        extra={"submission": {split: provenance(submission.files[split], file.notes) for split, file in files.items()}},
     )
     for warning in record.extra.get("leaks", ()):
         _logger.warning("warning: %s", warning)
@@ -86,18 +90,5 @@ def _read(submission: Submission, split: str, corpus: Corpus) -> ExplanationPred
     file = read_explanation_predictions(path, split=split, run_name=submission.run_name)
     check_stated(path, file.facts, split, submission.config_name)
     gold = explanation_gold(corpus, split)
-    stated = file.facts.text_fingerprint
-    if stated is not None and stated != gold.text_fingerprint:
-        raise InvalidDataError(
-            f"{path}: it was made on texts with fingerprint {stated}, and those here have {gold.text_fingerprint}. Its "
-            "row would stand in the table of other data: give the data that it was made on with --data-dir."
-        )
+    check_texts(path, file.facts.text_fingerprint, gold.text_fingerprint)
     return with_references(file, gold)
-
-
-def _provenance(path: Path, file: ExplanationPredictions) -> dict[str, Any]:
-    return {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "notes": list(file.notes),
-    }

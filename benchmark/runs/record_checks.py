@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from iemomecp_dataset.errors import RunFolderError
 
-__all__ = ["check_record"]
+__all__ = ["SHARES", "check_record"]
 
 _ALWAYS_DEFINED = {
     "pairs": ("pair_f1", "pair_precision", "pair_recall"),
@@ -17,7 +17,7 @@ _ALWAYS_DEFINED = {
     "explanation": ("bleu_4", "rouge_l", "cider", "content_bleu_4", "content_rouge_l", "content_cider"),
 }
 """By task the scores that are 0 where a denominator is 0, and so have a value on every split."""
-_SHARES = ("_f1", "_precision", "_recall", "_auprc", "_rate", "accuracy")
+SHARES = ("_f1", "_precision", "_recall", "_auprc", "_rate", "accuracy")
 """How the names of scores in [0, 1] end; the others are counts, matrices and what later versions add."""
 _EXPLANATION_RANGES = {
     **dict.fromkeys(("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "content_bleu_4", "content_rouge_l"), 1),
@@ -68,7 +68,7 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
                 largest = _EXPLANATION_RANGES[name]
                 # Sums of floats may end one rounding above the largest value.
                 check(place, score, functools.partial(_is_within, largest=largest), f"a number in [0, {largest}]")
-            elif name.endswith(_SHARES):
+            elif name.endswith(SHARES):
                 check(place, score, _is_share, "a number in [0, 1]")
 
     task = content.get("task", "pairs")

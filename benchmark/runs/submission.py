@@ -232,6 +232,34 @@ def check_stated(
             raise UsageError(f"{path} states that its {what} is {stated}, but it was given as {wanted}.")
 
 
+def check_texts(path: Path, stated: str | None, found: str) -> None:
+    """Refuses a file that was made on other texts than those that its row would stand beside.
+
+    Args:
+        path: The file.
+        stated: The fingerprint of texts that it states; None where it states none.
+        found: That of the data here.
+
+    Raises:
+        InvalidDataError: They differ.
+    """
+    if stated is not None and stated != found:
+        raise InvalidDataError(
+            f"{path}: it was made on texts with fingerprint {stated}, and those here have {found}. Its row would stand "
+            "in the table of other data: give the data that it was made on with --data-dir."
+        )
+
+
+def provenance(path: Path, notes: Iterable[str]) -> dict[str, Any]:
+    """What a record states of a file that was submitted.
+
+    Args:
+        path: The file.
+        notes: What its reader has said of it.
+    """
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "notes": list(notes)}
+
+
 def _candidates(submission: Submission, files: Mapping[str, CandidatePredictions]) -> str | None:
     """The candidate space that is asked for, else the one that the files imply."""
     if corpus_of_config(submission.config_name) == IEMOMECP:
@@ -339,9 +367,7 @@ def _decision(scored: Mapping[str, ScoredCandidates]) -> Decision:
 
 def _provenance(file: Path, system: ScoredCandidates, definition: str) -> dict[str, Any]:
     return {
-        "file": file.name,
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "notes": [*system.notes, *system.outside_note(definition)],
+        **provenance(file, [*system.notes, *system.outside_note(definition)]),
         "candidates_not_listed": int((system.order < 0).sum()),
         "predicted_pairs_left_out": len(system.outside),
     }

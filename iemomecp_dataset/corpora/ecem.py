@@ -25,6 +25,7 @@ from iemomecp_dataset.field_checks import is_integer, json_kind
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.merging.merge_report import Check, MergeReport
 from iemomecp_dataset.options import LoadOptions
+from iemomecp_dataset.overlay.summary import git_blob_id
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, SPLITS, ExplanationRow, Row
 
@@ -356,10 +357,9 @@ def _find_ecf(options: LoadOptions) -> tuple[tuple[Path, ...], Path | None]:
 
 def _blob_id(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        return git_blob_id(path)
     except OSError as error:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None
-    return hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)

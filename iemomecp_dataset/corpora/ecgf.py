@@ -41,8 +41,8 @@ def read_ecgf(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
 
     Args:
         path: The file.
-        counts: Receives the number of sentences of neutral utterances (there a fixed sentence says that there is no
-            cause), which are no explanations, and of emotional utterances with an empty cause.
+        counts: Receives two counts: of neutral utterances, whose fixed sentence that there is no cause is left out, and
+            of emotional utterances with an empty cause.
 
     Yields:
         The conversations, in file order, without pairs.

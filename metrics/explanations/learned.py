@@ -5,6 +5,7 @@ Neither needs the package of its name, both of which fail with recent versions o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["bertscore_items", "bleurt_items"]
+
+_logger = logging.getLogger(__name__)
 
 # Layers of the published scores by the end of the model's name: those that agree best with human ratings.
 _PUBLISHED_LAYERS = {"roberta-large": 17, "deberta-xlarge-mnli": 40}
@@ -58,6 +61,7 @@ def bertscore_items(
     """
     transformers = require_torch()
     tokenizer = _load_tokenizer(transformers, model_name, "bertscore_model=")
+    _say_what_is_cut(tokenizer, model_name, [*candidates, *references])
     model, device = _placed(load_model(model_name, None, "encoder", option="bertscore_model=", unused=("pooler.",)))
     n_layers = model.config.num_hidden_layers
     named = next((of for end, of in _PUBLISHED_LAYERS.items() if model_name.rstrip("/").endswith(end)), n_layers)
@@ -110,6 +114,7 @@ def bleurt_items(
     """
     transformers = require_torch()
     tokenizer = _load_tokenizer(transformers, model_name, "bleurt_model=")
+    _say_what_is_cut(tokenizer, model_name, references, candidates)
     load = partial(transformers.AutoModelForSequenceClassification.from_pretrained, output_loading_info=True)
     loaded, report = load_pretrained(load, model_name, None, "sequence classifier", option="bleurt_model=")
     if loaded.config.num_labels != 1 or report["missing_keys"]:
@@ -141,13 +146,30 @@ def _placed(model: Any) -> tuple[Any, Any]:
     return model.to(device).eval(), device
 
 
+def _longest(tokenizer: Any) -> int:
+    return int(min(_LONGEST, tokenizer.model_max_length))
+
+
+def _say_what_is_cut(tokenizer: Any, model_name: str, *texts: Sequence[str]) -> None:
+    """Warns of texts, or of pairs of them, that are longer than what the model reads."""
+    lengths = [len(ids) for ids in tokenizer(*map(list, texts), truncation=False, verbose=False)["input_ids"]]
+    cut = sum(length > _longest(tokenizer) for length in lengths)
+    if cut:
+        _logger.warning(
+            "%d of %d inputs of %s are longer than the %d tokens that it reads; their ends are not scored.",
+            cut,
+            len(lengths),
+            model_name,
+            _longest(tokenizer),
+        )
+
+
 def _encode(tokenizer: Any, device: Any, *texts: list[str]) -> dict[str, Any]:
-    longest = min(_LONGEST, tokenizer.model_max_length)
     batch = tokenizer(
         *texts,
         padding=True,
         truncation=True,
-        max_length=longest,
+        max_length=_longest(tokenizer),
         return_tensors="pt",
         return_special_tokens_mask=True,
     )

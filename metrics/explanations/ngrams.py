@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import MetricInputError
 
-__all__ = ["MAX_ORDER", "NgramCounts", "bleu", "bleu_counts", "cider_items", "count_ngrams", "rouge_l_items"]
+__all__ = ["MAX_ORDER", "NgramCounts", "bleu", "bleu_counts", "cider_items", "count_ngrams", "rouge_l", "rouge_l_items"]
 
 MAX_ORDER = 4
 """BLEU and CIDEr count sequences of one to four tokens."""
@@ -140,12 +140,33 @@ def bleu(counts: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(geometric * brevity[..., None])
 
 
-def rouge_l_items(candidates: Tokens, references: Tokens) -> NDArray[np.float64]:
-    r"""Computes ROUGE-L of each item (Lin, 2004), as COCO's code does.
+def rouge_l(
+    common: NDArray[Any], candidate_lengths: NDArray[Any], reference_lengths: NDArray[Any]
+) -> NDArray[np.float64]:
+    r"""Computes ROUGE-L of lengths (Lin, 2004), as COCO's code does.
 
     .. math:: \frac{(1 + \beta^2) P R}{R + \beta^2 P}, \qquad \beta = 1.2
 
-    with precision and recall of the longest common subsequence.
+    Args:
+        common: Lengths of the longest common subsequences; all three broadcast.
+        candidate_lengths: Tokens of the candidates.
+        reference_lengths: Tokens of the references.
+
+    Returns:
+        0 to 1; 0 where nothing is common.
+
+    Example:
+        >>> rouge_l(np.array([2, 0]), np.array([3, 0]), np.array([4, 1])).round(4).tolist()
+        [0.5571, 0.0]
+    """
+    precision = common / np.maximum(1, candidate_lengths)
+    recall = common / np.maximum(1, reference_lengths)
+    denominator = recall + _BETA**2 * precision
+    return np.asarray((1 + _BETA**2) * precision * recall / np.where(denominator > 0, denominator, 1.0))
+
+
+def rouge_l_items(candidates: Tokens, references: Tokens) -> NDArray[np.float64]:
+    """Computes ROUGE-L of each item (:func:`rouge_l`).
 
     Args:
         candidates: Tokens of ``m`` candidates.
@@ -159,10 +180,8 @@ def rouge_l_items(candidates: Tokens, references: Tokens) -> NDArray[np.float64]
         [0.5571, 0.0]
     """
     common = np.array([_common(*pair) for pair in zip(candidates, references, strict=True)], dtype=np.float64)
-    precision = common / np.maximum(1, [len(text) for text in candidates])
-    recall = common / np.maximum(1, [len(text) for text in references])
-    denominator = recall + _BETA**2 * precision
-    return np.asarray((1 + _BETA**2) * precision * recall / np.where(denominator > 0, denominator, 1.0))
+    lengths = (np.array([len(text) for text in texts]) for texts in (candidates, references))
+    return rouge_l(common, *lengths)
 
 
 def cider_items(counts: Sequence[NgramCounts], n_items: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
 
-__all__ = ["TOKENIZERS", "content_tokens", "ptb_tokens", "raw_tokens", "tokenizer_of"]
+__all__ = ["TOKENIZERS", "content_tokens", "opening_length", "ptb_tokens", "raw_tokens", "tokenizer_of"]
 
 # Typographic quotes, dashes and ellipses in ASCII; a dash is a token of its own.
 _STRAIGHT = str.maketrans(
@@ -108,8 +108,28 @@ def tokenizer_of(name: str) -> Callable[[str], list[str]]:
     return TOKENIZERS[name]
 
 
+def opening_length(tokens: Sequence[str]) -> int:
+    """Finds where the opening of an explanation ends, such as "the reason she is sad is that".
+
+    Args:
+        tokens: Tokens or words of an explanation.
+
+    Returns:
+        How many belong to it: up to the first ``that`` or ``because`` at positions 2 to 10, counted from 0; 0 where
+        there is none.
+
+    Example:
+        >>> opening_length("The reason she is sad is that her friend moves".split()), opening_length(["That", "is"])
+        (7, 0)
+    """
+    for position in _OPENING_POSITIONS:
+        if position < len(tokens) and tokens[position].lower() in _OPENING_ENDS:
+            return position + 1
+    return 0
+
+
 def content_tokens(tokens: Sequence[str]) -> list[str]:
-    """Drops the opening of an explanation, such as "the reason she is sad is that".
+    """Drops the opening of an explanation (:func:`opening_length`).
 
     Most references open alike, so that scores of whole texts mostly measure the opening.
 
@@ -117,8 +137,7 @@ def content_tokens(tokens: Sequence[str]) -> list[str]:
         tokens: Tokens of an explanation.
 
     Returns:
-        What follows the first ``that`` or ``because`` among the tokens at positions 2 to 10, counted from 0; all
-        tokens where there is none.
+        What follows it; all tokens where there is none.
 
     Example:
         >>> content_tokens("the reason she is sad is that her friend moves".split())
@@ -126,7 +145,4 @@ def content_tokens(tokens: Sequence[str]) -> list[str]:
         >>> content_tokens("because her friend moves".split())
         ['because', 'her', 'friend', 'moves']
     """
-    for position in _OPENING_POSITIONS:
-        if position < len(tokens) and tokens[position].lower() in _OPENING_ENDS:
-            return list(tokens[position + 1 :])
-    return list(tokens)
+    return list(tokens[opening_length(tokens) :])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.encoders.tiny_models import write_random_model
 
-__all__ = ["write_tiny_encoder"]
+__all__ = ["byte_level_bpe", "write_tiny_encoder"]
 
 
 def write_tiny_encoder(
@@ -38,26 +39,11 @@ def write_tiny_encoder(
     Raises:
         UsageError: There are no texts, or the folder cannot be written to.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from tokenizers import processors
     from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
-    texts = list(texts)
-    if not any(text.strip() for text in texts):
-        raise UsageError("There are no texts to train a tokenizer on.")
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    bpe = Tokenizer(models.BPE(unk_token="<unk>"))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=vocab_size,
-            min_frequency=2,
-            special_tokens=special,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        ),
-    )
+    bpe = byte_level_bpe(texts, special, vocab_size=vocab_size, prefix_space=True, unknown="<unk>")
     bpe.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
@@ -85,3 +71,42 @@ def write_tiny_encoder(
         eos_token_id=2,
     )
     return write_random_model(RobertaModel, config, tokenizer, output_dir, seed)
+
+
+def byte_level_bpe(
+    texts: Iterable[str], special: Sequence[str], *, vocab_size: int, prefix_space: bool, unknown: str | None = None
+) -> Any:
+    """Trains a byte-level BPE tokenizer.
+
+    Args:
+        texts: Texts to train on.
+        special: Special tokens, which get the first ids in this order.
+        vocab_size: Largest size of the vocabulary.
+        prefix_space: Whether a blank is put before a text.
+        unknown: Which of the special tokens stands for what is not in the vocabulary; None for none.
+
+    Returns:
+        A ``tokenizers.Tokenizer``.
+
+    Raises:
+        UsageError: There are no texts.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    texts = list(texts)
+    if not any(text.strip() for text in texts):
+        raise UsageError("There are no texts to train a tokenizer on.")
+    bpe = Tokenizer(models.BPE(unk_token=unknown))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
+    bpe.decoder = decoders.ByteLevel()
+    bpe.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=2,
+            special_tokens=list(special),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    return bpe

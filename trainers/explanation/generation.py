@@ -26,6 +26,7 @@ def generate_explanations(
     num_beams: int = 1,
     progress: bool = True,
     on_done: Callable[[list[int], list[str]], None] | None = None,
+    unended: set[int] | None = None,
 ) -> list[str]:
     """Writes an explanation for each item, greedily or with beams.
 
@@ -43,6 +44,7 @@ def generate_explanations(
         num_beams: Beams; 1 for greedy decoding.
         progress: Show a progress bar.
         on_done: Called after each batch with positions and texts.
+        unended: Receives the positions whose text has reached ``max_new_tokens`` without an end.
 
     Returns:
         Texts in the order of ``items``.
@@ -67,8 +69,10 @@ def generate_explanations(
                     pad_id=encoder.pad_id,
                 )
             written = [encoder.decode(ids, ends) for ids in found.tolist()]
-            for position, text in zip(positions, written, strict=True):
+            for position, text, ids in zip(positions, written, found.tolist(), strict=True):
                 texts[position] = text
+                if unended is not None and not set(ends) & set(ids):
+                    unended.add(position)
             bar.update(len(positions))
             if on_done is not None:
                 on_done(positions, written)

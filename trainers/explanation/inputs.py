@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.features import read_feature_table
+from iemomecp_dataset.features.store.store_index import file_digest
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs, read_emotion_inputs
 from iemomecp_dataset.trainers.explanation.items import Faces, Key
@@ -228,7 +228,7 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
     given = options.data.faces_table or options.data.face_features
     if given and Path(given).is_file():
         found["faces"] = {"model": None, "revision": None, "settings": {"as": options.faces}, "width": None,
-                          "digest": _digest(Path(given)), "missing": 0}  # fmt: skip
+                          "digest": file_digest(Path(given))[:16], "missing": 0}  # fmt: skip
     with suppress(IemomecpError):
         if options.model.emotion_from:
             found["emotion"] = read_emotion_inputs(options.model.emotion_from, corpus).facts
@@ -237,10 +237,5 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
         and (weights := Path(options.model.causes_from) / "model" / "model.safetensors").is_file()
     ):
         found["causes"] = {"model": Path(options.model.causes_from).resolve().name, "revision": None, "settings": None,
-                           "width": None, "digest": _digest(weights), "missing": 0}  # fmt: skip
+                           "width": None, "digest": file_digest(weights)[:16], "missing": 0}  # fmt: skip
     return found
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

@@ -60,7 +60,10 @@ class ExplanationRun:
         if written is None:
             return None
         none = np.zeros((0, 2))
-        return {f"{split}_texts": ScoredSplit(none, float("nan"), texts=texts) for split, texts in written.items()}
+        return {
+            f"{split}_texts": ScoredSplit(none, float("nan"), texts=of_split.texts, n_unended=of_split.n_unended)
+            for split, of_split in written.items()
+        }
 
     def results(self, done: FinishedRun[ExplanationTrainingOptions]) -> RunResults:
         """Scores the texts beside the structural rows."""
@@ -71,6 +74,13 @@ class ExplanationRun:
         for name in ("utterance_features", "feature_source"):
             recorded.pop(name)
         texts = _texts(done)
+        recorded["more_counts"] = {
+            split: {
+                **counts,
+                **({"unended_explanations": done.scored[f"{split}_texts"].n_unended} if split in texts else {}),
+            }
+            for split, counts in recorded["more_counts"].items()
+        }
         # Beside the scores of the texts, never among them.
         extra["token_losses"] = {
             split: dict(token_loss_selection(done.scored[split].probabilities).scores) for split in texts

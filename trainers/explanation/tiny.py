@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.encoders.tiny_models import write_random_model
+from iemomecp_dataset.trainers.encoders.tiny import byte_level_bpe
 
 __all__ = ["CHAT_TEMPLATE", "write_tiny_language_model"]
 
@@ -43,26 +43,9 @@ def write_tiny_language_model(
     Raises:
         UsageError: There are no texts, or the folder cannot be written to.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    texts = list(texts)
-    if not any(text.strip() for text in texts):
-        raise UsageError("There are no texts to train a tokenizer on.")
-    special = ["<pad>", "<|start|>", "<|end|>"]
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=vocab_size,
-            min_frequency=2,
-            special_tokens=special,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        ),
-    )
+    bpe = byte_level_bpe(texts, ["<pad>", "<|start|>", "<|end|>"], vocab_size=vocab_size, prefix_space=False)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token="<pad>",

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,27 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequests
 from iemomecp_dataset.trainers.training.task import TrainingTask
 
-__all__ = ["fixed_batches", "read_written", "written_explanations"]
+__all__ = ["WrittenTexts", "fixed_batches", "read_written", "written_explanations"]
 
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class WrittenTexts:
+    """The explanations of a split.
+
+    Attributes:
+        texts: In the order of its items.
+        n_unended: How many of them reached the most tokens without an end, so that they may be cut off.
+    """
+
+    texts: tuple[str, ...]
+    n_unended: int
+
+
 def written_explanations(
     options: ExplanationTrainingOptions, task: TrainingTask, accelerator: Accelerator, folder: RunFolder
-) -> dict[str, tuple[str, ...]] | None:
+) -> dict[str, WrittenTexts] | None:
     """Writes the explanations of validation and test, in batches that do not depend on where a session has ended.
 
     What is written is kept in the folder's checkpoints, one line per batch.
@@ -39,7 +53,7 @@ def written_explanations(
         folder: The run folder.
 
     Returns:
-        Texts by split, in its order; None where the time of the session is over.
+        Texts by split; None where the time of the session is over.
 
     Raises:
         KeyboardInterrupt: SIGINT has ended the session.
@@ -71,6 +85,7 @@ def written_explanations(
             for number in range(-(-len(batches) // count)):
                 if number < len(own) and own[number][0] not in texts:
                     positions = own[number]
+                    unended: set[int] = set()
                     with accelerator.autocast():
                         written = generate_explanations(
                             task.model,
@@ -82,9 +97,14 @@ def written_explanations(
                             max_new_tokens=generation.max_new_tokens,
                             num_beams=generation.num_beams,
                             progress=False,
+                            unended=unended,
                         )
-                    _append(file, dict(zip(positions, written, strict=True)))
-                    texts |= dict(zip(positions, written, strict=True))
+                    new = {
+                        p: (text, place not in unended)
+                        for place, (p, text) in enumerate(zip(positions, written, strict=True))
+                    }
+                    _append(file, new)
+                    texts |= new
                     bar.update(len(positions) * count)
                 reason = stopping.reason()
                 if reason is not None:
@@ -101,7 +121,8 @@ def written_explanations(
                     return None
             bar.close()
             everywhere = dict(gather_object(list(texts.items())))
-            found[split] = tuple(everywhere[position] for position in range(len(items)))
+            in_order = [everywhere[position] for position in range(len(items))]
+            found[split] = WrittenTexts(tuple(text for text, _ in in_order), sum(not ended for _, ended in in_order))
     return found
 
 
@@ -120,14 +141,14 @@ def fixed_batches(lengths: list[int], batch_size: int) -> list[list[int]]:
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
 
-def read_written(file: Path) -> dict[int, str]:
+def read_written(file: Path) -> dict[int, tuple[str, bool]]:
     """Reads what a session has left; a line that was cut off by its end is dropped from the file.
 
     Args:
-        file: Lines of JSON objects, positions to texts.
+        file: Lines of JSON objects, positions to texts and whether they ended.
 
     Returns:
-        Texts by position.
+        The same by position.
     """
     if not file.is_file():
         return {}
@@ -136,10 +157,14 @@ def read_written(file: Path) -> dict[int, str]:
     if len(whole) < len(content):
         with open(file, "r+b") as stream:
             stream.truncate(len(whole))
-    return {int(position): text for line in whole.splitlines() for position, text in json.loads(line).items()}
+    return {
+        int(position): (text, ended)
+        for line in whole.splitlines()
+        for position, (text, ended) in json.loads(line).items()
+    }
 
 
-def _append(file: Path, texts: dict[int, str]) -> None:
+def _append(file: Path, texts: dict[int, tuple[str, bool]]) -> None:
     with open(file, "a", encoding="utf-8") as stream:
         stream.write(json.dumps(texts) + "\n")
         stream.flush()

@@ -27,12 +27,14 @@ class ScoredSplit:
         emotions: ``(utterances, K)`` float64, probabilities of the emotion categories, in the order of the split; None
             where the model predicts none.
         texts: What a model of explanations has written, in the order of the split; None for others.
+        n_unended: How many of these texts reached the most tokens without an end.
     """
 
     probabilities: NDArray[np.float64]
     loss: float
     emotions: NDArray[np.float64] | None = None
     texts: tuple[str, ...] | None = None
+    n_unended: int = 0
 
 
 def score_split(

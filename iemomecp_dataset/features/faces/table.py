@@ -23,7 +23,7 @@ COLUMNS = ("utterance_id", "track", "time", "box", "probabilities")
 """Columns of the file. ``box`` is left, top, right, bottom in pixels; ``probabilities`` follow the classes."""
 
 NO_COUNTERPART = ("contempt",)
-"""Classes of face classifiers that are no emotion of the corpora."""
+"""Classes of face classifiers that have no counterpart among the emotions of the corpora."""
 
 _NAMES = {
     "happy": "joy",

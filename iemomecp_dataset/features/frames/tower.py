@@ -74,7 +74,7 @@ class FrameTower:
         return FrameInput(item.utterance_id, np.asarray(pixels, dtype=np.float32), found.seconds, found.note)
 
     def encode(self, batch: Sequence[FrameInput]) -> list[StoreRow]:
-        """Encodes decoded clips, one at a time, so that the tokens of a clip depend on no other."""
+        """Encodes decoded clips, one at a time, so that its tokens do not depend on other clips."""
         rows = []
         for clip in batch:
             with torch.inference_mode():

@@ -115,7 +115,7 @@ def test_a_system_without_text_vectors_has_the_row_with_its_reason(emotion_corpu
     frozen = emotion_systems(emotion_corpus())[-1]
     assert (frozen.key, frozen.display_name) == (FROZEN_ENCODER, "frozen encoder + logistic regression")
     assert frozen.probabilities == {}
-    assert "Not built: there are no vectors of a frozen text encoder" in frozen.description
+    assert "Not built: the run has no vectors of a frozen text encoder" in frozen.description
 
 
 def test_missing_vectors_are_neither_fitted_on_nor_guessed_and_are_counted(emotion_corpus):

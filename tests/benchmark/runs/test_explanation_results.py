@@ -6,16 +6,15 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from explanation_cases import explanation_corpus, write_explanation_run
 
 from iemomecp_dataset.benchmark.runs import predicted_causes
 from iemomecp_dataset.benchmark.runs.explanation_results import explanation_run_results
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.benchmark.runs.predicted_causes import causes_of_items, notes_of_run, read_predicted_causes
+from iemomecp_dataset.benchmark.runs.predicted_causes import causes_of_items, notes_of_run
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.errors import MetricInputError, RunFolderError, UsageError
+from iemomecp_dataset.errors import MetricInputError, RunFolderError
 from iemomecp_dataset.metrics.evaluation.explanation_predictions import read_explanation_predictions
 
 
@@ -67,30 +66,18 @@ def test_texts_of_another_number_are_refused() -> None:
         )  # fmt: skip
 
 
-def test_cause_turns_are_the_pairs_that_a_run_decided_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = SimpleNamespace(
-        dialogue_ids=np.array(["test_0", "test_0", "test_0", "test_1"]),
-        target_turns=np.array([2, 2, 1, 2]),
-        cause_turns=np.array([2, 1, 1, 1]),
-    )
-    found = SimpleNamespace(pairs=pairs, decided=np.array([0, 0, 1, 0]))
+def test_predicted_causes_are_listed_by_item_with_notes_on_their_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = SimpleNamespace(
         task="pairs", run_name="pairs_1", corpus="ecf", config_name="ecf", extra={"leaks": ["A leak."]}
     )
     monkeypatch.setattr(predicted_causes, "read_results", lambda _: record)
-    monkeypatch.setattr(predicted_causes, "read_predictions", lambda _: found)
-    (tmp_path / "predictions_test.parquet").touch()
-    causes = read_predicted_causes(tmp_path)
-    assert causes.turns == {("test_0", 2): (1, 2), ("test_1", 2): (1,)}
-    assert causes.splits == ("test",)
-    assert causes.notes[1] == "In the data of pairs_1: A leak."
-    assert "trained on ecf" in causes.notes[0]
-    assert notes_of_run(tmp_path) == causes.notes
-    listed = causes_of_items(explanation_corpus(), causes.turns, causes.splits)
+    trained_on, leak = notes_of_run(tmp_path)
+    assert leak == "In the data of pairs_1: A leak."
+    assert "trained on ecf" in trained_on
+    listed = causes_of_items(explanation_corpus(), {("test_0", 2): (1, 2), ("test_1", 2): (1,)}, ["test"])
     assert listed == {"test": [(1, 2), (1,), *[()] * 6]}
-    record.task = "erc"
-    with pytest.raises(UsageError, match="a run of the task erc"):
-        read_predicted_causes(tmp_path)
     monkeypatch.undo()
     (note,) = notes_of_run(tmp_path)
     assert "whose data is unknown" in note

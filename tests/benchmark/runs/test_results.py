@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iemomecp_dataset.benchmark.baselines.structural import corpus_baselines
+from iemomecp_dataset.benchmark.runs.record_checks import SHARES
 from iemomecp_dataset.benchmark.runs.results import (
     Decision,
     RunResults,
@@ -99,8 +100,7 @@ def test_keys_of_other_versions_are_kept(tmp_path):
 def test_any_scores_survive(tmp_path_factory, scores):
     folder = tmp_path_factory.mktemp("run")
     # a score that is a share by its name must lie in [0, 1], which test_record_checks tests
-    shares = ("_f1", "_precision", "_recall", "_auprc", "_rate", "accuracy")
-    scores = {key: value for key, value in scores.items() if key != "undefined" and not key.endswith(shares)}
+    scores = {key: value for key, value in scores.items() if key != "undefined" and not key.endswith(SHARES)}
     write_results(folder, dataclasses.replace(RECORD, metrics={"test": scores}))
     back = dict(read_results(folder).metrics["test"])
     back.pop("undefined", None)

@@ -66,6 +66,14 @@ def test_bertscore_is_that_of_plain_loops_whatever_the_batches(folders, layer, c
     assert found[PREDICTIONS.index("")] == 0
 
 
+def test_texts_that_are_longer_than_the_model_reads_are_counted(folders, caplog):
+    bertscore_items(["a b"], ["a"], folders["encoder"])
+    assert "are longer" not in caplog.text
+    bertscore_items(["a " * 600, "b"], ["a", "b"], folders["encoder"])
+    assert "1 of 4 inputs" in caplog.text
+    assert "512 tokens" in caplog.text
+
+
 def test_bleurt_is_the_output_for_reference_and_candidate_in_this_order(folders):
     tokenizer = transformers.AutoTokenizer.from_pretrained(folders["one"])
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folders["one"]).eval()

@@ -67,6 +67,22 @@ def test_greedy_decoding_takes_the_most_probable_token_each_time() -> None:
     assert found == [expected]
 
 
+def test_texts_that_reach_the_most_tokens_without_an_end_are_named() -> None:
+    model, encoder = make("llama")
+    ends = {encoder.end_id, *model.end_ids()}
+    for most in (1, 6):
+        unended: set[int] = set()
+        given: dict[str, Any] = {"max_new_tokens": most, "progress": False}
+        generate_explanations(model, encoder, ITEMS, batch_size=2, unended=unended, **given)
+        for place, one in enumerate(ITEMS):
+            batch = encoder.collate([encoder.encode(one)], for_generation=True)
+            ids = model.generate_tokens(
+                batch, max_new_tokens=most, num_beams=1, end_ids=[encoder.end_id], pad_id=encoder.pad_id
+            )
+            assert (place in unended) == (not ends & set(ids[0].tolist()))
+        assert unended
+
+
 def test_the_models_own_settings_of_sampling_are_not_used() -> None:
     model, encoder = make("llama")
     expected = generate_explanations(model, encoder, ITEMS, max_new_tokens=8, progress=False)

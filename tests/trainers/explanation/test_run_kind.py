@@ -72,6 +72,7 @@ def test_a_run_leaves_texts_scores_and_counts(tmp_path: Path, model: Path) -> No
         # Of the marks of each dialogue only that on the fourth turn itself is within one turn of context.
         assert counts["items_without_marked_cause"] == len(explanation_table(rows)) - 1
         assert counts["truncated_turns"] == 0
+        assert ("unended_explanations" in counts) == (split != "train")
     found = texts_of(tmp_path / "run")
     for split in found:
         assert len(found[split]) == len(explanation_table(explained_dialogues()[split]))

@@ -12,7 +12,12 @@ from accelerate.state import AcceleratorState
 
 from iemomecp_dataset.trainers.explanation import writing
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
-from iemomecp_dataset.trainers.explanation.writing import fixed_batches, read_written, written_explanations
+from iemomecp_dataset.trainers.explanation.writing import (
+    WrittenTexts,
+    fixed_batches,
+    read_written,
+    written_explanations,
+)
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 
@@ -26,9 +31,9 @@ def test_batches_hold_each_position_once_from_long_to_short() -> None:
 def test_a_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     file = tmp_path / "written.jsonl"
     assert read_written(file) == {}
-    file.write_bytes(b'{"1": "a", "2": "b"}\n{"0": "c')
-    assert read_written(file) == {1: "a", 2: "b"}
-    assert file.read_bytes() == b'{"1": "a", "2": "b"}\n'
+    file.write_bytes(b'{"1": ["a", true], "2": ["b", false]}\n{"0": ["c')
+    assert read_written(file) == {1: ("a", True), 2: ("b", False)}
+    assert file.read_bytes() == b'{"1": ["a", true], "2": ["b", false]}\n'
 
 
 class Example(SimpleNamespace):
@@ -49,6 +54,7 @@ def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
     def generate(_: Any, __: Any, items: list[str], **options: Any) -> list[str]:
         calls.append(items)
         assert options["batch_size"] == len(items)
+        options["unended"] |= {place for place, item in enumerate(items) if item in ("validation0", "validation2")}
         return [f"why {item}" for item in items]
 
     monkeypatch.setattr(writing, "generate_explanations", generate)
@@ -66,7 +72,7 @@ def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
     found = written_explanations(options, task, Accelerator(cpu=True), RunFolder(tmp_path))
     AcceleratorState._reset_state(reset_partial_state=True)
     assert found == {
-        "validation": ("why validation0", "why validation1", "why validation2"),
-        "test": ("why test0", "why test1"),
+        "validation": WrittenTexts(("why validation0", "why validation1", "why validation2"), 2),
+        "test": WrittenTexts(("why test0", "why test1"), 0),
     }
     assert calls == [["validation1", "validation2"], ["validation0"], ["test1", "test0"]]
