@@ -60,7 +60,6 @@ def explanation_boards(runs: str | Path | Iterable[Run | RunResults]) -> list[Bo
     Example:
         >>> for board in explanation_boards("runs"):  # doctest: +SKIP
         ...     print(board.key.corpus, [(row.name, row.score("test", "content_cider").mean) for row in board.trained])
-        ecem [('SmolLM2-135M-Instruct lora T', 0.387)]
     """
     return boards_by_signature(runs, EXPLANATION)
 
