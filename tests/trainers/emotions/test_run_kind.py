@@ -79,7 +79,7 @@ def test_a_run_leaves_what_the_next_steps_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "name", "said"),
     [
-        ({"modalities": "a"}, "frozen encoder + logistic regression", "Not built: there are no vectors of a frozen"),
+        ({"modalities": "a"}, "frozen encoder + logistic regression", "Not built: the run has no vectors of a frozen"),
         ({"modalities": "t"}, "frozen text vectors + logistic regression", "Vectors are missing (1 of test)"),
     ],
 )
