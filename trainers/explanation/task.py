@@ -28,6 +28,9 @@ from iemomecp_dataset.trainers.training.task import Batch, Examples, Selected, T
 
 __all__ = ["ExplanationExample", "ExplanationStrategy", "prepare_explanations", "token_loss_selection"]
 
+# Of a corpus of 2,903 prompts in mini-batches of 8, padding is a quarter of all tokens with 1, and 1 % with this.
+_POOLED = 50
+
 
 @dataclass(frozen=True)
 class ExplanationExample:
@@ -69,12 +72,17 @@ class ExplanationStrategy:
     unit: str = "explanation"
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
-        """Random mini-batches, sharded so that processes have about the same cost."""
-        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=_lengths(examples))
+        """Random mini-batches of prompts of like length, sharded so that processes have about the same cost."""
+        return RandomBatches(
+            len(examples), batch_size, seed=seed, processes=processes, costs=_lengths(examples), pooled=_POOLED
+        )
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
-        """Mini-batches in the order of the split, sharded by cost."""
-        return RandomBatches(len(examples), batch_size, shuffle=False, processes=processes, costs=_lengths(examples))
+        """Mini-batches from short to long, sharded by cost; order is irrelevant at inference."""
+        costs = _lengths(examples)
+        return RandomBatches(
+            len(examples), batch_size, shuffle=False, processes=processes, costs=costs, pooled=len(costs)
+        )
 
     def collate(self, batch: list[tuple[int, Any]]) -> Batch:
         """Pads prompts with answers to the longest."""

@@ -61,6 +61,13 @@ class RandomBatches(BatchOrder):
         processes: Processes among which each mini-batch is sharded.
         costs: Cost of each dialogue or pair. If given, each process gets a shard of about the same cost, so that no
             process waits long for another.
+        pooled: Mini-batches that are shuffled, then sorted by cost and cut together, so that a mini-batch has items of
+            like cost and little padding; 1 for mini-batches at random. Needs ``costs``.
+
+    Example:
+        >>> costs = [1, 9, 2, 8, 3, 7]
+        >>> sorted(sorted(costs[i] for i in batch) for batch in RandomBatches(6, 2, costs=costs, pooled=3))
+        [[1, 2], [3, 7], [8, 9]]
     """
 
     def __init__(
@@ -72,10 +79,12 @@ class RandomBatches(BatchOrder):
         shuffle: bool = True,
         processes: Processes = _ONE_PROCESS,
         costs: Sequence[int] | None = None,
+        pooled: int = 1,
     ):
         super().__init__(seed, processes)
         self.size = size
         self.costs = costs
+        self.pooled = pooled
         self.batch_size = batch_size * processes.count
         self.shuffle = shuffle
 
@@ -84,12 +93,21 @@ class RandomBatches(BatchOrder):
 
     def batches(self) -> Iterator[list[int]]:
         """Yields the mini-batches of the epoch before sharding."""
+        random = np.random.default_rng([self.seed, self.epoch])
         order = np.arange(self.size)
         if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
-        for start in range(0, self.size, self.batch_size):
-            batch = order[start : start + self.batch_size].tolist()
-            yield batch if self.costs is None else self.processes.deal(batch, self.costs)
+            random.shuffle(order)
+        pool = self.pooled * self.batch_size
+        for first in range(0, self.size, pool):
+            members = order[first : first + pool]
+            if self.costs is not None and self.pooled > 1:
+                members = members[np.argsort(np.asarray(self.costs)[members], kind="stable")]
+            starts = np.arange(0, len(members), self.batch_size)
+            if self.shuffle and self.pooled > 1:
+                random.shuffle(starts)
+            for start in starts:
+                batch = members[start : start + self.batch_size].tolist()
+                yield batch if self.costs is None else self.processes.deal(batch, self.costs)
 
 
 class LengthBatches(BatchOrder):

@@ -38,6 +38,43 @@ def test_processes_take_shares_of_like_cost_of_the_same_batches(costs: list[int]
             assert max(totals) - min(totals) <= max(costs[p] for p in batch) - min(costs[p] for p in batch)
 
 
+@given(
+    costs=st.lists(st.integers(1, 40), min_size=1, max_size=60),
+    pooled=st.integers(1, 5),
+    epoch=st.integers(0, 3),
+    count=st.integers(1, 3),
+)
+def test_pooled_batches_hold_everything_once_and_repeat_themselves(
+    costs: list[int], pooled: int, epoch: int, count: int
+) -> None:
+    sampler, fresh = (
+        RandomBatches(len(costs), 4, costs=costs, pooled=pooled, processes=Processes(count)) for _ in range(2)
+    )
+    for order in (sampler, fresh):
+        order.set_epoch(epoch)
+    fresh.done = epoch
+    batches = list(sampler)
+    assert sorted(p for batch in sampler.batches() for p in batch) == list(range(len(costs)))
+    assert len(batches) == len(sampler)
+    assert list(fresh) == batches[epoch:]
+
+
+def test_pooled_batches_have_items_of_like_cost_in_another_order_each_epoch() -> None:
+    costs = [(7 * i) % 97 for i in range(97)]
+
+    def padded(pooled: int, epoch: int) -> tuple[int, list[list[int]]]:
+        order = RandomBatches(97, 4, costs=costs, pooled=pooled)
+        order.set_epoch(epoch)
+        return sum(max(costs[p] for p in batch) * len(batch) for batch in order), list(order)
+
+    assert padded(24, 0)[0] < 1.1 * sum(costs) < 1.3 * sum(costs) < padded(1, 0)[0]
+    assert sorted(map(sorted, padded(25, 0)[1])) == sorted(map(sorted, padded(25, 1)[1])), "one pool of everything"
+    assert padded(25, 0)[1] != padded(25, 1)[1]
+    assert sorted(map(sorted, padded(5, 0)[1])) != sorted(map(sorted, padded(5, 1)[1]))
+    in_order = list(RandomBatches(97, 4, costs=costs, pooled=97, shuffle=False))
+    assert [costs[p] for batch in in_order for p in batch] == sorted(costs)
+
+
 def test_a_process_takes_what_was_dealt_to_it() -> None:
     costs = [9, 1, 5, 8, 2, 6]
     for count, shares in ((1, [[0, 1, 2, 3, 4, 5]]), (2, [[0, 2, 4], [3, 5, 1]]), (3, [[0, 1], [3, 4], [5, 2]])):
