@@ -36,7 +36,6 @@ def test_files(tmp_path: Path) -> None:
     mapping = np.load(folder / "video_id_mapping.npy", allow_pickle=True).item()
     assert mapping == {key: row for row, key in enumerate(keys, start=1)}
     assert [dialogue.dialogue_id for dialogue in read_ecf_text(folder / "train.txt")] == ["9", "10", "2"]
-    assert manifest.options["moved_first"] is None if "moved_first" in manifest.options else True
     words = {word for d in everything for u in d.utterances for word in u.text.split()}
     lines = (folder / "ECF_glove_300.txt").read_text(encoding="utf-8").splitlines()
     assert words <= {line.split()[0] for line in lines[1:]}
