@@ -211,8 +211,8 @@ def _check_dialogues(
             )
         if dialogue.n_turns != len(row["utterances"]):
             raise InvalidDataError(
-                f"{split}, dialogue {dialogue.dialogue_id!r}: {dialogue.n_turns} utterances were exported, and the data "
-                f"has {len(row['utterances'])}. Give the data that was exported."
+                f"{split}, dialogue {dialogue.dialogue_id!r}: {dialogue.n_turns} utterances were exported, and the "
+                f"data has {len(row['utterances'])}. Give the data that was exported."
             )
 
 
@@ -251,8 +251,8 @@ class _Reader:
                 and is_integer(entry[2])
             ):
                 raise InvalidDataError(
-                    f"{self.path}, {split}, dialogue {place}: expected [peer's id, dialogue_id, number of turns], found "
-                    f"{str(entry)[:60]}. Export again."
+                    f"{self.path}, {split}, dialogue {place}: expected [peer's id, dialogue_id, number of turns], "
+                    f"found {str(entry)[:60]}. Export again."
                 )
             found.append(ManifestDialogue(*entry))
         if len({dialogue.peer_id for dialogue in found}) != len(found):
