@@ -122,7 +122,9 @@ def fill(output: PeerOutput, candidates: PairTable, class_names: Sequence[str], 
         if scores is not None and dialogue.probabilities is not None:
             scores[where] = dialogue.probabilities[at]
         beside += _beside(dialogue, at)
-    pairs = _extended(candidates, [(name, sources.get(name, name), target, cause) for name, target, cause, *_ in beside])
+    pairs = _extended(
+        candidates, [(name, sources.get(name, name), target, cause) for name, target, cause, *_ in beside]
+    )
     decided = np.concatenate((decided, np.array([pair[3] for pair in beside], dtype=np.bool_)))
     probabilities = None
     if scores is not None:
@@ -162,9 +164,7 @@ def merge(causes: FilledSplit, contexts: FilledSplit) -> FilledSplit:
     if first.probabilities is not None and second.probabilities is not None:
         rest = 1.0 - first.probabilities[:, cause]
         of_context = second.probabilities[:, context]
-        probabilities = np.stack(
-            (first.probabilities[:, cause], rest * of_context, rest - rest * of_context), axis=1
-        )
+        probabilities = np.stack((first.probabilities[:, cause], rest * of_context, rest - rest * of_context), axis=1)
     return replace(first, decisions=decisions, probabilities=probabilities)
 
 

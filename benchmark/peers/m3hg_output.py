@@ -86,8 +86,8 @@ def read_m3hg_output(path: Path, manifest: Manifest, *, window: int = M3HG_WINDO
         if (decided & outside).any():
             target, cause = (int(turn) + 1 for turn in np.argwhere(decided & outside)[0])
             raise InvalidDataError(
-                f"{where}: the pair ({target}, {cause}) is {abs(target - cause)} turns apart, but M3HG is said to decide "
-                f"on pairs at most {window} apart. Give its setting rel_pos_k with --m3hg-window."
+                f"{where}: the pair ({target}, {cause}) is {abs(target - cause)} turns apart, but M3HG is said to "
+                f"decide on pairs at most {window} apart. Give its setting rel_pos_k with --m3hg-window."
             )
         neutral = np.repeat((ids == _NEUTRAL)[:, None], dialogue.n_turns, axis=1)
         n_neutral += int((decided & neutral).sum())
@@ -119,9 +119,9 @@ def _blocks(path: Path, lines: Sequence[str], n_dialogues: int) -> tuple[list[st
         given = list(pairs)
     if len(emotion_places) != n_dialogues or len(given) != n_dialogues:
         raise InvalidDataError(
-            f"{path}: it has {len(emotion_places)} lines of emotions and {len(given)} lines of pairs, and {n_dialogues} "
-            "dialogues of test were exported, each with one line of both. Give the file of an M3HG that was started on "
-            "that export."
+            f"{path}: it has {len(emotion_places)} lines of emotions and {len(given)} lines of pairs, and "
+            f"{n_dialogues} dialogues of test were exported, each with one line of both. Give the file of an M3HG that "
+            "was started on that export."
         )
     emotions = [lines[place] for place in emotion_places]
     # Only a line of pairs tells whether lines are numbered: an emotion is a number itself.

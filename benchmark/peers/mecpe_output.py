@@ -140,7 +140,7 @@ def _dialogue(
     causes = np.array([_is_cause(cause, f"{where}, turn {i}") for i, (_, cause) in enumerate(turns, 1)])
     proposed = emotional[:, None] & causes[None, :]
     target_of, cause_of = np.indices(decided.shape)
-    future = (cause_of > target_of) if past else np.zeros_like(decided)
+    future = np.greater(cause_of, target_of) & np.bool_(past)
     reasons = np.where(future, FUTURE, np.where(proposed, SCORED, NOT_PROPOSED)).astype(np.int64)
     strange = np.argwhere(decided & (reasons != SCORED))
     if len(strange):

@@ -49,7 +49,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class DialogueOutput:
-    """Decisions on the pairs of one dialogue of ``N`` turns; row ``t - 1`` is target ``t``, column ``c - 1`` cause ``c``.
+    """Decisions on the pairs of one dialogue of ``N`` turns: row ``t - 1`` is target ``t``, column ``c - 1`` cause.
 
     Attributes:
         dialogue_id: Its id in our rows.
@@ -173,7 +173,9 @@ def split_of_dialogues(path: Path, found: Collection[str], manifest: Manifest) -
             "started on that export."
         )
     if split == "train":
-        raise UsageError(f"{path}: its dialogues are those of train. Runs are scored on validation and test; give those.")
+        raise UsageError(
+            f"{path}: its dialogues are those of train. Runs are scored on validation and test; give those."
+        )
     return split
 
 

@@ -51,8 +51,8 @@ def read_semeval_output(path: Path, manifest: Manifest) -> PeerOutput:
         pairs_of.setdefault(dialogue, {})[target, cause] = None
         if names and emotion.lower() not in names:
             raise InvalidDataError(
-                f"{path}, dialogue {dialogue}, pair ({target}, {cause}): there is no emotion {emotion!r} in the export. "
-                f"{did_you_mean(emotion, names)}"
+                f"{path}, dialogue {dialogue}, pair ({target}, {cause}): there is no emotion {emotion!r} in the "
+                f"export. {did_you_mean(emotion, names)}"
             )
         emotions_of.setdefault(dialogue, {}).setdefault(target, set()).add(names.get(emotion.lower(), ""))
     n_several = sum(len(found) > 1 for of_dialogue in emotions_of.values() for found in of_dialogue.values())
@@ -68,5 +68,7 @@ def read_semeval_output(path: Path, manifest: Manifest) -> PeerOutput:
         dialogues.append(DialogueOutput(dialogue.dialogue_id, decided, reasons, emotions=emotions))
     notes = list(read.notes)
     if names and n_several:
-        notes.append(f"{n_several} targets have several emotions; a list of candidates has one each, so none is imported.")
+        notes.append(
+            f"{n_several} targets have several emotions; a list of candidates has one each, so none is imported."
+        )
     return PeerOutput(path, split, tuple(dialogues), notes=tuple(notes))

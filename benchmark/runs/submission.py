@@ -405,7 +405,11 @@ def _provenance(files: Sequence[Path], system: ScoredCandidates, definition: str
     first, *further = (provenance(file, [*system.notes, *system.outside_note(definition)]) for file in files)
     return {
         **first,
-        **({"further_files": [{key: of_file[key] for key in ("file", "sha256")} for of_file in further]} if further else {}),
+        **(
+            {"further_files": [{key: of_file[key] for key in ("file", "sha256")} for of_file in further]}
+            if further
+            else {}
+        ),
         "candidates_not_listed": int((system.order < 0).sum()),
         "predicted_pairs_left_out": len(system.outside),
     }
@@ -421,7 +425,5 @@ def _triples(scored: Mapping[str, ScoredCandidates]) -> dict[str, dict[str, Any]
             continue
         predicted = predicted_pairs(system, emotions="predicted")
         names = system.gold.scored_emotions
-        found[split] = {
-            letter: set_scores(predicted, gold, definition=letter, emotions=names) for letter in ("C", "D")
-        }
+        found[split] = {letter: set_scores(predicted, gold, definition=letter, emotions=names) for letter in ("C", "D")}
     return found
