@@ -1,6 +1,6 @@
 """Reads what the launcher of HiLo writes: probability and decision of every pair, on validation or test.
 
-A JSON object: ``format`` 1, ``peer`` hilo, ``split``, ``printed`` (its precision, recall and F1, or null) and
+A JSON object: ``format`` 1, ``peer`` hilo, ``split``, ``printed`` (precision, recall, F1 and their scale, or null) and
 ``dialogues``, each with its ``id`` and square matrices by target (row) and cause (column), 0-based: ``probability``,
 ``decision``, and ``scored``, 0 where HiLo left the pair out: a cause after its target, or a pair that its filter drops.
 """
@@ -76,6 +76,7 @@ def read_hilo_output(path: Path, manifest: Manifest) -> PeerOutput:
             for dialogue in expected
         ),
         printed=_printed(content.get("printed"), path),
+        notes=tuple(str(remark) for remark in content.get("remarks") or ()),
     )
 
 
@@ -122,8 +123,10 @@ def _printed(found: Any, path: Path) -> dict[str, float]:
         return {}
     if not isinstance(found, dict):
         raise InvalidDataError(f"{path}: 'printed' must be an object or null, but is {json_kind(found)}.")
-    return {
-        name: float(found[name])
-        for name in _PRINTED
-        if isinstance(found.get(name), int | float) and not isinstance(found[name], bool)
+    numbers = {
+        name: float(value)
+        for name in (*_PRINTED, "scale")
+        if isinstance(value := found.get(name), int | float) and not isinstance(value, bool)
     }
+    scale = numbers.pop("scale", 100.0 if max(numbers.values(), default=0.0) > 1 else 1.0)
+    return {name: value / scale for name, value in numbers.items()}

@@ -32,8 +32,8 @@ _NAMES = {"hilo": "HiLo", "m3hg": "M3HG", "mecpe": "MECPE-2step"}
 """Names of rows; files in a layout that many systems write have none."""
 
 _CAUSE, _CONTEXT = ROLE_LABELS[:2]
-_NO_CHOICES = ("candidates", "forward_pairs", "moved_first", "modalities")
-"""Options of an export that tables are told apart by, or that follow from the data."""
+_NO_CHOICES = ("candidates", "forward_pairs", "moved_first", "modalities", "predictions", "emotions_of")
+"""Options of an export that are part of a table or of the row's name, follow from the data, or change no input."""
 _PRINTED_DIGITS = 1e-4
 
 
@@ -285,7 +285,8 @@ def _seed(request: ImportRequest) -> int:
 
 
 def _modalities(request: ImportRequest, manifest: Manifest) -> str:
-    stated = request.modalities or manifest.options.get("modalities") or ""
+    # What a system used whose layout many write is not known from an export.
+    stated = request.modalities or (manifest.options.get("modalities") if request.peer in _NAMES else None)
     return stated if stated in MODALITY_SETS else ""
 
 
@@ -342,7 +343,6 @@ def _beside_printed(peer: str, split: str, filled: FilledSplit, corpus: Corpus, 
     printed = filled.output.printed.get("f1")
     if printed is None or filled.probabilities is None:
         return []
-    printed = printed / 100 if printed > 1 else printed
     table = corpus.tables[split]
     own = pair_scores(
         filled.probabilities[: filled.n_candidates],

@@ -42,7 +42,8 @@ def read_semeval_output(path: Path, manifest: Manifest) -> PeerOutput:
     split = split_of_dialogues(path, read.conversations, manifest)
     expected = manifest.splits[split]
     check_dialogues(path, list(read.conversations), expected, split)
-    names = our_emotions(manifest)
+    # Pairs that were given the gold emotions of their targets state nothing that a system predicted.
+    names = {} if read.emotions == "gold" else our_emotions(manifest)
     emotions_of: dict[str, dict[int, set[str]]] = {}
     pairs_of: dict[str, dict[tuple[int, int], None]] = {}
     assert read.pairs.emotions is not None  # the format has them
@@ -67,6 +68,8 @@ def read_semeval_output(path: Path, manifest: Manifest) -> PeerOutput:
         reasons = np.full(decided.shape, SCORED, dtype=np.int64)
         dialogues.append(DialogueOutput(dialogue.dialogue_id, decided, reasons, emotions=emotions))
     notes = list(read.notes)
+    if read.emotions == "gold":
+        notes.append("The file states that its emotions are gold; they are not imported.")
     if names and n_several:
         notes.append(
             f"{n_several} targets have several emotions; a list of candidates has one each, so none is imported."
