@@ -16,6 +16,7 @@ TESTED_BY = {
     "benchmark/diagnostics/*": "benchmark/diagnostics/test_diagnostics.py",
     "benchmark/figures/*": "scripts/test_generate_figures.py",
     "benchmark/matrix/*": "benchmark/matrix/test_launch.py",
+    "benchmark/peers/*_output.py": "benchmark/peers/test_outputs.py",
     "benchmark/published/*": "benchmark/published/test_tables.py",
     "benchmark/report/*": "benchmark/report/test_page.py",
     "benchmark/board_groups.py": "benchmark/test_emotion_board.py",

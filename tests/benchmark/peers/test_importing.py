@@ -23,8 +23,10 @@ from peer_outputs import (
 )
 
 from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.peers.exporting import export_for
 from iemomecp_dataset.benchmark.peers.importing import ImportRequest, import_from
 from iemomecp_dataset.benchmark.peers.manifest import Manifest
+from iemomecp_dataset.benchmark.peers.request import ExportRequest
 from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
 from iemomecp_dataset.commands.import_from import main
@@ -364,3 +366,23 @@ def test_pairs_outside_the_candidates_of_past_are_refused(ecf, tmp_path):
         import_from(request)
     _, _, of_hilo = exported(tmp_path / "hilo", past, "hilo", "test")
     assert import_from(of_hilo).candidates == "past"
+
+
+REAL = [*((peer, "ecf") for peer in PEERS), ("m3hg", "3class"), ("hilo", "3class")]
+
+
+@pytest.mark.parametrize(("peer", "config_name"), REAL)
+def test_an_export_of_ours_is_imported(peer, config_name, ecf, roles, tmp_path):
+    """The two commands fit each other: names of options, ids and emotions."""
+    corpus = ecf if config_name == "ecf" else roles
+    positive = "pair" if config_name == "ecf" else "emo_cause"
+    manifest = export_for(corpus, ExportRequest(peer, tmp_path / "export", positive)).manifest
+    decided = random_decisions(manifest, "test")
+    path = write_output(tmp_path / "out", manifest, "test", decided, gold_of(corpus, "test"))
+    record = import_from(ImportRequest(peer, tmp_path / "export", (path,), corpus.data_dir, tmp_path / "run"))
+    inside = keys(decided) & candidates_of(corpus)
+    gold = {(name, *pair) for name, pairs in gold_of(corpus, "test").items() for pair in pairs}
+    assert pair_scores_of(record) == pytest.approx(counts(inside, gold), abs=1e-12)
+    assert set(manifest.notes) <= set(record.extra["peer"]["notes"])
+    assert bool(record.extra["triples"]) == (config_name == "ecf" and peer not in ("hilo", "mecpe"))
+    assert ("hilo_emotions" in record.settings) == (peer == "hilo")
