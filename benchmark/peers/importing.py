@@ -11,7 +11,8 @@ from typing import Any
 from iemomecp_dataset.benchmark.peers.filling import FilledSplit, fill, merge, unscored_file, write_unscored
 from iemomecp_dataset.benchmark.peers.hilo_output import HILO_THRESHOLD, read_hilo_output
 from iemomecp_dataset.benchmark.peers.m3hg_json_output import read_m3hg_json_output
-from iemomecp_dataset.benchmark.peers.m3hg_output import M3HG_WINDOW, read_m3hg_output, seed_of_file
+from iemomecp_dataset.benchmark.peers.m3hg import WINDOW
+from iemomecp_dataset.benchmark.peers.m3hg_output import read_m3hg_output, seed_of_file
 from iemomecp_dataset.benchmark.peers.manifest import MANIFEST_FILE, Manifest, check_manifest, read_manifest
 from iemomecp_dataset.benchmark.peers.mecpe_output import has_categories, read_mecpe_output
 from iemomecp_dataset.benchmark.peers.outputs import PeerOutput
@@ -69,7 +70,7 @@ class ImportRequest:
     context_manifest: Path | None = None
     context_outputs: tuple[Path, ...] = ()
     choose_threshold: bool = False
-    m3hg_window: int = M3HG_WINDOW
+    m3hg_window: int = WINDOW
     mecpe_past: bool = False
     mecpe_categories: bool | None = None
 

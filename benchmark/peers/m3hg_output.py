@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from iemomecp_dataset.benchmark.peers.m3hg import WINDOW
 from iemomecp_dataset.benchmark.peers.manifest import Manifest, ManifestDialogue
 from iemomecp_dataset.benchmark.peers.outputs import (
     DROPPED,
@@ -25,13 +26,10 @@ from iemomecp_dataset.benchmark.peers.outputs import (
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.files import read_lines
 
-__all__ = ["M3HG_EMOTIONS", "M3HG_WINDOW", "read_m3hg_output", "seed_of_file"]
+__all__ = ["M3HG_EMOTIONS", "read_m3hg_output", "seed_of_file"]
 
 M3HG_EMOTIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """M3HG's emotions, numbered from 1, in lower case."""
-
-M3HG_WINDOW = 12
-"""Most turns between target and cause that M3HG decides on, its setting ``rel_pos_k``."""
 
 _NEUTRAL = len(M3HG_EMOTIONS)
 _COMPARABLE = ("ecf", "mecad")
@@ -55,7 +53,7 @@ def seed_of_file(path: Path) -> int | None:
     return None if match is None else int(match[1])
 
 
-def read_m3hg_output(path: Path, manifest: Manifest, *, window: int = M3HG_WINDOW) -> PeerOutput:
+def read_m3hg_output(path: Path, manifest: Manifest, *, window: int = WINDOW) -> PeerOutput:
     """Reads the predictions on test.
 
     Args:
