@@ -10,8 +10,8 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.peers.filling import FilledSplit, fill, merge, unscored_file, write_unscored
 from iemomecp_dataset.benchmark.peers.hilo_output import HILO_THRESHOLD, read_hilo_output
-from iemomecp_dataset.benchmark.peers.m3hg_json_output import read_m3hg_json_output
 from iemomecp_dataset.benchmark.peers.m3hg import WINDOW
+from iemomecp_dataset.benchmark.peers.m3hg_json_output import read_m3hg_json_output
 from iemomecp_dataset.benchmark.peers.m3hg_output import read_m3hg_output, seed_of_file
 from iemomecp_dataset.benchmark.peers.manifest import MANIFEST_FILE, Manifest, check_manifest, read_manifest
 from iemomecp_dataset.benchmark.peers.mecpe_output import has_categories, read_mecpe_output
