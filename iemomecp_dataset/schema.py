@@ -26,7 +26,6 @@ __all__ = [
     "ModalitySet",
     "PairRow",
     "Row",
-    "TimesRow",
     "TurnPair",
     "UtteranceRow",
     "annotation_features",
@@ -119,13 +118,6 @@ class TurnPair(TypedDict):
     cause_turn: int
 
 
-class TimesRow(TypedDict):
-    """Start and end of an utterance as the file writes them; null where it states none."""
-
-    start: str | None
-    end: str | None
-
-
 class CauseAnnotationRow(TypedDict):
     """What MECAD states of the causes of the emotion at ``target_turn``, as the file writes it.
 
@@ -145,7 +137,7 @@ class Row(TypedDict):
     """One dialogue (IEMO-MECP: one chunk); with ``candidates="past"`` it also lists the gold pairs outside them.
 
     With ``annotations=True`` it has what the file states beside: ``episode``, ``listed_pairs`` (in the order of the
-    file), ``listed_times`` (by turn) and ``cause_annotations``.
+    file), ``listed_times`` (``start - end`` by turn) and ``cause_annotations``.
     """
 
     dialogue_id: str
@@ -158,7 +150,7 @@ class Row(TypedDict):
     explanations: NotRequired[list[ExplanationRow]]
     episode: NotRequired[str | None]
     listed_pairs: NotRequired[list[TurnPair]]
-    listed_times: NotRequired[list[TimesRow]]
+    listed_times: NotRequired[list[str | None]]
     cause_annotations: NotRequired[list[CauseAnnotationRow]]
 
 
@@ -248,7 +240,7 @@ def annotation_features() -> datasets.Features:
         {
             "episode": string,
             "listed_pairs": [{"target_turn": integer, "cause_turn": integer}],
-            "listed_times": [{"start": string, "end": string}],
+            "listed_times": [string],
             "cause_annotations": [
                 {
                     "target_turn": integer,

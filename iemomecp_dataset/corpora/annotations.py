@@ -18,7 +18,7 @@ from iemomecp_dataset.schema import CauseAnnotationRow, Row
 __all__ = ["add_annotations", "count_annotations", "read_cause_annotation"]
 
 _OF_CAUSES = ("cause_modality", "cause_type", "confidence", "annotator_name")
-_MILLISECONDS = re.compile(r"\d\d:\d\d:\d\d\.\d{3}")
+_MILLISECONDS = re.compile(r"\d\d:\d\d:\d\d\.\d{3} - \d\d:\d\d:\d\d\.\d{3}")
 
 
 def add_annotations(row: Row, dialogue: CorpusDialogue) -> None:
@@ -33,9 +33,7 @@ def add_annotations(row: Row, dialogue: CorpusDialogue) -> None:
     row["episode"] = episodes[0] if len(episodes) == 1 else None
     row["listed_pairs"] = [{"target_turn": target, "cause_turn": cause} for target, cause in dialogue.listed]
     times = [utterance.times for utterance in dialogue.utterances]
-    row["listed_times"] = (
-        [{"start": one.start if one else None, "end": one.end if one else None} for one in times] if any(times) else []
-    )
+    row["listed_times"] = [one.start_end if one else None for one in times] if any(times) else []
     row["cause_annotations"] = list(dialogue.cause_annotations)
 
 
@@ -46,8 +44,8 @@ def count_annotations(dialogue: CorpusDialogue) -> Counter[str]:
         dialogue: The dialogue.
 
     Returns:
-        Whether it has an episode, and lists its pairs in another order than rows; its times that are not written in
-        milliseconds; its utterances with each of the annotations of causes.
+        Whether it has an episode, and lists its pairs in another order than rows; its utterances whose
+        times are not written in milliseconds, and those with each of the annotations of causes.
     """
     listed = list(dialogue.listed)
     times = [one for utterance in dialogue.utterances if (one := utterance.times) is not None]
@@ -55,8 +53,8 @@ def count_annotations(dialogue: CorpusDialogue) -> Counter[str]:
         {
             "names of episodes": int(bool(times)),
             "dialogues that list their pairs in another order": int(listed != sorted(set(listed))),
-            "times that are not in milliseconds": sum(
-                _MILLISECONDS.fullmatch(text) is None for one in times for text in (one.start, one.end)
+            "utterances whose times are not in milliseconds": sum(
+                _MILLISECONDS.fullmatch(one.start_end) is None for one in times
             ),
         }
     )

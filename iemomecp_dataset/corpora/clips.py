@@ -19,11 +19,10 @@ _SOURCE = "video_source"
 
 @dataclass(frozen=True)
 class StatedTimes:
-    """Episode and times of one utterance as the file writes them, such as ``S1E1``, ``00:00:01.50``, ``00:00:02``."""
+    """Episode and times of one utterance as the file writes them, such as ``S1E1`` and ``00:00:01.50 - 00:00:02``."""
 
     episode: str
-    start: str
-    end: str
+    start_end: str
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
     if isinstance(source, list) and len(source) == 3 and all(isinstance(part, str) for part in source):
         start, end = clock_seconds(source[1]), clock_seconds(source[2])
         if start is not None and end is not None:
-            return Clip(start, end, video, StatedTimes(*(part.strip() for part in source)))
+            return Clip(start, end, video, StatedTimes(source[0].strip(), f"{source[1].strip()} - {source[2].strip()}"))
     raise InvalidDataError(
         f"{where}: expected {_SOURCE!r} like ['S01E01', '00:00:01.000', '00:00:01.900'], found {str(source)[:80]!r}."
     )

@@ -18,7 +18,7 @@ __all__ = ["conversation_blocks", "read_ecf_text"]
 _HEADER = re.compile(r"(\d{1,9}) (\d{1,6})")
 _PAIRS = re.compile(r"\s*(\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*(,\s*\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*)*)?,?\s*")
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
-_TIMES = re.compile(r"(.*?):\s*([\d:.]+)\s*-\s*([\d:.]+)\s*")
+_TIMES = re.compile(r"(.*?):\s*(([\d:.]+)\s*-\s*([\d:.]+))\s*")
 _N_FIELDS = 5
 
 
@@ -107,7 +107,7 @@ def _read_utterance(line: str, turn: int, conversation: str, where: str) -> Corp
             f"{where}, turn {turn}: unknown emotion {emotion[:40]!r}; expected one of {', '.join(corpus.emotions)}."
         )
     match = _TIMES.fullmatch(times)
-    start, end = (None, None) if match is None else (clock_seconds(match[2]), clock_seconds(match[3]))
+    start, end = (None, None) if match is None else (clock_seconds(match[3]), clock_seconds(match[4]))
     if match is None or start is None or end is None:
         raise InvalidDataError(
             f"{where}, turn {turn}: expected times 'episode: hh:mm:ss.mmm - hh:mm:ss.mmm', found {times[:60]!r}."
@@ -119,5 +119,5 @@ def _read_utterance(line: str, turn: int, conversation: str, where: str) -> Corp
         emotion=emotion,
         start=start,
         end=end,
-        times=StatedTimes(*(part.strip() for part in match.groups())),
+        times=StatedTimes(match[1].strip(), match[2]),
     )

@@ -43,8 +43,8 @@ def test_rows_of_ecf_keep_episode_order_and_times_as_the_file_writes_them(tmp_pa
     write(tmp_path / "train.txt", ecf_text().replace("00:00:02.000 - 01:00:03.250", "00:00:02 - 01:00:03.25"))
     one, other = iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", annotations=True)
     assert (one["episode"], listed(one)) == ("Show_S1E1", ECF_LISTED)
-    assert [(times["start"], times["end"]) for times in one["listed_times"]] == [
-        ("00:00:01.500", "00:00:02.000"), ("00:00:02", "01:00:03.25"), ("00:00:04.000", "00:00:05.000"),
+    assert one["listed_times"] == [
+        "00:00:01.500 - 00:00:02.000", "00:00:02 - 01:00:03.25", "00:00:04.000 - 00:00:05.000",
     ]  # fmt: skip
     assert one["cause_annotations"] == other["cause_annotations"] == other["listed_pairs"] == []
     assert one["utterances"][1]["end"] == 3603.25
@@ -62,9 +62,8 @@ def test_every_layout_of_ecf_has_what_it_states(tmp_path, document, pairs, episo
     write(tmp_path / "train.json", document)
     row = iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", annotations=True)[0]
     assert (listed(row), row["episode"]) == (pairs, episode)
-    assert [times["start"] for times in row["listed_times"]] == (
-        ["00:00:01.500", "00:00:02.000", "00:00:04.000"] if episode else []
-    )
+    times = ["00:00:01.500 - 00:00:02.000", "00:00:02.000 - 01:00:03.250", "00:00:04.000 - 00:00:05.000"]
+    assert row["listed_times"] == (times if episode else [])
 
 
 def test_an_utterance_without_times_and_two_episodes_are_no_times_and_no_episode(tmp_path):
@@ -74,7 +73,7 @@ def test_an_utterance_without_times_and_two_episodes_are_no_times_and_no_episode
     write(tmp_path / "train.json", document)
     row = iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", annotations=True)[0]
     assert row["episode"] is None
-    assert [times["end"] for times in row["listed_times"]] == ["00:00:02.000", None, "00:00:05.000"]
+    assert row["listed_times"] == ["00:00:01.500 - 00:00:02.000", None, "00:00:04.000 - 00:00:05.000"]
 
 
 def test_rows_of_mecad_keep_the_annotations_of_causes(tmp_path):
@@ -126,7 +125,7 @@ def test_without_the_option_rows_are_as_before_and_what_stays_out_is_counted(bot
     assert annotated.remove_columns(COLUMNS).to_list() == plain.to_list()
     assert plain.info.description.endswith(
         "In the rows only with annotations=True: train: names of episodes 2; train: dialogues that list their pairs "
-        "in another order 1; train: times that are not in milliseconds 1."
+        "in another order 1; train: utterances whose times are not in milliseconds 1."
     )
     assert "annotations" not in annotated.info.description
 
@@ -192,7 +191,7 @@ def test_the_option_is_for_corpora_whose_files_state_more(name, value, words):
 
 GENUINE = {
     ("ecf", "train"): {"names of episodes": 1001, "dialogues that list their pairs in another order": 45,
-                       "times that are not in milliseconds": 1},
+                       "utterances whose times are not in milliseconds": 1},
     ("ecf", "validation"): {"names of episodes": 112, "dialogues that list their pairs in another order": 6},
     ("mecad", "validation"): {"speaker names with blanks around them (stripped)": 7,
                               "utterances with cause_modality": 743, "utterances with cause_type": 743,
