@@ -318,7 +318,7 @@ def make_board(key: BoardKey, runs: list[Run], notes: Sequence[str] = ()) -> Boa
         value = math.nan if score is None else score.mean
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
-    further = (*repeats, *lacking, *_missing_seeds(trained), *_mixed_circumstances(trained))
+    further = (*repeats, *lacking, *_missing_seeds(trained), *_mixed_circumstances(trained), *_of_peers(trained))
     return Board(key, splits, tuple(sorted(rows, key=place)), (*_notes(key, runs, structural), *notes, *further))
 
 
@@ -344,6 +344,16 @@ def _mixed_circumstances(rows: Sequence[BoardRow]) -> list[str]:
     """Lists rows whose runs differ in code, libraries, number of processes or device."""
     found = ((row.name, circumstances_that_differ(run.results for run in row.runs)) for row in rows)
     return [f"The runs of {name} differ in {', '.join(differing)}." for name, differing in found if differing]
+
+
+def _of_peers(rows: Sequence[BoardRow]) -> list[str]:
+    """Lists what imports state of a row: choices of the export, and what the system cannot find."""
+    notes = []
+    for row in rows:
+        stated = [note for run in row.runs for note in (run.results.extra.get("peer") or {}).get("notes") or ()]
+        if stated:
+            notes.append(f"{row.name}: {' '.join(dict.fromkeys(map(str, stated)))}")
+    return notes
 
 
 def _notes(key: BoardKey, runs: list[Run], structural: list[BoardRow]) -> list[str]:

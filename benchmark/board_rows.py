@@ -166,6 +166,8 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
 
 
 def _plain_note(results: RunResults) -> str:
+    if results.scorer == EXTERNAL and results.settings:
+        return ", ".join(f"{name}={value}" for name, value in sorted(results.settings.items()))
     encoder = f"{results.encoder_mode} {results.encoder_name}" if results.encoder_name not in ("", "none") else ""
     return ", ".join(part for part in (f"{results.scorer} scorer", encoder) if part)
 

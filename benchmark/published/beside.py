@@ -1,5 +1,7 @@
 """Published numbers for the systems of a board: rows below its own, and published gains beside the measured ones.
 
+Published scores of the three-role task never stand in a table with imported runs of it (:func:`runs_of_peers`): the
+published systems have heads for three classes, which are not released, and an import has one binary relation.
 They stand beside a run only if it was scored on the published gold and candidates (:func:`is_published_gold`), and
 only under the definition they were published under; beside emotions on the whole test split of the corpus.
 """
@@ -21,11 +23,16 @@ from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS
 
-__all__ = ["Beside", "is_published_gold", "published_beside", "published_rows_beside"]
+__all__ = ["Beside", "is_published_gold", "published_beside", "published_rows_beside", "runs_of_peers"]
 
 _SPLIT = "test"  # the one that papers report on
 
 _NAMED_OPTIONS = 4
+
+_WITHOUT_PUBLISHED = (
+    "No published scores of three roles stand beside this table: they are of heads for three classes that are not "
+    "released, and {names} learned one binary relation. Published scores stand beside tables without imported runs."
+)
 
 _UTTERANCES = {"meld": 2610, "iemocap": 1623}
 """By configuration the test utterances that emotion papers report on, all of them labelled."""
@@ -56,6 +63,8 @@ def published_beside(board: Board, split: str) -> Beside:
     """
     if board.oracle or board.key.task == EXPLANATION or not _has_published_gold(board, split):
         return Beside()
+    if peers := runs_of_peers(board):
+        return Beside(notes=(_WITHOUT_PUBLISHED.format(names=", ".join(peers)),))
     definition = board.key.definition
     rows: dict[str, BoardRow] = {}
     notes: dict[str, str] = {}
@@ -93,7 +102,7 @@ def published_rows_beside(board: Board) -> list[PublishedRow]:
     if board.key.task == ERC:
         return published_rows(board.key.config_name) if _has_published_gold(board, _SPLIT) else []
     scored = _signature(board, _SPLIT)
-    if scored is None or not is_published_gold(scored):
+    if scored is None or not is_published_gold(scored) or runs_of_peers(board):
         return []
     return [
         row
@@ -102,6 +111,20 @@ def published_rows_beside(board: Board) -> list[PublishedRow]:
         and (row.emotions == "gold") == (scored.emotions == "gold")
         and row.n_candidates in (None, scored.n_candidates)
     ]
+
+
+def runs_of_peers(board: Board) -> list[str]:
+    """Lists the rows of the three-role task that were imported from systems with one binary relation.
+
+    Args:
+        board: Comparable runs.
+
+    Returns:
+        Names of the rows, of single runs and of merged ones; none on another configuration.
+    """
+    if board.key.config_name != "3class":
+        return []
+    return [row.name for row in board.trained if any("peer" in run.results.settings for run in row.runs)]
 
 
 def is_published_gold(scored: Signature) -> bool:

@@ -90,7 +90,7 @@ class RunResults:
         data_fingerprint: By split a digest of the data; runs with different ones never share a table.
         text_fingerprint: By split a digest of the texts, likewise.
         settings: The options that make the system, by name, with the values that took effect: ``batch_size`` and
-            ``batch_tokens`` over all processes. Empty for other systems.
+            ``batch_tokens`` over all processes. Of other systems the choices that an import states; often empty.
         features: By modality model, revision, settings, width, digest and missing count of its features.
         initialized_from: The run that it began with
             (:func:`~iemomecp_dataset.benchmark.runs.identity.origin_of`); empty without.

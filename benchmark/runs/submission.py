@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.aligned import (
     ScoredCandidates,
     check_same_form,
+    gold_pairs_of,
     other_data,
+    predicted_pairs,
     score_candidates,
     with_threshold_of,
 )
@@ -43,7 +45,7 @@ from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decide
-from iemomecp_dataset.metrics.set_scores import PairSet
+from iemomecp_dataset.metrics.set_scores import PairSet, set_scores
 from iemomecp_dataset.schema import MODALITY_SETS, SPLITS
 
 __all__ = ["Submission", "check_stated", "check_submission", "stated_epoch", "write_submission"]
@@ -71,6 +73,12 @@ class Submission:
         corpus_options: Further options of the loader, by name; None for a default.
         score_options: Of explanations: options of
             :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores`, by name.
+        given: By split predictions of pairs that are already read; for such splits ``files`` is not needed.
+        sources: By split the files that ``given`` was made of, the one to name first in front.
+        settings: Choices that make another system of one name, as a record states them.
+        facts: Further keys of the record.
+        triples: Whether the record gets the scores of definitions C and D too, where every predicted pair has the
+            emotion of its target and the gold has emotions.
     """
 
     name: str
@@ -87,9 +95,20 @@ class Submission:
     reading: Reading = "strict"
     corpus_options: Mapping[str, Any] = field(default_factory=dict)
     score_options: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, CandidatePredictions] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    triples: bool = False
 
 
-def write_submission(submission: Submission, folder: str | Path) -> RunResults:
+def write_submission(
+    submission: Submission,
+    folder: str | Path,
+    *,
+    corpus: Corpus | None = None,
+    write_further: Callable[[Path], None] | None = None,
+) -> RunResults:
     """Checks and scores the predictions of a system, and writes them as a run folder.
 
     With probabilities, the decision is by ``threshold``, the most probable class (``argmax``), the best threshold on
@@ -104,6 +123,8 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     Args:
         submission: The system and its files.
         folder: The run folder; it must be empty or not exist.
+        corpus: The data, where it is loaded already, with the options of the submission.
+        write_further: Writes further files into the folder, before the record that completes it.
 
     Returns:
         The record, as written to ``results.json``; beside it the predictions, in the format of a run.
@@ -118,15 +139,21 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
     """
     folder = Path(folder)
     check_submission(submission, folder)
-    files = {split: _read(submission, split) for split in SPLITS if split in submission.files}
+    files = {
+        split: submission.given[split] if split in submission.given else _read(submission, split)
+        for split in SPLITS
+        if split in submission.files or split in submission.given
+    }
     check_same_form(list(files.values()))
-    corpus = load_corpus(
-        submission.config_name,
-        submission.data_dir,
-        candidates=_candidates(submission, files),
-        forward_pairs=submission.forward_pairs,
-        for_training=False,
-    ).require_pairs()
+    if corpus is None:
+        corpus = load_corpus(
+            submission.config_name,
+            submission.data_dir,
+            candidates=_candidates(submission, files),
+            forward_pairs=submission.forward_pairs,
+            for_training=False,
+        )
+    corpus.require_pairs()
     scored = _scored(submission, files, corpus)
     decision = _decision(scored)
     epoch_chosen_on = stated_epoch(files.values())
@@ -141,11 +168,14 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
         seed=submission.seed,
         epoch_chosen_on=epoch_chosen_on,
         # Whether the system cut texts is not known, so truncated utterances are not among the counts.
+        settings=dict(submission.settings),
         extra={
+            **submission.facts,
             "submission": {
-                split: _provenance(submission.files[split], system, corpus.definition)
+                split: _provenance(_sources(submission, split), system, corpus.definition)
                 for split, system in scored.items()
-            }
+            },
+            **({"triples": _triples(scored)} if submission.triples else {}),
         },
     )
     for warning in record.extra["leaks"]:
@@ -165,6 +195,8 @@ def write_submission(submission: Submission, folder: str | Path) -> RunResults:
             run_name=folder.name,
             decisions_alone=system.probabilities is None,
         )
+    if write_further is not None:
+        write_further(folder)
     write_results(folder, record)
     return record
 
@@ -184,9 +216,9 @@ def check_submission(submission: Submission, folder: Path) -> None:
         raise RunFolderError(f"{folder} exists and is not empty. Choose another folder, or remove it.")
     if not submission.name.strip():
         raise UsageError("The system needs a name for its row.")
-    if not submission.files:
+    if not submission.files and not submission.given:
         raise UsageError("There are no prediction files.")
-    for split in submission.files:
+    for split in {**submission.files, **submission.given}:
         if split not in ("validation", "test"):
             raise UsageError(f"Predictions are for validation or test, not for {split!r}.")
     if submission.modalities and submission.modalities not in MODALITY_SETS:
@@ -283,7 +315,7 @@ def _scored(
         )
     scored = {split: score_candidates(file, gold_split(corpus, split), options) for split, file in files.items()}
     for split, system in scored.items():
-        path = submission.files[split]
+        path = system.predictions.path
         _check_same_data(path, system)
         if corpus.definition != "F":
             turns = {row["dialogue_id"]: len(row["utterances"]) for row in corpus.rows[split]}
@@ -365,9 +397,33 @@ def _decision(scored: Mapping[str, ScoredCandidates]) -> Decision:
     return Decision(threshold, None if chosen_on == "none" else chosen_on)
 
 
-def _provenance(file: Path, system: ScoredCandidates, definition: str) -> dict[str, Any]:
+def _sources(submission: Submission, split: str) -> Sequence[Path]:
+    return submission.sources.get(split) or [submission.files[split]]
+
+
+def _provenance(files: Sequence[Path], system: ScoredCandidates, definition: str) -> dict[str, Any]:
+    first, *further = (provenance(file, [*system.notes, *system.outside_note(definition)]) for file in files)
     return {
-        **provenance(file, [*system.notes, *system.outside_note(definition)]),
+        **first,
+        **(
+            {"further_files": [{key: of_file[key] for key in ("file", "sha256")} for of_file in further]}
+            if further
+            else {}
+        ),
         "candidates_not_listed": int((system.order < 0).sum()),
         "predicted_pairs_left_out": len(system.outside),
     }
+
+
+def _triples(scored: Mapping[str, ScoredCandidates]) -> dict[str, dict[str, Any]]:
+    """Scores of definitions C and D by split, of splits whose predicted pairs all have an emotion."""
+    found: dict[str, dict[str, Any]] = {}
+    for split, system in scored.items():
+        gold = gold_pairs_of(system)
+        own = system.emotions
+        if own is None or system.gold is None or gold.emotions is None or "" in own[system.decided == 0].tolist():
+            continue
+        predicted = predicted_pairs(system, emotions="predicted")
+        names = system.gold.scored_emotions
+        found[split] = {letter: set_scores(predicted, gold, definition=letter, emotions=names) for letter in ("C", "D")}
+    return found

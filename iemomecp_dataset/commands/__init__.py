@@ -26,8 +26,9 @@ COMMANDS = {
     "figures": "draw the figures of arXiv 2605.25208",
     "diagnose": "write the diagnostics of a folder of runs as CSV",
     "export": "write explanations as conversations, for trainers of other projects",
+    "import-from": "make a run folder of what HiLo, M3HG, MECPE-2step or another system leaves",
 }
-"""What each command does; the module of its name in this folder does it."""
+"""What each command does; the module of its name in this folder, with underscores, does it."""
 
 
 def call(command: str, arguments: Sequence[str] | None = None) -> int | None:
@@ -43,7 +44,7 @@ def call(command: str, arguments: Sequence[str] | None = None) -> int | None:
     Raises:
         IemomecpError: What the user got wrong.
     """
-    code: int | None = importlib.import_module(f"{__name__}.{command}").main(arguments)
+    code: int | None = importlib.import_module(f"{__name__}.{command.replace('-', '_')}").main(arguments)
     return code
 
 
