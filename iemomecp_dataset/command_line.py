@@ -498,6 +498,7 @@ _SCRIPTS = {
     "figures": "python scripts/generate_figures.py",
     "diagnose": "python scripts/diagnose.py",
     "export": "python scripts/export_conversations.py",
+    "export-for": "python scripts/export_for.py",
     "train fusion": "accelerate launch trainers/fusion.py",
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",

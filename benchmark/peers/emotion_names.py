@@ -29,7 +29,8 @@ _FIXED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "fru": "Frustrated",
             "ang": "Angry",
         },
-        "reccon": {name: name.capitalize() for name in _ECF if name != "joy"} | {"happiness": "Happy", "sadness": "Sad"},
+        "reccon": {name: name.capitalize() for name in _ECF if name != "joy"}
+        | {"happiness": "Happy", "sadness": "Sad"},
         "mec4": {"neutral": "Neutral", "emotional": "Anger"},
     },
     "mecpe": {

@@ -1,4 +1,4 @@
-"""The arrays and the mapping that HiLo and MECPE-2step read: ``audio_embedding_6373.npy``, ``video_id_mapping.npy``, …
+"""Writes the feature arrays and the mapping that HiLo and MECPE-2step read, such as ``video_id_mapping.npy``.
 
 The names are those of ECF's files; the widths are free. Row 0 is unused, and the others follow the utterances of
 ``all_data_pair.txt``.
@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -82,8 +81,8 @@ def write_feature_array(
     table = read_feature_table(options.store)
     if options.width is not None and table.size != options.width:
         raise InvalidDataError(
-            f"{options.store}: its vectors have width {table.size}, and {options.width} is asked for. Give the store of "
-            "that width, or set the width in the configuration of the peer to what the store has."
+            f"{options.store}: its vectors have width {table.size}, and {options.width} is asked for. Give the store "
+            "of that width, or ask for the store's, and set it in the configuration of the peer."
         )
     ids = [utterance.utterance_id or "" for utterance in utterances]
     _check_share(table, ids, options)
@@ -167,5 +166,3 @@ def _pickled_array(content: dict[str, int]) -> bytes:
     kind += b"(" + integer(3) + text("|") + b"NNN" + integer(-1) + integer(-1) + integer(63) + b"tb"
     state = b"(" + integer(1) + b")" + kind + b"\x89" + b"]" + items + b"a" + b"tb"
     return protocol + empty + state + stop
-
-

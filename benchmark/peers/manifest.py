@@ -57,8 +57,9 @@ class Manifest:
     Attributes:
         peer: One of :data:`PEERS`.
         config_name: The configuration that was exported.
-        options: ``positive``, ``candidates``, ``forward_pairs``, ``modalities``, and the peer's own choices. Where the
-            first dialogue of train was exchanged, ``moved_first`` is its ``dialogue_id``.
+        options: ``positive``; ``candidates`` and ``forward_pairs`` as the loader takes them; ``modalities``;
+            ``text_version`` of ECF; and the peer's own choices. Where another dialogue of train was moved to the front,
+            ``moved_first`` is its ``dialogue_id``.
         fingerprints: By split, see :func:`~iemomecp_dataset.fingerprints.data_fingerprint`.
         text_fingerprints: By split, see :func:`~iemomecp_dataset.fingerprints.text_fingerprint`.
         emotions: The peer's name by ours.

@@ -30,7 +30,7 @@ _CHINESE = re.compile(r"[0-9A-Za-z]+(?:[.,:'][0-9A-Za-z]+)*|\.{2,}|…+|\S")
 
 
 def one_line(text: str | None, counts: Counter[str], what: str = "texts") -> str:
-    """Rewrites a field of a line, whose fields stand between ``" | "``.
+    r"""Rewrites a field of a line, whose fields stand between ``" | "``.
 
     Args:
         text: The field.
@@ -42,7 +42,7 @@ def one_line(text: str | None, counts: Counter[str], what: str = "texts") -> str
 
     Example:
         >>> counts = Counter()
-        >>> one_line(" Yes\\n  | no", counts), one_line(None, counts)
+        >>> one_line(" Yes\n  | no", counts), one_line(None, counts)
         ('Yes / no', '.')
         >>> dict(counts)
         {'texts with white space collapsed': 1, 'texts with | replaced by /': 1, 'empty texts written as .': 1}
@@ -72,7 +72,9 @@ def segmenter_of(config_name: str, asked: str | None = None) -> Segmenter:
         UsageError: ``jieba`` is asked for and not installed.
     """
     if asked == "jieba" and importlib.util.find_spec("jieba") is None:
-        raise UsageError("--segmenter jieba needs the package jieba: pip install jieba, or give --segmenter characters.")
+        raise UsageError(
+            "--segmenter jieba needs the package jieba: pip install jieba, or give --segmenter characters."
+        )
     if asked is not None:
         return asked  # type: ignore[return-value]  # The command line has checked it.
     corpus = corpus_of_config(config_name)

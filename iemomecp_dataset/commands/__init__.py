@@ -26,6 +26,7 @@ COMMANDS = {
     "figures": "draw the figures of arXiv 2605.25208",
     "diagnose": "write the diagnostics of a folder of runs as CSV",
     "export": "write explanations as conversations, for trainers of other projects",
+    "export-for": "write the input files of HiLo, M3HG, MECPE-2step or the official SemEval-2024 evaluator",
     "import-from": "make a run folder of what HiLo, M3HG, MECPE-2step or another system leaves",
 }
 """What each command does; the module of its name in this folder, with underscores, does it."""

@@ -1,0 +1,61 @@
+"""Counts word pieces, where the folder of an encoder is given: peers cut long utterances and dialogues silently."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from iemomecp_dataset.benchmark.peers.peer_dialogues import PeerDialogue
+from iemomecp_dataset.errors import MissingModelError, require_packages
+
+__all__ = ["NOT_COUNTED", "count_word_pieces"]
+
+NOT_COUNTED = "word pieces were not counted: give --bert FOLDER, the encoder that the clone will use, to count them"
+
+
+def count_word_pieces(
+    folder: Path,
+    dialogues: Mapping[str, Sequence[PeerDialogue]],
+    counts: Mapping[str, Counter[str]],
+    *,
+    of_utterance: int | None = None,
+    of_dialogue: int = 512,
+) -> None:
+    """Counts what is longer than a peer reads.
+
+    Args:
+        folder: Folder of the encoder with its tokenizer.
+        dialogues: The dialogues by split.
+        counts: Receives, by split, the utterances of more than ``of_utterance`` word pieces, and the dialogues of more
+            than ``of_dialogue`` (each utterance cut at ``of_utterance``). Special tokens are not counted.
+        of_utterance: Word pieces at which an utterance is cut, where the peer does so.
+        of_dialogue: Word pieces that a dialogue may have.
+
+    Raises:
+        MissingDependencyError: transformers is not installed.
+        MissingModelError: The folder has no tokenizer.
+    """
+    require_packages("transformers", extra="train")
+    from transformers import AutoTokenizer
+
+    if not folder.is_dir():
+        raise MissingModelError(f"The folder {folder} of an encoder (--bert) is not there.")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise MissingModelError(
+            f"{folder} (--bert) has no tokenizer that can be read ({str(error)[:120]}). Give the folder of a BERT-like "
+            "encoder, with its vocabulary."
+        ) from None
+    for split, of_split in dialogues.items():
+        texts = [utterance.text for dialogue in of_split for utterance in dialogue.utterances]
+        sizes = iter([len(pieces) for pieces in tokenizer(texts, add_special_tokens=False)["input_ids"]])
+        for dialogue in of_split:
+            own = [next(sizes) for _ in dialogue.utterances]
+            if of_utterance is not None:
+                counts[split][f"utterances of more than {of_utterance} word pieces"] += sum(
+                    size > of_utterance for size in own
+                )
+                own = [min(size, of_utterance) for size in own]
+            counts[split][f"dialogues of more than {of_dialogue} word pieces"] += sum(own) > of_dialogue
