@@ -499,6 +499,7 @@ _SCRIPTS = {
     "diagnose": "python scripts/diagnose.py",
     "export": "python scripts/export_conversations.py",
     "export-for": "python scripts/export_for.py",
+    "import-from": "python scripts/import_from.py",
     "train fusion": "accelerate launch trainers/fusion.py",
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",

@@ -5,11 +5,21 @@ A dialogue is a header ``ID N``, a line of ``(target,cause)`` pairs or an empty 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
-from iemomecp_dataset.benchmark.peers.peer_dialogues import PeerDialogue
+from iemomecp_dataset.benchmark.peers.peer_dialogues import NO_TIME, PeerDialogue
 
-__all__ = ["ecf_text"]
+__all__ = ["count_times", "ecf_text"]
+
+
+def count_times(dialogues: Iterable[PeerDialogue], counts: Counter[str]) -> None:
+    """Counts what the last field lacks: times, and the name of the episode, for which the dialogue's id stands."""
+    for dialogue in dialogues:
+        without = sum(utterance.time == NO_TIME for utterance in dialogue.utterances)
+        counts[f"utterances without a time (the field is {NO_TIME})"] += without
+        if not dialogue.row.get("episode"):
+            counts["times without the name of the episode"] += len(dialogue.utterances) - without
 
 
 def ecf_text(dialogues: Iterable[PeerDialogue]) -> str:

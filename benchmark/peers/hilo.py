@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.peers.ecf_layout import ecf_text
+from iemomecp_dataset.benchmark.peers.ecf_layout import count_times, ecf_text
 from iemomecp_dataset.benchmark.peers.emotion_names import emotion_names
 from iemomecp_dataset.benchmark.peers.feature_arrays import write_mapping
 from iemomecp_dataset.benchmark.peers.peer_dialogues import PeerDialogue, integer_ids, peer_dialogues
@@ -57,6 +57,7 @@ def export_hilo(corpus: Corpus, request: ExportRequest) -> Exported:
         count_word_pieces(request.bert, dialogues, counts, of_utterance=_LONGEST_UTTERANCE)
     folder = request.output_dir / _FOLDER
     for split, of_split in dialogues.items():
+        count_times(of_split, counts[split])
         write_text(folder / _FILES[split], ecf_text(of_split))
     ordered = in_order_of_ids(dialogues)
     arrays = write_arrays(folder, dialogues, ordered, request, counts)

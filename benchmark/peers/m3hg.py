@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from iemomecp_dataset.benchmark.peers.emotion_names import emotion_names
 from iemomecp_dataset.benchmark.peers.feature_arrays import write_mapping
-from iemomecp_dataset.benchmark.peers.m3hg_json import SPLIT_FILES, turn_lists
+from iemomecp_dataset.benchmark.peers.m3hg_json import SPLIT_FILES, count_clips, turn_lists
 from iemomecp_dataset.benchmark.peers.peer_dialogues import peer_dialogues, speakers
 from iemomecp_dataset.benchmark.peers.positives import positive_class
 from iemomecp_dataset.benchmark.peers.request import Exported, ExportRequest
@@ -49,7 +49,7 @@ def export_m3hg(corpus: Corpus, request: ExportRequest) -> Exported:
     ]
     if given:
         raise UsageError(
-            f"{' and '.join(given)}: audio and video never reach the model of M3HG's repository, which learns from text "
+            f"{' and '.join(given)}: audio and video never reach the model of M3HG's repository, which reads text "
             "alone. Leave them out."
         )
     positive = positive_class(corpus.config_name, request.positive)
@@ -60,6 +60,7 @@ def export_m3hg(corpus: Corpus, request: ExportRequest) -> Exported:
         count_word_pieces(request.bert, dialogues, counts)
     folder = request.output_dir
     for split, of_split in dialogues.items():
+        count_clips(of_split, counts[split])
         write_json(folder / _DATA / SPLIT_FILES[split], turn_lists(of_split), indent=4)
         counts[split][f"positive pairs more than {WINDOW} turns apart"] += sum(
             abs(target - cause) > WINDOW for dialogue in of_split for target, cause in dialogue.pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,12 +13,19 @@ from iemomecp_dataset.benchmark.peers.request import Exported, ExportRequest
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.files import write_json
 
-__all__ = ["SPLIT_FILES", "export_m3hg_json", "turn_lists"]
+__all__ = ["SPLIT_FILES", "count_clips", "export_m3hg_json", "turn_lists"]
 
 SPLIT_FILES = {"train": "train_data_pair.json", "validation": "valid_data_pair.json", "test": "test_data_pair.json"}
 
 _BEFORE, _AFTER = ("cause_modality", "confidence", "cause_type"), ("annotator_name",)
 """What MECAD's files state beside a cause, around it."""
+
+
+def count_clips(dialogues: Iterable[PeerDialogue], counts: Counter[str]) -> None:
+    """Counts the clips that the corpus does not name: the field must be there, so the utterance's id stands in it."""
+    for dialogue in dialogues:
+        named = sum(bool(utterance.get("video")) for utterance in dialogue.row["utterances"])
+        counts["clips named after the utterance"] += len(dialogue.utterances) - named
 
 
 def turn_lists(dialogues: Iterable[PeerDialogue]) -> dict[str, Any]:
@@ -79,9 +87,10 @@ def export_m3hg_json(corpus: Corpus, request: ExportRequest) -> Exported:
     emotions = emotion_names("m3hg-json", corpus.config_name, corpus.emotion_names)
     own_ids = {split: [str(row["dialogue_id"]) for row in rows] for split, rows in corpus.rows.items()}
     dialogues, counts = peer_dialogues(
-        corpus, peer="M3HG's layout", positive=positive, emotions=emotions, ids=own_ids, as_they_are=True
+        corpus, peer="M3HG's layout", positive=positive, emotions=emotions, ids=own_ids, layout="json"
     )
     for split, of_split in dialogues.items():
+        count_clips(of_split, counts[split])
         write_json(request.output_dir / SPLIT_FILES[split], turn_lists(of_split), indent=4)
     return Exported(
         dialogues=dialogues, counts=counts, emotions=emotions, files=[SPLIT_FILES[split] for split in dialogues]

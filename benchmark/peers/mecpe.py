@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from iemomecp_dataset.benchmark.peers.ecf_layout import ecf_text
+from iemomecp_dataset.benchmark.peers.ecf_layout import count_times, ecf_text
 from iemomecp_dataset.benchmark.peers.emotion_names import emotion_names
 from iemomecp_dataset.benchmark.peers.feature_arrays import write_mapping
 from iemomecp_dataset.benchmark.peers.peer_dialogues import PeerDialogue, integer_ids, peer_dialogues
@@ -60,6 +60,7 @@ def export_mecpe(corpus: Corpus, request: ExportRequest) -> Exported:
     ordered = in_order_of_ids(dialogues)
     vectors = write_word_vectors(folder / _VECTORS, words, source=request.glove, seed=request.seed)
     for split, of_split in dialogues.items():
+        count_times(of_split, counts[split])
         write_text(folder / _FILES[split], ecf_text(of_split))
     write_text(folder / _ALL, ecf_text(ordered))
     arrays = write_arrays(folder, dialogues, ordered, request, counts)
@@ -106,8 +107,8 @@ def _check_lengths(dialogues: Mapping[str, Iterable[PeerDialogue]]) -> None:
         others = f"; {len(too_long) - 1} more are too long" if len(too_long) > 1 else ""
         raise InvalidDataError(
             f"{split}, dialogue {first.dialogue_id!r}: it has {len(first.utterances)} utterances, and MECPE has room "
-            f"for {LONGEST_DIALOGUE}{others}. Export a corpus of shorter dialogues; nothing is cut, since a cut dialogue "
-            "has other candidates."
+            f"for {LONGEST_DIALOGUE}{others}. Export a corpus of shorter dialogues; nothing is cut, since "
+            "a cut dialogue has other candidates."
         )
 
 

@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from iemomecp_dataset.benchmark.peers.positives import exported_pairs
 from iemomecp_dataset.benchmark.peers.texts import one_line
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["PeerDialogue", "PeerUtterance", "integer_ids", "peer_dialogues", "speakers"]
+__all__ = ["NO_TIME", "PeerDialogue", "PeerUtterance", "integer_ids", "peer_dialogues", "speakers"]
 
-_NO_TIME = "-"
+NO_TIME = "-"
+_SIZES = ("dialogues", "utterances", "positive pairs", "positive pairs with a later cause")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class PeerUtterance:
         emotion: The peer's name of its emotion.
         text: Its text, on one line.
         time: ``episode: start - end``; ``-`` where the corpus has no times.
-        video: Name of its clip; ``<key>.mp4`` where the corpus names none.
+        video: Name of its clip; ``<utterance_id>.mp4`` where the corpus names none.
     """
 
     key: str
@@ -89,7 +90,7 @@ def peer_dialogues(
     emotions: Mapping[str, str],
     ids: Mapping[str, Sequence[str]],
     words: Callable[[str, Counter[str]], str] = lambda text, _: text,
-    as_they_are: bool = False,
+    layout: Literal["lines", "json"] = "lines",
 ) -> tuple[dict[str, list[PeerDialogue]], dict[str, Counter[str]]]:
     """Rewrites the dialogues of a corpus.
 
@@ -100,7 +101,7 @@ def peer_dialogues(
         emotions: The peer's name of every emotion.
         ids: The peer's id of every dialogue, by split.
         words: Separates the words of a text, and counts what it changes.
-        as_they_are: Leaves texts and speakers alone, for JSON, which can hold any.
+        layout: ``lines`` of fields, whose texts and speakers are rewritten to fit, or ``json``, which can hold any.
 
     Returns:
         By split the dialogues, and how many there are of each kind of rewriting.
@@ -111,7 +112,7 @@ def peer_dialogues(
     dialogues: dict[str, list[PeerDialogue]] = {}
     counts: dict[str, Counter[str]] = {}
     for split, rows in corpus.rows.items():
-        counted = counts[split] = Counter()
+        counted = counts[split] = Counter(dict.fromkeys(_SIZES, 0))
         dialogues[split] = []
         for peer_id, row in zip(ids[split], rows, strict=True):
             dialogue_id = str(row["dialogue_id"])
@@ -123,10 +124,9 @@ def peer_dialogues(
                 counted["emotions under another name"] += emotions[name] != name
                 key = f"dia{peer_id}utt{utterance['turn']}"
                 speaker, text = utterance["speaker"], utterance["text"]
-                if not as_they_are:
+                if layout == "lines":
                     speaker = one_line(speaker, counted, "speakers")
                     text = words(one_line(text, counted), counted)
-                counted["clips without a name of the corpus"] += not utterance.get("video")
                 utterances.append(
                     PeerUtterance(
                         key=key,
@@ -134,8 +134,8 @@ def peer_dialogues(
                         speaker=speaker or "",
                         emotion=emotions[name],
                         text=text or "",
-                        time=_time(row, place, counted),
-                        video=PurePosixPath(utterance.get("video") or f"{key}.mp4").name,
+                        time=_time(row, place),
+                        video=PurePosixPath(utterance.get("video") or f"{utterance['utterance_id'] or key}.mp4").name,
                     )
                 )
             counted["dialogues"] += 1
@@ -161,7 +161,7 @@ def _emotion(emotion: int | None, names: Sequence[str], peer: str, where: str) -
     return names[emotion]
 
 
-def _time(row: Mapping[str, Any], place: int, counts: Counter[str]) -> str:
+def _time(row: Mapping[str, Any], place: int) -> str:
     """The fifth field of ECF's lines, as the file has it where the row keeps that."""
     utterance = row["utterances"][place]
     listed = (row.get("listed_times") or [])[place : place + 1]
@@ -169,15 +169,10 @@ def _time(row: Mapping[str, Any], place: int, counts: Counter[str]) -> str:
     if listed and listed[0]:
         time = str(listed[0])
     elif start is None or end is None:
-        counts["utterances without a time (the field is -)"] += 1
-        return _NO_TIME
+        return NO_TIME
     else:
         time = f"{_clock(start)} - {_clock(end)}"
-    episode = row.get("episode")
-    if not episode:
-        counts["times without the name of the episode"] += 1
-        episode = row["dialogue_id"]
-    return one_line(f"{episode}: {time}", Counter())
+    return one_line(f"{row.get('episode') or row['dialogue_id']}: {time}", Counter())
 
 
 def _clock(seconds: float) -> str:

@@ -14,10 +14,10 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.evaluation.aligned import predicted_pairs, score_candidates
 from iemomecp_dataset.metrics.evaluation.candidate_scores import emotions_origin
-from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.evaluate import scored_data
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.semeval import write_semeval
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, ROLE_LABELS
@@ -43,7 +43,7 @@ def export_semeval(corpus: Corpus, request: ExportRequest) -> Exported:
     emotions = emotion_names("semeval", corpus.config_name, corpus.emotion_names)
     own_ids = {split: [str(row["dialogue_id"]) for row in rows] for split, rows in corpus.rows.items()}
     dialogues, counts = peer_dialogues(
-        corpus, peer="SemEval's layout", positive=positive, emotions=emotions, ids=own_ids, as_they_are=True
+        corpus, peer="SemEval's layout", positive=positive, emotions=emotions, ids=own_ids, layout="json"
     )
     files, notes = [], []
     for split, of_split in dialogues.items():

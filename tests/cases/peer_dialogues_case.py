@@ -8,7 +8,7 @@ from iemomecp_dataset.candidates import labeled_candidates
 from iemomecp_dataset.corpora.metadata import emotions_of_config, pair_classes
 from iemomecp_dataset.corpus import Corpus, corpus_of
 
-# (speaker, emotion, text) of each utterance, and the gold pairs as (target, cause).
+# Id; (speaker, emotion of ECF, text) of each utterance; the gold pairs as (target, cause).
 Dialogue = tuple[str, list[tuple[str, str, str]], list[tuple[int, int]]]
 
 SPLITS: dict[str, list[Dialogue]] = {
@@ -33,24 +33,27 @@ SPLITS: dict[str, list[Dialogue]] = {
 }
 
 
+def long_dialogue(name: str, n_turns: int) -> Dialogue:
+    """A dialogue of equal utterances."""
+    return name, [("Ada", "neutral", "Well .")] * n_turns, []
+
+
 def peer_rows(config_name: str = "ecf", splits: dict[str, list[Dialogue]] | None = None) -> dict[str, Any]:
-    """Rows by split; emotions are named as in ECF, or by their place in the corpus's own list."""
-    ecf, own = emotions_of_config("ecf"), emotions_of_config(config_name)
-    return {
-        split: [
-            _row(dialogue, list(own) if dialogue_uses(dialogue, own) else list(ecf), len(own)) for dialogue in given
-        ]
-        for split, given in (splits or SPLITS).items()
-    }
+    """Rows by split.
+
+    Emotions of other corpora are those with the same place in their list. Of three roles, pairs of neighbours that are
+    not gold are ``emo_context``.
+    """
+    return {split: [_row(dialogue, config_name) for dialogue in given] for split, given in (splits or SPLITS).items()}
 
 
-def dialogue_uses(dialogue: Dialogue, names: tuple[str, ...]) -> bool:
-    return all(emotion in names for _, emotion, _ in dialogue[1])
-
-
-def _row(dialogue: Dialogue, names: list[str], n_emotions: int) -> dict[str, Any]:
+def _row(dialogue: Dialogue, config_name: str) -> dict[str, Any]:
     name, utterances, gold = dialogue
+    ecf, own, classes = emotions_of_config("ecf"), emotions_of_config(config_name), pair_classes(config_name)
     pairs, _ = labeled_candidates(len(utterances), gold, "all")
+    for pair in pairs:
+        if len(classes) == 3 and pair["label"] == 1:
+            pair["label"] = 1 if pair["target_turn"] == pair["cause_turn"] + 1 else 2
     return {
         "dialogue_id": name,
         "source_dialogue_id": name,
@@ -63,7 +66,7 @@ def _row(dialogue: Dialogue, names: list[str], n_emotions: int) -> dict[str, Any
                 "utterance_id": f"dia{name}utt{turn}",
                 "speaker": speaker,
                 "text": text,
-                "emotion": names.index(emotion) % n_emotions,
+                "emotion": ecf.index(emotion) % len(own),
                 "start": 3661.5,
                 "end": 3662.25,
                 "wav": None,

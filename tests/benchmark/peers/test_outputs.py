@@ -76,7 +76,9 @@ def check(output: PeerOutput, decided: list[Decided]) -> None:
                 assert dialogue.probabilities[target - 1, cause - 1] == value
 
 
-OF_SPLITS = [(peer, split) for peer in PEERS for split in ("validation", "test") if (peer, split) != ("m3hg", "validation")]
+OF_SPLITS = [
+    (peer, split) for peer in PEERS for split in ("validation", "test") if (peer, split) != ("m3hg", "validation")
+]
 
 
 @pytest.mark.parametrize(("peer", "split"), OF_SPLITS)
@@ -331,14 +333,14 @@ def test_names_of_mecpe_files_tell_their_split(name, corpus, tmp_path):
     manifest = manifest_for(corpus, "mecpe")
     path = tmp_path / name
     path.write_text("")
-    with pytest.raises(UsageError, match="run<k>_dev.txt"):
+    with pytest.raises(UsageError, match=r"run<k>_dev\.txt"):
         read(path, manifest, corpus)
 
 
 def test_categories_of_mecpe_are_names_of_the_export(corpus, tmp_path):
     manifest = manifest_for(corpus, "mecpe")
     path = write_output(tmp_path, manifest, "test", decided_of(manifest), gold_of(corpus, "test"))
-    with pytest.raises(InvalidDataError, match="there is no emotion '1' in the export.*leave --mecpe-categories out"):
+    with pytest.raises(InvalidDataError, match=r"there is no emotion '1' in the export.*leave --mecpe-categories out"):
         read(path, manifest, corpus, categories=True)
 
 

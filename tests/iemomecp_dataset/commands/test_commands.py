@@ -56,7 +56,8 @@ def leave(*arguments: str) -> int:
 
 
 def test_the_table_names_every_module() -> None:
-    assert {module.name for module in pkgutil.iter_modules(iemomecp_dataset.commands.__path__)} == set(COMMANDS)
+    modules = {module.name for module in pkgutil.iter_modules(iemomecp_dataset.commands.__path__)}
+    assert modules == {name.replace("-", "_") for name in COMMANDS}
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "train fusion", "train roberta", "train wavlm", "train clip"])
@@ -83,6 +84,9 @@ _CONFIGS = "{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}"
         ("extract", f"--config_name {_CONFIGS}"),
         ("export", f"--config_name {_CONFIGS}"),
         ("export", "--format {chat,llava}"),
+        ("export-for", "{hilo,m3hg,mecpe,semeval,m3hg-json}"),
+        ("export-for", "--config-name {3class,source_binary,ecf,mecad,mec4,reccon}"),
+        ("export-for", "--positive {emo_cause,emo_context,pair}"),
         ("train fusion", f"--config_name {_CONFIGS}"),
         ("report", "--published [{3class,source_binary,ecf,mecad,mec4,reccon,meld,iemocap,ecem,ecgf}]"),
         ("matrix", f"--config_names {_CONFIGS}"),
