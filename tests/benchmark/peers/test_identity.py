@@ -70,13 +70,14 @@ def as_ours(places, ids):
     return {(ids[name], target, cause) for name, target, cause in places}
 
 
-def decided(run: Path, split: str) -> dict[int, set[tuple[str, int, int]]]:
-    """The pairs of each class in a predictions file, by its columns alone."""
-    table = pq.read_table(run / f"predictions_{split}.parquet").to_pydict()
-    keys = list(zip(table["dialogue_id"], table["target_turn"], table["cause_turn"], strict=True))
-    classes = table["pred_id"] if "pred_id" in table else [int(value < 0.5) for value in table["prob_pair"]]
+def decided(run: Path, split: str) -> tuple[set[tuple[str, int, int]], set[tuple[str, int, int]]]:
+    """The pairs that a predictions file decides for, and the others, by its columns alone."""
+    table = pq.read_table(run / f"predictions_{split}.parquet")
+    first = next(name for name in table.column_names if name.startswith("prob_"))
+    keys = list(zip(*(table[name].to_pylist() for name in ("dialogue_id", "target_turn", "cause_turn")), strict=True))
     assert len(set(keys)) == len(keys)
-    return {number: {key for key, of in zip(keys, classes, strict=True) if of == number} for number in set(classes)}
+    pairs = {key for key, probability in zip(keys, table[first].to_pylist(), strict=True) if probability >= 0.5}
+    return pairs, set(keys) - pairs
 
 
 @pytest.mark.parametrize("peer", STUBS)
@@ -88,10 +89,10 @@ def test_decisions_come_back_as_they_were_and_score_as_the_system_says(peer, dat
     assert set(results["metrics"]) == set(left.printed)
     for split, printed in left.printed.items():
         ids = our_ids(export, split)
-        classes = decided(tmp_path / "run", split)
-        assert classes[0] == as_ours(left.predicted[split], ids)
+        pairs, others = decided(tmp_path / "run", split)
+        assert pairs == as_ours(left.predicted[split], ids)
         candidates = {(r["dialogue_id"], p["target_turn"], p["cause_turn"]) for r in rows[split] for p in r["pairs"]}
-        assert classes[0] | classes[1] == candidates
+        assert pairs | others == candidates
         found = [results["metrics"][split][f"pair_{kind}"] for kind in ("precision", "recall", "f1")]
         assert found == pytest.approx(printed, abs=1e-12)
 
@@ -138,6 +139,23 @@ def test_a_threshold_chosen_on_validation_is_another_system(data, tmp_path):
     assert own["threshold"]["value"] == 0.5
     assert chosen["threshold"]["chosen_on"] == "validation"
     assert chosen["metrics"]["validation"]["pair_f1"] >= own["metrics"]["validation"]["pair_f1"]
+
+
+def test_pairs_that_are_no_candidates_of_iemo_mecp_are_counted_and_left_out(small_dir, tmp_path):
+    options = ("--config-name", "3class", "--positive", "emo_cause")
+    export = exported("mecpe", small_dir, tmp_path / "export", *options)
+    left = mecpe_stub(export, tmp_path / "left")
+    results = imported("mecpe", export, small_dir, tmp_path / "run", left.files)
+    loaded = iemomecp_dataset.load("3class", data_dir=small_dir)
+    for split, places in left.predicted.items():
+        ids = our_ids(export, split)
+        candidates = {(r["dialogue_id"], p["target_turn"], p["cause_turn"]) for r in loaded[split] for p in r["pairs"]}
+        predicted = as_ours(places, ids)
+        assert decided(tmp_path / "run", split)[0] == predicted & candidates
+        outside = results["peer"]["predicted_pairs_that_are_no_candidates"][split]
+        assert outside == len(predicted - candidates) > 0
+        unscored = {place for place in as_ours(left.unscored[split], ids) if place in candidates}
+        assert results["peer"]["unscored"][split] == {"not among its step-1 candidates": len(unscored)}
 
 
 def test_two_runs_of_the_three_roles_merge_causes_first(small_dir, tmp_path):

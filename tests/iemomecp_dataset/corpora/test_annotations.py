@@ -10,6 +10,7 @@ from corpus_files import ecf_by_dialogue, ecf_json_with_clips, ecf_text, turn_li
 from datasets import Dataset, concatenate_datasets, load_dataset
 
 import iemomecp_dataset
+from iemomecp_dataset.commands import stats
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import UsageError
@@ -133,6 +134,12 @@ def test_without_the_option_rows_are_as_before_and_what_stays_out_is_counted(bot
     described = iemomecp_dataset.load("mecad", data_dir=tmp_path / "mecad", split="validation").info.description
     for name in OF_CAUSES:
         assert f"validation: utterances with {name} 1" in described
+
+
+def test_the_statistics_say_what_stays_out(tmp_path, capsys):
+    write(tmp_path / "train.txt", ecf_text())
+    stats.main(["ecf", "--data-dir", str(tmp_path)])
+    assert "In the rows only with annotations=True: train: names of episodes 2;" in capsys.readouterr().out
 
 
 def test_nothing_is_said_of_files_that_state_no_more_than_rows_have(tmp_path):
