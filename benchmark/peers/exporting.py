@@ -166,8 +166,7 @@ def terms_of(corpus: Corpus) -> str:
 
 
 def _howto(corpus: Corpus, request: ExportRequest, exported: Exported, manifest: Manifest) -> str:
-    data = "" if corpus.data_dir is None else str(corpus.data_dir)
-    location = ("--data-dir", data or "DATA_DIR")
+    location = ("--data-dir", "DATA_DIR" if corpus.data_dir is None else str(corpus.data_dir.resolve()))
     return howto_text(
         request.peer,
         {
@@ -184,8 +183,21 @@ def _howto(corpus: Corpus, request: ExportRequest, exported: Exported, manifest:
             "import_command": command_hint(
                 "import-from", request.peer, "--manifest", str(_manifest_path(request)), *location
             ),
+            "roles": _roles(corpus),
             **exported.howto,
         },
+    )
+
+
+def _roles(corpus: Corpus) -> str:
+    """How both roles come into one run, where there are three classes."""
+    if corpus.class_names != ROLE_LABELS:
+        return "Every further seed is a further start and a further run folder."
+    cause, context, other = ROLE_LABELS
+    return (
+        f"For both roles export and train twice, with `--positive {cause}` and with `--positive {context}`. The import "
+        f"takes the first as above and the second as `--context-manifest FILE --context-output FILES`, and decides "
+        f"{cause} where the first predicts a pair, else {context} where the second does, else {other}."
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from iemomecp_dataset.benchmark.peers.peer_dialogues import PeerDialogue
 from iemomecp_dataset.errors import MissingModelError, require_packages
+from iemomecp_dataset.files import read_json
 
 __all__ = ["NOT_COUNTED", "count_word_pieces"]
 
@@ -33,24 +35,14 @@ def count_word_pieces(
         of_dialogue: Word pieces that a dialogue may have.
 
     Raises:
-        MissingDependencyError: transformers is not installed.
-        MissingModelError: The folder has no tokenizer.
+        MissingDependencyError: tokenizers is not installed.
+        MissingModelError: The folder has no vocabulary of word pieces.
+        InvalidDataError: Its tokenizer_config.json is not valid.
     """
-    require_packages("transformers", extra="train")
-    from transformers import AutoTokenizer
-
-    if not folder.is_dir():
-        raise MissingModelError(f"The folder {folder} of an encoder (--bert) is not there.")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise MissingModelError(
-            f"{folder} (--bert) has no tokenizer that can be read ({str(error)[:120]}). Give the folder of a BERT-like "
-            "encoder, with its vocabulary."
-        ) from None
+    tokenizer = _tokenizer(folder)
     for split, of_split in dialogues.items():
         texts = [utterance.text for dialogue in of_split for utterance in dialogue.utterances]
-        sizes = iter([len(pieces) for pieces in tokenizer(texts, add_special_tokens=False)["input_ids"]])
+        sizes = iter([len(encoded.ids) for encoded in tokenizer.encode_batch(texts, add_special_tokens=False)])
         for dialogue in of_split:
             own = [next(sizes) for _ in dialogue.utterances]
             if of_utterance is not None:
@@ -59,3 +51,19 @@ def count_word_pieces(
                 )
                 own = [min(size, of_utterance) for size in own]
             counts[split][f"dialogues of more than {of_dialogue} word pieces"] += sum(own) > of_dialogue
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer of a BERT-like encoder; both peers read vocab.txt. Without transformers, which imports torch."""
+    require_packages("tokenizers", extra="train")
+    from tokenizers import BertWordPieceTokenizer
+
+    vocabulary, settings = folder / "vocab.txt", folder / "tokenizer_config.json"
+    if not vocabulary.is_file():
+        raise MissingModelError(
+            f"{folder} (--bert) has no vocab.txt. Give the folder of the BERT-like encoder that the clone will use, "
+            "with its vocabulary of word pieces."
+        )
+    stated = read_json(settings) if settings.is_file() else {}
+    lowercase = stated.get("do_lower_case", True) if isinstance(stated, dict) else True
+    return BertWordPieceTokenizer(str(vocabulary), lowercase=bool(lowercase))

@@ -33,6 +33,10 @@ SPLITS: dict[str, list[Dialogue]] = {
 }
 
 
+# The third emotion of IEMOCAP is neutral, where ECF's is surprise.
+NEUTRAL_FIRST = SPLITS | {"train": [*SPLITS["train"][:2], ("2", [("Ada", "surprise", "Well .")], [])]}
+
+
 def long_dialogue(name: str, n_turns: int) -> Dialogue:
     """A dialogue of equal utterances."""
     return name, [("Ada", "neutral", "Well .")] * n_turns, []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from peer_dialogues_case import SPLITS, peer_corpus
+from peer_dialogues_case import NEUTRAL_FIRST, SPLITS, peer_corpus
 
 from iemomecp_dataset.benchmark.peers import exporting
 from iemomecp_dataset.benchmark.peers.exporting import export_for, terms_of, text_version
@@ -50,6 +50,14 @@ def test_a_howto_is_complete(peer: str, tmp_path: Path) -> None:
         assert [line for line in howto.splitlines() if line.startswith("## ")][:1] == ["## 1. Environment"]
         assert r"| texts with \| replaced by / | 1 | 0 | 0 |" in howto
     assert "Keep them to yourself." in howto
+
+
+@pytest.mark.parametrize("peer", ["hilo", "m3hg", "mecpe"])
+def test_howto_says_how_two_roles_become_one_run(peer: str, tmp_path: Path) -> None:
+    three = peer_corpus("3class", NEUTRAL_FIRST)
+    for corpus, positive, said in ((three, "emo_cause", True), (peer_corpus(), None, False)):
+        export_for(corpus, ExportRequest(peer, tmp_path, positive))
+        assert ("`--context-manifest FILE" in (tmp_path / "HOWTO.md").read_text(encoding="utf-8")) is said
 
 
 def test_a_broken_export_leaves_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from peer_dialogues_case import SPLITS, peer_corpus
+from peer_dialogues_case import NEUTRAL_FIRST, SPLITS, peer_corpus
 
 from iemomecp_dataset.benchmark.peers.exporting import export_for
 from iemomecp_dataset.benchmark.peers.manifest import check_manifest
@@ -93,7 +93,3 @@ def test_one_role_of_three(tmp_path: Path) -> None:
         assert any(f"One relation was exported, {positive};" in note for note in manifest.notes)
         text = (tmp_path / positive / "data" / "dataset" / "train.txt").read_text(encoding="utf-8")
         assert text.startswith("2 1\n")  # The emotion "neu" of the corpus is "neutral" in the file.
-
-
-# The third emotion of IEMOCAP is neutral, where ECF's is surprise.
-NEUTRAL_FIRST = SPLITS | {"train": [*SPLITS["train"][:2], ("2", [("Ada", "surprise", "Well .")], [])]}

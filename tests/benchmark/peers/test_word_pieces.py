@@ -14,13 +14,10 @@ from iemomecp_dataset.errors import MissingModelError
 
 @pytest.fixture(name="bert")
 def fixture_bert(tmp_path: Path) -> Path:
-    """A tokenizer of few word pieces: ``rain`` is one, ``rains`` two, other words are unknown, which is one."""
-    from transformers import BertTokenizer
-
+    """A vocabulary in which ``rain`` is one word piece and ``rains`` two; any other word is unknown, which is one."""
     folder = tmp_path / "bert"
     folder.mkdir()
     (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nrain\n##s\n")
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder
 
 
@@ -39,9 +36,17 @@ def test_long_utterances_and_dialogues_are_counted(bert: Path, tmp_path: Path) -
     assert "(they are counted in the table above)" in (tmp_path / "hilo" / "HOWTO.md").read_text(encoding="utf-8")
 
 
-def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingModelError, match=r"none of an encoder \(--bert\) is not there"):
+@pytest.mark.parametrize(
+    ("settings", "n_long"), [("{}", 1), ('{"do_lower_case": true}', 1), ('{"do_lower_case": false}', 0)]
+)
+def test_case_is_that_of_the_encoder(bert: Path, tmp_path: Path, settings: str, n_long: int) -> None:
+    # In lower case every word is two word pieces, and in its own one that is unknown.
+    (bert / "tokenizer_config.json").write_text(settings)
+    corpus = peer_corpus(splits=SPLITS | {"test": [("7", [("Ada", "joy", "Rains " * 18)], [(1, 1)])]})
+    counts = export_for(corpus, ExportRequest("hilo", tmp_path / "out", bert=bert)).manifest.counts["test"]
+    assert counts.get("utterances of more than 35 word pieces", 0) == n_long
+
+
+def test_a_folder_without_a_vocabulary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingModelError, match=r"none \(--bert\) has no vocab\.txt"):
         export_for(peer_corpus(), ExportRequest("hilo", tmp_path / "out", bert=tmp_path / "none"))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(MissingModelError, match="has no tokenizer that can be read"):
-        export_for(peer_corpus(), ExportRequest("hilo", tmp_path / "out", bert=tmp_path / "empty"))
