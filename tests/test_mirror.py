@@ -60,6 +60,7 @@ TESTED_BY = {
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",
     "scripts/diagnose.py": "iemomecp_dataset/commands/test_diagnose.py",
     "scripts/export_for.py": "iemomecp_dataset/commands/test_export_for.py",
+    "scripts/import_from.py": "benchmark/peers/test_importing.py",
     "scripts/export_conversations.py": "iemomecp_dataset/commands/test_export.py",
     "scripts/make_tiny_encoder.py": "test_readme.py",
     "trainers/clip.py": "trainers/test_cli.py",

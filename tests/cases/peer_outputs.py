@@ -109,7 +109,7 @@ def random_decisions(
                 if reason:
                     decided.reasons[target, cause] = reason
                     continue
-                decided.probabilities[target, cause] = float(rng.random())
+                decided.probabilities[target, cause] = 0.5 if rng.random() < 0.05 else float(rng.random())
                 if decided.probabilities[target, cause] >= 0.5:
                     decided.pairs.add((target, cause))
         found.append(decided)

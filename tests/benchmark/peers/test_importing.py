@@ -368,14 +368,14 @@ def test_pairs_outside_the_candidates_of_past_are_refused(ecf, tmp_path):
     assert import_from(of_hilo).candidates == "past"
 
 
-REAL = [*((peer, "ecf") for peer in PEERS), ("m3hg", "3class"), ("hilo", "3class")]
+REAL = [*((peer, "ecf") for peer in PEERS), ("m3hg", "3class"), ("hilo", "3class"), ("mecpe", "source_binary")]
 
 
 @pytest.mark.parametrize(("peer", "config_name"), REAL)
-def test_an_export_of_ours_is_imported(peer, config_name, ecf, roles, tmp_path):
+def test_an_export_of_ours_is_imported(peer, config_name, ecf, roles, small_dir, tmp_path):
     """The two commands fit each other: names of options, ids and emotions."""
-    corpus = ecf if config_name == "ecf" else roles
-    positive = "pair" if config_name == "ecf" else "emo_cause"
+    corpus = {"ecf": ecf, "3class": roles}.get(config_name) or load_corpus(config_name, small_dir)
+    positive = "emo_cause" if config_name == "3class" else "pair"
     manifest = export_for(corpus, ExportRequest(peer, tmp_path / "export", positive)).manifest
     decided = random_decisions(manifest, "test")
     path = write_output(tmp_path / "out", manifest, "test", decided, gold_of(corpus, "test"))

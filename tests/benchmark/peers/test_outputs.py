@@ -277,6 +277,8 @@ REFUSALS: list[tuple[str, Change, type[IemomecpError], str]] = [
     ("mecpe", line(0, "words"), InvalidDataError, "line 1: expected the header of a dialogue"),
     ("mecpe", line(0, "99 3"), InvalidDataError, r"1 are missing \(9\); 1 are not in the manifest \(99\)"),
     ("mecpe", line(1, "(3,3)(3,2),(3,1),(2,3),(1,3)"), InvalidDataError, "dialogue 9: its gold pairs are not those"),
+    ("mecpe", line(1, "".join(f"({t},{c})" for t in (1, 2, 3) for c in (1, 2, 3))), InvalidDataError,
+     r"0 are missing \(none\) and \d are others"),
     ("mecpe", line(2, "(1,1"), InvalidDataError, "line 3: expected a list of pairs"),
     ("mecpe", line(2, "(1,9)"), InvalidDataError, r"pair \(1, 9\): points outside the dialogue"),
     ("mecpe", first_of_mecpe("(1,1),(1,1)"), InvalidDataError, r"the pair \(1, 1\) is named twice"),

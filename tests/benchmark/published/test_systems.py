@@ -17,6 +17,7 @@ from iemomecp_dataset.benchmark.published.beside import (
     is_published_gold,
     published_beside,
     published_rows_beside,
+    runs_of_peers,
 )
 from iemomecp_dataset.benchmark.published.experiments import (
     differing_options,
@@ -273,6 +274,34 @@ def test_rows_with_other_emotions_or_candidates_stand_beside_no_run(tmp_path, wr
     assert "self + previous" not in ecf, "it takes the gold emotions, the run does not"
     assert "RoBERTa T" in roles
     assert not any(name.startswith("HiLo") for name in roles), "scored on 18,228 pairs"
+
+
+@pytest.mark.parametrize("positive", ["emo_cause", "emo_cause, then emo_context"])
+def test_published_roles_stand_in_no_table_with_a_run_of_one_relation(tmp_path, write_run, published_gold, positive):
+    """The published systems have heads for three roles, which the unchanged systems lack."""
+    record = {"n_classes": 3, "n_dialogues": 3, "synthetic": False, "extra": published_gold("3class")}
+    settings = of_experiment("iemomecp_3class_roberta")
+    write_run(tmp_path / "roberta", settings=settings, scorer="isolated", **record, **ROBERTA)
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    assert published_beside(board, "test").rows
+    assert published_rows_beside(board)
+    peer = {"peer": "hilo", "positive": positive}
+    write_run(tmp_path / "hilo", objective="HiLo", scorer="external", settings=peer, **record)
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    assert len(board.trained) == 2, "they share a table with other runs"
+    assert runs_of_peers(board) == [row.name for row in board.trained if row.name.startswith("HiLo")]
+    beside = published_beside(board, "test")
+    assert (beside.rows, published_rows_beside(board)) == ((), [])
+    (note,) = beside.notes
+    assert "heads for three classes that are not released, and HiLo" in note
+    text = " ".join(results_table(index_runs(tmp_path).runs).split())
+    assert "(published)" not in text
+    assert note in text
+    write_run(
+        tmp_path / "ecf", synthetic=False, n_dialogues=3, scorer="external", settings=peer, extra=published_gold()
+    )
+    of_ecf = next(board for board in leaderboard(tmp_path) if board.key.config_name == "ecf")
+    assert published_rows_beside(of_ecf), "on one relation the published numbers are of the same task"
 
 
 def test_a_published_gain_is_set_beside_a_base_with_the_same_settings_alone(tmp_path, write_run, published_gold):
