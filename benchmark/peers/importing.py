@@ -301,8 +301,11 @@ def _row_name(request: ImportRequest, manifest: Manifest, second: Manifest | Non
 
 def _settings(request: ImportRequest, manifest: Manifest, second: Manifest | None) -> dict[str, Any]:
     """The choices that make another system of the same peer."""
+    left_out = (*_NO_CHOICES, "features")
     found: dict[str, Any] = {"peer": request.peer}
-    found |= {name: value for name, value in manifest.options.items() if name not in _NO_CHOICES and value is not None}
+    found |= {name: value for name, value in manifest.options.items() if name not in left_out and value is not None}
+    features: Mapping[str, Any] = manifest.options.get("features") or {}
+    found |= {f"{modality}_features": array.get("digest") or "constant" for modality, array in features.items()}
     if second is not None:
         found["positive"] = f"{_CAUSE}, then {_CONTEXT}"
     if request.peer == "m3hg":

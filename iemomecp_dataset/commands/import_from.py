@@ -10,7 +10,7 @@ r"""Makes a run folder of what another system leaves, which the report shows as 
         --context-manifest contexts/manifest.json --context-output contexts/hilo_test.json \
         --data-dir local_data --as-run runs/hilo-roles
 
-The manifest is that of the export that the system was started on (scripts/export_for.py); the data must be what was
+The manifest is that of the export that the system was started on (`export-for`); the data must be what was
 exported. Files: hilo_<split>.json of the launcher of HiLo; test_result_<seed>.txt of M3HG; run<k>_dev.txt and
 run<k>_test.txt of MECPE-2step; JSON of predictions in the layout of SemEval-2024 (semeval) or of M3HG (m3hg-json).
 

@@ -129,7 +129,15 @@ def test_the_run_scores_what_the_peer_decided(peer, ecf, tmp_path):
 
 
 def test_provenance_and_choices_are_in_the_record(ecf, tmp_path):
-    _, _, request = exported(tmp_path, ecf, "hilo", "test", hilo_emotions="binary", moved_first="7")
+    _, _, request = exported(
+        tmp_path,
+        ecf,
+        "hilo",
+        "test",
+        hilo_emotions="binary",
+        moved_first="7",
+        features={"audio": {"digest": "0f3a"}, "video": {"digest": None}},
+    )
     record = import_from(replace(request, seed=5))
     of_test = record.extra["submission"]["test"]
     (file,) = request.outputs
@@ -138,10 +146,17 @@ def test_provenance_and_choices_are_in_the_record(ecf, tmp_path):
     assert peer["manifest_sha256"] == hashlib.sha256(request.manifest.read_bytes()).hexdigest()
     assert peer["rewritten"]["test"] == {"utterances": 1}
     assert peer["notes"] == ["A choice of the export."]
-    assert record.settings == {"peer": "hilo", "positive": "pair", "hilo_emotions": "binary"}
+    assert record.settings == {
+        "peer": "hilo",
+        "positive": "pair",
+        "hilo_emotions": "binary",
+        "audio_features": "0f3a",
+        "video_features": "constant",
+    }
     assert (record.objective, record.seed, record.modalities, record.scorer) == ("HiLo", 5, "t", "external")
     (board,) = leaderboard(tmp_path)
-    assert board.trained[0].note == "hilo_emotions=binary, peer=hilo, positive=pair"
+    note = "audio_features=0f3a, hilo_emotions=binary, peer=hilo, positive=pair, video_features=constant"
+    assert board.trained[0].note == note
     assert "HiLo T external: A choice of the export." in board.notes
 
 
