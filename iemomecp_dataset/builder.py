@@ -31,7 +31,7 @@ from iemomecp_dataset.options import (
 )
 from iemomecp_dataset.registration import DATASET_NAME
 from iemomecp_dataset.rows import SYNTHETIC_MARK
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, row_features
+from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, annotation_features, row_features
 
 if TYPE_CHECKING:
     from iemomecp_dataset.merging.merge_report import MergeReport
@@ -142,6 +142,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     max_mismatch: float = LoadOptions.max_mismatch
     max_label_mismatch: float = LoadOptions.max_label_mismatch
     candidates: str | None = None
+    annotations: bool = LoadOptions.annotations
     validation: str = LoadOptions.validation
     status: str = LoadOptions.status
     meld_root: str | None = None
@@ -216,6 +217,9 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             listing = "; ".join(f"{what} {count}" for what, count in loaded.counts.items())
             self.info.description += f" Found in the files and not in the rows: {listing}."
             _LOGGER.warning("%s: found in the files and not in the rows: %s.", self.config.name, listing)
+        if loaded.omitted:
+            listing = "; ".join(f"{what} {count}" for what, count in loaded.omitted.items())
+            self.info.description += f" In the rows only with annotations=True: {listing}."
         # One list entry per dialogue: num_proc and streaming workers split the list among themselves.
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()
@@ -290,6 +294,8 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
+        if options.annotations:
+            features = datasets.Features({**features, **annotation_features()})
         content = "emotions without cause pairs"
         if corpus.has_pairs:
             content = f"candidates: {options.candidates}"

@@ -206,8 +206,8 @@ def load_corpus(
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
         validation: Option of the loader, for ``iemocap``; None for its default.
         for_training: Whether train must be among all splits, and a warning names those that are missing.
-        **options: Further options of the loader, such as ``status``, ``meld_root``, ``ecf_root`` and ``ecf_map`` of
-            ``ecem``; None for a default.
+        **options: Further options of the loader, such as ``annotations`` of ``ecf`` and ``mecad``, or ``status``,
+            ``meld_root``, ``ecf_root`` and ``ecf_map`` of ``ecem``; None for a default.
 
     Returns:
         The corpus.

@@ -44,7 +44,7 @@ def find_inputs(options: LoadOptions) -> Inputs:
     if options.config_name in CORPUS_CONFIGS and options.config_name != "iemocap":
         if options.data_dir is None:
             raise MissingDataError(f"Configuration {options.config_name!r} needs data_dir=.")
-        return find_corpus(options.config_name, options.data_dir, options.candidates)
+        return find_corpus(options.config_name, options.data_dir, options.candidates, annotations=options.annotations)
     if options.data_dir is not None:
         require_folder(
             options.data_dir,

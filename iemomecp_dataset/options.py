@@ -85,6 +85,8 @@ class LoadOptions:
         max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
             have none and are not neutral. It is 0 in the release; exchanged chunks are never accepted.
         candidates: ``all`` pairs or those with a cause of the ``past``, for corpora other than IEMO-MECP.
+        annotations: Whether rows of ``ecf`` and ``mecad`` have what the files state beside the schema: ``episode``,
+            ``listed_pairs``, ``listed_times`` and ``cause_annotations``.
         validation: Which train dialogues of ``iemocap`` are its validation split: ``every_tenth`` of them in the order
             of their ids, the ``first_tenth`` in the order of ConvECPE's list, or ``none``.
         status: Which explanations of ``ecem`` to take: the ``complete`` ones, or ``all`` with their status.
@@ -104,6 +106,7 @@ class LoadOptions:
     max_mismatch: float = 0.01
     max_label_mismatch: float = 0.0
     candidates: CandidateSpace = "all"
+    annotations: bool = False
     validation: ValidationSplit = "every_tenth"
     status: ExplanationStatuses = "complete"
     meld_root: Path | None = None
@@ -126,6 +129,7 @@ _TAKEN_BY = {
     "max_mismatch": (*MERGED_CONFIGS, "iemocap"),
     "max_label_mismatch": MERGED_CONFIGS,
     "candidates": get_args(PairCorpus),
+    "annotations": ("ecf", "mecad"),
     "validation": ("iemocap",),
     "status": ("ecem",),
     "meld_root": ("ecem",),
@@ -221,6 +225,10 @@ def _checked(option: str, value: Any) -> Any:
     if option in _CHOICES:
         if value not in _CHOICES[option]:
             raise UsageError(f"{option} cannot be {value!r}. {did_you_mean(str(value), _CHOICES[option])}")
+        return value
+    if option == "annotations":
+        if not isinstance(value, bool):
+            raise UsageError(f"annotations must be True or False, but is {value!r}.")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise UsageError(f"{option} must be a share between 0 and 1, but is {value!r}.")

@@ -44,6 +44,7 @@ class Loaded:
     Attributes:
         rows: Rows by split.
         counts: Counts of annotations that are not in the rows, such as latent causes.
+        omitted: Counts of annotations that are in the rows only with ``annotations=True``.
         report: How the sources were merged, for IEMO-MECP.
         synthetic: Whether a file is marked as synthetic.
         notes: Sentences to show to the user, such as which oddities of the files were kept.
@@ -51,6 +52,7 @@ class Loaded:
 
     rows: Mapping[str, list[Row]]
     counts: Mapping[str, int] = field(default_factory=dict)
+    omitted: Mapping[str, int] = field(default_factory=dict)
     report: MergeReport | None = None
     synthetic: bool = False
     notes: tuple[str, ...] = ()

@@ -21,12 +21,14 @@ __all__ = [
     "PAIR_LABELS",
     "ROLE_LABELS",
     "SPLITS",
+    "CauseAnnotationRow",
     "ExplanationRow",
     "ModalitySet",
     "PairRow",
     "Row",
     "TurnPair",
     "UtteranceRow",
+    "annotation_features",
     "canonical_split",
     "row_features",
 ]
@@ -116,8 +118,27 @@ class TurnPair(TypedDict):
     cause_turn: int
 
 
+class CauseAnnotationRow(TypedDict):
+    """What MECAD states of the causes of the emotion at ``target_turn``, as the file writes it.
+
+    ``cause_modality`` has letters of :data:`MODALITY_SETS`; ``confidence`` and ``annotator_name`` have one entry per
+    annotator.
+    """
+
+    target_turn: int
+    cause_modality: list[str]
+    cause_type: str | None
+    confidence: list[int]
+    annotator_name: list[str]
+    utterance_name: str | None
+
+
 class Row(TypedDict):
-    """One dialogue (IEMO-MECP: one chunk); with ``candidates="past"`` it also lists the gold pairs outside them."""
+    """One dialogue (IEMO-MECP: one chunk); with ``candidates="past"`` it also lists the gold pairs outside them.
+
+    With ``annotations=True`` it has what the file states beside: ``episode``, ``listed_pairs`` (in the order of the
+    file), ``listed_times`` (``start - end`` by turn) and ``cause_annotations``.
+    """
 
     dialogue_id: str
     source_dialogue_id: str | None
@@ -127,6 +148,10 @@ class Row(TypedDict):
     pairs: list[PairRow]
     gold_outside_candidates: NotRequired[list[TurnPair]]
     explanations: NotRequired[list[ExplanationRow]]
+    episode: NotRequired[str | None]
+    listed_pairs: NotRequired[list[TurnPair]]
+    listed_times: NotRequired[list[str | None]]
+    cause_annotations: NotRequired[list[CauseAnnotationRow]]
 
 
 def canonical_split(name: str) -> str:
@@ -196,6 +221,34 @@ def row_features(label_names: Sequence[str], emotion_names: Sequence[str]) -> da
                     "text": string,
                     "status": ClassLabel(names=list(EXPLANATION_STATUSES)),
                     "cause_turns": [Value("int32")],
+                }
+            ],
+        }
+    )
+
+
+def annotation_features() -> datasets.Features:
+    """Arrow features of the columns that ``annotations=True`` adds.
+
+    Returns:
+        The :class:`datasets.Features` of ``episode``, ``listed_pairs``, ``listed_times`` and ``cause_annotations``.
+    """
+    from datasets import Features, Value
+
+    integer, string = Value("int32"), Value("string")
+    return Features(
+        {
+            "episode": string,
+            "listed_pairs": [{"target_turn": integer, "cause_turn": integer}],
+            "listed_times": [string],
+            "cause_annotations": [
+                {
+                    "target_turn": integer,
+                    "cause_modality": [string],
+                    "cause_type": string,
+                    "confidence": [Value("int64")],
+                    "annotator_name": [string],
+                    "utterance_name": string,
                 }
             ],
         }

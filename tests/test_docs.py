@@ -18,6 +18,8 @@ from iemomecp_dataset.command_line import read_options
 from iemomecp_dataset.commands import matrix
 from iemomecp_dataset.commands.evaluate import EvaluateOptions
 from iemomecp_dataset.commands.export import ConversationOptions
+from iemomecp_dataset.commands.export_for import ExportForOptions
+from iemomecp_dataset.commands.import_from import ImportOptions
 from iemomecp_dataset.commands.report import ReportOptions
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.trainers.cli import parse_options
@@ -107,6 +109,43 @@ def test_commands_of_the_page_on_explanations_are_accepted(repository: Path) -> 
             read_options(options[program], arguments, command="", description=None)
     assert set(seen) == {*options, "trainers/explain.py", "pip"}
     assert seen.count("trainers/explain.py") >= 8
+
+
+def test_commands_of_the_page_on_third_party_systems_are_accepted(repository: Path) -> None:
+    page = (repository / "docs" / "third-party.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"^```\n(.*?)^```$", page, re.M | re.S)).replace("\\\n", "")
+    options = {"scripts/export_for.py": ExportForOptions, "scripts/import_from.py": ImportOptions}
+    peers: dict[str, list[str]] = {program: [] for program in options}
+    manifests, folders = set(), set()
+    for line in map(shlex.split, blocks.splitlines()):
+        program, arguments = line[1], line[2:]
+        if program == "benchmark/peers/launch_hilo.py":
+            continue
+        given = read_options(options[program], arguments, command="", description=None)
+        peers[program].append(given.peer)
+        if program == "scripts/export_for.py":
+            folders.add(given.output_dir)
+        else:
+            manifests |= {path.parent for path in (given.manifest, given.context_manifest) if path is not None}
+    # Each import is of an export of the page.
+    assert manifests == folders
+    for seen in peers.values():
+        assert set(seen) == {"hilo", "m3hg", "mecpe", "semeval", "m3hg-json"}
+    # Options that prose names exist; those of the launcher are in the next test.
+    known = {f"--{name.replace('_', '-')}" for kind in options.values() for name in kind.__dataclass_fields__}
+    assert set(re.findall(r"`(--[a-z0-9-]{2,})", page)) <= known | LAUNCHER
+
+
+LAUNCHER = {"--keep-cache", "--pair-logits", "--mask", "--filter"}
+
+
+def test_the_launcher_takes_the_options_that_the_page_names(repository: Path) -> None:
+    page = (repository / "docs" / "third-party.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^python benchmark/peers/launch_hilo.py (.*)$", page, re.M)
+    launch_hilo = importlib.import_module("iemomecp_dataset.benchmark.peers.launch_hilo")
+    flags = [part for flag in sorted(LAUNCHER - {"--keep-cache"}) for part in (flag, "x")]
+    options = launch_hilo.parse_arguments([*shlex.split(command), "--keep-cache", *flags, "--", "--seed", "1"])
+    assert (options.clone, options.output_dir, options.rest) == ("path/to/hilo", "launched", ["--seed", "1"])
 
 
 def test_the_page_on_explanations_imports_what_there_is(repository: Path) -> None:

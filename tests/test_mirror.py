@@ -86,6 +86,9 @@ TESTED_BY = {
 # Test files that follow a subject through several modules, by what they are about.
 ACROSS_MODULES = {
     "benchmark/diagnostics/test_against_published.py",
+    "benchmark/peers/test_identity.py",
+    "benchmark/peers/test_official_scores.py",
+    "benchmark/peers/test_round_trip.py",
     "benchmark/report/test_pictures.py",
     "iemomecp_dataset/test_bad_inputs.py",
     "trainers/test_silence.py",

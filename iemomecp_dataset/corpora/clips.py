@@ -10,11 +10,19 @@ from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["Clip", "clock_seconds", "read_clip"]
+__all__ = ["Clip", "StatedTimes", "clock_seconds", "read_clip"]
 
 _CLOCK = re.compile(r"\s*(\d{1,6}):(\d{1,6}):(\d{1,6}(?:\.\d{1,12})?)\s*")
 _NAMES = ("video", "video_name")
 _SOURCE = "video_source"
+
+
+@dataclass(frozen=True)
+class StatedTimes:
+    """Episode and times of one utterance as the file writes them, such as ``S1E1`` and ``00:00:01.50 - 00:00:02``."""
+
+    episode: str
+    start_end: str
 
 
 @dataclass(frozen=True)
@@ -25,11 +33,13 @@ class Clip:
         start: Start in seconds within the recording.
         end: End, likewise.
         video: Name of the clip's file, without a folder. The file itself need not be there.
+        times: Episode, start and end as the file writes them.
     """
 
     start: float | None = None
     end: float | None = None
     video: str | None = None
+    times: StatedTimes | None = None
 
 
 def clock_seconds(text: str) -> float | None:
@@ -64,8 +74,9 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
         InvalidDataError: A field holds something else.
 
     Example:
-        >>> read_clip({"video": "dia1/utt2.mp4", "video_source": ["S1E1", "00:00:01.5", "00:00:02"]}, "x.json")
-        Clip(start=1.5, end=2.0, video='utt2.mp4')
+        >>> clip = read_clip({"video": "dia1/utt2.mp4", "video_source": ["S1E1", "00:00:01.5", "00:00:02"]}, "x.json")
+        >>> clip.start, clip.end, clip.video
+        (1.5, 2.0, 'utt2.mp4')
     """
     video = None
     for key in _NAMES:
@@ -79,7 +90,7 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
     if isinstance(source, list) and len(source) == 3 and all(isinstance(part, str) for part in source):
         start, end = clock_seconds(source[1]), clock_seconds(source[2])
         if start is not None and end is not None:
-            return Clip(start, end, video)
+            return Clip(start, end, video, StatedTimes(source[0].strip(), f"{source[1].strip()} - {source[2].strip()}"))
     raise InvalidDataError(
         f"{where}: expected {_SOURCE!r} like ['S01E01', '00:00:01.000', '00:00:01.900'], found {str(source)[:80]!r}."
     )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.candidates import CandidateSpace, labeled_candidates
-from iemomecp_dataset.schema import ExplanationRow, Row
+from iemomecp_dataset.corpora.clips import StatedTimes
+from iemomecp_dataset.schema import CauseAnnotationRow, ExplanationRow, Row
 
 __all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
 
@@ -16,7 +17,8 @@ class CorpusUtterance:
     """One utterance, whose turn is its position.
 
     ``start`` and ``end`` are in seconds within the recording; ``video`` is the name of its clip's file, which need not
-    be there; ``source_turn`` is its turn as the files number it, where that is not the position.
+    be there; ``source_turn`` is its turn as the files number it, where that is not the position; ``times`` are episode
+    and times as the file writes them.
     """
 
     utterance_id: str
@@ -28,19 +30,23 @@ class CorpusUtterance:
     wav: str | None = None
     video: str | None = None
     source_turn: int | None = None
+    times: StatedTimes | None = None
 
 
 @dataclass(frozen=True)
 class CorpusDialogue:
     """One dialogue; ``gold`` has distinct ``(target_turn, cause_turn)``, 1-based.
 
-    ``explanations`` are in the order of their targets.
+    ``explanations`` are in the order of their targets. ``listed`` has the gold pairs in the order of the file, as often
+    as it lists them; it is empty where the reader does not keep that order.
     """
 
     dialogue_id: str
     utterances: Sequence[CorpusUtterance]
     gold: frozenset[tuple[int, int]]
     explanations: Sequence[ExplanationRow] = ()
+    listed: Sequence[tuple[int, int]] = ()
+    cause_annotations: Sequence[CauseAnnotationRow] = ()
 
 
 def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: CandidateSpace | None) -> Row:

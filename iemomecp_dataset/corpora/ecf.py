@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from iemomecp_dataset.corpora.clips import clock_seconds
+from iemomecp_dataset.corpora.clips import StatedTimes, clock_seconds
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
@@ -18,7 +18,7 @@ __all__ = ["conversation_blocks", "read_ecf_text"]
 _HEADER = re.compile(r"(\d{1,9}) (\d{1,6})")
 _PAIRS = re.compile(r"\s*(\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*(,\s*\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*)*)?,?\s*")
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
-_TIMES = re.compile(r".*?:\s*([\d:.]+)\s*-\s*([\d:.]+)\s*")
+_TIMES = re.compile(r"(.*?):\s*(([\d:.]+)\s*-\s*([\d:.]+))\s*")
 _N_FIELDS = 5
 
 
@@ -39,12 +39,12 @@ def read_ecf_text(path: Path) -> Iterator[CorpusDialogue]:
         :func:`iemomecp_dataset.corpora.ecf_json.read_ecf_json` for ECF 2.0.
     """
     for number, conversation, pairs, lines in conversation_blocks(path):
-        gold = _read_pairs(pairs, len(lines), f"{path}, line {number + 1}, conversation {conversation}")
+        listed = _read_pairs(pairs, len(lines), f"{path}, line {number + 1}, conversation {conversation}")
         utterances = [
             _read_utterance(line, turn, conversation, f"{path}, line {number + 1 + turn}, conversation {conversation}")
             for turn, line in enumerate(lines, start=1)
         ]
-        yield CorpusDialogue(dialogue_id=conversation, utterances=utterances, gold=gold)
+        yield CorpusDialogue(dialogue_id=conversation, utterances=utterances, gold=frozenset(listed), listed=listed)
 
 
 def conversation_blocks(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
@@ -85,10 +85,10 @@ def conversation_blocks(path: Path) -> Iterator[tuple[int, str, str, list[str]]]
         position += 2 + n_turns
 
 
-def _read_pairs(line: str, n_turns: int, where: str) -> frozenset[tuple[int, int]]:
+def _read_pairs(line: str, n_turns: int, where: str) -> list[tuple[int, int]]:
     if _PAIRS.fullmatch(line) is None:
         raise InvalidDataError(f"{where}: expected pairs '(emotion,cause),...' or an empty line, found {line[:80]!r}.")
-    return frozenset(check_pair(int(match[1]), int(match[2]), n_turns, where) for match in _PAIR.finditer(line))
+    return [check_pair(int(match[1]), int(match[2]), n_turns, where) for match in _PAIR.finditer(line)]
 
 
 def _read_utterance(line: str, turn: int, conversation: str, where: str) -> CorpusUtterance:
@@ -107,8 +107,8 @@ def _read_utterance(line: str, turn: int, conversation: str, where: str) -> Corp
             f"{where}, turn {turn}: unknown emotion {emotion[:40]!r}; expected one of {', '.join(corpus.emotions)}."
         )
     match = _TIMES.fullmatch(times)
-    start, end = (None, None) if match is None else (clock_seconds(match[1]), clock_seconds(match[2]))
-    if start is None or end is None:
+    start, end = (None, None) if match is None else (clock_seconds(match[3]), clock_seconds(match[4]))
+    if match is None or start is None or end is None:
         raise InvalidDataError(
             f"{where}, turn {turn}: expected times 'episode: hh:mm:ss.mmm - hh:mm:ss.mmm', found {times[:60]!r}."
         )
@@ -119,4 +119,5 @@ def _read_utterance(line: str, turn: int, conversation: str, where: str) -> Corp
         emotion=emotion,
         start=start,
         end=end,
+        times=StatedTimes(match[1].strip(), match[2]),
     )

@@ -64,13 +64,13 @@ def _conversation(path: Path, number: str, conversation: Mapping[str, Any], coun
     pairs = listed_pairs(conversation, where)
     if not isinstance(pairs, list):
         raise InvalidDataError(f"{where}: {PAIRS_KEY!r} must be a list, but is {json_kind(pairs)}.")
-    gold: set[tuple[int, int]] = set()
+    listed: list[tuple[int, int]] = []
     for pair in pairs:
         target, emotion, cause = _pair(pair, len(turns), where)
         counts["pairs whose emotion is not the target's"] += emotion != utterances[target - 1].emotion
-        counts["causes named more than once (counted once)"] += (target, cause) in gold
-        gold.add((target, cause))
-    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(gold))
+        counts["causes named more than once (counted once)"] += (target, cause) in listed
+        listed.append((target, cause))
+    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(listed), listed=listed)
 
 
 def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtterance:
@@ -93,6 +93,7 @@ def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtteranc
         start=clip.start,
         end=clip.end,
         video=clip.video,
+        times=clip.times,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
+from iemomecp_dataset.corpora.annotations import add_annotations, count_annotations
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
 from iemomecp_dataset.corpora.ecf import read_ecf_text
 from iemomecp_dataset.corpora.ecf_json import read_ecf_json
@@ -17,6 +18,7 @@ from iemomecp_dataset.corpora.meld import find_clips, read_meld, time_notes
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.options import options_taken
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
 from iemomecp_dataset.schema import SPLITS, Row
 
@@ -36,13 +38,14 @@ _CLIPS: Mapping[str, Callable[[Path], Mapping[str, tuple[str, int]]]] = {"meld":
 _NOTES: Mapping[str, Callable[[Path, list[Row]], Iterable[str]]] = {"meld": time_notes}
 
 
-def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
+def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations: bool = False) -> Inputs:
     """Finds the files of a corpus.
 
     Args:
         name: Configuration name of the corpus.
         data_dir: Folder of the corpus.
         space: Which pairs are candidates.
+        annotations: Whether rows have what the files state beside the schema.
 
     Returns:
         The files found, one per split; the notes list the absent splits.
@@ -73,14 +76,21 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace) -> Inputs:
         files=tuple(files.values()),
         splits=tuple(files),
         media=tuple(clips.values()),
-        read=functools.partial(read_corpus, name, files, space, {key: path for key, (path, _) in clips.items()}),
+        read=functools.partial(
+            read_corpus, name, files, space, {key: path for key, (path, _) in clips.items()}, annotations=annotations
+        ),
         synthetic=(data_dir / SYNTHETIC_FILE).exists(),
         notes=tuple(notes),
     )
 
 
 def read_corpus(
-    name: str, files: Mapping[str, Path], space: CandidateSpace, clips: Mapping[str, str] | None = None
+    name: str,
+    files: Mapping[str, Path],
+    space: CandidateSpace,
+    clips: Mapping[str, str] | None = None,
+    *,
+    annotations: bool = False,
 ) -> Loaded:
     """Reads a corpus.
 
@@ -89,6 +99,8 @@ def read_corpus(
         files: One file per split.
         space: Which pairs are candidates, if the corpus has any.
         clips: Paths of clips by utterance id, where they are on disk.
+        annotations: Whether rows have what the files state beside the schema; without, it is counted for a corpus that
+            can have it.
 
     Returns:
         Rows by split.
@@ -102,10 +114,13 @@ def read_corpus(
     seen: dict[str, Path] = {}
     utterance_ids: set[str] = set()
     counts: dict[str, int] = {}
+    omitted: dict[str, int] = {}
+    counted = not annotations and "annotations" in options_taken(name)
     notes: list[str] = []
     for split, path in files.items():
         rows[split] = []
         split_counts: Counter[str] = Counter()
+        split_omitted: Counter[str] = Counter()
         for dialogue in _READERS[name, path.suffix.lower()](path, split_counts):
             where = f"{path}, dialogue {dialogue.dialogue_id!r}"
             if dialogue.dialogue_id in seen:
@@ -124,7 +139,12 @@ def read_corpus(
             row = corpus_row(dialogue, corpus.emotions, space if corpus.has_pairs else None)
             for spoken in row["utterances"]:
                 spoken["video"] = (clips or {}).get(spoken["utterance_id"] or "", spoken["video"])
+            if annotations:
+                add_annotations(row, dialogue)
+            elif counted:
+                split_omitted += count_annotations(dialogue)
             rows[split].append(row)
         notes += _NOTES[name](path, rows[split]) if name in _NOTES else ()
         counts |= {f"{split}: {what}": count for what, count in split_counts.items() if count}
-    return Loaded(rows=rows, counts=counts, notes=tuple(notes))
+        omitted |= {f"{split}: {what}": count for what, count in split_omitted.items()}
+    return Loaded(rows=rows, counts=counts, omitted=omitted, notes=tuple(notes))

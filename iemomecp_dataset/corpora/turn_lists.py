@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.corpora.annotations import read_cause_annotation
 from iemomecp_dataset.corpora.clips import read_clip
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
 from iemomecp_dataset.field_checks import check_text_fields, is_integer
 from iemomecp_dataset.files import read_json
-from iemomecp_dataset.schema import EXPLANATION_STATUSES, ExplanationRow
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, CauseAnnotationRow, ExplanationRow
 
 __all__ = ["EMOTION_TABLES", "read_turn_lists"]
 
@@ -49,7 +50,8 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
     Args:
         path: The file: ``{"dialogue": [[{"turn", "speaker", "utterance", "emotion", ...}]]}``.
         corpus: Configuration name; its emotion table applies.
-        counts: Receives the number of latent causes (``"b"``), which give no pair, and of causes listed again.
+        counts: Receives the number of latent causes (``"b"``), which give no pair, of causes listed again, of speakers
+            with blanks around their names, and of annotations of causes of another type.
 
     Yields:
         The dialogues, in file order.
@@ -68,25 +70,34 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
         turns = wrapped[0] if isinstance(wrapped, list) and len(wrapped) == 1 else None
         if not isinstance(turns, list) or not turns:
             raise InvalidDataError(f"{where}: expected a list that contains one list of turns, found {_kind(wrapped)}.")
-        gold: set[tuple[int, int]] = set()
+        listed: list[tuple[int, int]] = []
         utterances = []
+        annotated: list[CauseAnnotationRow] = []
         explanations: list[ExplanationRow] = []
         for turn, entry in enumerate(turns, start=1):
             utterances.append(_utterance(entry, turn, dialogue_id, corpus, where))
+            counts["speaker names with blanks around them (stripped)"] += entry["speaker"] != entry["speaker"].strip()
             for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
-                counts["causes named more than once (counted once)"] += (turn, cause) in gold
-                gold.add((turn, cause))
+                counts["causes named more than once (counted once)"] += (turn, cause) in listed
+                listed.append((turn, cause))
+            if (annotation := read_cause_annotation(entry, turn, counts)) is not None:
+                annotated.append(annotation)
             if explained and (text := _explanation(entry, f"{where}, turn {turn}")):
                 explanations.append(
                     {
                         "target_turn": turn,
                         "text": text,
                         "status": EXPLANATION_STATUSES.index("complete"),
-                        "cause_turns": sorted(cause for target, cause in gold if target == turn),
+                        "cause_turns": sorted({cause for target, cause in listed if target == turn}),
                     }
                 )
         yield CorpusDialogue(
-            dialogue_id=dialogue_id, utterances=utterances, gold=frozenset(gold), explanations=explanations
+            dialogue_id=dialogue_id,
+            utterances=utterances,
+            gold=frozenset(listed),
+            explanations=explanations,
+            listed=listed,
+            cause_annotations=annotated,
         )
 
 
@@ -112,6 +123,7 @@ def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str)
         start=clip.start,
         end=clip.end,
         video=clip.video,
+        times=clip.times,
     )
 
 
