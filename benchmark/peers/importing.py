@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +234,29 @@ def _read(request: ImportRequest, manifest: Manifest, corpus: Corpus, path: Path
         }
         categories = has_categories(path) if request.mecpe_categories is None else request.mecpe_categories
         return read_mecpe_output(path, manifest, gold, past=request.mecpe_past, categories=categories)
-    return read_semeval_output(path, manifest) if request.peer == "semeval" else read_m3hg_json_output(path, manifest)
+    if request.peer == "semeval":
+        return read_semeval_output(path, manifest)
+    return _without_gold_emotions(read_m3hg_json_output(path, manifest), corpus)
+
+
+def _without_gold_emotions(output: PeerOutput, corpus: Corpus) -> PeerOutput:
+    """Leaves out emotions that are the gold ones of all turns: the file is the exported one with other causes."""
+    gold = {
+        row["dialogue_id"]: tuple(corpus.emotion_names[utterance["emotion"]] for utterance in row["utterances"])
+        for row in corpus.rows[output.split]
+        if all(utterance["emotion"] is not None for utterance in row["utterances"])
+    }
+    if any(found.emotions is None or found.emotions != gold.get(found.dialogue_id) for found in output.dialogues):
+        return output
+    return replace(
+        output,
+        dialogues=tuple(replace(found, emotions=None) for found in output.dialogues),
+        notes=(
+            *output.notes,
+            "The emotions of all turns are the gold ones, as in the exported file; they are not imported, so there are "
+            "no scores of definitions C and D.",
+        ),
+    )
 
 
 def _check_same_splits(runs: Sequence[Mapping[str, FilledSplit]]) -> None:

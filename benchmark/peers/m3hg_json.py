@@ -41,10 +41,13 @@ def turn_lists(dialogues: Iterable[PeerDialogue]) -> dict[str, Any]:
     See Also:
         :func:`iemomecp_dataset.corpora.turn_lists.read_turn_lists` reads it.
     """
-    return {dialogue.peer_id: [_turns(dialogue)] for dialogue in dialogues}
+    dialogues = list(dialogues)
+    # A file with annotations names all its utterances, those of dialogues without causes too.
+    has_names = any(dialogue.row.get("cause_annotations") for dialogue in dialogues)
+    return {dialogue.peer_id: [_turns(dialogue, has_names)] for dialogue in dialogues}
 
 
-def _turns(dialogue: PeerDialogue) -> list[dict[str, Any]]:
+def _turns(dialogue: PeerDialogue, has_names: bool) -> list[dict[str, Any]]:
     causes: dict[int, list[int]] = {}
     for target, cause in dialogue.pairs:
         causes.setdefault(target, []).append(cause)
@@ -58,7 +61,7 @@ def _turns(dialogue: PeerDialogue) -> list[dict[str, Any]]:
             "utterance": utterance.text,
             "emotion": utterance.emotion,
         }
-        if annotations:
+        if has_names:
             entry["utterance_name"] = utterance.utterance_id
         entry["video"] = utterance.video
         annotation = annotations.get(turn, {})

@@ -25,7 +25,7 @@ from peer_outputs import (
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.peers.exporting import export_for
 from iemomecp_dataset.benchmark.peers.importing import ImportRequest, import_from
-from iemomecp_dataset.benchmark.peers.manifest import Manifest
+from iemomecp_dataset.benchmark.peers.manifest import Manifest, read_manifest
 from iemomecp_dataset.benchmark.peers.request import ExportRequest
 from iemomecp_dataset.benchmark.results_table import results_table
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
@@ -126,6 +126,28 @@ def test_the_run_scores_what_the_peer_decided(peer, ecf, tmp_path):
     )
     assert record.threshold == ({"value": 0.5, "chosen_on": "fixed"} if peer == "hilo" else
                                 {"value": None, "chosen_on": "system"})  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_gold_emotions_that_a_file_brings_back_are_not_scored(changed, ecf, tmp_path):
+    _, _, request = exported(tmp_path, ecf, "m3hg-json", "test")
+    (path,) = request.outputs
+    content = json.loads(path.read_text(encoding="utf-8"))
+    gold = {
+        row["dialogue_id"]: [ecf.emotion_names[utterance["emotion"]] for utterance in row["utterances"]]
+        for row in ecf.rows["test"]
+    }
+    manifest = read_manifest(request.manifest)
+    for dialogue in manifest.splits["test"]:
+        for turn, emotion in zip(content[dialogue.peer_id][0], gold[dialogue.dialogue_id], strict=True):
+            turn["emotion"] = manifest.emotions[emotion]
+    if changed:
+        last = content[manifest.splits["test"][-1].peer_id][0][-1]
+        last["emotion"] = next(name for name in manifest.emotions.values() if name != last["emotion"])
+    path.write_text(json.dumps(content), encoding="utf-8")
+    record = import_from(request)
+    assert bool(record.extra["triples"].get("test")) == changed
+    assert any("are the gold ones" in note for note in record.extra["submission"]["test"]["notes"]) != changed
 
 
 def test_provenance_and_choices_are_in_the_record(ecf, tmp_path):

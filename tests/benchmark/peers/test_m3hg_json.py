@@ -63,5 +63,5 @@ def test_what_mecad_states_beside_a_cause_stands_where_its_files_have_it(tmp_pat
         key: value for key, value in stated.items() if key != "target_turn"
     }
     assert list(third) == [*first, "expanded emotion cause evidence"]
-    assert "utterance_name" not in content["9"][0][0]
+    assert content["9"][0][0]["utterance_name"], "a dialogue without annotations, too"
     assert first["emotion"] == "Neutral"

@@ -75,7 +75,7 @@ def test_ecf_as_json_equals_the_json_of_its_turns(layout, tmp_path):
 
 
 def mecad(split: str) -> dict:
-    """Two dialogues as MECAD has them."""
+    """Three dialogues as MECAD has them."""
     causes = {"cause_modality": ["a", "t"], "confidence": [4, 5, 3], "cause_type": "event"}
     annotators = {"annotator_name": ["n1", "n2", "n3"]}
     first = [
@@ -85,7 +85,8 @@ def mecad(split: str) -> dict:
         {"turn": 3, "speaker": "甲", "utterance": "真的", "emotion": "Surprise", "confidence": [3], **annotators},
     ]  # fmt: skip
     second = [{**first[0], "emotion": "Happy", **causes, "expanded emotion cause evidence": [1], **annotators}]
-    content = {f"{split}_a": [first], f"{split}_b": [second]}
+    without_causes = [dict(first[0])]
+    content = {f"{split}_a": [first], f"{split}_b": [second], f"{split}_c": [without_causes]}
     for name, (turns,) in content.items():
         for entry in turns:
             entry["utterance_name"] = f"{name}_{entry['turn']}"
