@@ -57,9 +57,12 @@ INSPECTION_FILE = "hilo_inspection.json"
 # What is kept of a step: logits and masks, not features. The longest packs have 512 tokens, hence some 60 turns.
 _MOST_ELEMENTS = 1 << 20
 _MOST_CLASSES = 16
+_WIDEST_ROW = 1024
+_MOST_LEAVES = 2000
 _MOST_DEPTH = 6
 # Beyond this many logits that could be summed, only single ones, pairs and the whole are tried.
 _MOST_SUBSETS = 6
+_MOST_READINGS = 50000
 
 
 class LaunchError(Exception):
@@ -225,9 +228,8 @@ def printed_scores(text: str) -> list[PrintedScore]:
             tolerance = 0.5 * 10.0**-decimals
             # The errors of the three roundings add up.
             if abs(2 * precision * recall / (precision + recall) - f1) <= 4 * tolerance + 1e-7:
-                scales = [1] if max(precision, recall) <= 1 and decimals > 2 else [100]
-                if max(precision, recall) <= 1:
-                    scales = [1, 100]
+                # At most 1: a fraction, or a percentage of a system that finds next to nothing.
+                scales = [1, 100] if max(precision, recall) <= 1 else [100]
                 found += [PrintedScore(precision, recall, f1, scale, tolerance) for scale in scales]
     return list(dict.fromkeys(found))
 
@@ -256,28 +258,41 @@ def _are_scalars(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(map(_is_scalar, value))
 
 
-def _as_array(value: Any) -> Any:
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "detach") and hasattr(value, "numel")
+
+
+def _as_array(value: Any, wanted: Callable[[tuple[int, ...]], bool]) -> Any:
     """A numpy array of a tensor or array; None for anything else, and for what is too large to be logits or a mask."""
-    if hasattr(value, "detach") and hasattr(value, "numel"):
-        if value.numel() > _MOST_ELEMENTS:
+    if _is_tensor(value):
+        shape = tuple(value.shape)
+        if value.numel() > _MOST_ELEMENTS or not wanted(shape):
             return None
         tensor = value.detach()
         if str(tensor.dtype) in ("torch.float16", "torch.bfloat16"):
             tensor = tensor.float()
         return tensor.cpu().numpy().copy()
     if isinstance(value, np.ndarray) and value.size <= _MOST_ELEMENTS and value.dtype.kind in "biufUS":
-        return value.copy()
+        return value.copy() if wanted(value.shape) else None
     return None
 
 
-def leaves(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _anything(shape: tuple[int, ...]) -> bool:
+    return True
+
+
+def leaves(
+    value: Any, path: str, wanted: Callable[[tuple[int, ...]], bool] = _anything, depth: int = 0
+) -> Iterator[tuple[str, Any]]:
     """Arrays within a value, each with its path.
 
-    A list of numbers or strings is an array; a list of such lists is kept as a list of arrays.
+    A list of numbers or strings is an array; a list of such lists is kept as a list of arrays. A list of arrays is also
+    given as a whole: their lengths (``path:len``) and, of floats, all of them padded with NaN (``path[:]``).
 
     Args:
         value: Anything that a loader or module gives.
         path: Its name.
+        wanted: Whether an array of a shape is kept.
         depth: How far within the value that was asked for.
 
     Yields:
@@ -286,21 +301,50 @@ def leaves(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
     >>> [path for path, _ in leaves({"ids": [1, 2], "more": (np.zeros(2), [[1], [2, 3]])}, "batch")]
     ['batch.ids', 'batch.more[0]', 'batch.more[1]']
     """
-    array = _as_array(value)
+    array = _as_array(value, wanted)
     if array is not None:
         yield path, array
     elif _is_scalar(value) or _are_scalars(value):
-        yield path, np.array(value)
+        if wanted(np.shape(value)):
+            yield path, np.array(value)
     elif isinstance(value, (list, tuple)) and value and all(map(_are_scalars, value)):
         yield path, [np.array(part) for part in value]
-    elif depth < _MOST_DEPTH and not hasattr(value, "numel"):
+    elif depth < _MOST_DEPTH and not _is_tensor(value):
         for suffix, part in _fields(value) or []:
-            yield from leaves(part, path + suffix, depth + 1)
+            yield from leaves(part, path + suffix, wanted, depth + 1)
+        if isinstance(value, (list, tuple)) and value:
+            yield from _as_a_whole(value, path, wanted)
 
 
-def _like_logits(array: Any) -> bool:
-    """Whether an array of an inner module may be logits: few classes, or pairs of few classes."""
-    return isinstance(array, np.ndarray) and array.ndim >= 2 and (array.shape[-1] <= _MOST_CLASSES or 2 in array.shape)
+def _as_a_whole(
+    value: Sequence[Any], path: str, wanted: Callable[[tuple[int, ...]], bool]
+) -> Iterator[tuple[str, Any]]:
+    """A list with one array per dialogue or per row, or with one list of lists per row."""
+    if all(isinstance(part, (list, tuple)) and part and all(map(_are_scalars, part)) for part in value):
+        yield f"{path}:len", [np.array([len(inner) for inner in part]) for part in value]
+    arrays = [_as_array(part, wanted) for part in value]
+    if any(array is None or array.ndim == 0 or array.ndim != arrays[0].ndim for array in arrays):
+        return
+    yield f"{path}:len", np.array([len(array) for array in arrays])
+    shape = tuple(np.max([array.shape for array in arrays], axis=0))
+    if all(array.dtype.kind == "f" for array in arrays) and len(arrays) * np.prod(shape) <= _MOST_ELEMENTS:
+        whole = np.full((len(arrays), *shape), np.nan, dtype=arrays[0].dtype)
+        for number, array in enumerate(arrays):
+            place: Any = (number, *(slice(size) for size in array.shape))
+            whole[place] = array
+        yield f"{path}[:]", whole
+
+
+def _like_logits(shape: tuple[int, ...]) -> bool:
+    """Whether an array within a model may be logits: few classes, or squares of two classes."""
+    if len(shape) < 2:
+        return False
+    return shape[-1] <= _MOST_CLASSES or (shape[-1] == shape[-2] and 2 in shape[:-2])
+
+
+def _no_features(shape: tuple[int, ...]) -> bool:
+    """Whether an array of a batch may say where dialogues are; rows of features are wider than a pack has tokens."""
+    return not shape or shape[-1] <= _WIDEST_ROW
 
 
 # --- Which dialogue is where ------------------------------------------------------------------------------------------
@@ -365,7 +409,12 @@ def _take(totals: Sequence[Sequence[int]], lengths: Sequence[int]) -> list[list[
 
 def _totals(value: Any) -> Iterator[tuple[str, list[int]]]:
     """Ways to read the number of turns of each row from a value."""
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+    if isinstance(value, list):
+        yield "entries of each row", [len(part) for part in value]
+        if all(part.dtype.kind in "iu" for part in value):
+            yield "sum of each row", [int(part.sum()) for part in value]
+        return
+    if value.dtype.kind not in "biuf":
         return
     if value.ndim == 1 and value.dtype.kind in "iu":
         yield "turns of each row", value.tolist()
@@ -378,6 +427,8 @@ def _totals(value: Any) -> Iterator[tuple[str, list[int]]]:
         for pad in dict.fromkeys((int(rows.min()), int(rows.max()), 0)):
             kept = [np.flatnonzero(row != pad) for row in rows]
             yield f"turns before the padding {pad}", [int(places[-1]) + 1 if len(places) else 0 for places in kept]
+    if value.ndim == 2 and value.size and value.dtype.kind in "iu":
+        yield "times that the first value is in each row", [int((row == value[0, 0]).sum()) for row in value]
     if value.ndim in (2, 3) and value.size and value.shape[-1] == value.shape[-2] and np.isin(value, (0, 1)).all():
         cubes = value[None] if value.ndim == 2 else value
         places = [np.argwhere(cube) for cube in cubes]
@@ -444,7 +495,11 @@ def find_layouts(steps: Sequence[Mapping[str, Any]], split: Split) -> list[Layou
         rows_of_steps = [_rows_of(value) for value in values]
         if all(rows is not None for rows in rows_of_steps):
             numbers = [[[_id_of(value) for value in row] for row in rows or []] for rows in rows_of_steps]
-            known = [[[place[number] for number in row if number in place] for row in rows] for rows in numbers]
+            # Once for each dialogue, or for each of its utterances.
+            known = [
+                [[place[number] for number, _ in itertools.groupby(row) if number in place] for row in rows]
+                for rows in numbers
+            ]
             if sorted(number for rows in known for row in rows for number in row) == list(range(len(ids))):
                 add_orders(f"{path}: ids", known)
             readings = [dict(_lengths_within(rows or [])) for rows in rows_of_steps]
@@ -699,6 +754,13 @@ def _utterance_blocks(array: Any, rows: Sequence[Sequence[int]], split: Split) -
 # --- Readings: what could be HiLo's decision --------------------------------------------------------------------------
 
 PAST, ALL, NO_FILTER = "past", "all", "none"
+EITHER = "either"
+RULES = {
+    EITHER: "predicted id 1 of the target's emotion or of the cause",
+    "both": "predicted id 1 of the target's emotion and of the cause",
+    "target": "predicted id 1 of the target as emotion or as cause",
+    "cause": "predicted id 1 of the cause as emotion or as cause",
+}
 
 
 @dataclass(frozen=True)
@@ -712,6 +774,7 @@ class Reading:
         mask: ``past``, ``all`` or the path of a mask.
         emotion, cause: Paths of the logits or ids whose predicted id 1 keeps a pair; empty without this filter.
         filter: Path of a mask that keeps pairs instead; ``none`` if all are kept; empty with emotion and cause.
+        rule: How emotion and cause keep a pair, see ``RULES``.
     """
 
     layout: str
@@ -721,6 +784,7 @@ class Reading:
     emotion: tuple[str, ...] = ()
     cause: tuple[str, ...] = ()
     filter: str = ""
+    rule: str = EITHER
 
     def in_words(self) -> dict[str, Any]:
         """As the output files state it."""
@@ -729,7 +793,7 @@ class Reading:
             "pair_logits": "+".join(self.pairs),
             "rows": "causes" if self.swapped else "targets",
             "mask": self.mask,
-            "filter": self.filter or "predicted id 1 of the target's emotion or of the cause",
+            "filter": self.filter or RULES[self.rule],
             "emotion": "+".join(self.emotion) or None,
             "cause": "+".join(self.cause) or None,
         }
@@ -812,7 +876,11 @@ class Reader:
         elif reading.filter:
             kept = self.cells(reading.filter, reading.swapped)
         else:
-            kept = (emotion == 1)[split.target] | (cause == 1)[split.cause]
+            first, second = emotion == 1, cause == 1
+            places = {"target": (split.target, split.target), "cause": (split.cause, split.cause)}
+            at_first, at_second = places.get(reading.rule, (split.target, split.cause))
+            join = np.logical_and if reading.rule == "both" else np.logical_or
+            kept = join(first[at_first], second[at_second])
         probability = self.probability(reading.pairs, reading.swapped)
         with np.errstate(invalid="ignore"):
             probability = np.where(mask & kept & ~np.isnan(probability), probability, 0.0)
@@ -889,7 +957,7 @@ class Bindings:
     cause: str = ""
 
 
-def levels_of_readings(reader: Reader, layout: str, bindings: Bindings) -> Iterator[tuple[str, list[Reading]]]:
+def levels_of_readings(reader: Reader, layout: str, bindings: Bindings) -> list[Iterator[Reading]]:
     """Readings to try, the documented one first.
 
     Args:
@@ -897,44 +965,42 @@ def levels_of_readings(reader: Reader, layout: str, bindings: Bindings) -> Itera
         layout: Its key.
         bindings: What the user named.
 
-    Yields:
-        A name and the readings of a level. Levels that follow are tried only if none of these fits.
+    Returns:
+        Levels of readings; one is tried only if none of those before it fits. None if the layout lacks what was named.
     """
     sources = reader.sources
-    if bindings.pair_logits:
-        sums = [tuple(bindings.pair_logits.split("+"))]
-        if not all(name in sources.pairs for name in sums[0]):
-            return
-    else:
-        sums = _subsets(_summands(reader, reader.split))
+    named = {name: tuple(text.split("+")) if text else () for name, text in vars(bindings).items()}
+    if (
+        set(named["pair_logits"]) - set(sources.pairs)
+        or {*named["emotion"], *named["cause"]} - set(sources.utterances)
+        or {bindings.mask, bindings.filter} - {"", PAST, ALL, NO_FILTER} - set(sources.masks)
+    ):
+        return []
+    sums = [named["pair_logits"]] if bindings.pair_logits else _subsets(_summands(reader, reader.split))
     choices = _utterance_choices(reader)
-    given = {name: tuple(path.split("+")) for name, path in (("e", bindings.emotion), ("c", bindings.cause)) if path}
-    if not all(path in sources.utterances for paths in given.values() for path in paths):
-        return
-    emotions, causes = ([given[name]] if name in given else choices for name in "ec")
-    filters = [(emotion, cause, "") for emotion in emotions for cause in causes if emotion != cause]
-    if bindings.filter:
-        if bindings.filter != NO_FILTER and bindings.filter not in sources.masks:
-            return
-        filters = [(given.get("e", ()), given.get("c", ()), bindings.filter)]
-    if bindings.mask and bindings.mask not in (PAST, ALL) and bindings.mask not in sources.masks:
-        return
-    first_mask = bindings.mask or PAST
+    emotions = [named["emotion"]] if bindings.emotion else choices
+    causes = [named["cause"]] if bindings.cause else choices
+    both = [(emotion, cause) for emotion in emotions for cause in causes if emotion != cause]
+    masks = [bindings.mask or PAST]
 
-    def readings(sums: Sequence[tuple[str, ...]], more: bool) -> Iterator[Reading]:
-        masks = [first_mask] if bindings.mask or not more else [PAST, ALL, *sources.masks]
-        kept = list(filters)
-        if more and not bindings.filter:
-            kept += [((), (), name) for name in (NO_FILTER, *sources.masks)]
-        for paths in sums:
-            for swapped in (False, True) if more else (False,):
-                for mask in masks:
-                    for emotion, cause, name in kept:
-                        yield Reading(layout, paths, swapped, mask, emotion, cause, name)
+    def readings(sums: Sequence[tuple[str, ...]], others: bool) -> Iterator[Reading]:
+        """With the documented mask and filter, or with others too."""
+        more_masks = [PAST, ALL, *sources.masks] if others and not bindings.mask else masks
+        for paths, swapped, mask in itertools.product(sums, (False, True) if others else (False,), more_masks):
+            if bindings.filter:
+                yield Reading(layout, paths, swapped, mask, named["emotion"], named["cause"], bindings.filter)
+                continue
+            for rule, (emotion, cause) in itertools.product(RULES if others else (EITHER,), both):
+                yield Reading(layout, paths, swapped, mask, emotion, cause, rule=rule)
+            for name in (NO_FILTER, *sources.masks) if others else ():
+                yield Reading(layout, paths, swapped, mask, filter=name)
 
-    yield "all pair logits summed, as documented", list(readings(sums[:1], False))
-    yield "some pair logits summed", list(readings(sums[1:], False))
-    yield "another mask, filter or order of rows and columns", list(readings(sums, True))
+    return [
+        readings(sums[:1], False),
+        readings(sums[1:], False),
+        readings(sums[:1], True),
+        itertools.islice(readings(sums[1:], True), _MOST_READINGS),
+    ]
 
 
 @dataclass
@@ -943,15 +1009,19 @@ class Match:
 
     Attributes:
         reading: The reading.
+        decisions: What it makes of test.
         printed: The printed score.
         counts: True positives, predicted pairs, gold pairs.
+        keys: All evidence of its layout.
         remarks: What the user should know.
         emotion_is_sure, cause_is_sure: No other reading that fits has other ids.
     """
 
     reading: Reading
+    decisions: Decisions
     printed: PrintedScore
     counts: tuple[int, int, int]
+    keys: list[str]
     remarks: list[str] = field(default_factory=list)
     emotion_is_sure: bool = True
     cause_is_sure: bool = True
@@ -978,11 +1048,8 @@ class Search:
         self.nearest = sorted([*self.nearest, (off, reading, counts)], key=lambda item: item[0])[:5]
 
 
-_PREFIXES = (
-    ("outputs of the model", ("output",)),
-    ("outputs of modules within", ("output", "inner")),
-    ("arguments of softmax, argmax and the like", ("output", "inner", "call")),
-)
+# Outputs of the model; then of modules within it; then what softmax, argmax and the like are given.
+_PREFIXES = (("output",), ("output", "inner"), ("output", "inner", "call"))
 
 
 def find_reading(
@@ -991,6 +1058,7 @@ def find_reading(
     printed: Sequence[PrintedScore],
     bindings: Bindings,
     search: Search,
+    confirm: Callable[[Match], bool] | None = None,
 ) -> Match | None:
     """The reading whose true positives, predictions and gold pairs give a printed score.
 
@@ -1000,6 +1068,7 @@ def find_reading(
         printed: Scores that HiLo printed after that pass began.
         bindings: What the user named.
         search: Filled with what was tried.
+        confirm: Chooses among readings with different decisions, where several fit.
 
     Returns:
         The match; None if nothing fits, or if readings with different decisions do.
@@ -1009,67 +1078,67 @@ def find_reading(
         search.problem = "no value says which dialogues are in which step"
         return None
     if not printed:
-        search.problem = "HiLo printed no precision, recall and F1 above 0 after its last pass over test"
+        search.problem = "HiLo printed no precision, recall and F1 above 0 after its last evaluation"
         return None
-    tried: set[Any] = set()
-    for _, prefixes in _PREFIXES:
-        for level in range(3):
-            fitting: list[tuple[Reading, Decisions, PrintedScore, tuple[int, int, int]]] = []
-            for layout in layouts:
-                reader = Reader(find_sources(steps, layout, split, prefixes), split)
-                if not reader.sources.pairs:
-                    continue
-                for number, (_, readings) in enumerate(levels_of_readings(reader, layout.keys[0], bindings)):
-                    if number != level:
+    tried: set[Reading] = set()
+    for prefixes in _PREFIXES:
+        readers = [(layout, Reader(find_sources(steps, layout, split, prefixes), split)) for layout in layouts]
+        levels = [
+            (layout, reader, levels_of_readings(reader, layout.keys[0], bindings))
+            for layout, reader in readers
+            if reader.sources.pairs
+        ]
+        for level in range(4):
+            fitting: list[Match] = []
+            for layout, reader, found in levels:
+                for reading in found[level] if found else ():
+                    if reading in tried:
                         continue
-                    for reading in readings:
-                        if reading in tried:
-                            continue
-                        tried.add(reading)
-                        decisions = reader.decide(reading)
-                        counts = decisions.counts(split)
-                        fits = [score for score in printed if score.fits(*counts)]
-                        if fits:
-                            fitting.append((reading, decisions, fits[0], counts))
-                        else:
-                            search.note(reading, counts, printed)
+                    tried.add(reading)
+                    decisions = reader.decide(reading)
+                    counts = decisions.counts(split)
+                    fits = [score for score in printed if score.fits(*counts)]
+                    if fits:
+                        fitting.append(Match(reading, decisions, fits[0], counts, layout.keys))
+                    else:
+                        search.note(reading, counts, printed)
             search.n_readings = len(tried)
             if fitting:
-                return _choose(fitting, search)
-    search.problem = f"none of {len(tried)} readings has a printed score"
+                return _choose(fitting, search, confirm)
+    search.problem = f"none of {len(tried)} ways to read the decisions has a score that HiLo printed for them"
     return None
 
 
-def _choose(
-    fitting: Sequence[tuple[Reading, Decisions, PrintedScore, tuple[int, int, int]]], search: Search
-) -> Match | None:
+def _choose(fitting: Sequence[Match], search: Search, confirm: Callable[[Match], bool] | None = None) -> Match | None:
     """The first of the readings that fit, unless another one decides differently."""
-    reading, first, printed, counts = fitting[0]
-    match = Match(reading, printed, counts)
-    for other_reading, other, _, _ in fitting[1:]:
-        if not np.array_equal(first.predicted, other.predicted):
-            search.problem = "several readings with different decisions have the printed score"
-            search.nearest = [(0.0, item[0], item[3]) for item in fitting[:5]]
+    if confirm is not None and len({match.decisions.predicted.tobytes() for match in fitting}) > 1:
+        fitting = [match for match in fitting if confirm(match)] or fitting
+    first = fitting[0]
+    for other in fitting[1:]:
+        if not np.array_equal(first.decisions.predicted, other.decisions.predicted):
+            search.problem = "several ways to read the decisions, which differ, have the score that HiLo printed"
+            search.nearest = [(0.0, match.reading, match.counts) for match in fitting[:5]]
             return None
-        if not np.allclose(first.probability, other.probability, atol=1e-6):
-            match.remarks = [
-                f"{'+'.join(other_reading.pairs)} gives the same decisions with other probabilities; "
-                f"{'+'.join(reading.pairs)} was taken"
+        if not np.allclose(first.decisions.probability, other.decisions.probability, atol=1e-6):
+            first.remarks = [
+                f"{'+'.join(other.reading.pairs)} gives the same decisions with other probabilities; "
+                f"{'+'.join(first.reading.pairs)} was taken"
             ]
-        match.emotion_is_sure &= np.array_equal(first.emotion, other.emotion)
-        match.cause_is_sure &= np.array_equal(first.cause, other.cause)
-    return match
+        first.emotion_is_sure &= np.array_equal(first.decisions.emotion, other.decisions.emotion)
+        first.cause_is_sure &= np.array_equal(first.decisions.cause, other.decisions.cause)
+    return first
 
 
-def read_again(steps: Sequence[Mapping[str, Any]], split: Split, reading: Reading) -> Decisions | None:
+def read_again(steps: Sequence[Mapping[str, Any]], split: Split, match: Match) -> Decisions | None:
     """Applies a reading to another pass, by the same evidence; None where a value is missing."""
-    for layout in find_layouts(steps, split):
-        if reading.layout in layout.keys:
-            reader = Reader(find_sources(steps, layout, split, _PREFIXES[-1][1]), split)
-            known = {**reader.sources.pairs, **reader.sources.utterances, **reader.sources.masks}
-            named = {*reading.pairs, *reading.emotion, *reading.cause, reading.mask, reading.filter}
-            if named - {PAST, ALL, NO_FILTER, ""} <= set(known):
-                return reader.decide(reading)
+    reading = match.reading
+    layouts = [layout for layout in find_layouts(steps, split) if set(layout.keys) & set(match.keys)]
+    for layout in sorted(layouts, key=lambda layout: -len(set(layout.keys) & set(match.keys))):
+        reader = Reader(find_sources(steps, layout, split, _PREFIXES[-1]), split)
+        known = {*reader.sources.pairs, *reader.sources.utterances, *reader.sources.masks}
+        named = {*reading.pairs, *reading.emotion, *reading.cause, reading.mask, reading.filter}
+        if named - {PAST, ALL, NO_FILTER, ""} <= known:
+            return reader.decide(reading)
     return None
 
 
@@ -1080,16 +1149,16 @@ class Tee:
     """Passes on what is printed, and keeps it."""
 
     def __init__(self, stream: Any, kept: list[str]):
-        self._stream, self._kept = stream, kept
+        self.beneath, self._kept = stream, kept
 
     def write(self, text: str) -> int:
         """Writes and keeps."""
         self._kept.append(str(text))
-        self._stream.write(text)
+        self.beneath.write(text)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.beneath, name)
 
 
 @dataclass
@@ -1148,6 +1217,7 @@ class Recorder:
         text: What HiLo printed, in pieces.
         passes: The last complete pass of each data set that was evaluated, oldest first.
         seen: Every pass in one line each, for the inspection file.
+        after_pass: Called with an evaluation's pass when the next pass begins, hence when its score is printed.
     """
 
     def __init__(self, torch: Any, clone: Path):
@@ -1156,6 +1226,7 @@ class Recorder:
         self.passes: list[Pass] = []
         self.seen: list[str] = []
         self.trained_in: set[Any] = set()
+        self.after_pass: Callable[[Pass], None] | None = None
         self._pass: Pass | None = None
         self._step: dict[str, Any] | None = None
         self._depth = 0
@@ -1174,6 +1245,8 @@ class Recorder:
         where, caller = self._running()
         if self.passes and self.passes[-1].text_end is None:
             self.passes[-1].text_end = len(self.text)
+            if self.after_pass is not None:
+                self.after_pass(self.passes[-1])
         self._pass = Pass(loader, len(self.text), where, caller)
         return self._pass
 
@@ -1286,25 +1359,18 @@ class Recorder:
         current.calls.clear()
         self._step = None
 
-    def _keep(self, value: Any, path: str) -> None:
+    def _keep(self, value: Any, path: str, wanted: Callable[[tuple[int, ...]], bool] = _no_features) -> None:
         self._copying = True
         try:
-            for name, leaf in leaves(value, path):
+            for name, leaf in itertools.islice(leaves(value, path, wanted), _MOST_LEAVES):
                 if self._step is not None:
                     self._step.setdefault(name, leaf)
         finally:
             self._copying = False
 
     def _keep_inner(self, value: Any, path: str) -> None:
-        self._copying = True
-        try:
-            self._counts[path] += 1
-            path = path if self._counts[path] == 1 else f"{path}@{self._counts[path]}"
-            for name, leaf in leaves(value, path):
-                if self._step is not None and _like_logits(leaf):
-                    self._step.setdefault(name, leaf)
-        finally:
-            self._copying = False
+        self._counts[path] += 1
+        self._keep(value, path if self._counts[path] == 1 else f"{path}@{self._counts[path]}", _like_logits)
 
     # Repeating
 
@@ -1488,7 +1554,9 @@ def inside_clone(clone: Path, arguments: Sequence[str], text: list[str]) -> Iter
 
 def say(message: str) -> None:
     """Prints a line of progress."""
-    print(f"launch_hilo: {message}", file=sys.stderr, flush=True)
+    stream: Any = sys.stderr
+    # What this program prints is not what HiLo printed.
+    print(f"launch_hilo: {message}", file=stream.beneath if isinstance(stream, Tee) else stream, flush=True)
 
 
 def assign(passes: Sequence[Pass], splits: Mapping[str, Split]) -> dict[str, Pass]:
@@ -1510,6 +1578,11 @@ def assign(passes: Sequence[Pass], splits: Mapping[str, Split]) -> dict[str, Pas
                 found[name] = current
                 break
     return found
+
+
+def same_weights(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    """Whether two sums of weights are equal, up to the order of summation."""
+    return len(first) == len(second) and np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True)
 
 
 def same_outputs(first: Pass, second: Pass) -> bool:
@@ -1638,6 +1711,41 @@ def run_clone(clone: Path, arguments: Sequence[str], recorder: Recorder) -> None
         ) from error
 
 
+def bindings_of(options: argparse.Namespace) -> Bindings:
+    """What the user named by hand."""
+    return Bindings(options.pair_logits, options.mask, options.filter, options.emotion, options.cause)
+
+
+def look_early(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Namespace) -> Callable[[Pass], None]:
+    """Says after the first evaluations whether predictions will be found, so that no long training is in vain."""
+    left = [3]
+
+    def look(current: Pass) -> None:
+        scores = printed_scores("".join(recorder.text[current.text_start : current.text_end]))
+        names = [name for name in splits if find_layouts(current.steps, splits[name])]
+        if left[0] <= 0 or not scores or not names:
+            return
+        search = Search()
+        if find_reading(current.steps, splits[names[0]], scores, bindings_of(options), search) is not None:
+            left[0] = 0
+            say(f"the decisions on {names[0]} give the score that HiLo printed for them; predictions will be written")
+            return
+        left[0] -= 1
+        file = Path(options.output_dir) / INSPECTION_FILE
+        write_json(file, inspection(recorder, {names[0]: current}, search, scores))
+        say(f"warning: so far, predictions would not be written: {search.problem}. See {file}. {BY_HAND}")
+
+    def careful(current: Pass) -> None:
+        try:
+            look(current)
+        except Exception as error:
+            # HiLo's training is worth more than an early word about it.
+            left[0] = 0
+            say(f"note: the early check failed ({type(error).__name__}: {error}); HiLo goes on")
+
+    return careful
+
+
 def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Namespace) -> None:
     """Finds the reading and writes test and validation.
 
@@ -1648,7 +1756,7 @@ def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Na
     passes = assign(recorder.passes, splits)
     search = Search()
     printed: list[PrintedScore] = []
-    bindings = Bindings(options.pair_logits, options.mask, options.filter, options.emotion, options.cause)
+    bindings = bindings_of(options)
 
     def refuse(problem: str) -> LaunchError:
         search.problem = problem
@@ -1669,11 +1777,19 @@ def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Na
             raise refuse(f"--printed {text}: the third number is not the F1 of the first two")
     else:
         printed = printed_scores("".join(recorder.text[test.text_start :]))
-    match = find_reading(test.steps, splits["test"], printed, bindings, search)
+
+    def confirm(match: Match) -> bool:
+        """Whether a reading also gives the score that was printed in the last evaluation of validation."""
+        old = passes.get("validation")
+        decisions = read_again(old.steps, splits["validation"], match) if old is not None else None
+        if old is None or decisions is None:
+            return False
+        scores = printed_scores("".join(recorder.text[old.text_start : old.text_end]))
+        return any(score.fits(*decisions.counts(splits["validation"])) for score in scores)
+
+    match = find_reading(test.steps, splits["test"], printed, bindings, search, confirm)
     if match is None:
         raise refuse(search.problem)
-    decisions = read_again(test.steps, splits["test"], match.reading)
-    assert decisions is not None
     true_positives, predicted, gold = match.counts
     say(
         f"test: {predicted} pairs predicted, {true_positives} of them among {gold} gold pairs: precision, recall and "
@@ -1683,7 +1799,7 @@ def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Na
         say(f"  {name}: {value}")
     for remark in match.remarks:
         say(f"note: {remark}")
-    records = {"test": split_record(splits["test"], decisions, match, match.printed)}
+    records = {"test": split_record(splits["test"], match.decisions, match, match.printed)}
     problem = ""
     if "validation" in passes:
         found, problem = validation_decisions(recorder, passes, splits["validation"], match)
@@ -1691,6 +1807,8 @@ def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Na
             records["validation"] = split_record(splits["validation"], *found)
     else:
         problem = "no data loader was iterated in evaluation over the dialogues of valid.txt"
+    if (folder / INSPECTION_FILE).exists():
+        (folder / INSPECTION_FILE).unlink()
     for name, record in records.items():
         write_json(folder / f"hilo_{name}.json", record)
     if problem:
@@ -1713,7 +1831,7 @@ def validation_decisions(
         Decisions, reading and, where HiLo evaluated validation with these weights, its printed score; or None and why.
     """
     old, test = passes["validation"], passes["test"]
-    earlier = read_again(old.steps, split, match.reading)
+    earlier = read_again(old.steps, split, match)
     if earlier is None:
         return None, "what gave test's decisions is not there for validation"
     printed = printed_scores("".join(recorder.text[old.text_start : old.text_end]))
@@ -1722,9 +1840,9 @@ def validation_decisions(
         say("validation: the same reading gives the score that HiLo printed in its last evaluation of validation")
     else:
         say("validation: HiLo printed no score that could confirm the reading there")
-    if old.weights == test.weights:
+    if same_weights(old.weights, test.weights):
         return (earlier, match, known[0] if known else None), ""
-    if recorder.weights_of(test) != test.weights:
+    if not same_weights(recorder.weights_of(test), test.weights):
         return None, "HiLo changed the weights after its final evaluation"
     say("evaluating validation again with the weights of the final evaluation")
     test_again, new = recorder.repeat(test), recorder.repeat(old)
@@ -1738,7 +1856,7 @@ def validation_decisions(
         return None, "the same weights and inputs gave other outputs for test: its evaluation is random"
     else:
         printed = []
-    found = read_again(new.steps, split, match.reading)
+    found = read_again(new.steps, split, match)
     if found is None:
         return None, "what gave test's decisions is not there when validation is evaluated again"
     known = [score for score in printed if score.fits(*found.counts(split))]
@@ -1813,9 +1931,11 @@ def launch(options: argparse.Namespace) -> None:
     for name, split in splits.items():
         say(f"{name}: {len(split.lengths)} dialogues, {sum(split.lengths)} utterances, {int(split.gold.sum())} pairs")
     recorder = Recorder(torch, clone)
+    recorder.after_pass = look_early(recorder, splits, options)
     started = time.time()
     with inside_clone(clone, options.rest, recorder.text), watching(recorder):
         run_clone(clone, options.rest, recorder)
+        recorder.after_pass = None
         say(f"HiLo ended after {time.time() - started:.0f} s; looking for its decisions")
         finish(recorder, splits, options)
 
