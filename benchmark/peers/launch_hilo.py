@@ -60,9 +60,9 @@ _MOST_CLASSES = 16
 _WIDEST_ROW = 1024
 _MOST_LEAVES = 2000
 _MOST_DEPTH = 6
-# Beyond this many logits that could be summed, only single ones, pairs and the whole are tried.
+# Beyond this many logits that could be summed, only single ones and all together are tried.
 _MOST_SUBSETS = 6
-_MOST_READINGS = 50000
+_MOST_READINGS = 20000
 
 
 class LaunchError(Exception):
@@ -835,6 +835,8 @@ class Reader:
         self._transposed = np.concatenate(transposed)
         self._probabilities: dict[tuple[tuple[str, ...], bool], Any] = {}
         self._ids: dict[tuple[str, ...], Any] = {}
+        self._chosen: dict[Any, Any] = {}
+        self._flags: dict[Any, Any] = {}
 
     def probability(self, paths: tuple[str, ...], swapped: bool = False) -> Any:
         """Softmax of the sum, second class; values that are probabilities already are taken as they are."""
@@ -860,15 +862,42 @@ class Reader:
         values = self.sources.masks[path]
         return values[self._transposed] if swapped else values
 
+    def mask(self, reading: Reading) -> Any:
+        """What passes the mask."""
+        if reading.mask == PAST:
+            return self.split.past
+        if reading.mask == ALL:
+            return np.ones(self.split.n_cells, dtype=bool)
+        return self.cells(reading.mask, reading.swapped)
+
+    def counts(self, reading: Reading) -> tuple[int, int, int]:
+        """True positives, predicted and gold pairs of :meth:`decide`, from the cells before the filter alone."""
+        if reading.filter:
+            return self.decide(reading).counts(self.split)
+        key = (reading.pairs, reading.swapped, reading.mask)
+        if key not in self._chosen:
+            with np.errstate(invalid="ignore"):
+                likely = self.probability(reading.pairs, reading.swapped) >= 0.5
+            self._chosen = {key: np.flatnonzero(likely & self.mask(reading))}
+            self._flags = {}
+        chosen = self._chosen[key]
+        kept = self._keep(reading, lambda place: place[chosen], self._flags)
+        gold = self.split.gold[chosen]
+        return int(np.count_nonzero(kept & gold)), int(np.count_nonzero(kept)), int(self.split.gold.sum())
+
+    def _keep(self, reading: Reading, at: Callable[[Any], Any], flags: dict[Any, Any]) -> Any:
+        """What the filter by emotion and cause keeps, of the chosen cells."""
+        places = {"target": ("target", "target"), "cause": ("cause", "cause")}.get(reading.rule, ("target", "cause"))
+        for key in zip((reading.emotion, reading.cause), places):
+            if key not in flags:
+                flags[key] = (self.ids(key[0]) == 1)[at(getattr(self.split, key[1]))]
+        first, second = flags[reading.emotion, places[0]], flags[reading.cause, places[1]]
+        return first & second if reading.rule == "both" else first | second
+
     def decide(self, reading: Reading) -> Decisions:
         """Decisions of a reading."""
         split = self.split
-        if reading.mask == PAST:
-            mask = split.past
-        elif reading.mask == ALL:
-            mask = np.ones(split.n_cells, dtype=bool)
-        else:
-            mask = self.cells(reading.mask, reading.swapped)
+        mask = self.mask(reading)
         emotion: Any = self.ids(reading.emotion) if reading.emotion else None
         cause: Any = self.ids(reading.cause) if reading.cause else None
         if reading.filter == NO_FILTER:
@@ -876,11 +905,7 @@ class Reader:
         elif reading.filter:
             kept = self.cells(reading.filter, reading.swapped)
         else:
-            first, second = emotion == 1, cause == 1
-            places = {"target": (split.target, split.target), "cause": (split.cause, split.cause)}
-            at_first, at_second = places.get(reading.rule, (split.target, split.cause))
-            join = np.logical_and if reading.rule == "both" else np.logical_or
-            kept = join(first[at_first], second[at_second])
+            kept = self._keep(reading, lambda place: place, {})
         probability = self.probability(reading.pairs, reading.swapped)
         with np.errstate(invalid="ignore"):
             probability = np.where(mask & kept & ~np.isnan(probability), probability, 0.0)
@@ -904,7 +929,7 @@ def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
     if len(names) <= _MOST_SUBSETS:
         sizes = range(len(names), 0, -1)
         return [subset for size in sizes for subset in itertools.combinations(names, size)]
-    return [tuple(names), *((name,) for name in names), *itertools.combinations(names, 2)]
+    return [tuple(names), *((name,) for name in names)]
 
 
 def _summands(reader: Reader, split: Split) -> list[str]:
@@ -995,12 +1020,8 @@ def levels_of_readings(reader: Reader, layout: str, bindings: Bindings) -> list[
             for name in (NO_FILTER, *sources.masks) if others else ():
                 yield Reading(layout, paths, swapped, mask, filter=name)
 
-    return [
-        readings(sums[:1], False),
-        readings(sums[1:], False),
-        readings(sums[:1], True),
-        itertools.islice(readings(sums[1:], True), _MOST_READINGS),
-    ]
+    levels = (readings(sums[:1], False), readings(sums[1:], False), readings(sums[:1], True), readings(sums[1:], True))
+    return [itertools.islice(level, _MOST_READINGS) for level in levels]
 
 
 @dataclass
@@ -1045,7 +1066,8 @@ class Search:
         """Counts a reading that does not fit."""
         f1 = _scores(*counts)[2]
         off = min((abs(score.scale * f1 - score.f1) / score.scale for score in printed), default=1.0)
-        self.nearest = sorted([*self.nearest, (off, reading, counts)], key=lambda item: item[0])[:5]
+        if len(self.nearest) < 5 or off < self.nearest[-1][0]:
+            self.nearest = sorted([*self.nearest, (off, reading, counts)], key=lambda item: item[0])[:5]
 
 
 # Outputs of the model; then of modules within it; then what softmax, argmax and the like are given.
@@ -1095,11 +1117,10 @@ def find_reading(
                     if reading in tried:
                         continue
                     tried.add(reading)
-                    decisions = reader.decide(reading)
-                    counts = decisions.counts(split)
+                    counts = reader.counts(reading)
                     fits = [score for score in printed if score.fits(*counts)]
                     if fits:
-                        fitting.append(Match(reading, decisions, fits[0], counts, layout.keys))
+                        fitting.append(Match(reading, reader.decide(reading), fits[0], counts, layout.keys))
                     else:
                         search.note(reading, counts, printed)
             search.n_readings = len(tried)
