@@ -952,7 +952,13 @@ def _utterance_choices(reader: Reader) -> list[tuple[str, ...]]:
     """What could be the predicted ids of emotions or causes; each distinct result once."""
     by_width: dict[int, list[str]] = {}
     choices: list[tuple[str, ...]] = []
+    seen: set[tuple[bytes, int]] = set()
     for path, values in reader.sources.utterances.items():
+        # The same values under another path would count twice in a sum; unknown ones belong to a list of other classes.
+        key = (values.tobytes(), values.ndim)
+        if key in seen or np.isnan(values).any():
+            continue
+        seen.add(key)
         if values.ndim == 1:
             choices.append((path,))
         else:
@@ -1100,7 +1106,9 @@ def find_reading(
         search.problem = "no value says which dialogues are in which step"
         return None
     if not printed:
-        search.problem = "HiLo printed no precision, recall and F1 above 0 after its last evaluation"
+        search.problem = (
+            "HiLo printed no precision, recall and F1 above 0 after its last evaluation, so that nothing can be checked"
+        )
         return None
     tried: set[Reading] = set()
     for prefixes in _PREFIXES:
@@ -1823,7 +1831,7 @@ def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Na
     records = {"test": split_record(splits["test"], match.decisions, match, match.printed)}
     problem = ""
     if "validation" in passes:
-        found, problem = validation_decisions(recorder, passes, splits["validation"], match)
+        found, problem = validation_decisions(recorder, passes, splits["validation"], splits["test"], match)
         if found is not None:
             records["validation"] = split_record(splits["validation"], *found)
     else:
@@ -1838,7 +1846,7 @@ def finish(recorder: Recorder, splits: Mapping[str, Split], options: argparse.Na
 
 
 def validation_decisions(
-    recorder: Recorder, passes: Mapping[str, Pass], split: Split, match: Match
+    recorder: Recorder, passes: Mapping[str, Pass], split: Split, test_split: Split, match: Match
 ) -> tuple[tuple[Decisions, Match, PrintedScore | None] | None, str]:
     """Decisions on validation with the weights of the final evaluation.
 
@@ -1846,12 +1854,14 @@ def validation_decisions(
         recorder: What was seen.
         passes: The last passes over test and validation.
         split: Validation.
+        test_split: Test.
         match: The reading that fits test.
 
     Returns:
         Decisions, reading and, where HiLo evaluated validation with these weights, its printed score; or None and why.
     """
     old, test = passes["validation"], passes["test"]
+    alike = bool(find_layouts(old.steps, test_split))
     earlier = read_again(old.steps, split, match)
     if earlier is None:
         return None, "what gave test's decisions is not there for validation"
@@ -1859,6 +1869,8 @@ def validation_decisions(
     known = [score for score in printed if score.fits(*earlier.counts(split))]
     if known:
         say("validation: the same reading gives the score that HiLo printed in its last evaluation of validation")
+    elif alike:
+        return None, "test.txt has dialogues of the same lengths, and no printed score tells which split it is"
     else:
         say("validation: HiLo printed no score that could confirm the reading there")
     if same_weights(old.weights, test.weights):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,15 @@ SPLITS = {"test": "test", "validation": "valid"}
 
 def launch(folder: Path, *options: str, clone: str = "packed", changes: dict[str, str] | None = None) -> Any:
     """Makes a stub and launches it as a user does: by path, with nothing of this package on the path."""
+    # The stub imports a module of its own that is called as this one.
+    (folder / "peers").mkdir(exist_ok=True)
+    (folder / "peers" / "manifest.py").write_text('OF = "the launcher"')
+    script = shutil.copy(SCRIPT, folder / "peers")
     if not (folder / "clone").exists():
         make_clone(folder / "clone", clone, changes=changes)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     arguments = ["--clone", folder / "clone", "--output-dir", folder / "out", *options, "--", "--seed", "3"]
-    return forked_python.run(SCRIPT, *arguments, cwd=folder, env=environment)
+    return forked_python.run(script, *arguments, cwd=folder, env=environment)
 
 
 def written(folder: Path, split: str) -> dict[str, Any]:
