@@ -25,7 +25,11 @@ scores, no text. With that list, ``--pair-logits``, ``--mask``, ``--filter``, ``
 right values by hand, such as ``--pair-logits output.first+output.second``; the printed score is checked all the same.
 
 The validation split is evaluated again with the final weights, from the inputs that the model got for it. Test is
-repeated first, in the same way, and must give the outputs of the final evaluation.
+repeated first, in the same way, and must give the outputs of the final evaluation. Where that is impossible, the
+clone's own evaluating function is called again. Validation is left out where its printed score contradicts the reading.
+
+After the first evaluation during training, a line says whether the decisions can be read, so that a long training is
+not in vain. The exit code is 1 where a file is missing.
 """
 
 from __future__ import annotations
@@ -191,6 +195,16 @@ class PrintedScore:
         expected = _scores(true_positives, predicted, gold)
         printed = (self.precision, self.recall, self.f1)
         return all(abs(self.scale * a - b) <= self.tolerance + 1e-9 * self.scale for a, b in zip(expected, printed))
+
+    def could_be_of(self, gold: int) -> bool:
+        """Whether some numbers of true positives and predictions give these scores with a number of gold pairs.
+
+        >>> score = PrintedScore(47.9146, 26.3748, 34.0220, 100, 0.00005)
+        >>> score.could_be_of(1873), score.could_be_of(1872)
+        (True, False)
+        """
+        true_positives = round(self.recall / self.scale * gold)
+        return self.fits(true_positives, round(true_positives * self.scale / self.precision), gold)
 
 
 def _scores(true_positives: int, predicted: int, gold: int) -> tuple[float, float, float]:
@@ -1865,10 +1879,18 @@ def validation_decisions(
     earlier = read_again(old.steps, split, match)
     if earlier is None:
         return None, "what gave test's decisions is not there for validation"
-    printed = printed_scores("".join(recorder.text[old.text_start : old.text_end]))
-    known = [score for score in printed if score.fits(*earlier.counts(split))]
+    counts = earlier.counts(split)
+    at_once = printed_scores("".join(recorder.text[old.text_start : old.text_end]))
+    # It may also be printed later, such as after test.
+    later = printed_scores("".join(recorder.text[old.text_start :]))
+    known = [score for score in [*at_once, *later] if score.fits(*counts)]
     if known:
         say("validation: the same reading gives the score that HiLo printed in its last evaluation of validation")
+    elif any(score.could_be_of(counts[2]) for score in at_once):
+        return None, (
+            "HiLo printed a score in its last evaluation of validation that is not that of the decisions, if they are "
+            "read there as on test"
+        )
     elif alike:
         return None, "test.txt has dialogues of the same lengths, and no printed score tells which split it is"
     else:
@@ -1879,20 +1901,21 @@ def validation_decisions(
         return None, "HiLo changed the weights after its final evaluation"
     say("evaluating validation again with the weights of the final evaluation")
     test_again, new = recorder.repeat(test), recorder.repeat(old)
-    if test_again is None or new is None:
+    printed: list[PrintedScore] = []
+    if test_again is None or new is None or not same_outputs(test, test_again):
+        # A step calls several models, whose inputs come from each other, or the evaluation is random.
         start = len(recorder.text)
         new = recorder.repeat_by_caller(old)
-        if new is None:
-            return None, "a step calls several models, and the function that evaluates cannot be called again"
         printed = printed_scores("".join(recorder.text[start:]))
-    elif not same_outputs(test, test_again):
-        return None, "the same weights and inputs gave other outputs for test: its evaluation is random"
-    else:
-        printed = []
+        if new is None:
+            return None, "the models did not repeat their outputs for test, and no function can be called again instead"
     found = read_again(new.steps, split, match)
     if found is None:
         return None, "what gave test's decisions is not there when validation is evaluated again"
-    known = [score for score in printed if score.fits(*found.counts(split))]
+    counts = found.counts(split)
+    known = [score for score in printed if score.fits(*counts)]
+    if not known and any(score.could_be_of(counts[2]) for score in printed):
+        return None, "evaluated again, validation has another score than that of the decisions that are read there"
     return (found, match, known[0] if known else None), ""
 
 

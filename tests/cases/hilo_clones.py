@@ -378,7 +378,7 @@ class Words(nn.Module):
         super().__init__()
         self.words = nn.Linear(6, 8)
     def forward(self, x):
-        return torch.relu(self.words(x))
+        return torch.tanh(self.words(x))
 
 class Answers(nn.Module):
     def __init__(self):

@@ -130,11 +130,28 @@ def test_a_score_that_no_reading_has_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_validation_is_not_written_where_its_printed_score_is_another_one(tmp_path: Path) -> None:
+    # Of ten pairs among 25 predicted ones, with the 200 gold pairs of the split.
+    done = launch(
+        tmp_path,
+        changes={
+            "p, r, f = score(conversations(name), found)": """p, r, f = score(conversations(name), found)
+        if name == "valid":
+            p, r, f = 10 / 25, 10 / 200, 20 / 225"""
+        },
+    )
+    assert done.returncode == 1
+    assert "Test was written, validation was not: HiLo printed a score" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["hilo_inspection.json", "hilo_test.json"]
+    assert decisions(tmp_path, "test") == own(tmp_path, "test")
+
+
+@pytest.mark.slow
 def test_values_named_by_hand_are_checked_too(tmp_path: Path) -> None:
     names = ["--emotion", "output[2][0]", "--cause", "output[2][1]", "--mask", "batch.allowed", "--pair-logits"]
     wrong = launch(tmp_path, *names, "output[1][0]")
     assert wrong.returncode == 1
-    assert "none of 1 ways" in wrong.stderr
+    assert "ways to read the decisions has a score" in wrong.stderr
     right = launch(tmp_path, *names, "output[1][0]+output[1][1]+output[1][2]")
     assert right.returncode == 0, right.stderr
     assert written(tmp_path, "test")["reading"]["mask"] == "batch.allowed"
