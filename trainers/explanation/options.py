@@ -118,7 +118,7 @@ class ExplanationModelOptions:
     causes: Causes = option(
         "none",
         "Utterances that are marked as causes: gold, predicted (by --causes_from), the last one before the target, or "
-        "shuffled: random ones up to the target, as many as there are gold ones.",
+        "shuffled: random ones among the target and its --context_turns, as many as gold ones are among them.",
     )
     causes_from: str | None = option(
         None, "Folder of a finished run of a pair scorer that uses text alone.", setting="features"
