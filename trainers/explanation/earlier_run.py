@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.files import read_json
-from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 
 if TYPE_CHECKING:
     from iemomecp_dataset.corpus import Corpus
@@ -79,6 +78,7 @@ def earlier_epoch_split(path: str | Path, corpus: Corpus) -> str | None:
         data, or none was chosen; None where that is unknown.
     """
     from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, folder_of_run, read_results
+    from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 
     folder = folder_of_run(path)
     if not (folder / RESULTS_FILE).is_file():

@@ -184,7 +184,7 @@ def _tokenizer(options: ExplanationModelOptions) -> Any:
     if options.init_from:
         folder = earlier_model_folder(options.init_from)
         if (folder / "tokenizer_config.json").is_file():
-            return load_language_tokenizer(str(folder))
+            return load_language_tokenizer(str(folder), gguf_file=None)
     return load_language_tokenizer(str(options.language_model), gguf_file=options.gguf_file)
 
 
@@ -251,22 +251,24 @@ def remarks_on_examples(options: ExplanationTrainingOptions, counts: Mapping[str
 
     Example:
         >>> options = ExplanationTrainingOptions.from_flat({"shots": 3, "max_length": 256})
-        >>> remarks_on_examples(options, {"test": {"examples": 29, "missing_examples": 1, "truncated_examples": 4}})
-        ['On test 4 of 29 examples do not fit into --max_length 256 and 1 more is not there: train has none left of \
-that emotion.']
+        >>> counts = {"examples": 29, "truncated_examples": 4, "missing_examples": 1}
+        >>> for remark in remarks_on_examples(options, {"test": counts}):
+        ...     print(remark)
+        Of 29 examples in the prompts of test 4 do not fit into --max_length 256 and are left out.
+        Prompts of test have 29 examples, 1 fewer than --shots 3 asks for: train has no more of their emotions.
     """
     remarks = []
     for split, found in counts.items():
-        said = []
         if cut := found.get("truncated_examples"):
-            said.append(
-                f"{cut} of {found['examples']} examples do not fit into --max_length {options.model.max_length}"
+            remarks.append(
+                f"Of {found['examples']} examples in the prompts of {split} {cut} do not fit into --max_length "
+                f"{options.model.max_length} and are left out."
             )
         if missing := found.get("missing_examples"):
-            more = f"{missing}{' more' if cut else ' examples'} {'is' if missing == 1 and cut else 'are'} not there"
-            said.append(f"{more}: train has none left of that emotion")
-        if said:
-            remarks.append(f"On {split} {' and '.join(said)}.")
+            remarks.append(
+                f"Prompts of {split} have {found['examples']} examples, {missing} fewer than --shots "
+                f"{options.model.shots} asks for: train has no more of their emotions."
+            )
     return remarks
 
 
