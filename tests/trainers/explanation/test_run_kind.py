@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from explained_dialogues import EMOTIONS, explained_dialogues, write_language_mo
 
 from iemomecp_dataset.benchmark.explanation_board import cause_ablations, explanation_boards
 from iemomecp_dataset.benchmark.runs import explanation_results
-from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
@@ -178,57 +178,37 @@ def test_without_training_the_model_writes_as_it_is(
     assert write(tmp_path / "run", language_model=str(model)) == results
 
 
-@pytest.mark.parametrize("hours", [1e-9, None])
 def test_a_run_without_training_is_continued_within_the_texts(
-    hours: float | None, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"language_model": str(model), "shots": 2}
     write(tmp_path / "whole", **options)
     generate: Callable[..., list[str]] = writing.generate_explanations
     calls: list[Any] = []
-
-    def ends(*arguments: Any, **more: Any) -> list[str]:
-        calls.append(arguments[2])
-        if hours is None and len(calls) == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return generate(*arguments, **more)
-
-    monkeypatch.setattr(writing, "generate_explanations", ends)
-    if hours is None:
-        with pytest.raises(SystemExit):
-            write(tmp_path / "run", **options)
-    else:
-        assert write(tmp_path / "run", max_hours=hours, **options) is None
-        assert not calls, "the session has ended before"
-    before = sum(map(len, calls))
+    monkeypatch.setattr(writing, "generate_explanations", lambda *a, **o: calls.extend(a[2]) or generate(*a, **o))
+    assert write(tmp_path / "run", max_hours=1e-9, **options) is None
+    assert len(calls) == 2, "a session ends after a batch"
     write(tmp_path / "run", **options)
-    assert sum(map(len, calls)) == 4 + 5
-    assert before == (4 if hours is None else 0)
+    assert len(calls) == 4 + 5
     assert texts_of(tmp_path / "run") == texts_of(tmp_path / "whole")
 
 
-def test_examples_are_of_train_and_counted(tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture) -> None:
-    results = write(tmp_path / "run", language_model=str(model), shots=3, causes="gold")
-    assert results.objective == "3-shot"
-    assert "train" not in results.counts or "examples" not in results.counts["train"]
-    # Of the seven of train four are of joy, three of anger.
-    for split, n_items in (("validation", 4), ("test", 5)):
-        counts = results.counts[split]
-        assert (counts["examples"], counts["missing_examples"]) == (3 * n_items, 0)
-        assert counts["truncated_examples"] == 0
-    assert "remarks" not in results.extra
-    cut = write(tmp_path / "cut", language_model=str(model), shots=4, max_length=150)
-    counts = cut.counts["test"]
-    assert counts["truncated_examples"] > 0
-    assert counts["missing_examples"] == 2
-    remarks = cut.extra["remarks"]
-    assert f"Of 18 examples in the prompts of test {counts['truncated_examples']} do not fit into --max_length 150" in (
-        " ".join(remarks)
-    )
-    assert "2 fewer than --shots 4 asks for" in " ".join(remarks)
-    assert all(remark in caplog.text for remark in remarks)
-    (board,) = explanation_boards([cut])
-    assert f"cut: {remarks[0]}" in board.notes
+def test_examples_are_counted_and_what_is_missing_is_said(
+    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = write(tmp_path / "cut", language_model=str(model), shots=4, max_length=150)
+    assert results.objective == "4-shot"
+    # Of the seven items of train four are of joy, three of anger; of the five of test two are of anger.
+    counts = results.counts["test"]
+    assert (counts["examples"], counts["missing_examples"]) == (18, 2)
+    assert 0 < counts["truncated_examples"] < 18
+    assert "examples" not in results.counts["train"]
+    remarks = " ".join(results.extra["remarks"])
+    assert f"Of 18 examples in the prompts of test {counts['truncated_examples']} do not fit into --max_len" in remarks
+    assert "Prompts of test have 18 examples, 2 fewer than --shots 4 asks for" in remarks
+    assert all(remark in caplog.text for remark in results.extra["remarks"])
+    (board,) = explanation_boards([results])
+    assert f"cut: {results.extra['remarks'][0]}" in board.notes
 
 
 def test_a_trained_model_writes_under_other_marks(tmp_path: Path, model: Path) -> None:
@@ -248,16 +228,12 @@ def test_a_trained_model_writes_under_other_marks(tmp_path: Path, model: Path) -
     assert same.initialized_from["objective"] == "lora"
     assert "lora_rank" not in same.settings
     assert "model/adapter/adapter_model.safetensors" in weights_of(tmp_path / "same")
-    marked = again("shuffled", causes="shuffled")
-    few = again("few", shots=1, init_from=str(tmp_path / "first" / "model"))
-    assert few.objective == "lora as trained before, 1-shot"
-    assert few.initialized_from == same.initialized_from
-    assert system_of(marked)["init_from"] == system_of(same)["init_from"]
-    bare = write(tmp_path / "bare", language_model=str(model), causes="gold", context_turns=2)
-    assert "init_from" not in system_of(bare)
-    (board,) = explanation_boards([first, same, marked, few, bare])
-    assert len(board.trained) == 5
-    (ablation,) = cause_ablations(board)
+    marked = again("shuffled", causes="shuffled", init_from=str(tmp_path / "first" / "model"))
+    assert marked.initialized_from == same.initialized_from
+    other = replace(same, run_name="other", initialized_from={**same.initialized_from, "system": "another"})
+    (board,) = explanation_boards([first, same, marked, other])
+    assert len(board.trained) == 4, "runs that begin with different ones are averaged"
+    (ablation,) = cause_ablations(explanation_boards([first, same, marked])[0])
     assert [causes for causes, _ in ablation.rows] == ["gold", "shuffled"]
 
 
@@ -280,7 +256,7 @@ def test_another_corpus_needs_no_train_split_where_nothing_is_read_of_it(tmp_pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tuning": "none", "epochs": 3, "learning_rate": 0.1}, "nothing, so --epochs 3, --learning_rate 0.1 has no"),
+        ({"tuning": "none", "batch_size": 8}, "nothing, so --epochs 2, --learning_rate 0.01 has no effect"),
         ({"tuning": "none", "epochs": 1, "batch_size": 8, "learning_rate": 2e-4, "lora_rank": 3}, "--lora_rank 3 has"),
         ({"shots": 2}, "--shots 2 puts examples before questions that a model is not trained on"),
         ({"shots": -1}, "--shots must be at least 0"),
