@@ -14,7 +14,9 @@ import pytest
 from corpus_files import ecf_text
 from two_dialogues import two_dialogue_corpus, write_emotions
 
+from iemomecp_dataset.benchmark.runs.contamination import find_leaks, splits_of
 from iemomecp_dataset.corpus import Corpus, corpus_of, load_corpus
+from iemomecp_dataset.synthetic import write_ecem
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import (
@@ -220,3 +222,20 @@ def test_a_run_that_begins_with_none_is_not_one_that_cannot_be_read(corpus: Corp
     begun = read(corpus, modalities="a", init_from=str(tmp_path))
     for now, then in ((begun, alone), (alone, begun)):
         assert now.changes(then) == ["the run that it begins with (--init_from)"]
+
+
+def test_what_a_run_on_ecem_has_seen_of_ecf_is_told_where_its_model_only_writes(tmp_path: Path) -> None:
+    ecem = write_ecem(tmp_path / "ecem")
+    first = write_origin(tmp_path / "first", ecem)
+    config = {"config_name": "ecem", "data_dir": str(ecem), "ecf_root": str(ecem / "ECF"), "tuning": "lora"}
+    (first / "config.yaml").write_text(json.dumps(config))
+    ecf = load_corpus("ecf", ecem / "ECF")
+    # The made-up corpora share no split as the published ones do: ECF's train is scored here.
+    scored = dataclasses.replace(ecf, rows={"train": ecf.rows["validation"], "test": ecf.rows["train"]})
+    asked = {"init_from": str(first), "tuning": "none"}
+    found, notes = origin_data(ExplanationTrainingOptions.from_flat(asked))
+    own = [one for one in splits_of(scored) if one.split == "test"]
+    leaks = [leak for leak in find_leaks([*own, *found]) if leak.kind == "utterance"]
+    assert notes == []
+    assert [(leak.one, leak.other) for leak in leaks] == [(("ecem", "train"), ("ecf", "test"))]
+    assert leaks[0].n > 100

@@ -174,6 +174,8 @@ def test_without_training_the_model_writes_as_it_is(
     again = ExplanationModel.from_pretrained(tmp_path / "run" / "model")
     assert again.config.tuning == "none"
     assert "has trained nothing (zero-shot)" in (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    # Its own train split is not read, so what that shares with test is no leak.
+    assert not any("train" in leak for leak in results.extra["leaks"])
     # Starting it again changes nothing.
     assert write(tmp_path / "run", language_model=str(model)) == results
 
@@ -198,6 +200,7 @@ def test_examples_are_counted_and_what_is_missing_is_said(
 ) -> None:
     results = write(tmp_path / "cut", language_model=str(model), shots=4, max_length=150)
     assert results.objective == "4-shot"
+    assert any("rows/test hold text of rows/train" in leak for leak in results.extra["leaks"])
     # Of the seven items of train four are of joy, three of anger; of the five of test two are of anger.
     counts = results.counts["test"]
     assert (counts["examples"], counts["missing_examples"]) == (18, 2)
