@@ -57,10 +57,11 @@ def train(
     Args:
         data: By split (``train``, ``validation``, ``test``) a :class:`datasets.Dataset` or rows as
             :func:`iemomecp_dataset.load` gives them. Without ``validation`` epoch and threshold of a pair scorer are
-            chosen on train itself, and a model of emotions keeps its last epoch; the results state it.
+            chosen on train itself, and a model of emotions keeps its last epoch; the results state it. ``train`` may
+            be absent where nothing is read of it (explanations with ``tuning="none"`` and without ``shots``).
         output_dir: The run folder.
         task: ``pairs``; ``erc``: emotion recognition of every utterance, on whole dialogues; or ``explanation``: a
-            language model writes why a speaker feels an emotion, which needs ``language_model=``.
+            language model writes why a speaker feels an emotion, which needs ``language_model=`` or ``init_from=``.
         scorer: Name of a model: for pairs ``dialogue`` (default), ``isolated``, or a registered one
             (:func:`iemomecp_dataset.trainers.scorers.register_scorer`); for emotions ``ecerc`` (default) or
             ``emotion_transformer``; for explanations ``explanation``.

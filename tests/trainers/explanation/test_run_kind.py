@@ -21,6 +21,7 @@ from iemomecp_dataset.benchmark.runs import explanation_results
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
+from iemomecp_dataset.trainers import run as run_module
 from iemomecp_dataset.trainers import train
 from iemomecp_dataset.trainers.explanation import writing
 from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder
@@ -196,8 +197,9 @@ def test_a_run_without_training_is_continued_within_the_texts(
 
 
 def test_examples_are_counted_and_what_is_missing_is_said(
-    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run_module, "marked_on_own_training", lambda *_: ["Marks on train are better."])
     results = write(tmp_path / "cut", language_model=str(model), shots=4, max_length=150)
     assert results.objective == "4-shot"
     assert any("rows/test hold text of rows/train" in leak for leak in results.extra["leaks"])
@@ -206,6 +208,7 @@ def test_examples_are_counted_and_what_is_missing_is_said(
     assert (counts["examples"], counts["missing_examples"]) == (18, 2)
     assert 0 < counts["truncated_examples"] < 18
     assert "examples" not in results.counts["train"]
+    assert results.extra["remarks"][0] == "Marks on train are better."
     remarks = " ".join(results.extra["remarks"])
     assert f"Of 18 examples in the prompts of test {counts['truncated_examples']} do not fit into --max_len" in remarks
     assert "Prompts of test have 18 examples, 2 fewer than --shots 4 asks for" in remarks
