@@ -20,6 +20,7 @@ from iemomecp_dataset.commands import COMMANDS
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.schema import EXPLANATION_STATUSES
 from iemomecp_dataset.synthetic import write_ecem
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, EXPLANATION_TRAINERS, TRAINERS
 
 # Asks for every help text in one process, as a module of the package is started, and reports what was imported.
 EVERY_HELP = """
@@ -118,6 +119,8 @@ def test_every_script_runs_its_command(repository: Path) -> None:
         assert name in COMMANDS
     for start in set(_SCRIPTS.values()) - {f"python {path}" for path in named.values()}:
         assert (repository / start.split()[-1]).is_file()
+    trainers = {f"train {name}" for name in (*TRAINERS, *EMOTION_TRAINERS, *EXPLANATION_TRAINERS)}
+    assert trainers == {name for name in _SCRIPTS if name.startswith("train ")}
 
 
 @pytest.mark.parametrize("script", ["demo", "build_from_sources", "make_tiny_encoder", "bench", "mutate"])
