@@ -381,6 +381,7 @@ def _notes(key: BoardKey, runs: list[Run], structural: list[BoardRow]) -> list[s
             f"The records of {', '.join(earlier)} do not state their settings (an earlier version wrote them): they "
             "are averaged with no other run."
         )
+    notes += [f"{run.results.run_name}: {remark}" for run in runs for remark in run.results.extra.get("remarks") or ()]
     if not structural:
         unknown = _WITHOUT_BARS[key.task]
         notes.append(f"These runs record no structural baselines, so {unknown}.")

@@ -39,6 +39,7 @@ __all__ = [
     "read_values",
     "run_command",
     "told_by_results",
+    "with_flags",
 ]
 
 REQUIRED: Any = dataclasses.MISSING
@@ -504,6 +505,9 @@ _SCRIPTS = {
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",
     "train clip": "accelerate launch trainers/clip.py",
+    "train ecerc": "accelerate launch trainers/ecerc.py",
+    "train emotion": "accelerate launch trainers/emotion.py",
+    "train explain": "accelerate launch trainers/explain.py",
 }
 """How each command is started in a clone; ``stats`` has no script."""
 
@@ -547,7 +551,7 @@ def _started_as() -> str | None:
 
 @contextlib.contextmanager
 def flags_in_errors(options_class: type[Any]) -> Iterator[None]:
-    """Lets errors of a function name its arguments as the options of the command: ``--data-dir`` for ``data_dir=``.
+    """Lets errors of a function name its arguments as the options of the command, as :func:`with_flags` does.
 
     Args:
         options_class: A dataclass that declares the command's options. Other arguments are named as they are.
@@ -562,14 +566,37 @@ def flags_in_errors(options_class: type[Any]) -> Iterator[None]:
         Traceback (most recent call last):
         iemomecp_dataset.errors.UsageError: Give --data-dir or full_root=.
     """
-    flags = {name: declared.flag for name, declared in _declared(options_class).items()}
-    argument = re.compile(rf"\b({'|'.join(flags)})=(?:'(\w*)')?")
     try:
         yield
     except IemomecpError as error:
-        said = argument.sub(lambda found: " ".join(filter(None, (flags[found[1]], found[2]))), str(error))
-        error.args = (said, *error.args[1:])
+        error.args = (with_flags(options_class, str(error)), *error.args[1:])
         raise
+
+
+def with_flags(options_class: type[Any], text: str) -> str:
+    """Names the arguments of functions in a text as the options of a command: ``--data-dir`` for ``data_dir=``.
+
+    Args:
+        options_class: A dataclass that declares the command's options. Other arguments are named as they are.
+        text: The text.
+
+    Example:
+        >>> @dataclasses.dataclass
+        ... class Options:
+        ...     read: str = option("strictly", "How to read.")
+        ...     meteor: bool = option(True, "METEOR.")
+        >>> with_flags(Options, "Pass read='leniently' or meteor=True."), with_flags(Options, "Pass meteor=False.")
+        ('Pass --read leniently or --meteor.', 'Pass --no-meteor.')
+    """
+    flags = {name: declared.flag for name, declared in _declared(options_class).items()}
+
+    def flag(found: re.Match[str]) -> str:
+        name, value, truth = found.groups()
+        if truth == "False":
+            return f"--no-{flags[name][2:]}"
+        return " ".join(filter(None, (flags[name], value)))
+
+    return re.sub(rf"\b({'|'.join(flags)})=(?:'(\w*)'|(True|False)\b)?", flag, text)
 
 
 def as_called(text: str) -> str:

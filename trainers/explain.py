@@ -4,9 +4,10 @@
         --language_model path/to/model --tuning lora --seed 42 --output_dir runs/explain-42
 
 With --frames it also reads video, with --faces_table or --face_features faces. The epoch is selected by the loss per
-token on validation; then the explanations of validation and test are written and scored. Starting the same command
-again continues an interrupted run, half-written explanations included. Options can also be read from a YAML file,
---config run.yaml, or be those of an experiment, --experiment NAME.
+token on validation; then the explanations of validation and test are written and scored. With --tuning none nothing is
+trained: a language model as it is (--shots N: after N examples), or a finished run (--init_from), writes them. Starting
+the same command again continues an interrupted run, half-written explanations included. Options can also be read from
+a YAML file, --config run.yaml, or be those of an experiment, --experiment NAME.
 """
 
 from __future__ import annotations

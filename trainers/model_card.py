@@ -206,12 +206,15 @@ def _explanation_scores(results: RunResults) -> list[str]:
     chosen = results.epoch_chosen_on
     best = f"the epoch with the lowest loss per token on {chosen}"
     epoch = "the last epoch" if chosen in (None, NO_EPOCH_CHOSEN) else best
+    kept = f"The model is that of {epoch}, {results.best_epoch} of {results.epochs}."
+    if not results.epochs:
+        kept = f"This run has trained nothing ({results.objective})."
     return [
         "## Scores",
         "",
         "Content scores leave out the opening up to that or because, which most references share and which a sentence "
         "without any content repeats: compare with the structural rows. CIDEr is 0 to 10, the others 0 to 1, and of "
-        f"one set of references alone. The model is that of {epoch}, {results.best_epoch} of {results.epochs}.",
+        f"one set of references alone. {kept}",
         "",
         *_table(results, _EXPLANATION_SCORES, factor=1, digits=4),
         "",
@@ -284,6 +287,7 @@ def _settings(options: RunSettings) -> list[str]:
         "data_dir",
         *(f"{stream}_features" for stream in ("text", "event", "audio", "video")),
         *circumstances(type(options)),
+        *options.without_effect(),
         *(_PATHS if options.task == "explanation" else _not_of_the_model(options)),
     }
     if options.task == ERC and not options.data.encodes_text:

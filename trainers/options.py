@@ -513,6 +513,15 @@ class RunSettings:
         """What ``--help`` shows last: which models or protocols set which options."""
         return ""
 
+    @property
+    def uses_train(self) -> bool:
+        """Whether the train split is read: to learn from it, or for examples."""
+        return True
+
+    def without_effect(self) -> frozenset[str]:
+        """Names of options that this run does not use: neither settings of its system nor facts about it."""
+        return frozenset()
+
     def after(self, seconds: float) -> Self:
         """The same options for what is left of a session.
 

@@ -22,7 +22,7 @@ from iemomecp_dataset.trainers.model_card import model_card
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.pairs.run_kind import PairRun
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.run_inputs import origin_data, run_inputs
+from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_data, run_inputs
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
@@ -57,10 +57,11 @@ def train(
     Args:
         data: By split (``train``, ``validation``, ``test``) a :class:`datasets.Dataset` or rows as
             :func:`iemomecp_dataset.load` gives them. Without ``validation`` epoch and threshold of a pair scorer are
-            chosen on train itself, and a model of emotions keeps its last epoch; the results state it.
+            chosen on train itself, and a model of emotions keeps its last epoch; the results state it. ``train`` may
+            be absent where nothing is read of it (explanations with ``tuning="none"`` and without ``shots``).
         output_dir: The run folder.
         task: ``pairs``; ``erc``: emotion recognition of every utterance, on whole dialogues; or ``explanation``: a
-            language model writes why a speaker feels an emotion, which needs ``language_model=``.
+            language model writes why a speaker feels an emotion, which needs ``language_model=`` or ``init_from=``.
         scorer: Name of a model: for pairs ``dialogue`` (default), ``isolated``, or a registered one
             (:func:`iemomecp_dataset.trainers.scorers.register_scorer`); for emotions ``ecerc`` (default) or
             ``emotion_transformer``; for explanations ``explanation``.
@@ -90,14 +91,14 @@ def train(
             f"train takes dialogues by split, such as {{'train': rows, 'validation': rows}}, but got a "
             f"{type(data).__name__}."
         )
-    if "train" not in data:
-        raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, data))}.")
     kind, _ = _KINDS[task]
     options = {**launcher_options(options), **options, "scorer": scorer or kind.default_scorer()}
     options |= kind.options_of_data(data)
     asked = kind.from_flat({**kind.defaults_for(options), **options, "output_dir": str(output_dir or "")})
     asked.check(with_data=False)
-    info = getattr(data["train"], "info", None)
+    if asked.uses_train and "train" not in data:
+        raise MissingDataError(f"Training needs the split 'train'; given are {', '.join(map(repr, data))}.")
+    info = getattr(next(iter(data.values())), "info", None)
     config_name = getattr(info, "config_name", None)
     corpus = corpus_of(
         data,
@@ -133,9 +134,10 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         corpus = kind.corpus(options, corpus)
         _logger.info("%s", corpus.statement)
         leaks = _contamination(options, corpus)
-        for warning in leaks:
+        remarks = marked_on_own_training(options, corpus)
+        for warning in (*leaks, *remarks):
             _logger.warning("warning: %s", warning)
-        for warning in kind.warnings(corpus):
+        for warning in kind.warnings(options, corpus):
             _logger.warning("%s", warning)
         inputs = run_inputs(options, corpus, accelerator.num_processes)
         claimed = folder.claim(options, inputs)
@@ -162,6 +164,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
             # Read again: the encoder of a first run was on the Hub when it began.
             inputs=run_inputs(options, corpus, accelerator.num_processes),
             leaks=leaks,
+            remarks=remarks,
             processes=accelerator.num_processes,
             precision=str(accelerator.mixed_precision),
             device=accelerator.device.type,
@@ -176,7 +179,8 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
 def _contamination(options: RunSettings, corpus: Corpus) -> list[str]:
     """What the splits share with each other, and with the data of the runs that this one begins with."""
     earlier, notes = origin_data(options)
-    return contamination_warnings([*splits_of(corpus), *earlier]) + notes
+    own = [one for one in splits_of(corpus) if options.uses_train or one.split != "train"]
+    return contamination_warnings([*own, *earlier]) + notes
 
 
 def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) -> None:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from iemomecp_dataset.benchmark.runs.contamination import SplitData, splits_of
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, find_leaks, splits_of
 from iemomecp_dataset.benchmark.runs.identity import features_told_by, origin_of
-from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, read_results
+from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, encoder_name, folder_of_run, read_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
@@ -25,7 +25,7 @@ from iemomecp_dataset.trainers.explanation.inputs import explanation_features
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, SharedData, circumstances, told_by_results
 
-__all__ = ["RunInputs", "effective_batch_size", "origin_data", "run_inputs", "run_settings"]
+__all__ = ["RunInputs", "effective_batch_size", "marked_on_own_training", "origin_data", "run_inputs", "run_settings"]
 
 _ORIGINS = ("init_from", "emotion_from", "causes_from")
 """Options that name a run whose training data this one's results depend on."""
@@ -168,13 +168,23 @@ def _origin(folder: str | None) -> dict[str, Any]:
     if not folder:
         return {}
     path = Path(folder)
-    if (path / RESULTS_FILE).is_file():
-        return origin_of(read_results(path))
-    for weights in (path / "model" / "model.safetensors", path / "model.safetensors"):
-        if weights.is_file():
-            with open(weights, "rb") as stream:
-                return {"weights": hashlib.file_digest(stream, "sha256").hexdigest()[:16]}
+    run = folder_of_run(path)
+    if (run / RESULTS_FILE).is_file():
+        return origin_of(read_results(run))
+    for model in (path / "model", path):
+        if (model / "model.safetensors").is_file():
+            return {"weights": _digest_of_weights(model)}
     return {"unknown": "no run and no weights there"}
+
+
+def _digest_of_weights(model: Path) -> str:
+    """Hashes the weights of a saved model, those of adapters and of a language model in its folders included."""
+    digests = []
+    for file in sorted(model.rglob("*.safetensors")):
+        with open(file, "rb") as stream:
+            digests.append((file.relative_to(model).as_posix(), hashlib.file_digest(stream, "sha256").hexdigest()))
+    alone = digests[0][1] if len(digests) == 1 else hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    return alone[:16]
 
 
 def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
@@ -186,8 +196,6 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
     Returns:
         Their train splits; and a sentence for each that cannot be read, so that what it shares is unknown.
     """
-    import yaml
-
     found, notes, seen = [], [], set[str]()
     before = [getattr(options.model, name, None) for name in _ORIGINS]
     while before:
@@ -196,29 +204,76 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
             continue
         seen.add(folder)
         try:
-            config = yaml.safe_load((Path(folder) / "config.yaml").read_text(encoding="utf-8"))
-            corpus = load_corpus(
-                config["config_name"],
-                config["data_dir"],
-                split="train",
-                candidates=config.get("candidates"),
-                forward_pairs=config.get("forward_pairs"),
-                validation=config.get("validation"),
-                **{name: config[name] for name in ("meld_root", "ecf_root", "ecf_map") if config.get(name)},
-            )
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            splits, config = _trained_on(folder)
+        except _NOT_READ as error:
             notes.append(
                 f"The training data of {folder}, which the run begins with or takes emotions from, cannot be read, so "
                 f"that what it shares with this data is unknown ({' '.join(str(error).split())[:160]})."
             )
             continue
-        found += splits_of(corpus)
+        found += splits
         before += [config.get(name) for name in _ORIGINS]
     return found, notes
 
 
+def marked_on_own_training(options: RunSettings, corpus: Corpus) -> list[str]:
+    """States where the run that predicts causes was trained on dialogues that are now trained on with its marks.
+
+    Its marks are better there than on validation and test, so that a model learns to trust them too much.
+
+    Args:
+        options: The run's options.
+        corpus: The data.
+
+    Returns:
+        A sentence, or nothing: where no causes are predicted, train is not read, or what the other run was trained on
+        cannot be read, which :func:`origin_data` states.
+    """
+    folder = getattr(options.model, "causes_from", None)
+    if not folder or not options.uses_train or "train" not in corpus.rows:
+        return []
+    try:
+        splits, _ = _trained_on(folder)
+    except _NOT_READ:
+        return []
+    # Leaks are between splits of different names.
+    marked = SplitData(corpus.name, "train with marks", corpus.rows["train"], corpus.data_dir, corpus.ecf_map)
+    leaks = [str(leak) for leak in find_leaks([*splits, marked])]
+    if not leaks:
+        return []
+    return [
+        f"Causes on train are predicted by {Path(folder).name}, which was trained on some of these dialogues, so that "
+        f"marks are better on train than on validation and test, and are trusted too much there: {leaks[0]}"
+    ]
+
+
+def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
+    """The train split of a run, none where it trained nothing; and its options."""
+    import yaml
+
+    try:
+        config = yaml.safe_load((folder_of_run(folder) / "config.yaml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(error) from error
+    if config.get("tuning") == "none":
+        return [], config
+    corpus = load_corpus(
+        config["config_name"],
+        config["data_dir"],
+        split="train",
+        candidates=config.get("candidates"),
+        forward_pairs=config.get("forward_pairs"),
+        validation=config.get("validation"),
+        **{name: config[name] for name in ("meld_root", "ecf_root", "ecf_map") if config.get(name)},
+    )
+    return splits_of(corpus), config
+
+
+_NOT_READ = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
 def effective_batch_size(options: RunSettings, processes: int) -> int:
-    """Examples per optimizer step, or padded tokens with ``--batch_tokens``, over all processes.
+    """Examples per optimizer step, or padded tokens with ``--batch_tokens``, over all processes; 0 without training.
 
     Example:
         >>> from iemomecp_dataset.trainers.options import TrainingOptions
@@ -227,6 +282,8 @@ def effective_batch_size(options: RunSettings, processes: int) -> int:
         24
     """
     optimization = options.optimization
+    if optimization.step_size[0] in options.without_effect():
+        return 0
     return optimization.step_size[1] * processes * optimization.gradient_accumulation_steps
 
 
@@ -239,7 +296,8 @@ def run_settings(options: RunSettings, processes: int, precision: str) -> dict[s
         precision: The precision that was computed in: ``no``, ``bf16`` or ``fp16``.
 
     Returns:
-        By option its value. ``batch_size`` or ``batch_tokens`` is the effective one (:func:`effective_batch_size`).
+        By option its value, but for those without effect. ``batch_size`` or ``batch_tokens`` is the effective one
+        (:func:`effective_batch_size`).
 
     Example:
         >>> from iemomecp_dataset.trainers.options import TrainingOptions
@@ -247,7 +305,9 @@ def run_settings(options: RunSettings, processes: int, precision: str) -> dict[s
         >>> found["batch_size"], found["mixed_precision"], "output_dir" in found, "text_encoder" in found
         (8, 'no', False, False)
     """
-    left_out = circumstances(type(options)) | told_by_results(type(options)).keys()
+    unused = options.without_effect()
+    left_out = circumstances(type(options)) | told_by_results(type(options)).keys() | unused
     found = {name: value for name, value in options.flat().items() if name not in left_out}
-    found[options.optimization.step_size[0]] = effective_batch_size(options, processes)
+    step = options.optimization.step_size[0]
+    found |= {} if step in unused else {step: effective_batch_size(options, processes)}
     return {**found, "mixed_precision": precision}

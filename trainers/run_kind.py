@@ -44,6 +44,7 @@ class FinishedRun(Generic[_Settings]):
         processes: Number of processes that trained together.
         precision: The precision that was computed in.
         device: Kind of device.
+        remarks: What readers of its scores must know beside that.
     """
 
     options: _Settings
@@ -56,6 +57,7 @@ class FinishedRun(Generic[_Settings]):
     processes: int
     precision: str
     device: str
+    remarks: list[str]
 
     def recorded(self) -> dict[str, Any]:
         """What every kind of run records beside its scores: arguments of the functions that build the record."""
@@ -109,7 +111,7 @@ class FinishedRun(Generic[_Settings]):
 
     def further_keys(self) -> dict[str, Any]:
         """Keys of the record that no field holds."""
-        found: dict[str, Any] = {"leaks": self.leaks}
+        found: dict[str, Any] = {"leaks": self.leaks, **({"remarks": self.remarks} if self.remarks else {})}
         if torch.cuda.is_available():
             found["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
         return found
@@ -125,7 +127,7 @@ class RunKind(Protocol[_Given]):
             IemomecpError: It is not there, or cannot be trained on.
         """
 
-    def warnings(self, corpus: Corpus) -> list[str]:
+    def warnings(self, options: _Given, corpus: Corpus) -> list[str]:
         """What is to be said about the data before training."""
 
     def score_more(

@@ -32,8 +32,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.baselines.target_retrieval import NearestTargets
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import MetricInputError, missing_extra
+from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
 from iemomecp_dataset.metrics.explanations.ngrams import rouge_l
 from iemomecp_dataset.metrics.explanations.tokens import opening_length, ptb_tokens
@@ -342,25 +343,18 @@ def _random(groups: _Groups, train: ExplanationTable, split: str, table: Explana
 def _retrieval(
     groups: _Groups, train: ExplanationTable, others: Mapping[str, ExplanationTable]
 ) -> tuple[str, dict[str, list[str]]]:
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError as error:
-        raise missing_extra("scikit-learn", "train") from error
-    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b|[!?]", ngram_range=(1, 2), sublinear_tf=True)
-    try:
-        of_train = vectorizer.fit_transform(train.texts)
-    except ValueError:  # an empty vocabulary
+    nearest = NearestTargets(train.texts)
+    if not nearest.has_words:
         return "Not built: the train targets have no text.", {}
     found: dict[str, list[str]] = {}
     for split, table in others.items():
-        vectors, keys = vectorizer.transform(table.texts), groups.keys_of(table)
+        keys = groups.keys_of(table)
         texts = [""] * len(table)
         for key in dict.fromkeys(keys):
             places = [place for place, its in enumerate(keys) if its == key]
-            members = groups.members(key)
-            nearest = np.asarray((vectors[places] @ of_train[members].T).todense()).round(9).argmax(axis=1)
-            for place, member in zip(places, nearest.tolist(), strict=True):
-                texts[place] = train.references[members[member]]
+            ranked = nearest.ranked([table.texts[place] for place in places], groups.members(key))
+            for place, member in zip(places, ranked[:, 0].tolist(), strict=True):
+                texts[place] = train.references[member]
         found[split] = texts
     return (
         "The explanation of the train target of the same emotion and gender whose words are nearest: cosine of TF-IDF "

@@ -277,7 +277,7 @@ def run_facts(
         "run": record.run_name,
         "seed": str(record.seed),
         **({"threshold": "–" if value is None else f"{value:.3f}"} if has_threshold else {}),
-        "kept epoch": f"{record.best_epoch} of {record.epochs}",
+        "kept epoch": f"{record.best_epoch} of {record.epochs}" if record.epochs else "–",
         "time": "n/a" if math.isnan(record.wall_seconds) else duration_text(record.wall_seconds),
         "revision": (record.git_revision or "unknown")[:10],
         "batch": str(record.effective_batch_size or "–"),

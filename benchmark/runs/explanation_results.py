@@ -21,6 +21,7 @@ from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
     explanations_file,
     write_explanation_predictions,
 )
+from iemomecp_dataset.metrics.explanations.learned import bertscore_word
 from iemomecp_dataset.metrics.explanations.meteor import one_meteor_program
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.metrics.explanations.signature import explanation_run_signature, model_word
@@ -150,7 +151,7 @@ def explanation_run_results(
                         texts=corpus.text_fingerprints[split],
                         epoch_chosen_on=epoch_chosen_on,
                         causes=causes or measured.get("settings", {}).get("causes"),
-                        bertscore=model_word(bertscore_model),
+                        bertscore=bertscore_word(bertscore_model),
                         bleurt=model_word(bleurt_model),
                     )
                 )

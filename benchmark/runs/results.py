@@ -39,6 +39,7 @@ __all__ = [
     "Decision",
     "RunResults",
     "encoder_name",
+    "folder_of_run",
     "read_results",
     "run_results",
     "write_results",
@@ -380,6 +381,22 @@ def write_results(path: str | Path, record: RunResults) -> None:
     for scores in _score_dicts(content):
         _give_reasons(scores)
     write_json(_results_path(path), _as_json(content, ""))
+
+
+def folder_of_run(path: str | Path) -> Path:
+    """Finds the folder of a run: the path itself, or the folder above where it is the run's ``model/``.
+
+    Args:
+        path: The path.
+
+    Example:
+        >>> folder_of_run("runs/x").as_posix()
+        'runs/x'
+    """
+    folder = Path(path)
+    files = (RESULTS_FILE, "config.yaml")
+    above = folder.name == "model" and not any((folder / name).is_file() for name in files)
+    return folder.parent if above and any((folder.parent / name).is_file() for name in files) else folder
 
 
 def read_results(path: str | Path) -> RunResults:

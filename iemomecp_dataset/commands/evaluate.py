@@ -33,12 +33,12 @@ from __future__ import annotations
 import glob
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
+from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options, with_flags
 from iemomecp_dataset.errors import UsageError, see_page
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
@@ -267,7 +267,12 @@ def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequ
     )
 
     result = evaluate_explanation_files(request)
-    print(explanation_evaluation_as_text(result))
+    # For the screen alone: the file is read by programs, which call functions.
+    shown = [
+        replace(one, unavailable={name: with_flags(EvaluateOptions, why) for name, why in one.unavailable.items()})
+        for one in result.evaluations
+    ]
+    print(explanation_evaluation_as_text(replace(result, evaluations=tuple(shown))))
     write_explanation_evaluation(output, result)
     print(f"\nwritten: {output}")
     if options.as_run is not None and options.data_dir is not None:

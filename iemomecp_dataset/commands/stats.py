@@ -3,7 +3,8 @@
     python -m iemomecp_dataset stats
     python -m iemomecp_dataset stats ecf --data-dir path/to/ecf
 
-The name of the command can be left out: python -m iemomecp_dataset ecf --data-dir path/to/ecf.
+The name of the command can be left out: python -m iemomecp_dataset ecf --data-dir path/to/ecf. For ecem the report
+of its merge with MELD and ECF follows, which accounts for every item of its file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from pathlib import Path
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import command_hint, flags_in_errors, option, read_options
-from iemomecp_dataset.options import DEFAULT_CONFIG, ConfigName, ExplanationStatuses, TextSource
+from iemomecp_dataset.options import (
+    DEFAULT_CONFIG,
+    EXPLANATION_CONFIGS,
+    ConfigName,
+    ExplanationStatuses,
+    TextSource,
+    load_options,
+)
 
 
 @dataclass(frozen=True)
@@ -43,22 +51,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from iemomecp_dataset.builder import load
     from iemomecp_dataset.corpus_statistics import statistics_table
+    from iemomecp_dataset.find_sources import find_inputs
 
     name = options.config or DEFAULT_CONFIG
+    given = {option: value for option, value in vars(options).items() if option != "config"}
     with flags_in_errors(StatsOptions):
-        splits = load(
-            name,
-            data_dir=options.data_dir,
-            label_dir=options.label_dir,
-            candidates=options.candidates,
-            text_source=options.text_source,
-            status=options.status,
-            meld_root=options.meld_root,
-            ecf_root=options.ecf_root,
-            ecf_map=options.ecf_map,
-        )
+        splits = load(name, **given)
+        # Read again, as rows may come from the cache of an earlier call, without their report.
+        report = find_inputs(load_options(name, given)).read().report if name in EXPLANATION_CONFIGS else None
     print(next(iter(splits.values())).info.description)
     print(statistics_table(name, splits))
+    if report is not None:
+        print(f"\n{report.to_text()}")
 
 
 def _overview() -> str:

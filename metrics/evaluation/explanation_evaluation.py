@@ -30,6 +30,7 @@ from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
 )
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
+from iemomecp_dataset.metrics.explanations.learned import bertscore_word
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.metrics.explanations.signature import (
     ExplanationSignature,
@@ -210,6 +211,8 @@ def evaluate_explanations(
     facts, references = predictions.facts, predictions.references
     assert references is not None
     config = gold.config_name if gold else config_name or facts.config_name or "unknown"
+    # Before the signature, which names the layer of an encoder from its files: they may come from the Hub now.
+    scores = dict(explanation_scores(predictions.predictions, references, **options.explanation_scores))
     signature = explanation_signature_of_table(
         gold.table if gold else _own_table(predictions),
         corpus=gold.corpus if gold else facts.corpus or corpus_of_config(config),
@@ -219,10 +222,9 @@ def evaluate_explanations(
         texts=gold.text_fingerprint if gold else facts.text_fingerprint,
         epoch_chosen_on=facts.epoch_chosen_on,
         causes=facts.causes,
-        bertscore=model_word(options.bertscore_model),
+        bertscore=bertscore_word(options.bertscore_model),
         bleurt=model_word(options.bleurt_model),
     )
-    scores = dict(explanation_scores(predictions.predictions, references, **options.explanation_scores))
     unavailable = scores.pop("unavailable")
     (counts,) = explanation_unit_counts([predictions.predictions], references, predictions.dialogue_ids)
     notes = [*predictions.notes, *_notes(predictions, gold, scores)]

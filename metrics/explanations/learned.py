@@ -14,17 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import MetricInputError, MissingModelError
-from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained, require_torch, torch_device
+from iemomecp_dataset.features.encoders.model_loading import (
+    load_model,
+    load_pretrained,
+    require_torch,
+    stored_model,
+    torch_device,
+)
+from iemomecp_dataset.metrics.explanations.signature import model_word
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["bertscore_items", "bleurt_items"]
+__all__ = ["bertscore_items", "bertscore_word", "bleurt_items"]
 
 _logger = logging.getLogger(__name__)
 
 # Layers of the published scores by the end of the model's name: those that agree best with human ratings.
 _PUBLISHED_LAYERS = {"roberta-large": 17, "deberta-xlarge-mnli": 40}
+# What configurations call the number of their layers.
+_N_LAYERS = ("num_hidden_layers", "n_layers", "n_layer")
 _LONGEST = 512
 
 
@@ -64,8 +73,7 @@ def bertscore_items(
     _say_what_is_cut(tokenizer, model_name, [*candidates, *references])
     model, device = _placed(load_model(model_name, None, "encoder", option="bertscore_model=", unused=("pooler.",)))
     n_layers = model.config.num_hidden_layers
-    named = next((of for end, of in _PUBLISHED_LAYERS.items() if model_name.rstrip("/").endswith(end)), n_layers)
-    chosen = named if layer is None else layer
+    chosen = _named_layer(model_name, n_layers) if layer is None else layer
     if not 1 <= chosen <= n_layers:
         raise MetricInputError(f"bertscore_layer= must be 1 to {n_layers}, the layers of {model_name}; found {chosen}.")
     # As in the published scores: words of these vocabularies begin with a blank, the first of a text too.
@@ -92,6 +100,30 @@ def bertscore_items(
     import torch
 
     return _in_batches(score, candidates, references, batch_size)
+
+
+def bertscore_word(model_name: str | None, layer: int | None = None) -> str:
+    """Names the encoder of BERTScore and its layer in a signature.
+
+    Args:
+        model_name: Folder or name of the encoder; None: none.
+        layer: Its layer; None: the one that :func:`bertscore_items` takes then, if the encoder is on this disk.
+
+    Returns:
+        A word, such as ``roberta-large@17``; without the layer where it is not known.
+    """
+    if model_name is None:
+        return model_word(None)
+    if layer is None:
+        _, config = stored_model(model_name)
+        n_layers = next((int(config[key]) for key in _N_LAYERS if key in config), None)
+        layer = None if n_layers is None else _named_layer(model_name, n_layers)
+    return model_word(model_name, layer)
+
+
+def _named_layer(model_name: str, n_layers: int) -> int:
+    """The layer of the published scores, else the last."""
+    return next((of for end, of in _PUBLISHED_LAYERS.items() if model_name.rstrip("/").endswith(end)), n_layers)
 
 
 def bleurt_items(

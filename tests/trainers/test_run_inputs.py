@@ -14,9 +14,18 @@ import pytest
 from corpus_files import ecf_text
 from two_dialogues import two_dialogue_corpus, write_emotions
 
-from iemomecp_dataset.corpus import Corpus, corpus_of
+from iemomecp_dataset.benchmark.runs.contamination import find_leaks, splits_of
+from iemomecp_dataset.corpus import Corpus, corpus_of, load_corpus
+from iemomecp_dataset.synthetic import write_ecem
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
-from iemomecp_dataset.trainers.run_inputs import RunInputs, origin_data, run_inputs, run_settings
+from iemomecp_dataset.trainers.run_inputs import (
+    RunInputs,
+    marked_on_own_training,
+    origin_data,
+    run_inputs,
+    run_settings,
+)
 
 IDS = ("u1", "u2", "u3")
 
@@ -141,6 +150,57 @@ def test_the_data_of_the_run_that_emotions_are_from_is_read_too(tmp_path: Path) 
     assert (len(found), len(notes)) == (1, 1), "what cannot be read hides no other"
 
 
+def test_what_a_run_without_training_has_read_is_no_training_data(tmp_path: Path) -> None:
+    data = tmp_path / "ecf"
+    data.mkdir()
+    (data / "train.txt").write_text(ecf_text())
+    first = write_origin(tmp_path / "first", data)
+    second = write_origin(tmp_path / "second", data, first)
+    (second / "config.yaml").write_text(
+        json.dumps({**json.loads((second / "config.yaml").read_text()), "tuning": "none"})
+    )
+    (second / "model").mkdir()
+    for folder in (second, second / "model"):
+        found, notes = origin_data(TrainingOptions.from_flat({"init_from": str(folder)}))
+        assert ([one.folder for one in found], notes) == ([data], []), "that of the run before it alone"
+
+
+def test_marks_by_a_run_that_was_trained_on_the_same_dialogues_are_told(tmp_path: Path) -> None:
+    (tmp_path / "ecf").mkdir()
+    (tmp_path / "ecf" / "train.txt").write_text(ecf_text())
+    corpus = load_corpus("ecf", tmp_path / "ecf")
+    pairs = write_origin(tmp_path / "pairs", tmp_path / "ecf")
+
+    def told(**options: Any) -> list[str]:
+        asked = {"causes": "predicted", "causes_from": str(pairs), **options}
+        return marked_on_own_training(ExplanationTrainingOptions.from_flat(asked), corpus)
+
+    (remark,) = told()
+    assert remark.startswith("Causes on train are predicted by pairs, which was trained on some of these dialogues")
+    assert "marks are better on train" in remark
+    assert told(tuning="none") == [], "train is not read"
+    assert len(told(tuning="none", shots=2)) == 1
+    assert told(causes_from=None) == told(causes_from=str(tmp_path / "gone")) == []
+    assert marked_on_own_training(TrainingOptions(), corpus) == []
+    empty = corpus_of({"train": [{**row, "dialogue_id": "x", "source_dialogue_id": "x", "utterances": [
+        {**u, "utterance_id": f"x{u['turn']}", "text": "Quite another thing."} for u in row["utterances"]]}
+        for row in corpus.rows["train"][:1]]}, config_name="ecf", candidates=None)  # fmt: skip
+    asked = ExplanationTrainingOptions.from_flat({"causes": "predicted", "causes_from": str(pairs)})
+    assert marked_on_own_training(asked, empty) == []
+
+
+def test_weights_without_a_record_are_told_by_all_their_files(corpus: Corpus, tmp_path: Path) -> None:
+    def begun(adapter: bytes) -> RunInputs:
+        for file, content in (("model.safetensors", b""), ("adapter/adapter_model.safetensors", adapter)):
+            (tmp_path / "model" / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "model" / file).write_bytes(content)
+        return read(corpus, modalities="a", init_from=str(tmp_path))
+
+    one, same, other = begun(b"one"), begun(b"one"), begun(b"other")
+    assert same.changes(one) == []
+    assert other.changes(one) == ["the run that it begins with (--init_from)"]
+
+
 def test_emotions_of_another_run_are_told_by_their_probabilities(tmp_path: Path) -> None:
     corpus = two_dialogue_corpus(2)
     one, same = (write_emotions(tmp_path / name, corpus.rows, "ecf") for name in ("one", "same"))
@@ -162,3 +222,20 @@ def test_a_run_that_begins_with_none_is_not_one_that_cannot_be_read(corpus: Corp
     begun = read(corpus, modalities="a", init_from=str(tmp_path))
     for now, then in ((begun, alone), (alone, begun)):
         assert now.changes(then) == ["the run that it begins with (--init_from)"]
+
+
+def test_what_a_run_on_ecem_has_seen_of_ecf_is_told_where_its_model_only_writes(tmp_path: Path) -> None:
+    ecem = write_ecem(tmp_path / "ecem")
+    first = write_origin(tmp_path / "first", ecem)
+    config = {"config_name": "ecem", "data_dir": str(ecem), "ecf_root": str(ecem / "ECF"), "tuning": "lora"}
+    (first / "config.yaml").write_text(json.dumps(config))
+    ecf = load_corpus("ecf", ecem / "ECF")
+    # The made-up corpora share no split as the published ones do: ECF's train is scored here.
+    scored = dataclasses.replace(ecf, rows={"train": ecf.rows["validation"], "test": ecf.rows["train"]})
+    asked = {"init_from": str(first), "tuning": "none"}
+    found, notes = origin_data(ExplanationTrainingOptions.from_flat(asked))
+    own = [one for one in splits_of(scored) if one.split == "test"]
+    leaks = [leak for leak in find_leaks([*own, *found]) if leak.kind == "utterance"]
+    assert notes == []
+    assert [(leak.one, leak.other) for leak in leaks] == [(("ecem", "train"), ("ecf", "test"))]
+    assert leaks[0].n > 100

@@ -59,7 +59,7 @@ from iemomecp_dataset.trainers.run import run
 
 KINDS = ("dialogue", "trained", "isolated")
 """Kinds of runs of pair scorers."""
-EXPLAINING = ("explanation", "faces")
+EXPLAINING = ("explanation", "faces", "begun")
 """Kinds of runs that explain emotions; the others recognise them."""
 
 # Values that differ from every default, from each other and from every size of the corpus.
@@ -125,6 +125,10 @@ FACES: dict[str, Any] = {
     "config_name": "ecem", "scorer": "explanation", "chat_template": "plain", "projector": "mlp", "tuning": "projector",
     "emotion": "none", "causes": "shuffled", "faces": "feature", "max_new_tokens": 3, "epochs": 1,
     "mixed_precision": "bf16", "quiet": False, "seed": 14,
+}  # fmt: skip
+BEGUN: dict[str, Any] = {
+    "config_name": "ecem", "tuning": "none", "shots": 2, "max_length": 301, "context_turns": 1, "causes": "last",
+    "max_new_tokens": 3, "quiet": True, "seed": 15,
 }  # fmt: skip
 FRAME_SIZE, FACE_SIZE = 7, 6
 
@@ -389,6 +393,22 @@ FACES_ARRIVES: list[_Row] = [
     ("quiet", "tqdm", "disable"),
     ("quiet", "tqdm in writing", "disable"),
 ]
+BEGUN_ARRIVES: list[_Row] = [
+    ("init_from", "begun_model", "options.init_from"),
+    ("init_from", "explanation model", "config.lora_rank", 3),
+    ("init_from", "explanation model", "config.language_model_name.__class__", str),
+    ("init_from", "explanation_run_results", "initialized_from.keys()", {"weights"}),
+    ("tuning", "explanation_run_results", "objective", "lora as trained before, 2-shot"),
+    ("tuning", "explanation_run_results", "epochs", 0),
+    ("tuning", "explanation_run_results", "encoder_mode", "frozen"),
+    ("shots", "with_examples", "count"),
+    ("max_length", "encoder of explanations", "max_length"),
+    ("context_turns", "explanation_items", "context_turns"),
+    ("causes", "explanation_items", "causes"),
+    ("causes", "explanation_run_results", "causes"),
+    ("seed", "explanation_items", "seed"),
+    ("max_new_tokens", "generate_explanations", "max_new_tokens"),
+]
 # Calls with several values, of which one is the option's; elsewhere all are.
 SOME = {
     "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "read_feature_table", "save",
@@ -477,6 +497,8 @@ RECORDED: list[tuple[str, str, str]] = [
     ("emotions of explanations", "iemomecp_dataset.trainers.explanation.inputs", "read_emotion_inputs"),
     ("set_seed in task", "iemomecp_dataset.trainers.explanation.task", "set_seed"),
     ("explanation_items", "iemomecp_dataset.trainers.explanation.task", "explanation_items"),
+    ("with_examples", "iemomecp_dataset.trainers.explanation.task", "with_examples"),
+    ("begun_model", "iemomecp_dataset.trainers.explanation.task", "begun_model"),
     ("encoder of explanations", "iemomecp_dataset.trainers.explanation.encoding", "ExplanationEncoder.__init__"),
     ("explanation model", "iemomecp_dataset.trainers.explanation.modeling_explanation", "ExplanationModel.__init__"),
     ("add_adapter", "iemomecp_dataset.trainers.explanation.modeling_explanation", "add_adapter"),
@@ -560,7 +582,7 @@ def _explain(kind: str, folder: Path) -> Recorded:
     ids = [u["utterance_id"] for of_split in rows.values() for row in of_split for u in row["utterances"]]
     random = np.random.default_rng(0)
     flat = {
-        **{"explanation": EXPLANATION, "faces": FACES}[kind],
+        **{"explanation": EXPLANATION, "faces": FACES, "begun": BEGUN}[kind],
         "data_dir": str(folder / "data"),
         "output_dir": str(folder / "run"),
         "language_model": str(write_language_model(folder / "model")),
@@ -577,6 +599,13 @@ def _explain(kind: str, folder: Path) -> Recorded:
         flat |= {"frames": str(folder / "frames"), "faces_table": str(folder / "faces.parquet"),
                  "emotion_from": str(write_emotions(folder / "emotions", rows, corpus.name)),
                  "causes_from": str(folder / "pairs")}  # fmt: skip
+    elif kind == "begun":
+        ExplanationModel.from_parts(flat["language_model"], tuning="lora", lora_rank=3).save_pretrained(
+            folder / "first" / "model"
+        )
+        flat.pop("language_model")
+        flat["init_from"] = str(folder / "first")
+        flat = {**ExplanationTrainingOptions.defaults_for(flat), **flat}
     else:
         vectors = random.normal(size=(len(ids), FACE_SIZE)).astype(np.float32).tolist()
         pq.write_table(pa.table({"utterance_id": ids, "vector": vectors}), folder / "faces.parquet")
@@ -681,6 +710,7 @@ def _loader(corpus: Corpus, calls: dict[str, list[dict[str, Any]]]) -> Callable[
         *(("stores", row) for row in STORES_ARRIVES),
         *(("explanation", row) for row in EXPLANATION_ARRIVES),
         *(("faces", row) for row in FACES_ARRIVES),
+        *(("begun", row) for row in BEGUN_ARRIVES),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value[:3])),
 )
@@ -707,7 +737,7 @@ def test_every_option_is_looked_at() -> None:
     of_emotions = {row[0] for row in (*ECERC_ARRIVES, *TRANSFORMER_ARRIVES, *STORES_ARRIVES)}
     sections = EmotionTrainingOptions.sections().values()
     assert of_emotions | set(ELSEWHERE_OF_EMOTIONS) == {f.name for section in sections for f in fields(section)}
-    of_explanations = {row[0] for row in (*EXPLANATION_ARRIVES, *FACES_ARRIVES)}
+    of_explanations = {row[0] for row in (*EXPLANATION_ARRIVES, *FACES_ARRIVES, *BEGUN_ARRIVES)}
     sections = ExplanationTrainingOptions.sections().values()
     assert of_explanations | set(ELSEWHERE_OF_EXPLANATIONS) == {f.name for section in sections for f in fields(section)}
 

@@ -198,7 +198,7 @@ class EmotionTrainingOptions(RunSettings):
     @classmethod
     def options_of_data(cls, data: Any) -> dict[str, Any]:
         """The configuration, where the data names it, so that the recipe is that of the corpus."""
-        config_name = getattr(getattr(data["train"], "info", None), "config_name", None)
+        config_name = getattr(getattr(data.get("train"), "info", None), "config_name", None)
         known = {"config_name": config_name} if config_name in get_args(DialogueConfig) else {}
         return {**known, "validation": None}
 

@@ -33,7 +33,7 @@ class EmotionRun:
         check_folds(corpus, options.run.train_folds)
         return corpus
 
-    def warnings(self, corpus: Corpus) -> list[str]:
+    def warnings(self, options: EmotionTrainingOptions, corpus: Corpus) -> list[str]:
         """That no epoch is selected, that nothing is scored, or that some emotions are not known."""
         tables = {split: emotion_table(rows) for split, rows in corpus.rows.items()}
         said = []

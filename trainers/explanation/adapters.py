@@ -1,11 +1,11 @@
 """What of an explanation model is trained, and how that part is stored.
 
 ``projector``: the projector and the two vectors around the video; ``lora``: low-rank adapters of the language model,
-and the projector; ``full``: the language model and the projector. The vision tower is never trained.
+and the projector; ``full``: the language model and the projector; ``none``: nothing. The vision tower is never trained.
 
 A saved folder holds ``model.safetensors`` (the projector), and beside it ``adapter/`` in the layout of ``peft``, or
 ``language_model/`` and ``vision_tower/`` as transformers saves them. The base model of an adapter is not stored: the
-configuration has its name and revision.
+configuration has its name and revision. So it has for a fully tuned one of an earlier run that was not trained further.
 """
 
 from __future__ import annotations
@@ -40,9 +40,16 @@ __all__ = [
 
 _logger = logging.getLogger(__name__)
 
-Tuning = Literal["projector", "lora", "full"]
+Tuning = Literal["projector", "lora", "full", "none"]
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_HELD = {
+    "lora": "adapters for",
+    "projector": "a projector for",
+    "full": "what goes with",
+    "none": "what goes with",
+}
+"""What a saved folder is to a language model that lies elsewhere, by tuning."""
 
 
 def add_adapter(
@@ -161,7 +168,7 @@ def saved_language_model(
     """
     if given is not None and not isinstance(given, str | Path):
         return given
-    if config.tuning == "full" and given is None:
+    if config.tuning == "full" and not config.language_model_elsewhere and given is None:
         return load_language_model(str(folder / "language_model"), dtype=dtype, **options)
     name = str(given or config.language_model_name)
     known = config.language_model_revision
@@ -170,8 +177,8 @@ def saved_language_model(
         model = load_language_model(name, gguf_file=config.gguf_file, revision=commit, dtype=dtype, **options)
     except MissingModelError as error:
         raise MissingModelError(
-            f"{folder} holds {'adapters' if config.tuning == 'lora' else 'a projector'} for the language model {name}, "
-            "which is not there (any more). Name its folder with the option language_model=, such as "
+            f"{folder} holds {_HELD[config.tuning]} the language model {name}, which is not there (any more). Name its "
+            "folder with the option language_model=, such as "
             f"from_pretrained(…, language_model='models/{Path(name).name}')."
         ) from error
     found = language_model_revision(name, model.config, config.gguf_file)

@@ -23,8 +23,10 @@ from iemomecp_dataset.trainers.explanation.prompts import (
     SYSTEM_MESSAGE,
     VIDEO_TOKEN,
     ExplanationItem,
+    example_messages,
     user_message,
     without_farthest_turn,
+    without_least_example,
 )
 
 __all__ = ["IGNORED", "ChatTemplate", "EncodedItem", "ExplanationEncoder", "Placeholder", "Vectors"]
@@ -39,9 +41,9 @@ ChatTemplate = Literal["tokenizer", "plain"]
 Vectors = Callable[[str], NDArray[Any] | None]
 """``utterance_id`` to the vectors of its clip, ``(K, d)``, or to frames ``(T, 3, H, W)``; None where there are none."""
 
-_PLAIN_TEMPLATE = "{system}\n\n{user}\n\nExplanation:"
-"""How ``chat_template="plain"`` lays out a prompt; the answer follows after a blank. Without a system message, its
-paragraph is left out."""
+_PLAIN_QUESTION = "{user}\n\nExplanation:"
+"""How ``chat_template="plain"`` lays out a question; the answer follows after a blank. The system message, if any, is a
+paragraph before the first question."""
 
 _ANSWER = "Answer0"
 """Stands for the answer while a chat template is looked at."""
@@ -76,6 +78,7 @@ class EncodedItem:
         truncated_turns: Turns of context that were left out to keep to the maximum length.
         prompt_length: Tokens of the prompt.
         utterance_id: Names its clip.
+        truncated_examples: Examples that were left out likewise, before any turn was.
     """
 
     input_ids: NDArray[np.int64]
@@ -83,6 +86,7 @@ class EncodedItem:
     truncated_turns: int
     prompt_length: int
     utterance_id: str
+    truncated_examples: int = 0
 
 
 class ExplanationEncoder:
@@ -90,8 +94,8 @@ class ExplanationEncoder:
 
     Args:
         tokenizer: The language model's.
-        max_length: Text tokens of prompt and answer together; frames and faces come on top. Turns of context that do
-            not fit are left out, the farthest first.
+        max_length: Text tokens of prompt and answer together; frames and faces come on top. Examples that do not fit
+            are left out, the first of an item first; then turns of context, the farthest first.
         system: The system message; None for none. A template that has no place for it gets it at the head of the
             user's message.
         has_video: Whether prompts have a place for frames and faces.
@@ -133,10 +137,11 @@ class ExplanationEncoder:
 
     def prompt(self, item: ExplanationItem) -> str:
         """The text before the answer, as the language model reads it."""
-        user = user_message(item, has_video=self.has_video)
+        earlier, user = example_messages(item), user_message(item, has_video=self.has_video)
         if self.chat_template == "plain":
-            return _PLAIN_TEMPLATE.format(system=self.system or "", user=user).strip()
-        return self._rendered(user)
+            answered = [f"{_PLAIN_QUESTION.format(user=asked)} {answer}" for asked, answer in earlier]
+            return "\n\n".join([*filter(None, [self.system]), *answered, _PLAIN_QUESTION.format(user=user)])
+        return self._rendered(user, earlier=earlier)
 
     def encode(self, item: ExplanationItem) -> EncodedItem:
         """Token ids of an item; without a reference, those of its prompt alone.
@@ -145,8 +150,12 @@ class ExplanationEncoder:
             UsageError: Prompt and answer are too long even without context.
         """
         answer = self._answer_ids(item.reference)
-        truncated, shorter = 0, item
+        examples, truncated, shorter = 0, 0, item
         while len(prompt := self._prompt_ids(shorter)) + len(answer) > self.max_length:
+            fewer = without_least_example(shorter)
+            if fewer is not None:
+                examples, shorter = examples + 1, fewer
+                continue
             left = without_farthest_turn(shorter)
             if left is None:
                 raise UsageError(
@@ -164,6 +173,7 @@ class ExplanationEncoder:
             truncated_turns=truncated,
             prompt_length=len(prompt),
             utterance_id=item.utterance_id,
+            truncated_examples=examples,
         )
 
     def collate(
@@ -268,22 +278,25 @@ class ExplanationEncoder:
         first = next(i for i in range(len(full) + 1) if full[i : i + len(bare)] == bare)
         return full[:first], full[first + len(bare) :]
 
-    def _rendered(self, user: str, answer: str | None = None) -> str:
-        """The chat template's text of a conversation: up to the answer, or with it."""
-        last = [] if answer is None else [{"role": "assistant", "content": answer}]
-        message = {"role": "user", "content": user}
+    def _rendered(self, user: str, answer: str | None = None, earlier: Sequence[tuple[str, str]] = ()) -> str:
+        """The chat template's text of a conversation: up to the answer, or with it; earlier exchanges come first."""
+        said = [
+            (role, text) for exchange in earlier for role, text in zip(("user", "assistant"), exchange, strict=True)
+        ]
+        said += [("user", user), *([] if answer is None else [("assistant", answer)])]
+        messages = [{"role": role, "content": text} for role, text in said]
         if self.system:
-            system = {"role": "system", "content": self.system}
-            text = self._templated([system, message, *last])
+            text = self._templated([{"role": "system", "content": self.system}, *messages])
             # Some templates refuse a system message, others drop it.
             if text is not None and self.system in text:
                 return text
-            message = {"role": "user", "content": f"{self.system}\n\n{user}"}
-        text = self._templated([message, *last])
+            messages[0] = {"role": "user", "content": f"{self.system}\n\n{messages[0]['content']}"}
+        text = self._templated(messages)
         if text is None:
+            what = f"{len(earlier)} examples before a question" if earlier else "one question and its answer"
             raise UsageError(
-                f"The chat template of {self.tokenizer.name_or_path or 'this tokenizer'} refuses a conversation of one "
-                "question and its answer. Ask for the plain layout of prompts with chat_template=plain."
+                f"The chat template of {self.tokenizer.name_or_path or 'this tokenizer'} refuses a conversation of "
+                f"{what}. Ask for the plain layout of prompts with chat_template=plain."
             )
         return text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
     Raises:
         IemomecpError: It is not there, does not fit, or too many clips are missing.
     """
+    corpus = _read_splits(options, corpus)
     data, targets = options.data, _targets(corpus)
     found: dict[str, Any] = {}
     if data.frames:
@@ -110,6 +111,13 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
     if options.model.causes_from:
         found["causes"] = predicted_causes(options.model.causes_from, corpus)
     return ExplanationInputs(**found)
+
+
+def _read_splits(options: ExplanationTrainingOptions, corpus: Corpus) -> Corpus:
+    """The corpus, without train where it is not used: other runs need not have predicted it then."""
+    if options.uses_train or not corpus.rows.keys() - {"train"}:
+        return corpus
+    return replace(corpus, rows={split: rows for split, rows in corpus.rows.items() if split != "train"})
 
 
 def _targets(corpus: Corpus) -> dict[str, list[str]]:
@@ -212,6 +220,7 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
         corpus: Its data.
     """
     found: dict[str, dict[str, Any]] = {}
+    corpus = _read_splits(options, corpus)
     with suppress(IemomecpError):
         if options.data.frames:
             from iemomecp_dataset.features.frames.store import FrameStore

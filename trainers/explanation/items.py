@@ -44,8 +44,8 @@ def explanation_items(
             are not seen.
         emotion: Where the emotion of the target comes from: ``gold``, ``predicted``, or ``none``.
         causes: What is marked as cause: ``none``; ``gold`` cause turns; ``predicted`` ones; ``last``, the turn before
-            the target, or itself where it opens the dialogue; ``shuffled``, random turns up to the target, as many as
-            there are gold ones.
+            the target, or itself where it opens the dialogue; ``shuffled``, random ones of the visible turns, which
+            are the target and its context, as many as gold ones are visible.
         seed: Of the shuffled turns, which depend on it, the dialogue and the turn alone.
         predicted_emotions: By dialogue and turn the name of a predicted emotion. An item without one has none.
         predicted_causes: By dialogue and target turn the predicted cause turns. An item without one has no mark.
@@ -78,12 +78,14 @@ def explanation_items(
     items = []
     for place in range(len(table)):
         dialogue, target = str(table.dialogue_ids[place]), int(table.target_turns[place])
-        gold, turns = table.cause_turns[place], utterances[dialogue]
+        turns = utterances[dialogue]
+        context = [turn for turn in range(max(1, target - context_turns), target) if turn in turns]
         marked = marked_turns(
             causes,
             dialogue,
             target,
-            gold=gold,
+            visible=(*context, target),
+            gold=table.cause_turns[place],
             predicted=(predicted_causes or {}).get((dialogue, target), ()),
             seed=seed,
         )
@@ -110,8 +112,7 @@ def explanation_items(
                         marked=turn in marked,
                         faces=faces(turns[turn]["utterance_id"]) if faces else None,
                     )
-                    for turn in range(max(1, target - context_turns), target)
-                    if turn in turns
+                    for turn in context
                 ),
                 target_marked=target in marked,
                 faces=faces(utterance["utterance_id"]) if faces else None,
@@ -126,17 +127,30 @@ def marked_turns(
     dialogue_id: str,
     target: int,
     *,
+    visible: Sequence[int] = (),
     gold: Sequence[int] = (),
     predicted: Sequence[int] = (),
     seed: int = 0,
 ) -> tuple[int, ...]:
     """The turns that are marked as causes of a target's emotion.
 
+    Args:
+        causes: Which ones.
+        dialogue_id: The dialogue.
+        target: The target's turn.
+        visible: The turns that the model reads, for shuffled marks: drawn among all turns, most of them would be
+            invisible, and what shuffled marks lack against gold ones would be marks.
+        gold: Gold cause turns.
+        predicted: Predicted ones.
+        seed: Of the shuffled turns.
+
     Example:
         >>> [marked_turns(causes, "d", 3, gold=[1, 3]) for causes in ("none", "gold", "predicted", "last")]
         [(), (1, 3), (), (2,)]
         >>> marked_turns("last", "d", 1)
         (1,)
+        >>> [len(marked_turns("shuffled", "d", 9, visible=[8, 9], gold=gold)) for gold in ([1], [1, 8], [8, 9])]
+        [0, 1, 2]
     """
     if causes == "gold":
         return tuple(gold)
@@ -144,23 +158,25 @@ def marked_turns(
         return tuple(predicted)
     if causes == "last":
         return (max(1, target - 1),)
-    return shuffled_turns(dialogue_id, target, len(gold), seed) if causes == "shuffled" else ()
+    count = len(set(gold) & set(visible))
+    return shuffled_turns(dialogue_id, target, visible, count, seed) if causes == "shuffled" else ()
 
 
-def shuffled_turns(dialogue_id: str, target: int, count: int, seed: int) -> tuple[int, ...]:
-    """Random turns up to the target, the same whenever they are drawn.
+def shuffled_turns(dialogue_id: str, target: int, turns: Sequence[int], count: int, seed: int) -> tuple[int, ...]:
+    """Random turns, the same whenever they are drawn.
 
     Args:
         dialogue_id: The dialogue.
         target: The target's turn.
+        turns: The turns to draw from.
         count: How many, at most one per turn.
         seed: Seed.
 
     Example:
-        >>> len(shuffled_turns("d", 3, 2, 0)), shuffled_turns("d", 1, 2, 0)
-        (2, (1,))
+        >>> len(shuffled_turns("d", 3, (2, 3), 1, 0)), shuffled_turns("d", 9, (8, 9), 2, 0)
+        (1, (8, 9))
     """
     digest = hashlib.sha256(f"{seed}/{dialogue_id}/{target}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    drawn = random.choice(np.arange(1, target + 1), size=min(count, target), replace=False)
+    drawn = random.choice(np.asarray(turns, dtype=np.int64), size=min(count, len(turns)), replace=False)
     return tuple(sorted(drawn.tolist()))

@@ -59,13 +59,15 @@ class ExplanationConfig(PreTrainedConfig):  # type: ignore[misc]
         language_model_name: Folder or name on the Hub that it was loaded from; None for one that was built here.
         language_model_revision: Commit, or a hash of its files.
         gguf_file: File in that folder that holds it in GGUF, or None.
+        language_model_elsewhere: Whether a fully tuned language model lies at ``language_model_name``, and not in the
+            saved folder.
         vision_tower: The vision tower's own configuration; None without one, as when frame tokens are given.
         vision_tower_name: Folder or name that it was loaded from, or None.
         vision_tower_revision: Commit, or a hash of its files.
         projector: Of frame tokens: ``linear``, or ``mlp`` with two layers.
         frame_size: Width of pooled frame tokens; 0 without frames.
         face_size: Width of face vectors; 0 without faces.
-        tuning: What is trained: ``projector``, ``lora``, or ``full``.
+        tuning: What is trained: ``projector``, ``lora``, ``full``, or ``none``.
         lora_rank: Rank of the adapters.
         lora_alpha: Their product is scaled by ``lora_alpha / lora_rank``.
         lora_dropout: Dropout probability of their input.
@@ -79,6 +81,7 @@ class ExplanationConfig(PreTrainedConfig):  # type: ignore[misc]
     language_model_name: str | None = None
     language_model_revision: str | None = None
     gguf_file: str | None = None
+    language_model_elsewhere: bool = False
     vision_tower: dict[str, Any] | None = None
     vision_tower_name: str | None = None
     vision_tower_revision: str | None = None
@@ -190,8 +193,10 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
                 dropout=config.lora_dropout,
                 targets=config.lora_targets,
             )
-        if config.tuning == "projector":
+        if config.tuning in ("projector", "none"):
             language_model.requires_grad_(False)
+        if config.tuning == "none":
+            self.projector.requires_grad_(False)
         self.language_model = language_model
         self.vision_tower = None if vision_tower is None else vision_tower.requires_grad_(False)
         base = base_of(language_model)
@@ -482,7 +487,7 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
     def save_pretrained(
         self, save_directory: str | Path, is_main_process: bool = True, push_to_hub: bool = False, **kwargs: Any
     ) -> None:
-        """Writes what is trained, and with full tuning everything; see the module on adapters.
+        """Writes what was trained, and with full tuning everything; see the module on adapters.
 
         Args:
             save_directory: The folder.
@@ -499,7 +504,8 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
             return
         folder = Path(save_directory)
         tuning = self.config.tuning
-        if tuning != "full" and self.config.language_model_name is None:
+        whole = tuning == "full" and not self.config.language_model_elsewhere
+        if not whole and self.config.language_model_name is None:
             raise UsageError(
                 f"tuning={tuning} stores what was trained and names the language model, but this one was given as an "
                 "object. Build the model with from_parts(FOLDER_OR_NAME), or set config.language_model_name."
@@ -511,9 +517,9 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
         save_file(weights, folder / _WEIGHTS, metadata={"format": "pt"})
         if tuning == "lora":
             save_adapter(self.language_model, folder / "adapter")
-        if tuning == "full":
+        if whole:
             self.language_model.save_pretrained(folder / "language_model")
-        if self.vision_tower is not None and (tuning == "full" or self.config.vision_tower_name is None):
+        if self.vision_tower is not None and (whole or self.config.vision_tower_name is None):
             self.vision_tower.save_pretrained(folder / "vision_tower")
         if push_to_hub:
             self._upload(folder, kwargs)

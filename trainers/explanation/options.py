@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from iemomecp_dataset.command_line import option
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.schema import ModalitySet
+from iemomecp_dataset.trainers.explanation.earlier_run import earlier_options
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, SharedRun
 
 __all__ = [
@@ -88,7 +89,8 @@ class ExplanationModelOptions:
     scorer: str = option("explanation", "The model.", metavar="{explanation}")
     language_model: str | None = option(
         None,
-        "Language model: a folder, or a name on the Hub (which LLaVA-7B FAME-Net takes is not known). Required.",
+        "Language model: a folder, or a name on the Hub (which LLaVA-7B FAME-Net takes is not known). Required, unless "
+        "--init_from names it.",
         setting="text_encoder",
     )
     gguf_file: str | None = option(None, "File in that folder that holds it in GGUF.", setting="features")
@@ -98,14 +100,32 @@ class ExplanationModelOptions:
     projector: Literal["linear", "mlp"] = option(
         "linear", "Layers from frames to the language model: one (FAME-Net), or two with GELU."
     )
-    tuning: Literal["projector", "lora", "full"] = option(
-        "lora", "What is trained: the projector alone (FAME-Net), adapters with it, or everything. Chosen here."
+    tuning: Literal["projector", "lora", "full", "none"] = option(
+        "lora",
+        "What is trained: the projector alone (FAME-Net), adapters with it, everything, or none: the model writes as "
+        "it is (zero-shot), and options of training have no effect and are refused. Chosen here.",
+    )
+    init_from: str | None = option(
+        None,
+        "Begin with the weights of this finished run of explanations (its folder, or its model/). Language model, "
+        "layout and content of prompts, adapters and seed are those of that run where they are not given. With "
+        "--tuning none it only writes: the same weights under other cause marks, or on another corpus.",
+        setting="initialized_from",
     )
     lora_rank: int = option(16, "Rank of the adapters. Chosen here.", minimum=1)
     lora_alpha: float = option(32.0, "Their product is scaled by alpha / rank. Chosen here.", above=0.0)
     lora_dropout: float = option(0.05, "Dropout before the adapters. Chosen here.", minimum=0.0, below=1.0)
+    shots: int = option(
+        0,
+        "With --tuning none: explanations of train that precede the question as examples, those whose targets have the "
+        "nearest words (TF-IDF) among those of the same emotion, the nearest last. Their clips are not shown. Each "
+        "takes about 100 tokens of --max_length.",
+        minimum=0,
+    )
     max_length: int = option(
-        512, "Tokens of prompt and answer; context turns that do not fit are left out and counted.", minimum=16
+        512,
+        "Tokens of prompt and answer; examples that do not fit, and then context turns, are left out and counted.",
+        minimum=16,
     )
     context_turns: int = option(3, "Turns before the target that are read. Chosen here.", minimum=0)
     emotion: Emotion = option("gold", "Emotion of the target: gold (the task), predicted (by --emotion_from), or none.")
@@ -118,7 +138,7 @@ class ExplanationModelOptions:
     causes: Causes = option(
         "none",
         "Utterances that are marked as causes: gold, predicted (by --causes_from), the last one before the target, or "
-        "shuffled: random ones up to the target, as many as there are gold ones.",
+        "shuffled: random ones among the target and its --context_turns, as many as gold ones are among them.",
     )
     causes_from: str | None = option(
         None, "Folder of a finished run of a pair scorer that uses text alone.", setting="features"
@@ -129,7 +149,6 @@ class ExplanationModelOptions:
         "auto: what is given.",
     )
 
-    init_from: ClassVar[str | None] = None
     frozen_layers: ClassVar[int] = 0
 
     @property
@@ -140,7 +159,7 @@ class ExplanationModelOptions:
     @property
     def encoder_mode(self) -> Literal["trained", "frozen"]:
         """Whether the language model is trained, with adapters or whole."""
-        return "frozen" if self.tuning == "projector" else "trained"
+        return "frozen" if self.tuning in ("projector", "none") else "trained"
 
     @property
     def text_streams(self) -> tuple[str, ...]:
@@ -205,13 +224,26 @@ class ExplanationTrainingOptions(RunSettings):
 
     @classmethod
     def defaults_for(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """No model or protocol sets any."""
-        return {}
+        """Those of the run that ``init_from`` names.
+
+        Raises:
+            UsageError: There is no such run.
+        """
+        return earlier_options(values["init_from"]) if values.get("init_from") else {}
+
+    @property
+    def uses_train(self) -> bool:
+        """Whether train is read: to learn from it, or for examples."""
+        return self.model.tuning != "none" or self.model.shots > 0
+
+    def without_effect(self) -> frozenset[str]:
+        """Without training, the options of it."""
+        return _OF_TRAINING if self.model.tuning == "none" else frozenset()
 
     @classmethod
     def options_of_data(cls, data: Any) -> dict[str, Any]:
         """The configuration, where the data names it."""
-        config_name = getattr(getattr(data["train"], "info", None), "config_name", None)
+        config_name = getattr(getattr(next(iter(data.values())), "info", None), "config_name", None)
         return {"config_name": config_name} if config_name in get_args(DialogueConfig) else {}
 
     @property
@@ -227,7 +259,11 @@ class ExplanationTrainingOptions(RunSettings):
         super().check(with_data=with_data)
         data, model = self.data, self.model
         if not model.language_model:
-            raise UsageError("--language_model is missing: give its folder, or its name on the Hub.")
+            raise UsageError(
+                "--language_model is missing: give its folder, or its name on the Hub; or --init_from with a finished "
+                "run."
+            )
+        self._check_untrained()
         for name, needs, choice, given in (
             ("emotion_from", model.emotion == "predicted", f"--emotion {model.emotion}", model.emotion_from),
             ("causes_from", model.causes == "predicted", f"--causes {model.causes}", model.causes_from),
@@ -243,3 +279,37 @@ class ExplanationTrainingOptions(RunSettings):
                 "--tuning projector trains the layers between frames or faces and the language model, and there are "
                 "neither. Give --frames or --face_features, or use --tuning lora."
             )
+
+    def _check_untrained(self) -> None:
+        """Refuses options of training without training, and examples with it."""
+        data, model = self.data, self.model
+        if model.tuning != "none":
+            if model.shots:
+                raise UsageError(
+                    f"--shots {model.shots} puts examples before questions that a model is not trained on. Use "
+                    "--tuning none, with --init_from for a trained model; or leave it out."
+                )
+            return
+        # Adapters are described by the run that they are from.
+        inherited = _OF_ADAPTERS if model.init_from else frozenset[str]()
+        defaults = {field.name: field.default for kind in self.sections().values() for field in fields(kind)}
+        given = [
+            f"--{name} {value}"
+            for name, value in self.flat().items()
+            if name in _OF_TRAINING - inherited and value != defaults[name]
+        ]
+        if given:
+            raise UsageError(f"--tuning none trains nothing, so {', '.join(given)} has no effect. Leave it out.")
+        if not model.init_from and (data.frames or self.faces == "feature"):
+            raise UsageError(
+                "--tuning none trains no layers between frames or faces and the language model. Give --init_from and a "
+                "run that has trained them, or leave --frames and --face_features out."
+            )
+
+
+_OF_ADAPTERS = frozenset({"lora_rank", "lora_alpha", "lora_dropout"})
+_OF_TRAINING = _OF_ADAPTERS | {
+    "epochs", "patience", "batch_size", "gradient_accumulation_steps", "learning_rate", "weight_decay",
+    "decay_everything", "warmup_ratio", "max_grad_norm", "weight_averaging", "checkpoint_steps",
+}  # fmt: skip
+"""Options that nothing reads where nothing is trained."""

@@ -11,8 +11,10 @@ __all__ = [
     "VIDEO_TOKEN",
     "ContextTurn",
     "ExplanationItem",
+    "example_messages",
     "user_message",
     "without_farthest_turn",
+    "without_least_example",
 ]
 
 SYSTEM_MESSAGE = (
@@ -62,6 +64,8 @@ class ExplanationItem:
         faces: Line about the faces in its clip, or None.
         reference: The explanation to learn; None where there is none.
         later: The turns after it, in order; empty unless asked for.
+        examples: Explained items that precede the question, the one that matters least first; their own examples are
+            not read.
     """
 
     dialogue_id: str
@@ -75,6 +79,7 @@ class ExplanationItem:
     faces: str | None = None
     reference: str | None = None
     later: tuple[ContextTurn, ...] = ()
+    examples: tuple[ExplanationItem, ...] = ()
 
 
 def user_message(item: ExplanationItem, *, has_video: bool) -> str:
@@ -105,6 +110,23 @@ def user_message(item: ExplanationItem, *, has_video: bool) -> str:
     asked = f"how {speaker} feels and why," if item.emotion is None else f"why {speaker} feels {item.emotion}"
     lines.append(f'Explain in one sentence {asked} when saying "{text}"')
     return "\n".join(lines)
+
+
+def example_messages(item: ExplanationItem) -> list[tuple[str, str]]:
+    """Questions and answers that precede the question about an item; clips of examples are not shown.
+
+    Example:
+        >>> example = ExplanationItem("d1", 1, "d1_1", "Bob", "Oh no!", "sadness", (), reference="He lost <video>  it.")
+        >>> item = ExplanationItem("d2", 1, "d2_1", "Ann", "No!", "anger", (), examples=(example,))
+        >>> [answer for _, answer in example_messages(item)]
+        ['He lost video it.']
+    """
+    return [(user_message(example, has_video=False), _plain(example.reference or "")) for example in item.examples]
+
+
+def without_least_example(item: ExplanationItem) -> ExplanationItem | None:
+    """Leaves out the example that matters least, the first; None where none is left."""
+    return replace(item, examples=item.examples[1:]) if item.examples else None
 
 
 def without_farthest_turn(item: ExplanationItem) -> ExplanationItem | None:

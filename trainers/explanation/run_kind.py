@@ -12,8 +12,9 @@ from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
+from iemomecp_dataset.trainers.explanation.earlier_run import earlier_epoch_split
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
-from iemomecp_dataset.trainers.explanation.task import token_loss_selection
+from iemomecp_dataset.trainers.explanation.task import remarks_on_examples, token_loss_selection
 from iemomecp_dataset.trainers.explanation.writing import written_explanations
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
@@ -36,12 +37,20 @@ class ExplanationRun:
             ecf_root=data.ecf_root,
             ecf_map=data.ecf_map,
         )
+        if not options.uses_train:
+            scored = [split for split, rows in corpus.rows.items() if split != "train" and len(explanation_table(rows))]
+            return corpus.require_explanations(split=scored[0] if scored else "test")
+        if options.model.shots:
+            return corpus.require_explanations(
+                f"--shots {options.model.shots} takes its examples from there: leave it out, or choose a corpus with "
+                "explanations of train."
+            )
         return corpus.require_explanations()
 
-    def warnings(self, corpus: Corpus) -> list[str]:
+    def warnings(self, options: ExplanationTrainingOptions, corpus: Corpus) -> list[str]:
         """That no epoch is selected, or that nothing is scored."""
         said = []
-        if _selection_split(corpus) == NO_EPOCH_CHOSEN:
+        if options.model.tuning != "none" and _selection_split(corpus) == NO_EPOCH_CHOSEN:
             said.append("There is no validation split with explanations: the last epoch is kept, whatever its loss.")
         if not any(len(explanation_table(rows)) for split, rows in corpus.rows.items() if split != "train"):
             said.append("Nothing is scored: neither validation nor test has explanations.")
@@ -88,13 +97,16 @@ class ExplanationRun:
         causes = done.task.strategy.causes  # type: ignore[attr-defined]
         if causes is not None:
             extra["leaks"] = [*extra["leaks"], *notes_of_run(str(done.options.model.causes_from))]
+        remarks = [*done.remarks, *remarks_on_examples(done.options, done.task.truncated)]
+        if remarks:
+            extra["remarks"] = remarks
         return explanation_run_results(
             done.corpus,
             texts,
-            objective=done.options.model.tuning,
+            objective=_objective(done.options, done.task.model.config.tuning),
             causes=done.options.model.causes,
             predicted_causes=None if causes is None else causes_of_items(done.corpus, causes, texts),
-            epoch_chosen_on=_selection_split(done.corpus),
+            epoch_chosen_on=_epoch_chosen_on(done),
             extra=extra,
             **recorded,
         )
@@ -104,9 +116,7 @@ class ExplanationRun:
         from iemomecp_dataset.benchmark.runs.explanation_results import write_explanation_run_predictions
 
         for split, texts in _texts(done).items():
-            write_explanation_run_predictions(
-                folder, done.corpus, split, texts, epoch_chosen_on=_selection_split(done.corpus)
-            )
+            write_explanation_run_predictions(folder, done.corpus, split, texts, epoch_chosen_on=_epoch_chosen_on(done))
 
 
 def _texts(done: FinishedRun[ExplanationTrainingOptions]) -> dict[str, tuple[str, ...]]:
@@ -119,3 +129,32 @@ def _texts(done: FinishedRun[ExplanationTrainingOptions]) -> dict[str, tuple[str
 def _selection_split(corpus: Corpus) -> str:
     """Where the epoch is chosen, or that the last one is kept."""
     return "validation" if len(explanation_table(corpus.rows.get("validation", []))) else NO_EPOCH_CHOSEN
+
+
+def _epoch_chosen_on(done: FinishedRun[ExplanationTrainingOptions]) -> str | None:
+    """Where the epoch of the weights was chosen, in this run or in the one that it begins with; None: unknown."""
+    model = done.options.model
+    if model.tuning != "none":
+        return _selection_split(done.corpus)
+    return earlier_epoch_split(model.init_from, done.corpus) if model.init_from else NO_EPOCH_CHOSEN
+
+
+def _objective(options: ExplanationTrainingOptions, tuned: str) -> str:
+    """Names how the model came to write as it does.
+
+    Args:
+        options: The run's options.
+        tuned: How its weights were tuned, in this run or before.
+
+    Example:
+        >>> asked = [{"tuning": "lora"}, {"tuning": "none"}, {"tuning": "none", "shots": 3}]
+        >>> [_objective(ExplanationTrainingOptions.from_flat(values), values["tuning"]) for values in asked]
+        ['lora', 'zero-shot', '3-shot']
+        >>> _objective(ExplanationTrainingOptions.from_flat({"tuning": "none"}), "lora")
+        'lora as trained before'
+    """
+    if options.model.tuning != "none":
+        return options.model.tuning
+    shots = f"{options.model.shots}-shot" if options.model.shots else ""
+    before = "" if tuned == "none" else f"{tuned} as trained before"
+    return ", ".join(filter(None, (before, shots))) or "zero-shot"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Any
 
@@ -15,18 +16,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.trainers.explanation.earlier_run import begun_model, earlier_model_folder
 from iemomecp_dataset.trainers.explanation.encoding import EncodedItem, ExplanationEncoder, Vectors
+from iemomecp_dataset.trainers.explanation.examples import with_examples
 from iemomecp_dataset.trainers.explanation.inputs import ExplanationInputs, read_inputs
 from iemomecp_dataset.trainers.explanation.items import Key, explanation_items
 from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
-from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.explanation.options import ExplanationModelOptions, ExplanationTrainingOptions
 from iemomecp_dataset.trainers.explanation.prompts import ExplanationItem
 from iemomecp_dataset.trainers.objectives import Pooling
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples, Selected, TrainingTask
 
-__all__ = ["ExplanationExample", "ExplanationStrategy", "prepare_explanations", "token_loss_selection"]
+__all__ = [
+    "ExplanationExample",
+    "ExplanationStrategy",
+    "prepare_explanations",
+    "remarks_on_examples",
+    "token_loss_selection",
+]
+
+_logger = logging.getLogger(__name__)
 
 # Of a corpus of 2,903 prompts in mini-batches of 8, padding is a quarter of all tokens with 1, and 1 % with this.
 _POOLED = 50
@@ -139,23 +150,12 @@ def prepare_explanations(
     """
     model_options = options.model
     inputs = read_inputs(options, corpus)
-    tokenizer = load_language_tokenizer(str(model_options.language_model), gguf_file=model_options.gguf_file)
+    tokenizer = _tokenizer(model_options)
     # Adapters and projector depend on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
-    model = model_class.from_parts(
-        model_options.language_model,
-        gguf_file=model_options.gguf_file,
-        frame_size=inputs.frame_size,
-        face_size=inputs.face_size,
-        projector=model_options.projector,
-        tuning=model_options.tuning,
-        lora_rank=model_options.lora_rank,
-        lora_alpha=model_options.lora_alpha,
-        lora_dropout=model_options.lora_dropout,
-        max_length=model_options.max_length,
-    )
+    model = _model(model_options, inputs, model_class)
     # What a prompt is made of, for using the model.
-    for name in ("context_turns", "chat_template", "emotion", "causes"):
+    for name in ("context_turns", "chat_template", "emotion", "causes", "shots"):
         setattr(model.config, name, getattr(model_options, name))
     model.config.emotion_names = list(corpus.emotion_names)
     encoder = ExplanationEncoder(
@@ -167,19 +167,68 @@ def prepare_explanations(
     )
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
+    trains = model_options.tuning != "none"
     examples = {
-        split: [ExplanationExample(item, encoder.encode(item)) for item in _items(options, corpus, split, inputs)]
-        for split in corpus.rows
+        split: [ExplanationExample(item, encoder.encode(item)) for item in of_split]
+        for split, of_split in _all_items(options, corpus, inputs).items()
+        if of_split and (trains or split != "train")
     }
-    examples = {split: found for split, found in examples.items() if found}
+    counts = {split: _counts(options, found, inputs, split, encoder) for split, found in examples.items()}
+    for remark in remarks_on_examples(options, counts):
+        _logger.warning("warning: %s", remark)
     return TrainingTask(
         model=model,
         strategy=ExplanationStrategy(encoder, inputs.frames, inputs.faces, inputs.causes),
         examples=examples,
         selection=token_loss_selection if "validation" in examples else None,
-        truncated={split: _counts(options, found, inputs, split) for split, found in examples.items()},
+        truncated=counts,
         tokenizer=tokenizer,
+        trains=trains,
     )
+
+
+def _tokenizer(options: ExplanationModelOptions) -> Any:
+    """The language model's; that of an earlier run was saved beside its model, out of GGUF where it was in one."""
+    if options.init_from:
+        folder = earlier_model_folder(options.init_from)
+        if (folder / "tokenizer_config.json").is_file():
+            return load_language_tokenizer(str(folder), gguf_file=None)
+    return load_language_tokenizer(str(options.language_model), gguf_file=options.gguf_file)
+
+
+def _model(options: ExplanationModelOptions, inputs: ExplanationInputs, model_class: Any) -> Any:
+    sizes = {"frame_size": inputs.frame_size, "face_size": inputs.face_size}
+    if options.init_from:
+        model = begun_model(options, sizes, model_class)
+    else:
+        model = model_class.from_parts(
+            options.language_model,
+            gguf_file=options.gguf_file,
+            projector=options.projector,
+            tuning=options.tuning,
+            lora_rank=options.lora_rank,
+            lora_alpha=options.lora_alpha,
+            lora_dropout=options.lora_dropout,
+            max_length=options.max_length,
+            **sizes,
+        )
+    return model.requires_grad_(False) if options.tuning == "none" else model
+
+
+def _all_items(
+    options: ExplanationTrainingOptions, corpus: Corpus, inputs: ExplanationInputs
+) -> dict[str, list[ExplanationItem]]:
+    """The items of all splits that are read, with their examples."""
+    splits = [split for split in corpus.rows if options.uses_train or split != "train"]
+    items = {split: _items(options, corpus, split, inputs) for split in splits}
+    if not options.model.shots:
+        return items
+    rows = [row for of_split in corpus.rows.values() for row in of_split]
+    sources = {row["dialogue_id"]: row.get("source_dialogue_id") or row["dialogue_id"] for row in rows}
+    return {
+        split: with_examples(of_split, items["train"], options.model.shots, sources)
+        for split, of_split in items.items()
+    }
 
 
 def _items(
@@ -198,11 +247,54 @@ def _items(
     )
 
 
+def remarks_on_examples(options: ExplanationTrainingOptions, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """States which examples prompts lack.
+
+    Args:
+        options: The run's options.
+        counts: By split, as the record has them.
+
+    Returns:
+        A sentence for each split that lacks some.
+
+    Example:
+        >>> options = ExplanationTrainingOptions.from_flat({"shots": 3, "max_length": 256})
+        >>> counts = {"examples": 29, "truncated_examples": 4, "missing_examples": 1}
+        >>> for remark in remarks_on_examples(options, {"test": counts}):
+        ...     print(remark)
+        Of 29 examples in the prompts of test 4 do not fit into --max_length 256 and are left out.
+        Prompts of test have 29 examples, 1 fewer than --shots 3 asks for: train has no more of their emotions.
+    """
+    remarks = []
+    for split, found in counts.items():
+        if cut := found.get("truncated_examples"):
+            remarks.append(
+                f"Of {found['examples']} examples in the prompts of {split} {cut} do not fit into --max_length "
+                f"{options.model.max_length} and are left out."
+            )
+        if missing := found.get("missing_examples"):
+            remarks.append(
+                f"Prompts of {split} have {found['examples']} examples, {missing} fewer than --shots "
+                f"{options.model.shots} asks for: train has no more of their emotions."
+            )
+    return remarks
+
+
 def _counts(
-    options: ExplanationTrainingOptions, examples: list[ExplanationExample], inputs: ExplanationInputs, split: str
+    options: ExplanationTrainingOptions,
+    examples: list[ExplanationExample],
+    inputs: ExplanationInputs,
+    split: str,
+    encoder: ExplanationEncoder,
 ) -> dict[str, int]:
-    """What the record counts: context that was left out, and what some items lack."""
+    """What the record counts: context and examples that were left out, and what some items lack."""
     counts = {"truncated_turns": sum(example.encoded.truncated_turns for example in examples)}
+    if options.model.shots:
+        # Of the prompts that texts are written for, which need no room for the reference.
+        written = [encoder.encode(replace(example.item, reference=None)) for example in examples]
+        counts["examples"] = sum(len(example.item.examples) for example in examples)
+        counts["missing_examples"] = options.model.shots * len(examples) - counts["examples"]
+        counts["truncated_examples"] = sum(prompt.truncated_examples for prompt in written)
     if inputs.frames is not None:
         counts["items_without_video"] = inputs.missing.get(split, 0)
     if inputs.missing_faces is not None:

@@ -39,7 +39,7 @@ class PairRun:
         corpus.require_pairs()
         return corpus
 
-    def warnings(self, corpus: Corpus) -> list[str]:
+    def warnings(self, options: TrainingOptions, corpus: Corpus) -> list[str]:
         """That nothing is scored, where that is so."""
         if corpus.rows.keys() - {"train"}:
             return []

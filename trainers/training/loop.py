@@ -42,7 +42,7 @@ _logger = logging.getLogger(__name__)
 def fit(
     accelerator: Accelerator, task: TrainingTask, options: RunSettings, folder: RunFolder
 ) -> tuple[Progress, dict[str, ScoredSplit]]:
-    """Trains a scorer, then scores every split with the weights of the best epoch.
+    """Trains a scorer, then scores every split with the weights of the best epoch; or scores it as it is.
 
     SIGTERM and the first SIGINT end the session after the step in progress, with a checkpoint; a second SIGINT ends it
     at once.
@@ -63,6 +63,8 @@ def fit(
         SystemExit: SIGTERM has ended the session.
     """
     stopping = StopRequests(accelerator, options.run.max_hours)
+    if not task.trains:
+        return _score_untrained(accelerator, task, options, stopping)
     state = _begin(accelerator, task, options, folder, stopping)
     progress = state.progress
     try:
@@ -87,14 +89,49 @@ def fit(
         ) from error
     except StopRequested as stop:
         state.bar.close()
-        _logger.warning("Stopped %s on %s. Start the same command again to continue.", state.place, stop.reason.value)
-        if stop.reason is StopReason.INTERRUPTED:
-            raise KeyboardInterrupt from None
-        if stop.reason is StopReason.TERMINATED:
-            raise SystemExit(128 + signal.SIGTERM) from None
+        _end_session(stop, state.place)
         return progress, {}
     progress.complete = True
     return progress, scored
+
+
+def _score_untrained(
+    accelerator: Accelerator, task: TrainingTask, options: RunSettings, stopping: StopRequests
+) -> tuple[Progress, dict[str, ScoredSplit]]:
+    """Scores every split but train with a model that is not trained."""
+    began, size, scored = time.monotonic(), options.optimization.eval_batch_size, dict[str, ScoredSplit]()
+    processes = Processes(accelerator.num_processes, accelerator.process_index)
+    model = accelerator.prepare(task.model)
+    try:
+        with stopping:
+            for split, examples in task.examples.items():
+                if split != "train":
+                    order = task.strategy.scoring_order(examples, batch_size=size, processes=processes)
+                    loader = stopping.watch(_loader(accelerator, examples, order, task.strategy))
+                    scored[split] = score_split(accelerator, task.strategy, model, loader, examples)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"The accelerator's memory does not suffice ({str(error).splitlines()[0]}). Lower --eval_batch_size, or "
+            "use --mixed_precision bf16."
+        ) from error
+    except StopRequested as stop:
+        _end_session(stop, "before the model was scored")
+        return Progress(), {}
+    return Progress(seconds=time.monotonic() - began, complete=True), scored
+
+
+def _end_session(stop: StopRequested, place: str) -> None:
+    """Says how to continue; a signal then ends the process.
+
+    Raises:
+        KeyboardInterrupt: It was SIGINT.
+        SystemExit: It was SIGTERM.
+    """
+    _logger.warning("Stopped %s on %s. Start the same command again to continue.", place, stop.reason.value)
+    if stop.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt from None
+    if stop.reason is StopReason.TERMINATED:
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def score_examples(

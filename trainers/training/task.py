@@ -136,6 +136,7 @@ class TrainingTask:
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
         recipe: How the loop steps and stops.
         emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
+        trains: Whether the model is trained; otherwise it is scored as it is, and there need be no train examples.
     """
 
     model: Any
@@ -151,3 +152,4 @@ class TrainingTask:
     without_evidence: Strategy | None = None
     emotion_inputs: EmotionInputs | None = None
     recipe: Recipe = Recipe()
+    trains: bool = True

@@ -18,6 +18,9 @@ from iemomecp_dataset.__main__ import main
 from iemomecp_dataset.command_line import _SCRIPTS
 from iemomecp_dataset.commands import COMMANDS
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.schema import EXPLANATION_STATUSES
+from iemomecp_dataset.synthetic import write_ecem
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, EXPLANATION_TRAINERS, TRAINERS
 
 # Asks for every help text in one process, as a module of the package is started, and reports what was imported.
 EVERY_HELP = """
@@ -120,6 +123,8 @@ def test_every_script_runs_its_command(repository: Path) -> None:
         assert name in COMMANDS
     for start in set(_SCRIPTS.values()) - {f"python {path}" for path in named.values()}:
         assert (repository / start.split()[-1]).is_file()
+    trainers = {f"train {name}" for name in (*TRAINERS, *EMOTION_TRAINERS, *EXPLANATION_TRAINERS)}
+    assert trainers == {name for name in _SCRIPTS if name.startswith("train ")}
 
 
 @pytest.mark.parametrize("script", ["demo", "build_from_sources", "make_tiny_encoder", "bench", "mutate"])
@@ -248,6 +253,15 @@ def test_statistics_need_no_command(tmp_path: Path, capsys: pytest.CaptureFixtur
     for arguments in (["ecf", "--data-dir", str(tmp_path)], ["stats", "ecf", f"--data_dir={tmp_path}"]):
         assert leave(*arguments) == 2
         assert "train.txt" in capsys.readouterr().err
+
+
+def test_statistics_of_ecem_account_for_every_item(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_ecem(tmp_path / "ecem")
+    for _ in range(2):  # from the files, and with rows from the cache
+        assert leave("stats", "ecem", "--data-dir", str(folder)) == 0
+        counts = dict(re.findall(r"^  (.+): (\d+)$", capsys.readouterr().out, re.M))
+        items = [int(counts[f"explanations {status}"]) for status in EXPLANATION_STATUSES]
+        assert sum(items) == int(counts["items of the file"]) == int(counts["items joined to MELD"])
 
 
 def test_exit_code_1_is_passed_on(tmp_path: Path, synthetic_dir: Path) -> None:

@@ -120,7 +120,7 @@ GIVEN = {"status": "all", "meld_root": Path("meld"), "ecf_root": Path("ECF"), "e
 
 
 def test_options_of_corpus_and_scores_reach_the_evaluation_and_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given: list[dict[str, object]] = []
     for module in (explanation_gold, explanation_submission):
@@ -131,15 +131,21 @@ def test_options_of_corpus_and_scores_reach_the_evaluation_and_the_run(
     monkeypatch.setattr(scoring, "bleurt_items", lambda texts, *_: np.zeros(len(texts)))
     monkeypatch.setattr(scoring, "meteor_scores", lambda *_: pytest.fail("METEOR was not asked for"))
     path = write_file(tmp_path / "explanations_test.csv")
+    (tmp_path / "roberta").mkdir()
+    (tmp_path / "roberta" / "config.json").write_text('{"num_hidden_layers": 6}', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     options = [word for name, value in GIVEN.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     options += ["--bertscore-model", "roberta", "--bleurt-model", "tiny", "--no-meteor", "--resamples", "0"]
     main([str(path), "--config-name", "reccon", "--data-dir", "d", *options, "--as-run", str(tmp_path / "theirs")])
+    printed = capsys.readouterr().out
+    assert "absent: meteor: It was not asked for: pass --meteor." in printed
     (found,) = json.loads(path.with_suffix(".scores.json").read_text(encoding="utf-8"))["evaluations"]
+    assert found["unavailable"]["meteor"].endswith("meteor=True.")
     record = read_results(tmp_path / "theirs")
     for scores in (found["scores"], record.metrics["test"], record.structural_baselines["medoid"]["splits"]["test"]):
         assert (scores["bertscore_f1"], scores["bleurt"], "meteor" in scores) == (0.5, 0, False)
     for signature in (found["signature"], record.extra["signatures"]["test"]):
-        assert "|bertscore:roberta|bleurt:tiny|" in signature
+        assert "|bertscore:roberta@6|bleurt:tiny|" in signature
     assert [{name: options[name] for name in GIVEN} for options in given] == [GIVEN, GIVEN]
 
 

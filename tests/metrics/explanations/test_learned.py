@@ -9,7 +9,7 @@ import pytest
 from explanation_reference import PREDICTIONS, REFERENCES
 
 from iemomecp_dataset.errors import MetricInputError, MissingModelError
-from iemomecp_dataset.metrics.explanations.learned import bertscore_items, bleurt_items
+from iemomecp_dataset.metrics.explanations.learned import bertscore_items, bertscore_word, bleurt_items
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.metrics.explanations.tokens import ptb_tokens
 
@@ -64,6 +64,16 @@ def test_bertscore_is_that_of_plain_loops_whatever_the_batches(folders, layer, c
         found = bertscore_items(PREDICTIONS, REFERENCES, folders["encoder"], layer=layer, batch_size=batch_size)
         np.testing.assert_allclose(found, expected, atol=1e-5)
     assert found[PREDICTIONS.index("")] == 0
+
+
+def test_the_signature_names_the_layer_that_is_taken(folders, tmp_path):
+    assert bertscore_word(folders["encoder"]) == "encoder@3"
+    assert bertscore_word(folders["encoder"], 1) == "encoder@1"
+    published = tmp_path / "roberta-large"
+    published.mkdir()
+    (published / "config.json").write_text('{"n_layers": 24}', encoding="utf-8")
+    assert bertscore_word(str(published)) == "roberta-large@17"
+    assert (bertscore_word("not/here"), bertscore_word(None)) == ("not/here", "none")
 
 
 def test_texts_that_are_longer_than_the_model_reads_are_counted(folders, caplog):

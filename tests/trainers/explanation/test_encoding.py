@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,62 @@ def test_turns_that_do_not_fit_are_left_out_and_counted() -> None:
     assert whole.truncated_turns == 0
     with pytest.raises(UsageError, match=r"turn 5 in d1 takes \d+ tokens of prompt and 4 of answer without any"):
         ExplanationEncoder(word_tokenizer(), max_length=20).encode(item(5))
+
+
+def with_two_examples(**fields: Any) -> Any:
+    examples = (item(1, reference="Bob lost ."), item(2, context=1, reference="because  Cy won ."))
+    return item(3, context=1, examples=examples, **fields)
+
+
+def test_examples_are_earlier_exchanges_of_the_conversation() -> None:
+    encoder = ExplanationEncoder(word_tokenizer(), system="the reason")
+    asked = with_two_examples()
+    parts = encoder.prompt(asked).split("<|start|> ")
+    assert [part.partition(" ")[0] for part in parts[1:]] == ["system", *["user", "assistant"] * 3]
+    for part, example in zip(parts[2:6:2], asked.examples, strict=True):
+        alone = encoder.prompt(replace(example, reference=None)).split("<|start|> ")
+        assert part == alone[2]
+    assert [part.strip() for part in parts[3:7:2]] == [
+        "assistant Bob lost . <|end|>",
+        "assistant because Cy won . <|end|>",
+    ]
+    found = encoder.encode(asked)
+    assert words(encoder.tokenizer, found.labels[found.labels >= 0]) == ["Ann", "won", ".", "<|end|>"]
+
+    plain = ExplanationEncoder(word_tokenizer(), system="the reason", chat_template="plain").prompt(asked)
+    assert plain.startswith("the reason\n\nConversation:")
+    assert plain.count("Explanation:") == 3
+    assert plain.endswith("Explanation:")
+    assert "\n\nExplanation: Bob lost .\n\nConversation:" in plain
+    no_system = ExplanationEncoder(word_tokenizer(chat_template=REFUSES_SYSTEM), system="the reason").prompt(asked)
+    assert no_system.startswith("<|start|> user the reason\n\nConversation:")
+    assert no_system.count("the reason") == 1
+
+
+def test_the_clip_of_the_question_alone_has_a_place() -> None:
+    encoder = ExplanationEncoder(word_tokenizer(), has_video=True)
+    found = encoder.encode(with_two_examples())
+    (place,) = np.flatnonzero(found.input_ids == Placeholder.VIDEO)
+    user = encoder.tokenizer.convert_tokens_to_ids("user")
+    assert np.flatnonzero(found.input_ids == user)[2] < place, "in the third question"
+
+
+def test_examples_that_do_not_fit_are_left_out_before_turns_the_first_one_first() -> None:
+    asked = with_two_examples()
+    shorter = [replace(asked, examples=asked.examples[1:]), replace(asked, examples=())]
+    shorter.append(replace(shorter[1], context=()))
+    whole = ExplanationEncoder(word_tokenizer())
+    for lost, (examples, turns) in zip([asked, *shorter], [(0, 0), (1, 0), (2, 0), (2, 1)], strict=True):
+        expected = whole.encode(lost)
+        found = ExplanationEncoder(word_tokenizer(), max_length=len(expected.input_ids)).encode(asked)
+        assert (found.truncated_examples, found.truncated_turns) == (examples, turns)
+        assert found.input_ids.tolist() == expected.input_ids.tolist()
+
+
+def test_a_template_that_takes_one_exchange_alone_is_said() -> None:
+    one = "{% if messages|length > 3 %}{{ raise_exception('one exchange') }}{% endif %}" + CHAT_TEMPLATE
+    with pytest.raises(UsageError, match="refuses a conversation of 2 examples before a question"):
+        ExplanationEncoder(word_tokenizer(chat_template=one)).encode(with_two_examples())
 
 
 def test_frames_and_faces_get_as_many_places_as_there_are() -> None:

@@ -13,7 +13,7 @@ from explained_dialogues import EMOTIONS, explained_dialogues
 from two_dialogues import write_emotions
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStoreWriter
 from iemomecp_dataset.trainers import inference, scorers
@@ -117,6 +117,19 @@ def test_emotions_are_the_most_probable_ones(tmp_path: Path) -> None:
     only = corpus_of({"validation": data.rows["validation"]}, config_name="ecem", candidates=None)
     named = named_emotions(inputs, only)
     assert [named["validation1", turn] for turn in (1, 2, 3, 4)] == ["neutral", "anger", "joy", "anger"]
+
+
+def test_without_training_no_predictions_on_train_are_needed(tmp_path: Path) -> None:
+    data = corpus()
+    others = {split: rows for split, rows in data.rows.items() if split != "train"}
+    asked = {"emotion": "predicted", "emotion_from": str(write_emotions(tmp_path / "erc", others, data.name))}
+    untrained = options(**asked, tuning="none")
+    found = read_inputs(untrained, data).emotions
+    assert {dialogue for dialogue, _ in found or ()} == {row["dialogue_id"] for rows in others.values() for row in rows}
+    assert explanation_features(untrained, data)["emotion"]["settings"]["cross_fitted_folds"] is None
+    for reads_train in (options(**asked), options(**asked, tuning="none", shots=1)):
+        with pytest.raises(MissingDataError, match=r"emotions_train\.parquet"):
+            read_inputs(reads_train, data)
 
 
 def test_emotions_of_another_corpus_are_refused(tmp_path: Path) -> None:

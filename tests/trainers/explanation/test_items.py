@@ -44,12 +44,25 @@ def test_causes_are_marked(causes: Any, expected: list[int]) -> None:
 
 
 def test_shuffled_marks_depend_on_seed_and_item_alone() -> None:
-    drawn = {seed: [shuffled_turns(f"d{n}", 5, 2, seed) for n in range(40)] for seed in (0, 1)}
-    assert drawn[0] == [shuffled_turns(f"d{n}", 5, 2, 0) for n in range(40)]
+    visible = (2, 3, 5)
+    drawn = {seed: [shuffled_turns(f"d{n}", 5, visible, 2, seed) for n in range(40)] for seed in (0, 1)}
+    assert drawn[0] == [shuffled_turns(f"d{n}", 5, visible, 2, 0) for n in range(40)]
     assert drawn[0] != drawn[1]
-    assert {turn for turns in drawn[0] for turn in turns} == {1, 2, 3, 4, 5}
+    assert {turn for turns in drawn[0] for turn in turns} == set(visible)
     assert all(len(set(turns)) == 2 for turns in drawn[0])
-    assert marked_turns("shuffled", "d", 4, gold=(), seed=0) == ()
+    assert marked_turns("shuffled", "d", 4, visible=(3, 4), gold=(), seed=0) == ()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_as_many_shuffled_marks_are_visible_as_gold_ones(turns: int) -> None:
+    gold = explanation_items(ROWS, EMOTIONS, context_turns=turns, causes="gold")
+    drawn: set[int] = set()
+    for seed in range(20):
+        shuffled = explanation_items(ROWS, EMOTIONS, context_turns=turns, causes="shuffled", seed=seed)
+        assert [len(marks(item)) for item in shuffled] == [len(marks(item)) for item in gold]
+        drawn |= set(marks(shuffled[0]))
+    # The first item is of turn 3, its gold cause is turn 1.
+    assert drawn == ({1, 2, 3} if turns >= 2 else set())
 
 
 def test_emotions_are_those_predicted_or_none() -> None:

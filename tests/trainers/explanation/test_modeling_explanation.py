@@ -173,7 +173,8 @@ def test_checkpoints_hold_what_is_trained_and_copies_share_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tuning", "kind"), [("projector", "llama"), ("lora", "llama"), ("full", "t5"), ("lora", "t5")]
+    ("tuning", "kind"),
+    [("projector", "llama"), ("lora", "llama"), ("full", "t5"), ("lora", "t5"), ("none", "llama")],
 )
 def test_what_is_saved_is_the_same_model_again(tuning: str, kind: str, tmp_path: Path) -> None:
     base = saved_language_model(tmp_path / "base", kind)
@@ -188,7 +189,7 @@ def test_what_is_saved_is_the_same_model_again(tuning: str, kind: str, tmp_path:
     model.save_pretrained(folder)
     stored = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors"))
     beside = {"projector": [], "lora": ["adapter/adapter_model.safetensors"],
-              "full": ["language_model/model.safetensors"]}  # fmt: skip
+              "full": ["language_model/model.safetensors"], "none": []}  # fmt: skip
     assert stored == [*beside[tuning], "model.safetensors"]
     for again in (ExplanationModel.from_pretrained(folder), AutoModel.from_pretrained(folder)):
         assert type(again) is ExplanationModel

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,20 @@ import pytest
 from accelerate.state import AcceleratorState
 from explained_dialogues import EMOTIONS, explained_dialogues, write_language_model
 
+from iemomecp_dataset.benchmark.explanation_board import cause_ablations, explanation_boards
 from iemomecp_dataset.benchmark.runs import explanation_results
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
+from iemomecp_dataset.trainers import run as run_module
 from iemomecp_dataset.trainers import train
 from iemomecp_dataset.trainers.explanation import writing
+from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder
+from iemomecp_dataset.trainers.explanation.generation import generate_explanations
+from iemomecp_dataset.trainers.explanation.items import explanation_items
+from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
+from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
+from iemomecp_dataset.trainers.training import loop
 
 OPTIONS: dict[str, Any] = {
     "task": "explanation", "emotion_names": EMOTIONS, "tuning": "full", "epochs": 2, "batch_size": 3,
@@ -131,9 +140,134 @@ def test_rows_without_explanations_are_refused(tmp_path: Path, model: Path) -> N
         train(rows, output_dir=tmp_path / "run", **{**OPTIONS, "language_model": str(model)})
 
 
+UNTRAINED: dict[str, Any] = {
+    name: value for name, value in OPTIONS.items() if name not in ("epochs", "batch_size", "learning_rate")
+} | {"tuning": "none"}
+
+
+def write(folder: Path, rows: dict[str, Any] | None = None, **options: Any) -> Any:
+    """A run that trains nothing."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return train(rows or explained_dialogues(), output_dir=folder, **{**UNTRAINED, **options})
+
+
+def test_without_training_the_model_writes_as_it_is(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_train_epoch", "_begin"):
+        monkeypatch.setattr(loop, name, lambda *_: pytest.fail("something is trained"))
+    results = write(tmp_path / "run", language_model=str(model))
+    assert (results.objective, results.encoder_mode) == ("zero-shot", "frozen")
+    assert (results.epochs, results.epoch_chosen_on, results.effective_batch_size) == (0, NO_EPOCH_CHOSEN, 0)
+    assert "learning_rate" not in results.settings
+    assert "epoch:none|" in results.extra["signatures"]["test"]
+    assert results.structural_baselines["medoid"]["splits"]["test"]
+    # What the bare language model gives.
+    encoder = ExplanationEncoder(load_language_tokenizer(str(model)))
+    bare = ExplanationModel.from_parts(str(model), tuning="none")
+    for split, texts in texts_of(tmp_path / "run").items():
+        items = explanation_items(explained_dialogues()[split], EMOTIONS)
+        assert texts == generate_explanations(bare, encoder, items, max_new_tokens=12, batch_size=2, progress=False)
+        found = [bare(**encoder.collate([encoder.encode(item)])) for item in items]
+        loss = sum(float(one.token_losses) for one in found) / sum(int(one.token_counts) for one in found)
+        assert results.extra["token_losses"][split]["token_loss"] == pytest.approx(loss, rel=1e-4)
+    assert [*weights_of(tmp_path / "run")] == ["model/model.safetensors"], "and it is empty, without a projector"
+    again = ExplanationModel.from_pretrained(tmp_path / "run" / "model")
+    assert again.config.tuning == "none"
+    assert "has trained nothing (zero-shot)" in (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    # Its own train split is not read, so what that shares with test is no leak.
+    assert not any("train" in leak for leak in results.extra["leaks"])
+    # Starting it again changes nothing.
+    assert write(tmp_path / "run", language_model=str(model)) == results
+
+
+def test_a_run_without_training_is_continued_within_the_texts(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"language_model": str(model), "shots": 2}
+    write(tmp_path / "whole", **options)
+    generate: Callable[..., list[str]] = writing.generate_explanations
+    calls: list[Any] = []
+    monkeypatch.setattr(writing, "generate_explanations", lambda *a, **o: calls.extend(a[2]) or generate(*a, **o))
+    assert write(tmp_path / "run", max_hours=1e-9, **options) is None
+    assert len(calls) == 2, "a session ends after a batch"
+    write(tmp_path / "run", **options)
+    assert len(calls) == 4 + 5
+    assert texts_of(tmp_path / "run") == texts_of(tmp_path / "whole")
+
+
+def test_examples_are_counted_and_what_is_missing_is_said(
+    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "marked_on_own_training", lambda *_: ["Marks on train are better."])
+    results = write(tmp_path / "cut", language_model=str(model), shots=4, max_length=150)
+    assert results.objective == "4-shot"
+    assert any("rows/test hold text of rows/train" in leak for leak in results.extra["leaks"])
+    # Of the seven items of train four are of joy, three of anger; of the five of test two are of anger.
+    counts = results.counts["test"]
+    assert (counts["examples"], counts["missing_examples"]) == (18, 2)
+    assert 0 < counts["truncated_examples"] < 18
+    assert "examples" not in results.counts["train"]
+    assert results.extra["remarks"][0] == "Marks on train are better."
+    remarks = " ".join(results.extra["remarks"])
+    assert f"Of 18 examples in the prompts of test {counts['truncated_examples']} do not fit into --max_len" in remarks
+    assert "Prompts of test have 18 examples, 2 fewer than --shots 4 asks for" in remarks
+    assert all(remark in caplog.text for remark in results.extra["remarks"])
+    (board,) = explanation_boards([results])
+    assert f"cut: {results.extra['remarks'][0]}" in board.notes
+
+
+def test_a_trained_model_writes_under_other_marks(tmp_path: Path, model: Path) -> None:
+    first = run(tmp_path / "first", model, causes="gold", context_turns=2, tuning="lora", lora_rank=2)
+    options = {name: value for name, value in UNTRAINED.items() if name != "seed"}
+
+    def again(name: str, **more: Any) -> Any:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        asked = {**options, "init_from": str(tmp_path / "first"), **more}
+        return train(explained_dialogues(), output_dir=tmp_path / name, **asked)
+
+    same = again("same")
+    assert texts_of(tmp_path / "same") == texts_of(tmp_path / "first")
+    assert (same.objective, same.seed, same.text_encoder) == ("lora as trained before", 3, str(model))
+    assert same.epoch_chosen_on == "validation", "as its weights were chosen there"
+    assert (same.settings["causes"], same.settings["context_turns"]) == ("gold", 2)
+    assert same.initialized_from["objective"] == "lora"
+    assert "lora_rank" not in same.settings
+    assert "model/adapter/adapter_model.safetensors" in weights_of(tmp_path / "same")
+    marked = again("shuffled", causes="shuffled", init_from=str(tmp_path / "first" / "model"))
+    assert marked.initialized_from == same.initialized_from
+    other = replace(same, run_name="other", initialized_from={**same.initialized_from, "system": "another"})
+    (board,) = explanation_boards([first, same, marked, other])
+    assert len(board.trained) == 4, "runs that begin with different ones are averaged"
+    (ablation,) = cause_ablations(explanation_boards([first, same, marked])[0])
+    assert [causes for causes, _ in ablation.rows] == ["gold", "shuffled"]
+
+
+def test_another_corpus_needs_no_train_split_where_nothing_is_read_of_it(tmp_path: Path, model: Path) -> None:
+    rows = {"test": explained_dialogues()["test"]}
+    assert write(tmp_path / "run", rows, language_model=str(model)).metrics["test"]["n_items"] == 5
+    with pytest.raises(MissingDataError, match="needs the split 'train'"):
+        write(tmp_path / "few", rows, language_model=str(model), shots=1)
+    unexplained = {
+        **explained_dialogues(),
+        "train": [{**row, "explanations": []} for row in explained_dialogues()["train"]],
+    }
+    assert write(tmp_path / "other", unexplained, language_model=str(model)).metrics["test"]["n_items"] == 5
+    with pytest.raises(
+        UsageError, match=r"train split of .* has no complete explanation.*--shots 1 takes its examples"
+    ):
+        write(tmp_path / "few", unexplained, language_model=str(model), shots=1)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"tuning": "none", "batch_size": 8}, "nothing, so --epochs 2, --learning_rate 0.01 has no effect"),
+        ({"tuning": "none", "epochs": 1, "batch_size": 8, "learning_rate": 2e-4, "lora_rank": 3}, "--lora_rank 3 has"),
+        ({"shots": 2}, "--shots 2 puts examples before questions that a model is not trained on"),
+        ({"shots": -1}, "--shots must be at least 0"),
+        ({"init_from": "nowhere"}, "--init_from nowhere holds no model"),
+        ({"tuning": "none", "epochs": 1, "batch_size": 8, "learning_rate": 2e-4, "frames": "f"}, "Give --init_from"),
         ({"language_model": None}, "--language_model is missing"),
         ({"emotion": "predicted"}, "--emotion predicted needs --emotion_from"),
         ({"causes": "predicted"}, "--causes predicted needs --causes_from"),

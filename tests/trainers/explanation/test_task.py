@@ -123,6 +123,29 @@ def test_context_that_does_not_fit_is_left_out_and_counted(language_model: Path)
     assert task.truncated["train"]["truncated_turns"] >= 1
 
 
+def test_examples_are_those_of_train_in_every_split_but_train(language_model: Path) -> None:
+    task = prepared(language_model, tuning="none", shots=3, causes="gold")
+    assert not task.trains
+    assert [*task.examples] == ["validation", "test"]
+    for split in task.examples:
+        for place in range(len(task.examples[split])):
+            item = task.examples[split][place].item
+            assert len(item.examples) == 3
+            assert {one.emotion for one in item.examples} == {item.emotion}
+            assert all(one.dialogue_id.startswith("train") and one.reference for one in item.examples)
+            assert any(one.target_marked or any(turn.marked for turn in one.context) for one in item.examples)
+        counts = task.truncated[split]
+        assert (counts["examples"], counts["missing_examples"]) == (3 * len(task.examples[split]), 0)
+        assert counts["truncated_examples"] == 0
+    assert not any(parameter.requires_grad for parameter in task.model.parameters())
+    assert task.model.config.shots == 3
+    # Room for a long reference is not needed where a text is written.
+    longest = max(len(example) for example in task.examples["test"])
+    tight = prepared(language_model, tuning="none", shots=3, causes="gold", max_length=longest - 1)
+    assert any(example.encoded.truncated_examples for example in tight.examples["test"])
+    assert tight.truncated["test"]["truncated_examples"] == 0
+
+
 def test_the_saved_configuration_states_what_a_prompt_is_made_of(language_model: Path) -> None:
     config = prepared(
         language_model, context_turns=2, emotion="none", causes="last", chat_template="plain"
