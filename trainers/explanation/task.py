@@ -20,6 +20,7 @@ from iemomecp_dataset.trainers.explanation.inputs import ExplanationInputs, read
 from iemomecp_dataset.trainers.explanation.items import Key, explanation_items
 from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.explanation.prediction import keep_usage
 from iemomecp_dataset.trainers.explanation.prompts import ExplanationItem
 from iemomecp_dataset.trainers.objectives import Pooling
 from iemomecp_dataset.trainers.training.distributed import Processes
@@ -150,6 +151,7 @@ def prepare_explanations(
     for name in ("context_turns", "chat_template", "emotion", "causes"):
         setattr(model.config, name, getattr(model_options, name))
     model.config.emotion_names = list(corpus.emotion_names)
+    keep_usage(model.config, options)
     encoder = ExplanationEncoder(
         tokenizer,
         max_length=model_options.max_length,
