@@ -503,6 +503,8 @@ _SCRIPTS = {
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",
     "train clip": "accelerate launch trainers/clip.py",
+    "train ecerc": "accelerate launch trainers/ecerc.py",
+    "train emotion": "accelerate launch trainers/emotion.py",
     "train explain": "accelerate launch trainers/explain.py",
 }
 """How each command is started in a clone; ``stats`` has no script."""

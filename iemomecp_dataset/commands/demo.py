@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from iemomecp_dataset.command_line import command_hint, option, read_options
 from iemomecp_dataset.errors import TrainingError, is_checkout, require_packages
@@ -72,7 +72,7 @@ FRAME_SETTINGS = {
     "num_workers": "1",
     "device": "cpu",
 }
-EXPLANATION_MODEL = {"hidden_size": 64, "num_layers": 2, "vocab_size": 600}
+EXPLANATION_MODEL: dict[str, Any] = {"hidden_size": 64, "num_layers": 2, "vocab_size": 600}
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,9 @@ def _show_written(run: Path, rows: Any) -> None:
     from iemomecp_dataset.trainers import predict
 
     print(f'predict("{run}", rows), SYNTHETIC:')
-    for written in predict(run, rows, progress=False)[0]:
-        print(f"  {written.dialogue_id}, turn {written.target_turn}: {written.prediction}")  # type: ignore[attr-defined]
+    (found,) = cast(Any, predict(run, rows, progress=False))
+    for written in found:
+        print(f"  {written.dialogue_id}, turn {written.target_turn}: {written.prediction}")
 
 
 def _next_explanation_steps(data: Path, model: Path, runs: Path) -> list[str]:

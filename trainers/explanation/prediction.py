@@ -29,7 +29,7 @@ from iemomecp_dataset.trainers.explanation.inputs import (
 )
 from iemomecp_dataset.trainers.explanation.items import Key, explanation_items
 from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
-from iemomecp_dataset.trainers.explanation.options import Causes, Emotion, ExplanationTrainingOptions
+from iemomecp_dataset.trainers.explanation.options import Causes, Emotion
 from iemomecp_dataset.trainers.explanation.prompts import ExplanationItem
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from iemomecp_dataset.features.frames import FrameStore
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
 
-__all__ = ["Explaining", "Targets", "WrittenExplanation", "keep_usage", "predict_explanations"]
+__all__ = ["Explaining", "Targets", "WrittenExplanation", "predict_explanations"]
 
 _logger = logging.getLogger(__name__)
 
@@ -114,19 +114,6 @@ class Explaining(TypedDict, total=False):
     progress: bool
 
 
-def keep_usage(config: Any, options: ExplanationTrainingOptions) -> None:
-    """Writes into a model's configuration how faces enter and how its run writes, for using it.
-
-    Args:
-        config: The configuration.
-        options: The run's options.
-    """
-    config.faces = options.faces
-    config.shuffle_seed = options.run.seed
-    # A dictionary, as transformers takes these names at the top for settings of the generation.
-    config.writing = {"max_new_tokens": options.objective.max_new_tokens, "num_beams": options.objective.num_beams}
-
-
 def predict_explanations(
     model: ExplanationModel,
     rows: Iterable[Mapping[str, Any]],
@@ -190,6 +177,11 @@ def predict_explanations(
     _check_given("emotions", emotions, emotion == "predicted", f"emotion={emotion!r}")
     of_pairs = causes == "predicted" or asked == "pairs"
     _check_given("causes_from", causes_from, of_pairs, "targets='pairs'" if asked == "pairs" else f"causes={causes!r}")
+    if getattr(config, "shots", 0):
+        raise UsageError(
+            f"This run puts {config.shots} examples of its train split into each prompt, which are not at hand here. "
+            "Load it with load_scorer and set config.shots = 0 to explain without examples."
+        )
     if not dialogues:
         return []
     names = stated or list(getattr(config, "emotion_names", None) or ())

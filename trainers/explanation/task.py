@@ -20,7 +20,6 @@ from iemomecp_dataset.trainers.explanation.inputs import ExplanationInputs, read
 from iemomecp_dataset.trainers.explanation.items import Key, explanation_items
 from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
-from iemomecp_dataset.trainers.explanation.prediction import keep_usage
 from iemomecp_dataset.trainers.explanation.prompts import ExplanationItem
 from iemomecp_dataset.trainers.objectives import Pooling
 from iemomecp_dataset.trainers.training.distributed import Processes
@@ -151,7 +150,10 @@ def prepare_explanations(
     for name in ("context_turns", "chat_template", "emotion", "causes"):
         setattr(model.config, name, getattr(model_options, name))
     model.config.emotion_names = list(corpus.emotion_names)
-    keep_usage(model.config, options)
+    # How faces enter, which turns are shuffled, and how the run writes; at the top of a configuration, transformers
+    # would take the last two for settings of its own.
+    model.config.faces, model.config.shuffle_seed = options.faces, options.run.seed
+    model.config.writing = {name: getattr(options.objective, name) for name in ("max_new_tokens", "num_beams")}
     encoder = ExplanationEncoder(
         tokenizer,
         max_length=model_options.max_length,

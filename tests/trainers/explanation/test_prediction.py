@@ -254,6 +254,7 @@ UNKNOWN["utterances"] = [{**u, "emotion": None} for u in UNKNOWN["utterances"]]
         ({"face_size": 2}, ROWS, {}, MissingDataError, "trained with --face_features: give face_features="),
         ({"faces": "label"}, ROWS, {}, MissingDataError, "trained with --faces_table: give faces_table="),
         ({}, ROWS, {"frames": "store"}, UsageError, "trained without --frames and uses no frames="),
+        ({"shots": 3}, ROWS, {}, UsageError, "puts 3 examples of its train split into each prompt"),
         ({}, ROWS, {"audio": "store"}, UsageError, "writes texts, and audio has no effect"),
         ({}, [{"dialogue_id": "d", "utterances": []}], {}, InvalidDataError, r"rows\[0\] .* at least one utterance"),
     ],
