@@ -20,6 +20,7 @@ from iemomecp_dataset.commands.evaluate import EvaluateOptions
 from iemomecp_dataset.commands.export import ConversationOptions
 from iemomecp_dataset.commands.report import ReportOptions
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.features.faces.face_options import FaceOptions
 from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 
@@ -94,6 +95,7 @@ def test_commands_of_the_page_on_explanations_are_accepted(repository: Path) -> 
         "scripts/evaluate_predictions.py": EvaluateOptions,
         "scripts/export_conversations.py": ConversationOptions,
         "scripts/extract_features.py": ExtractionOptions,
+        "scripts/make_faces.py": FaceOptions,
         "scripts/report.py": ReportOptions,
     }
     seen = []
