@@ -155,6 +155,10 @@ def test_emotions_by_id_name_and_prediction(told: list[ExplanationItem], caplog:
     # Ids of another corpus, whose names the caller gives; a name that the model never saw.
     found = explain(model(), ROWS[:1], emotion_names=["joy", "sadness", "fear"])
     assert [one.emotion for one in found[0]] == ["sadness", "sadness"]
+    features = row_features(["pair", "non_pair"], ["joy", "sadness", "fear"])
+    data = Dataset.from_list([{name: row.get(name) for name in features} for row in ROWS[:1]], features=features)
+    found = explain(model(), data)
+    assert [one.emotion for one in found[0]] == ["sadness", "sadness"]
     strange = bare(ROWS[0])
     strange["utterances"][2]["emotion"] = "pride"
     found = explain(model(), [strange])

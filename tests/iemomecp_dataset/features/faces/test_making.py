@@ -117,6 +117,10 @@ def test_clips_become_a_table_and_a_store(
     tokens = store.tokens("two")
     assert tokens is not None
     assert tokens.shape == (2, 512)
+    faces(*clips(vectors_dir=tmp_path / "alone"), "--allow_missing")
+    alone = FrameStore.open(tmp_path / "alone").tokens("two")
+    assert alone is not None
+    assert np.array_equal(tokens, alone)
     assert (store.content, store.manifest["synthetic"], store.manifest["model"]) == ("faces", True, "DDAMFN net.pth")
     assert {key: why.partition(":")[0] for key, why in store.missing.items()} == {
         "none": "no_faces",
