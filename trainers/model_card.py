@@ -224,9 +224,8 @@ def _explanation_use(results: RunResults) -> list[str]:
     stores = ["frames"] if "video" in results.features else []
     if "faces" in results.features:
         stores.append(faces[results.features["faces"]["settings"]["as"]])
-    given = "".join(
-        f', {name}="local_data/features/{"faces.parquet" if name == "faces_table" else name}"' for name in stores
-    )
+    places = {"frames": "frames", "faces_table": "faces.parquet", "face_features": "faces"}
+    given = "".join(f', {name}="local_data/features/{places[name]}"' for name in stores)
     given += ", emotions=emotions" * (emotion == "predicted")
     given += ', causes_from="path/to/a/pair/run"' * (causes == "predicted")
     marked = causes in ("gold", "shuffled")
@@ -251,6 +250,7 @@ def _explanation_use(results: RunResults) -> list[str]:
         "from iemomecp_dataset.trainers import predict",
         "",
         *rows,
+        *['emotions = predict("path/to/an/emotion/run", rows)'] * (emotion == "predicted"),
         f'explanations = predict("path/to/this/folder", rows{given})',
         "for of_dialogue in explanations:",
         "    for explanation in of_dialogue:",
