@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast mutate lint typecheck format bench clean
+.PHONY: help install demo demo-explanations test test-fast mutate lint typecheck format bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## virtual environment with everything, at the versions of constraints.txt
 
@@ -23,6 +23,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED) ## synthetic corpus, training, scores, HTML report: the whole package in minutes
 	$(BIN)/python scripts/demo.py --output-dir demo_output
+
+demo-explanations: $(INSTALLED) ## the same for written explanations: text alone, and with a vision tower and projector
+	$(BIN)/python scripts/demo.py --task explanation --output-dir demo_explanations
 
 test: $(INSTALLED) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -48,4 +51,4 @@ bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in t
 	$(BIN)/python scripts/bench.py
 
 clean: ## remove what the targets made, the virtual environment included
-	rm -rf $(VENV) .build build dist demo_output *.egg-info
+	rm -rf $(VENV) .build build dist demo_output demo_explanations *.egg-info

@@ -493,6 +493,7 @@ _SCRIPTS = {
     "build": "python scripts/build_from_sources.py",
     "synthetic": "python scripts/make_synthetic.py",
     "extract": "python scripts/extract_features.py",
+    "faces": "python scripts/make_faces.py",
     "matrix": "python scripts/launch_baseline_matrix.py",
     "evaluate": "python scripts/evaluate_predictions.py",
     "report": "python scripts/report.py",

@@ -23,6 +23,7 @@ from iemomecp_dataset.commands.export_for import ExportForOptions
 from iemomecp_dataset.commands.import_from import ImportOptions
 from iemomecp_dataset.commands.report import ReportOptions
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.features.faces.face_options import FaceOptions
 from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 
@@ -105,6 +106,7 @@ def test_commands_of_the_page_on_explanations_are_accepted(
         "scripts/evaluate_predictions.py": EvaluateOptions,
         "scripts/export_conversations.py": ConversationOptions,
         "scripts/extract_features.py": ExtractionOptions,
+        "scripts/make_faces.py": FaceOptions,
         "scripts/report.py": ReportOptions,
     }
     seen = []

@@ -1,11 +1,11 @@
-"""Inference: dialogues to probabilities of their pairs, or of the emotions of their utterances."""
+"""Inference: dialogues to probabilities of their pairs or of their utterances' emotions, or to written explanations."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -21,9 +21,24 @@ from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
 
+if TYPE_CHECKING:
+    from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
+    from iemomecp_dataset.trainers.explanation.prediction import Explaining, WrittenExplanation
+
 __all__ = ["load_scorer", "predict"]
 
 
+@overload
+def predict(
+    model: ExplanationModel,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    max_missing_features: float = 0.01,
+    emotions: Sequence[ArrayLike] | None = None,
+    batch_size: int = 32,
+    device: str | torch.device | None = None,
+    **explaining: Unpack[Explaining],
+) -> list[list[WrittenExplanation]]: ...
 @overload
 def predict(
     model: PreTrainedModel | str | Path,
@@ -39,6 +54,7 @@ def predict(
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: Literal[False] = False,
+    **explaining: Unpack[Explaining],
 ) -> list[NDArray[np.float64]]: ...
 @overload
 def predict(
@@ -70,15 +86,18 @@ def predict(
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: bool = False,
+    **explaining: Unpack[Explaining],
 ) -> Any:
-    """Probabilities of the candidate pairs of some dialogues; of a model of emotions, those of their utterances.
+    """Probabilities of the pairs of some dialogues, or of their utterances' emotions; or written explanations.
 
     Args:
-        model: A pair scorer or a model of emotions, the folder it was saved in, or the folder of a run.
+        model: A pair scorer, a model of emotions or one of explanations, the folder it was saved in, or the folder of a
+            run.
         rows: Dialogues as :func:`iemomecp_dataset.load` gives them. Needed are ``dialogue_id`` and of each utterance
             ``turn``, ``utterance_id``, ``speaker`` and ``text``. Where a row has no ``pairs``, all pairs of its
             utterances are candidates, in (target, cause) order. A model of emotions takes whole dialogues
-            (:func:`iemomecp_dataset.whole_dialogues`) and no pairs.
+            (:func:`iemomecp_dataset.whole_dialogues`) and no pairs. A model of explanations takes ``explanations`` and
+            the ``emotion`` of utterances, an id or a name.
         text: Feature table, or its Parquet file, for a model of emotions that was trained on one.
         event: The same for its second text stream.
         audio: Feature table, or its Parquet file, if the model uses audio.
@@ -87,18 +106,23 @@ def predict(
             training.
         max_missing_features: Share of utterances that may lack a vector.
         emotions: For each row ``(n, K)`` probabilities of its utterances' emotions, for a model that was trained with
-            ``emotion_from``; ``config.emotion_input_names`` names the columns.
-        batch_size: Dialogues, or pairs, at once.
+            ``emotion_from``; ``config.emotion_input_names`` names the columns, of a model of explanations
+            ``config.emotion_names``.
+        batch_size: Dialogues, pairs or explanations at once.
         device: Where to compute; by default where the model is.
         with_emotions: Also give the probabilities of the utterances' emotions, of a model that was trained with
             ``emotion_category_weight`` above 0.
+        explaining: For a model of explanations alone: what to explain, and what it is told; see
+            :class:`~iemomecp_dataset.trainers.explanation.prediction.Explaining`.
 
     Returns:
         For each row ``(pairs, C)`` probabilities in the order of its pairs: concatenated, they stand in the order of
         :func:`iemomecp_dataset.pair_table.pair_table`. Column 0 is the positive class; the model's
         ``config.class_names`` names all. With ``with_emotions`` a second list, for each row ``(n, K)`` probabilities
         of its utterances' emotion categories, which ``config.emotion_names`` names. Of a model of emotions, for each
-        row ``(n, C)`` probabilities of its utterances' emotions, which ``config.class_names`` names.
+        row ``(n, C)`` probabilities of its utterances' emotions, which ``config.class_names`` names. Of a model of
+        explanations, for each row a list of
+        :class:`~iemomecp_dataset.trainers.explanation.prediction.WrittenExplanation`.
 
     Raises:
         MissingDataError: There is no model, or features that it needs are not given.
@@ -112,7 +136,9 @@ def predict(
             "predict takes a list of dialogues (rows), or one split of a dataset; for a single row give [row]. Got "
             f"{type(rows).__name__}."
         )
-    scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
+    asked = dict(explaining)
+    moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
+    scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
     scorer = scorer.to(device or scorer.device).eval()
     entry = scorer_of_model_type(scorer.config.model_type)
     if entry is None:
@@ -121,9 +147,27 @@ def predict(
             "iemomecp_dataset.trainers.register_scorer."
         )
     if entry.task == "explanation":
+        unused = {"text": text, "event": event, "audio": audio, "video": video, "text_encoder": text_encoder}
+        given = [name for name, value in unused.items() if value is not None] + ["with_emotions"] * with_emotions
+        if given:
+            raise UsageError(
+                f"{type(scorer).__name__} writes texts, and {', '.join(given)} has no effect. Leave it out."
+            )
+        rows = rows if hasattr(rows, "features") else list(rows)
+        for number, row in enumerate(rows):
+            _bare_row(row, number)
+        return entry.load_write()(
+            scorer,
+            rows,
+            emotions=emotions,
+            max_missing_features=max_missing_features,
+            batch_size=batch_size,
+            **asked,
+        )
+    if explaining:
         raise UsageError(
-            f"{type(scorer).__name__} writes texts, and predict gives probabilities. Use generate_explanations of "
-            "iemomecp_dataset.trainers.explanation.generation, as the model card of the run shows."
+            f"{type(scorer).__name__} gives probabilities, and {', '.join(explaining)} has no effect: it is "
+            "for models of explanations. Leave it out."
         )
     of_pairs = entry.task == "pairs"
     if with_emotions and not of_pairs:
@@ -165,11 +209,13 @@ def predict(
     return (probabilities, [categories[place] for place in range(len(dialogues))]) if with_emotions else probabilities
 
 
-def load_scorer(folder: str | Path) -> PreTrainedModel:
-    """Loads a trained pair scorer of any registered kind, or a model of emotions.
+def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
+    """Loads a trained pair scorer of any registered kind, or a model of emotions or of explanations.
 
     Args:
         folder: Where it was saved, or the folder of its run.
+        options: Passed on to ``from_pretrained``, such as ``language_model=`` of a model of explanations whose language
+            model has moved.
 
     Raises:
         MissingDataError: There is no model.
@@ -193,7 +239,7 @@ def load_scorer(folder: str | Path) -> PreTrainedModel:
             f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
-    return scorer.load_model_class().from_pretrained(path)
+    return scorer.load_model_class().from_pretrained(path, **options)
 
 
 def _vectors(

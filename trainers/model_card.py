@@ -222,30 +222,50 @@ def _explanation_scores(results: RunResults) -> list[str]:
 
 
 def _explanation_use(results: RunResults) -> list[str]:
+    emotion, causes = results.settings.get("emotion", "gold"), results.settings.get("causes", "none")
+    faces = {"label": "faces_table", "feature": "face_features"}
+    stores = ["frames"] if "video" in results.features else []
+    if "faces" in results.features:
+        stores.append(faces[results.features["faces"]["settings"]["as"]])
+    places = {"frames": "frames", "faces_table": "faces.parquet", "face_features": "faces"}
+    given = "".join(f', {name}="local_data/features/{places[name]}"' for name in stores)
+    given += ", emotions=emotions" * (emotion == "predicted")
+    given += ', causes_from="path/to/a/pair/run"' * (causes == "predicted")
+    marked = causes in ("gold", "shuffled")
+    if stores and results.config_name in CONFIG_NAMES:
+        more = ', ecf_root="local_data/ECF"' * (marked and results.config_name == "ecem")
+        rows = [f'rows = iemomecp_dataset.load("{results.config_name}", data_dir="local_data"{more}, split="test")']
+    else:
+        pairs = ', "pairs": [{"target_turn": 2, "cause_turn": 1, "label": 0}]' * marked
+        told = ("neutral", "sadness") if emotion == "gold" else (None, None)
+        rows = [
+            line if name is None else line.replace('"},', f'", "emotion": "{name}"}},')
+            for line, name in zip(_CONVERSATION, (None, *told, None, None), strict=True)
+        ]
+        rows[-1] = rows[-1].replace('"utterances": utterances', f'"utterances": utterances{pairs}')
+        if emotion != "gold":
+            given = ", targets=[[2]]" + given
     return [
         "## Use",
         "",
         "```python",
-        "from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder",
-        "from iemomecp_dataset.trainers.explanation.generation import generate_explanations",
-        "from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel",
-        "from iemomecp_dataset.trainers.explanation.prompts import ContextTurn, ExplanationItem",
-        "from transformers import AutoTokenizer",
+        "import iemomecp_dataset",
+        "from iemomecp_dataset.trainers import predict",
         "",
-        'folder = "path/to/this/folder"',
-        "model = ExplanationModel.from_pretrained(folder)",
-        "encoder = ExplanationEncoder(",
-        "    AutoTokenizer.from_pretrained(folder),",
-        "    max_length=model.config.max_length,",
-        "    has_video=model.config.has_video,",
-        "    chat_template=model.config.chat_template, encoder_decoder=model.encoder_decoder,",
-        ")",
-        'context = (ContextTurn(1, "A", "We have missed the last train."),)',
-        'item = ExplanationItem("example", 2, "example_2", "B", "Oh no, not again!", "sadness", context)',
-        "explanations = generate_explanations(model, encoder, [item])",
+        *rows,
+        *['emotions = predict("path/to/an/emotion/run", rows)'] * (emotion == "predicted"),
+        f'explanations = predict("path/to/this/folder", rows{given})',
+        "for of_dialogue in explanations:",
+        "    for explanation in of_dialogue:",
+        "        print(explanation.dialogue_id, explanation.target_turn, explanation.prediction)",
         "```",
         "",
-        "Adapters are stored as adapters: the language model is loaded from where `language_model_name` of the "
+        "Explained are the complete explanations of the rows, or, where they have none, every emotional utterance, or "
+        "what `targets=` names. "
+        + "`emotions` has for each row an array of (utterances, emotions) probabilities in the order of "
+        "`model.config.emotion_names`. "
+        * (emotion == "predicted")
+        + "Adapters are stored as adapters: the language model is loaded from where `language_model_name` of the "
         "configuration says, or from `language_model=`.",
         "",
     ]

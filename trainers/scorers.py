@@ -75,6 +75,7 @@ class Scorer:
         prepare: ``(options, corpus, accelerator, model_class)`` to a
             :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`.
         prepare_inference: ``(model, rows, vectors, text_encoder)`` to such a task with one split.
+        write: ``(model, rows, **options)`` to texts, in place of ``prepare_inference`` for a model that gives texts.
         objectives: The objectives that it can be trained with. A model takes those with a margin ranking
             (:data:`~iemomecp_dataset.trainers.compositions.OBJECTIVES`) if it returns ``cause_logits``, and those with
             corruption if it returns ``corrupted_pair_logits``; any other objective is refused before data is loaded.
@@ -90,6 +91,7 @@ class Scorer:
     model_type: str = ""
     prepare: _Prepare | str = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue"
     prepare_inference: _PrepareInference | str = "iemomecp_dataset.trainers.dialogue.task:prepare_dialogue_inference"
+    write: Callable[..., Any] | str = ""
     objectives: tuple[ObjectiveName, ...] = ("base",)
     protocol: Callable[[str], Mapping[str, Any]] = lambda modalities: {}
     check: Callable[[Any], None] = lambda options: None
@@ -141,6 +143,11 @@ class Scorer:
         """
         task: TrainingTask = _load(self.prepare_inference)(model, rows, vectors, text_encoder)
         return task
+
+    def load_write(self) -> Callable[..., Any]:
+        """The function that writes texts with a trained model."""
+        write: Callable[..., Any] = _load(self.write)
+        return write
 
 
 def scorer_names(task: str = "pairs") -> tuple[str, ...]:

@@ -19,6 +19,7 @@ COMMANDS = {
     "build": "merge IEMOCAP, ConvECPE and the labels, and write Parquet or JSON",
     "synthetic": "write a synthetic corpus in the genuine layouts",
     "extract": "make a feature store from audio, video or text",
+    "faces": "make a table of the faces in clips, from a face tool's files or with a detector",
     "train": "train and evaluate one model: fusion, roberta, wavlm or clip of pairs, ecerc or emotion of emotions",
     "matrix": "train a matrix of models and print the table of results",
     "evaluate": "score a file of predictions of any system",

@@ -1,6 +1,10 @@
 """The whole package in minutes, on a synthetic corpus: generate, load, train, score, compare, report.
 
     python scripts/demo.py --output-dir demo_output
+    python scripts/demo.py --task explanation --output-dir demo_explanations
+
+With --task explanation: dialogues with clips, a tiny language model that explains emotions from the text alone, and
+one that also has frame tokens of a tiny vision tower, through a projector.
 
 No licence, no download, no GPU. The numbers show that the software works; they say nothing about real dialogues.
 Starting it again continues what was interrupted and repeats nothing that is finished.
@@ -9,11 +13,13 @@ Starting it again continues what was interrupted and repeats nothing that is fin
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, cast
 
 from iemomecp_dataset.command_line import command_hint, option, read_options
 from iemomecp_dataset.errors import TrainingError, is_checkout, require_packages
@@ -45,6 +51,28 @@ EMOTION_SETTINGS = {
     "batch_size": "8",
     "seed": "42",
 }
+EXPLANATION_DIALOGUES = {"train": 80, "validation": 4, "test": 20}
+# A language model of random weights is trained whole; adapters would have nothing to adapt.
+EXPLANATION_SETTINGS = {
+    "config_name": "ecem",
+    "tuning": "full",
+    "context_turns": "3",
+    "learning_rate": "3e-3",
+    "epochs": "5",
+    "batch_size": "8",
+    "eval_batch_size": "32",
+    "max_new_tokens": "28",
+    "generation_batch_size": "64",
+    "seed": "42",
+}
+FRAME_SETTINGS = {
+    "config_name": "ecem",
+    "modality": "frames",
+    "max_frames": "4",
+    "num_workers": "1",
+    "device": "cpu",
+}
+EXPLANATION_MODEL: dict[str, Any] = {"hidden_size": 64, "num_layers": 2, "vocab_size": 600}
 
 
 @dataclass(frozen=True)
@@ -53,17 +81,30 @@ class DemoOptions:
 
     _dashes = True
 
+    task: Literal["pairs", "explanation"] = option("pairs", "pairs and emotions, or written explanations")
     output_dir: Path = option(Path("demo_output"), "folder for all output")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs every step that is not done yet."""
-    output = read_options(DemoOptions, arguments, command="demo", description=__doc__).output_dir
-    started = time.monotonic()
+    options = read_options(DemoOptions, arguments, command="demo", description=__doc__)
+    of_explanations = options.task == "explanation"
     require_packages("torch", "transformers", "accelerate", "jinja2", "matplotlib", extra="train")
+    if of_explanations:
+        require_packages("av", "PIL", extra="media")
+        require_packages("nltk", "sacrebleu", "rouge_score", extra="explain")
     # Everything is local; without HF_HUB_OFFLINE, libraries would look for updates on the network first. Models as
     # small as these lose more by coordinating threads than they gain.
     os.environ.update({"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
+    started = time.monotonic()
+    steps = (_explanations if of_explanations else _pairs)(options.output_dir)
+    page = (options.output_dir / "report.html").resolve()
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Open the report: {page}\n")
+    print("\n".join(steps))
+
+
+def _pairs(output: Path) -> list[str]:
+    """Pairs and emotions; gives what to do next."""
     from iemomecp_dataset.commands import report, synthetic
 
     data, encoder, runs, page = output / "data", output / "encoder", output / "runs", output / "report.html"
@@ -91,8 +132,73 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _train("ecerc", {"data_dir": data, "text_encoder": encoder, "output_dir": folder, **EMOTION_SETTINGS})
     _say(6, "structural baselines and runs side by side, pairs and emotions apart, on the SYNTHETIC test split")
     report.main([str(runs), "--output", str(page)])
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Open the report: {page.resolve()}\n")
-    print("\n".join(_next_steps(data, encoder, runs)))
+    return _next_steps(data, encoder, runs)
+
+
+def _explanations(output: Path) -> list[str]:
+    """Written explanations; gives what to do next."""
+    from iemomecp_dataset.commands import extract, report, synthetic
+    from iemomecp_dataset.features.encoders.tiny_models import write_tiny_image_encoder
+    from iemomecp_dataset.synthetic import write_ecem
+
+    data, model, tower, frames, runs = (
+        output / name for name in ("data", "language_model", "vision_tower", "frames", "runs")
+    )
+    _say(1, f"a SYNTHETIC corpus in the layouts of ECEM, MELD and ECF, with a clip of each utterance: {data}")
+    if not data.is_dir():
+        unfinished = output / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_ecem(unfinished, dialogues=EXPLANATION_DIALOGUES, media=True).rename(data)
+    _say(2, f'iemomecp_dataset.load("ecem", data_dir="{data}")')
+    row = _show_explanation(data)
+    _say(3, f"a tiny language model and a tiny vision tower with random weights: {model}, {tower}")
+    if not (model / "config.json").is_file():
+        synthetic.write_language_model(data, model, **EXPLANATION_MODEL)
+    if not (tower / "config.json").is_file():
+        write_tiny_image_encoder(tower)
+    _say(4, command_hint("extract", "--modality frames …"))
+    asked = {"data_dir": data, "model": tower, "output_dir": frames, **FRAME_SETTINGS}
+    extract.main([f"--{name}={value}" for name, value in asked.items()])
+    for name, more in (("text", {}), ("video", {"frames": frames})):
+        _say(5, command_hint("train explain", f"--tuning full {'--frames … ' if more else ''}…"))
+        given = {"data_dir": data, "language_model": model, "output_dir": runs / name}
+        _train("explain", {**given, **more, **EXPLANATION_SETTINGS})
+    _say(6, "structural rows and both models side by side on the SYNTHETIC test split, and what one of them writes")
+    report.main([str(runs), "--output", str(output / "report.html")])
+    _show_written(runs / "text", row)
+    return _next_explanation_steps(data, model, runs)
+
+
+def _show_explanation(data: Path) -> Any:
+    import iemomecp_dataset
+
+    loaded: Any = iemomecp_dataset.load("ecem", data_dir=data)
+    print(loaded)
+    row = loaded["test"].select([0])
+    explanation = row[0]["explanations"][0]
+    target = row[0]["utterances"][explanation["target_turn"] - 1]
+    print(f"  target, turn {target['turn']}, {target['speaker']}: {target['text']}")
+    print(f"  explanation: {explanation['text']}")
+    return row
+
+
+def _show_written(run: Path, rows: Any) -> None:
+    from iemomecp_dataset.trainers import predict
+
+    print(f'predict("{run}", rows), SYNTHETIC:')
+    (found,) = cast(Any, predict(run, rows, progress=False))
+    for written in found:
+        print(f"  {written.dialogue_id}, turn {written.target_turn}: {written.prediction}")
+
+
+def _next_explanation_steps(data: Path, model: Path, runs: Path) -> list[str]:
+    test = "explanations_test.parquet"
+    marked = f"--causes gold --ecf_root {data / 'ECF'} --tuning full --language_model {model}"
+    return _steps(
+        command_hint("evaluate", f"{runs / 'video' / test} --compare {runs / 'text' / test}"),
+        command_hint("train explain", f"--data_dir {data} {marked} --output_dir {runs / 'gold-marks'}"),
+        command_hint("export", f"--data-dir {data} --output-dir conversations"),
+    )
 
 
 def _train(trainer: str, options: Mapping[str, object]) -> None:
@@ -113,12 +219,16 @@ def _say(step: int, what: str) -> None:
 def _next_steps(data: Path, encoder: Path, runs: Path) -> list[str]:
     """Commands to go on with, as they can be started in this installation."""
     test = "predictions_test.parquet"
-    steps = [
+    return _steps(
         command_hint("stats", f"3class --data-dir {data}"),
         command_hint("evaluate", f"{runs / 'rpcl-tav' / test} --compare {runs / 'base-tav' / test}"),
         command_hint("train fusion", f"--data_dir {data} --text_encoder {encoder} --output_dir {runs / 'mine'}"),
         command_hint("fetch", "--label-dir local_data/labels"),
-    ]
+    )
+
+
+def _steps(*commands: str) -> list[str]:
+    steps = [*commands]
     environment = Path(sys.prefix)
     if is_checkout() and sys.prefix != sys.base_prefix and os.environ.get("VIRTUAL_ENV") != sys.prefix:
         place = environment.relative_to(Path.cwd()) if environment.is_relative_to(Path.cwd()) else environment

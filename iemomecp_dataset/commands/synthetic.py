@@ -36,7 +36,10 @@ class SyntheticOptions:
     features: bool = option(
         False, "also write vectors of every modality, and the same in the pickles that the ECERC authors released"
     )
-    media: bool = option(False, "also write an .avi per dialogue, both actors side by side (needs the extra 'media')")
+    media: bool = option(
+        False,
+        "also write clips: an .avi per dialogue, or of ecem an .mp4 per utterance (needs the extra 'media')",
+    )
     encoder_dir: Path | None = option(
         None, "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')"
     )
@@ -60,9 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--corpus ecem, or leave it out."
         )
     if options.corpus == "ecem":
-        if options.media or options.features:
-            raise UsageError("The synthetic ECEM has neither videos nor features; leave out --media and --features.")
-        folder = write_ecem(options.output_dir, scale=options.scale, seed=options.seed, overwrite=options.overwrite)
+        if options.features:
+            raise UsageError("The synthetic ECEM has no features; leave out --features.")
+        folder = write_ecem(
+            options.output_dir,
+            scale=options.scale,
+            seed=options.seed,
+            media=options.media,
+            overwrite=options.overwrite,
+        )
         print(f"SYNTHETIC ECEM ({options.scale}, seed {options.seed}) written to {folder}")
         print(f"Gold causes attach with ecf_root={folder / 'ECF'}.")
         if options.encoder_dir is not None:

@@ -16,14 +16,15 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, did_you_
 from iemomecp_dataset.files import read_text
 from iemomecp_dataset.schema import Row
 
-__all__ = ["find_clips", "read_meld", "time_notes"]
+__all__ = ["CLIP_FOLDERS", "find_clips", "read_meld", "time_notes"]
 
 _COLUMNS = (
     *("Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID"),
     *("Season", "Episode", "StartTime", "EndTime"),
 )
-_CLIP_FOLDERS = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
-_FILE = re.compile(rf"({'|'.join(_CLIP_FOLDERS)})_sent_emo\.csv")
+CLIP_FOLDERS = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
+"""Folder of the clips by part, as MELD's archives unpack."""
+_FILE = re.compile(rf"({'|'.join(CLIP_FOLDERS)})_sent_emo\.csv")
 _CLIP = re.compile(r"(dia\d{1,9}_utt\d{1,9})\.mp4")
 _ID = re.compile(r"[0-9]{1,6}")
 _LONG = 60
@@ -156,7 +157,7 @@ def find_clips(data_dir: Path) -> dict[str, tuple[str, int]]:
         MissingDataError: A folder cannot be looked into.
     """
     clips: dict[str, tuple[str, int]] = {}
-    for split, folder in _CLIP_FOLDERS.items():
+    for split, folder in CLIP_FOLDERS.items():
         if not (data_dir / folder).is_dir():
             continue
         try:

@@ -2,11 +2,13 @@
 
 The content of an explanation is that of the utterance that causes the emotion, one of two events that were told within
 the last turns (or the target itself): neither the target's words nor the distance say which one, the gold causes of ECF
-do.
+do. So does the clip of the target, where clips are written: it shows the speaker's face in the colour of the emotion,
+and the object of the event in a colour of its own.
 """
 
 from __future__ import annotations
 
+import colorsys
 import json
 import random
 import shutil
@@ -15,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.corpora.meld import CLIP_FOLDERS
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.files import make_folder, not_written, write_text
 from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotional_dialogues import SpokenUtterance
+from iemomecp_dataset.synthetic.media_files import require_media, write_utterance_mp4
 from iemomecp_dataset.synthetic.meld_files import MELD_SCALES, MeldLine, meld_lines, write_meld_csv
 
 __all__ = ["write_ecem"]
@@ -80,7 +84,15 @@ class _Explained:
     causes: Mapping[int, tuple[int, str]]
 
 
-def write_ecem(output_dir: str | Path, *, scale: ScaleName = "demo", seed: int = 0, overwrite: bool = False) -> Path:
+def write_ecem(
+    output_dir: str | Path,
+    *,
+    scale: ScaleName = "demo",
+    dialogues: Mapping[str, int] | None = None,
+    seed: int = 0,
+    media: bool = False,
+    overwrite: bool = False,
+) -> Path:
     """Writes ``train_data_just_reason.json``, the CSV files of MELD, and ``ECF/`` with its three files and the map.
 
     Equal arguments give equal bytes. A small share of the explanations has the damages of the genuine file, and
@@ -89,7 +101,9 @@ def write_ecem(output_dir: str | Path, *, scale: ScaleName = "demo", seed: int =
     Args:
         output_dir: Output folder, new or empty.
         scale: ``demo``, or ``full`` with as many dialogues as MELD.
+        dialogues: Numbers of dialogues of MELD's train, validation and test parts, in place of a scale.
         seed: Seed of the generator.
+        media: Also writes a clip of each utterance, in the folders that MELD's archives unpack to.
         overwrite: Replaces a synthetic ECEM that is in the folder.
 
     Returns:
@@ -97,8 +111,11 @@ def write_ecem(output_dir: str | Path, *, scale: ScaleName = "demo", seed: int =
 
     Raises:
         UsageError: The folder contains other files, the scale is unknown, or the seed is negative.
+        MissingDependencyError: PyAV, which writes clips, is not installed.
     """
     folder = Path(output_dir)
+    if media:
+        require_media()
     if seed < 0:
         raise UsageError(f"The seed must not be negative, but is {seed}.")
     if scale not in MELD_SCALES:
@@ -110,27 +127,31 @@ def write_ecem(output_dir: str | Path, *, scale: ScaleName = "demo", seed: int =
     write_text(folder / "ECF" / SYNTHETIC_FILE, _NOTE.format(seed=seed))
     rng = random.Random(f"{seed} ecem")
     made = {
-        part: {number: _dialogue(rng) for number in range(MELD_SCALES[scale][split])} for split, part in _PARTS.items()
+        part: {number: _dialogue(rng) for number in range((dialogues or MELD_SCALES[scale])[split])}
+        for split, part in _PARTS.items()
     }
     lines = {
         part: {
             number: meld_lines(part, number, dialogue.spoken, rng, gap=number == 1)
-            for number, dialogue in dialogues.items()
+            for number, dialogue in of_part.items()
         }
-        for part, dialogues in made.items()
+        for part, of_part in made.items()
     }
-    for part, dialogues in lines.items():
-        write_meld_csv(folder / f"{part}_sent_emo.csv", dialogues)
+    for part, of_part_lines in lines.items():
+        write_meld_csv(folder / f"{part}_sent_emo.csv", of_part_lines)
     items = _items(made, lines, rng)
     # As in the genuine file: ASCII, and four blanks a level.
     write_text(folder / _NAME, json.dumps(items, indent=4) + "\n")
     _write_ecf(folder / "ECF", made, lines, rng)
+    if media:
+        _write_clips(folder, made, lines)
     return folder
 
 
 def _prepare(folder: Path, overwrite: bool) -> None:
     """Empties the folder, or refuses; removes only files that this module writes."""
-    names = {SYNTHETIC_FILE, _NAME, "ECF", *(f"{part}_sent_emo.csv" for part in _PARTS.values())}
+    folders = {"ECF", *CLIP_FOLDERS.values()}
+    names = {SYNTHETIC_FILE, _NAME, *folders, *(f"{part}_sent_emo.csv" for part in _PARTS.values())}
     held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if (folder.exists() and not folder.is_dir()) or held - names or (held and SYNTHETIC_FILE not in held):
         raise UsageError(f"{folder} is not an empty folder, nor a synthetic ECEM. Give a new folder for it.")
@@ -140,7 +161,7 @@ def _prepare(folder: Path, overwrite: bool) -> None:
         )
     try:
         for name in held:
-            if name == "ECF":
+            if name in folders:
                 shutil.rmtree(folder / name)
             else:
                 (folder / name).unlink()
@@ -271,3 +292,25 @@ def _write_ecf(
     for part, content in files.items():
         write_text(folder / f"{part}.txt", "\n".join(content) + "\n")
     write_text(folder / _MAP, "\n".join(mapped) + "\n")
+
+
+def _write_clips(
+    folder: Path,
+    made: Mapping[str, Mapping[int, _Explained]],
+    lines: Mapping[str, Mapping[int, Sequence[MeldLine]]],
+) -> None:
+    """A clip of each utterance, named as MELD's; that of a target shows what its explanation is about."""
+    hues = {name: place / len(_EMOTIONS) for place, name in enumerate(_EMOTIONS)}
+    nouns = {noun: place / len(_NOUNS) for place, noun in enumerate(_NOUNS)}
+    for part, dialogues in made.items():
+        for number, dialogue in dialogues.items():
+            for position, (said, line) in enumerate(zip(dialogue.spoken, lines[part][number], strict=True)):
+                face = _colour(hues[said.emotion], 0.6) if said.emotion in hues else (150, 150, 150)
+                cause = dialogue.causes.get(position)
+                shown = None if cause is None else _colour(nouns[cause[1].split()[1]], 1.0)
+                write_utterance_mp4(folder / CLIP_FOLDERS[part] / f"dia{number}_utt{line.number}.mp4", face, shown)
+
+
+def _colour(hue: float, saturation: float) -> tuple[int, int, int]:
+    red, green, blue = (round(255 * value) for value in colorsys.hsv_to_rgb(hue, saturation, 0.9))
+    return red, green, blue

@@ -1,8 +1,9 @@
-"""Writes dialogue videos: both actors side by side as coloured faces, for the whole duration of the dialogue."""
+"""Writes videos of coloured faces: of whole dialogues, both actors side by side, or of single utterances."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.synthetic.dialogues import Dialogue
 
-__all__ = ["require_media", "write_dialogue_avi"]
+__all__ = ["require_media", "write_dialogue_avi", "write_utterance_mp4"]
 
 # Small: 4 frames per second of 96 x 48 pixels take about 0.2 MB per minute.
 FRAMES_PER_SECOND = 4
@@ -57,30 +58,63 @@ def write_dialogue_avi(path: Path, dialogue: Dialogue, rng: random.Random) -> No
     Raises:
         MissingDependencyError: PyAV is not installed.
     """
-    av = require_media()
-    path.parent.mkdir(parents=True, exist_ok=True)
     left = dialogue.dialogue_id[5]
     spans = [
         (utterance.start, utterance.end, utterance.speaker, _shade(utterance.emotion, rng))
         for utterance in dialogue.utterances
     ]
     length = max(span[1] for span in spans) + 1.0
-    with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("mpeg4", rate=FRAMES_PER_SECOND)
-        stream.width, stream.height, stream.pix_fmt = 2 * FACE_SIDE, FACE_SIDE, "yuv420p"
-        # High enough to preserve the colours, which encode the emotion.
-        stream.codec_context.bit_rate = 400_000
-        # A single thread and no version strings, so that equal seeds give equal bytes.
-        stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"flags": "+bitexact"}
+
+    def frames() -> Iterable[NDArray[np.uint8]]:
         first = 0
         for index in range(round(length * FRAMES_PER_SECOND)):
             time = index / FRAMES_PER_SECOND
             while first < len(spans) - 1 and spans[first][1] < time:
                 first += 1
             start, end, speaker, color = spans[first]
-            speaking = speaker if start <= time <= end else None
-            frame = _frame(left, speaking, color, mouth_open=index % 2 == 0)
+            yield _frame(left, speaker if start <= time <= end else None, color, mouth_open=index % 2 == 0)
+
+    _write(path, frames(), "avi", width=2 * FACE_SIDE)
+
+
+def write_utterance_mp4(
+    path: Path, face: tuple[int, int, int], object_shown: tuple[int, int, int] | None, *, n_frames: int = 4
+) -> None:
+    """Writes a clip of an utterance without audio: the speaker's face at the left, an object or nothing at the right.
+
+    Args:
+        path: The ``.mp4`` file.
+        face: Colour of the face.
+        object_shown: Colour of the object; None for nothing.
+        n_frames: Its frames, at 4 per second.
+
+    Raises:
+        MissingDependencyError: PyAV is not installed.
+    """
+
+    def frames() -> Iterable[NDArray[np.uint8]]:
+        for index in range(n_frames):
+            frame = _frame("F", "F", face, mouth_open=index % 2 == 0)
+            frame[:, FACE_SIDE:] = 0
+            if object_shown is not None:
+                frame[4:-4, FACE_SIDE + 4 : -4] = object_shown
+            yield frame
+
+    _write(path, frames(), "mp4", width=2 * FACE_SIDE)
+
+
+def _write(path: Path, frames: Iterable[NDArray[np.uint8]], container_format: str, *, width: int) -> None:
+    av = require_media()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format=container_format, options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("mpeg4", rate=FRAMES_PER_SECOND)
+        stream.width, stream.height, stream.pix_fmt = width, FACE_SIDE, "yuv420p"
+        # High enough to preserve the colours, which encode the emotion.
+        stream.codec_context.bit_rate = 400_000
+        # A single thread and no version strings, so that equal seeds give equal bytes.
+        stream.codec_context.thread_count = 1
+        stream.codec_context.options = {"flags": "+bitexact"}
+        for frame in frames:
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():

@@ -12,6 +12,7 @@ EXPLANATION = Scorer(
     model_class="iemomecp_dataset.trainers.explanation.modeling_explanation:ExplanationModel",
     model_type="iemomecp_explanation",
     prepare="iemomecp_dataset.trainers.explanation.task:prepare_explanations",
+    write="iemomecp_dataset.trainers.explanation.prediction:predict_explanations",
     task="explanation",
 )
 """Its entry in the registry."""

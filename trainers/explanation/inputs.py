@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,27 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
-from iemomecp_dataset.features import read_feature_table
+from iemomecp_dataset.features import FeatureTable, read_card, read_feature_table
+from iemomecp_dataset.features.faces.table import FaceTable
+from iemomecp_dataset.features.frames.store import FrameStore
 from iemomecp_dataset.features.store.store_index import file_digest
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs, read_emotion_inputs
 from iemomecp_dataset.trainers.explanation.items import Faces, Key
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 __all__ = [
+    "ClipVectors",
     "ExplanationInputs",
+    "cause_turns_of_rows",
     "decided_causes",
     "explanation_features",
+    "face_lines",
+    "face_vectors",
+    "frame_vectors",
     "named_emotions",
     "predicted_causes",
     "read_inputs",
@@ -74,38 +84,25 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
     """
     corpus = _read_splits(options, corpus)
     data, targets = options.data, _targets(corpus)
+    ids = list(dict.fromkeys(u for of_split in targets.values() for u in of_split))
     found: dict[str, Any] = {}
     if data.frames:
-        from iemomecp_dataset.features.frames.store import FrameStore
-
-        store = FrameStore.open(data.frames)
-        store.require({u for of_split in targets.values() for u in of_split}, tolerance=data.max_missing_features)
+        frames = frame_vectors(data.frames, ids, data.max_missing_features)
         found |= {
-            "frames": store.tokens,
-            "frame_size": store.size,
-            "missing": _lacking(targets, store.__contains__),
+            "frames": frames.vectors,
+            "frame_size": frames.size,
+            "missing": _lacking(targets, frames.present.__contains__),
         }
     if options.faces == "feature":
-        table = read_feature_table(str(data.face_features))
-        ids = sorted({u for of_split in targets.values() for u in of_split})
-        vectors = table.select(ids, tolerance=data.max_missing_features)
+        faces = face_vectors(str(data.face_features), ids, data.max_missing_features)
         found |= {
-            "faces": lambda utterance_id: vectors[utterance_id][None] if utterance_id in vectors else None,
-            "face_size": table.size,
-            "missing_faces": _lacking(targets, vectors.__contains__),
+            "faces": faces.vectors,
+            "face_size": faces.size,
+            "missing_faces": _lacking(targets, faces.present.__contains__),
         }
     if options.faces == "label":
-        from iemomecp_dataset.features.faces.table import FaceTable
-
-        faces = FaceTable.read(str(data.faces_table))
-        wanted = [u for of_split in targets.values() for u in of_split]
-        # Tools leave out clips without any face, so that a share of them is no sign of damage.
-        if wanted and not any(u in faces.frames or u in faces.missing for u in wanted):
-            raise InvalidDataError(
-                f"{data.faces_table}: none of the {len(wanted)} utterances to explain is in it, such as {wanted[0]}: "
-                "these are faces of another corpus. Give those of this corpus."
-            )
-        found |= {"face_lines": faces.line, "missing_faces": _lacking(targets, lambda u: faces.line(u) is not None)}
+        lines = face_lines(str(data.faces_table), ids)
+        found |= {"face_lines": lines, "missing_faces": _lacking(targets, lambda u: lines(u) is not None)}
     if options.model.emotion_from:
         found["emotions"] = named_emotions(read_emotion_inputs(options.model.emotion_from, corpus), corpus)
     if options.model.causes_from:
@@ -118,6 +115,96 @@ def _read_splits(options: ExplanationTrainingOptions, corpus: Corpus) -> Corpus:
     if options.uses_train or not corpus.rows.keys() - {"train"}:
         return corpus
     return replace(corpus, rows={split: rows for split, rows in corpus.rows.items() if split != "train"})
+
+
+@dataclass(frozen=True)
+class ClipVectors:
+    """Vectors of clips.
+
+    Attributes:
+        vectors: ``(K, d)`` by utterance id, any number of them per clip; None for a clip without.
+        size: Their width ``d``.
+        present: Which of the utterances that were asked for have some.
+    """
+
+    vectors: Vectors
+    size: int
+    present: frozenset[str]
+
+
+def frame_vectors(given: str | Path | FrameStore, utterance_ids: Sequence[str], tolerance: float) -> ClipVectors:
+    """Opens a store of frame tokens.
+
+    Args:
+        given: The store, or its folder.
+        utterance_ids: What is to be explained.
+        tolerance: Share of them that may lack tokens.
+
+    Raises:
+        MissingDataError: There is no finished store.
+        InvalidDataError: More lack tokens, or it is a store of face vectors.
+    """
+    store = given if isinstance(given, FrameStore) else FrameStore.open(given)
+    if store.content == "faces":
+        raise InvalidDataError(f"{store.path} holds face vectors, not frame tokens. Give it as face_features.")
+    store.require(utterance_ids, tolerance=tolerance)
+    return ClipVectors(store.tokens, store.size, frozenset(u for u in utterance_ids if u in store))
+
+
+def face_vectors(
+    given: str | Path | FrameStore | FeatureTable, utterance_ids: Sequence[str], tolerance: float
+) -> ClipVectors:
+    """Opens vectors of faces: several per clip, or one per utterance.
+
+    Args:
+        given: A store of :func:`~iemomecp_dataset.features.faces.detecting.write_face_vectors`, one vector per track;
+            or a feature store or Parquet file with one vector per utterance. Or what opening it gives.
+        utterance_ids: What is to be explained.
+        tolerance: Share of them that may lack vectors. Clips that were examined and have no face do not count.
+
+    Raises:
+        MissingDataError: There is no store.
+        InvalidDataError: More lack vectors, or it is a store of frame tokens.
+    """
+    store = _opened_faces(given)
+    if isinstance(store, FrameStore):
+        if store.content == "frames":
+            raise InvalidDataError(f"{store.path} holds frame tokens, not face vectors. Give it as frames.")
+        store.require(utterance_ids, tolerance=tolerance, what="face vectors", accepted=("no_faces",))
+        return ClipVectors(store.tokens, store.size, frozenset(u for u in utterance_ids if u in store))
+    vectors = store.select(sorted(set(utterance_ids)), tolerance=tolerance)
+    return ClipVectors(lambda u: vectors[u][None] if u in vectors else None, store.size, frozenset(vectors))
+
+
+def _opened_faces(given: str | Path | FrameStore | FeatureTable) -> FrameStore | FeatureTable:
+    if isinstance(given, FrameStore | FeatureTable):
+        return given
+    path = Path(given)
+    if path.is_dir() and read_card(path).modality == "frames":
+        return FrameStore.open(path)
+    return read_feature_table(path)
+
+
+def face_lines(given: str | Path | FaceTable, utterance_ids: Sequence[str]) -> Faces:
+    """Opens a table of faces, for lines of text about them.
+
+    Args:
+        given: The table, or its file.
+        utterance_ids: What is to be explained.
+
+    Raises:
+        MissingDataError: The file is not there.
+        InvalidDataError: It is no face table, or has none of the utterances.
+    """
+    table = given if isinstance(given, FaceTable) else FaceTable.read(given)
+    # Tools leave out clips without any face, so that a share of them is no sign of damage.
+    if utterance_ids and not any(u in table.frames or u in table.missing for u in utterance_ids):
+        raise InvalidDataError(
+            f"{'The face table' if isinstance(given, FaceTable) else given}: none of the {len(utterance_ids)} "
+            f"utterances to explain is in it, such as {utterance_ids[0]}: these are faces of another corpus. Give "
+            "those of this corpus."
+        )
+    return table.line
 
 
 def _targets(corpus: Corpus) -> dict[str, list[str]]:
@@ -164,22 +251,38 @@ def predicted_causes(folder: str | Path, corpus: Corpus) -> dict[Key, tuple[int,
         UsageError: The run is of another kind, or its model uses audio, video or predicted emotions.
         IemomecpError: As :func:`~iemomecp_dataset.trainers.predict`.
     """
+    return cause_turns_of_rows(folder, [row for of_split in corpus.rows.values() for row in of_split])
+
+
+def cause_turns_of_rows(
+    folder: str | Path | PreTrainedModel, rows: Sequence[Mapping[str, Any]]
+) -> dict[Key, tuple[int, ...]]:
+    """The same for dialogues in a list.
+
+    Args:
+        folder: Folder of the run of a pair scorer, or the scorer.
+        rows: Dialogues.
+
+    Raises:
+        UsageError: As :func:`predicted_causes`.
+    """
     from iemomecp_dataset.trainers.inference import load_scorer, predict
     from iemomecp_dataset.trainers.scorers import scorer_of_model_type
 
-    model = load_scorer(folder)
+    model = load_scorer(folder) if isinstance(folder, str | Path) else folder
+    name = folder if isinstance(folder, str | Path) else type(folder).__name__
     entry = scorer_of_model_type(model.config.model_type)
     if entry is None or entry.task != "pairs":
         raise UsageError(
-            f"--causes_from {folder} is not the run of a pair scorer. Give one, such as of trainers/fusion.py."
+            f"--causes_from {name} is not the run of a pair scorer. Give one, such as of trainers/fusion.py."
         )
     used = [name for name in ("audio_size", "video_size", "emotion_input_names") if getattr(model.config, name, None)]
     if used:
         raise UsageError(
-            f"--causes_from {folder}: its model reads more than text ({', '.join(used)} of its configuration). Give a "
+            f"--causes_from {name}: its model reads more than text ({', '.join(used)} of its configuration). Give a "
             "run with --modalities t and without --emotion_from."
         )
-    rows = [{**row, "pairs": None} for of_split in corpus.rows.values() for row in of_split]
+    rows = [{**row, "pairs": None} for row in rows]
     probabilities = predict(model, rows, batch_size=_PAIRS_AT_ONCE)
     return decided_causes(rows, probabilities, getattr(model.config, "threshold", None))
 
@@ -223,8 +326,6 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
     corpus = _read_splits(options, corpus)
     with suppress(IemomecpError):
         if options.data.frames:
-            from iemomecp_dataset.features.frames.store import FrameStore
-
             store = FrameStore.open(options.data.frames)
             missing = sum(u not in store for of_split in _targets(corpus).values() for u in of_split)
             manifest = store.manifest
@@ -238,6 +339,9 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
     if given and Path(given).is_file():
         found["faces"] = {"model": None, "revision": None, "settings": {"as": options.faces}, "width": None,
                           "digest": file_digest(Path(given))[:16], "missing": 0}  # fmt: skip
+    elif given:
+        with suppress(IemomecpError):
+            found["faces"] = _facts_of_store(Path(given), options, corpus)
     with suppress(IemomecpError):
         if options.model.emotion_from:
             found["emotion"] = read_emotion_inputs(options.model.emotion_from, corpus).facts
@@ -248,3 +352,21 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
         found["causes"] = {"model": Path(options.model.causes_from).resolve().name, "revision": None, "settings": None,
                            "width": None, "digest": file_digest(weights)[:16], "missing": 0}  # fmt: skip
     return found
+
+
+def _facts_of_store(folder: Path, options: ExplanationTrainingOptions, corpus: Corpus) -> dict[str, Any]:
+    """The same of a folder of face vectors: its content, not its name, is what tells two apart."""
+    card, store = read_card(folder), _opened_faces(folder)
+    ids = [u for of_split in _targets(corpus).values() for u in of_split]
+    if isinstance(store, FrameStore):
+        digest, missing = store.digest, sum(u not in store for u in ids)
+    else:
+        digest, missing = store.digest(ids)
+    return {
+        "model": card.model,
+        "revision": card.revision,
+        "settings": {**card.settings, "as": options.faces},
+        "width": store.size,
+        "digest": digest,
+        "missing": missing,
+    }

@@ -158,6 +158,10 @@ def prepare_explanations(
     for name in ("context_turns", "chat_template", "emotion", "causes", "shots"):
         setattr(model.config, name, getattr(model_options, name))
     model.config.emotion_names = list(corpus.emotion_names)
+    # How faces enter, which turns are shuffled, and how the run writes; at the top of a configuration, transformers
+    # would take the last two for settings of its own.
+    model.config.faces, model.config.shuffle_seed = options.faces, options.run.seed
+    model.config.writing = {name: getattr(options.objective, name) for name in ("max_new_tokens", "num_beams")}
     encoder = ExplanationEncoder(
         tokenizer,
         max_length=model_options.max_length,

@@ -135,6 +135,7 @@ def examine_clips(
     max_frames: int = 16,
     min_score: float = 0.5,
     progress: bool = True,
+    on_clip: Callable[[], Any] | None = None,
 ) -> tuple[dict[str, ClipFaces], dict[str, str]]:
     """Detects, tracks, crops and classifies the faces of clips.
 
@@ -146,6 +147,7 @@ def examine_clips(
         max_frames: Largest number of frames of a clip, at the middles of equal segments.
         min_score: Faces of a lower confidence are left out.
         progress: Whether to show a progress bar.
+        on_clip: Called after each clip.
 
     Returns:
         Faces by utterance, those without any face included; and the reason by utterance for the clips that are missing
@@ -163,8 +165,10 @@ def examine_clips(
             video = decode_positions(item, partial(sample_positions, limit=max_frames))
         except FeatureProblem as problem:
             missing[item.utterance_id] = str(problem)
-            continue
-        found[item.utterance_id] = _examine(item, video, detector, classify, width, min_score)
+        else:
+            found[item.utterance_id] = _examine(item, video, detector, classify, width, min_score)
+        if on_clip is not None:
+            on_clip()
     return found, missing
 
 
@@ -201,7 +205,13 @@ def face_table(
 
 
 def write_face_vectors(
-    folder: str | Path, found: dict[str, ClipFaces], missing: dict[str, str], *, model: str, corpus: str = "unknown"
+    folder: str | Path,
+    found: dict[str, ClipFaces],
+    missing: dict[str, str],
+    *,
+    model: str,
+    corpus: str = "unknown",
+    synthetic: bool = False,
 ) -> None:
     """Writes a store of face vectors: the mean vector of each track, tracks from left to right.
 
@@ -214,6 +224,7 @@ def write_face_vectors(
         missing: Status and reason by utterance, as :func:`examine_clips` gives them.
         model: Name of the network and its checkpoint.
         corpus: Name of the corpus.
+        synthetic: Whether the corpus is synthetic.
 
     Raises:
         UsageError: The folder holds something else, or there is no face in any clip.
@@ -221,7 +232,9 @@ def write_face_vectors(
     size = next((clip.outputs.shape[1] for clip in found.values() if len(clip.tracks)), 0)
     if not size:
         raise UsageError(f"None of the {len(found)} clips has a face: check the detector.")
-    with FrameStoreWriter(folder, size=size, model=model, corpus=corpus, settings={"content": "faces"}) as writer:
+    with FrameStoreWriter(
+        folder, size=size, model=model, corpus=corpus, synthetic=synthetic, settings={"content": "faces"}
+    ) as writer:
         for key, clip in found.items():
             tracks = np.unique(clip.tracks)
             if not len(tracks):

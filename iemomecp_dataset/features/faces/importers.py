@@ -114,7 +114,8 @@ def import_faces(
     Args:
         files: CSV files, of one clip each, or of several with a column ``input`` that names the clip.
         tool: ``py-feat``, ``deepface``, ``openface`` or ``emotiefflib``.
-        utterance_of: Utterance id by the name of a clip without suffix; by default this name is the id.
+        utterance_of: Utterance id by the name of a clip without suffix, or by ``folder/name``, which comes first where
+            names repeat in different folders; by default the name is the id.
         frames_per_second: Frame rate of the clips, where a file numbers frames and has no times.
         ignore: Columns to leave out, beyond those that the importer knows.
 
@@ -175,13 +176,18 @@ def _read_file(
                 f"{path} numbers frames and has no times: give frames_per_second, the frame rate of the clips."
             )
         for line in reader:
-            clip = Path(line["input"]).stem if line.get("input") else path.stem
-            if utterance_of is not None and clip not in utterance_of:
+            named = Path(line["input"]) if line.get("input") else path
+            clip, in_folder = named.stem, f"{named.parent.name}/{named.stem}"
+            if utterance_of is None:
+                key = clip
+            elif in_folder in utterance_of or clip in utterance_of:
+                key = utterance_of[in_folder if in_folder in utterance_of else clip]
+            else:
                 raise InvalidDataError(
-                    f"{path}, line {reader.line_num}: clip {clip} belongs to no utterance of the corpus. Leave its "
-                    "lines out, or give the corpus that has it."
+                    f"{path}, line {reader.line_num}: clip {clip} belongs to no utterance of the corpus, or its name "
+                    f"to several, and {in_folder} to none. Leave its lines out, give the corpus that has it, or name "
+                    "the clips together with their folder."
                 )
-            key = clip if utterance_of is None else utterance_of[clip]
 
             def number(name: str, line: Mapping[str, str] = line) -> float:
                 try:

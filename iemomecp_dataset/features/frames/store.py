@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -147,12 +147,29 @@ class FrameStore:
         """Hash of all tokens, 16 hexadecimal characters."""
         return str(self.manifest["digest"])
 
-    def require(self, utterance_ids: Iterable[str], *, tolerance: float = MAX_MISSING) -> int:
+    @property
+    def content(self) -> str | None:
+        """``frames`` of an extraction, ``faces`` of detected faces, else None: vectors that were computed elsewhere."""
+        settings = self.manifest.get("settings") or {}
+        stated = settings.get("content")
+        return str(stated) if stated else "frames" if "max_frames" in settings else None
+
+    def require(
+        self,
+        utterance_ids: Iterable[str],
+        *,
+        tolerance: float = MAX_MISSING,
+        what: str = "frames",
+        accepted: Collection[str] = (),
+    ) -> int:
         """Checks that enough utterances have tokens.
 
         Args:
             utterance_ids: Ids of the utterances; repeated ones count once.
             tolerance: Share of them that may lack tokens.
+            what: What the tokens are, for the message.
+            accepted: Statuses that are no sign of damage, such as ``no_faces``: clips that have one are not counted
+                among those that lack tokens.
 
         Returns:
             How many lack them.
@@ -162,16 +179,17 @@ class FrameStore:
                 has counts, examples and reasons.
         """
         wanted = list(dict.fromkeys(utterance_ids))
-        lacking = [key for key in wanted if key not in self._places]
+        found = {*self._places, *(key for key, why in self.missing.items() if why.partition(":")[0] in accepted)}
+        lacking = [key for key in wanted if key not in found]
         if wanted and all(key not in self._places and key not in self.missing for key in wanted):
             raise InvalidDataError(
                 f"{self.path}: none of the {len(wanted)} requested utterances is in it, such as {wanted[0]}: these are "
-                f"frames of another corpus ({self.manifest.get('corpus', 'unknown')}). Give those of this corpus."
+                f"{what} of another corpus ({self.manifest.get('corpus', 'unknown')}). Give those of this corpus."
             )
         if len(lacking) > tolerance * len(wanted):
             shown = [f"{key} ({self.missing.get(key, 'not in the store')})" for key in lacking[:_SHOWN]]
             raise InvalidDataError(
-                f"{self.path}: {len(lacking)} of {len(wanted)} utterances have no frames "
+                f"{self.path}: {len(lacking)} of {len(wanted)} utterances have no {what} "
                 f"({len(lacking) / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example "
                 f"{', '.join(shown)}. Repair the clips and extract them again, or allow missing ones explicitly."
             )

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+import iemomecp_dataset.synthetic
 from iemomecp_dataset import command_line
-from iemomecp_dataset.commands import demo, report, synthetic, train
+from iemomecp_dataset.benchmark.runs.results import read_results
+from iemomecp_dataset.commands import demo, extract, report, synthetic, train
 from iemomecp_dataset.errors import MissingDependencyError, TrainingError
+from iemomecp_dataset.features.encoders import tiny_models
+from iemomecp_dataset.synthetic import write_ecem
 
 
 @pytest.fixture(name="steps")
@@ -63,6 +67,71 @@ def test_a_run_that_fails_ends_it(steps: list[str], synthetic_dir: Path, tmp_pat
     with pytest.raises(TrainingError, match=r"exit code 1.*Start the demo again to continue it"):
         demo.main(["--output-dir", str(folder)])
     assert steps == ["encoder", "base t"]
+
+
+@pytest.fixture(name="explaining")
+def fixture_explaining(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The same for explanations."""
+    steps: list[str] = []
+
+    def trained(arguments: list[str]) -> int:
+        values = dict(part.lstrip("-").split("=", 1) for part in arguments if "=" in part)
+        steps.append(f"explain {'frames' if 'frames' in values else 'text'}")
+        return 0
+
+    def written(what: str, folder: Path) -> None:
+        steps.append(what)
+        folder.mkdir()
+        (folder / "config.json").touch()
+
+    def corpus(folder: Path, *, dialogues: Any, media: bool) -> Path:
+        steps.append("corpus with clips" if media else "corpus")
+        return write_ecem(folder, dialogues={"train": 12, "validation": 1, "test": 4})
+
+    monkeypatch.setattr(iemomecp_dataset.synthetic, "write_ecem", corpus)
+    monkeypatch.setattr(synthetic, "write_language_model", lambda data, folder, **sizes: written("model", folder))
+    monkeypatch.setattr(tiny_models, "write_tiny_image_encoder", lambda folder: written("tower", folder))
+    monkeypatch.setattr(extract, "main", lambda arguments: steps.append("frames"))
+    monkeypatch.setattr(train, "main", trained)
+    monkeypatch.setattr(report, "main", lambda arguments: steps.append("report"))
+    monkeypatch.setattr(demo, "_show_written", lambda run, rows: steps.append(f"explanations of {run.name}"))
+    for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TOKENIZERS_PARALLELISM"):
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+    return steps
+
+
+def test_explanations_have_a_demo_of_their_own(
+    explaining: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = ["frames", "explain text", "explain frames", "report", "explanations of text"]
+    (tmp_path / "data.unfinished").mkdir()  # of a start that was killed
+    demo.main(["--task", "explanation", "--output-dir", str(tmp_path)])
+    assert explaining == ["corpus with clips", "model", "tower", *runs]
+    output = capsys.readouterr().out
+    assert "a SYNTHETIC corpus in the layouts of ECEM" in output
+    assert "  explanation: The reason why " in output
+    assert not (tmp_path / "data.unfinished").exists()
+    explaining.clear()
+    demo.main(["--task=explanation", "--output_dir", str(tmp_path)])
+    assert explaining == runs
+
+
+@pytest.mark.slow
+def test_the_demo_of_explanations_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "EXPLANATION_DIALOGUES", {"train": 24, "validation": 1, "test": 4})
+    monkeypatch.setitem(demo.EXPLANATION_SETTINGS, "epochs", "1")
+    for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TOKENIZERS_PARALLELISM"):
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+    # Without METEOR, which starts Java for each run.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    demo.main(["--task", "explanation", "--output-dir", str(tmp_path / "out")])
+    records = [read_results(tmp_path / "out" / "runs" / name) for name in ("text", "video")]
+    assert [record.modalities for record in records] == ["t", "tv"]
+    assert all(record.synthetic and record.counts["test"].get("items_without_video", 0) == 0 for record in records)
+    assert "SYNTHETIC" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "  test_dia0, turn " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("checkout", "active"), [(True, False), (True, True), (False, False)])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.corpora.ecem import read_ecem
+from iemomecp_dataset.corpora.meld import find_clips
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.synthetic import write_ecem
+from iemomecp_dataset.synthetic.ecem_files import _NOUNS
 
 MAP = "all_data_pair_ECFvsMELD.txt"
 
@@ -85,3 +90,38 @@ def test_it_loads_and_is_marked(folder):
     assert list(rows) == ["train", "validation", "test"]
     assert iemomecp_dataset.is_synthetic(rows)
     assert any(explanation["cause_turns"] for explanation in rows["test"][0]["explanations"])
+
+
+def test_clips_lie_where_those_of_meld_do_and_show_what_the_explanation_is_about(tmp_path):
+    sizes = {"train": 4, "validation": 1, "test": 1}
+    made = [write_ecem(tmp_path / name, dialogues=sizes, media=True) for name in ("one", "two")]
+    clips = sorted(path.relative_to(made[0]) for path in made[0].rglob("*.mp4"))
+    assert {clip.parent.name for clip in clips} == {
+        "train_splits",
+        "dev_splits_complete",
+        "output_repeated_splits_test",
+    }
+    assert all((made[0] / clip).read_bytes() == (made[1] / clip).read_bytes() for clip in clips)
+    colours: dict[str, list[np.ndarray]] = {}
+    rows = read_ecem(
+        made[0] / "train_data_just_reason.json",
+        {part: made[0] / f"{part}_sent_emo.csv" for part in ("train", "test")},
+        clips={key: clip for key, (clip, _) in find_clips(made[0]).items()},
+    ).rows
+    for row in (row for of_split in rows.values() for row in of_split):
+        assert all(Path(utterance["video"]).is_file() for utterance in row["utterances"])
+        for explanation in row["explanations"]:
+            video = row["utterances"][explanation["target_turn"] - 1]["video"]
+            with av.open(video) as container:
+                frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            assert len(frames) == 4
+            noun = next(noun for noun in _NOUNS if noun in explanation["text"])
+            colours.setdefault(noun, []).append(frames[1][20:28, 68:76].mean((0, 1)))
+    means = {noun: np.mean(of_noun, axis=0) for noun, of_noun in colours.items()}
+    assert len(means) > 3
+    for noun, of_noun in colours.items():
+        for colour in of_noun:
+            assert min(means, key=lambda other: np.abs(means[other] - colour).sum()) == noun
+    # They are removed with the rest.
+    write_ecem(made[0], dialogues=sizes, overwrite=True)
+    assert not list(made[0].rglob("*.mp4"))

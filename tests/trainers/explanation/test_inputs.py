@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from explained_dialogues import EMOTIONS, explained_dialogues
+from tiny_language_model import item, word_tokenizer
 from two_dialogues import write_emotions
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStoreWriter
+from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
+from iemomecp_dataset.features.store.store_index import write_index
+from iemomecp_dataset.features.store.store_layout import shard_name
+from iemomecp_dataset.features.store.store_rows import StoreRow
+from iemomecp_dataset.features.store.store_shards import write_shard
 from iemomecp_dataset.trainers import inference, scorers
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs
+from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder, Placeholder
 from iemomecp_dataset.trainers.explanation.inputs import (
     ExplanationInputs,
     explanation_features,
@@ -69,6 +77,28 @@ def face_table(path: Path, keys: list[str], faceless: tuple[str, ...] = ()) -> P
     return path
 
 
+def face_store(folder: Path, missing: dict[str, str] | None = None, **settings: Any) -> Path:
+    """One vector per track; the clip of a turn has as many tracks as its number says."""
+    with FrameStoreWriter(folder, size=3, model="net", settings={"content": "faces", **settings}) as store:
+        for key in ids(explained_dialogues()):
+            if status := (missing or {}).get(key):
+                store.add_missing(key, status, "nothing there")
+            else:
+                store.add(key, np.arange(3.0 * int(key[-1])).reshape(-1, 3), n_frames=0)
+    return folder
+
+
+def feature_store(folder: Path, value: float = 1.0) -> Path:
+    """One vector per utterance, in the layout of an extraction."""
+    keys = ids(explained_dialogues())
+    card = StoreCard("video", "net", "r1", "ecem", {}, "u", len(keys), 1, False, 2, "float32", {"pooling": "mean"}, {})
+    claim_store(folder, card)
+    rows = [StoreRow(key, "ok", np.full(2, value, dtype=np.float32)) for key in keys]
+    write_shard(folder / shard_name(0, 1), rows, 2, "float32")
+    write_index(folder, card, keys)
+    return folder
+
+
 @pytest.mark.parametrize("stream", ["frames", "face_features"])
 def test_missing_clips_are_counted_and_refused_beyond_the_share(stream: str, tmp_path: Path) -> None:
     write = {"frames": frames, "face_features": face_vectors}[stream]
@@ -86,6 +116,56 @@ def test_missing_clips_are_counted_and_refused_beyond_the_share(stream: str, tmp
     assert present is not None
     assert present.shape == ((3, 2) if stream == "frames" else (1, 3))
     assert size == present.shape[1]
+
+
+def test_all_faces_of_a_clip_are_read(tmp_path: Path) -> None:
+    # Without a face: no damage, however many. Not examined: damage.
+    faceless = dict.fromkeys(("test0_4", "test1_3", "train0_4"), "no_faces")
+    path = face_store(tmp_path / "faces", faceless)
+    found = read_inputs(options(face_features=str(path)), corpus())
+    assert (found.face_size, found.missing_faces) == (3, {"train": 1, "validation": 0, "test": 2})
+    assert found.faces is not None
+    encoder = ExplanationEncoder(word_tokenizer(), has_video=True)
+    encoded = [encoder.encode(item(turn)) for turn in (3, 4, 1)]
+    named = [
+        replace(one, utterance_id=key) for one, key in zip(encoded, ("test0_3", "test0_4", "test0_1"), strict=True)
+    ]
+    batch = encoder.collate(named, faces=found.faces)
+    assert batch["face_mask"].tolist() == [[True] * 3, [False] * 3, [True, False, False]]
+    assert batch["faces"][batch["face_mask"]].tolist() == [*np.arange(9.0).reshape(3, 3).tolist(), [0.0, 1.0, 2.0]]
+    assert (batch["input_ids"] == Placeholder.FACE).sum(dim=1).tolist() == [3, 0, 1]
+    path = face_store(tmp_path / "damaged", {**faceless, "test0_4": "unreadable"})
+    with pytest.raises(InvalidDataError, match=rf"1 of {ITEMS} utterances have no face vectors .*test0_4 \(unreadable"):
+        read_inputs(options(face_features=str(path)), corpus())
+    # A feature store has one vector per utterance.
+    found = read_inputs(options(face_features=str(feature_store(tmp_path / "features"))), corpus())
+    assert found.faces is not None
+    one = found.faces("test0_3")
+    assert one is not None
+    assert one.tolist() == [[1.0, 1.0]]
+
+
+def test_frames_and_faces_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataError, match="holds face vectors, not frame tokens"):
+        read_inputs(options(frames=str(face_store(tmp_path / "faces"))), corpus())
+    extracted = face_store(tmp_path / "frames", content=None, max_frames=100)
+    with pytest.raises(InvalidDataError, match="holds frame tokens, not face vectors"):
+        read_inputs(options(face_features=str(extracted)), corpus())
+
+
+def test_the_content_of_a_folder_of_faces_tells_runs_apart(tmp_path: Path) -> None:
+    found = {}
+    for name, missing in (("one", {}), ("same", {}), ("other", {"test0_4": "no_faces"})):
+        path = face_store(tmp_path / name, missing)
+        found[name] = explanation_features(options(face_features=str(path)), corpus())["faces"]
+    assert found["one"] == found["same"]
+    assert found["one"]["digest"] != found["other"]["digest"]
+    assert (found["other"]["missing"], found["other"]["width"], found["other"]["model"]) == (1, 3, "net")
+    assert found["one"]["settings"]["as"] == "feature"
+    stores = [feature_store(tmp_path / f"store{value}", value) for value in (1.0, 2.0)]
+    one, two = (explanation_features(options(face_features=str(path)), corpus())["faces"] for path in stores)
+    assert one["digest"] != two["digest"]
+    assert (one["revision"], one["settings"]) == ("r1", {"pooling": "mean", "as": "feature"})
 
 
 def test_faces_are_lines_or_vectors(tmp_path: Path) -> None:
