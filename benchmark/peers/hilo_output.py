@@ -100,6 +100,12 @@ def _dialogue(entry: dict[str, Any], dialogue_id: str, n_turns: int, where: str)
         target, cause = (int(turn) + 1 for turn in np.argwhere(decided & ~scored)[0])
         raise InvalidDataError(f"{where}: the pair ({target}, {cause}) is predicted, but is marked as not scored.")
     targets, causes = np.indices((n_turns, n_turns))
+    if (scored & (causes > targets)).any():
+        target, cause = (int(turn) + 1 for turn in np.argwhere(scored & (causes > targets))[0])
+        raise InvalidDataError(
+            f"{where}: the pair ({target}, {cause}) has a later cause and is marked as scored, but HiLo's mask leaves "
+            "those out. Rows are targets and columns are causes: were they exchanged?"
+        )
     reasons = np.where(scored, SCORED, np.where(causes > targets, FUTURE, DROPPED)).astype(np.int64)
     return DialogueOutput(dialogue_id, decided, reasons, probabilities)
 
@@ -129,4 +135,6 @@ def _printed(found: Any, path: Path) -> dict[str, float]:
         if isinstance(value := found.get(name), int | float) and not isinstance(value, bool)
     }
     scale = numbers.pop("scale", 100.0 if max(numbers.values(), default=0.0) > 1 else 1.0)
+    if not scale > 0 or not all(np.isfinite(value) for value in numbers.values()):
+        raise InvalidDataError(f"{path}: 'printed' holds numbers that are no scores. Start the launcher again.")
     return {name: value / scale for name, value in numbers.items()}

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from iemomecp_dataset.benchmark.peers.filling import FilledSplit, fill, merge, unscored_file, write_unscored
 from iemomecp_dataset.benchmark.peers.hilo_output import HILO_THRESHOLD, read_hilo_output
 from iemomecp_dataset.benchmark.peers.m3hg import WINDOW
@@ -15,16 +17,18 @@ from iemomecp_dataset.benchmark.peers.m3hg_json_output import read_m3hg_json_out
 from iemomecp_dataset.benchmark.peers.m3hg_output import read_m3hg_output, seed_of_file
 from iemomecp_dataset.benchmark.peers.manifest import MANIFEST_FILE, Manifest, check_manifest, read_manifest
 from iemomecp_dataset.benchmark.peers.mecpe_output import has_categories, read_mecpe_output
-from iemomecp_dataset.benchmark.peers.outputs import PeerOutput
+from iemomecp_dataset.benchmark.peers.outputs import SCORED, PeerOutput
 from iemomecp_dataset.benchmark.peers.positives import exported_pairs
 from iemomecp_dataset.benchmark.peers.semeval_output import read_semeval_output
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.benchmark.runs.submission import Submission, check_submission, write_submission
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.metrics.evaluation.coverage import name_pairs
 from iemomecp_dataset.metrics.scoring import decide, pair_scores
+from iemomecp_dataset.metrics.thresholds import best_threshold
+from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import MODALITY_SETS, ROLE_LABELS
 
 __all__ = ["ImportRequest", "import_from"]
@@ -116,10 +120,15 @@ def import_from(request: ImportRequest) -> RunResults:
         _check_none_outside(merged, corpus)
     _check_choice(request, merged)
     is_ranked = all(filled.probabilities is not None for filled in merged.values())
-    threshold = HILO_THRESHOLD if is_ranked and not request.choose_threshold else None
+    threshold = HILO_THRESHOLD if is_ranked else None
     if threshold is not None:
         _check_decided(merged, threshold)
-    notes = _notes(request, manifest, second, merged, corpus, threshold)
+    for manifest_of, run in zip((manifest, second), runs, strict=False):
+        assert manifest_of is not None  # there are as many runs as manifests
+        _check_printed(request.peer, str(manifest_of.options.get("positive")), run, corpus)
+    if request.choose_threshold:
+        threshold = _chosen_threshold(merged["validation"], corpus.tables["validation"])
+    notes = _notes(request, manifest, second, merged, corpus, None if request.choose_threshold else threshold)
     outputs = {split: [run[split].output.path for run in runs] for split in merged}
     submission = Submission(
         name=_row_name(request, manifest, second),
@@ -129,6 +138,7 @@ def import_from(request: ImportRequest) -> RunResults:
         seed=_seed(request),
         modalities=_modalities(request, manifest),
         threshold=threshold,
+        threshold_chosen_on="validation" if request.choose_threshold else None,
         given={
             split: filled.as_predictions(corpus.class_names, corpus.config_name) for split, filled in merged.items()
         },
@@ -165,6 +175,19 @@ def _check_request(request: ImportRequest, manifest: Manifest, second: Manifest 
             f"{request.manifest}: of this export {_CONTEXT} was learned, and a run needs causes. Give it as "
             f"--context-manifest beside the manifest of an export with --positive {_CAUSE}."
         )
+    for name, peer, given in (
+        ("mecpe-past", "mecpe", request.mecpe_past),
+        ("mecpe-categories", "mecpe", request.mecpe_categories is not None),
+        ("m3hg-window", "m3hg", request.m3hg_window != WINDOW),
+    ):
+        if given and request.peer != peer:
+            raise UsageError(f"--{name} is for {peer}, and has no effect on {request.peer}. Leave it out.")
+    runs_of_files = {(path.parent, path.stem.rpartition("_")[0]) for path in request.outputs}
+    if request.peer == "mecpe" and len(runs_of_files) > 1:
+        raise UsageError(
+            "The files are of several runs of MECPE: " + ", ".join(map(str, request.outputs)) + ". Import each run "
+            "(one folder, one k of run<k>) into a folder of its own."
+        )
     if (second is None) == bool(request.context_outputs):
         raise UsageError("--context-manifest and --context-output go together: give both, or neither.")
     if second is None:
@@ -189,6 +212,10 @@ def _check_request(request: ImportRequest, manifest: Manifest, second: Manifest 
             f"The two exports differ in {', '.join(differing)}; runs of one system merge. Export both with the same "
             "options."
         )
+    contents = [{hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
+                for paths in (request.outputs, request.context_outputs)]  # fmt: skip
+    if contents[0] & contents[1]:
+        raise UsageError("The run of causes and that of contexts have a file in common. Give the files of both runs.")
 
 
 def _load(manifest: Manifest, data_dir: Path) -> Corpus:
@@ -232,28 +259,46 @@ def _read(request: ImportRequest, manifest: Manifest, corpus: Corpus, path: Path
             split: {row["dialogue_id"]: frozenset(exported_pairs(row, positive)) for row in rows}
             for split, rows in corpus.rows.items()
         }
-        categories = has_categories(path) if request.mecpe_categories is None else request.mecpe_categories
-        return read_mecpe_output(path, manifest, gold, past=request.mecpe_past, categories=categories)
+        return read_mecpe_output(path, manifest, gold, past=request.mecpe_past, categories=_categories(request))
     if request.peer == "semeval":
         return read_semeval_output(path, manifest)
     return _without_gold_emotions(read_m3hg_json_output(path, manifest), corpus)
 
 
+def _categories(request: ImportRequest) -> bool:
+    """Whether MECPE ran in its category mode: as stated, else by the scope of its files, which must agree."""
+    if request.mecpe_categories is not None:
+        return request.mecpe_categories
+    found = {has_categories(path) for path in (*request.outputs, *request.context_outputs)}
+    if len(found) > 1:
+        raise UsageError(
+            "Some files are of MECPE's category mode and others are not, by the names of their scopes: they are of two "
+            "systems. Import each into a run of its own."
+        )
+    return found == {True}
+
+
 def _without_gold_emotions(output: PeerOutput, corpus: Corpus) -> PeerOutput:
-    """Leaves out emotions that are the gold ones of all turns: the file is the exported one with other causes."""
+    """Leaves out emotions that all are the gold ones: the file is the exported one with other causes."""
     gold = {
         row["dialogue_id"]: tuple(corpus.emotion_names[utterance["emotion"]] for utterance in row["utterances"])
         for row in corpus.rows[output.split]
         if all(utterance["emotion"] is not None for utterance in row["utterances"])
     }
-    if any(found.emotions is None or found.emotions != gold.get(found.dialogue_id) for found in output.dialogues):
+    given = [
+        (emotion, gold.get(found.dialogue_id, ())[place : place + 1])
+        for found in output.dialogues
+        for place, emotion in enumerate(found.emotions or ())
+        if emotion
+    ]
+    if not given or any((emotion,) != of_gold for emotion, of_gold in given):
         return output
     return replace(
         output,
         dialogues=tuple(replace(found, emotions=None) for found in output.dialogues),
         notes=(
             *output.notes,
-            "The emotions of all turns are the gold ones, as in the exported file; they are not imported, so there are "
+            "All emotions of the file are the gold ones, as in the exported file; they are not imported, so there are "
             "no scores of definitions C and D.",
         ),
     )
@@ -301,6 +346,44 @@ def _check_decided(merged: Mapping[str, FilledSplit], threshold: float) -> None:
             raise UsageError(f"{filled.output.path}: on {differing} pairs two runs tie and cannot be merged.")
 
 
+def _check_printed(peer: str, positive: str, run: Mapping[str, FilledSplit], corpus: Corpus) -> None:
+    """Checks that a run's own decisions on test have the F1 that the peer printed, on all exported pairs."""
+    for split, filled in run.items():
+        printed = filled.output.printed.get("f1")
+        if printed is None or split != "test":
+            continue
+        rows = {row["dialogue_id"]: row for row in corpus.rows[split]}
+        n_predicted = n_gold = n_correct = 0
+        for dialogue in filled.output.dialogues:
+            gold = set(exported_pairs(rows[dialogue.dialogue_id], positive))
+            predicted = {(int(target) + 1, int(cause) + 1) for target, cause in np.argwhere(dialogue.decided)}
+            n_predicted, n_gold = n_predicted + len(predicted), n_gold + len(gold)
+            n_correct += len(predicted & gold)
+        own = 2 * n_correct / (n_predicted + n_gold) if n_predicted + n_gold else float("nan")
+        if not abs(own - printed) <= _PRINTED_DIGITS:
+            raise InvalidDataError(
+                f"{filled.output.path}: {_NAMES.get(peer, peer)} printed F1 {100 * printed:.2f}, but its decisions "
+                f"have {100 * own:.2f} on the exported pairs ({positive}). The file is of another export "
+                "or of other data: give the manifest of the export that it was started on."
+            )
+
+
+def _chosen_threshold(validation: FilledSplit, candidates: PairTable) -> float:
+    """Chooses the threshold on the pairs that the peer scored; the others stay non-pairs, whatever it is."""
+    assert validation.probabilities is not None  # checked before
+    scored = validation.reasons == SCORED
+    if not scored.any():
+        raise InvalidDataError(f"{validation.output.path}: no pair was scored, so no threshold can be chosen.")
+    labels = np.asarray(candidates.labels)
+    value, _ = best_threshold(
+        validation.probabilities[: validation.n_candidates][scored],
+        labels[scored],
+        missed_positives=candidates.missed_positives + int((labels[~scored] == 0).sum()),
+    )
+    # Above 0, the probability of what was not scored.
+    return max(value, float(np.nextafter(0.0, 1.0)))
+
+
 def _seed(request: ImportRequest) -> int:
     if request.seed is not None:
         return request.seed
@@ -309,7 +392,12 @@ def _seed(request: ImportRequest) -> int:
 
 def _modalities(request: ImportRequest, manifest: Manifest) -> str:
     # What a system used whose layout many write is not known from an export.
-    stated = request.modalities or (manifest.options.get("modalities") if request.peer in _NAMES else None)
+    exported = manifest.options.get("modalities")
+    if request.modalities and request.peer in _NAMES and not set(request.modalities) <= set(str(exported)):
+        raise UsageError(
+            f"--modalities {request.modalities}: of this export {request.peer} had {exported} alone. Leave it out."
+        )
+    stated = request.modalities or (exported if request.peer in _NAMES else None)
     return stated if stated in MODALITY_SETS else ""
 
 
@@ -334,7 +422,7 @@ def _settings(request: ImportRequest, manifest: Manifest, second: Manifest | Non
     if request.peer == "m3hg":
         found["m3hg_window"] = request.m3hg_window
     if request.peer == "mecpe":
-        found["mecpe_past"] = request.mecpe_past
+        found |= {"mecpe_past": request.mecpe_past, "mecpe_categories": _categories(request)}
     return found
 
 

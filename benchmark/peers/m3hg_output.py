@@ -24,7 +24,7 @@ from iemomecp_dataset.benchmark.peers.outputs import (
     pair_matrix,
 )
 from iemomecp_dataset.errors import InvalidDataError, UsageError
-from iemomecp_dataset.files import read_lines
+from iemomecp_dataset.files import read_lines, read_text
 
 __all__ = ["M3HG_EMOTIONS", "read_m3hg_output", "seed_of_file"]
 
@@ -72,9 +72,10 @@ def read_m3hg_output(path: Path, manifest: Manifest, *, window: int = WINDOW) ->
     expected = manifest.splits.get("test")
     if not expected:
         raise UsageError(f"{path}: M3HG predicts on test alone, which the manifest does not have. Export with test.")
-    emotion_lines, pair_lines = _blocks(path, read_lines(path), len(expected))
+    lines = read_lines(path)
+    emotion_lines, pair_lines = _blocks(path, lines, len(expected), read_text(path).endswith("\n") and not lines[-1])
     names = our_emotions(manifest, _COMPARABLE)
-    dialogues, n_neutral = [], 0
+    dialogues = []
     for emotion_line, pair_line, dialogue in zip(emotion_lines, pair_lines, expected, strict=True):
         where = f"{path}, dialogue {dialogue.peer_id}"
         ids = _emotion_ids(emotion_line, dialogue, where)
@@ -88,7 +89,12 @@ def read_m3hg_output(path: Path, manifest: Manifest, *, window: int = WINDOW) ->
                 f"decide on pairs at most {window} apart. Give its setting rel_pos_k with --m3hg-window."
             )
         neutral = np.repeat((ids == _NEUTRAL)[:, None], dialogue.n_turns, axis=1)
-        n_neutral += int((decided & neutral).sum())
+        if (decided & neutral).any():
+            target, cause = (int(turn) + 1 for turn in np.argwhere(decided & neutral)[0])
+            raise InvalidDataError(
+                f"{where}: the pair ({target}, {cause}) is predicted although turn {target} is neutral, and M3HG drops "
+                "targets that it takes for neutral. Is it the file of another export, or were ids or lines changed?"
+            )
         reasons = np.where(outside, OUTSIDE_WINDOW, np.where(neutral & ~decided, DROPPED, SCORED)).astype(np.int64)
         emotions = tuple(names[M3HG_EMOTIONS[number - 1]] for number in ids.tolist()) if names else None
         dialogues.append(DialogueOutput(dialogue.dialogue_id, decided, reasons, emotions=emotions))
@@ -97,11 +103,10 @@ def read_m3hg_output(path: Path, manifest: Manifest, *, window: int = WINDOW) ->
         split="test",
         dialogues=tuple(dialogues),
         epoch_chosen_on="validation",
-        notes=(f"{n_neutral} predicted pairs have a target that M3HG calls neutral.",) if n_neutral else (),
     )
 
 
-def _blocks(path: Path, lines: Sequence[str], n_dialogues: int) -> tuple[list[str], list[str]]:
+def _blocks(path: Path, lines: Sequence[str], n_dialogues: int, ends_with_newline: bool) -> tuple[list[str], list[str]]:
     """Parts the lines into emotions and pairs, one of each per dialogue, without headings and numbers of lines."""
     lines = [line.strip() for line in lines if not re.search(r"[A-Za-z]", line)]
     places = [place for place, line in enumerate(lines) if line and "(" not in line and _EMOTION_LINE.fullmatch(line)]
@@ -110,10 +115,11 @@ def _blocks(path: Path, lines: Sequence[str], n_dialogues: int) -> tuple[list[st
     pairs = lines[emotion_places[-1] + 1 :] if emotion_places else []
     given = [line for line in pairs if line]
     if len(given) < n_dialogues:  # an empty line is a dialogue without a pair, but for one that parts the blocks
-        while pairs and not pairs[0] and len(pairs) > n_dialogues:
-            pairs = pairs[1:]
-        while pairs and not pairs[-1] and len(pairs) > n_dialogues:
+        # A text file ends its last line with a newline, too.
+        if pairs and not pairs[-1] and ends_with_newline:
             pairs = pairs[:-1]
+        if len(pairs) == n_dialogues + 1 and not pairs[0]:
+            pairs = pairs[1:]
         given = list(pairs)
     if len(emotion_places) != n_dialogues or len(given) != n_dialogues:
         raise InvalidDataError(

@@ -26,7 +26,7 @@ from iemomecp_dataset.benchmark.peers.outputs import (
 )
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.files import read_lines
-from iemomecp_dataset.schema import canonical_split
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, canonical_split
 
 __all__ = ["has_categories", "read_mecpe_output"]
 
@@ -51,7 +51,7 @@ def has_categories(path: Path) -> bool:
         >>> has_categories(Path("log/mine_emocate/step2_pair/run1_test.txt")), has_categories(Path("run1_test.txt"))
         (True, False)
     """
-    return any(_CATEGORIES in part for part in path.parts[:-1])
+    return _CATEGORIES in path.parent.parent.name
 
 
 def read_mecpe_output(
@@ -103,6 +103,12 @@ def read_mecpe_output(
             _check_header(path, dialogue, n_turns, listed, gold[split].get(dialogue.dialogue_id, frozenset()))
             found[peer_id] = _dialogue(f"{path}, dialogue {peer_id}", dialogue, predicted, turns, names, past)
     check_dialogues(path, ids, expected, split)
+    named = {emotion for dialogue in found.values() for emotion in dialogue.emotions or ()}
+    if names and len(names) > 2 and len({*named} - {"", *NEUTRAL_EMOTIONS}) == 1:
+        raise UsageError(
+            f"{path}: every emotional utterance has the same emotion, as step 1 writes it without the category mode. "
+            "Give --no-mecpe-categories, so that no emotions are imported."
+        )
     return PeerOutput(path, split, tuple(found[dialogue.peer_id] for dialogue in expected))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class Submission:
         candidates: Of corpora other than IEMO-MECP: ``all`` or ``past``.
         forward_pairs: Of ``source_binary``: ``as_published`` or ``gold``.
         threshold: Decide by P(class 0) >= this.
+        threshold_chosen_on: Split that it was chosen on; None for a fixed one.
         argmax: Decide by the most probable class.
         reading: How JSON and emotions of other systems are read: ``strict`` or ``leniently``.
         corpus_options: Further options of the loader, by name; None for a default.
@@ -91,6 +92,7 @@ class Submission:
     candidates: str | None = None
     forward_pairs: str | None = None
     threshold: float | None = None
+    threshold_chosen_on: str | None = None
     argmax: bool = False
     reading: Reading = "strict"
     corpus_options: Mapping[str, Any] = field(default_factory=dict)
@@ -309,6 +311,8 @@ def _scored(
         reading=submission.reading,
         definition=corpus.definition,
     )
+    if submission.threshold_chosen_on is not None:
+        options = replace(options, threshold_chosen_on=submission.threshold_chosen_on)
     if "validation" in files:
         options = with_threshold_of(
             score_candidates(files["validation"], gold_split(corpus, "validation"), options), options

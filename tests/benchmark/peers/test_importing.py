@@ -302,15 +302,58 @@ def test_two_runs_of_three_roles_merge(peer, roles, tmp_path):
     assert not any("0 by construction" in note for note in record.extra["peer"]["notes"])
 
 
-def test_what_hilo_printed_stands_beside_where_it_differs(ecf, tmp_path):
+def test_decisions_that_do_not_give_what_hilo_printed_are_refused(ecf, tmp_path):
     manifest, decided, request = exported(tmp_path, ecf, "hilo", "test")
     gold = {(name, *pair) for name, pairs in gold_of(ecf, "test").items() for pair in pairs}
     own = 100 * counts(keys(decided["test"]), gold)[2]
-    for number, (printed, differs) in enumerate(((own, False), (own + 1, True))):
-        write_output(tmp_path / "out", manifest, "test", decided["test"], printed={"f1": printed, "scale": 100})
-        record = import_from(replace(request, folder=tmp_path / str(number)))
-        assert record.extra["peer"]["printed"]["test"]["f1"] == pytest.approx(printed / 100)
-        assert any(f"HiLo printed F1 {printed:.2f} on test" in n for n in record.extra["peer"]["notes"]) == differs
+    write_output(tmp_path / "out", manifest, "test", decided["test"], printed={"f1": own, "scale": 100})
+    record = import_from(request)
+    assert record.extra["peer"]["printed"]["test"]["f1"] == pytest.approx(own / 100)
+    write_output(tmp_path / "out", manifest, "test", decided["test"], printed={"f1": own + 1, "scale": 100})
+    with pytest.raises(InvalidDataError, match=f"HiLo printed F1 {own + 1:.2f}, but its decisions have {own:.2f}"):
+        import_from(replace(request, folder=tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_chosen_threshold_never_predicts_what_was_not_scored(ecf, tmp_path):
+    manifest, decided, request = exported(tmp_path, ecf, "hilo", "validation", "test")
+    # All gold pairs but the unscored ones have tiny probabilities, so that the lowest threshold is the best.
+    for split, of_split in decided.items():
+        gold = gold_of(ecf, split)
+        low = [
+            replace(
+                one,
+                pairs=frozenset(),
+                probabilities={
+                    pair: (0.02 if pair in gold[one.dialogue_id] else 0.01) if value > 0 else value
+                    for pair, value in one.probabilities.items()
+                },
+            )
+            for one in of_split
+        ]
+        write_output(tmp_path / "out", manifest, split, low)
+    record = import_from(replace(request, choose_threshold=True))
+    assert record.threshold["value"] > 0
+    assert record.threshold["chosen_on"] == "validation"
+    stored = read_predictions(request.folder / "predictions_test.parquet")
+    found = {
+        (str(name), int(target), int(cause))
+        for (name, target, cause), label in zip(zip(*stored.pairs.keys, strict=True), stored.decided, strict=True)
+        if not label
+    }
+    unscored = {(one.dialogue_id, *pair) for one in decided["test"] for pair in one.reasons}
+    assert found
+    assert not found & unscored
+
+
+def test_mecpe_with_and_without_categories_are_two_rows(ecf, tmp_path):
+    for seed, categories in enumerate((False, True)):
+        manifest, decided, request = exported(tmp_path / str(seed), ecf, "mecpe", "test")
+        gold = gold_of(ecf, "test")
+        write_output(request.outputs[0].parent, manifest, "test", decided["test"], gold, categories=categories)
+        import_from(replace(request, seed=seed, mecpe_categories=categories))
+    (board,) = leaderboard(tmp_path)
+    assert sorted(row.seeds for row in board.trained) == [(0,), (1,)]
 
 
 def test_the_command_prints_scores_and_what_was_not_scored(ecf, tmp_path, capsys):

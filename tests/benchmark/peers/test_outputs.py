@@ -152,6 +152,46 @@ def test_ways_to_lay_out_the_blocks_of_m3hg(rewrite, corpus, tmp_path):
     check(read_m3hg_output(path, manifest), decided)
 
 
+@pytest.mark.parametrize("separator", ["", "\n"])
+@pytest.mark.parametrize("newline", ["", "\n"])
+@pytest.mark.parametrize("empty", [(0,), (-1,), (0, 1), (0, -1), (-2, -1)])
+def test_empty_lines_at_the_ends_of_m3hgs_pairs_are_dialogues(empty, newline, separator, corpus, tmp_path):
+    manifest = manifest_for(corpus, "m3hg")
+    decided = decided_of(manifest)
+    for one in decided:
+        one.pairs = {(t, t) for t, name in enumerate(one.emotions, 1) if name != "neutral"}
+    for place in empty:
+        decided[place].pairs = set()
+    text = re.sub(r"^\d+: ", "", m3hg_text(decided).replace("[]", ""), flags=re.M)
+    text = re.sub(r"^emotions\n", "", text).replace("couples\n", separator)
+    path = tmp_path / "test_result_1.txt"
+    # An empty last line without its newline would be no line.
+    path.write_text(text if -1 in empty else text.removesuffix("\n") + newline)
+    check(read_m3hg_output(path, manifest), decided)
+
+
+def test_a_pair_of_a_neutral_target_is_not_m3hgs(corpus, tmp_path):
+    manifest = manifest_for(corpus, "m3hg")
+    decided = decided_of(manifest)
+    one = next(one for one in decided if one.pairs)
+    one.emotions[min(one.pairs)[0] - 1] = "neutral"
+    path = write_output(tmp_path, manifest, "test", decided)
+    with pytest.raises(InvalidDataError, match="is neutral, and M3HG drops targets"):
+        read_m3hg_output(path, manifest)
+
+
+def test_a_later_cause_is_not_hilos(corpus, tmp_path):
+    manifest = manifest_for(corpus, "hilo")
+    decided = decided_of(manifest)
+    one = next(one for one in decided if one.n_turns > 1)
+    one.reasons.pop((1, 2))
+    one.pairs.add((1, 2))
+    one.probabilities[1, 2] = 0.9
+    path = write_output(tmp_path, manifest, "test", decided)
+    with pytest.raises(InvalidDataError, match=r"the pair \(1, 2\) has a later cause and is marked as scored"):
+        read(path, manifest, corpus)
+
+
 def test_mecpe_with_past_causes_alone_has_the_reason_future(corpus, tmp_path):
     manifest = manifest_for(corpus, "mecpe")
     decided = random_decisions(manifest, "test", past=True)
