@@ -70,7 +70,9 @@ class ExplanationRun:
             return None
         none = np.zeros((0, 2))
         return {
-            f"{split}_texts": ScoredSplit(none, float("nan"), texts=of_split.texts, n_unended=of_split.n_unended)
+            f"{split}_texts": ScoredSplit(
+                none, float("nan"), texts=of_split.texts, n_unended=of_split.n_unended, seconds=of_split.seconds
+            )
             for split, of_split in written.items()
         }
 
@@ -83,6 +85,7 @@ class ExplanationRun:
         for name in ("utterance_features", "feature_source"):
             recorded.pop(name)
         texts = _texts(done)
+        recorded["wall_seconds"] += sum(done.scored[f"{split}_texts"].seconds for split in texts)
         recorded["more_counts"] = {
             split: {
                 **counts,

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,12 @@ class WrittenTexts:
     Attributes:
         texts: In the order of its items.
         n_unended: How many of them reached the most tokens without an end, so that they may be cut off.
+        seconds: What writing them took, over all sessions of the run; of several processes the longest.
     """
 
     texts: tuple[str, ...]
     n_unended: int
+    seconds: float
 
 
 def written_explanations(
@@ -72,7 +75,7 @@ def written_explanations(
             batches = fixed_batches([len(example) for example in examples], generation.generation_batch_size)
             file = folder.checkpoints / f"written-{split}-{rank}-of-{count}.jsonl"
             make_folder(file.parent)
-            texts = read_written(file)
+            texts, seconds = read_written(file)
             own = batches[rank::count]
             bar = tqdm(
                 total=len(items),
@@ -84,7 +87,7 @@ def written_explanations(
             # Processes ask whether to stop equally often.
             for number in range(-(-len(batches) // count)):
                 if number < len(own) and own[number][0] not in texts:
-                    positions = own[number]
+                    positions, began = own[number], time.monotonic()
                     unended: set[int] = set()
                     with accelerator.autocast():
                         written = generate_explanations(
@@ -103,8 +106,9 @@ def written_explanations(
                         p: (text, place not in unended)
                         for place, (p, text) in enumerate(zip(positions, written, strict=True))
                     }
-                    _append(file, new)
-                    texts |= new
+                    took = time.monotonic() - began
+                    _append(file, new, took)
+                    texts, seconds = texts | new, seconds + took
                     bar.update(len(positions) * count)
                 reason = stopping.reason()
                 if reason is not None:
@@ -122,7 +126,11 @@ def written_explanations(
             bar.close()
             everywhere = dict(gather_object(list(texts.items())))
             in_order = [everywhere[position] for position in range(len(items))]
-            found[split] = WrittenTexts(tuple(text for text, _ in in_order), sum(not ended for _, ended in in_order))
+            found[split] = WrittenTexts(
+                tuple(text for text, _ in in_order),
+                sum(not ended for _, ended in in_order),
+                max(gather_object([seconds])),
+            )
     return found
 
 
@@ -141,31 +149,29 @@ def fixed_batches(lengths: list[int], batch_size: int) -> list[list[int]]:
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
 
-def read_written(file: Path) -> dict[int, tuple[str, bool]]:
+def read_written(file: Path) -> tuple[dict[int, tuple[str, bool]], float]:
     """Reads what a session has left; a line that was cut off by its end is dropped from the file.
 
     Args:
-        file: Lines of JSON objects, positions to texts and whether they ended.
+        file: A JSON object per batch: ``seconds``, and as ``texts`` positions to texts and whether they ended.
 
     Returns:
-        The same by position.
+        Texts and whether they ended by position, and the seconds of all batches.
     """
     if not file.is_file():
-        return {}
+        return {}, 0.0
     content = file.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         with open(file, "r+b") as stream:
             stream.truncate(len(whole))
-    return {
-        int(position): (text, ended)
-        for line in whole.splitlines()
-        for position, (text, ended) in json.loads(line).items()
-    }
+    batches = [json.loads(line) for line in whole.splitlines()]
+    texts = {int(position): (text, ended) for batch in batches for position, (text, ended) in batch["texts"].items()}
+    return texts, sum(batch["seconds"] for batch in batches)
 
 
-def _append(file: Path, texts: dict[int, tuple[str, bool]]) -> None:
+def _append(file: Path, texts: dict[int, tuple[str, bool]], seconds: float) -> None:
     with open(file, "a", encoding="utf-8") as stream:
-        stream.write(json.dumps(texts) + "\n")
+        stream.write(json.dumps({"seconds": seconds, "texts": texts}) + "\n")
         stream.flush()
         os.fsync(stream.fileno())

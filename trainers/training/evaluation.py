@@ -28,6 +28,7 @@ class ScoredSplit:
             where the model predicts none.
         texts: What a model of explanations has written, in the order of the split; None for others.
         n_unended: How many of these texts reached the most tokens without an end.
+        seconds: What writing them took, over all sessions of the run.
     """
 
     probabilities: NDArray[np.float64]
@@ -35,6 +36,7 @@ class ScoredSplit:
     emotions: NDArray[np.float64] | None = None
     texts: tuple[str, ...] | None = None
     n_unended: int = 0
+    seconds: float = 0.0
 
 
 def score_split(

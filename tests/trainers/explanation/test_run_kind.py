@@ -23,7 +23,7 @@ from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 from iemomecp_dataset.trainers import run as run_module
 from iemomecp_dataset.trainers import train
-from iemomecp_dataset.trainers.explanation import writing
+from iemomecp_dataset.trainers.explanation import run_kind, writing
 from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder
 from iemomecp_dataset.trainers.explanation.generation import generate_explanations
 from iemomecp_dataset.trainers.explanation.items import explanation_items
@@ -68,7 +68,13 @@ def weights_of(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted((folder / "model").rglob("*.safetensors"))}
 
 
-def test_a_run_leaves_texts_scores_and_counts(tmp_path: Path, model: Path) -> None:
+def test_a_run_leaves_texts_scores_and_counts(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = run_kind.written_explanations
+
+    def slowly(*arguments: Any) -> Any:
+        return {split: replace(texts, seconds=500.0) for split, texts in (write(*arguments) or {}).items()}
+
+    monkeypatch.setattr(run_kind, "written_explanations", slowly)
     results = run(tmp_path / "run", model, causes="gold", context_turns=1, emotion="none")
     assert (results.task, results.scorer, results.modalities) == ("explanation", "explanation", "t")
     assert results.text_encoder == str(model)
@@ -87,6 +93,7 @@ def test_a_run_leaves_texts_scores_and_counts(tmp_path: Path, model: Path) -> No
         assert len(found[split]) == len(explanation_table(explained_dialogues()[split]))
     assert not (tmp_path / "run" / "checkpoint").exists()
     assert results.extra["token_losses"]["validation"]["token_loss"] == pytest.approx(min(losses))
+    assert 1000 < results.wall_seconds < 1500, "training, and writing both splits"
 
 
 @pytest.mark.parametrize("moment", ["training", "writing"])

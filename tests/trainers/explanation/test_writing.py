@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,10 +31,11 @@ def test_batches_hold_each_position_once_from_long_to_short() -> None:
 
 def test_a_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     file = tmp_path / "written.jsonl"
-    assert read_written(file) == {}
-    file.write_bytes(b'{"1": ["a", true], "2": ["b", false]}\n{"0": ["c')
-    assert read_written(file) == {1: ("a", True), 2: ("b", False)}
-    assert file.read_bytes() == b'{"1": ["a", true], "2": ["b", false]}\n'
+    assert read_written(file) == ({}, 0.0)
+    whole = b'{"seconds": 1.5, "texts": {"1": ["a", true], "2": ["b", false]}}\n{"seconds": 2.0, "texts": {}}\n'
+    file.write_bytes(whole + b'{"seconds": 4.0, "texts": {"0": ["c')
+    assert read_written(file) == ({1: ("a", True), 2: ("b", False)}, 3.5)
+    assert file.read_bytes() == whole
 
 
 class Example(SimpleNamespace):
@@ -58,6 +60,8 @@ def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
         return [f"why {item}" for item in items]
 
     monkeypatch.setattr(writing, "generate_explanations", generate)
+    clock = itertools.count(0, 7)
+    monkeypatch.setattr(writing, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     lengths = {"train": [1], "validation": [3, 9, 5], "test": [1, 7]}
     examples = {
         split: [Example(item=f"{split}{place}", length=length) for place, length in enumerate(of_split)]
@@ -72,7 +76,7 @@ def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
     found = written_explanations(options, task, Accelerator(cpu=True), RunFolder(tmp_path))
     AcceleratorState._reset_state(reset_partial_state=True)
     assert found == {
-        "validation": WrittenTexts(("why validation0", "why validation1", "why validation2"), 2),
-        "test": WrittenTexts(("why test0", "why test1"), 0),
+        "validation": WrittenTexts(("why validation0", "why validation1", "why validation2"), 2, 14.0),
+        "test": WrittenTexts(("why test0", "why test1"), 0, 7.0),
     }
     assert calls == [["validation1", "validation2"], ["validation0"], ["test1", "test0"]]
