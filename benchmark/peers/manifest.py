@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.benchmark.peers import PEERS
+from iemomecp_dataset.benchmark.peers.positives import POSITIVES
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.field_checks import is_integer, json_kind
@@ -19,7 +21,6 @@ from iemomecp_dataset.schema import SPLITS
 
 __all__ = [
     "MANIFEST_FILE",
-    "PEERS",
     "Manifest",
     "ManifestDialogue",
     "check_manifest",
@@ -28,8 +29,6 @@ __all__ = [
 ]
 
 MANIFEST_FILE = "manifest.json"
-PEERS = ("hilo", "m3hg", "mecpe", "semeval", "m3hg-json")
-"""What can be exported for, by its name on the command line."""
 
 _FORMAT = 1
 _MOVED_FIRST = "moved_first"
@@ -55,7 +54,7 @@ class Manifest:
     """What was exported.
 
     Attributes:
-        peer: One of :data:`PEERS`.
+        peer: One of :data:`~iemomecp_dataset.benchmark.peers.PEERS`.
         config_name: The configuration that was exported.
         options: ``positive``; ``candidates`` and ``forward_pairs`` as the loader takes them; ``modalities``;
             ``text_version`` of ECF; and the peer's own choices. Where another dialogue of train was moved to the front,
@@ -140,6 +139,17 @@ def read_manifest(path: str | Path) -> Manifest:
         )
     reader = _Reader(path, content)
     splits = {split: reader.dialogues(split) for split in reader.of_splits("splits", list)}
+    options, emotions = reader.field("options", dict), reader.field("emotions", dict)
+    if not all(isinstance(name, str) for name in emotions.values()):
+        raise InvalidDataError(f"{path}: the names of 'emotions' must be text. Export again.")
+    features = options.get("features", {})
+    if not isinstance(features, dict) or not all(isinstance(array, dict) for array in features.values()):
+        raise InvalidDataError(f"{path}: 'features' of 'options' must have an object per modality. Export again.")
+    if options.get("positive") not in POSITIVES:
+        raise InvalidDataError(
+            f"{path}: 'positive' of 'options' is {str(options.get('positive'))[:40]!r}, and must be one of "
+            f"{', '.join(POSITIVES)}. Export again."
+        )
     counts = reader.of_splits("counts", dict)
     for split, of_split in counts.items():
         if not all(is_integer(count) for count in of_split.values()):
@@ -147,10 +157,10 @@ def read_manifest(path: str | Path) -> Manifest:
     return Manifest(
         peer=content["peer"],
         config_name=reader.field("config_name", str),
-        options=reader.field("options", dict),
+        options=options,
         fingerprints=reader.of_splits("fingerprints", str),
         text_fingerprints=reader.of_splits("text_fingerprints", str),
-        emotions=reader.field("emotions", dict),
+        emotions=emotions,
         splits=splits,
         counts=counts,
         notes=tuple(str(note) for note in reader.field("notes", list)),

@@ -16,16 +16,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from iemomecp_dataset.benchmark.peers import Peer
+from iemomecp_dataset.benchmark.peers.exports.emotion_names import HiloEmotions
+from iemomecp_dataset.benchmark.peers.exports.texts import Segmenter
+from iemomecp_dataset.benchmark.peers.positives import Positive
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.options import ForwardPairs, PairConfig, options_taken
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.benchmark.peers.exporting import ExportResult
-    from iemomecp_dataset.benchmark.peers.request import ExportRequest
+    from iemomecp_dataset.benchmark.peers.exports.exporting import ExportResult
+    from iemomecp_dataset.benchmark.peers.exports.request import ExportRequest
     from iemomecp_dataset.corpus import Corpus
 
 _ARRAYS = ("hilo", "mecpe")
@@ -37,13 +41,11 @@ class ExportForOptions:
 
     _dashes = True
 
-    peer: Literal["hilo", "m3hg", "mecpe", "semeval", "m3hg-json"] = option(
-        REQUIRED, "the system, or the layout, to export for", positional=True
-    )
+    peer: Peer = option(REQUIRED, "the system, or the layout, to export for", positional=True)
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
     output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced")
     config_name: PairConfig = option("3class", "configuration of the corpus")
-    positive: Literal["emo_cause", "emo_context", "pair"] | None = option(
+    positive: Positive | None = option(
         None, "the class whose pairs the system learns (default: pair, the only one, unless there are three roles)"
     )
     candidates: CandidateSpace | None = option(
@@ -59,7 +61,7 @@ class ExportForOptions:
     max_missing_features: float = option(
         0.01, "hilo, mecpe: share of utterances that may lack a vector (they get zeros)", minimum=0.0, maximum=1.0
     )
-    hilo_emotions: Literal["categories", "binary"] = option(
+    hilo_emotions: HiloEmotions = option(
         "categories", "hilo: emotions as categories, its own default, or two (emo_cat of its configuration)"
     )
     bert: Path | None = option(None, "hilo, m3hg: folder of the encoder, to count what is longer than it reads")
@@ -67,7 +69,7 @@ class ExportForOptions:
         None, "mecpe: file of word vectors of width 300, such as GloVe's (default: random vectors)"
     )
     seed: int = option(42, "mecpe: seed of the random word vectors", minimum=0)
-    segmenter: Literal["none", "punctuation", "characters", "jieba"] | None = option(
+    segmenter: Segmenter | None = option(
         None,
         "mecpe: how texts are split into words (default: none for ecf, jieba or else characters for Chinese, else "
         "punctuation)",
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = read_options(ExportForOptions, arguments, command="export-for", description=__doc__)
     _check(options)
 
-    from iemomecp_dataset.benchmark.peers.exporting import export_for
+    from iemomecp_dataset.benchmark.peers.exports.exporting import export_for
     from iemomecp_dataset.corpus import load_corpus
 
     # What the files have beyond the rows of a table, such as ECF's episodes: where the loader has it, it is exported.
@@ -129,8 +131,8 @@ def _check(options: ExportForOptions) -> None:
 
 
 def _request(options: ExportForOptions) -> ExportRequest:
-    from iemomecp_dataset.benchmark.peers.feature_arrays import ArrayOptions
-    from iemomecp_dataset.benchmark.peers.request import ExportRequest
+    from iemomecp_dataset.benchmark.peers.exports.feature_arrays import ArrayOptions
+    from iemomecp_dataset.benchmark.peers.exports.request import ExportRequest
 
     return ExportRequest(
         peer=options.peer,
@@ -149,8 +151,8 @@ def _request(options: ExportForOptions) -> ExportRequest:
 
 
 def _say(options: ExportForOptions, corpus: Corpus, result: ExportResult) -> None:
-    from iemomecp_dataset.benchmark.peers.exporting import terms_of
-    from iemomecp_dataset.benchmark.peers.word_pieces import NOT_COUNTED
+    from iemomecp_dataset.benchmark.peers.exports.exporting import terms_of
+    from iemomecp_dataset.benchmark.peers.exports.word_pieces import NOT_COUNTED
 
     manifest = result.manifest
     print(corpus.statement)

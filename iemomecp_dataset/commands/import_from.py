@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from iemomecp_dataset.benchmark.peers import Peer
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
-from iemomecp_dataset.schema import ModalitySet
+from iemomecp_dataset.schema import ROLE_LABELS, ModalitySet
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,7 @@ class ImportOptions:
 
     _dashes = True
 
-    peer: Literal["hilo", "m3hg", "mecpe", "semeval", "m3hg-json"] = option(
-        REQUIRED, "the system, or the layout of its predictions", positional=True
-    )
+    peer: Peer = option(REQUIRED, "the system, or the layout of its predictions", positional=True)
     manifest: Path = option(REQUIRED, "manifest.json of the export that it was started on, or its folder")
     output: tuple[Path, ...] = option(REQUIRED, "what it left, one file per split", metavar="FILE")
     data_dir: Path = option(REQUIRED, "folder of the corpus that was exported")
@@ -54,8 +53,13 @@ class ImportOptions:
     choose_threshold: bool = option(
         False, "hilo: choose the threshold on validation (default: its own rule, 0.5); a row of its own"
     )
-    m3hg_window: int = option(
-        12, "m3hg: most turns between target and cause (rel_pos_k of its configuration)", minimum=0
+    m3hg_window: int | None = option(
+        None,
+        "m3hg: most turns between target and cause, rel_pos_k of its configuration (default: as it is set, 12)",
+        minimum=0,
+    )
+    read: Literal["strict", "leniently"] = option(
+        "strict", "semeval: as the official evaluator does, or also what free text brings along"
     )
     mecpe_past: bool = option(False, "mecpe: step 2 left out causes after their target (pred_future_cause=0)")
     mecpe_categories: bool | None = option(
@@ -67,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Imports, and prints the scores and what was not scored."""
     options = read_options(ImportOptions, arguments, command="import-from", description=__doc__)
 
-    from iemomecp_dataset.benchmark.peers.importing import ImportRequest, import_from
+    from iemomecp_dataset.benchmark.peers.imports.importing import ImportRequest, import_from
 
     record = import_from(
         ImportRequest(
@@ -83,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             context_outputs=options.context_output,
             choose_threshold=options.choose_threshold,
             m3hg_window=options.m3hg_window,
+            reading=options.read,
             mecpe_past=options.mecpe_past,
             mecpe_categories=options.mecpe_categories,
         )
@@ -101,9 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _scores_line(definition: str, scores: Any) -> str:
+    roles = "".join(
+        f", F1 of {name} {100 * scores[f'{name}_f1']:.2f}" for name in ROLE_LABELS if f"{name}_f1" in scores
+    )
     return (
         f"Pair F1 {100 * scores['pair_f1']:.2f} (definition {definition}), P {100 * scores['pair_precision']:.2f}, "
-        f"R {100 * scores['pair_recall']:.2f}"
+        f"R {100 * scores['pair_recall']:.2f}{roles}"
     )
 
 

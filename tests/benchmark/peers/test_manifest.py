@@ -110,6 +110,9 @@ def test_a_missing_manifest_says_what_to_do(tmp_path: Path) -> None:
         ({"splits": {"test": [["1", "7"]]}}, "test, dialogue 1: expected"),
         ({"splits": {"test": [["1", "7", True]]}}, "test, dialogue 1: expected"),
         ({"splits": {"test": [["1", "7", 2], ["1", "1", 2]]}}, "two dialogues have the same id of the peer"),
+        ({"emotions": {"joy": 5}}, "the names of 'emotions' must be text"),
+        ({"options": {"positive": ["pair"]}}, "'positive' of 'options' is "),
+        ({"options": {"positive": "pair", "features": {"audio": None}}}, "must have an object per modality"),
         ({"counts": {"test": {"dialogues": "2"}}}, "the counts of test must be whole numbers"),
     ],
 )

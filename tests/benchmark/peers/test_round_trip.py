@@ -12,8 +12,8 @@ import pytest
 from peer_files import ecf_corpus, ecf_lines, read_ecf_lines, turn_lists_of
 
 import iemomecp_dataset
-from iemomecp_dataset.benchmark.peers.exporting import export_for
-from iemomecp_dataset.benchmark.peers.request import ExportRequest
+from iemomecp_dataset.benchmark.peers.exports.exporting import export_for
+from iemomecp_dataset.benchmark.peers.exports.request import ExportRequest
 from iemomecp_dataset.commands import export_for as command
 from iemomecp_dataset.corpus import load_corpus
 

@@ -1,0 +1,1 @@
+"""Input files of each peer, from our rows: one module per peer, and what all of them share."""
