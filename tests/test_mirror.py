@@ -16,6 +16,7 @@ TESTED_BY = {
     "benchmark/diagnostics/*": "benchmark/diagnostics/test_diagnostics.py",
     "benchmark/figures/*": "scripts/test_generate_figures.py",
     "benchmark/matrix/*": "benchmark/matrix/test_launch.py",
+    "benchmark/peers/hilo_launcher/*": "benchmark/peers/test_launch_hilo.py",
     "benchmark/peers/*_output.py": "benchmark/peers/test_outputs.py",
     "benchmark/published/*": "benchmark/published/test_tables.py",
     "benchmark/peers/*": "benchmark/peers/test_exporting.py",
