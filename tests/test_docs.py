@@ -153,9 +153,9 @@ LAUNCHER = {"--keep-cache", "--pair-logits", "--mask", "--filter"}
 def test_the_launcher_takes_the_options_that_the_page_names(repository: Path) -> None:
     page = (repository / "docs" / "third-party.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^python benchmark/peers/launch_hilo.py (.*)$", page, re.M)
-    launch_hilo = importlib.import_module("iemomecp_dataset.benchmark.peers.launch_hilo")
+    launcher = importlib.import_module("iemomecp_dataset.benchmark.peers.hilo_launcher.command")
     flags = [part for flag in sorted(LAUNCHER - {"--keep-cache"}) for part in (flag, "x")]
-    options = launch_hilo.parse_arguments([*shlex.split(command), "--keep-cache", *flags, "--", "--seed", "1"])
+    options = launcher.parse_arguments([*shlex.split(command), "--keep-cache", *flags, "--", "--seed", "1"])
     assert (options.clone, options.output_dir, options.rest) == ("path/to/hilo", "launched", ["--seed", "1"])
 
 

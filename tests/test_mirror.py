@@ -17,6 +17,7 @@ TESTED_BY = {
     "benchmark/figures/*": "scripts/test_generate_figures.py",
     "benchmark/matrix/*": "benchmark/matrix/test_launch.py",
     "benchmark/peers/imports/*_output.py": "benchmark/peers/imports/test_outputs.py",
+    "benchmark/peers/hilo_launcher/*": "benchmark/peers/test_launch_hilo.py",
     "benchmark/published/*": "benchmark/published/test_tables.py",
     "benchmark/peers/*": "benchmark/peers/exports/test_exporting.py",
     "benchmark/report/*": "benchmark/report/test_page.py",

@@ -284,6 +284,7 @@ def evidence(*causes: Any) -> Change:
 
 
 ONES = [[1] * 3] * 3
+ONE_TURN = {"utterance_ID": 1, "text": "Yes.", "speaker": "A", "emotion": "joy"}
 REFUSALS: list[tuple[str, Change, type[IemomecpError], str]] = [
     ("hilo", edit(format=2), InvalidDataError, "not what the launcher of HiLo writes.*found format '2'"),
     ("hilo", edit(peer="m3hg"), InvalidDataError, "not what the launcher of HiLo writes"),
@@ -338,8 +339,7 @@ REFUSALS: list[tuple[str, Change, type[IemomecpError], str]] = [
      r"dialogue 9, pair \(4, 1\): points outside the dialogue"),
     ("semeval", lambda c, _: [c[0] | {"emotion-cause_pairs": [["1_jo", "1"]]}, *c[1:]], InvalidDataError,
      "there is no emotion 'jo' in the export. Did you mean 'joy'"),
-    ("semeval", lambda c, _: [c[0] | {"conversation": [{"utterance_ID": 1, "text": "Yes.", "speaker": "A", "emotion": "joy"}],
-                                   "emotion-cause_pairs": []}, *c[1:]], InvalidDataError,
+    ("semeval", lambda c, _: [c[0] | {"conversation": [ONE_TURN], "emotion-cause_pairs": []}, *c[1:]], InvalidDataError,
      "dialogue 9: 1 utterances are listed, and 3 were exported"),
     ("m3hg-json", without_last, InvalidDataError, r"1 are missing \(12\)"),
     ("m3hg-json", lambda _, __: [], InvalidDataError, "expected an object by dialogue, found a list"),
