@@ -127,8 +127,8 @@ def read_manifest(path: str | Path) -> Manifest:
         path = path / MANIFEST_FILE
     if not path.is_file():
         raise MissingDataError(
-            f"There is no manifest {path}. The export writes it beside the peer's files; without it nobody knows which "
-            "dialogue a line of the output is of. Export again, and start the peer on these files."
+            f"There is no manifest {path}. The export writes it beside the peer's files; without it the dialogues of "
+            "the output are not known. Export again, and start the peer on these files."
         )
     content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT or content.get("peer") not in PEERS:

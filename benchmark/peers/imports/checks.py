@@ -48,7 +48,7 @@ def check_request(request: ImportRequest, manifest: Manifest, second: Manifest |
     """
     positive = manifest.options.get("positive")
     if not request.outputs:
-        raise UsageError("There are no files of the peer. Name what it left with --output.")
+        raise UsageError("No output of the peer is given. Name its files with --output.")
     if positive == CONTEXT:
         raise UsageError(
             f"{request.manifest}: of this export {CONTEXT} was learned, and a run needs causes. Give it as "
@@ -114,7 +114,7 @@ def check_none_outside(merged: Mapping[str, FilledSplit], corpus: Corpus) -> Non
         outside = filled.outside(corpus.class_names)
         if len(outside):
             raise UsageError(
-                f"{filled.output.path}: {len(outside)} predicted pairs are no candidates of --candidates "
+                f"{filled.output.path}: {len(outside)} predicted pairs are outside the candidates of --candidates "
                 f"{corpus.candidates}, {name_pairs(outside.keys)}. Definition {corpus.definition} counts them as "
                 "wrong, but a run holds the candidates alone, so its row would score higher. Export with --candidates "
                 "all, and import with that manifest."

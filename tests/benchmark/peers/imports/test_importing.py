@@ -440,7 +440,7 @@ def other_labels(request: ImportRequest, folder: Path) -> ImportRequest:
         (lambda r, _: changed(r, peer="mecpe"), UsageError, "is the manifest of an export for mecpe, not for hilo"),
         (lambda r, _: changed(r, config_name="mecad"), IemomecpError, "no file of MECAD"),
         (lambda r, f: other_labels(r, f / "data"), InvalidDataError, "have changed since the export|does not have"),
-        (lambda r, _: replace(r, outputs=()), UsageError, "There are no files of the peer"),
+        (lambda r, _: replace(r, outputs=()), UsageError, "No output of the peer is given"),
         (lambda r, _: replace(r, outputs=(r.outputs[0],) * 2), UsageError, "are both of test"),
         (lambda r, f: replace(r, outputs=(f / "missing.json",)), MissingDataError, "missing.json"),
         (lambda r, _: replace(r, context_outputs=r.outputs), UsageError, "go together: give both, or neither"),
@@ -487,7 +487,7 @@ def test_runs_that_do_not_merge(second, splits, words, roles, tmp_path):
 def test_pairs_outside_the_candidates_of_past_are_refused(ecf, tmp_path):
     past = load_corpus("ecf", ecf.data_dir, candidates="past")
     _, _, request = exported(tmp_path, past, "semeval", "test")
-    with pytest.raises(UsageError, match=r"no candidates of --candidates past.*Export with --candidates all"):
+    with pytest.raises(UsageError, match=r"outside the candidates of --candidates past.*Export with --candidates all"):
         import_from(request)
     _, _, of_hilo = exported(tmp_path / "hilo", past, "hilo", "test")
     assert import_from(of_hilo).candidates == "past"
