@@ -18,7 +18,9 @@ from iemomecp_dataset.errors import MissingDataError
 __all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint", "text_fingerprint"]
 
 # What does not take part in making rows; in a wheel all rooms are inside this package's folder.
-_OTHER_ROOMS = frozenset({"metrics", "trainers", "benchmark", "synthetic", "features", "commands"})
+_OTHER_ROOMS = frozenset(
+    {"metrics", "trainers", "benchmark", "synthetic", "features", "commands", "conversations", "pictures"}
+)
 _OTHER_FILES = frozenset({"__main__.py", "command_line.py"})
 
 
