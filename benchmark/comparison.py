@@ -15,8 +15,8 @@ from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, PAIRS
 from iemomecp_dataset.errors import RunFolderError, UsageError
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions, read_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationPredictions,
     read_explanation_predictions,
 )

@@ -24,7 +24,7 @@ TESTED_BY = {
     "benchmark/board_groups.py": "benchmark/test_emotion_board.py",
     "benchmark/board_rows.py": "benchmark/test_board.py",
     "benchmark/results_table.py": "benchmark/test_board.py",
-    "benchmark/runs/explanation_submission.py": "metrics/evaluation/test_explanation_evaluation.py",
+    "benchmark/runs/explanation_submission.py": "metrics/evaluation/explanations/test_evaluation.py",
     "benchmark/runs/predicted_causes.py": "benchmark/runs/test_explanation_results.py",
     "benchmark/runs/log.py": "trainers/training/test_checkpoints.py",
     "benchmark/runs/record_checks.py": "benchmark/test_damaged_runs.py",

@@ -15,8 +15,8 @@ from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions, read_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationPredictions,
     read_explanation_predictions,
 )

@@ -13,8 +13,8 @@ from iemomecp_dataset.benchmark.diagnostics.tables import Diagnosis
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards
 from iemomecp_dataset.benchmark.explanation_board import explanation_boards
 from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
-from iemomecp_dataset.benchmark.report.emotion_section import EmotionSection, build_emotion_section
-from iemomecp_dataset.benchmark.report.explanation_section import ExplanationSection, build_explanation_section
+from iemomecp_dataset.benchmark.report.emotions.section import EmotionSection, build_emotion_section
+from iemomecp_dataset.benchmark.report.explanations.section import ExplanationSection, build_explanation_section
 from iemomecp_dataset.benchmark.report.section import Section, Texts, build_section, distinguish_headings
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
@@ -119,7 +119,7 @@ def render_report(
     scripts = ["table_sort.js", "table_filter.js"]
     explorers = [
         script
-        for script, found in (("explorer.js", sections), ("emotion_explorer.js", emotion_sections))
+        for script, found in (("explorer.js", sections), ("emotions/explorer.js", emotion_sections))
         if any(section.explorer for section in found)
     ]
     if explorers:
@@ -134,8 +134,8 @@ def render_report(
         sections=sections,
         emotion_sections=emotion_sections,
         explanation_sections=explanation_sections,
-        explanations=environment.get_template("explanations.html").render(sections=explanation_sections),
-        emotions=environment.get_template("emotions.html").render(sections=emotion_sections),
+        explanations=environment.get_template("explanations/section.html").render(sections=explanation_sections),
+        emotions=environment.get_template("emotions/section.html").render(sections=emotion_sections),
         diagnostics="" if diagnosis is None or not sections else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
         any_synthetic=any(board.key.synthetic for board in all_boards),

@@ -1,7 +1,7 @@
 """The record and the predictions of a run that recognises emotions, in the formats that all runs have.
 
 See :mod:`~iemomecp_dataset.benchmark.runs.results` and
-:mod:`~iemomecp_dataset.metrics.evaluation.emotion_predictions`.
+:mod:`~iemomecp_dataset.metrics.evaluation.emotions.predictions`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.emotion_signature import emotion_run_signature
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
     write_emotion_predictions,
@@ -222,7 +222,7 @@ def write_emotion_run_predictions(
         probabilities: ``(m, C)``, of all its utterances in row order.
         epoch_chosen_on: The split that the epoch was chosen on, where one was.
         **stated: Further metadata: fields of
-            :class:`~iemomecp_dataset.metrics.evaluation.emotion_predictions.EmotionFacts`.
+            :class:`~iemomecp_dataset.metrics.evaluation.emotions.predictions.EmotionFacts`.
     """
     facts = EmotionFacts(
         corpus=corpus.name,

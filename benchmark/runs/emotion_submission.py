@@ -19,9 +19,9 @@ from iemomecp_dataset.benchmark.runs.submission import (
 )
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.files import make_folder
-from iemomecp_dataset.metrics.evaluation.emotion_evaluation import with_gold
-from iemomecp_dataset.metrics.evaluation.emotion_gold import emotion_gold
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions, read_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.emotions.evaluation import with_gold
+from iemomecp_dataset.metrics.evaluation.emotions.gold import emotion_gold
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions, read_emotion_predictions
 from iemomecp_dataset.schema import SPLITS
 
 __all__ = ["write_emotion_submission"]

@@ -1,7 +1,7 @@
 """The record and the predictions of a run that explains emotions, in the formats that all runs have.
 
 See :mod:`~iemomecp_dataset.benchmark.runs.results` and
-:mod:`~iemomecp_dataset.metrics.evaluation.explanation_predictions`.
+:mod:`~iemomecp_dataset.metrics.evaluation.explanations.predictions`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from iemomecp_dataset.benchmark.runs.results import EXPLANATION, RunResults
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationFacts,
     explanations_file,
     write_explanation_predictions,
@@ -214,7 +214,7 @@ def write_explanation_run_predictions(
         predictions: One text per item of the split's explanation table.
         epoch_chosen_on: The split that the epoch was chosen on, where one was.
         **stated: Further metadata: fields of
-            :class:`~iemomecp_dataset.metrics.evaluation.explanation_predictions.ExplanationFacts`.
+            :class:`~iemomecp_dataset.metrics.evaluation.explanations.predictions.ExplanationFacts`.
     """
     facts = ExplanationFacts(
         corpus=corpus.name,

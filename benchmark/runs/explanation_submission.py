@@ -20,9 +20,9 @@ from iemomecp_dataset.benchmark.runs.submission import (
 )
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.files import make_folder
-from iemomecp_dataset.metrics.evaluation.explanation_evaluation import with_references
-from iemomecp_dataset.metrics.evaluation.explanation_gold import explanation_gold
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+from iemomecp_dataset.metrics.evaluation.explanations.evaluation import with_references
+from iemomecp_dataset.metrics.evaluation.explanations.gold import explanation_gold
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationPredictions,
     read_explanation_predictions,
 )

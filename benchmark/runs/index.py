@@ -11,8 +11,8 @@ from pathlib import Path
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, HEADLINE, RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import emotions_file
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import explanations_file
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import emotions_file
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import explanations_file
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
 
 __all__ = ["Run", "RunIndex", "UnfinishedRun", "index_runs", "with_unique_names"]

@@ -33,8 +33,8 @@ from iemomecp_dataset.metrics.evaluation.aligned import (
     with_threshold_of,
 )
 from iemomecp_dataset.metrics.evaluation.coverage import name_pairs
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionFacts, EmotionPredictions
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import ExplanationFacts, ExplanationPredictions
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionFacts, EmotionPredictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import ExplanationFacts, ExplanationPredictions
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.predictions import (
     CandidatePredictions,

@@ -187,9 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     output = options.output or _beside(options.predictions)
     _check_outputs(options, output)
     # Imported here, so that --help is quick.
-    from iemomecp_dataset.metrics.evaluation.emotion_predictions import has_emotions
+    from iemomecp_dataset.metrics.evaluation.emotions.predictions import has_emotions
     from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
-    from iemomecp_dataset.metrics.evaluation.explanation_predictions import has_explanations
+    from iemomecp_dataset.metrics.evaluation.explanations.predictions import has_explanations
     from iemomecp_dataset.metrics.evaluation.report import evaluation_as_text, write_evaluation
     from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
     from iemomecp_dataset.metrics.evaluation.window import PairWindow
@@ -247,8 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest, output: Path) -> None:
     """Scores a file with the emotions of utterances."""
-    from iemomecp_dataset.metrics.evaluation.emotion_evaluation import evaluate_emotion_files
-    from iemomecp_dataset.metrics.evaluation.emotion_report import emotion_evaluation_as_text, write_emotion_evaluation
+    from iemomecp_dataset.metrics.evaluation.emotions.evaluation import evaluate_emotion_files
+    from iemomecp_dataset.metrics.evaluation.emotions.report import emotion_evaluation_as_text, write_emotion_evaluation
 
     result = evaluate_emotion_files(request)
     print(emotion_evaluation_as_text(result))
@@ -260,8 +260,8 @@ def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest,
 
 def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequest, output: Path) -> None:
     """Scores a file with explanations."""
-    from iemomecp_dataset.metrics.evaluation.explanation_evaluation import evaluate_explanation_files
-    from iemomecp_dataset.metrics.evaluation.explanation_report import (
+    from iemomecp_dataset.metrics.evaluation.explanations.evaluation import evaluate_explanation_files
+    from iemomecp_dataset.metrics.evaluation.explanations.report import (
         explanation_evaluation_as_text,
         write_explanation_evaluation,
     )
@@ -343,8 +343,8 @@ def _write_emotion_run(options: EvaluateOptions, folder: Path, data_dir: Path) -
     """Makes a run folder of files with emotions."""
     from iemomecp_dataset.benchmark.runs.emotion_submission import write_emotion_submission
     from iemomecp_dataset.benchmark.runs.submission import Submission
-    from iemomecp_dataset.metrics.evaluation.emotion_evaluation import scored_split
-    from iemomecp_dataset.metrics.evaluation.emotion_predictions import read_emotion_predictions
+    from iemomecp_dataset.metrics.evaluation.emotions.evaluation import scored_split
+    from iemomecp_dataset.metrics.evaluation.emotions.predictions import read_emotion_predictions
 
     split = None if options.split is None else canonical_split(options.split)
     file = read_emotion_predictions(
@@ -363,8 +363,8 @@ def _write_explanation_run(
     """Makes a run folder of files with explanations."""
     from iemomecp_dataset.benchmark.runs.explanation_submission import write_explanation_submission
     from iemomecp_dataset.benchmark.runs.submission import Submission
-    from iemomecp_dataset.metrics.evaluation.explanation_evaluation import scored_explanation_split
-    from iemomecp_dataset.metrics.evaluation.explanation_predictions import read_explanation_predictions
+    from iemomecp_dataset.metrics.evaluation.explanations.evaluation import scored_explanation_split
+    from iemomecp_dataset.metrics.evaluation.explanations.predictions import read_explanation_predictions
 
     split = None if options.split is None else canonical_split(options.split)
     file = read_explanation_predictions(options.predictions, split=split, run_name=options.run_name)

@@ -12,7 +12,7 @@ from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare_emotions, compare_explanations
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards
 from iemomecp_dataset.benchmark.explanation_board import cause_ablations, explanation_boards
-from iemomecp_dataset.benchmark.report.explanation_section import build_explanation_section
+from iemomecp_dataset.benchmark.report.explanations.section import build_explanation_section
 from iemomecp_dataset.benchmark.report.page import render_report
 from iemomecp_dataset.benchmark.report.section import Texts
 from iemomecp_dataset.benchmark.results_table import results_table

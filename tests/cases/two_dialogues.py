@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.emotion_table import emotion_table
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
     write_emotion_predictions,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.corpus import Corpus, whole_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, MissingDataError, UsageError
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionPredictions,
     emotions_file,
     read_emotion_predictions,

@@ -20,7 +20,7 @@ from iemomecp_dataset.emotion_table import NO_EMOTION, EmotionTable
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
     write_emotion_predictions,

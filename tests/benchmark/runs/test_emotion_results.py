@@ -15,7 +15,7 @@ from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.errors import MetricInputError, RunFolderError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import emotions_file, read_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import emotions_file, read_emotion_predictions
 
 
 def test_a_run_is_scored_on_utterances_with_a_known_emotion_and_read_back(tmp_path, write_emotion_run, emotion_corpus):

@@ -13,7 +13,7 @@ from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.emotion_table import emotion_table
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
     read_emotion_predictions,

@@ -15,7 +15,7 @@ from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.predicted_causes import causes_of_items, notes_of_run
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import MetricInputError, RunFolderError
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import read_explanation_predictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import read_explanation_predictions
 
 
 def test_a_record_is_read_back_with_scores_rows_and_signatures(tmp_path: Path) -> None:

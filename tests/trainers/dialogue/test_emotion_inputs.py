@@ -14,7 +14,7 @@ from two_dialogues import EMOTIONS, two_dialogue_corpus, two_dialogues, write_em
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.emotion_table import emotion_table
 from iemomecp_dataset.errors import IemomecpError
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
     read_emotion_predictions,

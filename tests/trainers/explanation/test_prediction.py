@@ -22,7 +22,7 @@ from iemomecp_dataset.benchmark.runs import explanation_results
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStoreWriter
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import read_explanation_predictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import read_explanation_predictions
 from iemomecp_dataset.schema import row_features
 from iemomecp_dataset.trainers import predict, train
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig

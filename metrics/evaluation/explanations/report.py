@@ -9,7 +9,7 @@ from typing import Any
 
 from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
-from iemomecp_dataset.metrics.evaluation.explanation_evaluation import ExplanationEvaluation, ExplanationFileEvaluation
+from iemomecp_dataset.metrics.evaluation.explanations.evaluation import ExplanationEvaluation, ExplanationFileEvaluation
 from iemomecp_dataset.metrics.evaluation.report import (
     FORMAT_VERSION,
     columns,
@@ -31,7 +31,7 @@ def explanation_evaluation_as_text(result: ExplanationFileEvaluation) -> str:
 
     Args:
         result: From
-            :func:`~iemomecp_dataset.metrics.evaluation.explanation_evaluation.evaluate_explanation_files`.
+            :func:`~iemomecp_dataset.metrics.evaluation.explanations.evaluation.evaluate_explanation_files`.
 
     Returns:
         Lines for a terminal; no explanation is among them.

@@ -12,9 +12,9 @@ from iemomecp_dataset.errors import IemomecpError, MetricInputError, UsageError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature, emotion_run_signature
-from iemomecp_dataset.metrics.evaluation.emotion_evaluation import evaluate_emotion_files
-from iemomecp_dataset.metrics.evaluation.emotion_gold import emotion_gold, whole_corpus
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionFacts, write_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.emotions.evaluation import evaluate_emotion_files
+from iemomecp_dataset.metrics.evaluation.emotions.gold import emotion_gold, whole_corpus
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionFacts, write_emotion_predictions
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions

@@ -18,7 +18,7 @@ from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
-from iemomecp_dataset.metrics.evaluation import explanation_gold
+from iemomecp_dataset.metrics.evaluation.explanations import gold as explanation_gold
 from iemomecp_dataset.metrics.explanations import scoring
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
 from iemomecp_dataset.synthetic import write_ecem

@@ -17,7 +17,7 @@ from iemomecp_dataset.benchmark.report.svg import (
     series_style,
     svg_picture,
 )
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import ExplanationPredictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import ExplanationPredictions
 from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
 
 __all__ = ["content_picture", "distribution_picture"]

@@ -16,11 +16,11 @@ from quick_report import render_quickly, undrawn
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards
 from iemomecp_dataset.benchmark.report import Texts, render_report
 from iemomecp_dataset.benchmark.report.confusions import confusion_matrices
-from iemomecp_dataset.benchmark.report.emotion_explorer import emotion_explorer_data, first_dialogue
+from iemomecp_dataset.benchmark.report.emotions.explorer import emotion_explorer_data, first_dialogue
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     emotions_file,
     read_emotion_predictions,
     write_emotion_predictions,

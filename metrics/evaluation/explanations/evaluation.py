@@ -18,12 +18,12 @@ from iemomecp_dataset.metrics.evaluation.evaluate import (
     corpus_options_given,
     pair_options_given,
 )
-from iemomecp_dataset.metrics.evaluation.explanation_gold import (
+from iemomecp_dataset.metrics.evaluation.explanations.gold import (
     ExplanationGold,
     aligned_items,
     load_explanation_gold,
 )
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationPredictions,
     has_explanations,
     read_explanation_predictions,

@@ -15,8 +15,8 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageErr
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature, emotion_differences, signature_of_table
-from iemomecp_dataset.metrics.evaluation.emotion_gold import EmotionGold, aligned_utterances, load_emotion_gold
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.gold import EmotionGold, aligned_utterances, load_emotion_gold
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionPredictions,
     has_emotions,
     read_emotion_predictions,

@@ -8,7 +8,7 @@ from typing import Any
 
 from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
-from iemomecp_dataset.metrics.evaluation.emotion_evaluation import EmotionEvaluation, EmotionFileEvaluation
+from iemomecp_dataset.metrics.evaluation.emotions.evaluation import EmotionEvaluation, EmotionFileEvaluation
 from iemomecp_dataset.metrics.evaluation.report import (
     FORMAT_VERSION,
     columns,
@@ -29,7 +29,7 @@ def emotion_evaluation_as_text(result: EmotionFileEvaluation) -> str:
     """Lays out scores, intervals, tests and signatures as plain text.
 
     Args:
-        result: From :func:`~iemomecp_dataset.metrics.evaluation.emotion_evaluation.evaluate_emotion_files`.
+        result: From :func:`~iemomecp_dataset.metrics.evaluation.emotions.evaluation.evaluate_emotion_files`.
 
     Returns:
         Lines for a terminal.
@@ -44,7 +44,7 @@ def emotion_evaluation_as_json(result: EmotionFileEvaluation) -> dict[str, Any]:
     """Lays out the same as JSON values; an undefined score is ``null``.
 
     Args:
-        result: From :func:`~iemomecp_dataset.metrics.evaluation.emotion_evaluation.evaluate_emotion_files`.
+        result: From :func:`~iemomecp_dataset.metrics.evaluation.emotions.evaluation.evaluate_emotion_files`.
 
     Returns:
         ``format_version, package_version, evaluations`` and, with two files, ``comparison``.

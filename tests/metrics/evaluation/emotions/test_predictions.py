@@ -5,7 +5,7 @@ import pytest
 
 from iemomecp_dataset.emotion_table import NO_EMOTION, EmotionTable
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import (
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
     has_emotions,

@@ -14,7 +14,7 @@ from iemomecp_dataset.benchmark.explanation_board import (
     score_text,
 )
 from iemomecp_dataset.benchmark.report.board_predictions import collect_explanation_predictions
-from iemomecp_dataset.benchmark.report.explanation_figures import content_picture, distribution_picture
+from iemomecp_dataset.benchmark.report.explanations.figures import content_picture, distribution_picture
 from iemomecp_dataset.benchmark.report.headline import CONTENT_CIDER
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
@@ -30,7 +30,7 @@ from iemomecp_dataset.benchmark.report.section import (
 from iemomecp_dataset.benchmark.report.significance import comparison_tables
 from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.report.tables import results_of_split
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import ExplanationPredictions
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import ExplanationPredictions
 
 __all__ = ["Ablation", "Example", "ExplanationSection", "build_explanation_section"]
 

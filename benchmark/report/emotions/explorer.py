@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions
 
 __all__ = ["emotion_explorer_data", "first_dialogue"]
 

@@ -15,7 +15,7 @@ from iemomecp_dataset.benchmark.published.systems import FIELD_CAVEATS, HEADINGS
 from iemomecp_dataset.benchmark.report.board_predictions import collect_emotion_predictions, predicted_systems
 from iemomecp_dataset.benchmark.report.class_bars import class_bars_picture
 from iemomecp_dataset.benchmark.report.confusions import confusion_matrices
-from iemomecp_dataset.benchmark.report.emotion_explorer import emotion_explorer_data
+from iemomecp_dataset.benchmark.report.emotions.explorer import emotion_explorer_data
 from iemomecp_dataset.benchmark.report.explorer import script_json
 from iemomecp_dataset.benchmark.report.headline import WEIGHTED_F1
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
@@ -34,7 +34,7 @@ from iemomecp_dataset.benchmark.report.significance import comparison_tables
 from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.report.tables import ResultsTable, results_of_split
 from iemomecp_dataset.benchmark.results_table import cell_text
-from iemomecp_dataset.metrics.evaluation.emotion_predictions import EmotionPredictions
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
 __all__ = ["EmotionSection", "Turn", "build_emotion_section"]

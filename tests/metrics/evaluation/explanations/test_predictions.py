@@ -10,7 +10,7 @@ import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
-from iemomecp_dataset.metrics.evaluation.explanation_predictions import (
+from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationFacts,
     explanations_file,
     has_explanations,

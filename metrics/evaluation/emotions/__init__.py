@@ -1,0 +1,1 @@
+"""Evaluation of files of emotions: reading, gold, scores and paired tests."""

@@ -1,0 +1,1 @@
+"""Evaluation of files of written explanations: reading, references, scores and paired tests."""
