@@ -33,10 +33,10 @@ NOT_A_LOSS = {
 }
 NOT_A_READER = {
     "read_ecpec_tuple": "the pickle that read_ecpec checks",
-    "read_emotion_predictions": "a table by columns, of which every damage is tested in test_emotion_predictions.py",
+    "read_emotion_predictions": "a table by columns, of which every damage is tested in emotions/test_predictions.py",
     "read_ecem": "joins files of three corpora, each with a reader of its own; its own file is read by read_items",
     "read_explanation_predictions": "a table by columns, of which every damage is tested in "
-    "test_explanation_predictions.py",
+    "explanations/test_predictions.py",
     "read_restricted_pickle": "what read_ecpec reads it with",
     "read_shard": "a part of a feature store, of which every single damage is tested",
 }
