@@ -343,8 +343,8 @@ def _write_emotion_run(options: EvaluateOptions, folder: Path, data_dir: Path) -
     """Makes a run folder of files with emotions."""
     from iemomecp_dataset.benchmark.runs.emotion_submission import write_emotion_submission
     from iemomecp_dataset.benchmark.runs.submission import Submission
-    from iemomecp_dataset.metrics.evaluation.emotions.evaluation import scored_split
     from iemomecp_dataset.metrics.evaluation.emotions.predictions import read_emotion_predictions
+    from iemomecp_dataset.metrics.evaluation.turn_files import scored_split
 
     split = None if options.split is None else canonical_split(options.split)
     file = read_emotion_predictions(
@@ -363,12 +363,12 @@ def _write_explanation_run(
     """Makes a run folder of files with explanations."""
     from iemomecp_dataset.benchmark.runs.explanation_submission import write_explanation_submission
     from iemomecp_dataset.benchmark.runs.submission import Submission
-    from iemomecp_dataset.metrics.evaluation.explanations.evaluation import scored_explanation_split
     from iemomecp_dataset.metrics.evaluation.explanations.predictions import read_explanation_predictions
+    from iemomecp_dataset.metrics.evaluation.turn_files import scored_split
 
     split = None if options.split is None else canonical_split(options.split)
     file = read_explanation_predictions(options.predictions, split=split, run_name=options.run_name)
-    config, of_file = scored_explanation_split(file, config_name=options.config_name, split=split)
+    config, of_file = scored_split(file, config_name=options.config_name, split=split)
     submission = Submission(
         **_system(options, folder, config, of_file),
         data_dir=data_dir,

@@ -15,18 +15,22 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageErr
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature, emotion_differences, signature_of_table
-from iemomecp_dataset.metrics.evaluation.emotions.gold import EmotionGold, aligned_utterances, load_emotion_gold
+from iemomecp_dataset.metrics.evaluation.emotions.gold import EmotionGold, load_emotion_gold
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionPredictions,
     has_emotions,
     read_emotion_predictions,
 )
-from iemomecp_dataset.metrics.evaluation.evaluate import (
-    FileEvaluationRequest,
-    check_no_explanation_options,
-    pair_options_given,
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, check_no_explanation_options
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.turn_files import (
+    TurnFileEvaluation,
+    aligned_turns,
+    check_request,
+    general_notes,
+    origin_of_gold,
+    scored_split,
 )
-from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
@@ -39,7 +43,6 @@ __all__ = [
     "EmotionFileEvaluation",
     "evaluate_emotion_files",
     "evaluate_emotions",
-    "scored_split",
     "with_gold",
 ]
 
@@ -68,17 +71,8 @@ class EmotionEvaluation:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class EmotionFileEvaluation:
-    """Emotion scores of a file, of a second one, and the paired tests.
-
-    Attributes:
-        evaluations: One, or two.
-        comparison: First minus second, where there are two.
-    """
-
-    evaluations: tuple[EmotionEvaluation, ...]
-    comparison: FileComparison | None = None
+EmotionFileEvaluation = TurnFileEvaluation[EmotionEvaluation]
+"""Emotion scores of a file, of a second one, and the paired tests."""
 
 
 def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluation:
@@ -93,7 +87,9 @@ def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluat
     Raises:
         IemomecpError: A file, its utterances or the options cannot be scored; the message gives the reason.
     """
-    _check_options(request)
+    does = "predicts the emotions of utterances"
+    check_request(request, does, f"{does}, not pairs", has_emotions)
+    check_no_explanation_options(request, does)
     split = None if request.split is None else canonical_split(request.split)
     files = [
         read_emotion_predictions(
@@ -115,33 +111,9 @@ def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluat
         return EmotionFileEvaluation(evaluations)
     check_comparable([evaluation.signature for evaluation in evaluations], emotion_differences)
     first, second = known
-    order = aligned_utterances(str(second.path), second.table, first.table, str(first.path))
+    order = aligned_turns(str(second.path), _keys(second.table), _keys(first.table), str(first.path))
     counts = _counts([first, second.take(order)])
     return EmotionFileEvaluation(evaluations, paired_tests(first.path, second.path, counts, request.options))
-
-
-def scored_split(
-    predictions: EmotionPredictions, *, config_name: str | None = None, split: str | None = None
-) -> tuple[str, str]:
-    """Finds out which data a file is scored against.
-
-    Args:
-        predictions: The file.
-        config_name: Configuration; ``None``: what the file states.
-        split: Split; ``None``: what the file states, or its name.
-
-    Returns:
-        Configuration and split.
-
-    Raises:
-        UsageError: They are not known.
-    """
-    config, chosen = config_name or predictions.facts.config_name, split or predictions.facts.split
-    if config is None:
-        raise UsageError(f"{predictions.path} does not state its configuration: add --config-name.")
-    if chosen is None:
-        raise UsageError(f"{predictions.path} does not state its split: add --split (train, validation or test).")
-    return config, chosen
 
 
 def with_gold(
@@ -174,8 +146,8 @@ def with_gold(
         predictions = read_emotion_predictions(
             path, config_name=gold.config_name, split=predictions.facts.split, run_name=predictions.facts.run_name
         )
-    of = f"{gold.config_name}, {gold.split}"
-    aligned = predictions.take(aligned_utterances(str(path), predictions.table, gold.table, of))
+    of = origin_of_gold(gold)
+    aligned = predictions.take(aligned_turns(str(path), _keys(predictions.table), _keys(gold.table), of))
     table = aligned.table
     wrong = np.flatnonzero(table.labelled & (table.labels != gold.table.labels))
     if len(wrong):
@@ -225,37 +197,23 @@ def evaluate_emotions(
     scored, labels = predictions.scored[table.labelled], table.labels[table.labelled]
     counts = _counts([predictions])[0]
     has_speakers = bool((table.speakers != "").any())
-    notes = [*predictions.notes, *_notes(table, gold, predictions)]
-    if signature.oracle:
-        notes.append("The epoch was chosen on the very split that is scored: an upper bound, not a result.")
-    if options.n_resamples and len(counts.units) < 2:
-        notes.append("One dialogue alone cannot be resampled; there are no intervals.")
+    general = general_notes(
+        predictions,
+        gold,
+        entries="utterances",
+        oracle=signature.oracle,
+        n_units=len(counts.units),
+        n_resamples=options.n_resamples,
+    )
     return EmotionEvaluation(
         path=predictions.path,
         signature=signature,
         scores=emotion_scores(scored, labels, names, neutral=neutral_of(names)),
         shifts=_shifts(predictions) if has_speakers else {},
         intervals=intervals_of(counts, options),
-        gold_from="the file's own column" if gold is None else f"{gold.config_name}, {gold.split}",
-        notes=tuple(notes),
+        gold_from=origin_of_gold(gold),
+        notes=(*predictions.notes, *_notes(table, gold), *general),
     )
-
-
-def _check_options(request: FileEvaluationRequest) -> None:
-    """Refuses options of pair scores, and a second file of another kind."""
-    given = pair_options_given(request)
-    if given:
-        raise UsageError(
-            f"{request.predictions} predicts the emotions of utterances, not pairs; leave {' and '.join(given)} out."
-        )
-    check_no_explanation_options(request, "predicts the emotions of utterances")
-    if request.other_run_name is not None and request.other is None:
-        raise UsageError("A second run name was given without a second file: add --compare.")
-    if request.other is not None and request.other.is_file() and not has_emotions(request.other):
-        raise UsageError(
-            f"{request.predictions} predicts the emotions of utterances and {request.other} does not; they cannot be "
-            "paired."
-        )
 
 
 def _counts(files: list[EmotionPredictions]) -> list[UnitCounts]:
@@ -275,7 +233,11 @@ def _shifts(predictions: EmotionPredictions) -> dict[str, float]:
     return shift_scores(predictions.predicted, table.labels, table.dialogue_ids, table.turns, table.speakers)
 
 
-def _notes(table: EmotionTable, gold: EmotionGold | None, predictions: EmotionPredictions) -> list[str]:
+def _keys(table: EmotionTable) -> list[tuple[str, int]]:
+    return list(zip(table.dialogue_ids.tolist(), table.turns.tolist(), strict=True))
+
+
+def _notes(table: EmotionTable, gold: EmotionGold | None) -> list[str]:
     notes = []
     unknown = len(table) - int(table.labelled.sum())
     if unknown:
@@ -284,11 +246,5 @@ def _notes(table: EmotionTable, gold: EmotionGold | None, predictions: EmotionPr
         notes.append(
             "Gold is the file's own column: whether every utterance of the split is in the file was not checked "
             "(--data-dir does)."
-        )
-    stated = predictions.facts.text_fingerprint
-    if gold is not None and stated is not None and stated != gold.text_fingerprint:
-        notes.append(
-            f"The file was made on texts with fingerprint {stated}; the gold here has {gold.text_fingerprint}. The "
-            "utterances are the same; what was said or by whom is not."
         )
     return notes

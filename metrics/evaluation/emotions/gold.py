@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
-from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError, did_you_mean
 
-__all__ = ["EmotionGold", "aligned_utterances", "emotion_gold", "load_emotion_gold"]
-
-_SHOWN = 5
+__all__ = ["EmotionGold", "emotion_gold", "load_emotion_gold"]
 
 
 @dataclass(frozen=True)
@@ -87,51 +82,3 @@ def emotion_gold(corpus: Corpus, split: str) -> EmotionGold:
         text_fingerprint=corpus.text_fingerprints[split],
         synthetic=corpus.synthetic,
     )
-
-
-def aligned_utterances(whose: str, found: EmotionTable, wanted: EmotionTable, of: str) -> NDArray[np.intp]:
-    """Finds the positions that bring the found utterances into the order of the wanted ones.
-
-    Args:
-        whose: Name of the found utterances for the message, such as a path.
-        found: Utterances of the predictions, each of them once.
-        wanted: Those that must be there, each of them once.
-        of: What the wanted ones are, for the message.
-
-    Returns:
-        ``(n,)`` positions ``order``, so that entry ``order[i]`` of the found is utterance ``i`` of the wanted.
-
-    Raises:
-        InvalidDataError: Utterances are missing or unknown; both are counted, the first ones named.
-
-    Example:
-        >>> def table(turns):
-        ...     n = len(turns)
-        ...     return EmotionTable(np.array(["d"] * n), np.array(turns), np.array(["A"] * n), np.zeros(n, np.int64))
-        >>> aligned_utterances("theirs.csv", table([2, 1]), table([1, 2]), "ecf, test").tolist()
-        [1, 0]
-    """
-    place = {key: i for i, key in enumerate(_keys(found))}
-    keys = _keys(wanted)
-    missing = [key for key in keys if key not in place]
-    unknown = sorted(place.keys() - set(keys))
-    problems = [
-        f"{len(these)} utterance{'s' * (len(these) > 1)} {what}: {_named(these)}"
-        for what, these in (("missing", missing), ("not in the data", unknown))
-        if these
-    ]
-    if problems:
-        raise InvalidDataError(
-            f"{whose}: its {len(found)} utterances are not the {len(wanted)} of {of}, each exactly once: "
-            f"{'; '.join(problems)}. Predict every utterance once, or check that corpus and split are the same."
-        )
-    return np.array([place[key] for key in keys], dtype=np.intp)
-
-
-def _keys(table: EmotionTable) -> list[tuple[str, int]]:
-    return list(zip(table.dialogue_ids.tolist(), table.turns.tolist(), strict=True))
-
-
-def _named(keys: list[tuple[str, int]]) -> str:
-    shown = ", ".join(f"(dialogue {dialogue}, turn {turn})" for dialogue, turn in keys[:_SHOWN])
-    return shown + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,22 @@ from iemomecp_dataset.corpora.metadata import corpus_of_config
 from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.explanation_table import ExplanationTable
-from iemomecp_dataset.metrics.evaluation.evaluate import (
-    FileEvaluationRequest,
-    corpus_options_given,
-    pair_options_given,
-)
-from iemomecp_dataset.metrics.evaluation.explanations.gold import (
-    ExplanationGold,
-    aligned_items,
-    load_explanation_gold,
-)
+from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, corpus_options_given
+from iemomecp_dataset.metrics.evaluation.explanations.gold import ExplanationGold, load_explanation_gold
 from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationPredictions,
     has_explanations,
     read_explanation_predictions,
 )
-from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
+from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.metrics.evaluation.turn_files import (
+    TurnFileEvaluation,
+    aligned_turns,
+    check_request,
+    general_notes,
+    origin_of_gold,
+    scored_split,
+)
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
 from iemomecp_dataset.metrics.explanations.learned import bertscore_word
 from iemomecp_dataset.metrics.explanations.scoring import explanation_scores
@@ -48,7 +49,6 @@ __all__ = [
     "ExplanationFileEvaluation",
     "evaluate_explanation_files",
     "evaluate_explanations",
-    "scored_explanation_split",
     "with_references",
 ]
 
@@ -77,17 +77,8 @@ class ExplanationEvaluation:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ExplanationFileEvaluation:
-    """Scores of an explanations file, of a second one, and the paired tests.
-
-    Attributes:
-        evaluations: One, or two.
-        comparison: First minus second, where there are two.
-    """
-
-    evaluations: tuple[ExplanationEvaluation, ...]
-    comparison: FileComparison | None = None
+ExplanationFileEvaluation = TurnFileEvaluation[ExplanationEvaluation]
+"""Scores of an explanations file, of a second one, and the paired tests."""
 
 
 def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFileEvaluation:
@@ -102,7 +93,13 @@ def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFil
     Raises:
         IemomecpError: A file, its items or the options cannot be scored; the message gives the reason.
     """
-    _check_options(request)
+    check_request(request, "explains emotions", "explains emotions and lists no pairs", has_explanations)
+    of_data = corpus_options_given(request)
+    if of_data and request.data_dir is None:
+        choose, them = ("chooses", "it") if len(of_data) == 1 else ("choose", "them")
+        raise UsageError(
+            f"{' and '.join(of_data)} {choose} what is read from --data-dir; add that, or leave {them} out."
+        )
     split = None if request.split is None else canonical_split(request.split)
     files = [read_explanation_predictions(request.predictions, split=split, run_name=request.run_name)]
     if request.other is not None:
@@ -110,7 +107,7 @@ def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFil
         files.append(read_explanation_predictions(request.other, split=split, run_name=name))
     gold = None
     if request.data_dir is not None:
-        config, of_file = scored_explanation_split(files[0], config_name=request.config_name, split=split)
+        config, of_file = scored_split(files[0], config_name=request.config_name, split=split)
         gold = load_explanation_gold(config, request.data_dir, of_file, **request.corpus_options)
     known = [with_references(file, gold) for file in files]
     evaluations = tuple(evaluate_explanations(file, gold, request.options, request.config_name) for file in known)
@@ -118,34 +115,10 @@ def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFil
         return ExplanationFileEvaluation(evaluations)
     check_comparable([evaluation.signature for evaluation in evaluations], explanation_differences)
     first, second = known
-    second = second.take(aligned_items(str(second.path), second.keys, first.keys, str(first.path)))
+    second = second.take(_order(str(second.path), second.keys, first.keys, str(first.path)))
     assert first.references is not None  # with_references gave them
     counts = explanation_unit_counts([first.predictions, second.predictions], first.references, first.dialogue_ids)
     return ExplanationFileEvaluation(evaluations, paired_tests(first.path, second.path, counts, request.options))
-
-
-def scored_explanation_split(
-    predictions: ExplanationPredictions, *, config_name: str | None = None, split: str | None = None
-) -> tuple[str, str]:
-    """Finds out which data a file is scored against.
-
-    Args:
-        predictions: The file.
-        config_name: Configuration; ``None``: what the file states.
-        split: Split; ``None``: what the file states, or its name.
-
-    Returns:
-        Configuration and split.
-
-    Raises:
-        UsageError: They are not known.
-    """
-    config, chosen = config_name or predictions.facts.config_name, split or predictions.facts.split
-    if config is None:
-        raise UsageError(f"{predictions.path} does not state its configuration: add --config-name.")
-    if chosen is None:
-        raise UsageError(f"{predictions.path} does not state its split: add --split (train, validation or test).")
-    return config, chosen
 
 
 def with_references(predictions: ExplanationPredictions, gold: ExplanationGold | None) -> ExplanationPredictions:
@@ -170,8 +143,8 @@ def with_references(predictions: ExplanationPredictions, gold: ExplanationGold |
                 "where the file does not state them."
             )
         return predictions
-    of = f"{gold.config_name}, {gold.split}"
-    aligned = predictions.take(aligned_items(str(path), predictions.keys, gold.keys, of))
+    of = origin_of_gold(gold)
+    aligned = predictions.take(_order(str(path), predictions.keys, gold.keys, of))
     if aligned.references is not None:
         wrong = [
             key
@@ -199,7 +172,7 @@ def evaluate_explanations(
         predictions: From :func:`with_references`.
         gold: The gold data; ``None``: the file's own column.
         options: Which scores of models to compute, and how to resample.
-        config_name: As in :func:`scored_explanation_split`.
+        config_name: As in :func:`scored_split`.
 
     Returns:
         Scores, intervals and their signature.
@@ -227,19 +200,22 @@ def evaluate_explanations(
     )
     unavailable = scores.pop("unavailable")
     (counts,) = explanation_unit_counts([predictions.predictions], references, predictions.dialogue_ids)
-    notes = [*predictions.notes, *_notes(predictions, gold, scores)]
-    if signature.oracle:
-        notes.append("The epoch was chosen on the very split that is scored: an upper bound, not a result.")
-    if options.n_resamples and len(counts.units) < 2:
-        notes.append("One dialogue alone cannot be resampled; there are no intervals.")
+    general = general_notes(
+        predictions,
+        gold,
+        entries="items",
+        oracle=signature.oracle,
+        n_units=len(counts.units),
+        n_resamples=options.n_resamples,
+    )
     return ExplanationEvaluation(
         path=predictions.path,
         signature=signature,
         scores=scores,
         unavailable=unavailable,
         intervals=intervals_of(counts, options),
-        gold_from="the file's own column" if gold is None else f"{gold.config_name}, {gold.split}",
-        notes=tuple(notes),
+        gold_from=origin_of_gold(gold),
+        notes=(*predictions.notes, *_notes(predictions, gold, scores), *general),
     )
 
 
@@ -258,25 +234,7 @@ def _own_table(predictions: ExplanationPredictions) -> ExplanationTable:
     )
 
 
-def _check_options(request: FileEvaluationRequest) -> None:
-    """Refuses options of pair scores, and a second file of another kind."""
-    given = pair_options_given(request)
-    if given:
-        raise UsageError(
-            f"{request.predictions} explains emotions and lists no pairs; leave {' and '.join(given)} out."
-        )
-    of_data = corpus_options_given(request)
-    if of_data and request.data_dir is None:
-        choose, them = ("chooses", "it") if len(of_data) == 1 else ("choose", "them")
-        raise UsageError(
-            f"{' and '.join(of_data)} {choose} what is read from --data-dir; add that, or leave {them} out."
-        )
-    if request.other_run_name is not None and request.other is None:
-        raise UsageError("A second run name was given without a second file: add --compare.")
-    if request.other is not None and request.other.is_file() and not has_explanations(request.other):
-        raise UsageError(
-            f"{request.predictions} explains emotions and {request.other} does not; they cannot be paired."
-        )
+_order = partial(aligned_turns, entry="item", turn="target", remedy="Explain every item once, an empty text is allowed")
 
 
 def _notes(predictions: ExplanationPredictions, gold: ExplanationGold | None, scores: Mapping[str, Any]) -> list[str]:
@@ -287,11 +245,5 @@ def _notes(predictions: ExplanationPredictions, gold: ExplanationGold | None, sc
         notes.append(
             "References are the file's own column: whether every item of the split is in the file was not checked "
             "(--data-dir does). CIDEr weights n-grams by their frequency in these references."
-        )
-    stated = predictions.facts.text_fingerprint
-    if gold is not None and stated is not None and stated != gold.text_fingerprint:
-        notes.append(
-            f"The file was made on texts with fingerprint {stated}; the gold here has {gold.text_fingerprint}. The "
-            "items are the same; what was said or by whom is not."
         )
     return notes

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
 
-__all__ = ["ExplanationGold", "aligned_items", "explanation_gold", "load_explanation_gold"]
-
-_SHOWN = 5
+__all__ = ["ExplanationGold", "explanation_gold", "load_explanation_gold"]
 
 
 @dataclass(frozen=True)
@@ -98,47 +93,3 @@ def explanation_gold(corpus: Corpus, split: str) -> ExplanationGold:
         text_fingerprint=corpus.text_fingerprints[split],
         synthetic=corpus.synthetic,
     )
-
-
-def aligned_items(
-    whose: str, found: Sequence[tuple[str, int]], wanted: Sequence[tuple[str, int]], of: str
-) -> NDArray[np.intp]:
-    """Finds the positions that bring the found items into the order of the wanted ones.
-
-    Args:
-        whose: Name of the found items for the message, such as a path.
-        found: Dialogue and target of the predictions, each of them once.
-        wanted: Those that must be there, each of them once.
-        of: What the wanted ones are, for the message.
-
-    Returns:
-        ``(n,)`` positions ``order``, so that entry ``order[i]`` of the found is item ``i`` of the wanted.
-
-    Raises:
-        InvalidDataError: Items are missing or unknown; both are counted, the first ones named.
-
-    Example:
-        >>> aligned_items("theirs.csv", [("d", 2), ("d", 1)], [("d", 1), ("d", 2)], "ecem, test").tolist()
-        [1, 0]
-    """
-    place = {key: i for i, key in enumerate(found)}
-    missing = [key for key in wanted if key not in place]
-    known = set(wanted)
-    unknown = [key for key in found if key not in known]
-    problems = [
-        f"{len(these)} item{'s' * (len(these) > 1)} {what}: {_named(these)}"
-        for what, these in (("missing", missing), ("not in the data", unknown))
-        if these
-    ]
-    if problems:
-        raise InvalidDataError(
-            f"{whose}: its {len(found)} items are not the {len(wanted)} of {of}, each exactly once: "
-            f"{'; '.join(problems)}. Explain every item once, an empty text is allowed, or check that corpus and split "
-            "are the same."
-        )
-    return np.array([place[key] for key in wanted], dtype=np.intp)
-
-
-def _named(keys: list[tuple[str, int]]) -> str:
-    shown = ", ".join(f"(dialogue {dialogue}, target {turn})" for dialogue, turn in keys[:_SHOWN])
-    return shown + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
