@@ -106,7 +106,10 @@ def losses() -> set[str]:
 def readers() -> set[str]:
     """Functions that read a file of a format of its own."""
     rooms = ("corpora", "overlay", "sources", "features/store")
-    patterns = [f"iemomecp_dataset/{room}/*.py" for room in rooms] + ["metrics/evaluation/*.py", "metrics/evaluation/*/*.py"]
+    patterns = [f"iemomecp_dataset/{room}/*.py" for room in rooms] + [
+        "metrics/evaluation/*.py",
+        "metrics/evaluation/*/*.py",
+    ]
     functions = [function for pattern in patterns for function in public_functions(pattern)]
     return {f.name for f in functions if f.name.startswith("read_") and parameters(f)[0] == "path"}
 
