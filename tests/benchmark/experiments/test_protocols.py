@@ -111,7 +111,7 @@ def test_there_is_one_for_each_published_configuration() -> None:
         expected |= {f"{corpus}_{objective}_{m}" for objective in ("base", "rpcl") for m in ("t", "ta", "tv")}
     assert expected == {listed["name"] for listed in LISTED}
     of_explanations = {name for name in experiment_names() if name.startswith("ecem_")}
-    assert len(of_explanations) == 7
+    assert len(of_explanations) == 9
     assert not any(find_experiment(name).published for name in of_explanations)  # FAME-Net's are not public
     assert list(experiment_names()) == sorted([*expected, *OF_ECERC, *of_explanations])
     assert len(list(FOLDER.glob("*.yaml"))) <= 12
