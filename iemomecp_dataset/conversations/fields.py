@@ -90,9 +90,8 @@ def add_record(draft: Draft, record: Mapping[Any, Any], place: str) -> None:
     value = {field: record[key] for field, key in fields.keys.items()}
     for field in ("speaker", "text"):
         if field not in value and not (field == "text" and {"audio", "video"} & value.keys()):
-            raise InvalidDataError(
-                f"{at}: no {field}, as the keys are {', '.join(map(str, record)) or 'none'}. Give 'speaker' and 'text'."
-            )
+            keys = ", ".join(map(repr, map(str, record))) or "none"
+            raise InvalidDataError(f"{at}: no {field}, as the keys are {keys}. Give 'speaker' and 'text'.")
     if (turn := _turn(value.get("turn"))) is not None:
         draft.follow(turn, place)
     times = {}
@@ -138,7 +137,7 @@ def _words(value: Any, field: str, at: str) -> str:
         return value
     if field == "speaker" and is_integer(value):
         return str(value)
-    raise InvalidDataError(f"{at}: the {field} must be text, but is {shown(value)}.")
+    raise InvalidDataError(f"{at}: {field!r} must be text, but is {shown(value)}.")
 
 
 def _turn(value: Any) -> int | None:

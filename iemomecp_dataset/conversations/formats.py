@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from iemomecp_dataset.conversations.csv_text import read_csv_text
 from iemomecp_dataset.conversations.draft import NotThisFormatError, Reading, Source
@@ -12,7 +12,7 @@ from iemomecp_dataset.conversations.subtitles import read_subrip, read_webvtt
 from iemomecp_dataset.conversations.text_lines import read_text_lines
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["FORMATS", "SUFFIXES", "read_formatted"]
+__all__ = ["FORMATS", "SUFFIXES", "find_format", "read_formatted"]
 
 FORMATS: dict[str, str] = {
     "text": "lines of 'Speaker: words' (.txt), with times such as [00:01:02] in front if there are any",
@@ -60,10 +60,36 @@ def read_formatted(text: str, source: Source, expected: str | None = None) -> tu
     Raises:
         InvalidDataError: It has none of the formats, or what it holds is invalid.
     """
+    found, reasons = find_format(text, source, expected)
+    if found is None:
+        raise InvalidDataError(
+            f"{source.where}: none of the formats of a conversation. Tried: {'; '.join(reasons)}. Write lines of "
+            "'Speaker: words', or correct the file."
+        )
+    return found
+
+
+def find_format(
+    text: str, source: Source, expected: str | None = None
+) -> tuple[tuple[Reading, str] | None, Sequence[str]]:
+    """Reads text as :func:`read_formatted` does, where it may be something else than a conversation.
+
+    Args:
+        text: The text.
+        source: What it is from.
+        expected: The format that is tried first, or None.
+
+    Returns:
+        The conversations and the name of the format, or None; and why each format that was tried did not fit, the
+        likeliest first.
+
+    Raises:
+        InvalidDataError: It has one of the formats, and what it holds is invalid.
+    """
     tried = list(_READERS)
     if expected not in (None, "text"):
         tried = [expected, *(name for name in _READERS if name not in (expected, "text"))]
-    reasons = []
+    reasons: list[str] = []
     for name in tried:
         try:
             reading = _READERS[name](text, source)
@@ -73,8 +99,7 @@ def read_formatted(text: str, source: Source, expected: str | None = None) -> tu
         if expected not in (None, name):
             note = f"Read as {name}, which the content is, though the suffix is that of {expected}."
             reading = dataclasses.replace(reading, notes=(note, *reading.notes))
-        return reading, name
-    raise InvalidDataError(
-        f"{source.where}: none of the formats of a conversation. Tried: {'; '.join(reasons)}. Write lines of "
-        "'Speaker: words', or one of the other formats."
-    )
+        return (reading, name), reasons
+    if "text" in tried:
+        reasons.reverse()
+    return None, reasons

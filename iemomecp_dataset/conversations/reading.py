@@ -6,12 +6,14 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.conversations.decoding import decode, read_bytes
 from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown
-from iemomecp_dataset.conversations.formats import FORMATS, SUFFIXES, read_formatted
+from iemomecp_dataset.conversations.fields import fields_of
+from iemomecp_dataset.conversations.formats import FORMATS, SUFFIXES, find_format, read_formatted
+from iemomecp_dataset.conversations.recording import with_recording
 from iemomecp_dataset.conversations.records import is_utterance, listed_utterances, read_conversation_record
 from iemomecp_dataset.conversations.text_lines import speaker_and_words
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
@@ -52,8 +54,11 @@ def read_conversations(
         >>> conversations[0].name, conversations[0].utterances[1].speaker, single
         ('conversation', 'Ben', True)
     """
-    found, single = _read(given, name or "conversation", missing_speaker)
-    return _with_different_names(found), single
+    if missing_speaker not in get_args(MissingSpeaker):
+        raise UsageError(f"missing_speaker must be 'error' or 'previous', but is {missing_speaker!r}.")
+    default = name or "conversation"
+    found, single = _read(given, default, missing_speaker)
+    return _with_different_names(found, default), single
 
 
 def read_conversation_file(path: str | Path, *, missing_speaker: MissingSpeaker = "error") -> list[Conversation]:
@@ -71,65 +76,7 @@ def read_conversation_file(path: str | Path, *, missing_speaker: MissingSpeaker 
         MissingDataError: It does not exist, is a folder, or cannot be read.
         InvalidDataError: It has none of the formats, or what it holds is invalid.
     """
-    return _with_different_names(_read_file(Path(path), missing_speaker)[0])
-
-
-def with_recording(conversation: Conversation, path: str | Path, *, kind: Literal["audio", "video"]) -> Conversation:
-    """Adds one recording of a whole conversation.
-
-    Args:
-        conversation: A conversation whose utterances have times.
-        path: The recording.
-        kind: Whether its sound or its pictures are meant.
-
-    Returns:
-        The conversation, with the recording at every utterance. An utterance without an end ends where the next one
-        begins, which a note says; the last one without an end has None.
-
-    Raises:
-        MissingDataError: The recording does not exist.
-        InvalidDataError: An utterance has no start, or has a recording of its own.
-    """
-    if kind not in ("audio", "video"):
-        raise UsageError(f"kind must be 'audio' or 'video', but is {kind!r}.")
-    if not Path(path).is_file():
-        raise MissingDataError(f"{path}: there is no such recording. Check its name and folder.")
-    spoken = conversation.utterances
-    without = [turn for turn, utterance in enumerate(spoken, start=1) if utterance.start is None]
-    if without:
-        raise InvalidDataError(
-            f"{conversation.name}, utterance {without[0]}: no start time, which one recording of the whole "
-            f"conversation needs ({len(without)} of {len(spoken)} utterances lack it). Give 'start' and 'end' in "
-            "seconds, subtitles, or a recording per utterance."
-        )
-    for turn, utterance in enumerate(spoken, start=1):
-        if own := getattr(utterance, kind):
-            raise InvalidDataError(
-                f"{conversation.name}, utterance {turn}: has {kind} of its own, {own}. Leave out one of the two."
-            )
-    ends = [
-        following.start if utterance.end is None else utterance.end
-        for utterance, following in zip(spoken, [*spoken[1:], dataclasses.replace(spoken[-1], start=None)], strict=True)
-    ]
-    for turn, (utterance, end) in enumerate(zip(spoken, ends, strict=True), start=1):
-        if end is not None and end < (utterance.start or 0.0):
-            raise InvalidDataError(
-                f"{conversation.name}, utterance {turn}: begins at {utterance.start:g} s, after the next one at "
-                f"{end:g} s. Correct the times, or give its end."
-            )
-    estimated = sum(utterance.end is None for utterance in spoken)
-    recording = os.fspath(path)
-    note = f"Utterances without an end last until the next one begins: {estimated}."
-    return dataclasses.replace(
-        conversation,
-        utterances=tuple(
-            dataclasses.replace(utterance, end=end, audio=recording)
-            if kind == "audio"
-            else dataclasses.replace(utterance, end=end, video=recording)
-            for utterance, end in zip(spoken, ends, strict=True)
-        ),
-        notes=(*conversation.notes, *((note,) if estimated else ())),
-    )
+    return read_conversations(Path(path), missing_speaker=missing_speaker)[0]
 
 
 def _read(given: object, name: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
@@ -140,8 +87,9 @@ def _read(given: object, name: str, missing_speaker: MissingSpeaker) -> tuple[li
     if hasattr(given, "columns") and callable(to_dict := getattr(given, "to_dict", None)):
         return _read(to_dict("records"), name, missing_speaker)
     if isinstance(given, Mapping | bytes | bytearray | set | frozenset) or not isinstance(given, Iterable):
-        found = f"an object with the keys {', '.join(map(str, given))}" if isinstance(given, Mapping) else _kind(given)
-        raise UsageError(f"Not a conversation: {found}. Give {_ACCEPTED}.")
+        if isinstance(given, Mapping) and {"speaker", "text"} & fields_of(given).keys.keys():
+            raise UsageError("Not a conversation: one utterance. Put it into a list, with the others.")
+        raise UsageError(f"Not a conversation: {_kind(given)}. Give {_ACCEPTED}.")
     items = list(given)
     if not items:
         raise InvalidDataError(
@@ -164,6 +112,8 @@ def _read_one(
 ) -> tuple[list[Conversation], bool] | None:
     """Reads what is a conversation, or a file or text with several; None for a list, which could be either."""
     if isinstance(given, Conversation):
+        if not given.utterances:
+            raise InvalidDataError(f"{given.name}: an empty conversation. Give at least one utterance.")
         return [given], True
     if isinstance(given, os.PathLike):
         return _read_file(Path(given), missing_speaker)
@@ -178,8 +128,8 @@ def _listed(item: object, where: str) -> Any:
     """The drafts of an item of a list of conversations that is a list itself."""
     if isinstance(item, Mapping):
         raise UsageError(
-            f"{where}: an object with the keys {', '.join(map(str, item))}, but the first item of the list is a "
-            "conversation. Give conversations only, or utterances only."
+            f"{where}: {_kind(item)}, but the first item of the list is a conversation. Give conversations only, or "
+            "utterances only."
         )
     if not isinstance(item, Sequence) or isinstance(item, bytes):
         raise UsageError(f"{where}: {_kind(item)} is not a conversation. Give {_ACCEPTED}.")
@@ -198,21 +148,19 @@ def _read_words(text: str, name: str, where: str, missing_speaker: MissingSpeake
         raise InvalidDataError(f"{where}: an empty conversation, as the text is empty. Give lines of 'Speaker: words'.")
     if len(lines) == 1:
         path = Path(text.strip())
-        try:
-            if path.exists():
-                return _read_file(path, missing_speaker)
-        except (OSError, ValueError):
-            pass  # Too long for the name of a file, or with characters that none has.
-        is_named = path.suffix.lower() in SUFFIXES and not any(mark in text for mark in "{}[]<>")
+        if _exists(path):
+            return _read_file(path, missing_speaker)
         split = speaker_and_words(text.strip())
-        if is_named and (split is None or split[1].startswith(("\\", "/"))):
+        if path.suffix.lower() in SUFFIXES and (split is None or split[1].startswith(("\\", "/"))):
             raise MissingDataError(f"{text.strip()}: there is no such file. Check its name and folder.")
-        if split is None and text.strip()[0] not in "[{(":
-            raise UsageError(
-                f"{shown(text)} is neither the name of a file that exists nor a conversation. Give lines of "
-                "'Speaker: words', or a file."
-            )
-    return _finished(*read_formatted(text, Source(where, None, missing_speaker)), name)
+    source = Source(where, None, missing_speaker)
+    found, _ = find_format(text, source)
+    if found is None and len(lines) == 1 and text.strip()[0] not in "[{":
+        raise UsageError(
+            f"{shown(text)} is neither the name of a file that exists nor a conversation. Give lines of "
+            "'Speaker: words', or a file."
+        )
+    return _finished(*(found or read_formatted(text, source)), name)
 
 
 def _read_file(path: Path, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
@@ -229,9 +177,9 @@ def _finished(reading: Reading, format_name: str, name: str) -> tuple[list[Conve
     return conversations, reading.single and len(conversations) == 1
 
 
-def _with_different_names(conversations: list[Conversation]) -> list[Conversation]:
-    """Numbers those that are called as one before them: names are parts of the ids of utterances."""
-    names: set[str] = {conversation.name for conversation in conversations}
+def _with_different_names(conversations: list[Conversation], default: str) -> list[Conversation]:
+    """Numbers those that are called as one before them, as names are parts of the ids of utterances."""
+    names = {conversation.name for conversation in conversations}
     taken: set[str] = set()
     numbers: dict[str, int] = {}
     found = []
@@ -243,11 +191,23 @@ def _with_different_names(conversations: list[Conversation]) -> list[Conversatio
                 number += 1
             numbers[name] = number + 1
             names.add(renamed)
-            conversation = dataclasses.replace(conversation, name=renamed)
+            notes = conversation.notes
+            if name != default:
+                notes = (*notes, f"Called {renamed}, as there is another conversation called {name}.")
+            conversation = dataclasses.replace(conversation, name=renamed, notes=notes)
         taken.add(conversation.name)
         found.append(conversation)
     return found
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # Too long for the name of a file, or with characters that none has.
+        return False
+
+
 def _kind(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"an object with the keys {', '.join(map(repr, map(str, value)))}" if value else "an object without keys"
     return f"{shown(value)} of type {type(value).__name__}"

@@ -111,10 +111,8 @@ def read_utterances(items: Iterable[tuple[str, Any]], where: str, folder: Path |
             key = fields_of(item).keys.get("dialogue_id")
             own = None if key is None else name_of(item[key], at)
         if drafts and (own is None) != (None in drafts):
-            lacking = "it has none, but" if own is None else f"it has {own!r}, but none of"
-            raise InvalidDataError(
-                f"{at}: {lacking} the utterances before it have a dialogue_id. Give it to all of them."
-            )
+            found = "no dialogue_id, but the" if own is None else f"the dialogue_id {own!r}, but none of the"
+            raise InvalidDataError(f"{at}: {found} utterances before it have one. Give it to all of them, or to none.")
         _add(drafts.setdefault(own, Draft(where, own, folder)), item, place)
     return list(drafts.values()) or [Draft(where, None, folder)]
 

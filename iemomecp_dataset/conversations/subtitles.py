@@ -16,10 +16,10 @@ __all__ = ["read_subrip", "read_webvtt"]
 
 _TIMING = re.compile(rf"\s*({TIMECODE})\s*-->\s*({TIMECODE})(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^<>]+)>")
-# Elements of WebVTT and of SubRip as players know them, times within a cue, and positions; no other word in brackets.
-_TAG = re.compile(
-    rf"</?(?:b|i|u|s|c|v|em|strong|font|lang|ruby|rt)(?:[.\s][^<>]*)?/?>|<{TIMECODE}>|\{{\\[^{{}}]*\}}", re.IGNORECASE
-)
+# Elements of WebVTT and of SubRip as players know them, and times within a cue; no other word in brackets.
+_TAG = re.compile(rf"</?(?:b|i|u|s|c|v|em|strong|font|lang|ruby|rt)(?:[.\s][^<>]*)?/?>|<{TIMECODE}>", re.IGNORECASE)
+# Where players of SubRip show a cue, such as {\an8}.
+_POSITION = re.compile(r"\{\\[^{}]*\}")
 _DASH = re.compile(r"(?:[-‐–—]|>{2,3})\s*(?=\S)")
 
 
@@ -217,7 +217,12 @@ def _voices(cue: _Cue, draft: Draft, *, unescape: bool) -> list[_Voice]:
         for voice, part in parts:
             words, found = _TAG.subn("", part)
             tags += found
-            words = (html.unescape(words) if unescape else words).strip()
+            if unescape:
+                words = html.unescape(words)
+            else:
+                words, found = _POSITION.subn("", words)
+                tags += found
+            words = words.strip()
             if voice is not None:
                 voices.append(
                     _Voice(html.unescape(voice).strip() if unescape else voice.strip(), [words] if words else [])
@@ -231,11 +236,14 @@ def _voices(cue: _Cue, draft: Draft, *, unescape: bool) -> list[_Voice]:
 
 def _continue(voices: list[_Voice], words: str, draft: Draft, cue: _Cue, *, marked: bool) -> None:
     """Adds a line to what is said in a cue: a dash or a name in front begins what another speaker says."""
+    if marked and voices:
+        voices[-1].words.append(words)
+        return
     dash = _DASH.match(words)
     if dash:
         words = words[dash.end() :]
         draft.change("Dashes in front of lines were left out", cue.place)
-    split = None if marked and voices else speaker_and_words(words)
+    split = speaker_and_words(words)
     if split is not None:
         voices.append(_Voice(split[0], [split[1]] if split[1] else []))
     elif dash or not voices:

@@ -117,6 +117,9 @@ class _Open:
 
 def _begin(line: str, draft: Draft, place: str) -> _Open | None:
     """The utterance that a line begins, or None if it names no speaker."""
+    if line[0].isalpha():  # As most lines do, and then there is nothing to leave out.
+        split = speaker_and_words(line)
+        return None if split is None else _opened(split, None, draft, place)
     stripped: list[str] = []
     rest = line
     dated = _DATE.match(rest)
@@ -142,12 +145,16 @@ def _begin(line: str, draft: Draft, place: str) -> _Open | None:
                 f"{draft.where}, {place}: a date and no speaker in {shown(line)}. Name who says it, or remove the line."
             )
         return None
+    for what in stripped:
+        draft.change(what, place)
+    return _opened(split, times, draft, place)
+
+
+def _opened(split: tuple[str, str], times: re.Match[str] | None, draft: Draft, place: str) -> _Open:
     speaker, words = split
     if behind := _TIMES_BEHIND.search(speaker):
         speaker = speaker[: behind.start()]
         times = times or behind
-    for what in stripped:
-        draft.change(what, place)
     try:
         start, end = [timecode_seconds(code) if code else None for code in _codes(times)]
     except ValueError as error:
