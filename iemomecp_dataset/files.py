@@ -19,6 +19,7 @@ __all__ = [
     "atomic_write",
     "make_folder",
     "not_written",
+    "parse_json",
     "put_in_place",
     "read_json",
     "read_lines",
@@ -81,22 +82,45 @@ def read_json(path: Path) -> Any:
         MissingDataError: The file is not there or cannot be read.
         InvalidDataError: It is not valid JSON, is cut off, or repeats a key within an object.
     """
-    text = read_text(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
+    """Parses JSON strictly.
+
+    Args:
+        text: The JSON.
+        where: Its file, for the error.
+        first_line: Number of the line of the file on which the text begins, for the error.
+
+    Returns:
+        Its content.
+
+    Raises:
+        InvalidDataError: It is not valid JSON, is cut off, or repeats a key within an object.
+
+    Example:
+        >>> parse_json('{"turn": 1, "turn": 2}', "chat.json")
+        Traceback (most recent call last):
+            ...
+        iemomecp_dataset.errors.InvalidDataError: chat.json: the key 'turn' is given twice in one object; ...
+    """
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         ended = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         hint = "the file ends too early; fetch it again" if ended else "repair the file, or fetch it again"
+        line = error.lineno + first_line - 1
         raise InvalidDataError(
-            f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg}); {hint}."
+            f"{where}, line {line}, column {error.colno}: not valid JSON ({error.msg}); {hint}."
         ) from None
     except _RepeatedKeyError as error:
         raise InvalidDataError(
-            f"{path}: the key {str(error)[:80]!r} is given twice in one object; which of the two counts is unknown."
+            f"{where}: the key {str(error)[:80]!r} is given twice in one object; which of the two counts is unknown."
         ) from None
     except (RecursionError, ValueError) as error:
         # Nested thousands of levels deep, or an integer of thousands of digits.
-        raise InvalidDataError(f"{path}: not valid JSON ({str(error)[:120]}).") from None
+        raise InvalidDataError(f"{where}: not valid JSON ({str(error)[:120]}).") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,9 @@ from iemomecp_dataset.commands.export import ConversationOptions
 from iemomecp_dataset.commands.export_for import ExportForOptions
 from iemomecp_dataset.commands.import_from import ImportOptions
 from iemomecp_dataset.commands.report import ReportOptions
+from iemomecp_dataset.conversations.fields import FIELDS
+from iemomecp_dataset.conversations.formats import FORMATS
+from iemomecp_dataset.conversations.reading import read_conversations
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.faces.face_options import FaceOptions
 from iemomecp_dataset.trainers.cli import parse_options
@@ -50,6 +53,35 @@ def test_the_signature_of_explanations_is_the_one_that_the_code_gives(repository
     example = doctest.DocTestParser().get_doctest(block, {}, "comparability.md", None, None)
     result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
     assert (result.failed, result.attempted) == (0, 4)
+
+
+def test_every_format_of_the_page_on_conversations_is_the_same_conversation(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (repository / "docs" / "conversations.md").read_text(encoding="utf-8")
+    files = re.findall(r"^`([a-z.]+)`:\n\n```\n(.*?)^```$", page, re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    for name, content in files:
+        Path(name).write_text(content, encoding="utf-8")
+    found, single = read_conversations([Path(name) for name, _ in files])
+    assert not single
+    assert {conversation.format for conversation in found} == set(FORMATS)
+    expected = [
+        ("Ana", "The ferry left at 10:30, we missed it."),
+        ("Ben", "Oh no! I was looking forward to it."),
+    ]
+    for conversation in found:
+        assert [(spoken.speaker, spoken.text) for spoken in conversation.utterances] == expected
+        times = [(spoken.start, spoken.end) for spoken in conversation.utterances]
+        timed = conversation.format not in ("text", "jsonl")
+        assert times == ([(1.0, 3.5), (3.5, 6.0)] if timed else [(None, None)] * 2)
+    blocks = "\n".join(re.findall(r"^```pycon\n(.*?)^```$", page, re.M | re.S))
+    result = doctest.DocTestRunner().run(
+        doctest.DocTestParser().get_doctest(blocks, {}, "conversations.md", None, None)
+    )
+    assert (result.failed, result.attempted) == (0, 5)
+    listed = dict(re.findall(r"^\| ([a-z_]+) \| ((?:`[a-z_]+`(?:, )?)+) \|$", page, re.M))
+    assert {field: tuple(re.findall("`(.*?)`", names)) for field, names in listed.items()} == FIELDS
 
 
 @pytest.mark.slow

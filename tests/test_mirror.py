@@ -31,6 +31,7 @@ TESTED_BY = {
     "benchmark/speed/*": "scripts/test_bench.py",
     "iemomecp_dataset/candidates.py": "iemomecp_dataset/corpora/test_loading.py",
     "iemomecp_dataset/commands/*": "iemomecp_dataset/commands/test_commands.py",
+    "iemomecp_dataset/conversations/*": "iemomecp_dataset/conversations/test_reading.py",
     "iemomecp_dataset/corpora/*": "iemomecp_dataset/corpora/test_loading.py",
     "iemomecp_dataset/dataset_card.py": "iemomecp_dataset/test_export.py",
     "iemomecp_dataset/errors.py": "iemomecp_dataset/test_bad_inputs.py",
