@@ -17,10 +17,13 @@ from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
-__all__ = ["BUILDER_MODULE", "DATASET_NAME", "after_import", "register", "wrap"]
+__all__ = ["BUILDER_MODULE", "DATASET_NAME", "PIPELINE_TASK", "after_import", "register", "wrap"]
 
 DATASET_NAME = "iemomecp"
 """The name that ``datasets.load_dataset`` is given."""
+
+PIPELINE_TASK = "emotion-cause-pairs"
+"""The name that ``transformers.pipeline`` is given."""
 
 BUILDER_MODULE = "iemomecp_dataset.builder"
 """The module that holds the dataset builder."""
@@ -29,13 +32,15 @@ LookUp = Callable[..., Any]
 
 
 def register() -> None:
-    """Registers the dataset, the metrics, and the models with ``AutoConfig`` and ``AutoModel``; idempotent."""
+    """Registers the dataset, the metrics, the models with ``AutoConfig`` and ``AutoModel``, and the task; idempotent."""
     wrap("datasets.load", "dataset_module_factory", _find_dataset)
     wrap("evaluate.loading", "evaluation_module_factory", _find_metric)
     for method in ("from_pretrained", "for_model"):
         wrap("transformers.models.auto.configuration_auto", f"AutoConfig.{method}", _find_model)
     for method in ("from_pretrained", "from_config"):
         wrap("transformers.models.auto.modeling_auto", f"AutoModel.{method}", _find_model)
+    for method in ("check_task", "get_supported_tasks"):
+        wrap("transformers.pipelines.base", f"PipelineRegistry.{method}", _find_task)
 
 
 def _find_dataset(look_up: LookUp) -> LookUp:
@@ -76,6 +81,21 @@ def _find_model(look_up: LookUp) -> LookUp:
             if not new:
                 raise
         return look_up(*args, **kwargs)
+
+    return find
+
+
+def _find_task(look_up: LookUp) -> LookUp:
+    def find(registry: Any, *args: Any, **kwargs: Any) -> Any:
+        # Not before: the class derives from one of the library's, which may be in the middle of its own import.
+        if PIPELINE_TASK not in registry.supported_tasks:
+            from transformers import AutoModel
+
+            pipeline = importlib.import_module("iemomecp_dataset.trainers.pipelines.pipeline")
+            registry.register_pipeline(
+                PIPELINE_TASK, pipeline_class=pipeline.EmotionCausePipeline, pt_model=(AutoModel,), type="text"
+            )
+        return look_up(registry, *args, **kwargs)
 
     return find
 

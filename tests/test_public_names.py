@@ -23,7 +23,7 @@ PUBLIC = {
         *("train", "predict", "load_scorer"),
         *("Scorer", "register_scorer", "DialogueScores"),
         *("EcercModel", "EcercConfig", "EmotionTransformer", "EmotionTransformerConfig"),
-        *("ExplanationModel", "ExplanationConfig"),
+        *("ExplanationModel", "ExplanationConfig", "EmotionCausePipeline"),
     ),
     "iemomecp_dataset.benchmark": ("read_results", "leaderboard", "compare"),
 }

@@ -1,7 +1,7 @@
 """Models, objectives and the training loop.
 
 ``train(dialogues, output_dir=…)`` leaves a run folder, as the scripts of this folder do; ``predict(run_folder, rows)``
-applies it. ``register_scorer(Scorer(…))`` adds a model of one's own, whose ``forward`` returns ``DialogueScores``.
+applies it, and ``EmotionCausePipeline(run_folder)`` takes conversations. ``register_scorer(Scorer(…))`` adds a model of one's own, whose ``forward`` returns ``DialogueScores``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationConfig, ExplanationModel
     from iemomecp_dataset.trainers.inference import load_scorer, predict
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
+    from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
     from iemomecp_dataset.trainers.run import train
     from iemomecp_dataset.trainers.scorers import Scorer, register_scorer
 
@@ -26,6 +27,7 @@ __all__ = [
     "DialogueScores",
     "EcercConfig",
     "EcercModel",
+    "EmotionCausePipeline",
     "EmotionTransformer",
     "EmotionTransformerConfig",
     "ExplanationConfig",
@@ -47,6 +49,7 @@ attach(
         "DialogueScores": "iemomecp_dataset.trainers.dialogue.modeling",
         "EcercConfig": "iemomecp_dataset.trainers.emotions.modeling_ecerc",
         "EcercModel": "iemomecp_dataset.trainers.emotions.modeling_ecerc",
+        "EmotionCausePipeline": "iemomecp_dataset.trainers.pipelines.pipeline",
         "EmotionTransformer": "iemomecp_dataset.trainers.emotions.modeling_transformer",
         "EmotionTransformerConfig": "iemomecp_dataset.trainers.emotions.modeling_transformer",
         "ExplanationConfig": "iemomecp_dataset.trainers.explanation.modeling_explanation",

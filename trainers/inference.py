@@ -20,12 +20,13 @@ from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_in
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
+from iemomecp_dataset.trainers.training.task import TrainingTask
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
     from iemomecp_dataset.trainers.explanation.prediction import Explaining, WrittenExplanation
 
-__all__ = ["load_scorer", "predict"]
+__all__ = ["feature_vectors", "load_scorer", "predict", "scored_rows"]
 
 
 @overload
@@ -187,26 +188,43 @@ def predict(
     # Its texts are vectors of a store where it was trained on such, or where they are given.
     of_store = not of_pairs and (text is not None or not getattr(scorer.config, "text_encoder_name", None))
     vectors = {
-        name: _vectors(name, table, ids, int(getattr(scorer.config, f"{name}_size")), max_missing_features)
+        name: feature_vectors(name, table, ids, int(getattr(scorer.config, f"{name}_size")), max_missing_features)
         for name, table in (("audio", audio), ("video", video), ("text", text), ("event", event))
         if getattr(scorer.config, f"{name}_size", 0) and (name in ("audio", "video") or of_store)
     }
     if of_pairs and not with_emotions and not any(row["pairs"] for row in dialogues):
         return [np.zeros((0, len(scorer.config.id2label))) for _ in dialogues]
     task = entry.build_inference_task(scorer, dialogues, vectors, text_encoder)
-    strategy, examples = task.strategy, task.examples["test"]
+    counts = [len(row["pairs" if of_pairs else "utterances"]) for row in dialogues]
+    probabilities, categories = scored_rows(task, counts, batch_size)
+    return (probabilities, categories) if with_emotions else probabilities
+
+
+def scored_rows(
+    task: TrainingTask, counts: Sequence[int], batch_size: int
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Scores the examples of a task for inference.
+
+    Args:
+        task: Model, strategy and the split ``test``.
+        counts: Predictions of each row: its pairs, or its utterances.
+        batch_size: Examples at once.
+
+    Returns:
+        For each row ``(pairs or utterances, C)`` probabilities; and ``(utterances, K)`` of its utterances' emotion
+        categories, an empty list where the model predicts none.
+    """
+    strategy, examples, model = task.strategy, task.examples["test"], task.model
     found: dict[int, NDArray[np.float64]] = {}
     categories: dict[int, NDArray[np.float64]] = {}
     with torch.inference_mode():
         for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
             batch = strategy.collate([(position, examples[position]) for position in positions])
-            scored, of_utterances, _ = scored_batch(strategy, scorer, send_to_device(batch, scorer.device), examples)
+            scored, of_utterances, _ = scored_batch(strategy, model, send_to_device(batch, model.device), examples)
             found.update(scored)
             categories.update(of_utterances)
     everything = np.concatenate([found[position] for position in range(len(examples))])
-    ends = np.cumsum([len(row["pairs" if of_pairs else "utterances"]) for row in dialogues])
-    probabilities = np.split(everything, ends[:-1])
-    return (probabilities, [categories[place] for place in range(len(dialogues))]) if with_emotions else probabilities
+    return np.split(everything, np.cumsum(counts)[:-1]), [categories[place] for place in sorted(categories)]
 
 
 def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
@@ -242,9 +260,25 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
     return scorer.load_model_class().from_pretrained(path, **options)
 
 
-def _vectors(
+def feature_vectors(
     name: str, given: FeatureTable | str | Path | None, ids: list[str], size: int, tolerance: float
 ) -> dict[str, NDArray[np.float32]]:
+    """Vectors of one stream from a feature table.
+
+    Args:
+        name: The stream, such as ``audio``.
+        given: The table or its Parquet file.
+        ids: The utterances.
+        size: Width in training.
+        tolerance: Share of utterances that may lack a vector.
+
+    Returns:
+        ``(size,)`` by utterance id.
+
+    Raises:
+        MissingDataError: There is no table, or too many vectors are missing.
+        InvalidDataError: It has another width.
+    """
     if given is None:
         raise MissingDataError(f"This scorer needs {name} features: give {name}= a feature table or its Parquet file.")
     table = given if isinstance(given, FeatureTable) else read_feature_table(given)

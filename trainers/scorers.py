@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from iemomecp_dataset.corpus import Corpus
+    from iemomecp_dataset.trainers.encoders.text import TextEncoder
     from iemomecp_dataset.trainers.options import ObjectiveName, RunSettings
     from iemomecp_dataset.trainers.training.task import TrainingTask
 
     _Rows = Sequence[Mapping[str, Any]]
     _Vectors = Mapping[str, Mapping[str, NDArray[np.float32]]]
     _Prepare = Callable[[Any, Corpus, Accelerator, type[PreTrainedModel]], TrainingTask]
-    _PrepareInference = Callable[[PreTrainedModel, _Rows, _Vectors, str | None], TrainingTask]
+    _PrepareInference = Callable[[PreTrainedModel, _Rows, _Vectors, Any], TrainingTask]
 
 __all__ = [
     "Scorer",
@@ -83,6 +84,7 @@ class Scorer:
         check: Raises :class:`~iemomecp_dataset.errors.UsageError` where options do not fit this scorer.
         cite: The paper that the model card names.
         task: ``pairs``; for models of this package ``erc``, recognising emotions, or ``explanation``, explaining them.
+        context: Whether the scores of a pair depend on the rest of its dialogue.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Scorer:
     check: Callable[[Any], None] = lambda options: None
     cite: str = ""
     task: str = "pairs"
+    context: bool = True
 
     def load_model_class(self) -> type[PreTrainedModel]:
         """The model class."""
@@ -125,7 +128,7 @@ class Scorer:
         return task
 
     def build_inference_task(
-        self, model: PreTrainedModel, rows: _Rows, vectors: _Vectors, text_encoder: str | None
+        self, model: PreTrainedModel, rows: _Rows, vectors: _Vectors, text_encoder: str | TextEncoder | None
     ) -> TrainingTask:
         """Builds strategy and examples for using a trained model.
 
@@ -133,7 +136,8 @@ class Scorer:
             model: The model.
             rows: Dialogues without labels.
             vectors: Vectors by modality and utterance id.
-            text_encoder: Path of the encoder of frozen text features, if it is not that of training.
+            text_encoder: Path of the encoder of frozen text features, if it is not that of training; or one that
+                :func:`~iemomecp_dataset.trainers.dialogue.task.inference_encoder` has loaded.
 
         Returns:
             The :class:`~iemomecp_dataset.trainers.training.task.TrainingTask`, with the split ``test`` alone.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.pair_table import emotional_utterances
 from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EMOTION_INPUTS
@@ -78,6 +79,19 @@ class DialogueExample:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def with_candidates(self, space: CandidateSpace) -> DialogueExample:
+        """The same dialogue with the candidate pairs of a space, in (target, cause) order; labels are without meaning.
+
+        Args:
+            space: Which pairs are candidates.
+        """
+        n = len(self)
+        mask: NDArray[np.bool_] = np.ones((n, n), dtype=bool)
+        if space == "past":
+            mask = np.tril(mask)
+        targets, causes = mask.nonzero()
+        return replace(self, labels=np.where(mask, 0, IGNORED_LABEL), targets=targets, causes=causes)
 
 
 def dialogue_examples(
@@ -163,6 +177,7 @@ class UtteranceInputs:
         features: By stream (``audio``, ``video``; ``text``, ``event`` of a store) vectors by utterance id; a missing id
             has no vector.
         feature_sizes: Width by stream of these.
+        truncated: The texts that were cut at the most tokens; of new dialogues alone.
     """
 
     text_features: Mapping[str, NDArray[np.float32]] | None = None
@@ -170,6 +185,7 @@ class UtteranceInputs:
     features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     feature_sizes: Mapping[str, int] | None = None
     event_features: Mapping[str, NDArray[np.float32]] | None = None
+    truncated: frozenset[str] = frozenset()
 
     def cost(self, dialogue: Utterances) -> int:
         """Relative cost of a dialogue: its tokens if texts are encoded in each step, else its utterances."""

@@ -31,7 +31,7 @@ from iemomecp_dataset.trainers.dialogue.data import (
     dialogue_examples,
 )
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
-from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
+from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
@@ -63,8 +63,10 @@ from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTas
 
 __all__ = [
     "MODEL_INPUTS",
+    "DialoguePrediction",
     "DialogueStrategy",
     "forward_inputs",
+    "inference_encoder",
     "inference_inputs",
     "model_inputs",
     "prepare_dialogue",
@@ -102,6 +104,23 @@ _GIVEN_BY = {
 
 _FOR_INFERENCE = ("text_size", "audio_size", "video_size", "text_encoder_name", "text_layers", "max_tokens")
 """What a configuration must hold for the model to be used on new dialogues, whether it declares it or not."""
+
+
+@dataclass(frozen=True)
+class DialoguePrediction:
+    """What a scorer predicts for one dialogue of ``n`` utterances.
+
+    Attributes:
+        position: Position of the dialogue in its split.
+        pairs: ``(p, C)`` probabilities of its candidate pairs, in the row's order.
+        emotional: ``(n,)`` P(the utterance is emotional); None for a model without that head.
+        categories: ``(n, K)`` probabilities of emotion categories; None for a model without that head.
+    """
+
+    position: int
+    pairs: NDArray[np.float64]
+    emotional: NDArray[np.float64] | None
+    categories: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -178,26 +197,42 @@ class DialogueStrategy(DialogueBatching):
             batch["mask"],
             batch["valid"],
         )
-        matrices = scores.pair_logits.double().softmax(dim=-1).cpu().numpy()
-        positions = batch["position"].tolist()
-        of_batch = [examples[position if position >= 0 else ~position] for position in positions]
-        found = [
-            (position, matrix[example.targets, example.causes])
-            for position, matrix, example in zip(positions, matrices, of_batch, strict=True)
-        ]
-        emotions = []
-        if scores.emotion_category_logits is not None:
-            categories = scores.emotion_category_logits.double().softmax(dim=-1).cpu().numpy()
-            emotions = [
-                (position, of_dialogue[: len(example)])
-                for position, of_dialogue, example in zip(positions, categories, of_batch, strict=True)
-            ]
-        return found, emotions, loss.item()
+        found = _predictions(scores, batch, examples)
+        emotions = [(one.position, one.categories) for one in found if one.categories is not None]
+        return [(one.position, one.pairs) for one in found], emotions, loss.item()
+
+    def predictions(self, model: nn.Module, batch: Batch, examples: Examples) -> list[DialoguePrediction]:
+        """All that the model predicts for each dialogue of a mini-batch; labels are not used."""
+        return _predictions(self._scores(model, batch), batch, examples)
 
     def _scores(self, model: nn.Module, batch: Batch, **more: Any) -> DialogueScores:
         given = {**model_inputs(batch), **more}
         output = model(**{name: value for name, value in given.items() if name in self.inputs})
         return _dialogue_scores(model, output, batch["valid"])
+
+
+def _predictions(scores: DialogueScores, batch: Batch, examples: Examples) -> list[DialoguePrediction]:
+    def probabilities(logits: Tensor | None) -> Sequence[NDArray[np.float64] | None]:
+        return [None] * len(batch["position"]) if logits is None else logits.double().softmax(dim=-1).cpu().numpy()
+
+    found = []
+    for position, pairs, emotional, categories in zip(
+        batch["position"].tolist(),
+        scores.pair_logits.double().softmax(dim=-1).cpu().numpy(),
+        probabilities(scores.emotion_logits),
+        probabilities(scores.emotion_category_logits),
+        strict=True,
+    ):
+        example = examples[position if position >= 0 else ~position]
+        found.append(
+            DialoguePrediction(
+                position,
+                pairs[example.targets, example.causes],
+                None if emotional is None else emotional[: len(example), 1],
+                None if categories is None else categories[: len(example)],
+            )
+        )
+    return found
 
 
 def model_inputs(batch: Batch) -> Batch:
@@ -335,7 +370,7 @@ def prepare_dialogue_inference(
     model: Any,
     rows: Sequence[Mapping[str, Any]],
     vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
-    text_encoder: str | None,
+    text_encoder: str | TextEncoder | None,
 ) -> TrainingTask:
     """Builds strategy and examples for using a trained dialogue scorer.
 
@@ -343,7 +378,8 @@ def prepare_dialogue_inference(
         model: The scorer.
         rows: Dialogues, with the pairs to score.
         vectors: Audio and video vectors by modality and utterance id.
-        text_encoder: The encoder of frozen text features, if its path is not that of training.
+        text_encoder: The encoder of frozen text features, if its path is not that of training; or one that
+            :func:`inference_encoder` has loaded.
 
     Raises:
         MissingModelError: The text encoder is neither on disk nor reachable.
@@ -355,19 +391,16 @@ def prepare_dialogue_inference(
     return TrainingTask(model, strategy, {"test": dialogue_examples(rows, ())})
 
 
-def inference_inputs(
-    model: Any,
-    rows: Sequence[Mapping[str, Any]],
-    vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
-    text_encoder: str | None,
-) -> UtteranceInputs:
-    """Computes the inputs of new dialogues as those of training were.
+def inference_encoder(model: Any, text_encoder: str | None, tokenizer: Any = None) -> TextEncoder | None:
+    """Loads what turns new texts into a model's inputs: its own encoder's tokenizer, or the encoder of frozen features.
 
     Args:
         model: The model.
-        rows: The dialogues.
-        vectors: Vectors of stores by stream and utterance id.
         text_encoder: The encoder of frozen text features, if its path is not that of training.
+        tokenizer: The tokenizer of the encoder that was trained with the model, where it is loaded already.
+
+    Returns:
+        Encoder and tokenizer; None for a model that encodes no text.
 
     Raises:
         MissingModelError: The text encoder is neither on disk nor reachable.
@@ -375,36 +408,73 @@ def inference_inputs(
         UsageError: The model's configuration does not tell how its text features are computed.
     """
     config = model.config
-    texts = [u["text"] for row in rows for u in row["utterances"]]
-    text_features, text_tokens, event_features = None, None, None
     if getattr(model, "text_encoder", None) is not None:
-        text_tokens = tokenize_texts(texts, load_saved_tokenizer(model), config.max_tokens)
-    elif getattr(config, "text_size", 0) and "text" not in vectors:
-        trained_with = getattr(config, "text_encoder_name", None)
-        needed: dict[str, Any] = {"text_encoder_name": text_encoder or trained_with}
-        needed |= {name: getattr(config, name, None) for name in ("text_layers", "max_tokens")}
-        missing = [name for name, value in needed.items() if value is None]
-        if missing:
-            raise UsageError(
-                f"{type(config).__name__} lacks {', '.join(missing)}, so text features of new dialogues cannot be "
-                "computed. Training with iemomecp_dataset.trainers.train sets them; for any other model, set them in "
-                "its config."
-            )
-        encoder = load_text_encoder(needed["text_encoder_name"])
-        layers = config.text_layers
-        if max(layers) > encoder.num_layers or encoder.width * len(layers) != config.text_size:
-            raise InvalidDataError(
-                f"The text encoder {encoder.name} gives {encoder.width} numbers from each of {encoder.num_layers} "
-                f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
-                f"{trained_with}. Give that one as text_encoder."
-            )
+        name = getattr(config, "text_encoder_name", None) or model.name_or_path
+        return TextEncoder(name, model.text_encoder, tokenizer or load_saved_tokenizer(model))
+    if not getattr(config, "text_size", 0):
+        return None
+    trained_with = getattr(config, "text_encoder_name", None)
+    needed: dict[str, Any] = {"text_encoder_name": text_encoder or trained_with}
+    needed |= {name: getattr(config, name, None) for name in ("text_layers", "max_tokens")}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing:
+        raise UsageError(
+            f"{type(config).__name__} lacks {', '.join(missing)}, so text features of new dialogues cannot be "
+            "computed. Training with iemomecp_dataset.trainers.train sets them; for any other model, set them in "
+            "its config."
+        )
+    encoder = load_text_encoder(needed["text_encoder_name"])
+    layers = config.text_layers
+    if max(layers) > encoder.num_layers or encoder.width * len(layers) != config.text_size:
+        raise InvalidDataError(
+            f"The text encoder {encoder.name} gives {encoder.width} numbers from each of {encoder.num_layers} "
+            f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
+            f"{trained_with}. Give that one as text_encoder."
+        )
+    return encoder
+
+
+def inference_inputs(
+    model: Any,
+    rows: Sequence[Mapping[str, Any]],
+    vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
+    text_encoder: str | TextEncoder | None,
+) -> UtteranceInputs:
+    """Computes the inputs of new dialogues as those of training were.
+
+    Args:
+        model: The model.
+        rows: The dialogues.
+        vectors: Vectors of stores by stream and utterance id.
+        text_encoder: The encoder of frozen text features, if its path is not that of training; or one that
+            :func:`inference_encoder` has loaded.
+
+    Raises:
+        MissingModelError: The text encoder is neither on disk nor reachable.
+        InvalidDataError: It has another width or depth than in training.
+        UsageError: The model's configuration does not tell how its text features are computed.
+    """
+    config = model.config
+    trained = getattr(model, "text_encoder", None) is not None
+    text_features, text_tokens, event_features = None, None, None
+    truncated: frozenset[str] = frozenset()
+    if trained or (getattr(config, "text_size", 0) and "text" not in vectors):
+        loaded = isinstance(text_encoder, TextEncoder)
+        encoder = text_encoder if isinstance(text_encoder, TextEncoder) else inference_encoder(model, text_encoder)
+        assert encoder is not None
+        texts = [u["text"] for row in rows for u in row["utterances"]]
         tokens = tokenize_texts(texts, encoder.tokenizer, config.max_tokens)
-        text_features = encode_texts(tokens, encoder, layers, device=model.device, progress=False)
-        if getattr(config, "event_size", 0):
+        truncated = tokens.truncated
+        if trained and not (loaded and isinstance(model, DialogueScorer)):
+            text_tokens = tokens
+        else:
+            # A dialogue scorer takes the layers of its own encoder as features, so that windows that overlap share them.
+            text_features = encode_texts(tokens, encoder, config.text_layers, device=model.device, progress=False)
+        if not trained and getattr(config, "event_size", 0):
             top = [encoder.num_layers]
             event_features = encode_texts(tokens, encoder, top, device=model.device, progress=False)
     sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
-    return UtteranceInputs(text_features, text_tokens, vectors, sizes, event_features)
+    return UtteranceInputs(text_features, text_tokens, vectors, sizes, event_features, truncated)
 
 
 def utterance_inputs(

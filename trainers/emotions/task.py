@@ -223,7 +223,7 @@ def prepare_emotion_inference(
     model: Any,
     rows: Sequence[Mapping[str, Any]],
     vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
-    text_encoder: str | None,
+    text_encoder: str | TextEncoder | None,
 ) -> TrainingTask:
     """Builds strategy and examples for using a trained model of emotions.
 
@@ -231,7 +231,7 @@ def prepare_emotion_inference(
         model: The model.
         rows: Dialogues.
         vectors: Vectors by stream and utterance id.
-        text_encoder: The encoder of frozen text features, if its path is not that of training.
+        text_encoder: The encoder of frozen text features, if its path is not that of training; or a loaded one.
 
     Raises:
         IemomecpError: As :func:`~iemomecp_dataset.trainers.dialogue.task.inference_inputs`.

@@ -136,12 +136,15 @@ def tokenize_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> Tok
     limit = min(max_tokens, int(tokenizer.model_max_length))
     if not distinct:
         return TokenizedTexts({}, tokenizer.pad_token_id or 0, frozenset())
-    full = tokenizer(distinct, truncation=False, verbose=False)["input_ids"]
-    cut = tokenizer(distinct, truncation=True, max_length=limit)["input_ids"]
+    full = dict(zip(distinct, tokenizer(distinct, truncation=False, verbose=False)["input_ids"], strict=True))
+    truncated = [text for text, ids in full.items() if len(ids) > limit]
+    if truncated:
+        cut = tokenizer(truncated, truncation=True, max_length=limit)["input_ids"]
+        full |= dict(zip(truncated, cut, strict=True))
     return TokenizedTexts(
-        ids={text: np.asarray(ids, dtype=np.int64) for text, ids in zip(distinct, cut, strict=True)},
+        ids={text: np.asarray(ids, dtype=np.int64) for text, ids in full.items()},
         pad_id=tokenizer.pad_token_id or 0,
-        truncated=frozenset(text for text, ids in zip(distinct, full, strict=True) if len(ids) > limit),
+        truncated=frozenset(truncated),
     )
 
 

@@ -77,5 +77,6 @@ SCORER = Scorer(
     protocol=protocol,
     check=_check,
     cite="arXiv 2605.25208 (protocol of the baselines)",
+    context=False,
 )
 """Its entry in the registry of scorers."""

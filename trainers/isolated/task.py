@@ -124,6 +124,13 @@ class IsolatedStrategy:
             inputs[f"{modality}_present"] = torch.from_numpy(present)
         return tensors
 
+    def cut(self, examples: PairExamples) -> NDArray[np.bool_]:
+        """``(P,)`` whether a pair's segment is longer than allowed, so that its end, the candidate, is cut."""
+        if self.segments is None:
+            return np.zeros(len(examples), dtype=np.bool_)
+        full = self.segments.full_lengths(examples.targets, examples.candidates)
+        return np.asarray(full > self.segments.max_tokens)
+
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
         """Cross entropy, weighted by class as in torch's weighted mean."""
         return {"supervised": self._loss(model(**batch["inputs"]).logits, batch, self.class_weights, pool)}
@@ -224,7 +231,7 @@ def prepare_isolated(
         examples=examples,
         selection_split=corpus.selection_split,
         selection=pair_selection(corpus, options.optimization),
-        truncated={split: _truncated(pairs, segments) for split, pairs in examples.items()},
+        truncated={split: _truncated(pairs, strategy) for split, pairs in examples.items()},
         encoder=encoder,
         without_evidence=removed,
     )
@@ -234,7 +241,7 @@ def prepare_isolated_inference(
     model: IsolatedScorer,
     rows: Sequence[Mapping[str, Any]],
     vectors: Mapping[str, Mapping[str, NDArray[np.float32]]],
-    text_encoder: str | None,
+    text_encoder: str | TextEncoder | None,
 ) -> TrainingTask:
     """Builds strategy and examples for using a trained isolated scorer.
 
@@ -242,14 +249,15 @@ def prepare_isolated_inference(
         model: The scorer.
         rows: Dialogues, with the pairs to score.
         vectors: Audio and video vectors by modality and utterance id.
-        text_encoder: Unused: the encoder is saved with the scorer.
+        text_encoder: Its tokenizer is used, where it is loaded already; the encoder itself is saved with the scorer.
     """
     utterances, examples = pair_examples({"test": rows})
     pairs = examples["test"]
     segments = None
     if model.text_encoder is not None:
+        tokenizer = text_encoder.tokenizer if isinstance(text_encoder, TextEncoder) else load_saved_tokenizer(model)
         segments = tokenize_segments(
-            utterances.spoken, pairs.targets, pairs.candidates, load_saved_tokenizer(model), model.config.max_tokens
+            utterances.spoken, pairs.targets, pairs.candidates, tokenizer, model.config.max_tokens
         )
     laid_out = {
         name: utterance_vectors(utterances.ids, found, int(getattr(model.config, f"{name}_size")))
@@ -279,9 +287,7 @@ def _segments(
     )
 
 
-def _truncated(pairs: PairExamples, segments: Segments | None) -> dict[str, int]:
+def _truncated(pairs: PairExamples, strategy: IsolatedStrategy) -> dict[str, int]:
     """How many pairs' segments are cut, and of how many utterances: a segment is cut at its end, the candidate."""
-    if segments is None:
-        return {"truncated_utterances": 0, "truncated_pairs": 0}
-    cut = segments.full_lengths(pairs.targets, pairs.candidates) > segments.max_tokens
+    cut = strategy.cut(pairs)
     return {"truncated_utterances": len(np.unique(pairs.candidates[cut])), "truncated_pairs": int(cut.sum())}

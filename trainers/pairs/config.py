@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from transformers import PreTrainedConfig
 
+from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.errors import UsageError
 
-__all__ = ["ClassNamesConfig", "PairScorerConfig", "set_decision"]
+if TYPE_CHECKING:
+    from iemomecp_dataset.corpus import Corpus
+
+__all__ = ["ClassNamesConfig", "PairScorerConfig", "candidate_space", "set_decision", "set_training_data"]
 
 
 class ClassNamesConfig(PreTrainedConfig):  # type: ignore[misc]
@@ -54,6 +58,10 @@ class PairScorerConfig(ClassNamesConfig):
         decision: ``argmax``: the most probable class is predicted; ``threshold``: class 0 where its probability is at
             least ``threshold``, else the most probable of the others.
         threshold: A probability, or None for ``argmax``.
+        candidates: Which pairs of a dialogue were candidates in training: ``all``, or ``past``, those whose cause is
+            not after its target. None if that is not recorded.
+        longest_dialogue: Utterances of the longest dialogue of training; None if that is not recorded.
+        synthetic: Whether the model was trained on synthetic dialogues; None if that is not recorded.
 
     Example:
         >>> config = PairScorerConfig(class_names=["pair", "non_pair"])
@@ -63,6 +71,9 @@ class PairScorerConfig(ClassNamesConfig):
 
     decision: Literal["threshold", "argmax"] = "argmax"
     threshold: float | None = None
+    candidates: CandidateSpace | None = None
+    longest_dialogue: int | None = None
+    synthetic: bool | None = None
 
 
 def set_decision(config: Any, threshold: float | None) -> None:
@@ -80,3 +91,40 @@ def set_decision(config: Any, threshold: float | None) -> None:
     """
     config.decision = "argmax" if threshold is None else "threshold"
     config.threshold = None if threshold is None else float(threshold)
+
+
+def candidate_space(candidates: str | None, only_past: bool = False) -> CandidateSpace | None:
+    """The candidate space for new dialogues, by the name that a corpus and the record of a run have for theirs.
+
+    In IEMO-MECP a cause after its target is a candidate only where it is annotated (``triangle+exceptions``). A model
+    that is trained on that knows no such pair that is none, and is given past causes alone.
+
+    Args:
+        candidates: ``all``, ``past``, ``triangle+exceptions``; or ``given``, for dialogues in memory.
+        only_past: Whether no candidate of training has its cause after its target, which decides ``given``.
+
+    Returns:
+        None where it is not known.
+
+    Example:
+        >>> candidate_space("triangle+exceptions"), candidate_space("all"), candidate_space(None)
+        ('past', 'all', None)
+    """
+    if candidates == "given":
+        return "past" if only_past else "all"
+    known: dict[str | None, CandidateSpace] = {"all": "all", "past": "past", "triangle+exceptions": "past"}
+    return known.get(candidates)
+
+
+def set_training_data(config: Any, corpus: Corpus) -> None:
+    """Writes into a model's configuration what new dialogues are to be compared with.
+
+    Args:
+        config: The configuration, of a scorer of this package or of any other model.
+        corpus: The data of training.
+    """
+    table = corpus.tables.get("train")
+    only_past = table is not None and bool((table.distances >= 0).all())
+    config.candidates = candidate_space(corpus.candidates, only_past)
+    config.longest_dialogue = max((len(row["utterances"]) for row in corpus.rows.get("train", ())), default=None)
+    config.synthetic = bool(corpus.synthetic)

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.trainers.options import TrainingOptions
-from iemomecp_dataset.trainers.pairs.config import set_decision
+from iemomecp_dataset.trainers.pairs.config import set_decision, set_training_data
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
 from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions
@@ -86,7 +86,7 @@ class PairRun:
         )
 
     def write(self, folder: Path, done: FinishedRun[TrainingOptions]) -> None:
-        """Writes a predictions file for each split, and the decision rule into the model's configuration."""
+        """Writes a predictions file for each split; into the model's configuration its decision rule and its data."""
         corpus, decision = done.corpus, _decision(done)
         for name, scores in done.scored.items():
             if name == "train":
@@ -106,6 +106,7 @@ class PairRun:
                 evidence="candidate removed" if name != split else None,
             )
         set_decision(done.task.model.config, decision.threshold)
+        set_training_data(done.task.model.config, corpus)
 
 
 def _decision(done: FinishedRun[TrainingOptions]) -> Decision:

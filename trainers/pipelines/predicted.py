@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.conversations.conversation import Conversation
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.scoring import decide
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DecisionRule", "PredictedConversation", "PredictedEmotion", "PredictedPair"]
+__all__ = ["DecisionRule", "PredictedConversation", "PredictedEmotion", "PredictedPair", "checked_threshold"]
+
+
+def checked_threshold(threshold: float) -> float:
+    """A decision threshold as a number.
+
+    Raises:
+        UsageError: It is no probability.
+    """
+    number = isinstance(threshold, (int, float, np.number)) and not isinstance(threshold, bool)
+    if not number or not 0 <= threshold <= 1:
+        raise UsageError(f"threshold must be a probability, a number from 0 to 1, but is {threshold!r}.")
+    return float(threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,7 @@ class PredictedConversation:
         category_probabilities: ``(n, K)``; None likewise.
         synthetic: Whether the model was trained on synthetic dialogues.
         notes: What a reader has to know, one sentence each: windows, cut texts, candidates that are not scored.
+        model_decision: The model's own decision rule; None where that is ``decision``.
     """
 
     conversation: Conversation
@@ -124,6 +138,30 @@ class PredictedConversation:
     category_probabilities: NDArray[np.float64] | None = None
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    model_decision: DecisionRule | None = None
+
+    def with_threshold(self, threshold: float | None) -> PredictedConversation:
+        """The same predictions under another decision rule.
+
+        Args:
+            threshold: Smallest P(class 0) that makes a pair; None for the model's own rule.
+
+        Raises:
+            UsageError: It is no probability.
+
+        Example:
+            >>> from iemomecp_dataset.conversations.conversation import ConversationUtterance
+            >>> said = Conversation("trip", (ConversationUtterance("Ana", "We missed it."),))
+            >>> one = np.array([1])
+            >>> predicted = PredictedConversation(
+            ...     said, ("pair", "non_pair"), one, one, np.array([[0.4, 0.6]]), DecisionRule(), "runs/x")
+            >>> lower = predicted.with_threshold(0.3)
+            >>> lower.pairs[0].decided, str(lower.decision), lower.with_threshold(None).pairs[0].decided
+            (True, 'P(class 0) at least 0.3 (given by the user)', False)
+        """
+        own = self.model_decision or self.decision
+        rule = own if threshold is None else DecisionRule("threshold", checked_threshold(threshold), "user")
+        return replace(self, decision=rule, model_decision=own)
 
     @functools.cached_property
     def labels(self) -> NDArray[np.int64]:

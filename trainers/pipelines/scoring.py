@@ -1,0 +1,589 @@
+"""Scores conversations with a trained pair scorer of any kind: pooled, in windows where they are long, put together.
+
+Conversations are pooled until they have some thousand utterances. The distinct texts of a pool are encoded once,
+sorted by length; the windows of its conversations are scored in batches of similar length. What a pool needs is freed
+before the next one is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate.utils import send_to_device
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from iemomecp_dataset.candidates import CandidateSpace
+from iemomecp_dataset.conversations.conversation import Conversation
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.features import FeatureTable
+from iemomecp_dataset.trainers.dialogue.emotion_inputs import with_emotion_inputs
+from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, inference_encoder
+from iemomecp_dataset.trainers.encoders.text import TextEncoder
+from iemomecp_dataset.trainers.inference import feature_vectors, load_scorer, scored_rows
+from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy
+from iemomecp_dataset.trainers.pairs.config import candidate_space
+from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation, checked_threshold
+from iemomecp_dataset.trainers.pipelines.windows import (
+    Reading,
+    Stitched,
+    Window,
+    n_candidates,
+    reading,
+    separate_reading,
+)
+from iemomecp_dataset.trainers.scorers import Scorer, is_built_in, scorer_of_model_type
+
+__all__ = ["ConversationScorer", "FeatureSource", "LoadedModel", "ScoringSettings", "load_pair_model"]
+
+FeatureSource = FeatureTable | str | Path
+Vectors = Mapping[str, NDArray[np.float32]]
+
+DEFAULT_LONGEST = 64
+"""Turns of a window for a model that states neither its longest dialogue nor its positions."""
+
+POOL_UTTERANCES = 4096
+"""Utterances of a pool; a single longer conversation makes a pool of its own."""
+
+_BATCH_PAIRS = 1 << 16
+_GROUP_PAIRS = 1 << 15
+_PAIRS_PER_CONVERSATION = 8
+"""Pairs at once for a model that scores pairs one at a time, for each conversation of ``batch_size``."""
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """How conversations are scored.
+
+    Attributes:
+        batch_size: Conversations, or windows, at once.
+        threshold: Smallest P(class 0) that makes a pair; None for the model's own rule.
+        window: Pairs whose turns are at least so far apart are not scored; 0 reads every conversation whole; None: as
+            the model was trained.
+        audio: Feature table, or its Parquet file, in place of recordings.
+        video: The same for video.
+        progress: Show a progress bar.
+    """
+
+    batch_size: int = 8
+    threshold: float | None = None
+    window: int | None = None
+    audio: FeatureSource | None = None
+    video: FeatureSource | None = None
+    progress: bool = False
+
+    def check(self) -> None:
+        """Checks the numbers.
+
+        Raises:
+            UsageError: One cannot work.
+        """
+        if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise UsageError(f"batch_size must be a number of conversations, at least 1, but is {self.batch_size!r}.")
+        if self.threshold is not None:
+            checked_threshold(self.threshold)
+        reading(1, 1, self.window)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready for new texts.
+
+    Attributes:
+        model: The model, in evaluation mode.
+        entry: Its entry in the registry.
+        encoder: Encoder and tokenizer of its texts; None for a model without text.
+    """
+
+    model: PreTrainedModel
+    entry: Scorer
+    encoder: TextEncoder | None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """``audio`` and ``video``, as far as they are used."""
+        return tuple(name for name in ("audio", "video") if getattr(self.model.config, f"{name}_size", 0))
+
+    @property
+    def given_encoder(self) -> Any:
+        """The encoder in the form in which ``prepare_inference`` takes it: a custom one takes a name."""
+        if self.encoder is None or is_built_in(self.entry.name) or _is_default(self.entry):
+            return self.encoder
+        return self.encoder.name
+
+
+def load_pair_model(
+    model: PreTrainedModel | str | Path,
+    *,
+    device: str | torch.device | None = None,
+    text_encoder: str | None = None,
+    tokenizer: Any = None,
+) -> LoadedModel:
+    """Loads a pair scorer with what encodes its texts.
+
+    Args:
+        model: The model, its folder, or the folder of its run.
+        device: Where to compute; by default where the model is.
+        text_encoder: The encoder of frozen text features, if its path is not that of training.
+        tokenizer: The tokenizer of an encoder that is part of the model; by default the one saved with it.
+
+    Raises:
+        MissingDataError: There is no model.
+        MissingModelError: Its text encoder is neither on disk nor reachable.
+        UsageError: It is no pair scorer of this package, nor a registered one.
+    """
+    loaded = _load(model, device)
+    if loaded.entry.task != "pairs":
+        purpose, instead = {
+            "erc": (
+                "recognises emotions",
+                "predict(model, rows) for its emotions, or emotion_model= beside a pair model",
+            ),
+            "explanation": ("writes explanations", "predict(model, rows)"),
+        }[loaded.entry.task]
+        raise UsageError(
+            f"{_name(model)} holds a model that {purpose}, not one of emotion-cause pairs. Use "
+            f"iemomecp_dataset.trainers.{instead}."
+        )
+    return replace(loaded, encoder=inference_encoder(loaded.model, text_encoder, tokenizer))
+
+
+def load_emotion_model(model: PreTrainedModel | str | Path, device: torch.device) -> LoadedModel:
+    """Loads a model that recognises emotions, to be used beside a pair scorer.
+
+    Raises:
+        IemomecpError: As :func:`load_pair_model`.
+    """
+    loaded = _load(model, device)
+    if loaded.entry.task != "erc":
+        raise UsageError(
+            f"emotion_model: {_name(model)} holds no model that recognises emotions, but one of "
+            f"{'pairs' if loaded.entry.task == 'pairs' else 'explanations'}. Give a run of trainers/emotion.py or "
+            "trainers/ecerc.py."
+        )
+    return replace(loaded, encoder=inference_encoder(loaded.model, None))
+
+
+def _load(model: PreTrainedModel | str | Path, device: str | torch.device | None) -> LoadedModel:
+    scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
+    entry = scorer_of_model_type(getattr(getattr(scorer, "config", None), "model_type", None))
+    if entry is None:
+        raise UsageError(
+            f"{type(scorer).__name__} is no pair model of this package. Give a run folder, its model/, or a model that "
+            "iemomecp_dataset.trainers.load_scorer loads; a scorer of your own has to be registered first: "
+            "iemomecp_dataset.trainers.register_scorer."
+        )
+    return LoadedModel(scorer.to(device or scorer.device).eval(), entry, None)
+
+
+def _name(model: PreTrainedModel | str | Path) -> str:
+    return str(model) if isinstance(model, (str, Path)) else type(model).__name__
+
+
+def _is_default(entry: Scorer) -> bool:
+    return entry.prepare_inference == Scorer.prepare_inference
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a model states of its training."""
+
+    candidates: CandidateSpace
+    longest: int
+    recorded: bool
+    synthetic: bool
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> _Seen:
+        config, notes = model.config, []
+        candidates, synthetic = getattr(config, "candidates", None), getattr(config, "synthetic", None)
+        if candidates is None or synthetic is None:
+            record = _run_record(model)
+            candidates = candidates or candidate_space(record.get("candidates"))
+            synthetic = bool(record.get("synthetic")) if synthetic is None else synthetic
+        if candidates is None:
+            notes.append("The model does not state which pairs were candidates in training, so all pairs are scored.")
+        elif candidates == "past":
+            notes.append("Causes after their target are not scored: they were no candidates in training.")
+        stated = getattr(config, "longest_dialogue", None)
+        longest = stated or getattr(config, "max_positions", None) or DEFAULT_LONGEST
+        return cls(candidates or "all", int(longest), stated is not None, bool(synthetic), tuple(notes))
+
+
+def _run_record(model: PreTrainedModel) -> Mapping[str, Any]:
+    """``results.json`` of the run folder that a model was loaded from, if it is there."""
+    path = Path(model.name_or_path or "") / ".." / "results.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8")) if model.name_or_path else {}
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A window of one conversation of a pool, as a row."""
+
+    conversation: int
+    window: Window
+    reach: int
+    row: dict[str, Any]
+
+
+@dataclass
+class _Found:
+    """What is collected for one conversation."""
+
+    stitched: Stitched
+    cut_pairs: int = 0
+
+
+class ConversationScorer:
+    """A pair scorer, and if need be a model of emotions, applied to conversations.
+
+    Args:
+        loaded: The pair scorer.
+        name: What results call the model.
+        emotion_model: Model of emotions, or the folder of its run.
+
+    Raises:
+        IemomecpError: The model of emotions cannot be loaded, or is none, or has other emotions than the pair scorer
+            was trained with.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, name: str, emotion_model: PreTrainedModel | str | Path | None = None
+    ) -> None:
+        self.loaded = loaded
+        self.name = name
+        self.emotions = None if emotion_model is None else load_emotion_model(emotion_model, loaded.model.device)
+        config = loaded.model.config
+        self._seen = _Seen.of(loaded.model)
+        self._class_names = tuple(config.class_names or config.id2label.values())
+        threshold = getattr(config, "threshold", None)
+        self._rule = DecisionRule("argmax" if threshold is None else "threshold", threshold)
+        self._input_names = tuple(getattr(config, "emotion_input_names", None) or ())
+        self._category_names = tuple(getattr(config, "emotion_names", None) or ())
+        if self.emotions is not None:
+            self._category_names = tuple(self.emotions.model.config.class_names)
+            if self._input_names and sorted(self._input_names) != sorted(self._category_names):
+                raise UsageError(
+                    f"emotion_model has the emotions {', '.join(self._category_names)}; {name} was trained with "
+                    f"{', '.join(self._input_names)}. Give a run on the same corpus."
+                )
+
+    def stream(
+        self, conversations: Iterable[Conversation], settings: ScoringSettings
+    ) -> Iterator[PredictedConversation]:
+        """Scores conversations as they come, in their order.
+
+        Args:
+            conversations: Any number.
+            settings: How they are scored.
+
+        Yields:
+            The predictions of each.
+
+        Raises:
+            IemomecpError: A conversation or a setting does not fit the model.
+        """
+        from tqdm.auto import tqdm
+
+        with tqdm(desc="Scoring", unit="conversation", disable=not settings.progress) as bar:
+            for pool in _pools(conversations):
+                yield from self._score(pool, settings)
+                bar.update(len(pool))
+
+    def _score(self, pool: Sequence[Conversation], settings: ScoringSettings) -> Iterator[PredictedConversation]:
+        config, space = self.loaded.model.config, self._seen.candidates
+        if self._input_names and self.emotions is None:
+            raise MissingDataError(
+                f"{self.name} takes the emotions that another model predicts (it was trained with --emotion_from): "
+                "give emotion_model= a run of trainers/emotion.py or trainers/ecerc.py."
+            )
+        notes = [self._checked(conversation, settings) for conversation in pool]
+        rows = [conversation.to_row() for conversation in _distinct(pool, settings)]
+        read = separate_reading if not self.loaded.entry.context else reading
+        readings = [read(len(one.utterances), self._seen.longest, settings.window) for one in pool]
+        pieces = [
+            _Piece(place, window, of_one.reach, _cut_out(row, window))
+            for place, (row, of_one) in enumerate(zip(rows, readings, strict=True))
+            for window in of_one.windows
+        ]
+        # Of similar length side by side, so that little of a batch is padding.
+        pieces.sort(key=lambda piece: len(piece.window))
+        found = [
+            _Found(Stitched(len(one.utterances), of_one.reach, len(self._class_names)))
+            for one, of_one in zip(pool, readings, strict=True)
+        ]
+        categories = self._categories(pieces, rows, pool, settings)
+        vectors = self._vectors(self.loaded, rows, pool, settings)
+        if self._input_names and categories is not None:
+            order = [self._category_names.index(name) for name in self._input_names]
+            given = with_emotion_inputs([piece.row for piece in pieces], [values[:, order] for values in categories])
+            pieces = [replace(piece, row=row) for piece, row in zip(pieces, given, strict=True)]
+        truncated: frozenset[str] = frozenset()
+        if _is_default(self.loaded.entry):
+            truncated = self._score_dialogues(pieces, vectors, categories, found, settings)
+        else:
+            self._score_pairs(pieces, vectors, categories, found, settings)
+        for conversation, of_one, collected, known in zip(pool, readings, found, notes, strict=True):
+            targets, causes, pairs = collected.stitched.pairs()
+            of_turns = collected.stitched.of_turns()
+            texts = [spoken.text for spoken in conversation.utterances]
+            own = self._rule
+            asked = settings.threshold
+            yield PredictedConversation(
+                conversation=conversation,
+                class_names=self._class_names,
+                targets=targets,
+                causes=causes,
+                pair_probabilities=pairs,
+                decision=own if asked is None else DecisionRule("threshold", checked_threshold(asked), "user"),
+                model=self.name,
+                emotion_probabilities=of_turns.get("emotional"),
+                category_names=self._category_names if "categories" in of_turns else (),
+                category_probabilities=of_turns.get("categories"),
+                synthetic=self._seen.synthetic,
+                notes=(
+                    *known,
+                    *self._seen.notes,
+                    *self._of_windows(of_one, len(texts), len(targets), settings.window),
+                    *_of_cut_texts(
+                        sum(text in truncated for text in texts), collected.cut_pairs, getattr(config, "max_tokens", 0)
+                    ),
+                ),
+                model_decision=own,
+            )
+
+    def _checked(self, conversation: Conversation, settings: ScoringSettings) -> tuple[str, ...]:
+        """What the reading of a conversation changed; refuses one that the model cannot use."""
+        if not conversation.utterances:
+            raise InvalidDataError(f"The conversation {conversation.name!r} is empty: give at least one utterance.")
+        recorded = any(spoken.audio or spoken.video for spoken in conversation.utterances)
+        given = settings.audio is not None or settings.video is not None
+        if self.loaded.encoder is not None and not any(spoken.text.strip() for spoken in conversation.utterances):
+            raise UsageError(
+                f"{self.name} reads texts, but the conversation {conversation.name!r} has none. Give what was said, or "
+                "use a model that was trained without text."
+            )
+        if self.loaded.modalities and not recorded and not given:
+            name = self.loaded.modalities[0]
+            raise MissingDataError(
+                f"{self.name} uses {' and '.join(self.loaded.modalities)}, but the conversation {conversation.name!r} "
+                f"has no recording. Give each utterance {name!r}, a file, or give {name}= a feature table."
+            )
+        if recorded and not self.loaded.modalities:
+            return (*conversation.notes, f"Recordings are not used: {self.name} reads text alone.")
+        return conversation.notes
+
+    def _vectors(
+        self,
+        loaded: LoadedModel,
+        rows: Sequence[Mapping[str, Any]],
+        pool: Sequence[Conversation],
+        settings: ScoringSettings,
+    ) -> dict[str, Vectors]:
+        vectors: dict[str, Vectors] = {}
+        for name in loaded.modalities:
+            table = getattr(settings, name)
+            if table is not None:
+                ids = [utterance["utterance_id"] for row in rows for utterance in row["utterances"]]
+                size = int(getattr(loaded.model.config, f"{name}_size"))
+                vectors[name] = feature_vectors(name, table, ids, size, 0.0)
+                continue
+            from iemomecp_dataset.trainers.pipelines.recordings import encode_recordings
+
+            vectors[name] = encode_recordings(
+                loaded.model,
+                _distinct(pool, settings),
+                modality=name,
+                device=loaded.model.device,
+                progress=settings.progress,
+            )
+        return vectors
+
+    def _categories(
+        self,
+        pieces: Sequence[_Piece],
+        rows: Sequence[Mapping[str, Any]],
+        pool: Sequence[Conversation],
+        settings: ScoringSettings,
+    ) -> list[NDArray[np.float64]] | None:
+        """By piece ``(n, K)`` probabilities from the model of emotions, where one is given."""
+        if self.emotions is None:
+            return None
+        model, vectors = self.emotions, self._vectors(self.emotions, rows, pool, settings)
+        task = model.entry.build_inference_task(
+            model.model, [{**piece.row, "pairs": []} for piece in pieces], vectors, model.given_encoder
+        )
+        return scored_rows(task, [len(piece.window) for piece in pieces], settings.batch_size)[0]
+
+    def _score_dialogues(
+        self,
+        pieces: Sequence[_Piece],
+        vectors: Mapping[str, Vectors],
+        categories: Sequence[NDArray[np.float64]] | None,
+        found: Sequence[_Found],
+        settings: ScoringSettings,
+    ) -> frozenset[str]:
+        """Scores windows with a model of whole dialogues; returns the texts that were cut."""
+        model = self.loaded.model
+        task = self.loaded.entry.build_inference_task(
+            model, [{**piece.row, "pairs": []} for piece in pieces], vectors, self.loaded.given_encoder
+        )
+        strategy = cast(DialogueStrategy, task.strategy)
+        examples = task.examples["test"]
+        with torch.inference_mode():
+            for positions in _batches(pieces, settings.batch_size):
+                # Opened here and not for the whole pool: a window of 64 turns has 4096 pairs.
+                opened: Any = {place: examples[place].with_candidates(self._seen.candidates) for place in positions}
+                batch = send_to_device(strategy.collate(list(opened.items())), model.device)
+                for one in strategy.predictions(model, batch, opened):
+                    of_turns = {"emotional": one.emotional, "categories": one.categories}
+                    if categories is not None:
+                        of_turns["categories"] = categories[one.position]
+                    piece, example = pieces[one.position], opened[one.position]
+                    found[piece.conversation].stitched.add(
+                        piece.window,
+                        example.targets,
+                        example.causes,
+                        one.pairs,
+                        {name: values for name, values in of_turns.items() if values is not None},
+                    )
+        return frozenset(strategy.collator.inputs.truncated)
+
+    def _score_pairs(
+        self,
+        pieces: Sequence[_Piece],
+        vectors: Mapping[str, Vectors],
+        categories: Sequence[NDArray[np.float64]] | None,
+        found: Sequence[_Found],
+        settings: ScoringSettings,
+    ) -> None:
+        """Scores windows with a model that prepares its own inputs, such as the isolated scorer, by lists of pairs."""
+        model, entry, space = self.loaded.model, self.loaded.entry, self._seen.candidates
+        for group in _groups(pieces):
+            listed = [
+                piece.window.candidates(space, len(piece.window) if entry.context else piece.reach)
+                for piece in (pieces[place] for place in group)
+            ]
+            rows = [
+                {**pieces[place].row, "pairs": _pair_rows(targets, causes)}
+                for place, (targets, causes) in zip(group, listed, strict=True)
+            ]
+            task = entry.build_inference_task(model, rows, vectors, self.loaded.given_encoder)
+            at_once = settings.batch_size * (1 if entry.context else _PAIRS_PER_CONVERSATION)
+            pairs, own = scored_rows(task, [len(targets) for targets, _ in listed], at_once)
+            cut = np.zeros(len(group), dtype=np.int64)
+            if isinstance(task.strategy, IsolatedStrategy):
+                of_split: Any = task.examples["test"]
+                np.add.at(cut, of_split.dialogues[task.strategy.cut(of_split)], 1)
+            for number, (place, (targets, causes)) in enumerate(zip(group, listed, strict=True)):
+                piece = pieces[place]
+                of_turns = {"categories": own[number]} if own else {}
+                if categories is not None:
+                    of_turns["categories"] = categories[place]
+                collected = found[piece.conversation]
+                collected.stitched.add(piece.window, targets, causes, pairs[number], of_turns)
+                collected.cut_pairs += int(cut[number])
+
+    def _of_windows(self, read: Reading, turns: int, scored: int, window: int | None) -> list[str]:
+        if read.whole:
+            return []
+        left_out = n_candidates(turns, self._seen.candidates) - scored
+        seen = f"the longest dialogue of its training has {self._seen.longest}"
+        if not self._seen.recorded:
+            seen = f"it states no longest dialogue and has {self._seen.longest} positions"
+        why = f"as window={window} asks" if window else f"as the model was not trained on so many turns ({seen})"
+        how = f"{len(read.windows)} overlapping windows of {len(read.windows[0])} turns"
+        if not self.loaded.entry.context:
+            how = "parts"
+        return [
+            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs whose "
+            f"turns are {read.reach} or more apart are not scored."
+        ]
+
+
+def _of_cut_texts(texts: int, pairs: int, max_tokens: int) -> list[str]:
+    if texts:
+        return [f"{texts} utterance{'s' * (texts > 1)} cut after {max_tokens} tokens, as in training."]
+    if pairs:
+        return [f"The texts of {pairs} pair{'s' * (pairs > 1)} cut after {max_tokens} tokens, as in training."]
+    return []
+
+
+def _pools(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
+    pool: list[Conversation] = []
+    size = 0
+    for conversation in conversations:
+        pool.append(conversation)
+        size += len(conversation.utterances)
+        if size >= POOL_UTTERANCES:
+            yield pool
+            pool, size = [], 0
+    if pool:
+        yield pool
+
+
+def _distinct(pool: Sequence[Conversation], settings: ScoringSettings) -> Sequence[Conversation]:
+    """The pool with distinct names, from which ids of utterances are made; names that a table of features has stay."""
+    if settings.audio is not None or settings.video is not None:
+        return pool
+    counts = Counter(conversation.name for conversation in pool)
+    return [
+        replace(one, name=f"{one.name} ({place})") if counts[one.name] > 1 else one for place, one in enumerate(pool)
+    ]
+
+
+def _cut_out(row: Mapping[str, Any], window: Window) -> dict[str, Any]:
+    utterances = row["utterances"]
+    if len(window) < len(utterances):
+        utterances = [
+            {**utterance, "turn": turn}
+            for turn, utterance in enumerate(utterances[window.start : window.stop], start=1)
+        ]
+    return {"dialogue_id": row["dialogue_id"], "utterances": utterances}
+
+
+def _pair_rows(targets: NDArray[np.int64], causes: NDArray[np.int64]) -> list[dict[str, int]]:
+    # The label has no meaning; rows of datasets have one.
+    return [
+        {"target_turn": target + 1, "cause_turn": cause + 1, "label": 1}
+        for target, cause in zip(targets.tolist(), causes.tolist(), strict=True)
+    ]
+
+
+def _batches(pieces: Sequence[_Piece], batch_size: int) -> Iterator[list[int]]:
+    """Places of pieces, which are sorted by length; the pairs of a batch are bounded."""
+    batch: list[int] = []
+    for place, piece in enumerate(pieces):
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * len(piece.window) ** 2 > _BATCH_PAIRS):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _groups(pieces: Sequence[_Piece]) -> Iterator[list[int]]:
+    """Places of pieces whose pairs are listed at once; their number is bounded."""
+    group: list[int] = []
+    pairs = 0
+    for place, piece in enumerate(pieces):
+        size = len(piece.window) ** 2
+        if group and pairs + size > _GROUP_PAIRS:
+            yield group
+            group, pairs = [], 0
+        group.append(place)
+        pairs += size
+    if group:
+        yield group
