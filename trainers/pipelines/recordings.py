@@ -102,9 +102,9 @@ def encode_recordings(
 ) -> dict[str, NDArray[np.float32]]:
     """Vectors of the utterances' recordings, made as the vectors that the model was trained on.
 
-    An utterance with ``start`` and ``end`` is cut out of its file; without them the file is the utterance's own. Audio is
-    also taken from the file of ``video``, where an utterance has no file of ``audio``. The encoder is loaded once for a
-    model, and stays in memory with it.
+    An utterance with ``start`` and ``end`` is cut out of its file; without them the file is the utterance's own.
+    Audio is also taken from the file of ``video``, where an utterance has no file of ``audio``. The encoder is loaded
+    once for a model, and stays in memory with it.
 
     Args:
         scorer: The model; its configuration states the extractor (``audio_extractor``, ``video_extractor``).
@@ -262,8 +262,8 @@ def _too_many(
     advice = " If a file holds one utterance alone, leave its start and end out." if outside else ""
     file = "an audio or video file" if modality == "audio" else "a video file"
     message = (
-        f"{opening}. {_examples(problems)} Give each utterance {file}, or the conversation one recording with start and "
-        f"end of each; or {modality}= a feature table; or raise max_missing_features: the model then gets a mask."
+        f"{opening}. {_examples(problems)} Give each utterance {file}, or the conversation one recording with start "
+        f"and end of each; or {modality}= a feature table; or raise max_missing_features: the model then gets a mask."
         f"{advice}"
     )
     return MissingDataError(message) if absent else InvalidDataError(message)
@@ -354,7 +354,7 @@ def _opened(extractor: Extractor, options: ExtractionOptions) -> Encoder:
     comparable = of_folder or options.revision is not None
     if encoder.size != extractor.size or (comparable and encoder.revision != extractor.revision):
         raise InvalidDataError(
-            f"The {modality} encoder {place} is not that of training: found revision {encoder.revision} with vectors of "
-            f"{encoder.size} numbers, expected {extractor.revision} with {extractor.size}. {advice}."
+            f"The {modality} encoder {place} is not that of training: found revision {encoder.revision} with vectors "
+            f"of {encoder.size} numbers, expected {extractor.revision} with {extractor.size}. {advice}."
         )
     return encoder
