@@ -9,6 +9,7 @@ import importlib
 from dataclasses import dataclass
 
 from iemomecp_dataset.benchmark.speed import SUBJECTS
+from iemomecp_dataset.benchmark.speed.conversations import DEFAULT_CONVERSATIONS
 from iemomecp_dataset.command_line import option, read_options, run_command
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
@@ -18,18 +19,23 @@ class Options:
     """Options of the script."""
 
     only: str = option(",".join(SUBJECTS), "comma-separated subjects")
+    conversations: int = option(
+        DEFAULT_CONVERSATIONS, "of the subject conversations: how many, of 12 turns each", minimum=1
+    )
 
 
 def main() -> None:
     """Measures and prints one row per comparison."""
-    chosen = read_options(Options, None, command="bench.py", description=__doc__).only.split(",")
+    options = read_options(Options, None, command="bench.py", description=__doc__)
+    chosen = options.only.split(",")
     for subject in chosen:
         if subject not in SUBJECTS:
             raise UsageError(f"There is no subject {subject!r}. {did_you_mean(subject, SUBJECTS)}")
 
     print(f"{'what':<60} {'seconds':>9}   {'against':<60} {'seconds':>9}   {'times faster':>12}")
     for subject in chosen:
-        for row in importlib.import_module(f"iemomecp_dataset.benchmark.speed.{subject}").run():
+        sizes = {"conversations": options.conversations} if subject == "conversations" else {}
+        for row in importlib.import_module(f"iemomecp_dataset.benchmark.speed.{subject}").run(**sizes):
             print(
                 f"{row.name:<60} {row.ours_seconds:>9.4f}   {row.alternative_name:<60} "
                 f"{row.alternative_seconds:>9.4f}   {row.ratio:>12.2f}",

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
@@ -16,10 +16,11 @@ from iemomecp_dataset.files import write_text
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.run_kind import EmotionRun
+from iemomecp_dataset.trainers.encoders.vectors import record_extractors
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.explanation.run_kind import ExplanationRun
 from iemomecp_dataset.trainers.model_card import model_card
-from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
+from iemomecp_dataset.trainers.options import RunSettings, SharedData, TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.pairs.run_kind import PairRun
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_data, run_inputs
@@ -188,6 +189,7 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
     results = kind.results(done)
     kind.write(folder.path, done)
     task = done.task
+    record_extractors(task.model.config, cast(SharedData, done.options.data))
     task.model.save_pretrained(folder.path / "model")
     if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
         task.encoder.tokenizer.save_pretrained(folder.path / "model")

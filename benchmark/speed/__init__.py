@@ -1,6 +1,7 @@
 """Measures speed as ratios against named alternatives in the same run; ``make bench`` runs all subjects."""
 
 SUBJECTS = (
+    "conversations",
     "dataset",
     "emotions",
     "explanation_metrics",

@@ -37,7 +37,7 @@ from iemomecp_dataset.features.store.store_rows import FeatureProblem, RowRecord
 from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
 
-__all__ = ["ExtractionResult", "PlannedExtraction", "extract", "plan"]
+__all__ = ["Encoder", "ExtractionResult", "PlannedExtraction", "encode_items", "extract", "open_encoder", "plan"]
 
 _BATCHES_AHEAD = 3
 
@@ -84,13 +84,22 @@ class ExtractionResult:
     examples: Mapping[str, Sequence[tuple[str, str]]]
 
 
-class _Encoder(Protocol):
+class Encoder(Protocol):
+    """A pretrained encoder with what prepares its input.
+
+    Attributes:
+        size: Width of a vector.
+        revision: Commit of the model, or a hash of its folder.
+    """
+
     size: int
     revision: str
 
-    def decode(self, item: WorkItem) -> Any: ...
+    def decode(self, item: WorkItem) -> Any:
+        """Reads and prepares an utterance; thread-safe."""
 
-    def encode(self, batch: Sequence[Any]) -> list[StoreRow]: ...
+    def encode(self, batch: Sequence[Any]) -> list[StoreRow]:
+        """Encodes prepared utterances in one batch."""
 
 
 def plan(options: ExtractionOptions) -> PlannedExtraction:
@@ -177,6 +186,63 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
     return ExtractionResult(folder, card, True, 0, computed, statuses, examples)
 
 
+def open_encoder(options: ExtractionOptions) -> Encoder:
+    """Loads the encoder of an extraction, for utterances of no corpus; video frames are taken whole.
+
+    Args:
+        options: Modality, model, settings and device.
+
+    Raises:
+        UsageError: The options are invalid, or the device does not exist.
+        MissingModelError: The model is neither on disk nor reachable.
+        MissingDependencyError: An extra is not installed; the message has the pip line.
+
+    See Also:
+        :func:`encode_items` encodes with it.
+    """
+    options.check()
+    require_torch()
+    return _load_encoder(options, torch_device(options.device), crop=False)
+
+
+def encode_items(
+    encoder: Encoder, items: Sequence[WorkItem], options: ExtractionOptions, *, progress: bool = True
+) -> Iterator[StoreRow]:
+    """Encodes utterances as :func:`extract` does, without writing a store.
+
+    Args:
+        encoder: See :func:`open_encoder`.
+        items: The utterances, each id once.
+        options: Settings, batch sizes and number of threads.
+        progress: Show a progress bar if it takes more than two seconds.
+
+    Yields:
+        A row per utterance, in the order of the batches: the vector in the number format of the store, or the reason
+        why there is none.
+
+    Raises:
+        UsageError: The device lacks memory.
+    """
+    import torch
+    from tqdm.auto import tqdm
+
+    planned = plan_extraction(items, options)
+    work = [(number, position) for number, shard in enumerate(planned.shards) for position in range(len(shard))]
+    by_id = {item.utterance_id: item for item in items}
+    pool = ThreadPoolExecutor(options.num_workers, thread_name_prefix="decode")
+    try:
+        with tqdm(
+            total=len(items), desc=f"Encoding {options.modality}", unit="utt", delay=2, disable=not progress
+        ) as bar:
+            for _, _, futures in _decoded_ahead(pool, encoder, by_id, planned, work):
+                yield from _encoded(encoder, futures, options)
+                bar.update(len(futures))
+    except torch.OutOfMemoryError:
+        raise UsageError(f"The {options.modality} encoder needs more memory than the device has. Use cpu.") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def _share(options: ExtractionOptions) -> tuple[int, int, int]:
     """Rank, number of processes and local rank: from the options, else from the launcher's environment variables."""
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -198,7 +264,7 @@ def _crops(options: ExtractionOptions, corpus: CorpusItems) -> bool:
     return options.modality in ("video", "frames") and corpus.is_iemocap and options.crop != "none"
 
 
-def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encoder:
+def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> Encoder:
     # Imports only the packages that the modality needs.
     if options.modality == "audio":
         from iemomecp_dataset.features.encoders.speech_encoder import SpeechEncoder
@@ -218,7 +284,7 @@ def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> _Encod
 
 
 def _claim(
-    folder: Path, options: ExtractionOptions, corpus: CorpusItems, encoder: _Encoder, device: Any, crop: bool
+    folder: Path, options: ExtractionOptions, corpus: CorpusItems, encoder: Encoder, device: Any, crop: bool
 ) -> tuple[ExtractionPlan, StoreCard]:
     resumed = (folder / PLAN_NAME).is_file()
     planned = read_plan(folder) if resumed else plan_extraction(corpus.items, options)
@@ -300,7 +366,7 @@ def _write_shards(
     corpus: CorpusItems,
     plan_: ExtractionPlan,
     mine: Sequence[int],
-    encoder: _Encoder,
+    encoder: Encoder,
 ) -> int:
     from tqdm.auto import tqdm
 
@@ -332,7 +398,7 @@ def _write_shards(
 
 def _decoded_ahead(
     pool: ThreadPoolExecutor,
-    encoder: _Encoder,
+    encoder: Encoder,
     items: Mapping[str, WorkItem],
     plan_: ExtractionPlan,
     work: Sequence[tuple[int, int]],
@@ -349,7 +415,7 @@ def _decoded_ahead(
 
 
 def _encoded(
-    encoder: _Encoder, futures: Sequence[tuple[str, Future[Any]]], options: ExtractionOptions
+    encoder: Encoder, futures: Sequence[tuple[str, Future[Any]]], options: ExtractionOptions
 ) -> list[StoreRow]:
     rows: dict[str, StoreRow] = {}
     batch = []

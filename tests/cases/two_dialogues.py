@@ -11,6 +11,11 @@ import pyarrow.parquet as pq
 
 from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.emotion_table import emotion_table
+from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
+from iemomecp_dataset.features.store.store_index import write_index
+from iemomecp_dataset.features.store.store_layout import shard_name
+from iemomecp_dataset.features.store.store_rows import StoreRow
+from iemomecp_dataset.features.store.store_shards import write_shard
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
@@ -87,6 +92,25 @@ def write_vectors(folder: Path) -> Path:
         vectors = rng.normal(size=(len(ids), size)).astype(np.float32).tolist()
         pq.write_table(pa.table({"utterance_id": ids, "vector": vectors}), folder / "features" / f"{modality}.parquet")
     return folder
+
+
+def write_store(folder: Path, modality: str, table: Path) -> StoreCard:
+    """Writes the vectors of a Parquet file as the feature store of an extraction, and returns its card."""
+    columns = pq.read_table(table).to_pydict()
+    rows = [
+        StoreRow(key, "ok", np.asarray(vector, np.float32))
+        for key, vector in zip(columns["utterance_id"], columns["vector"], strict=True)
+    ]
+    size = len(columns["vector"][0])
+    card = StoreCard(
+        modality=modality, model="someone/encoder", revision="0123abc", corpus="two dialogues",
+        corpus_fingerprints={}, utterances="", n_utterances=len(rows), n_shards=1, synthetic=True, size=size,
+        dtype="float32", settings={"layers": "4,-1", "pooling": "max", "batch_size": 8}, versions={"torch": "2"},
+    )  # fmt: skip
+    claim_store(folder, card)
+    write_shard(folder / shard_name(0, 1), rows, size, card.dtype)
+    write_index(folder, card, columns["utterance_id"])
+    return card
 
 
 def write_emotions(folder: Path, rows: dict[str, list[dict[str, Any]]], corpus: str, **changed: Any) -> Path:

@@ -31,6 +31,7 @@ from two_dialogues import (
     two_dialogue_corpus,
     two_dialogues,
     write_emotions,
+    write_store,
     write_vectors,
 )
 
@@ -566,6 +567,9 @@ def _train(kind: str, folder: Path, encoder: Path) -> Recorded:
         stores = {f"{name}_features": path for name, path in features.items()}
         flat |= {**stores, "cache_dir": str(folder / "cache")}
     else:
+        if kind == "isolated":
+            write_store(data / "audio-store", "audio", Path(features["audio"]))
+            flat |= {"audio_features": str(data / "audio-store")}
         if kind == "trained":
             flat |= {"emotion_from": str(write_emotions(folder / "emotions", corpus.rows, corpus.name))}
         # A run to begin from: the same, untrained.
@@ -824,6 +828,12 @@ def test_a_run_leaves_what_it_found(kind: str, recorded: Callable[[str], Recorde
     assert (config["decision"], config.get("threshold")) == (
         ("threshold", 0.31) if kind == "dialogue" else ("argmax", None)
     )
+    # Of the store's card what decides the vectors; of a Parquet file, and of what is not used, nothing.
+    extractor = config["audio_extractor"]
+    assert (extractor and (extractor["model"], extractor["settings"])) == (
+        ("someone/encoder", {"layers": "4,-1", "pooling": "max"}) if kind == "isolated" else None
+    )
+    assert config["video_extractor"] is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

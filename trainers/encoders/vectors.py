@@ -9,10 +9,11 @@ from typing import Any
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.features import FeatureTable, read_feature_table
+from iemomecp_dataset.features import FeatureTable, read_card, read_feature_table
+from iemomecp_dataset.features.extractor import extractor_of
 from iemomecp_dataset.trainers.options import SharedData
 
-__all__ = ["feature_tables", "load_features"]
+__all__ = ["feature_tables", "load_features", "record_extractors"]
 
 
 def load_features(options: SharedData, utterance_ids: list[str]) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
@@ -51,8 +52,29 @@ def feature_tables(options: SharedData) -> dict[str, Callable[[], FeatureTable]]
     return {stream: partial(_read, options, stream, given) for stream, given in options.stores().items()}
 
 
+def record_extractors(config: Any, options: SharedData) -> None:
+    """Writes into a model's configuration how its audio and video vectors were made, so that recordings can be given.
+
+    Args:
+        config: The configuration. ``audio_extractor`` and ``video_extractor`` become those of the stores' cards
+            (:class:`~iemomecp_dataset.features.extractor.Extractor`); None for a modality that the model does not use,
+            a Parquet file, and imported vectors.
+        options: Modalities and files.
+    """
+    stores = options.stores()
+    for stream in ("audio", "video"):
+        extractor = None
+        if stream in stores and (folder := _place(options, stream, stores[stream])).is_dir():
+            extractor = extractor_of(read_card(folder))
+        setattr(config, f"{stream}_extractor", None if extractor is None else extractor.to_json())
+
+
+def _place(options: SharedData, stream: str, given: str | None) -> Path:
+    return Path(given) if given else _default_features(options, stream)
+
+
 def _read(options: SharedData, stream: str, given: str | None) -> FeatureTable:
-    path = Path(given) if given else _default_features(options, stream)
+    path = _place(options, stream, given)
     if not path.exists():
         raise MissingDataError(
             f"--modalities {options.modalities} needs {stream} features, but there is no feature file {path}. "

@@ -20,9 +20,15 @@ class ClassNamesConfig(PreTrainedConfig):  # type: ignore[misc]
 
     Attributes:
         class_names: Names of the classes by id. ``id2label``, ``label2id`` and ``num_labels`` follow from them.
+        audio_extractor: How the audio vectors of training were made
+            (:class:`~iemomecp_dataset.features.extractor.Extractor`), so that new recordings can be encoded alike; None
+            where the model uses no audio or this is not known.
+        video_extractor: The same for video.
     """
 
     class_names: list[str] | None = None
+    audio_extractor: dict[str, Any] | None = None
+    video_extractor: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Derives the label maps, whatever a saved configuration has in their place."""
