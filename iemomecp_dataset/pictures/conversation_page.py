@@ -9,6 +9,8 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from iemomecp_dataset.pictures.pair_triangle import TRIANGLE_STYLE, triangle_within_page
 from iemomecp_dataset.pictures.palette import DARK, LIGHT, palette_css, variables
 from iemomecp_dataset.pictures.transcript import transcript
@@ -21,6 +23,9 @@ __all__ = ["conversation_fragment", "conversation_page", "conversation_script", 
 
 _BESIDE = 30
 """Up to so many turns the triangle stands beside the transcript, where there is room; a larger one needs the width."""
+
+
+_HELP = "Point at a cell or a cause, or press the arrow keys in the triangle, to read a pair; click to keep it."
 
 
 def conversation_fragment(predicted: PredictedConversation) -> str:
@@ -49,8 +54,7 @@ def conversation_fragment(predicted: PredictedConversation) -> str:
         '<div class="iemomecp-picture">'
         '<div class="iemomecp-drawing" tabindex="0" role="group" '
         f'aria-label="Triangle of pairs: arrow keys choose a pair, Escape none">{triangle_within_page(predicted)}</div>'
-        '<p class="iemomecp-described iemomecp-help" aria-live="polite">Point at a cell or a cause, or press the arrow keys '
-        "in the triangle, to read a pair; click to keep it.</p></div></div></div>"
+        f'<p class="iemomecp-described iemomecp-help" aria-live="polite">{_HELP}</p></div></div></div>'
     )
 
 
@@ -131,16 +135,23 @@ def pair_rows(predicted: PredictedConversation) -> list[tuple[int, int, str, str
         Per run of neighbouring causes of one target: target turn, first cause turn, two digits per pair (P(pair) in
         percent, rounded down, at most 99), and one digit per pair (the class that is decided).
     """
-    rows = []
-    numbered = list(zip(itertools.count(), predicted.pairs, predicted.labels.tolist(), strict=False))
-    # The difference of place and cause turn is the same for neighbours.
-    for (target, _), found in itertools.groupby(
-        numbered, key=lambda one: (one[1].target_turn, one[1].cause_turn - one[0])
-    ):
-        run = list(found)
-        percents = "".join(f"{min(99, int(100 * pair.probability + 1e-9)):02d}" for _, pair, _ in run)
-        rows.append((target, run[0][1].cause_turn, percents, "".join(str(label) for _, _, label in run)))
-    return rows
+    last = len(predicted.class_names) - 1
+    chances = predicted.pair_probabilities
+    positive = chances[:, 0] if last == 1 else 1.0 - chances[:, last]
+    percents = np.clip(100 * positive + 1e-9, 0, 99).astype(np.int64).tolist()
+    labels = predicted.labels.tolist()
+    targets, causes = predicted.targets, predicted.causes
+    starts = [0, *(np.flatnonzero((np.diff(targets) != 0) | (np.diff(causes) != 1)) + 1).tolist(), len(targets)]
+    return [
+        (
+            int(targets[start]),
+            int(causes[start]),
+            "".join(f"{percent:02d}" for percent in percents[start:end]),
+            "".join(map(str, labels[start:end])),
+        )
+        for start, end in itertools.pairwise(starts)
+        if end > start
+    ]
 
 
 def _pair_data(predicted: PredictedConversation) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TRIANGLE_STYLE", "pair_triangle", "triangle_within_page"]
 
 TRIANGLE_STYLE = """\
-.iemomecp-triangle text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; fill: var(--muted); }
+.iemomecp-triangle text { fill: var(--muted); font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 .iemomecp-triangle .iemomecp-tick { font-size: 10px; font-variant-numeric: tabular-nums; }
 .iemomecp-triangle .iemomecp-heading { fill: var(--ink); font-size: 14px; font-weight: 600; }
 .iemomecp-triangle .iemomecp-warning { fill: var(--warn-ink); }
@@ -39,7 +39,7 @@ TRIANGLE_STYLE = """\
 """Rules of the drawing; colours are the variables of the palette."""
 
 _TITLED = 2500
-"""So many cells have a shape and a title of their own; browsers slow down with more. The rest is drawn in few shapes."""
+"""So many cells have a shape and a title of their own, as browsers slow down with more; the rest has few shapes."""
 _FAINTEST = 0.02
 _DARKEST = 0.85
 _LEVELS = 20
@@ -62,7 +62,7 @@ def pair_triangle(predicted: PredictedConversation, *, threshold: float | None =
         One ``<svg>`` element, escaped, without scripts and references; light or dark as the reader's screen is.
     """
     if threshold is not None:
-        predicted = predicted.with_threshold(threshold)  # type: ignore[attr-defined]
+        predicted = predicted.with_threshold(threshold)
     return _drawing(predicted, alone=True)
 
 
@@ -182,7 +182,7 @@ def _titled(predicted: PredictedConversation, probabilities: NDArray[np.float64]
     if len(probabilities) <= _TITLED:
         return np.ones(len(probabilities), dtype=np.bool_)
     decided = predicted.labels != len(predicted.class_names) - 1
-    found = decided.copy()
+    found: NDArray[np.bool_] = decided.copy()
     found[np.argsort(-probabilities, kind="stable")[: max(0, _TITLED - int(decided.sum()))]] = True
     return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation, PredictedEmotion, PredictedPair
 
@@ -107,14 +109,20 @@ def counts_in_words(predicted: PredictedConversation) -> str:
 def emotion_in_words(emotion: PredictedEmotion) -> str:
     """Category and P(emotional), as far as the model predicts them.
 
+    A turn may be emotional although no single category is as probable as ``neutral``; it is then called just that.
+
     Example:
         >>> from iemomecp_dataset.trainers.pipelines.predicted import PredictedEmotion
         >>> emotion_in_words(PredictedEmotion(3, 0.83, "joy", True, {"joy": 0.6, "anger": 0.4}))
         'joy 83 %'
+        >>> emotion_in_words(PredictedEmotion(3, 0.57, "neutral", True, {"neutral": 0.4, "joy": 0.3, "anger": 0.3}))
+        'emotional 57 %'
         >>> emotion_in_words(PredictedEmotion(3, None, None, True, {}))
         'emotional'
     """
-    words = emotion.category or ("emotional" if emotion.emotional else "not emotional")
+    words = emotion.category
+    if words is None or words in NEUTRAL_EMOTIONS:
+        words = "emotional" if emotion.emotional or emotion.probability is not None else "not emotional"
     return words if emotion.probability is None else f"{words} {percent(emotion.probability)}"
 
 

@@ -94,7 +94,7 @@ def long_one(n: int = 200, seed: int = 0) -> PredictedConversation:
         rng.random(len(targets)) * 0.02,
     )
     context = np.minimum(rng.random(len(targets)) * 0.4 * (cause > 0.03), 1 - cause)
-    words = "well then nobody ever told me that the train to the coast leaves before the museum opens".split()
+    words = ["well", "then", "nobody", "ever", "told", "me", "that", "the", "train", "leaves", "before", "noon"]
     lines = [
         ConversationUtterance(
             ("Ana", "Ben", "Chandrasekhar Venkataraman")[int(rng.integers(3))],
