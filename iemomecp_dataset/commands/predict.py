@@ -245,9 +245,15 @@ def _json(content: Any) -> str:
 def _console(stream: TextIO) -> Any:
     from rich.console import Console
 
+    class Printer(Console):
+        """Leaves it to the command what happens when the reader of the output goes away."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     # A pipe has no width of its own, and rich would take that of an old terminal.
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    return Printer(file=stream, width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
 
 
 @contextlib.contextmanager

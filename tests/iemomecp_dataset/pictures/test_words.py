@@ -11,19 +11,22 @@ from iemomecp_dataset.pictures.words import counts_in_words, decision_in_words, 
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule
 
 
+CHOSEN, GIVEN = "(chosen when the model was trained).", "(given by the user)."
+
+
 @pytest.mark.parametrize(
     ("n_classes", "rule", "words"),
     [
-        (2, DecisionRule(), "A pair counts where non_pair is not its most probable class (chosen when the model was trained)."),
-        (2, DecisionRule("threshold", 0.25, "user"), "A pair counts where P(pair) is at least 0.25 (given by the user)."),
+        (2, DecisionRule(), f"A pair counts where non_pair is not its most probable class {CHOSEN}"),
+        (2, DecisionRule("threshold", 0.25, "user"), f"A pair counts where P(pair) is at least 0.25 {GIVEN}"),
         (
             3,
             DecisionRule("threshold", 0.25),
-            "A pair counts where P(emo_cause) is at least 0.25, or else emo_context is at least as probable as non_pair "
-            "(chosen when the model was trained).",
+            "A pair counts where P(emo_cause) is at least 0.25, or else emo_context is at least as probable as "
+            f"non_pair {CHOSEN}",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_rule_in_words(n_classes: int, rule: DecisionRule, words: str) -> None:
     assert decision_in_words(replace(office(n_classes=n_classes), decision=rule)) == words
 
