@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.report.section import Section, Texts, build_sect
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.pictures.palette import palette_css
 
 __all__ = ["render_report", "write_report"]
 
@@ -140,7 +141,7 @@ def render_report(
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
-        style=(files / "style.css").read_text(encoding="utf-8"),
+        style=palette_css(":root") + (files / "style.css").read_text(encoding="utf-8"),
         script="\n".join((files / name).read_text(encoding="utf-8") for name in scripts),
     )
 

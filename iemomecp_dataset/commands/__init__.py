@@ -24,6 +24,7 @@ COMMANDS = {
     "matrix": "train a matrix of models and print the table of results",
     "evaluate": "score a file of predictions of any system",
     "report": "write the HTML report of a folder of runs",
+    "predict": "predict who felt what in a conversation, and why, with a trained model",
     "figures": "draw the figures of arXiv 2605.25208",
     "diagnose": "write the diagnostics of a folder of runs as CSV",
     "export": "write explanations as conversations, for trainers of other projects",

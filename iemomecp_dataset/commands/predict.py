@@ -1,0 +1,293 @@
+"""Predicts who felt what in a conversation, and why, with a trained model.
+
+    python -m iemomecp_dataset predict chat.txt --model runs/rpcl
+    python -m iemomecp_dataset predict chat.txt --model runs/rpcl --output chat.html
+    python -m iemomecp_dataset predict *.srt --model runs/rpcl --missing-speaker previous --output pairs.jsonl
+    python -m iemomecp_dataset predict - --model runs/rpcl --format jsonl < chat.json
+
+Files: text of "Speaker: words" lines, JSON, JSON Lines, CSV, SubRip and WebVTT subtitles; - is standard input. What a
+file holds is found from its content; the suffix says what is tried first.
+
+Printed is a transcript with the causes beside each emotional turn. Output files: .jsonl (one conversation per line),
+.json (a list of conversations), .csv (one row per candidate pair), .html (a page with transcript, arrows and the
+triangle of pairs, which needs no network), .svg (the triangle of one conversation), .txt (the transcript).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
+from iemomecp_dataset.errors import UsageError, require_packages
+from iemomecp_dataset.files import atomic_write
+
+if TYPE_CHECKING:
+    from iemomecp_dataset.conversations.conversation import Conversation
+    from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
+
+Format = Literal["text", "jsonl", "json", "csv", "html", "svg"]
+
+_FORMATS: dict[str, Format] = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".html": "html",
+    ".htm": "html",
+    ".svg": "svg",
+}
+_ON_A_PAGE = 1000
+_WIDTH_OF_FILES = 110
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Options of the command."""
+
+    _dashes = True
+
+    model: str = option(REQUIRED, "run folder of a pair model, or its model/, or a name on the Hub", metavar="RUN")
+    files: tuple[Path, ...] = option((), "files with conversations; - for standard input", positional=True)
+    output: Path | None = option(
+        None, "file to write, in the format of its suffix (default: print a transcript)", metavar="FILE"
+    )
+    format: Format | None = option(
+        None, "format of --output where its suffix does not tell it; without --output, what is printed"
+    )
+    threshold: float | None = option(
+        None, "decide by P(class 0) >= this (default: the model's own rule)", minimum=0.0, maximum=1.0
+    )
+    window: int | None = option(
+        None,
+        "score only pairs that are less than so many turns apart; 0: read whole conversations at once (default: "
+        "windows as long as the longest dialogue of training)",
+        minimum=0,
+        metavar="TURNS",
+    )
+    emotion_model: str | None = option(
+        None, "run of a model of emotions, whose categories are shown, or which the pair model needs", metavar="RUN"
+    )
+    text_encoder: str | None = option(
+        None, "text encoder of a model on frozen features, where it is not where it was in training", metavar="NAME"
+    )
+    audio: Path | None = option(
+        None,
+        "recording of the conversation, whose utterances have times; or a feature table (.parquet)",
+        metavar="FILE",
+    )
+    video: Path | None = option(None, "the same for video", metavar="FILE")
+    missing_speaker: Literal["error", "previous"] = option(
+        "error", "subtitles without a speaker: an error, or words of the previous one"
+    )
+    device: str | None = option(None, "cpu, cuda or cuda:N (default: where the model is)")
+    batch_size: int = option(8, "conversations at once, or windows of long ones", minimum=1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads conversations, predicts, and prints or writes."""
+    options = read_options(PredictOptions, arguments, command="predict", description=__doc__)
+    _check(options)
+    wanted = _format(options)
+    require_packages("torch", "transformers", "rich", extra="train")
+    # Read first: what is wrong with a file shows before a model is loaded, and before anything is written.
+    conversations = _read(options)
+    if wanted == "svg" and len(conversations) > 1:
+        raise UsageError(
+            f"The files hold {len(conversations)} conversations, and an .svg shows one: write .html for all of them."
+        )
+    if wanted == "html" and len(conversations) > _ON_A_PAGE:
+        raise UsageError(
+            f"The files hold {len(conversations)} conversations, and a page at most {_ON_A_PAGE}: write .jsonl or .csv."
+        )
+    with flags_in_errors(PredictOptions):
+        predicted = _predict(options, conversations)
+        if options.output is None:
+            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            for _ in _written(predicted, sys.stdout, wanted):
+                pass
+            return
+        count = _Count()
+        with atomic_write(options.output) as partial, _opened(partial) as stream:
+            for one in _written(predicted, stream, wanted):
+                count.add(one)
+    print(count.summary(options.output))
+
+
+def _check(options: PredictOptions) -> None:
+    if not options.files:
+        raise UsageError("Name a file with a conversation, or - for standard input. See --help.")
+    stdin = [file for file in options.files if str(file) == "-"]
+    if len(stdin) > 1:
+        raise UsageError("Standard input (-) can be read once only.")
+    inputs = (*options.files, options.audio, options.video)
+    if options.output is not None and any(
+        file is not None and str(file) != "-" and options.output.resolve() == file.resolve() for file in inputs
+    ):
+        raise UsageError(f"--output {options.output} would replace what is read. Choose another file.")
+    if options.output is not None and options.output.is_dir():
+        raise UsageError(f"--output {options.output} is a folder. Name a file in it.")
+
+
+def _format(options: PredictOptions) -> Format:
+    if options.format is not None:
+        return options.format
+    if options.output is None:
+        return "text"
+    suffix = options.output.suffix.lower()
+    if suffix not in _FORMATS:
+        raise UsageError(
+            f"--output {options.output}: the suffix {suffix or '(none)'} tells no format. Use one of "
+            f"{', '.join(_FORMATS)}, or give --format."
+        )
+    return _FORMATS[suffix]
+
+
+def _read(options: PredictOptions) -> list[Conversation]:
+    from iemomecp_dataset.conversations.decoding import decode
+    from iemomecp_dataset.conversations.reading import read_conversation_file, read_conversations, with_recording
+
+    found: list[Conversation] = []
+    for file in options.files:
+        if str(file) == "-":
+            text, _ = decode(sys.stdin.buffer.read(), "standard input")
+            found += read_conversations(text, missing_speaker=options.missing_speaker)[0]
+        else:
+            found += read_conversation_file(file, missing_speaker=options.missing_speaker)
+    # Once more all together, as conversations of different files may have the same name.
+    conversations, _ = read_conversations(found)
+    for kind in ("audio", "video"):
+        recording: Path | None = getattr(options, kind)
+        if recording is None or _is_table(recording):
+            continue
+        if len(conversations) > 1:
+            raise UsageError(
+                f"--{kind} {recording} is one recording, but the files hold {len(conversations)} conversations. "
+                "Predict them one by one, or name a recording with each utterance."
+            )
+        conversations = [with_recording(conversations[0], recording, kind=kind)]
+    return conversations
+
+
+def _is_table(recording: Path) -> bool:
+    return recording.suffix.lower() == ".parquet" or recording.is_dir()
+
+
+def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iterator[PredictedConversation]:
+    from transformers.utils import logging
+
+    from iemomecp_dataset.trainers import EmotionCausePipeline
+
+    logging.disable_progress_bar()  # of loading weights, a line per model
+
+    tables = {kind: getattr(options, kind) for kind in ("audio", "video")}
+    pipe = EmotionCausePipeline(
+        options.model,
+        device=options.device,
+        batch_size=options.batch_size,
+        threshold=options.threshold,
+        window=options.window,
+        emotion_model=options.emotion_model,
+        text_encoder=options.text_encoder,
+        progress=sys.stderr.isatty() and len(conversations) > 1,
+        **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
+    )
+    predicted: Iterator[PredictedConversation] = pipe(iter(conversations))
+    # The first one before anything is printed: what a model lacks shows there.
+    return itertools.chain([next(predicted)], predicted)
+
+
+def _written(
+    predicted: Iterator[PredictedConversation], stream: TextIO, wanted: Format
+) -> Iterator[PredictedConversation]:
+    """Writes conversations as they come, and hands them on; what needs all of them is written at the end."""
+    if wanted in ("html", "json"):
+        everything = list(predicted)
+        stream.write(_page(everything) if wanted == "html" else _json([one.to_dict() for one in everything]))
+        yield from everything
+        return
+    console = _console(stream) if wanted == "text" else None
+    header = True
+    for one in predicted:
+        if console is not None:
+            from iemomecp_dataset.pictures.terminal import print_transcript
+
+            print_transcript(one, console)
+        elif wanted == "jsonl":
+            stream.write(_json(one.to_dict()))
+        elif wanted == "svg":
+            stream.write(one.to_svg())
+        else:
+            frame = one.to_frame()
+            if len(frame):  # Without candidates a frame has no columns either.
+                frame.to_csv(stream, index=False, header=header, lineterminator="\n")
+                header = False
+        yield one
+
+
+def _page(predicted: Sequence[PredictedConversation]) -> str:
+    from iemomecp_dataset.pictures import conversation_page
+
+    return conversation_page(predicted)
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _console(stream: TextIO) -> Any:
+    from rich.console import Console
+
+    class Printer(Console):
+        """Leaves it to the command what happens when the reader of the output goes away."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    # A pipe has no width of its own, and rich would take that of an old terminal.
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    return Printer(file=stream, width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    # Half of a character pair, which JSON can state, is no UTF-8; its escape is valid in JSON.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+        yield stream
+
+
+class _Count:
+    """What was written, and what its reader has to know."""
+
+    def __init__(self) -> None:
+        self.conversations = self.pairs = self.noted = 0
+        self.notes: list[str] = []
+        self.synthetic = False
+
+    def add(self, one: PredictedConversation) -> None:
+        self.conversations += 1
+        self.pairs += int((one.labels != len(one.class_names) - 1).sum())
+        self.synthetic = self.synthetic or one.synthetic
+        notes = [f"note: {one.conversation.name}: {note}" for note in (*one.conversation.notes, *one.notes)]
+        self.noted += len(notes)
+        self.notes += notes[: 5 - len(self.notes)]
+
+    def summary(self, output: Path) -> str:
+        from iemomecp_dataset.pictures.words import SYNTHETIC, printable
+
+        many = "" if self.conversations == 1 else "s"
+        pairs = "" if self.pairs == 1 else "s"
+        lines = [f"written: {output} ({self.conversations} conversation{many}, {self.pairs} pair{pairs})"]
+        if self.synthetic:
+            lines.append(f"SYNTHETIC: {SYNTHETIC}")
+        lines += [printable(note) for note in self.notes]
+        if self.noted > len(self.notes):
+            lines.append(f"note: and {self.noted - len(self.notes)} notes more.")
+        return "\n".join(lines)
