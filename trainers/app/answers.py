@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.files import write_text
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
@@ -97,12 +97,10 @@ class Answer:
     Attributes:
         models: Names of the models.
         predictions: By model and conversation.
-        notes: What was changed or left out in reading, one sentence each.
     """
 
     models: tuple[str, ...]
     predictions: tuple[tuple[PredictedConversation, ...], ...]
-    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, models: Sequence[LoadedModel], conversations: Sequence[Conversation]) -> Answer:
@@ -115,8 +113,7 @@ class Answer:
         Returns:
             Their predictions.
         """
-        notes = dict.fromkeys(note for conversation in conversations for note in conversation.notes)
-        return cls(tuple(model.name for model in models), tuple(model(conversations) for model in models), tuple(notes))
+        return cls(tuple(model.name for model in models), tuple(model(conversations) for model in models))
 
     def with_threshold(self, threshold: float | None) -> Answer:
         """Decides anew, without running a model.
@@ -172,18 +169,18 @@ def read_given(text: str, file: str | Path | None = None, recording: str | Path 
         UsageError: Nothing was given, or more than :data:`LIMITS`.
         InvalidDataError: It is none of the formats.
     """
-    from iemomecp_dataset.conversations.reading import read_conversation_file, with_recording
+    from iemomecp_dataset.conversations.reading import with_recording
 
     notes: list[str] = []
     if file is not None:
-        conversations = read_conversation_file(_within_limits(Path(file)))
+        conversations = _read(Path(file), Path(file).name)
         if text.strip():
             notes.append(f"The file {Path(file).name} was used; the text in the field was not.")
     elif text.strip():
         with tempfile.TemporaryDirectory() as folder:
             pasted = Path(folder) / "conversation.txt"
             write_text(pasted, text)
-            conversations = read_conversation_file(_within_limits(pasted))
+            conversations = _read(pasted, "the text")
     else:
         raise UsageError(
             "There is no conversation yet: type or paste one, with one line per utterance such as "
@@ -204,14 +201,20 @@ def read_given(text: str, file: str | Path | None = None, recording: str | Path 
 _VIDEO = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm"})
 
 
-def _within_limits(path: Path) -> Path:
+def _read(path: Path, shown: str) -> list[Conversation]:
+    from iemomecp_dataset.conversations.reading import read_conversation_file
+
     size = path.stat().st_size
     if size > LIMITS.file_bytes:
         raise UsageError(
             f"The page takes {LIMITS.file_bytes / 1e6:g} MB at once, but {size / 1e6:.1f} MB were given; "
             "`iemomecp predict FILE --model RUN` has no such limit."
         )
-    return path
+    try:
+        return read_conversation_file(path)
+    except IemomecpError as error:
+        # Where the server keeps the file says nothing to who gave it.
+        raise type(error)(str(error).replace(str(path), shown)) from None
 
 
 def _check(conversations: Sequence[Conversation]) -> None:
@@ -262,9 +265,12 @@ def differences(first: PredictedConversation, second: PredictedConversation) -> 
     """
     found = []
     for one, other in zip(first.emotions, second.emotions, strict=True):
-        said = [_emotion_text(emotion.emotional, emotion.category) for emotion in (one, other)]
+        # Without probabilities of emotions, the emotional turns are the targets of the pairs, which are compared below.
+        if one.probability is None or other.probability is None:
+            continue
         comparable = one.category is not None and other.category is not None
         if one.emotional != other.emotional or (comparable and one.category != other.category):
+            said = [_emotion_text(emotion.emotional, emotion.category) for emotion in (one, other)]
             found.append(Difference(one.turn, None, *said))
     of_first, of_second = ({(p.target_turn, p.cause_turn): p for p in x.pairs if p.decided} for x in (first, second))
     all_first, all_second = ({(p.target_turn, p.cause_turn): p for p in x.pairs} for x in (first, second))
@@ -315,7 +321,7 @@ def differences_table(names: Sequence[str], first: PredictedConversation, second
         rows.append(f"<tr><td>{what}</td><td>{escape(one.first)}</td><td>{escape(one.second)}</td></tr>")
     more = len(found) - len(rows)
     return (
-        f"<h3>Where they differ ({len(found)})</h3>"
+        f'<h3 class="iemomecp-app-heading">Where they differ ({len(found)})</h3>'
         '<div class="iemomecp-app-scroll"><table class="iemomecp-app-differences"><thead><tr>'
         f"<th>turn</th><th>{escape(names[0])}</th><th>{escape(names[1])}</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>" + (f"<p>And {more} more.</p>" if more else "")
@@ -364,7 +370,7 @@ def write_download(answer: Answer, kind: str, folder: Path) -> Path:
         frames = [one.to_frame().assign(model=one.model) for one in predicted]
         content = pd.concat(frames, ignore_index=True).to_csv(index=False)
     else:
-        from iemomecp_dataset.pictures.conversation_page import conversation_page
+        from iemomecp_dataset.pictures import conversation_page
 
         content = conversation_page(predicted)
     write_text(path, content)

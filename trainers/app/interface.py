@@ -78,9 +78,7 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
                     elem_id="iemomecp-text",
                 )
             with gradio.Column(scale=1, min_width=240):
-                file = gradio.File(
-                    label="or a file: text, JSON, JSONL, CSV, .srt, .vtt", height=120, elem_id="iemomecp-file"
-                )
+                file = gradio.File(label="or a file: text, JSON, CSV, .srt, .vtt", height=170, elem_id="iemomecp-file")
                 recording = gradio.File(
                     label=f"its recording ({' or '.join(recordings)}), for utterances with times",
                     height=120,
@@ -88,12 +86,14 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
                     elem_id="iemomecp-recording",
                 )
         with gradio.Row():
-            example = gradio.Button("Example", elem_id="iemomecp-example", min_width=120)
-            run = gradio.Button("Find emotions and causes", variant="primary", elem_id="iemomecp-run", min_width=160)
+            example = gradio.Button("Example", scale=1, min_width=120, elem_id="iemomecp-example")
+            run = gradio.Button(
+                "Find emotions and causes", variant="primary", scale=4, min_width=160, elem_id="iemomecp-run"
+            )
         message = gradio.HTML("", **_plain("iemomecp-message"))
         with gradio.Column(visible=False) as results:
             which = gradio.Dropdown(label="Conversation", interactive=True, visible=False, elem_id="iemomecp-which")
-            with gradio.Row(equal_height=True):
+            with gradio.Row():
                 slider = gradio.Slider(
                     0,
                     1,
@@ -136,11 +136,10 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
             except IemomecpError as error:
                 nothing = [gradio.skip()] * (len(shown) + 2)
                 return [None, sentence(str(error), kind="error"), gradio.Column(visible=False), *nothing]
-            notes = "".join(map(sentence, found.notes))
             names = found.names
             return [
                 found,
-                notes,
+                "",
                 gradio.Column(visible=True),
                 gradio.Dropdown(choices=list(names), value=names[0], visible=len(names) > 1),
                 gradio.Slider(value=_threshold(found)),
@@ -190,7 +189,7 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
 
 def _show(answer: Answer, conversation: int) -> list[str]:
     """HTML of the comparison and of every model's picture."""
-    from iemomecp_dataset.pictures.conversation_page import conversation_fragment
+    from iemomecp_dataset.pictures import conversation_fragment
 
     predicted = [of_model[conversation] for of_model in answer.predictions]
     table = differences_table(answer.models, *predicted) if len(predicted) > 1 else ""
@@ -211,18 +210,16 @@ def _plain(name: str) -> dict[str, Any]:
 def _picture(name: str) -> dict[str, Any]:
     """Options of an HTML part that holds a conversation.
 
-    Gradio would compare old and new elements one by one and keep those that look alike, arrows of another conversation
-    among them. So its template stays empty, and each value replaces all that was there.
+    Gradio would compare old and new elements one by one and keep those that look alike, what was chosen in another
+    conversation with them. So its template stays empty, and each value replaces all that was there.
     """
-    from iemomecp_dataset.pictures.conversation_page import conversation_script
-
     return {
         "elem_id": name,
         "apply_default_css": False,
         "html_template": '<div class="iemomecp-app-picture"></div>',
         "js_on_load": (
-            f"const draw = () => {{\n{conversation_script()}\n}};\n"
-            "const show = () => { element.querySelector('.iemomecp-app-picture').innerHTML = props.value || ''; draw(); };\n"
+            "const place = element.querySelector('.iemomecp-app-picture');\n"
+            "const show = () => { place.innerHTML = props.value || ''; window.iemomecp?.initialise(place); };\n"
             "show(); watch('value', show);"
         ),
     }
@@ -232,11 +229,11 @@ def page_options() -> dict[str, Any]:
     """Options of ``launch`` of Gradio that belong to the page."""
     import gradio
 
-    from iemomecp_dataset.pictures.conversation_page import conversation_style
+    from iemomecp_dataset.pictures import conversation_script, conversation_style
 
-    style = conversation_style() + Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    style = conversation_style(dark=".dark") + Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     return {
-        "head": f"<style>{style}</style>",
+        "head": f"<style>{style}</style><script>{conversation_script()}</script>",
         "theme": gradio.themes.Default(primary_hue="indigo"),
         "max_file_size": LIMITS.file_bytes,
         "footer_links": ["settings"],
