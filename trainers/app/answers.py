@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from iemomecp_dataset.conversations.conversation import Conversation
+from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.files import write_text
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
@@ -313,11 +313,9 @@ def differences_table(names: Sequence[str], first: PredictedConversation, second
     spoken = first.conversation.utterances
     rows = []
     for one in found[:SHOWN_DIFFERENCES]:
-        target = spoken[one.target_turn - 1]
-        what = f"{one.target_turn} {escape(target.speaker)}: <q>{escape(target.text)}</q>"
+        what = _turn(one.target_turn, spoken[one.target_turn - 1])
         if one.cause_turn is not None:
-            cause = spoken[one.cause_turn - 1]
-            what += f"<br>because of {one.cause_turn} {escape(cause.speaker)}: <q>{escape(cause.text)}</q>"
+            what += f"<br>because of {_turn(one.cause_turn, spoken[one.cause_turn - 1])}"
         rows.append(f"<tr><td>{what}</td><td>{escape(one.first)}</td><td>{escape(one.second)}</td></tr>")
     more = len(found) - len(rows)
     return (
@@ -326,6 +324,10 @@ def differences_table(names: Sequence[str], first: PredictedConversation, second
         f"<th>turn</th><th>{escape(names[0])}</th><th>{escape(names[1])}</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>" + (f"<p>And {more} more.</p>" if more else "")
     )
+
+
+def _turn(number: int, spoken: ConversationUtterance) -> str:
+    return f"{number} <b>{escape(spoken.speaker)}</b> {escape(spoken.text)}"
 
 
 def sentence(text: str, *, kind: Literal["error", "note", "banner"] = "note") -> str:

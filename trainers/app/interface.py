@@ -9,6 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ WAITING = 32
 """Requests that may wait; further ones are refused."""
 KEPT_SECONDS = 3600
 """How long an answer is kept for a visitor, and files that were made for downloading."""
+
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Arial", "sans-serif")
 
 
 def build(models: Sequence[str | Path | LoadedModel]) -> Any:
@@ -88,9 +91,9 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
         with gradio.Row():
             example = gradio.Button("Example", scale=1, min_width=120, elem_id="iemomecp-example")
             run = gradio.Button(
-                "Find emotions and causes", variant="primary", scale=4, min_width=160, elem_id="iemomecp-run"
+                "Find emotions and causes", variant="primary", scale=4, min_width=280, elem_id="iemomecp-run"
             )
-        message = gradio.HTML("", **_plain("iemomecp-message"))
+        message = gradio.HTML("", visible=False, **_plain("iemomecp-message"))
         with gradio.Column(visible=False) as results:
             which = gradio.Dropdown(label="Conversation", interactive=True, visible=False, elem_id="iemomecp-which")
             with gradio.Row():
@@ -135,11 +138,12 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
                 found = Answer.of(loaded, read_given(typed, uploaded, recorded))
             except IemomecpError as error:
                 nothing = [gradio.skip()] * (len(shown) + 2)
-                return [None, sentence(str(error), kind="error"), gradio.Column(visible=False), *nothing]
+                refused = gradio.HTML(sentence(str(error), kind="error"), visible=True)
+                return [None, refused, gradio.Column(visible=False), *nothing]
             names = found.names
             return [
                 found,
-                "",
+                gradio.HTML("", visible=False),
                 gradio.Column(visible=True),
                 gradio.Dropdown(choices=list(names), value=names[0], visible=len(names) > 1),
                 gradio.Slider(value=_threshold(found)),
@@ -171,7 +175,7 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
         private: dict[str, Any] = {"api_visibility": "private"}
         asking: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "models", **private}
         run.click(
-            ask, [text, file, recording], [answer, message, results, which, slider, *shown], show_progress_on=[message],
+            ask, [text, file, recording], [answer, message, results, which, slider, *shown], show_progress_on=[run],
             **asking,
         )  # fmt: skip
         example.click(lambda: (EXAMPLE, None), None, [text, file], show_progress="hidden", **private)
@@ -192,8 +196,11 @@ def _show(answer: Answer, conversation: int) -> list[str]:
     from iemomecp_dataset.pictures import conversation_fragment
 
     predicted = [of_model[conversation] for of_model in answer.predictions]
-    table = differences_table(answer.models, *predicted) if len(predicted) > 1 else ""
-    return [table, *map(conversation_fragment, predicted)]
+    fragments = [conversation_fragment(one) for one in predicted]
+    if len(predicted) == 1:
+        return ["", *fragments]
+    headings = [f'<h3 class="iemomecp-app-heading">{escape(name)}</h3>' for name in answer.models]
+    return [differences_table(answer.models, *predicted), *map("".join, zip(headings, fragments, strict=True))]
 
 
 def _threshold(answer: Answer) -> float:
@@ -234,7 +241,8 @@ def page_options() -> dict[str, Any]:
     style = conversation_style(dark=".dark") + Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     return {
         "head": f"<style>{style}</style><script>{conversation_script()}</script>",
-        "theme": gradio.themes.Default(primary_hue="indigo"),
+        # The fonts of the reader's system, as in the picture of a conversation.
+        "theme": gradio.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
         "max_file_size": LIMITS.file_bytes,
         "footer_links": ["settings"],
         "run_history": False,
