@@ -27,6 +27,7 @@ COMMANDS = {
     "predict": "predict who felt what in a conversation, and why, with a trained model",
     "figures": "draw the figures of arXiv 2605.25208",
     "diagnose": "write the diagnostics of a folder of runs as CSV",
+    "app": "show a page in the browser that finds the emotions and causes in a conversation",
     "export": "write explanations as conversations, for trainers of other projects",
     "export-for": "write the input files of HiLo, M3HG, MECPE-2step or the official SemEval-2024 evaluator",
     "import-from": "make a run folder of what HiLo, M3HG, MECPE-2step or another system leaves",

@@ -1,0 +1,76 @@
+"""Loads the models of the page, once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from iemomecp_dataset.conversations.conversation import Conversation
+from iemomecp_dataset.errors import MissingModelError, UsageError
+from iemomecp_dataset.trainers.app.answers import LoadedModel, names_of_models
+from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
+
+__all__ = ["MOST_MODELS", "load_models"]
+
+MOST_MODELS = 2
+"""Models side by side."""
+
+
+def load_models(models: Sequence[str | Path]) -> tuple[LoadedModel, ...]:
+    """Loads one model, or two to compare.
+
+    Args:
+        models: Folders of runs or of their models, or names on the Hub.
+
+    Returns:
+        The models, in this order.
+
+    Raises:
+        UsageError: None, more than two, or one twice.
+        IemomecpError: A model cannot be loaded.
+    """
+    given = [str(model) for model in models]
+    if not 1 <= len(given) <= MOST_MODELS:
+        raise UsageError(f"The page takes one model, or two to compare, but {len(given)} were given.")
+    if len(set(given)) < len(given):
+        raise UsageError(f"The model {given[0]} was given twice; give another one to compare it with.")
+    return tuple(_load(model, name) for model, name in zip(given, names_of_models(given), strict=True))
+
+
+def _load(model: str, name: str) -> LoadedModel:
+    from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
+
+    pipeline = EmotionCausePipeline(_folder(model))
+
+    def predict(conversations: list[Conversation]) -> list[PredictedConversation]:
+        # A copy of a model of the Hub lies in a folder whose name tells nobody anything.
+        return [dataclasses.replace(one, model=model) for one in pipeline(conversations)]
+
+    config = pipeline.model.config
+    modalities = str(getattr(config, "modalities", "t"))
+    uses: dict[str, Literal["audio", "video"]] = {"a": "audio", "v": "video"}
+    return LoadedModel(
+        name,
+        predict,
+        synthetic=bool(getattr(config, "synthetic", False)),
+        recordings=tuple(kind for letter, kind in uses.items() if letter in modalities),
+    )
+
+
+def _folder(model: str) -> str:
+    """Where a model lies: what is no folder but looks like ``OWNER/NAME`` is fetched from the Hub."""
+    if Path(model).exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+        return model  # what is neither gets the usual error
+    from huggingface_hub import snapshot_download
+
+    try:
+        return snapshot_download(model)
+    except (OSError, ValueError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise MissingModelError(
+            f"{model} is neither a folder nor a model that can be fetched from the Hub ({first_line}). "
+            "Give the folder of a finished run."
+        ) from None
