@@ -178,6 +178,12 @@ def said_in_one_sentence(repository: str, endpoint: str) -> Iterator[None]:
             raise
         lines = [line.strip(" -") for line in str(error).strip().splitlines()]
         raise HubError(f"{endpoint} refuses {repository}: {' '.join(filter(None, lines))}") from error
+    except RuntimeError as error:  # of a large file, by LFS or Xet
+        first_line = str(error).strip().splitlines()[0].rstrip(".")
+        raise HubError(
+            f"{endpoint} did not take a file of {repository}: {first_line}. Nothing of it has been committed; start the "
+            "command again."
+        ) from error
     except Exception as error:
         # The HTTP client of huggingface_hub has changed its name between versions.
         if not any(base.__module__.split(".")[0].startswith("httpx") for base in type(error).__mro__):

@@ -72,7 +72,7 @@ def without_local_paths(content: Any, renamed: Mapping[str, str] | None = None, 
 
     Args:
         content: Values as JSON and YAML hold them.
-        renamed: What to write in place of some paths, by path.
+        renamed: What to write in place of paths that are known, by path; these may have blanks.
         within_texts: Whether paths within longer texts are cut too; templates of prompts must stay as they are.
 
     Returns:
@@ -89,11 +89,16 @@ def without_local_paths(content: Any, renamed: Mapping[str, str] | None = None, 
         return [without_local_paths(one, renamed, within_texts=within_texts) for one in content]
     if not isinstance(content, str):
         return content
-    if content in (renamed or {}):
-        return (renamed or {})[content]
-    if _ROOTED.match(content) and not re.search(r"\s", content):
+    known = renamed or {}
+    if content in known:
+        return known[content]
+    if _ROOTED.match(content) and not re.search(r"\s" if within_texts else r"[\n{]", content):
         return _last_part(content)
-    return _WITHIN_TEXT.sub(lambda found: _last_part(found.group()), content) if within_texts else content
+    if not within_texts:
+        return content
+    for path in sorted(known, key=len, reverse=True):
+        content = content.replace(path, known[path])
+    return _WITHIN_TEXT.sub(lambda found: _last_part(found.group()), content)
 
 
 def _last_part(path: str) -> str:

@@ -6,6 +6,7 @@ whatever else lies in a run folder may hold anything. None of it is uploaded; wh
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections import Counter
@@ -41,6 +42,11 @@ _REASONS = (
     (re.compile(r"checkpoint/.*"), "checkpoints"),
     (re.compile(r"model/.*\.(bin|pt|pth|ckpt|pkl|pickle)"), "pickled weights"),
 )
+
+_RESULTS = frozenset(one.name for one in dataclasses.fields(RunResults)) - {"extra"} | {
+    *("signatures", "leaks", "token_losses", "emotion_categories", "remarks")
+}
+"""Keys of ``results.json`` that are uploaded; by hand or by another program anything may have been added."""
 
 _OF_BASE = ("text_encoder_name", "language_model_name", "base_model_name_or_path")
 
@@ -89,8 +95,10 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
     if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
         of_others = "; its predictions come from another system" if results.scorer == EXTERNAL else ""
         raise RunFolderError(f"{folder} holds no model in safetensors (model/){of_others}. There is nothing to upload.")
-    local = sorted(set(_local_models(read_json(model / "config.json"))))
-    renamed = dict.fromkeys(local, base_model) if base_model else {}
+    options = _options(folder / "config.yaml")
+    renamed = {path: without_local_paths(path, within_texts=False) for path in (str(folder), *_paths_in(options))}
+    if base_model:
+        renamed |= dict.fromkeys(_local_models(read_json(model / "config.json")), base_model)
     files: dict[str, bytes | Path] = {}
     stays: Counter[str] = Counter()
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
@@ -106,15 +114,10 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
         else:
             files[name] = path
     missed = () if base_model else tuple(_missed(read_json(model / "config.json"), model))
-    files["README.md"] = _card(model / "README.md", results, repository, base_model, missed).encode("utf-8")
-    files[RESULTS_FILE] = _as_json(without_local_paths(read_json(folder / RESULTS_FILE), renamed))
-    options = _options(folder / "config.yaml")
+    files["README.md"] = _card(model / "README.md", results, repository, base_model, missed, renamed).encode("utf-8")
+    files[RESULTS_FILE] = _as_json(without_local_paths(_shared_results(read_json(folder / RESULTS_FILE)), renamed))
     if options:
         files["config.yaml"] = _shared_options(options, renamed)
-    for path in _paths_in(options):
-        for name, content in files.items():
-            if isinstance(content, bytes):
-                files[name] = content.replace(path.encode("utf-8"), Path(path).name.encode("utf-8"))
     return SharedFiles(dict(sorted(files.items())), dict(stays), tuple(one.remark() for one in missed))
 
 
@@ -153,7 +156,14 @@ def split_card(text: str) -> tuple[str, str]:
     return (found.group(), text[found.end() :]) if found else ("", text)
 
 
-def _card(file: Path, results: RunResults, repository: str, base_model: str | None, missed: Sequence[_Missed]) -> str:
+def _card(
+    file: Path,
+    results: RunResults,
+    repository: str,
+    base_model: str | None,
+    missed: Sequence[_Missed],
+    renamed: Mapping[str, str],
+) -> str:
     """The run's card: what its header states stays as it is, what it lacks is added, and its code names the model."""
     computed = card_metadata(results, base_model=base_model)
     text = read_text(file).replace("\r\n", "\n") if file.is_file() else f"# {results.run_name}\n"
@@ -161,12 +171,24 @@ def _card(file: Path, results: RunResults, repository: str, base_model: str | No
     stated = {name: value for name, value in stated.items() if not _names_local_model(name, value)}
     body = split_card(text)[1].replace("path/to/this/folder", repository)
     notes = "".join(f"\n\n{one.note()}" for one in missed)
-    body = without_local_paths(body).strip("\n") + ("\n\n## Not in this repository" + notes if missed else "") + "\n"
+    body = (
+        without_local_paths(body, renamed).strip("\n")
+        + ("\n\n## Not in this repository" + notes if missed else "")
+        + "\n"
+    )
     return metadata_header({**computed, **stated}) + "\n" + body
 
 
 def _names_local_model(name: str, value: Any) -> bool:
     return name == "base_model" and any(is_local(one) for one in ([value] if isinstance(value, str) else value))
+
+
+def _shared_results(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without what is not known, and without the ids that its warnings on shared data name."""
+    shared = {key: value for key, value in content.items() if key in _RESULTS}
+    if "leaks" in shared:
+        shared["leaks"] = [re.sub(r"; such as .*?\.$", ".", one) for one in shared["leaks"]]
+    return shared
 
 
 def _configuration(content: Any, base_model: str | None, *, deep: bool) -> Any:
@@ -274,9 +296,9 @@ def _is_path(name: str, value: Any) -> bool:
 
 
 def _paths_in(options: Mapping[str, Any]) -> list[str]:
-    """Paths from the root of the file system, the longest first: they may stand in any text, with blanks in them."""
+    """Paths from the root of the file system: they may stand in any text, with blanks in them."""
     found = {value.rstrip("/") for value in options.values() if isinstance(value, str) and value.startswith(("/", "~"))}
-    return sorted((path for path in found if path.count("/") > 1), key=len, reverse=True)
+    return sorted(path for path in found if path.count("/") > 1)
 
 
 def _as_json(content: Any) -> bytes:
