@@ -41,9 +41,18 @@ def fetched_model(name: str | Path, *, revision: str | None = None) -> Path:
     try:
         with said_in_one_sentence(name, constants.ENDPOINT):
             return Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
-    except (HubError, OSError) as error:
-        reason = str(error) if isinstance(error, HubError) else str(error).strip().splitlines()[0]
-        raise MissingModelError(
-            f"{name!r} holds no model (no config.json): it is neither a folder here nor a model that the Hub has or "
-            f"shows to you. {reason}"
-        ) from error
+    except HubError as error:
+        reason: str = str(error)
+        cause: Exception = error
+    except OSError as error:  # nothing downloaded before, and nobody to ask
+        offline = constants.is_offline_mode()
+        reason = (
+            "The Hub is not asked, as HF_HUB_OFFLINE is set."
+            if offline
+            else f"{constants.ENDPOINT} cannot be reached: check the network, or HF_ENDPOINT."
+        )
+        cause = error
+    raise MissingModelError(
+        f"{name!r} holds no model (no config.json): it is neither a folder here nor a model that the Hub has or shows "
+        f"to you. {reason}"
+    ) from cause
