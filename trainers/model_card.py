@@ -12,6 +12,7 @@ from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 from iemomecp_dataset.options import CONFIG_NAMES
 from iemomecp_dataset.trainers.options import RunSettings, circumstances
 from iemomecp_dataset.trainers.scorers import config_fields, find_scorer, is_built_in
+from iemomecp_dataset.trainers.sharing.model_index import card_metadata, metadata_header
 
 __all__ = ["model_card"]
 
@@ -33,6 +34,26 @@ _CONVERSATION = [
     'rows = [{"dialogue_id": "example", "utterances": utterances}]  # or those of iemomecp_dataset.load',
 ]
 
+_PIPELINE = [
+    "```python",
+    "import iemomecp_dataset",
+    "from transformers import pipeline",
+    "",
+    'find_pairs = pipeline("emotion-cause-pairs", model="path/to/this/folder")',
+    "conversation = [",
+    '    {"speaker": "A", "text": "We have missed the last train."},',
+    '    {"speaker": "B", "text": "Oh no, not again!"},',
+    "]",
+    "predicted = find_pairs(conversation)",
+    "for pair in predicted.pairs:",
+    "    if pair.decided:",
+    "        print(pair.target_turn, pair.cause_turn, pair.role, pair.probability)",
+    "```",
+    "",
+    "Or the probabilities of all pairs, of many dialogues with ids:",
+    "",
+]
+
 
 def model_card(results: RunResults, options: RunSettings) -> str:
     """Writes the card of a pair scorer, or of a model that recognises or explains emotions.
@@ -45,19 +66,14 @@ def model_card(results: RunResults, options: RunSettings) -> str:
         Markdown with the header that the Hugging Face Hub reads.
     """
     synthetic = results.synthetic
-    tag, pipeline, scores, use = _PARTS.get(results.task, _PARTS["pairs"])
+    scores, use = _PARTS.get(results.task, _PARTS["pairs"])
     described = [
         results.scorer if results.task in (ERC, "explanation") else f"{results.scorer} scorer",
         *([results.objective] if results.objective else []),
         "+".join(results.modalities.upper()),
     ]
     header = [
-        "---",
-        "library_name: transformers",
-        f"pipeline_tag: {pipeline}",
-        f"tags: [{tag}, iemomecp" + (", synthetic" if synthetic else "") + "]",
-        "---",
-        "",
+        metadata_header(card_metadata(results)),
         f"# {results.run_name}: {', '.join(described)}",
         "",
     ]
@@ -149,10 +165,12 @@ def _use(results: RunResults) -> list[str]:
     classes = ", ".join(f"{i} {name}" for i, name in enumerate(results.class_names))
     rule = "argmax" if value is None else f"threshold, model.config.threshold is {value:.4f}"
     text, registration = _registration(results.scorer)
+    by_pipeline = [] if features or not is_built_in(results.scorer) else _PIPELINE
     return [
         "## Use",
         "",
         *text,
+        *by_pipeline,
         "```python",
         *registration,
         "import iemomecp_dataset",
@@ -271,12 +289,12 @@ def _explanation_use(results: RunResults) -> list[str]:
     ]
 
 
-_PARTS: Mapping[str, tuple[str, str, Callable[[RunResults], list[str]], Callable[[RunResults], list[str]]]] = {
-    "pairs": ("emotion-cause-pair-extraction", "text-classification", _scores, _use),
-    ERC: ("emotion-recognition-in-conversation", "text-classification", _emotion_scores, _emotion_use),
-    "explanation": ("emotion-cause-explanation", "text-generation", _explanation_scores, _explanation_use),
+_PARTS: Mapping[str, tuple[Callable[[RunResults], list[str]], Callable[[RunResults], list[str]]]] = {
+    "pairs": (_scores, _use),
+    ERC: (_emotion_scores, _emotion_use),
+    "explanation": (_explanation_scores, _explanation_use),
 }
-"""By task its tag, the Hub's tag of what it does, and the parts of the card that state scores and use."""
+"""By task the parts of the card that state scores and use."""
 
 _EMOTIONS = (
     " `emotions` has for each row an array of (utterances, emotions) probabilities in the order of "

@@ -30,6 +30,7 @@ COMMANDS = {
     "app": "show a page in the browser that finds the emotions and causes in a conversation",
     "export": "write explanations as conversations, for trainers of other projects",
     "export-for": "write the input files of HiLo, M3HG, MECPE-2step or the official SemEval-2024 evaluator",
+    "push": "upload a run's model, a metric or the page to the Hugging Face Hub",
     "import-from": "make a run folder of what HiLo, M3HG, MECPE-2step or another system leaves",
 }
 """What each command does; the module of its name in this folder, with underscores, does it."""

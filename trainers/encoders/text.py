@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
+from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 
 __all__ = [
     "TextEncoder",
@@ -110,14 +111,14 @@ def load_saved_tokenizer(model: Any) -> Any:
     """Loads the tokenizer that was saved with a scorer, or else that of the encoder it was built on.
 
     Args:
-        model: A scorer from ``from_pretrained``, whose folder is its ``name_or_path``.
+        model: A scorer from ``from_pretrained``, whose folder or name on the Hub is its ``name_or_path``.
 
     Raises:
         MissingModelError: It is neither on disk nor reachable.
     """
     from transformers import AutoConfig
 
-    saved = Path(model.name_or_path)
+    saved = fetched_model(model.name_or_path, revision=getattr(model.config, "_commit_hash", None))
     if not (saved / "tokenizer_config.json").is_file():
         return load_tokenizer(model.config.text_encoder_name)
     # The configuration in this folder is the scorer's, which says nothing about tokenizers.
