@@ -1,7 +1,8 @@
 """Tokens of explanations: those that the published n-gram scores count, raw ones, and what follows the opening.
 
 The tokens of the published scores come from a Java program, Stanford's PTB tokenizer. Here regular expressions follow
-the same Treebank conventions (R. MacIntyre's script, as NLTK has it), so that scores do not depend on Java.
+the same Treebank conventions (R. MacIntyre's script, as NLTK has it) and, where the two differ, that program: stops
+within a text, abbreviations, runs of marks. So scores do not depend on Java.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ _RULES = tuple(
         # Double quotes never count, so what kind they are is irrelevant.
         (r"\"|''", ' " '),
         # An opening single quote, but not the apostrophe of a clitic.
-        (r"(?<!\w)'(?!(?:re|ve|ll|m|t|s|d|n)\b)(?=\w)", "' "),
-        # The period that ends the text, before closing quotes and brackets.
-        (r"([^.])\.([\])}>\"' ]*)$", r"\1 . \2 "),
+        (r"(?<!\w)'(?!(?:re|ve|ll|m|t|s|d|n|em|cause)\b)(?=\w)", "' "),
         # Commas and colons, except inside numbers.
         (r"[:,](?!\d)", r" \g<0> "),
-        (r"\.{2,}", r" \g<0> "),
-        (r"[;@#$%&?!*<>]", r" \g<0> "),
+        # A run of stops is an ellipsis, whatever its length; a run of other marks is one token, which counts.
+        (r"\.{2,}", " ... "),
+        (r"[?!]+", r" \g<0> "),
+        (r"[;@#$%&*<>]", r" \g<0> "),
         (r"([^'])' ", r"\1 ' "),
+        # A hyphen after a clitic, or at the end of a word, is a dash.
+        (r"('(?:[smd]|ll|re|ve)|n't)-", r"\1 - "),
+        (r"(\w)-(?= |$)", r"\1 - "),
         (r"\(", " -lrb- "),
         (r"\)", " -rrb- "),
         (r"\[", " -lsb- "),
@@ -41,6 +45,8 @@ _RULES = tuple(
         (r"--", " -- "),
         (r"^|\s+|$", " "),
         (r"([^' ])('[smd]|'(?:ll|re|ve)|n't|') ", r"\1 \2 "),
+        # y'know, y'all
+        (r"\b(y')(?=[a-z]{2})", r" \1 "),
         (r"\b(can)(not)\b", r" \1 \2 "),
         (r"\b(d)('ye)\b", r" \1 \2 "),
         (r"\b(gim|lem)(me)\b", r" \1 \2 "),
@@ -49,6 +55,16 @@ _RULES = tuple(
         (r"\b(more)('n)\b", r" \1 \2 "),
         (r" ('t)(is|was)\b", r" \1 \2 "),
     )
+)
+
+_CLOSING = "])}>\"'"
+# Their stop stays, as that of an initial does. Capitals count: "Mon." is a day, "mon." ends a sentence in patois.
+_INITIAL = re.compile(r"(?<![\w'.])([A-Z])\.(\.+)")
+_CURLY = re.compile(r"(?<!\w)[‘’](?=(?:cause|em)\b)", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"(?:.*\W)?(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Ph\.D|[MDJS]r|Mrs|Ms|Mss|Drs|Messrs|Prof|Gov|Gen|Rep|Sens?|Reps|Lt|Col|"
+    r"Sgt|Capt|Cpl|Maj|Adm|Rev|Hon|Esq|St|Ave|Blvd|Co|Corp|Inc|Ltd|Bros|Dept|Univ|vs|[Ee]tc|Jan|Feb|Mar|Apr|Jun|Jul|Aug|"
+    r"Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri)"
 )
 
 # The published list names brackets in upper case, "-LRB-", and so never meets those of lower-case texts.
@@ -71,10 +87,24 @@ def ptb_tokens(text: str) -> list[str]:
         >>> ptb_tokens("She can't stay – the “quiet” drum-school (upstairs) costs $40!")[:8]
         ['she', 'ca', "n't", 'stay', 'the', 'quiet', 'drum-school', '-lrb-']
     """
-    text = " ".join(text.lower().translate(_STRAIGHT).split())
+    text = " ".join(_CURLY.sub("' ", text).translate(_STRAIGHT).split())
+    text = _with_stops_apart(_INITIAL.sub(r"\1. \2", text)).lower()
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return [token for token in text.split() if token not in _REMOVED]
+
+
+def _with_stops_apart(text: str) -> str:
+    """Splits the stop that ends a word, before closing quotes and brackets, from all but abbreviations."""
+    words: list[str] = []
+    for word in text.split():
+        bare = word.rstrip(_CLOSING)
+        stem = bare[:-1]
+        if bare.endswith(".") and stem and not stem.endswith(".") and not _ABBREVIATION.fullmatch(stem):
+            words += [stem, ".", word[len(bare) :]]
+        else:
+            words.append(word)
+    return " ".join(words)
 
 
 def raw_tokens(text: str) -> list[str]:

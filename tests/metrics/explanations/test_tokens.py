@@ -27,6 +27,46 @@ def test_tokens_follow_the_treebank_in_lower_case_without_punctuation(text, expe
     assert ptb_tokens(text) == expected
 
 
+# Invented sentences, and what Stanford's PTBTokenizer (CoreNLP 3.4.1, -lowerCase, as pycocoevalcap calls it) makes of
+# them after the published removals.
+BY_STANFORD = [
+    ("He is rude. She leaves.", "he is rude she leaves"),
+    (
+        "The reason she is sad is that nobody came. She had baked two cakes. What a waste!",
+        "the reason she is sad is that nobody came she had baked two cakes what a waste",
+    ),
+    (
+        "Mr. Lindt and Dr. Okafor met Prof. Adams on St. Mary's Ave. yesterday.",
+        "mr. lindt and dr. okafor met prof. adams on st. mary 's ave. yesterday",
+    ),
+    ("It was the U.S. team, i.e. ours. We won.", "it was the u.s. team i.e. ours we won"),
+    ("Is that so?! No way!! Really??", "is that so ?! no way !! really ??"),
+    ("Well... I don't know.... Maybe.. tomorrow.", "well i do n't know maybe tomorrow"),
+    (
+        'He said "I quit." Then he left (without a word.) [Really.]',
+        "he said i quit then he left -lrb- without a word -rrb- -lsb- really -rsb-",
+    ),
+    ("The point is I... Never mind.", "the point is i. never mind"),
+    ("She paid $40.50 at 8:30. Cheap, e.g. for Paris.", "she paid $ 40.50 at 8:30 cheap e.g. for paris"),
+    ("I'm-I'm fine, it's-it's just a well-known half-", "i 'm i 'm fine it 's it 's just a well-known half"),
+    (
+        "Nobody-but him. He was mad, vs. her being calm. Etc. etc.",
+        "nobody-but him he was mad vs. her being calm etc. etc.",
+    ),
+    ("A plan B. failed. So did J. T. Smith's.", "a plan b. failed so did j. t. smith 's"),
+    ("Version 2.0. is out. Open it.now please.", "version 2.0 is out open it.now please"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), BY_STANFORD)
+def test_tokens_of_several_sentences_are_those_of_the_published_program(text, expected):
+    assert ptb_tokens(text) == expected.split()
+
+
+def test_a_word_of_stops_takes_no_more_than_linear_time():
+    assert ptb_tokens("a." * 50_000 + " end.")[-1] == "end"
+
+
 def test_raw_tokens_keep_case_and_punctuation():
     assert raw_tokens(" He said: it's  over. ") == ["He", "said:", "it's", "over."]
 
