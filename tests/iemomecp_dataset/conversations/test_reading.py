@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -201,6 +202,14 @@ def test_a_list_of_conversations_is_answered_with_a_list(tmp_path: Path) -> None
     assert read_conversations([RECORDS])[1] is False
 
 
+def test_rows_of_a_dataset_are_conversations() -> None:
+    rows = [{"dialogue_id": name, "utterances": RECORDS, "pairs": []} for name in ("a", "b")]
+    found, single = read_conversations(datasets.Dataset.from_list(rows))
+    assert not single
+    assert [(conversation.name, len(conversation.utterances)) for conversation in found] == [("a", 3), ("b", 3)]
+    assert found[0].notes == ("Not used: pairs.",)
+
+
 def test_names_that_are_made_are_no_names_that_are_given() -> None:
     given = [{"id": name, "utterances": RECORDS} for name in ("a", "a", "a_2", "a", "a_2")]
     assert [found.name for found in read_conversations(given)[0]] == ["a", "a_3", "a_2", "a_4", "a_2_2"]
@@ -381,15 +390,16 @@ def test_ten_thousand_turns_are_read() -> None:
 def test_a_recording_of_the_whole_conversation(tmp_path: Path) -> None:
     recording = tmp_path / "trip.wav"
     recording.write_bytes(b"RIFF")
-    (timed,) = read_conversations("[0:01] Ana: We missed it.\n[0:02.5 - 0:04] Ben: Oh no!")[0]
+    (timed,) = read_conversations("[0:01] Ana: We missed it.\n[0:02.5] Ben: Oh no!\n[0:03 - 0:04] Ana: Yes.")[0]
     found = with_recording(timed, recording, kind="audio")
     assert found.utterances == (
         ConversationUtterance("Ana", "We missed it.", 1.0, 2.5, audio=str(recording)),
-        ConversationUtterance("Ben", "Oh no!", 2.5, 4.0, audio=str(recording)),
+        ConversationUtterance("Ben", "Oh no!", 2.5, 3.0, audio=str(recording)),
+        ConversationUtterance("Ana", "Yes.", 3.0, 4.0, audio=str(recording)),
     )
-    assert found.notes == ("Utterances without an end last until the next one begins: 1.",)
+    assert found.notes == ("Utterances without an end last until the next one begins: 2.",)
     both = with_recording(found, recording, kind="video")
-    assert [(spoken.audio, spoken.video) for spoken in both.utterances] == [(str(recording), str(recording))] * 2
+    assert [(spoken.audio, spoken.video) for spoken in both.utterances] == [(str(recording), str(recording))] * 3
     assert both.notes == found.notes
     (untimed,) = read_conversations("[0:01] Ana: We missed it.\nBen: Oh no!")[0]
     (unended,) = read_conversations("[0:01] Ana: We missed it.\n[0:02] Ben: Oh no!")[0]
