@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.conversations.decoding import decode, read_bytes
-from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown, shown_keys
 from iemomecp_dataset.conversations.fields import fields_of
 from iemomecp_dataset.conversations.formats import FORMATS, SUFFIXES, find_format, read_formatted
 from iemomecp_dataset.conversations.recording import with_recording
@@ -209,5 +209,5 @@ def _exists(path: Path) -> bool:
 
 def _kind(value: object) -> str:
     if isinstance(value, Mapping):
-        return f"an object with the keys {', '.join(map(repr, map(str, value)))}" if value else "an object without keys"
+        return f"an object with {shown_keys(value)}"
     return f"{shown(value)} of type {type(value).__name__}"
