@@ -23,7 +23,13 @@ from reader_case import ReaderCase, mutated
 
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.conversations.formats import SUFFIXES
-from iemomecp_dataset.conversations.reading import FORMATS, read_conversation_file, read_conversations, with_recording
+from iemomecp_dataset.conversations.reading import (
+    FORMATS,
+    read_conversation_file,
+    read_conversation_text,
+    read_conversations,
+    with_recording,
+)
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 
 SPOKEN = (
@@ -132,6 +138,18 @@ def test_what_is_pasted_is_read_as_files_are(name: str) -> None:
     found, single = read_conversations(content)
     check(found, timed=timed)
     assert (single, found[0].format) == (True, format_name)
+
+
+def test_text_of_a_visitor_names_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_text("Ana: Hi!")
+    assert read_conversations(str(path))[0][0].name == "chat"
+    with pytest.raises(InvalidDataError, match="the text: none of the formats"):
+        read_conversation_text(str(path))
+    (conversation,) = read_conversation_text("Ana: Hi!", name="pasted")
+    assert (conversation.name, conversation.utterances) == ("pasted", (ConversationUtterance("Ana", "Hi!"),))
+    with pytest.raises(InvalidDataError, match="the text: an empty conversation"):
+        read_conversation_text(" ")
 
 
 def test_every_format_is_tested_and_explained() -> None:
