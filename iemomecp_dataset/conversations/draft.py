@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["Draft", "MissingSpeaker", "NotThisFormatError", "Reading", "Source", "shown"]
+__all__ = ["Draft", "MissingSpeaker", "NotThisFormatError", "Reading", "Source", "shown", "shown_keys"]
 
 _LINE_BREAKS = re.compile(r"\s*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*")
 # Neither models nor the pages that show a conversation can take them.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _PLACES_SHOWN = 3
+_KEYS_SHOWN = 8
 
 
 MissingSpeaker = Literal["error", "previous"]
@@ -51,6 +53,18 @@ def shown(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
     short = text if len(text) <= 42 else f"{text[:41]}…"
     return repr(short) if isinstance(value, str) else short
+
+
+def shown_keys(record: Mapping[Any, Any]) -> str:
+    """The keys of an object as an error shows them, the first eight.
+
+    Example:
+        >>> shown_keys({"who": "Ana", 7: "Hi!"}), shown_keys({})
+        ("the keys 'who', '7'", 'no keys')
+    """
+    names = [shown(str(key)) for key in record]
+    listed = ", ".join(names[:_KEYS_SHOWN]) + (f" and {len(names) - _KEYS_SHOWN} more" if names[_KEYS_SHOWN:] else "")
+    return f"the keys {listed}" if names else "no keys"
 
 
 @dataclass

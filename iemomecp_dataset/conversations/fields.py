@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.conversations.draft import Draft, shown
+from iemomecp_dataset.conversations.draft import Draft, shown, shown_keys
 from iemomecp_dataset.conversations.times import seconds_of
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.field_checks import is_integer
@@ -90,8 +90,7 @@ def add_record(draft: Draft, record: Mapping[Any, Any], place: str) -> None:
     value = {field: record[key] for field, key in fields.keys.items()}
     for field in ("speaker", "text"):
         if field not in value and not (field == "text" and {"audio", "video"} & value.keys()):
-            keys = ", ".join(map(repr, map(str, record))) or "none"
-            raise InvalidDataError(f"{at}: no {field}, as the keys are {keys}. Give 'speaker' and 'text'.")
+            raise InvalidDataError(f"{at}: no {field}, as it has {shown_keys(record)}. Give 'speaker' and 'text'.")
     if (turn := _turn(value.get("turn"))) is not None:
         draft.follow(turn, place)
     times = {}

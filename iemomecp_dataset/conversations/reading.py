@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.conversations.decoding import decode, read_bytes
-from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown, shown_keys
 from iemomecp_dataset.conversations.fields import fields_of
 from iemomecp_dataset.conversations.formats import FORMATS, SUFFIXES, find_format, read_formatted
 from iemomecp_dataset.conversations.recording import with_recording
@@ -18,7 +18,7 @@ from iemomecp_dataset.conversations.records import is_utterance, listed_utteranc
 from iemomecp_dataset.conversations.text_lines import speaker_and_words
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 
-__all__ = ["FORMATS", "read_conversation_file", "read_conversations", "with_recording"]
+__all__ = ["FORMATS", "read_conversation_file", "read_conversation_text", "read_conversations", "with_recording"]
 
 _ACCEPTED = (
     "a list of {'speaker', 'text'} objects or of (speaker, text) tuples, text of 'Speaker: words' lines, the name of a "
@@ -77,6 +77,26 @@ def read_conversation_file(path: str | Path, *, missing_speaker: MissingSpeaker 
         InvalidDataError: It has none of the formats, or what it holds is invalid.
     """
     return read_conversations(Path(path), missing_speaker=missing_speaker)[0]
+
+
+def read_conversation_text(
+    text: str, *, name: str | None = None, missing_speaker: MissingSpeaker = "error"
+) -> list[Conversation]:
+    """Reads the conversations of text that is never taken for the name of a file, such as what a visitor pastes.
+
+    Args:
+        text: Text in one of :data:`FORMATS`. Recordings that it names are not opened here.
+        name: What a conversation is called that has no ``dialogue_id``, ``conversation`` by default.
+        missing_speaker: What to do with a cue of subtitles that names no speaker.
+
+    Returns:
+        The conversations, with different names.
+
+    Raises:
+        InvalidDataError: It has none of the formats, or what it holds is invalid.
+    """
+    default = name or "conversation"
+    return _with_different_names(_read_text(text, default, "the text", missing_speaker)[0], default)
 
 
 def _read(given: object, name: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
@@ -143,24 +163,25 @@ def _listed(item: object, where: str) -> Any:
 
 def _read_words(text: str, name: str, where: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
     """Reads text that is a conversation, or the name of a file with one."""
-    lines = text.strip().splitlines()
-    if not lines:
-        raise InvalidDataError(f"{where}: an empty conversation, as the text is empty. Give lines of 'Speaker: words'.")
-    if len(lines) == 1:
+    if len(text.strip().splitlines()) == 1:
         path = Path(text.strip())
         if _exists(path):
             return _read_file(path, missing_speaker)
         split = speaker_and_words(text.strip())
         if path.suffix.lower() in SUFFIXES and (split is None or split[1].startswith(("\\", "/"))):
             raise MissingDataError(f"{text.strip()}: there is no such file. Check its name and folder.")
-    source = Source(where, None, missing_speaker)
-    found, _ = find_format(text, source)
-    if found is None and len(lines) == 1 and text.strip()[0] not in "[{":
-        raise UsageError(
-            f"{shown(text)} is neither the name of a file that exists nor a conversation. Give lines of "
-            "'Speaker: words', or a file."
-        )
-    return _finished(*(found or read_formatted(text, source)), name)
+        if text.strip()[0] not in "[{" and find_format(text, Source(where, None, missing_speaker))[0] is None:
+            raise UsageError(
+                f"{shown(text)} is neither the name of a file that exists nor a conversation. Give lines of "
+                "'Speaker: words', or a file."
+            )
+    return _read_text(text, name, where, missing_speaker)
+
+
+def _read_text(text: str, name: str, where: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
+    if not text.strip():
+        raise InvalidDataError(f"{where}: an empty conversation, as the text is empty. Give lines of 'Speaker: words'.")
+    return _finished(*read_formatted(text, Source(where, None, missing_speaker)), name)
 
 
 def _read_file(path: Path, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
@@ -209,5 +230,5 @@ def _exists(path: Path) -> bool:
 
 def _kind(value: object) -> str:
     if isinstance(value, Mapping):
-        return f"an object with the keys {', '.join(map(repr, map(str, value)))}" if value else "an object without keys"
+        return f"an object with {shown_keys(value)}"
     return f"{shown(value)} of type {type(value).__name__}"

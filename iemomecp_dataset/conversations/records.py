@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.conversations.draft import Draft, Reading, shown
+from iemomecp_dataset.conversations.draft import Draft, Reading, shown, shown_keys
 from iemomecp_dataset.conversations.fields import FIELDS, add_record, fields_of, name_of
 from iemomecp_dataset.errors import InvalidDataError
 
@@ -72,7 +72,7 @@ def read_conversation_record(given: Any, where: str, folder: Path | None = None)
         key = listed_utterances(given)
         if key is None:
             raise InvalidDataError(
-                f"{where}: an object with the keys {', '.join(map(str, given)) or 'none'}, expected a list of "
+                f"{where}: an object with {shown_keys(given)}, expected a list of "
                 "utterances, or an object that has one under 'utterances'."
             )
         keys = {str(other).strip().lower(): other for other in given if other != key}

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,13 @@ from reader_case import ReaderCase, mutated
 
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.conversations.formats import SUFFIXES
-from iemomecp_dataset.conversations.reading import FORMATS, read_conversation_file, read_conversations, with_recording
+from iemomecp_dataset.conversations.reading import (
+    FORMATS,
+    read_conversation_file,
+    read_conversation_text,
+    read_conversations,
+    with_recording,
+)
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 
 SPOKEN = (
@@ -133,6 +140,18 @@ def test_what_is_pasted_is_read_as_files_are(name: str) -> None:
     assert (single, found[0].format) == (True, format_name)
 
 
+def test_text_of_a_visitor_names_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_text("Ana: Hi!")
+    assert read_conversations(str(path))[0][0].name == "chat"
+    with pytest.raises(InvalidDataError, match="the text: none of the formats"):
+        read_conversation_text(str(path))
+    (conversation,) = read_conversation_text("Ana: Hi!", name="pasted")
+    assert (conversation.name, conversation.utterances) == ("pasted", (ConversationUtterance("Ana", "Hi!"),))
+    with pytest.raises(InvalidDataError, match="the text: an empty conversation"):
+        read_conversation_text(" ")
+
+
 def test_every_format_is_tested_and_explained() -> None:
     assert {format_name for format_name, _, _ in FILES.values()} == set(FORMATS) == set(SUFFIXES.values())
 
@@ -199,6 +218,14 @@ def test_a_list_of_conversations_is_answered_with_a_list(tmp_path: Path) -> None
     assert [c.name for c in read_conversations(["Ana: Hi!", "Ana: Hi!"], name="pasted")[0]] == ["pasted", "pasted_2"]
     # A list stays one where it has one conversation.
     assert read_conversations([RECORDS])[1] is False
+
+
+def test_rows_of_a_dataset_are_conversations() -> None:
+    rows = [{"dialogue_id": name, "utterances": RECORDS, "pairs": []} for name in ("a", "b")]
+    found, single = read_conversations(datasets.Dataset.from_list(rows))
+    assert not single
+    assert [(conversation.name, len(conversation.utterances)) for conversation in found] == [("a", 3), ("b", 3)]
+    assert found[0].notes == ("Not used: pairs.",)
 
 
 def test_names_that_are_made_are_no_names_that_are_given() -> None:
@@ -270,6 +297,11 @@ REFUSED: dict[str, tuple[Any, type[IemomecpError], str]] = {
     "lists as pairs": ([["Ana", "Hi!"], ["Ben", "No."]], UsageError, "conversation 1: a list of texts, ['Ana', 'Hi!']"),
     "an utterance": (RECORDS[0], UsageError, "one utterance. Put it into a list"),
     "a mapping": ({"Ana": "Hi!"}, UsageError, "an object with the keys 'Ana'"),
+    "many keys": (
+        dict.fromkeys(map(str, range(99))),
+        UsageError,
+        "keys '0', '1', '2', '3', '4', '5', '6', '7' and 91 more",
+    ),
     "a set": ({("Ana", "Hi!")}, UsageError, "of type set"),
     "a number": (7, UsageError, "7 of type int"),
     "bytes": (b"Ana: Hi!", UsageError, "of type bytes"),
@@ -283,7 +315,7 @@ REFUSED: dict[str, tuple[Any, type[IemomecpError], str]] = {
     "a name of a folder": (".", MissingDataError, ".: is a folder"),
     "a long text": ("Ana " * 5000, UsageError, "is neither the name of a file that exists nor"),
     "a folder": (Path(), MissingDataError, ".: is a folder"),
-    "no text": ([{"speaker": "Ana"}], InvalidDataError, "utterance 1: no text, as the keys are 'speaker'"),
+    "no text": ([{"speaker": "Ana"}], InvalidDataError, "utterance 1: no text, as it has the keys 'speaker'"),
     "no speaker": ([("Ana", "Hi!"), {"text": "Hi!"}], InvalidDataError, "utterance 2: no speaker"),
     "an empty speaker": (
         [{"speaker": " ", "text": "Hi!"}],
@@ -325,14 +357,18 @@ DAMAGED: dict[str, tuple[str, str | bytes, str]] = {
         "text (line 1 has no 'Speaker:' in front, 'once upon'); csv (no columns",
     ),
     "JSON": ("chat.json", '{"utterances": [', "Tried: json (line 1, column 17: Expecting value)"),
-    "JSON of something else": ("chat.json", '{"a": 1}', "an object with the keys a, expected a list of utterances"),
+    "JSON of something else": ("chat.json", '{"a": 1}', "an object with the keys 'a', expected a list of utterances"),
     "an empty list": ("chat.json", "[]", "an empty list"),
     "a list of text": ("chat.json", '["Ana: Hi!"]', "utterance 1: 'Ana: Hi!', expected"),
     "a repeated key": ("chat.json", '[{"text": "a", "text": "b"}]', "the key 'text' is given twice"),
     "deep": ("chat.json", "[" * 100_000, "not valid JSON"),
     "a line": ("chat.jsonl", '{"speaker": "Ana", "text": "Hi!"}\n{"speaker"\n', "line 2, column 11: not valid JSON"),
     "a number": ("chat.jsonl", '{"speaker": "Ana", "text": "Hi!"}\n5\n', "line 2: '5', expected an object or a list"),
-    "without text": ("chat.jsonl", '["Ana", "Hi!"]\n{"speaker": "Ben"}', "line 2: no text, as the keys are 'speaker'"),
+    "without text": (
+        "chat.jsonl",
+        '["Ana", "Hi!"]\n{"speaker": "Ben"}',
+        "line 2: no text, as it has the keys 'speaker'",
+    ),
     "both": ("chat.jsonl", '["Ana", "Hi!"]\n[["Ben", "No."]]', "line 2: a conversation, but line 1 is an utterance"),
     "no header": ("chat.csv", "Ana,Hi!\nBen,No.\n", "Tried: csv (no columns for speaker and text in its first line"),
     "a header": ("chat.csv", "speaker,text\n", "an empty conversation"),
@@ -381,15 +417,16 @@ def test_ten_thousand_turns_are_read() -> None:
 def test_a_recording_of_the_whole_conversation(tmp_path: Path) -> None:
     recording = tmp_path / "trip.wav"
     recording.write_bytes(b"RIFF")
-    (timed,) = read_conversations("[0:01] Ana: We missed it.\n[0:02.5 - 0:04] Ben: Oh no!")[0]
+    (timed,) = read_conversations("[0:01] Ana: We missed it.\n[0:02.5] Ben: Oh no!\n[0:03 - 0:04] Ana: Yes.")[0]
     found = with_recording(timed, recording, kind="audio")
     assert found.utterances == (
         ConversationUtterance("Ana", "We missed it.", 1.0, 2.5, audio=str(recording)),
-        ConversationUtterance("Ben", "Oh no!", 2.5, 4.0, audio=str(recording)),
+        ConversationUtterance("Ben", "Oh no!", 2.5, 3.0, audio=str(recording)),
+        ConversationUtterance("Ana", "Yes.", 3.0, 4.0, audio=str(recording)),
     )
-    assert found.notes == ("Utterances without an end last until the next one begins: 1.",)
+    assert found.notes == ("Utterances without an end last until the next one begins: 2.",)
     both = with_recording(found, recording, kind="video")
-    assert [(spoken.audio, spoken.video) for spoken in both.utterances] == [(str(recording), str(recording))] * 2
+    assert [(spoken.audio, spoken.video) for spoken in both.utterances] == [(str(recording), str(recording))] * 3
     assert both.notes == found.notes
     (untimed,) = read_conversations("[0:01] Ana: We missed it.\nBen: Oh no!")[0]
     (unended,) = read_conversations("[0:01] Ana: We missed it.\n[0:02] Ben: Oh no!")[0]
