@@ -225,7 +225,8 @@ def _write_conversation(data: Path, path: Path) -> None:
     import iemomecp_dataset
 
     dialogues: Any = iemomecp_dataset.load("3class", data_dir=str(data), split="test")
-    dialogue = next((row for row in dialogues if 6 <= len(row["utterances"]) <= 12), dialogues[0])
+    moderate = [row for row in dialogues if 6 <= len(row["utterances"]) <= 12] or [dialogues[0]]
+    dialogue = min(moderate, key=lambda row: max(len(said["text"]) for said in row["utterances"]))
     write_text(path, "".join(f"{said['speaker']}: {said['text']}\n" for said in dialogue["utterances"]))
 
 
