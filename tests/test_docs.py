@@ -21,6 +21,7 @@ from iemomecp_dataset.commands.evaluate import EvaluateOptions
 from iemomecp_dataset.commands.export import ConversationOptions
 from iemomecp_dataset.commands.export_for import ExportForOptions
 from iemomecp_dataset.commands.import_from import ImportOptions
+from iemomecp_dataset.commands.predict import PredictOptions
 from iemomecp_dataset.commands.report import ReportOptions
 from iemomecp_dataset.conversations.fields import FIELDS
 from iemomecp_dataset.conversations.formats import FORMATS
@@ -189,6 +190,17 @@ def test_the_launcher_takes_the_options_that_the_page_names(repository: Path) ->
     flags = [part for flag in sorted(LAUNCHER - {"--keep-cache"}) for part in (flag, "x")]
     options = launcher.parse_arguments([*shlex.split(command), "--keep-cache", *flags, "--", "--seed", "1"])
     assert (options.clone, options.output_dir, options.rest) == ("path/to/hilo", "launched", ["--seed", "1"])
+
+
+def test_commands_of_the_page_on_predicting_are_accepted(repository: Path) -> None:
+    page = (repository / "docs" / "predict.md").read_text(encoding="utf-8")
+    commands = [shlex.split(line) for line in page.splitlines() if line.startswith("iemomecp ")]
+    assert len(commands) >= 4
+    for _, command, *arguments in commands:
+        assert command == "predict"
+        assert read_options(PredictOptions, arguments, command="predict", description=None).model == "runs/rpcl"
+    known = {f"--{name.replace('_', '-')}" for name in PredictOptions.__dataclass_fields__}
+    assert set(re.findall(r"`(--[a-z-]+)", page)) <= known
 
 
 def test_the_page_on_explanations_imports_what_there_is(repository: Path) -> None:

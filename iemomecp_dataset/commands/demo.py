@@ -23,6 +23,8 @@ from typing import Any, Literal, cast
 
 from iemomecp_dataset.command_line import command_hint, option, read_options
 from iemomecp_dataset.errors import TrainingError, is_checkout, require_packages
+from iemomecp_dataset.files import write_text
+from iemomecp_dataset.pictures.words import SYNTHETIC
 
 RUNS = (("base", "t"), ("rpcl", "t"), ("base", "tav"), ("rpcl", "tav"))
 # A random tiny encoder is trained from scratch here, so it learns at the scorer's rate.
@@ -132,7 +134,9 @@ def _pairs(output: Path) -> list[str]:
     _train("ecerc", {"data_dir": data, "text_encoder": encoder, "output_dir": folder, **EMOTION_SETTINGS})
     _say(6, "structural baselines and runs side by side, pairs and emotions apart, on the SYNTHETIC test split")
     report.main([str(runs), "--output", str(page)])
-    return _next_steps(data, encoder, runs)
+    conversation = output / "conversation.txt"
+    _write_conversation(data, conversation)
+    return _next_steps(data, encoder, runs, conversation)
 
 
 def _explanations(output: Path) -> list[str]:
@@ -216,15 +220,29 @@ def _say(step: int, what: str) -> None:
     print(f"\n[{step}/6] {what}", flush=True)
 
 
-def _next_steps(data: Path, encoder: Path, runs: Path) -> list[str]:
+def _write_conversation(data: Path, path: Path) -> None:
+    """Writes a SYNTHETIC dialogue of the test split, whose words the tiny encoder knows, as a user would type one."""
+    import iemomecp_dataset
+
+    dialogues: Any = iemomecp_dataset.load("3class", data_dir=str(data), split="test")
+    moderate = [row for row in dialogues if 6 <= len(row["utterances"]) <= 12] or [dialogues[0]]
+    dialogue = min(moderate, key=lambda row: max(len(said["text"]) for said in row["utterances"]))
+    write_text(path, "".join(f"{said['speaker']}: {said['text']}\n" for said in dialogue["utterances"]))
+
+
+def _next_steps(data: Path, encoder: Path, runs: Path, conversation: Path) -> list[str]:
     """Commands to go on with, as they can be started in this installation."""
-    test = "predictions_test.parquet"
-    return _steps(
+    test, model = "predictions_test.parquet", runs / "rpcl-t"
+    steps = _steps(
+        command_hint("predict", f"{conversation} --model {model}"),
+        command_hint("predict", f"{conversation} --model {model} --output {conversation.with_suffix('.html')}"),
+        command_hint("app", f"--model {model}"),
         command_hint("stats", f"3class --data-dir {data}"),
         command_hint("evaluate", f"{runs / 'rpcl-tav' / test} --compare {runs / 'base-tav' / test}"),
         command_hint("train fusion", f"--data_dir {data} --text_encoder {encoder} --output_dir {runs / 'mine'}"),
         command_hint("fetch", "--label-dir local_data/labels"),
     )
+    return [*steps, f"{conversation} is a SYNTHETIC dialogue. {SYNTHETIC}"]
 
 
 def _steps(*commands: str) -> list[str]:

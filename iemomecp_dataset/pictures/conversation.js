@@ -75,7 +75,7 @@
       outline(target, cause);
       rows ??= unpack(packed);
       const [about, label] = rows.get(target).get(cause);
-      const decided = label < classes.length - 1 ? classes[label] : "no pair";
+      const decided = label < classes.length - 1 ? classes[label].replace(/^emo_/, "") : "no pair";
       describe(`Emotion of ${said(target)} — cause: ${said(cause)} — P(pair) about ${about} %, decided: ${decided}.`, false);
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.commands import demo, extract, report, synthetic, train
 from iemomecp_dataset.errors import MissingDependencyError, TrainingError
 from iemomecp_dataset.features.encoders import tiny_models
+from iemomecp_dataset.pictures.words import SYNTHETIC
 from iemomecp_dataset.synthetic import write_ecem
 
 
@@ -55,6 +57,12 @@ def test_steps_and_a_second_start(
     output = capsys.readouterr().out
     assert "label: emo_cause" in output
     assert str(tmp_path / "report.html") in output
+    conversation = (tmp_path / "conversation.txt").read_text(encoding="utf-8").splitlines()
+    assert 6 <= len(conversation) <= 12
+    assert all(re.fullmatch(r"\S[^:]*: .+", line) for line in conversation)
+    assert f"predict {tmp_path / 'conversation.txt'} --model {tmp_path / 'runs' / 'rpcl-t'}\n" in output
+    assert f"app --model {tmp_path / 'runs' / 'rpcl-t'}\n" in output
+    assert output.rstrip().splitlines()[-1].endswith("is a SYNTHETIC dialogue. " + SYNTHETIC)
     steps.clear()
     demo.main(["--output_dir", str(tmp_path)])
     assert steps == [*RUNS, "report"]
@@ -148,7 +156,7 @@ def test_next_steps_exist_in_the_installation(
         if checkout:
             (tmp_path / script).parent.mkdir(exist_ok=True)
             (tmp_path / script).touch()
-    steps: Any = demo._next_steps(Path("o/data"), Path("o/encoder"), Path("o/runs"))
+    steps: Any = demo._next_steps(Path("o/data"), Path("o/encoder"), Path("o/runs"), Path("o/talk.txt"))
     assert any("source .venv/bin/activate" in step for step in steps) == (checkout and not active)
     fetch = "python scripts/fetch_labels.py" if checkout else "iemomecp fetch"
     assert f"  {fetch} --label-dir local_data/labels" in steps

@@ -169,7 +169,7 @@ REFUSED = {
     "stdin twice": (("-", "-"), "can be read once only"),
     "unknown suffix": (("chat.txt", "--output", "x.docx"), "the suffix .docx tells no format. Use one of .txt, .jsonl"),
     "no suffix": (("chat.txt", "--output", "x"), "the suffix (none) tells no format"),
-    "over its input": (("chat.txt", "--output", "./chat.txt"), "would replace what is read"),
+    "over its input": (("chat.txt", "--output", "folder/../chat.txt"), "would replace what is read"),
     "into a folder": (("chat.txt", "--output", "folder", "--format", "csv"), "is a folder. Name a file in it"),
     "several in a drawing": (("chat.txt", "other.json", "--output", "x.svg"), "hold 2 conversations, and an .svg"),
     "threshold": (("chat.txt", "--threshold", "1.5"), "--threshold must lie within [0, 1], but is 1.5"),

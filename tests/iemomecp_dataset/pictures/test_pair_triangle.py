@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from predicted_conversations import HOSTILE, hostile, long_one, office, plain
 
@@ -129,3 +130,13 @@ def test_a_long_conversation_has_few_elements_and_every_decided_pair() -> None:
     levels = re.findall(r'<path class="iemomecp-probable" fill-opacity="([\d.]+)"', svg)
     assert len(levels) == len(set(levels)) <= 20
     assert float(ElementTree.fromstring(svg).attrib["data-cell"]) >= 6
+
+
+def test_decided_pairs_are_drawn_however_probable_the_others_are() -> None:
+    predicted = long_one(60)
+    # Context that is likely, though less so than no pair; and a few causes with a smaller P(pair) above the threshold.
+    probabilities = np.tile([0.01, 0.44, 0.55], (len(predicted.pairs), 1))
+    probabilities[::500] = [0.35, 0.0, 0.65]
+    predicted = replace(predicted, pair_probabilities=probabilities)
+    drawn = [pair for pair, cell in cells(predicted.to_svg()).items() if mark(cell)]
+    assert len(drawn) == sum(pair.decided for pair in predicted.pairs) == 8

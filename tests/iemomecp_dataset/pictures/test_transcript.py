@@ -99,3 +99,9 @@ def test_emotions_and_causes_are_in_words() -> None:
 
 def test_a_recording_without_text_is_called_so() -> None:
     assert "recording without text" in transcript(plain("x", [("A", "")], {}))
+
+
+def test_text_of_the_user_stays_text() -> None:
+    html = transcript(hostile())
+    assert set(re.findall(r"<(\w+)", html)) <= {"ol", "li", "span", "div", "b", "i", "ul", "button"}
+    assert "&lt;script&gt;document.title=&#x27;broken&#x27;" in html

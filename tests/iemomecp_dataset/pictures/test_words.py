@@ -10,7 +10,6 @@ from predicted_conversations import office
 from iemomecp_dataset.pictures.words import counts_in_words, decision_in_words, percent, printable
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule
 
-
 CHOSEN, GIVEN = "(chosen when the model was trained).", "(given by the user)."
 
 
