@@ -115,7 +115,7 @@ class Browser:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 60) -> None:
+    def wait_for(self, expression: str, seconds: float = 120) -> None:
         """Waits until an expression is true."""
         deadline = time.monotonic() + seconds
         while not self.read(f"Boolean({expression})"):

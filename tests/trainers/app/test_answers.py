@@ -20,8 +20,8 @@ from iemomecp_dataset.trainers.app.answers import (
     DOWNLOADS,
     Answer,
     Difference,
-    LoadedModel,
     Limits,
+    LoadedModel,
     differences,
     differences_table,
     names_of_models,
@@ -73,7 +73,12 @@ def test_text_and_files_are_read_alike(tmp_path):
     file.write_text(LINES)
     rows = [dict(zip(("speaker", "text"), line.split(": "), strict=True)) for line in LINES.splitlines()]
     (tmp_path / "chat.json").write_text(json.dumps(rows))
-    read = [read_given(LINES), read_given("", file), read_given(json.dumps(rows)), read_given("", tmp_path / "chat.json")]
+    read = [
+        read_given(LINES),
+        read_given("", file),
+        read_given(json.dumps(rows)),
+        read_given("", tmp_path / "chat.json"),
+    ]
     assert [[(u.speaker, u.text) for u in one.utterances] for (one,) in read] == 4 * [
         [("Ana", "We missed it."), ("Ben", "Oh no!"), ("Ana", "Look, there is another one.")]
     ]
@@ -123,7 +128,10 @@ def test_files_that_a_conversation_names_are_left_alone(tmp_path):
         ("{", "the text"),
         ("Ana: Hi.\n" * 6, "at most 5 utterances, but conversation has 6; `iemomecp predict FILE --model RUN`"),
         ("Ana: " + 300 * "x", "The page takes 0.0002 MB at once, but 0.0 MB were given"),
-        (json.dumps([{"utterances": [{"speaker": "A", "text": "b"}]}] * 3), "takes 2 conversations at once, but 3 were"),
+        (
+            json.dumps([{"utterances": [{"speaker": "A", "text": "b"}]}] * 3),
+            "takes 2 conversations at once, but 3 were",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence_that_hides_the_server(text, message, monkeypatch):
@@ -188,7 +196,11 @@ PAIR, CONTEXT, NONE = [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]
     ("one", "other", "found"),
     [
         (({(1, 1): PAIR}), ({(1, 1): PAIR}), []),
-        (({(2, 1): PAIR, (2, 2): NONE}), ({(2, 1): NONE, (2, 2): NONE}), [(2, 1, "emo_cause (0.90)", "no pair (0.20)")]),
+        (
+            ({(2, 1): PAIR, (2, 2): NONE}),
+            ({(2, 1): NONE, (2, 2): NONE}),
+            [(2, 1, "emo_cause (0.90)", "no pair (0.20)")],
+        ),
         (({(2, 1): PAIR}), ({(2, 1): CONTEXT}), [(2, 1, "emo_cause (0.90)", "emo_context (0.90)")]),
         (({(2, 1): PAIR}), ({(2, 2): NONE}), [(2, 1, "emo_cause (0.90)", "not a candidate")]),
         # A pair that neither decides is no difference, whoever has it as a candidate.
