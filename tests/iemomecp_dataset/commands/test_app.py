@@ -69,6 +69,6 @@ def test_a_port_in_use_is_one_sentence_and_exit_code_2(capsys):
             main(["app", "--model", "x", "--port", str(port)])
     assert ended.value.code == 2
     assert capsys.readouterr().err == (
-        f"error: Port {port} of 127.0.0.1 cannot be used (it is in use); give another --port, or none for the next free "
-        "one.\n"
+        f"error: Port {port} of 127.0.0.1 cannot be used (it is in use); "
+        "give another --port, or none for the next free one.\n"
     )

@@ -40,13 +40,17 @@ def said(n: int = 3) -> Conversation:
     return Conversation("trip", tuple(ConversationUtterance("Ana", f"line {turn}") for turn in range(1, n + 1)))
 
 
-def predicted(probabilities: dict[tuple[int, int], list[float]], *, felt: list[float] | None = None,
-              categories: list[str] | None = None, threshold: float | None = None) -> PredictedConversation:  # fmt: skip
+def predicted(
+    probabilities: dict[tuple[int, int], list[float]],
+    *,
+    felt: list[float] | None = None,
+    categories: list[str] | None = None,
+) -> PredictedConversation:
     targets, causes = np.array(list(probabilities)).T
     names = ("neutral", "joy", "anger")
     return PredictedConversation(
         said(), ("emo_cause", "emo_context", "non_pair"), targets, causes, np.array(list(probabilities.values())),
-        DecisionRule("argmax" if threshold is None else "threshold", threshold), "runs/x",
+        DecisionRule(), "runs/x",
         None if felt is None else np.array(felt), names if categories else (),
         np.array([[0.9 * (one == name) + 0.1 / 3 for name in names] for one in categories]) if categories else None,
     )  # fmt: skip
@@ -257,7 +261,8 @@ def test_downloads_hold_every_model_and_conversation(tmp_path):
     files = {kind: write_download(answer.with_threshold(0.3), kind, tmp_path) for kind in DOWNLOADS}
     assert [file.name for file in files.values()] == [f"conversations.{kind}" for kind in DOWNLOADS]
     records = [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
-    assert [(one["model"], one["name"]) for one in records] == [("first", "a"), ("first", "b"), ("second", "a"), ("second", "b")]  # fmt: skip
+    expected = [("first", "a"), ("first", "b"), ("second", "a"), ("second", "b")]
+    assert [(one["model"], one["name"]) for one in records] == expected
     assert {one["decision"]["threshold"] for one in records} == {0.3}
     with files["csv"].open() as file:
         rows = list(csv.DictReader(file))
@@ -269,7 +274,10 @@ def test_downloads_hold_every_model_and_conversation(tmp_path):
     assert "SYNTHETIC" in page
 
 
-@pytest.mark.parametrize(("name", "file"), [("../../etc/x", "______etc_x.jsonl"), ("", "conversation.jsonl"), ("a b", "a_b.jsonl")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("../../etc/x", "______etc_x.jsonl"), ("", "conversation.jsonl"), ("a b", "a_b.jsonl")],
+)
 def test_a_download_stays_in_its_folder(name, file, tmp_path):
     conversation = replace(read_given(LINES)[0], name=name)
     path = write_download(Answer.of([invented_model("m")], [conversation]), "jsonl", tmp_path)
