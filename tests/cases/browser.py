@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import aiohttp  # what `datasets` reads remote files with
 import pytest
 
+_SHOWN = "document.body.innerText"
+
 
 class Browser:
     """One tab of a browser without a window.
@@ -119,7 +121,7 @@ class Browser:
         """Waits until an expression is true."""
         deadline = time.monotonic() + seconds
         while not self.read(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, f"{expression} has not become true; errors: {self.errors}"
+            assert time.monotonic() < deadline, (expression, self.errors, self.requests, self.read(_SHOWN))
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
