@@ -41,6 +41,7 @@ def load_models(models: Sequence[str | Path]) -> tuple[LoadedModel, ...]:
 
 def _load(model: str, name: str) -> LoadedModel:
     from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
+    from iemomecp_dataset.trainers.pipelines.recordings import uses_modality
     from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 
     pipeline = EmotionCausePipeline(fetched_model(model))
@@ -49,12 +50,10 @@ def _load(model: str, name: str) -> LoadedModel:
         # A copy of a model of the Hub lies in a folder whose name tells nobody anything.
         return [dataclasses.replace(one, model=model) for one in pipeline(conversations)]
 
-    config = pipeline.model.config
-    modalities = str(getattr(config, "modalities", "t"))
-    uses: dict[str, Literal["audio", "video"]] = {"a": "audio", "v": "video"}
+    kinds: tuple[Literal["audio", "video"], ...] = ("audio", "video")
     return LoadedModel(
         name,
         predict,
-        synthetic=bool(getattr(config, "synthetic", False)),
-        recordings=tuple(kind for letter, kind in uses.items() if letter in modalities),
+        synthetic=bool(getattr(pipeline.model.config, "synthetic", False)),
+        recordings=tuple(kind for kind in kinds if uses_modality(pipeline.model, kind)),
     )
