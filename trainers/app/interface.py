@@ -308,8 +308,9 @@ def launch(
 def _loaded(models: Sequence[str | Path | LoadedModel]) -> tuple[LoadedModel, ...]:
     from iemomecp_dataset.trainers.app.loading import load_models
 
-    ready = [model for model in models if isinstance(model, LoadedModel)]
-    return tuple(ready) if ready else load_models([model for model in models if not isinstance(model, LoadedModel)])
+    if any(isinstance(model, LoadedModel) for model in models):
+        return tuple(model if isinstance(model, LoadedModel) else load_models([model])[0] for model in models)
+    return load_models([model for model in models if not isinstance(model, LoadedModel)])
 
 
 def _quiet_environment(models: Sequence[str | Path | LoadedModel]) -> None:
