@@ -67,6 +67,7 @@ TESTED_BY = {
     "scripts/export_conversations.py": "iemomecp_dataset/commands/test_export.py",
     "scripts/make_faces.py": "iemomecp_dataset/features/faces/test_making.py",
     "scripts/make_tiny_encoder.py": "test_readme.py",
+    "trainers/app/*": "trainers/app/test_interface.py",
     "trainers/clip.py": "trainers/test_cli.py",
     "trainers/ecerc.py": "trainers/test_cli.py",
     "trainers/emotion.py": "trainers/test_cli.py",

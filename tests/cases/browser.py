@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import aiohttp  # what `datasets` reads remote files with
 import pytest
 
+_SHOWN = "document.body.innerText"
+
 
 class Browser:
     """One tab of a browser without a window.
@@ -115,11 +117,11 @@ class Browser:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 60) -> None:
+    def wait_for(self, expression: str, seconds: float = 120) -> None:
         """Waits until an expression is true."""
         deadline = time.monotonic() + seconds
         while not self.read(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, f"{expression} has not become true; errors: {self.errors}"
+            assert time.monotonic() < deadline, (expression, self.errors, self.requests, self.read(_SHOWN))
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:

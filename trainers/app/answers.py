@@ -46,12 +46,14 @@ class Limits:
     """What the page takes at once; the command ``iemomecp predict`` has no such limits.
 
     Attributes:
-        file_bytes: Bytes of an uploaded file, and of pasted text.
+        file_bytes: Bytes of an uploaded conversation, and of pasted text.
+        recording_bytes: Bytes of an uploaded recording.
         conversations: Conversations of one file.
         utterances: Utterances of one conversation: the picture has a cell for every two of them.
     """
 
     file_bytes: int = 2_000_000
+    recording_bytes: int = 200_000_000
     conversations: int = 50
     utterances: int = 400
 

@@ -232,8 +232,12 @@ def _picture(name: str) -> dict[str, Any]:
     }
 
 
-def page_options() -> dict[str, Any]:
-    """Options of ``launch`` of Gradio that belong to the page."""
+def page_options(*, recordings: bool = False) -> dict[str, Any]:
+    """Options of ``launch`` of Gradio that belong to the page.
+
+    Args:
+        recordings: Whether recordings can be uploaded, which are larger than text.
+    """
     import gradio
 
     from iemomecp_dataset.pictures import conversation_script, conversation_style
@@ -243,7 +247,7 @@ def page_options() -> dict[str, Any]:
         "head": f"<style>{style}</style><script>{conversation_script()}</script>",
         # The fonts of the reader's system, as in the picture of a conversation.
         "theme": gradio.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
-        "max_file_size": LIMITS.file_bytes,
+        "max_file_size": LIMITS.recording_bytes if recordings else LIMITS.file_bytes,
         "footer_links": ["settings"],
         "run_history": False,
         "ssr_mode": False,
@@ -276,8 +280,10 @@ def launch(
     """
     require_packages("gradio", extra="app")
     port = free_port(host, port)  # before the models are loaded, which takes seconds
-    page = build(models)
-    options = page_options()
+    _quiet_environment(models)
+    loaded = _loaded(models)
+    page = build(loaded)
+    options = page_options(recordings=any(model.recordings for model in loaded))
     with _without_proxy(host):
         try:
             _, url, _ = page.launch(
@@ -302,15 +308,16 @@ def launch(
 def _loaded(models: Sequence[str | Path | LoadedModel]) -> tuple[LoadedModel, ...]:
     from iemomecp_dataset.trainers.app.loading import load_models
 
-    ready = [model for model in models if isinstance(model, LoadedModel)]
-    return tuple(ready) if ready else load_models([model for model in models if not isinstance(model, LoadedModel)])
+    if any(isinstance(model, LoadedModel) for model in models):
+        return tuple(model if isinstance(model, LoadedModel) else load_models([model])[0] for model in models)
+    return load_models([model for model in models if not isinstance(model, LoadedModel)])
 
 
 def _quiet_environment(models: Sequence[str | Path | LoadedModel]) -> None:
     """Switches off what would send requests elsewhere; to be called before Gradio is imported."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if all(isinstance(model, LoadedModel) or Path(model).exists() for model in models):
+    if not any(isinstance(model, LoadedModel) or not Path(model).exists() for model in models):
         # A user's own setting holds; of encoders on the Hub the copies on disk are used.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

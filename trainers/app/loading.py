@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import MissingModelError, UsageError
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.app.answers import LoadedModel, names_of_models
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
@@ -42,35 +41,19 @@ def load_models(models: Sequence[str | Path]) -> tuple[LoadedModel, ...]:
 
 def _load(model: str, name: str) -> LoadedModel:
     from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
+    from iemomecp_dataset.trainers.pipelines.recordings import uses_modality
+    from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 
-    pipeline = EmotionCausePipeline(_folder(model))
+    pipeline = EmotionCausePipeline(fetched_model(model))
 
     def predict(conversations: list[Conversation]) -> list[PredictedConversation]:
         # A copy of a model of the Hub lies in a folder whose name tells nobody anything.
         return [dataclasses.replace(one, model=model) for one in pipeline(conversations)]
 
-    config = pipeline.model.config
-    modalities = str(getattr(config, "modalities", "t"))
-    uses: dict[str, Literal["audio", "video"]] = {"a": "audio", "v": "video"}
+    kinds: tuple[Literal["audio", "video"], ...] = ("audio", "video")
     return LoadedModel(
         name,
         predict,
-        synthetic=bool(getattr(config, "synthetic", False)),
-        recordings=tuple(kind for letter, kind in uses.items() if letter in modalities),
+        synthetic=bool(getattr(pipeline.model.config, "synthetic", False)),
+        recordings=tuple(kind for kind in kinds if uses_modality(pipeline.model, kind)),
     )
-
-
-def _folder(model: str) -> str:
-    """Where a model lies: what is no folder but looks like ``OWNER/NAME`` is fetched from the Hub."""
-    if Path(model).exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-        return model  # what is neither gets the usual error
-    from huggingface_hub import snapshot_download
-
-    try:
-        return snapshot_download(model)
-    except (OSError, ValueError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise MissingModelError(
-            f"{model} is neither a folder nor a model that can be fetched from the Hub ({first_line}). "
-            "Give the folder of a finished run."
-        ) from None

@@ -20,8 +20,8 @@ from iemomecp_dataset.trainers.app.answers import (
     DOWNLOADS,
     Answer,
     Difference,
-    LoadedModel,
     Limits,
+    LoadedModel,
     differences,
     differences_table,
     names_of_models,
@@ -40,13 +40,17 @@ def said(n: int = 3) -> Conversation:
     return Conversation("trip", tuple(ConversationUtterance("Ana", f"line {turn}") for turn in range(1, n + 1)))
 
 
-def predicted(probabilities: dict[tuple[int, int], list[float]], *, felt: list[float] | None = None,
-              categories: list[str] | None = None, threshold: float | None = None) -> PredictedConversation:  # fmt: skip
+def predicted(
+    probabilities: dict[tuple[int, int], list[float]],
+    *,
+    felt: list[float] | None = None,
+    categories: list[str] | None = None,
+) -> PredictedConversation:
     targets, causes = np.array(list(probabilities)).T
     names = ("neutral", "joy", "anger")
     return PredictedConversation(
         said(), ("emo_cause", "emo_context", "non_pair"), targets, causes, np.array(list(probabilities.values())),
-        DecisionRule("argmax" if threshold is None else "threshold", threshold), "runs/x",
+        DecisionRule(), "runs/x",
         None if felt is None else np.array(felt), names if categories else (),
         np.array([[0.9 * (one == name) + 0.1 / 3 for name in names] for one in categories]) if categories else None,
     )  # fmt: skip
@@ -73,7 +77,12 @@ def test_text_and_files_are_read_alike(tmp_path):
     file.write_text(LINES)
     rows = [dict(zip(("speaker", "text"), line.split(": "), strict=True)) for line in LINES.splitlines()]
     (tmp_path / "chat.json").write_text(json.dumps(rows))
-    read = [read_given(LINES), read_given("", file), read_given(json.dumps(rows)), read_given("", tmp_path / "chat.json")]
+    read = [
+        read_given(LINES),
+        read_given("", file),
+        read_given(json.dumps(rows)),
+        read_given("", tmp_path / "chat.json"),
+    ]
     assert [[(u.speaker, u.text) for u in one.utterances] for (one,) in read] == 4 * [
         [("Ana", "We missed it."), ("Ben", "Oh no!"), ("Ana", "Look, there is another one.")]
     ]
@@ -123,7 +132,10 @@ def test_files_that_a_conversation_names_are_left_alone(tmp_path):
         ("{", "the text"),
         ("Ana: Hi.\n" * 6, "at most 5 utterances, but conversation has 6; `iemomecp predict FILE --model RUN`"),
         ("Ana: " + 300 * "x", "The page takes 0.0002 MB at once, but 0.0 MB were given"),
-        (json.dumps([{"utterances": [{"speaker": "A", "text": "b"}]}] * 3), "takes 2 conversations at once, but 3 were"),
+        (
+            json.dumps([{"utterances": [{"speaker": "A", "text": "b"}]}] * 3),
+            "takes 2 conversations at once, but 3 were",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence_that_hides_the_server(text, message, monkeypatch):
@@ -188,7 +200,11 @@ PAIR, CONTEXT, NONE = [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]
     ("one", "other", "found"),
     [
         (({(1, 1): PAIR}), ({(1, 1): PAIR}), []),
-        (({(2, 1): PAIR, (2, 2): NONE}), ({(2, 1): NONE, (2, 2): NONE}), [(2, 1, "emo_cause (0.90)", "no pair (0.20)")]),
+        (
+            ({(2, 1): PAIR, (2, 2): NONE}),
+            ({(2, 1): NONE, (2, 2): NONE}),
+            [(2, 1, "emo_cause (0.90)", "no pair (0.20)")],
+        ),
         (({(2, 1): PAIR}), ({(2, 1): CONTEXT}), [(2, 1, "emo_cause (0.90)", "emo_context (0.90)")]),
         (({(2, 1): PAIR}), ({(2, 2): NONE}), [(2, 1, "emo_cause (0.90)", "not a candidate")]),
         # A pair that neither decides is no difference, whoever has it as a candidate.
@@ -245,7 +261,8 @@ def test_downloads_hold_every_model_and_conversation(tmp_path):
     files = {kind: write_download(answer.with_threshold(0.3), kind, tmp_path) for kind in DOWNLOADS}
     assert [file.name for file in files.values()] == [f"conversations.{kind}" for kind in DOWNLOADS]
     records = [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
-    assert [(one["model"], one["name"]) for one in records] == [("first", "a"), ("first", "b"), ("second", "a"), ("second", "b")]  # fmt: skip
+    expected = [("first", "a"), ("first", "b"), ("second", "a"), ("second", "b")]
+    assert [(one["model"], one["name"]) for one in records] == expected
     assert {one["decision"]["threshold"] for one in records} == {0.3}
     with files["csv"].open() as file:
         rows = list(csv.DictReader(file))
@@ -257,7 +274,10 @@ def test_downloads_hold_every_model_and_conversation(tmp_path):
     assert "SYNTHETIC" in page
 
 
-@pytest.mark.parametrize(("name", "file"), [("../../etc/x", "______etc_x.jsonl"), ("", "conversation.jsonl"), ("a b", "a_b.jsonl")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("../../etc/x", "______etc_x.jsonl"), ("", "conversation.jsonl"), ("a b", "a_b.jsonl")],
+)
 def test_a_download_stays_in_its_folder(name, file, tmp_path):
     conversation = replace(read_given(LINES)[0], name=name)
     path = write_download(Answer.of([invented_model("m")], [conversation]), "jsonl", tmp_path)

@@ -56,7 +56,9 @@ def test_an_address_of_another_machine_is_one_sentence(host):
 
 def test_without_gradio_the_extra_is_named(monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "gradio" else found(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "gradio" else found(name, *rest)
+    )
     with pytest.raises(MissingDependencyError, match=r"'gradio', which is not installed\. Run: pip install .*\[app\]"):
         launch(["no/such/model"])
 
@@ -101,7 +103,9 @@ def test_the_header_of_the_space_is_what_the_hub_takes(repository):
     assert card.data.to_dict() == metadata_load(FOLDER / "README.md")
     assert card.data.sdk == "gradio"
     assert (FOLDER / card.data.app_file).is_file()
-    pinned = dict(line.split("==") for line in (repository / "constraints.txt").read_text().splitlines() if "==" in line)
+    pinned = dict(
+        line.split("==") for line in (repository / "constraints.txt").read_text().splitlines() if "==" in line
+    )
     assert card.data.sdk_version == pinned["gradio"]
     # https://huggingface.co/docs/hub/spaces-config-reference
     colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
@@ -140,14 +144,10 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 120
-        while True:
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            with socket.socket() as tried:
-                if tried.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.1)
+        # The port is open before the page is ready.
+        assert self.process.stdout is not None
+        self.first_line = self.process.stdout.readline()
+        assert self.first_line, self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -178,10 +178,12 @@ def open_page(browser: Browser, server: Server, **window: object) -> None:
     browser.wait_for(f"document.querySelector({TEXT!r})")
 
 
-def ask(browser: Browser, text: str, last_words: str, seconds: float = 60) -> None:
+def ask(browser: Browser, text: str, last_words: str, seconds: float = 120) -> None:
     browser.type(TEXT, text)
     browser.click("#iemomecp-run")
-    browser.wait_for(f"{PICTURES}.length === 2 && {PICTURES}[1].textContent.includes({json.dumps(last_words)})", seconds)
+    browser.wait_for(
+        f"{PICTURES}.length === 2 && {PICTURES}[1].textContent.includes({json.dumps(last_words)})", seconds
+    )
 
 
 def decided(browser: Browser) -> int:
@@ -208,10 +210,12 @@ def test_type_run_hover_decide_anew_compare_and_download(server, browser, tmp_pa
     assert (tmp_path / "page.png").stat().st_size > 50_000
 
     browser.hover("#iemomecp-picture-1 .iemomecp-cause")
-    browser.wait_for("document.querySelector('#iemomecp-picture-1 .iemomecp-described').textContent.includes('P(pair) about')")
+    browser.wait_for(
+        "document.querySelector('#iemomecp-picture-1 .iemomecp-described').textContent.includes('P(pair) about')"
+    )
 
     of_model, slider = decided(browser), "#iemomecp-threshold input[type=number]"
-    for threshold, expected in (("0.9", lambda n: n < of_model), ("0", lambda n: n == 78)):
+    for threshold, expected in (("0.9", lambda n: n < of_model), ("0.05", lambda n: n > of_model)):
         browser.type(slider, threshold)
         browser.wait_for(f"document.querySelector('#iemomecp-picture-1').textContent.includes('at least {threshold}')")
         assert expected(decided(browser))
@@ -223,7 +227,7 @@ def test_type_run_hover_decide_anew_compare_and_download(server, browser, tmp_pa
     browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
     for kind, start in (("jsonl", '{"name"'), ("csv", "conversation,"), ("html", "<!doctype html>")):
         browser.click(f"#iemomecp-save-{kind}")
-        file, deadline = downloads / f"conversation.{kind}", time.monotonic() + 30
+        file, deadline = downloads / f"conversation.{kind}", time.monotonic() + 60
         while not (file.is_file() and file.stat().st_size):
             assert time.monotonic() < deadline, list(downloads.glob("*"))
             time.sleep(0.05)
@@ -245,6 +249,7 @@ def test_files_and_a_long_conversation(server, browser, tmp_path):
     browser.click("#iemomecp-run")
     browser.wait_for(f"{PICTURES}[0]?.textContent.includes('I am one')")
     assert "The file two.json was used" in browser.read(f"{PICTURES}[0].textContent")
+    browser.wait_for("document.querySelector('#iemomecp-which input')")
     browser.click("#iemomecp-which input")
     browser.wait_for("document.querySelectorAll('[role=option]').length === 2")
     browser.click("[role=option]:nth-of-type(2)")
@@ -259,7 +264,13 @@ def test_markup_in_a_conversation_is_shown_and_not_run(server, browser, width, d
     title = browser.read("document.title")
     ask(browser, HOSTILE, "bold?")
     shown = browser.read(f"{PICTURES}[0].textContent")
-    for text in ("<script>document.title", "${document.title = 'broken'}", "{{constructor", "{{value}}", "<b>bold?</b>"):
+    for text in (
+        "<script>document.title",
+        "${document.title = 'broken'}",
+        "{{constructor",
+        "{{value}}",
+        "<b>bold?</b>",
+    ):
         assert text in shown
     assert "`${1 + 1}`" in shown
     assert browser.read("document.querySelectorAll('.iemomecp-app-picture :is(script, img)').length") == 0
@@ -277,11 +288,12 @@ def test_no_request_leaves_the_machine_and_ctrl_c_ends_the_page(server, browser)
     assert browser.hosts() == {"127.0.0.1"}
     assert len(browser.requests) > 5
     # No endpoint for other programs, no files but the page's own.
-    with urllib.request.urlopen(f"{server.url}gradio_api/info") as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{server.url}gradio_api/info") as answer:
         assert json.load(answer)["named_endpoints"] == {}
     server.process.send_signal(signal.SIGINT)
     output, errors = server.process.communicate(timeout=30)
     assert server.process.returncode == 0, errors
-    assert output.splitlines() == [f"The page is at {server.url} (Ctrl-C ends it).", "", "The page is closed."]
+    assert server.first_line == f"The page is at {server.url} (Ctrl-C ends it).\n"
+    assert output == "\nThe page is closed.\n"
     assert errors == ""
     assert server.requests.read_text() == "", "the server has asked nobody"
