@@ -149,8 +149,8 @@ def split_card(text: str) -> tuple[str, str]:
     r"""Splits a card into its header, with both lines ``---``, and what follows.
 
     Example:
-        >>> split_card("---\\nlicense: mit\\n---\\n# A model\\n")
-        ('---\\nlicense: mit\\n---\\n', '# A model\\n')
+        >>> split_card("---\nlicense: mit\n---\n# A model\n")
+        ('---\nlicense: mit\n---\n', '# A model\n')
     """
     found = re.match(r"---\n.*?\n---[ \t]*(?:\n|$)", text, flags=re.DOTALL)
     return (found.group(), text[found.end() :]) if found else ("", text)
@@ -170,13 +170,10 @@ def _card(
     stated = card_metadata_of(text, str(file))
     stated = {name: value for name, value in stated.items() if not _names_local_model(name, value)}
     body = split_card(text)[1].replace("path/to/this/folder", repository)
-    notes = "".join(f"\n\n{one.note()}" for one in missed)
-    body = (
-        without_local_paths(body, renamed).strip("\n")
-        + ("\n\n## Not in this repository" + notes if missed else "")
-        + "\n"
-    )
-    return metadata_header({**computed, **stated}) + "\n" + body
+    body = without_local_paths(body, renamed).strip("\n")
+    if missed:
+        body = "\n\n".join([body, "## Not in this repository", *(one.note() for one in missed)])
+    return f"{metadata_header({**computed, **stated})}\n{body}\n"
 
 
 def _names_local_model(name: str, value: Any) -> bool:

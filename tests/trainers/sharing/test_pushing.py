@@ -209,7 +209,7 @@ def test_the_page_becomes_a_space_of_a_model_that_is_there(
     run: Path, hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("iemomecp_dataset.trainers.app")
-    with pytest.raises(UsageError, match="There is no model me/pairs on the Hub. Upload it first"):
+    with pytest.raises(UsageError, match=r"There is no model me/pairs on the Hub\. Upload it first"):
         push_app("me/pairs", "me/page")
     assert not hub.repositories
     push_run(run, "me/pairs")
