@@ -113,7 +113,9 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
             files[name] = _as_json(_configuration(read_json(path), base_model, deep="token" not in path.name))
         else:
             files[name] = path
-    missed = () if base_model else tuple(_missed(read_json(model / "config.json"), model))
+    missed = tuple(
+        one for one in _missed(read_json(model / "config.json"), model) if not (base_model and one.of_base_model)
+    )
     files["README.md"] = _card(model / "README.md", results, repository, base_model, missed, renamed).encode("utf-8")
     files[RESULTS_FILE] = _as_json(without_local_paths(_shared_results(read_json(folder / RESULTS_FILE)), renamed))
     if options:
@@ -217,13 +219,13 @@ class _Missed:
         what: Kind of model.
         path: Its path.
         option: Option that takes it from elsewhere; empty without one.
-        renamed: Whether ``--base-model`` names it.
+        of_base_model: Whether ``--base-model`` names it.
     """
 
     what: str
     path: str
     option: str
-    renamed: bool
+    of_base_model: bool
 
     def note(self) -> str:
         """For the card, without the path."""
@@ -236,7 +238,7 @@ class _Missed:
     def remark(self) -> str:
         """For whoever uploads."""
         given = f", and must give theirs as {self.option}=" if self.option else ""
-        hint = " If it is on the Hub, name it with --base-model." if self.renamed else ""
+        hint = " If it is on the Hub, name it with --base-model." if self.of_base_model else ""
         return (
             f"The {self.what} is named by the path {self.path}, where others will not find it{given}: its weights are "
             f"not uploaded, and only {without_local_paths(self.path)!r} is stated as its name.{hint}"
