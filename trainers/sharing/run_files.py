@@ -257,6 +257,11 @@ def _missed(config: Mapping[str, Any], model: Path) -> Iterator[_Missed]:
         if isinstance(name, str) and is_local(name) and not is_stored:
             what = key.removesuffix("_name").replace("_", " ")
             yield _Missed(what, name, options.get(key, ""), key in _OF_BASE)
+    for modality in ("audio", "video"):
+        extractor = config.get(f"{modality}_extractor")
+        name = extractor.get("model") if isinstance(extractor, Mapping) else None
+        if isinstance(name, str) and is_local(name):
+            yield _Missed(f"{modality} encoder", name, "", False)
 
 
 def _options(file: Path) -> dict[str, Any]:

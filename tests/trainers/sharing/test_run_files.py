@@ -160,6 +160,21 @@ def test_an_encoder_that_the_hub_has_is_named_everywhere(tiny_encoder: Path, tmp
     assert ModelCard(content(shared, "README.md").decode()).data.base_model == "lab/minilm"
 
 
+def test_an_encoder_of_recordings_that_others_will_not_find_is_said(run: Path) -> None:
+    config = json.loads((run / "model" / "config.json").read_text())
+    extractors = {
+        "audio_extractor": {"model": "/models/wavlm/model", "revision": "folder-1", "settings": {"layers": "all"}},
+        "video_extractor": {"model": "openai/clip-vit-base-patch32"},
+    }
+    (run / "model" / "config.json").write_text(json.dumps({**config, **extractors}))
+    shared = shared_files(run, "me/pairs", base_model="lab/minilm")
+    (remark,) = shared.remarks
+    assert remark.startswith("The audio encoder is named by the path /models/wavlm/model")
+    found = json.loads(content(shared, "config.json"))
+    assert found["audio_extractor"] == {**extractors["audio_extractor"], "model": "wavlm"}
+    assert found["video_extractor"] == extractors["video_extractor"]
+
+
 def test_a_model_that_holds_its_encoder_lacks_nothing(shared: SharedFiles) -> None:
     assert shared.remarks == ()
 
