@@ -85,6 +85,7 @@ TESTED_BY = {
     "trainers/pairs/run_kind.py": "trainers/test_wiring.py",
     "trainers/run_kind.py": "trainers/test_wiring.py",
     "trainers/training/*": "trainers/training/test_loop.py",
+    "trainers/sharing/hub.py": "trainers/sharing/test_pushing.py",
     "trainers/wavlm.py": "trainers/test_cli.py",
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iemomecp_dataset.command_line import option, read_options
-from iemomecp_dataset.errors import UsageError, require_packages
+from iemomecp_dataset.errors import UsageError
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.sharing.pushing import Upload
@@ -73,7 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _prepared(options: PushOptions) -> Upload:
-    require_packages("torch", "transformers", extra="train")
     from iemomecp_dataset.trainers.sharing.hub import Destination
     from iemomecp_dataset.trainers.sharing.pushing import prepare_app, prepare_metric, prepare_run
 

@@ -1,4 +1,4 @@
-"""The folder of a finished run, made without training: a tiny scorer with random weights and all that lies around it."""
+"""The folder of a finished run, made without training: a tiny scorer with random weights, and all that lies around."""
 
 from __future__ import annotations
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
+from hub_stand_in import card_errors
+from huggingface_hub import DatasetCard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import iemomecp_dataset
-from iemomecp_dataset.dataset_card import project_card
+from iemomecp_dataset.dataset_card import parquet_card, project_card
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.export import BuildOptions, build_from_sources
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
@@ -191,6 +193,36 @@ def test_missing_full_split(tree, tmp_path):
 
 def test_the_documented_card_is_the_current_one(repository):
     assert (repository / "docs" / "dataset_card.md").read_text() == project_card()
+
+
+CARDS = {
+    "of the project": project_card(),
+    "of an export": parquet_card(
+        {"3class": {"train": "data/train-*.parquet", "test": "data/test-*.parquet"}, "overlay": {"train": "o.parquet"}},
+        {"3class": {"train": 2, "test": 1}, "overlay": {"train": 3}},
+        synthetic=False,
+    ),
+    "of a synthetic export": parquet_card({"3class": {"train": "a.parquet"}}, {"3class": {"train": 2}}, synthetic=True),
+}
+
+
+@pytest.mark.parametrize("text", CARDS.values(), ids=CARDS)
+def test_the_hub_takes_the_metadata_of_every_card(text):
+    card = DatasetCard(text)
+    assert card_errors(text, "dataset") == []
+    assert (card.data.license, card.data.license_name) == ("other", "research-only")
+    assert card.data.task_categories == ["text-classification"]
+
+
+def test_the_card_of_an_export_on_disk_is_taken_too(synthetic_dir, tmp_path):
+    build_from_sources(BuildOptions(output_dir=tmp_path / "O", data_dir=synthetic_dir))
+    text = (tmp_path / "O" / "README.md").read_text()
+    assert card_errors(text, "dataset") == []
+    configs = DatasetCard(text).data.configs
+    assert [config["config_name"] for config in configs if config.get("default")] == ["3class"]
+    for config in configs:
+        for files in config["data_files"]:
+            assert list((tmp_path / "O").glob(files["path"])), "every file that the metadata names is there"
 
 
 # --- any valid tree --------------------------------------------------------------------------------------------------

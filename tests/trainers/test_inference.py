@@ -207,7 +207,7 @@ def test_the_card_runs_as_it_is_written(
     (tmp_path / "local_data").symlink_to(small_dir)
     monkeypatch.chdir(tmp_path)
     card = Path("path/to/this/folder/README.md").read_text()
-    (program,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
+    program = "\n".join(re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL))
     names: dict[str, Any] = {}
     exec(compile(program, "card", "exec"), names)
     config = names["model"].config

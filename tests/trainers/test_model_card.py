@@ -10,6 +10,12 @@ from pathlib import Path
 
 import forked_python
 import pytest
+from hub_stand_in import card_errors
+from huggingface_hub import ModelCard
+from shared_run import results_of
+
+from iemomecp_dataset.trainers.model_card import model_card
+from iemomecp_dataset.trainers.options import TrainingOptions
 
 TRAINING = """
 import iemomecp_dataset, module_of_a_scorer
@@ -67,3 +73,27 @@ def test_the_card_is_true_of_baselines_and_weights(card: Path) -> None:
     text = card.read_text(encoding="utf-8")
     assert "emotion x distance also uses an emotion detector on the target utterance" in text
     assert "text encoder or features named above have terms of their own" in text
+
+
+def written(**changes: object) -> str:
+    options = {"data_dir": "/data/ecf", "output_dir": "/runs/x", "text_encoder": "/models/minilm", "scorer": "dialogue"}
+    return model_card(results_of(**changes), TrainingOptions.from_flat(options))
+
+
+def test_the_header_is_the_metadata_that_the_hub_reads() -> None:
+    card = ModelCard(written())
+    assert card_errors(str(card)) == []
+    assert card.data.pipeline_tag == "text-classification"
+    assert card.data.tags == ["emotion-cause-pair-extraction", "iemomecp"]
+    assert {one.dataset_split for one in card.data.eval_results} == {"validation", "test"}
+    assert "\n\n# pairs: dialogue scorer, base, T\n" in written()
+
+
+def test_a_scorer_of_text_is_used_by_the_pipeline() -> None:
+    text = written()
+    assert 'pipeline("emotion-cause-pairs", model="path/to/this/folder")' in text
+    for program in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        compile(program, "card", "exec")
+    with_audio = written(modalities="ta", features={"audio": {"digest": "d"}})
+    assert "pipeline(" not in with_audio, "it needs features, which a conversation does not have"
+    assert "predict(model, rows, audio=" in with_audio

@@ -181,8 +181,8 @@ def said_in_one_sentence(repository: str, endpoint: str) -> Iterator[None]:
     except RuntimeError as error:  # of a large file, by LFS or Xet
         first_line = str(error).strip().splitlines()[0].rstrip(".")
         raise HubError(
-            f"{endpoint} did not take a file of {repository}: {first_line}. Nothing of it has been committed; start the "
-            "command again."
+            f"{endpoint} did not take a file of {repository}: {first_line}. Nothing of it has been committed; start "
+            "the command again."
         ) from error
     except Exception as error:
         # The HTTP client of huggingface_hub has changed its name between versions.

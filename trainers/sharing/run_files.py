@@ -113,7 +113,9 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
             files[name] = _as_json(_configuration(read_json(path), base_model, deep="token" not in path.name))
         else:
             files[name] = path
-    missed = () if base_model else tuple(_missed(read_json(model / "config.json"), model))
+    missed = tuple(
+        one for one in _missed(read_json(model / "config.json"), model) if not (base_model and one.of_base_model)
+    )
     files["README.md"] = _card(model / "README.md", results, repository, base_model, missed, renamed).encode("utf-8")
     files[RESULTS_FILE] = _as_json(without_local_paths(_shared_results(read_json(folder / RESULTS_FILE)), renamed))
     if options:
@@ -149,8 +151,8 @@ def split_card(text: str) -> tuple[str, str]:
     r"""Splits a card into its header, with both lines ``---``, and what follows.
 
     Example:
-        >>> split_card("---\\nlicense: mit\\n---\\n# A model\\n")
-        ('---\\nlicense: mit\\n---\\n', '# A model\\n')
+        >>> split_card("---\nlicense: mit\n---\n# A model\n")
+        ('---\nlicense: mit\n---\n', '# A model\n')
     """
     found = re.match(r"---\n.*?\n---[ \t]*(?:\n|$)", text, flags=re.DOTALL)
     return (found.group(), text[found.end() :]) if found else ("", text)
@@ -170,13 +172,10 @@ def _card(
     stated = card_metadata_of(text, str(file))
     stated = {name: value for name, value in stated.items() if not _names_local_model(name, value)}
     body = split_card(text)[1].replace("path/to/this/folder", repository)
-    notes = "".join(f"\n\n{one.note()}" for one in missed)
-    body = (
-        without_local_paths(body, renamed).strip("\n")
-        + ("\n\n## Not in this repository" + notes if missed else "")
-        + "\n"
-    )
-    return metadata_header({**computed, **stated}) + "\n" + body
+    body = without_local_paths(body, renamed).strip("\n")
+    if missed:
+        body = "\n\n".join([body, "## Not in this repository", *(one.note() for one in missed)])
+    return f"{metadata_header({**computed, **stated})}\n{body}\n"
 
 
 def _names_local_model(name: str, value: Any) -> bool:
@@ -220,13 +219,13 @@ class _Missed:
         what: Kind of model.
         path: Its path.
         option: Option that takes it from elsewhere; empty without one.
-        renamed: Whether ``--base-model`` names it.
+        of_base_model: Whether ``--base-model`` names it.
     """
 
     what: str
     path: str
     option: str
-    renamed: bool
+    of_base_model: bool
 
     def note(self) -> str:
         """For the card, without the path."""
@@ -239,7 +238,7 @@ class _Missed:
     def remark(self) -> str:
         """For whoever uploads."""
         given = f", and must give theirs as {self.option}=" if self.option else ""
-        hint = " If it is on the Hub, name it with --base-model." if self.renamed else ""
+        hint = " If it is on the Hub, name it with --base-model." if self.of_base_model else ""
         return (
             f"The {self.what} is named by the path {self.path}, where others will not find it{given}: its weights are "
             f"not uploaded, and only {without_local_paths(self.path)!r} is stated as its name.{hint}"
@@ -258,6 +257,11 @@ def _missed(config: Mapping[str, Any], model: Path) -> Iterator[_Missed]:
         if isinstance(name, str) and is_local(name) and not is_stored:
             what = key.removesuffix("_name").replace("_", " ")
             yield _Missed(what, name, options.get(key, ""), key in _OF_BASE)
+    for modality in ("audio", "video"):
+        extractor = config.get(f"{modality}_extractor")
+        name = extractor.get("model") if isinstance(extractor, Mapping) else None
+        if isinstance(name, str) and is_local(name):
+            yield _Missed(f"{modality} encoder", name, "", False)
 
 
 def _options(file: Path) -> dict[str, Any]:

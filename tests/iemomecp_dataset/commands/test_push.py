@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from hub_stand_in import HubStandIn, connect, hub_stand_in
 from shared_run import write_shared_run
 
 from iemomecp_dataset.__main__ import main
+from iemomecp_dataset.command_line import read_options
+from iemomecp_dataset.commands.push import PushOptions, _check
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +107,15 @@ def test_a_refusal_of_the_hub_is_one_sentence(run: Path, hub: HubStandIn, capsys
     error = capsys.readouterr().err
     assert "The access token may not write to others/pairs" in error
     assert "Traceback" not in error
+
+
+def test_commands_of_the_page_are_accepted(repository: Path) -> None:
+    page = (repository / "docs" / "hub.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^iemomecp push (.+)$", page, flags=re.M)
+    assert len(commands) == 5
+    for command in commands:
+        _check(read_options(PushOptions, command.split(), command="push", description=None))
+    for program in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        compile(program, "page", "exec")
+    fields = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(PushOptions)}
+    assert set(re.findall(r"`(--[a-z-]+)", page)) <= fields - {"--run", "--repository"}

@@ -17,7 +17,6 @@ import iemomecp_dataset
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
 from iemomecp_dataset.trainers.sharing.hub import Destination
 from iemomecp_dataset.trainers.sharing.pushing import (
-    prepare_app,
     prepare_metric,
     prepare_run,
     push_app,
@@ -83,7 +82,7 @@ def test_pushing_again_replaces_the_model_and_keeps_what_others_have_added(run: 
     added = {"LICENSE": b"terms", "picture.png": b"png"}
     hub.add("me/pairs", {**OURS, "model-00001-of-00002.safetensors": b"old", "vocab.txt": b"old", **added})
     push_run(run, "me/pairs")
-    first, second = hub.repositories["model", "me/pairs"].branches["main"]
+    _, second = hub.repositories["model", "me/pairs"].branches["main"]
     assert second.files.keys() - added.keys() == prepare_run(run, Destination("me/pairs")).files.keys()
     assert {name: second.files[name] for name in added} == added
     push_run(run, "me/pairs")
@@ -102,7 +101,7 @@ def test_a_branch_is_created_and_main_stays(run: Path, hub: HubStandIn) -> None:
 def test_public_is_said_and_never_assumed(run: Path, hub: HubStandIn) -> None:
     push_run(run, "me/pairs", private=False)
     assert not hub.repositories["model", "me/pairs"].private
-    with pytest.raises(UsageError, match="is public. Add --public"):
+    with pytest.raises(UsageError, match=r"is public\. Add --public"):
         push_run(run, "me/pairs")
     assert len(hub.repositories["model", "me/pairs"].branches["main"]) == 2
 
@@ -209,7 +208,7 @@ def test_the_page_becomes_a_space_of_a_model_that_is_there(
     run: Path, hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("iemomecp_dataset.trainers.app")
-    with pytest.raises(UsageError, match="There is no model me/pairs on the Hub. Upload it first"):
+    with pytest.raises(UsageError, match=r"There is no model me/pairs on the Hub\. Upload it first"):
         push_app("me/pairs", "me/page")
     assert not hub.repositories
     push_run(run, "me/pairs")
@@ -238,7 +237,6 @@ def test_nothing_is_asked_while_an_upload_is_prepared(run: Path, hub: HubStandIn
     prepare_run(run, Destination("me/pairs"))
     prepare_metric("iemomecp_erc", Destination("me/f1"))
     assert hub.requests == []
-    assert prepare_app is not None
 
 
 def test_a_run_that_changes_while_it_is_uploaded_by_another_is_not_overwritten(

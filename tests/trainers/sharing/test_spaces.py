@@ -89,5 +89,5 @@ def test_other_wheels_are_refused(name: str, error: type[IemomecpError], said: s
 
 
 def test_an_unknown_metric_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="no metric 'pair_f1'. Did you mean 'iemomecp_pair_f1'"):
+    with pytest.raises(UsageError, match=r"no metric 'pair_f1'\. Did you mean 'iemomecp_pair_f1'"):
         metric_space("pair_f1", "lab/scores")
