@@ -68,7 +68,7 @@ def save_isolated_model(folder: Path, encoder_dir: Path, **shape: Any) -> Path:
     model = IsolatedScorer(
         IsolatedScorerConfig(**{
             "class_names": ["emo_cause", "emo_context", "non_pair"], "hidden_size": 8, "segment_pooling": "mean",
-            "max_tokens": 40, "text_encoder": encoder.model.config.to_dict(), "text_encoder_name": str(encoder_dir),
+            "max_tokens": 100, "text_encoder": encoder.model.config.to_dict(), "text_encoder_name": str(encoder_dir),
             "longest_dialogue": 20, "candidates": "all", **shape,
         })
     )  # fmt: skip

@@ -418,11 +418,11 @@ class ConversationScorer:
 
     def _of_missing(self, row: Mapping[str, Any], vectors: Mapping[str, Vectors]) -> list[str]:
         """Which vectors a conversation lacks."""
-        if not vectors:
+        ids = [utterance["utterance_id"] for utterance in row["utterances"]]
+        if all(key in of_stream for of_stream in vectors.values() for key in ids):
             return []
         from iemomecp_dataset.trainers.pipelines.recordings import missing_vectors_note
 
-        ids = [utterance["utterance_id"] for utterance in row["utterances"]]
         found = [missing_vectors_note(ids, of_stream, name) for name, of_stream in vectors.items()]
         return [note for note in found if note is not None]
 

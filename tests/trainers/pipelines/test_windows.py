@@ -31,7 +31,11 @@ def test_every_pair_nearer_than_the_reach_is_scored_and_no_other(choose, space):
                     for cause in range(1, turns + 1)
                     if abs(target - cause) < read.reach and (space == "all" or cause <= target)
                 ]
-                assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected, (turns, longest, window)
+                assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected, (
+                    turns,
+                    longest,
+                    window,
+                )
                 if window is None and choose is reading:
                     assert max(map(len, read.windows)) <= longest or turns <= longest
                 if window == 0 or (window is None and turns <= longest):
