@@ -824,6 +824,8 @@ def test_a_run_leaves_what_it_found(kind: str, recorded: Callable[[str], Recorde
     assert (config["decision"], config.get("threshold")) == (
         ("threshold", 0.31) if kind == "dialogue" else ("argmax", None)
     )
+    seen = max(len(row["utterances"]) for row in rows["train"])
+    assert (config["candidates"], config["longest_dialogue"], config["synthetic"]) == ("past", seen, False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

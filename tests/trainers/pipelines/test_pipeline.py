@@ -1,4 +1,4 @@
-"""A conversation in, its pairs out: every kind of model, equal to what rows give, pooled, in windows, with clear errors."""
+"""A conversation in, its pairs out: every kind of model, equal to what rows give, pooled, in windows, with errors."""
 
 from __future__ import annotations
 
@@ -75,11 +75,15 @@ def folders(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory, own: N
     made.save_pretrained(root / "own")
     return {
         "trained": save_dialogue_model(root / "trained" / "model", tiny_encoder, emotion_names=list(EMOTIONS)),
-        "frozen": save_dialogue_model(root / "frozen", tiny_encoder, mode="frozen", decision="threshold", threshold=0.4),
+        "frozen": save_dialogue_model(
+            root / "frozen", tiny_encoder, mode="frozen", decision="threshold", threshold=0.4
+        ),
         "isolated": save_isolated_model(root / "isolated", tiny_encoder),
         "own": root / "own",
         "emotion": save_emotion_model(root / "emotion", tiny_encoder),
-        "told": save_dialogue_model(root / "told", tiny_encoder, mode="frozen", emotion_input_names=list(EMOTIONS[::-1])),
+        "told": save_dialogue_model(
+            root / "told", tiny_encoder, mode="frozen", emotion_input_names=list(EMOTIONS[::-1])
+        ),
         "audio": save_dialogue_model(
             root / "audio", tiny_encoder, mode="frozen", text_size=0, audio_size=3, text_layers=None
         ),
@@ -405,6 +409,22 @@ def test_a_model_that_is_none_of_pairs_is_refused(folders: dict[str, Path], tiny
     for model, options, error, message in cases:
         with pytest.raises(error, match=message):
             EmotionCausePipeline(model, **options)
+    with pytest.raises(UsageError, match="holds a model that writes explanations, not one of emotion-cause pairs"):
+        scoring.load_pair_model(_ModelOfExplanations())
     two = save_emotion_model(tmp_path / "two", tiny_encoder, ("neutral", "joy"))
     with pytest.raises(UsageError, match=r"has the emotions neutral, joy; .* was trained with fear, joy, neutral"):
         EmotionCausePipeline(folders["told"], emotion_model=two)
+
+
+class _ModelOfExplanations:
+    """What is looked at before such a model is used."""
+
+    config = PreTrainedConfig()
+    device = torch.device("cpu")
+    config.model_type = scorers.find_scorer("explanation").model_type
+
+    def to(self, device: torch.device) -> _ModelOfExplanations:
+        return self
+
+    def eval(self) -> _ModelOfExplanations:
+        return self
