@@ -74,6 +74,17 @@ def test_a_pair_comes_from_the_window_in_which_it_is_farthest_from_an_edge():
         assert int(number) == int(np.argmax([depth(window, turn) for window in read.windows]))
 
 
+def test_the_ends_of_a_conversation_are_no_edges():
+    inf = np.iinfo(np.int64).max
+    for window, margins in (
+        (Window(0, 3, 3), [inf, inf, inf]),
+        (Window(0, 3, 9), [2, 1, 0]),
+        (Window(3, 6, 9), [0, 1, 0]),
+        (Window(6, 9, 9), [0, 1, 2]),
+    ):
+        assert window.margins().tolist() == margins, window
+
+
 def test_pairs_that_are_scored_alone_are_scored_once():
     read = separate_reading(50, longest=9, window=6)
     listed = []
