@@ -1,7 +1,7 @@
 """Dataset, metrics, trainers and benchmark for multimodal emotion-cause pair extraction.
 
-Importing this package registers the dataset ``iemomecp`` with ``datasets``, the metrics with ``evaluate`` and the
-models with ``transformers``::
+Importing this package registers the dataset ``iemomecp`` with ``datasets``, the metrics with ``evaluate``, and the
+models and the pipeline task ``emotion-cause-pairs`` with ``transformers``::
 
     import iemomecp_dataset
     from datasets import load_dataset

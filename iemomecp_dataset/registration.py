@@ -32,7 +32,7 @@ LookUp = Callable[..., Any]
 
 
 def register() -> None:
-    """Registers the dataset, the metrics, the models with ``AutoConfig`` and ``AutoModel``, and the task; idempotent."""
+    """Registers the dataset, the metrics, the models, and the task of transformers' pipelines; idempotent."""
     wrap("datasets.load", "dataset_module_factory", _find_dataset)
     wrap("evaluate.loading", "evaluation_module_factory", _find_metric)
     for method in ("from_pretrained", "for_model"):

@@ -1,7 +1,8 @@
 """Models, objectives and the training loop.
 
 ``train(dialogues, output_dir=…)`` leaves a run folder, as the scripts of this folder do; ``predict(run_folder, rows)``
-applies it, and ``EmotionCausePipeline(run_folder)`` takes conversations. ``register_scorer(Scorer(…))`` adds a model of one's own, whose ``forward`` returns ``DialogueScores``.
+applies it, and ``EmotionCausePipeline(run_folder)`` takes conversations. ``register_scorer(Scorer(…))`` adds a model of
+one's own, whose ``forward`` returns ``DialogueScores``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
@@ -13,6 +14,7 @@ from accelerate.utils import send_to_device
 from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel
 
+from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
@@ -25,10 +27,43 @@ from iemomecp_dataset.trainers.training.task import TrainingTask
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
     from iemomecp_dataset.trainers.explanation.prediction import Explaining, WrittenExplanation
+    from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
 __all__ = ["feature_vectors", "load_scorer", "predict", "scored_rows"]
 
 
+@overload
+def predict(
+    model: PreTrainedModel | str | Path,
+    rows: str | Path | Conversation | Sequence[tuple[str, str]],
+    *,
+    audio: FeatureTable | str | Path | None = None,
+    video: FeatureTable | str | Path | None = None,
+    text_encoder: str | None = None,
+    max_missing_features: float = 0.01,
+    batch_size: int = 32,
+    device: str | torch.device | None = None,
+    threshold: float | None = None,
+    window: int | None = None,
+    emotion_model: PreTrainedModel | str | Path | None = None,
+    progress: bool = False,
+) -> PredictedConversation: ...
+@overload
+def predict(
+    model: PreTrainedModel | str | Path,
+    rows: Sequence[Conversation] | Sequence[Path],
+    *,
+    audio: FeatureTable | str | Path | None = None,
+    video: FeatureTable | str | Path | None = None,
+    text_encoder: str | None = None,
+    max_missing_features: float = 0.01,
+    batch_size: int = 32,
+    device: str | torch.device | None = None,
+    threshold: float | None = None,
+    window: int | None = None,
+    emotion_model: PreTrainedModel | str | Path | None = None,
+    progress: bool = False,
+) -> list[PredictedConversation]: ...
 @overload
 def predict(
     model: ExplanationModel,
@@ -75,7 +110,7 @@ def predict(
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]: ...
 def predict(
     model: PreTrainedModel | str | Path,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Any,
     *,
     text: FeatureTable | str | Path | None = None,
     event: FeatureTable | str | Path | None = None,
@@ -87,9 +122,15 @@ def predict(
     batch_size: int = 32,
     device: str | torch.device | None = None,
     with_emotions: bool = False,
+    threshold: float | None = None,
+    window: int | None = None,
+    emotion_model: PreTrainedModel | str | Path | None = None,
     **explaining: Unpack[Explaining],
 ) -> Any:
-    """Probabilities of the pairs of some dialogues, or of their utterances' emotions; or written explanations.
+    """What a model predicts: for conversations their pairs; for rows of a dataset probabilities, or explanations.
+
+    A conversation gives what
+    :class:`~iemomecp_dataset.trainers.pipelines.pipeline.EmotionCausePipeline` gives. Rows give arrays.
 
     Args:
         model: A pair scorer, a model of emotions or one of explanations, the folder it was saved in, or the folder of a
@@ -98,7 +139,9 @@ def predict(
             ``turn``, ``utterance_id``, ``speaker`` and ``text``. Where a row has no ``pairs``, all pairs of its
             utterances are candidates, in (target, cause) order. A model of emotions takes whole dialogues
             (:func:`iemomecp_dataset.whole_dialogues`) and no pairs. A model of explanations takes ``explanations`` and
-            the ``emotion`` of utterances, an id or a name.
+            the ``emotion`` of utterances, an id or a name. For a pair scorer alone also a conversation, or several:
+            whatever :class:`~iemomecp_dataset.trainers.pipelines.pipeline.EmotionCausePipeline` takes that is no list
+            of rows.
         text: Feature table, or its Parquet file, for a model of emotions that was trained on one.
         event: The same for its second text stream.
         audio: Feature table, or its Parquet file, if the model uses audio.
@@ -113,16 +156,21 @@ def predict(
         device: Where to compute; by default where the model is.
         with_emotions: Also give the probabilities of the utterances' emotions, of a model that was trained with
             ``emotion_category_weight`` above 0.
+        threshold: Of conversations: smallest P(class 0) that makes a pair; by default the model's own rule.
+        window: Of conversations: pairs whose turns are at least so far apart are not scored; 0 reads each whole.
+        emotion_model: Of conversations: the model of emotions whose predictions the scorer takes, or its run.
         explaining: For a model of explanations alone: what to explain, and what it is told; see
-            :class:`~iemomecp_dataset.trainers.explanation.prediction.Explaining`.
+            :class:`~iemomecp_dataset.trainers.explanation.prediction.Explaining`. Its ``progress`` is also for
+            conversations.
 
     Returns:
-        For each row ``(pairs, C)`` probabilities in the order of its pairs: concatenated, they stand in the order of
-        :func:`iemomecp_dataset.pair_table.pair_table`. Column 0 is the positive class; the model's
-        ``config.class_names`` names all. With ``with_emotions`` a second list, for each row ``(n, K)`` probabilities
-        of its utterances' emotion categories, which ``config.emotion_names`` names. Of a model of emotions, for each
-        row ``(n, C)`` probabilities of its utterances' emotions, which ``config.class_names`` names. Of a model of
-        explanations, for each row a list of
+        For a conversation a :class:`~iemomecp_dataset.trainers.pipelines.predicted.PredictedConversation`, for a list
+        of them a list, for a generator of them an iterator. For each row ``(pairs, C)`` probabilities in the order of
+        its pairs: concatenated, they stand in the order of :func:`iemomecp_dataset.pair_table.pair_table`. Column 0 is
+        the positive class; the model's ``config.class_names`` names all. With ``with_emotions`` a second list, for each
+        row ``(n, K)`` probabilities of its utterances' emotion categories, which ``config.emotion_names`` names. Of a
+        model of emotions, for each row ``(n, C)`` probabilities of its utterances' emotions, which
+        ``config.class_names`` names. Of a model of explanations, for each row a list of
         :class:`~iemomecp_dataset.trainers.explanation.prediction.WrittenExplanation`.
 
     Raises:
@@ -132,11 +180,72 @@ def predict(
             width than in training.
         UsageError: The folder holds no scorer of this package, or one that predicts no emotions is asked for them.
     """
-    if isinstance(rows, Mapping | str):
+    if isinstance(rows, Mapping):
         raise UsageError(
-            "predict takes a list of dialogues (rows), or one split of a dataset; for a single row give [row]. Got "
-            f"{type(rows).__name__}."
+            "predict takes a list of dialogues (rows), or one split of a dataset, or conversations; for a single row "
+            f"give [row]. Got {type(rows).__name__}."
         )
+    if isinstance(rows, Iterator):
+        rows, first = _peeked(rows)
+        conversations = first is not None and not _is_row(first)
+    else:
+        conversations = _are_conversations(rows)
+    if conversations:
+        told = dict(explaining)
+        progress = bool(told.pop("progress", False))
+        unused = {"text": text, "event": event, "emotions": emotions, "with_emotions": with_emotions or None, **told}
+        _check_unused(unused, "is for rows, and a conversation is given")
+        from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
+
+        pipeline = EmotionCausePipeline(
+            model,
+            device=device,
+            batch_size=batch_size,
+            threshold=threshold,
+            window=window,
+            emotion_model=emotion_model,
+            text_encoder=text_encoder,
+            audio=audio,
+            video=video,
+            progress=progress,
+            max_missing_features=max_missing_features,
+        )
+        return pipeline(rows)
+    for_conversations = {"threshold": threshold, "window": window, "emotion_model": emotion_model}
+    _check_unused(for_conversations, "is for conversations, and rows are given")
+    asked = dict(explaining)
+    moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
+    scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
+    scorer = scorer.to(device or scorer.device).eval()
+    entry = scorer_of_model_type(scorer.config.model_type)
+    if entry is None:
+        raise UsageError(
+            f"{type(scorer).__name__} is not a registered scorer. Register it with "
+            "iemomecp_dataset.trainers.register_scorer."
+        )
+    if entry.task == "explanation":
+        told = dict(explaining)
+        progress = bool(told.pop("progress", False))
+        unused = {"text": text, "event": event, "emotions": emotions, "with_emotions": with_emotions or None, **told}
+        _check_unused(unused, "is for rows, and a conversation is given")
+        from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
+
+        pipeline = EmotionCausePipeline(
+            model,
+            device=device,
+            batch_size=batch_size,
+            threshold=threshold,
+            window=window,
+            emotion_model=emotion_model,
+            text_encoder=text_encoder,
+            audio=audio,
+            video=video,
+            progress=progress,
+            max_missing_features=max_missing_features,
+        )
+        return pipeline(rows)
+    unused = {"threshold": threshold, "window": window, "emotion_model": emotion_model}
+    _check_unused(unused, "is for conversations, and rows are given")
     asked = dict(explaining)
     moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
     scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
@@ -258,6 +367,35 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
     return scorer.load_model_class().from_pretrained(path, **options)
+
+
+def _peeked(rows: Iterator[Any]) -> tuple[Iterator[Any], Any]:
+    """The same items again, and the first; None if there is none."""
+    for first in rows:
+        return itertools.chain([first], rows), first
+    return iter(()), None
+
+
+def _is_row(item: Any) -> bool:
+    """Whether an item of a list is a row: a mapping that is neither an utterance nor a conversation without id."""
+    return isinstance(item, Mapping) and not ({"speaker", "text"} & item.keys() or {*item} == {"utterances"})
+
+
+def _are_conversations(given: Any) -> bool:
+    """Whether the user gives one conversation or several, and not rows."""
+    if isinstance(given, (str, Path, Conversation)):
+        return True
+    # A split of a dataset has rows; so has a list of nothing.
+    if hasattr(given, "features") or not isinstance(given, Iterable):
+        return False
+    first = next(iter(given), None)
+    return first is not None and not _is_row(first)
+
+
+def _check_unused(given: Mapping[str, Any], why: str) -> None:
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise UsageError(f"{', '.join(named)} {why}. Leave it out.")
 
 
 def feature_vectors(

@@ -60,6 +60,8 @@ assert datasets.get_dataset_default_config_name("iemomecp") == "3class"
 assert evaluate.load("iemomecp_pair_f1", keep_in_memory=True).name == "iemomecp_pair_f1"
 assert AutoConfig.from_pretrained(sys.argv[1]).class_names == ["pair", "non_pair"]
 assert type(AutoModel.from_pretrained(sys.argv[1])).__name__ == "DialogueScorer"
+from transformers.pipelines import check_task
+assert check_task("emotion-cause-pairs")[1]["impl"].__name__ == "EmotionCausePipeline"
 print("right")
 """
 ORDERS = {
@@ -67,6 +69,8 @@ ORDERS = {
     "ours last": "import datasets, evaluate, transformers\nfrom transformers import AutoModel\nimport iemomecp_dataset",
     "after datasets": "import datasets, iemomecp_dataset, transformers, evaluate",
     "after transformers": "from transformers import AutoConfig\nimport iemomecp_dataset",
+    "after the pipelines": "from transformers import pipeline\nimport iemomecp_dataset",
+    "by the pipeline": "import iemomecp_dataset.trainers\niemomecp_dataset.trainers.EmotionCausePipeline",
     "after evaluate, by a model": "import evaluate\nfrom iemomecp_dataset.trainers import IsolatedScorer",
 }
 
@@ -98,6 +102,18 @@ def test_models_are_found_by_every_look_up_of_transformers(scorer_dir):
     assert isinstance(AutoModel.from_config(config), DialogueScorer)
     assert isinstance(AutoModel.from_pretrained(scorer_dir, config=config), DialogueScorer)
     assert isinstance(AutoConfig.for_model("iemomecp_isolated_scorer"), IsolatedScorerConfig)
+
+
+def test_the_task_is_among_those_of_transformers():
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    from iemomecp_dataset.trainers import EmotionCausePipeline
+
+    assert "emotion-cause-pairs" in PIPELINE_REGISTRY.get_supported_tasks()
+    _, found, _ = PIPELINE_REGISTRY.check_task("emotion-cause-pairs")
+    assert (found["impl"], found["type"]) == (EmotionCausePipeline, "text")
+    with pytest.raises(KeyError, match=r"Unknown task emotion-cause-pears, available tasks are .*emotion-cause-pairs"):
+        PIPELINE_REGISTRY.check_task("emotion-cause-pears")
 
 
 def test_unknown_models_are_answered_by_transformers_itself(tmp_path):

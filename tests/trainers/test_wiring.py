@@ -834,6 +834,8 @@ def test_a_run_leaves_what_it_found(kind: str, recorded: Callable[[str], Recorde
         ("someone/encoder", {"layers": "4,-1", "pooling": "max"}) if kind == "isolated" else None
     )
     assert config["video_extractor"] is None
+    seen = max(len(row["utterances"]) for row in rows["train"])
+    assert (config["candidates"], config["longest_dialogue"], config["synthetic"]) == ("past", seen, False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

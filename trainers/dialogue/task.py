@@ -212,8 +212,10 @@ class DialogueStrategy(DialogueBatching):
 
 
 def _predictions(scores: DialogueScores, batch: Batch, examples: Examples) -> list[DialoguePrediction]:
-    def probabilities(logits: Tensor | None) -> Sequence[NDArray[np.float64] | None]:
-        return [None] * len(batch["position"]) if logits is None else logits.double().softmax(dim=-1).cpu().numpy()
+    def probabilities(logits: Tensor | None) -> list[NDArray[np.float64] | None]:
+        if logits is None:
+            return [None] * len(batch["position"])
+        return list(logits.double().softmax(dim=-1).cpu().numpy())
 
     found = []
     for position, pairs, emotional, categories in zip(
@@ -455,10 +457,11 @@ def inference_inputs(
         UsageError: The model's configuration does not tell how its text features are computed.
     """
     config = model.config
+    sizes = {name: int(getattr(config, f"{name}_size", 0)) for name in ("text", "event", *vectors)}
     trained = getattr(model, "text_encoder", None) is not None
     text_features, text_tokens, event_features = None, None, None
     truncated: frozenset[str] = frozenset()
-    if trained or (getattr(config, "text_size", 0) and "text" not in vectors):
+    if trained or (sizes["text"] and "text" not in vectors):
         loaded = isinstance(text_encoder, TextEncoder)
         encoder = text_encoder if isinstance(text_encoder, TextEncoder) else inference_encoder(model, text_encoder)
         assert encoder is not None
@@ -468,12 +471,11 @@ def inference_inputs(
         if trained and not (loaded and isinstance(model, DialogueScorer)):
             text_tokens = tokens
         else:
-            # A dialogue scorer takes the layers of its own encoder as features, so that windows that overlap share them.
+            # A dialogue scorer takes the layers of its own encoder as features: overlapping windows share them.
             text_features = encode_texts(tokens, encoder, config.text_layers, device=model.device, progress=False)
-        if not trained and getattr(config, "event_size", 0):
+        if not trained and sizes["event"]:
             top = [encoder.num_layers]
             event_features = encode_texts(tokens, encoder, top, device=model.device, progress=False)
-    sizes = {name: int(getattr(config, f"{name}_size")) for name in vectors}
     return UtteranceInputs(text_features, text_tokens, vectors, sizes, event_features, truncated)
 
 

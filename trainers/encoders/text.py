@@ -233,7 +233,8 @@ def encode_texts(
         if path.is_file():
             return dict(zip(texts, load_file(path)["features"], strict=True))
     chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id, chunk_tokens_on(device))
-    model = encoder.model.to(device).eval()
+    # To move a model walks all of its parameters, which takes longer than a short text.
+    model = (encoder.model if encoder.model.device == device else encoder.model.to(device)).eval()
     pooled = []
     with (
         torch.inference_mode(),

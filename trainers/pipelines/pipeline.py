@@ -54,6 +54,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             ``<name of the conversation>_<turn>``.
         video: The same for video.
         progress: Show a progress bar.
+        max_missing_features: Share of the utterances that may lack an audio or video vector.
         task: Name of the task, set by transformers.
         **others: What ``transformers.pipeline`` passes on.
 
@@ -83,6 +84,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         audio: FeatureSource | None = None,
         video: FeatureSource | None = None,
         progress: bool = False,
+        max_missing_features: float = 0.01,
         task: str = "emotion-cause-pairs",
         **others: Any,
     ) -> None:
@@ -91,8 +93,15 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         for name in others:
             if name not in _BY_TRANSFORMERS:
                 raise UsageError(f"EmotionCausePipeline has no argument {name!r}. {did_you_mean(name, _ARGUMENTS)}")
-        self._settings = ScoringSettings(8 if batch_size is None else batch_size, threshold, window, audio, video,
-                                         bool(progress))  # fmt: skip
+        self._settings = ScoringSettings(
+            batch_size=8 if batch_size is None else batch_size,
+            threshold=threshold,
+            window=window,
+            audio=audio,
+            video=video,
+            progress=bool(progress),
+            max_missing_features=max_missing_features,
+        )
         self._settings.check()
         loaded = load_pair_model(model, text_encoder=text_encoder, tokenizer=tokenizer)
         super().__init__(
@@ -113,7 +122,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
                 ``Speaker: words`` lines, the path of a file, or a
                 :class:`~iemomecp_dataset.conversations.conversation.Conversation`; or a list of these; or a generator.
             **changes: ``batch_size``, ``threshold``, ``window``, ``emotion_model``, ``text_encoder``, ``audio``,
-                ``video`` and ``progress``, for this call alone.
+                ``video``, ``progress`` and ``max_missing_features``, for this call alone.
 
         Returns:
             A :class:`~iemomecp_dataset.trainers.pipelines.predicted.PredictedConversation` for one conversation, a list
@@ -184,7 +193,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
 
 _ARGUMENTS = (
     *("batch_size", "threshold", "window", "emotion_model", "text_encoder", "audio", "video", "progress"),
-    *("device", "tokenizer"),
+    *("max_missing_features", "device", "tokenizer"),
 )
 
 

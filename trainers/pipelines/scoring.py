@@ -70,6 +70,7 @@ class ScoringSettings:
         audio: Feature table, or its Parquet file, in place of recordings.
         video: The same for video.
         progress: Show a progress bar.
+        max_missing_features: Share of the utterances of a pool that may lack an audio or video vector.
     """
 
     batch_size: int = 8
@@ -78,6 +79,7 @@ class ScoringSettings:
     audio: FeatureSource | None = None
     video: FeatureSource | None = None
     progress: bool = False
+    max_missing_features: float = 0.01
 
     def check(self) -> None:
         """Checks the numbers.
@@ -303,7 +305,7 @@ class ConversationScorer:
                 bar.update(len(pool))
 
     def _score(self, pool: Sequence[Conversation], settings: ScoringSettings) -> Iterator[PredictedConversation]:
-        config, space = self.loaded.model.config, self._seen.candidates
+        max_tokens = getattr(self.loaded.model.config, "max_tokens", 0)
         if self._input_names and self.emotions is None:
             raise MissingDataError(
                 f"{self.name} takes the emotions that another model predicts (it was trained with --emotion_from): "
@@ -335,7 +337,7 @@ class ConversationScorer:
             truncated = self._score_dialogues(pieces, vectors, categories, found, settings)
         else:
             self._score_pairs(pieces, vectors, categories, found, settings)
-        for conversation, of_one, collected, known in zip(pool, readings, found, notes, strict=True):
+        for conversation, row, of_one, collected, known in zip(pool, rows, readings, found, notes, strict=True):
             targets, causes, pairs = collected.stitched.pairs()
             of_turns = collected.stitched.of_turns()
             texts = [spoken.text for spoken in conversation.utterances]
@@ -356,10 +358,9 @@ class ConversationScorer:
                 notes=(
                     *known,
                     *self._seen.notes,
+                    *self._of_missing(row, vectors),
                     *self._of_windows(of_one, len(texts), len(targets), settings.window),
-                    *_of_cut_texts(
-                        sum(text in truncated for text in texts), collected.cut_pairs, getattr(config, "max_tokens", 0)
-                    ),
+                    *_of_cut_texts(sum(text in truncated for text in texts), collected.cut_pairs, max_tokens),
                 ),
                 model_decision=own,
             )
@@ -370,6 +371,11 @@ class ConversationScorer:
             raise InvalidDataError(f"The conversation {conversation.name!r} is empty: give at least one utterance.")
         recorded = any(spoken.audio or spoken.video for spoken in conversation.utterances)
         given = settings.audio is not None or settings.video is not None
+        notes = conversation.notes
+        if recorded:
+            from iemomecp_dataset.trainers.pipelines.recordings import check_recordings
+
+            notes = (*notes, *check_recordings(self.loaded.model, [conversation]))
         if self.loaded.encoder is not None and not any(spoken.text.strip() for spoken in conversation.utterances):
             raise UsageError(
                 f"{self.name} reads texts, but the conversation {conversation.name!r} has none. Give what was said, or "
@@ -381,9 +387,7 @@ class ConversationScorer:
                 f"{self.name} uses {' and '.join(self.loaded.modalities)}, but the conversation {conversation.name!r} "
                 f"has no recording. Give each utterance {name!r}, a file, or give {name}= a feature table."
             )
-        if recorded and not self.loaded.modalities:
-            return (*conversation.notes, f"Recordings are not used: {self.name} reads text alone.")
-        return conversation.notes
+        return notes
 
     def _vectors(
         self,
@@ -398,7 +402,7 @@ class ConversationScorer:
             if table is not None:
                 ids = [utterance["utterance_id"] for row in rows for utterance in row["utterances"]]
                 size = int(getattr(loaded.model.config, f"{name}_size"))
-                vectors[name] = feature_vectors(name, table, ids, size, 0.0)
+                vectors[name] = feature_vectors(name, table, ids, size, settings.max_missing_features)
                 continue
             from iemomecp_dataset.trainers.pipelines.recordings import encode_recordings
 
@@ -408,8 +412,19 @@ class ConversationScorer:
                 modality=name,
                 device=loaded.model.device,
                 progress=settings.progress,
+                max_missing_features=settings.max_missing_features,
             )
         return vectors
+
+    def _of_missing(self, row: Mapping[str, Any], vectors: Mapping[str, Vectors]) -> list[str]:
+        """Which vectors a conversation lacks."""
+        ids = [utterance["utterance_id"] for utterance in row["utterances"]]
+        if all(key in of_stream for of_stream in vectors.values() for key in ids):
+            return []
+        from iemomecp_dataset.trainers.pipelines.recordings import missing_vectors_note
+
+        found = [missing_vectors_note(ids, of_stream, name) for name, of_stream in vectors.items()]
+        return [note for note in found if note is not None]
 
     def _categories(
         self,
@@ -508,8 +523,8 @@ class ConversationScorer:
         if not self.loaded.entry.context:
             how = "parts"
         return [
-            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs whose "
-            f"turns are {read.reach} or more apart are not scored."
+            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs "
+            f"whose turns are {read.reach} or more apart are not scored."
         ]
 
 

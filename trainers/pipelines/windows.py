@@ -55,7 +55,8 @@ class Window:
         turns = np.arange(len(self), dtype=np.int64)
         from_start = turns if self.start else np.full(len(self), _NO_EDGE)
         to_stop = turns[::-1] if self.stop < self.turns else np.full(len(self), _NO_EDGE)
-        return np.minimum(from_start, to_stop)
+        margins: NDArray[np.int64] = np.minimum(from_start, to_stop)
+        return margins
 
     def candidates(self, space: CandidateSpace, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Targets and causes that are scored here, counted from 0 in the window, in (target, cause) order.
