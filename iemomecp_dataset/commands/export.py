@@ -70,6 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from iemomecp_dataset.corpus import load_corpus
     from iemomecp_dataset.files import write_text
+    from iemomecp_dataset.trainers.explanation.items import check_gold_causes
+    from iemomecp_dataset.trainers.explanation.options import check_marks_are_read
+
+    check_marks_are_read(options.causes, options.context_turns)
 
     with flags_in_errors(ConversationOptions):
         corpus = load_corpus(
@@ -83,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     items = _items(options, corpus)
     if not any(items.values()):
         corpus.require_explanations("Choose a corpus with written explanations: ecem, ecgf or reccon.")
+    check_gold_causes(options.causes, options.context_turns, corpus.rows)
     print(corpus.statement)
     for split, of_split in items.items():
         path = options.output_dir / f"{split}.{_SUFFIX[options.format]}"
@@ -146,8 +151,8 @@ def _lacking(options: ConversationOptions, items: Sequence[ExplanationItem]) -> 
     if options.emotion != "none":
         counts["without an emotion"] = sum(item.emotion is None for item in items)
     if options.causes != "none":
-        counts["without a marked cause"] = sum(
-            not (item.target_marked or any(turn.marked for turn in item.context)) for item in items
-        )
+        counts["without a marked cause"] = sum(not any(item.marks) for item in items)
+    if options.causes == "shuffled":
+        counts["whose shuffled causes are the gold ones"] = sum(all(item.marks) for item in items)
     said = [f"{count} {what}" for what, count in counts.items() if count]
     return f" ({', '.join(said)})" if said else ""

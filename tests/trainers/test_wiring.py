@@ -115,15 +115,15 @@ STORES: dict[str, Any] = {
 }  # fmt: skip
 EXPLANATION: dict[str, Any] = {
     "config_name": "ecgf", "meld_root": "meld", "ecf_root": "ecf", "ecf_map": "ecf/map.txt",
-    "max_missing_features": 0.02, "gguf_file": "tiny.gguf", "tuning": "lora", "lora_rank": 3, "lora_alpha": 5.0,
-    "lora_dropout": 0.21, "max_length": 300, "context_turns": 2, "emotion": "predicted", "causes": "predicted",
-    "max_new_tokens": 4, "num_beams": 2, "generation_batch_size": 5, "epochs": 2, "patience": 9, "batch_size": 1,
-    "eval_batch_size": 3, "gradient_accumulation_steps": 2, "learning_rate": 0.011, "weight_decay": 0.013,
-    "decay_everything": False, "warmup_ratio": 0.5, "max_grad_norm": 0.7, "weight_averaging": 0.77, "seed": 13,
-    "run_name": "named", "max_hours": 5.0, "checkpoint_steps": 1, "deterministic": True, "quiet": True,
+    "max_missing_features": 0.02, "gguf_file": "tiny.gguf", "projector": "mlp", "tuning": "lora", "lora_rank": 3,
+    "lora_alpha": 5.0, "lora_dropout": 0.21, "max_length": 300, "context_turns": 2, "emotion": "predicted",
+    "causes": "predicted", "max_new_tokens": 4, "num_beams": 2, "generation_batch_size": 5, "epochs": 2,
+    "patience": 9, "batch_size": 1, "eval_batch_size": 3, "gradient_accumulation_steps": 2, "learning_rate": 0.011,
+    "weight_decay": 0.013, "decay_everything": False, "warmup_ratio": 0.5, "max_grad_norm": 0.7, "weight_averaging": 0.77,
+    "seed": 13, "run_name": "named", "max_hours": 5.0, "checkpoint_steps": 1, "deterministic": True, "quiet": True,
 }  # fmt: skip
 FACES: dict[str, Any] = {
-    "config_name": "ecem", "scorer": "explanation", "chat_template": "plain", "projector": "mlp", "tuning": "projector",
+    "config_name": "ecem", "scorer": "explanation", "chat_template": "plain", "tuning": "projector",
     "emotion": "none", "causes": "shuffled", "faces": "feature", "max_new_tokens": 3, "epochs": 1,
     "mixed_precision": "bf16", "quiet": False, "seed": 14,
 }  # fmt: skip
@@ -385,7 +385,6 @@ FACES_ARRIVES: list[_Row] = [
     ("max_missing_features", "select", "tolerance"),
     ("faces", "explanation_items", "faces", None),
     ("chat_template", "encoder of explanations", "chat_template"),
-    ("projector", "explanation model", "config.projector"),
     ("tuning", "explanation model", "config.tuning"),
     ("emotion", "explanation_items", "emotion"),
     ("causes", "explanation_items", "causes"),

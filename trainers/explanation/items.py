@@ -14,7 +14,16 @@ from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.trainers.explanation.options import Causes, Emotion
 from iemomecp_dataset.trainers.explanation.prompts import ContextTurn, ExplanationItem
 
-__all__ = ["Causes", "Emotion", "Faces", "Key", "explanation_items", "marked_turns", "shuffled_turns"]
+__all__ = [
+    "Causes",
+    "Emotion",
+    "Faces",
+    "Key",
+    "check_gold_causes",
+    "explanation_items",
+    "marked_turns",
+    "shuffled_turns",
+]
 
 Key = tuple[str, int]
 """``dialogue_id`` and turn."""
@@ -45,7 +54,7 @@ def explanation_items(
         emotion: Where the emotion of the target comes from: ``gold``, ``predicted``, or ``none``.
         causes: What is marked as cause: ``none``; ``gold`` cause turns; ``predicted`` ones; ``last``, the turn before
             the target, or itself where it opens the dialogue; ``shuffled``, random ones of the visible turns, which
-            are the target and its context, as many as gold ones are visible.
+            are the target and its context, as many as gold ones are visible, and others than these where there are.
         seed: Of the shuffled turns, which depend on it, the dialogue and the turn alone.
         predicted_emotions: By dialogue and turn the name of a predicted emotion. An item without one has none.
         predicted_causes: By dialogue and target turn the predicted cause turns. An item without one has no mark.
@@ -158,25 +167,68 @@ def marked_turns(
         return tuple(predicted)
     if causes == "last":
         return (max(1, target - 1),)
-    count = len(set(gold) & set(visible))
-    return shuffled_turns(dialogue_id, target, visible, count, seed) if causes == "shuffled" else ()
+    return shuffled_turns(dialogue_id, target, visible, gold, seed) if causes == "shuffled" else ()
 
 
-def shuffled_turns(dialogue_id: str, target: int, turns: Sequence[int], count: int, seed: int) -> tuple[int, ...]:
-    """Random turns, the same whenever they are drawn.
+def shuffled_turns(
+    dialogue_id: str, target: int, visible: Sequence[int], gold: Sequence[int], seed: int
+) -> tuple[int, ...]:
+    """Random turns, as many as gold ones are visible, the same whenever they are drawn.
+
+    Every selection of that many turns is equally likely, but for the gold one, which is drawn where there is no other:
+    where every visible turn is a gold cause, or none is.
 
     Args:
         dialogue_id: The dialogue.
         target: The target's turn.
-        turns: The turns to draw from.
-        count: How many, at most one per turn.
+        visible: The turns to draw from.
+        gold: Gold cause turns, visible or not.
         seed: Seed.
 
     Example:
-        >>> len(shuffled_turns("d", 3, (2, 3), 1, 0)), shuffled_turns("d", 9, (8, 9), 2, 0)
-        (1, (8, 9))
+        >>> shuffled_turns("d", 3, (2, 3), [1, 3], 0), shuffled_turns("d", 9, (8, 9), [8, 9], 0)
+        ((2,), (8, 9))
     """
+    marked = drawn = tuple(sorted(set(gold) & set(visible)))
     digest = hashlib.sha256(f"{seed}/{dialogue_id}/{target}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    drawn = random.choice(np.asarray(turns, dtype=np.int64), size=min(count, len(turns)), replace=False)
-    return tuple(sorted(drawn.tolist()))
+    # With another selection there are at least two, so that half of the draws or more end it.
+    while drawn == marked and 0 < len(marked) < len(set(visible)):
+        chosen = random.choice(np.asarray(visible, dtype=np.int64), size=len(marked), replace=False)
+        drawn = tuple(sorted(chosen.tolist()))
+    return drawn
+
+
+def check_gold_causes(causes: Causes, context_turns: int, splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Refuses gold causes, or as many shuffled ones, of a split that has none: prompts would have no mark at all.
+
+    Args:
+        causes: What is to be marked.
+        context_turns: Turns before the target that the model reads.
+        splits: Rows by split; a split without complete explanations is not looked at.
+
+    Raises:
+        MissingDataError: No explanation of some split has a gold cause that the model reads.
+    """
+    if causes not in ("gold", "shuffled"):
+        return
+    for split, of_split in splits.items():
+        table = explanation_table(of_split)
+        if not len(table):
+            continue
+        what = f"--causes {causes} needs gold causes, and of the {len(table)} explanations of {split} none has one"
+        if not any(table.cause_turns):
+            raise MissingDataError(
+                f"{what}. With ecem, give --ecf_root, the folder of ECF's three files (load ecem with ecf_root= for "
+                "dialogues in memory); or choose another value, such as --causes predicted with --causes_from."
+            )
+        targets = table.target_turns.tolist()
+        if not any(
+            target - context_turns <= cause <= target
+            for target, of_target in zip(targets, table.cause_turns, strict=True)
+            for cause in of_target
+        ):
+            raise MissingDataError(
+                f"{what} among the target and --context_turns {context_turns} before it. Give more turns, or choose "
+                "another value."
+            )

@@ -22,6 +22,7 @@ __all__ = [
     "ExplanationOptimizationOptions",
     "ExplanationRunOptions",
     "ExplanationTrainingOptions",
+    "check_marks_are_read",
 ]
 
 Causes = Literal["none", "gold", "predicted", "last", "shuffled"]
@@ -98,7 +99,7 @@ class ExplanationModelOptions:
         "tokenizer", "Layout of prompts: the tokenizer's chat template, or plain for language models without one."
     )
     projector: Literal["linear", "mlp"] = option(
-        "linear", "Layers from frames to the language model: one (FAME-Net), or two with GELU."
+        "linear", "Layers from --frames to the language model: one (FAME-Net), or two with GELU."
     )
     tuning: Literal["projector", "lora", "full", "none"] = option(
         "lora",
@@ -138,7 +139,8 @@ class ExplanationModelOptions:
     causes: Causes = option(
         "none",
         "Utterances that are marked as causes: gold, predicted (by --causes_from), the last one before the target, or "
-        "shuffled: random ones among the target and its --context_turns, as many as gold ones are among them.",
+        "shuffled: random ones among the target and its --context_turns, as many as gold ones are among them, and "
+        "others than these where there are others.",
     )
     causes_from: str | None = option(
         None, "Folder of a finished run of a pair scorer that uses text alone.", setting="features"
@@ -237,8 +239,22 @@ class ExplanationTrainingOptions(RunSettings):
         return self.model.tuning != "none" or self.model.shots > 0
 
     def without_effect(self) -> frozenset[str]:
-        """Without training, the options of it."""
-        return _OF_TRAINING if self.model.tuning == "none" else frozenset()
+        """Those of training, of adapters and of stores, where there are none."""
+        return frozenset[str]().union(*(names for names, _ in self._unread()))
+
+    def _unread(self) -> list[tuple[frozenset[str], str]]:
+        """Names of options that nothing reads, and why."""
+        tuning, frames = self.model.tuning, self.data.frames
+        found: list[tuple[frozenset[str], str]] = []
+        if tuning == "none":
+            found.append((_OF_TRAINING | _OF_ADAPTERS, "--tuning none trains nothing"))
+        elif tuning != "lora":
+            found.append((_OF_ADAPTERS, f"--tuning {tuning} has no adapters"))
+        if not frames:
+            found.append((frozenset({"projector"}), "Without --frames there are no frames to project"))
+        if not frames and self.faces != "feature":
+            found.append((frozenset({"max_missing_features"}), "There is neither --frames nor --face_features"))
+        return found
 
     @classmethod
     def options_of_data(cls, data: Any) -> dict[str, Any]:
@@ -279,6 +295,8 @@ class ExplanationTrainingOptions(RunSettings):
                 "--tuning projector trains the layers between frames or faces and the language model, and there are "
                 "neither. Give --frames or --face_features, or use --tuning lora."
             )
+        check_marks_are_read(model.causes, model.context_turns)
+        self._check_effects()
 
     def _check_untrained(self) -> None:
         """Refuses options of training without training, and examples with it."""
@@ -290,26 +308,44 @@ class ExplanationTrainingOptions(RunSettings):
                     "--tuning none, with --init_from for a trained model; or leave it out."
                 )
             return
-        # Adapters are described by the run that they are from.
-        inherited = _OF_ADAPTERS if model.init_from else frozenset[str]()
-        defaults = {field.name: field.default for kind in self.sections().values() for field in fields(kind)}
-        given = [
-            f"--{name} {value}"
-            for name, value in self.flat().items()
-            if name in _OF_TRAINING - inherited and value != defaults[name]
-        ]
-        if given:
-            raise UsageError(f"--tuning none trains nothing, so {', '.join(given)} has no effect. Leave it out.")
         if not model.init_from and (data.frames or self.faces == "feature"):
             raise UsageError(
                 "--tuning none trains no layers between frames or faces and the language model. Give --init_from and a "
                 "run that has trained them, or leave --frames and --face_features out."
             )
 
+    def _check_effects(self) -> None:
+        """Refuses options that are given and that nothing reads."""
+        # What a run begins with describes its own adapters and projector.
+        not_given = {option.name: option.default for section in self.sections().values() for option in fields(section)}
+        not_given |= self.defaults_for(self.flat())
+        for names, reason in self._unread():
+            given = [
+                f"--{name} {value}" for name, value in self.flat().items() if name in names and value != not_given[name]
+            ]
+            if given:
+                raise UsageError(f"{reason}, so {', '.join(given)} has no effect. Leave it out.")
+
+
+def check_marks_are_read(causes: Causes, context_turns: int) -> None:
+    """Refuses marks on turns that no prompt has.
+
+    Args:
+        causes: What is to be marked.
+        context_turns: Turns before the target that the model reads.
+
+    Raises:
+        UsageError: It is the turn before the target, and no turn before it is read.
+    """
+    if causes == "last" and not context_turns:
+        raise UsageError(
+            "--causes last marks the turn before the target, and with --context_turns 0 no turn before it is read, so "
+            "it has no effect. Give more turns, or --causes none."
+        )
+
 
 _OF_ADAPTERS = frozenset({"lora_rank", "lora_alpha", "lora_dropout"})
-_OF_TRAINING = _OF_ADAPTERS | {
+_OF_TRAINING = frozenset({
     "epochs", "patience", "batch_size", "gradient_accumulation_steps", "learning_rate", "weight_decay",
     "decay_everything", "warmup_ratio", "max_grad_norm", "weight_averaging", "checkpoint_steps",
-}  # fmt: skip
-"""Options that nothing reads where nothing is trained."""
+})  # fmt: skip

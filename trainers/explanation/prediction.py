@@ -177,6 +177,11 @@ def predict_explanations(
     _check_given("emotions", emotions, emotion == "predicted", f"emotion={emotion!r}")
     of_pairs = causes == "predicted" or asked == "pairs"
     _check_given("causes_from", causes_from, of_pairs, "targets='pairs'" if asked == "pairs" else f"causes={causes!r}")
+    if causes == "last" and not getattr(config, "context_turns", 3):
+        raise UsageError(
+            "causes='last' marks the turn before the target, and this model was trained with --context_turns 0 and "
+            "reads no turn before it. Choose another value, such as causes='none'."
+        )
     if getattr(config, "shots", 0):
         raise UsageError(
             f"This run puts {config.shots} examples of its train split into each prompt, which are not at hand here. "

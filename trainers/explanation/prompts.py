@@ -81,6 +81,16 @@ class ExplanationItem:
     later: tuple[ContextTurn, ...] = ()
     examples: tuple[ExplanationItem, ...] = ()
 
+    @property
+    def marks(self) -> tuple[bool, ...]:
+        """Whether each turn that the model reads is marked as a cause: those before the target, the target, later ones.
+
+        Example:
+            >>> ExplanationItem("d1", 2, "d1_2", "Bob", "Oh no!", None, (ContextTurn(1, "Ann", "Hm.", True),)).marks
+            (True, False)
+        """
+        return (*(turn.marked for turn in self.context), self.target_marked, *(turn.marked for turn in self.later))
+
 
 def user_message(item: ExplanationItem, *, has_video: bool) -> str:
     """Writes the dialogue, line by line, and the question about its target.
@@ -104,7 +114,7 @@ def user_message(item: ExplanationItem, *, has_video: bool) -> str:
     turns = (*item.context, target, *item.later)
     lines = [VIDEO_TOKEN] if has_video else []
     lines += ["Conversation:", *map(_line, turns)]
-    if any(turn.marked for turn in turns):
+    if any(item.marks):
         lines.append(f"Utterances marked {CAUSE_MARK} are the causes of the emotion.")
     speaker, text = _plain(item.speaker) or "the speaker", _plain(item.text)
     asked = f"how {speaker} feels and why," if item.emotion is None else f"why {speaker} feels {item.emotion}"

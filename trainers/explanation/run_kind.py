@@ -13,8 +13,9 @@ from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 from iemomecp_dataset.trainers.explanation.earlier_run import earlier_epoch_split
+from iemomecp_dataset.trainers.explanation.items import check_gold_causes
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
-from iemomecp_dataset.trainers.explanation.task import remarks_on_examples, token_loss_selection
+from iemomecp_dataset.trainers.explanation.task import remarks_on_prompts, token_loss_selection
 from iemomecp_dataset.trainers.explanation.writing import written_explanations
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
@@ -28,7 +29,13 @@ class ExplanationRun:
     """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
 
     def corpus(self, options: ExplanationTrainingOptions, given: Corpus | None) -> Corpus:
-        """Loads the corpus, or takes the given one."""
+        """Loads the corpus, or takes the given one; gold causes must be known where they are to be marked."""
+        corpus = self._explained(options, given)
+        read = {split: rows for split, rows in corpus.rows.items() if options.uses_train or split != "train"}
+        check_gold_causes(options.model.causes, options.model.context_turns, read)
+        return corpus
+
+    def _explained(self, options: ExplanationTrainingOptions, given: Corpus | None) -> Corpus:
         data = options.data
         corpus = given or load_corpus(
             data.config_name,
@@ -100,7 +107,7 @@ class ExplanationRun:
         causes = done.task.strategy.causes  # type: ignore[attr-defined]
         if causes is not None:
             extra["leaks"] = [*extra["leaks"], *notes_of_run(str(done.options.model.causes_from))]
-        remarks = [*done.remarks, *remarks_on_examples(done.options, done.task.truncated)]
+        remarks = [*done.remarks, *_remarks_on_prompts(done)]
         if remarks:
             extra["remarks"] = remarks
         return explanation_run_results(
@@ -127,6 +134,11 @@ def _texts(done: FinishedRun[ExplanationTrainingOptions]) -> dict[str, tuple[str
     return {
         name.removesuffix("_texts"): scores.texts for name, scores in done.scored.items() if scores.texts is not None
     }
+
+
+def _remarks_on_prompts(done: FinishedRun[ExplanationTrainingOptions]) -> list[str]:
+    sizes = {split: len(examples) for split, examples in done.task.examples.items()}
+    return remarks_on_prompts(done.options, done.task.truncated, sizes)
 
 
 def _selection_split(corpus: Corpus) -> str:

@@ -33,7 +33,7 @@ __all__ = [
     "ExplanationExample",
     "ExplanationStrategy",
     "prepare_explanations",
-    "remarks_on_examples",
+    "remarks_on_prompts",
     "token_loss_selection",
 ]
 
@@ -178,7 +178,7 @@ def prepare_explanations(
         if of_split and (trains or split != "train")
     }
     counts = {split: _counts(options, found, inputs, split, encoder) for split, found in examples.items()}
-    for remark in remarks_on_examples(options, counts):
+    for remark in remarks_on_prompts(options, counts, {split: len(found) for split, found in examples.items()}):
         _logger.warning("warning: %s", remark)
     return TrainingTask(
         model=model,
@@ -251,23 +251,29 @@ def _items(
     )
 
 
-def remarks_on_examples(options: ExplanationTrainingOptions, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """States which examples prompts lack.
+def remarks_on_prompts(
+    options: ExplanationTrainingOptions, counts: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]
+) -> list[str]:
+    """States what prompts lack: examples; and in splits that are scored marks of causes, or marks that are shuffled.
 
     Args:
         options: The run's options.
         counts: By split, as the record has them.
+        sizes: By split, how many items it has.
 
     Returns:
-        A sentence for each split that lacks some.
+        A sentence for each split and what it lacks.
 
     Example:
-        >>> options = ExplanationTrainingOptions.from_flat({"shots": 3, "max_length": 256})
+        >>> options = ExplanationTrainingOptions.from_flat({"shots": 3, "max_length": 256, "causes": "shuffled"})
         >>> counts = {"examples": 29, "truncated_examples": 4, "missing_examples": 1}
-        >>> for remark in remarks_on_examples(options, {"test": counts}):
+        >>> counts |= {"items_without_marked_cause": 2, "shuffled_items_equal_to_gold": 1}
+        >>> for remark in remarks_on_prompts(options, {"test": counts}, {"test": 10}):
         ...     print(remark)
         Of 29 examples in the prompts of test 4 do not fit into --max_length 256 and are left out.
         Prompts of test have 29 examples, 1 fewer than --shots 3 asks for: train has no more of their emotions.
+        Shuffled causes are marked in 8 of 10 items of test; the others have no mark.
+        Shuffled causes are the gold ones in 1 of 10 items of test, where every turn that is read is a gold cause.
     """
     remarks = []
     for split, found in counts.items():
@@ -280,6 +286,18 @@ def remarks_on_examples(options: ExplanationTrainingOptions, counts: Mapping[str
             remarks.append(
                 f"Prompts of {split} have {found['examples']} examples, {missing} fewer than --shots "
                 f"{options.model.shots} asks for: train has no more of their emotions."
+            )
+        if split == "train":
+            continue
+        causes, size = options.model.causes.capitalize(), sizes[split]
+        if unmarked := found.get("items_without_marked_cause"):
+            remarks.append(
+                f"{causes} causes are marked in {size - unmarked} of {size} items of {split}; the others have no mark."
+            )
+        if same := found.get("shuffled_items_equal_to_gold"):
+            remarks.append(
+                f"{causes} causes are the gold ones in {same} of {size} items of {split}, where every turn that is "
+                "read is a gold cause."
             )
     return remarks
 
@@ -306,8 +324,8 @@ def _counts(
     if options.model.emotion != "none":
         counts["items_without_emotion"] = sum(example.item.emotion is None for example in examples)
     if options.model.causes != "none":
-        counts["items_without_marked_cause"] = sum(
-            not (example.item.target_marked or any(turn.marked for turn in example.item.context))
-            for example in examples
-        )
+        counts["items_without_marked_cause"] = sum(not any(example.item.marks) for example in examples)
+    if options.model.causes == "shuffled":
+        # With any other turn to mark, shuffled marks differ.
+        counts["shuffled_items_equal_to_gold"] = sum(all(example.item.marks) for example in examples)
     return counts

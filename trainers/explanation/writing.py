@@ -47,7 +47,8 @@ def written_explanations(
 ) -> dict[str, WrittenTexts] | None:
     """Writes the explanations of validation and test, in batches that do not depend on where a session has ended.
 
-    What is written is kept in the folder's checkpoints, one line per batch.
+    What is written is kept in the folder's checkpoints, one line per batch. Batches are made of what is not written
+    yet: of the same size they are those of a run without an end in between, and of another size none is lost.
 
     Args:
         options: The run's options.
@@ -72,21 +73,28 @@ def written_explanations(
                 continue
             examples: Any = given
             items = [examples[position].item for position in range(len(examples))]
-            batches = fixed_batches([len(example) for example in examples], generation.generation_batch_size)
             file = folder.checkpoints / f"written-{split}-{rank}-of-{count}.jsonl"
             make_folder(file.parent)
             texts, seconds = read_written(file)
+            # Of all processes, which then share out the same batches.
+            before = dict(gather_object(list(texts.items())))
+            open_positions = [position for position in range(len(items)) if position not in before]
+            lengths = [len(examples[position]) for position in open_positions]
+            batches = [
+                [open_positions[place] for place in batch]
+                for batch in fixed_batches(lengths, generation.generation_batch_size)
+            ]
             own = batches[rank::count]
             bar = tqdm(
                 total=len(items),
-                initial=len(texts) * count,
+                initial=len(before),
                 desc=f"Explaining {split}",
                 unit=strategy.unit,
                 disable=options.run.quiet or not accelerator.is_main_process,
             )
             # Processes ask whether to stop equally often.
             for number in range(-(-len(batches) // count)):
-                if number < len(own) and own[number][0] not in texts:
+                if number < len(own):
                     positions, began = own[number], time.monotonic()
                     unended: set[int] = set()
                     with accelerator.autocast():

@@ -14,7 +14,7 @@ import iemomecp_dataset.corpus
 from iemomecp_dataset.command_line import OptionParser
 from iemomecp_dataset.commands.export import ConversationOptions, main
 from iemomecp_dataset.corpus import corpus_of
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.synthetic import write_ecem
 from iemomecp_dataset.trainers.explanation.items import explanation_items
@@ -111,6 +111,26 @@ def test_counts_are_printed_and_whose_text_it_is(
     corpus["corpus"] = replace(corpus["corpus"], synthetic=True)
     export(tmp_path)
     assert "SYNTHETIC" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("causes", ["gold", "shuffled"])
+def test_gold_causes_that_no_item_has_are_refused(corpus: dict[str, Any], tmp_path: Path, causes: str) -> None:
+    for row in corpus["corpus"].rows["test"]:
+        for explanation in row["explanations"]:
+            explanation["cause_turns"] = []
+    with pytest.raises(MissingDataError, match=rf"--causes {causes} needs gold causes, and of the 5 .* of test none"):
+        export(tmp_path / "out", "--causes", causes)
+    with pytest.raises(UsageError, match="--causes last marks the turn before the target"):
+        export(tmp_path / "out", "--causes", "last", "--context_turns", "0")
+    assert not (tmp_path / "out").exists()
+
+
+def test_shuffled_causes_that_are_the_gold_ones_are_counted(
+    corpus: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus["corpus"].rows["train"][1]["explanations"][0]["cause_turns"][:] = [1, 2, 3]
+    export(tmp_path, "--causes", "shuffled")
+    assert "7 conversations (1 whose shuffled causes are the gold ones)\n" in capsys.readouterr().out
 
 
 def test_the_loader_gets_the_folders(corpus: dict[str, Any], tmp_path: Path) -> None:

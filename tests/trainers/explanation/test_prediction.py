@@ -251,6 +251,7 @@ UNKNOWN["utterances"] = [{**u, "emotion": None} for u in UNKNOWN["utterances"]]
         ({}, ROWS[:1], {"targets": [[5]]}, InvalidDataError, r"targets\[0\] must be .* 'test0', from 1 to 4"),
         ({}, ROWS[:1], {"targets": [[3, 3]]}, InvalidDataError, r"different turns"),
         ({}, ROWS[:1], {"targets": "all"}, UsageError, "targets has no value 'all'"),
+        ({"causes": "last", "context_turns": 0}, ROWS, {}, UsageError, "causes='last' marks the turn before the ta"),
         ({}, ROWS[:1], {"causes": "golden"}, UsageError, "causes has no value 'golden'"),
         ({}, [*ROWS, ROWS[1]], {}, InvalidDataError, r"rows\[1\] and rows\[4\] have the same dialogue_id, 'test1'"),
         ({}, ROWS, {"emotion_names": ["joy"]}, InvalidDataError, "the emotion 1 is none of 1"),

@@ -18,6 +18,7 @@ from explained_dialogues import EMOTIONS, explained_dialogues, write_language_mo
 
 from iemomecp_dataset.benchmark.explanation_board import cause_ablations, explanation_boards
 from iemomecp_dataset.benchmark.runs import explanation_results
+from iemomecp_dataset.corpus import corpus_of
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
@@ -29,6 +30,9 @@ from iemomecp_dataset.trainers.explanation.generation import generate_explanatio
 from iemomecp_dataset.trainers.explanation.items import explanation_items
 from iemomecp_dataset.trainers.explanation.language_model import load_language_tokenizer
 from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
+from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.explanation.run_kind import ExplanationRun
+from iemomecp_dataset.trainers.run_inputs import run_settings
 from iemomecp_dataset.trainers.training import loop
 
 OPTIONS: dict[str, Any] = {
@@ -88,6 +92,10 @@ def test_a_run_leaves_texts_scores_and_counts(tmp_path: Path, model: Path, monke
         assert counts["items_without_marked_cause"] == len(explanation_table(rows)) - 1
         assert counts["truncated_turns"] == 0
         assert ("unended_explanations" in counts) == (split != "train")
+    assert results.extra["remarks"] == [
+        "Gold causes are marked in 1 of 4 items of validation; the others have no mark.",
+        "Gold causes are marked in 1 of 5 items of test; the others have no mark.",
+    ]
     found = texts_of(tmp_path / "run")
     for split in found:
         assert len(found[split]) == len(explanation_table(explained_dialogues()[split]))
@@ -145,6 +153,56 @@ def test_rows_without_explanations_are_refused(tmp_path: Path, model: Path) -> N
     rows = {split: [{**row, "explanations": []} for row in rows] for split, rows in explained_dialogues().items()}
     with pytest.raises(UsageError, match="has no written explanations"):
         train(rows, output_dir=tmp_path / "run", **{**OPTIONS, "language_model": str(model)})
+
+
+def test_gold_causes_that_no_item_has_are_refused_before_anything_is_trained(tmp_path: Path, model: Path) -> None:
+    rows = explained_dialogues()
+    for row in rows["train"]:
+        for explanation in row["explanations"]:
+            explanation["cause_turns"] = []
+    with pytest.raises(MissingDataError, match=r"--causes gold needs gold causes, and of the 7 explanations of train"):
+        train(rows, output_dir=tmp_path / "run", **{**OPTIONS, "language_model": str(model), "causes": "gold"})
+    assert not (tmp_path / "run").exists()
+    # A run that begins with another takes its marks over.
+    begun = ExplanationModel.from_parts(str(model), tuning="none")
+    begun.config.causes = "shuffled"
+    begun.save_pretrained(tmp_path / "first" / "model")
+    asked = {"init_from": str(tmp_path / "first")}
+    with pytest.raises(MissingDataError, match=r"--causes shuffled needs gold causes.* explanations of train"):
+        write(tmp_path / "run", rows, **asked, shots=1)
+    corpus = corpus_of(rows, config_name="ecem", candidates=None, emotion_names=EMOTIONS)
+    options = ExplanationTrainingOptions.from_flat({"tuning": "none", "causes": "gold"})
+    assert ExplanationRun().corpus(options, corpus) is corpus, "train is not read"
+    for split in ("validation", "test"):
+        rows[split] = [{**row, "explanations": [{**e, "cause_turns": []} for e in row["explanations"]]}
+                       for row in rows[split]]  # fmt: skip
+    with pytest.raises(MissingDataError, match=r"explanations of validation none has one"):
+        write(tmp_path / "run", rows, **asked)
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_that_nothing_reads_are_no_settings() -> None:
+    def settings(**flat: Any) -> set[str]:
+        return {*run_settings(ExplanationTrainingOptions.from_flat(flat), 1, "no")}
+
+    adapters = {"lora_rank", "lora_alpha", "lora_dropout"}
+    every = settings(tuning="lora", frames="f")
+    assert every >= adapters | {"projector", "learning_rate"}
+    assert settings(tuning="lora") == every - {"projector"}
+    assert settings(tuning="full", frames="f") == every - adapters
+    assert settings(tuning="projector", face_features="f") == every - adapters - {"projector"}
+    assert settings(tuning="none") < every - adapters - {"projector", "learning_rate"}
+
+
+def test_adapters_and_projector_of_the_run_that_a_run_begins_with_are_not_given(tmp_path: Path, model: Path) -> None:
+    begun = ExplanationModel.from_parts(str(model), tuning="lora", lora_rank=3, projector="mlp")
+    begun.save_pretrained(tmp_path / "model")
+    flat = {"tuning": "none", "data_dir": "x", "output_dir": "y", "init_from": str(tmp_path)}
+    flat |= ExplanationTrainingOptions.defaults_for(flat)
+    assert (flat["lora_rank"], flat["projector"]) == (3, "mlp")
+    ExplanationTrainingOptions.from_flat(flat).check()
+    with pytest.raises(UsageError, match="--tuning none trains nothing, so --lora_rank 16 has no effect"):
+        ExplanationTrainingOptions.from_flat({**flat, "lora_rank": 16}).check()
 
 
 UNTRAINED: dict[str, Any] = {
@@ -282,6 +340,23 @@ def test_another_corpus_needs_no_train_split_where_nothing_is_read_of_it(tmp_pat
         ({"faces": "label"}, "--faces label needs --faces_table"),
         ({"faces_table": "f.parquet", "faces": "none"}, "--faces_table has no effect with --faces none"),
         ({"tuning": "projector"}, "there are neither"),
+        ({"projector": "mlp"}, "Without --frames there are no frames to project, so --projector mlp has no effect"),
+        (
+            {"projector": "mlp", "tuning": "projector", "face_features": "faces.parquet"},
+            "so --projector mlp has no effect. Leave it out",
+        ),
+        (
+            {"tuning": "none", "epochs": 1, "batch_size": 8, "learning_rate": 2e-4, "projector": "mlp"},
+            "so --projector mlp has no effect",
+        ),
+        ({"lora_rank": 3, "lora_dropout": 0.1}, "full has no adapters, so --lora_rank 3, --lora_dropout 0.1 has no"),
+        (
+            {"tuning": "projector", "frames": "f", "lora_alpha": 3.0},
+            "--tuning projector has no adapters, so --lora_alpha 3.0 has no effect",
+        ),
+        ({"max_missing_features": 0.5}, "neither --frames nor --face_features, so --max_missing_features 0.5 has no"),
+        ({"max_missing_features": 0.5, "faces_table": "f.parquet"}, "so --max_missing_features 0.5 has no effect"),
+        ({"causes": "last", "context_turns": 0}, "--causes last marks the turn before the target, .*has no effect"),
         ({"context_turns": -1}, "--context_turns must be at least 0"),
         ({"num_beams": 0}, "--num_beams must be at least 1"),
     ],

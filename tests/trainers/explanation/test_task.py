@@ -20,7 +20,7 @@ from iemomecp_dataset.trainers.explanation import task as task_module
 from iemomecp_dataset.trainers.explanation.inputs import ExplanationInputs
 from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
-from iemomecp_dataset.trainers.explanation.task import prepare_explanations, token_loss_selection
+from iemomecp_dataset.trainers.explanation.task import prepare_explanations, remarks_on_prompts, token_loss_selection
 from iemomecp_dataset.trainers.training.task import TrainingTask
 
 
@@ -113,6 +113,32 @@ def test_what_items_lack_is_counted(language_model: Path, tmp_path: Path, monkey
         "truncated_turns": 0, "items_without_faces": 3, "items_without_emotion": 4, "items_without_marked_cause": 4,
     }  # fmt: skip
     assert task.strategy.causes == inputs.causes
+
+
+def test_shuffled_marks_that_cannot_be_others_are_counted(language_model: Path) -> None:
+    rows = explained_dialogues()
+    counts = prepared(language_model, rows, causes="shuffled").truncated
+    assert {split: counts[split]["shuffled_items_equal_to_gold"] for split in counts} == dict.fromkeys(counts, 0)
+    # In test, of one item every turn that is read is a gold cause, and of another none is.
+    causes = [row["explanations"][0]["cause_turns"] for row in rows["test"]]
+    causes[1][:], causes[2][:] = [1, 2, 3], []
+    found = prepared(language_model, rows, causes="shuffled").truncated["test"]
+    assert (found["shuffled_items_equal_to_gold"], found["items_without_marked_cause"]) == (1, 1)
+    assert "shuffled_items_equal_to_gold" not in prepared(language_model, rows, causes="gold").truncated["test"]
+
+
+def test_marks_that_items_of_a_scored_split_lack_are_told() -> None:
+    def told(causes: str, **counts: int) -> list[str]:
+        options = ExplanationTrainingOptions.from_flat({"causes": causes})
+        return remarks_on_prompts(options, {"train": counts, "test": counts}, {"train": 9, "test": 5})
+
+    assert told("gold", items_without_marked_cause=2) == [
+        "Gold causes are marked in 3 of 5 items of test; the others have no mark."
+    ]
+    assert told("shuffled", items_without_marked_cause=0, shuffled_items_equal_to_gold=1) == [
+        "Shuffled causes are the gold ones in 1 of 5 items of test, where every turn that is read is a gold cause."
+    ]
+    assert told("gold", items_without_marked_cause=0) == []
 
 
 def test_context_that_does_not_fit_is_left_out_and_counted(language_model: Path) -> None:

@@ -48,9 +48,9 @@ class Example(SimpleNamespace):
         return self.length
 
 
-def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(name="calls")
+def fixture_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The items of each call of the model, which are written after 7 seconds each."""
     calls: list[list[str]] = []
 
     def generate(_: Any, __: Any, items: list[str], **options: Any) -> list[str]:
@@ -62,6 +62,11 @@ def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
     monkeypatch.setattr(writing, "generate_explanations", generate)
     clock = itertools.count(0, 7)
     monkeypatch.setattr(writing, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    return calls
+
+
+def write(folder: Path, batch_size: int = 2) -> dict[str, WrittenTexts] | None:
+    """Writes three texts of validation and two of test."""
     lengths = {"train": [1], "validation": [3, 9, 5], "test": [1, 7]}
     examples = {
         split: [Example(item=f"{split}{place}", length=length) for place, length in enumerate(of_split)]
@@ -71,12 +76,44 @@ def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(
         model=None, examples=examples, strategy=SimpleNamespace(encoder=None, frames=None, faces=None, unit="text")
     )
     options = ExplanationTrainingOptions.from_flat(
-        {"language_model": "any", "output_dir": str(tmp_path), "generation_batch_size": 2, "quiet": True}
+        {"language_model": "any", "output_dir": str(folder), "generation_batch_size": batch_size, "quiet": True}
     )
-    found = written_explanations(options, task, Accelerator(cpu=True), RunFolder(tmp_path))
-    AcceleratorState._reset_state(reset_partial_state=True)
-    assert found == {
-        "validation": WrittenTexts(("why validation0", "why validation1", "why validation2"), 2, 14.0),
+    try:
+        return written_explanations(options, task, Accelerator(cpu=True), RunFolder(folder))
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+TEXTS = ("why validation0", "why validation1", "why validation2")
+
+
+def test_texts_are_in_the_order_of_the_split_whatever_their_lengths(tmp_path: Path, calls: list[list[str]]) -> None:
+    assert write(tmp_path) == {
+        "validation": WrittenTexts(TEXTS, 2, 14.0),
         "test": WrittenTexts(("why test0", "why test1"), 0, 7.0),
     }
     assert calls == [["validation1", "validation2"], ["validation0"], ["test1", "test0"]]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "expected"),
+    [
+        (1, [["validation2"], ["validation0"]]),
+        (2, [["validation2", "validation0"]]),
+        (9, [["validation2", "validation0"]]),
+    ],
+)
+def test_what_is_written_is_not_written_again_whatever_the_size_of_batches(
+    batch_size: int, expected: list[list[str]], tmp_path: Path, calls: list[list[str]]
+) -> None:
+    # A session with batches of one has written the longest.
+    file = RunFolder(tmp_path).checkpoints / "written-validation-0-of-1.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"seconds": 3.0, "texts": {"1": ["why validation1", true]}}\n', encoding="utf-8")
+    found = write(tmp_path, batch_size)
+    assert found is not None
+    assert found["validation"] == WrittenTexts(TEXTS, 2, 3.0 + 7.0 * len(expected))
+    assert calls[: len(expected)] == expected
+    calls.clear()
+    again = write(tmp_path, 3)
+    assert (again, calls) == (found, [])
