@@ -23,6 +23,7 @@ from iemomecp_dataset.files import (
     read_json,
     read_lines,
     read_text,
+    stream_lines,
     write_bytes,
     write_json,
     write_text,
@@ -47,6 +48,24 @@ def test_text_is_read_without_its_byte_order_mark_and_split_at_lf_and_crlf_alone
     file.write_bytes("\ufeffa\r\nb\u2028c\x0bd\n".encode())
     assert read_text(file) == "a\r\nb\u2028c\x0bd\n"
     assert read_lines(file) == ["a", "b\u2028c\x0bd", ""]
+    assert list(stream_lines(file)) == ["a\r\n", "b\u2028c\x0bd\n"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a\nb\xffc\n", r"line 2: not UTF-8 text \(byte 1 of the line: invalid start byte\)"),
+        (b"a\nb\n\xc3", "line 3: not UTF-8 text"),
+        ("a,b\n".encode("utf-16-le"), "line 1: not UTF-8 text .a NUL byte"),
+    ],
+)
+def test_a_streamed_line_that_is_not_utf_8_is_named(tmp_path, content, said):
+    file = tmp_path / "text.csv"
+    file.write_bytes(content)
+    with pytest.raises(InvalidDataError, match=said):
+        list(stream_lines(file))
+    with pytest.raises(MissingDataError, match="cannot be read"):
+        list(stream_lines(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
+from reader_case import ReaderCase
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.faces.importers import import_faces
@@ -104,3 +106,78 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         import_faces([path], "openfaces")  # type: ignore[arg-type]
     with pytest.raises(MissingDataError, match="is not there"):
         import_faces([tmp_path / "none.csv"], "openface")
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "said"),
+    [
+        # Fields that are missing must not read as a frame without a face.
+        (None, "0,1,2", "line 3: expected 18 fields, as the header has, found 3"),
+        (None, "10,clips/u1.mp4" + 17 * ",", "line 3: expected 18 fields, as the header has, found 19"),
+        (None, '10,"clips', r"line 3: the quotes or commas are not those of a CSV file"),
+        (None, "10,clips/u\0001.mp4" + 16 * ",", "line 3: not UTF-8 text .a NUL byte"),
+        ("\0", None, "line 1: not UTF-8 text .a NUL byte"),
+    ],
+)
+def test_a_damaged_line_is_named(header: str | None, line: str | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    lines = FILES["py-feat"].splitlines()
+    path.write_text("\n".join([header or lines[0], lines[1], *([line] if line else [])]) + "\n")
+    with pytest.raises(InvalidDataError, match=said) as caught:
+        import_faces([path], "py-feat", frames_per_second=25)
+    assert str(caught.value).startswith(f"{path}, ")
+
+
+class TestFilesOfFaces(ReaderCase):
+    file = "u1.csv"
+
+    @pytest.fixture
+    def content(self) -> bytes:
+        return FILES["emotiefflib"].encode()
+
+    def read(self, path: Path) -> object:
+        return import_faces([path], "emotiefflib", frames_per_second=25)
+
+
+@pytest.mark.parametrize("damaged", [b"\xff\xfe\x00", FILES["py-feat"].encode("utf-16"), b"\0"])
+def test_files_in_other_encodings_are_refused(damaged: bytes, tmp_path: Path) -> None:
+    (tmp_path / "u4.csv").write_bytes(damaged)
+    with pytest.raises(InvalidDataError, match=r"u4\.csv, line 1: not UTF-8 text"):
+        import_faces([tmp_path / "u4.csv"], "py-feat", frames_per_second=25)
+
+
+def two_people(*identities: str) -> str:
+    """Frames with a glad face on the left and an angry one on the right, which take turns in the file."""
+    faces = [("0,0,9,9,1", "0,0,0,1,0,0,0"), ("50,0,9,9,1", "1,0,0,0,0,0,0")]
+    lines = [
+        f"{place // 2},clip.mp4,{box},{emotions},{identity}\n"
+        for place, identity in enumerate(identities)
+        for box, emotions in [faces[(place + place // 2) % 2]]
+    ]
+    return f"frame,input,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,FaceScore,{SEVEN},Identity\n" + "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("identities", "tracks", "mixed"),
+    [
+        (("", "", "", ""), [0, 1, 1, 0], False),
+        ((" ", "", " ", ""), [0, 1, 1, 0], False),
+        # Names count even where they contradict the overlap.
+        (("b", "a", "b", "a"), [0, 1, 0, 1], False),
+        (("a", "b", "", "a"), [0, 1, 1, 0], True),
+        (("", "a", "a", "a"), [0, 1, 1, 0], True),
+    ],
+)
+def test_blank_identities_are_linked_by_overlap(
+    identities: tuple[str, ...], tracks: list[int], mixed: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    path = tmp_path / "faces.csv"
+    named = two_people("p", "q").replace("clip", "other").partition("\n")[2]
+    path.write_text(two_people(*identities) + named)
+    table = import_faces([path], "py-feat", frames_per_second=1)
+    assert table.tracks.tolist() == [*tracks, 0, 1]
+    said = "1 of 2 clips have faces with and without a name of their track, such as clip:"
+    assert [record.getMessage().startswith(said) for record in caplog.records] == [True] * mixed
+    if identities[0] != "b":
+        assert table.line("clip") == "faces: A joy 1.0, B anger 1.0"
