@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
-from iemomecp_dataset.features.faces.table import FaceTable
+from iemomecp_dataset.features.faces.table import FaceTable, check_faces
 from iemomecp_dataset.features.faces.tracking import link_tracks
 from iemomecp_dataset.files import stream_lines
 
@@ -179,6 +180,8 @@ def _read_file(
         raise UsageError(
             f"{path} numbers frames and has no times: give frames_per_second, the frame rate of the clips."
         )
+    read: list[_Face] = []
+    of_lines: list[int] = []
     for line_number, fields in lines:
         line = dict(zip(columns, fields, strict=True))
         named = Path(line["input"]) if line.get("input") else path
@@ -219,8 +222,18 @@ def _read_file(
         values = tuple(number(layout.classes[name]) * layout.scale for name in classes)
         if not all(map(math.isfinite, (*box, *values))):
             raise InvalidDataError(f"{path}, line {line_number}: a face needs its box and all of its probabilities.")
-        at_time.append(_Face(box, values, (line[track].strip() or None) if track else None))
+        face = _Face(box, values, (line[track].strip() or None) if track else None)
+        at_time.append(face)
+        read.append(face)
+        of_lines.append(line_number)
+    check_faces(*_arrays(read, len(classes)), lambda place: f"{path}, line {of_lines[place]}")
     return classes
+
+
+def _arrays(faces: Sequence[_Face], n_classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Boxes ``(m, 4)`` and probabilities ``(m, C)``."""
+    boxes = np.array([face.box for face in faces], np.float64).reshape(-1, 4)
+    return boxes, np.array([face.probabilities for face in faces], np.float64).reshape(len(faces), n_classes)
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -304,13 +317,14 @@ def _table(faces: Mapping[str, Mapping[float, Sequence[_Face]]], classes: tuple[
             len(faces),
             partly[0],
         )
+    boxes_of_faces, probabilities = _arrays(flat, len(classes))
     return FaceTable(
         classes=classes,
         utterance_ids=tuple(ids),
         tracks=np.array(tracks, np.int64),
         times=np.array(times, np.float64),
-        boxes=np.array([face.box for face in flat], np.float64).reshape(-1, 4),
-        probabilities=np.array([face.probabilities for face in flat], np.float64).reshape(len(flat), len(classes)),
+        boxes=boxes_of_faces,
+        probabilities=probabilities,
         frames={key: len(by_time) for key, by_time in faces.items()},
         source=source,
     )
