@@ -24,6 +24,7 @@ __all__ = [
     "read_json",
     "read_lines",
     "read_text",
+    "stream_lines",
     "write_bytes",
     "write_json",
     "write_text",
@@ -67,6 +68,38 @@ def read_lines(path: Path) -> list[str]:
         InvalidDataError: It is not UTF-8.
     """
     return [line.removesuffix("\r") for line in read_text(path).split("\n")]
+
+
+def stream_lines(path: Path) -> Iterator[str]:
+    """Reads UTF-8 text one line at a time, for files that need not fit in memory.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Its lines with their line ends, without a byte-order mark. Only LF ends a line.
+
+    Raises:
+        MissingDataError: The file is not there or cannot be read.
+        InvalidDataError: A line is not UTF-8 or holds a NUL byte.
+    """
+    try:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                # Text in UTF-16 whose letters are Latin is also valid UTF-8, every second byte of it a NUL.
+                if b"\0" in line:
+                    raise InvalidDataError(
+                        f"{path}, line {number}: not UTF-8 text (a NUL byte, which UTF-16 and damaged files have). "
+                        "Fetch the file again, or re-encode it."
+                    )
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDataError(
+            f"{path}, line {number}: not UTF-8 text (byte {error.start} of the line: {error.reason}). Fetch the file "
+            "again, or re-encode it."
+        ) from None
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None
 
 
 def read_json(path: Path) -> Any:

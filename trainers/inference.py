@@ -20,6 +20,7 @@ from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
+from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
 from iemomecp_dataset.trainers.training.task import TrainingTask
@@ -340,7 +341,8 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
     """Loads a trained pair scorer of any registered kind, or a model of emotions or of explanations.
 
     Args:
-        folder: Where it was saved, or the folder of its run.
+        folder: Where it was saved, or the folder of its run; or ``OWNER/NAME`` of a repository on the Hub, if there is
+            no such path.
         options: Passed on to ``from_pretrained``, such as ``language_model=`` of a model of explanations whose language
             model has moved.
 
@@ -348,7 +350,7 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
         MissingDataError: There is no model.
         UsageError: It is not a scorer of this package.
     """
-    path = Path(folder)
+    path = fetched_model(folder)
     if (path / "model" / "config.json").is_file():
         path = path / "model"
     config = path / "config.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,15 @@ from iemomecp_dataset.trainers.explanation.inputs import explanation_features
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, SharedData, circumstances, told_by_results
 
-__all__ = ["RunInputs", "effective_batch_size", "marked_on_own_training", "origin_data", "run_inputs", "run_settings"]
+__all__ = [
+    "RunInputs",
+    "applied_to_own_training",
+    "effective_batch_size",
+    "marked_on_own_training",
+    "origin_data",
+    "run_inputs",
+    "run_settings",
+]
 
 _ORIGINS = ("init_from", "emotion_from", "causes_from")
 """Options that name a run whose training data this one's results depend on."""
@@ -232,19 +240,43 @@ def marked_on_own_training(options: RunSettings, corpus: Corpus) -> list[str]:
     folder = getattr(options.model, "causes_from", None)
     if not folder or not options.uses_train or "train" not in corpus.rows:
         return []
-    try:
-        splits, _ = _trained_on(folder)
-    except _NOT_READ:
-        return []
     # Leaks are between splits of different names.
     marked = SplitData(corpus.name, "train with marks", corpus.rows["train"], corpus.data_dir, corpus.ecf_map)
-    leaks = [str(leak) for leak in find_leaks([*splits, marked])]
+    leaks = _shared_with_training(folder, marked)
     if not leaks:
         return []
     return [
         f"Causes on train are predicted by {Path(folder).name}, which was trained on some of these dialogues, so that "
         f"marks are better on train than on validation and test, and are trusted too much there: {leaks[0]}"
     ]
+
+
+def applied_to_own_training(folder: str | Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """States where a run that predicts causes is applied to dialogues that it was trained on.
+
+    Args:
+        folder: The run.
+        rows: The dialogues. They name no corpus, so that only their texts are compared.
+
+    Returns:
+        A sentence, or nothing: where no text is shared, or what the run was trained on cannot be read.
+    """
+    leaks = _shared_with_training(str(folder), SplitData("rows", "given here", rows))
+    name = folder_of_run(folder).resolve().name
+    return [
+        f"The run {name}, which predicts the causes, was trained on some of these dialogues, so that its causes are "
+        f"better there than on others: {leak}"
+        for leak in leaks[:1]
+    ]
+
+
+def _shared_with_training(folder: str, data: SplitData) -> list[str]:
+    """What dialogues share with the training data of a run; nothing where that cannot be read."""
+    try:
+        splits, _ = _trained_on(folder)
+    except _NOT_READ:
+        return []
+    return [str(leak) for leak in find_leaks([*splits, data])]
 
 
 def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:

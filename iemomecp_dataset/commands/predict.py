@@ -84,6 +84,10 @@ class PredictOptions:
         metavar="FILE",
     )
     video: Path | None = option(None, "the same for video", metavar="FILE")
+    audio_encoder: str | None = option(
+        None, "speech encoder of recordings, where it is not where the model's features were made", metavar="DIR"
+    )
+    video_encoder: str | None = option(None, "the same for the image encoder", metavar="DIR")
     missing_speaker: Literal["error", "previous"] = option(
         "error", "subtitles without a speaker: an error, or words of the previous one"
     )
@@ -196,6 +200,8 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         window=options.window,
         emotion_model=options.emotion_model,
         text_encoder=options.text_encoder,
+        audio_encoder=options.audio_encoder,
+        video_encoder=options.video_encoder,
         progress=sys.stderr.isatty() and len(conversations) > 1,
         **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
     )
@@ -245,7 +251,7 @@ def _json(content: Any) -> str:
 def _console(stream: TextIO) -> Any:
     from rich.console import Console
 
-    class Printer(Console):
+    class Printer(Console):  # type: ignore[misc]
         """Leaves it to the command what happens when the reader of the output goes away."""
 
         def on_broken_pipe(self) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "TextStatistics",
     "check_texts",
     "explanation_scores",
+    "lone_surrogate",
     "scores_of_sums",
     "text_statistics",
 ]
@@ -110,7 +111,8 @@ def explanation_scores(
         n_empty``, and ``unavailable``, the reason by every absent key.
 
     Raises:
-        MetricInputError: No items, another number of references, a missing candidate, or an empty reference.
+        MetricInputError: No items, another number of references, a missing candidate, an empty reference or several,
+            or a text with a lone surrogate.
         MissingModelError: A model that is named cannot be loaded.
         MissingDependencyError: A model is named and torch or transformers is not installed.
 
@@ -228,13 +230,46 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
                 f"Item {position} has no prediction: expected a text, found {text!r}. Predict every item; an empty "
                 "text is allowed and scores 0."
             )
-    for position, text in enumerate(gold):
+    given: Sequence[object] = gold
+    for position, text in enumerate(given):
+        if isinstance(text, list | tuple):
+            raise MetricInputError(
+                f"Item {position} has a list as its reference, {text!r}: each item is scored against one reference, a "
+                "text. Give one of them."
+            )
         if not isinstance(text, str) or not text.strip():
             raise MetricInputError(
                 f"Item {position} has an empty reference: expected a text, found {text!r}. Leave items without an "
                 "explanation out."
             )
+    for name, texts in (("prediction", candidates), ("reference", gold)):
+        for position, text in enumerate(texts):
+            if (found := lone_surrogate(text)) is not None:
+                raise MetricInputError(f"Item {position}, {name}: {found}")
     return [" ".join(text.split()) for text in candidates], gold
+
+
+def lone_surrogate(text: str) -> str | None:
+    r"""Finds half of a character, which JSON can state and which no file of UTF-8 text, nor METEOR's program, can hold.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        A sentence about the first, with what to do; None where there is none.
+
+    Example:
+        >>> lone_surrogate("it \ud83d rains")[:51], lone_surrogate("it \U0001f327 rains")
+        ('expected text, found the lone surrogate U+D83D at c', None)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return (
+            f"expected text, found the lone surrogate U+{ord(text[error.start]):04X} at character {error.start}, half "
+            "of a character that was cut. Remove it, for example with text.encode('utf-8', 'ignore').decode()."
+        )
+    return None
 
 
 def _joined(candidates: Sequence[str], references: Sequence[str], tokenizer: str) -> tuple[list[str], list[str]]:

@@ -24,11 +24,12 @@ __all__ = ["UnitCounts", "candidate_unit_counts", "set_unit_counts"]
 
 @dataclass(frozen=True)
 class UnitCounts:
-    """Holds the counts of one system.
+    """Holds the counts of one system, or other sums that its scores follow from.
 
     Attributes:
         units: ``(u,)`` str, the units, sorted.
-        counts: ``(u, k)`` whole numbers, as floats.
+        counts: ``(u, k)`` floats, sums over the unit: whole numbers of pairs and emotions; of explanations the counts
+            of BLEU beside sums of item scores, such as CIDEr, which are not whole.
         score: From summed counts, ``(..., k)``, to scores, each ``(...,)``; NaN where a score is undefined.
     """
 

@@ -21,6 +21,7 @@ from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOpt
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import (
     RunInputs,
+    applied_to_own_training,
     marked_on_own_training,
     origin_data,
     run_inputs,
@@ -187,6 +188,29 @@ def test_marks_by_a_run_that_was_trained_on_the_same_dialogues_are_told(tmp_path
         for row in corpus.rows["train"][:1]]}, config_name="ecf", candidates=None)  # fmt: skip
     asked = ExplanationTrainingOptions.from_flat({"causes": "predicted", "causes_from": str(pairs)})
     assert marked_on_own_training(asked, empty) == []
+
+
+def test_a_run_that_is_applied_to_the_dialogues_it_was_trained_on_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ecf").mkdir()
+    long = "Nothing happened , and still nobody in the whole house would go to bed before midnight ."
+    (tmp_path / "ecf" / "train.txt").write_text(ecf_text().replace("Nothing happened .", long))
+    rows = load_corpus("ecf", tmp_path / "ecf").rows["train"]
+    pairs = write_origin(tmp_path / "pairs", tmp_path / "ecf")
+    (pairs / "model").mkdir()
+    # Rows name no corpus, and ids may be those of another one: texts are compared.
+    renamed = [
+        {"dialogue_id": f"x{place}", "utterances": [{**u, "utterance_id": f"x{place}_{u['turn']}"}
+                                                    for u in row["utterances"]]}
+        for place, row in enumerate(rows)
+    ]  # fmt: skip
+    for folder in (pairs, pairs / "model"):
+        (remark,) = applied_to_own_training(folder, renamed)
+        assert remark.startswith("The run pairs, which predicts the causes, was trained on some of these dialogues")
+        assert "at least 1 dialogues of rows/given here hold text of ecf/train" in remark
+    others = [{**row, "utterances": [{**u, "text": f"Quite another thing. {long[:20]}"} for u in row["utterances"]]}
+              for row in rows]  # fmt: skip
+    assert applied_to_own_training(pairs, others) == []
+    assert applied_to_own_training(tmp_path / "gone", renamed) == []
 
 
 def test_weights_without_a_record_are_told_by_all_their_files(corpus: Corpus, tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ class Explaining(TypedDict, total=False):
         causes: Which turns are marked as causes: ``none``, ``gold``, ``predicted`` (by ``causes_from``), ``last`` or
             ``shuffled``. By default as the model was trained. Gold ones are the ``cause_turns`` of an explanation, and
             the gold pairs of other utterances.
-        causes_from: A pair scorer that uses text alone, or the folder of its run.
+        causes_from: A pair scorer that uses text alone, or the folder of its run. A warning is given where that run was
+            trained on texts of the rows, and its training data can be read.
         frames: Store of frame tokens, or its folder, for a model with frames.
         face_features: Store of face vectors, or its folder or file, for a model with such.
         faces_table: Face table, or its file, for a model with lines about faces.
@@ -202,6 +203,11 @@ def predict_explanations(
         columns = list(emotion_names or getattr(config, "emotion_names", None) or names)
         told = _most_probable(emotions, dialogues, columns)
     found = cause_turns_of_rows(causes_from, dialogues) if causes_from is not None else None
+    if isinstance(causes_from, str | Path):
+        from iemomecp_dataset.trainers.run_inputs import applied_to_own_training  # which imports this room
+
+        for said in applied_to_own_training(causes_from, dialogues):
+            _logger.warning("%s", said)
     chosen = _targets(dialogues, targets, names, told, found)
     prepared = [_with_targets(row, turns) for row, turns in zip(dialogues, chosen, strict=True)]
     _check_gold(prepared, emotion, causes)

@@ -53,6 +53,9 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         audio: Feature table, or its Parquet file, in place of recordings. Utterances are found in it under
             ``<name of the conversation>_<turn>``.
         video: The same for video.
+        audio_encoder: Folder of the speech encoder that made the model's audio features, where recordings are given and
+            the encoder is not found under its recorded name.
+        video_encoder: The same for the image encoder.
         progress: Show a progress bar.
         max_missing_features: Share of the utterances that may lack an audio or video vector.
         task: Name of the task, set by transformers.
@@ -83,6 +86,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         text_encoder: str | None = None,
         audio: FeatureSource | None = None,
         video: FeatureSource | None = None,
+        audio_encoder: str | Path | None = None,
+        video_encoder: str | Path | None = None,
         progress: bool = False,
         max_missing_features: float = 0.01,
         task: str = "emotion-cause-pairs",
@@ -99,6 +104,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             window=window,
             audio=audio,
             video=video,
+            audio_encoder=audio_encoder,
+            video_encoder=video_encoder,
             progress=bool(progress),
             max_missing_features=max_missing_features,
         )
@@ -122,7 +129,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
                 ``Speaker: words`` lines, the path of a file, or a
                 :class:`~iemomecp_dataset.conversations.conversation.Conversation`; or a list of these; or a generator.
             **changes: ``batch_size``, ``threshold``, ``window``, ``emotion_model``, ``text_encoder``, ``audio``,
-                ``video``, ``progress`` and ``max_missing_features``, for this call alone.
+                ``video``, ``audio_encoder``, ``video_encoder``, ``progress`` and ``max_missing_features``, for this
+                call alone.
 
         Returns:
             A :class:`~iemomecp_dataset.trainers.pipelines.predicted.PredictedConversation` for one conversation, a list
@@ -193,7 +201,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
 
 _ARGUMENTS = (
     *("batch_size", "threshold", "window", "emotion_model", "text_encoder", "audio", "video", "progress"),
-    *("max_missing_features", "device", "tokenizer"),
+    *("audio_encoder", "video_encoder", "max_missing_features", "device", "tokenizer"),
 )
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -69,6 +69,8 @@ class ScoringSettings:
             the model was trained.
         audio: Feature table, or its Parquet file, in place of recordings.
         video: The same for video.
+        audio_encoder: Folder of the speech encoder of recordings, where it is not found under its recorded name.
+        video_encoder: The same for the image encoder.
         progress: Show a progress bar.
         max_missing_features: Share of the utterances of a pool that may lack an audio or video vector.
     """
@@ -78,6 +80,8 @@ class ScoringSettings:
     window: int | None = None
     audio: FeatureSource | None = None
     video: FeatureSource | None = None
+    audio_encoder: str | Path | None = None
+    video_encoder: str | Path | None = None
     progress: bool = False
     max_missing_features: float = 0.01
 
@@ -109,9 +113,10 @@ class LoadedModel:
     encoder: TextEncoder | None
 
     @property
-    def modalities(self) -> tuple[str, ...]:
+    def modalities(self) -> tuple[Literal["audio", "video"], ...]:
         """``audio`` and ``video``, as far as they are used."""
-        return tuple(name for name in ("audio", "video") if getattr(self.model.config, f"{name}_size", 0))
+        both: tuple[Literal["audio", "video"], ...] = ("audio", "video")
+        return tuple(name for name in both if getattr(self.model.config, f"{name}_size", 0))
 
     @property
     def given_encoder(self) -> Any:
@@ -412,6 +417,7 @@ class ConversationScorer:
                 modality=name,
                 device=loaded.model.device,
                 progress=settings.progress,
+                encoder=getattr(settings, f"{name}_encoder"),
                 max_missing_features=settings.max_missing_features,
             )
         return vectors
@@ -423,7 +429,7 @@ class ConversationScorer:
             return []
         from iemomecp_dataset.trainers.pipelines.recordings import missing_vectors_note
 
-        found = [missing_vectors_note(ids, of_stream, name) for name, of_stream in vectors.items()]
+        found = [missing_vectors_note(ids, vectors[name], name) for name in self.loaded.modalities]
         return [note for note in found if note is not None]
 
     def _categories(

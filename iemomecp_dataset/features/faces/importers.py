@@ -1,7 +1,7 @@
 """Imports the CSV files of face tools into a face table: py-feat, DeepFace, OpenFace and emotiefflib.
 
 Columns are checked by name: one that is missing or unknown is an error, because a column that is misread gives wrong
-faces silently. Where a file has no tracks, faces are linked by the overlap of their boxes.
+faces silently. Where a file has no tracks, or leaves them blank, faces are linked by the overlap of their boxes.
 
 py-feat writes such files itself (``detect(..., save=FILE)``), and OpenFace does too. DeepFace and emotiefflib return
 dictionaries and arrays; their columns here are those of ``pandas.json_normalize`` and of the class names.
@@ -10,21 +10,27 @@ dictionaries and arrays; their columns here are those of ``pandas.json_normalize
 from __future__ import annotations
 
 import csv
+import itertools
+import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
-from iemomecp_dataset.features.faces.table import FaceTable
+from iemomecp_dataset.features.faces.table import FaceTable, check_faces
 from iemomecp_dataset.features.faces.tracking import link_tracks
+from iemomecp_dataset.files import stream_lines
 
 __all__ = ["FACE_TOOLS", "FaceTool", "import_faces"]
+
+_logger = logging.getLogger(__name__)
 
 FaceTool = Literal["py-feat", "deepface", "openface", "emotiefflib"]
 
@@ -120,12 +126,14 @@ def import_faces(
         ignore: Columns to leave out, beyond those that the importer knows.
 
     Returns:
-        The table. Frames without a face are counted in ``frames``.
+        The table. Frames without a face are counted in ``frames``. Names of tracks are taken where every face of a clip
+        has one; the faces of other clips are linked by overlap, and clips with some names are counted in a warning.
 
     Raises:
         MissingDataError: A file does not exist.
-        InvalidDataError: Columns are missing or unknown (the message names those found and those expected), a value is
-            not a number, or a clip belongs to no utterance.
+        InvalidDataError: A file is not UTF-8, its columns are missing or unknown (the message names those found and
+            those expected), a line has more or fewer fields than the header, a value is not a number, or a clip belongs
+            to no utterance.
         UsageError: There is no such tool, or the frame rate is needed.
 
     See Also:
@@ -165,59 +173,88 @@ def _read_file(
 ) -> tuple[str, ...]:
     if not path.is_file():
         raise MissingDataError(f"The file of faces {path} is not there.")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        # OpenFace writes a blank after each comma.
-        reader = csv.DictReader(file, skipinitialspace=True)
-        columns = [name.strip() for name in reader.fieldnames or ()]
-        reader.fieldnames = columns
-        classes, clock, track = _check_columns(path, tool, layout, columns, ignore)
-        if clock == "frame" and not rate:
-            raise UsageError(
-                f"{path} numbers frames and has no times: give frames_per_second, the frame rate of the clips."
+    lines = _csv_lines(path)
+    columns = [name.strip() for _, header in itertools.islice(lines, 1) for name in header]
+    classes, clock, track = _check_columns(path, tool, layout, columns, ignore)
+    if clock == "frame" and not rate:
+        raise UsageError(
+            f"{path} numbers frames and has no times: give frames_per_second, the frame rate of the clips."
+        )
+    read: list[_Face] = []
+    of_lines: list[int] = []
+    for line_number, fields in lines:
+        line = dict(zip(columns, fields, strict=True))
+        named = Path(line["input"]) if line.get("input") else path
+        clip, in_folder = named.stem, f"{named.parent.name}/{named.stem}"
+        if utterance_of is None:
+            key = clip
+        elif in_folder in utterance_of or clip in utterance_of:
+            key = utterance_of[in_folder if in_folder in utterance_of else clip]
+        else:
+            raise InvalidDataError(
+                f"{path}, line {line_number}: clip {clip} belongs to no utterance of the corpus, or its name "
+                f"to several, and {in_folder} to none. Leave its lines out, give the corpus that has it, or name "
+                "the clips together with their folder."
             )
-        for line in reader:
-            named = Path(line["input"]) if line.get("input") else path
-            clip, in_folder = named.stem, f"{named.parent.name}/{named.stem}"
-            if utterance_of is None:
-                key = clip
-            elif in_folder in utterance_of or clip in utterance_of:
-                key = utterance_of[in_folder if in_folder in utterance_of else clip]
-            else:
-                raise InvalidDataError(
-                    f"{path}, line {reader.line_num}: clip {clip} belongs to no utterance of the corpus, or its name "
-                    f"to several, and {in_folder} to none. Leave its lines out, give the corpus that has it, or name "
-                    "the clips together with their folder."
-                )
 
-            def number(name: str, line: Mapping[str, str] = line) -> float:
-                try:
-                    return float(line[name])
-                except (TypeError, ValueError):
-                    if line[name] in ("", None):
-                        return math.nan
-                    raise InvalidDataError(
-                        f"{path}, line {reader.line_num}: expected a number as {name}, found {line[name]!r}."
-                    ) from None
-
-            time = number(clock) / (rate or 1.0) if clock == "frame" else number(clock)
-            if not math.isfinite(time):
-                raise InvalidDataError(f"{path}, line {reader.line_num}: {clock} is empty; each line needs its frame.")
-            at_time = faces.setdefault(key, {}).setdefault(time, [])
-            if layout.score and not number(layout.score) > 0:
-                continue
-            if layout.box:
-                left, top, width, height = map(number, layout.box)
-                box = (left, top, left + width, top + height)
-            else:
-                x, y = (np.array([number(name) for name in layout.landmarks if name[0] == axis]) for axis in "xy")
-                box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
-            values = tuple(number(layout.classes[name]) * layout.scale for name in classes)
-            if not all(map(math.isfinite, (*box, *values))):
+        def number(name: str, line: Mapping[str, str] = line, line_number: int = line_number) -> float:
+            try:
+                return float(line[name])
+            except ValueError:
+                if not line[name]:
+                    return math.nan
                 raise InvalidDataError(
-                    f"{path}, line {reader.line_num}: a face needs its box and all of its probabilities."
-                )
-            at_time.append(_Face(box, values, line[track] if track else None))
+                    f"{path}, line {line_number}: expected a number as {name}, found {line[name]!r}."
+                ) from None
+
+        time = number(clock) / (rate or 1.0) if clock == "frame" else number(clock)
+        if not math.isfinite(time):
+            raise InvalidDataError(f"{path}, line {line_number}: {clock} is empty; each line needs its frame.")
+        at_time = faces.setdefault(key, {}).setdefault(time, [])
+        if layout.score and not number(layout.score) > 0:
+            continue
+        if layout.box:
+            left, top, width, height = map(number, layout.box)
+            box = (left, top, left + width, top + height)
+        else:
+            x, y = (np.array([number(name) for name in layout.landmarks if name[0] == axis]) for axis in "xy")
+            box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+        values = tuple(number(layout.classes[name]) * layout.scale for name in classes)
+        if not all(map(math.isfinite, (*box, *values))):
+            raise InvalidDataError(f"{path}, line {line_number}: a face needs its box and all of its probabilities.")
+        face = _Face(box, values, (line[track].strip() or None) if track else None)
+        at_time.append(face)
+        read.append(face)
+        of_lines.append(line_number)
+    check_faces(*_arrays(read, len(classes)), lambda place: f"{path}, line {of_lines[place]}")
     return classes
+
+
+def _arrays(faces: Sequence[_Face], n_classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Boxes ``(m, 4)`` and probabilities ``(m, C)``."""
+    boxes = np.array([face.box for face in faces], np.float64).reshape(-1, 4)
+    return boxes, np.array([face.probabilities for face in faces], np.float64).reshape(len(faces), n_classes)
+
+
+def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The header and the lines below it, each with its number; empty lines are skipped."""
+    # OpenFace writes a blank after each comma.
+    reader = csv.reader(stream_lines(path), skipinitialspace=True, strict=True)
+    width = 0
+    try:
+        for fields in filter(None, reader):
+            width = width or len(fields)
+            if len(fields) != width:
+                raise InvalidDataError(
+                    f"{path}, line {reader.line_num}: expected {width} fields, as the header has, found {len(fields)}. "
+                    "Where it is cut off, write the file again, or remove the line."
+                )
+            yield reader.line_num, fields
+    except csv.Error as error:
+        raise InvalidDataError(
+            f"{path}, line {reader.line_num}: the quotes or commas are not those of a CSV file ({error}). Write the "
+            "file again."
+        ) from None
 
 
 def _check_columns(
@@ -256,24 +293,38 @@ def _table(faces: Mapping[str, Mapping[float, Sequence[_Face]]], classes: tuple[
     tracks: list[int] = []
     times: list[float] = []
     flat: list[_Face] = []
+    partly: list[str] = []
     for key, by_time in faces.items():
         ordered = sorted(by_time)
         boxes = [np.array([face.box for face in by_time[time]]).reshape(-1, 4) for time in ordered]
         linked = link_tracks(boxes)
+        names = [face.track for at_time in by_time.values() for face in at_time]
+        # A face without a name can be any of those named, or someone else: overlap decides for all faces of the clip.
+        named = None not in names
+        partly += [] if named or not any(names) else [key]
         numbers: dict[str, int] = {}
         for time, of_frame in zip(ordered, linked, strict=True):
             for face, track in zip(by_time[time], of_frame.tolist(), strict=True):
                 ids.append(key)
                 times.append(time)
                 flat.append(face)
-                tracks.append(track if face.track is None else numbers.setdefault(face.track, len(numbers)))
+                tracks.append(numbers.setdefault(face.track, len(numbers)) if named and face.track else track)
+    if partly:
+        _logger.warning(
+            "%d of %d clips have faces with and without a name of their track, such as %s: their faces are linked by "
+            "the overlap of their boxes, and the names are not used.",
+            len(partly),
+            len(faces),
+            partly[0],
+        )
+    boxes_of_faces, probabilities = _arrays(flat, len(classes))
     return FaceTable(
         classes=classes,
         utterance_ids=tuple(ids),
         tracks=np.array(tracks, np.int64),
         times=np.array(times, np.float64),
-        boxes=np.array([face.box for face in flat], np.float64).reshape(-1, 4),
-        probabilities=np.array([face.probabilities for face in flat], np.float64).reshape(len(flat), len(classes)),
+        boxes=boxes_of_faces,
+        probabilities=probabilities,
         frames={key: len(by_time) for key, by_time in faces.items()},
         source=source,
     )

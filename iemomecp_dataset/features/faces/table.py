@@ -7,9 +7,10 @@ examined (so that utterances without faces are counted), and why some could not 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import atomic_write
 
-__all__ = ["COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "emotion_name"]
+__all__ = ["COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "check_faces", "emotion_name"]
 
 COLUMNS = ("utterance_id", "track", "time", "box", "probabilities")
 """Columns of the file. ``box`` is left, top, right, bottom in pixels; ``probabilities`` follow the classes."""
@@ -80,6 +81,28 @@ class FaceSummary:
     place: tuple[float, float]
 
 
+def check_faces(boxes: NDArray[Any], probabilities: NDArray[Any], where: Callable[[int], str]) -> None:
+    """Refuses boxes and probabilities that cannot be those of faces.
+
+    Args:
+        boxes: ``(m, 4)`` left, top, right, bottom in pixels.
+        probabilities: ``(m, C)``.
+        where: From the position of a face to its place, for the message.
+
+    Raises:
+        InvalidDataError: A box ends before it begins, or the numbers of a face are not probabilities.
+    """
+    in_range = np.isfinite(probabilities) & (probabilities >= -1e-6)
+    shares = in_range.all(1) & (probabilities.sum(1) <= 1 + 1e-3)
+    ordered = np.isfinite(boxes).all(1) & (boxes[:, 2:] >= boxes[:, :2]).all(1)
+    for good, said in (
+        (shares, "probabilities must be 0 to 1 and sum to at most 1 per face. Give shares, not percent or logits."),
+        (ordered, "boxes must be left, top, right, bottom in pixels, left before right."),
+    ):
+        if not good.all():
+            raise InvalidDataError(f"{where(int(good.argmin()))}: {said}")
+
+
 @dataclass(frozen=True)
 class FaceTable:
     """Faces of utterances, one array entry per face and frame.
@@ -119,14 +142,7 @@ class FaceTable:
                 raise InvalidDataError(f"face table: {name} must have the shape {expected}, but have {found}.")
         if len(set(self.classes)) != len(self.classes):
             raise InvalidDataError(f"face table: a class is named twice in {', '.join(self.classes)}.")
-        values = self.probabilities
-        if not (np.isfinite(values).all() and (values >= -1e-6).all() and (values.sum(1) <= 1 + 1e-3).all()):
-            raise InvalidDataError(
-                "face table: probabilities must be 0 to 1 and sum to at most 1 per face. Give shares, not percent or "
-                "logits."
-            )
-        if not (np.isfinite(self.boxes).all() and (self.boxes[:, 2:] >= self.boxes[:, :2]).all()):
-            raise InvalidDataError("face table: boxes must be left, top, right, bottom in pixels, left before right.")
+        check_faces(self.boxes, self.probabilities, "face table, face {}".format)
         unknown = sorted(set(self.utterance_ids) - self.frames.keys())
         if unknown:
             raise InvalidDataError(f"face table: utterance {unknown[0]} has faces, but no number of examined frames.")

@@ -22,6 +22,7 @@ from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, whole_numbers
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
 from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table
+from iemomecp_dataset.metrics.explanations.scoring import lone_surrogate
 from iemomecp_dataset.schema import SPLITS, canonical_split
 
 if TYPE_CHECKING:
@@ -273,6 +274,12 @@ def _open(path: Path) -> tuple[pd.DataFrame, ExplanationFacts]:
         raise InvalidDataError(
             f"{path}: expected a list of objects with dialogue_id, target_turn and prediction, at least one."
         )
+    # Escapes of JSON can state what no other format can hold, and pandas fails on in words of its own.
+    for row, item in enumerate(content):
+        for column, value in item.items():
+            for text in (column, value):
+                if isinstance(text, str) and (said := lone_surrogate(text)) is not None:
+                    raise InvalidDataError(f"{path}: row {row}, column {column!r}: {said}")
     return pd.DataFrame(content), ExplanationFacts()
 
 

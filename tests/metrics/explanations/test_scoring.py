@@ -74,6 +74,9 @@ def test_white_space_of_candidates_is_irrelevant():
         ([float("nan")], ["a"], "Item 0 has no prediction"),
         (["a", "b"], ["a", "  "], "Item 1 has an empty reference"),
         (["a"], [None], "Item 0 has an empty reference"),
+        (["a"], [["b", "c"]], "Item 0 has a list as its reference, .*: each item is scored against one reference"),
+        (["a", "it \ud83d"], ["a", "b"], r"Item 1, prediction: .* lone surrogate U\+D83D at character 3"),
+        (["a"], ["\udc00"], "Item 0, reference: .* lone surrogate"),
         ("ab", ["a", "b"], "list of texts"),
     ],
 )

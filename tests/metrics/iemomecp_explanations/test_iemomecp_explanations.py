@@ -38,6 +38,8 @@ def test_dialogues_add_standard_errors_and_intervals():
         (["a", None], ["a", "b"], "Item 1 has no prediction"),
         ([1], ["a"], "Item 0 has no prediction"),
         (["a"], [""], "empty reference"),
+        (["a"], [["b", "c"]], "one reference"),
+        (["\ud83d"], ["a"], "Item 0, prediction: .* lone surrogate"),
         ([], [], "no items"),
         (["a"], ["a", "b"], "found 1 and 2"),
     ],

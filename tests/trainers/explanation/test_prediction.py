@@ -24,7 +24,7 @@ from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStoreWriter
 from iemomecp_dataset.metrics.evaluation.explanations.predictions import read_explanation_predictions
 from iemomecp_dataset.schema import row_features
-from iemomecp_dataset.trainers import predict, train
+from iemomecp_dataset.trainers import predict, run_inputs, train
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.explanation import prediction
 from iemomecp_dataset.trainers.explanation.encoding import ExplanationEncoder
@@ -195,6 +195,22 @@ def test_cause_marks(told: list[ExplanationItem], monkeypatch: pytest.MonkeyPatc
     assert marks(found) == {("test1", 2): (1,), ("test1", 4): (1, 3)}
     assert marks(explain(model(), [row], targets="pairs", causes_from="pairs")) == {("test1", 2): (), ("test1", 4): ()}
     assert given == ["pairs"] * 3
+
+
+def test_a_pair_run_that_was_trained_on_the_rows_is_told(
+    told: list[ExplanationItem], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: list[Any] = []
+
+    def shared(folder: Any, rows: list[Any]) -> list[str]:
+        given.append((folder, [row["dialogue_id"] for row in rows]))
+        return ["It was trained on these."]
+
+    monkeypatch.setattr(prediction, "cause_turns_of_rows", lambda *_: {("test1", 4): (1,)})
+    monkeypatch.setattr(run_inputs, "applied_to_own_training", shared)
+    caplog.set_level(logging.WARNING)
+    explain(model(), [bare(ROWS[1])], causes="predicted", causes_from=Path("pairs"))
+    assert (given, caplog.messages) == ([(Path("pairs"), ["test1"])], ["It was trained on these."])
 
 
 def test_a_pair_scorer_in_memory_gives_causes(told: list[ExplanationItem]) -> None:

@@ -116,6 +116,8 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         (None, "10,clips/u1.mp4" + 17 * ",", "line 3: expected 18 fields, as the header has, found 19"),
         (None, '10,"clips', r"line 3: the quotes or commas are not those of a CSV file"),
         (None, "10,clips/u\0001.mp4" + 16 * ",", "line 3: not UTF-8 text .a NUL byte"),
+        (None, f"10,u1.mp4,1,2,3,4,1,1,0,0{7 * ',0.5'},a", "line 3: probabilities must be 0 to 1"),
+        (None, f"10,u1.mp4,1,2,-3,4,1,1,0,0{7 * ',0'},a", "line 3: boxes must be left, top, right, bottom"),
         ("\0", None, "line 1: not UTF-8 text .a NUL byte"),
     ],
 )

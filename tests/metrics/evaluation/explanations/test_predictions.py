@@ -85,6 +85,8 @@ def test_files_are_told_by_their_columns(columns: str, expected: bool, tmp_path:
         ([{"dialogue_id": "d", "target_turn": 0, "prediction": "x"}], "row 0, column target_turn"),
         ([*ITEMS, ITEMS[0]], "turn 1 in dialogue 7 is explained more than once; 1 items repeat"),
         ([ITEMS[0], {**ITEMS[1], "prediction": None}], "row 1, column prediction: expected a text, found no text"),
+        ([ITEMS[0], {**ITEMS[1], "prediction": "a \ud83d"}], r"row 1, column 'prediction': .*U\+D83D"),
+        ([{**ITEMS[0], "\udc00": "a"}], r"row 0, column '\\udc00': .*U\+DC00 at character 0"),
         ([{**ITEMS[0], "prediction": 3}], "expected a text, found 3"),
         ({"a": 1}, "expected a list of objects"),
         ([], "expected a list of objects"),
