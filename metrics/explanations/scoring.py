@@ -230,13 +230,14 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
                 f"Item {position} has no prediction: expected a text, found {text!r}. Predict every item; an empty "
                 "text is allowed and scores 0."
             )
-    given: Sequence[object] = gold
-    for position, text in enumerate(given):
-        if isinstance(text, list | tuple):
+    listed: Sequence[object] = gold  # what callers without a type checker may give
+    for position, entry in enumerate(listed):
+        if isinstance(entry, list | tuple):
             raise MetricInputError(
-                f"Item {position} has a list as its reference, {text!r}: each item is scored against one reference, a "
+                f"Item {position} has a list as its reference, {entry!r}: each item is scored against one reference, a "
                 "text. Give one of them."
             )
+    for position, text in enumerate(gold):
         if not isinstance(text, str) or not text.strip():
             raise MetricInputError(
                 f"Item {position} has an empty reference: expected a text, found {text!r}. Leave items without an "
