@@ -23,7 +23,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
 from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError, require_packages
@@ -84,10 +84,6 @@ class PredictOptions:
         metavar="FILE",
     )
     video: Path | None = option(None, "the same for video", metavar="FILE")
-    audio_encoder: str | None = option(
-        None, "speech encoder of recordings, where it is not where the model's features were made", metavar="DIR"
-    )
-    video_encoder: str | None = option(None, "the same for the image encoder", metavar="DIR")
     missing_speaker: Literal["error", "previous"] = option(
         "error", "subtitles without a speaker: an error, or words of the previous one"
     )
@@ -200,8 +196,6 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         window=options.window,
         emotion_model=options.emotion_model,
         text_encoder=options.text_encoder,
-        audio_encoder=options.audio_encoder,
-        video_encoder=options.video_encoder,
         progress=sys.stderr.isatty() and len(conversations) > 1,
         **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
     )
@@ -251,15 +245,15 @@ def _json(content: Any) -> str:
 def _console(stream: TextIO) -> Any:
     from rich.console import Console
 
-    class Printer(Console):  # type: ignore[misc]
-        """Leaves it to the command what happens when the reader of the output goes away."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
     # A pipe has no width of its own, and rich would take that of an old terminal.
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
-    return Printer(file=stream, width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    console.on_broken_pipe = _stop  # rich itself would leave with exit code 1
+    return console
+
+
+def _stop() -> NoReturn:
+    raise BrokenPipeError
 
 
 @contextlib.contextmanager

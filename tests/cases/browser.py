@@ -125,8 +125,9 @@ class Browser:
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """Clicks the middle of an element with the mouse."""
+        """Clicks the middle of an element with the mouse, once it is there."""
         quoted = json.dumps(selector)
+        self.wait_for(f"document.querySelector({quoted})")
         x, y = self.read(
             f"(() => {{ const e = document.querySelector({quoted}); e.scrollIntoView({{block: 'center'}});"
             " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
@@ -135,8 +136,9 @@ class Browser:
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def hover(self, selector: str) -> None:
-        """Moves the mouse over an element."""
+        """Moves the mouse over an element, once it is there."""
         quoted = json.dumps(selector)
+        self.wait_for(f"document.querySelector({quoted})")
         x, y = self.read(
             f"(() => {{ const e = document.querySelector({quoted}); e.scrollIntoView({{block: 'center'}});"
             " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"

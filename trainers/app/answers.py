@@ -180,7 +180,7 @@ def read_given(text: str, file: str | Path | None = None, recording: str | Path 
             notes.append(f"The file {Path(file).name} was used; the text in the field was not.")
     elif text.strip():
         with tempfile.TemporaryDirectory() as folder:
-            pasted = Path(folder) / "conversation.txt"
+            pasted = Path(folder) / "conversation"  # without a suffix, no format is expected
             write_text(pasted, text)
             conversations = _read(pasted, "the text")
     else:

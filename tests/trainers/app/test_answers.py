@@ -87,6 +87,7 @@ def test_text_and_files_are_read_alike(tmp_path):
         [("Ana", "We missed it."), ("Ben", "Oh no!"), ("Ana", "Look, there is another one.")]
     ]
     assert [one.name for (one,) in read] == ["conversation", "chat", "conversation", "chat"]
+    assert [one.notes for (one,) in read] == [()] * 4
 
 
 def test_the_example_is_a_conversation():

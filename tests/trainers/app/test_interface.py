@@ -115,11 +115,22 @@ def test_the_header_of_the_space_is_what_the_hub_takes(repository):
     assert (FOLDER / "requirements.txt").read_text().split() == ["iemomecp[app]"]
 
 
-HOSTILE = (
-    '<script>document.title = "broken"</script>: <img src=x onerror="document.title = \'broken\'"> and more\n'
-    "${document.title = 'broken'}: {{constructor.constructor('document.title = 1')()}} `${1 + 1}` {{value}}\n"
-    '"><svg onload=alert(1)>: </textarea></style></script><script>alert(1)</script>\n'
-    "Ana: javascript:alert(1) &lt;b&gt; <b>bold?</b>"
+HOSTILE = json.dumps(
+    [
+        {"speaker": speaker, "text": text}
+        for speaker, text in (
+            (
+                "<script>document.title = 'broken'</script>",
+                "<img src=x onerror=alert(1)> and more",
+            ),
+            (
+                "${document.title = 'broken'}",
+                "{{constructor.constructor('alert(1)')()}} `${1 + 1}` {{value}}",
+            ),
+            ('"><svg onload=alert(1)>', "</textarea></style></script><script>alert(1)</script>"),
+            ("Ana", "javascript:alert(1) &lt;b&gt; <b>bold?</b>"),
+        )
+    ]
 )
 
 
@@ -175,7 +186,9 @@ TEXT, PICTURES = "#iemomecp-text textarea", "document.querySelectorAll('.iemomec
 
 def open_page(browser: Browser, server: Server, **window: object) -> None:
     browser.open(server.url, **window)
-    browser.wait_for(f"document.querySelector({TEXT!r})")
+    # Parts appear one after the other.
+    for part in (TEXT, "#iemomecp-file input", "#iemomecp-example", "#iemomecp-run"):
+        browser.wait_for(f"document.querySelector({part!r})")
 
 
 def ask(browser: Browser, text: str, last_words: str, seconds: float = 120) -> None:
