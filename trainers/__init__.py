@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from iemomecp_dataset.trainers.emotions.modeling_ecerc import EcercConfig, EcercModel
     from iemomecp_dataset.trainers.emotions.modeling_transformer import EmotionTransformer, EmotionTransformerConfig
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationConfig, ExplanationModel
-    from iemomecp_dataset.trainers.inference import load_scorer, predict
+    from iemomecp_dataset.trainers.inference import predict
     from iemomecp_dataset.trainers.isolated.modeling import IsolatedScorer, IsolatedScorerConfig
+    from iemomecp_dataset.trainers.pipelines.loading import load_scorer
     from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
     from iemomecp_dataset.trainers.run import train
     from iemomecp_dataset.trainers.scorers import Scorer, register_scorer
@@ -58,7 +59,7 @@ attach(
         "IsolatedScorer": "iemomecp_dataset.trainers.isolated.modeling",
         "IsolatedScorerConfig": "iemomecp_dataset.trainers.isolated.modeling",
         "Scorer": "iemomecp_dataset.trainers.scorers",
-        "load_scorer": "iemomecp_dataset.trainers.inference",
+        "load_scorer": "iemomecp_dataset.trainers.pipelines.loading",
         "predict": "iemomecp_dataset.trainers.inference",
         "register_scorer": "iemomecp_dataset.trainers.scorers",
         "train": "iemomecp_dataset.trainers.run",

@@ -19,18 +19,16 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
-from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
-from iemomecp_dataset.trainers.sharing.fetching import fetched_model
-from iemomecp_dataset.trainers.training.distributed import Processes
-from iemomecp_dataset.trainers.training.evaluation import scored_batch
-from iemomecp_dataset.trainers.training.task import TrainingTask
+from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
+from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
+from iemomecp_dataset.trainers.scorers import scorer_of_model_type
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
     from iemomecp_dataset.trainers.explanation.prediction import Explaining, WrittenExplanation
     from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
-__all__ = ["feature_vectors", "load_scorer", "predict", "scored_rows"]
+__all__ = ["predict"]
 
 
 @overload
@@ -196,8 +194,6 @@ def predict(
         progress = bool(told.pop("progress", False))
         unused = {"text": text, "event": event, "emotions": emotions, "with_emotions": with_emotions or None, **told}
         _check_unused(unused, "is for rows, and a conversation is given")
-        from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
-
         pipeline = EmotionCausePipeline(
             model,
             device=device,
@@ -214,39 +210,6 @@ def predict(
         return pipeline(rows)
     for_conversations = {"threshold": threshold, "window": window, "emotion_model": emotion_model}
     _check_unused(for_conversations, "is for conversations, and rows are given")
-    asked = dict(explaining)
-    moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
-    scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
-    scorer = scorer.to(device or scorer.device).eval()
-    entry = scorer_of_model_type(scorer.config.model_type)
-    if entry is None:
-        raise UsageError(
-            f"{type(scorer).__name__} is not a registered scorer. Register it with "
-            "iemomecp_dataset.trainers.register_scorer."
-        )
-    if entry.task == "explanation":
-        told = dict(explaining)
-        progress = bool(told.pop("progress", False))
-        unused = {"text": text, "event": event, "emotions": emotions, "with_emotions": with_emotions or None, **told}
-        _check_unused(unused, "is for rows, and a conversation is given")
-        from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
-
-        pipeline = EmotionCausePipeline(
-            model,
-            device=device,
-            batch_size=batch_size,
-            threshold=threshold,
-            window=window,
-            emotion_model=emotion_model,
-            text_encoder=text_encoder,
-            audio=audio,
-            video=video,
-            progress=progress,
-            max_missing_features=max_missing_features,
-        )
-        return pipeline(rows)
-    unused = {"threshold": threshold, "window": window, "emotion_model": emotion_model}
-    _check_unused(unused, "is for conversations, and rows are given")
     asked = dict(explaining)
     moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
     scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
@@ -310,67 +273,6 @@ def predict(
     return (probabilities, categories) if with_emotions else probabilities
 
 
-def scored_rows(
-    task: TrainingTask, counts: Sequence[int], batch_size: int
-) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Scores the examples of a task for inference.
-
-    Args:
-        task: Model, strategy and the split ``test``.
-        counts: Predictions of each row: its pairs, or its utterances.
-        batch_size: Examples at once.
-
-    Returns:
-        For each row ``(pairs or utterances, C)`` probabilities; and ``(utterances, K)`` of its utterances' emotion
-        categories, an empty list where the model predicts none.
-    """
-    strategy, examples, model = task.strategy, task.examples["test"], task.model
-    found: dict[int, NDArray[np.float64]] = {}
-    categories: dict[int, NDArray[np.float64]] = {}
-    with torch.inference_mode():
-        for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
-            batch = strategy.collate([(position, examples[position]) for position in positions])
-            scored, of_utterances, _ = scored_batch(strategy, model, send_to_device(batch, model.device), examples)
-            found.update(scored)
-            categories.update(of_utterances)
-    everything = np.concatenate([found[position] for position in range(len(examples))])
-    return np.split(everything, np.cumsum(counts)[:-1]), [categories[place] for place in sorted(categories)]
-
-
-def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
-    """Loads a trained pair scorer of any registered kind, or a model of emotions or of explanations.
-
-    Args:
-        folder: Where it was saved, or the folder of its run; or ``OWNER/NAME`` of a repository on the Hub, if there is
-            no such path.
-        options: Passed on to ``from_pretrained``, such as ``language_model=`` of a model of explanations whose language
-            model has moved.
-
-    Raises:
-        MissingDataError: There is no model.
-        UsageError: It is not a scorer of this package.
-    """
-    path = fetched_model(folder)
-    if (path / "model" / "config.json").is_file():
-        path = path / "model"
-    config = path / "config.json"
-    if not config.is_file():
-        unfinished = (path / "config.yaml").is_file()
-        raise MissingDataError(
-            f"{folder} holds no model (no config.json). "
-            + ("Its run has not finished: start its command again." if unfinished else "Give the folder of a run.")
-        )
-    kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    scorer = scorer_of_model_type(kind)
-    if scorer is None:
-        known = ", ".join(entry.model_type for entry in scorers().values())
-        raise UsageError(
-            f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
-            "registered first: iemomecp_dataset.trainers.register_scorer."
-        )
-    return scorer.load_model_class().from_pretrained(path, **options)
-
-
 def _peeked(rows: Iterator[Any]) -> tuple[Iterator[Any], Any]:
     """The same items again, and the first; None if there is none."""
     for first in rows:
@@ -398,36 +300,6 @@ def _check_unused(given: Mapping[str, Any], why: str) -> None:
     named = [name for name, value in given.items() if value is not None]
     if named:
         raise UsageError(f"{', '.join(named)} {why}. Leave it out.")
-
-
-def feature_vectors(
-    name: str, given: FeatureTable | str | Path | None, ids: list[str], size: int, tolerance: float
-) -> dict[str, NDArray[np.float32]]:
-    """Vectors of one stream from a feature table.
-
-    Args:
-        name: The stream, such as ``audio``.
-        given: The table or its Parquet file.
-        ids: The utterances.
-        size: Width in training.
-        tolerance: Share of utterances that may lack a vector.
-
-    Returns:
-        ``(size,)`` by utterance id.
-
-    Raises:
-        MissingDataError: There is no table, or too many vectors are missing.
-        InvalidDataError: It has another width.
-    """
-    if given is None:
-        raise MissingDataError(f"This scorer needs {name} features: give {name}= a feature table or its Parquet file.")
-    table = given if isinstance(given, FeatureTable) else read_feature_table(given)
-    if table.size != size:
-        raise InvalidDataError(
-            f"{table.path}: vectors have {table.size} numbers, but the scorer was trained on {name} features with "
-            f"{size}. Give those of the same extractor."
-        )
-    return table.select(ids, tolerance=tolerance)
 
 
 _UTTERANCE = ("turn", "utterance_id", "speaker", "text")

@@ -18,7 +18,7 @@ from iemomecp_dataset.options import PairCorpus
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.task import inference_inputs
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import EcercModel
-from iemomecp_dataset.trainers.inference import load_scorer
+from iemomecp_dataset.trainers.pipelines.loading import load_scorer
 
 __all__ = ["bridge_of_run", "bridge_table"]
 

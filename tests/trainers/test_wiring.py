@@ -120,7 +120,8 @@ EXPLANATION: dict[str, Any] = {
     "causes": "predicted", "max_new_tokens": 4, "num_beams": 2, "generation_batch_size": 5, "epochs": 2,
     "patience": 9, "batch_size": 1, "eval_batch_size": 3, "gradient_accumulation_steps": 2, "learning_rate": 0.011,
     "weight_decay": 0.013, "decay_everything": False, "warmup_ratio": 0.5, "max_grad_norm": 0.7,
-    "weight_averaging": 0.77, "seed": 13, "run_name": "named", "max_hours": 5.0, "checkpoint_steps": 1, "deterministic": True, "quiet": True,
+    "weight_averaging": 0.77, "seed": 13, "run_name": "named", "max_hours": 5.0, "checkpoint_steps": 1,
+    "deterministic": True, "quiet": True,
 }  # fmt: skip
 FACES: dict[str, Any] = {
     "config_name": "ecem", "scorer": "explanation", "chat_template": "plain", "tuning": "projector",

@@ -266,7 +266,8 @@ def cause_turns_of_rows(
     Raises:
         UsageError: As :func:`predicted_causes`.
     """
-    from iemomecp_dataset.trainers.inference import load_scorer, predict
+    from iemomecp_dataset.trainers.inference import predict
+    from iemomecp_dataset.trainers.pipelines.loading import load_scorer
     from iemomecp_dataset.trainers.scorers import scorer_of_model_type
 
     model = load_scorer(folder) if isinstance(folder, str | Path) else folder

@@ -1,0 +1,115 @@
+"""Loads a trained model, and scores rows that are ready for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import send_to_device
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.features import FeatureTable, read_feature_table
+from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
+from iemomecp_dataset.trainers.sharing.fetching import fetched_model
+from iemomecp_dataset.trainers.training.distributed import Processes
+from iemomecp_dataset.trainers.training.evaluation import scored_batch
+from iemomecp_dataset.trainers.training.task import TrainingTask
+
+__all__ = ["feature_vectors", "load_scorer", "scored_rows"]
+
+
+def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
+    """Loads a trained pair scorer of any registered kind, or a model of emotions or of explanations.
+
+    Args:
+        folder: Where it was saved, or the folder of its run; or ``OWNER/NAME`` of a repository on the Hub, if there is
+            no such path.
+        options: Passed on to ``from_pretrained``, such as ``language_model=`` of a model of explanations whose language
+            model has moved.
+
+    Raises:
+        MissingDataError: There is no model.
+        UsageError: It is not a scorer of this package.
+    """
+    path = fetched_model(folder)
+    if (path / "model" / "config.json").is_file():
+        path = path / "model"
+    config = path / "config.json"
+    if not config.is_file():
+        unfinished = (path / "config.yaml").is_file()
+        raise MissingDataError(
+            f"{folder} holds no model (no config.json). "
+            + ("Its run has not finished: start its command again." if unfinished else "Give the folder of a run.")
+        )
+    kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
+    scorer = scorer_of_model_type(kind)
+    if scorer is None:
+        known = ", ".join(entry.model_type for entry in scorers().values())
+        raise UsageError(
+            f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
+            "registered first: iemomecp_dataset.trainers.register_scorer."
+        )
+    return scorer.load_model_class().from_pretrained(path, **options)
+
+
+def feature_vectors(
+    name: str, given: FeatureTable | str | Path | None, ids: list[str], size: int, tolerance: float
+) -> dict[str, NDArray[np.float32]]:
+    """Vectors of one stream from a feature table.
+
+    Args:
+        name: The stream, such as ``audio``.
+        given: The table or its Parquet file.
+        ids: The utterances.
+        size: Width in training.
+        tolerance: Share of utterances that may lack a vector.
+
+    Returns:
+        ``(size,)`` by utterance id.
+
+    Raises:
+        MissingDataError: There is no table, or too many vectors are missing.
+        InvalidDataError: It has another width.
+    """
+    if given is None:
+        raise MissingDataError(f"This scorer needs {name} features: give {name}= a feature table or its Parquet file.")
+    table = given if isinstance(given, FeatureTable) else read_feature_table(given)
+    if table.size != size:
+        raise InvalidDataError(
+            f"{table.path}: vectors have {table.size} numbers, but the scorer was trained on {name} features with "
+            f"{size}. Give those of the same extractor."
+        )
+    return table.select(ids, tolerance=tolerance)
+
+
+def scored_rows(
+    task: TrainingTask, counts: Sequence[int], batch_size: int
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Scores the examples of a task for inference.
+
+    Args:
+        task: Model, strategy and the split ``test``.
+        counts: Predictions of each row: its pairs, or its utterances.
+        batch_size: Examples at once.
+
+    Returns:
+        For each row ``(pairs or utterances, C)`` probabilities; and ``(utterances, K)`` of its utterances' emotion
+        categories, an empty list where the model predicts none.
+    """
+    strategy, examples, model = task.strategy, task.examples["test"], task.model
+    found: dict[int, NDArray[np.float64]] = {}
+    categories: dict[int, NDArray[np.float64]] = {}
+    with torch.inference_mode():
+        for positions in strategy.scoring_order(examples, batch_size=batch_size, processes=Processes()):
+            batch = strategy.collate([(position, examples[position]) for position in positions])
+            scored, of_utterances, _ = scored_batch(strategy, model, send_to_device(batch, model.device), examples)
+            found.update(scored)
+            categories.update(of_utterances)
+    everything = np.concatenate([found[position] for position in range(len(examples))])
+    return np.split(everything, np.cumsum(counts)[:-1]), [categories[place] for place in sorted(categories)]
