@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["check_pair", "check_text_fields", "is_integer", "json_kind"]
+__all__ = ["check_pair", "check_text_fields", "described", "is_integer", "json_kind"]
 
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "an integer", float: "a number"}
 
@@ -42,6 +42,26 @@ def json_kind(value: Any) -> str:
         ('a list', 'null', 'a number')
     """
     return "null" if value is None else _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def described(content: Any) -> str:
+    """Describes the content of a JSON file that is not what was expected, for error messages.
+
+    Args:
+        content: A decoded value.
+
+    Returns:
+        Its type, whether it is empty, and the first keys of an object.
+
+    Example:
+        >>> described({}), described([]), described({"data": [], "version": 1})
+        ('an empty object', 'an empty list', "an object with the keys 'data', 'version'")
+    """
+    if content in ({}, []):
+        return f"an empty {'object' if isinstance(content, dict) else 'list'}"
+    if isinstance(content, dict):
+        return f"an object with the keys {', '.join(repr(str(key)[:40]) for key in list(content)[:5])}"
+    return json_kind(content)
 
 
 def check_text_fields(entry: Mapping[str, Any], keys: Iterable[str], where: str) -> None:

@@ -21,7 +21,7 @@ from iemomecp_dataset.corpora.meld import find_clips, read_meld
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.utterance_map import read_utterance_map
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.field_checks import is_integer, json_kind
+from iemomecp_dataset.field_checks import described, is_integer
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.merging.merge_report import Check, MergeReport
 from iemomecp_dataset.options import LoadOptions
@@ -201,7 +201,10 @@ def read_items(path: Path) -> list[EcemItem]:
     """
     content = read_json(path)
     if not isinstance(content, list) or not content:
-        raise InvalidDataError(f"{path}: expected a list of items, found {json_kind(content)}.")
+        raise InvalidDataError(
+            f"{path}: expected a list of items, each with 'id', 'video' and 'conversations', found "
+            f"{described(content)}. Give the file that its authors published."
+        )
     items: list[EcemItem] = []
     seen: set[int] = set()
     for position, entry in enumerate(content):

@@ -15,7 +15,7 @@ from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA, emotion_aliases
 from iemomecp_dataset.corpora.semeval_json import turn_number
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
-from iemomecp_dataset.field_checks import is_integer, json_kind
+from iemomecp_dataset.field_checks import described, is_integer, json_kind
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, ExplanationRow
 
@@ -59,7 +59,9 @@ def read_ecgf(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
             for key, entry in content.items()
         ]
     if not isinstance(content, list) or not content:
-        raise InvalidDataError(f"{path}: expected a list of conversations, found {json_kind(content)}.")
+        raise InvalidDataError(
+            f"{path}: expected a list of conversations, or an object of them by id, found {described(content)}."
+        )
     for position, entry in enumerate(content, start=1):
         yield _conversation(entry, f"{path}, conversation at position {position}", counts)
 

@@ -250,6 +250,23 @@ def test_a_wrong_item_is_one_sentence(folder, change, said):
     assert str(caught.value).startswith(str(folder / FILE))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({}, "found an empty object"),
+        ([], "found an empty list"),
+        ({"data": [], "version": 1}, "found an object with the keys 'data', 'version'"),
+        ("text", "found text"),
+    ],
+)
+def test_a_file_without_items_is_one_sentence(folder, content, said):
+    write(folder / FILE, content if not isinstance(content, str) else json.dumps(content))
+    expected = f"{folder / FILE}: expected a list of items, each with 'id', 'video' and 'conversations', {said}. "
+    with pytest.raises(InvalidDataError) as caught:
+        read_items(folder / FILE)
+    assert str(caught.value).startswith(expected)
+
+
 def test_two_items_of_one_utterance_are_refused(folder):
     write(folder / FILE, [*ITEMS, {**ITEMS[0], "id": 9}])
     with pytest.raises(InvalidDataError, match="item 9: it explains turn 2 of train_dia0, as item 0 does"):

@@ -92,3 +92,24 @@ def test_what_is_missing_is_named_with_what_was_found(tmp_path, old, new, said):
     write(tmp_path / "train.json", content.replace(old, new))
     with pytest.raises(InvalidDataError, match=said):
         iemomecp_dataset.load("ecgf", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("other", ["1", 1, " 1 "])
+def test_an_id_that_repeats_in_a_file_is_refused(tmp_path, other):
+    write(tmp_path / "train.json", [*conversations(1), *conversations(other)])
+    with pytest.raises(InvalidDataError, match=r"train\.json, dialogue '1': this id already occurs in .*train\.json"):
+        iemomecp_dataset.load("ecgf", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({}, r"train\.json: expected a list of conversations.* found an empty object"),
+        ([], r"train\.json: expected a list of conversations.* found an empty list"),
+        ({"data": 3}, r"train\.json, conversation at position 1: expected a list of utterances, found an integer"),
+    ],
+)
+def test_a_file_without_conversations_is_one_sentence(tmp_path, content, said):
+    write(tmp_path / "train.json", content)
+    with pytest.raises(InvalidDataError, match=said):
+        iemomecp_dataset.load("ecgf", data_dir=tmp_path)
