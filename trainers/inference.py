@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
-from accelerate.utils import send_to_device
 from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.features import FeatureTable, read_feature_table
+from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows

@@ -27,9 +27,9 @@ from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import with_emotion_inputs
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, inference_encoder
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
-from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy
 from iemomecp_dataset.trainers.pairs.config import candidate_space
+from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation, checked_threshold
 from iemomecp_dataset.trainers.pipelines.windows import (
     Reading,
