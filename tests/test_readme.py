@@ -21,6 +21,7 @@ ELSEWHERE = {
     "git clone": "there is a clone",
     "source .venv/bin/activate": "the test has the environment on its path",
     "make": "test_make_targets_exist; CI runs them",
+    "iemomecp app": "serves until it is stopped; tests/trainers/app/test_interface.py starts it",
     "python scripts/fetch_labels.py": "needs the network; tests/scripts/test_fetch_labels.py has a server of its own",
 }
 ONE_EPOCH = """
@@ -99,6 +100,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_
     (cached / "refs" / "main").write_text("0" * 40)
     (cached / "snapshots").mkdir()
     (cached / "snapshots" / ("0" * 40)).symlink_to(tiny_encoder)
+    # What the README's `printf` writes.
+    (folder / "chat.txt").write_text("Ana: We missed the last train.\nBen: Oh no, not again!\n", encoding="utf-8")
     (folder / "site").mkdir()
     (folder / "site" / "sitecustomize.py").write_text(ONE_EPOCH)
     return folder
