@@ -7,12 +7,11 @@ before the next one is read.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,16 +19,14 @@ from accelerate.utils import send_to_device
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import with_emotion_inputs
-from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, inference_encoder
-from iemomecp_dataset.trainers.encoders.text import TextEncoder
+from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy
-from iemomecp_dataset.trainers.pairs.config import candidate_space
-from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
+from iemomecp_dataset.trainers.pipelines.loaded_model import LoadedModel, TrainedOn, load_emotion_model
+from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, scored_rows
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation, checked_threshold
 from iemomecp_dataset.trainers.pipelines.windows import (
     Reading,
@@ -39,15 +36,11 @@ from iemomecp_dataset.trainers.pipelines.windows import (
     reading,
     separate_reading,
 )
-from iemomecp_dataset.trainers.scorers import Scorer, is_built_in, scorer_of_model_type
 
-__all__ = ["ConversationScorer", "FeatureSource", "LoadedModel", "ScoringSettings", "load_pair_model"]
+__all__ = ["ConversationScorer", "FeatureSource", "ScoringSettings"]
 
 FeatureSource = FeatureTable | str | Path
 Vectors = Mapping[str, NDArray[np.float32]]
-
-DEFAULT_LONGEST = 64
-"""Turns of a window for a model that states neither its longest dialogue nor its positions."""
 
 POOL_UTTERANCES = 4096
 """Utterances of a pool; a single longer conversation makes a pool of its own."""
@@ -99,143 +92,6 @@ class ScoringSettings:
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A model that is ready for new texts.
-
-    Attributes:
-        model: The model, in evaluation mode.
-        entry: Its entry in the registry.
-        encoder: Encoder and tokenizer of its texts; None for a model without text.
-    """
-
-    model: PreTrainedModel
-    entry: Scorer
-    encoder: TextEncoder | None
-
-    @property
-    def modalities(self) -> tuple[Literal["audio", "video"], ...]:
-        """``audio`` and ``video``, as far as they are used."""
-        both: tuple[Literal["audio", "video"], ...] = ("audio", "video")
-        return tuple(name for name in both if getattr(self.model.config, f"{name}_size", 0))
-
-    @property
-    def given_encoder(self) -> Any:
-        """The encoder in the form in which ``prepare_inference`` takes it: a custom one takes a name."""
-        if self.encoder is None or is_built_in(self.entry.name) or _is_default(self.entry):
-            return self.encoder
-        return self.encoder.name
-
-
-def load_pair_model(
-    model: PreTrainedModel | str | Path,
-    *,
-    device: str | torch.device | None = None,
-    text_encoder: str | None = None,
-    tokenizer: Any = None,
-) -> LoadedModel:
-    """Loads a pair scorer with what encodes its texts.
-
-    Args:
-        model: The model, its folder, or the folder of its run.
-        device: Where to compute; by default where the model is.
-        text_encoder: The encoder of frozen text features, if its path is not that of training.
-        tokenizer: The tokenizer of an encoder that is part of the model; by default the one saved with it.
-
-    Raises:
-        MissingDataError: There is no model.
-        MissingModelError: Its text encoder is neither on disk nor reachable.
-        UsageError: It is no pair scorer of this package, nor a registered one.
-    """
-    loaded = _load(model, device)
-    if loaded.entry.task != "pairs":
-        purpose, instead = {
-            "erc": (
-                "recognises emotions",
-                "predict(model, rows) for its emotions, or emotion_model= beside a pair model",
-            ),
-            "explanation": ("writes explanations", "predict(model, rows)"),
-        }[loaded.entry.task]
-        raise UsageError(
-            f"{_name(model)} holds a model that {purpose}, not one of emotion-cause pairs. Use "
-            f"iemomecp_dataset.trainers.{instead}."
-        )
-    return replace(loaded, encoder=inference_encoder(loaded.model, text_encoder, tokenizer))
-
-
-def load_emotion_model(model: PreTrainedModel | str | Path, device: torch.device) -> LoadedModel:
-    """Loads a model that recognises emotions, to be used beside a pair scorer.
-
-    Raises:
-        IemomecpError: As :func:`load_pair_model`.
-    """
-    loaded = _load(model, device)
-    if loaded.entry.task != "erc":
-        raise UsageError(
-            f"emotion_model: {_name(model)} holds no model that recognises emotions, but one of "
-            f"{'pairs' if loaded.entry.task == 'pairs' else 'explanations'}. Give a run of trainers/emotion.py or "
-            "trainers/ecerc.py."
-        )
-    return replace(loaded, encoder=inference_encoder(loaded.model, None))
-
-
-def _load(model: PreTrainedModel | str | Path, device: str | torch.device | None) -> LoadedModel:
-    scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
-    entry = scorer_of_model_type(getattr(getattr(scorer, "config", None), "model_type", None))
-    if entry is None:
-        raise UsageError(
-            f"{type(scorer).__name__} is no pair model of this package. Give a run folder, its model/, or a model that "
-            "iemomecp_dataset.trainers.load_scorer loads; a scorer of your own has to be registered first: "
-            "iemomecp_dataset.trainers.register_scorer."
-        )
-    return LoadedModel(scorer.to(device or scorer.device).eval(), entry, None)
-
-
-def _name(model: PreTrainedModel | str | Path) -> str:
-    return str(model) if isinstance(model, (str, Path)) else type(model).__name__
-
-
-def _is_default(entry: Scorer) -> bool:
-    return entry.prepare_inference == Scorer.prepare_inference
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a model states of its training."""
-
-    candidates: CandidateSpace
-    longest: int
-    recorded: bool
-    synthetic: bool
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, model: PreTrainedModel) -> _Seen:
-        config, notes = model.config, []
-        candidates, synthetic = getattr(config, "candidates", None), getattr(config, "synthetic", None)
-        if candidates is None or synthetic is None:
-            record = _run_record(model)
-            candidates = candidates or candidate_space(record.get("candidates"))
-            synthetic = bool(record.get("synthetic")) if synthetic is None else synthetic
-        if candidates is None:
-            notes.append("The model does not state which pairs were candidates in training, so all pairs are scored.")
-        elif candidates == "past":
-            notes.append("Causes after their target are not scored: they were no candidates in training.")
-        stated = getattr(config, "longest_dialogue", None)
-        longest = stated or getattr(config, "max_positions", None) or DEFAULT_LONGEST
-        return cls(candidates or "all", int(longest), stated is not None, bool(synthetic), tuple(notes))
-
-
-def _run_record(model: PreTrainedModel) -> Mapping[str, Any]:
-    """``results.json`` of the run folder that a model was loaded from, if it is there."""
-    path = Path(model.name_or_path or "") / ".." / "results.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8")) if model.name_or_path else {}
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-@dataclass(frozen=True)
 class _Piece:
     """A window of one conversation of a pool, as a row."""
 
@@ -273,7 +129,7 @@ class ConversationScorer:
         self.name = name
         self.emotions = None if emotion_model is None else load_emotion_model(emotion_model, loaded.model.device)
         config = loaded.model.config
-        self._seen = _Seen.of(loaded.model)
+        self._seen = TrainedOn.of(loaded.model)
         self._class_names = tuple(config.class_names or config.id2label.values())
         threshold = getattr(config, "threshold", None)
         self._rule = DecisionRule("argmax" if threshold is None else "threshold", threshold)
@@ -338,7 +194,7 @@ class ConversationScorer:
             given = with_emotion_inputs([piece.row for piece in pieces], [values[:, order] for values in categories])
             pieces = [replace(piece, row=row) for piece, row in zip(pieces, given, strict=True)]
         truncated: frozenset[str] = frozenset()
-        if _is_default(self.loaded.entry):
+        if self.loaded.takes_encoder:
             truncated = self._score_dialogues(pieces, vectors, categories, found, settings)
         else:
             self._score_pairs(pieces, vectors, categories, found, settings)
