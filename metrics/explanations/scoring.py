@@ -230,17 +230,16 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
                 f"Item {position} has no prediction: expected a text, found {text!r}. Predict every item; an empty "
                 "text is allowed and scores 0."
             )
-    listed: Sequence[object] = gold  # what callers without a type checker may give
-    for position, entry in enumerate(listed):
-        if isinstance(entry, list | tuple):
+    given: list[Any] = gold
+    for position, reference in enumerate(given):
+        if isinstance(reference, list | tuple):
             raise MetricInputError(
-                f"Item {position} has a list as its reference, {entry!r}: each item is scored against one reference, a "
-                "text. Give one of them."
+                f"Item {position} has a list as its reference, {reference!r}: each item is scored against one "
+                "reference, a text. Give one of them."
             )
-    for position, text in enumerate(gold):
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(reference, str) or not reference.strip():
             raise MetricInputError(
-                f"Item {position} has an empty reference: expected a text, found {text!r}. Leave items without an "
+                f"Item {position} has an empty reference: expected a text, found {reference!r}. Leave items without an "
                 "explanation out."
             )
     for name, texts in (("prediction", candidates), ("reference", gold)):
