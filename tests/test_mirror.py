@@ -82,6 +82,8 @@ TESTED_BY = {
     "trainers/isolated/*": "trainers/isolated/test_modeling.py",
     "trainers/roberta.py": "trainers/test_cli.py",
     "trainers/pairs/config.py": "trainers/test_scorers.py",
+    "trainers/pipelines/loaded_model.py": "trainers/pipelines/test_pipeline.py",
+    "trainers/pipelines/loading.py": "trainers/test_inference.py",
     "trainers/pairs/run_kind.py": "trainers/test_wiring.py",
     "trainers/run_kind.py": "trainers/test_wiring.py",
     "trainers/training/*": "trainers/training/test_loop.py",

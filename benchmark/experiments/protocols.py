@@ -92,7 +92,7 @@ def experiment_names() -> tuple[str, ...]:
 
     Example:
         >>> len(experiment_names()), experiment_names()[0]
-        (135, 'ecem_projector')
+        (137, 'ecem_projector')
     """
     return tuple(_experiments())
 

@@ -93,7 +93,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         task: str = "emotion-cause-pairs",
         **others: Any,
     ) -> None:
-        from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer, ScoringSettings, load_pair_model
+        from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model
+        from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer, ScoringSettings
 
         for name in others:
             if name not in _BY_TRANSFORMERS:
@@ -148,7 +149,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
 
     def _changed(self, changes: dict[str, Any]) -> tuple[ConversationScorer, ScoringSettings]:
         """The scorer and the settings of one call."""
-        from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer, load_pair_model
+        from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model
+        from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer
 
         named = {name: value for name, value in changes.items() if name not in _BY_TRANSFORMERS}
         scorer = self._scorer

@@ -34,6 +34,7 @@ from iemomecp_dataset.trainers.explanation.inputs import (
     read_inputs,
 )
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.pipelines import loading
 
 ITEMS = 7 + 4 + 5
 """Explanations of the three splits; their utterances end in _3, and in the first dialogue of a split in _4 as well."""
@@ -236,7 +237,7 @@ def pair_model(monkeypatch: pytest.MonkeyPatch) -> PairModel:
         positive[1:, 0], positive[3, 1] = 0.8, 0.6
         return [np.stack([positive.ravel(), 1 - positive.ravel()], axis=1)] * len(rows)
 
-    monkeypatch.setattr(inference, "load_scorer", lambda _: model)
+    monkeypatch.setattr(loading, "load_scorer", lambda _: model)
     monkeypatch.setattr(inference, "predict", predict)
     entry = type("Entry", (), {"task": "pairs"})
     monkeypatch.setattr(scorers, "scorer_of_model_type", lambda kind: entry if kind == "pairs" else None)

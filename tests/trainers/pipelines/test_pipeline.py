@@ -371,7 +371,7 @@ SILENT = Conversation("silent", (ConversationUtterance("Ana", ""),))
     [
         ("own", [], {}, InvalidDataError, "conversation is empty"),
         ("own", (), {}, InvalidDataError, "conversation is empty"),
-        ("own", EMPTY, {}, InvalidDataError, "'nobody' is empty: give at least one utterance"),
+        ("own", EMPTY, {}, InvalidDataError, "nobody: an empty conversation. Give at least one utterance"),
         ("own", SILENT, {}, UsageError, "reads texts, but the conversation 'silent' has none"),
         ("audio", conversation(2), {}, MissingDataError, "uses audio, but the conversation 'talk' has no recording"),
         ("own", conversation(2), {"threshold": 1.5}, UsageError, "threshold must be a probability, .* but is 1.5"),

@@ -131,6 +131,7 @@ def test_a_damaged_line_is_named(header: str | None, line: str | None, said: str
 
 
 class TestFilesOfFaces(ReaderCase):
+    of = import_faces
     file = "u1.csv"
 
     @pytest.fixture
