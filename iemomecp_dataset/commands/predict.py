@@ -138,6 +138,12 @@ def _check(options: PredictOptions) -> None:
 
 def _format(options: PredictOptions) -> Format:
     if options.format is not None:
+        suffix = options.output.suffix.lower() if options.output is not None else ""
+        if _FORMATS.get(suffix, options.format) != options.format:
+            raise UsageError(
+                f"--output {options.output} is named as {suffix}, and --format asks for {options.format}. Leave "
+                "--format out, or give the file another suffix."
+            )
         return options.format
     if options.output is None:
         return "text"

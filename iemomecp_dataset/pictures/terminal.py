@@ -36,6 +36,8 @@ def print_transcript(predicted: PredictedConversation, console: Console) -> None
     name = Text(printable(predicted.conversation.name), style="bold")
     console.print(name.append(f": {printable(counts_in_words(predicted))}; model {printable(predicted.model)}", "none"))
     console.print(Text(printable(decision_in_words(predicted)), style="dim"))
+    if predicted.emotion_probabilities is not None:
+        console.print(Text("Beside an emotion stands P(emotional), beside a cause P(pair).", style="dim"))
     if predicted.synthetic:
         console.print(Text(f"SYNTHETIC: {SYNTHETIC}", style="bold yellow"))
     for note in (*predicted.conversation.notes, *predicted.notes):

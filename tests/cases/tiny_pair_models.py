@@ -69,7 +69,7 @@ def save_isolated_model(folder: Path, encoder_dir: Path, **shape: Any) -> Path:
         IsolatedScorerConfig(**{
             "class_names": ["emo_cause", "emo_context", "non_pair"], "hidden_size": 8, "segment_pooling": "mean",
             "max_tokens": 100, "text_encoder": encoder.model.config.to_dict(), "text_encoder_name": str(encoder_dir),
-            "longest_dialogue": 20, "candidates": "all", **shape,
+            "longest_dialogue": 20, "candidates": "all", "synthetic": False, **shape,
         })
     )  # fmt: skip
     _randomised(model.output)

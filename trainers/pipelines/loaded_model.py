@@ -128,13 +128,25 @@ def _name(model: PreTrainedModel | str | Path) -> str:
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """What a model states of its training."""
+    """What a model states of its training.
+
+    Attributes:
+        candidates: Which pairs are scored.
+        longest: Turns of the longest dialogue of training, or of a window.
+        recorded: Whether that is stated.
+        synthetic: Whether it learned from synthetic text, as far as is known.
+        notes: What a reader has to know.
+        stated_candidates: Candidates as stated by the model or its run; None where neither does.
+        stated_synthetic: The same of synthetic text.
+    """
 
     candidates: CandidateSpace
     longest: int
     recorded: bool
     synthetic: bool
     notes: tuple[str, ...]
+    stated_candidates: CandidateSpace | None = None
+    stated_synthetic: bool | None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> TrainedOn:
@@ -144,21 +156,34 @@ class TrainedOn:
         if candidates is None or synthetic is None:
             record = _run_record(model)
             candidates = candidates or candidate_space(record.get("candidates"))
-            synthetic = bool(record.get("synthetic")) if synthetic is None else synthetic
+            synthetic = record.get("synthetic") if synthetic is None else synthetic
+            if synthetic is None:
+                notes.append("The model does not state whether it learned from synthetic text.")
         if candidates is None:
             notes.append("The model does not state which pairs were candidates in training, so all pairs are scored.")
         elif candidates == "past":
             notes.append("Causes after their target are not scored: they were no candidates in training.")
         stated = getattr(config, "longest_dialogue", None)
         longest = stated or getattr(config, "max_positions", None) or DEFAULT_LONGEST
-        return cls(candidates or "all", int(longest), stated is not None, bool(synthetic), tuple(notes))
+        return cls(
+            candidates or "all",
+            int(longest),
+            stated is not None,
+            bool(synthetic),
+            tuple(notes),
+            candidates,
+            synthetic,
+        )
 
 
 def _run_record(model: PreTrainedModel) -> Mapping[str, Any]:
-    """``results.json`` of the run folder that a model was loaded from, if it is there."""
-    path = Path(model.name_or_path or "") / ".." / "results.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8")) if model.name_or_path else {}
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    """``results.json`` of the run that a model is of: beside its folder, or in it, as in a repository of the Hub."""
+    folder = Path(model.name_or_path or "")
+    for path in (folder / ".." / "results.json", folder / "results.json"):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8")) if model.name_or_path else {}
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict):
+            return record
+    return {}

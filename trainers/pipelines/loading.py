@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ import numpy as np
 import torch
 from accelerate.utils import send_to_device
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
+from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.training.distributed import Processes
@@ -35,6 +36,7 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
 
     Raises:
         MissingDataError: There is no model.
+        InvalidDataError: Its configuration or its weights are damaged.
         UsageError: It is not a scorer of this package.
     """
     path = fetched_model(folder)
@@ -47,15 +49,29 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             f"{folder} holds no model (no config.json). "
             + ("Its run has not finished: start its command again." if unfinished else "Give the folder of a run.")
         )
-    kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    scorer = scorer_of_model_type(kind)
+    stated = read_json(config)
+    kind = stated.get("model_type") if isinstance(stated, dict) else None
+    scorer = scorer_of_model_type(kind) if isinstance(kind, str) else None
+    if not isinstance(kind, str):
+        raise UsageError(
+            f"{config} states no model_type: {folder} holds no model of this package. Give a run's folder."
+        )
     if scorer is None:
         known = ", ".join(entry.model_type for entry in scorers().values())
         raise UsageError(
             f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
-    return scorer.load_model_class().from_pretrained(path, **options)
+    try:
+        return scorer.load_model_class().from_pretrained(path, **options)
+    except IemomecpError:
+        raise
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidDataError(
+            f"{path}: the model cannot be loaded; its weights are missing or damaged ({reason[:200]}). Copy the folder "
+            "again, or train again."
+        ) from error
 
 
 def feature_vectors(

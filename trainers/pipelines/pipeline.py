@@ -179,6 +179,11 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             save_directory: The folder.
             **options: Passed on to ``save_pretrained`` of the model.
         """
+        # What an older model states in the record of its run alone goes with it.
+        trained_on = self._scorer.trained_on
+        for field, value in (("candidates", trained_on.stated_candidates), ("synthetic", trained_on.stated_synthetic)):
+            if value is not None and getattr(self.model.config, field, None) is None:
+                setattr(self.model.config, field, value)
         self.model.save_pretrained(save_directory, **options)
         if self.tokenizer is not None and getattr(self.model, "text_encoder", None) is not None:
             self.tokenizer.save_pretrained(save_directory)

@@ -123,7 +123,7 @@ class PredictedConversation:
         category_probabilities: ``(n, K)``; None likewise.
         synthetic: Whether the model was trained on synthetic dialogues.
         notes: What a reader has to know, one sentence each: windows, cut texts, candidates that are not scored.
-        model_decision: The model's own decision rule; None where that is ``decision``.
+        model_decision: The model's own decision rule; None: that is ``decision``.
     """
 
     conversation: Conversation

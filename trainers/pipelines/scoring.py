@@ -129,7 +129,7 @@ class ConversationScorer:
         self.name = name
         self.emotions = None if emotion_model is None else load_emotion_model(emotion_model, loaded.model.device)
         config = loaded.model.config
-        self._seen = TrainedOn.of(loaded.model)
+        self.trained_on = TrainedOn.of(loaded.model)
         self._class_names = tuple(config.class_names or config.id2label.values())
         threshold = getattr(config, "threshold", None)
         self._rule = DecisionRule("argmax" if threshold is None else "threshold", threshold)
@@ -175,7 +175,7 @@ class ConversationScorer:
         notes = [self._checked(conversation, settings) for conversation in pool]
         rows = [conversation.to_row() for conversation in _distinct(pool, settings)]
         read = separate_reading if not self.loaded.entry.context else reading
-        readings = [read(len(one.utterances), self._seen.longest, settings.window) for one in pool]
+        readings = [read(len(one.utterances), self.trained_on.longest, settings.window) for one in pool]
         pieces = [
             _Piece(place, window, of_one.reach, _cut_out(row, window))
             for place, (row, of_one) in enumerate(zip(rows, readings, strict=True))
@@ -215,10 +215,10 @@ class ConversationScorer:
                 emotion_probabilities=of_turns.get("emotional"),
                 category_names=self._category_names if "categories" in of_turns else (),
                 category_probabilities=of_turns.get("categories"),
-                synthetic=self._seen.synthetic,
+                synthetic=self.trained_on.synthetic,
                 notes=(
                     *known,
-                    *self._seen.notes,
+                    *self.trained_on.notes,
                     *self._of_missing(row, vectors),
                     *self._of_windows(of_one, len(texts), len(targets), settings.window),
                     *_of_cut_texts(sum(text in truncated for text in texts), collected.cut_pairs, max_tokens),
@@ -322,7 +322,9 @@ class ConversationScorer:
         with torch.inference_mode():
             for positions in _batches(pieces, settings.batch_size):
                 # Opened here and not for the whole pool: a window of 64 turns has 4096 pairs.
-                opened: Any = {place: examples[place].with_candidates(self._seen.candidates) for place in positions}
+                opened: Any = {
+                    place: examples[place].with_candidates(self.trained_on.candidates) for place in positions
+                }
                 batch = send_to_device(strategy.collate(list(opened.items())), model.device)
                 for one in strategy.predictions(model, batch, opened):
                     of_turns = {"emotional": one.emotional, "categories": one.categories}
@@ -347,7 +349,7 @@ class ConversationScorer:
         settings: ScoringSettings,
     ) -> None:
         """Scores windows with a model that prepares its own inputs, such as the isolated scorer, by lists of pairs."""
-        model, entry, space = self.loaded.model, self.loaded.entry, self._seen.candidates
+        model, entry, space = self.loaded.model, self.loaded.entry, self.trained_on.candidates
         for group in _groups(pieces):
             listed = [
                 piece.window.candidates(space, len(piece.window) if entry.context else piece.reach)
@@ -374,12 +376,17 @@ class ConversationScorer:
                 collected.cut_pairs += int(cut[number])
 
     def _of_windows(self, read: Reading, turns: int, scored: int, window: int | None) -> list[str]:
+        seen = f"the longest dialogue of its training has {self.trained_on.longest}"
+        if not self.trained_on.recorded:
+            seen = f"it states no longest dialogue and has {self.trained_on.longest} positions"
         if read.whole:
-            return []
-        left_out = n_candidates(turns, self._seen.candidates) - scored
-        seen = f"the longest dialogue of its training has {self._seen.longest}"
-        if not self._seen.recorded:
-            seen = f"it states no longest dialogue and has {self._seen.longest} positions"
+            if turns <= self.trained_on.longest or not self.loaded.entry.context:
+                return []
+            return [
+                f"The conversation has {turns:,} turns and was read whole, as window={window} asks: the model was not "
+                f"trained on so many turns ({seen})."
+            ]
+        left_out = n_candidates(turns, self.trained_on.candidates) - scored
         why = f"as window={window} asks" if window else f"as the model was not trained on so many turns ({seen})"
         how = f"{len(read.windows)} overlapping windows of {len(read.windows[0])} turns"
         if not self.loaded.entry.context:

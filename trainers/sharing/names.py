@@ -12,8 +12,11 @@ from iemomecp_dataset.errors import UsageError
 
 __all__ = ["check_repository", "is_local", "without_local_paths"]
 
-_ROOTED = re.compile(r"(/|~|\.{1,2}[/\\]|[A-Za-z]:[/\\]|\\\\)(?=.)")
-_WITHIN_TEXT = re.compile(r"(?<![\w:/.<])(?:~?(?:/[\w.~-]+){2,}/?|[A-Za-z]:(?:\\[\w.~-]+)+)")
+_ROOTED = re.compile(r"(file://|/|~|\.{1,2}[/\\]|[A-Za-z]:[/\\]|\\\\)(?=.)")
+_WITHIN_TEXT = re.compile(
+    r"file:(?:/[^\s/\"'`,;)]*)+|(?<![\w:/.<~])(?:(?:~[\w.-]*)?(?:/[\w.~@+=%-]+){2,}/?|~[\w.-]*(?:/[\w.~@+=%-]+)+/?"
+    r"|[A-Za-z]:(?:\\[\w.~@+-]+)+)"
+)
 
 
 def check_repository(name: str) -> str:

@@ -29,7 +29,7 @@ _CONFIGURATIONS = (
     r"|(?:video_|image_)?(?:pre)?processor_config)\.json"
 )
 _AS_THEY_ARE = (
-    r"(?:[\w.-]+\.safetensors|[\w.-]+\.safetensors\.index\.json|tokenizer\.json|vocab\.(?:json|txt)|merges\.txt"
+    r"(?:(?:adapter_)?model(?:-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|tokenizer\.json|vocab\.(?:json|txt)|merges\.txt"
     r"|[\w.-]+\.model|chat_template\.(?:jinja|json))"
 )
 ALLOWED = re.compile(rf"{_PARTS}(?:{_CONFIGURATIONS}|{_AS_THEY_ARE})|README\.md|results\.json|config\.yaml")
@@ -110,7 +110,11 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
         elif name.endswith("README.md"):
             continue  # written below
         elif re.fullmatch(_PARTS + _CONFIGURATIONS, name):
-            files[name] = _as_json(_configuration(read_json(path), base_model, deep="token" not in path.name))
+            files[name] = _as_json(
+                _configuration(
+                    read_json(path), base_model, deep="token" not in path.name, within_texts=path.name == "config.json"
+                )
+            )
         else:
             files[name] = path
     missed = tuple(
@@ -190,16 +194,17 @@ def _shared_results(content: Mapping[str, Any]) -> dict[str, Any]:
     return shared
 
 
-def _configuration(content: Any, base_model: str | None, *, deep: bool) -> Any:
+def _configuration(content: Any, base_model: str | None, *, deep: bool, within_texts: bool) -> Any:
     """A configuration without local paths, and with the base model's name where a local path stood.
 
     ``deep`` is false for files of a tokenizer: on their deeper levels are tokens, which may look like paths.
+    ``within_texts`` is false for files with templates, which stay as they are.
     """
     if not isinstance(content, Mapping):
         return content
     renamed = {key: base_model for key in _OF_BASE if base_model and is_local(str(content.get(key) or ""))}
     return {
-        key: without_local_paths(value, within_texts=False) if deep or isinstance(value, str) else value
+        key: without_local_paths(value, within_texts=within_texts) if deep or isinstance(value, str) else value
         for key, value in {**content, **renamed}.items()
     }
 

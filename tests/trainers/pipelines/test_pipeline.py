@@ -28,7 +28,7 @@ from iemomecp_dataset.trainers import (
     register_scorer,
     scorers,
 )
-from iemomecp_dataset.trainers.pipelines import scoring
+from iemomecp_dataset.trainers.pipelines import loaded_model, scoring
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
 EMOTIONS = ("neutral", "joy", "fear")
@@ -281,7 +281,8 @@ def test_a_model_with_context_gives_in_windows_what_each_window_gives(folders: d
     asked = pipe(talk, window=5)
     assert "as window=5 asks" in asked.notes[0]
     assert np.abs(asked.targets - asked.causes).max() == 4
-    assert pipe(talk, window=0).notes == ()
+    (whole,) = pipe(talk, window=0).notes
+    assert "was read whole, as window=0 asks: the model was not trained on so many turns" in whole
 
 
 def test_a_conversation_of_any_length_is_read(folders: dict[str, Path], monkeypatch) -> None:
@@ -410,7 +411,7 @@ def test_a_model_that_is_none_of_pairs_is_refused(folders: dict[str, Path], tiny
         with pytest.raises(error, match=message):
             EmotionCausePipeline(model, **options)
     with pytest.raises(UsageError, match="holds a model that writes explanations, not one of emotion-cause pairs"):
-        scoring.load_pair_model(_ModelOfExplanations())
+        loaded_model.load_pair_model(_ModelOfExplanations())
     two = save_emotion_model(tmp_path / "two", tiny_encoder, ("neutral", "joy"))
     with pytest.raises(UsageError, match=r"has the emotions neutral, joy; .* was trained with fear, joy, neutral"):
         EmotionCausePipeline(folders["told"], emotion_model=two)
@@ -428,3 +429,38 @@ class _ModelOfExplanations:
 
     def eval(self) -> _ModelOfExplanations:
         return self
+
+
+@pytest.mark.parametrize("damage", ["{", "[1]", "{}", b"\xff\xfe\x00{", None])
+def test_a_damaged_model_folder_is_one_sentence(damage: Any, folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(folders["frozen"], folder)
+    if damage is None:
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:100])
+    else:
+        (folder / "config.json").write_bytes(damage if isinstance(damage, bytes) else damage.encode())
+    with pytest.raises(IemomecpError, match="model"):
+        EmotionCausePipeline(folder)
+
+
+def test_a_model_keeps_what_its_run_states_wherever_it_goes(folders: dict[str, Path], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folders["frozen"], run / "model")
+    config = json.loads((run / "model" / "config.json").read_text(encoding="utf-8"))
+    (run / "model" / "config.json").write_text(json.dumps({**config, "candidates": None, "synthetic": None}))
+    (run / "results.json").write_text('{"candidates": "past", "synthetic": true}', encoding="utf-8")
+    pipe = EmotionCausePipeline(run)
+    assert pipe(conversation(3)).synthetic
+    pipe.save_pretrained(tmp_path / "saved")
+    again = EmotionCausePipeline(tmp_path / "saved")(conversation(3))
+    assert again.synthetic
+    assert (again.causes <= again.targets).all()
+
+
+def test_a_conversation_longer_than_training_is_said_when_it_is_read_whole(folders: dict[str, Path]) -> None:
+    pipe = EmotionCausePipeline(folders["frozen"])
+    longest = pipe.model.config.longest_dialogue or pipe.model.config.max_positions
+    found = pipe(conversation(longest + 1), window=0)
+    assert any("was read whole" in note for note in found.notes)
+    assert not any("was read whole" in note for note in pipe(conversation(longest), window=0).notes)

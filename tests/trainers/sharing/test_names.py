@@ -70,6 +70,9 @@ def test_models_that_only_this_machine_finds(
         ("C:\\runs\\x", "x"),
         ("read from /data/ecf, and /data/meld/csv.", "read from ecf, and csv."),
         ("ecf (/data/one/ecf)/train and ecf", "ecf (ecf)/train and ecf"),
+        ("read from file:///home/ana/ecf, twice", "read from ecf, twice"),
+        ("of ~ana/runs/x", "of x"),
+        ("/home/ana+ben@host/x and", "x and"),
         ("(see C:\\data\\ecf)", "(see ecf)"),
         # Not paths of a machine.
         ("https://huggingface.co/me/pairs/x", "https://huggingface.co/me/pairs/x"),
