@@ -119,10 +119,14 @@ def emotion_in_words(emotion: PredictedEmotion) -> str:
         'emotional 57 %'
         >>> emotion_in_words(PredictedEmotion(3, None, None, True, {}))
         'emotional'
+        >>> emotion_in_words(PredictedEmotion(3, 0.42, "neutral", False, {"neutral": 0.7, "joy": 0.3}))
+        'only 42 % emotional'
     """
     words = emotion.category
+    if not emotion.emotional:
+        return "not emotional" if emotion.probability is None else f"only {percent(emotion.probability)} emotional"
     if words is None or words in NEUTRAL_EMOTIONS:
-        words = "emotional" if emotion.emotional or emotion.probability is not None else "not emotional"
+        words = "emotional"
     return words if emotion.probability is None else f"{words} {percent(emotion.probability)}"
 
 
