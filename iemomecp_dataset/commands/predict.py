@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -84,6 +83,10 @@ class PredictOptions:
         metavar="FILE",
     )
     video: Path | None = option(None, "the same for video", metavar="FILE")
+    audio_encoder: str | None = option(
+        None, "speech encoder of recordings, where it is not found under its recorded name", metavar="DIR"
+    )
+    video_encoder: str | None = option(None, "the same for the image encoder", metavar="DIR")
     missing_speaker: Literal["error", "previous"] = option(
         "error", "subtitles without a speaker: an error, or words of the previous one"
     )
@@ -141,7 +144,7 @@ def _format(options: PredictOptions) -> Format:
         suffix = options.output.suffix.lower() if options.output is not None else ""
         if _FORMATS.get(suffix, options.format) != options.format:
             raise UsageError(
-                f"--output {options.output} is named as {suffix}, and --format asks for {options.format}. Leave "
+                f"--output {options.output} has the suffix {suffix}, but --format is {options.format}. Leave "
                 "--format out, or give the file another suffix."
             )
         return options.format
@@ -202,6 +205,8 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         window=options.window,
         emotion_model=options.emotion_model,
         text_encoder=options.text_encoder,
+        audio_encoder=options.audio_encoder,
+        video_encoder=options.video_encoder,
         progress=sys.stderr.isatty() and len(conversations) > 1,
         **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
     )
@@ -213,39 +218,17 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
 def _written(
     predicted: Iterator[PredictedConversation], stream: TextIO, wanted: Format
 ) -> Iterator[PredictedConversation]:
-    """Writes conversations as they come, and hands them on; what needs all of them is written at the end."""
-    if wanted in ("html", "json"):
-        everything = list(predicted)
-        stream.write(_page(everything) if wanted == "html" else _json([one.to_dict() for one in everything]))
-        yield from everything
+    """Writes conversations, a transcript as soon as each is there, and hands them on."""
+    from iemomecp_dataset.pictures.terminal import print_transcript
+    from iemomecp_dataset.trainers.pipelines.writing import write_predicted
+
+    if wanted != "text":
+        yield from write_predicted(predicted, stream, wanted)
         return
-    console = _console(stream) if wanted == "text" else None
-    header = True
+    console = _console(stream)
     for one in predicted:
-        if console is not None:
-            from iemomecp_dataset.pictures.terminal import print_transcript
-
-            print_transcript(one, console)
-        elif wanted == "jsonl":
-            stream.write(_json(one.to_dict()))
-        elif wanted == "svg":
-            stream.write(one.to_svg())
-        else:
-            frame = one.to_frame()
-            if len(frame):  # Without candidates a frame has no columns either.
-                frame.to_csv(stream, index=False, header=header, lineterminator="\n")
-                header = False
+        print_transcript(one, console)
         yield one
-
-
-def _page(predicted: Sequence[PredictedConversation]) -> str:
-    from iemomecp_dataset.pictures import conversation_page
-
-    return conversation_page(predicted)
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _console(stream: TextIO) -> Any:
@@ -264,7 +247,7 @@ def _stop() -> NoReturn:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
-    # Half of a character pair, which JSON can state, is no UTF-8; its escape is valid in JSON.
+    # UTF-8 cannot hold a lone surrogate, which JSON can state; its escape is valid in JSON.
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         yield stream
 

@@ -45,7 +45,7 @@ def read_bytes(path: Path) -> bytes:
             f"{path}: is a folder, expected the file of a conversation. Name the files in it."
         ) from None
     except OSError as error:
-        if path.is_dir():  # What Windows says of a folder is that permission is denied.
+        if path.is_dir():  # Windows reports a folder as a permission error.
             raise MissingDataError(f"{path}: is a folder, expected the file of a conversation.") from None
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None
     except ValueError as error:

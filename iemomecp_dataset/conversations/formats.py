@@ -1,4 +1,4 @@
-"""The formats that text may have, and how the one of a file is found."""
+"""Text formats of conversations, and the detection of a file's format."""
 
 from __future__ import annotations
 

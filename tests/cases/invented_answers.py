@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.trainers.app.answers import LoadedModel
+from iemomecp_dataset.trainers.app.answers import PageModel
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation
 
 CATEGORIES = ("neutral", "joy", "anger", "sadness")
 
 
-def invented_model(name: str, *, seed: int = 0, synthetic: bool = False, n_classes: int = 3) -> LoadedModel:
+def invented_model(name: str, *, seed: int = 0, synthetic: bool = False, n_classes: int = 3) -> PageModel:
     """A model whose candidates are all causes that are not after their target."""
 
     def predict(conversations: list[Conversation]) -> list[PredictedConversation]:
         return [_invented(conversation, name, seed, synthetic, n_classes) for conversation in conversations]
 
-    return LoadedModel(name, predict, synthetic=synthetic)
+    return PageModel(name, predict, synthetic=synthetic)
 
 
 def _invented(

@@ -6,7 +6,6 @@ Nothing here imports Gradio, so that it can be tested, and used, without a serve
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -15,10 +14,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from iemomecp_dataset.benchmark.runs.results import encoder_name
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import IemomecpError, UsageError
-from iemomecp_dataset.files import write_text
+from iemomecp_dataset.files import atomic_write, write_text
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
+from iemomecp_dataset.trainers.pipelines.writing import FileKind, write_predicted
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.pipelines.predicted import PredictedPair
@@ -28,7 +29,7 @@ __all__ = [
     "LIMITS",
     "Answer",
     "Difference",
-    "LoadedModel",
+    "PageModel",
     "differences",
     "differences_table",
     "names_of_models",
@@ -37,7 +38,7 @@ __all__ = [
     "write_download",
 ]
 
-DOWNLOADS = ("jsonl", "csv", "html")
+DOWNLOADS: tuple[FileKind, ...] = ("jsonl", "csv", "html")
 """Kinds of files that the page offers."""
 
 
@@ -63,7 +64,7 @@ LIMITS = Limits()
 
 
 @dataclass(frozen=True)
-class LoadedModel:
+class PageModel:
     """A model that answers, one request at a time.
 
     Attributes:
@@ -105,7 +106,7 @@ class Answer:
     predictions: tuple[tuple[PredictedConversation, ...], ...]
 
     @classmethod
-    def of(cls, models: Sequence[LoadedModel], conversations: Sequence[Conversation]) -> Answer:
+    def of(cls, models: Sequence[PageModel], conversations: Sequence[Conversation]) -> Answer:
         """Asks every model.
 
         Args:
@@ -148,8 +149,7 @@ def names_of_models(given: Sequence[str | Path]) -> tuple[str, ...]:
         >>> names_of_models(["runs/one/model", "runs/two/"]), names_of_models(["a/x", "b/x"])
         (('one', 'two'), ('a/x', 'b/x'))
     """
-    paths = [Path(one) for one in given]
-    short = [path.parent.name if path.name == "model" and path.parent.name else path.name for path in paths]
+    short = [encoder_name(str(one)) for one in given]
     return tuple(short) if len(set(short)) == len(short) else tuple(map(str, given))
 
 
@@ -350,7 +350,7 @@ def sentence(text: str, *, kind: Literal["error", "note", "banner"] = "note") ->
     return f'<p class="iemomecp-app-{kind}"{role}>{escape(text)}</p>' if text else ""
 
 
-def write_download(answer: Answer, kind: str, folder: Path) -> Path:
+def write_download(answer: Answer, kind: FileKind, folder: Path) -> Path:
     """Writes everything that was predicted as a file.
 
     Args:
@@ -366,16 +366,7 @@ def write_download(answer: Answer, kind: str, folder: Path) -> Path:
     name = answer.names[0] if len(answer.names) == 1 else "conversations"
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)[:60] or "conversation"
     path = folder / f"{safe}.{kind}"
-    if kind == "jsonl":
-        content = "".join(json.dumps(one.to_dict(), ensure_ascii=False) + "\n" for one in predicted)
-    elif kind == "csv":
-        import pandas as pd
-
-        frames = [one.to_frame().assign(model=one.model) for one in predicted]
-        content = pd.concat(frames, ignore_index=True).to_csv(index=False)
-    else:
-        from iemomecp_dataset.pictures import conversation_page
-
-        content = conversation_page(predicted)
-    write_text(path, content)
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        for _ in write_predicted(predicted, stream, kind):
+            pass
     return path

@@ -18,13 +18,14 @@ from iemomecp_dataset.trainers.app.answers import (
     DOWNLOADS,
     LIMITS,
     Answer,
-    LoadedModel,
+    PageModel,
     differences_table,
     read_given,
     sentence,
     write_download,
 )
 from iemomecp_dataset.trainers.app.example import EXAMPLE
+from iemomecp_dataset.trainers.pipelines.writing import FileKind
 
 __all__ = ["build", "free_port", "launch", "page_options"]
 
@@ -39,7 +40,7 @@ KEPT_SECONDS = 3600
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Arial", "sans-serif")
 
 
-def build(models: Sequence[str | Path | LoadedModel]) -> Any:
+def build(models: Sequence[str | Path | PageModel]) -> Any:
     """Builds the page.
 
     Args:
@@ -163,7 +164,7 @@ def build(models: Sequence[str | Path | LoadedModel]) -> Any:
         def choose(current: Answer | None, name: str | None) -> list[Any]:
             return [gradio.skip()] * len(shown) if current is None else list(show(current, name))
 
-        def save(kind: str) -> Any:
+        def save(kind: FileKind) -> Any:
             def make(current: Answer | None) -> Any:
                 if current is None:
                     return gradio.skip()
@@ -259,7 +260,7 @@ def page_options(*, recordings: bool = False) -> dict[str, Any]:
 
 
 def launch(
-    models: Sequence[str | Path | LoadedModel],
+    models: Sequence[str | Path | PageModel],
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -305,19 +306,19 @@ def launch(
         page.close(verbose=False)
 
 
-def _loaded(models: Sequence[str | Path | LoadedModel]) -> tuple[LoadedModel, ...]:
+def _loaded(models: Sequence[str | Path | PageModel]) -> tuple[PageModel, ...]:
     from iemomecp_dataset.trainers.app.loading import load_models
 
-    if any(isinstance(model, LoadedModel) for model in models):
-        return tuple(model if isinstance(model, LoadedModel) else load_models([model])[0] for model in models)
-    return load_models([model for model in models if not isinstance(model, LoadedModel)])
+    if any(isinstance(model, PageModel) for model in models):
+        return tuple(model if isinstance(model, PageModel) else load_models([model])[0] for model in models)
+    return load_models([model for model in models if not isinstance(model, PageModel)])
 
 
-def _quiet_environment(models: Sequence[str | Path | LoadedModel]) -> None:
+def _quiet_environment(models: Sequence[str | Path | PageModel]) -> None:
     """Switches off what would send requests elsewhere; to be called before Gradio is imported."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if not any(isinstance(model, LoadedModel) or not Path(model).exists() for model in models):
+    if not any(isinstance(model, PageModel) or not Path(model).exists() for model in models):
         # A user's own setting holds; of encoders on the Hub the copies on disk are used.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

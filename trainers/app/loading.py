@@ -9,7 +9,7 @@ from typing import Literal
 
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.app.answers import LoadedModel, names_of_models
+from iemomecp_dataset.trainers.app.answers import PageModel, names_of_models
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
 __all__ = ["MOST_MODELS", "load_models"]
@@ -18,7 +18,7 @@ MOST_MODELS = 2
 """Models side by side."""
 
 
-def load_models(models: Sequence[str | Path]) -> tuple[LoadedModel, ...]:
+def load_models(models: Sequence[str | Path]) -> tuple[PageModel, ...]:
     """Loads one model, or two to compare.
 
     Args:
@@ -39,7 +39,7 @@ def load_models(models: Sequence[str | Path]) -> tuple[LoadedModel, ...]:
     return tuple(_load(model, name) for model, name in zip(given, names_of_models(given), strict=True))
 
 
-def _load(model: str, name: str) -> LoadedModel:
+def _load(model: str, name: str) -> PageModel:
     from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
     from iemomecp_dataset.trainers.pipelines.recordings import uses_modality
     from iemomecp_dataset.trainers.sharing.fetching import fetched_model
@@ -51,7 +51,7 @@ def _load(model: str, name: str) -> LoadedModel:
         return [dataclasses.replace(one, model=model) for one in pipeline(conversations)]
 
     kinds: tuple[Literal["audio", "video"], ...] = ("audio", "video")
-    return LoadedModel(
+    return PageModel(
         name,
         predict,
         synthetic=bool(getattr(pipeline.model.config, "synthetic", False)),

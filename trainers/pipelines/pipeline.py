@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers.pipelines.base import Pipeline
 
+from iemomecp_dataset.benchmark.runs.results import encoder_name
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             batch_size=self._settings.batch_size,
         )
         name = str(model) if isinstance(model, (str, Path)) else loaded.model.name_or_path or type(model).__name__
+        if Path(name).exists():
+            name = encoder_name(name)  # results are passed on, and nobody else has this folder
         self._scorer = ConversationScorer(loaded, name, emotion_model)
 
     def __call__(self, conversations: Any, **changes: Any) -> Any:

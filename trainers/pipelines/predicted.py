@@ -117,7 +117,7 @@ class PredictedConversation:
         causes: ``(P,)`` cause turns.
         pair_probabilities: ``(P, C)`` probabilities of the classes.
         decision: The decision rule.
-        model: Name or folder of the model.
+        model: Name of the model: of a run, that of its folder without the path.
         emotion_probabilities: ``(n,)`` P(the utterance is emotional); None where the model predicts none.
         category_names: Names of the K emotion categories; empty where the model predicts none.
         category_probabilities: ``(n, K)``; None likewise.
@@ -261,6 +261,7 @@ class PredictedConversation:
         records = [
             {
                 "conversation": self.conversation.name,
+                "model": self.model,
                 "target_turn": pair.target_turn,
                 "cause_turn": pair.cause_turn,
                 "role": pair.role,

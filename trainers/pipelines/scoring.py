@@ -423,9 +423,10 @@ def _distinct(pool: Sequence[Conversation], settings: ScoringSettings) -> Sequen
     if settings.audio is not None or settings.video is not None:
         return pool
     counts = Counter(conversation.name for conversation in pool)
-    return [
-        replace(one, name=f"{one.name} ({place})") if counts[one.name] > 1 else one for place, one in enumerate(pool)
-    ]
+    if max(counts.values()) == 1:
+        return pool
+    # The place in front is no other's, whatever the names are.
+    return [replace(one, name=f"{place} {one.name}") for place, one in enumerate(pool)]
 
 
 def _cut_out(row: Mapping[str, Any], window: Window) -> dict[str, Any]:

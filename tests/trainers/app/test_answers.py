@@ -21,7 +21,7 @@ from iemomecp_dataset.trainers.app.answers import (
     Answer,
     Difference,
     Limits,
-    LoadedModel,
+    PageModel,
     differences,
     differences_table,
     names_of_models,
@@ -185,7 +185,7 @@ def test_a_model_answers_one_request_at_a_time():
         inside.pop()
         return []
 
-    model = LoadedModel("m", predict)
+    model = PageModel("m", predict)
     threads = [threading.Thread(target=model, args=([said()],)) for _ in range(5)]
     for thread in threads:
         thread.start()
