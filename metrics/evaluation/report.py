@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
@@ -25,6 +25,8 @@ __all__ = [
     "ends",
     "evaluation_as_json",
     "evaluation_as_text",
+    "files_as_json",
+    "files_as_text",
     "number",
     "score_lines",
     "without_nan",
@@ -44,10 +46,7 @@ def evaluation_as_text(result: FileEvaluation) -> str:
     Returns:
         Lines for a terminal.
     """
-    parts = [_evaluation_text(evaluation) for evaluation in result.evaluations]
-    if result.comparison is not None:
-        parts.append(comparison_text(result.comparison))
-    return "\n\n".join(parts)
+    return files_as_text(result.evaluations, result.comparison, _evaluation_text)
 
 
 def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
@@ -59,6 +58,67 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
     Returns:
         ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
     """
+    return files_as_json(
+        result.evaluations,
+        result.comparison,
+        lambda evaluation: {
+            "definition": DEFINITIONS[evaluation.signature.definition],
+            "emotions": evaluation.signature.emotions,
+            "window": evaluation.signature.window,
+            "scores": dict(evaluation.scores),
+            "further_scores": {name: dict(group) for name, group in evaluation.further.items()},
+            "undefined": dict(evaluation.undefined),
+        },
+    )
+
+
+class _Evaluation(Protocol):
+    """What the evaluation of a file of any task has."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def gold_from(self) -> str: ...
+    @property
+    def signature(self) -> Any: ...
+    @property
+    def intervals(self) -> Mapping[str, Interval]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+OfFile = TypeVar("OfFile", bound=_Evaluation)
+
+
+def files_as_text(
+    evaluations: Sequence[OfFile], comparison: FileComparison | None, text_of: Callable[[OfFile], str]
+) -> str:
+    """Lays out the evaluations of one file or two, of any task, and the paired tests.
+
+    Args:
+        evaluations: One, or two.
+        comparison: First minus second, where there are two.
+        text_of: Lays out one of them.
+    """
+    parts = [text_of(evaluation) for evaluation in evaluations]
+    if comparison is not None:
+        parts.append(comparison_text(comparison))
+    return "\n\n".join(parts)
+
+
+def files_as_json(
+    evaluations: Sequence[OfFile], comparison: FileComparison | None, scores_of: Callable[[OfFile], dict[str, Any]]
+) -> dict[str, Any]:
+    """Lays out the same as JSON values.
+
+    Args:
+        evaluations: One, or two.
+        comparison: First minus second, where there are two.
+        scores_of: What is of one task alone, by key: the scores and what they are of.
+
+    Returns:
+        ``format_version, package_version, evaluations`` and, with two files, ``comparison``; no number is NaN.
+    """
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
@@ -67,21 +127,16 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
                 "predictions": str(evaluation.path),
                 "gold": evaluation.gold_from,
                 "signature": str(evaluation.signature),
-                "definition": DEFINITIONS[evaluation.signature.definition],
                 "synthetic": evaluation.signature.synthetic,
-                "emotions": evaluation.signature.emotions,
-                "window": evaluation.signature.window,
-                "scores": dict(evaluation.scores),
-                "further_scores": {name: dict(group) for name, group in evaluation.further.items()},
-                "undefined": dict(evaluation.undefined),
+                **scores_of(evaluation),
                 "intervals": {name: asdict(interval) for name, interval in evaluation.intervals.items()},
                 "notes": list(evaluation.notes),
             }
-            for evaluation in result.evaluations
+            for evaluation in evaluations
         ],
     }
-    if result.comparison is not None:
-        content["comparison"] = comparison_as_json(result.comparison)
+    if comparison is not None:
+        content["comparison"] = comparison_as_json(comparison)
     return {name: without_nan(value) for name, value in content.items()}
 
 

@@ -14,7 +14,15 @@ from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, pair_options_given
 from iemomecp_dataset.metrics.evaluation.results import FileComparison
 
-__all__ = ["TurnFileEvaluation", "aligned_turns", "check_request", "general_notes", "origin_of_gold", "scored_split"]
+__all__ = [
+    "TurnFileEvaluation",
+    "TurnGold",
+    "aligned_turns",
+    "check_request",
+    "general_notes",
+    "origin_of_gold",
+    "scored_split",
+]
 
 _SHOWN = 5
 """So many missing or unknown entries are named in a message."""
@@ -51,13 +59,23 @@ class _File(Protocol):
     def facts(self) -> _Facts: ...
 
 
-class _Gold(Protocol):
-    @property
-    def config_name(self) -> str: ...
-    @property
-    def split(self) -> str: ...
-    @property
-    def text_fingerprint(self) -> str: ...
+@dataclass(frozen=True, kw_only=True)
+class TurnGold:
+    """What is known of the split that files of any task are scored against.
+
+    Attributes:
+        corpus: Name of the corpus.
+        config_name: Name of the configuration.
+        split: Name of the split.
+        text_fingerprint: Fingerprint of its texts.
+        synthetic: Whether a program made the data.
+    """
+
+    corpus: str
+    config_name: str
+    split: str
+    text_fingerprint: str
+    synthetic: bool
 
 
 def scored_split(predictions: _File, *, config_name: str | None = None, split: str | None = None) -> tuple[str, str]:
@@ -151,13 +169,13 @@ def check_request(request: FileEvaluationRequest, does: str, lists: str, is_one:
         raise UsageError(f"{request.predictions} {does} and {request.other} does not; they cannot be paired.")
 
 
-def origin_of_gold(gold: _Gold | None) -> str:
+def origin_of_gold(gold: TurnGold | None) -> str:
     """Where the gold is from, in words."""
     return "the file's own column" if gold is None else f"{gold.config_name}, {gold.split}"
 
 
 def general_notes(
-    predictions: _File, gold: _Gold | None, *, entries: str, oracle: bool, n_units: int, n_resamples: int
+    predictions: _File, gold: TurnGold | None, *, entries: str, oracle: bool, n_units: int, n_resamples: int
 ) -> list[str]:
     """Remarks that do not depend on what is predicted.
 

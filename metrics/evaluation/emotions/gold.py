@@ -8,31 +8,22 @@ from pathlib import Path
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
 
 __all__ = ["EmotionGold", "emotion_gold", "load_emotion_gold"]
 
 
-@dataclass(frozen=True)
-class EmotionGold:
+@dataclass(frozen=True, kw_only=True)
+class EmotionGold(TurnGold):
     """Everything about a split that an emotion score depends on.
 
     Attributes:
-        corpus: Name of the corpus.
-        config_name: Name of the configuration.
-        split: Name of the split.
         class_names: Its emotions by id.
         table: All utterances of its whole dialogues, with their gold.
-        text_fingerprint: Fingerprint of their texts.
-        synthetic: Whether a program made the data.
     """
 
-    corpus: str
-    config_name: str
-    split: str
     class_names: tuple[str, ...]
     table: EmotionTable
-    text_fingerprint: str
-    synthetic: bool
 
 
 def load_emotion_gold(config_name: str, data_dir: str | Path, split: str) -> EmotionGold:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.emotions.evaluation import EmotionEvaluation, EmotionFileEvaluation
 from iemomecp_dataset.metrics.evaluation.report import (
-    FORMAT_VERSION,
     columns,
-    comparison_as_json,
-    comparison_text,
     ends,
+    files_as_json,
+    files_as_text,
     number,
     score_lines,
-    without_nan,
 )
 
 __all__ = ["emotion_evaluation_as_json", "emotion_evaluation_as_text", "write_emotion_evaluation"]
@@ -34,10 +30,7 @@ def emotion_evaluation_as_text(result: EmotionFileEvaluation) -> str:
     Returns:
         Lines for a terminal.
     """
-    parts = [_evaluation_text(evaluation) for evaluation in result.evaluations]
-    if result.comparison is not None:
-        parts.append(comparison_text(result.comparison))
-    return "\n\n".join(parts)
+    return files_as_text(result.evaluations, result.comparison, _evaluation_text)
 
 
 def emotion_evaluation_as_json(result: EmotionFileEvaluation) -> dict[str, Any]:
@@ -49,25 +42,9 @@ def emotion_evaluation_as_json(result: EmotionFileEvaluation) -> dict[str, Any]:
     Returns:
         ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
     """
-    content: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "package_version": __version__,
-        "evaluations": [
-            {
-                "predictions": str(evaluation.path),
-                "gold": evaluation.gold_from,
-                "signature": str(evaluation.signature),
-                "synthetic": evaluation.signature.synthetic,
-                "scores": {**evaluation.scores, **evaluation.shifts},
-                "intervals": {name: asdict(interval) for name, interval in evaluation.intervals.items()},
-                "notes": list(evaluation.notes),
-            }
-            for evaluation in result.evaluations
-        ],
-    }
-    if result.comparison is not None:
-        content["comparison"] = comparison_as_json(result.comparison)
-    return {name: without_nan(value) for name, value in content.items()}
+    return files_as_json(
+        result.evaluations, result.comparison, lambda evaluation: {"scores": {**evaluation.scores, **evaluation.shifts}}
+    )
 
 
 def write_emotion_evaluation(path: Path, result: EmotionFileEvaluation) -> None:

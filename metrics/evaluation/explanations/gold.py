@@ -10,31 +10,22 @@ from typing import Any
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
+from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
 
 __all__ = ["ExplanationGold", "explanation_gold", "load_explanation_gold"]
 
 
-@dataclass(frozen=True)
-class ExplanationGold:
+@dataclass(frozen=True, kw_only=True)
+class ExplanationGold(TurnGold):
     """Everything about a split that a score of explanations depends on.
 
     Attributes:
-        corpus: Name of the corpus.
-        config_name: Name of the configuration.
-        split: Name of the split.
         table: Its complete explanations.
         rows: Its dialogues.
-        text_fingerprint: Fingerprint of their texts.
-        synthetic: Whether a program made the data.
     """
 
-    corpus: str
-    config_name: str
-    split: str
     table: ExplanationTable
     rows: Sequence[dict[str, Any]]
-    text_fingerprint: str
-    synthetic: bool
 
     @property
     def keys(self) -> list[tuple[str, int]]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.explanations.evaluation import ExplanationEvaluation, ExplanationFileEvaluation
 from iemomecp_dataset.metrics.evaluation.report import (
-    FORMAT_VERSION,
     columns,
-    comparison_as_json,
-    comparison_text,
     ends,
+    files_as_json,
+    files_as_text,
     number,
-    without_nan,
 )
 from iemomecp_dataset.metrics.explanations.scoring import EXPLANATION_SCORES, HEADLINE_SCORE
 
@@ -36,10 +32,7 @@ def explanation_evaluation_as_text(result: ExplanationFileEvaluation) -> str:
     Returns:
         Lines for a terminal; no explanation is among them.
     """
-    parts = [_evaluation_text(evaluation) for evaluation in result.evaluations]
-    if result.comparison is not None:
-        parts.append(comparison_text(result.comparison))
-    return "\n\n".join(parts)
+    return files_as_text(result.evaluations, result.comparison, _evaluation_text)
 
 
 def explanation_evaluation_as_json(result: ExplanationFileEvaluation) -> dict[str, Any]:
@@ -51,26 +44,11 @@ def explanation_evaluation_as_json(result: ExplanationFileEvaluation) -> dict[st
     Returns:
         ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
     """
-    content: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "package_version": __version__,
-        "evaluations": [
-            {
-                "predictions": str(evaluation.path),
-                "gold": evaluation.gold_from,
-                "signature": str(evaluation.signature),
-                "synthetic": evaluation.signature.synthetic,
-                "scores": dict(evaluation.scores),
-                "unavailable": dict(evaluation.unavailable),
-                "intervals": {name: asdict(interval) for name, interval in evaluation.intervals.items()},
-                "notes": list(evaluation.notes),
-            }
-            for evaluation in result.evaluations
-        ],
-    }
-    if result.comparison is not None:
-        content["comparison"] = comparison_as_json(result.comparison)
-    return {name: without_nan(value) for name, value in content.items()}
+    return files_as_json(
+        result.evaluations,
+        result.comparison,
+        lambda evaluation: {"scores": dict(evaluation.scores), "unavailable": dict(evaluation.unavailable)},
+    )
 
 
 def write_explanation_evaluation(path: Path, result: ExplanationFileEvaluation) -> None:
