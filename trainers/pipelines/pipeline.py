@@ -158,14 +158,16 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         named = {name: value for name, value in changes.items() if name not in _BY_TRANSFORMERS}
         scorer = self._scorer
         encoder, emotions = named.pop("text_encoder", None), named.pop("emotion_model", None)
-        known = {field.name for field in fields(self._settings)}
+        known = {field.name: field.default for field in fields(self._settings)}
         for name in named:
             if name in ("model", "tokenizer", "device"):
                 raise UsageError(f"{name} is chosen when the pipeline is made, not in a call: EmotionCausePipeline(…, "
                                  f"{name}=…).")  # fmt: skip
             if name not in known:
                 raise UsageError(f"The pipeline has no argument {name!r}. {did_you_mean(name, _ARGUMENTS)}")
-        settings = replace(self._settings, **{name: value for name, value in named.items() if value is not None})
+        # None stands for what the pipeline has, but where it means something: `threshold=None` is the model's own rule.
+        meant = {name: value for name, value in named.items() if value is not None or known[name] is None}
+        settings = replace(self._settings, **meant)
         settings.check()
         if encoder is not None or emotions is not None:
             loaded = scorer.loaded if encoder is None else load_pair_model(self.model, text_encoder=encoder)

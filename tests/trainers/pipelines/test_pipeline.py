@@ -203,6 +203,13 @@ def test_the_rule_of_the_model_stands_unless_the_user_gives_one(folders: dict[st
     assert EmotionCausePipeline(folders["own"])(talk).decision.rule == "argmax"
 
 
+def test_a_call_may_go_back_to_the_rule_of_the_model(folders: dict[str, Path]) -> None:
+    pipe = EmotionCausePipeline(folders["frozen"], threshold=0.9)
+    assert pipe(conversation(3)).decision.threshold == 0.9
+    back = pipe(conversation(3), threshold=None).decision
+    assert (back.threshold, back.origin) == (0.4, "model")
+
+
 def test_only_the_candidates_of_training_are_scored(folders, tiny_encoder, tmp_path) -> None:
     talk = conversation(5)
     past = save_dialogue_model(tmp_path / "past", tiny_encoder, candidates="past")
