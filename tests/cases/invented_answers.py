@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Literal
+
 import numpy as np
 
 from iemomecp_dataset.conversations.conversation import Conversation
@@ -11,13 +14,29 @@ from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, Predicte
 CATEGORIES = ("neutral", "joy", "anger", "sadness")
 
 
-def invented_model(name: str, *, seed: int = 0, synthetic: bool = False, n_classes: int = 3) -> PageModel:
-    """A model whose candidates are all causes that are not after their target."""
+def invented_model(
+    name: str,
+    *,
+    seed: int = 0,
+    synthetic: bool = False,
+    n_classes: int = 3,
+    recordings: tuple[Literal["audio", "video"], ...] = (),
+) -> PageModel:
+    """A model whose candidates are all causes that are not after their target.
+
+    One that uses recordings notes what it was given of them.
+    """
 
     def predict(conversations: list[Conversation]) -> list[PredictedConversation]:
-        return [_invented(conversation, name, seed, synthetic, n_classes) for conversation in conversations]
+        given = [_with_note(conversation) if recordings else conversation for conversation in conversations]
+        return [_invented(conversation, name, seed, synthetic, n_classes) for conversation in given]
 
-    return PageModel(name, predict, synthetic=synthetic)
+    return PageModel(name, predict, synthetic=synthetic, recordings=recordings)
+
+
+def _with_note(conversation: Conversation) -> Conversation:
+    heard = [turn for turn, spoken in enumerate(conversation.utterances, start=1) if spoken.audio is not None]
+    return dataclasses.replace(conversation, notes=(*conversation.notes, f"audio of the turns {heard}"))
 
 
 def _invented(

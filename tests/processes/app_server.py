@@ -40,5 +40,5 @@ from invented_answers import invented_model  # noqa: E402
 from iemomecp_dataset.command_line import run_command  # noqa: E402
 from iemomecp_dataset.trainers.app.interface import launch  # noqa: E402
 
-MODELS = [invented_model("first", synthetic=True), invented_model("second", seed=1)]
+MODELS = [invented_model("first", synthetic=True), invented_model("second", seed=1, recordings=("audio",))]
 run_command(lambda: launch(MODELS[: int(sys.argv[2])], port=int(sys.argv[1]), open_browser=False))

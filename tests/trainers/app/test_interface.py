@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -267,6 +268,41 @@ def test_files_and_a_long_conversation(server, browser, tmp_path):
     browser.wait_for("document.querySelectorAll('[role=option]').length === 2")
     browser.click("[role=option]:nth-of-type(2)")
     browser.wait_for(f"{PICTURES}[0].textContent.includes('I am two')")
+    assert browser.errors == []
+
+
+@pytest.mark.slow
+def test_a_recording_goes_to_the_models_with_the_conversation_that_has_times(server, browser, tmp_path):
+    open_page(browser, server)
+    subtitles = tmp_path / "talk.vtt"
+    subtitles.write_text(
+        "WEBVTT\n\n00:00.000 --> 00:01.000\n<v Ana>We missed it.\n\n00:01.000 --> 00:02.000\n<v Ben>Oh no!\n"
+    )
+    recording = tmp_path / "talk.wav"
+    with wave.open(str(recording), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", "not compressed"))
+        file.writeframes(bytes(2 * 16_000 * 2))
+    for part, path in (("file", subtitles), ("recording", recording)):
+        browser.wait_for(f"document.querySelector('#iemomecp-{part} input[type=file]')")
+        browser.choose_file(f"#iemomecp-{part} input[type=file]", path)
+        browser.wait_for(f"document.querySelector('#iemomecp-{part}').textContent.includes('talk')")
+    browser.click("#iemomecp-run")
+    browser.wait_for(f"{PICTURES}[1]?.textContent.includes('Oh no!')")
+    assert "audio of the turns [1, 2]" in browser.read(f"{PICTURES}[1].textContent")
+    assert "audio of the turns" not in browser.read(f"{PICTURES}[0].textContent"), "it uses text alone"
+
+    # Without times nobody knows which part of the recording belongs to whom; what was shown before goes.
+    open_page(browser, server)
+    browser.wait_for("document.querySelector('#iemomecp-recording input[type=file]')")
+    browser.choose_file("#iemomecp-recording input[type=file]", recording)
+    browser.wait_for("document.querySelector('#iemomecp-recording').textContent.includes('talk')")
+    browser.type(TEXT, "Ana: We missed it.")
+    browser.click("#iemomecp-run")
+    browser.wait_for("document.querySelector('.iemomecp-app-error')")
+    shown = browser.read("document.querySelector('.iemomecp-app-error').textContent")
+    assert "time" in shown
+    assert str(tmp_path) not in shown
+    assert "/gradio/" not in shown
     assert browser.errors == []
 
 
