@@ -27,8 +27,8 @@ from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
 
 
 @pytest.fixture
-def open_in_browser(tmp_path: Path) -> Callable[[str, str], tuple[str, float]]:
-    """Gives the page's DOM after a script has run in it, and the seconds until then; skips without a browser."""
+def open_in_browser(tmp_path: Path) -> Callable[[str, str], str]:
+    """Gives the page's DOM after a script has run in it; skips without a browser."""
     return functools.partial(opened_page.open_page, tmp_path)
 
 

@@ -240,7 +240,7 @@ def test_headings_sort_the_table_in_a_browser(html, open_in_browser):
       }
       document.title = titles.join(";");
     """
-    dom, _ = open_in_browser(html, script)
+    dom = open_in_browser(html, script)
     orders = re.search("<title>(.*?)</title>", dom).group(1).split(";")
     first, second, third = ([float(value) for value in order.split()] for order in orders)
     assert len(first) == 7
@@ -268,7 +268,7 @@ def test_rows_can_be_filtered_in_a_browser_and_what_is_left_out_is_counted(html,
       result.type = "application/json"; result.id = "result"; result.textContent = JSON.stringify(states);
       document.body.append(result);
     """
-    dom, _ = open_in_browser(html, script)
+    dom = open_in_browser(html, script)
     found = json.loads(re.search('id="result">(.*?)</script>', dom, flags=re.S).group(1))
     names, said = [state[0] for state in found], [state[1] for state in found]
     everything = names[0]

@@ -308,7 +308,7 @@ def test_the_keyboard_steps_through_dialogues(html, open_in_browser):
       }
       document.title = JSON.stringify(said);
     """
-    dom, _ = open_in_browser(html, script)
+    dom = open_in_browser(html, script)
     said = json.loads(html_text.unescape(re.search("<title>(.*?)</title>", dom).group(1)))
     assert said[0] == said[2]
     assert said[0][0] != said[1][0]
