@@ -16,7 +16,9 @@ import functools
 import math
 import os
 import re
+import shutil
 import sys
+import sysconfig
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -522,14 +524,15 @@ def command_hint(command: str, *arguments: str) -> str:
 
     Returns:
         ``iemomecp COMMAND`` or ``python -m iemomecp_dataset COMMAND`` where the user started one of them. From
-        elsewhere, such as a script or a notebook: ``python scripts/….py`` if the current folder is a clone.
+        elsewhere, such as a script or a notebook: ``python scripts/….py`` if the current folder is a clone, and for
+        what has no script ``python -m iemomecp_dataset COMMAND`` if the console script is not installed.
     """
     start = f"{_started_as() or 'iemomecp'} {command}"
     if _started_as() is None and is_checkout():
         script = _SCRIPTS.get(command)
-        if script is None:
+        if script is None and shutil.which("iemomecp", path=sysconfig.get_path("scripts")) is None:
             start = f"python -m iemomecp_dataset {command}"
-        elif Path(script.split()[-1]).is_file():
+        elif script is not None and Path(script.split()[-1]).is_file():
             start = script
     return " ".join((start, *arguments))
 

@@ -314,9 +314,9 @@ def test_launched_scripts_and_trainers_are_named_as_commands(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("program", "elsewhere", "fetch", "stats"),
     [
-        ("scripts/report.py", False, "python scripts/fetch_labels.py", "python -m iemomecp_dataset stats"),
-        ("notebook", False, "python scripts/fetch_labels.py", "python -m iemomecp_dataset stats"),
-        ("/clone/scripts/report.py", True, "iemomecp fetch", "python -m iemomecp_dataset stats"),
+        ("scripts/report.py", False, "python scripts/fetch_labels.py", "iemomecp stats"),
+        ("notebook", False, "python scripts/fetch_labels.py", "iemomecp stats"),
+        ("/clone/scripts/report.py", True, "iemomecp fetch", "iemomecp stats"),
         ("/bin/iemomecp", False, "iemomecp fetch", "iemomecp stats"),
         ("/bin/iemomecp", True, "iemomecp fetch", "iemomecp stats"),
         (
@@ -343,15 +343,24 @@ def test_messages_in_a_clone_name_what_was_started_or_is_in_the_current_folder(
 
 
 @pytest.mark.parametrize(
-    ("checkout", "fetch", "stats", "extra"),
+    ("checkout", "installed", "fetch", "stats"),
     [
-        (True, "python scripts/fetch_labels.py --label-dir D", "python -m iemomecp_dataset stats", "[train]"),
-        (False, "iemomecp fetch --label-dir D", "iemomecp stats", 'pip install "iemomecp[train]"'),
+        (True, True, "python scripts/fetch_labels.py --label-dir D", "iemomecp stats"),
+        (True, False, "python scripts/fetch_labels.py --label-dir D", "python -m iemomecp_dataset stats"),
+        (False, True, "iemomecp fetch --label-dir D", "iemomecp stats"),
     ],
 )
 def test_messages_name_what_the_installation_has(
-    checkout: bool, fetch: str, stats: str, extra: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+    checkout: bool,
+    installed: bool,
+    fetch: str,
+    stats: str,
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "iemomecp").touch(0o755 if installed else 0o644)
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
     monkeypatch.chdir(repository)
     monkeypatch.setattr(command_line, "is_checkout", lambda: checkout)
     monkeypatch.setattr("iemomecp_dataset.errors.is_checkout", lambda: checkout)
@@ -359,7 +368,7 @@ def test_messages_name_what_the_installation_has(
     assert command_hint("fetch", "--label-dir D") == fetch
     assert command_hint("stats") == stats
     message = str(missing_extra("torch", "train"))
-    assert extra in message
+    assert ("[train]" if checkout else 'pip install "iemomecp[train]"') in message
     assert ("-e" in message) == checkout
 
 
