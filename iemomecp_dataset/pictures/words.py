@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
@@ -19,6 +20,7 @@ __all__ = [
     "percent",
     "printable",
     "role_in_words",
+    "rule_in_words",
     "shortened",
 ]
 
@@ -86,10 +88,21 @@ def decision_in_words(predicted: PredictedConversation) -> str:
     origin = "chosen when the model was trained" if decision.origin == "model" else "given by the user"
     if decision.threshold is None:
         return f"A pair counts where {names[-1]} is not its most probable class ({origin})."
-    rule = f"P({names[0]}) is at least {decision.threshold:.4g}"
-    if len(names) > 2:
-        rule = f"{rule}, or else {' or '.join(names[1:-1])} is at least as probable as {names[-1]}"
-    return f"A pair counts where {rule} ({origin})."
+    return f"A pair counts where {rule_in_words(names, f'{decision.threshold:.4g}')} ({origin})."
+
+
+def rule_in_words(class_names: Sequence[str], threshold: str) -> str:
+    """What a pair must fulfil to count under a threshold on class 0, which decides only between it and the others.
+
+    Example:
+        >>> rule_in_words(["pair", "non_pair"], "0.3")
+        'P(pair) is at least 0.3'
+        >>> rule_in_words(["emo_cause", "emo_context", "non_pair"], "0.3")
+        'P(emo_cause) is at least 0.3, or else emo_context is at least as probable as non_pair'
+    """
+    first, *others, last = class_names
+    rule = f"P({first}) is at least {threshold}"
+    return f"{rule}, or else {' or '.join(others)} is at least as probable as {last}" if others else rule
 
 
 def counts_in_words(predicted: PredictedConversation) -> str:

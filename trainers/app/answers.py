@@ -6,6 +6,7 @@ Nothing here imports Gradio, so that it can be tested, and used, without a serve
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from iemomecp_dataset.benchmark.runs.results import encoder_name
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.files import atomic_write, write_text
+from iemomecp_dataset.pictures.words import rule_in_words
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 from iemomecp_dataset.trainers.pipelines.writing import FileKind, write_predicted
 
@@ -34,7 +36,9 @@ __all__ = [
     "differences_table",
     "names_of_models",
     "read_given",
+    "refusal_in_words",
     "sentence",
+    "threshold_in_words",
     "write_download",
 ]
 
@@ -143,14 +147,27 @@ def names_of_models(given: Sequence[str | Path]) -> tuple[str, ...]:
         given: Their folders, or names on the Hub.
 
     Returns:
-        The name of the run's folder; where two are equal, all that was given.
+        The name of the run's folder; where two are equal, with as many of the folders around it as they differ by.
+        Where a model lies is not told to whom the page is shown.
 
     Example:
-        >>> names_of_models(["runs/one/model", "runs/two/"]), names_of_models(["a/x", "b/x"])
+        >>> names_of_models(["runs/one/model", "runs/two/"]), names_of_models(["/home/me/a/x/model", "/home/me/b/x"])
         (('one', 'two'), ('a/x', 'b/x'))
     """
-    short = [encoder_name(str(one)) for one in given]
-    return tuple(short) if len(set(short)) == len(short) else tuple(map(str, given))
+    parts = [_named_parts(str(one)) for one in given]
+    for length in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(one[-length:]) for one in parts]
+        if len(set(names)) == len(names):
+            return tuple(names)
+    return tuple(f"{one[-1]} ({number})" for number, one in enumerate(parts, start=1))
+
+
+def _named_parts(given: str) -> list[str]:
+    """Folders of a name, the last one that which :func:`encoder_name` names."""
+    parts = [part for part in given.split("/") if part not in ("", ".")] or [given]
+    while len(parts) > 1 and parts[-1] != encoder_name(given):
+        parts.pop()
+    return parts
 
 
 def read_given(text: str, file: str | Path | None = None, recording: str | Path | None = None) -> list[Conversation]:
@@ -330,6 +347,45 @@ def differences_table(names: Sequence[str], first: PredictedConversation, second
 
 def _turn(number: int, spoken: ConversationUtterance) -> str:
     return f"{number} <b>{escape(spoken.speaker)}</b> {escape(spoken.text)}"
+
+
+def threshold_in_words(answer: Answer) -> str:
+    """What a threshold that the visitor sets decides, with the names of the models' classes.
+
+    Args:
+        answer: What the models predict.
+
+    Returns:
+        One sentence where the models have the same classes, else one for each.
+    """
+    rules = [rule_in_words(of_model[0].class_names, "this") for of_model in answer.predictions]
+    start = "Decides anew, without running the model: a pair counts where"
+    if len(set(rules)) == 1:
+        return f"{start} {rules[0]}."
+    return f"{start} {'; '.join(f'{rule} ({name})' for rule, name in zip(rules, answer.models, strict=True))}."
+
+
+_NOT_ON_THE_PAGE = {
+    r", or give such cues to the speaker before them \(missing_speaker='previous'\)": "",
+    r"Give each utterance '(audio|video)', a file, or give \1= a feature table": (
+        "Upload the recording of the conversation, whose utterances have times, as subtitles have"
+    ),
+}
+
+
+def refusal_in_words(error: IemomecpError) -> str:
+    """What a visitor reads where something is refused: advice that needs Python or the command is left out.
+
+    Args:
+        error: Why it is refused.
+
+    Returns:
+        The message, with what can be done on the page.
+    """
+    text = str(error)
+    for said, instead in _NOT_ON_THE_PAGE.items():
+        text = re.sub(said, instead, text)
+    return text
 
 
 def sentence(text: str, *, kind: Literal["error", "note", "banner"] = "note") -> str:

@@ -21,7 +21,9 @@ from iemomecp_dataset.trainers.app.answers import (
     PageModel,
     differences_table,
     read_given,
+    refusal_in_words,
     sentence,
+    threshold_in_words,
     write_download,
 )
 from iemomecp_dataset.trainers.app.example import EXAMPLE
@@ -104,7 +106,7 @@ def build(models: Sequence[str | Path | PageModel]) -> Any:
                     value=0.5,
                     step=0.01,
                     label="Threshold",
-                    info="Decides anew, without running the model: a pair where its probability is at least this.",
+                    info="Decides anew, without running the model.",
                     buttons=[],
                     scale=3,
                     min_width=240,
@@ -127,7 +129,8 @@ def build(models: Sequence[str | Path | PageModel]) -> Any:
                     kind: gradio.Button(f"Download {label}", size="sm", min_width=120, elem_id=f"iemomecp-save-{kind}")
                     for kind, label in zip(DOWNLOADS, ("JSON lines", "CSV", "page"), strict=True)
                 }
-            download = gradio.DownloadButton(visible="hidden", elem_id="iemomecp-download")
+            # Hidden by the style: Gradio's own `visible="hidden"` is lost when the column around it is shown again.
+            download = gradio.DownloadButton(elem_id="iemomecp-download")
 
         shown = [compared, *pictures]
 
@@ -139,7 +142,7 @@ def build(models: Sequence[str | Path | PageModel]) -> Any:
                 found = Answer.of(loaded, read_given(typed, uploaded, recorded))
             except IemomecpError as error:
                 nothing = [gradio.skip()] * (len(shown) + 2)
-                refused = gradio.HTML(sentence(str(error), kind="error"), visible=True)
+                refused = gradio.HTML(sentence(refusal_in_words(error), kind="error"), visible=True)
                 return [None, refused, gradio.Column(visible=False), *nothing]
             names = found.names
             return [
@@ -147,7 +150,7 @@ def build(models: Sequence[str | Path | PageModel]) -> Any:
                 gradio.HTML("", visible=False),
                 gradio.Column(visible=True),
                 gradio.Dropdown(choices=list(names), value=names[0], visible=len(names) > 1),
-                gradio.Slider(value=_threshold(found)),
+                gradio.Slider(value=_threshold(found), info=threshold_in_words(found)),
                 *show(found, names[0]),
             ]
 

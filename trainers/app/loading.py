@@ -40,15 +40,20 @@ def load_models(models: Sequence[str | Path]) -> tuple[PageModel, ...]:
 
 
 def _load(model: str, name: str) -> PageModel:
+    from transformers.utils import logging
+
     from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
     from iemomecp_dataset.trainers.pipelines.recordings import uses_modality
     from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 
+    logging.disable_progress_bar()  # of loading weights, a line per model
     pipeline = EmotionCausePipeline(fetched_model(model))
+    # A copy of a model of the Hub lies in a folder whose name tells nobody anything; where a folder of this machine
+    # lies is not told to whom the page is shown.
+    shown = name if Path(model).exists() else model
 
     def predict(conversations: list[Conversation]) -> list[PredictedConversation]:
-        # A copy of a model of the Hub lies in a folder whose name tells nobody anything.
-        return [dataclasses.replace(one, model=model) for one in pipeline(conversations)]
+        return [dataclasses.replace(one, model=shown) for one in pipeline(conversations)]
 
     kinds: tuple[Literal["audio", "video"], ...] = ("audio", "video")
     return PageModel(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from invented_answers import invented_model
+from tiny_pair_models import save_dialogue_model
 
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import IemomecpError
@@ -26,10 +27,13 @@ from iemomecp_dataset.trainers.app.answers import (
     differences_table,
     names_of_models,
     read_given,
+    refusal_in_words,
     sentence,
+    threshold_in_words,
     write_download,
 )
 from iemomecp_dataset.trainers.app.example import EXAMPLE
+from iemomecp_dataset.trainers.app.loading import load_models
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation
 
 LINES = "Ana: We missed it.\nBen: Oh no!\nAna: Look, there is another one."
@@ -62,14 +66,48 @@ def predicted(
         (["runs/a"], ("a",)),
         (["runs/a/model"], ("a",)),
         (["runs/a/model/", "runs/b"], ("a", "b")),
-        (["one/a/model", "two/a"], ("one/a/model", "two/a")),
+        (["/home/me/runs/a/model"], ("a",)),
+        (["/home/me/one/a/model", "/home/me/two/a"], ("one/a", "two/a")),
+        (["a/x", "b/x"], ("a/x", "b/x")),
+        (["runs/a", "runs/./a/model"], ("a (1)", "a (2)")),
         (["model"], ("model",)),
         (["OWNER/NAME"], ("NAME",)),
     ],
 )
 def test_names_of_models_are_short_and_tell_them_apart(given, names):
     assert names_of_models(given) == names
-    assert names_of_models(list(map(Path, given))) == tuple(name.rstrip("/") for name in names)
+    assert names_of_models(list(map(Path, given))) == names
+
+
+def test_the_threshold_is_named_with_the_classes_of_every_model():
+    three, two, other = (invented_model(name, n_classes=n) for name, n in (("three", 3), ("two", 2), ("other", 2)))
+    start = "Decides anew, without running the model: a pair counts where"
+    of_three = "P(emo_cause) is at least this, or else emo_context is at least as probable as non_pair"
+    of_two = "P(pair) is at least this"
+    for models, rules in (
+        ([three], of_three),
+        ([two, other], of_two),
+        ([three, two], f"{of_three} (three); {of_two} (two)"),
+    ):
+        assert threshold_in_words(Answer.of(models, [said()])) == f"{start} {rules}."
+
+
+def test_a_refusal_names_what_can_be_done_on_the_page(tmp_path, tiny_encoder):
+    with pytest.raises(IemomecpError) as refused:
+        read_given("1\n00:00:00,000 --> 00:00:01,000\nWe missed it.\n")
+    assert "missing_speaker" in str(refused.value)
+    assert refusal_in_words(refused.value).endswith(
+        "no speaker of 'We missed it.'. Name who says it, as 'Name: words'."
+    )
+
+    folder = save_dialogue_model(tmp_path / "x" / "model", tiny_encoder, audio_size=4)
+    (model,) = load_models([folder])
+    with pytest.raises(IemomecpError) as refused:
+        model([said()])
+    assert "audio=" in str(refused.value)
+    assert refusal_in_words(refused.value).endswith(
+        "has no recording. Upload the recording of the conversation, whose utterances have times, as subtitles have."
+    )
 
 
 def test_text_and_files_are_read_alike(tmp_path):

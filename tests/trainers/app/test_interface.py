@@ -246,6 +246,12 @@ def test_type_run_hover_decide_anew_compare_and_download(server, browser, tmp_pa
             assert time.monotonic() < deadline, list(downloads.glob("*"))
             time.sleep(0.05)
         assert file.read_text().startswith(start)
+
+    # What was made of the conversation before is not offered beside the next one.
+    ask(browser, "Ana: We missed it.\nBen: Oh no!", "Oh no!")
+    buttons = "[...document.querySelectorAll('button')].filter((one) => one.checkVisibility())"
+    offered = browser.read(f"{buttons}.map((one) => one.textContent.trim()).filter((text) => /download/i.test(text))")
+    assert offered == ["Download JSON lines", "Download CSV", "Download page"]
     assert browser.errors == []
 
 
