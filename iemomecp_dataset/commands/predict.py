@@ -160,14 +160,19 @@ def _format(options: PredictOptions) -> Format:
 
 
 def _read(options: PredictOptions) -> list[Conversation]:
-    from iemomecp_dataset.conversations.decoding import decode
-    from iemomecp_dataset.conversations.reading import read_conversation_file, read_conversations, with_recording
+    from iemomecp_dataset.conversations.reading import (
+        read_conversation_bytes,
+        read_conversation_file,
+        read_conversations,
+        with_recording,
+    )
 
     found: list[Conversation] = []
     for file in options.files:
         if str(file) == "-":
-            text, _ = decode(sys.stdin.buffer.read(), "standard input")
-            found += read_conversations(text, missing_speaker=options.missing_speaker)[0]
+            # Content, never the name of a file: it may come from somebody else.
+            data = sys.stdin.buffer.read()
+            found += read_conversation_bytes(data, "standard input", missing_speaker=options.missing_speaker)
         else:
             found += read_conversation_file(file, missing_speaker=options.missing_speaker)
     # Once more all together, as conversations of different files may have the same name.

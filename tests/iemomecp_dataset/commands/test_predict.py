@@ -144,6 +144,24 @@ def test_standard_input_is_read(predict: Predict, monkeypatch: pytest.MonkeyPatc
     assert "Zoë" in output
 
 
+def test_standard_input_names_no_file(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("chat.txt", str(Path("chat.txt").resolve()), "other.json\n"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(name.encode())))
+        code, output, errors = predict("-")
+        assert (code, output) == (2, "")
+        assert errors.startswith("error: standard input: none of the formats of a conversation. Tried: text")
+        assert errors.count("\n") == 1
+
+
+def test_what_was_assumed_of_standard_input_is_said(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = "Zoë: Hi!".encode("cp1252")
+    Path("conversation.txt").write_bytes(data)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    piped = predict("-")
+    assert "Read as Windows-1252" in piped[1]
+    assert piped == predict("conversation.txt")
+
+
 def test_files_of_one_name_are_told_apart(predict: Predict) -> None:
     Path("b").mkdir()
     Path("b/chat.txt").write_text("Ben: Hm.")

@@ -25,6 +25,7 @@ from iemomecp_dataset.conversations.conversation import Conversation, Conversati
 from iemomecp_dataset.conversations.formats import SUFFIXES
 from iemomecp_dataset.conversations.reading import (
     FORMATS,
+    read_conversation_bytes,
     read_conversation_file,
     read_conversation_text,
     read_conversations,
@@ -150,6 +151,17 @@ def test_text_of_a_visitor_names_no_file(tmp_path: Path) -> None:
     assert (conversation.name, conversation.utterances) == ("pasted", (ConversationUtterance("Ana", "Hi!"),))
     with pytest.raises(InvalidDataError, match="the text: an empty conversation"):
         read_conversation_text(" ")
+
+
+def test_bytes_are_content_in_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_bytes("Zoë: Hi!".encode("cp1252"))
+    (conversation,) = read_conversation_bytes(path.read_bytes(), "standard input", name="chat")
+    assert [conversation] == read_conversation_file(path)
+    assert conversation.notes
+    for data, words in ((str(path).encode(), "none of the formats"), (b" \n", "an empty conversation")):
+        with pytest.raises(InvalidDataError, match=f"standard input: {words}"):
+            read_conversation_bytes(data, "standard input")
 
 
 def test_every_format_is_tested_and_explained() -> None:
