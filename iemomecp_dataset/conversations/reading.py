@@ -20,6 +20,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 
 __all__ = [
     "FORMATS",
+    "is_conversation_text",
     "read_conversation_bytes",
     "read_conversation_file",
     "read_conversation_text",
@@ -133,6 +134,26 @@ def read_conversation_bytes(
     text, notes = decode(data, where)
     conversations, _ = _read_text(text, default, where, missing_speaker, notes)
     return _with_different_names(conversations, default)
+
+
+def is_conversation_text(text: str) -> bool:
+    """Tells text from the name of a file, where no file of this name exists.
+
+    Args:
+        text: What was given as the name of a file.
+
+    Returns:
+        Whether it has line breaks, is a line of ``Speaker: words``, or begins as JSON does.
+
+    Example:
+        >>> [is_conversation_text(given) for given in ("Ana: Hi!", '["Ana", "Hi!"]', "chat.txt", "C:/chats/a.txt")]
+        [True, True, False, False]
+    """
+    text = text.strip()
+    if len(text.splitlines()) > 1:
+        return True
+    split = speaker_and_words(text)
+    return text[:1] in ("[", "{") or (split is not None and not split[1].startswith(("\\", "/")))
 
 
 def _read(given: object, name: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:

@@ -197,6 +197,13 @@ REFUSED = {
     "one recording for two": (("chat.txt", "other.json", "--audio", "a.wav"), "--audio a.wav is one recording, but"),
     "recording without times": (("chat.txt", "--audio", "chat.wav"), "no start time"),
     "no recording": (("chat.txt", "--video", "b.mp4"), "b.mp4: there is no such recording"),
+    "a conversation": ((CHAT * 20,), "FILES takes names of files, but 'Ana: We missed it.\\nBen: Oh no!"),
+    "a line": (("chat.txt", "Ana: Hi!"), "is text. Save the conversation as a file, or give it to standard input:"),
+    "long file": (("a" * 300,), "FILES 'aaaaa"),
+    "long output": (("chat.txt", "--output", "a" * 300 + "/x.csv"), "a name of 306 characters, which no file has"),
+    "long recording": (("chat.txt", "--audio", "a" * 300), "--audio 'aaaaa"),
+    "long encoder": (("chat.txt", "--text-encoder", "a" * 300), "--text-encoder 'aaaaa"),
+    "no speaker": (("cue.srt",), "(--missing-speaker previous)"),
     "unwritable": (("chat.txt", "--output", "chat.txt/x.csv"), "cannot be written"),
 }  # fmt: skip
 
@@ -208,6 +215,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
     Path("folder").mkdir()
     Path("empty.txt").write_text(" \n")
     Path("numbers.txt").write_text("1 2 3\n4 5 6\n")
+    Path("cue.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHi!\n")
     Path("without.json").write_text('[{"speaker": "Ana"}]')
     Path("chat.wav").write_bytes(b"RIFF")
     before = sorted(tmp_path.rglob("*"))

@@ -445,6 +445,7 @@ def test_a_recording_of_the_whole_conversation(tmp_path: Path) -> None:
     (unsorted,) = read_conversations("[0:03] Ana: We missed it.\n[0:02 - 0:04] Ben: Oh no!")[0]
     for conversation, path, words in (
         (timed, tmp_path / "none.wav", "none.wav: there is no such recording"),
+        (timed, tmp_path / ("a" * 300), "aaa: there is no such recording"),
         (untimed, recording, "conversation, utterance 2: no start time"),
         (unended, recording, "conversation, utterance 2: no end time"),
         (unsorted, recording, "utterance 1: begins at 3 s, after the next one at 2 s"),
