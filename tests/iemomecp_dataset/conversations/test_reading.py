@@ -11,6 +11,7 @@ import re
 import string
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +175,14 @@ NAMES = (
     .map(str.strip)
     .filter(lambda name: name[:1].isalpha() and len(name.split()) <= 6 and not name.startswith("WEBVTT"))
 )
+# Without what is no text: controls, and letters that show nothing.
+SHOWN = st.characters(
+    exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn"), exclude_characters="\u115f\u1160\u2800\u3164\uffa0"
+)
 WORDS = (
-    st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn")), min_size=1, max_size=60)
+    st.text(SHOWN, min_size=1, max_size=60)
     .map(str.strip)
-    .filter(bool)
+    .filter(lambda words: any(unicodedata.category(character)[0] in "LNPS" for character in words))
 )
 CONVERSATIONS = st.lists(st.tuples(NAMES, WORDS), min_size=1, max_size=6)
 
@@ -280,10 +285,10 @@ def test_recordings_are_relative_to_the_file_that_names_them(tmp_path: Path) -> 
 def test_what_was_changed_is_said_and_counted() -> None:
     records = [
         {"speaker": "Ana", "text": "one\n two\x07", "turn": 3, "emotion": "joy"},
-        {"speaker": 2, "text": " three ", "turn": "4", "start": float("nan"), "mood": None},
+        {"speaker": 2, "text": " three\u200b ", "turn": "4", "start": float("nan"), "mood": None},
     ]
     (conversation,) = read_conversations(records)[0]
-    assert [(spoken.speaker, spoken.text) for spoken in conversation.utterances] == [("Ana", "one two"), ("2", "three")]
+    assert [(u.speaker, u.text) for u in conversation.utterances] == [("Ana", "one two"), ("2", "three\u200b")]
     assert conversation.notes == (
         "Control characters were left out of utterances: 1 (utterance 1).",
         "Line breaks inside words were replaced by blanks: 1 (utterance 1).",
@@ -334,6 +339,9 @@ REFUSED: dict[str, tuple[Any, type[IemomecpError], str]] = {
         InvalidDataError,
         "utterance 1: the utterance 'Hi!' has no",
     ),
+    "an invisible speaker": ([{"speaker": "\u200b\u2060", "text": "Hi!"}], InvalidDataError, "'Hi!' has no speaker"),
+    "invisible text": ([("Ana", "\x07\u200b \ufeff")], InvalidDataError, "utterance 1: 'Ana' has no words"),
+    "blank letters": ([("Ana", "\u3164\u2800")], InvalidDataError, "utterance 1: 'Ana' has no words"),
     "empty text": ([("Ana", "\n")], InvalidDataError, "utterance 1: 'Ana' has no words"),
     "text of pandas": ([{"speaker": "Ana", "text": float("nan")}], InvalidDataError, "'Ana' has no words"),
     "a number as text": ([("Ana", 5)], InvalidDataError, "utterance 1: 'text' must be text, but is 5"),
