@@ -153,7 +153,7 @@ def is_conversation_text(text: str) -> bool:
     if len(text.splitlines()) > 1:
         return True
     split = speaker_and_words(text)
-    return text[:1] in ("[", "{") or (split is not None and not split[1].startswith(("\\", "/")))
+    return (text[:1] in ("[", "{") and '"' in text) or (split is not None and not split[1].startswith(("\\", "/")))
 
 
 def _read(given: object, name: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:

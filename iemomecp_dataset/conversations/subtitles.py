@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.conversations.draft import Draft, MissingSpeaker, NotThisFormatError, Reading, Source, shown
-from iemomecp_dataset.conversations.text_lines import speaker_and_words
+from iemomecp_dataset.conversations.text_lines import begun_by
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError
 
@@ -267,7 +267,7 @@ def _continue(voices: list[_Voice], words: str, draft: Draft, cue: _Cue, *, mark
     if dash:
         words = words[dash.end() :]
         draft.change("Dashes in front of lines were left out", cue.place)
-    split = speaker_and_words(words)
+    split = begun_by(words, draft, cue.place)
     if split is not None:
         voices.append(_Voice(split[0], [split[1]] if split[1] else []))
     elif dash or not voices:

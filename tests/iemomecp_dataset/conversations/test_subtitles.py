@@ -36,6 +36,12 @@ SPEAKERS = {
     "<v Ana>\n- We missed it.": [("Ana", "- We missed it.")],
     "<i>Ana: We</i> <font color='red'>missed</font> {\\an8}it. <3": [("Ana", "We missed it. <3")],
     "Ana: Wait\n\nfor me.": [("Ana", "Wait for me.")],
+    "(sighs) ANA: We missed it.": [("ANA", "(sighs) We missed it.")],
+    "- <i>[sighs] (to Ben)</i> Ana: We missed it.\n- (gasps) Ben:\nOh no!": [
+        ("Ana", "[sighs] (to Ben) We missed it."),
+        ("Ben", "(gasps) Oh no!"),
+    ],
+    "**Ana:** We missed it.": [("Ana", "We missed it.")],
     "Ana: 42": [("Ana", "42")],
     "Ana: At\n10": [("Ana", "At 10")],
 }
