@@ -17,6 +17,7 @@ __all__ = ["read_subrip", "read_webvtt"]
 _TIMING = re.compile(rf"\s*({TIMECODE})\s*-->\s*({TIMECODE})(?:\s.*)?")
 # Times that may be wrong, where times can stand; words with an arrow are none.
 _TIMES_OF_CUE = re.compile(rf"\s*[\d:.,]+\s*-->|{_TIMING.pattern}$")
+_ALMOST_TIMES = re.compile(r"\s*\d[\d:.,]*\s*-*>")
 _NUMBER = re.compile(r"\s*\d+\s*")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^<>]+)>")
 # Elements of WebVTT and of SubRip as players know them, and times within a cue; no other word in brackets.
@@ -49,7 +50,9 @@ def read_subrip(text: str, source: Source) -> Reading:
     """
     lines = _lines(text)
     if not any(_TIMING.fullmatch(line) for line in lines):
-        raise NotThisFormatError("no line has times such as 00:00:01,000 --> 00:00:02,500")
+        damaged = next(((n, line) for n, line in enumerate(lines, start=1) if _ALMOST_TIMES.match(line)), None)
+        found = "no line has" if damaged is None else f"line {damaged[0]}, {shown(damaged[1].strip())}, has no"
+        raise NotThisFormatError(f"{found} times such as 00:00:01,000 --> 00:00:02,500")
     draft = Draft(source.where)
     _read_cues(_subrip_cues(lines, draft), draft, source.missing_speaker, unescape=False)
     return Reading([draft], single=True)

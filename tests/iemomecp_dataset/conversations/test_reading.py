@@ -305,6 +305,17 @@ def test_the_content_decides_where_the_suffix_is_that_of_another_format(tmp_path
     assert conversation.notes == ("Read as jsonl, which the content is, though the suffix is that of json.",)
 
 
+@pytest.mark.parametrize("suffix", [suffix for suffix, name in SUFFIXES.items() if name != "text"])
+def test_lines_of_words_are_text_whatever_the_suffix(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"chat{suffix}"
+    path.write_text('[0:05] Ana: Hi, you!\n\nBen: Hi; at 10:30,\nAna: "Yes"\nwe missed it: all\n(sighs) of it\n')
+    (conversation,) = read_conversation_file(path)
+    assert [spoken.speaker for spoken in conversation.utterances] == ["Ana", "Ben", "Ana", "we missed it"]
+    assert conversation.format == "text"
+    note = f"Read as text, which the content is, though the suffix is that of {SUFFIXES[suffix]}."
+    assert conversation.notes[0] == note
+
+
 REFUSED: dict[str, tuple[Any, type[IemomecpError], str]] = {
     "nothing": ([], InvalidDataError, "An empty conversation: the list has no utterance"),
     "nothing in a list": ([RECORDS, []], InvalidDataError, "conversation 2: an empty conversation"),
@@ -377,6 +388,14 @@ DAMAGED: dict[str, tuple[str, str | bytes, str]] = {
         "text (line 1 has no 'Speaker:' in front, 'once upon'); csv (no columns",
     ),
     "JSON": ("chat.json", '{"utterances": [', "Tried: json (line 1, column 17: Expecting value)"),
+    "JSON behind words": ("chat.json", 'Note: mine\n[{"speaker": "Ana"', "Tried: json (it does not begin with"),
+    "times": (
+        "chat.srt",
+        "Ana: Hi!\n\n2\n00:00:01,000 -> 00:00:02,000\nBen: Hi.",
+        "Tried: subrip (line 4, '00:00:01,000 -> 00:00:02,000', has no times such as",
+    ),
+    "a table behind words": ("chat.csv", "Note: mine\nAna,Hi!", "Tried: csv (no columns for speaker and text"),
+    "no mark": ("chat.vtt", "Ana: Hi!\n\n00:01.000 -> 00:02.000\nBen: Hi.", "Tried: webvtt (it does not begin"),
     "JSON of something else": ("chat.json", '{"a": 1}', "an object with the keys 'a', expected a list of utterances"),
     "an empty list": ("chat.json", "[]", "an empty list"),
     "a list of text": ("chat.json", '["Ana: Hi!"]', "utterance 1: 'Ana: Hi!', expected"),
