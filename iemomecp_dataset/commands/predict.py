@@ -16,6 +16,7 @@ triangle of pairs, which needs no network), .svg (the triangle of one conversati
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import sys
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
-from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
+from iemomecp_dataset.command_line import REQUIRED, command_hint, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.files import atomic_write
 
@@ -101,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted = _format(options)
     require_packages("torch", "transformers", "rich", extra="train")
     # Read first: what is wrong with a file shows before a model is loaded, and before anything is written.
-    conversations = _read(options)
+    with flags_in_errors(PredictOptions):
+        conversations = _read(options)
     if wanted == "svg" and len(conversations) > 1:
         raise UsageError(
             f"The files hold {len(conversations)} conversations, and an .svg shows one: write .html for all of them."
@@ -130,6 +132,7 @@ def _check(options: PredictOptions) -> None:
     stdin = [file for file in options.files if str(file) == "-"]
     if len(stdin) > 1:
         raise UsageError("Standard input (-) can be read once only.")
+    _check_names(options)
     inputs = (*options.files, options.audio, options.video)
     if options.output is not None and any(
         file is not None and str(file) != "-" and options.output.resolve() == file.resolve() for file in inputs
@@ -137,6 +140,36 @@ def _check(options: PredictOptions) -> None:
         raise UsageError(f"--output {options.output} would replace what is read. Choose another file.")
     if options.output is not None and options.output.is_dir():
         raise UsageError(f"--output {options.output} is a folder. Name a file in it.")
+
+
+def _check_names(options: PredictOptions) -> None:
+    """Refuses what is a conversation where the name of a file is expected, and names that no file can have."""
+    from iemomecp_dataset.conversations.draft import shown
+    from iemomecp_dataset.conversations.reading import is_conversation_text
+
+    names = [("FILES", file) for file in options.files if str(file) != "-"]
+    names += [
+        (f"--{name.replace('_', '-')}", Path(value))
+        for name in ("output", "audio", "video", "emotion_model", "text_encoder", "audio_encoder", "video_encoder")
+        if (value := getattr(options, name)) is not None
+    ]
+    for option_name, path in names:
+        try:
+            path.lstat()
+        except OSError as error:
+            text = str(path)
+            if option_name == "FILES" and is_conversation_text(text):
+                raise UsageError(
+                    f"FILES takes names of files, but {shown(text)} is text. Save the conversation as a file, or "
+                    f"give it to standard input: printf 'Ana: Hi!' | {command_hint('predict', '-')} --model RUN."
+                ) from None
+            if error.errno == errno.ENAMETOOLONG:
+                raise UsageError(
+                    f"{option_name} {shown(text)}: a name of {len(text)} characters, which no file has. Give a "
+                    "shorter name."
+                ) from None
+        except ValueError:  # A NUL character, which who opens the file refuses.
+            pass
 
 
 def _format(options: PredictOptions) -> Format:
@@ -160,14 +193,19 @@ def _format(options: PredictOptions) -> Format:
 
 
 def _read(options: PredictOptions) -> list[Conversation]:
-    from iemomecp_dataset.conversations.decoding import decode
-    from iemomecp_dataset.conversations.reading import read_conversation_file, read_conversations, with_recording
+    from iemomecp_dataset.conversations.reading import (
+        read_conversation_bytes,
+        read_conversation_file,
+        read_conversations,
+        with_recording,
+    )
 
     found: list[Conversation] = []
     for file in options.files:
         if str(file) == "-":
-            text, _ = decode(sys.stdin.buffer.read(), "standard input")
-            found += read_conversations(text, missing_speaker=options.missing_speaker)[0]
+            # Content, never the name of a file: it may come from somebody else.
+            data = sys.stdin.buffer.read()
+            found += read_conversation_bytes(data, "standard input", missing_speaker=options.missing_speaker)
         else:
             found += read_conversation_file(file, missing_speaker=options.missing_speaker)
     # Once more all together, as conversations of different files may have the same name.

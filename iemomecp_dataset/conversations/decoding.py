@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import re
 from pathlib import Path
 
+from iemomecp_dataset.conversations.draft import shown
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
 __all__ = ["decode", "read_bytes"]
@@ -45,6 +47,11 @@ def read_bytes(path: Path) -> bytes:
             f"{path}: is a folder, expected the file of a conversation. Name the files in it."
         ) from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise MissingDataError(
+                f"{shown(str(path))}: a name of {len(str(path))} characters, which no file has. Name the file of a "
+                "conversation."
+            ) from None
         if path.is_dir():  # Windows reports a folder as a permission error.
             raise MissingDataError(f"{path}: is a folder, expected the file of a conversation.") from None
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.") from None

@@ -16,6 +16,11 @@ __all__ = ["Draft", "MissingSpeaker", "NotThisFormatError", "Reading", "Source",
 _LINE_BREAKS = re.compile(r"\s*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*")
 # Neither models nor the pages that show a conversation can take them.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+# Blanks, marks without width, and letters that show nothing; where a text has nothing else, it is empty.
+_INVISIBLE = re.compile(
+    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]*"
+)
 _PLACES_SHOWN = 3
 _KEYS_SHOWN = 8
 
@@ -189,7 +194,7 @@ class Draft:
 
     def _clean(self, words: str, at: str, place: str) -> str:
         if words.isprintable():
-            return words.strip()
+            return "" if _INVISIBLE.fullmatch(words) else words.strip()
         try:
             words.encode("utf-8")
         except UnicodeEncodeError:
@@ -203,7 +208,7 @@ class Draft:
         words, breaks = _LINE_BREAKS.subn(" ", words.strip())
         if breaks:
             self.change("Line breaks inside words were replaced by blanks", place)
-        return words.strip()
+        return "" if _INVISIBLE.fullmatch(words) else words.strip()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from iemomecp_dataset.conversations.csv_text import read_csv_text
@@ -45,6 +46,19 @@ _READERS: Mapping[str, Callable[[str, Source], Reading]] = {
 }
 
 
+# Lines that tell a damaged file of a format from lines of words.
+_JSON_LINE = re.compile(r"""\s*(?:[{}\]"']|\[\s*(?:[\[{"'\]]|$))""")
+_CUE_LINE = re.compile(r"\s*(?:\d+\s*$|\d[\d:.,]*\s*-*>|WEBVTT\b)")
+_OWN_LINES: Mapping[str, re.Pattern[str]] = {
+    "json": _JSON_LINE,
+    "jsonl": _JSON_LINE,
+    # A separator before any colon: "Ana,Hi!"; behind it, it is one of the words.
+    "csv": re.compile(r"[^:：]*[,;\t|]"),
+    "subrip": _CUE_LINE,
+    "webvtt": _CUE_LINE,
+}
+
+
 def read_formatted(text: str, source: Source, expected: str | None = None) -> tuple[Reading, str]:
     """Reads text in the first format that it has.
 
@@ -52,7 +66,8 @@ def read_formatted(text: str, source: Source, expected: str | None = None) -> tu
         text: The text of a file, or what a user pasted.
         source: What it is from.
         expected: The format that is tried first, or None. A file of another suffix than that of text is not tried as
-            text: in damaged JSON, and in a table without a header, some lines look like ``Speaker: words``.
+            text where it has lines that only its format has: in damaged JSON, and in a table without a header, others
+            look like ``Speaker: words``.
 
     Returns:
         The conversations and the name of the format.
@@ -87,8 +102,11 @@ def find_format(
         InvalidDataError: It has one of the formats, and what it holds is invalid.
     """
     tried = list(_READERS)
-    if expected not in (None, "text"):
+    own = _OWN_LINES.get(expected or "")
+    if expected is not None and own is not None:
         tried = [expected, *(name for name in _READERS if name not in (expected, "text"))]
+        if not any(own.match(line) for line in re.split(r"\r\n|\r|\n", text)):
+            tried.append("text")
     reasons: list[str] = []
     for name in tried:
         try:
@@ -100,6 +118,6 @@ def find_format(
             note = f"Read as {name}, which the content is, though the suffix is that of {expected}."
             reading = dataclasses.replace(reading, notes=(note, *reading.notes))
         return (reading, name), reasons
-    if "text" in tried:
+    if own is None:
         reasons.reverse()
     return None, reasons

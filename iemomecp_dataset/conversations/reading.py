@@ -18,7 +18,15 @@ from iemomecp_dataset.conversations.records import is_utterance, listed_utteranc
 from iemomecp_dataset.conversations.text_lines import speaker_and_words
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 
-__all__ = ["FORMATS", "read_conversation_file", "read_conversation_text", "read_conversations", "with_recording"]
+__all__ = [
+    "FORMATS",
+    "is_conversation_text",
+    "read_conversation_bytes",
+    "read_conversation_file",
+    "read_conversation_text",
+    "read_conversations",
+    "with_recording",
+]
 
 _ACCEPTED = (
     "a list of {'speaker', 'text'} objects or of (speaker, text) tuples, text of 'Speaker: words' lines, the name of a "
@@ -97,6 +105,55 @@ def read_conversation_text(
     """
     default = name or "conversation"
     return _with_different_names(_read_text(text, default, "the text", missing_speaker)[0], default)
+
+
+def read_conversation_bytes(
+    data: bytes, where: str, *, name: str | None = None, missing_speaker: MissingSpeaker = "error"
+) -> list[Conversation]:
+    r"""Reads the conversations of bytes that are content, such as those of standard input, as of a file without suffix.
+
+    Args:
+        data: Text in one of :data:`FORMATS`, in any encoding that a file may have. It is never taken for the name of a
+            file.
+        where: What it is, for errors, such as ``standard input``.
+        name: What a conversation is called that has no ``dialogue_id``, ``conversation`` by default.
+        missing_speaker: What to do with a cue of subtitles that names no speaker.
+
+    Returns:
+        The conversations, with different names; their notes tell an encoding that was assumed.
+
+    Raises:
+        InvalidDataError: It has none of the formats, or what it holds is invalid.
+
+    Example:
+        >>> (conversation,) = read_conversation_bytes(b"Zo\xeb: We missed it.", "standard input")
+        >>> conversation.utterances[0].speaker
+        'Zoë'
+    """
+    default = name or "conversation"
+    text, notes = decode(data, where)
+    conversations, _ = _read_text(text, default, where, missing_speaker, notes)
+    return _with_different_names(conversations, default)
+
+
+def is_conversation_text(text: str) -> bool:
+    """Tells text from the name of a file, where no file of this name exists.
+
+    Args:
+        text: What was given as the name of a file.
+
+    Returns:
+        Whether it has line breaks, is a line of ``Speaker: words``, or begins as JSON does.
+
+    Example:
+        >>> [is_conversation_text(given) for given in ("Ana: Hi!", '["Ana", "Hi!"]', "chat.txt", "C:/chats/a.txt")]
+        [True, True, False, False]
+    """
+    text = text.strip()
+    if len(text.splitlines()) > 1:
+        return True
+    split = speaker_and_words(text)
+    return (text[:1] in ("[", "{") and '"' in text) or (split is not None and not split[1].startswith(("\\", "/")))
 
 
 def _read(given: object, name: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
@@ -178,10 +235,13 @@ def _read_words(text: str, name: str, where: str, missing_speaker: MissingSpeake
     return _read_text(text, name, where, missing_speaker)
 
 
-def _read_text(text: str, name: str, where: str, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
+def _read_text(
+    text: str, name: str, where: str, missing_speaker: MissingSpeaker, notes: tuple[str, ...] = ()
+) -> tuple[list[Conversation], bool]:
     if not text.strip():
         raise InvalidDataError(f"{where}: an empty conversation, as the text is empty. Give lines of 'Speaker: words'.")
-    return _finished(*read_formatted(text, Source(where, None, missing_speaker)), name)
+    reading, format_name = read_formatted(text, Source(where, None, missing_speaker))
+    return _finished(dataclasses.replace(reading, notes=(*notes, *reading.notes)), format_name, name)
 
 
 def _read_file(path: Path, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:

@@ -31,7 +31,11 @@ def with_recording(conversation: Conversation, path: str | Path, *, kind: Litera
     """
     if kind not in ("audio", "video"):
         raise UsageError(f"kind must be 'audio' or 'video', but is {kind!r}.")
-    if not Path(path).is_file():
+    try:
+        found = Path(path).is_file()
+    except OSError:  # Too long for the name of a file.
+        found = False
+    if not found:
         raise MissingDataError(f"{path}: there is no such recording. Check its name and folder.")
     spoken = conversation.utterances
     without = [turn for turn, utterance in enumerate(spoken, start=1) if utterance.start is None]

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.conversations.draft import Draft, MissingSpeaker, NotThisFormatError, Reading, Source, shown
-from iemomecp_dataset.conversations.text_lines import speaker_and_words
+from iemomecp_dataset.conversations.text_lines import begun_by
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError
 
 __all__ = ["read_subrip", "read_webvtt"]
 
 _TIMING = re.compile(rf"\s*({TIMECODE})\s*-->\s*({TIMECODE})(?:\s.*)?")
+# Times that may be wrong, where times can stand; words with an arrow are none.
+_TIMES_OF_CUE = re.compile(rf"\s*[\d:.,]+\s*-->|{_TIMING.pattern}$")
+_ALMOST_TIMES = re.compile(r"\s*\d[\d:.,]*\s*-*>")
+_NUMBER = re.compile(r"\s*\d+\s*")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^<>]+)>")
 # Elements of WebVTT and of SubRip as players know them, and times within a cue; no other word in brackets.
 _TAG = re.compile(rf"</?(?:b|i|u|s|c|v|em|strong|font|lang|ruby|rt)(?:[.\s][^<>]*)?/?>|<{TIMECODE}>", re.IGNORECASE)
@@ -46,7 +50,9 @@ def read_subrip(text: str, source: Source) -> Reading:
     """
     lines = _lines(text)
     if not any(_TIMING.fullmatch(line) for line in lines):
-        raise NotThisFormatError("no line has times such as 00:00:01,000 --> 00:00:02,500")
+        damaged = next(((n, line) for n, line in enumerate(lines, start=1) if _ALMOST_TIMES.match(line)), None)
+        found = "no line has" if damaged is None else f"line {damaged[0]}, {shown(damaged[1].strip())}, has no"
+        raise NotThisFormatError(f"{found} times such as 00:00:01,000 --> 00:00:02,500")
     draft = Draft(source.where)
     _read_cues(_subrip_cues(lines, draft), draft, source.missing_speaker, unescape=False)
     return Reading([draft], single=True)
@@ -118,21 +124,26 @@ def _cue(number: int, line: int, timing: str, where: str) -> _Cue:
 
 
 def _subrip_cues(lines: list[str], draft: Draft) -> Iterator[_Cue]:
-    """Cues by their lines of times: what is between two of them belongs to the first, blank lines too."""
+    """Cues by their lines of times: what is between two of them belongs to the first, blank lines too.
+
+    A number directly above times is that of their cue, whether a blank line is above it or not.
+    """
     cue: _Cue | None = None
     number = 0
     for line, content in enumerate(lines, start=1):
-        if "-->" in content and (_TIMING.fullmatch(content) or re.match(r"\s*[\d:.,]+\s*-->", content)):
-            if cue is not None:
-                # The number of the next cue, which stands after a blank line.
-                if re.fullmatch(r"\s*\d+\s*", cue.lines[-1] if cue.lines else "") and cue.lines[-2:-1] in ([], [""]):
-                    cue.lines.pop()
-                yield cue
+        if _TIMES_OF_CUE.match(content):
             number += 1
-            cue = _cue(number, line, content, draft.where)
+            begun = _cue(number, line, content, draft.where)
+            if cue is not None:
+                if cue.lines and _NUMBER.fullmatch(cue.lines[-1]):
+                    cue.lines.pop()
+                if cue.lines and cue.lines[-1]:
+                    draft.change("Cues without a blank line before them were told apart by their times", begun.place)
+                yield cue
+            cue = begun
         elif cue is not None:
             cue.lines.append(content.strip())
-        elif content.strip() and not re.fullmatch(r"\s*\d+\s*", content):
+        elif content.strip() and not _NUMBER.fullmatch(content):
             raise InvalidDataError(
                 f"{draft.where}, line {line}: {shown(content.strip())} before the times of the first cue. "
                 "Remove the line."
@@ -142,10 +153,10 @@ def _subrip_cues(lines: list[str], draft: Draft) -> Iterator[_Cue]:
 
 
 def _webvtt_cues(lines: list[str], draft: Draft) -> Iterator[_Cue]:
-    """Cues by blocks, which blank lines end; the first block is the header."""
+    """Cues by blocks; the first block is the header."""
     cue: _Cue | None = None
     number = 0
-    for first, block in list(_blocks(lines))[1:]:
+    for first, block in list(_blocks(lines, draft))[1:]:
         at = next((index for index, line in enumerate(block[:2]) if "-->" in line), None)
         if at is not None:
             if cue is not None:
@@ -165,14 +176,30 @@ def _webvtt_cues(lines: list[str], draft: Draft) -> Iterator[_Cue]:
         yield cue
 
 
-def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _blocks(lines: list[str], draft: Draft) -> Iterator[tuple[int, list[str]]]:
+    """Blocks with their first line: blank lines end them and, as the standard of WebVTT has it, further times.
+
+    By the standard a line above such times is one of the block before. A number is not: it would be said.
+    """
     block: list[str] = []
+    header = True
     for line, content in enumerate([*lines, ""], start=1):
-        if content.strip():
-            block.append(content.strip())
-        elif block:
-            yield line - len(block), block
+        if not content.strip():
+            if block:
+                yield line - len(block), block
+                header = False
             block = []
+            continue
+        # Times are the first line of a block, or the second one behind an identifier.
+        if block and _TIMES_OF_CUE.match(content) and (header or len(block) > 1 or "-->" in block[0]):
+            own = [block.pop()] if len(block) > 1 and _NUMBER.fullmatch(block[-1]) else []
+            what = "Cues without a blank line before them were told apart by their times"
+            if not own and not header:
+                what += ", and the lines above these are words of the cue before"
+            draft.change(what, f"line {line}")
+            yield line - len(own) - len(block), block
+            header, block = False, own
+        block.append(content.strip())
 
 
 def _read_cues(cues: Iterator[_Cue], draft: Draft, missing_speaker: MissingSpeaker, *, unescape: bool) -> None:
@@ -243,7 +270,7 @@ def _continue(voices: list[_Voice], words: str, draft: Draft, cue: _Cue, *, mark
     if dash:
         words = words[dash.end() :]
         draft.change("Dashes in front of lines were left out", cue.place)
-    split = speaker_and_words(words)
+    split = begun_by(words, draft, cue.place)
     if split is not None:
         voices.append(_Voice(split[0], [split[1]] if split[1] else []))
     elif dash or not voices:

@@ -9,12 +9,15 @@ from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Read
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError
 
-__all__ = ["read_text_lines", "speaker_and_words"]
+__all__ = ["begun_by", "read_text_lines", "speaker_and_words"]
 
 _LONGEST_NAME, _MOST_WORDS = 60, 6
 _COMMENT = re.compile(r"#(?:\s|$)")
 _BULLET = re.compile(r"(?:[-–—*•]|\d{1,5}[.)])\s+")
-_BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_]{1,60}?)(?:([:：])\1|\1\s*([:：]))")
+# *Ana:* or **Ana**: of Markdown
+_EMPHASIS = re.compile(r"(\*{1,3}|_{1,3})(?=[^\s*_])([^*_]{1,60}?)(?:([:：])\1|\1\s*([:：]))")
+# (sighs) or [laughs], in front of a speaker; with a colon it is none of these.
+_REMARK = re.compile(r"(?:\([^()\[\]:]{1,60}\)|\[[^()\[\]:]{1,60}\])\s*")
 # In brackets, or bare before a blank; a range has two times.
 _RANGE = rf"({TIMECODE})(?:\s*(?:-->|->|-|–|—|to)\s*({TIMECODE}))?"
 _TIMES = re.compile(rf"(?:\[\s*{_RANGE}\s*\]|\(\s*{_RANGE}\s*\)|{_RANGE}(?=\s))\s*[-–—]?\s*")
@@ -24,6 +27,9 @@ _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
 _DAY = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
 _HALF = r"[\s\u202f]?[AaPp]\.?[Mm]\.?"
 _DATE = re.compile(rf"\[?(?:{_DAY},?[T\s]\s*{_CLOCK}(?:{_HALF})?|{_CLOCK}{_HALF})\]?(?:\s*[-–—])?\s+")
+
+
+_MARKS_LEFT_OUT = "Marks of bold or italic speakers were left out"
 
 
 def read_text_lines(text: str, source: Source) -> Reading:
@@ -101,6 +107,41 @@ def speaker_and_words(line: str) -> tuple[str, str] | None:
     return None
 
 
+def begun_by(line: str, draft: Draft, place: str) -> tuple[str, str] | None:
+    """Splits a line as :func:`speaker_and_words` does, where its speaker is emphasised or stands behind a remark.
+
+    Args:
+        line: A line without blanks around it.
+        draft: The conversation, which counts what is changed.
+        place: Where the line stands.
+
+    Returns:
+        Speaker and words, which the remark is the first of; None where the line begins with no speaker.
+
+    Example:
+        >>> draft = Draft("chat.txt")
+        >>> begun_by("(sighs) Ana: Hi!", draft, "line 1"), begun_by("*Ben:* Hi.", draft, "line 2")
+        (('Ana', '(sighs) Hi!'), ('Ben', 'Hi.'))
+        >>> list(draft.changes)
+        ['Remarks in front of speakers were put to their words', 'Marks of bold or italic speakers were left out']
+    """
+    rest = line
+    remarks: list[str] = []
+    while remark := _REMARK.match(rest):
+        remarks.append(remark[0].strip())
+        rest = rest[remark.end() :]
+    if emphasis := _EMPHASIS.match(rest):
+        rest = f"{emphasis[2]}: {rest[emphasis.end() :]}"
+    split = speaker_and_words(rest)
+    if split is None:  # A name may be in brackets as a whole.
+        return speaker_and_words(line)
+    if remarks:
+        draft.change("Remarks in front of speakers were put to their words", place)
+    if emphasis:
+        draft.change(_MARKS_LEFT_OUT, place)
+    return split[0], " ".join(filter(None, (*remarks, split[1])))
+
+
 @dataclass
 class _Open:
     """An utterance that further lines may continue."""
@@ -132,13 +173,13 @@ def _begin(line: str, draft: Draft, place: str) -> _Open | None:
     if bullet := _BULLET.match(rest):
         rest = rest[bullet.end() :]
         stripped.append("List marks in front of lines were left out")
-    if bold := _BOLD.match(rest):
-        rest = f"{bold[2]}: {rest[bold.end() :]}"
-        stripped.append("Marks of bold speakers were left out")
+    if emphasis := _EMPHASIS.match(rest):
+        rest = f"{emphasis[2]}: {rest[emphasis.end() :]}"
+        stripped.append(_MARKS_LEFT_OUT)
     # A time is read in front of a list mark or behind it.
     if times is None and not dated and (times := _TIMES.match(rest)):
         rest = rest[times.end() :]
-    split = speaker_and_words(rest)
+    split = begun_by(rest, draft, place)
     if split is None:
         if dated:
             raise InvalidDataError(

@@ -144,6 +144,24 @@ def test_standard_input_is_read(predict: Predict, monkeypatch: pytest.MonkeyPatc
     assert "Zoë" in output
 
 
+def test_standard_input_names_no_file(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("chat.txt", str(Path("chat.txt").resolve()), "other.json\n"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(name.encode())))
+        code, output, errors = predict("-")
+        assert (code, output) == (2, "")
+        assert errors.startswith("error: standard input: none of the formats of a conversation. Tried: text")
+        assert errors.count("\n") == 1
+
+
+def test_what_was_assumed_of_standard_input_is_said(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = "Zoë: Hi!".encode("cp1252")
+    Path("conversation.txt").write_bytes(data)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    piped = predict("-")
+    assert "Read as Windows-1252" in piped[1]
+    assert piped == predict("conversation.txt")
+
+
 def test_files_of_one_name_are_told_apart(predict: Predict) -> None:
     Path("b").mkdir()
     Path("b/chat.txt").write_text("Ben: Hm.")
@@ -179,6 +197,13 @@ REFUSED = {
     "one recording for two": (("chat.txt", "other.json", "--audio", "a.wav"), "--audio a.wav is one recording, but"),
     "recording without times": (("chat.txt", "--audio", "chat.wav"), "no start time"),
     "no recording": (("chat.txt", "--video", "b.mp4"), "b.mp4: there is no such recording"),
+    "a conversation": ((CHAT * 20,), "FILES takes names of files, but 'Ana: We missed it.\\nBen: Oh no!"),
+    "a line": (("chat.txt", "Ana: Hi!"), "is text. Save the conversation as a file, or give it to standard input:"),
+    "long file": (("a" * 300,), "FILES 'aaaaa"),
+    "long output": (("chat.txt", "--output", "a" * 300 + "/x.csv"), "a name of 306 characters, which no file has"),
+    "long recording": (("chat.txt", "--audio", "a" * 300), "--audio 'aaaaa"),
+    "long encoder": (("chat.txt", "--text-encoder", "a" * 300), "--text-encoder 'aaaaa"),
+    "no speaker": (("cue.srt",), "(--missing-speaker previous)"),
     "unwritable": (("chat.txt", "--output", "chat.txt/x.csv"), "cannot be written"),
 }  # fmt: skip
 
@@ -190,6 +215,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
     Path("folder").mkdir()
     Path("empty.txt").write_text(" \n")
     Path("numbers.txt").write_text("1 2 3\n4 5 6\n")
+    Path("cue.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHi!\n")
     Path("without.json").write_text('[{"speaker": "Ana"}]')
     Path("chat.wav").write_bytes(b"RIFF")
     before = sorted(tmp_path.rglob("*"))

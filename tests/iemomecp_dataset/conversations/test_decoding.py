@@ -66,3 +66,5 @@ def test_a_file_that_cannot_be_read_is_missing_data(tmp_path: Path) -> None:
     assert read_bytes(tmp_path / "a.txt") == b"\0"
     with pytest.raises(MissingDataError, match="cannot be read"):
         read_bytes(tmp_path / "a.txt" / "b.txt")
+    with pytest.raises(MissingDataError, match=r"^'aaaaa.*…': a name of 300 characters, which no file has"):
+        read_bytes(Path("a" * 300))

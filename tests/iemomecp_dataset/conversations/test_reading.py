@@ -11,6 +11,7 @@ import re
 import string
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from iemomecp_dataset.conversations.conversation import Conversation, Conversati
 from iemomecp_dataset.conversations.formats import SUFFIXES
 from iemomecp_dataset.conversations.reading import (
     FORMATS,
+    read_conversation_bytes,
     read_conversation_file,
     read_conversation_text,
     read_conversations,
@@ -152,6 +154,17 @@ def test_text_of_a_visitor_names_no_file(tmp_path: Path) -> None:
         read_conversation_text(" ")
 
 
+def test_bytes_are_content_in_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    path.write_bytes("Zoë: Hi!".encode("cp1252"))
+    (conversation,) = read_conversation_bytes(path.read_bytes(), "standard input", name="chat")
+    assert [conversation] == read_conversation_file(path)
+    assert conversation.notes
+    for data, words in ((str(path).encode(), "none of the formats"), (b" \n", "an empty conversation")):
+        with pytest.raises(InvalidDataError, match=f"standard input: {words}"):
+            read_conversation_bytes(data, "standard input")
+
+
 def test_every_format_is_tested_and_explained() -> None:
     assert {format_name for format_name, _, _ in FILES.values()} == set(FORMATS) == set(SUFFIXES.values())
 
@@ -162,10 +175,14 @@ NAMES = (
     .map(str.strip)
     .filter(lambda name: name[:1].isalpha() and len(name.split()) <= 6 and not name.startswith("WEBVTT"))
 )
+# Without what is no text: controls, and letters that show nothing.
+SHOWN = st.characters(
+    exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn"), exclude_characters="\u115f\u1160\u2800\u3164\uffa0"
+)
 WORDS = (
-    st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn")), min_size=1, max_size=60)
+    st.text(SHOWN, min_size=1, max_size=60)
     .map(str.strip)
-    .filter(bool)
+    .filter(lambda words: any(unicodedata.category(character)[0] in "LNPS" for character in words))
 )
 CONVERSATIONS = st.lists(st.tuples(NAMES, WORDS), min_size=1, max_size=6)
 
@@ -268,10 +285,10 @@ def test_recordings_are_relative_to_the_file_that_names_them(tmp_path: Path) -> 
 def test_what_was_changed_is_said_and_counted() -> None:
     records = [
         {"speaker": "Ana", "text": "one\n two\x07", "turn": 3, "emotion": "joy"},
-        {"speaker": 2, "text": " three ", "turn": "4", "start": float("nan"), "mood": None},
+        {"speaker": 2, "text": " three\u200b ", "turn": "4", "start": float("nan"), "mood": None},
     ]
     (conversation,) = read_conversations(records)[0]
-    assert [(spoken.speaker, spoken.text) for spoken in conversation.utterances] == [("Ana", "one two"), ("2", "three")]
+    assert [(u.speaker, u.text) for u in conversation.utterances] == [("Ana", "one two"), ("2", "three\u200b")]
     assert conversation.notes == (
         "Control characters were left out of utterances: 1 (utterance 1).",
         "Line breaks inside words were replaced by blanks: 1 (utterance 1).",
@@ -286,6 +303,17 @@ def test_the_content_decides_where_the_suffix_is_that_of_another_format(tmp_path
     (conversation,) = read_conversation_file(path)
     assert conversation.format == "jsonl"
     assert conversation.notes == ("Read as jsonl, which the content is, though the suffix is that of json.",)
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix, name in SUFFIXES.items() if name != "text"])
+def test_lines_of_words_are_text_whatever_the_suffix(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"chat{suffix}"
+    path.write_text('[0:05] Ana: Hi, you!\n\nBen: Hi; at 10:30,\nAna: "Yes"\nwe missed it: all\n(sighs) of it\n')
+    (conversation,) = read_conversation_file(path)
+    assert [spoken.speaker for spoken in conversation.utterances] == ["Ana", "Ben", "Ana", "we missed it"]
+    assert conversation.format == "text"
+    note = f"Read as text, which the content is, though the suffix is that of {SUFFIXES[suffix]}."
+    assert conversation.notes[0] == note
 
 
 REFUSED: dict[str, tuple[Any, type[IemomecpError], str]] = {
@@ -322,6 +350,9 @@ REFUSED: dict[str, tuple[Any, type[IemomecpError], str]] = {
         InvalidDataError,
         "utterance 1: the utterance 'Hi!' has no",
     ),
+    "an invisible speaker": ([{"speaker": "\u200b\u2060", "text": "Hi!"}], InvalidDataError, "'Hi!' has no speaker"),
+    "invisible text": ([("Ana", "\x07\u200b \ufeff")], InvalidDataError, "utterance 1: 'Ana' has no words"),
+    "blank letters": ([("Ana", "\u3164\u2800")], InvalidDataError, "utterance 1: 'Ana' has no words"),
     "empty text": ([("Ana", "\n")], InvalidDataError, "utterance 1: 'Ana' has no words"),
     "text of pandas": ([{"speaker": "Ana", "text": float("nan")}], InvalidDataError, "'Ana' has no words"),
     "a number as text": ([("Ana", 5)], InvalidDataError, "utterance 1: 'text' must be text, but is 5"),
@@ -357,6 +388,14 @@ DAMAGED: dict[str, tuple[str, str | bytes, str]] = {
         "text (line 1 has no 'Speaker:' in front, 'once upon'); csv (no columns",
     ),
     "JSON": ("chat.json", '{"utterances": [', "Tried: json (line 1, column 17: Expecting value)"),
+    "JSON behind words": ("chat.json", 'Note: mine\n[{"speaker": "Ana"', "Tried: json (it does not begin with"),
+    "times": (
+        "chat.srt",
+        "Ana: Hi!\n\n2\n00:00:01,000 -> 00:00:02,000\nBen: Hi.",
+        "Tried: subrip (line 4, '00:00:01,000 -> 00:00:02,000', has no times such as",
+    ),
+    "a table behind words": ("chat.csv", "Note: mine\nAna,Hi!", "Tried: csv (no columns for speaker and text"),
+    "no mark": ("chat.vtt", "Ana: Hi!\n\n00:01.000 -> 00:02.000\nBen: Hi.", "Tried: webvtt (it does not begin"),
     "JSON of something else": ("chat.json", '{"a": 1}', "an object with the keys 'a', expected a list of utterances"),
     "an empty list": ("chat.json", "[]", "an empty list"),
     "a list of text": ("chat.json", '["Ana: Hi!"]', "utterance 1: 'Ana: Hi!', expected"),
@@ -433,6 +472,7 @@ def test_a_recording_of_the_whole_conversation(tmp_path: Path) -> None:
     (unsorted,) = read_conversations("[0:03] Ana: We missed it.\n[0:02 - 0:04] Ben: Oh no!")[0]
     for conversation, path, words in (
         (timed, tmp_path / "none.wav", "none.wav: there is no such recording"),
+        (timed, tmp_path / ("a" * 300), "aaa: there is no such recording"),
         (untimed, recording, "conversation, utterance 2: no start time"),
         (unended, recording, "conversation, utterance 2: no end time"),
         (unsorted, recording, "utterance 1: begins at 3 s, after the next one at 2 s"),

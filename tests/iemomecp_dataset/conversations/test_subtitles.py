@@ -36,6 +36,12 @@ SPEAKERS = {
     "<v Ana>\n- We missed it.": [("Ana", "- We missed it.")],
     "<i>Ana: We</i> <font color='red'>missed</font> {\\an8}it. <3": [("Ana", "We missed it. <3")],
     "Ana: Wait\n\nfor me.": [("Ana", "Wait for me.")],
+    "(sighs) ANA: We missed it.": [("ANA", "(sighs) We missed it.")],
+    "- <i>[sighs] (to Ben)</i> Ana: We missed it.\n- (gasps) Ben:\nOh no!": [
+        ("Ana", "[sighs] (to Ben) We missed it."),
+        ("Ben", "(gasps) Oh no!"),
+    ],
+    "**Ana:** We missed it.": [("Ana", "We missed it.")],
     "Ana: 42": [("Ana", "42")],
     "Ana: At\n10": [("Ana", "At 10")],
 }
@@ -75,6 +81,36 @@ def test_webvtt_has_notes_styles_settings_and_escapes() -> None:
     assert conversation.notes == (
         "Notes, styles and regions were left out: 2 (line 4, line 7).",
         "Tags were left out of cues: 2 (cue 1 on line 11, cue 2 on line 14).",
+    )
+
+
+TIGHT = "Cues without a blank line before them were told apart by their times"
+
+
+def test_cues_of_subrip_need_no_blank_line_between_them() -> None:
+    text = cues("Ana: At\n10", "Ben: Oh no!", "", "Ana: Yes.").replace("\n\n", "\n")
+    for tight in (text, text.replace("\n", "\r\n")):
+        conversation = read(tight)
+        assert spoken(conversation) == [("Ana", "At 10"), ("Ben", "Oh no!"), ("Ana", "Yes.")]
+        assert [spoken.start for spoken in conversation.utterances] == [1.0, 2.0, 4.0]
+        assert f"{TIGHT}: 2 (cue 2 on line 6, cue 3 on line 9)." in conversation.notes
+    # Without numbers too; a number above a blank line is said.
+    unnumbered = "0:01 --> 0:02\nAna: At\n10\n\n0:02 --> 0:03\nBen: No --> yes!\n0:03 --> 0:04\nAna: Hm."
+    assert spoken(read(unnumbered)) == [("Ana", "At 10"), ("Ben", "No --> yes!"), ("Ana", "Hm.")]
+
+
+def test_times_within_a_cue_of_webvtt_begin_another_one() -> None:
+    text = (
+        "WEBVTT\n00:01.000 --> 00:02.000\nAna: Hi!\n2\n00:02.000 --> 00:03.000\n<v Ben>Hi.\nthird\n"
+        "00:03.000 --> 00:04.000\nAna: a --> b\n\nNOTE\nno words\n5\n00:05.000 --> 00:06.000\nBen: Hm."
+    )
+    conversation = read(text)
+    # By the standard of WebVTT a name of a cue stands behind a blank line; what is said must not be a number.
+    assert spoken(conversation) == [("Ana", "Hi!"), ("Ben", "Hi. third"), ("Ana", "a --> b"), ("Ben", "Hm.")]
+    assert [spoken.start for spoken in conversation.utterances] == [1.0, 2.0, 3.0, 5.0]
+    assert conversation.notes[:2] == (
+        f"{TIGHT}: 3 (line 2, line 5, line 14).",
+        f"{TIGHT}, and the lines above these are words of the cue before: 1 (line 8).",
     )
 
 

@@ -85,15 +85,30 @@ def test_times_are_those_of_the_recording(line: str) -> None:
         ("\u200e[10:30 PM] Ana: Hi!", "Dates in front of lines were left out: 1 (line 1)."),
         ("- Ana: Hi!", "List marks in front of lines were left out: 1 (line 1)."),
         ("12. Ana: Hi!", "List marks in front of lines were left out: 1 (line 1)."),
-        ("**Ana:** Hi!", "Marks of bold speakers were left out: 1 (line 1)."),
-        ("__Ana__: Hi!", "Marks of bold speakers were left out: 1 (line 1)."),
+        ("**Ana:** Hi!", "Marks of bold or italic speakers were left out: 1 (line 1)."),
+        ("*Ana:* Hi!", "Marks of bold or italic speakers were left out: 1 (line 1)."),
+        ("- ***Ana***: Hi!", "List marks in front of lines were left out: 1 (line 1)."),
+        ("__Ana__: Hi!", "Marks of bold or italic speakers were left out: 1 (line 1)."),
         ("# Our trip\nAna: Hi!", "Comment lines were left out: 1 (line 1)."),
     ],
 )
 def test_what_stands_in_front_of_a_speaker_is_left_out_and_counted(line: str, note: str) -> None:
     (utterance,) = read(line).utterances
     assert (utterance.speaker, utterance.text, utterance.start) == ("Ana", "Hi!", None)
-    assert read(line).notes == (note,)
+    assert note in read(line).notes
+    assert len(read(line).notes) == (2 if line.startswith("- *") else 1)
+
+
+@pytest.mark.parametrize(
+    "line", ["(sighs) Ana: Hi!", "[sighs]Ana: Hi!", "0:05 (sighs) **Ana:** Hi!", "**(sighs) Ana:** Hi!"]
+)
+def test_a_remark_in_front_of_a_speaker_is_one_of_the_words(line: str) -> None:
+    conversation = read(f"{line}\n(Both of them): Oh no!\n(sighs) again\n[one: two] Ben: no")
+    assert [(utterance.speaker, utterance.text) for utterance in conversation.utterances] == [
+        ("Ana", "[sighs] Hi!" if "[" in line else "(sighs) Hi!"),
+        ("(Both of them)", "Oh no! (sighs) again [one: two] Ben: no"),
+    ]
+    assert "Remarks in front of speakers were put to their words: 1 (line 1)." in conversation.notes
 
 
 def test_lines_without_a_speaker_continue_the_one_above() -> None:
