@@ -150,7 +150,8 @@ def predict_explanations(
         frames: Store of frame tokens.
         face_features: Store of face vectors.
         faces_table: Face table.
-        max_missing_features: Share of the targets that may lack frames or face vectors.
+        max_missing_features: Share of the targets that may lack frames or face vectors, or whose clips the face table
+            may state as not examined.
         max_new_tokens: Most tokens of an explanation.
         num_beams: Beams.
         batch_size: Explanations that are written at once.
@@ -484,7 +485,7 @@ def _clips(
         without = len(set(wanted) - found.present)
         if without:
             _logger.warning("%d of %d utterances have no %s; they are explained without.", without, len(wanted), what)
-    return shown, seen, None if faces_table is None else face_lines(faces_table, wanted)
+    return shown, seen, None if faces_table is None else face_lines(faces_table, wanted, tolerance)
 
 
 def _encoder(model: ExplanationModel, tokenizer: Any) -> ExplanationEncoder:

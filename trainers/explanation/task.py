@@ -321,6 +321,8 @@ def _counts(
         counts["items_without_video"] = inputs.missing.get(split, 0)
     if inputs.missing_faces is not None:
         counts["items_without_faces"] = inputs.missing_faces.get(split, 0)
+    if inputs.unexamined_faces is not None:
+        counts["items_not_examined_for_faces"] = inputs.unexamined_faces.get(split, 0)
     if options.model.emotion != "none":
         counts["items_without_emotion"] = sum(example.item.emotion is None for example in examples)
     if options.model.causes != "none":

@@ -7,7 +7,7 @@ examined (so that utterances without faces are counted), and why some could not 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,19 @@ class FaceTable:
     def without_faces(self) -> tuple[str, ...]:
         """Utterances that were examined and have no face in any frame."""
         return tuple(key for key in self.frames if key not in self._rows_of())
+
+    def not_examined(self, utterance_ids: Iterable[str]) -> dict[str, str]:
+        """Which utterances have a clip that could not be examined.
+
+        Args:
+            utterance_ids: Ids of the utterances; repeated ones count once.
+
+        Returns:
+            Reason by utterance. Utterances that the files of a tool do not have are not among them: tools leave out
+            clips without any face.
+        """
+        reasons = {key: self.missing[key] for key in utterance_ids if key in self.missing}
+        return {key: why for key, why in reasons.items() if why.partition(":")[0] != "not_in_source"}
 
     def summaries(self, utterance_id: str) -> list[FaceSummary]:
         """Summarizes the tracks of an utterance.

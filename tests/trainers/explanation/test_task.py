@@ -105,12 +105,14 @@ def test_what_items_lack_is_counted(language_model: Path, tmp_path: Path, monkey
     assert task.truncated["test"] == {**counts, "items_without_video": 1, "items_without_marked_cause": 4}
 
     # Of predicted emotions and causes one item has both; faces are known for all but three.
-    inputs = ExplanationInputs(emotions={("test0", 3): "joy"}, causes={("test0", 3): (2,)}, missing_faces={"test": 3})
+    inputs = ExplanationInputs(emotions={("test0", 3): "joy"}, causes={("test0", 3): (2,)}, missing_faces={"test": 3},
+                               unexamined_faces={"test": 1})  # fmt: skip
     monkeypatch.setattr(task_module, "read_inputs", lambda *_: inputs)
     asked = {"emotion": "predicted", "emotion_from": "erc", "causes": "predicted", "causes_from": "pairs"}
     task = prepared(language_model, **asked)
     assert task.truncated["test"] == {
-        "truncated_turns": 0, "items_without_faces": 3, "items_without_emotion": 4, "items_without_marked_cause": 4,
+        "truncated_turns": 0, "items_without_faces": 3, "items_not_examined_for_faces": 1, "items_without_emotion": 4,
+        "items_without_marked_cause": 4,
     }  # fmt: skip
     assert task.strategy.causes == inputs.causes
 
