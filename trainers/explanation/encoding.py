@@ -176,6 +176,23 @@ class ExplanationEncoder:
             truncated_examples=examples,
         )
 
+    def length(
+        self,
+        item: EncodedItem,
+        frames: Vectors | None = None,
+        faces: Vectors | None = None,
+        *,
+        for_generation: bool = False,
+    ) -> int:
+        """How many tokens and vectors of an item the language model reads; the arguments are those of :meth:`collate`.
+
+        Frames are those of a store.
+        """
+        length = item.prompt_length if for_generation else len(item.input_ids)
+        found = [vectors(item.utterance_id) for vectors in (frames, faces) if vectors is not None]
+        # The place of the video becomes two learned vectors around its own.
+        return length + self.has_video + sum(len(one) for one in found if one is not None)
+
     def collate(
         self,
         items: Sequence[EncodedItem],

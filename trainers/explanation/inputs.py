@@ -226,8 +226,8 @@ def face_lines(
         raise InvalidDataError(
             f"{place}: the clips of {len(unexamined)} of {len(wanted)} utterances could not be examined "
             f"({len(unexamined) / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example {shown}. "
-            "Repair the clips and make the table again, or raise --max_missing_features: these utterances then have no line "
-            "about faces."
+            "Repair the clips and make the table again, or raise --max_missing_features: these utterances then have no "
+            "line about faces."
         )
     return table.line
 
