@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import atomic_write
 
-__all__ = ["COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "check_faces", "emotion_name"]
+__all__ = ["CLASS_NAMES", "COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "check_faces", "emotion_name"]
 
 COLUMNS = ("utterance_id", "track", "time", "box", "probabilities")
 """Columns of the file. ``box`` is left, top, right, bottom in pixels; ``probabilities`` follow the classes."""
@@ -35,6 +35,9 @@ _NAMES = {
     "fearful": "fear",
     "surprised": "surprise",
 }
+CLASS_NAMES = frozenset({"neutral", *_NAMES, *_NAMES.values(), *NO_COUNTERPART})
+"""What classifiers of faces call their classes, in lower case."""
+
 _KEY = b"iemomecp_faces"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

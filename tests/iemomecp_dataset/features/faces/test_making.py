@@ -22,6 +22,7 @@ from iemomecp_dataset.features.work_items import CorpusItems, WorkItem
 from iemomecp_dataset.synthetic import write_ecem
 
 ORDER = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry")
+OWN = ("--detector", "a:b", "--data_dir", "d", "--ddamfn", "c", "--output_file", "x")
 HEADER = "frame,input,x,y,width,height,Anger,Contempt,Disgust,Fear,Happiness,Neutral,Sadness,Surprise\n"
 
 
@@ -182,6 +183,12 @@ def test_a_run_that_was_stopped_continues_to_the_same_bytes(
         (["--detector", "a:b", "--data_dir", "d", "--class_order", "joy"], "--detector needs --ddamfn"),
         (["--detector", "a:b", "--data_dir", "d", "--ddamfn", "c"], "--detector needs --class_order"),
         (["--detector", "a:b", "--data_dir", "d", "--ddamfn", "c", "--class_order", "joy"], "Give --output_file"),
+        ([*OWN, "--class_order", "a", "b"], "--class_order names 'a', which is no emotion of a face classifier"),
+        (
+            [*OWN, "--class_order", "happy", "angri"],
+            "'angri', which .* Did you mean 'anger'.*: anger, contempt, disgust",
+        ),
+        ([*OWN, "--class_order", "happy", "joy"], "--class_order names happy and joy, which are one emotion"),
     ],
 )
 def test_options_that_cannot_work_are_refused(arguments: list[str], message: str) -> None:
