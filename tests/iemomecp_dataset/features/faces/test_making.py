@@ -63,6 +63,18 @@ def test_files_of_a_tool_become_a_table(ecem: Path, tmp_path: Path, capsys: pyte
               "--output_file", tmp_path / "strange.parquet")  # fmt: skip
 
 
+def test_the_command_names_its_own_options(clips: Callable[..., list[Any]], tmp_path: Path) -> None:
+    (tmp_path / "strange.csv").write_text(HEADER.replace("Anger", "Smell,Anger") + "1," + line("u1.mp4"))
+    given = ("--import_from", "emotiefflib", tmp_path / "strange.csv", "--output_file", tmp_path / "faces.parquet")
+    with pytest.raises(InvalidDataError, match=r"unknown Smell.* that do not matter with --ignore\.$"):
+        faces(*given, "--frames_per_second", 25)
+    with pytest.raises(UsageError, match="give --frames_per_second, the frame rate"):
+        faces(*given, "--ignore", "Smell")
+    arguments = clips(output_file=tmp_path / "faces.parquet")
+    with pytest.raises(UsageError, match="has 7 classes, but --class_order names 6"):
+        faces(*[argument for argument in arguments if argument != "fear"])
+
+
 def test_clips_of_one_name_are_told_apart_by_their_folder() -> None:
     def row(key: str, video: str | None) -> dict[str, Any]:
         return {"utterances": [{"utterance_id": key, "video": video}]}
