@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from iemomecp_dataset.command_line import read_options
+from iemomecp_dataset.command_line import flags_in_errors, read_options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     from iemomecp_dataset.features.faces.making import make_faces
 
-    _print_made(make_faces(options))
+    with flags_in_errors(FaceOptions):
+        made = make_faces(options)
+    _print_made(made)
 
 
 def _print_made(made: Any) -> None:

@@ -14,6 +14,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,10 +90,13 @@ def save_adapter(language_model: Any, folder: Path) -> None:
     weights = get_peft_model_state_dict(language_model, save_embedding_layers=False)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     save_file(tensors, folder / _ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    config = language_model.peft_config["default"]
-    trained, config.inference_mode = config.inference_mode, True
+    config = copy(language_model.peft_config["default"])
+    config.inference_mode = True
+    # The order of a set differs between processes; equal adapters make equal files.
+    for name, value in vars(config).items():
+        if isinstance(value, set):
+            setattr(config, name, sorted(value))
     config.save_pretrained(str(folder))
-    config.inference_mode = trained
 
 
 def load_adapter(language_model: Any, folder: Path) -> Any:

@@ -8,6 +8,7 @@ right and read the prompt, with the answer as labels.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.explanation.prompts import (
+    CAUSE_MARK,
     SYSTEM_MESSAGE,
     VIDEO_TOKEN,
     ExplanationItem,
@@ -132,12 +134,18 @@ class ExplanationEncoder:
                 f"The tokenizer of {tokenizer.name_or_path or 'this language model'} has no chat template. Choose a "
                 "model that was tuned on instructions, or ask for the plain layout of prompts with chat_template=plain."
             )
+        self._control = _control_tokens(tokenizer)
         self.end_id = self._end_id()
         self.pad_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_id
 
     def prompt(self, item: ExplanationItem) -> str:
-        """The text before the answer, as the language model reads it."""
-        earlier, user = example_messages(item), user_message(item, has_video=self.has_video)
+        """The text before the answer, as the language model reads it.
+
+        Control tokens of the tokenizer that stand in the dialogue, such as ``<|end|>``, get a blank behind their first
+        character, so that they are text.
+        """
+        earlier = [(self._as_text(asked), self._as_text(answer)) for asked, answer in example_messages(item)]
+        user = self._as_text(user_message(item, has_video=self.has_video))
         if self.chat_template == "plain":
             answered = [f"{_PLAIN_QUESTION.format(user=asked)} {answer}" for asked, answer in earlier]
             return "\n\n".join([*filter(None, [self.system]), *answered, _PLAIN_QUESTION.format(user=user)])
@@ -175,6 +183,23 @@ class ExplanationEncoder:
             utterance_id=item.utterance_id,
             truncated_examples=examples,
         )
+
+    def length(
+        self,
+        item: EncodedItem,
+        frames: Vectors | None = None,
+        faces: Vectors | None = None,
+        *,
+        for_generation: bool = False,
+    ) -> int:
+        """How many tokens and vectors of an item the language model reads; the arguments are those of :meth:`collate`.
+
+        Frames are those of a store.
+        """
+        length = item.prompt_length if for_generation else len(item.input_ids)
+        found = [vectors(item.utterance_id) for vectors in (frames, faces) if vectors is not None]
+        # The place of the video becomes two learned vectors around its own.
+        return length + self.has_video + sum(len(one) for one in found if one is not None)
 
     def collate(
         self,
@@ -263,11 +288,18 @@ class ExplanationEncoder:
         """The answer and its end token; nothing without a reference."""
         if reference is None:
             return []
-        text = " ".join(reference.split())
+        text = self._as_text(" ".join(reference.split()))
         if self.encoder_decoder:
             ids = list(self.tokenizer(text_target=text)["input_ids"])
             return ids if ids[-1] == self.end_id else [*ids, self.end_id]
         return [*self._ids(f" {text}" if self.chat_template == "plain" else text), self.end_id]
+
+    def _as_text(self, message: str) -> str:
+        """A message in which no control token is left."""
+        while self._control is not None and (found := self._control.search(message)):
+            place = found.start() + 1
+            message = f"{message[:place]} {message[place:]}"
+        return message
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) if text else []
@@ -333,6 +365,20 @@ class ExplanationEncoder:
                 "(eos_token), so that answers would never end. Set it in the tokenizer's configuration."
             )
         return int(self.tokenizer.eos_token_id)
+
+
+def _control_tokens(tokenizer: Any) -> re.Pattern[str] | None:
+    """Finds the control tokens of a tokenizer in a text; None where it has none.
+
+    They are its special tokens in brackets or the like: some tokenizers pad with a word or a sign that texts have, too.
+    """
+    tokens = {str(token) for token in tokenizer.all_special_tokens}
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    tokens |= {token.content for token in added.values() if token.special}
+    # Those that prompts have on purpose.
+    tokens -= {VIDEO_TOKEN, CAUSE_MARK}
+    tokens = {token for token in tokens if len(token) > 2 and not token[0].isalnum() and not token[-1].isalnum()}
+    return re.compile("|".join(map(re.escape, sorted(tokens, key=len, reverse=True)))) if tokens else None
 
 
 def _expanded(ids: NDArray[np.int64], n_frames: int, n_faces: int) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ __all__ = [
 Vectors = Callable[[str], NDArray[Any] | None]
 
 _PAIRS_AT_ONCE = 32
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class ExplanationInputs:
         causes: By dialogue and target turn the predicted cause turns; likewise.
         missing: By split, how many utterances to explain have no clip in the store.
         missing_faces: By split, how many of them have no face vector, or no face in the table.
+        unexamined_faces: By split, how many of the latter have a clip that could not be examined; None without a table.
     """
 
     frames: Vectors | None = None
@@ -70,6 +73,7 @@ class ExplanationInputs:
     causes: Mapping[Key, Sequence[int]] | None = None
     missing: Mapping[str, int] = field(default_factory=dict)
     missing_faces: Mapping[str, int] | None = None
+    unexamined_faces: Mapping[str, int] | None = None
 
 
 def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> ExplanationInputs:
@@ -101,8 +105,14 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
             "missing_faces": _lacking(targets, faces.present.__contains__),
         }
     if options.faces == "label":
-        lines = face_lines(str(data.faces_table), ids)
-        found |= {"face_lines": lines, "missing_faces": _lacking(targets, lambda u: lines(u) is not None)}
+        table = FaceTable.read(str(data.faces_table))
+        lines = face_lines(table, ids, data.max_missing_features, name=str(data.faces_table))
+        unexamined = table.not_examined(ids)
+        found |= {
+            "face_lines": lines,
+            "missing_faces": _lacking(targets, lambda u: lines(u) is not None),
+            "unexamined_faces": _lacking(targets, lambda u: u not in unexamined),
+        }
     if options.model.emotion_from:
         found["emotions"] = named_emotions(read_emotion_inputs(options.model.emotion_from, corpus), corpus)
     if options.model.causes_from:
@@ -185,24 +195,39 @@ def _opened_faces(given: str | Path | FrameStore | FeatureTable) -> FrameStore |
     return read_feature_table(path)
 
 
-def face_lines(given: str | Path | FaceTable, utterance_ids: Sequence[str]) -> Faces:
+def face_lines(
+    given: str | Path | FaceTable, utterance_ids: Sequence[str], tolerance: float, *, name: str = "The face table"
+) -> Faces:
     """Opens a table of faces, for lines of text about them.
 
     Args:
         given: The table, or its file.
         utterance_ids: What is to be explained.
+        tolerance: Share of them whose clip may not have been examined. Clips that were examined and have no face do not
+            count.
+        name: What a table that is given is called in messages.
 
     Raises:
         MissingDataError: The file is not there.
-        InvalidDataError: It is no face table, or has none of the utterances.
+        InvalidDataError: It is no face table, has none of the utterances, or more clips could not be examined.
     """
     table = given if isinstance(given, FaceTable) else FaceTable.read(given)
+    place = name if isinstance(given, FaceTable) else str(given)
     # Tools leave out clips without any face, so that a share of them is no sign of damage.
     if utterance_ids and not any(u in table.frames or u in table.missing for u in utterance_ids):
         raise InvalidDataError(
-            f"{'The face table' if isinstance(given, FaceTable) else given}: none of the {len(utterance_ids)} "
+            f"{place}: none of the {len(utterance_ids)} "
             f"utterances to explain is in it, such as {utterance_ids[0]}: these are faces of another corpus. Give "
             "those of this corpus."
+        )
+    wanted, unexamined = set(utterance_ids), table.not_examined(utterance_ids)
+    if len(unexamined) > tolerance * len(wanted):
+        shown = ", ".join(f"{key} ({why})" for key, why in islice(unexamined.items(), _SHOWN))
+        raise InvalidDataError(
+            f"{place}: the clips of {len(unexamined)} of {len(wanted)} utterances could not be examined "
+            f"({len(unexamined) / len(wanted):.1%}, more than the {tolerance:.1%} allowed), for example {shown}. "
+            "Repair the clips and make the table again, or raise --max_missing_features: these utterances then have no "
+            "line about faces."
         )
     return table.line
 
@@ -337,12 +362,10 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
                 "missing": missing,
             }
     given = options.data.faces_table or options.data.face_features
-    if given and Path(given).is_file():
-        found["faces"] = {"model": None, "revision": None, "settings": {"as": options.faces}, "width": None,
-                          "digest": file_digest(Path(given))[:16], "missing": 0}  # fmt: skip
-    elif given:
+    if given:
         with suppress(IemomecpError):
-            found["faces"] = _facts_of_store(Path(given), options, corpus)
+            facts = _facts_of_file if Path(given).is_file() else _facts_of_store
+            found["faces"] = facts(Path(given), options, corpus)
     with suppress(IemomecpError):
         if options.model.emotion_from:
             found["emotion"] = read_emotion_inputs(options.model.emotion_from, corpus).facts
@@ -353,6 +376,23 @@ def explanation_features(options: ExplanationTrainingOptions, corpus: Corpus) ->
         found["causes"] = {"model": Path(options.model.causes_from).resolve().name, "revision": None, "settings": None,
                            "width": None, "digest": file_digest(weights)[:16], "missing": 0}  # fmt: skip
     return found
+
+
+def _facts_of_file(path: Path, options: ExplanationTrainingOptions, corpus: Corpus) -> dict[str, Any]:
+    """What the record states of a table of faces, or of vectors in a Parquet file."""
+    ids = [u for of_split in _targets(corpus).values() for u in of_split]
+    if options.faces == "label":
+        missing = len(FaceTable.read(path).not_examined(ids))
+    else:
+        missing = read_feature_table(path).digest(ids)[1]
+    return {
+        "model": None,
+        "revision": None,
+        "settings": {"as": options.faces},
+        "width": None,
+        "digest": file_digest(path)[:16],
+        "missing": missing,
+    }
 
 
 def _facts_of_store(folder: Path, options: ExplanationTrainingOptions, corpus: Corpus) -> dict[str, Any]:

@@ -263,6 +263,12 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
         return bool(base_of(self.language_model).config.is_encoder_decoder)
 
     @property
+    def max_positions(self) -> int | None:
+        """Most tokens that the language model has positions for; None without such a bound."""
+        most = getattr(base_of(self.language_model).config, "max_position_embeddings", None)
+        return None if most is None else int(most)
+
+    @property
     def patches_per_frame(self) -> int:
         """Patches of a frame in the vision tower, which follow its class token and the like; 0 without a tower."""
         if self.vision_tower is None:
@@ -366,6 +372,9 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
 
         Returns:
             ``(B, M)`` int, the answers alone, end tokens included.
+
+        Raises:
+            UsageError: The language model has no positions for prompts and answers of that length.
         """
         if not self.encoder_decoder and not bool(batch["attention_mask"][:, -1].all()):
             raise UsageError("Answers are written behind the prompts, which must be padded on the left.")
@@ -374,6 +383,7 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
         inputs = self._inputs(batch["input_ids"], batch["attention_mask"], *(batch.get(name) for name in names))
         # The language model computes them itself, step by step.
         inputs.pop("position_ids", None)
+        self._check_room(1 if self.encoder_decoder else batch["input_ids"].shape[1], max_new_tokens)
         settings = self._generation_settings(max_new_tokens, num_beams, end_ids, pad_id)
         kept, base.generation_config = base.generation_config, settings
         training = self.training
@@ -441,11 +451,20 @@ class ExplanationModel(PreTrainedModel):  # type: ignore[misc]
         }
 
     def _check_length(self, length: int) -> None:
-        most = getattr(base_of(self.language_model).config, "max_position_embeddings", None)
+        most = self.max_positions
         if not self.encoder_decoder and most is not None and length > most:
             raise UsageError(
                 f"Prompt, frames and answer take {length} tokens, but the language model has positions for {most}. "
                 "Lower max_length, or take fewer frames of a clip."
+            )
+
+    def _check_room(self, length: int, max_new_tokens: int) -> None:
+        """Refuses answers that reach beyond the last position; the last token of an answer is not read."""
+        most = self.max_positions
+        if most is not None and length + max_new_tokens - 1 > most:
+            raise UsageError(
+                f"The language model has positions for {most} tokens, which the prompt ({length}) and an answer of up "
+                f"to {max_new_tokens} exceed. Lower max_new_tokens, or max_length."
             )
 
     @torch.no_grad()

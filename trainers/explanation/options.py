@@ -60,7 +60,7 @@ class ExplanationDataOptions:
     max_missing_features: float = option(
         0.01,
         "Share of the utterances to explain whose clip may be missing from --frames or --face_features (they are "
-        "explained from text); more is an error.",
+        "explained from text), or not examined in --faces_table; more is an error.",
         minimum=0.0,
         maximum=1.0,
         setting="features",
@@ -252,8 +252,8 @@ class ExplanationTrainingOptions(RunSettings):
             found.append((_OF_ADAPTERS, f"--tuning {tuning} has no adapters"))
         if not frames:
             found.append((frozenset({"projector"}), "Without --frames there are no frames to project"))
-        if not frames and self.faces != "feature":
-            found.append((frozenset({"max_missing_features"}), "There is neither --frames nor --face_features"))
+        if not frames and self.faces == "none":
+            found.append((frozenset({"max_missing_features"}), "There are neither --frames nor faces"))
         return found
 
     @classmethod

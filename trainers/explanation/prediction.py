@@ -78,11 +78,13 @@ class Explaining(TypedDict, total=False):
     Attributes:
         targets: What to explain: ``complete``, the complete explanations of the rows; ``emotional``, every utterance
             with an emotion other than neutral; ``pairs``, the targets of the pairs that ``causes_from`` predicts; or
-            for each row a list of turns. By default ``complete``, and ``emotional`` where no row has an explanation.
+            for each row a list of turns, counted from 1. By default ``complete``, and ``emotional`` where no row has an
+            explanation.
         emotion: Where the emotion of the target comes from: ``gold``, the utterance's ``emotion``; ``predicted``, the
             most probable of ``emotions``; or ``none``. By default as the model was trained.
-        emotion_names: Emotions by id, where the ``emotion`` of utterances is an id; by default those of the dataset's
-            features, else those that the model was trained on. Also the columns of ``emotions``.
+        emotion_names: Emotions by id, where the ``emotion`` of utterances is an id, and all that utterances may have
+            where it is a name; by default those of the dataset's features, else those that the model was trained on.
+            Also the columns of ``emotions``.
         causes: Which turns are marked as causes: ``none``, ``gold``, ``predicted`` (by ``causes_from``), ``last`` or
             ``shuffled``. By default as the model was trained. Gold ones are the ``cause_turns`` of an explanation, and
             the gold pairs of other utterances.
@@ -150,7 +152,8 @@ def predict_explanations(
         frames: Store of frame tokens.
         face_features: Store of face vectors.
         faces_table: Face table.
-        max_missing_features: Share of the targets that may lack frames or face vectors.
+        max_missing_features: Share of the targets that may lack frames or face vectors, or whose clips the face table
+            may state as not examined.
         max_new_tokens: Most tokens of an explanation.
         num_beams: Beams.
         batch_size: Explanations that are written at once.
@@ -197,7 +200,8 @@ def predict_explanations(
             "Give emotion_names= where they are others.",
             ", ".join(f"{number} {name}" for number, name in enumerate(names)) or "none",
         )
-    dialogues = [_with_emotion_ids(row, names) for row in dialogues]
+    known = list(names) if emotion == "gold" else None
+    dialogues = [_with_emotion_ids(row, names, known) for row in dialogues]
     told: dict[Key, str] | None = None
     if emotion == "predicted":
         columns = list(emotion_names or getattr(config, "emotion_names", None) or names)
@@ -211,12 +215,20 @@ def predict_explanations(
     chosen = _targets(dialogues, targets, names, told, found)
     prepared = [_with_targets(row, turns) for row, turns in zip(dialogues, chosen, strict=True)]
     _check_gold(prepared, emotion, causes)
+    _check_texts(dialogues, chosen)
     wanted = [
         next(u["utterance_id"] for u in row["utterances"] if u["turn"] == turn)
         for row, turns in zip(dialogues, chosen, strict=True)
         for turn in turns
     ]
     if not wanted:
+        unknown = sum(u["emotion"] is None for row in dialogues for u in row["utterances"])
+        if unknown and told is None and (targets is None or asked == "emotional"):
+            _logger.warning(
+                "Nothing is explained: no utterance has an emotion other than neutral, and %d have none. Give their "
+                "'emotion' as a name, or for each row a list of turns as targets=.",
+                unknown,
+            )
         return [[] for _ in dialogues]
     shown, seen, lines = _clips(config, wanted, frames, face_features, faces_table, max_missing_features)
     items = explanation_items(
@@ -295,13 +307,21 @@ def _is_id(emotion: Any) -> bool:
     return emotion is not None and not isinstance(emotion, str)
 
 
-def _with_emotion_ids(row: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    """A copy of a row whose emotions are ids; a name that is new is appended to ``names``."""
+def _with_emotion_ids(row: Mapping[str, Any], names: list[str], known: Collection[str] | None) -> dict[str, Any]:
+    """A copy of a row whose emotions are ids; a name that is new is appended to ``names``.
+
+    Where ``known`` has names, it is refused.
+    """
     utterances = []
     for utterance in row["utterances"]:
         value = utterance.get("emotion")
         where = f"dialogue {row['dialogue_id']!r}, turn {utterance['turn']}"
         if isinstance(value, str):
+            if known and value not in known:
+                raise InvalidDataError(
+                    f"{where}: there is no emotion {value!r}. {did_you_mean(value, known)} Give one of these, or all "
+                    "names that the rows have as emotion_names=."
+                )
             if value not in names:
                 names.append(value)
             value = names.index(value)
@@ -405,6 +425,19 @@ def _given_targets(rows: Sequence[Mapping[str, Any]], given: Sequence[Sequence[i
     return found
 
 
+def _check_texts(rows: Sequence[Mapping[str, Any]], chosen: Sequence[Sequence[int]]) -> None:
+    """Refuses targets in which nothing is said, but for those that a corpus explains."""
+    for row, turns in zip(rows, chosen, strict=True):
+        explained = _complete(row)
+        for utterance in row["utterances"]:
+            said, turn = utterance.get("text"), utterance["turn"]
+            if turn in turns and turn not in explained and not (said or "").strip():
+                raise InvalidDataError(
+                    f"dialogue {row['dialogue_id']!r}, turn {turn}: the utterance to explain has no text. Give its "
+                    "'text', or choose the turns to explain with targets=."
+                )
+
+
 def _with_targets(row: Mapping[str, Any], turns: Sequence[int]) -> dict[str, Any]:
     """A copy of a row that has an explanation for each target and no other, with the gold causes that are known."""
     texts = _complete(row)
@@ -484,7 +517,7 @@ def _clips(
         without = len(set(wanted) - found.present)
         if without:
             _logger.warning("%d of %d utterances have no %s; they are explained without.", without, len(wanted), what)
-    return shown, seen, None if faces_table is None else face_lines(faces_table, wanted)
+    return shown, seen, None if faces_table is None else face_lines(faces_table, wanted, tolerance)
 
 
 def _encoder(model: ExplanationModel, tokenizer: Any) -> ExplanationEncoder:

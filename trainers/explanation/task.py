@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.explanation.earlier_run import begun_model, earlier_model_folder
 from iemomecp_dataset.trainers.explanation.encoding import EncodedItem, ExplanationEncoder, Vectors
 from iemomecp_dataset.trainers.explanation.examples import with_examples
@@ -41,6 +42,9 @@ _logger = logging.getLogger(__name__)
 
 # Of a corpus of 2,903 prompts in mini-batches of 8, padding is a quarter of all tokens with 1, and 1 % with this.
 _POOLED = 50
+
+_LEAST_LENGTH = 16
+"""The smallest --max_length."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ def prepare_explanations(
         for split, of_split in _all_items(options, corpus, inputs).items()
         if of_split and (trains or split != "train")
     }
+    _check_positions(options, model, encoder, examples, inputs)
     counts = {split: _counts(options, found, inputs, split, encoder) for split, found in examples.items()}
     for remark in remarks_on_prompts(options, counts, {split: len(found) for split, found in examples.items()}):
         _logger.warning("warning: %s", remark)
@@ -189,6 +194,42 @@ def prepare_explanations(
         tokenizer=tokenizer,
         trains=trains,
     )
+
+
+def _check_positions(
+    options: ExplanationTrainingOptions,
+    model: Any,
+    encoder: ExplanationEncoder,
+    examples: Mapping[str, list[ExplanationExample]],
+    inputs: ExplanationInputs,
+) -> None:
+    """Refuses prompts that end, or whose texts may end, beyond the language model's last position.
+
+    Raises:
+        UsageError: Of a prompt and its answer, or of a prompt and the text that is written for it.
+    """
+    most: int | None = model.max_positions
+    if most is None:
+        return
+    clips = inputs.frames, inputs.faces
+    # Of a text that is written, the last token is not read.
+    more = 0 if encoder.encoder_decoder else options.objective.max_new_tokens - 1
+    for split, found in examples.items():
+        for example in found:
+            lengths = [(encoder.length(example.encoded, *clips), 0)]
+            if split != "train" and more:
+                prompt = encoder.encode(replace(example.item, reference=None))
+                lengths.append((encoder.length(prompt, *clips, for_generation=True), more))
+            length, room = max(lengths, key=sum)
+            if length + room > most:
+                what = f"prompt and a text of {room + 1} (--max_new_tokens)" if room else "prompt and explanation"
+                fits = most - more - (lengths[0][0] - len(example.encoded.input_ids))
+                lower = "--max_new_tokens" if fits < _LEAST_LENGTH else f"--max_length to {fits} or less"
+                raise UsageError(
+                    f"The language model has positions for {most} tokens, but turn {example.item.target_turn} in "
+                    f"{example.dialogue_id} takes {length + room} with {what}. Lower {lower}, or take a language model "
+                    "with more positions."
+                )
 
 
 def _tokenizer(options: ExplanationModelOptions) -> Any:
@@ -321,6 +362,8 @@ def _counts(
         counts["items_without_video"] = inputs.missing.get(split, 0)
     if inputs.missing_faces is not None:
         counts["items_without_faces"] = inputs.missing_faces.get(split, 0)
+    if inputs.unexamined_faces is not None:
+        counts["items_not_examined_for_faces"] = inputs.unexamined_faces.get(split, 0)
     if options.model.emotion != "none":
         counts["items_without_emotion"] = sum(example.item.emotion is None for example in examples)
     if options.model.causes != "none":

@@ -134,7 +134,7 @@ def load_ddamfn(
     """
     path = Path(path)
     if not class_order or len(set(class_order)) != len(class_order):
-        raise UsageError(f"class_order must name each class once, but is {', '.join(class_order) or 'empty'}.")
+        raise UsageError(f"class_order= must name each class once, but is {', '.join(class_order) or 'empty'}.")
     if not path.is_file():
         raise MissingDataError(f"The checkpoint {path} is not there.")
     found = _state(path)
@@ -151,13 +151,13 @@ def load_ddamfn(
     beyond = sorted(found.keys() - set(names.values()))
     last = found.get(names["classifier.weight"])
     if last is not None and last.ndim == 2 and len(last) != len(class_order):
-        raise UsageError(f"{path} has {len(last)} classes, but class_order names {len(class_order)}.")
+        raise UsageError(f"{path} has {len(last)} classes, but class_order= names {len(class_order)}.")
     if differences or beyond:
         shown = [*differences[:_SHOWN], *(f"{name} is only in the file" for name in beyond[:_SHOWN])]
         raise InvalidDataError(
             f"{path} does not fit the network: {len(differences)} of {len(expected)} tensors differ and {len(beyond)} "
-            f"are only in the file: {'; '.join(shown)}. Give a JSON file {{name here: name there}} as mapping, and the "
-            "sizes as layout."
+            f"are only in the file: {'; '.join(shown)}. Give a JSON file {{name here: name there}} as mapping=, and "
+            "the sizes as layout."
         )
     model.load_state_dict({name: found[names[name]] for name in expected})
     return model.eval()

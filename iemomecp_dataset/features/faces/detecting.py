@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.features.decoding.video_decoding import VideoFrames, decode_positions
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.faces.tracking import link_tracks
@@ -154,7 +155,8 @@ def examine_clips(
         or cannot be decoded.
 
     Raises:
-        InvalidDataError: The classifier gives another shape.
+        InvalidDataError: The detector fails or gives what can be no face, or the classifier gives another shape; the
+            message names the utterance.
     """
     from tqdm.auto import tqdm
 
@@ -257,7 +259,9 @@ def _examine(
     width: int,
     min_score: float,
 ) -> ClipFaces:
-    of_frames = [[face for face in detector(image) if face.score >= min_score] for image in video.frames]
+    of_frames = [
+        [face for face in _detected(item, image, detector) if face.score >= min_score] for image in video.frames
+    ]
     boxes = [np.array([face.box for face in faces], np.float64).reshape(-1, 4) for faces in of_frames]
     n_frames = len(video.frames)
     crops = [crop_face(image, face) for image, faces in zip(video.frames, of_frames, strict=True) for face in faces]
@@ -271,6 +275,41 @@ def _examine(
     # The middles of equal segments, as the frames were sampled.
     times = [(place + 0.5) * video.seconds / n_frames for place, faces in enumerate(of_frames) for _ in faces]
     return ClipFaces(np.concatenate(tracks), np.array(times, np.float64), np.concatenate(boxes), outputs, n_frames)
+
+
+def _detected(item: WorkItem, image: NDArray[np.uint8], detector: FaceDetector) -> Sequence[Face]:
+    """What the detector finds in an image of an utterance, checked.
+
+    Raises:
+        InvalidDataError: The detector fails, or a face has no place in the image.
+    """
+    where = f"utterance {item.utterance_id} ({item.media})"
+    try:
+        faces = detector(image)
+    except IemomecpError:
+        raise
+    except Exception as error:  # whatever a function of the user raises
+        place = extract_tb(error.__traceback__)[-1]
+        raise InvalidDataError(
+            f"{where}: the detector has failed with {type(error).__name__}: {error} ({place.filename}, line "
+            f"{place.lineno}). Correct it, and give the same command again."
+        ) from error
+    height, width = image.shape[:2]
+    for face in faces:
+        left, top, right, bottom = map(float, face.box)
+        if not (left <= right and top <= bottom and left < width and top < height and right > 0 and bottom > 0):
+            raise InvalidDataError(
+                f"{where}: the detector gives the box {(left, top, right, bottom)} in an image of {width} x {height} "
+                "pixels. Boxes must be left, top, right, bottom in pixels, and reach into the image."
+            )
+        if face.landmarks is not None and face.crop is None:
+            points = np.asarray(face.landmarks, np.float64)
+            if points.shape != _TEMPLATE.shape or not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
+                raise InvalidDataError(
+                    f"{where}: the detector gives landmarks of shape {points.shape} that no face can be aligned by. "
+                    "Give the places of 5 different points in pixels, or None."
+                )
+    return faces
 
 
 def _similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

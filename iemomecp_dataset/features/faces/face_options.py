@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from iemomecp_dataset.command_line import check_values, option
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.options import DialogueConfig
 
 __all__ = ["FaceOptions"]
@@ -41,7 +41,10 @@ class FaceOptions:
     )
     ddamfn: str | None = option(None, "checkpoint of DDAMFN, read as tensors alone", metavar="CHECKPOINT", group=_OWN)
     class_order: tuple[str, ...] = option(
-        (), "its classes, in the order of the class folders that it was trained on", metavar="CLASS", group=_OWN
+        (),
+        "the emotions that are its classes, in the order of the class folders that it was trained on",
+        metavar="CLASS",
+        group=_OWN,
     )
     mapping: str | None = option(
         None, "JSON file {name here: name in the checkpoint}, where names of tensors differ", metavar="FILE", group=_OWN
@@ -98,5 +101,26 @@ class FaceOptions:
             if getattr(self, name):
                 what = f"the file {self.files[0]}" if name == "files" else f"--{name}"
                 raise UsageError(f"{what} has no effect with {chosen}. Leave it out.")
+        self._check_classes()
         if not self.output_file and not self.vectors_dir:
             raise UsageError("Give --output_file for a face table, --vectors_dir for a store of face vectors, or both.")
+
+    def _check_classes(self) -> None:
+        """Refuses classes that are no emotions, and two that are the same one: a line of text would name them."""
+        from iemomecp_dataset.features.faces.table import CLASS_NAMES, emotion_name
+
+        emotions: dict[str, str] = {}
+        for name in self.class_order:
+            lower = name.strip().lower()
+            if lower not in CLASS_NAMES:
+                known = sorted({emotion_name(one) or one for one in CLASS_NAMES})
+                raise UsageError(
+                    f"--class_order names {name!r}, which is no emotion of a face classifier. "
+                    f"{did_you_mean(name, known)} Give the emotion of each class, in the order of the checkpoint's "
+                    "training."
+                )
+            first = emotions.setdefault(emotion_name(name) or lower, name)
+            if first != name:
+                raise UsageError(
+                    f"--class_order names {first} and {name}, which are one emotion. Give each class its own."
+                )

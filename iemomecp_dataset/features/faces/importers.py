@@ -178,7 +178,7 @@ def _read_file(
     classes, clock, track = _check_columns(path, tool, layout, columns, ignore)
     if clock == "frame" and not rate:
         raise UsageError(
-            f"{path} numbers frames and has no times: give frames_per_second, the frame rate of the clips."
+            f"{path} numbers frames and has no times: give frames_per_second=, the frame rate of the clips."
         )
     read: list[_Face] = []
     of_lines: list[int] = []
@@ -282,7 +282,7 @@ def _check_columns(
         raise InvalidDataError(
             f"{path} is not a CSV file of {tool} as it is known here, {' and '.join(facts)}. Found: "
             f"{', '.join(columns[:12])}{' …' if len(columns) > 12 else ''}; expected: {', '.join([*expected, *more])}, "
-            f"and {' or '.join(layout.frame)}. Name columns that do not matter as ignore=[…]."
+            f"and {' or '.join(layout.frame)}. Name columns that do not matter with ignore=."
         )
     classes = tuple(name for name, column in layout.classes.items() if column in columns)
     return classes, clock, next((name for name in layout.track if name in columns), None)

@@ -7,7 +7,7 @@ examined (so that utterances without faces are counted), and why some could not 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import atomic_write
 
-__all__ = ["COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "check_faces", "emotion_name"]
+__all__ = ["CLASS_NAMES", "COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "check_faces", "emotion_name"]
 
 COLUMNS = ("utterance_id", "track", "time", "box", "probabilities")
 """Columns of the file. ``box`` is left, top, right, bottom in pixels; ``probabilities`` follow the classes."""
@@ -35,6 +35,9 @@ _NAMES = {
     "fearful": "fear",
     "surprised": "surprise",
 }
+CLASS_NAMES = frozenset({"neutral", *_NAMES, *_NAMES.values(), *NO_COUNTERPART})
+"""What classifiers of faces call their classes, in lower case."""
+
 _KEY = b"iemomecp_faces"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -155,6 +158,19 @@ class FaceTable:
     def without_faces(self) -> tuple[str, ...]:
         """Utterances that were examined and have no face in any frame."""
         return tuple(key for key in self.frames if key not in self._rows_of())
+
+    def not_examined(self, utterance_ids: Iterable[str]) -> dict[str, str]:
+        """Which utterances have a clip that could not be examined.
+
+        Args:
+            utterance_ids: Ids of the utterances; repeated ones count once.
+
+        Returns:
+            Reason by utterance. Utterances that the files of a tool do not have are not among them: tools leave out
+            clips without any face.
+        """
+        reasons = {key: self.missing[key] for key in utterance_ids if key in self.missing}
+        return {key: why for key, why in reasons.items() if why.partition(":")[0] != "not_in_source"}
 
     def summaries(self, utterance_id: str) -> list[FaceSummary]:
         """Summarizes the tracks of an utterance.

@@ -91,6 +91,8 @@ class FrameStore:
             )
         if not (folder / MANIFEST_NAME).is_file():
             left = len(missing_shards(folder, card.n_shards))
+            if not left:
+                _check_refused(folder, card)
             raise MissingDataError(
                 f"{folder} is not finished: {left} of its {card.n_shards} shards and {MANIFEST_NAME} are missing. Run "
                 "the same command again; it continues."
@@ -373,6 +375,27 @@ def write_manifest(
         },
     )
     return counts
+
+
+def _check_refused(folder: Path, card: StoreCard) -> None:
+    """Says so where all shards are written and too many clips lack tokens, for which an extraction is refused.
+
+    Raises:
+        MissingDataError: It is so.
+    """
+    shards = [
+        read_frame_shard(folder / shard_name(number, card.n_shards), card.size) for number in range(card.n_shards)
+    ]
+    statuses = Counter(record.status for shard in shards for record in shard.records)
+    total = sum(statuses.values())
+    missing = total - statuses.pop("ok", 0)
+    if missing > MAX_MISSING * total:
+        listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+        raise MissingDataError(
+            f"{folder} is not finished: its extraction was refused, as {missing} of {total} clips have no frames "
+            f"({listed}; more than {MAX_MISSING:.0%}). Repair the clips and run the same command again with "
+            "--retry_missing, or with --allow_missing to keep the store without them."
+        )
 
 
 def _check_share(folder: Path, missing: Mapping[str, Mapping[str, str | None]], total: int, allowed: bool) -> None:

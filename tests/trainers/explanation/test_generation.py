@@ -20,9 +20,10 @@ FRAMES = {f"d1_{turn}": RNG.normal(size=(turn, 6)) for turn in (1, 3, 4)}
 ITEMS = [item(turn, context=turn % 4, reference=None) for turn in (2, 5, 1, 4, 3)]
 
 
-def make(kind: str, **settings: Any) -> tuple[ExplanationModel, ExplanationEncoder]:
+def make(kind: str, n_positions: int = 256, **settings: Any) -> tuple[ExplanationModel, ExplanationEncoder]:
     torch.manual_seed(0)
-    model = ExplanationModel.from_parts(language_model(kind), tuning="full", **settings).double()
+    options = {"n_positions": n_positions} if kind == "gpt2" else {}
+    model = ExplanationModel.from_parts(language_model(kind, **options), tuning="full", **settings).double()
     pair = model.encoder_decoder
     encoder = ExplanationEncoder(
         word_tokenizer(eos=pair),
@@ -113,6 +114,16 @@ def test_prompts_padded_on_the_right_are_refused() -> None:
     batch = {"input_ids": torch.tensor([[5, 6], [5, 0]]), "attention_mask": torch.tensor([[1, 1], [1, 0]])}
     with pytest.raises(UsageError, match="padded on the left"):
         model.generate_tokens(batch, max_new_tokens=2)
+
+
+def test_answers_reach_the_last_position_and_none_beyond() -> None:
+    model, encoder = make("gpt2", n_positions=90)
+    prompt = encoder.encode(item(3, reference=None)).prompt_length
+    assert generate_explanations(model, encoder, [item(3)], max_new_tokens=90 - prompt + 1, progress=False)
+    with pytest.raises(
+        UsageError, match=rf"positions for 90 tokens, which the prompt \({prompt}\) and an answer of up to"
+    ):
+        generate_explanations(model, encoder, [item(3)], max_new_tokens=90 - prompt + 2, progress=False)
 
 
 def test_a_reference_changes_nothing() -> None:

@@ -68,12 +68,15 @@ def face_vectors(path: Path, missing: tuple[str, ...] = ()) -> Path:
     return path
 
 
-def face_table(path: Path, keys: list[str], faceless: tuple[str, ...] = ()) -> Path:
+def face_table(
+    path: Path, keys: list[str], faceless: tuple[str, ...] = (), missing: dict[str, str] | None = None
+) -> Path:
+    keys = [key for key in keys if key not in (missing or {})]
     seen = [key for key in keys if key not in faceless]
     ones = np.ones(len(seen))
     boxes, probabilities = np.ones((len(seen), 4)), np.tile([0.75, 0.25], (len(seen), 1))
     table = FaceTable(("happy", "angry"), tuple(seen), ones.astype(int), ones, boxes, probabilities,
-                      dict.fromkeys(keys, 1))  # fmt: skip
+                      dict.fromkeys(keys, 1), missing or {})  # fmt: skip
     table.write(path)
     return path
 
@@ -185,6 +188,26 @@ def test_faces_of_another_corpus_are_refused(tmp_path: Path) -> None:
     table = face_table(tmp_path / "faces.parquet", ["other_1", "other_2"])
     with pytest.raises(InvalidDataError, match=f"none of the {ITEMS} utterances to explain is in it, such as train0_3"):
         read_inputs(options(faces_table=str(table)), corpus())
+
+
+def test_clips_that_a_table_states_as_not_examined_are_counted_and_refused_beyond_the_share(tmp_path: Path) -> None:
+    # Context turns need no clip. A tool leaves out clips without any face, which is no damage.
+    missing = {
+        "test0_4": "unreadable: the file cannot be opened", "test0_3": "not_in_source: the files have no line of it",
+        "test0_1": "missing_media: the corpus names no media file",
+    }  # fmt: skip
+    table = str(face_table(tmp_path / "faces.parquet", ids(explained_dialogues()), ("test1_3",), missing))
+    said = rf"faces\.parquet: the clips of 1 of {ITEMS} utterances could not be examined \(6.2%, more than the 1.0% .*"
+    with pytest.raises(InvalidDataError, match=rf"{said}test0_4 \(unreadable: .*--max_missing_features"):
+        read_inputs(options(faces_table=table), corpus())
+    given = options(faces_table=table, max_missing_features=0.07)
+    given.check(with_data=False)
+    found = read_inputs(given, corpus())
+    assert found.missing_faces == {"train": 0, "validation": 0, "test": 3}
+    assert found.unexamined_faces == {"train": 0, "validation": 0, "test": 1}
+    assert explanation_features(given, corpus())["faces"]["missing"] == 1
+    vectors = str(face_vectors(tmp_path / "vectors.parquet", ("test0_4", "test0_1")))
+    assert explanation_features(options(face_features=vectors), corpus())["faces"]["missing"] == 1
 
 
 def test_emotions_are_the_most_probable_ones(tmp_path: Path) -> None:

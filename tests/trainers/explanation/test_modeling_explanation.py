@@ -208,6 +208,20 @@ def test_what_is_saved_is_the_same_model_again(tuning: str, kind: str, tmp_path:
     torch.testing.assert_close(found(**batch).token_losses, expected)
 
 
+def test_equal_adapters_make_equal_files_in_every_process(tmp_path: Path) -> None:
+    base = saved_language_model(tmp_path / "base")
+    model = ExplanationModel.from_parts(str(base), tuning="lora", lora_rank=2)
+    for number in (1, 2):
+        model.save_pretrained(tmp_path / f"{number}")
+        model = ExplanationModel.from_pretrained(tmp_path / f"{number}")
+    first, second = ((tmp_path / f"{number}/adapter/adapter_config.json").read_bytes() for number in (1, 2))
+    assert first == second
+    layers = json.loads(first)["target_modules"]
+    assert layers == sorted(layers)
+    # What is trained further keeps the layers of its adapters as they were.
+    assert model.language_model.peft_config["default"].target_modules == set(layers)
+
+
 def test_another_language_model_than_that_of_training_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     base = saved_language_model(tmp_path / "base")
     model = ExplanationModel.from_parts(str(base), tuning="lora")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,10 +113,13 @@ def test_the_card_runs_as_it_is_written(run: Path, tmp_path: Path, monkeypatch: 
     (tmp_path / "path/to/this/folder").symlink_to(run / "model")
     monkeypatch.chdir(tmp_path)
     (program,) = re.findall(r"```python\n(.*?)```", (run / "model" / "README.md").read_text(), flags=re.DOTALL)
+    # The corpora with explanations have this emotion, the invented dialogues of this run do not.
+    assert program.count('"sadness"') == 1
+    program = program.replace('"sadness"', '"anger"')
     names: dict[str, Any] = {}
     exec(compile(program, "card", "exec"), names)
     ((one,),) = names["explanations"]
-    assert (one.dialogue_id, one.target_turn, one.emotion, one.cause_turns) == ("example", 2, "sadness", (1,))
+    assert (one.dialogue_id, one.target_turn, one.emotion, one.cause_turns) == ("example", 2, "anger", (1,))
 
 
 @pytest.mark.parametrize(
@@ -161,8 +164,14 @@ def test_emotions_by_id_name_and_prediction(told: list[ExplanationItem], caplog:
     assert [one.emotion for one in found[0]] == ["sadness", "sadness"]
     strange = bare(ROWS[0])
     strange["utterances"][2]["emotion"] = "pride"
-    found = explain(model(), [strange])
+    # A name that the model never saw is refused, unless it is told that there is such an emotion.
+    with pytest.raises(
+        InvalidDataError, match=r"'test0', turn 3: there is no emotion 'pride'\. Known names: neutral, j"
+    ):
+        explain(model(), [strange])
+    found = explain(model(), [strange], emotion_names=[*EMOTIONS, "pride"])
     assert [one.emotion for one in found[0]] == ["pride", "joy"]
+    assert [one.emotion for one in explain(model(emotion="none"), [strange])[0]] == [None, None]
     assert not caplog.records
     explain(model(), ROWS[:1])
     assert "read as those that the model was trained on: 0 neutral, 1 joy, 2 anger" in caplog.text
@@ -172,6 +181,33 @@ def test_emotions_by_id_name_and_prediction(told: list[ExplanationItem], caplog:
     assert [(one.target_turn, one.emotion) for one in found[0]] == [(2, "anger"), (4, "joy")]
     found = explain(model(emotion="none"), [bare(ROWS[0])])
     assert [one.emotion for one in found[0]] == [None, None]
+
+
+def test_nothing_to_explain_is_said_where_emotions_are_missing(
+    told: list[ExplanationItem], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    neutral = bare(ROWS[0])
+    neutral["utterances"] = [{**u, "emotion": "neutral"} for u in neutral["utterances"]]
+    assert explain(model(), [neutral]) == [[]]
+    assert not caplog.records
+    neutral["utterances"][1]["emotion"] = None
+    assert explain(model(), [neutral], targets=[[]]) == [[]]
+    assert not caplog.records
+    assert explain(model(), [neutral]) == [[]]
+    assert "no utterance has an emotion other than neutral, and 1 have none. Give their 'emotion'" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["", " ", None])
+def test_targets_without_text_are_refused(text: str | None, told: list[ExplanationItem]) -> None:
+    silent = bare(ROWS[0])
+    silent["utterances"][2]["text"] = text
+    with pytest.raises(InvalidDataError, match=r"'test0', turn 3: the utterance to explain has no text\."):
+        explain(model(), [silent])
+    assert turns(explain(model(), [silent], targets=[[4]])) == {"test0": [4]}
+    # What a corpus explains is explained as the run did.
+    silent |= {"explanations": ROWS[0]["explanations"]}
+    assert turns(explain(model(), [silent])) == {"test0": [3, 4]}
 
 
 def test_cause_marks(told: list[ExplanationItem], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +279,10 @@ def test_clips_are_read_counted_and_refused(
     told.clear()
     explain(model(faces="label"), ROWS, emotion_names=EMOTIONS, faces_table=table)
     assert [item.faces for item in told] == ["faces: A joy 1.0", *[None] * 4]
+    damaged = replace(table, missing={"test3_3": "unreadable: nothing there"})
+    with pytest.raises(InvalidDataError, match=r"clips of 1 of 5 utterances could not be examined \(20.0%, more than"):
+        explain(model(faces="label"), ROWS, faces_table=damaged)
+    explain(model(faces="label"), ROWS, emotion_names=EMOTIONS, faces_table=damaged, max_missing_features=0.2)
     with pytest.raises(InvalidDataError, match="vectors have 2 numbers, but the model was trained on 3"):
         explain(model(frame_size=3), ROWS, frames=tmp_path / "frames", max_missing_features=0.2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from explained_dialogues import EMOTIONS, explained_dialogues, write_language_model
+from tiny_language_model import saved_language_model
 
 from iemomecp_dataset.corpus import corpus_of
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.features.frames.store import FrameStoreWriter
 from iemomecp_dataset.trainers.explanation import task as task_module
 from iemomecp_dataset.trainers.explanation.inputs import ExplanationInputs
@@ -105,12 +108,14 @@ def test_what_items_lack_is_counted(language_model: Path, tmp_path: Path, monkey
     assert task.truncated["test"] == {**counts, "items_without_video": 1, "items_without_marked_cause": 4}
 
     # Of predicted emotions and causes one item has both; faces are known for all but three.
-    inputs = ExplanationInputs(emotions={("test0", 3): "joy"}, causes={("test0", 3): (2,)}, missing_faces={"test": 3})
+    inputs = ExplanationInputs(emotions={("test0", 3): "joy"}, causes={("test0", 3): (2,)}, missing_faces={"test": 3},
+                               unexamined_faces={"test": 1})  # fmt: skip
     monkeypatch.setattr(task_module, "read_inputs", lambda *_: inputs)
     asked = {"emotion": "predicted", "emotion_from": "erc", "causes": "predicted", "causes_from": "pairs"}
     task = prepared(language_model, **asked)
     assert task.truncated["test"] == {
-        "truncated_turns": 0, "items_without_faces": 3, "items_without_emotion": 4, "items_without_marked_cause": 4,
+        "truncated_turns": 0, "items_without_faces": 3, "items_not_examined_for_faces": 1, "items_without_emotion": 4,
+        "items_without_marked_cause": 4,
     }  # fmt: skip
     assert task.strategy.causes == inputs.causes
 
@@ -139,6 +144,26 @@ def test_marks_that_items_of_a_scored_split_lack_are_told() -> None:
         "Shuffled causes are the gold ones in 1 of 5 items of test, where every turn that is read is a gold cause."
     ]
     assert told("gold", items_without_marked_cause=0) == []
+
+
+def test_texts_beyond_the_last_position_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    def of(most: int, **options: Any) -> TrainingTask:
+        return prepared(saved_language_model(tmp_path / f"{most}", "gpt2", n_positions=most), **options)
+
+    task = of(512)
+    encoder, items = task.strategy.encoder, [one.item for one in task.examples["test"]]  # type: ignore[attr-defined]
+    prompt = max(encoder.encode(replace(item, reference=None)).prompt_length for item in items)
+    most = max(map(len, task.examples["train"])) + 8
+    new = most - prompt + 1
+    of(most, max_new_tokens=new)
+    said = rf"for {most} tokens, but turn \d in .* takes {most + 1} with prompt and a text of {new + 1} "
+    for tuning in ("full", "none"):
+        with pytest.raises(UsageError, match=rf"{said}\(--max_new_tokens\)\. Lower --max_length to {prompt - 1} or"):
+            of(most, tuning=tuning, max_new_tokens=new + 1)
+    with pytest.raises(UsageError, match=r"Lower --max_new_tokens, or take"):
+        of(most, max_new_tokens=most)
+    with pytest.raises(UsageError, match=rf"takes {most - 8} with prompt and explanation\. Lower --max_length"):
+        of(most - 9, max_new_tokens=1)
 
 
 def test_context_that_does_not_fit_is_left_out_and_counted(language_model: Path) -> None:

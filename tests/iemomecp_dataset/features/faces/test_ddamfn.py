@@ -73,7 +73,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="is not there"):
         load_ddamfn(path, ORDER)
     torch.save(Ddamfn(7, SMALL).state_dict(), path)
-    with pytest.raises(UsageError, match="has 7 classes, but class_order names 6"):
+    with pytest.raises(UsageError, match="has 7 classes, but class_order= names 6"):
         load_ddamfn(path, ORDER[:6], layout=SMALL)
     with pytest.raises(UsageError, match="must name each class once"):
         load_ddamfn(path, ("sad", "sad"), layout=SMALL)

@@ -57,6 +57,42 @@ def test_a_classifier_of_another_width(tmp_path: Path) -> None:
         examine_clips([item], detector, classify, width=7, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("face", "message"),
+    [
+        (Face((-50.0, -50.0, -40.0, -40.0)), r"the box \(-50.0, -50.0, -40.0, -40.0\) in an image of 64 x 32 pixels"),
+        (Face((64.0, 0.0, 70.0, 9.0)), "reach into the image"),
+        (Face((40.0, 20.0, 10.0, 9.0)), "left, top, right, bottom"),
+        (Face((float("nan"), 0.0, 10.0, 9.0)), "the box"),
+        (Face((0.0, 0.0, 9.0, 9.0), landmarks=np.full((5, 2), 3.0)), "5 different points in pixels, or None"),
+        (Face((0.0, 0.0, 9.0, 9.0), landmarks=np.eye(3)), r"landmarks of shape \(3, 3\)"),
+        (Face((0.0, 0.0, 9.0, 9.0), landmarks=np.full((5, 2), np.nan)), "landmarks"),
+    ],
+)
+def test_faces_without_a_place_in_the_image_are_refused(face: Face, message: str, tmp_path: Path) -> None:
+    item = clip(tmp_path / "one.avi", [{4: RED}])
+    with pytest.raises(InvalidDataError, match=rf"utterance one \(.*one\.avi\): .*{message}"):
+        examine_clips([item], lambda image: [face], classify, width=2, progress=False)
+
+
+def test_a_detector_that_fails_is_named_with_its_clip(tmp_path: Path) -> None:
+    def fails(image: np.ndarray) -> list[Face]:
+        raise ValueError("no such layer")
+
+    item = clip(tmp_path / "one.avi", [{4: RED}])
+    said = (
+        r"utterance one \(.*one\.avi\): the detector has failed with ValueError: no such layer \(.*test_detecting\.py"
+    )
+    with pytest.raises(InvalidDataError, match=said):
+        examine_clips([item], fails, classify, width=2, progress=False)
+
+
+def test_a_face_at_the_border_is_kept(tmp_path: Path) -> None:
+    item = clip(tmp_path / "one.avi", [{4: RED}])
+    found, _ = examine_clips([item], lambda image: [Face((-5.0, -5.0, 9.0, 9.0))], classify, width=2, progress=False)
+    assert found["one"].boxes.tolist() == [[-5.0, -5.0, 9.0, 9.0]]
+
+
 def test_crops_are_aligned_by_landmarks() -> None:
     template = np.array(
         [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]

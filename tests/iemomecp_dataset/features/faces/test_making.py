@@ -22,6 +22,7 @@ from iemomecp_dataset.features.work_items import CorpusItems, WorkItem
 from iemomecp_dataset.synthetic import write_ecem
 
 ORDER = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry")
+OWN = ("--detector", "a:b", "--data_dir", "d", "--ddamfn", "c", "--output_file", "x")
 HEADER = "frame,input,x,y,width,height,Anger,Contempt,Disgust,Fear,Happiness,Neutral,Sadness,Surprise\n"
 
 
@@ -60,6 +61,18 @@ def test_files_of_a_tool_become_a_table(ecem: Path, tmp_path: Path, capsys: pyte
     ):
         faces("--import_from", "emotiefflib", tmp_path / "strange.csv", "--frames_per_second", 25, "--data_dir", ecem,
               "--output_file", tmp_path / "strange.parquet")  # fmt: skip
+
+
+def test_the_command_names_its_own_options(clips: Callable[..., list[Any]], tmp_path: Path) -> None:
+    (tmp_path / "strange.csv").write_text(HEADER.replace("Anger", "Smell,Anger") + "1," + line("u1.mp4"))
+    given = ("--import_from", "emotiefflib", tmp_path / "strange.csv", "--output_file", tmp_path / "faces.parquet")
+    with pytest.raises(InvalidDataError, match=r"unknown Smell.* that do not matter with --ignore\.$"):
+        faces(*given, "--frames_per_second", 25)
+    with pytest.raises(UsageError, match="give --frames_per_second, the frame rate"):
+        faces(*given, "--ignore", "Smell")
+    arguments = clips(output_file=tmp_path / "faces.parquet")
+    with pytest.raises(UsageError, match="has 7 classes, but --class_order names 6"):
+        faces(*[argument for argument in arguments if argument != "fear"])
 
 
 def test_clips_of_one_name_are_told_apart_by_their_folder() -> None:
@@ -182,6 +195,12 @@ def test_a_run_that_was_stopped_continues_to_the_same_bytes(
         (["--detector", "a:b", "--data_dir", "d", "--class_order", "joy"], "--detector needs --ddamfn"),
         (["--detector", "a:b", "--data_dir", "d", "--ddamfn", "c"], "--detector needs --class_order"),
         (["--detector", "a:b", "--data_dir", "d", "--ddamfn", "c", "--class_order", "joy"], "Give --output_file"),
+        ([*OWN, "--class_order", "a", "b"], "--class_order names 'a', which is no emotion of a face classifier"),
+        (
+            [*OWN, "--class_order", "happy", "angri"],
+            "'angri', which .* Did you mean 'anger'.*: anger, contempt, disgust",
+        ),
+        ([*OWN, "--class_order", "happy", "joy"], "--class_order names happy and joy, which are one emotion"),
     ],
 )
 def test_options_that_cannot_work_are_refused(arguments: list[str], message: str) -> None:
