@@ -230,14 +230,14 @@ def _read(folder: Path, split: str, corpus: Corpus) -> EmotionPredictions:
     again = "Train the run again with --train_folds 5, which scores each dialogue of train by a model of the others"
     if not path.is_file():
         advice = f"{again}." if split == "train" else f"Train it on data that has the split {split}."
-        raise MissingDataError(f"--emotion_from {folder} has no {path.name}, and the pairs have that split. {advice}")
+        raise MissingDataError(f"--emotion_from {folder} has no {path.name}, and the data has that split. {advice}")
     file = read_emotion_predictions(path)
     stated = file.facts.corpus
     of_iemocap = {stated, corpus.name} == {"iemocap", IEMOMECP}  # the same dialogues under two names
     if stated is not None and stated != corpus.name and not of_iemocap:
         raise UsageError(
-            f"--emotion_from {folder} recognises the emotions of {stated}, and the pairs are of {corpus.name}. Give a "
-            f"run on {corpus.name}."
+            f"--emotion_from {folder} recognises the emotions of {stated}, and these dialogues are of {corpus.name}. "
+            f"Give a run on {corpus.name}."
         )
     if file.class_names != corpus.emotion_names:
         raise InvalidDataError(

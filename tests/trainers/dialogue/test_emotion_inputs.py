@@ -146,7 +146,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "another corpus": (
         lambda folder: rewrite(folder, "test", corpus="meld"),
-        "recognises the emotions of meld, and the pairs are of ecf",
+        "recognises the emotions of meld, and these dialogues are of ecf",
     ),
     "other classes": (
         lambda folder: rewrite(folder, "test", class_names=("neutral", "joy", "fear")),
