@@ -142,6 +142,11 @@ class ConversationScorer:
                     f"emotion_model has the emotions {', '.join(self._category_names)}; {name} was trained with "
                     f"{', '.join(self._input_names)}. Give a run on the same corpus."
                 )
+        self.synthetic, self._of_training = self.trained_on.synthetic, self.trained_on.notes
+        if self.emotions is not None:
+            beside = TrainedOn.of(self.emotions.model)
+            self.synthetic = self.synthetic or beside.synthetic
+            self._of_training = (*self._of_training, *_of_emotion_model(beside, self.trained_on))
 
     def stream(
         self, conversations: Iterable[Conversation], settings: ScoringSettings
@@ -215,10 +220,10 @@ class ConversationScorer:
                 emotion_probabilities=of_turns.get("emotional"),
                 category_names=self._category_names if "categories" in of_turns else (),
                 category_probabilities=of_turns.get("categories"),
-                synthetic=self.trained_on.synthetic,
+                synthetic=self.synthetic,
                 notes=(
                     *known,
-                    *self.trained_on.notes,
+                    *self._of_training,
                     *self._of_missing(row, vectors),
                     *self._of_windows(of_one, len(texts), len(targets), settings.window),
                     *_of_cut_texts(sum(text in truncated for text in texts), collected.cut_pairs, max_tokens),
@@ -395,6 +400,15 @@ class ConversationScorer:
             f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs "
             f"whose turns are {read.reach} or more apart are not scored."
         ]
+
+
+def _of_emotion_model(beside: TrainedOn, pairs: TrainedOn) -> list[str]:
+    """What a reader has to know of the training of the model of emotions."""
+    if beside.stated_synthetic is None:
+        return ["The model of emotions does not state whether it learned from synthetic text."]
+    if beside.synthetic and not pairs.synthetic:
+        return ["It is the model of emotions that learned from synthetic dialogues, not the model of pairs."]
+    return []
 
 
 def _of_cut_texts(texts: int, pairs: int, max_tokens: int) -> list[str]:

@@ -255,6 +255,23 @@ def test_categories_may_come_from_a_model_of_emotions(folders: dict[str, Path]) 
         EmotionCausePipeline(folders["told"])(talk)
 
 
+def test_a_synthetic_model_of_emotions_marks_what_it_is_beside(folders, tiny_encoder, tmp_path) -> None:
+    talk = conversation(3)
+    marked = save_emotion_model(tmp_path / "marked", tiny_encoder, synthetic=True)
+    assert not EmotionCausePipeline(folders["isolated"])(talk).synthetic
+    found = EmotionCausePipeline(folders["isolated"])(talk, emotion_model=marked)
+    assert found.synthetic
+    assert found.notes == (
+        "It is the model of emotions that learned from synthetic dialogues, not the model of pairs.",
+    )
+    assert EmotionCausePipeline(folders["trained"], emotion_model=marked)(talk).notes == (), "both are"
+    unknown = EmotionCausePipeline(folders["isolated"], emotion_model=folders["emotion"])(talk)
+    assert not unknown.synthetic
+    assert unknown.notes == ("The model of emotions does not state whether it learned from synthetic text.",)
+    real = save_emotion_model(tmp_path / "real", tiny_encoder, synthetic=False)
+    assert EmotionCausePipeline(folders["isolated"], emotion_model=real)(talk).notes == ()
+
+
 def test_a_model_of_pairs_alone_gives_in_windows_what_it_gives_of_the_whole(folders: dict[str, Path]) -> None:
     talk = conversation(30)
     for kind, reach in (("alone", 9), ("isolated", 7)):
