@@ -43,6 +43,7 @@ def predict(
     threshold: float | None = None,
     window: int | None = None,
     emotion_model: PreTrainedModel | str | Path | None = None,
+    emotion_text_encoder: str | None = None,
     progress: bool = False,
 ) -> PredictedConversation: ...
 @overload
@@ -59,6 +60,7 @@ def predict(
     threshold: float | None = None,
     window: int | None = None,
     emotion_model: PreTrainedModel | str | Path | None = None,
+    emotion_text_encoder: str | None = None,
     progress: bool = False,
 ) -> list[PredictedConversation]: ...
 @overload
@@ -122,6 +124,7 @@ def predict(
     threshold: float | None = None,
     window: int | None = None,
     emotion_model: PreTrainedModel | str | Path | None = None,
+    emotion_text_encoder: str | None = None,
     **explaining: Unpack[Explaining],
 ) -> Any:
     """What a model predicts: for conversations their pairs; for rows of a dataset probabilities, or explanations.
@@ -156,6 +159,7 @@ def predict(
         threshold: Of conversations: smallest P(class 0) that makes a pair; by default the model's own rule.
         window: Of conversations: pairs whose turns are at least so far apart are not scored; 0 reads each whole.
         emotion_model: Of conversations: the model of emotions whose predictions the scorer takes, or its run.
+        emotion_text_encoder: Of conversations: the encoder of its frozen text features, where it has moved.
         explaining: For a model of explanations alone: what to explain, and what it is told; see
             :class:`~iemomecp_dataset.trainers.explanation.prediction.Explaining`. Its ``progress`` is also for
             conversations.
@@ -200,13 +204,19 @@ def predict(
             window=window,
             emotion_model=emotion_model,
             text_encoder=text_encoder,
+            emotion_text_encoder=emotion_text_encoder,
             audio=audio,
             video=video,
             progress=progress,
             max_missing_features=max_missing_features,
         )
         return pipeline(rows)
-    for_conversations = {"threshold": threshold, "window": window, "emotion_model": emotion_model}
+    for_conversations = {
+        "threshold": threshold,
+        "window": window,
+        "emotion_model": emotion_model,
+        "emotion_text_encoder": emotion_text_encoder,
+    }
     _check_unused(for_conversations, "is for conversations, and rows are given")
     asked = dict(explaining)
     moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}

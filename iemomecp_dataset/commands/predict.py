@@ -77,6 +77,7 @@ class PredictOptions:
     text_encoder: str | None = option(
         None, "text encoder of a model on frozen features, where it is not where it was in training", metavar="NAME"
     )
+    emotion_text_encoder: str | None = option(None, "the same for --emotion-model", metavar="NAME")
     audio: Path | None = option(
         None,
         "recording of the conversation, whose utterances have times; or a feature table (.parquet)",
@@ -205,6 +206,7 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         window=options.window,
         emotion_model=options.emotion_model,
         text_encoder=options.text_encoder,
+        emotion_text_encoder=options.emotion_text_encoder,
         audio_encoder=options.audio_encoder,
         video_encoder=options.video_encoder,
         progress=sys.stderr.isatty() and len(conversations) > 1,

@@ -7,6 +7,7 @@ before the next one is read.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +21,13 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import with_emotion_inputs
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy
 from iemomecp_dataset.trainers.pipelines.loaded_model import LoadedModel, TrainedOn, load_emotion_model
-from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, scored_rows
+from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation, checked_threshold
 from iemomecp_dataset.trainers.pipelines.windows import (
     Reading,
@@ -116,6 +117,7 @@ class ConversationScorer:
         loaded: The pair scorer.
         name: What results call the model.
         emotion_model: Model of emotions, or the folder of its run.
+        emotion_text_encoder: The encoder of its frozen text features, if its path is not that of training.
 
     Raises:
         IemomecpError: The model of emotions cannot be loaded, or is none, or has other emotions than the pair scorer
@@ -123,11 +125,15 @@ class ConversationScorer:
     """
 
     def __init__(
-        self, loaded: LoadedModel, name: str, emotion_model: PreTrainedModel | str | Path | None = None
+        self,
+        loaded: LoadedModel,
+        name: str,
+        emotion_model: PreTrainedModel | str | Path | None = None,
+        emotion_text_encoder: str | None = None,
     ) -> None:
         self.loaded = loaded
         self.name = name
-        self.emotions = None if emotion_model is None else load_emotion_model(emotion_model, loaded.model.device)
+        self.emotions = _emotion_model(emotion_model, loaded.model.device, emotion_text_encoder)
         config = loaded.model.config
         self.trained_on = TrainedOn.of(loaded.model)
         self._class_names = tuple(config.class_names or config.id2label.values())
@@ -400,6 +406,37 @@ class ConversationScorer:
             f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs "
             f"whose turns are {read.reach} or more apart are not scored."
         ]
+
+
+def _emotion_model(
+    model: PreTrainedModel | str | Path | None, device: torch.device, text_encoder: str | None
+) -> LoadedModel | None:
+    """The model of emotions with its encoder, whose option has a name of its own beside that of the pair model."""
+    if model is None:
+        if text_encoder is not None:
+            raise UsageError(
+                "emotion_text_encoder= is for the encoder of a model of emotions, and none is given. Give "
+                "emotion_model= too, or leave emotion_text_encoder= out."
+            )
+        return None
+    if text_encoder is not None:
+        model = load_scorer(model) if isinstance(model, (str, Path)) else copy.copy(model)
+        if not encodes_frozen_text(model):
+            raise UsageError(
+                "The model of emotions has no frozen text features whose encoder could have moved. Leave "
+                "emotion_text_encoder= out."
+            )
+        model.config = copy.copy(model.config)
+        model.config.text_encoder_name = text_encoder
+    try:
+        return load_emotion_model(model, device)
+    except MissingModelError as error:
+        raise MissingModelError(str(error).replace("--text_encoder", "emotion_text_encoder=")) from error
+
+
+def encodes_frozen_text(model: PreTrainedModel) -> bool:
+    """Whether a model reads features of an encoder that is not part of it."""
+    return getattr(model, "text_encoder", None) is None and bool(getattr(model.config, "text_size", 0))
 
 
 def _of_emotion_model(beside: TrainedOn, pairs: TrainedOn) -> list[str]:

@@ -88,13 +88,14 @@ def test_a_transcript_is_printed(predict: Predict) -> None:
 def test_options_reach_the_pipeline(predict: Predict) -> None:
     _, output, _ = predict(
         "chat.txt", "--threshold", "0.25", "--window", "9", "--batch-size=3", "--device", "cpu",
-        "--emotion-model", "runs/e", "--text-encoder", "models/m", "--audio", "audio.parquet",
+        "--emotion-model", "runs/e", "--text-encoder", "models/m", "--emotion-text-encoder", "models/e",
+        "--audio", "audio.parquet",
         "--audio-encoder", "models/a", "--video-encoder", "models/v",
     )  # fmt: skip
     assert InventedPipeline.given == {
         "model": "runs/x", "threshold": 0.25, "window": 9, "batch_size": 3, "device": "cpu", "emotion_model": "runs/e",
-        "text_encoder": "models/m", "audio": Path("audio.parquet"), "audio_encoder": "models/a",
-        "video_encoder": "models/v", "progress": False,
+        "text_encoder": "models/m", "emotion_text_encoder": "models/e", "audio": Path("audio.parquet"),
+        "audio_encoder": "models/a", "video_encoder": "models/v", "progress": False,
     }  # fmt: skip
     assert "P(pair) is at least 0.25 (given by the user)" in output
     assert "itself, 30 %" in output

@@ -255,6 +255,29 @@ def test_categories_may_come_from_a_model_of_emotions(folders: dict[str, Path]) 
         EmotionCausePipeline(folders["told"])(talk)
 
 
+def test_the_encoder_of_a_model_of_emotions_may_have_moved(folders, tiny_encoder, tmp_path) -> None:
+    talk, nowhere = conversation(4), str(tmp_path / "nowhere")
+    moved = Path(shutil.copytree(folders["emotion"], tmp_path / "moved"))
+    config = json.loads((moved / "config.json").read_text())
+    (moved / "config.json").write_text(json.dumps({**config, "text_encoder_name": nowhere}))
+    with pytest.raises(MissingModelError, match=r"nowhere.* give emotion_text_encoder= "):
+        EmotionCausePipeline(folders["isolated"], emotion_model=moved)
+    for model in (moved, load_scorer(moved)):
+        pipe = EmotionCausePipeline(folders["isolated"], emotion_model=model, emotion_text_encoder=str(tiny_encoder))
+        expected = EmotionCausePipeline(folders["isolated"], emotion_model=folders["emotion"])(talk)
+        np.testing.assert_allclose(pipe(talk).category_probabilities, expected.category_probabilities, atol=1e-6)
+        if model is not moved:
+            assert model.config.text_encoder_name == nowhere, "the model of the caller stays as it is"
+    called = EmotionCausePipeline(folders["isolated"])(
+        talk, emotion_model=moved, emotion_text_encoder=str(tiny_encoder)
+    )
+    np.testing.assert_allclose(called.category_probabilities, expected.category_probabilities, atol=1e-6)
+    asked = predict(folders["isolated"], talk, emotion_model=moved, emotion_text_encoder=str(tiny_encoder))
+    np.testing.assert_allclose(asked.category_probabilities, expected.category_probabilities, atol=1e-6)
+    with pytest.raises(UsageError, match="emotion_text_encoder= is for the encoder of a model of emotions, and none"):
+        EmotionCausePipeline(folders["isolated"], emotion_text_encoder=str(tiny_encoder))
+
+
 def test_a_synthetic_model_of_emotions_marks_what_it_is_beside(folders, tiny_encoder, tmp_path) -> None:
     talk = conversation(3)
     marked = save_emotion_model(tmp_path / "marked", tiny_encoder, synthetic=True)
