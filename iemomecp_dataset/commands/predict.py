@@ -212,9 +212,21 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         progress=sys.stderr.isatty() and len(conversations) > 1,
         **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
     )
+    _check_used(options, pipe.modalities)
     predicted: Iterator[PredictedConversation] = pipe(iter(conversations))
     # The first one before anything is printed: what a model lacks shows there.
     return itertools.chain([next(predicted)], predicted)
+
+
+def _check_used(options: PredictOptions, used: Sequence[str]) -> None:
+    """Refuses a recording that is given by an option and not used; one that a conversation names is a note."""
+    from iemomecp_dataset.trainers.pipelines.scoring import MODALITIES, not_used
+
+    for kind in MODALITIES:
+        # The sound is taken from a video where there is no other.
+        heard = kind == "video" and "audio" in used and options.audio is None
+        if getattr(options, kind) is not None and kind not in used and not heard:
+            raise not_used(kind, kind)
 
 
 def _written(

@@ -115,6 +115,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         )
         self._settings.check()
         loaded = load_pair_model(model, text_encoder=text_encoder, tokenizer=tokenizer)
+        _check_text_encoder(loaded.model, text_encoder)
         super().__init__(
             model=loaded.model,
             tokenizer=None if loaded.encoder is None else loaded.encoder.tokenizer,
@@ -126,6 +127,12 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         if Path(name).exists():
             name = encoder_name(name)  # results are passed on, and nobody else has this folder
         self._scorer = ConversationScorer(loaded, name, emotion_model, emotion_text_encoder)
+        self._scorer.check_used(self._settings)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """``audio`` and ``video``, as far as the model, or the model of emotions beside it, uses them."""
+        return self._scorer.modalities
 
     def __call__(self, conversations: Any, **changes: Any) -> Any:
         """Predicts the pairs of a conversation, or of several.
@@ -172,10 +179,12 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         meant = {name: value for name, value in named.items() if value is not None or known[name] is None}
         settings = replace(self._settings, **meant)
         settings.check()
+        _check_text_encoder(self.model, encoder)
         if encoder is not None or emotions is not None or beside_encoder is not None:
             loaded = scorer.loaded if encoder is None else load_pair_model(self.model, text_encoder=encoder)
             beside = emotions if emotions is not None or scorer.emotions is None else scorer.emotions.model
             scorer = ConversationScorer(loaded, scorer.name, beside, beside_encoder)
+        scorer.check_used(settings)
         return scorer, settings
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
@@ -218,6 +227,14 @@ _ARGUMENTS = (
     *("batch_size", "threshold", "window", "emotion_model", "text_encoder", "emotion_text_encoder", "audio", "video"),
     *("progress", "audio_encoder", "video_encoder", "max_missing_features", "device", "tokenizer"),
 )
+
+
+def _check_text_encoder(model: PreTrainedModel, text_encoder: str | None) -> None:
+    from iemomecp_dataset.trainers.pipelines.scoring import encodes_frozen_text
+
+    if text_encoder is not None and not encodes_frozen_text(model):
+        why = "its own encoder is part of it" if getattr(model, "text_encoder", None) is not None else "it has no text"
+        raise UsageError(f"This model does not use text_encoder=, as {why}. Leave text_encoder= out.")
 
 
 def _read(given: Any) -> tuple[list[Conversation], bool]:

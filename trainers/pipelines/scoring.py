@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -42,6 +42,8 @@ __all__ = ["ConversationScorer", "FeatureSource", "ScoringSettings"]
 
 FeatureSource = FeatureTable | str | Path
 Vectors = Mapping[str, NDArray[np.float32]]
+Modality = Literal["audio", "video"]
+MODALITIES: tuple[Modality, ...] = ("audio", "video")
 
 POOL_UTTERANCES = 4096
 """Utterances of a pool; a single longer conversation makes a pool of its own."""
@@ -89,6 +91,9 @@ class ScoringSettings:
             raise UsageError(f"batch_size must be a number of conversations, at least 1, but is {self.batch_size!r}.")
         if self.threshold is not None:
             checked_threshold(self.threshold)
+        share = self.max_missing_features
+        if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not 0 <= share <= 1:
+            raise UsageError(f"max_missing_features must be a share, a number from 0 to 1, but is {share!r}.")
         reading(1, 1, self.window)
 
 
@@ -153,6 +158,26 @@ class ConversationScorer:
             beside = TrainedOn.of(self.emotions.model)
             self.synthetic = self.synthetic or beside.synthetic
             self._of_training = (*self._of_training, *_of_emotion_model(beside, self.trained_on))
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """``audio`` and ``video``, as far as the pair scorer or the model of emotions uses them."""
+        models = [self.loaded] if self.emotions is None else [self.loaded, self.emotions]
+        return tuple(name for name in MODALITIES if any(name in model.modalities for model in models))
+
+    def check_used(self, settings: ScoringSettings) -> None:
+        """Refuses features and encoders that nothing takes.
+
+        Args:
+            settings: How conversations are to be scored.
+
+        Raises:
+            UsageError: The models do not use the modality of one.
+        """
+        for name in MODALITIES:
+            given = [option for option in (name, f"{name}_encoder") if getattr(settings, option) is not None]
+            if given and name not in self.modalities:
+                raise not_used(name, given[0])
 
     def stream(
         self, conversations: Iterable[Conversation], settings: ScoringSettings
@@ -247,7 +272,8 @@ class ConversationScorer:
         if recorded:
             from iemomecp_dataset.trainers.pipelines.recordings import check_recordings
 
-            notes = (*notes, *check_recordings(self.loaded.model, [conversation]))
+            of_emotions = () if self.emotions is None else self.emotions.modalities
+            notes = (*notes, *check_recordings(self.loaded.model, [conversation], beside=of_emotions))
         if self.loaded.encoder is not None and not any(spoken.text.strip() for spoken in conversation.utterances):
             raise UsageError(
                 f"{self.name} reads texts, but the conversation {conversation.name!r} has none. Give what was said, or "
@@ -420,14 +446,16 @@ def _emotion_model(
             )
         return None
     if text_encoder is not None:
-        model = load_scorer(model) if isinstance(model, (str, Path)) else copy.copy(model)
-        if not encodes_frozen_text(model):
+        # A copy, so that the caller's model keeps the name of its encoder.
+        moved = load_scorer(model) if isinstance(model, (str, Path)) else copy.copy(model)
+        if not encodes_frozen_text(moved):
             raise UsageError(
                 "The model of emotions has no frozen text features whose encoder could have moved. Leave "
                 "emotion_text_encoder= out."
             )
-        model.config = copy.copy(model.config)
-        model.config.text_encoder_name = text_encoder
+        moved.config = copy.copy(moved.config)
+        moved.config.text_encoder_name = text_encoder
+        model = moved
     try:
         return load_emotion_model(model, device)
     except MissingModelError as error:
@@ -437,6 +465,11 @@ def _emotion_model(
 def encodes_frozen_text(model: PreTrainedModel) -> bool:
     """Whether a model reads features of an encoder that is not part of it."""
     return getattr(model, "text_encoder", None) is None and bool(getattr(model.config, "text_size", 0))
+
+
+def not_used(modality: Modality, option: str) -> UsageError:
+    """The error for an option with something of a modality that a model does not use."""
+    return UsageError(f"This model does not use {modality}. Leave {option}= out, or give a model that does.")
 
 
 def _of_emotion_model(beside: TrainedOn, pairs: TrainedOn) -> list[str]:

@@ -25,6 +25,7 @@ class InventedPipeline:
     """Answers at once: every turn is the cause of the next one with 0.8 and of itself with 0.3."""
 
     given: dict[str, Any]
+    modalities: tuple[str, ...] = ("audio", "video")
 
     def __init__(self, model: str, **given: Any) -> None:
         type(self).given = {"model": model, **given}
@@ -162,6 +163,36 @@ def test_what_a_reader_has_to_know_is_said_with_a_file_too(predict: Predict) -> 
     assert "SYNTHETIC" in predict("long.txt", "--model", "runs/synthetic")[1]
 
 
+@pytest.mark.parametrize(
+    ("used", "given", "refused"),
+    [
+        ((), ("audio",), "audio"),
+        ((), ("video",), "video"),
+        (("audio",), ("audio",), None),
+        (("audio",), ("video",), None),  # its sound
+        (("audio",), ("audio", "video"), "video"),
+        (("video",), ("audio", "video"), "audio"),
+    ],
+)
+def test_a_recording_given_by_an_option_is_used_or_refused(
+    used: tuple[str, ...],
+    given: tuple[str, ...],
+    refused: str | None,
+    predict: Predict,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(InventedPipeline, "modalities", used)
+    Path("trip.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nAna: Hi!\n")
+    Path("trip.mp4").write_bytes(b"")
+    options = [word for kind in given for word in (f"--{kind}", "trip.mp4")]
+    code, _, errors = predict("trip.srt", *options)
+    assert code == (0 if refused is None else 2)
+    if refused is not None:
+        assert errors == (
+            f"error: This model does not use {refused}. Leave --{refused} out, or give a model that does.\n"
+        )
+
+
 REFUSED = {
     "no file": ((), "Name a file with a conversation"),
     "missing file": (("nothing.txt",), "nothing.txt: there is no such file"),
@@ -253,6 +284,17 @@ def test_a_model_answers_end_to_end(model: Path, tmp_path: Path, capsys: pytest.
     expected = EmotionCausePipeline(model)(tmp_path / "chat.txt").to_dict()
     assert written == expected
     assert written["category_names"] == ["neutral", "joy", "anger"]
+
+
+def test_a_recording_that_the_file_names_and_a_text_model_does_not_use_is_a_note(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "chat.json").write_text('[{"speaker": "Ana", "text": "We missed it.", "audio": "nowhere.wav"}]')
+    with pytest.raises(SystemExit) as end:
+        main(["predict", str(tmp_path / "chat.json"), "--model", str(model)])
+    printed = capsys.readouterr()
+    assert end.value.code == 0, printed.err
+    assert "note: The audio recordings of 1 utterance are not used: the model was trained without audio." in printed.out
 
 
 def test_a_folder_without_our_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

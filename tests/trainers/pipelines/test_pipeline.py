@@ -425,6 +425,15 @@ SILENT = Conversation("silent", (ConversationUtterance("Ana", ""),))
         ("own", conversation(2), {"threshold": 1.5}, UsageError, "threshold must be a probability, .* but is 1.5"),
         ("own", conversation(2), {"window": -3}, UsageError, "window must be a number of turns"),
         ("own", conversation(2), {"batch_size": 0}, UsageError, "batch_size must be a number of conversations"),
+        ("own", conversation(2), {"max_missing_features": "x"}, UsageError, "max_missing_features must be a share"),
+        ("own", conversation(2), {"max_missing_features": 1.5}, UsageError, "number from 0 to 1, but is 1.5"),
+        ("own", conversation(2), {"max_missing_features": True}, UsageError, "number from 0 to 1, but is True"),
+        ("own", conversation(2), {"audio": "a.parquet"}, UsageError, "does not use audio. Leave audio= out"),
+        ("own", conversation(2), {"video_encoder": "v"}, UsageError, "does not use video. Leave video_encoder= out"),
+        ("audio", conversation(2), {"video": "v.parquet"}, UsageError, "does not use video. Leave video= out"),
+        ("audio", conversation(2), {"text_encoder": "t"}, UsageError, "does not use text_encoder=, as it has no text"),
+        ("trained", conversation(2), {"text_encoder": "t"}, UsageError, "as its own encoder is part of it"),
+        ("isolated", conversation(2), {"text_encoder": "t"}, UsageError, "as its own encoder is part of it"),
         ("own", conversation(2), {"treshold": 0.5}, UsageError, "no argument 'treshold'. Did you mean 'threshold'"),
         ("own", conversation(2), {"device": "cpu"}, UsageError, "device is chosen when the pipeline is made"),
     ],
@@ -462,6 +471,18 @@ def test_a_model_that_is_none_of_pairs_is_refused(folders: dict[str, Path], tiny
     two = save_emotion_model(tmp_path / "two", tiny_encoder, ("neutral", "joy"))
     with pytest.raises(UsageError, match=r"has the emotions neutral, joy; .* was trained with fear, joy, neutral"):
         EmotionCausePipeline(folders["told"], emotion_model=two)
+
+
+def test_options_that_nothing_takes_are_refused_when_the_pipeline_is_made(folders, tiny_encoder, tmp_path) -> None:
+    for option in ("audio", "audio_encoder", "video", "video_encoder", "text_encoder"):
+        with pytest.raises(UsageError, match=f"Leave {option}= out"):
+            EmotionCausePipeline(folders["trained"], **{option: str(tmp_path)})
+    deaf = {"emotion_model": folders["emotion"], "audio": str(tmp_path)}
+    with pytest.raises(UsageError, match="Leave audio= out"):
+        EmotionCausePipeline(folders["trained"], **deaf)
+    hears = save_emotion_model(tmp_path / "hears", tiny_encoder, audio_size=3)
+    pipe = EmotionCausePipeline(folders["trained"], emotion_model=hears, audio=str(tmp_path))
+    assert pipe.modalities == ("audio",), "one of the two takes it"
 
 
 class _ModelOfExplanations:
