@@ -120,7 +120,10 @@ def test_json_lines_and_json_hold_what_to_dict_gives(predict: Predict) -> None:
 def test_csv_has_one_header_and_a_row_per_candidate(predict: Predict) -> None:
     code, output, _ = predict("chat.txt", "other.json", "--output", "deep/er/pairs.csv")
     assert code == 0
-    assert output == "written: deep/er/pairs.csv (2 conversations, 3 pairs)\n"
+    assert output == (
+        "written: deep/er/pairs.csv (2 conversations, 3 pairs)\n"
+        "A pair counts where non_pair is not its most probable class (chosen when the model was trained).\n"
+    )
     rows = list(csv.DictReader(io.StringIO(Path("deep/er/pairs.csv").read_text(encoding="utf-8"))))
     assert len(rows) == 6 + 3
     assert [row["conversation"] for row in rows if row["decided"] == "True"] == ["chat", "chat", "other"]
@@ -158,9 +161,31 @@ def test_what_a_reader_has_to_know_is_said_with_a_file_too(predict: Predict) -> 
     Path("long.txt").write_text(CHAT * 2)
     code, output, _ = predict("long.txt", "--model", "runs/synthetic", "--output", "x.csv")
     assert code == 0
-    assert output.splitlines()[1].startswith("SYNTHETIC: This model learned from synthetic dialogues")
-    assert output.splitlines()[2] == "note: long: It was read in windows."
+    assert output.splitlines()[2].startswith("SYNTHETIC: This model learned from synthetic dialogues")
+    assert output.splitlines()[3] == "note: long: It was read in windows."
     assert "SYNTHETIC" in predict("long.txt", "--model", "runs/synthetic")[1]
+    for kind in ("csv", "jsonl", "json", "svg"):
+        code, printed, errors = predict("long.txt", "--model", "runs/synthetic", "--format", kind)
+        said = errors.splitlines()
+        assert (code, said.pop(0)) == (0, "printed: 1 conversation, 5 pairs")
+        if kind == "csv":
+            assert said.pop(0).startswith("A pair counts where ")
+            assert printed == Path("x.csv").read_text(encoding="utf-8")
+        assert said[0].startswith("SYNTHETIC: ")
+        assert said[1:] == ["note: long: It was read in windows."]
+    assert predict("long.txt", "--model", "runs/synthetic", "--format", "text")[2] == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("kind", ["text", "csv"])
+def test_a_full_disk_behind_standard_output_is_one_sentence(
+    kind: str, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, errors = predict("chat.txt", "--format", kind)
+    assert code == 2
+    assert errors == ("error: standard output: cannot be written (No space left on device). Choose another place.\n")
 
 
 @pytest.mark.parametrize(
