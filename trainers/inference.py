@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
@@ -181,6 +182,7 @@ def predict(
             width than in training.
         UsageError: The folder holds no scorer of this package, or one that predicts no emotions is asked for them.
     """
+    _check_known(explaining)
     if isinstance(rows, Mapping):
         raise UsageError(
             "predict takes a list of dialogues (rows), or one split of a dataset, or conversations; for a single row "
@@ -302,6 +304,20 @@ def _are_conversations(given: Any) -> bool:
         return False
     first = next(iter(given), None)
     return first is not None and not _is_row(first)
+
+
+def _check_known(explaining: Mapping[str, Any]) -> None:
+    """Refuses names that ``predict`` does not have, which would be taken for those of models of explanations."""
+    if not explaining:
+        return
+    from iemomecp_dataset.trainers.explanation.prediction import Explaining
+
+    for name in explaining:
+        if name not in Explaining.__annotations__:
+            known = [*inspect.signature(predict).parameters][2:-1]  # without model, rows and **explaining
+            raise UsageError(
+                f"predict has no argument {name!r}. {did_you_mean(name, (*known, *Explaining.__annotations__))}"
+            )
 
 
 def _check_unused(given: Mapping[str, Any], why: str) -> None:

@@ -384,6 +384,13 @@ def test_predict_on_conversations_is_the_same_thing(folders: dict[str, Path]) ->
     assert predict(folders["frozen"], []) == predict(folders["frozen"], iter([])) == []
     with pytest.raises(UsageError, match="threshold is for conversations, and rows are given"):
         predict(folders["frozen"], [talks[0].to_row()], threshold=0.5)
+    for given in (talks[0], [talks[0].to_row()]):
+        with pytest.raises(UsageError, match="predict has no argument 'treshold'. Did you mean 'threshold'"):
+            predict(folders["frozen"], given, treshold=0.5)
+        with pytest.raises(UsageError, match="predict has no argument 'targts'. Did you mean 'targets'"):
+            predict(folders["frozen"], given, targts="pairs")
+    with pytest.raises(UsageError, match="targets is for rows, and a conversation is given"):
+        predict(folders["frozen"], talks[0], targets="pairs")
     with pytest.raises(UsageError, match="with_emotions is for rows, and a conversation is given"):
         predict(folders["trained"], talks[0], with_emotions=True)
 
