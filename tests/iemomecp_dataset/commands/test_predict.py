@@ -322,6 +322,26 @@ def test_a_recording_that_the_file_names_and_a_text_model_does_not_use_is_a_note
     assert "note: The audio recordings of 1 utterance are not used: the model was trained without audio." in printed.out
 
 
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ("0", "A window of 0 reads a conversation whole, but one has 1,025 turns (1,050,625 pairs); "),
+        ("99999", "--window may be at most 1,024 turns, but is 99,999."),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_said_in_the_words_of_the_command(
+    window: str, message: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "chat.txt").write_text("Ana: Hi!\n" * 1025)
+    with pytest.raises(SystemExit) as end:
+        main(["predict", str(tmp_path / "chat.txt"), "--model", str(model), "--window", window])
+    assert end.value.code == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"error: {message}")
+    if window == "0":
+        assert errors.endswith("Leave --window out, or give a number of turns.\n")
+
+
 def test_a_folder_without_our_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "chat.txt").write_text(CHAT)
     (tmp_path / "theirs").mkdir()
