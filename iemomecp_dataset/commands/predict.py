@@ -295,13 +295,13 @@ class _Count:
         self.synthetic = False
 
     def add(self, one: PredictedConversation) -> None:
-        from iemomecp_dataset.pictures.words import decision_in_words
+        from iemomecp_dataset.pictures.words import decision_in_words, notes_in_words
 
         self.rule = decision_in_words(one)  # one model and one threshold: the same of all
         self.conversations += 1
         self.pairs += int((one.labels != len(one.class_names) - 1).sum())
         self.synthetic = self.synthetic or one.synthetic
-        notes = [f"note: {one.conversation.name}: {note}" for note in (*one.conversation.notes, *one.notes)]
+        notes = [f"note: {one.conversation.name}: {note}" for note in notes_in_words(one)]
         self.noted += len(notes)
         self.notes += notes[: 5 - len(self.notes)]
 

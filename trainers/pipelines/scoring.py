@@ -425,12 +425,14 @@ class ConversationScorer:
             ]
         left_out = n_candidates(turns, self.trained_on.candidates) - scored
         why = f"as window={window} asks" if window else f"as the model was not trained on so many turns ({seen})"
-        how = f"{len(read.windows)} overlapping windows of {len(read.windows[0])} turns"
+        windows = "one window" if len(read.windows) == 1 else f"{len(read.windows)} overlapping windows"
+        how = f"{windows} of {len(read.windows[0])} turns"
         if not self.loaded.entry.context:
             how = "parts"
         return [
-            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs "
-            f"whose turns are {read.reach} or more apart are not scored."
+            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate "
+            f"pair{'s' * (left_out != 1)} whose turns are {read.reach} or more apart "
+            f"{'is' if left_out == 1 else 'are'} not scored."
         ]
 
 

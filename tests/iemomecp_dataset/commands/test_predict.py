@@ -47,7 +47,7 @@ class InventedPipeline:
                 DecisionRule() if threshold is None else DecisionRule("threshold", threshold, "user"),
                 self.given["model"],
                 synthetic="synthetic" in self.given["model"],
-                notes=("It was read in windows.",) if n > 3 else (),
+                notes=(*conversation.notes, *(("It was read in windows.",) if n > 3 else ())),
             )
 
 
@@ -216,6 +216,15 @@ def test_a_recording_given_by_an_option_is_used_or_refused(
         assert errors == (
             f"error: This model does not use {refused}. Leave --{refused} out, or give a model that does.\n"
         )
+
+
+def test_a_note_of_the_reading_is_said_once(predict: Predict) -> None:
+    Path("trip.json").write_text('[{"speaker": "Ana", "text": "Hi!", "weather": "rain"}]')
+    note = "Not used: weather."
+    assert predict("trip.json")[1].count(note) == 1
+    assert predict("trip.json", "--output", "trip.html")[1].splitlines()[1:] == [f"note: trip: {note}"]
+    assert Path("trip.html").read_text(encoding="utf-8").count(note) == 1
+    assert json.loads(predict("trip.json", "--format", "jsonl")[1])["notes"] == [note]
 
 
 REFUSED = {

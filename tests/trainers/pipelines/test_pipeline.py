@@ -220,6 +220,11 @@ def test_only_the_candidates_of_training_are_scored(folders, tiny_encoder, tmp_p
     row = talk.to_row() | {"pairs": [{"target_turn": t, "cause_turn": c} for t in range(1, 6) for c in range(1, t + 1)]}
     np.testing.assert_allclose(predicted.pair_probabilities, predict(past, [row])[0], atol=1e-5)
     assert any("Causes after their target are not scored" in note for note in predicted.notes)
+    note = EmotionCausePipeline(past)(conversation(17), window=16).notes[-1]
+    assert note == (
+        "The conversation has 17 turns and was read in one window of 17 turns, as window=16 asks: the 1 candidate pair "
+        "whose turns are 16 or more apart is not scored."
+    )
     # Older models: the record of their run, or all pairs with a note.
     run = tmp_path / "run"
     shutil.copytree(past, run / "model")
@@ -385,9 +390,9 @@ def test_predict_on_conversations_is_the_same_thing(folders: dict[str, Path]) ->
     with pytest.raises(UsageError, match="threshold is for conversations, and rows are given"):
         predict(folders["frozen"], [talks[0].to_row()], threshold=0.5)
     for given in (talks[0], [talks[0].to_row()]):
-        with pytest.raises(UsageError, match="predict has no argument 'treshold'. Did you mean 'threshold'"):
+        with pytest.raises(UsageError, match=r"predict has no argument 'treshold'. Did you mean 'threshold'"):
             predict(folders["frozen"], given, treshold=0.5)
-        with pytest.raises(UsageError, match="predict has no argument 'targts'. Did you mean 'targets'"):
+        with pytest.raises(UsageError, match=r"predict has no argument 'targts'. Did you mean 'targets'"):
             predict(folders["frozen"], given, targts="pairs")
     with pytest.raises(UsageError, match="targets is for rows, and a conversation is given"):
         predict(folders["frozen"], talks[0], targets="pairs")
