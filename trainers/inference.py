@@ -20,7 +20,7 @@ from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_ki
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
-from iemomecp_dataset.trainers.scorers import scorer_of_model_type
+from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
@@ -310,14 +310,14 @@ def _check_known(explaining: Mapping[str, Any]) -> None:
     """Refuses names that ``predict`` does not have, which would be taken for those of models of explanations."""
     if not explaining:
         return
-    from iemomecp_dataset.trainers.explanation.prediction import Explaining
-
+    # Read from the function that takes them: the class of these names lies above this module.
+    of_explanations = inspect.signature(find_scorer("explanation").load_write()).parameters
+    own = inspect.signature(predict).parameters
+    known = dict.fromkeys(("language_model", *own, *of_explanations))
     for name in explaining:
-        if name not in Explaining.__annotations__:
-            known = [*inspect.signature(predict).parameters][2:-1]  # without model, rows and **explaining
-            raise UsageError(
-                f"predict has no argument {name!r}. {did_you_mean(name, (*known, *Explaining.__annotations__))}"
-            )
+        if name not in known or name == "explaining":
+            listed = [one for one in known if one not in ("model", "rows", "explaining")]
+            raise UsageError(f"predict has no argument {name!r}. {did_you_mean(name, listed)}")
 
 
 def _check_unused(given: Mapping[str, Any], why: str) -> None:
