@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
-from iemomecp_dataset.trainers.scorers import scorer_of_model_type
+from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.explanation.modeling_explanation import ExplanationModel
@@ -43,6 +44,7 @@ def predict(
     threshold: float | None = None,
     window: int | None = None,
     emotion_model: PreTrainedModel | str | Path | None = None,
+    emotion_text_encoder: str | None = None,
     progress: bool = False,
 ) -> PredictedConversation: ...
 @overload
@@ -59,6 +61,7 @@ def predict(
     threshold: float | None = None,
     window: int | None = None,
     emotion_model: PreTrainedModel | str | Path | None = None,
+    emotion_text_encoder: str | None = None,
     progress: bool = False,
 ) -> list[PredictedConversation]: ...
 @overload
@@ -122,6 +125,7 @@ def predict(
     threshold: float | None = None,
     window: int | None = None,
     emotion_model: PreTrainedModel | str | Path | None = None,
+    emotion_text_encoder: str | None = None,
     **explaining: Unpack[Explaining],
 ) -> Any:
     """What a model predicts: for conversations their pairs; for rows of a dataset probabilities, or explanations.
@@ -156,6 +160,7 @@ def predict(
         threshold: Of conversations: smallest P(class 0) that makes a pair; by default the model's own rule.
         window: Of conversations: pairs whose turns are at least so far apart are not scored; 0 reads each whole.
         emotion_model: Of conversations: the model of emotions whose predictions the scorer takes, or its run.
+        emotion_text_encoder: Of conversations: the encoder of its frozen text features, where it has moved.
         explaining: For a model of explanations alone: what to explain, and what it is told; see
             :class:`~iemomecp_dataset.trainers.explanation.prediction.Explaining`. Its ``progress`` is also for
             conversations.
@@ -177,6 +182,7 @@ def predict(
             width than in training.
         UsageError: The folder holds no scorer of this package, or one that predicts no emotions is asked for them.
     """
+    _check_known(explaining)
     if isinstance(rows, Mapping):
         raise UsageError(
             "predict takes a list of dialogues (rows), or one split of a dataset, or conversations; for a single row "
@@ -200,13 +206,19 @@ def predict(
             window=window,
             emotion_model=emotion_model,
             text_encoder=text_encoder,
+            emotion_text_encoder=emotion_text_encoder,
             audio=audio,
             video=video,
             progress=progress,
             max_missing_features=max_missing_features,
         )
         return pipeline(rows)
-    for_conversations = {"threshold": threshold, "window": window, "emotion_model": emotion_model}
+    for_conversations = {
+        "threshold": threshold,
+        "window": window,
+        "emotion_model": emotion_model,
+        "emotion_text_encoder": emotion_text_encoder,
+    }
     _check_unused(for_conversations, "is for conversations, and rows are given")
     asked = dict(explaining)
     moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
@@ -292,6 +304,20 @@ def _are_conversations(given: Any) -> bool:
         return False
     first = next(iter(given), None)
     return first is not None and not _is_row(first)
+
+
+def _check_known(explaining: Mapping[str, Any]) -> None:
+    """Refuses names that ``predict`` does not have, which would be taken for those of models of explanations."""
+    if not explaining:
+        return
+    # Read from the function that takes them: the class of these names lies above this module.
+    of_explanations = inspect.signature(find_scorer("explanation").load_write()).parameters
+    own = inspect.signature(predict).parameters
+    known = dict.fromkeys(("language_model", *own, *of_explanations))
+    for name in explaining:
+        if name not in known or name == "explaining":
+            listed = [one for one in known if one not in ("model", "rows", "explaining")]
+            raise UsageError(f"predict has no argument {name!r}. {did_you_mean(name, listed)}")
 
 
 def _check_unused(given: Mapping[str, Any], why: str) -> None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
 from iemomecp_dataset.command_line import REQUIRED, command_hint, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError, require_packages
-from iemomecp_dataset.files import atomic_write
+from iemomecp_dataset.files import atomic_write, not_written
 
 if TYPE_CHECKING:
     from iemomecp_dataset.conversations.conversation import Conversation
@@ -78,6 +78,7 @@ class PredictOptions:
     text_encoder: str | None = option(
         None, "text encoder of a model on frozen features, where it is not where it was in training", metavar="NAME"
     )
+    emotion_text_encoder: str | None = option(None, "the same for --emotion-model", metavar="NAME")
     audio: Path | None = option(
         None,
         "recording of the conversation, whose utterances have times; or a feature table (.parquet)",
@@ -114,12 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     with flags_in_errors(PredictOptions):
         predicted = _predict(options, conversations)
+        count = _Count(wanted)
         if options.output is None:
-            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-            for _ in _written(predicted, sys.stdout, wanted):
-                pass
+            with _standard_output() as stream:
+                for one in _written(predicted, stream, wanted):
+                    count.add(one)
+            if wanted != "text":  # a transcript says it all itself
+                print(count.summary(None), file=sys.stderr)
             return
-        count = _Count()
         with atomic_write(options.output) as partial, _opened(partial) as stream:
             for one in _written(predicted, stream, wanted):
                 count.add(one)
@@ -243,14 +246,27 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         window=options.window,
         emotion_model=options.emotion_model,
         text_encoder=options.text_encoder,
+        emotion_text_encoder=options.emotion_text_encoder,
         audio_encoder=options.audio_encoder,
         video_encoder=options.video_encoder,
         progress=sys.stderr.isatty() and len(conversations) > 1,
         **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
     )
+    _check_used(options, pipe.modalities)
     predicted: Iterator[PredictedConversation] = pipe(iter(conversations))
     # The first one before anything is printed: what a model lacks shows there.
     return itertools.chain([next(predicted)], predicted)
+
+
+def _check_used(options: PredictOptions, used: Sequence[str]) -> None:
+    """Refuses a recording that is given by an option and not used; one that a conversation names is a note."""
+    from iemomecp_dataset.trainers.pipelines.scoring import MODALITIES, not_used
+
+    for kind in MODALITIES:
+        # The sound is taken from a video where there is no other.
+        heard = kind == "video" and "audio" in used and options.audio is None
+        if getattr(options, kind) is not None and kind not in used and not heard:
+            raise not_used(kind, kind)
 
 
 def _written(
@@ -284,6 +300,22 @@ def _stop() -> NoReturn:
 
 
 @contextlib.contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        yield sys.stdout
+        sys.stdout.flush()  # here, and not when the process ends, a full disk is one sentence
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:  # of a file that was read
+            raise
+        # What is still in the buffer would fail once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise not_written(Path("standard output"), error) from error
+
+
+@contextlib.contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     # UTF-8 cannot hold a lone surrogate, which JSON can state; its escape is valid in JSON.
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
@@ -293,25 +325,33 @@ def _opened(path: Path) -> Iterator[TextIO]:
 class _Count:
     """What was written, and what its reader has to know."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Format) -> None:
+        self.wanted = wanted
+        self.rule = ""
         self.conversations = self.pairs = self.noted = 0
         self.notes: list[str] = []
         self.synthetic = False
 
     def add(self, one: PredictedConversation) -> None:
+        from iemomecp_dataset.pictures.words import decision_in_words, notes_in_words
+
+        self.rule = decision_in_words(one)  # one model and one threshold: the same of all
         self.conversations += 1
         self.pairs += int((one.labels != len(one.class_names) - 1).sum())
         self.synthetic = self.synthetic or one.synthetic
-        notes = [f"note: {one.conversation.name}: {note}" for note in (*one.conversation.notes, *one.notes)]
+        notes = [f"note: {one.conversation.name}: {note}" for note in notes_in_words(one)]
         self.noted += len(notes)
         self.notes += notes[: 5 - len(self.notes)]
 
-    def summary(self, output: Path) -> str:
+    def summary(self, output: Path | None) -> str:
         from iemomecp_dataset.pictures.words import SYNTHETIC, printable
 
         many = "" if self.conversations == 1 else "s"
         pairs = "" if self.pairs == 1 else "s"
-        lines = [f"written: {output} ({self.conversations} conversation{many}, {self.pairs} pair{pairs})"]
+        found = f"{self.conversations} conversation{many}, {self.pairs} pair{pairs}"
+        lines = [f"printed: {found}" if output is None else f"written: {output} ({found})"]
+        if self.wanted == "csv":  # whose rows do not hold it
+            lines.append(printable(self.rule))
         if self.synthetic:
             lines.append(f"SYNTHETIC: {SYNTHETIC}")
         lines += [printable(note) for note in self.notes]

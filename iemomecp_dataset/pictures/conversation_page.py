@@ -14,7 +14,14 @@ import numpy as np
 from iemomecp_dataset.pictures.pair_triangle import TRIANGLE_STYLE, triangle_within_page
 from iemomecp_dataset.pictures.palette import DARK, LIGHT, palette_css, variables
 from iemomecp_dataset.pictures.transcript import transcript
-from iemomecp_dataset.pictures.words import SYNTHETIC, counts_in_words, decision_in_words, printable, shortened
+from iemomecp_dataset.pictures.words import (
+    SYNTHETIC,
+    counts_in_words,
+    decision_in_words,
+    notes_in_words,
+    printable,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
@@ -42,7 +49,7 @@ def conversation_fragment(predicted: PredictedConversation) -> str:
     """
     name = _shown(predicted.conversation.name)
     banner = f'<p class="iemomecp-banner" role="note"><b>SYNTHETIC</b> {SYNTHETIC}</p>' if predicted.synthetic else ""
-    notes = "".join(f"<li>{_shown(note)}</li>" for note in (*predicted.conversation.notes, *predicted.notes))
+    notes = "".join(f"<li>{_shown(note)}</li>" for note in notes_in_words(predicted))
     notes = f'<ul class="iemomecp-notes" aria-label="Notes">{notes}</ul>' if notes else ""
     beside = " iemomecp-beside" if len(predicted.conversation.utterances) <= _BESIDE else ""
     return (

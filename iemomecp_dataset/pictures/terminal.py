@@ -9,6 +9,7 @@ from iemomecp_dataset.pictures.words import (
     counts_in_words,
     decision_in_words,
     emotion_in_words,
+    notes_in_words,
     pair_in_words,
     printable,
 )
@@ -40,7 +41,7 @@ def print_transcript(predicted: PredictedConversation, console: Console) -> None
         console.print(Text("Beside an emotion stands P(emotional), beside a cause P(pair).", style="dim"))
     if predicted.synthetic:
         console.print(Text(f"SYNTHETIC: {SYNTHETIC}", style="bold yellow"))
-    for note in (*predicted.conversation.notes, *predicted.notes):
+    for note in notes_in_words(predicted):
         console.print(Text(f"note: {printable(note)}", style="yellow"))
     console.print()
     console.print(_table(predicted, narrow=console.width < _NARROW))

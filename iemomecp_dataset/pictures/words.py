@@ -16,6 +16,7 @@ __all__ = [
     "counts_in_words",
     "decision_in_words",
     "emotion_in_words",
+    "notes_in_words",
     "pair_in_words",
     "percent",
     "printable",
@@ -109,14 +110,19 @@ def counts_in_words(predicted: PredictedConversation) -> str:
     """Number of turns, of emotional ones and of pairs."""
     turns = len(predicted.conversation.utterances)
     emotional = sum(emotion.emotional for emotion in predicted.emotions)
-    decided = sum(pair.decided for pair in predicted.pairs)
+    decided, candidates = sum(pair.decided for pair in predicted.pairs), len(predicted.pairs)
     return ", ".join(
         (
             f"{turns} turn{'' if turns == 1 else 's'}",
             f"{emotional} emotional",
-            f"{decided} pair{'' if decided == 1 else 's'} of {len(predicted.pairs)} candidates",
+            f"{decided} pair{'' if decided == 1 else 's'} of {candidates} candidate{'' if candidates == 1 else 's'}",
         )
     )
+
+
+def notes_in_words(predicted: PredictedConversation) -> list[str]:
+    """Notes of the reading and of the prediction, each once: the pipeline's predictions repeat those of the reading."""
+    return list(dict.fromkeys((*predicted.conversation.notes, *predicted.notes)))
 
 
 def emotion_in_words(emotion: PredictedEmotion) -> str:

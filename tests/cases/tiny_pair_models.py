@@ -79,11 +79,15 @@ def save_isolated_model(folder: Path, encoder_dir: Path, **shape: Any) -> Path:
     return folder
 
 
-def save_emotion_model(folder: Path, encoder_dir: Path, names: tuple[str, ...] = ("neutral", "joy", "fear")) -> Path:
+def save_emotion_model(
+    folder: Path, encoder_dir: Path, names: tuple[str, ...] = ("neutral", "joy", "fear"), **shape: Any
+) -> Path:
     """Saves a model of emotions on frozen text features; returns its folder."""
     config = EmotionTransformerConfig(
-        class_names=list(names), text_size=16, text_layers=[2], text_encoder_name=str(encoder_dir), hidden_size=16,
-        num_heads=2, num_layers=1, max_tokens=24,
+        **{
+            "class_names": list(names), "text_size": 16, "text_layers": [2], "text_encoder_name": str(encoder_dir),
+            "hidden_size": 16, "num_heads": 2, "num_layers": 1, "max_tokens": 24, **shape,
+        }
     )  # fmt: skip
     _randomised(EmotionTransformer(config)).save_pretrained(folder)
     return folder

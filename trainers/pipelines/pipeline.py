@@ -51,6 +51,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             ``emotion_from``; for any other it gives the emotion categories.
         text_encoder: For a model on frozen text features: the encoder, where it is not found under the name it had in
             training.
+        emotion_text_encoder: The same for ``emotion_model``.
         audio: Feature table, or its Parquet file, in place of recordings. Utterances are found in it under
             ``<name of the conversation>_<turn>``.
         video: The same for video.
@@ -85,6 +86,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         window: int | None = None,
         emotion_model: PreTrainedModel | str | Path | None = None,
         text_encoder: str | None = None,
+        emotion_text_encoder: str | None = None,
         audio: FeatureSource | None = None,
         video: FeatureSource | None = None,
         audio_encoder: str | Path | None = None,
@@ -113,6 +115,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         )
         self._settings.check()
         loaded = load_pair_model(model, text_encoder=text_encoder, tokenizer=tokenizer)
+        _check_text_encoder(loaded.model, text_encoder)
         super().__init__(
             model=loaded.model,
             tokenizer=None if loaded.encoder is None else loaded.encoder.tokenizer,
@@ -123,7 +126,13 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         name = str(model) if isinstance(model, (str, Path)) else loaded.model.name_or_path or type(model).__name__
         if Path(name).exists():
             name = encoder_name(name)  # results are passed on, and nobody else has this folder
-        self._scorer = ConversationScorer(loaded, name, emotion_model)
+        self._scorer = ConversationScorer(loaded, name, emotion_model, emotion_text_encoder)
+        self._scorer.check_used(self._settings)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """``audio`` and ``video``, as far as the model, or the model of emotions beside it, uses them."""
+        return self._scorer.modalities
 
     def __call__(self, conversations: Any, **changes: Any) -> Any:
         """Predicts the pairs of a conversation, or of several.
@@ -132,9 +141,9 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             conversations: A conversation: a list of ``{"speaker": …, "text": …}`` or of ``(speaker, text)``, text of
                 ``Speaker: words`` lines, the path of a file, or a
                 :class:`~iemomecp_dataset.conversations.conversation.Conversation`; or a list of these; or a generator.
-            **changes: ``batch_size``, ``threshold``, ``window``, ``emotion_model``, ``text_encoder``, ``audio``,
-                ``video``, ``audio_encoder``, ``video_encoder``, ``progress`` and ``max_missing_features``, for this
-                call alone.
+            **changes: ``batch_size``, ``threshold``, ``window``, ``emotion_model``, ``text_encoder``,
+                ``emotion_text_encoder``, ``audio``, ``video``, ``audio_encoder``, ``video_encoder``, ``progress`` and
+                ``max_missing_features``, for this call alone.
 
         Returns:
             A :class:`~iemomecp_dataset.trainers.pipelines.predicted.PredictedConversation` for one conversation, a list
@@ -158,6 +167,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         named = {name: value for name, value in changes.items() if name not in _BY_TRANSFORMERS}
         scorer = self._scorer
         encoder, emotions = named.pop("text_encoder", None), named.pop("emotion_model", None)
+        beside_encoder = named.pop("emotion_text_encoder", None)
         known = {field.name: field.default for field in fields(self._settings)}
         for name in named:
             if name in ("model", "tokenizer", "device"):
@@ -169,10 +179,12 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         meant = {name: value for name, value in named.items() if value is not None or known[name] is None}
         settings = replace(self._settings, **meant)
         settings.check()
-        if encoder is not None or emotions is not None:
+        _check_text_encoder(self.model, encoder)
+        if encoder is not None or emotions is not None or beside_encoder is not None:
             loaded = scorer.loaded if encoder is None else load_pair_model(self.model, text_encoder=encoder)
             beside = emotions if emotions is not None or scorer.emotions is None else scorer.emotions.model
-            scorer = ConversationScorer(loaded, scorer.name, beside)
+            scorer = ConversationScorer(loaded, scorer.name, beside, beside_encoder)
+        scorer.check_used(settings)
         return scorer, settings
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
@@ -212,9 +224,17 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
 
 
 _ARGUMENTS = (
-    *("batch_size", "threshold", "window", "emotion_model", "text_encoder", "audio", "video", "progress"),
-    *("audio_encoder", "video_encoder", "max_missing_features", "device", "tokenizer"),
+    *("batch_size", "threshold", "window", "emotion_model", "text_encoder", "emotion_text_encoder", "audio", "video"),
+    *("progress", "audio_encoder", "video_encoder", "max_missing_features", "device", "tokenizer"),
 )
+
+
+def _check_text_encoder(model: PreTrainedModel, text_encoder: str | None) -> None:
+    from iemomecp_dataset.trainers.pipelines.scoring import encodes_frozen_text
+
+    if text_encoder is not None and not encodes_frozen_text(model):
+        why = "its own encoder is part of it" if getattr(model, "text_encoder", None) is not None else "it has no text"
+        raise UsageError(f"This model does not use text_encoder=, as {why}. Leave text_encoder= out.")
 
 
 def _read(given: Any) -> tuple[list[Conversation], bool]:

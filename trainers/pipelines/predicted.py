@@ -121,8 +121,9 @@ class PredictedConversation:
         emotion_probabilities: ``(n,)`` P(the utterance is emotional); None where the model predicts none.
         category_names: Names of the K emotion categories; empty where the model predicts none.
         category_probabilities: ``(n, K)``; None likewise.
-        synthetic: Whether the model was trained on synthetic dialogues.
-        notes: What a reader has to know, one sentence each: windows, cut texts, candidates that are not scored.
+        synthetic: Whether the model, or the model of emotions beside it, was trained on synthetic dialogues.
+        notes: What a reader has to know, one sentence each: the notes of the conversation, windows, cut texts,
+            candidates that are not scored.
         model_decision: The model's own decision rule; None: that is ``decision``.
     """
 

@@ -38,12 +38,15 @@ _ABSENT = ("missing_media", "no_times")
 """Statuses of what the user has not given, beside what cannot be decoded."""
 
 
-def check_recordings(scorer: PreTrainedModel, conversations: Sequence[Conversation]) -> tuple[str, ...]:
+def check_recordings(
+    scorer: PreTrainedModel, conversations: Sequence[Conversation], *, beside: Sequence[Modality] = ()
+) -> tuple[str, ...]:
     """Compares the recordings of conversations with what a model uses.
 
     Args:
         scorer: The model.
         conversations: The conversations.
+        beside: What a model of emotions beside it uses.
 
     Returns:
         Notes, one sentence each: recordings that the model does not use, and frames that it would want cropped.
@@ -58,13 +61,13 @@ def check_recordings(scorer: PreTrainedModel, conversations: Sequence[Conversati
             if not any(u.text.strip() for u in spoken) and any(u.audio or u.video for u in spoken):
                 what = " and ".join(["text", *sorted(used)]) if used else "text alone"
                 raise UsageError(
-                    f"{conversation.name}: its {len(spoken)} utterances have recordings and no words, but this model "
+                    f"{conversation.name}: its {_many(len(spoken))} recordings and no words, but this model "
                     f"uses {what}. Transcribe them, and give the words as text of each utterance."
                 )
     notes = []
     utterances = [u for conversation in conversations for u in conversation.utterances]
     for modality in _MODALITIES:
-        given = [u for u in utterances if _not_used(u, modality, used)]
+        given = [u for u in utterances if _not_used(u, modality, {*used, *beside})]
         if given:
             notes.append(
                 f"The {modality} recordings of {len(given)} utterance{'s' * (len(given) > 1)} are not used: the model "
@@ -83,6 +86,10 @@ def check_recordings(scorer: PreTrainedModel, conversations: Sequence[Conversati
 def uses_modality(scorer: PreTrainedModel, modality: Modality) -> bool:
     """Whether a model takes vectors of a modality."""
     return bool(getattr(scorer.config, f"{modality}_size", 0))
+
+
+def _many(utterances: int) -> str:
+    return "one utterance has" if utterances == 1 else f"{utterances} utterances have"
 
 
 def _uses_text(scorer: PreTrainedModel) -> bool:

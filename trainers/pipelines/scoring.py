@@ -7,11 +7,12 @@ before the next one is read.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -20,13 +21,13 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.conversations.conversation import Conversation
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingModelError, UsageError
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import with_emotion_inputs
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy
 from iemomecp_dataset.trainers.pipelines.loaded_model import LoadedModel, TrainedOn, load_emotion_model
-from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, scored_rows
+from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation, checked_threshold
 from iemomecp_dataset.trainers.pipelines.windows import (
     Reading,
@@ -41,6 +42,8 @@ __all__ = ["ConversationScorer", "FeatureSource", "ScoringSettings"]
 
 FeatureSource = FeatureTable | str | Path
 Vectors = Mapping[str, NDArray[np.float32]]
+Modality = Literal["audio", "video"]
+MODALITIES: tuple[Modality, ...] = ("audio", "video")
 
 POOL_UTTERANCES = 4096
 """Utterances of a pool; a single longer conversation makes a pool of its own."""
@@ -88,6 +91,9 @@ class ScoringSettings:
             raise UsageError(f"batch_size must be a number of conversations, at least 1, but is {self.batch_size!r}.")
         if self.threshold is not None:
             checked_threshold(self.threshold)
+        share = self.max_missing_features
+        if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not 0 <= share <= 1:
+            raise UsageError(f"max_missing_features must be a share, a number from 0 to 1, but is {share!r}.")
         reading(1, 1, self.window)
 
 
@@ -116,6 +122,7 @@ class ConversationScorer:
         loaded: The pair scorer.
         name: What results call the model.
         emotion_model: Model of emotions, or the folder of its run.
+        emotion_text_encoder: The encoder of its frozen text features, if its path is not that of training.
 
     Raises:
         IemomecpError: The model of emotions cannot be loaded, or is none, or has other emotions than the pair scorer
@@ -123,11 +130,15 @@ class ConversationScorer:
     """
 
     def __init__(
-        self, loaded: LoadedModel, name: str, emotion_model: PreTrainedModel | str | Path | None = None
+        self,
+        loaded: LoadedModel,
+        name: str,
+        emotion_model: PreTrainedModel | str | Path | None = None,
+        emotion_text_encoder: str | None = None,
     ) -> None:
         self.loaded = loaded
         self.name = name
-        self.emotions = None if emotion_model is None else load_emotion_model(emotion_model, loaded.model.device)
+        self.emotions = _emotion_model(emotion_model, loaded.model.device, emotion_text_encoder)
         config = loaded.model.config
         self.trained_on = TrainedOn.of(loaded.model)
         self._class_names = tuple(config.class_names or config.id2label.values())
@@ -142,6 +153,31 @@ class ConversationScorer:
                     f"emotion_model has the emotions {', '.join(self._category_names)}; {name} was trained with "
                     f"{', '.join(self._input_names)}. Give a run on the same corpus."
                 )
+        self.synthetic, self._of_training = self.trained_on.synthetic, self.trained_on.notes
+        if self.emotions is not None:
+            beside = TrainedOn.of(self.emotions.model)
+            self.synthetic = self.synthetic or beside.synthetic
+            self._of_training = (*self._of_training, *_of_emotion_model(beside, self.trained_on))
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """``audio`` and ``video``, as far as the pair scorer or the model of emotions uses them."""
+        models = [self.loaded] if self.emotions is None else [self.loaded, self.emotions]
+        return tuple(name for name in MODALITIES if any(name in model.modalities for model in models))
+
+    def check_used(self, settings: ScoringSettings) -> None:
+        """Refuses features and encoders that nothing takes.
+
+        Args:
+            settings: How conversations are to be scored.
+
+        Raises:
+            UsageError: The models do not use the modality of one.
+        """
+        for name in MODALITIES:
+            given = [option for option in (name, f"{name}_encoder") if getattr(settings, option) is not None]
+            if given and name not in self.modalities:
+                raise not_used(name, given[0])
 
     def stream(
         self, conversations: Iterable[Conversation], settings: ScoringSettings
@@ -215,10 +251,10 @@ class ConversationScorer:
                 emotion_probabilities=of_turns.get("emotional"),
                 category_names=self._category_names if "categories" in of_turns else (),
                 category_probabilities=of_turns.get("categories"),
-                synthetic=self.trained_on.synthetic,
+                synthetic=self.synthetic,
                 notes=(
                     *known,
-                    *self.trained_on.notes,
+                    *self._of_training,
                     *self._of_missing(row, vectors),
                     *self._of_windows(of_one, len(texts), len(targets), settings.window),
                     *_of_cut_texts(sum(text in truncated for text in texts), collected.cut_pairs, max_tokens),
@@ -236,7 +272,8 @@ class ConversationScorer:
         if recorded:
             from iemomecp_dataset.trainers.pipelines.recordings import check_recordings
 
-            notes = (*notes, *check_recordings(self.loaded.model, [conversation]))
+            of_emotions = () if self.emotions is None else self.emotions.modalities
+            notes = (*notes, *check_recordings(self.loaded.model, [conversation], beside=of_emotions))
         if self.loaded.encoder is not None and not any(spoken.text.strip() for spoken in conversation.utterances):
             raise UsageError(
                 f"{self.name} reads texts, but the conversation {conversation.name!r} has none. Give what was said, or "
@@ -388,13 +425,62 @@ class ConversationScorer:
             ]
         left_out = n_candidates(turns, self.trained_on.candidates) - scored
         why = f"as window={window} asks" if window else f"as the model was not trained on so many turns ({seen})"
-        how = f"{len(read.windows)} overlapping windows of {len(read.windows[0])} turns"
+        windows = "one window" if len(read.windows) == 1 else f"{len(read.windows)} overlapping windows"
+        how = f"{windows} of {len(read.windows[0])} turns"
         if not self.loaded.entry.context:
             how = "parts"
         return [
-            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate pairs "
-            f"whose turns are {read.reach} or more apart are not scored."
+            f"The conversation has {turns:,} turns and was read in {how}, {why}: the {left_out:,} candidate "
+            f"pair{'s' * (left_out != 1)} whose turns are {read.reach} or more apart "
+            f"{'is' if left_out == 1 else 'are'} not scored."
         ]
+
+
+def _emotion_model(
+    model: PreTrainedModel | str | Path | None, device: torch.device, text_encoder: str | None
+) -> LoadedModel | None:
+    """The model of emotions with its encoder, whose option has a name of its own beside that of the pair model."""
+    if model is None:
+        if text_encoder is not None:
+            raise UsageError(
+                "emotion_text_encoder= is for the encoder of a model of emotions, and none is given. Give "
+                "emotion_model= too, or leave emotion_text_encoder= out."
+            )
+        return None
+    if text_encoder is not None:
+        # A copy, so that the caller's model keeps the name of its encoder.
+        moved = load_scorer(model) if isinstance(model, (str, Path)) else copy.copy(model)
+        if not encodes_frozen_text(moved):
+            raise UsageError(
+                "The model of emotions has no frozen text features whose encoder could have moved. Leave "
+                "emotion_text_encoder= out."
+            )
+        moved.config = copy.copy(moved.config)
+        moved.config.text_encoder_name = text_encoder
+        model = moved
+    try:
+        return load_emotion_model(model, device)
+    except MissingModelError as error:
+        raise MissingModelError(str(error).replace("--text_encoder", "emotion_text_encoder=")) from error
+
+
+def encodes_frozen_text(model: PreTrainedModel) -> bool:
+    """Whether a model reads features of an encoder that is not part of it."""
+    return getattr(model, "text_encoder", None) is None and bool(getattr(model.config, "text_size", 0))
+
+
+def not_used(modality: Modality, option: str) -> UsageError:
+    """The error for an option with something of a modality that a model does not use."""
+    return UsageError(f"This model does not use {modality}. Leave {option}= out, or give a model that does.")
+
+
+def _of_emotion_model(beside: TrainedOn, pairs: TrainedOn) -> list[str]:
+    """What a reader has to know of the training of the model of emotions."""
+    if beside.stated_synthetic is None:
+        return ["The model of emotions does not state whether it learned from synthetic text."]
+    if beside.synthetic and not pairs.synthetic:
+        return ["It is the model of emotions that learned from synthetic dialogues, not the model of pairs."]
+    return []
 
 
 def _of_cut_texts(texts: int, pairs: int, max_tokens: int) -> list[str]:

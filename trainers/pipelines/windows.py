@@ -106,12 +106,12 @@ def _reach_of(turns: int, longest: int, window: int | None) -> int:
     if window == 0:
         if turns > MAX_WHOLE:
             raise UsageError(
-                f"window=0 reads a conversation whole, but one has {turns:,} turns ({turns * turns:,} pairs); the most "
-                f"that is read at once is {MAX_WHOLE:,}. Leave window out, or give a number of turns."
+                f"A window of 0 reads a conversation whole, but one has {turns:,} turns ({turns * turns:,} pairs); the "
+                f"most that is read at once is {MAX_WHOLE:,}. Leave window= out, or give a number of turns."
             )
         return turns
     if window is not None and window > MAX_WHOLE:
-        raise UsageError(f"window may be at most {MAX_WHOLE:,} turns, but is {window:,}.")
+        raise UsageError(f"window= may be at most {MAX_WHOLE:,} turns, but is {window:,}.")
     if window is None and turns > longest:
         # So that the windows, which are longer than the reach, are as long as the longest dialogue of training.
         return longest - max(1, longest // (_STEPS + 1)) + 1

@@ -25,6 +25,7 @@ class InventedPipeline:
     """Answers at once: every turn is the cause of the next one with 0.8 and of itself with 0.3."""
 
     given: dict[str, Any]
+    modalities: tuple[str, ...] = ("audio", "video")
 
     def __init__(self, model: str, **given: Any) -> None:
         type(self).given = {"model": model, **given}
@@ -46,7 +47,7 @@ class InventedPipeline:
                 DecisionRule() if threshold is None else DecisionRule("threshold", threshold, "user"),
                 self.given["model"],
                 synthetic="synthetic" in self.given["model"],
-                notes=("It was read in windows.",) if n > 3 else (),
+                notes=(*conversation.notes, *(("It was read in windows.",) if n > 3 else ())),
             )
 
 
@@ -88,13 +89,14 @@ def test_a_transcript_is_printed(predict: Predict) -> None:
 def test_options_reach_the_pipeline(predict: Predict) -> None:
     _, output, _ = predict(
         "chat.txt", "--threshold", "0.25", "--window", "9", "--batch-size=3", "--device", "cpu",
-        "--emotion-model", "runs/e", "--text-encoder", "models/m", "--audio", "audio.parquet",
+        "--emotion-model", "runs/e", "--text-encoder", "models/m", "--emotion-text-encoder", "models/e",
+        "--audio", "audio.parquet",
         "--audio-encoder", "models/a", "--video-encoder", "models/v",
     )  # fmt: skip
     assert InventedPipeline.given == {
         "model": "runs/x", "threshold": 0.25, "window": 9, "batch_size": 3, "device": "cpu", "emotion_model": "runs/e",
-        "text_encoder": "models/m", "audio": Path("audio.parquet"), "audio_encoder": "models/a",
-        "video_encoder": "models/v", "progress": False,
+        "text_encoder": "models/m", "emotion_text_encoder": "models/e", "audio": Path("audio.parquet"),
+        "audio_encoder": "models/a", "video_encoder": "models/v", "progress": False,
     }  # fmt: skip
     assert "P(pair) is at least 0.25 (given by the user)" in output
     assert "itself, 30 %" in output
@@ -118,7 +120,10 @@ def test_json_lines_and_json_hold_what_to_dict_gives(predict: Predict) -> None:
 def test_csv_has_one_header_and_a_row_per_candidate(predict: Predict) -> None:
     code, output, _ = predict("chat.txt", "other.json", "--output", "deep/er/pairs.csv")
     assert code == 0
-    assert output == "written: deep/er/pairs.csv (2 conversations, 3 pairs)\n"
+    assert output == (
+        "written: deep/er/pairs.csv (2 conversations, 3 pairs)\n"
+        "A pair counts where non_pair is not its most probable class (chosen when the model was trained).\n"
+    )
     rows = list(csv.DictReader(io.StringIO(Path("deep/er/pairs.csv").read_text(encoding="utf-8"))))
     assert len(rows) == 6 + 3
     assert [row["conversation"] for row in rows if row["decided"] == "True"] == ["chat", "chat", "other"]
@@ -174,9 +179,70 @@ def test_what_a_reader_has_to_know_is_said_with_a_file_too(predict: Predict) -> 
     Path("long.txt").write_text(CHAT * 2)
     code, output, _ = predict("long.txt", "--model", "runs/synthetic", "--output", "x.csv")
     assert code == 0
-    assert output.splitlines()[1].startswith("SYNTHETIC: This model learned from synthetic dialogues")
-    assert output.splitlines()[2] == "note: long: It was read in windows."
+    assert output.splitlines()[2].startswith("SYNTHETIC: This model learned from synthetic dialogues")
+    assert output.splitlines()[3] == "note: long: It was read in windows."
     assert "SYNTHETIC" in predict("long.txt", "--model", "runs/synthetic")[1]
+    for kind in ("csv", "jsonl", "json", "svg"):
+        code, printed, errors = predict("long.txt", "--model", "runs/synthetic", "--format", kind)
+        said = errors.splitlines()
+        assert (code, said.pop(0)) == (0, "printed: 1 conversation, 5 pairs")
+        if kind == "csv":
+            assert said.pop(0).startswith("A pair counts where ")
+            assert printed == Path("x.csv").read_text(encoding="utf-8")
+        assert said[0].startswith("SYNTHETIC: ")
+        assert said[1:] == ["note: long: It was read in windows."]
+    assert predict("long.txt", "--model", "runs/synthetic", "--format", "text")[2] == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("kind", ["text", "csv"])
+def test_a_full_disk_behind_standard_output_is_one_sentence(
+    kind: str, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, errors = predict("chat.txt", "--format", kind)
+    assert code == 2
+    assert errors == ("error: standard output: cannot be written (No space left on device). Choose another place.\n")
+
+
+@pytest.mark.parametrize(
+    ("used", "given", "refused"),
+    [
+        ((), ("audio",), "audio"),
+        ((), ("video",), "video"),
+        (("audio",), ("audio",), None),
+        (("audio",), ("video",), None),  # its sound
+        (("audio",), ("audio", "video"), "video"),
+        (("video",), ("audio", "video"), "audio"),
+    ],
+)
+def test_a_recording_given_by_an_option_is_used_or_refused(
+    used: tuple[str, ...],
+    given: tuple[str, ...],
+    refused: str | None,
+    predict: Predict,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(InventedPipeline, "modalities", used)
+    Path("trip.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nAna: Hi!\n")
+    Path("trip.mp4").write_bytes(b"")
+    options = [word for kind in given for word in (f"--{kind}", "trip.mp4")]
+    code, _, errors = predict("trip.srt", *options)
+    assert code == (0 if refused is None else 2)
+    if refused is not None:
+        assert errors == (
+            f"error: This model does not use {refused}. Leave --{refused} out, or give a model that does.\n"
+        )
+
+
+def test_a_note_of_the_reading_is_said_once(predict: Predict) -> None:
+    Path("trip.json").write_text('[{"speaker": "Ana", "text": "Hi!", "weather": "rain"}]')
+    note = "Not used: weather."
+    assert predict("trip.json")[1].count(note) == 1
+    assert predict("trip.json", "--output", "trip.html")[1].splitlines()[1:] == [f"note: trip: {note}"]
+    assert Path("trip.html").read_text(encoding="utf-8").count(note) == 1
+    assert json.loads(predict("trip.json", "--format", "jsonl")[1])["notes"] == [note]
 
 
 REFUSED = {
@@ -278,6 +344,38 @@ def test_a_model_answers_end_to_end(model: Path, tmp_path: Path, capsys: pytest.
     expected = EmotionCausePipeline(model)(tmp_path / "chat.txt").to_dict()
     assert written == expected
     assert written["category_names"] == ["neutral", "joy", "anger"]
+
+
+def test_a_recording_that_the_file_names_and_a_text_model_does_not_use_is_a_note(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "chat.json").write_text('[{"speaker": "Ana", "text": "We missed it.", "audio": "nowhere.wav"}]')
+    with pytest.raises(SystemExit) as end:
+        main(["predict", str(tmp_path / "chat.json"), "--model", str(model)])
+    printed = capsys.readouterr()
+    assert end.value.code == 0, printed.err
+    note = "note: The audio recordings of 1 utterance are not used: the model was trained without audio."
+    assert note in " ".join(printed.out.split()), "whatever the width"
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ("0", "A window of 0 reads a conversation whole, but one has 1,025 turns (1,050,625 pairs); "),
+        ("99999", "--window may be at most 1,024 turns, but is 99,999."),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_said_in_the_words_of_the_command(
+    window: str, message: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "chat.txt").write_text("Ana: Hi!\n" * 1025)
+    with pytest.raises(SystemExit) as end:
+        main(["predict", str(tmp_path / "chat.txt"), "--model", str(model), "--window", window])
+    assert end.value.code == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"error: {message}")
+    if window == "0":
+        assert errors.endswith("Leave --window out, or give a number of turns.\n")
 
 
 def test_a_folder_without_our_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from predicted_conversations import office
+from predicted_conversations import office, plain
 
-from iemomecp_dataset.pictures.words import counts_in_words, decision_in_words, percent, printable
+from iemomecp_dataset.pictures.words import counts_in_words, decision_in_words, notes_in_words, percent, printable
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule
 
 CHOSEN, GIVEN = "(chosen when the model was trained).", "(given by the user)."
@@ -39,6 +39,14 @@ def test_the_rule_in_words_is_the_rule() -> None:
 
 def test_counts() -> None:
     assert counts_in_words(office()) == "12 turns, 8 emotional, 9 pairs of 78 candidates"
+    one = plain("one", [("Ana", "We missed it.")], {(1, 1): 0.9})
+    assert counts_in_words(one) == "1 turn, 1 emotional, 1 pair of 1 candidate"
+
+
+def test_notes_of_the_reading_are_repeated_by_none() -> None:
+    predicted = replace(office(), conversation=replace(office().conversation, notes=("Read.",)), notes=("Scored.",))
+    assert notes_in_words(predicted) == ["Read.", "Scored."]
+    assert notes_in_words(replace(predicted, notes=("Read.", "Scored."))) == ["Read.", "Scored."]
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,11 @@ def test_only_the_candidates_of_training_are_scored(folders, tiny_encoder, tmp_p
     row = talk.to_row() | {"pairs": [{"target_turn": t, "cause_turn": c} for t in range(1, 6) for c in range(1, t + 1)]}
     np.testing.assert_allclose(predicted.pair_probabilities, predict(past, [row])[0], atol=1e-5)
     assert any("Causes after their target are not scored" in note for note in predicted.notes)
+    note = EmotionCausePipeline(past)(conversation(17), window=16).notes[-1]
+    assert note == (
+        "The conversation has 17 turns and was read in one window of 17 turns, as window=16 asks: the 1 candidate pair "
+        "whose turns are 16 or more apart is not scored."
+    )
     # Older models: the record of their run, or all pairs with a note.
     run = tmp_path / "run"
     shutil.copytree(past, run / "model")
@@ -253,6 +258,46 @@ def test_categories_may_come_from_a_model_of_emotions(folders: dict[str, Path]) 
         MissingDataError, match=r"takes the emotions that another model predicts .* give emotion_model="
     ):
         EmotionCausePipeline(folders["told"])(talk)
+
+
+def test_the_encoder_of_a_model_of_emotions_may_have_moved(folders, tiny_encoder, tmp_path) -> None:
+    talk, nowhere = conversation(4), str(tmp_path / "nowhere")
+    moved = Path(shutil.copytree(folders["emotion"], tmp_path / "moved"))
+    config = json.loads((moved / "config.json").read_text())
+    (moved / "config.json").write_text(json.dumps({**config, "text_encoder_name": nowhere}))
+    with pytest.raises(MissingModelError, match=r"nowhere.* give emotion_text_encoder= "):
+        EmotionCausePipeline(folders["isolated"], emotion_model=moved)
+    for model in (moved, load_scorer(moved)):
+        pipe = EmotionCausePipeline(folders["isolated"], emotion_model=model, emotion_text_encoder=str(tiny_encoder))
+        expected = EmotionCausePipeline(folders["isolated"], emotion_model=folders["emotion"])(talk)
+        np.testing.assert_allclose(pipe(talk).category_probabilities, expected.category_probabilities, atol=1e-6)
+        if model is not moved:
+            assert model.config.text_encoder_name == nowhere, "the model of the caller stays as it is"
+    called = EmotionCausePipeline(folders["isolated"])(
+        talk, emotion_model=moved, emotion_text_encoder=str(tiny_encoder)
+    )
+    np.testing.assert_allclose(called.category_probabilities, expected.category_probabilities, atol=1e-6)
+    asked = predict(folders["isolated"], talk, emotion_model=moved, emotion_text_encoder=str(tiny_encoder))
+    np.testing.assert_allclose(asked.category_probabilities, expected.category_probabilities, atol=1e-6)
+    with pytest.raises(UsageError, match="emotion_text_encoder= is for the encoder of a model of emotions, and none"):
+        EmotionCausePipeline(folders["isolated"], emotion_text_encoder=str(tiny_encoder))
+
+
+def test_a_synthetic_model_of_emotions_marks_what_it_is_beside(folders, tiny_encoder, tmp_path) -> None:
+    talk = conversation(3)
+    marked = save_emotion_model(tmp_path / "marked", tiny_encoder, synthetic=True)
+    assert not EmotionCausePipeline(folders["isolated"])(talk).synthetic
+    found = EmotionCausePipeline(folders["isolated"])(talk, emotion_model=marked)
+    assert found.synthetic
+    assert found.notes == (
+        "It is the model of emotions that learned from synthetic dialogues, not the model of pairs.",
+    )
+    assert EmotionCausePipeline(folders["trained"], emotion_model=marked)(talk).notes == (), "both are"
+    unknown = EmotionCausePipeline(folders["isolated"], emotion_model=folders["emotion"])(talk)
+    assert not unknown.synthetic
+    assert unknown.notes == ("The model of emotions does not state whether it learned from synthetic text.",)
+    real = save_emotion_model(tmp_path / "real", tiny_encoder, synthetic=False)
+    assert EmotionCausePipeline(folders["isolated"], emotion_model=real)(talk).notes == ()
 
 
 def test_a_model_of_pairs_alone_gives_in_windows_what_it_gives_of_the_whole(folders: dict[str, Path]) -> None:
@@ -344,6 +389,13 @@ def test_predict_on_conversations_is_the_same_thing(folders: dict[str, Path]) ->
     assert predict(folders["frozen"], []) == predict(folders["frozen"], iter([])) == []
     with pytest.raises(UsageError, match="threshold is for conversations, and rows are given"):
         predict(folders["frozen"], [talks[0].to_row()], threshold=0.5)
+    for given in (talks[0], [talks[0].to_row()]):
+        with pytest.raises(UsageError, match=r"predict has no argument 'treshold'. Did you mean 'threshold'"):
+            predict(folders["frozen"], given, treshold=0.5)
+        with pytest.raises(UsageError, match=r"predict has no argument 'targts'. Did you mean 'targets'"):
+            predict(folders["frozen"], given, targts="pairs")
+    with pytest.raises(UsageError, match="targets is for rows, and a conversation is given"):
+        predict(folders["frozen"], talks[0], targets="pairs")
     with pytest.raises(UsageError, match="with_emotions is for rows, and a conversation is given"):
         predict(folders["trained"], talks[0], with_emotions=True)
 
@@ -385,6 +437,15 @@ SILENT = Conversation("silent", (ConversationUtterance("Ana", ""),))
         ("own", conversation(2), {"threshold": 1.5}, UsageError, "threshold must be a probability, .* but is 1.5"),
         ("own", conversation(2), {"window": -3}, UsageError, "window must be a number of turns"),
         ("own", conversation(2), {"batch_size": 0}, UsageError, "batch_size must be a number of conversations"),
+        ("own", conversation(2), {"max_missing_features": "x"}, UsageError, "max_missing_features must be a share"),
+        ("own", conversation(2), {"max_missing_features": 1.5}, UsageError, "number from 0 to 1, but is 1.5"),
+        ("own", conversation(2), {"max_missing_features": True}, UsageError, "number from 0 to 1, but is True"),
+        ("own", conversation(2), {"audio": "a.parquet"}, UsageError, "does not use audio. Leave audio= out"),
+        ("own", conversation(2), {"video_encoder": "v"}, UsageError, "does not use video. Leave video_encoder= out"),
+        ("audio", conversation(2), {"video": "v.parquet"}, UsageError, "does not use video. Leave video= out"),
+        ("audio", conversation(2), {"text_encoder": "t"}, UsageError, "does not use text_encoder=, as it has no text"),
+        ("trained", conversation(2), {"text_encoder": "t"}, UsageError, "as its own encoder is part of it"),
+        ("isolated", conversation(2), {"text_encoder": "t"}, UsageError, "as its own encoder is part of it"),
         ("own", conversation(2), {"treshold": 0.5}, UsageError, "no argument 'treshold'. Did you mean 'threshold'"),
         ("own", conversation(2), {"device": "cpu"}, UsageError, "device is chosen when the pipeline is made"),
     ],
@@ -422,6 +483,18 @@ def test_a_model_that_is_none_of_pairs_is_refused(folders: dict[str, Path], tiny
     two = save_emotion_model(tmp_path / "two", tiny_encoder, ("neutral", "joy"))
     with pytest.raises(UsageError, match=r"has the emotions neutral, joy; .* was trained with fear, joy, neutral"):
         EmotionCausePipeline(folders["told"], emotion_model=two)
+
+
+def test_options_that_nothing_takes_are_refused_when_the_pipeline_is_made(folders, tiny_encoder, tmp_path) -> None:
+    for option in ("audio", "audio_encoder", "video", "video_encoder", "text_encoder"):
+        with pytest.raises(UsageError, match=f"Leave {option}= out"):
+            EmotionCausePipeline(folders["trained"], **{option: str(tmp_path)})
+    deaf = {"emotion_model": folders["emotion"], "audio": str(tmp_path)}
+    with pytest.raises(UsageError, match="Leave audio= out"):
+        EmotionCausePipeline(folders["trained"], **deaf)
+    hears = save_emotion_model(tmp_path / "hears", tiny_encoder, audio_size=3)
+    pipe = EmotionCausePipeline(folders["trained"], emotion_model=hears, audio=str(tmp_path))
+    assert pipe.modalities == ("audio",), "one of the two takes it"
 
 
 class _ModelOfExplanations:

@@ -278,6 +278,12 @@ def test_recordings_that_are_not_used_are_noted(
     assert check_recordings(model(**used), [conversation]) == expected
 
 
+def test_recordings_that_a_model_of_emotions_uses_are_not_called_unused() -> None:
+    conversation = Conversation("chat", (ConversationUtterance("A", "Words", audio="a.wav", video="a.mp4"),))
+    notes = check_recordings(model(**TEXT), [conversation], beside=("audio",))
+    assert [note.split()[1] for note in notes] == ["video"]
+
+
 @pytest.mark.parametrize(
     ("used", "message"), [(TEXT, "uses text alone"), ({**TEXT, **AUDIO}, "uses text and audio"), (AUDIO, None)]
 )
@@ -286,7 +292,7 @@ def test_recordings_without_words_are_refused_by_models_of_text(used: dict[str, 
     if message is None:
         assert check_recordings(model(**used), [conversation]) == ()
         return
-    with pytest.raises(UsageError, match=f"chat: its 1 utterances have recordings and no words, .* {message}"):
+    with pytest.raises(UsageError, match=f"chat: its one utterance has recordings and no words, .* {message}"):
         check_recordings(model(**used), [conversation])
 
 

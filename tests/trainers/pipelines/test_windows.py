@@ -98,11 +98,11 @@ def test_pairs_that_are_scored_alone_are_scored_once():
 @pytest.mark.parametrize(
     ("turns", "window", "message"),
     [
-        (MAX_WHOLE + 1, 0, "window=0 reads a conversation whole, but one has 1,025 turns .* Leave window out"),
+        (MAX_WHOLE + 1, 0, "A window of 0 reads a conversation whole, but one has 1,025 turns .* Leave window= out"),
         (5, -1, "window must be a number of turns, or 0 .* but is -1"),
         (5, True, "but is True"),
         (5, 2.5, "but is 2.5"),
-        (5, MAX_WHOLE + 1, "window may be at most 1,024 turns, but is 1,025"),
+        (5, MAX_WHOLE + 1, "window= may be at most 1,024 turns, but is 1,025"),
     ],
 )
 def test_a_window_that_cannot_be_read_is_refused(choose, turns, window, message):
