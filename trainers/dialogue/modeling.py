@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.trainers.dialogue.layers import (
@@ -30,6 +30,7 @@ from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefi
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
 from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
+from iemomecp_dataset.trainers.whole_model import WholeModel
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
 
@@ -123,7 +124,7 @@ class DialogueScores(ModelOutput):  # type: ignore[misc]
     emotion_category_logits: Tensor | None = None
 
 
-class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
+class DialogueScorer(WholeModel):
     """Scores all candidate pairs of a dialogue in one pass.
 
     A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.

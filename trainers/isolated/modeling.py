@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import UsageError
@@ -25,6 +25,7 @@ from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.objectives import mean_cross_entropy
 from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
+from iemomecp_dataset.trainers.whole_model import WholeModel
 
 __all__ = ["IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
 
@@ -70,7 +71,7 @@ class IsolatedScores(ModelOutput):  # type: ignore[misc]
     logits: Tensor = None  # type: ignore[assignment]  # always given; a ModelOutput wants defaults
 
 
-class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
+class IsolatedScorer(WholeModel):
     """Classifies pairs one at a time.
 
     A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.

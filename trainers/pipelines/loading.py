@@ -21,6 +21,7 @@ from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
 from iemomecp_dataset.trainers.training.task import TrainingTask
+from iemomecp_dataset.trainers.whole_model import check_numbers, loaded_whole
 
 __all__ = ["feature_vectors", "load_scorer", "scored_rows"]
 
@@ -36,7 +37,8 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
 
     Raises:
         MissingDataError: There is no model.
-        InvalidDataError: Its configuration or its weights are damaged.
+        InvalidDataError: Its configuration or its weights are damaged: of the weights some are missing, are of
+            another shape, or hold NaN or an infinite number.
         UsageError: It is not a scorer of this package.
     """
     path = fetched_model(folder)
@@ -63,7 +65,7 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
     try:
-        return scorer.load_model_class().from_pretrained(path, **options)
+        return _loaded(scorer.load_model_class(), path, options)
     except IemomecpError:
         raise
     except (OSError, SafetensorError) as error:
@@ -72,6 +74,14 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             f"{path}: the model cannot be loaded; its weights are missing or damaged ({reason[:200]}). Copy the folder "
             "again, or train again."
         ) from error
+
+
+def _loaded(model_class: type[PreTrainedModel], path: Path, options: dict[str, Any]) -> PreTrainedModel:
+    if model_class.from_pretrained.__func__ is PreTrainedModel.from_pretrained.__func__:
+        return loaded_whole(model_class.from_pretrained, path, **options)
+    model = model_class.from_pretrained(path, **options)
+    check_numbers(model.state_dict(), path)
+    return model
 
 
 def feature_vectors(
