@@ -235,8 +235,6 @@ def read_explanation_predictions(
     """
     path = Path(path)
     content, facts = _open(path)
-    if content.empty:
-        raise InvalidDataError(f"{path}: there are no items; an explanations file has one row per explained target.")
     absent = [name for name in _WANTED if name not in content]
     if absent:
         raise InvalidDataError(

@@ -190,7 +190,7 @@ def test_options_of_a_corpus_that_have_no_use_are_refused(
     [
         ('[{"dialogue_id": "d", "target_turn": 1}]', "no column for prediction: an explanations file has one row per"),
         ("[]", "expected a list of objects with dialogue_id, target_turn and prediction, at least one"),
-        ("dialogue_id,target_turn,prediction\n", "there are no items; an explanations file has one row per"),
+        ("dialogue_id,target_turn,prediction\n", "holds no rows"),
     ],
 )
 def test_a_file_for_a_corpus_of_explanations_is_told_what_it_lacks(content: str, words: str, tmp_path: Path) -> None:
