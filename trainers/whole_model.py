@@ -78,7 +78,9 @@ def loaded_whole(
         )
     missing = sorted(report["missing_keys"])
     if missing:
-        raise InvalidDataError(f"{folder}: the weights of the model lack {_first(missing)}. {_AGAIN}")
+        raise InvalidDataError(
+            f"{folder}: the weights lack {_first(missing)}, which its config.json asks for. {_AGAIN}"
+        )
     check_numbers(model.state_dict(), folder)
     return (model, report) if output_loading_info else model
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_pair_models import save_dialogue_model, save_emotion_model, save_isolated_model
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from tiny_pair_models import conversation, save_dialogue_model, save_emotion_model, save_isolated_model
+from transformers import AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 import iemomecp_dataset  # noqa: F401 - registers the models
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.trainers import EmotionCausePipeline, Scorer, load_scorer, register_scorer, scorers
+from iemomecp_dataset.trainers import EmotionCausePipeline, Scorer, load_scorer, predict, register_scorer, scorers
 from iemomecp_dataset.trainers.whole_model import check_weight_files
 
 KINDS = {"dialogue": save_dialogue_model, "isolated": save_isolated_model, "emotions": save_emotion_model}
@@ -101,6 +101,66 @@ def test_what_transformers_reports_is_given_where_it_is_asked_for(tiny_encoder, 
     model, report = AutoModel.from_pretrained(folder, output_loading_info=True)
     assert model.config.num_labels == 2
     assert not report["missing_keys"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"hidden_size": 7}, "hidden_size must be divisible by num_heads (2), but is 7"),
+        ({"num_layers": "2"}, "num_layers must be a whole number of at least 0, but is '2'"),
+        ({"text_encoder": "/nowhere"}, "text_encoder must be the configuration of a text encoder"),
+        ({"text_encoder": {"model_type": "nope"}}, "text_encoder must be the configuration of a text encoder"),
+        ({"text_encoder": {"model_type": "roberta", "hidden_size": "x"}}, "describes no DialogueScorer"),
+        ({"text_layers": "x"}, "text_layers must be a list"),
+        ({"threshold": "x"}, "threshold must be a number from 0 to 1 or null, but is 'x'"),
+        ({"threshold": 2.0}, "threshold must be"),
+        ({"threshold": True}, "threshold must be"),
+        ({"decision": "threshold", "threshold": None}, "threshold must be a number from 0 to 1, but is None"),
+        ({"decision": "vote"}, "decision must be 'threshold' or 'argmax'"),
+        ({"candidates": "foo"}, "candidates must be 'all' or 'past' or null, but is 'foo'"),
+        ({"longest_dialogue": -5}, "longest_dialogue must be a whole number of at least 1 or null, but is -5"),
+        ({"class_names": ["a", "a"]}, "class_names must be a list of different names"),
+        ({"pair_scorer": "x"}, "pair_scorer must be 'mlp' or 'biaffine'"),
+        ({"dropout": float("nan")}, "dropout must be"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named_with_its_file(fields, message, tiny_encoder, tmp_path):
+    folder = save_dialogue_model(tmp_path / "model", tiny_encoder)
+    change_config(folder, **fields)
+    with pytest.raises(InvalidDataError) as caught:
+        load_scorer(folder)
+    assert str(caught.value).startswith(str(folder / "config.json"))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_fields_of_an_isolated_scorer_are_checked_as_well(tiny_encoder, tmp_path):
+    folder = save_isolated_model(tmp_path / "model", tiny_encoder)
+    change_config(folder, segment_pooling="x")
+    with pytest.raises(InvalidDataError, match=r"config\.json: segment_pooling must be 'pooler'"):
+        load_scorer(folder)
+
+
+def test_layers_that_its_encoder_does_not_have_are_refused(tiny_encoder, tmp_path):
+    folder = save_dialogue_model(tmp_path / "model", tiny_encoder)
+    change_config(folder, text_layers=[1, 9])
+    with pytest.raises(InvalidDataError, match=r"text_layers in config\.json is \[1, 9\]"):
+        EmotionCausePipeline(folder)
+
+
+@pytest.mark.parametrize("save", [save_dialogue_model, save_isolated_model])
+def test_the_tokenizer_of_another_model_is_refused(save, tiny_encoder, tmp_path):
+    folder = save(tmp_path / "model", tiny_encoder)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    tokenizer.add_tokens([f"word{number}" for number in range(50)])
+    tokenizer.save_pretrained(folder)
+    message = r"its tokenizer has .* the tokenizer of another model"
+    for use in (EmotionCausePipeline, lambda folder: predict(folder, [conversation(3).to_row()])):
+        with pytest.raises(InvalidDataError, match=message) as caught:
+            use(folder)
+        assert str(folder) in str(caught.value)
+    with pytest.raises(InvalidDataError, match=message):
+        EmotionCausePipeline(folder, tokenizer=tokenizer)
 
 
 class Config(PreTrainedConfig):

@@ -12,7 +12,7 @@ Its input has neither the rest of the dialogue nor the distance of the two turns
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.objectives import mean_cross_entropy
-from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
+from iemomecp_dataset.trainers.pairs.config import TEXT_ENCODER, Expected, PairScorerConfig, count, one_of, share
 from iemomecp_dataset.trainers.whole_model import WholeModel
 
 __all__ = ["IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
@@ -56,6 +56,14 @@ class IsolatedScorerConfig(PairScorerConfig):
     video_size: int = 0
     hidden_size: int = 768
     dropout: float = 0.1
+
+    _expected: ClassVar[dict[str, Expected]] = {
+        "text_encoder": TEXT_ENCODER,
+        "segment_pooling": one_of("pooler", "first_token", "mean"),
+        **dict.fromkeys(("audio_size", "video_size"), count(0)),
+        **dict.fromkeys(("max_tokens", "hidden_size"), count(1)),
+        "dropout": share(),
+    }
 
 
 @dataclass
