@@ -287,7 +287,7 @@ class DialogueScorer(WholeModel):
             if emotion is None:
                 raise ValueError("this scorer needs the probabilities of emotions")
             # Added, as a layer on the utterance's vector and these numbers together would add it.
-            utterances = utterances + self.emotion_projection(ragged.flat(emotion))
+            utterances = utterances + self.emotion_projection(ragged.flat(emotion).to(utterances.dtype))
         contextual = self._contextualize(utterances, ragged)
         corrupted_pair_logits = None
         if corruption is None:

@@ -155,7 +155,7 @@ class IsolatedScorer(WholeModel):
             if vectors is None or present is None:
                 raise ValueError(f"this scorer needs {name} features")
             parts.append(branch(vectors, present))
-        logits: Tensor = self.output(torch.cat(parts, dim=-1)).float()
+        logits: Tensor = self.output(torch.cat(parts, dim=-1).to(next(self.output.parameters()).dtype)).float()
         loss = None
         if labels is not None:
             loss = mean_cross_entropy(logits, labels, torch.ones_like(labels, dtype=torch.bool))
@@ -201,6 +201,6 @@ class _PairBranch(nn.Module):
         self.project = nn.Sequential(nn.Linear(2 * size, hidden), nn.LayerNorm(hidden), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
-        known = torch.where(present.unsqueeze(-1), vectors, self.absent)
+        known = torch.where(present.unsqueeze(-1), vectors.to(self.absent.dtype), self.absent)
         projected: Tensor = self.project(known.flatten(start_dim=1))
         return projected
