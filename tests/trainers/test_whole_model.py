@@ -12,7 +12,7 @@ from tiny_pair_models import conversation, save_dialogue_model, save_emotion_mod
 from transformers import AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 import iemomecp_dataset  # noqa: F401 - registers the models
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.trainers import EmotionCausePipeline, Scorer, load_scorer, predict, register_scorer, scorers
 from iemomecp_dataset.trainers.whole_model import check_weight_files
 
@@ -161,6 +161,13 @@ def test_the_tokenizer_of_another_model_is_refused(save, tiny_encoder, tmp_path)
         assert str(folder) in str(caught.value)
     with pytest.raises(InvalidDataError, match=message):
         EmotionCausePipeline(folder, tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_said_to_be_empty(name):
+    for load in (load_scorer, EmotionCausePipeline):
+        with pytest.raises(UsageError, match="The name of the model is empty"):
+            load(name)
 
 
 class Config(PreTrainedConfig):

@@ -42,8 +42,10 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
         MissingDataError: There is no model.
         InvalidDataError: Its configuration or its weights are damaged: of the weights some are missing, are of
             another shape, or hold NaN or an infinite number.
-        UsageError: It is not a scorer of this package.
+        UsageError: It is not a scorer of this package, or the name is empty.
     """
+    if not str(folder).strip():
+        raise UsageError("The name of the model is empty: give the folder of a run, or OWNER/NAME of one on the Hub.")
     path = fetched_model(folder)
     if (path / "model" / "config.json").is_file():
         path = path / "model"
