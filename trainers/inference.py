@@ -18,6 +18,7 @@ from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
+from iemomecp_dataset.trainers.pipelines.devices import usable_device
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
@@ -180,7 +181,8 @@ def predict(
         MissingModelError: Its text encoder is neither on disk nor reachable.
         InvalidDataError: A row lacks a field or has a value that does not fit; or features or encoder have another
             width than in training.
-        UsageError: The folder holds no scorer of this package, or one that predicts no emotions is asked for them.
+        UsageError: The folder holds no scorer of this package, or one that predicts no emotions is asked for them; or
+            there is no such device.
     """
     _check_known(explaining)
     if isinstance(rows, Mapping):
@@ -222,8 +224,9 @@ def predict(
     _check_unused(for_conversations, "is for conversations, and rows are given")
     asked = dict(explaining)
     moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
+    chosen = None if device is None else usable_device(device)
     scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
-    scorer = scorer.to(device or scorer.device).eval()
+    scorer = scorer.to(chosen or scorer.device).eval()
     entry = scorer_of_model_type(scorer.config.model_type)
     if entry is None:
         raise UsageError(

@@ -60,7 +60,7 @@ EXPLANATION_SETTINGS = {
     "tuning": "full",
     "context_turns": "3",
     "learning_rate": "3e-3",
-    "epochs": "5",
+    "epochs": "14",
     "batch_size": "8",
     "eval_batch_size": "32",
     "max_new_tokens": "28",

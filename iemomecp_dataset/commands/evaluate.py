@@ -187,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     output = options.output or _beside(options.predictions)
     _check_outputs(options, output)
     # Imported here, so that --help is quick.
+    from iemomecp_dataset.corpora.metadata import CORPORA
     from iemomecp_dataset.metrics.evaluation.emotions.predictions import has_emotions
     from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, evaluate_files
     from iemomecp_dataset.metrics.evaluation.explanations.predictions import has_explanations
@@ -230,7 +231,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if has_emotions(options.predictions):
         _evaluate_emotions(options, request, output)
         return
-    if has_explanations(options.predictions):
+    corpus = CORPORA.get(options.config_name or "")
+    # Of a corpus without pairs the columns need not tell it; what is wrong with them is then told of explanations.
+    explained = corpus is not None and corpus.has_explanations and not corpus.has_pairs
+    if explained or has_explanations(options.predictions):
         # The lists of this file, of a second one and of structural rows.
         with flags_in_errors(EvaluateOptions), one_meteor_program():
             _evaluate_explanations(options, request, output)

@@ -314,7 +314,7 @@ def find_ecem(options: LoadOptions) -> Inputs:
     if not synthetic and _blob_id(path) != corpus.blobs[name]:
         notes.append(
             f"{path}: not the published file (its git blob id would be {corpus.blobs[name]}), so the published counts "
-            f"do not hold for it."
+            f"need not hold for it."
         )
     return Inputs(
         files=(path, *csvs.values(), *ecf, *((map_path,) if map_path else ())),

@@ -193,7 +193,7 @@ class ModalityProjection(nn.Module):
 
     def forward(self, features: Tensor, present: Tensor | None) -> Tensor:
         """Projects ``(U, d)`` to ``(U, D)``; ``present`` ``(U,)`` bool, or None if all are."""
-        projected: Tensor = self.project(features)
+        projected: Tensor = self.project(features.to(self.absent.dtype))
         return projected if present is None else torch.where(present.unsqueeze(-1), projected, self.absent)
 
 

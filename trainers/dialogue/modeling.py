@@ -12,13 +12,14 @@ utterances as emotional and as causes, and pairs from both utterances, their rel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import ModelOutput
 
+from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.trainers.dialogue.layers import (
     CandidatePairs,
     DialogueLayer,
@@ -29,7 +30,8 @@ from iemomecp_dataset.trainers.dialogue.layers import (
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
-from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
+from iemomecp_dataset.trainers.pairs.config import NAMES, TEXT_ENCODER, Expected, PairScorerConfig, count, one_of, share
+from iemomecp_dataset.trainers.whole_model import WholeModel
 
 __all__ = ["Corruption", "DialogueScorer", "DialogueScorerConfig", "DialogueScores"]
 
@@ -85,6 +87,37 @@ class DialogueScorerConfig(PairScorerConfig):
     emotion_names: list[str] | None = None
     emotion_input_names: list[str] | None = None
 
+    _expected: ClassVar[dict[str, Expected]] = {
+        **dict.fromkeys(
+            ("text_size", "audio_size", "video_size", "num_layers", "bilinear_size", "max_distance"), count(0)
+        ),
+        **dict.fromkeys(("hidden_size", "num_heads", "pair_size"), count(1)),
+        **dict.fromkeys(("max_tokens", "max_positions", "max_speakers"), count(1)),
+        "text_encoder": TEXT_ENCODER,
+        "text_layers": Expected(
+            "a list of the numbers of layers",
+            lambda value: isinstance(value, (list, tuple)) and all(type(one) is int and one >= 0 for one in value),
+            optional=True,
+        ),
+        "dropout": share(),
+        "pair_scorer": one_of(*PAIR_SCORERS),
+        "pair_refinement": Expected("true or false", lambda value: isinstance(value, bool)),
+        "emotion_names": NAMES,
+        "emotion_input_names": NAMES,
+    }
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        """Also checks that the heads share the width.
+
+        Raises:
+            InvalidDataError: A field has a value that it cannot have.
+        """
+        super().__post_init__(**kwargs)
+        if self.hidden_size % self.num_heads:
+            raise InvalidDataError(
+                f"hidden_size must be divisible by num_heads ({self.num_heads}), but is {self.hidden_size}."
+            )
+
 
 @dataclass(frozen=True)
 class Corruption:
@@ -123,7 +156,7 @@ class DialogueScores(ModelOutput):  # type: ignore[misc]
     emotion_category_logits: Tensor | None = None
 
 
-class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
+class DialogueScorer(WholeModel):
     """Scores all candidate pairs of a dialogue in one pass.
 
     A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.
@@ -254,7 +287,7 @@ class DialogueScorer(PreTrainedModel):  # type: ignore[misc]
             if emotion is None:
                 raise ValueError("this scorer needs the probabilities of emotions")
             # Added, as a layer on the utterance's vector and these numbers together would add it.
-            utterances = utterances + self.emotion_projection(ragged.flat(emotion))
+            utterances = utterances + self.emotion_projection(ragged.flat(emotion).to(utterances.dtype))
         contextual = self._contextualize(utterances, ragged)
         corrupted_pair_logits = None
         if corruption is None:

@@ -199,7 +199,7 @@ class PairRefinement(nn.Module):
         cause = of_cause.flatten(0, 1).index_select(0, pairs.causes)
         known = torch.cat([pair, pair - best, total, pair - total, target, cause], dim=-1)
         distances = self.distance.index_select(0, pairs.offsets(self.max_distance))
-        added: Tensor = self.output(self.known(known / _LOG_ODDS_SCALE) + distances)
+        added: Tensor = self.output(self.known((known / _LOG_ODDS_SCALE).to(self.distance.dtype)) + distances)
         return scores + added.float()
 
 

@@ -37,6 +37,7 @@ from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,
     TokenizedTexts,
+    check_tokenizer,
     chunk_tokens_on,
     encode_texts,
     load_saved_tokenizer,
@@ -406,13 +407,15 @@ def inference_encoder(model: Any, text_encoder: str | None, tokenizer: Any = Non
 
     Raises:
         MissingModelError: The text encoder is neither on disk nor reachable.
-        InvalidDataError: It has another width or depth than in training.
+        InvalidDataError: It has another width or depth than in training; or the tokenizer is not that of the encoder.
         UsageError: The model's configuration does not tell how its text features are computed.
     """
     config = model.config
     if getattr(model, "text_encoder", None) is not None:
         name = getattr(config, "text_encoder_name", None) or model.name_or_path
-        return TextEncoder(name, model.text_encoder, tokenizer or load_saved_tokenizer(model))
+        encoder = TextEncoder(name, model.text_encoder, tokenizer or load_saved_tokenizer(model))
+        _check_own_encoder(model, encoder)
+        return encoder
     if not getattr(config, "text_size", 0):
         return None
     trained_with = getattr(config, "text_encoder_name", None)
@@ -434,6 +437,18 @@ def inference_encoder(model: Any, text_encoder: str | None, tokenizer: Any = Non
             f"{trained_with}. Give that one as text_encoder."
         )
     return encoder
+
+
+def _check_own_encoder(model: Any, encoder: TextEncoder) -> None:
+    """Refuses a tokenizer, or layers, that the encoder which was trained with a model does not have."""
+    where = model.name_or_path or type(model).__name__
+    check_tokenizer(encoder.tokenizer, encoder.model, where)
+    layers = getattr(model.config, "text_layers", None) or [0]
+    if max(layers) > encoder.num_layers:
+        raise InvalidDataError(
+            f"{where}: text_layers in config.json is {layers}, but its text encoder has layers 0 to "
+            f"{encoder.num_layers}. Copy the folder again, or train again."
+        )
 
 
 def inference_inputs(

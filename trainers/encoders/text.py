@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
@@ -24,6 +25,7 @@ from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 __all__ = [
     "TextEncoder",
     "TokenizedTexts",
+    "check_tokenizer",
     "chunk_tokens_on",
     "encode_texts",
     "encoded_chunks",
@@ -115,6 +117,7 @@ def load_saved_tokenizer(model: Any) -> Any:
 
     Raises:
         MissingModelError: It is neither on disk nor reachable.
+        InvalidDataError: It is that of another encoder.
     """
     from transformers import AutoConfig
 
@@ -122,7 +125,29 @@ def load_saved_tokenizer(model: Any) -> Any:
     if not (saved / "tokenizer_config.json").is_file():
         return load_tokenizer(model.config.text_encoder_name)
     # The configuration in this folder is the scorer's, which says nothing about tokenizers.
-    return load_tokenizer(str(saved), AutoConfig.for_model(**model.config.text_encoder))
+    tokenizer = load_tokenizer(str(saved), AutoConfig.for_model(**model.config.text_encoder))
+    check_tokenizer(tokenizer, model.text_encoder, str(saved))
+    return tokenizer
+
+
+def check_tokenizer(tokenizer: Any, encoder: Any, where: str) -> None:
+    """Refuses a tokenizer that has tokens beyond an encoder's: it is that of another model.
+
+    Args:
+        tokenizer: The tokenizer.
+        encoder: The encoder.
+        where: Folder of the model, for the error.
+
+    Raises:
+        InvalidDataError: It has.
+    """
+    rows = getattr(encoder.get_input_embeddings(), "num_embeddings", None)
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if rows is not None and largest >= rows:
+        raise InvalidDataError(
+            f"{where}: its tokenizer has {largest + 1} tokens, but its text encoder (config.json, text_encoder: "
+            f"vocab_size) knows {rows}, so that it is the tokenizer of another model. Copy the folder again."
+        )
 
 
 def tokenize_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> TokenizedTexts:

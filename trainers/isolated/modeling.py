@@ -12,11 +12,11 @@ Its input has neither the rest of the dialogue nor the distance of the two turns
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import ModelOutput
 
 from iemomecp_dataset.errors import UsageError
@@ -24,7 +24,8 @@ from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.encoders.text import encoded_chunks
 from iemomecp_dataset.trainers.isolated.first_token import use_first_token_layer
 from iemomecp_dataset.trainers.objectives import mean_cross_entropy
-from iemomecp_dataset.trainers.pairs.config import PairScorerConfig
+from iemomecp_dataset.trainers.pairs.config import TEXT_ENCODER, Expected, PairScorerConfig, count, one_of, share
+from iemomecp_dataset.trainers.whole_model import WholeModel
 
 __all__ = ["IsolatedScorer", "IsolatedScorerConfig", "IsolatedScores"]
 
@@ -56,6 +57,14 @@ class IsolatedScorerConfig(PairScorerConfig):
     hidden_size: int = 768
     dropout: float = 0.1
 
+    _expected: ClassVar[dict[str, Expected]] = {
+        "text_encoder": TEXT_ENCODER,
+        "segment_pooling": one_of("pooler", "first_token", "mean"),
+        **dict.fromkeys(("audio_size", "video_size"), count(0)),
+        **dict.fromkeys(("max_tokens", "hidden_size"), count(1)),
+        "dropout": share(),
+    }
+
 
 @dataclass
 class IsolatedScores(ModelOutput):  # type: ignore[misc]
@@ -70,7 +79,7 @@ class IsolatedScores(ModelOutput):  # type: ignore[misc]
     logits: Tensor = None  # type: ignore[assignment]  # always given; a ModelOutput wants defaults
 
 
-class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
+class IsolatedScorer(WholeModel):
     """Classifies pairs one at a time.
 
     A ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` work.
@@ -146,7 +155,7 @@ class IsolatedScorer(PreTrainedModel):  # type: ignore[misc]
             if vectors is None or present is None:
                 raise ValueError(f"this scorer needs {name} features")
             parts.append(branch(vectors, present))
-        logits: Tensor = self.output(torch.cat(parts, dim=-1)).float()
+        logits: Tensor = self.output(torch.cat(parts, dim=-1).to(next(self.output.parameters()).dtype)).float()
         loss = None
         if labels is not None:
             loss = mean_cross_entropy(logits, labels, torch.ones_like(labels, dtype=torch.bool))
@@ -192,6 +201,6 @@ class _PairBranch(nn.Module):
         self.project = nn.Sequential(nn.Linear(2 * size, hidden), nn.LayerNorm(hidden), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
-        known = torch.where(present.unsqueeze(-1), vectors, self.absent)
+        known = torch.where(present.unsqueeze(-1), vectors.to(self.absent.dtype), self.absent)
         projected: Tensor = self.project(known.flatten(start_dim=1))
         return projected

@@ -2,17 +2,99 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from transformers import PreTrainedConfig
+from transformers import CONFIG_MAPPING, PreTrainedConfig
 
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 
 if TYPE_CHECKING:
     from iemomecp_dataset.corpus import Corpus
 
-__all__ = ["ClassNamesConfig", "PairScorerConfig", "candidate_space", "set_decision", "set_training_data"]
+__all__ = [
+    "NAMES",
+    "TEXT_ENCODER",
+    "ClassNamesConfig",
+    "Expected",
+    "PairScorerConfig",
+    "candidate_space",
+    "count",
+    "one_of",
+    "set_decision",
+    "set_training_data",
+    "share",
+]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a field of a configuration has to be, which anybody may have edited.
+
+    Attributes:
+        words: Said after "must be".
+        fits: Whether a value is that.
+        optional: Whether None is taken as well.
+    """
+
+    words: str
+    fits: Callable[[Any], bool]
+    optional: bool = False
+
+    def check(self, name: str, value: Any) -> None:
+        """Refuses a value.
+
+        Raises:
+            InvalidDataError: It is not what is expected.
+
+        Example:
+            >>> count(1).check("hidden_size", 0)
+            Traceback (most recent call last):
+            iemomecp_dataset.errors.InvalidDataError: hidden_size must be a whole number of at least 1, but is 0.
+        """
+        if not (self.optional and value is None) and not self.fits(value):
+            shown = repr(value)
+            shown = shown if len(shown) <= 100 else f"{shown[:100]}…"
+            raise InvalidDataError(f"{name} must be {self.words}{' or null' * self.optional}, but is {shown}.")
+
+
+def count(least: int, *, optional: bool = False) -> Expected:
+    """A whole number that is not smaller."""
+    return Expected(
+        f"a whole number of at least {least}", lambda value: type(value) is int and value >= least, optional
+    )
+
+
+def share(*, optional: bool = False) -> Expected:
+    """A number from 0 to 1."""
+    return Expected("a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1, optional)
+
+
+def one_of(*names: str, optional: bool = False) -> Expected:
+    """One of some names."""
+    return Expected(" or ".join(map(repr, names)), lambda value: isinstance(value, str) and value in names, optional)
+
+
+def _are_names(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple)) and all(isinstance(name, str) and name for name in value)
+    return listed and 0 < len(value) == len({*value})
+
+
+def _is_encoder(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("model_type"), str)
+        and value["model_type"] in CONFIG_MAPPING
+    )
+
+
+NAMES = Expected("a list of different names", _are_names, optional=True)
+TEXT_ENCODER = Expected(
+    "the configuration of a text encoder, with a model_type that transformers knows", _is_encoder, optional=True
+)
+_SETTINGS = Expected("an object", lambda value: isinstance(value, Mapping), optional=True)
 
 
 class ClassNamesConfig(PreTrainedConfig):  # type: ignore[misc]
@@ -30,8 +112,21 @@ class ClassNamesConfig(PreTrainedConfig):  # type: ignore[misc]
     audio_extractor: dict[str, Any] | None = None
     video_extractor: dict[str, Any] | None = None
 
+    _expected: ClassVar[dict[str, Expected]] = {
+        "class_names": NAMES,
+        "audio_extractor": _SETTINGS,
+        "video_extractor": _SETTINGS,
+    }
+
     def __post_init__(self, **kwargs: Any) -> None:
-        """Derives the label maps, whatever a saved configuration has in their place."""
+        """Checks the fields, and derives the label maps, whatever a saved configuration has in their place.
+
+        Raises:
+            InvalidDataError: A field has a value that it cannot have.
+        """
+        for cls in type(self).__mro__:
+            for name, expected in vars(cls).get("_expected", {}).items():
+                expected.check(name, getattr(self, name))
         if self.class_names is not None:
             self.id2label = dict(enumerate(self.class_names))
             self.label2id = {name: i for i, name in enumerate(self.class_names)}
@@ -80,6 +175,24 @@ class PairScorerConfig(ClassNamesConfig):
     candidates: CandidateSpace | None = None
     longest_dialogue: int | None = None
     synthetic: bool | None = None
+
+    _expected: ClassVar[dict[str, Expected]] = {
+        "decision": one_of("threshold", "argmax"),
+        "threshold": share(optional=True),
+        "candidates": one_of(*get_args(CandidateSpace), optional=True),
+        "longest_dialogue": count(1, optional=True),
+        "synthetic": Expected("true, false", lambda value: isinstance(value, bool), optional=True),
+    }
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        """Also checks that a threshold is stated where it decides.
+
+        Raises:
+            InvalidDataError: A field has a value that it cannot have.
+        """
+        super().__post_init__(**kwargs)
+        if self.decision == "threshold":
+            share().check("threshold", self.threshold)
 
 
 def set_decision(config: Any, threshold: float | None) -> None:

@@ -16,6 +16,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.task import inference_encoder
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.pairs.config import candidate_space
+from iemomecp_dataset.trainers.pipelines.devices import usable_device
 from iemomecp_dataset.trainers.pipelines.loading import load_scorer
 from iemomecp_dataset.trainers.scorers import Scorer, is_built_in, scorer_of_model_type
 
@@ -76,7 +77,7 @@ def load_pair_model(
     Raises:
         MissingDataError: There is no model.
         MissingModelError: Its text encoder is neither on disk nor reachable.
-        UsageError: It is no pair scorer of this package, nor a registered one.
+        UsageError: It is no pair scorer of this package, nor a registered one; or there is no such device.
     """
     loaded = _load(model, device)
     if loaded.entry.task != "pairs":
@@ -111,6 +112,7 @@ def load_emotion_model(model: PreTrainedModel | str | Path, device: torch.device
 
 
 def _load(model: PreTrainedModel | str | Path, device: str | torch.device | None) -> LoadedModel:
+    chosen = None if device is None else usable_device(device)
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     entry = scorer_of_model_type(getattr(getattr(scorer, "config", None), "model_type", None))
     if entry is None:
@@ -119,7 +121,7 @@ def _load(model: PreTrainedModel | str | Path, device: str | torch.device | None
             "iemomecp_dataset.trainers.load_scorer loads; a scorer of your own has to be registered first: "
             "iemomecp_dataset.trainers.register_scorer."
         )
-    return LoadedModel(scorer.to(device or scorer.device).eval(), entry, None)
+    return LoadedModel(scorer.to(chosen or scorer.device).eval(), entry, None)
 
 
 def _name(model: PreTrainedModel | str | Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import send_to_device
+from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
@@ -16,13 +17,16 @@ from transformers import PreTrainedModel
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.files import read_json
-from iemomecp_dataset.trainers.scorers import scorer_of_model_type, scorers
+from iemomecp_dataset.trainers.scorers import is_built_in, scorer_of_model_type, scorers
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
 from iemomecp_dataset.trainers.training.task import TrainingTask
+from iemomecp_dataset.trainers.whole_model import check_numbers, loaded_whole
 
 __all__ = ["feature_vectors", "load_scorer", "scored_rows"]
+
+_NOT_BUILT = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, StrictDataclassError)
 
 
 def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
@@ -36,9 +40,12 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
 
     Raises:
         MissingDataError: There is no model.
-        InvalidDataError: Its configuration or its weights are damaged.
-        UsageError: It is not a scorer of this package.
+        InvalidDataError: Its configuration or its weights are damaged: of the weights some are missing, are of
+            another shape, or hold NaN or an infinite number.
+        UsageError: It is not a scorer of this package, or the name is empty.
     """
+    if not str(folder).strip():
+        raise UsageError("The name of the model is empty: give the folder of a run, or OWNER/NAME of one on the Hub.")
     path = fetched_model(folder)
     if (path / "model" / "config.json").is_file():
         path = path / "model"
@@ -62,8 +69,10 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             f"{config} describes a model of type {kind!r}; expected one of {known}. A scorer of your own has to be "
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
+    model_class = scorer.load_model_class()
     try:
-        return scorer.load_model_class().from_pretrained(path, **options)
+        _check_configuration(model_class, config)
+        return _loaded(model_class, path, options)
     except IemomecpError:
         raise
     except (OSError, SafetensorError) as error:
@@ -72,6 +81,30 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             f"{path}: the model cannot be loaded; its weights are missing or damaged ({reason[:200]}). Copy the folder "
             "again, or train again."
         ) from error
+    except _NOT_BUILT as error:
+        if not is_built_in(scorer.name):
+            raise  # a mistake in the model's own code, which is found by its traceback
+        reason = " ".join(str(error).split())
+        raise InvalidDataError(
+            f"{config} describes no {model_class.__name__} that can be built ({type(error).__name__}: {reason[:200]}). "
+            "Copy the folder again, or train again."
+        ) from error
+
+
+def _check_configuration(model_class: type[PreTrainedModel], file: Path) -> None:
+    """Names the file of a field that the configuration itself refuses."""
+    try:
+        model_class.config_class.from_pretrained(file.parent)
+    except InvalidDataError as error:
+        raise InvalidDataError(f"{file}: {error} Copy the folder again, or train again.") from error
+
+
+def _loaded(model_class: type[PreTrainedModel], path: Path, options: dict[str, Any]) -> PreTrainedModel:
+    if model_class.from_pretrained.__func__ is PreTrainedModel.from_pretrained.__func__:
+        return loaded_whole(model_class.from_pretrained, path, **options)
+    model = model_class.from_pretrained(path, **options)
+    check_numbers(model.state_dict(), path)
+    return model
 
 
 def feature_vectors(

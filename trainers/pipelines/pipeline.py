@@ -66,7 +66,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
     Raises:
         MissingDataError: There is no model.
         MissingModelError: Its text encoder is neither on disk nor reachable.
-        UsageError: It is no pair model, or an argument cannot work.
+        UsageError: It is no pair model, there is no such device, or another argument cannot work.
     """
 
     _load_tokenizer = False
@@ -96,6 +96,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         task: str = "emotion-cause-pairs",
         **others: Any,
     ) -> None:
+        from iemomecp_dataset.trainers.pipelines.devices import usable_device
         from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model
         from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer, ScoringSettings
 
@@ -114,13 +115,14 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
             max_missing_features=max_missing_features,
         )
         self._settings.check()
+        chosen = None if device is None else usable_device(device)
         loaded = load_pair_model(model, text_encoder=text_encoder, tokenizer=tokenizer)
         _check_text_encoder(loaded.model, text_encoder)
         super().__init__(
             model=loaded.model,
             tokenizer=None if loaded.encoder is None else loaded.encoder.tokenizer,
             task=task,
-            device=loaded.model.device if device is None else device,
+            device=loaded.model.device if chosen is None else chosen,
             batch_size=self._settings.batch_size,
         )
         name = str(model) if isinstance(model, (str, Path)) else loaded.model.name_or_path or type(model).__name__

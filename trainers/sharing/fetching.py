@@ -24,15 +24,23 @@ def fetched_model(name: str | Path, *, revision: str | None = None) -> Path:
         The folder. A path is given back as it is, whether there is something or not.
 
     Raises:
-        MissingModelError: There is neither a folder nor a repository of that name, or the Hub cannot be reached.
+        MissingModelError: There is neither a folder nor a repository of that name, nothing can have it, or the Hub
+            cannot be reached.
 
     Example:
         >>> fetched_model("./runs/x").as_posix()
         'runs/x'
     """
     path = Path(name)
+    try:
+        known = path.exists() or path.parent.exists()
+    except OSError as error:  # such as a name that is too long for any file
+        shown = str(name) if len(str(name)) <= 60 else f"{str(name)[:60]}…"
+        raise MissingModelError(
+            f"{shown} holds no model: it cannot be looked up ({error.strerror}). Give the folder of a run."
+        ) from error
     # A path that is mistyped is nothing to ask the Hub about.
-    if isinstance(name, Path) or path.exists() or path.parent.exists() or not _REPOSITORY.fullmatch(name):
+    if isinstance(name, Path) or known or not _REPOSITORY.fullmatch(name):
         return path
     from huggingface_hub import constants, snapshot_download
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.benchmark.runs.results import folder_of_run
+from iemomecp_dataset.errors import UsageError, require_packages
+from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.sharing.hub import Destination, upload, visible
 from iemomecp_dataset.trainers.sharing.names import check_repository
 from iemomecp_dataset.trainers.sharing.run_files import ALLOWED, shared_files
@@ -66,10 +68,13 @@ def prepare_run(run: str | Path, destination: Destination, *, base_model: str | 
     Raises:
         MissingDataError: It is not the folder of a run, or the run has not finished.
         RunFolderError: Its files are damaged, or it holds no model.
+        InvalidDataError: Its weights are damaged: some are missing, are of another shape, or hold NaN or an infinite
+            number.
         UsageError: The name is not one of the Hub's.
     """
     check_repository(destination.repository)
     shared = shared_files(run, destination.repository, base_model=base_model)
+    _check_model(folder_of_run(run) / "model")
     return Upload(destination, shared.files, shared.stays, shared.remarks, ALLOWED)
 
 
@@ -146,6 +151,21 @@ def push_app(
 ) -> str:
     """Uploads the page with a model as a Space, and gives its address; arguments as in :func:`push_run`."""
     return prepare_app(model, Destination(repository, "space", private, token, endpoint)).send()
+
+
+def _check_model(folder: Path) -> None:
+    """Refuses a model that nobody could use: what is public is not called back."""
+    require_packages("torch", "transformers", extra="train")
+    from iemomecp_dataset.trainers.pipelines.loading import load_scorer
+    from iemomecp_dataset.trainers.scorers import scorer_of_model_type
+    from iemomecp_dataset.trainers.whole_model import check_weight_files
+
+    check_weight_files(folder)
+    stated = read_json(folder / "config.json")
+    scorer = scorer_of_model_type(stated.get("model_type") if isinstance(stated, dict) else None)
+    # The language model of explanations may be large, or elsewhere.
+    if scorer is not None and scorer.task != "explanation":
+        load_scorer(folder)
 
 
 def _space(destination: Destination, wheel: Path | None) -> tuple[Destination, Wheel | None, tuple[str, ...]]:

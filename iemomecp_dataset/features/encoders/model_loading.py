@@ -287,8 +287,10 @@ def _check_reachable(name: str, revision: str | None, what: str, option: str) ->
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError
 
-    if Path(name).is_dir() or constants.HF_HUB_OFFLINE:
+    if _is_folder(name) or constants.HF_HUB_OFFLINE:
         return
+    if _is_path(name):
+        raise MissingModelError(_why(name, what, option, FileNotFoundError(name)))
     try:
         if try_to_load_from_cache(name, "config.json", revision=revision) is None:
             get_hf_file_metadata(hf_hub_url(name, "config.json", revision=revision))
@@ -298,13 +300,27 @@ def _check_reachable(name: str, revision: str | None, what: str, option: str) ->
         raise MissingModelError(_why(name, what, option, error)) from error
 
 
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # such as a name that is too long for any file
+        return False
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only be that of a folder: on the Hub, it is ``NAME`` or ``OWNER/NAME``."""
+    return Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1
+
+
 def _why(name: str, what: str, option: str, error: Exception) -> str:
     first_line = next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "no reason given")
-    if Path(name).is_dir():
+    if _is_folder(name):
         return (
             f"The folder {name} contains no {what} that can be loaded ({first_line}): give {option} a folder with the "
             "config.json, the weights and the preprocessor or tokenizer files that save_pretrained writes."
         )
+    if _is_path(name):
+        return f"There is no folder {name} with the {what}: give {option} the folder of a downloaded model."
     return (
         f"The {what} {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face Hub from here: "
         f"give {option} the folder of a downloaded model, or run once while online: hf download {name}"

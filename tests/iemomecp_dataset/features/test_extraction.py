@@ -397,6 +397,14 @@ def test_default_models_that_are_not_there_are_named_in_one_sentence(audio: Extr
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["/nowhere", "./nowhere", "models/of/nobody", "/" + "a" * 300])
+def test_a_path_is_not_looked_up_on_the_hub(audio: ExtractionOptions, name: str) -> None:
+    with pytest.raises(MissingModelError, match=r"There is no folder .* with the audio encoder") as caught:
+        extract(dataclasses.replace(audio, model=name))
+    assert "hf download" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_model_of_another_kind(audio: ExtractionOptions, image_encoder: Path, tiny_encoder: Path) -> None:
     for modality, model in (("audio", image_encoder), ("audio", tiny_encoder), ("video", tiny_encoder)):
         with pytest.raises((MissingModelError, UsageError)):

@@ -95,6 +95,20 @@ def folders(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory, own: N
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("kind", ["trained", "frozen", "isolated", "told"])
+def test_a_model_in_half_precision_scores_nearly_alike(kind: str, dtype: str, folders: dict[str, Path]) -> None:
+    more = {"emotion_model": folders["emotion"]} if kind == "told" else {}
+    exact = EmotionCausePipeline(folders[kind], **more)(conversation(5))
+    half = getattr(torch, dtype)
+    for pipe in (
+        pipeline("emotion-cause-pairs", model=str(folders[kind]), dtype=dtype, **more),
+        EmotionCausePipeline(load_scorer(folders[kind]).to(half), **more),
+    ):
+        assert list(pipe.model.parameters())[-1].dtype == half
+        np.testing.assert_allclose(pipe(conversation(5)).pair_probabilities, exact.pair_probabilities, atol=0.05)
+
+
 def of_matrix(predicted: PredictedConversation) -> dict[tuple[int, int], list[float]]:
     keys = zip(predicted.targets.tolist(), predicted.causes.tolist(), strict=True)
     return dict(zip(keys, predicted.pair_probabilities.tolist(), strict=True))

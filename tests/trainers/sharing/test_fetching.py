@@ -48,6 +48,13 @@ def test_a_revision_can_be_given(hub: HubStandIn) -> None:
     assert (fetched_model("lab/pairs", revision="trial") / "config.json").read_bytes() == b'{"a": 1}'
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_name_that_no_folder_can_have_is_one_sentence(kind: type, hub: HubStandIn) -> None:
+    with pytest.raises(MissingModelError, match=r"^a{60}… holds no model: it cannot be looked up \(File name too long"):
+        fetched_model(kind("a" * 300))
+    assert hub.requests == []
+
+
 @pytest.mark.parametrize(
     "name",
     ["runs", "runs/x", "runs/x/model", "./lab/pairs", "/lab/pairs", "pairs", "", "lab/two words", Path("lab/pairs")],

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hub_stand_in import READ_TOKEN, TOKEN, HubStandIn, card_errors, connect, hub_stand_in
+from safetensors.torch import load_file, save_file
 from shared_run import SECRET, write_shared_run
 
 import iemomecp_dataset
-from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers.sharing.hub import Destination
 from iemomecp_dataset.trainers.sharing.pushing import (
     prepare_metric,
@@ -60,6 +61,30 @@ def test_a_run_is_uploaded_in_one_commit_to_a_private_repository(run: Path, hub:
     assert not [name for name, content in commit.files.items() if SECRET.encode() in content]
     assert not [stored for stored in hub.stored.values() if SECRET.encode() in stored], "not even left in the storage"
     assert sum("/commit/" in request for request in hub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda weights: weights.pop("norm.bias"), r"lack norm\.bias"),
+        (lambda weights: weights["norm.bias"].fill_(float("nan")), r"NaN or infinite numbers, in norm\.bias"),
+        (None, "damaged"),
+    ],
+)
+def test_weights_that_are_not_all_there_are_not_uploaded(
+    damage: Any, message: str, run: Path, hub: HubStandIn, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(run, tmp_path / "run")
+    path = copied / "model" / "model.safetensors"
+    if damage is None:
+        path.write_bytes(path.read_bytes()[:100])
+    else:
+        weights = load_file(path)
+        damage(weights)
+        save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(InvalidDataError, match=message):
+        prepare_run(copied, Destination("me/pairs"))
+    assert hub.requests == []
 
 
 def test_a_run_comes_back_by_its_name_alone(run: Path, hub: HubStandIn) -> None:

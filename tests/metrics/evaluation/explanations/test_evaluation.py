@@ -186,6 +186,21 @@ def test_options_of_a_corpus_that_have_no_use_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('[{"dialogue_id": "d", "target_turn": 1}]', "no column for prediction: an explanations file has one row per"),
+        ("[]", "expected a list of objects with dialogue_id, target_turn and prediction, at least one"),
+        ("dialogue_id,target_turn,prediction\n", "holds no rows"),
+    ],
+)
+def test_a_file_for_a_corpus_of_explanations_is_told_what_it_lacks(content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / f"theirs.{'json' if content.startswith('[') else 'csv'}"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InvalidDataError, match=words):
+        main([str(path), "--config-name", "ecem", "--split", "test", "--data-dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
     ("columns", "what"),
     [
         (("dialogue_id", "target_turn", "cause_turn", "pred_id"), "predicts cause pairs"),
