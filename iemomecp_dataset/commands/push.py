@@ -90,6 +90,9 @@ def _prepared(options: PushOptions) -> Upload:
         return prepare_metric(options.metric, destination, wheel=options.wheel)
     if options.app:
         return prepare_app(str(options.model), destination, wheel=options.wheel)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # of loading weights, which are checked before anything is listed
     return prepare_run(str(options.run), destination, base_model=options.base_model)
 
 
