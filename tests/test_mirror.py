@@ -36,6 +36,7 @@ TESTED_BY = {
     "iemomecp_dataset/dataset_card.py": "iemomecp_dataset/test_export.py",
     "iemomecp_dataset/errors.py": "iemomecp_dataset/test_bad_inputs.py",
     "iemomecp_dataset/features/decoding/*": "iemomecp_dataset/features/decoding/test_decoding.py",
+    "iemomecp_dataset/features/encoders/devices.py": "trainers/pipelines/test_devices.py",
     "iemomecp_dataset/features/encoders/*": "iemomecp_dataset/features/test_extraction.py",
     "iemomecp_dataset/features/faces/*": "iemomecp_dataset/features/faces/test_making.py",
     "iemomecp_dataset/features/frames/*": "iemomecp_dataset/features/frames/test_store.py",

@@ -16,9 +16,9 @@ from transformers import PreTrainedModel
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.features import FeatureTable
+from iemomecp_dataset.features.encoders.devices import usable_device
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
-from iemomecp_dataset.trainers.pipelines.devices import usable_device
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
@@ -226,7 +226,7 @@ def predict(
     moved = {name: asked.pop(name) for name in ("language_model",) if name in asked}
     chosen = None if device is None else usable_device(device)
     scorer = load_scorer(model, **moved) if isinstance(model, (str, Path)) else model
-    scorer = scorer.to(chosen or scorer.device).eval()
+    scorer = (scorer if chosen is None else scorer.to(chosen)).eval()
     entry = scorer_of_model_type(scorer.config.model_type)
     if entry is None:
         raise UsageError(

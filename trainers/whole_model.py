@@ -6,9 +6,7 @@ nothing of numbers that are none.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.features.encoders.model_loading import without_load_report
 
 __all__ = ["WholeModel", "check_numbers", "check_weight_files", "loaded_whole"]
 
@@ -64,7 +63,8 @@ def loaded_whole(
     Raises:
         InvalidDataError: A weight is missing, is of another shape, or holds NaN or an infinite number.
     """
-    with _without_load_report():
+    # The table says in many lines what is an error in one sentence here.
+    with without_load_report():
         # All that does not fit is reported, so that it can be said in one sentence.
         options |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
         model, report = load(folder, *args, **options)
@@ -78,9 +78,7 @@ def loaded_whole(
         )
     missing = sorted(report["missing_keys"])
     if missing:
-        raise InvalidDataError(
-            f"{folder}: the weights lack {_first(missing)}, which its config.json asks for. {_AGAIN}"
-        )
+        raise InvalidDataError(f"{folder}: the weights lack {_first(missing)}, which config.json requires. {_AGAIN}")
     check_numbers(model.state_dict(), folder)
     return (model, report) if output_loading_info else model
 
@@ -160,18 +158,3 @@ def _first(names: Sequence[str]) -> str:
         'a, b, c and 2 more'
     """
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-@contextmanager
-def _without_load_report() -> Iterator[None]:
-    """Drops transformers' table of weights: what matters in it is an error here."""
-    logger = logging.getLogger("transformers.modeling_utils")
-
-    def keep(record: logging.LogRecord) -> bool:
-        return "LOAD REPORT" not in record.getMessage()
-
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)

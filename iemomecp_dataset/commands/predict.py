@@ -145,6 +145,12 @@ def _check(options: PredictOptions) -> None:
         raise UsageError(f"--output {options.output} is a folder. Name a file in it.")
 
 
+_NAMES_OF_FILES = (
+    *("output", "audio", "video", "emotion_model", "text_encoder", "emotion_text_encoder"),
+    *("audio_encoder", "video_encoder"),
+)
+
+
 def _check_names(options: PredictOptions) -> None:
     """Refuses what is a conversation where the name of a file is expected, and names that no file can have."""
     from iemomecp_dataset.conversations.draft import shown
@@ -153,7 +159,7 @@ def _check_names(options: PredictOptions) -> None:
     names = [("FILES", file) for file in options.files if str(file) != "-"]
     names += [
         (f"--{name.replace('_', '-')}", Path(value))
-        for name in ("output", "audio", "video", "emotion_model", "text_encoder", "audio_encoder", "video_encoder")
+        for name in _NAMES_OF_FILES
         if (value := getattr(options, name)) is not None
     ]
     for option_name, path in names:
@@ -171,7 +177,7 @@ def _check_names(options: PredictOptions) -> None:
                     f"{option_name} {shown(text)}: a name of {len(text)} characters, which no file has. Give a "
                     "shorter name."
                 ) from None
-        except ValueError:  # A NUL character, which who opens the file refuses.
+        except ValueError:  # A NUL character; opening the file refuses it.
             pass
 
 
@@ -259,7 +265,7 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
 
 
 def _check_used(options: PredictOptions, used: Sequence[str]) -> None:
-    """Refuses a recording that is given by an option and not used; one that a conversation names is a note."""
+    """Refuses recordings given by options that no model uses; those named in a conversation only cause a note."""
     from iemomecp_dataset.trainers.pipelines.scoring import MODALITIES, not_used
 
     for kind in MODALITIES:

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 from iemomecp_dataset.command_line import circumstances
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
-from iemomecp_dataset.features.encoders.model_loading import require_torch, torch_device
+from iemomecp_dataset.features.encoders.devices import torch_device
+from iemomecp_dataset.features.encoders.model_loading import require_torch
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.extraction_plan import (
     PLAN_NAME,

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import MetricInputError, MissingModelError
+from iemomecp_dataset.features.encoders.devices import torch_device
 from iemomecp_dataset.features.encoders.model_loading import (
     load_model,
     load_pretrained,
     require_torch,
     stored_model,
-    torch_device,
 )
 from iemomecp_dataset.metrics.explanations.signature import model_word
 

@@ -148,7 +148,7 @@ def names_of_models(given: Sequence[str | Path]) -> tuple[str, ...]:
 
     Returns:
         The name of the run's folder; where two are equal, with as many of the folders around it as they differ by.
-        Where a model lies is not told to whom the page is shown.
+        The whole path is never shown, because others may see the page.
 
     Example:
         >>> names_of_models(["runs/one/model", "runs/two/"]), names_of_models(["/home/me/a/x/model", "/home/me/b/x"])

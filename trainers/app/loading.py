@@ -48,8 +48,8 @@ def _load(model: str, name: str) -> PageModel:
 
     logging.disable_progress_bar()  # of loading weights, a line per model
     pipeline = EmotionCausePipeline(fetched_model(model))
-    # A copy of a model of the Hub lies in a folder whose name tells nobody anything; where a folder of this machine
-    # lies is not told to whom the page is shown.
+    # A model of the Hub is shown by its name there, not by its cache folder; a local one by the name of its run,
+    # without the path, because others may see the page.
     shown = name if Path(model).exists() else model
 
     def predict(conversations: list[Conversation]) -> list[PredictedConversation]:

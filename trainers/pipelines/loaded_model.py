@@ -13,10 +13,10 @@ from transformers import PreTrainedModel
 
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.features.encoders.devices import usable_device
 from iemomecp_dataset.trainers.dialogue.task import inference_encoder
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.pairs.config import candidate_space
-from iemomecp_dataset.trainers.pipelines.devices import usable_device
 from iemomecp_dataset.trainers.pipelines.loading import load_scorer
 from iemomecp_dataset.trainers.scorers import Scorer, is_built_in, scorer_of_model_type
 
@@ -112,7 +112,7 @@ def load_emotion_model(model: PreTrainedModel | str | Path, device: torch.device
 
 
 def _load(model: PreTrainedModel | str | Path, device: str | torch.device | None) -> LoadedModel:
-    chosen = None if device is None else usable_device(device)
+    chosen = None if device is None else usable_device(device)  # before the model is loaded, which takes seconds
     scorer = load_scorer(model) if isinstance(model, (str, Path)) else model
     entry = scorer_of_model_type(getattr(getattr(scorer, "config", None), "model_type", None))
     if entry is None:
@@ -121,7 +121,9 @@ def _load(model: PreTrainedModel | str | Path, device: str | torch.device | None
             "iemomecp_dataset.trainers.load_scorer loads; a scorer of your own has to be registered first: "
             "iemomecp_dataset.trainers.register_scorer."
         )
-    return LoadedModel(scorer.to(chosen or scorer.device).eval(), entry, None)
+    if chosen is not None:
+        scorer = scorer.to(chosen)
+    return LoadedModel(scorer.eval(), entry, None)
 
 
 def _name(model: PreTrainedModel | str | Path) -> str:

@@ -96,7 +96,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         task: str = "emotion-cause-pairs",
         **others: Any,
     ) -> None:
-        from iemomecp_dataset.trainers.pipelines.devices import usable_device
+        from iemomecp_dataset.features.encoders.devices import usable_device
         from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model
         from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer, ScoringSettings
 
@@ -127,7 +127,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         )
         name = str(model) if isinstance(model, (str, Path)) else loaded.model.name_or_path or type(model).__name__
         if Path(name).exists():
-            name = encoder_name(name)  # results are passed on, and nobody else has this folder
+            name = encoder_name(name)  # results are shared, and a local path means nothing elsewhere
         self._scorer = ConversationScorer(loaded, name, emotion_model, emotion_text_encoder)
         self._scorer.check_used(self._settings)
 

@@ -154,7 +154,7 @@ def push_app(
 
 
 def _check_model(folder: Path) -> None:
-    """Refuses a model that nobody could use: what is public is not called back."""
+    """Refuses an incomplete or damaged model before the upload, after which others may have downloaded it."""
     require_packages("torch", "transformers", extra="train")
     from iemomecp_dataset.trainers.pipelines.loading import load_scorer
     from iemomecp_dataset.trainers.scorers import scorer_of_model_type

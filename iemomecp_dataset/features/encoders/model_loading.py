@@ -23,7 +23,7 @@ __all__ = [
     "model_revision",
     "require_torch",
     "stored_model",
-    "torch_device",
+    "without_load_report",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def load_model(
     from transformers import AutoModel
 
     load = partial(AutoModel.from_pretrained, output_loading_info=True)
-    with _without_load_report():
+    with without_load_report():
         model, report = load_pretrained(load, name, revision, what, option=option)
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(unused))
     if missing:
@@ -175,33 +175,6 @@ def stored_model(name: str) -> tuple[str | None, dict[str, Any]]:
     return (model_revision(name, None) if folder.is_dir() else path.parent.name), config
 
 
-def torch_device(name: str, local_rank: int = 0) -> Any:
-    """Resolves the name of a device; ``auto`` is a GPU if there is one, else the CPU.
-
-    Args:
-        name: ``auto``, or a device in torch's spelling.
-        local_rank: Index of this process on its machine, which selects the GPU for ``auto``.
-
-    Returns:
-        The :class:`torch.device`.
-
-    Raises:
-        UsageError: The device does not exist or cannot be used.
-    """
-    import torch
-
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", local_rank % torch.cuda.device_count())
-        return torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"--device {name} cannot be used ({str(error).splitlines()[0]}). Try auto or cpu.") from None
-    return device
-
-
 def hidden_layers(
     spec: str, n_states: int, *, option: str = "--layers", named: tuple[str, Sequence[int]] = ("last", (-1,))
 ) -> tuple[int, ...]:
@@ -268,8 +241,8 @@ def autocast(device: Any, precision: str) -> Any:
 
 
 @contextmanager
-def _without_load_report() -> Iterator[None]:
-    """Drops transformers' table of all weights that were not found or not used."""
+def without_load_report() -> Iterator[None]:
+    """Drops transformers' table of all weights that were not found, not used or of another shape."""
     logger = logging.getLogger("transformers.modeling_utils")
 
     def keep(record: logging.LogRecord) -> bool:

@@ -180,7 +180,8 @@ def _import(options: FaceOptions) -> MadeFaces:
 
 def _examine(options: FaceOptions) -> MadeFaces:
     from iemomecp_dataset.features.decoding.video_decoding import require_video
-    from iemomecp_dataset.features.encoders.model_loading import require_torch, torch_device
+    from iemomecp_dataset.features.encoders.devices import torch_device
+    from iemomecp_dataset.features.encoders.model_loading import require_torch
 
     require_torch()
     require_video()

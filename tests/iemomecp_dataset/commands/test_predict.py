@@ -269,6 +269,7 @@ REFUSED = {
     "long output": (("chat.txt", "--output", "a" * 300 + "/x.csv"), "a name of 306 characters, which no file has"),
     "long recording": (("chat.txt", "--audio", "a" * 300), "--audio 'aaaaa"),
     "long encoder": (("chat.txt", "--text-encoder", "a" * 300), "--text-encoder 'aaaaa"),
+    "long encoder beside": (("chat.txt", "--emotion-text-encoder", "a" * 300), "--emotion-text-encoder 'aaaaa"),
     "no speaker": (("cue.srt",), "(--missing-speaker previous)"),
     "unwritable": (("chat.txt", "--output", "chat.txt/x.csv"), "cannot be written"),
 }  # fmt: skip

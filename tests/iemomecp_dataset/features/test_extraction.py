@@ -375,7 +375,7 @@ def test_numbers_that_do_not_fit_the_store(audio: ExtractionOptions, monkeypatch
         ({"process_index": 1}, "go together"),
         ({"process_index": 2, "num_processes": 2}, "--process_index must be 0 to 1"),
         ({"sampling_rate": 8000}, "was trained at 16000 Hz"),
-        ({"device": "quantum"}, "--device quantum cannot be used"),
+        ({"device": "quantum"}, "There is no device 'quantum' .* by --device"),
         ({"config_name": "ecf"}, "."),
     ],
 )
@@ -397,7 +397,7 @@ def test_default_models_that_are_not_there_are_named_in_one_sentence(audio: Extr
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["/nowhere", "./nowhere", "models/of/nobody", "/" + "a" * 300])
+@pytest.mark.parametrize("name", ["/nowhere", "./nowhere", "no/such/model", "/" + "a" * 300])
 def test_a_path_is_not_looked_up_on_the_hub(audio: ExtractionOptions, name: str) -> None:
     with pytest.raises(MissingModelError, match=r"There is no folder .* with the audio encoder") as caught:
         extract(dataclasses.replace(audio, model=name))

@@ -297,7 +297,7 @@ def test_a_recording_goes_to_the_models_with_the_conversation_that_has_times(ser
     assert "audio of the turns [1, 2]" in browser.read(f"{PICTURES}[1].textContent")
     assert "audio of the turns" not in browser.read(f"{PICTURES}[0].textContent"), "it uses text alone"
 
-    # Without times nobody knows which part of the recording belongs to whom; what was shown before goes.
+    # Without times it is unknown which part of the recording belongs to which utterance.
     open_page(browser, server)
     browser.wait_for("document.querySelector('#iemomecp-recording input[type=file]')")
     browser.choose_file("#iemomecp-recording input[type=file]", recording)

@@ -8,8 +8,8 @@ from tiny_pair_models import conversation, save_dialogue_model
 
 from iemomecp_dataset.commands import predict as command
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.features.encoders.devices import usable_device
 from iemomecp_dataset.trainers import EmotionCausePipeline, load_scorer, predict
-from iemomecp_dataset.trainers.pipelines.devices import usable_device
 
 ABSENT = f"cuda:{torch.cuda.device_count() + 7}"
 NAMED = [ABSENT, "foo", "meta", "", "cpu:x", torch.device(ABSENT), torch.cuda.device_count() + 7]
