@@ -126,24 +126,29 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Clicks the middle of an element with the mouse, once it is there."""
-        quoted = json.dumps(selector)
-        self.wait_for(f"document.querySelector({quoted})")
-        x, y = self.read(
-            f"(() => {{ const e = document.querySelector({quoted}); e.scrollIntoView({{block: 'center'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        x, y = self._place(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def hover(self, selector: str) -> None:
         """Moves the mouse over an element, once it is there."""
-        quoted = json.dumps(selector)
-        self.wait_for(f"document.querySelector({quoted})")
-        x, y = self.read(
-            f"(() => {{ const e = document.querySelector({quoted}); e.scrollIntoView({{block: 'center'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        x, y = self._place(selector)
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def _place(self, selector: str) -> tuple[float, float]:
+        """The middle of an element, once it is there and stays: parts that appear above it would move it away."""
+        quoted, before, deadline = json.dumps(selector), None, time.monotonic() + 60
+        self.wait_for(f"document.querySelector({quoted})")
+        while True:
+            place = self.read(
+                f"(() => {{ const e = document.querySelector({quoted}); e.scrollIntoView({{block: 'center'}});"
+                " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            )
+            if place == before:
+                return place[0], place[1]
+            assert time.monotonic() < deadline, (selector, "does not stay in its place")
+            before = place
+            time.sleep(0.1)
 
     def type(self, selector: str, text: str) -> None:
         """Replaces the content of a field as a paste does."""

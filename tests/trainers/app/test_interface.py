@@ -140,7 +140,10 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.requests = folder / "requests.txt"
-        self.port = free_port("127.0.0.1")
+        # Not the first free one: another process of the tests may look for it at the same time.
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
         program = Path(__file__).parents[2] / "processes" / "app_server.py"
         # A proxy that is set for all else must not keep Gradio from its own server.
         environment = {**os.environ, "http_proxy": "http://127.0.0.1:9", "GRADIO_ANALYTICS_ENABLED": "True"}
