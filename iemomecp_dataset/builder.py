@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import datasets
 
-from iemomecp_dataset.corpora.metadata import corpus_metadata, pair_classes
+from iemomecp_dataset.corpora.metadata import corpus_metadata, emotions_of_config, further_splits, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
 from iemomecp_dataset.find_sources import find_inputs
@@ -31,7 +31,7 @@ from iemomecp_dataset.options import (
 )
 from iemomecp_dataset.registration import DATASET_NAME
 from iemomecp_dataset.rows import SYNTHETIC_MARK
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, SPLITS, annotation_features, row_features
+from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, annotation_features, row_features
 
 if TYPE_CHECKING:
     from iemomecp_dataset.merging.merge_report import MergeReport
@@ -141,6 +141,7 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     forward_pairs: str = LoadOptions.forward_pairs
     max_mismatch: float = LoadOptions.max_mismatch
     max_label_mismatch: float = LoadOptions.max_label_mismatch
+    emotions: str = LoadOptions.emotions
     candidates: str | None = None
     annotations: bool = LoadOptions.annotations
     validation: str = LoadOptions.validation
@@ -199,8 +200,9 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         return found if found is not None else find_inputs(options)
 
     def _info(self) -> datasets.DatasetInfo:
+        splits = self._inputs.splits if self._inputs is not None else ()
         synthetic = self._inputs is not None and self._inputs.synthetic
-        return _dataset_info(self.config.load_options(), synthetic=synthetic)
+        return _dataset_info(self.config.load_options(), splits, synthetic=synthetic)
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         options = self.config.load_options()
@@ -212,7 +214,7 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         for note in loaded.notes:
             _LOGGER.warning(note)
         synthetic = self._inputs.synthetic or loaded.synthetic
-        self.info.description = _dataset_info(options, synthetic=synthetic).description
+        self.info.description = _dataset_info(options, self._inputs.splits, synthetic=synthetic).description
         if loaded.counts:
             listing = "; ".join(f"{what} {count}" for what, count in loaded.counts.items())
             self.info.description += f" Found in the files and not in the rows: {listing}."
@@ -243,14 +245,15 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def _check_split(self, split: Any, available: Any) -> None:
         if not isinstance(split, str):
             return
+        known = (*SPLITS, *further_splits(self.config.name))
         for part in split.split("+"):
             name = re.split(r"[\[\s]", part.strip(), maxsplit=1)[0]
-            if name in SPLITS and name not in available:
+            if name in known and name not in available:
                 notes = [note for note in (self._inputs.notes if self._inputs else ()) if f" {name} " in note]
                 raise MissingDataError(
                     f"There is no {name} split here; there are {', '.join(available)}. {' '.join(notes)}".strip()
                 )
-            if name not in SPLITS and name != "all":
+            if name not in known and name != "all":
                 raise UsageError(f"There is no split {name!r}. The splits are {', '.join(available)}.")
 
 
@@ -287,10 +290,15 @@ def _no_data_dir(options: LoadOptions) -> str:
     )
 
 
-def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetInfo:
+def _dataset_info(options: LoadOptions, splits: Sequence[str], *, synthetic: bool) -> datasets.DatasetInfo:
+    common = options.emotions == "common"
+    features = row_features(
+        pair_classes(options.config_name),
+        emotions_of_config(options.config_name, options.emotions, splits),
+        emotion_source=common,
+    )
     if options.config_name in CORPUS_CONFIGS:
         corpus = corpus_metadata(options.config_name)
-        features = row_features(pair_classes(options.config_name), corpus.emotions)
         if options.candidates == "past":
             pair = {"target_turn": datasets.Value("int32"), "cause_turn": datasets.Value("int32")}
             features = datasets.Features({**features, "gold_outside_candidates": [pair]})
@@ -304,9 +312,13 @@ def _dataset_info(options: LoadOptions, *, synthetic: bool) -> datasets.DatasetI
         description = f"{corpus.title}, one row per dialogue, {content}."
         citation, homepage, terms = corpus.citation, corpus.url, corpus.license
     else:
-        features = row_features(pair_classes(options.config_name), IEMOCAP_EMOTIONS)
         description = f"IEMO-MECP, configuration {options.config_name}, one row per chunk of a dialogue. {TERMS}"
         citation, homepage, terms = CITATION, "https://arxiv.org/abs/2605.25208", "research only, see DATA_TERMS.md"
+    if common:
+        description += (
+            f" Emotions are the common ones of all corpora ({', '.join(COMMON_EMOTIONS)}); emotion_source is the "
+            f"corpus's own label."
+        )
     return datasets.DatasetInfo(
         description=f"{SYNTHETIC_MARK}: {description}" if synthetic else description,
         features=features,

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP, corpus_of_config, default_definition
+from iemomecp_dataset.corpora.metadata import (
+    CORPORA,
+    IEMOMECP,
+    corpus_of_config,
+    default_definition,
+    emotions_of_config,
+    further_splits,
+)
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.options import load_options
@@ -253,7 +260,8 @@ def corpus_of(
     """Makes a corpus of rows in memory.
 
     Args:
-        splits: By split a :class:`datasets.Dataset`, or rows.
+        splits: By split a :class:`datasets.Dataset`, or rows. Splits of the configuration beside train, validation and
+            test, such as ``test_iemocap`` of ``reccon``, are kept where none of these three is given.
         config_name: The configuration.
         candidates: Which pairs are candidates, where that is not the default of the configuration.
         forward_pairs: How pairs with a future cause are treated, likewise.
@@ -265,14 +273,20 @@ def corpus_of(
         missing: Splits that the corpus lacks; by default those that are not among ``splits``.
 
     Raises:
-        UsageError: A split has another name than train, validation or test.
+        UsageError: A split has another name than train, validation or test, and is none of the configuration.
         InvalidDataError: A split is empty, or a label has no class.
     """
+    further = further_splits(config_name)
     for split in splits:
-        if split not in SPLITS:
+        if split not in (*SPLITS, *further):
             raise UsageError(f"There is no split {split!r}. {did_you_mean(str(split), SPLITS)}")
+    if any(split in SPLITS for split in splits):
+        for split in further:
+            if split in splits:
+                _logger.warning("The split %s of %s is left out; it is used where it is named.", split, config_name)
+        splits = {split: given for split, given in splits.items() if split in SPLITS}
     rows: dict[str, list[Any]] = {}
-    for split in SPLITS:
+    for split in (*SPLITS, *further):
         if split not in splits:
             continue
         given = splits[split]
@@ -284,6 +298,9 @@ def corpus_of(
             class_names = class_names or list_item(features["pairs"])["label"].names
             emotion_names = emotion_names or list_item(features["utterances"])["emotion"].names
             synthetic = synthetic or is_synthetic(given)
+    if further and tuple(emotion_names or ()) == emotions_of_config(config_name, splits=further):
+        # What only a split that is left out can have is no class of the others.
+        emotion_names = emotions_of_config(config_name, splits=rows)
     labels = {pair["label"] for split_rows in rows.values() for row in split_rows for pair in row["pairs"]}
     if class_names is None:
         class_names = PAIR_LABELS if labels <= {0, 1} else ROLE_LABELS

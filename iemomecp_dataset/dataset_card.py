@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, fields
 
-from iemomecp_dataset.corpora.metadata import CORPORA
+from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
+from iemomecp_dataset.corpora.metadata import CORPORA, emotions_of_config, further_splits
+from iemomecp_dataset.options import CONFIG_NAMES
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS, OverlayCounts
-from iemomecp_dataset.schema import CONTEXT_SUBTYPES, EXPLANATION_STATUSES, IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS
+from iemomecp_dataset.schema import (
+    COMMON_EMOTIONS,
+    CONTEXT_SUBTYPES,
+    EXPLANATION_STATUSES,
+    IEMOCAP_EMOTIONS,
+    PAIR_LABELS,
+    ROLE_LABELS,
+)
 
 __all__ = ["CITATION", "TERMS", "parquet_card", "project_card"]
 
@@ -63,7 +72,9 @@ where the files state it, in `meld` the path of the clip where it is there) |
 
 * `label`: {", ".join(ROLE_LABELS)} in `3class`; {", ".join(PAIR_LABELS)} in `source_binary` and the other corpora. \
 Class 0 is the positive one.
-* `emotion`: {", ".join(IEMOCAP_EMOTIONS)}.
+* `emotion`: {", ".join(IEMOCAP_EMOTIONS)} in the configurations of IEMO-MECP and in `iemocap`; every other corpus \
+has names of its own. With `emotions="common"` all have the same, and `emotion_source`, beside `emotion`, is the \
+corpus's own label.
 * `context_subtypes`, on `emo_context` alone: {", ".join(CONTEXT_SUBTYPES)}.
 * `status` of an explanation: {", ".join(EXPLANATION_STATUSES)}.
 * `source_pair` is the ConvECPE label, for forward pairs too, whatever `label` is."""
@@ -77,6 +88,13 @@ test, 36 in validation, none in train.
 * `source_binary` as published labels the 221 forward pairs `non_pair`, which loses true positives (1,868 become \
 1,832 in test). `forward_pairs="gold"` keeps them. Scores on the two are not comparable.
 * A rule on turn distance alone beats every published lightweight baseline: report structural baselines."""
+
+_FURTHER_SPLITS = """\
+Splits are `train`, `validation` and `test`. `reccon` has a further one, `test_iemocap`, where `iemocap_test.json` is \
+in the folder: dialogues of IEMOCAP, whose texts stay with the holders of its licence. Its emotions are IEMOCAP's, so \
+that `emotion` of all splits then has the further names `excitement` and `frustration`, after those of DailyDialog; \
+labels that annotators did not agree on (`xxx`) are null and counted. It is never taken for `test`: trainers and the \
+comparison of splits leave it out, and `load("reccon", data_dir=..., split="test_iemocap")` gives it."""
 
 
 def project_card() -> str:
@@ -96,7 +114,34 @@ def project_card() -> str:
         "import iemomecp_dataset\nfrom datasets import load_dataset\n"
         'dataset = load_dataset("iemomecp", data_dir="local_data")\n```'
     )
-    return _card(header, "IEMO-MECP", intro, "## Other corpora in the same schema\n\n" + "\n".join(corpora))
+    extra = "\n\n".join(
+        ["## Other corpora in the same schema", "\n".join(corpora), _FURTHER_SPLITS, _common_emotions()]
+    )
+    return _card(header, "IEMO-MECP", intro, extra)
+
+
+def _common_emotions() -> str:
+    """The section on ``emotions="common"``: the map, by common emotion."""
+    table = ["| id | common emotion | label of the corpora |", "|---|---|---|"]
+    for number, common in enumerate(COMMON_EMOTIONS):
+        configs: dict[str, list[str]] = {}
+        for name in CONFIG_NAMES:
+            for label in emotions_of_config(name, splits=further_splits(name)):
+                if COMMON_EMOTION_OF[label] == common:
+                    configs.setdefault(label, []).append(f"`{name}`")
+        labels = "; ".join(f"`{label}` ({', '.join(names)})" for label, names in configs.items())
+        table.append(f"| {number} | {common} | {labels} |")
+    return (
+        '## Common emotions\n\nWith `emotions="common"` every configuration has these emotions, in this order, so that '
+        "`datasets.concatenate_datasets` and `interleave_datasets` take rows of all corpora that have the same pair "
+        "classes; `3class` and `overlay` join the others without their column `pairs`. Utterances keep the corpus's "
+        "own label as `emotion_source`.\n\n" + "\n".join(table) + "\n\n"
+        "An utterance whose emotion is not known (all of `overlay`; no annotation, or annotators who did not agree) "
+        "has null in both; the loader says how many there are. `excitement` and `frustration` of `reccon` are in its "
+        "split `test_iemocap` alone. `emotional` of `mec4` states that there is an emotion, and not which. The same "
+        "name need not mean the same judgement: 17.7 % of the utterances that ECF and MELD share have another emotion "
+        "in the other corpus."
+    )
 
 
 def parquet_card(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpora.ecem import find_ecem
+from iemomecp_dataset.corpora.emotion_inventory import with_common_emotions
 from iemomecp_dataset.corpora.loading import find_corpus
+from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
 from iemomecp_dataset.merging.merge import merge
@@ -39,6 +42,14 @@ def find_inputs(options: LoadOptions) -> Inputs:
     Raises:
         MissingDataError: A part is missing; the message says which, where it was expected, and how to obtain it.
     """
+    inputs = _find(options)
+    if options.emotions == "corpus":
+        return inputs
+    names = emotions_of_config(options.config_name, splits=inputs.splits)
+    return replace(inputs, read=lambda: with_common_emotions(inputs.read(), names))
+
+
+def _find(options: LoadOptions) -> Inputs:
     if options.config_name == "ecem":
         return find_ecem(options)
     if options.config_name in CORPUS_CONFIGS and options.config_name != "iemocap":

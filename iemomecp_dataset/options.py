@@ -20,6 +20,7 @@ __all__ = [
     "OPTION_NAMES",
     "ConfigName",
     "DialogueConfig",
+    "EmotionInventory",
     "ExplanationConfig",
     "ExplanationStatuses",
     "ForwardPairs",
@@ -36,6 +37,7 @@ TextSource = Literal["iemocap", "ecpec"]
 ForwardPairs = Literal["as_published", "gold"]
 ValidationSplit = Literal["every_tenth", "first_tenth", "none"]
 ExplanationStatuses = Literal["complete", "all"]
+EmotionInventory = Literal["corpus", "common"]
 
 DEFAULT_CONFIG = "3class"
 
@@ -84,6 +86,8 @@ class LoadOptions:
         max_mismatch: Largest accepted share of utterances on which IEMOCAP and ECPEC disagree.
         max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
             have none and are not neutral. It is 0 in the release; exchanged chunks are never accepted.
+        emotions: ``corpus``, or ``common``: :data:`~iemomecp_dataset.schema.COMMON_EMOTIONS` in place of the corpus's
+            own, which utterances then keep as ``emotion_source``.
         candidates: ``all`` pairs or those with a cause of the ``past``, for corpora other than IEMO-MECP.
         annotations: Whether rows of ``ecf`` and ``mecad`` have what the files state beside the schema: ``episode``,
             ``listed_pairs``, ``listed_times`` and ``cause_annotations``.
@@ -105,6 +109,7 @@ class LoadOptions:
     forward_pairs: ForwardPairs = "as_published"
     max_mismatch: float = 0.01
     max_label_mismatch: float = 0.0
+    emotions: EmotionInventory = "corpus"
     candidates: CandidateSpace = "all"
     annotations: bool = False
     validation: ValidationSplit = "every_tenth"
@@ -128,6 +133,7 @@ _TAKEN_BY = {
     "forward_pairs": ("source_binary",),
     "max_mismatch": (*MERGED_CONFIGS, "iemocap"),
     "max_label_mismatch": MERGED_CONFIGS,
+    "emotions": CONFIG_NAMES,
     "candidates": get_args(PairCorpus),
     "annotations": ("ecf", "mecad"),
     "validation": ("iemocap",),
@@ -139,6 +145,7 @@ _TAKEN_BY = {
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_source": get_args(TextSource),
     "forward_pairs": get_args(ForwardPairs),
+    "emotions": get_args(EmotionInventory),
     "candidates": CANDIDATE_SPACES,
     "validation": get_args(ValidationSplit),
     "status": get_args(ExplanationStatuses),
@@ -158,7 +165,7 @@ def options_taken(config_name: str) -> list[str]:
 
     Example:
         >>> options_taken("ecem")
-        ['data_dir', 'status', 'meld_root', 'ecf_root', 'ecf_map']
+        ['data_dir', 'emotions', 'status', 'meld_root', 'ecf_root', 'ecf_map']
     """
     return [option for option, configs in _TAKEN_BY.items() if config_name in configs]
 

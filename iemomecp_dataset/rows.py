@@ -53,11 +53,13 @@ def is_synthetic(dataset: AnyDataset) -> bool:
         dataset: A dataset, an iterable dataset, or a dictionary of them.
 
     Returns:
-        Whether its description begins with :data:`SYNTHETIC_MARK` (for a dictionary: that of any split).
+        Whether its description, or that of any dataset that it was concatenated or interleaved of, begins with
+        :data:`SYNTHETIC_MARK` (for a dictionary: that of any split).
     """
     if isinstance(dataset, Mapping):
         return any(is_synthetic(split) for split in dataset.values())
-    return (dataset.info.description or "").startswith(SYNTHETIC_MARK)
+    # datasets joins the descriptions of what is concatenated by empty lines.
+    return any(part.startswith(SYNTHETIC_MARK) for part in (dataset.info.description or "").split("\n\n"))
 
 
 def to_pairs(dataset: DatasetT) -> DatasetT:
@@ -89,6 +91,7 @@ _UTTERANCE_COLUMNS = (
     "speaker",
     "text",
     "emotion",
+    "emotion_source",
     "start",
     "end",
     "wav",
@@ -104,7 +107,12 @@ def _pair_features(features: datasets.Features) -> datasets.Features:
     return Features(
         {name: features[name] for name in _ROW_COLUMNS}
         | dict(pair)
-        | {f"{side}_{name}": utterance[name] for side in ("target", "cause") for name in _UTTERANCE_COLUMNS}
+        | {
+            f"{side}_{name}": utterance[name]
+            for side in ("target", "cause")
+            for name in _UTTERANCE_COLUMNS
+            if name in utterance  # emotion_source is there with emotions="common" alone.
+        }
     )
 
 
@@ -126,5 +134,6 @@ def _flatten(batch: Mapping[str, list[Any]], names: Iterable[str]) -> dict[str, 
             for side in ("target", "cause"):
                 utterance = by_turn[pair[f"{side}_turn"]]
                 for name in _UTTERANCE_COLUMNS:
-                    columns[f"{side}_{name}"].append(utterance[name])
+                    if name in utterance:
+                        columns[f"{side}_{name}"].append(utterance[name])
     return columns

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
+    "COMMON_EMOTIONS",
     "CONTEXT_SUBTYPES",
     "EXPLANATION_STATUSES",
     "IEMOCAP_EMOTIONS",
@@ -61,6 +62,13 @@ answer about its translation; nothing. Only complete ones are learned from and s
 IEMOCAP_EMOTIONS = ("hap", "sad", "neu", "ang", "exc", "fru")
 """Emotions of ConvECPE on IEMOCAP, by id."""
 
+COMMON_EMOTIONS = (
+    *("neutral", "joy", "excitement", "surprise", "sadness"),
+    *("anger", "frustration", "disgust", "fear", "other"),
+)
+"""Emotions of every configuration under ``emotions="common"``, by id; the corpora's own labels are mapped to them in
+:mod:`iemomecp_dataset.corpora.emotion_inventory`."""
+
 NEUTRAL_EMOTIONS = frozenset({"neu", "neutral"})
 """Emotion names that mean that there is no emotion, hence no cause."""
 
@@ -71,7 +79,8 @@ class UtteranceRow(TypedDict):
     """One utterance of a row. Times in seconds within the source dialogue's recording.
 
     ``wav`` and ``video`` are paths of recordings. In corpora whose files name a clip, ``video`` is that name, without a
-    folder, whether or not the clip is on disk.
+    folder, whether or not the clip is on disk. ``emotion_source`` is there with ``emotions="common"``: the name of the
+    emotion among those of the corpus.
     """
 
     turn: int
@@ -80,6 +89,7 @@ class UtteranceRow(TypedDict):
     speaker: str | None
     text: str | None
     emotion: int | None
+    emotion_source: NotRequired[str | None]
     start: float | None
     end: float | None
     wav: str | None
@@ -170,12 +180,15 @@ def canonical_split(name: str) -> str:
     return _SPLIT_ALIASES.get(name, name)
 
 
-def row_features(label_names: Sequence[str], emotion_names: Sequence[str]) -> datasets.Features:
+def row_features(
+    label_names: Sequence[str], emotion_names: Sequence[str], *, emotion_source: bool = False
+) -> datasets.Features:
     """Arrow features of a row.
 
     Args:
         label_names: Names of the pair classes, by id.
         emotion_names: Names of the emotions, by id.
+        emotion_source: Whether utterances also have the corpus's own label.
 
     Returns:
         The :class:`datasets.Features` of one row per dialogue.
@@ -198,6 +211,7 @@ def row_features(label_names: Sequence[str], emotion_names: Sequence[str]) -> da
                     "speaker": string,
                     "text": string,
                     "emotion": ClassLabel(names=list(emotion_names)),
+                    **({"emotion_source": string} if emotion_source else {}),
                     "start": Value("float32"),
                     "end": Value("float32"),
                     "wav": string,

@@ -14,7 +14,7 @@ __all__ = ["CorpusDialogue", "CorpusUtterance", "corpus_row"]
 
 @dataclass(frozen=True)
 class CorpusUtterance:
-    """One utterance, whose turn is its position.
+    """One utterance, whose turn is its position; ``emotion`` is None where annotators did not agree.
 
     ``start`` and ``end`` are in seconds within the recording; ``video`` is the name of its clip's file, which need not
     be there; ``source_turn`` is its turn as the files number it, where that is not the position; ``times`` are episode
@@ -24,7 +24,7 @@ class CorpusUtterance:
     utterance_id: str
     speaker: str
     text: str
-    emotion: str
+    emotion: str | None
     start: float | None = None
     end: float | None = None
     wav: str | None = None
@@ -76,7 +76,7 @@ def corpus_row(dialogue: CorpusDialogue, emotions: Sequence[str], space: Candida
                 "utterance_id": utterance.utterance_id,
                 "speaker": utterance.speaker,
                 "text": utterance.text,
-                "emotion": ids[utterance.emotion],
+                "emotion": None if utterance.emotion is None else ids[utterance.emotion],
                 "start": utterance.start,
                 "end": utterance.end,
                 "wav": utterance.wav,

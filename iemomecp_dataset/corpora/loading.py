@@ -16,7 +16,7 @@ from iemomecp_dataset.corpora.ecgf import read_ecgf
 from iemomecp_dataset.corpora.mec4 import read_mec4
 from iemomecp_dataset.corpora.meld import find_clips, read_meld, time_notes
 from iemomecp_dataset.corpora.metadata import corpus_metadata
-from iemomecp_dataset.corpora.turn_lists import read_turn_lists
+from iemomecp_dataset.corpora.turn_lists import IEMOCAP_PART, read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.options import options_taken
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
@@ -34,6 +34,10 @@ _READERS: Mapping[tuple[str, str], _Reader] = {
     ("ecgf", ".json"): read_ecgf,
     ("meld", ".csv"): lambda path, _: read_meld(path),
 }
+_FURTHER_READERS: Mapping[tuple[str, str], _Reader] = {
+    ("reccon", "test_iemocap"): lambda path, counts: read_turn_lists(path, "reccon", counts, emotions=IEMOCAP_PART),
+}
+"""Readers of splits beside train, validation and test."""
 _CLIPS: Mapping[str, Callable[[Path], Mapping[str, tuple[str, int]]]] = {"meld": find_clips}
 _NOTES: Mapping[str, Callable[[Path, list[Row]], Iterable[str]]] = {"meld": time_notes}
 
@@ -56,21 +60,21 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
     corpus = corpus_metadata(name)
     require_folder(data_dir, f"the folder of {corpus.title}", corpus.how_to_obtain)
     files: dict[str, Path] = {}
-    for split in SPLITS:
-        found = [data_dir / file for file in corpus.split_files[split] if (data_dir / file).is_file()]
+    accepted = {**{split: corpus.split_files[split] for split in SPLITS}, **corpus.further_files}
+    for split, names in accepted.items():
+        found = [data_dir / file for file in names if (data_dir / file).is_file()]
         if found:
             files[split] = found[0]
     if not files:
-        expected = "; ".join(f"{split}: {' or '.join(corpus.split_files[split])}" for split in SPLITS)
+        expected = "; ".join(f"{split}: {' or '.join(names)}" for split, names in accepted.items())
         raise MissingDataError(
             f"{data_dir}: no file of {corpus.title} found. Looked for {expected}. To obtain it: {corpus.how_to_obtain}."
         )
     clips = _CLIPS[name](data_dir) if name in _CLIPS else {}
-    absent = [split for split in SPLITS if split not in files]
     notes = [
-        f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(corpus.split_files[split])}); "
-        f"the split is omitted."
-        for split in absent
+        f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(names)}); the split is omitted."
+        for split, names in accepted.items()
+        if split not in files
     ]
     return Inputs(
         files=tuple(files.values()),
@@ -121,7 +125,8 @@ def read_corpus(
         rows[split] = []
         split_counts: Counter[str] = Counter()
         split_omitted: Counter[str] = Counter()
-        for dialogue in _READERS[name, path.suffix.lower()](path, split_counts):
+        reader = _FURTHER_READERS.get((name, split)) or _READERS[name, path.suffix.lower()]
+        for dialogue in reader(path, split_counts):
             where = f"{path}, dialogue {dialogue.dialogue_id!r}"
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
@@ -136,7 +141,7 @@ def read_corpus(
                         f"be unique across all splits."
                     )
                 utterance_ids.add(utterance.utterance_id)
-            row = corpus_row(dialogue, corpus.emotions, space if corpus.has_pairs else None)
+            row = corpus_row(dialogue, corpus.emotions_of(files), space if corpus.has_pairs else None)
             for spoken in row["utterances"]:
                 spoken["video"] = (clips or {}).get(spoken["utterance_id"] or "", spoken["video"])
             if annotations:

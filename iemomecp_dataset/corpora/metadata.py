@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS
+from iemomecp_dataset.schema import COMMON_EMOTIONS, IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, SPLITS
 
 __all__ = [
     "CORPORA",
@@ -19,6 +19,7 @@ __all__ = [
     "default_definition",
     "emotion_aliases",
     "emotions_of_config",
+    "further_splits",
     "pair_classes",
 ]
 
@@ -83,6 +84,9 @@ class CorpusMetadata:
         how_to_obtain: One sentence on how to obtain the files.
         emotions: Emotion names by id, in the corpus's own order.
         split_files: Accepted file names by split, in order of preference.
+        further_files: Accepted file names of splits beside train, validation and test, by name. Such a split is loaded
+            where its file is there; nothing is trained, selected or scored on it unless it is named.
+        further_emotions: Emotions of these splits alone; their ids follow those of ``emotions``.
         published: Counts by split, recomputed from the published files.
         published_emotions: Dialogues and utterances by emotion, of a split, or of several joined by ``+`` where the
             division among them is this package's option.
@@ -111,6 +115,8 @@ class CorpusMetadata:
     how_to_obtain: str
     emotions: tuple[str, ...]
     split_files: Mapping[str, tuple[str, ...]]
+    further_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    further_emotions: tuple[str, ...] = ()
     published: Mapping[str, SplitCounts] = field(default_factory=dict)
     published_emotions: Mapping[str, EmotionCounts] = field(default_factory=dict)
     latent_causes: Mapping[str, int] = field(default_factory=dict)
@@ -123,6 +129,24 @@ class CorpusMetadata:
     has_explanations: bool = False
     blobs: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
+
+    def emotions_of(self, splits: Iterable[str]) -> tuple[str, ...]:
+        """Lists the emotions of some splits loaded together.
+
+        Args:
+            splits: Their names.
+
+        Returns:
+            Emotion names by id.
+
+        Example:
+            >>> CORPORA["reccon"].emotions_of(["train", "test"])[-2:]
+            ('disgust', 'fear')
+            >>> CORPORA["reccon"].emotions_of(["train", "test_iemocap"])[-3:]
+            ('fear', 'excitement', 'frustration')
+        """
+        further = any(split in self.further_files for split in splits)
+        return (*self.emotions, *self.further_emotions) if further else self.emotions
 
     def utterance_id(self, dialogue_id: str, turn: int, stated: object = None) -> str:
         """Names an utterance.
@@ -216,11 +240,13 @@ def default_definition(corpus: str) -> str:
     return "F" if corpus == IEMOMECP else "A"
 
 
-def emotions_of_config(config_name: str) -> tuple[str, ...]:
+def emotions_of_config(config_name: str, emotions: str = "corpus", splits: Iterable[str] = ()) -> tuple[str, ...]:
     """Lists the emotions of a configuration.
 
     Args:
         config_name: Configuration name.
+        emotions: Option of the loader: ``corpus``, or ``common``.
+        splits: Splits that are loaded; those beside train, validation and test can have further emotions.
 
     Returns:
         Emotion names by id.
@@ -228,8 +254,30 @@ def emotions_of_config(config_name: str) -> tuple[str, ...]:
     Example:
         >>> emotions_of_config("3class"), emotions_of_config("mecad")[:2]
         (('hap', 'sad', 'neu', 'ang', 'exc', 'fru'), ('neutral', 'happy'))
+        >>> emotions_of_config("mecad", "common")[:3]
+        ('neutral', 'joy', 'excitement')
     """
-    return IEMOCAP_EMOTIONS if corpus_of_config(config_name) == IEMOMECP else corpus_metadata(config_name).emotions
+    if emotions == "common":
+        return COMMON_EMOTIONS
+    if corpus_of_config(config_name) == IEMOMECP:
+        return IEMOCAP_EMOTIONS
+    return corpus_metadata(config_name).emotions_of(splits)
+
+
+def further_splits(config_name: str) -> tuple[str, ...]:
+    """Lists the splits that a configuration can have beside train, validation and test.
+
+    Args:
+        config_name: Configuration name, or what rows in memory are called.
+
+    Returns:
+        Their names.
+
+    Example:
+        >>> further_splits("reccon"), further_splits("3class")
+        (('test_iemocap',), ())
+    """
+    return tuple(CORPORA[config_name].further_files) if config_name in CORPORA else ()
 
 
 def emotion_aliases(emotions: Iterable[str]) -> dict[str, str]:
@@ -364,7 +412,10 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         name="reccon",
         title="RECCON-DailyDialog",
         language="en",
-        license="none stated for the annotations; DailyDialog: CC BY-NC-SA 4.0",
+        license=(
+            "none stated for the annotations; DailyDialog: CC BY-NC-SA 4.0; test_iemocap has texts of IEMOCAP, which "
+            "may not be passed on"
+        ),
         citation=(
             "Poria et al. (2021): Recognizing Emotion Cause in Conversations. Cognitive Computation 13, 1317-1332. "
             "arXiv 2012.11820"
@@ -372,7 +423,8 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         url="https://github.com/declare-lab/RECCON",
         how_to_obtain=(
             "download dailydialog_train.json, dailydialog_valid.json and dailydialog_test.json from the folder "
-            "data/original_annotation/ of https://github.com/declare-lab/RECCON"
+            "data/original_annotation/ of https://github.com/declare-lab/RECCON; holders of a licence of IEMOCAP also "
+            "iemocap_test.json, which is loaded as the split test_iemocap"
         ),
         emotions=("neutral", "happiness", "surprise", "anger", "sadness", "disgust", "fear"),
         split_files={
@@ -380,6 +432,8 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "validation": ("dailydialog_valid.json", "valid_data_pair.json"),
             "test": ("dailydialog_test.json", "test_data_pair.json"),
         },
+        further_files={"test_iemocap": ("iemocap_test.json",)},
+        further_emotions=("excitement", "frustration"),
         published={
             "train": SplitCounts(834, 8206, 7029, 2, 2575, 4562, 4399, 31),
             "validation": SplitCounts(47, 493, 328, 0, 127, 200, 196, 22),

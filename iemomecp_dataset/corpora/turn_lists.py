@@ -16,13 +16,16 @@ from iemomecp_dataset.field_checks import check_text_fields, is_integer
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, CauseAnnotationRow, ExplanationRow
 
-__all__ = ["EMOTION_TABLES", "read_turn_lists"]
+__all__ = ["EMOTION_TABLES", "IEMOCAP_PART", "read_turn_lists"]
 
 _EVIDENCE = "expanded emotion cause evidence"
 _LATENT = "b"
 _EXPLANATION = "explanation"
 
-EMOTION_TABLES: Mapping[str, Mapping[str, str]] = {
+IEMOCAP_PART = "reccon (IEMOCAP)"
+"""Key of the emotions of RECCON's part on IEMOCAP."""
+
+EMOTION_TABLES: Mapping[str, Mapping[str, str | None]] = {
     "ecf": {name: name for name in ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")},
     "mecad": {name: name for name in ("neutral", "happy", "surprise", "anger", "sad", "disgust", "fear")},
     "reccon": {
@@ -40,18 +43,39 @@ EMOTION_TABLES: Mapping[str, Mapping[str, str]] = {
         "disgust": "disgust",
         "fear": "fear",
     },
+    # IEMOCAP tells happiness from excitement, and anger from frustration; its labels are written out, or in its codes.
+    IEMOCAP_PART: {
+        label: name
+        for name, labels in {
+            "neutral": ("neutral", "neu"),
+            "happiness": ("happiness", "happy", "hap"),
+            "excitement": ("excitement", "excited", "exc"),
+            "surprise": ("surprise", "surprised", "sur"),
+            "anger": ("anger", "angry", "ang"),
+            "frustration": ("frustration", "frustrated", "fru"),
+            "sadness": ("sadness", "sad"),
+            "disgust": ("disgust", "disgusted", "dis"),
+            "fear": ("fear", "fearful", "fea"),
+            None: ("xxx",),
+        }.items()
+        for label in labels
+    },
 }
-"""Emotion names by the labels found in the files (compared in lower case), for each corpus."""
+"""Emotion names by the labels found in the files (compared in lower case), for each corpus; None: not agreed on."""
 
 
-def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[CorpusDialogue]:
+def read_turn_lists(
+    path: Path, corpus: str, counts: Counter[str], *, emotions: str | None = None
+) -> Iterator[CorpusDialogue]:
     """Reads one split.
 
     Args:
         path: The file: ``{"dialogue": [[{"turn", "speaker", "utterance", "emotion", ...}]]}``.
-        corpus: Configuration name; its emotion table applies.
+        corpus: Configuration name.
         counts: Receives the number of latent causes (``"b"``), which give no pair, of causes listed again, of speakers
-            with blanks around their names, and of annotations of causes of another type.
+            with blanks around their names, of emotions that annotators did not agree on, and of annotations of causes
+            of another type.
+        emotions: Key of :data:`EMOTION_TABLES`; that of the corpus unless given.
 
     Yields:
         The dialogues, in file order.
@@ -75,7 +99,8 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
         annotated: list[CauseAnnotationRow] = []
         explanations: list[ExplanationRow] = []
         for turn, entry in enumerate(turns, start=1):
-            utterances.append(_utterance(entry, turn, dialogue_id, corpus, where))
+            utterances.append(_utterance(entry, turn, dialogue_id, corpus, EMOTION_TABLES[emotions or corpus], where))
+            counts["emotions that annotators did not agree on (null)"] += utterances[-1].emotion is None
             counts["speaker names with blanks around them (stripped)"] += entry["speaker"] != entry["speaker"].strip()
             for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
                 counts["causes named more than once (counted once)"] += (turn, cause) in listed
@@ -101,14 +126,15 @@ def read_turn_lists(path: Path, corpus: str, counts: Counter[str]) -> Iterator[C
         )
 
 
-def _utterance(entry: Any, turn: int, dialogue_id: str, corpus: str, where: str) -> CorpusUtterance:
+def _utterance(
+    entry: Any, turn: int, dialogue_id: str, corpus: str, table: Mapping[str, str | None], where: str
+) -> CorpusUtterance:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}, turn {turn}: expected an object, found {_kind(entry)}.")
     number = entry.get("turn")
     if isinstance(number, bool) or number != turn:
         raise InvalidDataError(f"{where}: expected turn {turn}, found {str(number)[:20]!r}.")
     check_text_fields(entry, ("speaker", "utterance", "emotion"), f"{where}, turn {turn}")
-    table = EMOTION_TABLES[corpus]
     emotion = entry["emotion"].strip().lower()
     if emotion not in table:
         raise InvalidDataError(

@@ -11,11 +11,12 @@ import pytest
 from datasets import load_dataset
 
 import iemomecp_dataset
+from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
 from iemomecp_dataset.corpora.metadata import CORPORA, pair_classes
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.options import EMOTION_CONFIGS, EXPLANATION_CONFIGS
 from iemomecp_dataset.rows import list_item
-from iemomecp_dataset.schema import row_features
+from iemomecp_dataset.schema import COMMON_EMOTIONS, row_features
 
 SPLITS = ["train", "validation", "test"]
 
@@ -91,6 +92,23 @@ class CorpusCase:
         rows = list(self.load(folder, split="test"))
         assert list(self.load(folder, split="test", streaming=True)) == rows
         assert list(load_dataset("iemomecp", self.name, data_dir=str(folder), split="test")) == rows
+
+    def test_common_emotions_stand_beside_the_corpus_own(self, folder: Path) -> None:
+        own, common = self.load(folder), self.load(folder, emotions="common")
+        expected = row_features(pair_classes(self.name), COMMON_EMOTIONS, emotion_source=True)
+        for split, rows in common.items():
+            assert rows.features == expected
+            for row, before in zip(rows, own[split], strict=True):
+                for spoken, as_own in zip(row["utterances"], before["utterances"], strict=True):
+                    name = None if as_own["emotion"] is None else self.emotions()[as_own["emotion"]]
+                    mapped = COMMON_EMOTION_OF[name]
+                    number = None if mapped is None else COMMON_EMOTIONS.index(mapped)
+                    assert spoken == {**as_own, "emotion": number, "emotion_source": name}
+                rest = {key: value for key, value in row.items() if key != "utterances"}
+                assert rest == {key: before[key] for key in rest}
+            assert next(iter(self.load(folder, emotions="common", split=split, streaming=True))) == rows[0]
+        # Each inventory has a cache of its own.
+        assert self.load(folder)["test"].features == own["test"].features
 
     def test_what_is_changed_is_read_again(self, folder: Path) -> None:
         before = _texts(self.load(folder))

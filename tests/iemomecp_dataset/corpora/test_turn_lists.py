@@ -9,12 +9,18 @@ from collections import Counter
 import pytest
 from corpus_case import PublishedCorpusCase, emotions_of
 from corpus_files import GOLD, turn_lists, write
+from datasets import load_dataset
 from reader_case import ReaderCase
 
 import iemomecp_dataset
+from iemomecp_dataset.benchmark.runs.contamination import splits_of
+from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.corpus_statistics import row_statistics
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.rows import list_item
+from iemomecp_dataset.schema import COMMON_EMOTIONS, PAIR_LABELS, row_features
 
 
 class TestMecad(PublishedCorpusCase):
@@ -84,6 +90,86 @@ def test_written_explanations_of_reccon_come_with_their_causes(tmp_path):
         iemomecp_dataset.load("reccon", data_dir=tmp_path)
     write(tmp_path / "train_data_pair.json", content)
     assert iemomecp_dataset.load("mecad", data_dir=tmp_path, split="train")[0]["explanations"] == []
+
+
+def iemocap_part(*labels):
+    """The part of RECCON on IEMOCAP: an utterance of each emotion; the second has causes, one of them latent."""
+    turns = [
+        {"turn": turn, "speaker": "FM"[turn % 2], "utterance": f"Line {turn} .", "emotion": label}
+        for turn, label in enumerate(labels, start=1)
+    ]
+    turns[1]["expanded emotion cause evidence"] = [1, 1, 2, "b"]
+    return {"Ses02F_made_up": [turns]}
+
+
+@pytest.fixture
+def with_iemocap(tmp_path):
+    for split in GOLD:
+        write(tmp_path / f"dailydialog_{split}.json", turn_lists(split, "excited"))
+    labels = ("neu", "excited", "frustrated", "xxx", "sad", "Angry", "hap")
+    write(tmp_path / "iemocap_test.json", iemocap_part(*labels))
+    return tmp_path
+
+
+def test_the_part_of_reccon_on_iemocap_is_a_split_of_its_own_with_its_emotions(with_iemocap):
+    loaded = iemomecp_dataset.load("reccon", data_dir=with_iemocap)
+    assert list(loaded) == ["train", "validation", "test", "test_iemocap"]
+    assert len({str(rows.features) for rows in loaded.values()}) == 1
+    names = list_item(loaded["test"].features["utterances"])["emotion"].names
+    assert names == [*CORPORA["reccon"].emotions, "excitement", "frustration"]
+    # DailyDialog has no excitement: its label goes where it always has.
+    assert emotions_of(loaded["test"]) == [["neutral", "happiness"]]
+    found = [None if u["emotion"] is None else names[u["emotion"]] for u in loaded["test_iemocap"][0]["utterances"]]
+    assert found == ["neutral", "excitement", "frustration", None, "sadness", "anger", "happiness"]
+    assert iemomecp_dataset.gold_pairs(loaded["test_iemocap"][0]) == [(2, 1), (2, 2)]
+    for counted in (
+        "latent causes outside the dialogue (no pairs) 1",
+        "causes named more than once (counted once) 1",
+        "emotions that annotators did not agree on (null) 1",
+    ):
+        assert f"test_iemocap: {counted}" in loaded["test"].info.description
+    part = load_dataset("iemomecp", "reccon", data_dir=str(with_iemocap), split="test_iemocap[:1]")
+    assert part.to_list() == loaded["test_iemocap"].to_list()
+    streamed = iemomecp_dataset.load("reccon", data_dir=with_iemocap, split="test_iemocap", streaming=True)
+    assert list(streamed) == list(part)
+
+
+def test_common_emotions_cover_the_part_of_reccon_on_iemocap(with_iemocap):
+    rows = iemomecp_dataset.load("reccon", data_dir=with_iemocap, split="test_iemocap", emotions="common")
+    spoken = rows[0]["utterances"]
+    found = [None if u["emotion"] is None else COMMON_EMOTIONS[u["emotion"]] for u in spoken]
+    assert found == ["neutral", "excitement", "frustration", None, "sadness", "anger", "joy"]
+    assert [u["emotion_source"] for u in spoken][1:4] == ["excitement", "frustration", None]
+
+
+def test_without_its_file_the_part_of_reccon_on_iemocap_changes_nothing(with_iemocap, caplog):
+    (with_iemocap / "iemocap_test.json").unlink()
+    loaded = iemomecp_dataset.load("reccon", data_dir=with_iemocap)
+    assert list(loaded) == ["train", "validation", "test"]
+    assert loaded["test"].features == row_features(PAIR_LABELS, CORPORA["reccon"].emotions)
+    assert [r.message for r in caplog.records if "test_iemocap" in r.message] == [
+        f"{with_iemocap}: no test_iemocap split of RECCON-DailyDialog (looked for iemocap_test.json); the split is "
+        f"omitted."
+    ]
+    with pytest.raises(MissingDataError, match="There is no test_iemocap split here"):
+        iemomecp_dataset.load("reccon", data_dir=with_iemocap, split="test_iemocap")
+    other = write(with_iemocap / "mecad" / "test_data_pair.json", turn_lists("d", "Sad")).parent
+    with pytest.raises(UsageError, match="There is no split 'test_iemocap'"):
+        iemomecp_dataset.load("mecad", data_dir=other, split="test_iemocap")
+
+
+def test_training_and_the_comparison_of_splits_leave_the_part_on_iemocap_out(with_iemocap, caplog):
+    corpus = load_corpus("reccon", with_iemocap)
+    assert list(corpus.rows) == ["train", "validation", "test"]
+    assert corpus.emotion_names == CORPORA["reccon"].emotions
+    assert corpus.rows["test"][0]["dialogue_id"] == "test"
+    assert {data.split for data in splits_of(corpus)} == {"train", "validation", "test"}
+    assert "The split test_iemocap of reccon is left out" in caplog.text
+    alone = load_corpus("reccon", with_iemocap, split="test_iemocap")
+    assert list(alone.rows) == ["test_iemocap"]
+    assert alone.emotion_names[-2:] == ("excitement", "frustration")
+    (with_iemocap / "iemocap_test.json").unlink()
+    assert load_corpus("reccon", with_iemocap).fingerprints == corpus.fingerprints
 
 
 @pytest.mark.parametrize(("split", "found"), [("train", 243), ("validation", 11), ("test", 59)])
