@@ -12,7 +12,7 @@ from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, check_values, command_hint, option
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.options import DialogueConfig, ForwardPairs
+from iemomecp_dataset.options import DialogueConfig, EmotionInventory, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names, scorers
@@ -70,6 +70,11 @@ class SharedData:
         None, "Folder of the corpus, as for load_dataset. Required.", setting="data_fingerprint"
     )
     config_name: DialogueConfig = option("3class", "Configuration of the corpus.", setting="config_name")
+    emotions: EmotionInventory = option(
+        "corpus",
+        "Emotions of the utterances: the corpus's own, or the common ones, which all corpora have.",
+        setting="data_fingerprint",
+    )
     modalities: ModalitySet = option("t", "Modalities that the model uses: t for text, a for audio, v for video.")
     audio_features: str | None = option(
         None,

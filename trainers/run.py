@@ -82,7 +82,7 @@ def train(
         UsageError: An option does not exist, or its value cannot work.
         IemomecpError: Anything else that the caller can put right.
     """
-    for name in ("config_name", "candidates", "forward_pairs", "validation"):
+    for name in ("config_name", "candidates", "forward_pairs", "validation", "emotions"):
         if name in options:
             raise UsageError(f"train takes {name} from the data, which is loaded with it. Leave it out.")
     if task not in _KINDS:

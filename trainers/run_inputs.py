@@ -296,6 +296,7 @@ def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
         candidates=config.get("candidates"),
         forward_pairs=config.get("forward_pairs"),
         validation=config.get("validation"),
+        emotions=config.get("emotions"),
         **{name: config[name] for name in ("meld_root", "ecf_root", "ecf_map") if config.get(name)},
     )
     return splits_of(corpus), config

@@ -213,7 +213,7 @@ def _trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
 
 def _data_key(cell: MatrixCell) -> tuple[Any, ...]:
     data = cell.options.data
-    further = (getattr(data, name, None) for name in ("candidates", "forward_pairs", "validation"))
+    further = (getattr(data, name, None) for name in ("candidates", "forward_pairs", "validation", "emotions"))
     return (cell.options.task, data.config_name, data.data_dir, *further)
 
 
@@ -232,14 +232,15 @@ def _load(
     candidates: str | None,
     forward_pairs: str | None,
     validation: str | None,
+    emotions: str | None,
 ) -> Corpus:
     """Loads the data of a cell as its trainer does."""
     from iemomecp_dataset.benchmark.runs.results import ERC
     from iemomecp_dataset.corpus import load_corpus, whole_corpus
 
     if task != ERC:
-        return load_corpus(config_name, data_dir, candidates=candidates, forward_pairs=forward_pairs)
-    corpus = load_corpus(config_name, data_dir, validation=validation)
+        return load_corpus(config_name, data_dir, candidates=candidates, forward_pairs=forward_pairs, emotions=emotions)
+    corpus = load_corpus(config_name, data_dir, validation=validation, emotions=emotions)
     corpus.require_emotions()
     return whole_corpus(corpus)
 

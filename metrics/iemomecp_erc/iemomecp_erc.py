@@ -11,6 +11,7 @@ from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided
+from iemomecp_dataset.schema import COMMON_EMOTIONS
 
 _DESCRIPTION = """\
 Scores of emotion recognition in conversations: the emotion of every utterance, neutral included. Weighted F1, accuracy,
@@ -45,7 +46,7 @@ Examples:
     (0.75, 0.75, ['surprise', 'sadness', 'disgust', 'fear'])
 """
 
-_CONFIGS = ("meld", "iemocap", "ecf", "mecad", "reccon")
+_CONFIGS = ("meld", "iemocap", "ecf", "mecad", "reccon", "common")
 
 
 class IemomecpErc(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
@@ -110,7 +111,8 @@ def _class_names(config_name: str) -> tuple[str, ...]:
         # evaluate itself turns no name into "default".
         asked = "no configuration was named" if config_name == "default" else f"there is no {config_name!r}"
         raise UsageError(
-            f"iemomecp_erc needs the name of a corpus, whose emotions it scores; {asked}. "
+            f"iemomecp_erc needs the name of a corpus, whose emotions it scores, or 'common' for those of "
+            f"emotions='common'; {asked}. "
             f"{did_you_mean(config_name, _CONFIGS)} IEMO-MECP has the emotions of iemocap."
         )
-    return emotions_of_config(config_name)
+    return COMMON_EMOTIONS if config_name == "common" else emotions_of_config(config_name)

@@ -65,10 +65,11 @@ EXPLAINING = ("explanation", "faces", "begun")
 
 # Values that differ from every default, from each other and from every size of the corpus.
 DIALOGUE: dict[str, Any] = {
-    "config_name": "3class", "forward_pairs": "as_published", "modalities": "tav", "max_missing_features": 0.02,
-    "scorer": "dialogue", "encoder_mode": "frozen", "text_layers": "1", "max_tokens": 6, "hidden_size": 12,
-    "num_layers": 3, "num_heads": 6, "dropout": 0.21, "pair_scorer": "mlp", "pair_size": 7, "bilinear_size": 11,
-    "pair_refinement": False, "max_distance": 2, "distance_prior": True, "objective": "rpcl", "base_margin": 0.17,
+    "config_name": "3class", "forward_pairs": "as_published", "emotions": "common", "modalities": "tav",
+    "max_missing_features": 0.02, "scorer": "dialogue", "encoder_mode": "frozen", "text_layers": "1", "max_tokens": 6,
+    "hidden_size": 12, "num_layers": 3, "num_heads": 6, "dropout": 0.21, "pair_scorer": "mlp", "pair_size": 7,
+    "bilinear_size": 11, "pair_refinement": False, "max_distance": 2, "distance_prior": True, "objective": "rpcl",
+    "base_margin": 0.17,
     "top_k": 2, "corruption_rate": 0.4, "corruption_point": "dialogue_input", "ranking_weight": 0.61,
     "corrupted_supervision_weight": 0.62, "alignment_weight": 0.63, "context_ranking_weight": 0.64,
     "emotion_category_weight": 0.65,
@@ -92,7 +93,8 @@ ISOLATED: dict[str, Any] = {
 }  # fmt: skip
 
 ECERC: dict[str, Any] = {
-    "config_name": "iemocap", "validation": "first_tenth", "modalities": "tav", "max_missing_features": 0.02,
+    "config_name": "iemocap", "validation": "first_tenth", "emotions": "common", "modalities": "tav",
+    "max_missing_features": 0.02,
     "scorer": "ecerc", "encoder_mode": "frozen", "text_layers": "1", "max_tokens": 6, "hidden_size": 12,
     "num_layers": 2, "dropout": 0.21, "dropout_evidence": 0.22, "dropout_features": 0.23, "positions": "on",
     "empty_rows": "uniform", "meld_slots": "released", "query": "context", "ablation": "own_evidence_gate",
@@ -140,6 +142,7 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("data_dir", "load_corpus", "data_dir"),
     ("config_name", "load_corpus", "config_name"),
     ("forward_pairs", "load_corpus", "forward_pairs"),
+    ("emotions", "load_corpus", "emotions"),
     ("modalities", "model", "config.audio_size", AUDIO_SIZE),
     ("modalities", "model", "config.video_size", VIDEO_SIZE),
     ("modalities", "model", "config.text_size", 16),
@@ -242,6 +245,7 @@ ECERC_ARRIVES: list[_Row] = [
     ("data_dir", "load_corpus", "data_dir"),
     ("config_name", "load_corpus", "config_name"),
     ("validation", "load_corpus", "validation"),
+    ("emotions", "load_corpus", "emotions"),
     ("modalities", "ecerc", "config.audio_size", AUDIO_SIZE),
     ("modalities", "ecerc", "config.video_size", VIDEO_SIZE),
     ("modalities", "ecerc", "config.text_size", 16),

@@ -242,7 +242,7 @@ def _read(folder: Path, split: str, corpus: Corpus) -> EmotionPredictions:
     if file.class_names != corpus.emotion_names:
         raise InvalidDataError(
             f"{path}: its emotions are {', '.join(file.class_names)}; those of {corpus.config_name} are "
-            f"{', '.join(corpus.emotion_names) or 'not known'}."
+            f"{', '.join(corpus.emotion_names) or 'not known'}. Train both runs with the same --emotions."
         )
     if split == "train" and file.facts.cross_fitted_folds is None:
         raise InvalidDataError(

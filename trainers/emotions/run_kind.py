@@ -27,7 +27,9 @@ class EmotionRun:
     def corpus(self, options: EmotionTrainingOptions, given: Corpus | None) -> Corpus:
         """Loads the corpus, or takes the given one, and rejoins dialogues that are cut into chunks."""
         data = options.data
-        corpus = given or load_corpus(data.config_name, str(data.data_dir), validation=data.validation)
+        corpus = given or load_corpus(
+            data.config_name, str(data.data_dir), validation=data.validation, emotions=data.emotions
+        )
         corpus.require_emotions()
         corpus = whole_corpus(corpus)
         check_folds(corpus, options.run.train_folds)

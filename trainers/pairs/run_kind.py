@@ -34,7 +34,11 @@ class PairRun:
         """
         data = options.data
         corpus = given or load_corpus(
-            data.config_name, str(data.data_dir), candidates=data.candidates, forward_pairs=data.forward_pairs
+            data.config_name,
+            str(data.data_dir),
+            candidates=data.candidates,
+            forward_pairs=data.forward_pairs,
+            emotions=data.emotions,
         )
         corpus.require_pairs()
         return corpus

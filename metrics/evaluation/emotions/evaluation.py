@@ -36,7 +36,7 @@ from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 from iemomecp_dataset.metrics.significance.emotion_bootstrap import emotion_unit_counts
-from iemomecp_dataset.schema import canonical_split
+from iemomecp_dataset.schema import COMMON_EMOTIONS, canonical_split
 
 __all__ = [
     "EmotionEvaluation",
@@ -104,7 +104,8 @@ def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluat
     gold = None
     if request.data_dir is not None:
         config, of_file = scored_split(files[0], config_name=request.config_name, split=split)
-        gold = load_emotion_gold(config, request.data_dir, of_file)
+        common = files[0].class_names == COMMON_EMOTIONS
+        gold = load_emotion_gold(config, request.data_dir, of_file, emotions="common" if common else "corpus")
     known = [with_gold(file, gold, config_name=request.config_name) for file in files]
     evaluations = tuple(evaluate_emotions(file, gold, request.options, request.config_name) for file in known)
     if len(known) == 1:

@@ -9,6 +9,7 @@ from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
+from iemomecp_dataset.options import EmotionInventory
 
 __all__ = ["EmotionGold", "emotion_gold", "load_emotion_gold"]
 
@@ -26,13 +27,16 @@ class EmotionGold(TurnGold):
     table: EmotionTable
 
 
-def load_emotion_gold(config_name: str, data_dir: str | Path, split: str) -> EmotionGold:
+def load_emotion_gold(
+    config_name: str, data_dir: str | Path, split: str, *, emotions: EmotionInventory = "corpus"
+) -> EmotionGold:
     """Loads the gold emotions of a split.
 
     Args:
         config_name: As in :func:`iemomecp_dataset.load`.
         data_dir: As there.
         split: train, validation or test.
+        emotions: ``corpus``, or ``common`` for the common ones of all corpora.
 
     Returns:
         The gold.
@@ -41,7 +45,7 @@ def load_emotion_gold(config_name: str, data_dir: str | Path, split: str) -> Emo
         UsageError: The configuration has no emotions to recognise.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    corpus = load_corpus(config_name, data_dir, split=split, for_training=False)
+    corpus = load_corpus(config_name, data_dir, split=split, for_training=False, emotions=emotions)
     return emotion_gold(whole_corpus(corpus), split)
 
 

@@ -25,7 +25,7 @@ from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
 from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities
 from iemomecp_dataset.metrics.scoring import decide
-from iemomecp_dataset.schema import SPLITS, canonical_split
+from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, canonical_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,6 +281,9 @@ def read_emotion_predictions(
 def _class_names(path: Path, content: pd.DataFrame, facts: EmotionFacts, config_name: str | None) -> tuple[str, ...]:
     """The emotions by id, of which the file must have all that it has probabilities or facts of."""
     config = config_name or facts.config_name
+    scored = [str(name).removeprefix("prob_") for name in content if str(name).startswith("prob_")]
+    if {*(facts.class_names or scored)} == {*COMMON_EMOTIONS}:
+        return COMMON_EMOTIONS  # those of every configuration under emotions="common"
     expected = emotions_of_config(config_name) if config_name else facts.class_names
     if expected is None and config is not None:
         expected = emotions_of_config(config)
@@ -289,7 +292,6 @@ def _class_names(path: Path, content: pd.DataFrame, facts: EmotionFacts, config_
             f"{path} states neither its configuration nor the order of its emotions: add --config-name (meld, iemocap, "
             "ecf, mecad or reccon, say)."
         )
-    scored = [str(name).removeprefix("prob_") for name in content if str(name).startswith("prob_")]
     for found in (scored, facts.class_names or ()):
         further = [name for name in found if name not in expected]
         if further:

@@ -12,10 +12,11 @@ from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.errors import MetricInputError, UsageError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
+from iemomecp_dataset.schema import COMMON_EMOTIONS
 
 evaluate = pytest.importorskip("evaluate")
 
-CONFIGS = ("meld", "iemocap", "ecf", "mecad", "reccon")
+CONFIGS = ("meld", "iemocap", "ecf", "mecad", "reccon", "common")
 NAMES = emotions_of_config("ecf")
 PROBABILITIES = np.random.default_rng(0).dirichlet(np.ones(7), 60)
 LABELS = np.random.default_rng(1).integers(0, 7, 60)
@@ -24,6 +25,10 @@ KEYS = {
     "turns": np.tile(np.arange(1, 31), 2),
     "speakers": np.random.default_rng(2).choice(["A", "B"], 60),
 }
+
+
+def names_of(config):
+    return COMMON_EMOTIONS if config == "common" else emotions_of_config(config)
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def load(tmp_path):
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_every_corpus_scores_its_own_classes_and_knows_its_neutral(load, config):
-    names = emotions_of_config(config)
+    names = names_of(config)
     neutral = "neu" if config == "iemocap" else "neutral"
     predicted = np.arange(len(names))
     result = load(config, keep_in_memory=True).compute(predictions=predicted, references=predicted)
@@ -131,7 +136,7 @@ def test_card_names_every_key_option_and_class(repository, load):
             name = f"<class>_{name.removeprefix(emotion + '_')}" if name.startswith(f"{emotion}_") else name
         assert name in card, name
     for config in CONFIGS:
-        assert f"| `{config}` | {', '.join(f'`{name}`' for name in emotions_of_config(config))} |" in card
+        assert f"| `{config}` | {', '.join(f'`{name}`' for name in names_of(config))} |" in card
     for option in KEYS:
         assert f"`{option}`" in card
 

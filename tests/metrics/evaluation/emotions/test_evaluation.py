@@ -18,6 +18,7 @@ from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionFact
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
+from iemomecp_dataset.schema import COMMON_EMOTIONS
 
 NAMES = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
 DIALOGUE = """\
@@ -88,6 +89,20 @@ def test_a_run_file_scores_as_the_plain_functions_do_and_states_what_the_run_sta
     assert found.intervals["weighted_f1"].estimate == pytest.approx(found.scores["weighted_f1"])
     assert found.intervals["weighted_f1"].n_units == 5
     assert not found.notes
+
+
+def test_a_file_of_common_emotions_is_scored_on_common_gold(write, tmp_path, ecf):
+    table = emotion_table(load_corpus("ecf", ecf, emotions="common").rows["test"])
+    probabilities = np.eye(len(COMMON_EMOTIONS))[np.zeros(len(table), dtype=int)]
+    facts = EmotionFacts(corpus="ecf", config_name="ecf", split="test", class_names=COMMON_EMOTIONS)
+    path = tmp_path / "emotions_test.parquet"
+    write_emotion_predictions(path, table, probabilities, facts)
+    for config_name in (None, "ecf"):
+        found = evaluate(path, data_dir=ecf, config_name=config_name).evaluations[0]
+        # One utterance in four is neutral, and anger, id 5 of the inventory, is never predicted.
+        assert found.scores["accuracy"] == 0.25
+        assert found.scores["anger_support"] == 10
+        assert f"classes:{','.join(COMMON_EMOTIONS)}" in str(found.signature)
 
 
 def test_without_data_the_gold_is_the_files_own_column(write, ecf):
