@@ -167,8 +167,9 @@ class Corpus:
         """
         names, which = self.emotion_names, f"{self.name} ({self.config_name})"
         if self.name in CORPORA and not CORPORA[self.name].has_emotions:
+            derived = " and ".join(CORPORA[self.name].emotions)
             raise UsageError(
-                f"The files of {which} label no emotions; {' and '.join(names)} are derived from its pairs, so "
+                f"The files of {which} label no emotions; {derived} are derived from its pairs, so "
                 f"there are none to recognise. {advice}"
             )
         if len(set(names)) == 1:

@@ -22,7 +22,8 @@ from iemomecp_dataset.files import make_folder
 from iemomecp_dataset.metrics.evaluation.emotions.evaluation import with_gold
 from iemomecp_dataset.metrics.evaluation.emotions.gold import emotion_gold
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions, read_emotion_predictions
-from iemomecp_dataset.schema import SPLITS
+from iemomecp_dataset.options import EmotionInventory
+from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS
 
 __all__ = ["write_emotion_submission"]
 
@@ -50,8 +51,15 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
     """
     folder = Path(folder)
     check_submission(submission, folder)
-    corpus = whole_corpus(load_corpus(submission.config_name, submission.data_dir, for_training=False))
-    files = {split: _read(submission, split, corpus) for split in SPLITS if split in submission.files}
+    name = submission.config_name
+    given = {
+        split: read_emotion_predictions(path, config_name=name, split=split, run_name=submission.run_name)
+        for split, path in ((split, submission.files[split]) for split in SPLITS if split in submission.files)
+    }
+    common = any(file.class_names == COMMON_EMOTIONS for file in given.values())
+    emotions: EmotionInventory = "common" if common else "corpus"
+    corpus = whole_corpus(load_corpus(name, submission.data_dir, for_training=False, emotions=emotions))
+    files = {split: _checked(submission, split, file, corpus) for split, file in given.items()}
     epoch_chosen_on = stated_epoch(files.values())
     record = emotion_run_results(
         corpus,
@@ -91,9 +99,8 @@ def write_emotion_submission(submission: Submission, folder: str | Path) -> RunR
     return record
 
 
-def _read(submission: Submission, split: str, corpus: Corpus) -> EmotionPredictions:
+def _checked(submission: Submission, split: str, file: EmotionPredictions, corpus: Corpus) -> EmotionPredictions:
     path = submission.files[split]
-    file = read_emotion_predictions(path, config_name=submission.config_name, split=split, run_name=submission.run_name)
     check_stated(path, file.facts, split, submission.config_name)
     gold = emotion_gold(corpus, split)
     check_texts(path, file.facts.text_fingerprint, gold.text_fingerprint)

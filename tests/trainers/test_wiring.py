@@ -116,7 +116,7 @@ STORES: dict[str, Any] = {
     "seed": 15,
 }  # fmt: skip
 EXPLANATION: dict[str, Any] = {
-    "config_name": "ecgf", "meld_root": "meld", "ecf_root": "ecf", "ecf_map": "ecf/map.txt",
+    "config_name": "ecgf", "emotions": "common", "meld_root": "meld", "ecf_root": "ecf", "ecf_map": "ecf/map.txt",
     "max_missing_features": 0.02, "gguf_file": "tiny.gguf", "projector": "mlp", "tuning": "lora", "lora_rank": 3,
     "lora_alpha": 5.0, "lora_dropout": 0.21, "max_length": 300, "context_turns": 2, "emotion": "predicted",
     "causes": "predicted", "max_new_tokens": 4, "num_beams": 2, "generation_batch_size": 5, "epochs": 2,
@@ -324,6 +324,7 @@ STORES_ARRIVES: list[_Row] = [
 EXPLANATION_ARRIVES: list[_Row] = [
     ("data_dir", "load_corpus", "data_dir"),
     ("config_name", "load_corpus", "config_name"),
+    ("emotions", "load_corpus", "emotions"),
     ("meld_root", "load_corpus", "meld_root"),
     ("ecf_root", "load_corpus", "ecf_root"),
     ("ecf_map", "load_corpus", "ecf_map"),

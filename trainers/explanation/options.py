@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from iemomecp_dataset.command_line import option
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.options import DialogueConfig
+from iemomecp_dataset.options import DialogueConfig, EmotionInventory
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.explanation.earlier_run import earlier_options
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, SharedRun
@@ -42,6 +42,11 @@ class ExplanationDataOptions:
         "ecem",  # type: ignore[arg-type, unused-ignore]
         "Configuration of the corpus: ecem, ecgf, or another with written explanations.",
         setting="config_name",
+    )
+    emotions: EmotionInventory = option(
+        "corpus",
+        "Emotions that the prompts name: the corpus's own, or the common ones, which all corpora have.",
+        setting="data_fingerprint",
     )
     meld_root: str | None = option(
         None, "ecem: MELD's CSV files, where they are not in --data_dir.", setting="data_fingerprint"

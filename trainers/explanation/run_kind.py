@@ -40,6 +40,7 @@ class ExplanationRun:
         corpus = given or load_corpus(
             data.config_name,
             str(data.data_dir),
+            emotions=data.emotions,
             meld_root=data.meld_root,
             ecf_root=data.ecf_root,
             ecf_map=data.ecf_map,

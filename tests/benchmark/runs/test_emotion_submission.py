@@ -19,6 +19,7 @@ from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     read_emotion_predictions,
     write_emotion_predictions,
 )
+from iemomecp_dataset.schema import COMMON_EMOTIONS
 
 NAMES = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
 DIALOGUE = """\
@@ -75,6 +76,17 @@ def test_a_run_of_their_files_scores_what_the_files_score(write, ecf, tmp_path):
         expected = emotion_scores(ours.probabilities, ours.table.labels, NAMES, neutral="neutral")
         assert record.metrics[split]["weighted_f1"] == expected["weighted_f1"]
         assert ours.facts.epoch_chosen_on == "validation"
+
+
+def test_a_run_of_common_emotions_has_common_gold(ecf, tmp_path):
+    table = emotion_table(load_corpus("ecf", ecf, emotions="common").rows["test"])
+    right = np.eye(len(COMMON_EMOTIONS))[table.labels]
+    facts = EmotionFacts(corpus="ecf", config_name="ecf", split="test", class_names=COMMON_EMOTIONS)
+    path = tmp_path / "theirs_test.parquet"
+    write_emotion_predictions(path, table, right, facts)
+    record = write_emotion_submission(submission(ecf, test=path), tmp_path / "run")
+    assert record.class_names == COMMON_EMOTIONS
+    assert record.metrics["test"]["accuracy"] == 1
 
 
 def test_the_command_makes_a_run_of_decisions_alone(ecf, tmp_path, capsys):

@@ -11,11 +11,13 @@ from datasets import concatenate_datasets, interleave_datasets, load_dataset
 import iemomecp_dataset
 from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
 from iemomecp_dataset.corpora.metadata import emotions_of_config, further_splits, pair_classes
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.dataset_card import project_card
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.options import CONFIG_NAMES
 from iemomecp_dataset.rows import list_item, to_pairs
 from iemomecp_dataset.schema import COMMON_EMOTIONS
+from iemomecp_dataset.synthetic import write_meld
 
 INVENTORY = (
     *("neutral", "joy", "excitement", "surprise", "sadness", "anger", "frustration", "disgust", "fear", "other"),
@@ -107,6 +109,29 @@ def test_load_dataset_takes_the_inventory_and_pairs_keep_both_labels(folders):
 def test_what_has_no_emotion_is_counted(folders, caplog):
     iemomecp_dataset.load("overlay", emotions="common", **folders["overlay"])
     assert "train: the emotion of 10 of 10 utterances is not known; it stays null" in caplog.text
+
+
+def test_what_is_joined_with_synthetic_rows_is_marked(folders, tmp_path):
+    write_meld(tmp_path / "synthetic")
+    genuine = iemomecp_dataset.load("meld", emotions="common", split="test", **folders["meld"])
+    synthetic = iemomecp_dataset.load("meld", emotions="common", split="test", data_dir=tmp_path / "synthetic")
+    assert iemomecp_dataset.is_synthetic(concatenate_datasets([genuine, synthetic]))
+    assert iemomecp_dataset.is_synthetic(interleave_datasets([genuine, synthetic]))
+    assert not iemomecp_dataset.is_synthetic(concatenate_datasets([genuine, genuine.select([0])]))
+
+
+def test_derived_emotions_cannot_be_recognised_under_any_name(folders):
+    corpus = load_corpus("mec4", emotions="common", **folders["mec4"])
+    with pytest.raises(UsageError, match="label no emotions; neutral and emotional are derived from its pairs"):
+        corpus.require_emotions()
+
+
+def test_baselines_know_the_neutral_of_the_inventory(folders):
+    own, common = (load_corpus("ecf", emotions=emotions, **folders["ecf"]) for emotions in ("corpus", "common"))
+    for split, table in common.tables.items():
+        assert table.emotional_targets.tolist() == own.tables[split].emotional_targets.tolist()
+        assert 0 < table.emotional_targets.mean() < 1
+    assert own.fingerprints["train"] != common.fingerprints["train"]
 
 
 def test_another_inventory_is_refused(folders):
