@@ -109,7 +109,8 @@ def test_every_option_says_whether_it_is_a_setting() -> None:
     assert settings & told.keys() == {"batch_size", "mixed_precision"}
     assert told == {
         "data_dir": "data_fingerprint", "config_name": "config_name", "emotions": "data_fingerprint",
-        "candidates": "candidates", "forward_pairs": "signatures", "audio_features": "features", "video_features": "features",
+        "candidates": "candidates", "forward_pairs": "signatures",
+        "audio_features": "features", "video_features": "features",
         "max_missing_features": "features", "text_encoder": "features", "emotion_from": "features",
         "init_from": "initialized_from",
         "batch_size": "effective_batch_size", "batch_tokens": "effective_batch_size",
