@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board_rows import (
@@ -28,10 +28,13 @@ from iemomecp_dataset.benchmark.board_rows import (
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, PAIRS, RunResults
-from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
 from iemomecp_dataset.metrics.explanations.signature import ExplanationSignature
 from iemomecp_dataset.metrics.signature import Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Board",
@@ -163,6 +166,38 @@ class Board:
     def baseline(self, key: str) -> BoardRow | None:
         """Finds a structural baseline by its key, such as :data:`DISTANCE_ONLY`; None where the runs record none."""
         return next((row for row in self.structural if row.key == key), None)
+
+    def to_frame(self, split: str | None = None) -> pd.DataFrame:
+        """The table of one split, for notebooks and further arithmetic.
+
+        Args:
+            split: The split; by default the board's first.
+
+        Returns:
+            One line per row, in order, under its name: ``kind``, the scores of a results table by metric key (shares
+            from 0 to 1, means over seeds), ``pair_f1_sd`` over seeds, and the number of ``seeds``; NaN where a row has
+            no such score.
+
+        Raises:
+            UsageError: There are no scores on the split.
+        """
+        import pandas as pd
+
+        if split is None and self.splits:
+            split = self.splits[0]
+        if split not in self.splits:
+            raise UsageError(
+                f"The runs on {self.key.corpus} have no scores on {split!r}, but on "
+                f"{', '.join(map(repr, self.splits)) or 'no split'}."
+            )
+        lines = []
+        for row in self.rows:
+            found = {key: row.score(split, key) for key, _ in score_columns(self.key.class_names)}
+            means = {key: math.nan if score is None else score.mean for key, score in found.items()}
+            headline = found["pair_f1"]
+            sd = math.nan if headline is None else headline.sd
+            lines.append({"system": row.name, "kind": row.kind, **means, "pair_f1_sd": sd, "seeds": len(row.runs)})
+        return pd.DataFrame(lines).set_index("system")
 
 
 def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:

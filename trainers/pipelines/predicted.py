@@ -285,3 +285,16 @@ class PredictedConversation:
         from iemomecp_dataset.pictures.pair_triangle import pair_triangle
 
         return pair_triangle(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page of the conversation, which follows the pointer, in a frame of its own."""
+        from html import escape
+
+        from iemomecp_dataset.pictures import conversation_page
+
+        height = 420 + 56 * len(self.conversation.utterances)
+        # In a frame, neither the styles of the notebook reach the page nor those of the page the notebook.
+        return (
+            f'<iframe srcdoc="{escape(conversation_page([self]))}" title="{escape(self.conversation.name)}" '
+            f'width="100%" height="{min(height, 900)}" sandbox="allow-scripts" style="border: 0"></iframe>'
+        )
