@@ -25,6 +25,7 @@ from iemomecp_dataset.benchmark.board_rows import (
     without_gain,
     without_repeats,
 )
+from iemomecp_dataset.benchmark.row_labels import MAX_DRAWN, RowLabels
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, PAIRS, RunResults
@@ -140,6 +141,8 @@ class Board:
             (pair F1, weighted F1) on the first split up.
         notes: Remarks for readers of the table.
         oracle: Whether the scores of a split are upper bounds, see :func:`parts_of_split`.
+        named: Names of the trained systems of the whole table, which labels are made of, so that a system has the same
+            label in every part of it; by default those of ``rows``.
     """
 
     key: BoardKey
@@ -147,6 +150,17 @@ class Board:
     rows: tuple[BoardRow, ...]
     notes: tuple[str, ...]
     oracle: bool = False
+    named: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> RowLabels:
+        """Short labels of the trained systems by name: the words in which they differ, or numbers."""
+        return RowLabels(self.named or tuple(row.name for row in self.trained))
+
+    @property
+    def foremost(self) -> tuple[BoardRow, ...]:
+        """The best trained systems, no more than a figure can draw in a line of their own each, the best last."""
+        return self.trained[-MAX_DRAWN:]
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -298,7 +312,8 @@ def parts_of_split(board: Board, split: str) -> list[Board]:
             shown = (*bars, *rows)
             if not any(row.key == DISTANCE_ONLY for row in bars):
                 shown = tuple(without_gain(row, split) for row in shown)
-            parts.append(replace(board, rows=shown, oracle=is_oracle))
+            named = board.named or tuple(row.name for row in board.trained)
+            parts.append(replace(board, rows=shown, oracle=is_oracle, named=named))
     return parts
 
 
