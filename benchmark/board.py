@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board_rows import (
@@ -25,13 +25,17 @@ from iemomecp_dataset.benchmark.board_rows import (
     without_gain,
     without_repeats,
 )
+from iemomecp_dataset.benchmark.row_labels import MAX_DRAWN, RowLabels
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, PAIRS, RunResults
-from iemomecp_dataset.errors import IemomecpError
+from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
 from iemomecp_dataset.metrics.explanations.signature import ExplanationSignature
 from iemomecp_dataset.metrics.signature import Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Board",
@@ -137,6 +141,8 @@ class Board:
             (pair F1, weighted F1) on the first split up.
         notes: Remarks for readers of the table.
         oracle: Whether the scores of a split are upper bounds, see :func:`parts_of_split`.
+        named: Names of the trained systems of the whole table, which labels are made of, so that a system has the same
+            label in every part of it; by default those of ``rows``.
     """
 
     key: BoardKey
@@ -144,6 +150,17 @@ class Board:
     rows: tuple[BoardRow, ...]
     notes: tuple[str, ...]
     oracle: bool = False
+    named: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> RowLabels:
+        """Short labels of the trained systems by name: the words in which they differ, or numbers."""
+        return RowLabels(self.named or tuple(row.name for row in self.trained))
+
+    @property
+    def foremost(self) -> tuple[BoardRow, ...]:
+        """The best trained systems, no more than a figure can draw in a line of their own each, the best last."""
+        return self.trained[-MAX_DRAWN:]
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -163,6 +180,38 @@ class Board:
     def baseline(self, key: str) -> BoardRow | None:
         """Finds a structural baseline by its key, such as :data:`DISTANCE_ONLY`; None where the runs record none."""
         return next((row for row in self.structural if row.key == key), None)
+
+    def to_frame(self, split: str | None = None) -> pd.DataFrame:
+        """The table of one split, for notebooks and further arithmetic.
+
+        Args:
+            split: The split; by default the board's first.
+
+        Returns:
+            One line per row, in order, under its name: ``kind``, the scores of a results table by metric key (shares
+            from 0 to 1, means over seeds), ``pair_f1_sd`` over seeds, and the number of ``seeds``; NaN where a row has
+            no such score.
+
+        Raises:
+            UsageError: There are no scores on the split.
+        """
+        import pandas as pd
+
+        if split is None and self.splits:
+            split = self.splits[0]
+        if split not in self.splits:
+            raise UsageError(
+                f"The runs on {self.key.corpus} have no scores on {split!r}, but on "
+                f"{', '.join(map(repr, self.splits)) or 'no split'}."
+            )
+        lines = []
+        for row in self.rows:
+            found = {key: row.score(split, key) for key, _ in score_columns(self.key.class_names)}
+            means = {key: math.nan if score is None else score.mean for key, score in found.items()}
+            headline = found["pair_f1"]
+            sd = math.nan if headline is None else headline.sd
+            lines.append({"system": row.name, "kind": row.kind, **means, "pair_f1_sd": sd, "seeds": len(row.runs)})
+        return pd.DataFrame(lines).set_index("system")
 
 
 def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:
@@ -263,7 +312,8 @@ def parts_of_split(board: Board, split: str) -> list[Board]:
             shown = (*bars, *rows)
             if not any(row.key == DISTANCE_ONLY for row in bars):
                 shown = tuple(without_gain(row, split) for row in shown)
-            parts.append(replace(board, rows=shown, oracle=is_oracle))
+            named = board.named or tuple(row.name for row in board.trained)
+            parts.append(replace(board, rows=shown, oracle=is_oracle, named=named))
     return parts
 
 

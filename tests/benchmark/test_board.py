@@ -54,6 +54,22 @@ def test_structural_baselines_are_rows_of_the_same_table(matrix):
     assert board.rows[: len(board.structural)] == board.structural
 
 
+def test_a_board_is_a_frame_of_shares_with_one_line_per_row(matrix):
+    board = board_of(matrix[0])
+    frame = board.to_frame()
+    assert list(frame.index) == [row.name for row in board.rows]
+    for row in board.rows:
+        of_row = frame.loc[row.name]
+        assert of_row["pair_f1"] == row.score("test", "pair_f1").mean
+        assert (of_row["kind"], of_row["seeds"]) == (row.kind, len(row.runs))
+    assert frame.loc["RPCL T", "pair_f1_sd"] == board.trained[1].score("test", "pair_f1").sd
+    assert math.isnan(frame.loc["self", "pair_auprc"]), "decisions alone rank nothing"
+    validation = board.to_frame("validation").loc["RPCL T", "pair_f1"]
+    assert validation == board.trained[1].score("validation", "pair_f1").mean
+    with pytest.raises(UsageError, match=r"no scores on 'dev', but on 'test', 'validation'"):
+        board.to_frame("dev")
+
+
 def test_structural_baselines_are_found_by_key_whatever_they_are_called(matrix):
     folder, _ = matrix
     for seed in (42, 345, 456):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DecisionRule", "PredictedConversation", "PredictedEmotion", "PredictedPair", "checked_threshold"]
 
+_TALLEST = 1400
+"""Pixels of the frame of a conversation in a notebook; a longer one is scrolled."""
+
 
 def checked_threshold(threshold: float) -> float:
     """A decision threshold as a number.
@@ -285,3 +288,22 @@ class PredictedConversation:
         from iemomecp_dataset.pictures.pair_triangle import pair_triangle
 
         return pair_triangle(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page of the conversation, which follows the pointer, in a frame of its own."""
+        from html import escape
+
+        from iemomecp_dataset.pictures import conversation_page
+
+        # A frame does not grow with its page: pixels of head, lines of text or labels, and triangle in a narrow column.
+        causes = [
+            sum(pair.decided and pair.target_turn == emotion.turn for pair in self.pairs) for emotion in self.emotions
+        ]
+        lines = [len(spoken.text) // 42 + 1 for spoken in self.conversation.utterances]
+        rows = [max(22 * n_lines, 27 * (n_causes + 1)) + 17 for n_lines, n_causes in zip(lines, causes, strict=True)]
+        height = min(360 + 30 * len(self.notes) + sum(rows) + 27 * len(rows), _TALLEST)
+        # In a frame, neither the styles of the notebook reach the page nor those of the page the notebook.
+        return (
+            f'<iframe srcdoc="{escape(conversation_page([self]))}" title="{escape(self.conversation.name)}" '
+            f'width="100%" height="{height}" sandbox="allow-scripts" style="border: 0"></iframe>'
+        )

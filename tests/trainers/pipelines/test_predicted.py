@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
+from iemomecp_dataset.pictures import conversation_page
 from iemomecp_dataset.trainers.pipelines.predicted import DecisionRule, PredictedConversation
 
 TWO_TURNS = Conversation(
@@ -77,3 +79,19 @@ def test_the_plain_forms_have_every_turn_and_candidate():
     assert len(frame) == 4
     assert frame["prob_emo_cause"].tolist() == [0.1, 0.0, 0.5, 0.25]
     assert frame.loc[2, "cause_text"] == "We missed it."
+
+
+def test_a_notebook_shows_the_page_of_a_conversation_in_a_frame_of_its_own():
+    named = replace(THREE_CLASSES, conversation=replace(TWO_TURNS, name='"trip" <1>'))
+    found = []
+
+    class Frames(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append((tag, dict(attrs)))
+
+    Frames().feed(named._repr_html_())
+    ((tag, attributes),) = found
+    assert tag == "iframe"
+    assert attributes["srcdoc"] == conversation_page([named])
+    assert attributes["title"] == '"trip" <1>'
+    assert attributes["sandbox"] == "allow-scripts"
