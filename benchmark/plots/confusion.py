@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,7 +78,7 @@ def plot_confusion(
     return axes
 
 
-def gold_shares(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def gold_shares(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Computes shares of each gold class, mean over runs.
 
     Args:
@@ -119,7 +119,7 @@ def draw_confusion(axes: Axes, shares: NDArray[np.float64], names: Sequence[str]
     for i in range(len(names)):
         for j in range(len(names)):
             share = float(shares[i, j])
-            look = {"facecolor": colors["series-0"], "alpha": _DARKEST * share, "linewidth": 0}
+            look: dict[str, Any] = {"facecolor": colors["series-0"], "alpha": _DARKEST * share, "linewidth": 0}
             axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, **look))
             axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color=colors["ink"])
     axes.set_xlim(-0.55, len(names) - 0.45)

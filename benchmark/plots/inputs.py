@@ -38,7 +38,7 @@ class PlottedPairs:
     @property
     def gold(self) -> NDArray[np.bool_]:
         """``(n,)`` whether a pair is a gold pair."""
-        return self.labels == 0
+        return np.equal(self.labels, 0)
 
 
 def plotted_pairs(

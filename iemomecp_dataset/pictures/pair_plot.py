@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.pictures.axes_look import apply_look, axes_or_new, axes_palette, wrapped
+from iemomecp_dataset.pictures.axes_look import apply_look, axes_or_new, axes_palette, fitted_legend, wrapped
 from iemomecp_dataset.pictures.words import printable, role_in_words, shortened
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, Row
 
@@ -85,7 +85,7 @@ def plot_pairs(
     _draw_marks(axes, drawn)
     _draw_axes(axes, drawn, cell if ax is None else None)
     axes.set_title("\n".join(wrapped([printable(label or drawn.name)], 60)))
-    _draw_key(axes, drawn, shades is not None)
+    _draw_key(axes, drawn, shades is not None, 0.75 * axes.figure.bbox.width if ax is None else axes.bbox.width)
     return axes
 
 
@@ -239,8 +239,8 @@ def _draw_cells(axes: Axes, drawn: _Pairs, shades: NDArray[Any] | None) -> None:
     colors = axes_palette(axes)
     half = 0.46 if len(drawn.turns) <= 60 else 0.5
     corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    squares = 1 + np.column_stack([drawn.causes, drawn.targets])[:, np.newaxis] + corners
-    look = {"linewidths": 0, "zorder": 1, "snap": True}
+    squares: Any = 1 + np.column_stack([drawn.causes, drawn.targets])[:, np.newaxis] + corners
+    look: dict[str, Any] = {"linewidths": 0, "zorder": 1, "snap": True}
     axes.add_collection(PolyCollection(squares, facecolors=to_rgba(colors["grid"], 0.5), label="candidates", **look))
     if shades is not None:
         faces = [to_rgba(colors["series-0"], _DARKEST * shade) for shade in shades]
@@ -300,15 +300,22 @@ def _draw_axes(axes: Axes, drawn: _Pairs, cell: float | None) -> None:
     axes.set_ylabel("target turn, with its emotion")
 
 
-def _draw_key(axes: Axes, drawn: _Pairs, scored: bool) -> None:
-    from matplotlib.legend_handler import HandlerTuple
+def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> None:
+    """Explains the marks below the matrix; ``room`` is for a line of it, pixels."""
+    from matplotlib.legend_handler import HandlerPatch, HandlerTuple
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
+    from matplotlib.patches import Circle, Patch
 
     colors = axes_palette(axes)
     candidate = Patch(facecolor=colors["grid"], alpha=0.5, linewidth=0)
     first, *others = (role_in_words(name).replace("_", "-") for name in drawn.class_names[:-1])
-    ring = {"marker": "o", "color": colors["ink"], "fillstyle": "none", "linestyle": "none", "markeredgewidth": 1.5}
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "color": colors["ink"],
+        "fillstyle": "none",
+        "linestyle": "none",
+        "markeredgewidth": 1.5,
+    }
     entries: list[tuple[Any, str]] = [(candidate, "candidate")]
     if scored:
         levels = (0.25, 0.5, 0.75, 1.0)
@@ -319,11 +326,13 @@ def _draw_key(axes: Axes, drawn: _Pairs, scored: bool) -> None:
     if ((drawn.labels > 0) & (drawn.labels < len(drawn.class_names) - 1)).any():
         entries.append((Patch(facecolor=colors["series-4"], linewidth=0), f"gold {', '.join(others)}"))
     if drawn.outside:
-        dashed = Patch(fill=False, edgecolor=colors["ink"], linestyle=(0, (1.5, 1)), linewidth=1.5)
-        entries.append((dashed, "gold, no candidate"))
+        entries.append((_ring(axes, 0, 0, outside=True), "gold, no candidate"))
     entries.append((Line2D([], [], color=colors["muted"], linewidth=1, linestyle=(0, (1, 2))), "same utterance"))
-    axes.legend(
-        [handle for handle, _ in entries], [words for _, words in entries], loc="upper left", bbox_to_anchor=(0, -0.01),
-        ncols=2 if len(drawn.turns) < 16 else 3, frameon=False, fontsize="small", labelcolor=colors["ink"],
-        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.2)}, handlelength=2.2, columnspacing=1.2,
-    )  # fmt: skip
+    handles, words = [handle for handle, _ in entries], [text for _, text in entries]
+    round_ones = HandlerPatch(patch_func=lambda width, height, **_: Circle((width / 2, height / 2), 0.55 * height))
+    look: dict[str, Any] = {
+        "loc": "upper left", "bbox_to_anchor": (0, -0.01), "frameon": False, "fontsize": "small", "handlelength": 2.2,
+        "columnspacing": 1.2, "labelcolor": colors["ink"],
+        "handler_map": {tuple: HandlerTuple(ndivide=None, pad=0.2), Circle: round_ones},
+    }  # fmt: skip
+    fitted_legend(lambda columns: axes.legend(handles, words, ncols=columns, **look), room, 3)
