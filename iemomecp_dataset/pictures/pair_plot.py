@@ -82,8 +82,11 @@ def plot_pairs(
     axes = axes_or_new(ax, max(5.2, 0.9 + n * cell + 0.07 * longest), max(2.4, 1.7 + n * cell))
     apply_look(axes, grid=False)
     _draw_cells(axes, drawn, shades)
-    _draw_marks(axes, drawn)
-    _draw_axes(axes, drawn, cell if ax is None else None)
+    if ax is not None:
+        box = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
+        cell = min(box.width, box.height) / n
+    _draw_marks(axes, drawn, 72 * cell)
+    _draw_axes(axes, drawn, 72 * cell)
     axes.set_title("\n".join(wrapped([printable(label or drawn.name)], 60)))
     _draw_key(axes, drawn, shades is not None, 0.75 * axes.figure.bbox.width if ax is None else axes.bbox.width)
     return axes
@@ -247,25 +250,26 @@ def _draw_cells(axes: Axes, drawn: _Pairs, shades: NDArray[Any] | None) -> None:
         axes.add_collection(PolyCollection(squares, facecolors=faces, label="scores", **look))
 
 
-def _draw_marks(axes: Axes, drawn: _Pairs) -> None:
-    """Draws the gold roles, and the diagonal."""
+def _draw_marks(axes: Axes, drawn: _Pairs, points: float) -> None:
+    """Draws the gold roles, and the diagonal; ``points`` is the side of a square."""
     n = len(drawn.turns)
     colors = axes_palette(axes)
     axes.plot([0.5, n + 0.5], [0.5, n + 0.5], color=colors["muted"], linewidth=0.7, linestyle=(0, (1, 3)), zorder=1.5)
     last = len(drawn.class_names) - 1
+    width = min(1.5, max(0.5, 0.12 * points))
     for target, cause, role in zip(drawn.targets, drawn.causes, drawn.labels, strict=True):
         if role == 0:
-            axes.add_patch(_ring(axes, cause + 1, target + 1))
+            axes.add_patch(_ring(axes, cause + 1, target + 1, width=width))
         elif role < last:
             axes.add_patch(_bar(axes, cause + 1, target + 1))
     for target, cause in drawn.outside:
-        axes.add_patch(_ring(axes, cause + 1, target + 1, outside=True))
+        axes.add_patch(_ring(axes, cause + 1, target + 1, width=width, outside=True))
 
 
-def _ring(axes: Axes, x: float, y: float, *, outside: bool = False) -> Any:
+def _ring(axes: Axes, x: float, y: float, *, width: float = 1.5, outside: bool = False) -> Any:
     from matplotlib.patches import Circle
 
-    return Circle((x, y), 0.27, fill=False, edgecolor=axes_palette(axes)["ink"], linewidth=1.5, zorder=3,
+    return Circle((x, y), 0.27, fill=False, edgecolor=axes_palette(axes)["ink"], linewidth=width, zorder=3,
                   linestyle=(0, (1.5, 1)) if outside else "-")  # fmt: skip
 
 
@@ -275,16 +279,12 @@ def _bar(axes: Axes, x: float, y: float) -> Any:
     return Rectangle((x - 0.4, y - 0.14), 0.8, 0.28, facecolor=axes_palette(axes)["series-4"], linewidth=0, zorder=3)
 
 
-def _draw_axes(axes: Axes, drawn: _Pairs, cell: float | None) -> None:
-    """Names the turns, in letters that fit beside each other; ``cell`` is the side of a square, inches."""
+def _draw_axes(axes: Axes, drawn: _Pairs, points: float) -> None:
+    """Names the turns, in letters that fit beside each other; ``points`` is the side of a square."""
     n = len(drawn.turns)
     axes.set_xlim(0.5, n + 0.5)
     axes.set_ylim(n + 0.5, 0.5)
     axes.set_aspect("equal")
-    if cell is None:
-        box = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
-        cell = min(box.width, box.height) / n
-    points = 72 * cell
     size = min(9.0, max(5.0, 0.8 * points))
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200) if step * points >= 5.5 or step == 200)
     places = [place for place in range(1, n + 1) if step == 1 or place == 1 or place % step == 0]
