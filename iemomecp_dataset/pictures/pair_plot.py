@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, require_packages
 from iemomecp_dataset.pictures.axes_look import apply_look, axes_or_new, axes_palette, fitted_legend, wrapped
+from iemomecp_dataset.pictures.fonts import families_for
 from iemomecp_dataset.pictures.words import printable, role_in_words, shortened
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, Row
 
@@ -37,7 +38,8 @@ def plot_pairs(
 
     Light squares are candidates. A ring marks a gold pair of class 0, a bar one of another role (context); a dashed
     ring is a gold pair outside the candidates. The shade of a square is the score of class 0. Rows are named by turn,
-    speaker and emotion.
+    speaker and emotion; where no installed font can write the speakers' names, letters stand for them, and the label of
+    the axis says so.
 
     Args:
         row: A row as :func:`iemomecp_dataset.load` gives it.
@@ -51,7 +53,7 @@ def plot_pairs(
             IEMO-MECP, for ``emotions="common"``, and where they are texts; else their ids stand.
         class_names: Names of the pair classes by id.
         emotion_names: Names of the emotions by id.
-        label: Title; by default the id of the dialogue.
+        label: Title; by default ``dialogue`` and its id.
 
     Returns:
         The axes.
@@ -74,6 +76,7 @@ def plot_pairs(
         >>> [tick.get_text() for tick in axes.get_yticklabels()]
         ['1 Ana, neutral', '2 Ben, joy']
     """
+    require_packages("matplotlib", extra="report")
     drawn = _pairs_of(row, features, class_names, emotion_names)
     shades = None if scores is None else _checked_scores(scores, drawn)
     n = len(drawn.turns)
@@ -87,17 +90,21 @@ def plot_pairs(
         cell = min(box.width, box.height) / n
     _draw_marks(axes, drawn, 72 * cell)
     _draw_axes(axes, drawn, 72 * cell)
-    axes.set_title("\n".join(wrapped([printable(label or drawn.name)], 60)))
+    axes.set_title("\n".join(wrapped([printable(label or f"dialogue {drawn.name}")], 60)))
     _draw_key(axes, drawn, shades is not None, 0.75 * axes.figure.bbox.width if ax is None else axes.bbox.width)
     return axes
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """What is drawn of a row: places are 0-based, one array entry per candidate; ``outside`` are gold pairs."""
+    """What is drawn of a row: places are 0-based, one array entry per candidate; ``outside`` are gold pairs.
+
+    ``families`` are fonts that can write ``turns``, or None where letters stand for the speakers in them.
+    """
 
     name: str
     turns: list[str]
+    families: list[str] | None
     targets: NDArray[Any]
     causes: NDArray[Any]
     labels: NDArray[Any]
@@ -139,9 +146,15 @@ def _pairs_of(
                 )
     labels = np.array([pair["label"] for pair in pairs])
     emotions = emotion_names or of_emotions or _inventory(row)
+    speakers = [utterance.get("speaker") for utterance in utterances]
+    turns = [_turn_in_words(*turn, emotions) for turn in zip(utterances, speakers, strict=True)]
+    families = families_for("".join(turns))
+    if families is None:
+        turns = [_turn_in_words(*turn, emotions) for turn in zip(utterances, _lettered(speakers), strict=True)]
     return _Pairs(
         name=name,
-        turns=[_turn_in_words(utterance, emotions) for utterance in utterances],
+        turns=turns,
+        families=families,
         targets=np.array([places[pair["target_turn"]] for pair in pairs]),
         causes=np.array([places[pair["cause_turn"]] for pair in pairs]),
         labels=labels,
@@ -173,7 +186,14 @@ def _inventory(row: Mapping[str, Any]) -> Sequence[str] | None:
     return IEMOCAP_EMOTIONS if row.get("chunk_index", -1) >= 0 else None
 
 
-def _turn_in_words(utterance: Mapping[str, Any], emotions: Sequence[str] | None) -> str:
+def _lettered(speakers: Sequence[str | None]) -> list[str | None]:
+    """Letters for names, in the order in which the speakers speak; after Z, Z27 and so on."""
+    order = list(dict.fromkeys(speaker for speaker in speakers if speaker))
+    letters = {name: chr(65 + place) if place < 26 else f"Z{place + 1}" for place, name in enumerate(order)}
+    return [letters[speaker] if speaker else None for speaker in speakers]
+
+
+def _turn_in_words(utterance: Mapping[str, Any], speaker: str | None, emotions: Sequence[str] | None) -> str:
     emotion = utterance.get("emotion")
     if utterance.get("emotion_source"):
         emotion = utterance["emotion_source"]
@@ -187,7 +207,7 @@ def _turn_in_words(utterance: Mapping[str, Any], emotions: Sequence[str] | None)
                 f"Turn {utterance['turn']} has the emotion {emotion}, but there are {len(emotions)} names of emotions: "
                 f"{', '.join(emotions)}."
             )
-    said = ", ".join(shortened(printable(str(word)), 16) for word in (utterance.get("speaker"), emotion) if word)
+    said = ", ".join(shortened(printable(str(word)), 16) for word in (speaker, emotion) if word)
     return f"{utterance['turn']} {said}".rstrip()
 
 
@@ -297,7 +317,10 @@ def _draw_axes(axes: Axes, drawn: _Pairs, points: float) -> None:
     axes.xaxis.set_label_position("top")
     axes.tick_params(length=0, labelsize=size)
     axes.set_xlabel("cause turn")
-    axes.set_ylabel("target turn, with its emotion")
+    note = "" if drawn.families else "\n(letters for speakers whose names no font here can write)"
+    axes.set_ylabel(f"target turn, with its emotion{note}")
+    for text in axes.get_yticklabels() if drawn.families else ():
+        text.set_fontfamily(drawn.families)
 
 
 def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> None:

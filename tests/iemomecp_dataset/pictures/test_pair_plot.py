@@ -63,9 +63,11 @@ def test_candidates_and_gold_roles_are_where_they_are(n, n_classes, past):
     texts = legend_texts(axes)
     assert ("gold pair" if n_classes == 2 else "gold cause") in texts
     assert ("gold context" in texts) == bool(context)
-    assert axes.get_title() == f"dia{n}"
+    assert axes.get_title() == f"dialogue dia{n}"
     # Everything is in the figure, and no two names of turns overlap.
-    assert_inside(axes.figure, axes.get_legend(), axes.title, *axes.get_yticklabels(), *axes.get_xticklabels())
+    assert_inside(
+        axes.figure, axes.get_legend(), axes.title, axes.yaxis.label, *axes.get_yticklabels(), *axes.get_xticklabels()
+    )
     for labels, side in ((axes.get_yticklabels(), "height"), (axes.get_xticklabels(), "width")):
         boxes = [label.get_window_extent() for label in labels]
         middles = [(box.y0 + box.y1) / 2 if side == "height" else (box.x0 + box.x1) / 2 for box in boxes]
@@ -89,6 +91,16 @@ def test_turns_are_named_by_speaker_and_emotion():
     bare = [{"turn": 1, "speaker": None, "emotion": None}]
     axes = plot_pairs({"dialogue_id": "d", "utterances": bare, "pairs": row["pairs"][:1]})
     assert [text.get_text() for text in axes.get_yticklabels()] == ["1"]
+
+
+def test_letters_stand_for_speakers_whose_names_no_font_can_write():
+    row = row_of(3)
+    for utterance, speaker in zip(row["utterances"], ("\ue0f2", "\ue0f1", "\ue0f2"), strict=True):
+        utterance.update(speaker=speaker, emotion=None)
+    axes = plot_pairs(row)
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["1 A", "2 B", "3 A"]
+    assert "letters for speakers" in axes.get_ylabel()
+    assert "letters" not in plot_pairs(row_of(3)).get_ylabel()
 
 
 @pytest.mark.parametrize("names", [PAIR_LABELS, ROLE_LABELS])
