@@ -103,9 +103,24 @@ def styled_figure(width: float, height: float, style: Mapping[str, Any]) -> Iter
 
 
 def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center") -> None:
-    """Places the legend of one plot above the axes, where it covers no data; ``side`` is ``center`` or ``left``."""
+    """Places the legend of one plot above the axes, where it covers no data, and makes the figure higher for it.
+
+    Args:
+        figure: The figure, whose height has room for one line of the legend.
+        axes: Axes with labelled lines.
+        columns: Largest number of columns; there are as many as fit into the width of the figure.
+        side: ``center`` or ``left``.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc=f"outside upper {side}", ncols=min(columns, len(labels)))
+    for n in range(min(columns, len(labels)), 0, -1):
+        legend = figure.legend(handles, labels, loc=f"outside upper {side}", ncols=n)
+        extent = legend.get_window_extent()
+        if extent.width <= 0.98 * figure.bbox.width or n == 1:
+            further_lines = -(-len(labels) // n) - 1 + sum(label.count("\n") for label in labels) / n
+            line = extent.height / (further_lines + 1)
+            figure.set_figheight(figure.get_figheight() + line * further_lines / figure.dpi)
+            return
+        legend.remove()
 
 
 def role_bar(role: str) -> dict[str, Any]:
