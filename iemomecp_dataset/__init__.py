@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iemomecp_dataset import benchmark, metrics, trainers
     from iemomecp_dataset.builder import load
     from iemomecp_dataset.errors import IemomecpError
+    from iemomecp_dataset.pictures.pair_plot import plot_pairs
     from iemomecp_dataset.rejoining import whole_dialogues
     from iemomecp_dataset.rows import gold_pairs, is_synthetic, to_pairs
 
@@ -32,6 +33,7 @@ __all__ = [
     "is_synthetic",
     "load",
     "metrics",
+    "plot_pairs",
     "to_pairs",
     "trainers",
     "whole_dialogues",
@@ -46,6 +48,7 @@ attach(
         "gold_pairs": "iemomecp_dataset.rows",
         "is_synthetic": "iemomecp_dataset.rows",
         "load": "iemomecp_dataset.builder",
+        "plot_pairs": "iemomecp_dataset.pictures.pair_plot",
         "to_pairs": "iemomecp_dataset.rows",
         "whole_dialogues": "iemomecp_dataset.rejoining",
     },

@@ -14,6 +14,7 @@ from iemomecp_dataset.errors import MetricInputError
 __all__ = [
     "SUM_TOLERANCE",
     "PairInputs",
+    "as_array",
     "check_class_names",
     "check_gold_flags",
     "check_missed_positives",
@@ -83,7 +84,7 @@ def check_pair_inputs(
     if not len(gold):
         raise MetricInputError(f"There are no {item}s: give at least one prediction and its label.")
     check_missed_positives(missed_positives)
-    predictions = _as_array(probabilities, "predictions", item)
+    predictions = as_array(probabilities, "predictions", item)
     if predictions.ndim == 1 and (np.issubdtype(predictions.dtype, np.integer) or not len(predictions)):
         ids = _checked_ids(predictions, "prediction", names, item)
         _check_lengths(len(ids), len(gold), item)
@@ -129,7 +130,7 @@ def check_probabilities(
         >>> rows.round(4).tolist(), n_rescaled
         ([[0.3333, 0.6667], [0.25, 0.75]], 1)
     """
-    values, names = _as_array(values, "predictions", item), tuple(class_names)
+    values, names = as_array(values, "predictions", item), tuple(class_names)
     if values.ndim != 2 or values.shape[1] != len(names):
         raise MetricInputError(
             f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
@@ -234,7 +235,20 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _as_array(values: ArrayLike, what: str, item: str) -> NDArray[Any]:
+def as_array(values: ArrayLike, what: str, item: str) -> NDArray[Any]:
+    """Converts a list, an array or a tensor.
+
+    Args:
+        values: Numbers.
+        what: What they are, for messages.
+        item: What they are of.
+
+    Returns:
+        The same as an array of NumPy; tensors leave their device and their gradients.
+
+    Raises:
+        MetricInputError: Rows of different lengths, or truth values among numbers.
+    """
     given: Any = _without_tensors(values)
     try:
         array = np.asarray(given)
@@ -271,7 +285,7 @@ def _without_tensors(values: Any) -> Any:
 
 
 def _checked_ids(values: ArrayLike, what: str, names: tuple[str, ...], item: str) -> NDArray[np.int64]:
-    ids, n_classes = _as_array(values, f"{what}s", item), len(names)
+    ids, n_classes = as_array(values, f"{what}s", item), len(names)
     if ids.ndim != 1:
         raise MetricInputError(f"The {what}s must be one class id per {item}, shape (n,); found shape {ids.shape}.")
     if not np.issubdtype(ids.dtype, np.integer):

@@ -11,8 +11,8 @@ import pytest
 
 PUBLIC = {
     "iemomecp_dataset": (
-        *("load", "gold_pairs", "to_pairs", "is_synthetic", "IemomecpError", "__version__", "whole_dialogues"),
-        *("metrics", "trainers", "benchmark"),
+        *("load", "gold_pairs", "to_pairs", "plot_pairs", "is_synthetic", "IemomecpError", "__version__"),
+        *("whole_dialogues", "metrics", "trainers", "benchmark"),
     ),
     "iemomecp_dataset.metrics": (
         *("pair_scores", "emotion_scores", "explanation_scores", "best_threshold", "paired_bootstrap"),
@@ -25,7 +25,10 @@ PUBLIC = {
         *("EcercModel", "EcercConfig", "EmotionTransformer", "EmotionTransformerConfig"),
         *("ExplanationModel", "ExplanationConfig", "EmotionCausePipeline"),
     ),
-    "iemomecp_dataset.benchmark": ("read_results", "leaderboard", "compare"),
+    "iemomecp_dataset.benchmark": (
+        *("read_results", "leaderboard", "compare"),
+        *("plot_confusion", "plot_distance", "plot_precision_recall", "plot_reliability"),
+    ),
 }
 HEAVY = ("torch", "transformers", "evaluate", "datasets", "pandas", "pyarrow", "sklearn", "numpy", "requests")
 

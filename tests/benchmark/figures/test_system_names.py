@@ -69,8 +69,7 @@ def test_words_that_all_systems_share_are_said_below_the_figure_and_not_in_names
         assert any(text.endswith("all systems: T") for text in texts)
 
 
-def test_a_legend_has_as_many_columns_as_fit_and_the_figure_grows_with_its_lines():
-    heights = {}
+def test_a_legend_has_as_many_columns_as_fit():
     for n in (2, 12):
         with paper_figure(3.3, 2.0) as figure:
             axes = figure.subplots()
@@ -78,9 +77,7 @@ def test_a_legend_has_as_many_columns_as_fit_and_the_figure_grows_with_its_lines
                 axes.plot([0, 1], label=f"a name of twenty {number:02d}")
             legend_above(figure, axes, columns=6)
             assert texts_that_collide(figure) == []
-            heights[n] = figure.get_figheight()
             assert axes.get_window_extent().height > 100
-    assert heights[2] == 2.0 < heights[12]
 
 
 def test_a_long_word_is_wrapped_too():

@@ -8,9 +8,9 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn.metrics import precision_recall_curve as sklearn_curve
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
-from iemomecp_dataset.benchmark.report.distance_profile import best_distance_f1, f1_by_distance
+from iemomecp_dataset.benchmark.plots.distance import best_distance_f1, f1_by_distance
+from iemomecp_dataset.benchmark.plots.precision_recall import letter_places, precision_recall_curve
 from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
-from iemomecp_dataset.benchmark.report.precision_recall import _letter_places, precision_recall_curve
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.pair_table import PairTable
 
@@ -90,7 +90,7 @@ def test_a_matrix_draws_every_gold_pair_and_every_candidate():
 
 @given(st.lists(st.tuples(st.floats(0.1, 0.9), st.floats(0.1, 0.9)), min_size=1, max_size=7, unique=True))
 def test_letters_stand_beside_their_own_points_and_apart_from_each_other(points):
-    places = _letter_places(points)
+    places = letter_places(points)
     for (x, y), (letter_x, letter_y) in zip(points, places, strict=True):
         assert 0.02 < np.hypot(x - letter_x, y - letter_y) < 0.04
     # Up to six letters around one spot have room.
