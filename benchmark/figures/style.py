@@ -36,6 +36,9 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MOST_LINES = 3
 """A legend of more lines would move the plot far below its title, and take its height."""
 
+_MANY = 12
+"""Entries that stand close to each other are more than these."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 ROLE_COLORS = {"emo_cause": "#0072b2", "emo_context": "#e69f00", "non_pair": "#b8bcc4"}
@@ -106,7 +109,7 @@ def styled_figure(width: float, height: float, style: Mapping[str, Any]) -> Iter
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center") -> None:
+def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center", *, reverse: bool = False) -> None:
     """Places the legend of one plot above the axes, where it covers no data; every entry is shown, and none is cut.
 
     It has as many columns as the figure has room for, and entries that are wider than the figure are wrapped. Where
@@ -117,14 +120,17 @@ def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center")
         axes: The axes whose entries it has.
         columns: Largest number of columns.
         side: ``center`` or ``left``.
+        reverse: Whether what was drawn last, the best system of a board, stands first.
     """
     handles, labels = axes.get_legend_handles_labels()
     if not labels:
         return
     room = figure.bbox.width - 0.1 * figure.dpi
+    dense = {"columnspacing": 0.8, "handletextpad": 0.5, "borderaxespad": 0.2} if len(labels) > _MANY else {}
 
     def make(n_columns: int, place: str = "upper") -> Any:
-        return figure.legend(handles, labels, loc=f"outside {place} {side}", ncols=n_columns)
+        loc = f"outside {place} {side}"
+        return figure.legend(handles, labels, loc=loc, ncols=n_columns, reverse=reverse, **dense)
 
     legend = fitted_legend(make, room, min(columns, len(labels)))
     width = legend.get_window_extent().width

@@ -162,7 +162,7 @@ def draw_distance_bars(axes: Axes, distances: NDArray[np.int64], gold: NDArray[n
     axes.set_xticks(np.arange(len(shown)), names)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)
-    axes.set_xlabel("turns from cause to target, with the number of gold pairs", color=colors["muted"])
+    axes.set_xlabel("turns from cause to target,\nwith the number of gold pairs", color=colors["muted"])
     axes.set_ylabel("Pair F1 at that distance, %")
     return shown
 

@@ -36,7 +36,7 @@ def _drawn(board: Board, split: str, predictions: Mapping[str, Predictions], nar
         for row, runs, style in predicted_systems(board, predictions):
             profiles = 100 * np.array([f1_by_distance(run.distances, gold, run.decided == 0)[shown] for run in runs])
             draw_distance_system(axes, profiles, label=board.labels.keyed(row.name), style=style)
-        legend_above(figure, axes, side="left")
+        legend_above(figure, axes, side="left", reverse=True)
         caption = (
             "Markers: mean over seeds, with the range over seeds. Bars: F1 of predicting every candidate at that "
             "distance as a pair, the best that a rule of distance alone can reach there. Whatever a system scores "

@@ -51,7 +51,7 @@ def _drawn(board: Board, split: str, predictions: dict[str, Predictions], narrow
             and recall.mean > 0
         ]
         named = ", ".join(f"{letter} {name}" for letter, name in draw_baselines(axes, points))
-        legend_above(figure, axes, side="left")
+        legend_above(figure, axes, side="left", reverse=True)
         caption = (
             "One curve per run, from the most to the least confident pair; the marker is its operating point. "
             f"Diamonds: structural baselines{named and f' ({named})'}. Faint lines join points of equal F1. "

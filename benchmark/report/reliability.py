@@ -73,7 +73,7 @@ def reliability_diagram(
                 draw_reliability(axes, of_runs, n_bins=n_bins, label=name, style=style)
             axes.set_xlabel(x_label)
             axes.set_ylabel(y_label)
-            legend_above(figure, axes, columns=2, side="left")
+            legend_above(figure, axes, columns=2, side="left", reverse=True)
             return svg_picture(
                 figure,
                 title,
