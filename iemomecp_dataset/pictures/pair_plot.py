@@ -123,10 +123,11 @@ def _pairs_of(
     if not isinstance(row, Mapping) or "utterances" not in row or "pairs" not in row:
         raise InvalidDataError(
             f'A row has utterances and pairs, as load(...)["train"][0] does; found {_kind(row)}. '
-            "Give one row of a dataset, not of to_pairs() and not the dataset."
+            "Give one row of a dataset, not of to_pairs() and not the dataset; of one in another format, "
+            "dataset.with_format(None)[0]."
         )
     name = str(row.get("dialogue_id") or "dialogue")
-    utterances, pairs = row["utterances"], row["pairs"]
+    utterances, pairs = _plain(row["utterances"]), _plain(row["pairs"])
     if not utterances or not pairs:
         what = "utterances" if not utterances else "candidate pairs"
         hint = " Configurations that label no pairs (meld, iemocap, ecem) have none." if utterances else ""
@@ -137,7 +138,7 @@ def _pairs_of(
         )
     of_pairs, of_emotions = _names_in(features)
     places = {utterance["turn"]: place for place, utterance in enumerate(utterances)}
-    outside = row.get("gold_outside_candidates") or []
+    outside = _plain(row.get("gold_outside_candidates"))
     for pair in (*pairs, *outside):
         for side in ("target_turn", "cause_turn"):
             if pair[side] not in places:
@@ -163,8 +164,19 @@ def _pairs_of(
     )
 
 
+def _plain(entries: Any) -> list[dict[str, Any]]:
+    """Entries with numbers of Python, whatever the format of the dataset: NumPy's and torch's hold theirs."""
+    return [
+        {name: value.item() if getattr(value, "shape", None) == () else value for name, value in entry.items()}
+        for entry in ([] if entries is None else entries)
+    ]
+
+
 def _kind(row: object) -> str:
-    return f"columns {', '.join(map(str, row))}" if isinstance(row, Mapping) else type(row).__name__
+    if not isinstance(row, Mapping):
+        return type(row).__name__
+    names = [str(name) for name in row]
+    return f"columns {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
 
 
 def _names_in(features: datasets.Features | None) -> tuple[Sequence[str] | None, Sequence[str] | None]:

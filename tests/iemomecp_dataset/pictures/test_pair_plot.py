@@ -93,6 +93,20 @@ def test_turns_are_named_by_speaker_and_emotion():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["1"]
 
 
+@pytest.mark.parametrize("form", ["numpy", "torch"])
+def test_rows_of_a_dataset_in_another_format_are_the_same(form):
+    if form == "torch":
+        pytest.importorskip("torch")
+    datasets = pytest.importorskip("datasets")
+    row = row_of(4)
+    short = {name: row[name] for name in ("dialogue_id", "utterances", "pairs")}
+    formatted = datasets.Dataset.from_list([short]).with_format(form)[0]
+    axes = plot_pairs(formatted, np.full(len(row["pairs"]), 0.5), emotion_names=EMOTIONS)
+    expected = plot_pairs(row, emotion_names=EMOTIONS)
+    for plotted in (places(axes, Circle), [text.get_text() for text in axes.get_yticklabels()]):
+        assert plotted in (places(expected, Circle), [text.get_text() for text in expected.get_yticklabels()])
+
+
 def test_letters_stand_for_speakers_whose_names_no_font_can_write():
     row = row_of(3)
     for utterance, speaker in zip(row["utterances"], ("\ue0f2", "\ue0f1", "\ue0f2"), strict=True):
