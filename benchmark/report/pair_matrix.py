@@ -114,7 +114,7 @@ def _frame(
     ticks = [turn for turn in range(1, n + 1) if (turn - 1) % step == 0]
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.tick_params(length=0, labelsize=8)
+    axes.tick_params(length=0)
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
