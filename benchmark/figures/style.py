@@ -125,7 +125,7 @@ def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center",
     handles, labels = axes.get_legend_handles_labels()
     if not labels:
         return
-    room = figure.bbox.width - 0.1 * figure.dpi
+    room = 0.95 * figure.bbox.width  # a page that brings its own font may write letters a little wider
     dense = {"columnspacing": 0.8, "handletextpad": 0.5, "borderaxespad": 0.2} if len(labels) > _MANY else {}
 
     def make(n_columns: int, place: str = "upper") -> Any:

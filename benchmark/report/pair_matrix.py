@@ -109,7 +109,6 @@ def _frame(
     ticks = [turn for turn in range(1, n + 1) if (turn - 1) % step == 0]
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.tick_params(labelsize=8)
     axes.set_xlabel("cause turn")
 
 
