@@ -49,6 +49,7 @@ TESTED_BY = {
     "iemomecp_dataset/options.py": "iemomecp_dataset/corpora/test_metadata.py",
     "iemomecp_dataset/overlay/fetching.py": "scripts/test_fetch_labels.py",
     "iemomecp_dataset/overlay/*": "scripts/test_validate_labels.py",
+    "iemomecp_dataset/pictures/pair_squares.py": "iemomecp_dataset/pictures/test_pair_plot.py",
     "iemomecp_dataset/reader.py": "iemomecp_dataset/corpora/test_loading.py",
     "iemomecp_dataset/rows.py": "iemomecp_dataset/test_pair_table.py",
     "iemomecp_dataset/schema.py": "iemomecp_dataset/test_builder.py",

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.report.svg import (
-    GRID,
     INK,
     MUTED,
     NARROW,
@@ -21,6 +20,7 @@ from iemomecp_dataset.benchmark.report.svg import (
 )
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.pictures.axes_look import fitted_legend, wrapped
+from iemomecp_dataset.pictures.pair_squares import DARKEST, draw_context_bar, draw_frame, draw_squares
 
 __all__ = ["choose_dialogue", "pair_matrix_picture"]
 
@@ -102,22 +102,13 @@ def _frame(
     axes: Any, n: int, targets: NDArray[np.int64], causes: NDArray[np.int64], *, few_ticks: bool = False
 ) -> None:
     """Sets up axes with a light square for every candidate pair; other pairs stay empty."""
-    from matplotlib.patches import Rectangle
-
-    for target, cause in zip(targets, causes, strict=True):
-        axes.add_patch(Rectangle((cause - 0.46, target - 0.46), 0.92, 0.92, facecolor=GRID, alpha=0.35, linewidth=0))
-    axes.set_xlim(0.4, n + 0.6)
-    axes.set_ylim(n + 0.6, 0.4)
-    axes.set_aspect("equal")
+    draw_frame(axes, n)
+    draw_squares(axes, targets, causes)
     most = 8 if few_ticks else 16
     step = next((step for step in (1, 2, 5, 10) if n <= step * most), 20)
     ticks = [turn for turn in range(1, n + 1) if (turn - 1) % step == 0]
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
     axes.set_xlabel("cause turn")
 
 
@@ -128,13 +119,10 @@ def _roles(
     labels: NDArray[np.int64],
     class_names: Sequence[str],
 ) -> None:
-    from matplotlib.patches import Rectangle
-
-    for target, cause, label in zip(targets, causes, labels, strict=True):
-        if label == 0:
-            axes.add_patch(Rectangle((cause - 0.46, target - 0.46), 0.92, 0.92, facecolor=SERIES[0], linewidth=0))
-        elif label < len(class_names) - 1:
-            _context_bar(axes, cause, target)
+    draw_squares(axes, targets[labels == 0], causes[labels == 0], "series-0", 1.0)
+    context = (labels > 0) & (labels < len(class_names) - 1)
+    for target, cause in zip(targets[context], causes[context], strict=True):
+        draw_context_bar(axes, target, cause)
 
 
 def _predicted(axes: Any, predictions: Predictions, dialogue_id: str) -> None:
@@ -143,17 +131,9 @@ def _predicted(axes: Any, predictions: Predictions, dialogue_id: str) -> None:
     here = predictions.dialogue_ids == dialogue_id
     decided = predictions.decided[here]
     last = len(predictions.class_names) - 1
-    for target, cause, gold, answer, confidence in zip(
-        predictions.target_turns[here],
-        predictions.cause_turns[here],
-        predictions.labels[here],
-        decided,
-        predictions.probabilities[here, 0],
-        strict=True,
-    ):
-        if confidence >= 0.02:
-            corner = (cause - 0.46, target - 0.46)
-            axes.add_patch(Rectangle(corner, 0.92, 0.92, facecolor=SERIES[0], alpha=0.85 * confidence, linewidth=0))
+    targets, causes = predictions.target_turns[here], predictions.cause_turns[here]
+    draw_squares(axes, targets, causes, "series-0", DARKEST * predictions.probabilities[here, 0])
+    for target, cause, gold, answer in zip(targets, causes, predictions.labels[here], decided, strict=True):
         if answer == 0:
             marker = "o" if gold == 0 else "x"
             axes.plot(cause, target, marker, color=INK, fillstyle="none", markersize=6, markeredgewidth=1.5)
@@ -162,13 +142,7 @@ def _predicted(axes: Any, predictions: Predictions, dialogue_id: str) -> None:
                 Rectangle((cause - 0.4, target - 0.4), 0.8, 0.8, fill=False, edgecolor=SERIES[1], linewidth=1.8)
             )
         if 0 < answer < last:
-            _context_bar(axes, cause, target)
-
-
-def _context_bar(axes: Any, cause: int, target: int) -> None:
-    from matplotlib.patches import Rectangle
-
-    axes.add_patch(Rectangle((cause - 0.4, target - 0.14), 0.8, 0.28, facecolor=SERIES[4], linewidth=0))
+            draw_context_bar(axes, target, cause)
 
 
 def _key(figure: Any, class_names: Sequence[str]) -> None:
@@ -193,4 +167,4 @@ def _key(figure: Any, class_names: Sequence[str]) -> None:
         return figure.legend(handles=entries, loc="outside lower left", ncols=columns, labelcolor=MUTED,
                              handlelength=1.2)  # fmt: skip
 
-    fitted_legend(make, figure.bbox.width, len(entries))
+    fitted_legend(make, 0.95 * figure.bbox.width, len(entries))

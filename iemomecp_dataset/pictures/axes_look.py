@@ -63,6 +63,7 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     if ax is None:
         made: Axes
         figure, made = plt.subplots(figsize=(width, height), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
         setattr(figure, _OWN_SIZE, (width, height))
         return made
     if not isinstance(ax, MatplotlibAxes):

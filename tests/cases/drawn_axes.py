@@ -31,7 +31,7 @@ def assert_inside(figure: Any, *artists: Any) -> None:
     figure.canvas.draw()
     for artist in artists:
         box = artist.get_window_extent()
-        assert box.x0 >= -1, artist
-        assert box.y0 >= -1, artist
-        assert box.x1 <= figure.bbox.width + 1, artist
-        assert box.y1 <= figure.bbox.height + 1, artist
+        assert box.x0 >= -2, artist
+        assert box.y0 >= -2, artist
+        assert box.x1 <= figure.bbox.width + 2, artist
+        assert box.y1 <= figure.bbox.height + 2, artist

@@ -91,3 +91,12 @@ def test_other_gold_pairs_do_not_go_into_the_same_axes():
 def test_turns_are_whole_numbers_one_per_pair(turns):
     with pytest.raises(MetricInputError, match="cause_turns must be one whole number per pair"):
         plot_distance([0, 1], [0, 1], [1, 2], turns)
+
+
+def test_a_threshold_decides_on_confidences():
+    confidences, labels, turns = [0.2, 0.8, 0.3], [0, 0, 1], [1, 2, 3]
+    found = [
+        drawn_systems(plot_distance(confidences, labels, turns, turns, threshold=threshold))[0].get_ydata()
+        for threshold in (0.1, 0.5)
+    ]
+    np.testing.assert_allclose(found, [[80.0], [100 * 2 / 3]])

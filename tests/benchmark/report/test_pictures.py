@@ -1,8 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from figure_texts import texts_that_collide
+from many_systems import NUMBERS_OF_SYSTEMS, write_systems
 
+from iemomecp_dataset.benchmark.board import leaderboard, parts_of_split
+from iemomecp_dataset.benchmark.report import confusions, distance_profile, precision_recall, reliability
+from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
 from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
+from iemomecp_dataset.benchmark.report.svg import NARROW, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.pair_table import PairTable
 
@@ -39,3 +46,77 @@ def test_a_matrix_draws_every_gold_pair_and_every_candidate():
     assert gold.count("fill: var(--grid)") == 36
     missed = drawn.split('id="axes_2"')[1].split('id="legend')[0]
     assert missed.count("stroke: var(--series-1)") == 5  # P = 0.3 is below one half: all are missed
+
+
+@pytest.fixture(scope="module", params=NUMBERS_OF_SYSTEMS)
+def drawn_board(request, tmp_path_factory, write_run):
+    """A board of systems with the names that runs get by default, and the predictions of its runs."""
+    folder = tmp_path_factory.mktemp("systems")
+    write_systems(write_run, folder, request.param, n_classes=3, n_dialogues=8)
+    (board,) = leaderboard(folder)
+    return parts_of_split(board, "test")[0], collect_predictions(board, "test", [])
+
+
+PICTURES = {
+    precision_recall: precision_recall.precision_recall_picture,
+    distance_profile: distance_profile.distance_profile_picture,
+    reliability: reliability.reliability_picture,
+}
+
+
+@pytest.mark.parametrize("module", PICTURES)
+def test_legends_show_every_system_whole_in_wide_and_in_narrow_windows(module, drawn_board, monkeypatch):
+    board, predictions = drawn_board
+    figures = []
+
+    def kept(figure, title, caption):
+        figures.append((figure, texts_that_collide(figure)))
+        return svg_picture(figure, title, caption)
+
+    monkeypatch.setattr(module, "svg_picture", kept)
+    picture = PICTURES[module](board, "test", predictions)
+    assert picture.narrow_svg
+    assert picture.narrow_svg != picture.svg
+    assert board.labels.sentence in picture.caption
+    assert [figure.get_figwidth() for figure, _ in figures] == [6.4, NARROW]
+    names = [board.labels.keyed(row.name) for row in reversed(board.trained)]
+    for figure, collide in figures:
+        (legend,) = figure.legends
+        shown = [text.get_text().replace("\n", " ").split(" (ECE")[0] for text in legend.get_texts()]
+        assert [text for text in shown if text != "upper bound for distance alone"] == names  # the best first
+        # Letters of baselines and of lines of equal F1 stand among curves.
+        inside = {text.get_text() for axes in figure.axes for text in axes.texts}
+        assert [line for line in collide if not any(repr(text) in line for text in inside)] == []
+        (axes,) = figure.axes
+        assert axes.get_window_extent().height > 200  # the legend does not take the place of the plot
+
+
+def test_confusion_titles_do_not_run_into_each_other(drawn_board, monkeypatch):
+    board, _ = drawn_board
+    collisions = []
+
+    def kept(figure, title, caption):
+        collisions.append(texts_that_collide(figure))
+        # Whole, whatever words are broken to fit.
+        titles = ["".join(axes.get_title("left").split()) for axes in figure.axes if axes.get_visible()]
+        assert titles == ["".join(board.labels.keyed(row.name).split()) for row in board.trained[::-1]][:4]
+        return svg_picture(figure, title, caption)
+
+    monkeypatch.setattr(confusions, "svg_picture", kept)
+    picture = confusions.confusions_picture(board, "test")
+    assert collisions == [[], []]
+    # Beside another figure four matrices would be too small to read.
+    assert picture.wide == (len(board.trained) > 2)
+    if len(board.trained) > 4:
+        assert f"Shown are the 4 systems with the best Pair F1, of {len(board.trained)}." in picture.caption
+
+
+def test_confusions_leave_out_systems_without_a_matrix_and_say_so(tmp_path, write_run):
+    write_run(tmp_path / "whole", n_classes=3)
+    (board,) = leaderboard(tmp_path)
+    metrics = {split: {key: value for key, value in scores.items() if key != "confusion_matrix"}
+               for split, scores in board.runs[0].results.metrics.items()}  # fmt: skip
+    write_run(tmp_path / "part", n_classes=3, objective="rpcl", metrics=metrics)
+    (board,) = leaderboard(tmp_path)
+    caption = confusions.confusions_picture(board, "test").caption
+    assert "Of 1 further system the results hold no confusion matrix." in caption
