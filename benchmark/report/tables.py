@@ -144,8 +144,8 @@ def results_of_split(
         for key, _ in columns
         if not key.endswith("_se")  # of an error, the largest is not the best
     }
-    # The sort is stable. Of equal scores, the less informed baseline comes first, as on the board, and of trained systems
-    # the one with the smaller number.
+    # The sort is stable. Of equal scores, the less informed baseline comes first, as on the board, and of trained
+    # systems the one with the smaller number.
     ranked = sorted([*board.structural, *board.trained[::-1], *beside], key=lambda row: -headline.of(row, split))
     rows = [_table_row(row, board.labels, split, columns, best, headline, written) for row in ranked]
     reasons: dict[str, None] = {}
