@@ -155,16 +155,7 @@ class Board:
     @property
     def labels(self) -> RowLabels:
         """Short labels of the trained systems by name: the words in which they differ, or numbers."""
-        return RowLabels(self.named or self._names())
-
-    def _names(self) -> tuple[str, ...]:
-        """Names of the trained systems in the order of tables, of which the last line is the first name."""
-
-        def score(row: BoardRow) -> float:
-            found = row.score(self.splits[0], HEADLINE[self.key.task]) if self.splits else None
-            return -1.0 if found is None or math.isnan(found.mean) else found.mean
-
-        return tuple(row.name for row in sorted(self.trained, key=lambda row: -score(row)))[::-1]
+        return RowLabels(self.named or tuple(row.name for row in self.trained))
 
     @property
     def foremost(self) -> tuple[BoardRow, ...]:

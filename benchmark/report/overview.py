@@ -36,7 +36,8 @@ def overview_picture(board: Board, split: str, headline: Headline = PAIR_F1) -> 
     Returns:
         The picture.
     """
-    rows = [row for row in board.rows if row.score(split, headline.key) is not None]
+    # Of equal scores, in the order of the results table.
+    rows = [row for row in (*board.structural, *board.trained[::-1]) if row.score(split, headline.key) is not None]
     rows.sort(key=lambda row: -headline.of(row, split))
     title = f"{headline.name} on {split}"
     caption = (

@@ -167,4 +167,4 @@ def _key(figure: Any, class_names: Sequence[str]) -> None:
         return figure.legend(handles=entries, loc="outside lower left", ncols=columns, labelcolor=MUTED,
                              handlelength=1.2)  # fmt: skip
 
-    fitted_legend(make, figure.bbox.width, len(entries))
+    fitted_legend(make, 0.95 * figure.bbox.width, len(entries))

@@ -144,8 +144,9 @@ def results_of_split(
         for key, _ in columns
         if not key.endswith("_se")  # of an error, the largest is not the best
     }
-    # The sort is stable: of equal scores, the less informed system comes first, as on the board.
-    ranked = sorted([*board.rows, *beside], key=lambda row: -headline.of(row, split))
+    # The sort is stable. Of equal scores, the less informed baseline comes first, as on the board, and of trained
+    # systems the one with the smaller number.
+    ranked = sorted([*board.structural, *board.trained[::-1], *beside], key=lambda row: -headline.of(row, split))
     rows = [_table_row(row, board.labels, split, columns, best, headline, written) for row in ranked]
     reasons: dict[str, None] = {}
     for row in board.rows:
