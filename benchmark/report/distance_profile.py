@@ -76,7 +76,7 @@ def distance_profile_picture(board: Board, split: str, predictions: Mapping[str,
     with page_figure(6.4, 5.2) as figure:
         axes = figure.subplots()
         axes.bar(where, 100 * best_distance_f1(first.distances, gold)[shown], width=0.78, color=STRUCTURAL, alpha=0.22,
-                 label="upper bound for distance alone", linewidth=0)  # fmt: skip
+                 label="every candidate at that distance as a pair", linewidth=0)  # fmt: skip
         systems = predicted_systems(board, predictions)
         for number, (row, runs, style) in enumerate(systems):
             profiles = 100 * np.array([f1_by_distance(run.distances, gold, run.decided == 0)[shown] for run in runs])
@@ -95,6 +95,6 @@ def distance_profile_picture(board: Board, split: str, predictions: Mapping[str,
             figure,
             f"Pair F1 by turn distance on {split}",
             "Markers: mean over seeds, with the range over seeds. Bars: F1 of predicting every candidate at that "
-            "distance as a pair, the best that a rule of distance alone can reach there. Whatever a system scores "
-            "above the bar does not come from distance.",
+            "distance as a pair, the best that turns alone can reach there: an upper bound, and not the row distance "
+            "only. Whatever a system scores above the bar does not come from distance.",
         )
