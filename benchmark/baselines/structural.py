@@ -47,6 +47,7 @@ from iemomecp_dataset.schema import ROLE_LABELS
 __all__ = [
     "DISTANCE_BUCKETS",
     "DISTANCE_ONLY",
+    "NOT_BUILT",
     "SELF_AND_PREVIOUS",
     "DistanceRule",
     "EmotionalByRun",
@@ -64,6 +65,9 @@ __all__ = [
 SELF_AND_PREVIOUS = "self_and_previous"
 """Key of the rule that stands in for :data:`DISTANCE_ONLY` where a record does not hold that one's decisions: it fits
 nothing, and on ECF it decides alike."""
+
+NOT_BUILT = "Not built: "
+"""How the description of a row begins that could not be built; the reason follows."""
 
 DISTANCE_ONLY = "distance_only"
 """Key of the bar: gains are measured from it, and systems are tested against it."""
@@ -421,7 +425,7 @@ def _emotion_x_distance(
     key, display_name = "emotion_x_distance", f"emotion x distance ({feature_source})"
     train = splits["train"]
     if feature_source == TFIDF and not any(text.strip() for text in train.utterances.texts):
-        reason = "Not built: the utterances have no text and no features were given for the emotion detector."
+        reason = f"{NOT_BUILT}the utterances have no text and no features were given for the emotion detector."
         warnings.warn(f"{display_name}: {reason}", stacklevel=3)
         return StructuralSystem(key=key, display_name=display_name, description=reason)
     emotional = emotion_probabilities(
