@@ -124,9 +124,9 @@ class StructuralSystem:
         splits = ("validation", "train") if self.by_bucket is None else ("train", "validation")
         for split in () if self.hard else splits:
             if split in self.probabilities and split in tables and (tables[split].labels == 0).any():
-                table = tables[split]
+                chosen_on = tables[split]
                 value, _ = best_threshold(
-                    self.probabilities[split], table.labels, missed_positives=table.missed_positives
+                    self.probabilities[split], chosen_on.labels, missed_positives=chosen_on.missed_positives
                 )
                 return value, split
         return None, None
