@@ -187,7 +187,7 @@ def _evaluation_text(evaluation: Evaluation, structural: list[str]) -> str:
         lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
     if signature.window != "none":
         lines.insert(0, f"{WINDOW_STATEMENT.upper()} ({signature.window}).")
-    bound = ", the split that is scored: an upper bound" if signature.oracle else ""
+    bound = "; threshold or epoch is from the scored split: an upper bound" if signature.oracle else ""
     lines.append(f"decision     {decision_words(signature)}{bound}")
     if signature.emotions != "none":
         lines.append(f"emotions     {signature.emotions} emotions of the targets")
