@@ -111,7 +111,7 @@ def _row(key: str, description: str, evaluation: EmotionEvaluation) -> Structura
         key=key,
         name=str(evaluation.path),
         description=description,
-        decision=evaluation.decision,
+        decision="",
         signature=str(evaluation.signature),
         scores={name: value for name, value in evaluation.scores.items() if isinstance(value, int | float)},
     )

@@ -58,6 +58,8 @@ def test_the_rows_are_those_of_a_record(path, corpus, meld):
             assert row.scores[score] == pytest.approx(built[row.key]["splits"]["test"][score])
             assert row.differences[score].estimate == pytest.approx(own.scores[score] - row.scores[score])
         check_comparable([own.signature, EmotionSignature.parse(row.signature)], emotion_differences)
+    ranks = {row.key: "ece" in row.scores for row in found.rows}
+    assert ranks == {"majority": False, "previous_emotion": False, "tfidf": True}, "a decision is no probability"
     assert set(found.absent) == {"frozen encoder + logistic regression"}
     assert found.comparison.second == "TF-IDF + logistic regression"
     assert found.comparison.permutation["weighted_f1"].difference == pytest.approx(

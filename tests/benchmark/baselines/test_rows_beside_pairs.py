@@ -181,6 +181,8 @@ def test_a_list_of_pairs_has_the_rows_as_lists(tmp_path, ecf):
     assert rows["self"].scores["pair_f1"] == pytest.approx(ecf_scores(lambda d: d == 0))
     assert rows["self_and_previous"].scores["pair_f1"] == pytest.approx(ecf_scores(lambda d: d in (0, 1)))
     assert rows["distance_only"].decision.endswith("from train")
+    # The most probable class is non_pair at every distance; with the threshold of train it decides for 0 and 1.
+    assert rows["distance_only"].scores["pair_f1"] == rows["self_and_previous"].scores["pair_f1"] > 0
     estimate = found.comparison.bootstrap["pair_f1"].estimate
     own = result.evaluations[0].scores["pair_f1"]
     assert estimate == pytest.approx(own - rows["distance_only"].scores["pair_f1"])
