@@ -141,9 +141,9 @@ def rows_beside_pairs(
         candidates = []
         counts = [first.counts]
         scored = [_scored_list(row, first, plain) for row in rows]
-    remarks = _Remarks(evaluation.signature)
+    own = evaluation.signature
     with_differences = system_less_rows(
-        counts[0] if counts else None, [_row(one, remarks) for one in scored], [one.counts for one in scored], options
+        counts[0] if counts else None, [_row(one, own) for one in scored], [one.counts for one in scored], options
     )
     found = StructuralRows(
         of=evaluation.path,
@@ -152,10 +152,7 @@ def rows_beside_pairs(
         compared=_COMPARED,
         own=evaluation.scores,
         own_decision=decision_words(evaluation.signature),
-        rows=tuple(
-            _fair(row) if remarks.is_bound(one.evaluation.signature) else row
-            for row, one in zip(with_differences, scored, strict=True)
-        ),
+        rows=tuple(_fair(row, one, own) for row, one in zip(with_differences, scored, strict=True)),
         absent=absent,
     )
     if compare is None:
@@ -163,10 +160,11 @@ def rows_beside_pairs(
     names = {row.key: row.name for row in found.rows}
     key = named_row(compare, names, absent)
     place = list(names).index(key)
-    if remarks.is_bound(scored[place].evaluation.signature):
+    if bound := _why_bound(scored[place], own):
+        others = [one.name for one, of_one in zip(found.rows, scored, strict=True) if not _why_bound(of_one, own)]
         raise UsageError(
-            f"{names[key]} has its threshold from {evaluation.signature.split}, the split that is scored: an upper "
-            f"bound, and no bar for {evaluation.path}. Compare with distance, which is fitted on train alone."
+            f"{names[key]} is an upper bound here, and no bar for {evaluation.path}: {bound}. Compare with "
+            f"{' or '.join(others)}."
         )
     if isinstance(first, ScoredCandidates):
         pair = counts_beside(first, [candidates[place]], plain)
@@ -175,41 +173,36 @@ def rows_beside_pairs(
     return replace(found, comparison=paired_tests(evaluation.path, names[key], pair, options))
 
 
-@dataclass(frozen=True)
-class _Remarks:
-    """What is to be said of a row beside a file.
-
-    Attributes:
-        own: Signature of the file.
-    """
-
-    own: Signature
-
-    def is_bound(self, signature: Signature) -> bool:
-        """Whether the row is an upper bound and the file is none; other rows are bars for files of both kinds."""
-        return signature.oracle and not self.own.oracle
-
-    def of(self, row: _Decided, signature: Signature) -> str:
-        said = []
-        if row.system.by_bucket is not None:
-            decided = decide(
-                check_probabilities(row.system.by_bucket, _names_for(row.system.by_bucket))[0], row.threshold
-            )
-            said.append(f"fitted on train; here it decides for a pair {_distances(decided)}.")
-        if self.is_bound(signature):
-            said.append(
-                f"its threshold is from {signature.split}, the split that is scored: an upper bound, so that Pair F1 "
-                "has no difference."
-            )
-        return " ".join(said)
+def _why_bound(one: _Scored, own: Signature) -> str:
+    """Why a row is an upper bound where the file is none; empty for other rows, which are bars for every file."""
+    if own.oracle:
+        return ""
+    if own.split == "train" and not one.row.system.hard:
+        return "it is fitted on train, the split that is scored"
+    if one.evaluation.signature.oracle:
+        return f"its threshold is from {own.split}, the split that is scored"
+    return ""
 
 
-def _fair(row: StructuralRow) -> StructuralRow:
-    """Keeps the differences that no threshold bears on."""
-    return replace(row, differences={name: one for name, one in row.differences.items() if name in _RANKED})
+def _fair(row: StructuralRow, one: _Scored, own: Signature) -> StructuralRow:
+    """Leaves of an upper bound the differences that no threshold bears on; none, where it was fitted on the split."""
+    if not _why_bound(one, own):
+        return row
+    kept = () if own.split == "train" else _RANKED
+    return replace(row, differences={name: value for name, value in row.differences.items() if name in kept})
 
 
-def _row(one: _Scored, remarks: _Remarks) -> StructuralRow:
+def _remark(one: _Scored, own: Signature) -> str:
+    said, rates = [], one.row.system.by_bucket
+    if rates is not None:
+        decided = decide(check_probabilities(rates, _names_for(rates))[0], one.row.threshold)
+        said.append(f"fitted on train; here it decides for a pair {_distances(decided)}")
+    if bound := _why_bound(one, own):
+        said.append(f"{bound}: an upper bound, so that Pair F1 has no difference")
+    return f"{'; '.join(said)}." if said else ""
+
+
+def _row(one: _Scored, own: Signature) -> StructuralRow:
     system, signature = one.row.system, one.evaluation.signature
     return StructuralRow(
         key=system.key,
@@ -218,7 +211,7 @@ def _row(one: _Scored, remarks: _Remarks) -> StructuralRow:
         decision="fixed rule" if system.hard else decision_words(signature),
         signature=str(signature),
         scores={name: value for name, value in one.evaluation.scores.items() if isinstance(value, int | float)},
-        remark=remarks.of(one.row, signature),
+        remark=_remark(one, own),
     )
 
 

@@ -136,12 +136,23 @@ def test_an_upper_bound_is_no_bar_of_a_result_but_of_another_bound(file_on, synt
     assert set(rows["emotion_x_distance"].differences) <= {"pair_auprc", "macro_auprc"}
     assert "an upper bound" in rows["emotion_x_distance"].remark
     assert {"pair_f1", "pair_auprc"} <= set(rows["distance_only"].differences)
-    with pytest.raises(UsageError, match="threshold from validation, the split that is scored"):
+    with pytest.raises(
+        UsageError, match=r"bound here.*threshold is from validation.*Compare with all .* distance only"
+    ):
         beside(path, compare="emotion x distance", **data)
     _, bound = beside(path, validation=path, **data)
     rows = {row.key: row for row in bound.rows}
     assert "pair_f1" in rows["emotion_x_distance"].differences
     assert "an upper bound" not in rows["emotion_x_distance"].remark
+
+
+def test_what_is_fitted_on_train_is_no_bar_there(file_on, synthetic_dir):
+    _, found = beside(file_on("train"), data_dir=synthetic_dir, config_name="3class", split="train")
+    rows = {row.key: row for row in found.rows}
+    for key in ("distance_only", "emotion_x_distance"):
+        assert not rows[key].differences
+        assert "it is fitted on train, the split that is scored: an upper bound" in rows[key].remark
+    assert "pair_f1" in rows["self_and_previous"].differences
 
 
 def test_the_decision_rule_that_a_user_asks_for_is_the_files_alone(file_on, synthetic_dir):
