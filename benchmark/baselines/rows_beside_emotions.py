@@ -11,7 +11,8 @@ from iemomecp_dataset.benchmark.baselines.emotion_rows import (
     TFIDF_WORDS,
     emotion_systems,
 )
-from iemomecp_dataset.benchmark.baselines.structural import NOT_BUILT
+from iemomecp_dataset.benchmark.baselines.structural import NOT_BUILT, StructuralSystem
+from iemomecp_dataset.errors import MissingDependencyError
 from iemomecp_dataset.metrics.evaluation.emotions.evaluation import (
     EmotionEvaluation,
     EmotionFileEvaluation,
@@ -62,13 +63,15 @@ def rows_beside_emotions(
     corpus = None if gold is None else gold.loaded
     absent: dict[str, str] = {}
     predicted: list[tuple[StructuralRow, EmotionPredictions]] = []
-    systems = [] if corpus is None else emotion_systems(corpus)
+    systems: list[StructuralSystem] = []
+    why = "fitted on train: --data-dir gives it."
+    if corpus is not None:
+        why = f"fitted on train, and {corpus.data_dir} has no train split with emotions."
+        try:
+            systems = emotion_systems(corpus)
+        except MissingDependencyError as error:
+            why = str(error)
     if not systems:
-        why = (
-            "fitted on train: --data-dir gives it."
-            if corpus is None
-            else f"fitted on train, and {corpus.data_dir} has no train split with emotions."
-        )
         absent = dict.fromkeys(_WITHOUT_TRAIN.values(), why)
     plain = replace(options, n_resamples=0, progress=False)
     for system in systems:

@@ -11,6 +11,7 @@ from iemomecp_dataset.benchmark.baselines.explanation_rows import (
     explanation_systems,
 )
 from iemomecp_dataset.benchmark.baselines.structural import NOT_BUILT
+from iemomecp_dataset.errors import MissingDependencyError
 from iemomecp_dataset.metrics.evaluation.explanations.evaluation import ExplanationFileEvaluation
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.structural_rows import (
@@ -56,10 +57,16 @@ def rows_beside_explanations(
     first, gold, own = result.first, result.gold, result.evaluations[0]
     corpus = None if gold is None else gold.loaded
     absent: dict[str, str] = {}
+    built: list[ExplanationSystem] = []
     if corpus is None:
         absent = dict.fromkeys(ROW_NAMES.values(), "made from train: --data-dir gives it.")
+    else:
+        try:
+            built = explanation_systems(corpus)
+        except MissingDependencyError as error:
+            absent = dict.fromkeys(ROW_NAMES.values(), str(error))
     systems: list[ExplanationSystem] = []
-    for system in [] if corpus is None else explanation_systems(corpus):
+    for system in built:
         if own.signature.split in system.predictions:
             systems.append(system)
         else:

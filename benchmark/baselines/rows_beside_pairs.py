@@ -20,7 +20,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     distance_rules,
 )
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import MissingDependencyError, UsageError
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, score_candidates
 from iemomecp_dataset.metrics.evaluation.candidate_scores import counts_beside, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation.decision import decision_words
@@ -257,7 +257,11 @@ def _decided(
         ], absent
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a row is not built stands below the rows
-        systems = corpus_systems(corpus)
+        try:
+            systems = corpus_systems(corpus)
+        except MissingDependencyError as error:
+            absent[_FITTED["emotion_x_distance"]] = str(error)
+            systems = corpus_systems(corpus, feature_source=None)
     rows = []
     for system in systems:
         if split in system.probabilities:

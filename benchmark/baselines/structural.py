@@ -163,7 +163,7 @@ def corpus_systems(
     corpus: Corpus,
     *,
     utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
-    feature_source: str = TFIDF,
+    feature_source: str | None = TFIDF,
     emotional: EmotionalByRun | None = None,
 ) -> list[StructuralSystem]:
     """Builds every structural baseline with predictions for all splits of a corpus.
@@ -171,7 +171,8 @@ def corpus_systems(
     Args:
         corpus: The corpus; without a train split there are only the rules that fit nothing.
         utterance_features: By split ``(m, d)``, one vector per utterance in row order, for the emotion detector.
-        feature_source: Name of these features; ``"TF-IDF"`` without any.
+        feature_source: Name of these features; ``"TF-IDF"`` without any; None: no row that detects emotions, which
+            needs scikit-learn.
         emotional: P(not neutral) of a run that recognises emotions, for every split; on train cross-fitted.
 
     Returns:
@@ -179,6 +180,7 @@ def corpus_systems(
 
     Raises:
         UsageError: As in :func:`structural_systems`.
+        MissingDependencyError: As there.
     """
     features = utterance_features or {}
     splits = {
@@ -195,7 +197,7 @@ def structural_systems(
     train: SplitTables,
     others: Mapping[str, SplitTables],
     class_names: Sequence[str],
-    feature_source: str = TFIDF,
+    feature_source: str | None = TFIDF,
     emotional: EmotionalByRun | None = None,
 ) -> list[StructuralSystem]:
     """Builds every structural baseline that fits the task, with predictions for all splits.
@@ -205,7 +207,7 @@ def structural_systems(
         others: The other splits, by name. Any may be absent.
         class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is non_pair.
         feature_source: Input of the emotion detector: ``"TF-IDF"`` (built from the texts), or the name of the
-            features that every utterance table holds.
+            features that every utterance table holds; None: no row that detects emotions.
         emotional: As in :func:`corpus_baselines`.
 
     Returns:
@@ -213,12 +215,14 @@ def structural_systems(
 
     Raises:
         UsageError: There are fewer than two classes, or features are named that a split does not have.
+        MissingDependencyError: scikit-learn, which detects emotions, is not installed.
     """
     if len(class_names) < 2:
         raise UsageError(f"Structural baselines need at least two classes, but got {list(class_names)}.")
     splits = {"train": train, **others}
     systems = [*_rules(splits, class_names), _distance_only(splits, class_names)]
-    systems.append(_emotion_x_distance(splits, class_names, feature_source))
+    if feature_source is not None:
+        systems.append(_emotion_x_distance(splits, class_names, feature_source))
     if emotional is not None:
         systems.append(_run_x_distance(splits, class_names, *emotional))
     return systems

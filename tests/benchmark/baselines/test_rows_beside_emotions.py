@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,10 @@ def test_without_data_there_are_none_and_the_reason_is_told(path):
     assert set(found.absent.values()) == {"fitted on train: --data-dir gives it."}
     with pytest.raises(UsageError, match="There is no row 'majority' to compare with: fitted on train"):
         beside(path, compare="majority")
+
+
+def test_without_scikit_learn_the_reason_is_told(path, meld, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
+    _, found = beside(path, data_dir=meld)
+    assert not found.rows
+    assert all("scikit-learn" in reason for reason in found.absent.values())

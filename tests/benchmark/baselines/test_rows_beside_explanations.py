@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -68,3 +69,10 @@ def test_without_data_or_resamples_nothing_is_made_up(path, tmp_path):
     _, plain = beside(path, data_dir=tmp_path, options=replace(FEW, n_resamples=0))
     assert plain.rows
     assert not any(row.differences for row in plain.rows)
+
+
+def test_without_scikit_learn_the_reason_is_told(path, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
+    _, found = beside(path, data_dir=tmp_path)
+    assert not found.rows
+    assert all("scikit-learn" in reason for reason in found.absent.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -254,3 +255,11 @@ def test_a_corpus_without_train_has_the_rows_that_fit_nothing(tmp_path, ecf):
     _, found = beside(path, data_dir=tmp_path, config_name="ecf", split="validation")
     assert [row.key for row in found.rows] == ["all_non_pair", "self", "self_and_previous"]
     assert found.absent["distance only"] == f"fitted on train, and {tmp_path} has no train split."
+
+
+def test_without_scikit_learn_only_the_row_that_detects_emotions_is_absent(file_on, synthetic_dir, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
+    _, found = beside(file_on(), data_dir=synthetic_dir, config_name="3class", split="test")
+    assert found.rows[-1].key == "distance_only"
+    assert list(found.absent) == ["emotion x distance"]
+    assert "scikit-learn" in found.absent["emotion x distance"]
