@@ -225,7 +225,7 @@ def score_columns(class_names: Sequence[str]) -> list[tuple[str, str]]:
     """
     columns = [
         ("pair_f1", "Pair F1"),
-        ("gain_over_distance", "over distance"),
+        ("gain_over_distance", "over distance only"),
         ("pair_precision", "P"),
         ("pair_recall", "R"),
         ("pair_auprc", "AUPRC"),
@@ -438,7 +438,7 @@ def _notes(key: BoardKey, runs: list[Run], structural: list[BoardRow]) -> list[s
 
 
 _WITHOUT_BARS = {
-    PAIRS: "the distance-only score is unknown",
+    PAIRS: "the score of distance only is unknown",
     ERC: "nothing says what words alone reach",
     EXPLANATION: "nothing says what one fixed sentence reaches",
 }

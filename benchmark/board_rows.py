@@ -72,7 +72,7 @@ class BoardRow:
         name: Its name in the table.
         note: A sentence about it, or the options that tell it from rows of the same name.
         scores: By split and metric key the values over seeds, in the order of ``runs``. ``gain_over_distance`` is
-            ``pair_f1`` minus that of the distance-only baseline on the same pairs.
+            ``pair_f1`` minus that of the row ``distance only`` on the same pairs.
         threshold: In words: the decision rule, and the split its threshold was chosen on.
         runs: Its runs, in the order of their seeds; empty for a structural baseline.
         key: Of a structural baseline, its key in ``results.json``; empty for other rows.
@@ -258,11 +258,11 @@ def _agree(one: BoardRow, other: BoardRow, headline: str) -> bool:
 
 
 def with_gain(row: BoardRow, bars: Mapping[str, float]) -> BoardRow:
-    """Adds the gain in Pair F1 over the distance-only baseline.
+    """Adds the gain in Pair F1 over the row ``distance only``.
 
     Args:
         row: A row.
-        bars: Pair F1 of that baseline by split.
+        bars: Pair F1 of that row by split.
 
     Returns:
         The row with ``gain_over_distance`` on these splits.

@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS, distance_rules
+from iemomecp_dataset.benchmark.baselines.structural import (
+    DISTANCE_ONLY,
+    SELF_AND_PREVIOUS,
+    DistanceRule,
+    distance_rules,
+    recorded_distance_rule,
+)
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, PAIRS
@@ -60,14 +66,15 @@ class Comparison:
 
     Attributes:
         first: Name of a system.
-        second: Name of another, or of the structural baseline self-and-previous.
+        second: Name of another, or of the bar: ``distance only``, or ``self + previous`` where the records do not
+            hold its decisions.
         metric: ``pair_f1`` or ``pair_auprc``; of emotions ``weighted_f1``, ``accuracy`` or ``macro_f1``; of
             explanations ``content_cider``, ``cider``, ``bleu_4`` or ``rouge_l``.
         difference: ``first - second`` with its interval and p-value.
         p_holm: The p-value corrected for all comparisons of this metric in the table.
         seeds: Seeds that both systems have.
         seed_error: Standard error of the mean difference over these seeds, paired by seed; NaN below two seeds.
-        against_rule: Whether ``second`` is that baseline.
+        against_rule: Whether ``second`` is that bar.
     """
 
     first: str
@@ -86,7 +93,7 @@ class Comparisons:
 
     Attributes:
         intervals: By system and metric.
-        comparisons: Differences between systems, and of each to the structural baseline self-and-previous.
+        comparisons: Differences between systems, and of each to the bar.
         n_units: Source dialogues that were resampled.
         n_resamples: Resamples drawn.
         left_out: Systems that are in none of this: without predictions for all their runs, or upper bounds beside
@@ -147,7 +154,7 @@ def compare(
     n_units = len(np.unique(first.pairs.source_dialogue_ids))
     if n_units < 2:
         return None
-    rule = next(rule for rule in distance_rules(first.class_names) if rule.key == SELF_AND_PREVIOUS)
+    rule = _bar(board, split, first.class_names)
     counts = {row.name: [_run_counts(predictions[run.results.run_name], first) for run in row.runs] for row in rows}
     of_rule = _counts(rule.decide(first.distances), first)
     *resampled, rule_resampled = resample_systems([*counts.values(), of_rule], n_resamples=n_resamples, seed=seed)
@@ -299,6 +306,21 @@ def same_utterances(one: EmotionPredictions, other: EmotionPredictions) -> bool:
         np.array_equal(getattr(one.table, name), getattr(other.table, name))
         for name in ("dialogue_ids", "turns", "labels")
     )
+
+
+def _bar(board: Board, split: str, class_names: Sequence[str]) -> DistanceRule:
+    """The fitted rule on distance, where all records that hold its decisions hold the same; else the fixed one."""
+    baselines = [run.results.structural_baselines for run in board.runs]
+    recorded = [
+        recorded_distance_rule(of_run, class_names)
+        for of_run in baselines
+        if of_run.get(DISTANCE_ONLY, {}).get("chosen_on") != split  # an upper bound there
+    ]
+    found = [rule for rule in recorded if rule is not None]
+    every = np.arange(-1, 12)  # reaches every bucket of distances
+    if found and all(np.array_equal(rule.decide(every), found[0].decide(every)) for rule in found):
+        return found[0]
+    return next(rule for rule in distance_rules(class_names) if rule.key == SELF_AND_PREVIOUS)
 
 
 def _check_board(board: Board, task: str, function: str, boards: str) -> None:

@@ -18,6 +18,7 @@ from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import EXPLANATION, RunResults
+from iemomecp_dataset.metrics.evaluation.units import in_unit
 
 __all__ = [
     "CAUSES_MARKED",
@@ -36,9 +37,6 @@ NO_PUBLISHED_NUMBERS = (
     "No published numbers stand beside this table: the scores of FAME-Net, the model that ECEM was made for, and the "
     "parts of the data that they are of are not public."
 )
-
-_PLAIN = ("cider", "content_cider")
-"""Scores from 0 to 10; the others but sacreBLEU, which is in percent already, are shares."""
 
 
 def explanation_boards(runs: str | Path | Iterable[Run | RunResults]) -> list[Board]:
@@ -95,13 +93,7 @@ def score_text(key: str, value: float, signed: bool = False) -> str:
         >>> score_text("content_cider", 0.0594), score_text("bleu_4", 0.2871), score_text("sacrebleu", 22.8)
         ('0.059', '28.71', '22.80')
     """
-    if value != value:
-        return "n/a"
-    name = key.removesuffix("_se").removesuffix("_low").removesuffix("_high")
-    sign = "+" if signed else ""
-    if name in _PLAIN or name == "bleurt":
-        return f"{value:{sign}.3f}"
-    return f"{value if name == 'sacrebleu' else 100 * value:{sign}.2f}"
+    return in_unit(key, value, signed=signed, undefined="n/a")
 
 
 @dataclass(frozen=True)

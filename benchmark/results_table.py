@@ -174,7 +174,7 @@ def _pair_notes(board: Board) -> list[str]:
     return [
         f"Pair F1 is definition {board.key.definition}: {DEFINITIONS.get(board.key.definition, 'not described')}. "
         f"Candidates: {board.key.candidates}. In percent; mean and, over seeds, standard deviation (ddof 1). "
-        '"over distance" is Pair F1 minus that of the distance-only baseline, in points.',
+        '"over distance only" is Pair F1 minus that of the row "distance only", in points.',
         '* structural baseline: reads turn positions only; "emotion x distance" also reads the text. No gold emotions.',
     ]
 

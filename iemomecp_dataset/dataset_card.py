@@ -87,7 +87,8 @@ _ISSUES = """\
 test, 36 in validation, none in train.
 * `source_binary` as published labels the 221 forward pairs `non_pair`, which loses true positives (1,868 become \
 1,832 in test). `forward_pairs="gold"` keeps them. Scores on the two are not comparable.
-* A rule on turn distance alone beats every published lightweight baseline: report structural baselines."""
+* A fixed rule on turns alone (`0-1 cause, 2-3 context`) beats every published lightweight baseline: report structural \
+baselines."""
 
 _FURTHER_SPLITS = """\
 Splits are `train`, `validation` and `test`. `reccon` has a further one, `test_iemocap`, where `iemocap_test.json` is \

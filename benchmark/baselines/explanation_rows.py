@@ -49,6 +49,7 @@ __all__ = [
     "MEDOID",
     "RANDOM",
     "RETRIEVAL",
+    "ROW_NAMES",
     "ExplanationSystem",
     "PredictedCauses",
     "explanation_systems",
@@ -122,7 +123,7 @@ def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | N
     train = tables.get("train")
     if train is None or not len(train):
         reason = "Not built: the train split has no explanations."
-        return [ExplanationSystem(key, name, reason) for key, name in _NAMES.items()]
+        return [ExplanationSystem(key, name, reason) for key, name in ROW_NAMES.items()]
     groups = _Groups(train)
     frames = {split: _frames(groups, train, table) for split, table in others.items()}
     has_frame = any(any(of_split) for of_split in frames.values())
@@ -151,7 +152,7 @@ def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | N
     no_frame = 'Not built: no train explanation has an opening that ends in "that" or "because".'
     no_run = "Not built: no run that finds pairs was given."
     systems = []
-    for key, name in _NAMES.items():
+    for key, name in ROW_NAMES.items():
         if key in built:
             description, predictions = built[key]
         else:
@@ -161,7 +162,7 @@ def explanation_systems(corpus: Corpus, *, predicted_causes: PredictedCauses | N
     return systems
 
 
-_NAMES = {
+ROW_NAMES = {
     FRAME: "frame alone",
     RANDOM: "random explanation, same emotion and gender",
     MEDOID: "medoid explanation, same emotion and gender",
@@ -171,6 +172,7 @@ _NAMES = {
     FRAME_GOLD_CAUSE: "frame + gold cause utterance",
     FRAME_CAUSE: "frame + predicted cause utterance",
 }
+"""Names of the rows in tables, by key."""
 
 
 def speaker_genders(table: ExplanationTable) -> dict[str, str]:

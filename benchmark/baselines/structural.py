@@ -1,7 +1,7 @@
 """Structural baselines: scores of position in the dialogue alone, or of position and an emotion detector.
 
-They belong in every results table. On the published IEMO-MECP test split a rule that uses only the turn distance beats
-every lightweight baseline of the paper, so only what a trained system scores beyond them is evidence.
+They belong in every results table. On the published IEMO-MECP test split a fixed rule on the turns alone beats every
+lightweight baseline of the paper, so only what a trained system scores beyond them is evidence.
 
 ============================  =============================================================================
 key                           P(class 0) of a pair (target i, cause j)
@@ -10,13 +10,17 @@ key                           P(class 0) of a pair (target i, cause j)
 ``self``                      1 when j = i
 ``self_and_previous``         1 when j = i or j = i - 1
 ``published_distance_rule``   1 when ``|i - j| <= 1``; ``emo_context`` when 2 or 3 (three-role task only)
-``distance_only``             share of class 0 among the train pairs at the same distance
+``distance_only``             share of class 0 among the train pairs at the same distance; its threshold, too,
+                              is chosen on train
 ``emotion_x_distance``        P(i is emotional) times the share of class 0 among the train pairs of emotional
                               targets at the same distance
 ``emotion_x_distance_run``    the same with P(not neutral) of a run that recognises emotions, where one is given
 ============================  =============================================================================
 
-None of them uses a gold emotion of the split that it predicts. The first four fit nothing; the last two are fitted on
+``distance_only`` is the bar: gains, figures and paired tests are measured from it. Its key and name stand for nothing
+else (``docs/comparability.md``).
+
+None of them uses a gold emotion of the split that it predicts. The first four fit nothing; the others are fitted on
 train. That matters: self-and-previous *with gold emotions* passes 64 Pair F1 on ECF, above every published system.
 """
 
@@ -34,7 +38,8 @@ from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF, emotio
 from iemomecp_dataset.benchmark.baselines.utterance_table import UtteranceTable, target_utterances, utterance_table
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.pair_inputs import check_probabilities
+from iemomecp_dataset.metrics.scoring import decide, pair_scores
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import ROLE_LABELS
@@ -42,24 +47,30 @@ from iemomecp_dataset.schema import ROLE_LABELS
 __all__ = [
     "DISTANCE_BUCKETS",
     "DISTANCE_ONLY",
+    "NOT_BUILT",
     "SELF_AND_PREVIOUS",
     "DistanceRule",
     "EmotionalByRun",
     "SplitTables",
     "StructuralSystem",
     "corpus_baselines",
+    "corpus_systems",
     "distance_buckets",
     "distance_rules",
+    "recorded_distance_rule",
     "structural_scores",
     "structural_systems",
 ]
 
 SELF_AND_PREVIOUS = "self_and_previous"
-"""Key of the rule that systems are tested against: it needs turns alone, and in the corpora tried it decides as the
-distance-only baseline does."""
+"""Key of the rule that stands in for :data:`DISTANCE_ONLY` where a record does not hold that one's decisions: it fits
+nothing, and on ECF it decides alike."""
+
+NOT_BUILT = "Not built: "
+"""How the description of a row begins that could not be built; the reason follows."""
 
 DISTANCE_ONLY = "distance_only"
-"""Key of the baseline that gains are measured from."""
+"""Key of the bar: gains are measured from it, and systems are tested against it."""
 
 EmotionalByRun: TypeAlias = tuple[str, Mapping[str, NDArray[np.float64]]]
 """Name of a run that recognises emotions, and by split ``(m,)`` its P(not neutral) of each utterance in row order."""
@@ -87,6 +98,7 @@ class StructuralSystem:
         probabilities: By split ``(n, C)`` float64 in pair order; empty when the baseline could not be built, with the
             reason in the description.
         hard: Whether it only decides: its probabilities are one-hot and rank nothing.
+        by_bucket: ``(8, C)`` its probabilities by :data:`DISTANCE_BUCKETS`, where it knows nothing but the distance.
     """
 
     key: str
@@ -94,6 +106,30 @@ class StructuralSystem:
     description: str
     probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     hard: bool = False
+    by_bucket: NDArray[np.float64] | None = None
+
+    def threshold(self, tables: Mapping[str, PairTable]) -> tuple[float | None, str | None]:
+        """Chooses the threshold with the best pair F1.
+
+        What knows the distance alone has eight numbers to choose from and takes train, so that its score on validation
+        is a result; what knows more would be too sure on train, and takes validation where that has gold pairs.
+
+        Args:
+            tables: The pairs by split.
+
+        Returns:
+            The threshold and the split it was chosen on; twice None where none is used, as for a system that only
+            decides, or without gold pairs.
+        """
+        splits = ("validation", "train") if self.by_bucket is None else ("train", "validation")
+        for split in () if self.hard else splits:
+            if split in self.probabilities and split in tables and (tables[split].labels == 0).any():
+                chosen_on = tables[split]
+                value, _ = best_threshold(
+                    self.probabilities[split], chosen_on.labels, missed_positives=chosen_on.missed_positives
+                )
+                return value, split
+        return None, None
 
 
 def corpus_baselines(
@@ -106,10 +142,10 @@ def corpus_baselines(
     """Builds and scores every structural baseline on all splits of a corpus.
 
     Args:
-        corpus: The corpus; without a train split there are only the rules that fit nothing.
-        utterance_features: By split ``(m, d)``, one vector per utterance in row order, for the emotion detector.
-        feature_source: Name of these features; ``"TF-IDF"`` without any.
-        emotional: P(not neutral) of a run that recognises emotions, for every split; on train cross-fitted.
+        corpus: As in :func:`corpus_systems`, and so are the others.
+        utterance_features: By split ``(m, d)``.
+        feature_source: Name of these features.
+        emotional: P(not neutral) of a run that recognises emotions.
 
     Returns:
         As :func:`structural_scores`.
@@ -117,23 +153,51 @@ def corpus_baselines(
     Raises:
         UsageError: As in :func:`structural_systems`.
     """
+    systems = corpus_systems(
+        corpus, utterance_features=utterance_features, feature_source=feature_source, emotional=emotional
+    )
+    return structural_scores(systems, corpus.tables, corpus.class_names)
+
+
+def corpus_systems(
+    corpus: Corpus,
+    *,
+    utterance_features: Mapping[str, NDArray[np.float32]] | None = None,
+    feature_source: str | None = TFIDF,
+    emotional: EmotionalByRun | None = None,
+) -> list[StructuralSystem]:
+    """Builds every structural baseline with predictions for all splits of a corpus.
+
+    Args:
+        corpus: The corpus; without a train split there are only the rules that fit nothing.
+        utterance_features: By split ``(m, d)``, one vector per utterance in row order, for the emotion detector.
+        feature_source: Name of these features; ``"TF-IDF"`` without any; None: no row that detects emotions, which
+            needs scikit-learn.
+        emotional: P(not neutral) of a run that recognises emotions, for every split; on train cross-fitted.
+
+    Returns:
+        The systems, from the least to the most informed.
+
+    Raises:
+        UsageError: As in :func:`structural_systems`.
+        MissingDependencyError: As there.
+    """
     features = utterance_features or {}
     splits = {
         split: SplitTables(corpus.tables[split], utterance_table(rows, corpus.emotion_names, features.get(split)))
         for split, rows in corpus.rows.items()
     }
     if "train" not in splits:
-        return structural_scores(_rules(splits, corpus.class_names), corpus.tables, corpus.class_names)
+        return _rules(splits, corpus.class_names)
     others = {split: tables for split, tables in splits.items() if split != "train"}
-    systems = structural_systems(splits["train"], others, corpus.class_names, feature_source, emotional)
-    return structural_scores(systems, corpus.tables, corpus.class_names)
+    return structural_systems(splits["train"], others, corpus.class_names, feature_source, emotional)
 
 
 def structural_systems(
     train: SplitTables,
     others: Mapping[str, SplitTables],
     class_names: Sequence[str],
-    feature_source: str = TFIDF,
+    feature_source: str | None = TFIDF,
     emotional: EmotionalByRun | None = None,
 ) -> list[StructuralSystem]:
     """Builds every structural baseline that fits the task, with predictions for all splits.
@@ -143,7 +207,7 @@ def structural_systems(
         others: The other splits, by name. Any may be absent.
         class_names: Names of the ``C`` pair classes, by id; class 0 is the positive one, the last one is non_pair.
         feature_source: Input of the emotion detector: ``"TF-IDF"`` (built from the texts), or the name of the
-            features that every utterance table holds.
+            features that every utterance table holds; None: no row that detects emotions.
         emotional: As in :func:`corpus_baselines`.
 
     Returns:
@@ -151,12 +215,14 @@ def structural_systems(
 
     Raises:
         UsageError: There are fewer than two classes, or features are named that a split does not have.
+        MissingDependencyError: scikit-learn, which detects emotions, is not installed.
     """
     if len(class_names) < 2:
         raise UsageError(f"Structural baselines need at least two classes, but got {list(class_names)}.")
     splits = {"train": train, **others}
     systems = [*_rules(splits, class_names), _distance_only(splits, class_names)]
-    systems.append(_emotion_x_distance(splits, class_names, feature_source))
+    if feature_source is not None:
+        systems.append(_emotion_x_distance(splits, class_names, feature_source))
     if emotional is not None:
         systems.append(_run_x_distance(splits, class_names, *emotional))
     return systems
@@ -167,9 +233,8 @@ def structural_scores(
 ) -> dict[str, Any]:
     """Scores structural baselines as any other system.
 
-    A hard baseline is scored by its decisions. Of a soft one, pairs are those whose P(class 0) reaches the threshold
-    with the best pair F1 on validation; on train where validation has no gold pairs, which the result states; without
-    gold pairs in either, the most probable class is decided for.
+    A hard baseline is scored by its decisions. Of a soft one, pairs are those whose P(class 0) reaches the threshold of
+    :meth:`StructuralSystem.threshold`; without gold pairs to choose one on, the most probable class is decided for.
 
     Args:
         systems: What :func:`structural_systems` gave.
@@ -178,25 +243,22 @@ def structural_scores(
 
     Returns:
         By key ``{"display_name", "description", "threshold", "chosen_on", "splits": {split: scores}}``.
-        ``threshold`` and ``chosen_on`` are None where no threshold was used.
+        ``threshold`` and ``chosen_on`` are None where no threshold was used. A system that knows the distance alone
+        also has ``by_distance``, the class it decides for in each of :data:`DISTANCE_BUCKETS`.
     """
-    chosen_on = next(
-        (split for split in ("validation", "train") if split in tables and (tables[split].labels == 0).any()), None
-    )
     scores: dict[str, Any] = {}
     for system in systems:
-        threshold = None
-        if not system.hard and chosen_on is not None and chosen_on in system.probabilities:
-            threshold, _ = best_threshold(
-                system.probabilities[chosen_on],
-                tables[chosen_on].labels,
-                missed_positives=tables[chosen_on].missed_positives,
-            )
+        threshold, chosen_on = system.threshold(tables)
         scores[system.key] = {
             "display_name": system.display_name,
             "description": system.description,
             "threshold": threshold,
-            "chosen_on": chosen_on if threshold is not None else None,
+            "chosen_on": chosen_on,
+            **(
+                {}
+                if system.by_bucket is None
+                else {"by_distance": _by_distance(system.by_bucket, threshold, class_names)}
+            ),
             "splits": {
                 split: pair_scores(
                     # Hard ids: a system that ranks nothing has no average precision.
@@ -211,6 +273,12 @@ def structural_scores(
             },
         }
     return scores
+
+
+def _by_distance(rates: NDArray[np.float64], threshold: float | None, class_names: Sequence[str]) -> dict[str, str]:
+    # Rescaled as in pair_scores: the threshold is one of the rates, to the last bit.
+    decided = decide(check_probabilities(rates, class_names)[0], threshold).tolist()
+    return {bucket: class_names[one] for bucket, one in zip(DISTANCE_BUCKETS, decided, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -270,13 +338,44 @@ def distance_rules(class_names: Sequence[str]) -> list[DistanceRule]:
         rules.append(
             DistanceRule(
                 "published_distance_rule",
-                "distance rule (0-1 cause, 2-3 context)",
+                "0-1 cause, 2-3 context",
                 "Predicts emo_cause for utterances at most one turn apart, emo_context for two or three turns, "
                 f"non_pair beyond, in both directions. {blind}",
                 lambda d: np.where(np.abs(d) <= 1, 0, np.where(np.abs(d) <= 3, 1, non_pair)),
             )
         )
     return rules
+
+
+def recorded_distance_rule(
+    structural_baselines: Mapping[str, Mapping[str, Any]], class_names: Sequence[str]
+) -> DistanceRule | None:
+    """Finds the fitted baseline on distance in the record of a run, so that it can decide on other pairs.
+
+    Args:
+        structural_baselines: What :func:`structural_scores` gave.
+        class_names: Names of the pair classes, by id.
+
+    Returns:
+        The rule; None where the record does not hold its decisions, as those of earlier versions.
+
+    Example:
+        >>> decisions = dict.fromkeys(DISTANCE_BUCKETS, "non_pair") | {"0": "pair", "1": "pair"}
+        >>> record = {DISTANCE_ONLY: {"display_name": "distance only", "by_distance": decisions}}
+        >>> recorded_distance_rule(record, ("pair", "non_pair")).decide(np.array([-1, 0, 1, 2])).tolist()
+        [1, 0, 0, 1]
+    """
+    recorded = structural_baselines.get(DISTANCE_ONLY, {})
+    by_distance = recorded.get("by_distance") or {}
+    if not set(DISTANCE_BUCKETS) <= by_distance.keys() or not set(by_distance.values()) <= set(class_names):
+        return None
+    ids = np.array([class_names.index(by_distance[bucket]) for bucket in DISTANCE_BUCKETS], dtype=np.int64)
+    return DistanceRule(
+        DISTANCE_ONLY,
+        str(recorded.get("display_name") or "distance only"),
+        str(recorded.get("description") or ""),
+        lambda distances: ids[distance_buckets(distances)],
+    )
 
 
 def distance_buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -317,8 +416,10 @@ def _distance_only(splits: Mapping[str, SplitTables], class_names: Sequence[str]
         key=DISTANCE_ONLY,
         display_name="distance only",
         description="Class frequencies of the train pairs at the same signed distance, in the buckets "
-        f"{', '.join(DISTANCE_BUCKETS)}. Ignores words and emotions." + _unseen_buckets(splits),
+        f"{', '.join(DISTANCE_BUCKETS)}; the threshold, too, is chosen on train. Ignores words and emotions."
+        + _unseen_buckets(splits),
         probabilities={split: rates[distance_buckets(tables.pairs.distances)] for split, tables in splits.items()},
+        by_bucket=rates,
     )
 
 
@@ -328,7 +429,7 @@ def _emotion_x_distance(
     key, display_name = "emotion_x_distance", f"emotion x distance ({feature_source})"
     train = splits["train"]
     if feature_source == TFIDF and not any(text.strip() for text in train.utterances.texts):
-        reason = "Not built: the utterances have no text and no features were given for the emotion detector."
+        reason = f"{NOT_BUILT}the utterances have no text and no features were given for the emotion detector."
         warnings.warn(f"{display_name}: {reason}", stacklevel=3)
         return StructuralSystem(key=key, display_name=display_name, description=reason)
     emotional = emotion_probabilities(

@@ -158,7 +158,7 @@ def draw_distance_bars(axes: Axes, distances: NDArray[np.int64], gold: NDArray[n
         return shown
     colors = axes_palette(axes)
     axes.bar(np.arange(len(shown)), 100 * best_distance_f1(distances, gold)[shown], width=0.78, linewidth=0,
-             color=colors["structural"], alpha=0.22, label="upper bound for distance alone")  # fmt: skip
+             color=colors["structural"], alpha=0.22, label="every candidate at that distance as a pair")  # fmt: skip
     axes.set_xticks(np.arange(len(shown)), names)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)

@@ -53,8 +53,9 @@ def published_text(config_name: str) -> str:
         notes.append(FIELD_CAVEATS)
     if any(row.kind == "structural" for row in rows):
         notes.append(
-            "* structural: a rule that uses only the distance in turns between two utterances, scored here on the "
-            "published counts of roles by distance, that is, on the same pairs as the systems in its table."
+            "* structural: a fixed rule on the turns between two utterances, in both directions, scored here on the "
+            "published counts of roles by distance, that is, on the same pairs as the systems in its table. It is not "
+            'the row "distance only" of your runs, which is fitted on train.'
         )
     notes += [f"[{number}] {origin}" for origin, number in origins.items()]
     blocks.append(

@@ -1,4 +1,4 @@
-"""Ranks the published systems of the three-role task together with the distance rules.
+"""Ranks the published systems of the three-role task together with the fixed rules on turns.
 
 The artifact of arXiv 2605.25208 has no structural baselines. Its table of roles by distance suffices to score them on
 the same pairs as its systems.
@@ -75,7 +75,7 @@ def role_systems() -> list[RoleSystem]:
 
     Example:
         >>> names = [system.name for system in role_systems()]
-        >>> rule = names.index("distance rule (0-1 cause, 2-3 context)")
+        >>> rule = names.index("0-1 cause, 2-3 context")
         >>> [name for name in LIGHTWEIGHT if names.index(name) < rule]
         []
     """

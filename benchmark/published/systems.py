@@ -51,7 +51,7 @@ class PublishedRow:
 
     Attributes:
         system: Its name, with its modalities if they are known.
-        kind: ``published``, or ``structural`` for a distance rule scored here on published counts.
+        kind: ``published``, or ``structural`` for a fixed rule on turns scored here on published counts.
         scores: Value and deviation over seeds by metric key, as text in percent; the deviation is empty if unknown.
         split: The split that is scored.
         definition: Letter of the Pair F1 definition, or ``unstated``; empty for scores of emotions.
@@ -92,7 +92,8 @@ def published_rows(config_name: str) -> list[PublishedRow]:
 
     Returns:
         The systems by definition, split, origin of the emotions and candidates, of each the best Pair F1 first.
-        ``3class`` includes the distance rules, scored on the published counts of the same pairs.
+        ``3class`` includes the fixed rule ``0-1 cause, 2-3 context``, scored on the published counts of the same
+        pairs.
 
     Example:
         >>> [row.scores["pair_f1"][0] for row in published_rows("mec4")]

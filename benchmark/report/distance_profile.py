@@ -39,7 +39,7 @@ def _drawn(board: Board, split: str, predictions: Mapping[str, Predictions], nar
         legend_above(figure, axes, side="left", reverse=True)
         caption = (
             "Markers: mean over seeds, with the range over seeds. Bars: F1 of predicting every candidate at that "
-            "distance as a pair, the best that a rule of distance alone can reach there. Whatever a system scores "
-            f"above the bar does not come from distance. {board.labels.sentence}"
+            "distance as a pair, the best that turns alone can reach there: an upper bound, and not the row distance "
+            f"only. Whatever a system scores above the bar does not come from distance. {board.labels.sentence}"
         )
         return svg_picture(figure, f"Pair F1 by turn distance on {split}", caption.strip())

@@ -54,7 +54,7 @@ class Headline:
         return -1.0 if score is None or math.isnan(score.mean) else score.mean
 
 
-PAIR_F1 = Headline(HEADLINE[PAIRS], "Pair F1", DISTANCE_ONLY, "the distance-only baseline")
+PAIR_F1 = Headline(HEADLINE[PAIRS], "Pair F1", DISTANCE_ONLY, "the row distance only")
 """Of runs that find pairs."""
 
 WEIGHTED_F1 = Headline(HEADLINE[ERC], "Weighted F1", MAJORITY, "the majority class")

@@ -3,6 +3,7 @@ r"""Scores any prediction file, ours or another system's, with intervals and a s
     python scripts/evaluate_predictions.py runs/rpcl/predictions_test.parquet --data-dir local_data
     python scripts/evaluate_predictions.py runs/rpcl/predictions_test.parquet \
         --compare runs/base/predictions_test.parquet
+    python scripts/evaluate_predictions.py runs/rpcl/predictions_test.parquet --data-dir local_data --compare distance
     python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --config-name 3class --split test
     python scripts/evaluate_predictions.py theirs.csv --data-dir local_data --as-run runs/theirs
     python scripts/evaluate_predictions.py submission.json --gold gold.json --definition D
@@ -24,13 +25,15 @@ Files of explanations are told by their columns target_turn and prediction witho
 list of objects), one row per explained target; the reference is the file's column reference, or that of --data-dir.
 Every item must be there once; an empty text scores 0.
 
-A table is printed and a JSON written beside the predictions (<name>.scores.json; the name keeps its suffix where a file
-of the same name in another format lies there), or where --output says.
+Printed beside the scores, in percent: the decision rule, and the structural rows that a leaderboard has, on the same
+items, with the difference of the file to each. Those that are fitted on train need --data-dir. A JSON with shares is
+written beside the predictions (theirs.csv.scores.json beside theirs.csv), or where --output says; one that was written
+for another file is not replaced.
 """
 
 from __future__ import annotations
 
-import glob
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +62,13 @@ class EvaluateOptions:
 
     predictions: Path = option(REQUIRED, ".parquet, .csv or .json file of predictions", positional=True)
     output: Path | None = option(None, "JSON to write (default: beside the predictions)", metavar="FILE")
-    compare: Path | None = option(None, "a second file; adds paired tests, first - second", metavar="OTHER")
+    compare: str | None = option(
+        None,
+        'a second file, or a structural row by its name ("distance": distance only; "self + previous"); adds paired '
+        "tests, first - second",
+        metavar="OTHER",
+    )
+    structural: bool = option(True, "the structural rows beside the scores, with differences")
     write_semeval: Path | None = option(
         None,
         "also write the predicted pairs as SemEval-2024 JSON, with the emotions of the file's column emotion; without "
@@ -184,8 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     if options.as_run is not None and options.data_dir is None:
         raise UsageError("--as-run needs --data-dir: a row of the leaderboard holds every candidate of the split.")
+    other, row = _compared(options)
     output = options.output or _beside(options.predictions)
-    _check_outputs(options, output)
+    _check_outputs(options, other, output)
     # Imported here, so that --help is quick.
     from iemomecp_dataset.corpora.metadata import CORPORA
     from iemomecp_dataset.metrics.evaluation.emotions.predictions import has_emotions
@@ -198,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     request = FileEvaluationRequest(
         predictions=options.predictions,
-        other=options.compare,
+        other=other,
         validation=options.validation,
         data_dir=options.data_dir,
         gold_file=options.gold,
@@ -229,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
     )
     if has_emotions(options.predictions):
-        _evaluate_emotions(options, request, output)
+        _evaluate_emotions(options, request, row, output)
         return
     corpus = CORPORA.get(options.config_name or "")
     # Of a corpus without pairs the columns need not tell it; what is wrong with them is then told of explanations.
@@ -237,9 +247,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if explained or has_explanations(options.predictions):
         # The lists of this file, of a second one and of structural rows.
         with flags_in_errors(EvaluateOptions), one_meteor_program():
-            _evaluate_explanations(options, request, output)
+            _evaluate_explanations(options, request, row, output)
         return
     result = evaluate_files(request)
+    if options.structural:
+        from iemomecp_dataset.benchmark.baselines.recorded_rows import with_recorded_rows
+        from iemomecp_dataset.benchmark.baselines.rows_beside_pairs import rows_beside_pairs
+
+        rows = rows_beside_pairs(result, request.options, compare=row)
+        rows = with_recorded_rows(rows, result.evaluations[0].signature.split)
+        result = replace(result, structural=rows, comparison=rows.comparison or result.comparison)
     print(evaluation_as_text(result))
     write_evaluation(output, result)
     print(f"\nwritten: {output}")
@@ -249,12 +266,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"written: {options.write_semeval} ({result.exported_emotions} emotions)")
 
 
-def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest, output: Path) -> None:
+def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest, row: str | None, output: Path) -> None:
     """Scores a file with the emotions of utterances."""
+    from iemomecp_dataset.benchmark.baselines.recorded_rows import with_recorded_rows
+    from iemomecp_dataset.benchmark.baselines.rows_beside_emotions import rows_beside_emotions
     from iemomecp_dataset.metrics.evaluation.emotions.evaluation import evaluate_emotion_files
     from iemomecp_dataset.metrics.evaluation.emotions.report import emotion_evaluation_as_text, write_emotion_evaluation
 
     result = evaluate_emotion_files(request)
+    if options.structural:
+        rows = rows_beside_emotions(result, request.options, compare=row)
+        rows = with_recorded_rows(rows, result.evaluations[0].signature.split)
+        result = replace(result, structural=rows, comparison=rows.comparison or result.comparison)
     print(emotion_evaluation_as_text(result))
     write_emotion_evaluation(output, result)
     print(f"\nwritten: {output}")
@@ -262,8 +285,12 @@ def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest,
         _write_emotion_run(options, options.as_run, options.data_dir)
 
 
-def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequest, output: Path) -> None:
+def _evaluate_explanations(
+    options: EvaluateOptions, request: FileEvaluationRequest, row: str | None, output: Path
+) -> None:
     """Scores a file with explanations."""
+    from iemomecp_dataset.benchmark.baselines.recorded_rows import with_recorded_rows
+    from iemomecp_dataset.benchmark.baselines.rows_beside_explanations import rows_beside_explanations
     from iemomecp_dataset.metrics.evaluation.explanations.evaluation import evaluate_explanation_files
     from iemomecp_dataset.metrics.evaluation.explanations.report import (
         explanation_evaluation_as_text,
@@ -271,6 +298,10 @@ def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequ
     )
 
     result = evaluate_explanation_files(request)
+    if options.structural:
+        rows = rows_beside_explanations(result, request.options, compare=row)
+        rows = with_recorded_rows(rows, result.evaluations[0].signature.split)
+        result = replace(result, structural=rows, comparison=rows.comparison or result.comparison)
     # For the screen alone: the file is read by programs, which call functions.
     shown = [
         replace(one, unavailable={name: with_flags(EvaluateOptions, why) for name, why in one.unavailable.items()})
@@ -283,26 +314,51 @@ def _evaluate_explanations(options: EvaluateOptions, request: FileEvaluationRequ
         _write_explanation_run(options, request, options.as_run, options.data_dir)
 
 
+def _compared(options: EvaluateOptions) -> tuple[Path | None, str | None]:
+    """The second file, or the name of a structural row."""
+    if options.compare is None:
+        return None, None
+    path = Path(options.compare)
+    if path.exists() or path.suffix.lower() in (".parquet", ".csv", ".json") or len(path.parts) > 1:
+        return path, None
+    if not options.structural:
+        raise UsageError(f"--compare {options.compare} names a structural row; leave --no-structural out.")
+    return None, options.compare
+
+
 def _beside(predictions: Path) -> Path:
-    """The file for the scores; it keeps the suffix where predictions of the same name in another format lie beside."""
-    others = predictions.parent.glob(f"{glob.escape(predictions.stem)}.*")
-    formats = (".parquet", ".csv", ".json")
-    shared = any(
-        other.stem == predictions.stem and other.name != predictions.name and other.suffix.lower() in formats
-        for other in others
-    )
-    return predictions.with_suffix(f"{predictions.suffix}.scores.json" if shared else ".scores.json")
+    """The file for the scores; it keeps the ending of the predictions, for x.csv and x.json are two files."""
+    return predictions.with_name(f"{predictions.name}.scores.json")
 
 
-def _check_outputs(options: EvaluateOptions, output: Path) -> None:
-    """Refuses to write over an input, and two outputs into one file."""
-    inputs = (options.predictions, options.compare, options.validation, options.gold)
+def _check_outputs(options: EvaluateOptions, other: Path | None, output: Path) -> None:
+    """Refuses to write over an input or the scores of another file, and two outputs into one file."""
+    inputs = (options.predictions, other, options.validation, options.gold)
     read = {path.resolve() for path in inputs if path is not None}
     for name, path in (("--output", output), ("--write-semeval", options.write_semeval)):
         if path is not None and path.resolve() in read:
             raise UsageError(f"{name} names {path}, which is read; give another file to write.")
     if options.write_semeval is not None and options.write_semeval.resolve() == output.resolve():
         raise UsageError(f"--write-semeval and the scores both go to {output}; give another file.")
+    if not output.exists():
+        return
+    of = _scored_file(output)
+    if of is None:
+        raise UsageError(f"{output} is there and holds no scores of this command; give another file with --output.")
+    # Beside its predictions the name tells, also after the folder has moved.
+    moved = options.output is None and of.name == options.predictions.name
+    if not moved and of.resolve() != options.predictions.resolve():
+        raise UsageError(
+            f"{output} holds the scores of another file, {of}; give another file with --output, or remove it."
+        )
+
+
+def _scored_file(path: Path) -> Path | None:
+    """The predictions that scores were written for; None where a file does not hold scores."""
+    try:
+        return Path(json.loads(path.read_text(encoding="utf-8"))["evaluations"][0]["predictions"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:

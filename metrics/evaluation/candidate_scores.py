@@ -28,7 +28,7 @@ from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_u
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores
 from iemomecp_dataset.schema import ROLE_LABELS
 
-__all__ = ["candidate_signature", "compare_candidates", "emotions_origin", "evaluate_candidates"]
+__all__ = ["candidate_signature", "compare_candidates", "counts_beside", "emotions_origin", "evaluate_candidates"]
 
 
 def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) -> Evaluation:
@@ -218,6 +218,29 @@ def compare_candidates(first: ScoredCandidates, second: ScoredCandidates, option
     check_comparable(signatures)
     counts = _unit_counts([first, in_order], signatures)
     return paired_tests(first.predictions.path, second.predictions.path, counts, options)
+
+
+def counts_beside(
+    first: ScoredCandidates, others: Sequence[ScoredCandidates], options: EvaluationOptions
+) -> list[UnitCounts]:
+    """Counts a system and others on the same candidates in the same order, for differences by a paired bootstrap.
+
+    Each is counted on the grid of its own scores, which is many times narrower than one of all their scores. For a
+    permutation test, which needs the same grid, give one other.
+
+    Args:
+        first: A system.
+        others: Others, whose pairs are in the order of the first.
+        options: How to score.
+
+    Returns:
+        The counts of the first, then of the others.
+    """
+    systems = [first, *others]
+    signatures = [candidate_signature(scored, options) for scored in systems]
+    if len(others) == 1 or not _by_candidates(systems, signatures[0]):
+        return _unit_counts(systems, signatures)
+    return [_unit_counts([scored], [its])[0] for scored, its in zip(systems, signatures, strict=True)]
 
 
 def _forward_pairs(scored: ScoredCandidates, config: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,59 @@ from iemomecp_dataset.errors import MetricInputError, UsageError
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.metrics.signature import Signature
 
-__all__ = ["decisions_of"]
+__all__ = ["decision_as_json", "decision_words", "decisions_of"]
+
+
+def decision_words(signature: Signature) -> str:
+    """Puts the decision rule of a score into words.
+
+    Args:
+        signature: Of the score.
+
+    Returns:
+        The rule as it stands beside the score.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> one = Signature("A", "ecf", "ecf", "test", 866, 12223, 0, "all", "none", 0.30517, "validation", "c0ffee")
+        >>> decision_words(one)
+        'threshold 0.3052 from validation'
+        >>> decision_words(replace(one, threshold_chosen_on="fixed"))
+        'threshold 0.3052, fixed'
+        >>> decision_words(replace(one, threshold=None, threshold_chosen_on="none"))
+        'most probable class (argmax)'
+    """
+    if signature.threshold is None:
+        if signature.threshold_chosen_on != "system":
+            return "most probable class (argmax)"
+        return "own decisions of the file" if signature.n_candidates else "listed pairs"
+    chosen_on, value = signature.threshold_chosen_on, f"threshold {signature.threshold:.4g}"
+    if chosen_on == "fixed":
+        return f"{value}, fixed"
+    return (
+        f"{value}, chosen on a split that the file does not state"
+        if chosen_on == "unknown"
+        else f"{value} from {chosen_on}"
+    )
+
+
+def decision_as_json(signature: Signature) -> dict[str, Any]:
+    """Lays out the decision rule of a score as JSON values.
+
+    Args:
+        signature: Of the score.
+
+    Returns:
+        ``rule`` in words, ``threshold`` and ``chosen_on``, null without a threshold.
+    """
+    threshold = signature.threshold
+    return {
+        "rule": decision_words(signature),
+        "threshold": threshold,
+        "chosen_on": None if threshold is None else signature.threshold_chosen_on,
+    }
 
 
 def decisions_of(

@@ -34,7 +34,7 @@ from iemomecp_dataset.metrics.evaluation.candidate_scores import (
     evaluate_candidates,
 )
 from iemomecp_dataset.metrics.evaluation.gold import GoldSplit, load_gold_split
-from iemomecp_dataset.metrics.evaluation.listed_sets import evaluate_semeval
+from iemomecp_dataset.metrics.evaluation.listed_sets import ScoredList, evaluate_semeval
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.predictions import is_pair_list, read_candidate_predictions, split_of_file
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, EvaluationOptions, FileComparison
@@ -44,6 +44,7 @@ from iemomecp_dataset.metrics.evaluation.semeval import (
     read_semeval,
     write_semeval,
 )
+from iemomecp_dataset.metrics.evaluation.structural_rows import StructuralRows
 from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
 from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
@@ -176,13 +177,17 @@ class FileEvaluation:
 
     Attributes:
         evaluations: One, or two.
-        comparison: First minus second, where there are two.
+        comparison: First minus second, where there are two; or minus a structural row that was asked for.
         exported_emotions: Origin of the emotions in the SemEval file that was written: ``gold`` or ``predicted``.
+        first: The first file as it was scored, and what it was scored against.
+        structural: The structural rows beside the first file, where they were computed.
     """
 
     evaluations: tuple[Evaluation, ...]
-    comparison: FileComparison | None = None
-    exported_emotions: str | None = None
+    comparison: FileComparison | None
+    exported_emotions: str | None
+    first: ScoredCandidates | ScoredList
+    structural: StructuralRows | None = None
 
 
 @dataclass(frozen=True)
@@ -235,7 +240,7 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
     comparison = compare_candidates(scored[0], scored[1], request.options) if len(scored) == 2 else None
     remarks = [_ONLY_DECIDES] if no_choice else []
     remarks += _guessed_space(request, scored[0], evaluations[0])
-    return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported)
+    return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported, scored[0])
 
 
 def scored_data(
@@ -387,7 +392,8 @@ def _evaluate_semeval_files(request: FileEvaluationRequest) -> FileEvaluation:
     if len(scored) == 2:
         check_comparable([evaluation.signature for evaluation in evaluations])
         comparison = paired_tests(paths[0], paths[1], [counts for _, counts in scored], request.options)
-    return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported)
+    first = ScoredList(paths[0], files[0], gold, scored[0][1])
+    return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported, first)
 
 
 def _split(request: FileEvaluationRequest) -> str | None:

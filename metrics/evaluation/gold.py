@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.rows import gold_pairs
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, SPLITS
 
-__all__ = ["GoldSplit", "gold_split", "load_gold_split"]
+__all__ = ["GoldSplit", "further_split", "gold_split", "load_gold_split", "require_split"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class GoldSplit:
         text_fingerprint: Of its texts.
         synthetic: Whether a program made it.
         emotion_names: The emotions of the corpus.
+        loaded: The corpus with all its splits, where it was loaded for this.
     """
 
     corpus: str
@@ -61,6 +62,7 @@ class GoldSplit:
     text_fingerprint: str
     synthetic: bool
     emotion_names: tuple[str, ...] = ()
+    loaded: Corpus | None = field(default=None, repr=False, compare=False)
 
     @property
     def scored_emotions(self) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ def load_gold_split(
     candidates: str | None = None,
     forward_pairs: str | None = None,
 ) -> GoldSplit:
-    """Loads the gold of a split.
+    """Loads the gold of a split, and keeps the other splits: structural rows are fitted on train.
 
     Args:
         config_name: As in :func:`iemomecp_dataset.load`.
@@ -92,8 +94,40 @@ def load_gold_split(
     Raises:
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    corpus = load_corpus(config_name, data_dir, split=split, candidates=candidates, forward_pairs=forward_pairs)
-    return gold_split(corpus, split)
+    corpus = load_corpus(
+        config_name,
+        data_dir,
+        split=further_split(split),
+        candidates=candidates,
+        forward_pairs=forward_pairs,
+        for_training=False,
+    )
+    require_split(corpus, split)
+    return replace(gold_split(corpus, split), loaded=corpus)
+
+
+def further_split(split: str) -> str | None:
+    """Names the one split to load for scoring on it: None, all of them, for a split that a run can have.
+
+    Rules are fitted on train for these. A further split, such as ``test_iemocap`` of ``reccon``, shares no emotions with
+    its train split.
+    """
+    return None if split in SPLITS else split
+
+
+def require_split(corpus: Corpus, split: str) -> None:
+    """Refuses a split that a corpus on disk does not have.
+
+    Args:
+        corpus: The corpus.
+        split: The split.
+
+    Raises:
+        UsageError: There is no such split.
+    """
+    if split not in corpus.rows:
+        where = corpus.config_name if corpus.data_dir is None else f"{corpus.config_name} in {corpus.data_dir}"
+        raise UsageError(f"There is no split {split!r} of {where}. {did_you_mean(split, corpus.rows)}")
 
 
 def gold_split(corpus: Corpus, split: str) -> GoldSplit:
@@ -109,10 +143,7 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
     Raises:
         UsageError: There is no such split, or the corpus has no pairs.
     """
-    if split not in corpus.rows:
-        raise UsageError(
-            f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
-        )
+    require_split(corpus, split)
     corpus.require_pairs()
     rows, table = corpus.rows[split], corpus.tables[split]
     if not len(table):

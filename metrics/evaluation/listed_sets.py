@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,27 @@ from iemomecp_dataset.metrics.signature import Signature, gold_fingerprint
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, set_unit_counts
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["OWN_EMOTIONS", "evaluate_semeval", "neutral_note", "with_other"]
+__all__ = ["OWN_EMOTIONS", "ScoredList", "evaluate_semeval", "neutral_note", "with_other"]
 
 OWN_EMOTIONS = "The file has predicted emotions, which are scored; --gold-emotions changes nothing."
 """Remark for a file that has emotions, where gold ones are asked for."""
+
+
+@dataclass(frozen=True)
+class ScoredList:
+    """A list of pairs that was scored, and what it was scored against.
+
+    Attributes:
+        path: The file.
+        listed: Its pairs.
+        gold: The gold data, or a gold file of the same format.
+        counts: What its scores follow from, by source dialogue.
+    """
+
+    path: Path
+    listed: SemevalConversations
+    gold: GoldSplit | SemevalConversations
+    counts: UnitCounts
 
 
 def evaluate_semeval(

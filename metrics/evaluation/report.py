@@ -11,15 +11,18 @@ from typing import Any, Protocol, TypeVar
 
 from iemomecp_dataset import __version__
 from iemomecp_dataset.files import write_json
+from iemomecp_dataset.metrics.evaluation.decision import decision_as_json, decision_words
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluation
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, FileComparison
+from iemomecp_dataset.metrics.evaluation.structural_rows import StructuralRows, structural_as_json, structural_lines
+from iemomecp_dataset.metrics.evaluation.text_layout import columns
+from iemomecp_dataset.metrics.evaluation.units import UNIT_STATEMENT, in_unit
 from iemomecp_dataset.metrics.evaluation.window import WINDOW_STATEMENT
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
 __all__ = [
     "FORMAT_VERSION",
-    "columns",
     "comparison_as_json",
     "comparison_text",
     "ends",
@@ -46,7 +49,7 @@ def evaluation_as_text(result: FileEvaluation) -> str:
     Returns:
         Lines for a terminal.
     """
-    return files_as_text(result.evaluations, result.comparison, _evaluation_text)
+    return files_as_text(result.evaluations, result.comparison, _evaluation_text, result.structural)
 
 
 def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
@@ -56,13 +59,16 @@ def evaluation_as_json(result: FileEvaluation) -> dict[str, Any]:
         result: From :func:`~iemomecp_dataset.metrics.evaluation.evaluate.evaluate_files`.
 
     Returns:
-        ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
+        ``format_version, package_version, evaluations``; with structural rows ``structural``; with two files, or a
+        row that was asked for, ``comparison``.
     """
     return files_as_json(
         result.evaluations,
         result.comparison,
-        lambda evaluation: {
+        structural=result.structural,
+        scores_of=lambda evaluation: {
             "definition": DEFINITIONS[evaluation.signature.definition],
+            "decision": decision_as_json(evaluation.signature),
             "emotions": evaluation.signature.emotions,
             "window": evaluation.signature.window,
             "scores": dict(evaluation.scores),
@@ -91,23 +97,31 @@ OfFile = TypeVar("OfFile", bound=_Evaluation)
 
 
 def files_as_text(
-    evaluations: Sequence[OfFile], comparison: FileComparison | None, text_of: Callable[[OfFile], str]
+    evaluations: Sequence[OfFile],
+    comparison: FileComparison | None,
+    text_of: Callable[[OfFile, list[str]], str],
+    structural: StructuralRows | None = None,
 ) -> str:
     """Lays out the evaluations of one file or two, of any task, and the paired tests.
 
     Args:
         evaluations: One, or two.
         comparison: First minus second, where there are two.
-        text_of: Lays out one of them.
+        text_of: Lays out one of them, with the lines of its structural rows after its scores.
+        structural: The structural rows beside the first.
     """
-    parts = [text_of(evaluation) for evaluation in evaluations]
+    beside = [] if structural is None else ["", *structural_lines(structural)]
+    parts = [text_of(evaluation, [] if place else beside) for place, evaluation in enumerate(evaluations)]
     if comparison is not None:
         parts.append(comparison_text(comparison))
     return "\n\n".join(parts)
 
 
 def files_as_json(
-    evaluations: Sequence[OfFile], comparison: FileComparison | None, scores_of: Callable[[OfFile], dict[str, Any]]
+    evaluations: Sequence[OfFile],
+    comparison: FileComparison | None,
+    scores_of: Callable[[OfFile], dict[str, Any]],
+    structural: StructuralRows | None = None,
 ) -> dict[str, Any]:
     """Lays out the same as JSON values.
 
@@ -115,9 +129,11 @@ def files_as_json(
         evaluations: One, or two.
         comparison: First minus second, where there are two.
         scores_of: What is of one task alone, by key: the scores and what they are of.
+        structural: The structural rows beside the first.
 
     Returns:
-        ``format_version, package_version, evaluations`` and, with two files, ``comparison``; no number is NaN.
+        ``format_version, package_version, evaluations``; with structural rows ``structural``; with two files, or a
+        row that was asked for, ``comparison``. Scores are shares, and no number is NaN.
     """
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -135,6 +151,8 @@ def files_as_json(
             for evaluation in evaluations
         ],
     }
+    if structural is not None:
+        content["structural"] = structural_as_json(structural)
     if comparison is not None:
         content["comparison"] = comparison_as_json(comparison)
     return {name: without_nan(value) for name, value in content.items()}
@@ -145,6 +163,7 @@ def comparison_as_json(comparison: FileComparison) -> dict[str, Any]:
     return {
         "first": str(comparison.first),
         "second": str(comparison.second),
+        "second_is": "structural row" if comparison.against_row else "file",
         "difference": "first minus second",
         "paired_bootstrap": {name: asdict(value) for name, value in comparison.bootstrap.items()},
         "permutation_test": {name: asdict(value) for name, value in comparison.permutation.items()},
@@ -161,20 +180,22 @@ def write_evaluation(path: Path, result: FileEvaluation) -> None:
     write_json(path, evaluation_as_json(result))
 
 
-def _evaluation_text(evaluation: Evaluation) -> str:
+def _evaluation_text(evaluation: Evaluation, structural: list[str]) -> str:
     signature = evaluation.signature
     lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}"]
     if signature.synthetic:
         lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
     if signature.window != "none":
         lines.insert(0, f"{WINDOW_STATEMENT.upper()} ({signature.window}).")
-    lines.append(f"decision     {signature.decision}")
+    bound = "; threshold or epoch is from the scored split: an upper bound" if signature.oracle else ""
+    lines.append(f"decision     {decision_words(signature)}{bound}")
     if signature.emotions != "none":
         lines.append(f"emotions     {signature.emotions} emotions of the targets")
     lines.append("")
     lines.append(_score_table(evaluation))
+    lines += structural
     for name, group in evaluation.further.items():
-        words = f"{name}: " + ", ".join(f"{key} {number(value)}" for key, value in group.items())
+        words = f"{name}: " + ", ".join(f"{key} {number(key, value)}" for key, value in group.items())
         lines += ["", *textwrap.wrap(words, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
     remarks = [f"undefined: {key}: {reason}" for key, reason in evaluation.undefined.items()]
     remarks += [f"note: {note}" for note in evaluation.notes]
@@ -205,11 +226,9 @@ def score_lines(scores: Mapping[str, Any], intervals: Mapping[str, Interval], un
     rows = [("score", "value", *heading)]
     for name, value in scores.items():
         interval = intervals.get(name)
-        rows.append((name, number(value), *(ends(interval) if interval is not None else ("", ""))))
-    lines = columns(rows)
-    if some is not None:
-        lines.append(f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} {units}")
-    return lines
+        rows.append((name, number(name, value), *(ends(name, interval) if interval is not None else ("", ""))))
+    how = "" if some is None else f"; percentile bootstrap, {some.n_resamples} resamples of {some.n_units} {units}"
+    return [*columns(rows), f"{UNIT_STATEMENT}{how}"]
 
 
 def comparison_text(comparison: FileComparison) -> str:
@@ -223,8 +242,8 @@ def comparison_text(comparison: FileComparison) -> str:
         rows.append(
             (
                 name,
-                f"{interval.estimate:+.4f}",
-                ends(interval)[0],
+                in_unit(name, interval.estimate, signed=True),
+                ends(name, interval, signed=True)[0],
                 _p_value(interval.p_value, interval.n_resamples),
                 _p_value(test.p_value, test.n_permutations) if test is not None else "",
             )
@@ -232,18 +251,23 @@ def comparison_text(comparison: FileComparison) -> str:
     return "\n".join(
         [
             f"difference   {comparison.first}",
-            f"minus        {comparison.second}",
+            f"minus        {_second(comparison)}",
             "",
             *columns(rows),
-            f"paired over {some.n_units} source dialogues, {some.n_resamples} resamples; two-sided, not corrected for "
-            "testing several scores",
+            f"in points; paired over {some.n_units} source dialogues, {some.n_resamples} resamples; two-sided, not "
+            "corrected for testing several scores",
         ]
     )
 
 
-def ends(interval: Interval) -> tuple[str, str]:
-    """The interval and the standard error as they are printed."""
-    return f"[{interval.low:.4f}, {interval.high:.4f}]", f"{interval.standard_error:.4f}"
+def _second(comparison: FileComparison) -> str:
+    return f"{comparison.second} (structural row)" if comparison.against_row else str(comparison.second)
+
+
+def ends(name: str, interval: Interval, *, signed: bool = False) -> tuple[str, str]:
+    """The interval and the standard error of a score, or of a difference, as they are printed."""
+    low, high = (in_unit(name, value, signed=signed) for value in (interval.low, interval.high))
+    return f"[{low}, {high}]", in_unit(name, interval.standard_error)
 
 
 def _p_value(value: float | None, draws: int) -> str:
@@ -252,17 +276,9 @@ def _p_value(value: float | None, draws: int) -> str:
     return f"< {2 / (draws + 1):.1g}" if value <= 2 / (draws + 1) else f"{value:.4f}"
 
 
-def number(value: Any) -> str:
-    """A score or a count as it is printed."""
-    if isinstance(value, float):
-        return "undefined" if math.isnan(value) else f"{value:.4f}"
-    return str(value)
-
-
-def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Pads cells, so that columns line up; one line per row."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+def number(name: str, value: Any) -> str:
+    """A score or a count as it is printed: a share in percent."""
+    return in_unit(name, value) if isinstance(value, float) else str(value)
 
 
 def without_nan(value: Any) -> Any:

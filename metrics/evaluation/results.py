@@ -88,16 +88,21 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class FileComparison:
-    """Paired tests of two files, first minus second.
+    """Paired tests of a file and a second one, or a structural row; first minus second.
 
     Attributes:
         first: The first file.
-        second: The second.
+        second: The second; or the name of a structural row.
         bootstrap: Differences with intervals, by score.
         permutation: Permutation tests, by score.
     """
 
     first: Path
-    second: Path
+    second: Path | str
     bootstrap: Mapping[str, Interval]
     permutation: Mapping[str, PermutationTest]
+
+    @property
+    def against_row(self) -> bool:
+        """Whether the second is a structural row."""
+        return isinstance(self.second, str)

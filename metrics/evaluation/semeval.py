@@ -30,7 +30,15 @@ from iemomecp_dataset.files import read_json, write_json
 from iemomecp_dataset.metrics.evaluation.free_pairs import FreePair, corpus_emotion, free_pairs
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 
-__all__ = ["EMOTION_NAMES", "Reading", "SemevalConversations", "missing_and_further", "read_semeval", "write_semeval"]
+__all__ = [
+    "EMOTION_NAMES",
+    "Reading",
+    "SemevalConversations",
+    "missing_and_further",
+    "read_semeval",
+    "turn_numbers",
+    "write_semeval",
+]
 
 Reading = Literal["strict", "leniently"]
 """How files of other systems are read: as the official evaluator does, or with what free text brings along."""
@@ -120,7 +128,7 @@ def read_semeval(
     n_readable = n_repeated = 0
     for name, conversation in conversations.items():
         where = f"{path}: conversation {name}"
-        turns = _turns(conversation, where)
+        turns = turn_numbers(conversation, where)
         listed = listed_pairs(conversation, where)
         for entry in listed if isinstance(listed, list) else [listed]:
             strict = labeled_pair(entry) if isinstance(listed, list) else None
@@ -255,8 +263,19 @@ def _liberties(entry: Any) -> list[str]:
     return kinds + ["numbers that are not text"] * any(is_integer(part) for part in parts)
 
 
-def _turns(conversation: Mapping[str, Any], where: str) -> frozenset[int]:
-    """Numbers of the utterances; empty where the file does not repeat them."""
+def turn_numbers(conversation: Mapping[str, Any], where: str) -> frozenset[int]:
+    """Finds the numbers of the utterances of a conversation.
+
+    Args:
+        conversation: As in the file.
+        where: What to call it in a message.
+
+    Returns:
+        The numbers; none where the file does not repeat the utterances.
+
+    Raises:
+        InvalidDataError: An utterance has no number.
+    """
     utterances = conversation.get(TURNS_KEY) or []
     if not isinstance(utterances, list):
         raise InvalidDataError(f"{where}: {TURNS_KEY!r} must be a list of utterances.")

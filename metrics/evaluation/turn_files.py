@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, pair_options_given
 from iemomecp_dataset.metrics.evaluation.results import FileComparison
+from iemomecp_dataset.metrics.evaluation.structural_rows import StructuralRows
 
 __all__ = [
     "TurnFileEvaluation",
@@ -28,19 +30,27 @@ _SHOWN = 5
 """So many missing or unknown entries are named in a message."""
 
 Evaluation = TypeVar("Evaluation", covariant=True)
+Predicted = TypeVar("Predicted", covariant=True)
+Gold = TypeVar("Gold", covariant=True)
 
 
 @dataclass(frozen=True)
-class TurnFileEvaluation(Generic[Evaluation]):
+class TurnFileEvaluation(Generic[Evaluation, Predicted, Gold]):
     """Scores of a file, of a second one, and the paired tests.
 
     Attributes:
         evaluations: One, or two.
-        comparison: First minus second, where there are two.
+        comparison: First minus second, where there are two; or minus a structural row that was asked for.
+        first: The first file in the order of the gold, with its gold.
+        gold: The gold data; ``None``: the file's own column.
+        structural: The structural rows beside the first file, where they were computed.
     """
 
     evaluations: tuple[Evaluation, ...]
-    comparison: FileComparison | None = None
+    comparison: FileComparison | None
+    first: Predicted
+    gold: Gold | None
+    structural: StructuralRows | None = None
 
 
 class _Facts(Protocol):
@@ -69,6 +79,7 @@ class TurnGold:
         split: Name of the split.
         text_fingerprint: Fingerprint of its texts.
         synthetic: Whether a program made the data.
+        loaded: The corpus with all its splits, where it was loaded for this.
     """
 
     corpus: str
@@ -76,6 +87,7 @@ class TurnGold:
     split: str
     text_fingerprint: str
     synthetic: bool
+    loaded: Corpus | None = field(default=None, repr=False, compare=False)
 
 
 def scored_split(predictions: _File, *, config_name: str | None = None, split: str | None = None) -> tuple[str, str]:

@@ -12,12 +12,14 @@ from iemomecp_dataset.metrics.significance.permutation import permutation_test
 __all__ = ["intervals_of", "paired_tests"]
 
 
-def paired_tests(first: Path, second: Path, counts: list[UnitCounts], options: EvaluationOptions) -> FileComparison:
+def paired_tests(
+    first: Path, second: Path | str, counts: list[UnitCounts], options: EvaluationOptions
+) -> FileComparison:
     """Runs the paired bootstrap and the permutation test.
 
     Args:
         first: The first file.
-        second: The second.
+        second: The second; or the name of a structural row.
         counts: Of the two systems, in this order, on the same units.
         options: How to resample.
 

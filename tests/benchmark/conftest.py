@@ -292,7 +292,9 @@ def write_run(
             }
             for split in tables
         },
-        structural_baselines=structural_scores(systems, scored, class_names),
+        structural_baselines=structural_scores(
+            systems, {split: of_split.pairs for split, of_split in tables.items()}, class_names
+        ),
         data_fingerprint=fingerprint,
         settings={"objective": objective, "scorer": "dialogue", "modalities": "t", "learning_rate": 0.0003},
         versions={"torch": "2.13.0"},

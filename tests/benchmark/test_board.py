@@ -313,7 +313,9 @@ def test_structural_thresholds_are_said_to_be_chosen_on_the_split_and_are_no_bar
     (bounds,) = parts_of_split(board, "validation")
     assert bounds.oracle
     (epoch,) = [note for note in split_notes(bounds, "validation") if "epoch and threshold of Base T" in note]
-    assert any("threshold of distance only" in note for note in split_notes(bounds, "validation")), epoch
+    notes = split_notes(bounds, "validation")
+    assert any("threshold of emotion x distance (TF-IDF)" in note for note in notes), epoch
+    assert not any("distance only" in note for note in notes), "its threshold is from train"
     (fair,) = parts_of_split(board, "test")
     assert len(fair.structural) == len(board.structural)
 
@@ -322,6 +324,18 @@ def test_a_gain_over_an_upper_bound_stands_in_no_fair_table(tmp_path, write_run)
     write_run(tmp_path / "run", epoch_chosen_on="validation")
     write_run(tmp_path / "fixed", objective="rpcl", threshold={"value": 0.5, "chosen_on": "fixed"})
     fair, bounds = parts_of_split(board_of(tmp_path), "validation")
+    for part in (fair, bounds):  # the threshold of distance only is from train
+        assert part.baseline("distance_only") is not None
+        assert part.baseline("emotion_x_distance") is (None if part is fair else part.baseline("emotion_x_distance"))
+        assert part.trained[0].score("validation", "gain_over_distance") is not None
+    # Records of earlier versions, whose threshold was from validation.
+    runs = []
+    for run in index_runs(tmp_path).runs:
+        baselines = dict(run.results.structural_baselines)
+        baselines["distance_only"] = baselines["distance_only"] | {"chosen_on": "validation"}
+        runs.append(replace(run, results=replace(run.results, structural_baselines=baselines)))
+    (earlier,) = leaderboard(runs)
+    fair, bounds = parts_of_split(earlier, "validation")
     assert fair.baseline("distance_only") is None
     assert [row.score("validation", "gain_over_distance") for row in fair.rows] == [None] * len(fair.rows)
     assert bounds.trained[0].score("validation", "gain_over_distance") is not None

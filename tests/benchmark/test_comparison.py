@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from iemomecp_dataset.benchmark.baselines.structural import SELF_AND_PREVIOUS
+from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY, SELF_AND_PREVIOUS
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.runs.index import index_runs
@@ -74,7 +74,7 @@ def test_every_pair_of_systems_and_the_rule_are_compared(found):
     pairs = {(one.first, one.second) for one in found.comparisons if one.metric == "pair_f1"}
     assert len(pairs) == 3 + 3
     against_rule = {(one.first, one.second) for one in found.comparisons if one.against_rule}
-    assert against_rule == {(name, "self + previous") for name in ("RPCL T", "Base T", "CDMR only T")}
+    assert against_rule == {(name, "distance only") for name in ("RPCL T", "Base T", "CDMR only T")}
     assert against_rule <= pairs
     for one in found.comparisons:
         if not one.against_rule:
@@ -88,12 +88,28 @@ def test_a_large_difference_is_found_and_none_is_not(found):
     assert p[frozenset(("Base T", "CDMR only T"))] > 0.05
 
 
-def test_the_rule_is_scored_as_self_and_previous(matrix, found):
+def test_the_bar_of_tests_is_the_row_that_gains_are_measured_from(matrix, found):
     board, _ = matrix
+    gains = {row.name: row.score("test", "gain_over_distance").mean for row in board.trained}
+    against = {one.first: one.difference.estimate for one in found.comparisons if one.against_rule}
+    assert against == pytest.approx(gains)
+    assert board.baseline(DISTANCE_ONLY).threshold.endswith("from train")
+
+
+def test_records_that_do_not_hold_the_decisions_of_the_bar_are_tested_against_self_and_previous(matrix):
+    board, predictions = matrix
+    runs = []
+    for run in board.runs:
+        baselines = {key: dict(one) for key, one in run.results.structural_baselines.items()}
+        baselines[DISTANCE_ONLY].pop("by_distance")
+        runs.append(replace(run, results=replace(run.results, structural_baselines=baselines)))
+    (earlier,) = leaderboard(runs)
+    compared = compare(earlier, predictions, split="test", n_resamples=20)
     rule = board.baseline(SELF_AND_PREVIOUS).score("test", "pair_f1").mean
-    for one in found.comparisons:
-        if one.against_rule:
-            assert one.difference.estimate == pytest.approx(found.intervals[one.first]["pair_f1"].estimate - rule)
+    against = [one for one in compared.comparisons if one.against_rule]
+    assert {one.second for one in against} == {"self + previous"}
+    for one in against:
+        assert one.difference.estimate == pytest.approx(compared.intervals[one.first]["pair_f1"].estimate - rule)
 
 
 def test_a_system_that_lacks_a_run_is_left_out_by_name(matrix):

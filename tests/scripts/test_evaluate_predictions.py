@@ -1,6 +1,7 @@
 """scripts/evaluate_predictions.py on files of every origin, with gold from a synthetic corpus and from ECF files."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -119,7 +120,10 @@ def test_text_and_json_hold_the_same_numbers(run_file, synthetic_dir):
     text, content = evaluation_as_text(result), evaluation_as_json(result)
     scores = content["evaluations"][0]["scores"]
     assert text.startswith("SYNTHETIC DATA")
-    assert f"{scores['pair_f1']:.4f}" in text
+    assert f"pair_f1 {100 * scores['pair_f1']:.2f} [" in " ".join(text.split()), (
+        "people read percent, files hold shares"
+    )
+    assert not re.search(r"\b0\.\d{4}", text.split("\nscore ")[1].split("\niemomecp|")[0])
     assert content["evaluations"][0]["signature"] in text
     assert Signature.parse(content["evaluations"][0]["signature"]).task == "3class"
     json.dumps(content, allow_nan=False)
@@ -446,7 +450,13 @@ def test_validation_decides_what_is_printed_stored_and_recorded(tmp_path, synthe
     assert rule in printed
     assert rule in stored["signature"]
     assert stored["signature"] == recorded.extra["signatures"]["test"]
-    assert f"pair_f1  {expected['pair_f1']:.4f}" in " ".join(printed.split()).replace("pair_f1 ", "pair_f1  ")
+    assert f"pair_f1 {100 * expected['pair_f1']:.2f}" in " ".join(printed.split())
+    assert f"decision     threshold {threshold:.4g} from validation" in printed
+    assert stored["decision"] == {
+        "rule": f"threshold {threshold:.4g} from validation",
+        "threshold": threshold,
+        "chosen_on": "validation",
+    }
     assert stored["scores"]["pair_f1"] == recorded.metrics["test"]["pair_f1"] == expected["pair_f1"]
     with pytest.raises(UsageError, match="add --data-dir"):
         main([str(files["test"]), "--validation", str(files["validation"])])
@@ -561,8 +571,63 @@ def test_files_of_one_name_and_any_case_of_suffix_keep_scores_of_their_own(tmp_p
         main([file, *arguments, "--resamples", "0"])
         capsys.readouterr()
     assert {path.name for path in tmp_path.glob("*.scores.json")} == {
-        "x.JSON.scores.json", "x.CSV.scores.json", "only.scores.json"
+        "x.JSON.scores.json", "x.CSV.scores.json", "only.PARQUET.scores.json"
     }  # fmt: skip
+
+
+def test_scores_of_another_file_are_never_replaced(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.read_csv(ecf_predictions(tmp_path)).assign(label=1)
+    (tmp_path / "other").mkdir()
+    for name in ("x.csv", "other/x.csv"):
+        frame.to_csv(tmp_path / name, index=False)
+    main(["x.csv", "--resamples", "0", "--output", "o.json"])
+    written = (tmp_path / "o.json").read_bytes()
+    with pytest.raises(UsageError, match=r"o\.json holds the scores of another file, x\.csv; give another"):
+        main(["other/x.csv", "--resamples", "0", "--output", "o.json"])
+    (tmp_path / "notes.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"notes\.json is there and holds no scores of this command"):
+        main(["x.csv", "--resamples", "0", "--output", "notes.json"])
+    assert (tmp_path / "o.json").read_bytes() == written
+    assert (tmp_path / "notes.json").read_text() == "[]"
+    # The scores of the same file are, by whatever path it is named, and also after its folder has moved.
+    main(["other/../x.csv", "--resamples", "0", "--output", "o.json", "--argmax"])
+    main(["other/x.csv", "--resamples", "0"])
+    (tmp_path / "other").rename(tmp_path / "moved")
+    main(["moved/x.csv", "--resamples", "0"])
+    assert json.loads((tmp_path / "moved/x.csv.scores.json").read_text())["evaluations"][0]["predictions"] == (
+        "moved/x.csv"
+    )
+    capsys.readouterr()
+
+
+def test_a_structural_row_is_compared_by_name(tmp_path, run_file, synthetic_dir, monkeypatch, capsys):
+    path = run_file(threshold=0.4, threshold_chosen_on="validation")
+    data = [str(path), "--data-dir", str(synthetic_dir), "--resamples", "100"]
+    for name, row in (("distance", "distance only"), ("self + previous", "self + previous"), ("SELF", "self")):
+        main([*data, "--compare", name])
+        printed = capsys.readouterr().out
+        assert f"minus        {row} (structural row)" in printed
+        content = json.loads(path.with_name(f"{path.name}.scores.json").read_text())
+        assert (content["comparison"]["second"], content["comparison"]["second_is"]) == (row, "structural row")
+        (of_row,) = [one for one in content["structural"]["rows"] if one["name"] == row]
+        estimate = content["comparison"]["paired_bootstrap"]["pair_f1"]["estimate"]
+        assert estimate == pytest.approx(of_row["differences"]["pair_f1"]["estimate"])
+        assert estimate == pytest.approx(content["evaluations"][0]["scores"]["pair_f1"] - of_row["scores"]["pair_f1"])
+    for arguments, words in (
+        (["--compare", "distnce"], "no structural row of that name. Did you mean 'distance only'.*all non-pair, self"),
+        (["--compare", "distance", "--no-structural"], "leave --no-structural out"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            main([*data, *arguments])
+    with pytest.raises(MissingDataError, match=r"distance\.csv is not there"):
+        main([*data, "--compare", "distance.csv"])
+    # A file of that name comes first.
+    monkeypatch.chdir(tmp_path)
+    path.rename(tmp_path / "distance")
+    with pytest.raises(UsageError, match="distance"):
+        main([str(run_file()), "--compare", "distance", "--resamples", "0"])
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -606,9 +671,16 @@ def test_command_prints_a_table_and_writes_json_beside_the_file(repository, run_
     path, other = run_file(), run_file("other.parquet", seed=1)
     done = run_script(repository, path, "--compare", other, "--resamples", 200)
     assert done.returncode == 0, done.stderr
-    for words in ("SYNTHETIC DATA", "pair_f1", "95 % interval", "p (bootstrap)", "iemomecp|def:F|"):
+    for words in (
+        "SYNTHETIC DATA",
+        "pair_f1",
+        "95 % interval",
+        "p (bootstrap)",
+        "iemomecp|def:F|",
+        "not here: distance only, emotion x distance: fitted on train: --data-dir gives it.",
+    ):
         assert words in done.stdout
-    content = json.loads(path.with_suffix(".scores.json").read_text())
+    content = json.loads(path.with_name(f"{path.name}.scores.json").read_text())
     assert len(content["evaluations"]) == 2
     assert content["comparison"]["difference"] == "first minus second"
 

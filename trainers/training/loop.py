@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
+from iemomecp_dataset.metrics.evaluation.units import in_unit
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
@@ -379,7 +380,7 @@ def _end_epoch(state: _LoopState) -> None:
     if selected is not None and selected.loss is not None and selected.loss < progress.lowest_loss:
         progress.lowest_loss, progress.lowest_loss_epoch = selected.loss, progress.epoch
     scores = {} if selected is None else dict(selected.scores)
-    shown = {name: f"{value:.3f}" for name, value in list(scores.items())[:1]}
+    shown = {name: in_unit(name, value) for name, value in list(scores.items())[:1]}  # percent, as in tables
     state.bar.set_postfix(epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", **shown)
     if accelerator.is_main_process:
         state.folder.append_log(

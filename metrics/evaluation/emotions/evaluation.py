@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from iemomecp_dataset.schema import COMMON_EMOTIONS, canonical_split
 __all__ = [
     "EmotionEvaluation",
     "EmotionFileEvaluation",
+    "emotion_counts",
     "evaluate_emotion_files",
     "evaluate_emotions",
     "with_gold",
@@ -60,6 +61,7 @@ class EmotionEvaluation:
         intervals: Bootstrap intervals, by score.
         gold_from: Origin of the gold, in words.
         notes: Remarks for readers.
+        decision: The decision rule in words.
     """
 
     path: Path
@@ -69,9 +71,10 @@ class EmotionEvaluation:
     intervals: Mapping[str, Interval]
     gold_from: str
     notes: tuple[str, ...]
+    decision: str
 
 
-EmotionFileEvaluation = TurnFileEvaluation[EmotionEvaluation]
+EmotionFileEvaluation = TurnFileEvaluation[EmotionEvaluation, EmotionPredictions, EmotionGold]
 """Emotion scores of a file, of a second one, and the paired tests."""
 
 
@@ -109,12 +112,12 @@ def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluat
     known = [with_gold(file, gold, config_name=request.config_name) for file in files]
     evaluations = tuple(evaluate_emotions(file, gold, request.options, request.config_name) for file in known)
     if len(known) == 1:
-        return EmotionFileEvaluation(evaluations)
+        return EmotionFileEvaluation(evaluations, None, known[0], gold)
     check_comparable([evaluation.signature for evaluation in evaluations], emotion_differences)
     first, second = known
     order = aligned_turns(str(second.path), _keys(second.table), _keys(first.table), str(first.path))
-    counts = _counts([first, second.take(order)])
-    return EmotionFileEvaluation(evaluations, paired_tests(first.path, second.path, counts, request.options))
+    tests = paired_tests(first.path, second.path, emotion_counts([first, second.take(order)]), request.options)
+    return EmotionFileEvaluation(evaluations, tests, first, gold)
 
 
 def with_gold(
@@ -196,7 +199,7 @@ def evaluate_emotions(
         epoch_chosen_on=facts.epoch_chosen_on,
     )
     scored, labels = predictions.scored[table.labelled], table.labels[table.labelled]
-    counts = _counts([predictions])[0]
+    (counts,) = emotion_counts([predictions])
     has_speakers = bool((table.speakers != "").any())
     general = general_notes(
         predictions,
@@ -214,10 +217,19 @@ def evaluate_emotions(
         intervals=intervals_of(counts, options),
         gold_from=origin_of_gold(gold),
         notes=(*predictions.notes, *_notes(table, gold), *general),
+        decision="own decisions of the file" if predictions.probabilities is None else "most probable emotion (argmax)",
     )
 
 
-def _counts(files: list[EmotionPredictions]) -> list[UnitCounts]:
+def emotion_counts(files: Sequence[EmotionPredictions]) -> list[UnitCounts]:
+    """Counts systems by dialogue.
+
+    Args:
+        files: Their predictions of the same utterances, in one order.
+
+    Returns:
+        For each what its scores follow from.
+    """
     table, names = files[0].table, files[0].class_names
     known = table.labelled
     return emotion_unit_counts(

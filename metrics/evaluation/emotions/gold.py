@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.metrics.evaluation.gold import further_split, require_split
 from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
 from iemomecp_dataset.options import EmotionInventory
 
@@ -45,8 +45,10 @@ def load_emotion_gold(
         UsageError: The configuration has no emotions to recognise.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    corpus = load_corpus(config_name, data_dir, split=split, for_training=False, emotions=emotions)
-    return emotion_gold(whole_corpus(corpus), split)
+    corpus = load_corpus(config_name, data_dir, split=further_split(split), for_training=False, emotions=emotions)
+    require_split(corpus, split)
+    whole = whole_corpus(corpus)
+    return replace(emotion_gold(whole, split), loaded=whole)
 
 
 def emotion_gold(corpus: Corpus, split: str) -> EmotionGold:
@@ -62,10 +64,7 @@ def emotion_gold(corpus: Corpus, split: str) -> EmotionGold:
     Raises:
         UsageError: There is no such split, or its utterances have no emotions.
     """
-    if split not in corpus.rows:
-        raise UsageError(
-            f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
-        )
+    require_split(corpus, split)
     table = emotion_table(corpus.rows[split])
     corpus.require_emotions(split=split)
     return EmotionGold(

@@ -8,13 +8,13 @@ from typing import Any
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.emotions.evaluation import EmotionEvaluation, EmotionFileEvaluation
 from iemomecp_dataset.metrics.evaluation.report import (
-    columns,
     ends,
     files_as_json,
     files_as_text,
     number,
     score_lines,
 )
+from iemomecp_dataset.metrics.evaluation.text_layout import columns
 
 __all__ = ["emotion_evaluation_as_json", "emotion_evaluation_as_text", "write_emotion_evaluation"]
 
@@ -30,7 +30,7 @@ def emotion_evaluation_as_text(result: EmotionFileEvaluation) -> str:
     Returns:
         Lines for a terminal.
     """
-    return files_as_text(result.evaluations, result.comparison, _evaluation_text)
+    return files_as_text(result.evaluations, result.comparison, _evaluation_text, result.structural)
 
 
 def emotion_evaluation_as_json(result: EmotionFileEvaluation) -> dict[str, Any]:
@@ -43,7 +43,13 @@ def emotion_evaluation_as_json(result: EmotionFileEvaluation) -> dict[str, Any]:
         ``format_version, package_version, evaluations`` and, with two files, ``comparison``.
     """
     return files_as_json(
-        result.evaluations, result.comparison, lambda evaluation: {"scores": {**evaluation.scores, **evaluation.shifts}}
+        result.evaluations,
+        result.comparison,
+        lambda evaluation: {
+            "decision": {"rule": evaluation.decision},
+            "scores": {**evaluation.scores, **evaluation.shifts},
+        },
+        result.structural,
     )
 
 
@@ -57,9 +63,10 @@ def write_emotion_evaluation(path: Path, result: EmotionFileEvaluation) -> None:
     write_json(path, emotion_evaluation_as_json(result))
 
 
-def _evaluation_text(evaluation: EmotionEvaluation) -> str:
+def _evaluation_text(evaluation: EmotionEvaluation, structural: list[str]) -> str:
     scores, signature = evaluation.scores, evaluation.signature
-    lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}", "", *_overall(evaluation), ""]
+    lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}"]
+    lines += [f"decision     {evaluation.decision}", "", *_overall(evaluation), *structural, ""]
     if signature.synthetic:
         lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
     lines += [*_per_class(evaluation), ""]
@@ -68,10 +75,11 @@ def _evaluation_text(evaluation: EmotionEvaluation) -> str:
             accuracy, support = (evaluation.shifts[f"{name}_{key}"] for key in keys)
             change = "another emotion" if name == "shift" else "the same emotion"
             lines.append(
-                f"{name}: accuracy {number(accuracy)} on {support} utterances whose speaker had {change} before"
+                f"{name}: accuracy {number('accuracy', accuracy)} on {support} utterances whose speaker had {change} "
+                "before"
             )
     if "ece" in scores:
-        lines.append(f"calibration: ece {number(scores['ece'])}, brier {number(scores['brier'])}")
+        lines.append(f"calibration: ece {number('ece', scores['ece'])}, brier {number('brier', scores['brier'])}")
     names = signature.class_names
     confusion = [(name, *map(str, row)) for name, row in zip(names, scores["confusion_matrix"], strict=True)]
     lines += ["", *columns([("gold / predicted", *names), *confusion])]
@@ -91,6 +99,7 @@ def _per_class(evaluation: EmotionEvaluation) -> list[str]:
     rows: list[tuple[str, ...]] = [("emotion", "F1", "interval", "precision", "recall", "support")]
     for name in evaluation.signature.class_names:
         interval = evaluation.intervals.get(f"{name}_f1")
-        f1, *others = (number(scores[f"{name}_{part}"]) for part in ("f1", "precision", "recall", "support"))
-        rows.append((name, f1, ends(interval)[0] if interval is not None else "", *others))
+        keys = [f"{name}_{part}" for part in ("f1", "precision", "recall", "support")]
+        f1, *others = (number(key, scores[key]) for key in keys)
+        rows.append((name, f1, ends(keys[0], interval)[0] if interval is not None else "", *others))
     return columns(rows)

@@ -77,7 +77,7 @@ class ExplanationEvaluation:
     notes: tuple[str, ...]
 
 
-ExplanationFileEvaluation = TurnFileEvaluation[ExplanationEvaluation]
+ExplanationFileEvaluation = TurnFileEvaluation[ExplanationEvaluation, ExplanationPredictions, ExplanationGold]
 """Scores of an explanations file, of a second one, and the paired tests."""
 
 
@@ -112,13 +112,14 @@ def evaluate_explanation_files(request: FileEvaluationRequest) -> ExplanationFil
     known = [with_references(file, gold) for file in files]
     evaluations = tuple(evaluate_explanations(file, gold, request.options, request.config_name) for file in known)
     if len(known) == 1:
-        return ExplanationFileEvaluation(evaluations)
+        return ExplanationFileEvaluation(evaluations, None, known[0], gold)
     check_comparable([evaluation.signature for evaluation in evaluations], explanation_differences)
     first, second = known
     second = second.take(_order(str(second.path), second.keys, first.keys, str(first.path)))
     assert first.references is not None  # with_references gave them
     counts = explanation_unit_counts([first.predictions, second.predictions], first.references, first.dialogue_ids)
-    return ExplanationFileEvaluation(evaluations, paired_tests(first.path, second.path, counts, request.options))
+    tests = paired_tests(first.path, second.path, counts, request.options)
+    return ExplanationFileEvaluation(evaluations, tests, first, gold)
 
 
 def with_references(predictions: ExplanationPredictions, gold: ExplanationGold | None) -> ExplanationPredictions:

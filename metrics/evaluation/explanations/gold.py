@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
+from iemomecp_dataset.metrics.evaluation.gold import require_split
 from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
 
 __all__ = ["ExplanationGold", "explanation_gold", "load_explanation_gold"]
@@ -49,7 +50,9 @@ def load_explanation_gold(config_name: str, data_dir: str | Path, split: str, **
         UsageError: The split has no explanations, or the configuration does not take an option.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
-    return explanation_gold(load_corpus(config_name, data_dir, split=split, for_training=False, **options), split)
+    corpus = load_corpus(config_name, data_dir, for_training=False, **options)
+    require_split(corpus, split)
+    return replace(explanation_gold(corpus, split), loaded=corpus)
 
 
 def explanation_gold(corpus: Corpus, split: str) -> ExplanationGold:
@@ -65,10 +68,7 @@ def explanation_gold(corpus: Corpus, split: str) -> ExplanationGold:
     Raises:
         UsageError: There is no such split, or it has no complete explanation.
     """
-    if split not in corpus.rows:
-        raise UsageError(
-            f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
-        )
+    require_split(corpus, split)
     table = explanation_table(corpus.rows[split])
     if not len(table):
         raise UsageError(

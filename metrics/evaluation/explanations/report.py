@@ -9,12 +9,13 @@ from typing import Any
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.explanations.evaluation import ExplanationEvaluation, ExplanationFileEvaluation
 from iemomecp_dataset.metrics.evaluation.report import (
-    columns,
     ends,
     files_as_json,
     files_as_text,
     number,
 )
+from iemomecp_dataset.metrics.evaluation.text_layout import columns
+from iemomecp_dataset.metrics.evaluation.units import UNIT_STATEMENT
 from iemomecp_dataset.metrics.explanations.scoring import EXPLANATION_SCORES, HEADLINE_SCORE
 
 __all__ = ["explanation_evaluation_as_json", "explanation_evaluation_as_text", "write_explanation_evaluation"]
@@ -32,7 +33,7 @@ def explanation_evaluation_as_text(result: ExplanationFileEvaluation) -> str:
     Returns:
         Lines for a terminal; no explanation is among them.
     """
-    return files_as_text(result.evaluations, result.comparison, _evaluation_text)
+    return files_as_text(result.evaluations, result.comparison, _evaluation_text, result.structural)
 
 
 def explanation_evaluation_as_json(result: ExplanationFileEvaluation) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def explanation_evaluation_as_json(result: ExplanationFileEvaluation) -> dict[st
         result.evaluations,
         result.comparison,
         lambda evaluation: {"scores": dict(evaluation.scores), "unavailable": dict(evaluation.unavailable)},
+        result.structural,
     )
 
 
@@ -61,7 +63,7 @@ def write_explanation_evaluation(path: Path, result: ExplanationFileEvaluation) 
     write_json(path, explanation_evaluation_as_json(result))
 
 
-def _evaluation_text(evaluation: ExplanationEvaluation) -> str:
+def _evaluation_text(evaluation: ExplanationEvaluation, structural: list[str]) -> str:
     lines = [f"predictions  {evaluation.path}", f"gold         {evaluation.gold_from}"]
     if evaluation.signature.synthetic:
         lines.insert(0, "SYNTHETIC DATA: these numbers tell nothing about real dialogues.")
@@ -74,11 +76,13 @@ def _evaluation_text(evaluation: ExplanationEvaluation) -> str:
     for name in names:
         if name in evaluation.scores:
             interval = evaluation.intervals.get(name)
-            of_interval = ends(interval) if interval is not None else ("", "")
-            rows.append((name, number(evaluation.scores[name]), *of_interval))
-    lines += ["", *columns(rows)]
+            of_interval = ends(name, interval) if interval is not None else ("", "")
+            rows.append((name, number(name, evaluation.scores[name]), *of_interval))
+    how = ""
     if some is not None:
-        lines.append(f"intervals: percentile bootstrap, {some.n_resamples} resamples of {some.n_units} dialogues")
+        how = f"; percentile bootstrap, {some.n_resamples} resamples of {some.n_units} dialogues"
+    unit = f"{UNIT_STATEMENT}; CIDEr from 0 to 10, BLEURT without bounds{how}"
+    lines += ["", *columns(rows), *textwrap.wrap(unit, _WIDTH, subsequent_indent="  "), *structural]
     remarks = [f"absent: {name}: {reason}" for name, reason in evaluation.unavailable.items()]
     remarks += [f"note: {note}" for note in evaluation.notes]
     lines += ["", *(line for text in remarks for line in textwrap.wrap(text, _WIDTH, subsequent_indent="  "))]

@@ -14,6 +14,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     DISTANCE_BUCKETS,
     SplitTables,
     distance_buckets,
+    recorded_distance_rule,
     structural_scores,
     structural_systems,
 )
@@ -128,14 +129,15 @@ def test_missed_pairs_count_where_the_threshold_is_chosen(corpus):
         for missed in (0, 5000):
             scored = {split: replace(t.pairs, missed_positives=missed) for split, t in splits.items()}
             found = structural_scores(list(systems.values()), scored, class_names)[key]
-            probabilities, labels = systems[key].probabilities["validation"], scored["validation"].labels
+            chosen_on = "train" if key == "distance_only" else "validation"
+            probabilities, labels = systems[key].probabilities[chosen_on], scored[chosen_on].labels
             f1 = {
                 threshold: pair_scores(
                     probabilities, labels, class_names, threshold=threshold, missed_positives=missed
                 )["pair_f1"]
                 for threshold in sorted(set(probabilities[:, 0].tolist()), reverse=True)
             }
-            assert found["chosen_on"] == "validation"
+            assert found["chosen_on"] == chosen_on
             assert found["threshold"] == max(f1, key=lambda threshold: f1[threshold])
             chosen.append(found["threshold"])
         changed.append(chosen[0] > chosen[1])
@@ -326,18 +328,38 @@ def test_hard_systems_have_no_threshold_and_claim_no_average_precision(corpus):
 
 
 @pytest.mark.parametrize(
-    ("present", "chosen_on"), [(("train", "validation", "test"), "validation"), (("train", "test"), "train")]
+    ("key", "present", "chosen_on"),
+    [
+        ("distance_only", ("train", "validation", "test"), "train"),
+        ("distance_only", ("train", "test"), "train"),
+        ("emotion_x_distance", ("train", "validation", "test"), "validation"),
+        ("emotion_x_distance", ("train", "test"), "train"),
+    ],
 )
-def test_soft_systems_take_the_best_threshold_of_validation_else_of_train(corpus, present, chosen_on):
+def test_soft_systems_take_the_best_threshold_of_the_split_that_does_not_flatter_them(corpus, key, present, chosen_on):
     _, splits = corpus
-    entry = scores_of(corpus, only=present)["distance_only"]
+    entry = scores_of(corpus, only=present)[key]
     assert entry["chosen_on"] == chosen_on
-    probability = build(corpus)["distance_only"].probabilities[chosen_on][:, 0]
+    probability = build(corpus)[key].probabilities[chosen_on][:, 0]
     gold = splits[chosen_on].pairs.labels == 0
     best = max(
         2 * ((probability >= t) & gold).sum() / ((probability >= t).sum() + gold.sum()) for t in np.unique(probability)
     )
     assert entry["splits"][chosen_on]["pair_f1"] == pytest.approx(best)
+
+
+def test_the_record_of_distance_only_holds_its_decision_at_every_distance(corpus):
+    class_names, splits = corpus
+    scores = scores_of(corpus)
+    assert {key for key, entry in scores.items() if "by_distance" in entry} == {"distance_only"}
+    rule = recorded_distance_rule(json.loads(json.dumps(scores)), class_names)
+    assert (rule.key, rule.display_name) == ("distance_only", "distance only")
+    for split, tables_of in splits.items():
+        decided = pair_scores(rule.decide(tables_of.pairs.distances), tables_of.pairs.labels, class_names)
+        assert decided["confusion_matrix"] == scores["distance_only"]["splits"][split]["confusion_matrix"]
+    for damaged in ({}, {"distance_only": {}}, {"distance_only": {"by_distance": {"0": class_names[0]}}}):
+        assert recorded_distance_rule(damaged, class_names) is None
+    assert recorded_distance_rule(scores, ("other", "names")) is None
 
 
 def test_gold_pairs_that_are_no_candidates_lower_every_recall(corpus):

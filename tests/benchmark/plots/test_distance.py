@@ -57,7 +57,7 @@ def test_markers_and_bars_are_f1_in_percent_at_the_distances_that_have_gold_pair
     np.testing.assert_allclose(drawn_systems(axes)[0].get_ydata(), scores)
     bounds = [100 * f1_score(labels[here] == 0, np.ones(here.sum(), dtype=bool)) for here in groups]
     np.testing.assert_allclose([bar.get_height() for bar in axes.patches], bounds)
-    assert legend_texts(axes) == ["ours", "upper bound for distance alone"]
+    assert legend_texts(axes) == ["ours", "every candidate at that distance as a pair"]
     low, high = axes.get_ylim()
     assert low == 0
     assert high > max(*scores, *bounds)

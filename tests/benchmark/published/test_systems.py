@@ -38,7 +38,7 @@ from iemomecp_dataset.options import PairConfig
 from iemomecp_dataset.trainers.cli import options_of
 
 EMOTIONS = ("iemocap", "meld")
-RULE = "distance rule (0-1 cause, 2-3 context)"
+RULE = "0-1 cause, 2-3 context"
 
 
 def test_the_distance_rule_stands_above_every_lightweight_baseline():

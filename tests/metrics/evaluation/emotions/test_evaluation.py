@@ -215,6 +215,8 @@ def test_the_command_prints_and_writes_everything(write, ecf, capsys):
     printed = capsys.readouterr().out
     for words in (
         "weighted_f1",
+        "decision     most probable emotion (argmax)",
+        "majority (",
         "shift: accuracy",
         "stay: accuracy",
         "calibration: ece",
@@ -223,7 +225,7 @@ def test_the_command_prints_and_writes_everything(write, ecf, capsys):
     ):
         assert words in printed
     assert "counted 0 in macro_f1" in printed or "undefined" not in printed
-    written = json.loads(path.with_name("emotions_test.scores.json").read_text(encoding="utf-8"))
+    written = json.loads(path.with_name("emotions_test.parquet.scores.json").read_text(encoding="utf-8"))
     one, two = written["evaluations"]
     assert str(EmotionSignature.parse(one["signature"])) in printed
     assert one["scores"]["shift_support"] == 5

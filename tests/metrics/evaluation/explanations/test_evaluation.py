@@ -62,7 +62,7 @@ def test_scores_are_those_of_the_metric_whatever_the_order(
     gold = ["--data-dir", str(tmp_path)] if with_data else []
     main([str(path), "--config-name", "reccon", "--resamples", "50", *gold])
     printed = capsys.readouterr().out
-    (found,) = json.loads(path.with_suffix(".scores.json").read_text(encoding="utf-8"))["evaluations"]
+    (found,) = json.loads(path.with_name(f"{path.name}.scores.json").read_text(encoding="utf-8"))["evaluations"]
     expected = explanation_scores([texts(i, r) for i, r in enumerate(TABLE.references)], TABLE.references, meteor=False)
     for name in ("content_cider", "bleu_4", "sacrebleu", "rouge_l_f"):
         assert found["scores"][name] == pytest.approx(expected[name])
@@ -94,7 +94,7 @@ def test_two_files_are_compared_by_dialogue(tmp_path: Path, capsys: pytest.Captu
     main([str(first), "--compare", str(second), "--config-name", "reccon", "--split", "test", "--resamples", "50"])
     printed = capsys.readouterr().out
     assert "paired over 8 source dialogues" in printed
-    written = json.loads((tmp_path / "a.scores.json").read_text(encoding="utf-8"))
+    written = json.loads((tmp_path / "a.csv.scores.json").read_text(encoding="utf-8"))
     difference = written["comparison"]["paired_bootstrap"]["bleu_4"]["estimate"]
     one, other = (evaluation["scores"]["bleu_4"] for evaluation in written["evaluations"])
     assert difference == pytest.approx(one - other)
@@ -139,7 +139,7 @@ def test_options_of_corpus_and_scores_reach_the_evaluation_and_the_run(
     main([str(path), "--config-name", "reccon", "--data-dir", "d", *options, "--as-run", str(tmp_path / "theirs")])
     printed = capsys.readouterr().out
     assert "absent: meteor: It was not asked for: pass --meteor." in printed
-    (found,) = json.loads(path.with_suffix(".scores.json").read_text(encoding="utf-8"))["evaluations"]
+    (found,) = json.loads(path.with_name(f"{path.name}.scores.json").read_text(encoding="utf-8"))["evaluations"]
     assert found["unavailable"]["meteor"].endswith("meteor=True.")
     record = read_results(tmp_path / "theirs")
     for scores in (found["scores"], record.metrics["test"], record.structural_baselines["medoid"]["splits"]["test"]):
