@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ __all__ = [
     "did_you_mean",
     "is_checkout",
     "missing_extra",
+    "nearest_path",
     "require_packages",
     "see_page",
 ]
@@ -103,6 +105,48 @@ def did_you_mean(name: str, options: Iterable[str], *, see: str = "") -> str:
     listing = see or f"Known names: {', '.join(known)}."
     return f"Did you mean {' or '.join(map(repr, close))}? {listing}" if close else listing
 
+
+def nearest_path(path: str | Path) -> str:
+    """Suggests a path that exists, for an error about one that does not.
+
+    Args:
+        path: The path, as the user wrote it.
+
+    Returns:
+        A blank and a question with the path that is most alike, every mistyped part of it replaced; nothing where there
+        is none, or where the path itself exists.
+
+    Example:
+        >>> import os, tempfile
+        >>> os.chdir(tempfile.mkdtemp())
+        >>> Path("models/minilm").mkdir(parents=True)
+        >>> nearest_path("./modles/minilm"), nearest_path("models/minilm"), nearest_path("data/labels")
+        (" Did you mean 'models/minilm'?", '', '')
+    """
+    given = Path(path)
+    try:
+        given = given.expanduser()
+        if given.exists():
+            return ""
+        found = _nearest(Path(given.anchor), given.relative_to(given.anchor).parts)
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown home, a NUL character
+        return ""
+    return f" Did you mean {str(found)!r}?" if found is not None else ""
+
+
+def _nearest(folder: Path, parts: tuple[str, ...]) -> Path | None:
+    if not parts:
+        return folder
+    first, *rest = parts
+    names = [first] if (folder / first).exists() else []
+    if not names and folder.is_dir():
+        listed = [path.name for path in itertools.islice(folder.iterdir(), _MOST_NAMES)]
+        names = difflib.get_close_matches(first, listed, n=3, cutoff=0.6)
+    return next(filter(None, (_nearest(folder / name, tuple(rest)) for name in names)), None)
+
+
+_MOST_NAMES = 2000
+"""Names of a folder that are compared with a mistyped one."""
 
 _ROOT = Path(__file__).resolve().parents[1]
 
