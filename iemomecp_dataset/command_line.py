@@ -25,7 +25,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
-from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean, is_checkout
+from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.installation import is_checkout
 
 __all__ = [
     "REQUIRED",

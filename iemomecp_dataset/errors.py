@@ -13,6 +13,8 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
+from iemomecp_dataset.installation import DISTRIBUTION, is_checkout, pip_arguments, repository_root
+
 __all__ = [
     "IemomecpError",
     "InvalidDataError",
@@ -25,7 +27,6 @@ __all__ = [
     "UnsafeFileError",
     "UsageError",
     "did_you_mean",
-    "is_checkout",
     "missing_extra",
     "nearest_path",
     "require_packages",
@@ -148,13 +149,6 @@ def _nearest(folder: Path, parts: tuple[str, ...]) -> Path | None:
 _MOST_NAMES = 2000
 """Names of a folder that are compared with a mistyped one."""
 
-_ROOT = Path(__file__).resolve().parents[1]
-
-
-def is_checkout() -> bool:
-    """Whether this package runs from a clone of its repository, where its scripts are; otherwise it is installed."""
-    return (_ROOT / "pyproject.toml").is_file() and (_ROOT / "scripts" / "report.py").is_file()
-
 
 def see_page(name: str) -> str:
     """Refers to a page of the repository, for a help text.
@@ -166,7 +160,8 @@ def see_page(name: str) -> str:
         `` (see NAME)``, with the path as it can be opened from the current folder; nothing where the package is
         installed without its repository.
     """
-    return f" (see {name if Path.cwd() == _ROOT else _ROOT / name})" if is_checkout() else ""
+    root = repository_root()
+    return f" (see {name if Path.cwd() == root else root / name})" if is_checkout() else ""
 
 
 def missing_extra(package: str, extra: str) -> MissingDependencyError:
@@ -177,17 +172,22 @@ def missing_extra(package: str, extra: str) -> MissingDependencyError:
         extra: The extra of ``iemomecp`` that installs it.
 
     Returns:
-        An error whose message holds the pip line for the user's installation, a clone or a wheel.
+        An error whose message holds the pip line for the user's installation, see
+        :func:`~iemomecp_dataset.installation.pip_arguments`.
 
     Example:
         >>> print(missing_extra("torch", "train"))
         This needs the package 'torch', which is not installed. Run: pip install ...[train]"
     """
-    clone = "." if Path.cwd() == _ROOT else _ROOT
-    wanted = f'-e "{clone}[{extra}]"' if is_checkout() else f'"iemomecp[{extra}]"'
-    return MissingDependencyError(
-        f"This needs the package {package!r}, which is not installed. Run: pip install {wanted}"
+    arguments = pip_arguments(extra)
+    advice = (
+        f"Run: pip install {arguments}"
+        if arguments
+        else (
+            f"This copy of {DISTRIBUTION} has no metadata: install it with its extra {extra!r} from where it came from."
+        )
     )
+    return MissingDependencyError(f"This needs the package {package!r}, which is not installed. {advice}")
 
 
 def require_packages(*packages: str, extra: str) -> None:

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from iemomecp_dataset.command_line import command_hint, option, read_options
-from iemomecp_dataset.errors import TrainingError, is_checkout, require_packages
+from iemomecp_dataset.errors import TrainingError, require_packages
 from iemomecp_dataset.files import write_text
+from iemomecp_dataset.installation import is_checkout
 from iemomecp_dataset.pictures.words import SYNTHETIC
 
 RUNS = (("base", "t"), ("rpcl", "t"), ("base", "tav"), ("rpcl", "tav"))
