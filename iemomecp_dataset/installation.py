@@ -53,7 +53,7 @@ def recorded_source() -> str | None:
 
     Returns:
         The address as a requirement names it: that of a repository at its commit (``git+https://…@…``), of an archive,
-        or of a wheel or folder of this machine (``file:///…``). None where the package came from an index or runs from
+        or of a wheel, folder or repository of this machine (``file:///…``). None where the package came from an index or runs from
         a clone, or where the file is no longer there.
     """
     distribution = _distribution(own=True)
@@ -62,12 +62,11 @@ def recorded_source() -> str | None:
         record = json.loads(stored or "null")
         url = record["url"]
         vcs = record.get("vcs_info")
-        if vcs is not None:
-            source = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-        elif url.startswith("file:") and not Path(unquote(urlsplit(url).path)).exists():
+        if url.startswith("file:") and not Path(unquote(urlsplit(url).path)).exists():
             return None
-        else:
-            source = url
+        # A requirement of a repository has a host: one of this machine is named by its folder.
+        of_host = vcs is not None and not url.startswith("file:")
+        source = f"{vcs['vcs']}+{url}@{vcs['commit_id']}" if of_host else url
         return f"{source}#subdirectory={record['subdirectory']}" if record.get("subdirectory") else source
     except (ValueError, TypeError, KeyError, AttributeError):  # not recorded, or not in the form of the PEP
         return None

@@ -90,6 +90,9 @@ def test_a_repository_is_named_at_its_commit(installed: Installed) -> None:
     assert pip_arguments("train") == f'"iemomecp[train] @ git+https://git.example/iemomecp.git@{COMMIT}"'
     installed.record({**record, "subdirectory": "python"})
     assert recorded_source() == f"git+https://git.example/iemomecp.git@{COMMIT}#subdirectory=python"
+    # pip takes no requirement with git+file.
+    installed.record({**record, "url": installed.folder.as_uri()})
+    assert recorded_source() == installed.folder.as_uri()
 
 
 @pytest.mark.parametrize(
