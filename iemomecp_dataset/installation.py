@@ -53,8 +53,8 @@ def recorded_source() -> str | None:
 
     Returns:
         The address as a requirement names it: that of a repository at its commit (``git+https://…@…``), of an archive,
-        or of a wheel, folder or repository of this machine (``file:///…``). None where the package came from an index or runs from
-        a clone, or where the file is no longer there.
+        or of a wheel, folder or repository of this machine (``file:///…``). None where the package came from an index
+        or runs from a clone, or where the file is no longer there.
     """
     distribution = _distribution(own=True)
     stored = distribution.read_text("direct_url.json") if distribution is not None else None

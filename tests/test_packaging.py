@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from mapped_functions import mapped_fingerprints
 
 ROOMS = {"iemomecp_dataset": "iemomecp_dataset", "metrics": "iemomecp_dataset.metrics",
          "trainers": "iemomecp_dataset.trainers", "benchmark": "iemomecp_dataset.benchmark"}  # fmt: skip
@@ -120,6 +121,16 @@ def test_wheel_holds_everything_and_needs_no_torch(
         assert wanted <= shipped, f"{room}: the wheel lacks {sorted(map(str, wanted - shipped))}"
     output = run_installed(installed, tmp_path, CORE_ONLY, synthetic_dir)
     assert all(path.startswith(str(installed)) for path in output.split())
+
+
+@pytest.mark.slow
+def test_functions_that_use_the_package_have_one_hash_in_every_process(
+    installed: Path, tmp_path: Path, synthetic_dir: Path
+) -> None:
+    environment = {"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    first, second = mapped_fingerprints(tmp_path, synthetic_dir, environment=environment)
+    assert first == second
+    assert len(list((tmp_path / "cache").rglob("cache-*.arrow"))) == len(first)
 
 
 @pytest.mark.slow
