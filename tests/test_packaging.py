@@ -157,6 +157,16 @@ def test_commands_of_the_wheel_need_no_torch_and_name_each_other(
         assert "scripts/" not in output
 
 
+def test_installing_says_that_the_environment_must_be_activated(repository: Path, tmp_path: Path) -> None:
+    """As after an install, which is not repeated here."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_bytes((repository / name).read_bytes())
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
+    done = subprocess.run(["make", "install"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "Installed. First, in every new shell: source .venv/bin/activate\n"
+
+
 @pytest.mark.slow
 def test_editable_install_works_from_any_directory_in_a_new_process(tmp_path: Path, synthetic_dir: Path) -> None:
     done = subprocess.run(

@@ -342,6 +342,19 @@ def test_messages_in_a_clone_name_what_was_started_or_is_in_the_current_folder(
     assert command_hint("stats") == stats
 
 
+def test_a_console_script_that_is_not_on_the_path_is_named_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "my env" / "iemomecp"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_hint("stats", "ecf") == f"'{program}' stats ecf"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command_hint("stats", "ecf") == "iemomecp stats ecf"
+
+
 @pytest.mark.parametrize(
     ("checkout", "installed", "fetch", "stats"),
     [
