@@ -118,11 +118,14 @@ def nearest_path(path: str | Path) -> str:
         is none, or where the path itself exists.
 
     Example:
-        >>> import os, tempfile
-        >>> os.chdir(tempfile.mkdtemp())
-        >>> Path("models/minilm").mkdir(parents=True)
-        >>> nearest_path("./modles/minilm"), nearest_path("models/minilm"), nearest_path("data/labels")
-        (" Did you mean 'models/minilm'?", '', '')
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "models", "minilm").mkdir(parents=True)
+        ...     for name in ("modles/minilm", "models/minilm", "data/labels"):
+        ...         print(repr(nearest_path(f"{folder}/{name}").replace(folder, "here")))
+        " Did you mean 'here/models/minilm'?"
+        ''
+        ''
     """
     given = Path(path)
     try:

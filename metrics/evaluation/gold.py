@@ -16,7 +16,7 @@ from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.rows import gold_pairs
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, canonical_split
 
 __all__ = ["GoldSplit", "gold_split", "load_gold_split"]
 
@@ -109,6 +109,7 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
     Raises:
         UsageError: There is no such split, or the corpus has no pairs.
     """
+    split = canonical_split(split)
     if split not in corpus.rows:
         raise UsageError(
             f"There is no split {split!r} of {corpus.config_name} here. {did_you_mean(split, corpus.rows)}"
