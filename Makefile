@@ -11,6 +11,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## virtual environment with everything, at the versions of constraints.txt
+	@echo "Installed. First, in every new shell: source $(BIN)/activate"
 
 # torch comes first and by exact version, so that no other package's range picks a larger build.
 $(INSTALLED): pyproject.toml constraints.txt

@@ -33,6 +33,7 @@ from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_u
 from iemomecp_dataset.metrics.significance.emotion_bootstrap import emotion_unit_counts
 from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanation_unit_counts
 from iemomecp_dataset.metrics.significance.holm import holm
+from iemomecp_dataset.schema import canonical_split
 
 __all__ = [
     "EMOTION_METRICS",
@@ -143,7 +144,7 @@ def compare(
         RPCL TAV Base TAV pair_f1 0.0205 0.012
     """
     _check_board(board, PAIRS, "compare", "leaderboard")
-    split = split or (board.splits[0] if board.splits else "")
+    split = canonical_split(split or (board.splits[0] if board.splits else ""))
     if predictions is None:
         predictions = read_board_predictions(board, split)
     ranked = parts_of_split(board, split)[0].trained
@@ -199,7 +200,7 @@ def compare_emotions(
         RunFolderError: A predictions file cannot be read, or two are of different utterances.
     """
     _check_board(board, ERC, "compare_emotions", "emotion_boards")
-    split = split or (board.splits[0] if board.splits else "")
+    split = canonical_split(split or (board.splits[0] if board.splits else ""))
     ranked = parts_of_split(board, split)[0].trained
     if predictions is None:
         paths = {run.results.run_name: run.predictions_path(split) for row in ranked for run in row.runs}
@@ -260,7 +261,7 @@ def compare_explanations(
         RunFolderError: A predictions file cannot be read, or two are of different items.
     """
     _check_board(board, EXPLANATION, "compare_explanations", "explanation_boards")
-    split = split or (board.splits[0] if board.splits else "")
+    split = canonical_split(split or (board.splits[0] if board.splits else ""))
     ranked = parts_of_split(board, split)[0].trained
     if predictions is None:
         paths = {run.results.run_name: run.predictions_path(split) for row in ranked for run in row.runs}
@@ -364,7 +365,7 @@ def read_board_predictions(board: Board, split: str) -> dict[str, Predictions]:
     Raises:
         RunFolderError: A file cannot be read, or two are of different pairs.
     """
-    paths = {run.results.run_name: run.predictions_path(split) for run in board.runs}
+    paths = {run.results.run_name: run.predictions_path(canonical_split(split)) for run in board.runs}
     found = {name: read_predictions(path) for name, path in paths.items() if path.is_file()}
     for name, predictions in found.items():
         first_name, first = next(iter(found.items()))

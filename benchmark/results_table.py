@@ -28,6 +28,7 @@ from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, RunResults
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.schema import canonical_split
 
 __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results", "results_table", "text_columns"]
 
@@ -53,6 +54,7 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
     """
     given = index_runs(runs).runs if isinstance(runs, str | Path) else list(runs)
+    split = split and canonical_split(split)
     boards = [*leaderboard(given), *emotion_boards(given), *explanation_boards(given)]
     if not boards:
         raise UsageError("There are no runs to put in a table.")
@@ -89,7 +91,7 @@ def board_table(board: Board, split: str | None = None, width: int = 110) -> str
         return "\n".join(
             [title, "=" * len(title), *(line for text in paragraphs for line in textwrap.wrap(text, width))]
         )
-    split = split or board.splits[0]
+    split = canonical_split(split or board.splits[0])
     if split not in board.splits:
         raise UsageError(
             f"No run on {board.key.corpus} has scores on {split!r}; there are scores on "

@@ -31,7 +31,7 @@ from iemomecp_dataset.options import (
 )
 from iemomecp_dataset.registration import DATASET_NAME
 from iemomecp_dataset.rows import SYNTHETIC_MARK
-from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, annotation_features, row_features
+from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, annotation_features, canonical_split, row_features
 
 if TYPE_CHECKING:
     from iemomecp_dataset.merging.merge_report import MergeReport
@@ -49,8 +49,8 @@ Split: TypeAlias = str | datasets.NamedSplit | datasets.ReadInstruction
 @overload
 def load(
     name: str | None = ...,
-    *,
     data_dir: str | Path | None = ...,
+    *,
     split: Split,
     streaming: Literal[False] = ...,
     **options: Any,
@@ -58,8 +58,8 @@ def load(
 @overload
 def load(
     name: str | None = ...,
-    *,
     data_dir: str | Path | None = ...,
+    *,
     split: None = ...,
     streaming: Literal[False] = ...,
     **options: Any,
@@ -67,8 +67,8 @@ def load(
 @overload
 def load(
     name: str | None = ...,
-    *,
     data_dir: str | Path | None = ...,
+    *,
     split: Split,
     streaming: Literal[True],
     **options: Any,
@@ -76,16 +76,16 @@ def load(
 @overload
 def load(
     name: str | None = ...,
-    *,
     data_dir: str | Path | None = ...,
+    *,
     split: None = ...,
     streaming: Literal[True],
     **options: Any,
 ) -> datasets.IterableDatasetDict: ...
 def load(
     name: str | None = None,
-    *,
     data_dir: str | Path | None = None,
+    *,
     split: Split | None = None,
     streaming: bool = False,
     num_proc: int | None = None,
@@ -100,7 +100,7 @@ def load(
         name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``,
             ``meld``, ``iemocap``, ``ecem`` or ``ecgf``.
         data_dir: Folder of the sources.
-        split: A split, a slice of one (``"train[:10%]"``), or None for all.
+        split: A split, a slice of one (``"train[:10%]"``), or None for all; ``dev`` and ``valid`` are ``validation``.
         streaming: Yields rows without writing Arrow files.
         num_proc: Number of processes that write the Arrow files.
         cache_dir: Folder of the Arrow files; the default is that of ``datasets``.
@@ -233,20 +233,22 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
         """Returns the rows of one split or of all; the error for an absent split names the missing file."""
+        split = _canonical(split)
         self._check_split(split, self.info.splits or {})
         return super().as_dataset(split=split, in_memory=in_memory)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Returns the rows of one split or of all, without writing Arrow files."""
+        split = _canonical(split)
         if self._inputs is not None:
             self._check_split(split, self._inputs.splits)
         return super().as_streaming_dataset(split=split, base_path=base_path)
 
     def _check_split(self, split: Any, available: Any) -> None:
-        if not isinstance(split, str):
+        if not isinstance(split, str | datasets.NamedSplit):
             return
         known = (*SPLITS, *further_splits(self.config.name))
-        for part in split.split("+"):
+        for part in str(split).split("+"):
             name = re.split(r"[\[\s]", part.strip(), maxsplit=1)[0]
             if name in known and name not in available:
                 notes = [note for note in (self._inputs.notes if self._inputs else ()) if f" {name} " in note]
@@ -255,6 +257,22 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
                 )
             if name not in known and name != "all":
                 raise UsageError(f"There is no split {name!r}. The splits are {', '.join(available)}.")
+
+
+def _canonical(split: Any) -> Any:
+    """Splits under the names that they have in the code, in every form that ``datasets`` takes."""
+    if isinstance(split, str):
+        return canonical_split(split)
+    if isinstance(split, datasets.NamedSplit):
+        return datasets.NamedSplit(canonical_split(str(split)))
+    if isinstance(split, datasets.ReadInstruction):
+        spec = split.to_spec()
+        return split if canonical_split(spec) == spec else datasets.ReadInstruction.from_spec(canonical_split(spec))
+    if isinstance(split, list | tuple):
+        return type(split)(map(_canonical, split))
+    if isinstance(split, dict):
+        return {name: _canonical(part) for name, part in split.items()}
+    return split
 
 
 _BUILDER_ARGUMENTS = frozenset(

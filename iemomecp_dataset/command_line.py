@@ -16,6 +16,7 @@ import functools
 import math
 import os
 import re
+import shlex
 import shutil
 import sys
 import sysconfig
@@ -25,7 +26,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
-from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean, is_checkout
+from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.installation import is_checkout
 
 __all__ = [
     "REQUIRED",
@@ -550,7 +552,10 @@ def _started_as() -> str | None:
     started = Path(sys.argv[0])
     if started.name == "__main__.py" and started.parent.name == "iemomecp_dataset":
         return "python -m iemomecp_dataset"
-    return "iemomecp" if started.name in ("iemomecp", "iemomecp.exe") else None
+    if started.name not in ("iemomecp", "iemomecp.exe"):
+        return None
+    # By its path where the environment is not active: its name alone would not be found.
+    return "iemomecp" if shutil.which("iemomecp") or not started.is_file() else shlex.quote(sys.argv[0])
 
 
 @contextlib.contextmanager

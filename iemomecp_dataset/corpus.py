@@ -23,7 +23,7 @@ from iemomecp_dataset.options import load_options
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item
-from iemomecp_dataset.schema import EXPLANATION_STATUSES, PAIR_LABELS, ROLE_LABELS, SPLITS, Row
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, PAIR_LABELS, ROLE_LABELS, SPLITS, Row, canonical_split
 
 __all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
 
@@ -209,7 +209,7 @@ def load_corpus(
     Args:
         config_name: The configuration.
         data_dir: Folder of the corpus.
-        split: The one split to keep; None: every split.
+        split: The one split to keep, ``dev`` and ``valid`` being validation; None: every split.
         candidates: Option of the loader, for corpora other than IEMO-MECP; None for its default.
         forward_pairs: Option of the loader, for ``source_binary``; None for its default.
         validation: Option of the loader, for ``iemocap``; None for its default.
@@ -233,6 +233,7 @@ def load_corpus(
     dataset = iemomecp_dataset.load(config_name, data_dir=data_dir, **given)
     missing = tuple(name for name in SPLITS if name not in dataset)
     if split is not None:
+        split = canonical_split(split)
         if split not in dataset:
             raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, dataset)}")
     elif for_training and "train" in missing:
@@ -261,8 +262,9 @@ def corpus_of(
     """Makes a corpus of rows in memory.
 
     Args:
-        splits: By split a :class:`datasets.Dataset`, or rows. Splits of the configuration beside train, validation and
-            test, such as ``test_iemocap`` of ``reccon``, are kept where none of these three is given.
+        splits: By split a :class:`datasets.Dataset`, or rows. ``dev`` and ``valid`` are validation. Splits of the
+            configuration beside train, validation and test, such as ``test_iemocap`` of ``reccon``, are kept where none
+            of these three is given.
         config_name: The configuration.
         candidates: Which pairs are candidates, where that is not the default of the configuration.
         forward_pairs: How pairs with a future cause are treated, likewise.
@@ -274,13 +276,18 @@ def corpus_of(
         missing: Splits that the corpus lacks; by default those that are not among ``splits``.
 
     Raises:
-        UsageError: A split has another name than train, validation or test, and is none of the configuration.
+        UsageError: A split has another name than train, validation or test, and is none of the configuration, or is
+            given twice.
         InvalidDataError: A split is empty, or a label has no class.
     """
     further = further_splits(config_name)
-    for split in splits:
+    named = Counter(canonical_split(str(split)) for split in splits)
+    for split, count in named.items():
         if split not in (*SPLITS, *further):
-            raise UsageError(f"There is no split {split!r}. {did_you_mean(str(split), SPLITS)}")
+            raise UsageError(f"There is no split {split!r}. {did_you_mean(split, SPLITS)}")
+        if count > 1:
+            raise UsageError(f"The split {split} is given {count} times, among {', '.join(map(repr, splits))}.")
+    splits = {canonical_split(str(split)): given for split, given in splits.items()}
     if any(split in SPLITS for split in splits):
         for split in further:
             if split in splits:

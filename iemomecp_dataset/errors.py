@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
+
+from iemomecp_dataset.installation import DISTRIBUTION, is_checkout, pip_arguments, repository_root
 
 __all__ = [
     "IemomecpError",
@@ -24,8 +27,8 @@ __all__ = [
     "UnsafeFileError",
     "UsageError",
     "did_you_mean",
-    "is_checkout",
     "missing_extra",
+    "nearest_path",
     "require_packages",
     "see_page",
 ]
@@ -104,12 +107,50 @@ def did_you_mean(name: str, options: Iterable[str], *, see: str = "") -> str:
     return f"Did you mean {' or '.join(map(repr, close))}? {listing}" if close else listing
 
 
-_ROOT = Path(__file__).resolve().parents[1]
+def nearest_path(path: str | Path) -> str:
+    """Suggests a path that exists, for an error about one that does not.
+
+    Args:
+        path: The path, as the user wrote it.
+
+    Returns:
+        A blank and a question with the path that is most alike, every mistyped part of it replaced; nothing where there
+        is none, or where the path itself exists.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "models", "minilm").mkdir(parents=True)
+        ...     for name in ("modles/minilm", "models/minilm", "data/labels"):
+        ...         print(repr(nearest_path(f"{folder}/{name}").replace(folder, "here")))
+        " Did you mean 'here/models/minilm'?"
+        ''
+        ''
+    """
+    given = Path(path)
+    try:
+        given = given.expanduser()
+        if given.exists():
+            return ""
+        found = _nearest(Path(given.anchor), given.relative_to(given.anchor).parts)
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown home, a NUL character
+        return ""
+    return f" Did you mean {str(found)!r}?" if found is not None else ""
 
 
-def is_checkout() -> bool:
-    """Whether this package runs from a clone of its repository, where its scripts are; otherwise it is installed."""
-    return (_ROOT / "pyproject.toml").is_file() and (_ROOT / "scripts" / "report.py").is_file()
+def _nearest(folder: Path, parts: tuple[str, ...]) -> Path | None:
+    if not parts:
+        return folder
+    first, *rest = parts
+    names = [first] if (folder / first).exists() else []
+    if not names and folder.is_dir():
+        listed = [path.name for path in itertools.islice(folder.iterdir(), _MOST_NAMES)]
+        names = difflib.get_close_matches(first, listed, n=3, cutoff=0.6)
+    return next(filter(None, (_nearest(folder / name, tuple(rest)) for name in names)), None)
+
+
+_MOST_NAMES = 2000
+"""Names of a folder that are compared with a mistyped one."""
 
 
 def see_page(name: str) -> str:
@@ -122,7 +163,8 @@ def see_page(name: str) -> str:
         `` (see NAME)``, with the path as it can be opened from the current folder; nothing where the package is
         installed without its repository.
     """
-    return f" (see {name if Path.cwd() == _ROOT else _ROOT / name})" if is_checkout() else ""
+    root = repository_root()
+    return f" (see {name if Path.cwd() == root else root / name})" if is_checkout() else ""
 
 
 def missing_extra(package: str, extra: str) -> MissingDependencyError:
@@ -133,17 +175,22 @@ def missing_extra(package: str, extra: str) -> MissingDependencyError:
         extra: The extra of ``iemomecp`` that installs it.
 
     Returns:
-        An error whose message holds the pip line for the user's installation, a clone or a wheel.
+        An error whose message holds the pip line for the user's installation, see
+        :func:`~iemomecp_dataset.installation.pip_arguments`.
 
     Example:
         >>> print(missing_extra("torch", "train"))
         This needs the package 'torch', which is not installed. Run: pip install ...[train]"
     """
-    clone = "." if Path.cwd() == _ROOT else _ROOT
-    wanted = f'-e "{clone}[{extra}]"' if is_checkout() else f'"iemomecp[{extra}]"'
-    return MissingDependencyError(
-        f"This needs the package {package!r}, which is not installed. Run: pip install {wanted}"
+    arguments = pip_arguments(extra)
+    advice = (
+        f"Run: pip install {arguments}"
+        if arguments
+        else (
+            f"This copy of {DISTRIBUTION} has no metadata: install it with its extra {extra!r} from where it came from."
+        )
     )
+    return MissingDependencyError(f"This needs the package {package!r}, which is not installed. {advice}")
 
 
 def require_packages(*packages: str, extra: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,8 @@ from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpora.ecem import find_ecem
 from iemomecp_dataset.corpora.emotion_inventory import with_common_emotions
 from iemomecp_dataset.corpora.loading import find_corpus
-from iemomecp_dataset.corpora.metadata import emotions_of_config
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP, corpus_of_config, emotions_of_config
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
 from iemomecp_dataset.merging.merge import merge
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
@@ -19,7 +21,7 @@ from iemomecp_dataset.merging.merge_whole import merge_whole
 from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay
-from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, require_folder
+from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
 from iemomecp_dataset.schema import SPLITS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
 from iemomecp_dataset.sources.full_splits import find_full_splits
@@ -28,6 +30,7 @@ from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES,
 __all__ = ["find_inputs"]
 
 _ECPEC_NAMES = ("ECPEC", "ConvECPE")
+_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 def find_inputs(options: LoadOptions) -> Inputs:
@@ -40,13 +43,53 @@ def find_inputs(options: LoadOptions) -> Inputs:
         The files, not yet read.
 
     Raises:
-        MissingDataError: A part is missing; the message says which, where it was expected, and how to obtain it.
+        MissingDataError: A part is missing; the message says which, where it was expected, and how to obtain it, or of
+            which other corpus the folder is.
     """
-    inputs = _find(options)
+    try:
+        inputs = _find(options)
+    except MissingDataError as error:
+        other = _other_corpus(options)
+        if not other:
+            raise
+        raise MissingDataError(f"{other} {error}") from None
+    checked = functools.partial(_read, inputs, options)
     if options.emotions == "corpus":
-        return inputs
+        return replace(inputs, read=checked)
     names = emotions_of_config(options.config_name, splits=inputs.splits)
-    return replace(inputs, read=lambda: with_common_emotions(inputs.read(), names))
+    return replace(inputs, read=lambda: with_common_emotions(checked(), names))
+
+
+def _read(inputs: Inputs, options: LoadOptions) -> Loaded:
+    """Reads what was found. Files of another corpus can have the same names, and are then not what was expected."""
+    try:
+        return _read_in_language(inputs, options.config_name)
+    except InvalidDataError as error:
+        other = _other_corpus(options, inputs)
+        if not other:
+            raise
+        raise InvalidDataError(f"{error} {other}") from None
+
+
+def _read_in_language(inputs: Inputs, config_name: str) -> Loaded:
+    """Reads a corpus and compares the letters of its texts with its language.
+
+    MECAD and RECCON have files of the same names and form, whose emotions mean the same under other names and ids.
+    """
+    loaded = inputs.read()
+    language = CORPORA[config_name].language if config_name in CORPORA else "en"
+    texts = (utterance["text"] for rows in loaded.rows.values() for row in rows for utterance in row["utterances"])
+    chinese = Counter(_CHINESE.search(text) is not None for text in texts if text)
+    where = ", ".join(map(str, inputs.files[:3]))
+    if language == "en" and chinese[True] > chinese[False]:
+        raise InvalidDataError(
+            f"{where}: {chinese[True]} of {chinese.total()} texts are Chinese, and those of "
+            f"{CORPORA[config_name].title if config_name in CORPORA else 'IEMO-MECP'} are English."
+        )
+    if language == "zh" and chinese.total() and not chinese[True]:
+        note = f"{where}: no text has a Chinese letter, and the texts of {CORPORA[config_name].title} are Chinese."
+        return replace(loaded, notes=(*loaded.notes, note))
+    return loaded
 
 
 def _find(options: LoadOptions) -> Inputs:
@@ -69,6 +112,66 @@ def _find(options: LoadOptions) -> Inputs:
     if options.full_root is not None:
         return _find_full(options, options.full_root)
     return _find_merge(options)
+
+
+def _other_corpus(options: LoadOptions, unreadable: Inputs | None = None) -> str:
+    """Tells of which other corpus a folder is.
+
+    Args:
+        options: What was to be loaded.
+        unreadable: What was found of it and cannot be read; None where nothing was found.
+
+    Returns:
+        A sentence; empty where the files are of no other corpus, or of the same corpus and not complete.
+    """
+    folder = options.data_dir
+    if folder is None or not folder.is_dir() or _is_of(options.config_name, folder) != (unreadable is not None):
+        return ""
+    found = [name for name in _configurations(folder) if name != options.config_name]
+    # Corpora share names of files. Who can read them all is known after trying; files that nobody can read are said to
+    # be of the corpora with these names, where there was nothing else of the corpus that was asked for.
+    if unreadable is not None or len(found) > 1:
+        readable = [name for name in found if _reads(name, folder, unreadable)]
+        found = readable if readable or unreadable is not None else found
+    if not found:
+        return ""
+    titles = {name: "IEMO-MECP" if corpus_of_config(name) == IEMOMECP else CORPORA[name].title for name in found}
+    if len(titles) == 1:
+        return "".join(f"{folder} looks like {title}: load it with {name!r}." for name, title in titles.items())
+    return f"{folder} looks like {' or '.join(f'{title} (load it with {name!r})' for name, title in titles.items())}."
+
+
+def _configurations(folder: Path) -> list[str]:
+    """Configurations of whose files a folder holds some, by their names alone."""
+    found = [name for name in CORPUS_CONFIGS if name != "iemocap" and _is_of(name, folder)]
+    if _is_of("iemocap", folder):
+        found.append("3class" if _is_of("overlay", folder) else "iemocap")
+    elif _is_of("overlay", folder):
+        found.append("overlay")
+    return found
+
+
+def _is_of(config_name: str, folder: Path) -> bool:
+    """Whether a folder holds files that the record of a corpus names."""
+    if config_name == "iemocap":
+        return _first(folder, _ECPEC_NAMES) is not None
+    if config_name == "overlay":
+        return any((folder / "labels").glob("*.json")) or any((folder / "labels").glob("*.csv"))
+    if config_name not in CORPORA:
+        return _is_of("iemocap", folder) or _is_of("overlay", folder) or _first(folder, ROOT_NAMES) is not None
+    return any((folder / name).is_file() for names in CORPORA[config_name].split_files.values() for name in names)
+
+
+def _reads(config_name: str, folder: Path, unreadable: Inputs | None) -> bool:
+    """Whether a folder can be read as a corpus, with every file that another could not read."""
+    try:
+        inputs = _find(LoadOptions(config_name, folder))
+        if unreadable is not None and not set(unreadable.files) <= set(inputs.files):
+            return False
+        _read_in_language(inputs, config_name)
+    except IemomecpError:
+        return False
+    return True
 
 
 def _find_overlay(options: LoadOptions) -> Inputs:

@@ -21,7 +21,7 @@ __all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint", "text_
 _OTHER_ROOMS = frozenset(
     {"metrics", "trainers", "benchmark", "synthetic", "features", "commands", "conversations", "pictures"}
 )
-_OTHER_FILES = frozenset({"__main__.py", "command_line.py"})
+_OTHER_FILES = frozenset({"__main__.py", "command_line.py", "installation.py"})
 
 
 @functools.cache

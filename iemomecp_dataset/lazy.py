@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -59,5 +59,10 @@ def attach(
 
         def __dir__(self) -> list[str]:
             return sorted(self.__all__)
+
+        # pickle and dill know modules by their exact type, and this is another. By its name a function that uses the
+        # package has one hash in every process, which `Dataset.map` finds its results by.
+        def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+            return importlib.import_module, (package,)
 
     sys.modules[package].__class__ = Package

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.errors import MissingDataError, nearest_path
 from iemomecp_dataset.schema import Row
 
 if TYPE_CHECKING:
@@ -82,4 +82,4 @@ def require_folder(path: Path, what: str, how_to_obtain: str) -> Path:
         found = "there is something else in its place" if path.exists() else "there is no such folder"
     except OSError as error:
         found = f"it cannot be looked at ({error.strerror})"
-    raise MissingDataError(f"{path}: expected {what}, but {found}. To obtain it: {how_to_obtain}.")
+    raise MissingDataError(f"{path}: expected {what}, but {found}.{nearest_path(path)} To obtain it: {how_to_obtain}.")

@@ -41,6 +41,7 @@ def register() -> None:
         wrap("transformers.models.auto.modeling_auto", f"AutoModel.{method}", _find_model)
     for method in ("check_task", "get_supported_tasks"):
         wrap("transformers.pipelines.base", f"PipelineRegistry.{method}", _find_task)
+    after_import("datasets.utils._dill", "Pickler", _hash_modules_by_name)
 
 
 def _find_dataset(look_up: LookUp) -> LookUp:
@@ -98,6 +99,28 @@ def _find_task(look_up: LookUp) -> LookUp:
         return look_up(registry, *args, **kwargs)
 
     return find
+
+
+def _hash_modules_by_name(module: ModuleType) -> None:
+    """Has ``datasets`` hash modules of ours that a function uses by their names.
+
+    In an editable install ``dill`` takes them for the user's own code, and pickles everything in them, sets included,
+    whose order is another in every process. The hash is what ``Dataset.map`` finds the results of an earlier call by.
+    """
+    save = module.Pickler.dispatch[ModuleType]
+    if hasattr(save, "_iemomecp_wraps"):
+        return
+
+    @functools.wraps(save)
+    def save_module(pickler: Any, saved: ModuleType) -> None:
+        name = saved.__name__
+        if name.partition(".")[0] == __name__.partition(".")[0] and sys.modules.get(name) is saved:
+            pickler.save_reduce(importlib.import_module, (name,), obj=saved)
+        else:
+            save(pickler, saved)
+
+    save_module._iemomecp_wraps = save  # type: ignore[attr-defined]
+    module.Pickler.dispatch[ModuleType] = save_module
 
 
 def _register_models() -> bool:

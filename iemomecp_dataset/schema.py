@@ -6,6 +6,7 @@ of the dialogue is listed, in ``(target, cause)`` order, with its label.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, get_args
 
@@ -73,6 +74,8 @@ NEUTRAL_EMOTIONS = frozenset({"neu", "neutral"})
 """Emotion names that mean that there is no emotion, hence no cause."""
 
 _SPLIT_ALIASES = {"dev": "validation", "valid": "validation", "val": "validation"}
+_SPLIT_NAME = re.compile(r"((?:^|\+)\s*)([^\[\]+\s]+)")
+"""The name of a split, alone or at the beginning of each term of a sum, and what precedes it."""
 
 
 class UtteranceRow(TypedDict):
@@ -165,10 +168,10 @@ class Row(TypedDict):
 
 
 def canonical_split(name: str) -> str:
-    """Maps a split name found in a file to the one used in the code.
+    """Maps a split name, found in a file or given by a user, to the one used in the code.
 
     Args:
-        name: A split name in any spelling.
+        name: A split name in any spelling, or slices and sums of splits as ``datasets`` writes them.
 
     Returns:
         The canonical name, or ``name`` itself if it is unknown.
@@ -176,8 +179,10 @@ def canonical_split(name: str) -> str:
     Example:
         >>> [canonical_split(name) for name in ("train", "valid", "dev", "test")]
         ['train', 'validation', 'validation', 'test']
+        >>> canonical_split("train[:50%]+dev[10:20]")
+        'train[:50%]+validation[10:20]'
     """
-    return _SPLIT_ALIASES.get(name, name)
+    return _SPLIT_NAME.sub(lambda found: found[1] + _SPLIT_ALIASES.get(found[2], found[2]), name)
 
 
 def row_features(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from mapped_functions import mapped_fingerprints
 
 ROOMS = {"iemomecp_dataset": "iemomecp_dataset", "metrics": "iemomecp_dataset.metrics",
          "trainers": "iemomecp_dataset.trainers", "benchmark": "iemomecp_dataset.benchmark"}  # fmt: skip
@@ -91,6 +93,12 @@ def fixture_installed(repository: Path, tmp_path_factory: pytest.TempPathFactory
     return folder / "installed"
 
 
+def wheel_of(installed: Path) -> Path:
+    """The wheel that was installed."""
+    (wheel,) = installed.parent.glob("iemomecp-*.whl")
+    return wheel
+
+
 def run_installed(installed: Path, folder: Path, code: str, *arguments: object) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -116,6 +124,16 @@ def test_wheel_holds_everything_and_needs_no_torch(
 
 
 @pytest.mark.slow
+def test_functions_that_use_the_package_have_one_hash_in_every_process(
+    installed: Path, tmp_path: Path, synthetic_dir: Path
+) -> None:
+    environment = {"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    first, second = mapped_fingerprints(tmp_path, synthetic_dir, environment=environment)
+    assert first == second
+    assert len(list((tmp_path / "cache").rglob("cache-*.arrow"))) == len(first)
+
+
+@pytest.mark.slow
 def test_commands_of_the_wheel_need_no_torch_and_name_each_other(
     installed: Path, tmp_path: Path, synthetic_dir: Path
 ) -> None:
@@ -130,7 +148,7 @@ def test_commands_of_the_wheel_need_no_torch_and_name_each_other(
         ("3class", "--data-dir", str(tmp_path)): (2, "iemomecp fetch --label-dir DIR"),
         ("report", "--help"): (0, "    iemomecp report runs --output report.html"),
         ("train", "fusion", "--help"): (0, "    iemomecp train fusion --data_dir path/to/ecf"),
-        ("train", "fusion", *run): (2, 'pip install "iemomecp[train]"'),
+        ("train", "fusion", *run): (2, f'pip install "iemomecp[train] @ {wheel_of(installed).as_uri()}"'),
         ("demo", "--help"): (0, "    iemomecp demo --output-dir demo_output"),
     }
     done = json.loads(run_installed(installed, tmp_path, COMMANDS_ONLY, json.dumps(list(expected))))
@@ -139,12 +157,62 @@ def test_commands_of_the_wheel_need_no_torch_and_name_each_other(
         assert "scripts/" not in output
 
 
+def test_installing_says_that_the_environment_must_be_activated(repository: Path, tmp_path: Path) -> None:
+    """As after an install, which is not repeated here."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_bytes((repository / name).read_bytes())
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
+    done = subprocess.run(["make", "install"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "Installed. First, in every new shell: source .venv/bin/activate\n"
+
+
 @pytest.mark.slow
 def test_editable_install_works_from_any_directory_in_a_new_process(tmp_path: Path, synthetic_dir: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CORE_ONLY, synthetic_dir], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# Put together here, so that this file does not name what it looks for.
+STRANGER = re.compile(
+    r"""(?:install[^\n]{0,80}?["' ]|^|["'(])""" + "iemomecp" + r"""(?:\[[\w,]+\](?!\ ?@)|(?:==|>=|~=))"""
+    + r"""|pip\ install\ (?:-\w+\ )*["']?""" + "iemomecp" + r"""(?![\w./-]|\ ?@|\[)""",
+    re.VERBOSE | re.MULTILINE,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('pip install "%s[train]"', True),
+        ("pip install '%s[cluster]'", True),
+        ("pip install %s", True),
+        ("pip install -U %s==0.1.0", True),
+        ("%s[app]", True),
+        ("%s==0.1.0", True),
+        ('pip install -e ".[train]"', False),
+        ('pip install "%s[train] @ file:///x.whl"', False),
+        ("%s[app] @ https://git.example/x.whl", False),
+        ("pip install dist/%s-0.1.0-py3-none-any.whl", False),
+    ],
+)
+def test_lines_that_name_this_package_to_an_index_are_recognised(line: str, found: bool) -> None:
+    assert bool(STRANGER.search(line.replace("%s", "iemomecp"))) == found
+
+
+def test_no_file_tells_pip_to_look_for_this_package_on_an_index(repository: Path) -> None:
+    """The name is on no index: whoever registers it there would run code wherever such a line is typed."""
+    for name in tracked_files(repository):
+        if name == "pyproject.toml":  # its extras name each other, which pip resolves to the package it installs
+            continue
+        try:
+            text = (repository / name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        lines = [line for line in text.splitlines() if STRANGER.search(line)]
+        assert not lines, f"{name}: {lines}"
 
 
 def test_import_is_light() -> None:

@@ -15,6 +15,7 @@ from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.features import read_feature_table
 from iemomecp_dataset.metrics.emotion_scoring import neutral_of
 from iemomecp_dataset.options import PairCorpus
+from iemomecp_dataset.schema import canonical_split
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.dialogue.task import inference_inputs
 from iemomecp_dataset.trainers.emotions.modeling_ecerc import EcercModel
@@ -85,6 +86,7 @@ def bridge_of_run(
         )
     candidates = "past" if config_name in get_args(PairCorpus) else None
     corpus = whole_corpus(load_corpus(config_name, data_dir, candidates=candidates).require_pairs())
+    split = canonical_split(split)
     if split not in corpus.rows:
         raise UsageError(f"{data_dir} has no split {split!r} of {config_name}. {did_you_mean(split, corpus.rows)}")
     rows = corpus.rows[split]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, HEADLINE, RESULTS_FILE, RunResults, read_results
 from iemomecp_dataset.command_line import command_hint
-from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError
+from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError, nearest_path
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import emotions_file
 from iemomecp_dataset.metrics.evaluation.explanations.predictions import explanations_file
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
@@ -70,7 +70,9 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
     """
     root = Path(runs_dir)
     if not root.is_dir():
-        raise MissingDataError(f"{root} is not a folder. Give the folder that holds the runs, such as runs/.")
+        raise MissingDataError(
+            f"{root} is not a folder.{nearest_path(root)} Give the folder that holds the runs, such as runs/."
+        )
     runs: list[Run] = []
     unfinished: list[UnfinishedRun] = []
     for folder in _run_folders(root):

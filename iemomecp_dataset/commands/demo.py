@@ -13,6 +13,7 @@ Starting it again continues what was interrupted and repeats nothing that is fin
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from iemomecp_dataset.command_line import command_hint, option, read_options
-from iemomecp_dataset.errors import TrainingError, is_checkout, require_packages
+from iemomecp_dataset.errors import TrainingError, require_packages
 from iemomecp_dataset.files import write_text
+from iemomecp_dataset.installation import is_checkout
 from iemomecp_dataset.pictures.words import SYNTHETIC
 
 RUNS = (("base", "t"), ("rpcl", "t"), ("base", "tav"), ("rpcl", "tav"))
@@ -197,11 +199,11 @@ def _show_written(run: Path, rows: Any) -> None:
 
 def _next_explanation_steps(data: Path, model: Path, runs: Path) -> list[str]:
     test = "explanations_test.parquet"
-    marked = f"--causes gold --ecf_root {data / 'ECF'} --tuning full --language_model {model}"
+    marked = f"--causes gold --ecf_root {_typed(data / 'ECF')} --tuning full --language_model {_typed(model)}"
     return _steps(
-        command_hint("evaluate", f"{runs / 'video' / test} --compare {runs / 'text' / test}"),
-        command_hint("train explain", f"--data_dir {data} {marked} --output_dir {runs / 'gold-marks'}"),
-        command_hint("export", f"--data-dir {data} --output-dir conversations"),
+        command_hint("evaluate", _typed(runs / "video" / test), "--compare", _typed(runs / "text" / test)),
+        command_hint("train explain", "--data_dir", _typed(data), marked, "--output_dir", _typed(runs / "gold-marks")),
+        command_hint("export", "--data-dir", _typed(data), "--output-dir conversations"),
     )
 
 
@@ -233,16 +235,23 @@ def _write_conversation(data: Path, path: Path) -> None:
 def _next_steps(data: Path, encoder: Path, runs: Path, conversation: Path) -> list[str]:
     """Commands to go on with, as they can be started in this installation."""
     test, model = "predictions_test.parquet", runs / "rpcl-t"
+    predicted = f"{_typed(conversation)} --model {_typed(model)}"
+    mine = ("--text_encoder", _typed(encoder), "--output_dir", _typed(runs / "mine"))
     steps = _steps(
-        command_hint("predict", f"{conversation} --model {model}"),
-        command_hint("predict", f"{conversation} --model {model} --output {conversation.with_suffix('.html')}"),
-        command_hint("app", f"--model {model}"),
-        command_hint("stats", f"3class --data-dir {data}"),
-        command_hint("evaluate", f"{runs / 'rpcl-tav' / test} --compare {runs / 'base-tav' / test}"),
-        command_hint("train fusion", f"--data_dir {data} --text_encoder {encoder} --output_dir {runs / 'mine'}"),
+        command_hint("predict", predicted),
+        command_hint("predict", predicted, "--output", _typed(conversation.with_suffix(".html"))),
+        command_hint("app", "--model", _typed(model)),
+        command_hint("stats", "3class --data-dir", _typed(data)),
+        command_hint("evaluate", _typed(runs / "rpcl-tav" / test), "--compare", _typed(runs / "base-tav" / test)),
+        command_hint("train fusion", "--data_dir", _typed(data), *mine),
         command_hint("fetch", "--label-dir local_data/labels"),
     )
     return [*steps, f"{conversation} is a SYNTHETIC dialogue. {SYNTHETIC}"]
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed in a shell, whatever blanks and quotes it has."""
+    return shlex.quote(str(path))
 
 
 def _steps(*commands: str) -> list[str]:
@@ -250,7 +259,7 @@ def _steps(*commands: str) -> list[str]:
     environment = Path(sys.prefix)
     if is_checkout() and sys.prefix != sys.base_prefix and os.environ.get("VIRTUAL_ENV") != sys.prefix:
         place = environment.relative_to(Path.cwd()) if environment.is_relative_to(Path.cwd()) else environment
-        steps.insert(0, f"source {place}/bin/activate          (first, in every new shell)")
+        steps.insert(0, f"source {_typed(place / 'bin' / 'activate')}          (first, in every new shell)")
     return ["What to do next:", *(f"  {step}" for step in steps)]
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from iemomecp_dataset.command_line import REQUIRED, option, read_options
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.options import PairConfig
+from iemomecp_dataset.schema import canonical_split
 
 
 @dataclass(frozen=True)
@@ -92,21 +93,22 @@ def _print_bridge(options: BridgeOptions) -> None:
                 "or --config-name."
             )
         config_name = read_results(options.run).config_name
+    split = canonical_split(options.split)
     stores = {name: getattr(options, f"{name}_features") for name in ("text", "event", "audio", "video")}
     found, corpus = bridge_of_run(
         options.run,
         config_name,
         options.data_dir,
-        split=options.split,
+        split=split,
         text_encoder=options.text_encoder,
         stores={name: path for name, path in stores.items() if path is not None},
         max_missing_features=options.max_missing_features,
         seed=options.seed,
     )
-    table = corpus.tables[options.split]
+    table = corpus.tables[split]
     print(corpus.statement)
     print(
-        f"{options.run}: AUPRC (%) of {len(table)} candidate pairs ({corpus.candidates}) of {options.split}, "
+        f"{options.run}: AUPRC (%) of {len(table)} candidate pairs ({corpus.candidates}) of {split}, "
         f"{int((table.labels == 0).sum())} of them gold; {table.missed_positives} gold pairs are no candidates"
     )
     print("\n".join(bridge_table(found)))

@@ -2,8 +2,8 @@
 
     python -m iemomecp_dataset push runs/x OWNER/NAME --dry-run
     python -m iemomecp_dataset push runs/x OWNER/NAME
-    python -m iemomecp_dataset push --metric iemomecp_pair_f1 OWNER/SPACE --public
-    python -m iemomecp_dataset push --app --model OWNER/NAME OWNER/SPACE
+    python -m iemomecp_dataset push --metric iemomecp_pair_f1 OWNER/SPACE --public --wheel FILE
+    python -m iemomecp_dataset push --app --model OWNER/NAME OWNER/SPACE --public --wheel FILE
 
 Everything goes in one commit, to a private repository unless --public is given. Of a run go the model, its card,
 results.json and config.yaml, without local paths. Predictions, explanations, checkpoints and logs stay: they hold ids
@@ -36,7 +36,10 @@ class PushOptions:
     app: bool = option(False, "upload the page as a Space that shows --model")
     model: str | None = option(None, "for --app: the model on the Hub", metavar="OWNER/NAME")
     wheel: Path | None = option(
-        None, "for a Space: a wheel of this package for it to install, which is uploaded too", metavar="FILE"
+        None,
+        "for a Space: a wheel of this package for it to install, which is uploaded too (default: the repository or "
+        "archive on the web that this package was installed from)",
+        metavar="FILE",
     )
     public: bool = option(False, "let everyone see the repository")
     base_model: str | None = option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ def read_overlay(label_dir: Path) -> Overlay:
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise InvalidDataError(
             f"The label files have {len(problems)} problem(s):\n  {shown}{more}\n"
-            f"`{command_hint('validate', f'--label-dir {label_dir}')}` lists them all."
+            f"`{command_hint('validate', f'--label-dir {shlex.quote(str(label_dir))}')}` lists them all."
         )
     return overlay
 

@@ -23,7 +23,7 @@ from iemomecp_dataset.sources.iemocap_release import session_of
 
 __all__ = ["FULL_SPLITS_SOURCE", "FullChunk", "find_full_splits", "read_full_split", "write_full_splits"]
 
-FULL_SPLITS_SOURCE = command_hint("build", "--format json")
+FULL_SPLITS_SOURCE = command_hint("build", "--data-dir DIR --output-dir DIR --format json")
 """How a user makes such a folder."""
 
 _FILES: Mapping[str, tuple[str, ...]] = {

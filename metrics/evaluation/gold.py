@@ -16,7 +16,7 @@ from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.rows import gold_pairs
-from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, SPLITS
+from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, SPLITS, canonical_split
 
 __all__ = ["GoldSplit", "further_split", "gold_split", "load_gold_split", "require_split"]
 
@@ -94,6 +94,7 @@ def load_gold_split(
     Raises:
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
+    split = canonical_split(split)
     corpus = load_corpus(
         config_name,
         data_dir,
@@ -109,7 +110,7 @@ def load_gold_split(
 def further_split(split: str) -> str | None:
     """Names the one split to load for scoring on it: None, all of them, for a split that a run can have.
 
-    Rules are fitted on train for these. A further split, such as ``test_iemocap`` of ``reccon``, shares no emotions with
+    Rules are fitted on train for these. A further split, such as ``test_iemocap`` of ``reccon``, has other emotions than
     its train split.
     """
     return None if split in SPLITS else split
@@ -143,6 +144,7 @@ def gold_split(corpus: Corpus, split: str) -> GoldSplit:
     Raises:
         UsageError: There is no such split, or the corpus has no pairs.
     """
+    split = canonical_split(split)
     require_split(corpus, split)
     corpus.require_pairs()
     rows, table = corpus.rows[split], corpus.tables[split]

@@ -29,6 +29,7 @@ __all__ = [
     "table_classes",
     "target_emotions",
     "whole_numbers",
+    "with_non_pair",
 ]
 
 _CHUNK = re.compile(r"__c\d+$")
@@ -82,6 +83,37 @@ def table_classes(
     )
 
 
+def with_non_pair(
+    path: Path, table: pd.DataFrame, class_names: tuple[str, ...]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Fills in the second of two probabilities where a file has the first alone, ``prob_pair``.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns.
+        class_names: Classes by id.
+
+    Returns:
+        The table with ``prob_non_pair``, which is 1 - ``prob_pair``, and a note that says so; any other table as it is,
+        without a note. A row without a probability stays without.
+
+    Raises:
+        InvalidDataError: A value of ``prob_pair`` is no probability.
+    """
+    given, filled = (f"prob_{name}" for name in PAIR_LABELS)
+    if class_names != PAIR_LABELS or given not in table or filled in table:
+        return table, ()
+    values = _numbers(path, table, [given])
+    outside = np.flatnonzero((values[:, 0] < 0) | (values[:, 0] > 1))
+    if len(outside):
+        raise InvalidDataError(
+            f"{path}: row {outside[0]}, column {given}: {_plain(table[given].iloc[outside[0]])!r} is not between 0 and "
+            f"1. {len(outside)} such rows; without a column {filled} this must be the probability of a pair."
+        )
+    note = f"The file has {given} alone; {filled} is taken as 1 - {given}."
+    return table.assign(**{filled: 1 - values[:, 0]}), (note,)
+
+
 def probability_columns(
     path: Path, table: pd.DataFrame, class_names: tuple[str, ...]
 ) -> tuple[NDArray[np.float64] | None, int]:
@@ -104,14 +136,18 @@ def probability_columns(
         return None, 0
     if missing:
         raise InvalidDataError(f"{path}: the columns {', '.join(missing)} are missing beside the other probabilities.")
+    values = _numbers(path, table, columns)
+    unscored = int(np.isnan(values).any(axis=1).sum())
+    return (None if unscored else values), unscored
+
+
+def _numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
     for column in columns:
         _refuse_flags(path, table, column, "a probability")
     try:
-        values = table[columns].to_numpy(dtype=np.float64)
+        return np.asarray(table[columns].to_numpy(dtype=np.float64))
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidDataError(f"{path}: {', '.join(columns)} must hold numbers: {error}.") from None
-    unscored = int(np.isnan(values).any(axis=1).sum())
-    return (None if unscored else values), unscored
 
 
 def scored_flags(path: Path, table: pd.DataFrame) -> int:

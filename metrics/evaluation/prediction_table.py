@@ -1,19 +1,20 @@
-"""Opens a Parquet or CSV file of predictions and finds its columns and rows."""
+"""Opens a Parquet, CSV or TSV file of predictions and finds its columns and rows."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
 from iemomecp_dataset.schema import canonical_split
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["METADATA_KEY", "columns_of", "only_one", "open_table"]
+__all__ = ["METADATA_KEY", "columns_of", "only_one", "open_table", "stated_columns"]
 
 METADATA_KEY = b"iemomecp"
 """Key of the metadata in the schema of a Parquet file."""
@@ -27,16 +28,45 @@ _ALIASES = {
 }
 _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
 
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
 _Facts = TypeVar("_Facts")
+
+
+def stated_columns(path: Path) -> list[str]:
+    """Names the columns of a file without reading its rows.
+
+    Args:
+        path: A Parquet, CSV or TSV file, its suffix in whatever case.
+
+    Returns:
+        The names; none where it is another file, or cannot be read, which :func:`open_table` puts into words.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            try:
+                return list(pq.read_schema(path).names)
+            except pa.ArrowException:
+                return []
+        if suffix in _DELIMITERS:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                return [name.strip() for name in next(csv.reader(stream, delimiter=_DELIMITERS[suffix]), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        pass
+    return []
 
 
 def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tuple[pd.DataFrame, _Facts]:
     """Opens a file.
 
     Args:
-        path: The file; ``.parquet``, or ``.csv``.
+        path: The file; ``.parquet``, ``.csv`` or ``.tsv``, in whatever case.
         kind: Class of its metadata.
-        text: Further columns of a CSV file that hold texts, which may run over several lines.
+        text: Further columns of a CSV or TSV file that hold texts, which may run over several lines.
 
     Returns:
         Its columns, and its metadata.
@@ -52,14 +82,15 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
 
     if not path.is_file():
         raise MissingDataError(
-            f"{path} is not there, or is not a file. Give a .parquet, .csv or .json file of predictions."
+            f"{path} is not there, or is not a file.{nearest_path(path)} Give a .parquet, .csv, .tsv or .json file of "
+            "predictions."
         )
     suffix = path.suffix.lower()
-    if suffix not in (".parquet", ".csv"):
+    if suffix != ".parquet" and suffix not in _DELIMITERS:
         raise UsageError(
-            f"{path}: predictions are read from .parquet, .csv and .json files; this ends in {path.suffix!r}."
+            f"{path}: predictions are read from .parquet, .csv, .tsv and .json files; this ends in {path.suffix!r}."
         )
-    what = "Parquet" if suffix == ".parquet" else "CSV"
+    what = "Parquet" if suffix == ".parquet" else suffix[1:].upper()
     try:
         if what == "Parquet":
             arrow = pq.read_table(path)
@@ -68,7 +99,7 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
             as_text = dict.fromkeys((*_TEXT, *text), pa.string())
             arrow = arrow_csv.read_csv(
                 path,
-                parse_options=arrow_csv.ParseOptions(newlines_in_values=bool(text)),
+                parse_options=arrow_csv.ParseOptions(delimiter=_DELIMITERS[suffix], newlines_in_values=bool(text)),
                 convert_options=arrow_csv.ConvertOptions(column_types=as_text),
             )
         arrow.validate(full=True)

@@ -1,10 +1,10 @@
 """Predictions files: what their columns and metadata mean, one reader and one writer.
 
 Our own files are Parquet, written by :func:`write_predictions`. :func:`read_candidate_predictions` reads them and those
-of other systems: Parquet or CSV with one row per pair, which has a dialogue, a target turn, a cause turn, and
-probabilities ``prob_<class>``, decisions ``pred_id``, or both; or JSON of SemEval-2024, which lists predicted pairs.
-:func:`read_predictions` reads a file of a run folder, which must have gold and probabilities. Columns may be spelt in
-these ways:
+of other systems: Parquet, CSV or TSV with one row per pair, which has a dialogue, a target turn, a cause turn, and
+probabilities ``prob_<class>``, decisions ``pred_id``, or both (of two classes ``prob_pair`` is enough); or JSON of
+SemEval-2024, which lists predicted pairs. :func:`read_predictions` reads a file of a run folder, which must have gold
+and probabilities. Columns may be spelt in these ways:
 
 ============= =================================================================================================
 column        also accepted as
@@ -37,6 +37,7 @@ from iemomecp_dataset.metrics.evaluation.prediction_columns import (
     scored_flags,
     table_classes,
     target_emotions,
+    with_non_pair,
 )
 from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
 from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, columns_of, only_one, open_table
@@ -110,7 +111,7 @@ def split_of_file(path: Path) -> str | None:
         >>> split_of_file(Path("predictions_test.parquet")), split_of_file(Path("theirs.csv"))
         ('test', None)
     """
-    name = path.stem.removeprefix(_FILE_PREFIX)
+    name = canonical_split(path.stem.removeprefix(_FILE_PREFIX))
     return name if name in SPLITS else None
 
 
@@ -203,7 +204,7 @@ def read_candidate_predictions(
     """Reads a file of predicted pairs. It may list every candidate, or the predicted pairs alone.
 
     Args:
-        path: The file; ``.parquet``, ``.csv``, or ``.json`` of SemEval-2024.
+        path: The file; ``.parquet``, ``.csv``, ``.tsv``, or ``.json`` of SemEval-2024.
         split: The split to take from a file that holds several.
         run_name: The run to take from a file that holds several.
         config_name: Its configuration, where that is known: decisions alone may not show every class.
@@ -226,6 +227,8 @@ def read_candidate_predictions(
     for column, wanted in (("split", split), ("run_name", run_name)):
         table = only_one(path, table, column, wanted)
     class_names = table_classes(path, table, facts, config_name)
+    # A file that states its classes, as ours do, is damaged where it lacks one.
+    table, filled = (table, ()) if facts.class_names else with_non_pair(path, table, class_names)
     probabilities, n_unscored = probability_columns(path, table, class_names)
     n_unscored = max(n_unscored, scored_flags(path, table))
     decisions = class_ids(path, table, names.get("prediction"), class_names, "pred")
@@ -248,6 +251,7 @@ def read_candidate_predictions(
         emotions=target_emotions(path, table, pairs),
         n_unscored=n_unscored,
         facts=_with_columns(facts, table),
+        notes=filled,
     )
 
 

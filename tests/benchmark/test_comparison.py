@@ -8,7 +8,8 @@ import pytest
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY, SELF_AND_PREVIOUS
 from iemomecp_dataset.benchmark.board import leaderboard
-from iemomecp_dataset.benchmark.comparison import compare
+from iemomecp_dataset.benchmark.comparison import compare, read_board_predictions
+from iemomecp_dataset.benchmark.results_table import board_table
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, write_results
 from iemomecp_dataset.errors import RunFolderError, UsageError
@@ -46,6 +47,13 @@ def test_estimates_are_the_means_of_the_table(matrix, found):
             assert interval.estimate == pytest.approx(row.score("test", metric).mean, abs=1e-9)
             assert interval.low < interval.estimate < interval.high
     assert found.n_units == 30
+
+
+def test_splits_may_be_called_as_files_call_them(matrix):
+    board, _ = matrix
+    assert board_table(board, "dev") == board_table(board, "validation")
+    assert read_board_predictions(board, "valid").keys() == read_board_predictions(board, "validation").keys() != set()
+    assert compare(board, split="dev", n_resamples=20) == compare(board, split="validation", n_resamples=20)
 
 
 def test_chunks_of_one_dialogue_are_resampled_together_and_missed_pairs_count(matrix):

@@ -13,12 +13,15 @@ from datasets import load_dataset
 import iemomecp_dataset
 from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
 from iemomecp_dataset.corpora.metadata import CORPORA, pair_classes
-from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.options import EMOTION_CONFIGS, EXPLANATION_CONFIGS
+from iemomecp_dataset.errors import IemomecpError, MissingDataError
+from iemomecp_dataset.options import CONFIG_NAMES, EMOTION_CONFIGS, EXPLANATION_CONFIGS
 from iemomecp_dataset.rows import list_item
 from iemomecp_dataset.schema import COMMON_EMOTIONS, row_features
 
 SPLITS = ["train", "validation", "test"]
+OF_IEMOCAP = {"3class", "source_binary", "overlay", "iemocap"}
+READ_BOTH_WAYS = {("ecem", "meld")}
+"""ECEM's folder holds MELD's files, which are MELD."""
 
 
 class CorpusCase:
@@ -109,6 +112,27 @@ class CorpusCase:
             assert next(iter(self.load(folder, emotions="common", split=split, streaming=True))) == rows[0]
         # Each inventory has a cache of its own.
         assert self.load(folder)["test"].features == own["test"].features
+
+    @pytest.mark.parametrize("split", ["dev", "valid", "val"])
+    def test_splits_have_the_names_that_files_give_them(self, folder: Path, split: str) -> None:
+        rows = iemomecp_dataset.load(self.name, folder, split="validation")
+        for load in (iemomecp_dataset.load, lambda *given, **more: load_dataset("iemomecp", *given[:1], **more)):
+            for more in ({}, {"streaming": True}):
+                given = load(self.name, data_dir=str(folder), split=split, **more)
+                assert list(given) == list(rows)
+        few = iemomecp_dataset.load(self.name, folder, split=f"train+{split}[:1]")
+        assert len(few) == len(iemomecp_dataset.load(self.name, folder, split="train")) + 1
+
+    def test_loaded_as_another_corpus_the_folder_is_recognised(self, folder: Path) -> None:
+        ours = self.name
+        if self.name in OF_IEMOCAP:
+            ours = "3class" if (folder / "labels").is_dir() else "iemocap"
+        for other in CONFIG_NAMES:
+            if other == self.name or {other, self.name} <= OF_IEMOCAP:
+                continue
+            if (self.name, other) not in READ_BOTH_WAYS:
+                with pytest.raises(IemomecpError, match=f"load it with {ours!r}"):
+                    iemomecp_dataset.load(other, folder)
 
     def test_what_is_changed_is_read_again(self, folder: Path) -> None:
         before = _texts(self.load(folder))

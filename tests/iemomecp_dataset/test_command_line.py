@@ -342,6 +342,19 @@ def test_messages_in_a_clone_name_what_was_started_or_is_in_the_current_folder(
     assert command_hint("stats") == stats
 
 
+def test_a_console_script_that_is_not_on_the_path_is_named_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "my env" / "iemomecp"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_hint("stats", "ecf") == f"'{program}' stats ecf"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command_hint("stats", "ecf") == "iemomecp stats ecf"
+
+
 @pytest.mark.parametrize(
     ("checkout", "installed", "fetch", "stats"),
     [
@@ -363,12 +376,13 @@ def test_messages_name_what_the_installation_has(
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
     monkeypatch.chdir(repository)
     monkeypatch.setattr(command_line, "is_checkout", lambda: checkout)
-    monkeypatch.setattr("iemomecp_dataset.errors.is_checkout", lambda: checkout)
+    for module in ("errors", "installation"):
+        monkeypatch.setattr(f"iemomecp_dataset.{module}.is_checkout", lambda: checkout)
     assert see_page("DATA_TERMS.md") == (" (see DATA_TERMS.md)" if checkout else "")
     assert command_hint("fetch", "--label-dir D") == fetch
     assert command_hint("stats") == stats
     message = str(missing_extra("torch", "train"))
-    assert ("[train]" if checkout else 'pip install "iemomecp[train]"') in message
+    assert ("[train]" if checkout else '"torch') in message
     assert ("-e" in message) == checkout
 
 

@@ -38,6 +38,16 @@ def test_one_split_is_what_the_whole_has_of_it(synthetic_dir):
     assert (alone.forward_pairs, alone.synthetic, alone.missing_splits) == ("as_published", True, ())
 
 
+def test_splits_may_be_called_as_files_call_them(synthetic_dir, ecf_dir):
+    assert list(load_corpus("3class", synthetic_dir, split="dev").rows) == ["validation"]
+    given = load("ecf", ecf_dir)
+    assert list(corpus_of({"dev": given["validation"]}, config_name="ecf").rows) == ["validation"]
+    with pytest.raises(UsageError, match="split validation is given 2 times, among 'dev', 'valid'"):
+        corpus_of({"dev": given["validation"], "valid": given["validation"]}, config_name="ecf")
+    with pytest.raises(UsageError, match=r"no split 'tset'\. Did you mean 'test'"):
+        corpus_of({"tset": given["validation"]}, config_name="ecf")
+
+
 def test_training_needs_a_train_split_and_scoring_the_split_that_is_scored(ecf_dir, caplog):
     with pytest.raises(MissingDataError, match="no train split, which training needs"):
         load_corpus("ecf", ecf_dir)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import sys
 
+import dill
 import pytest
 
 from iemomecp_dataset.errors import MissingDependencyError
@@ -88,6 +90,14 @@ def test_submodules_are_imported_as_from_any_package(package):
     exec(f"from {package.__name__} import training, room", names)
     assert names["training"] is package.training
     assert names["room"] is package.room
+
+
+def test_a_package_is_pickled_by_its_name(package):
+    before = pickle.dumps(package)
+    package.train()
+    assert pickle.dumps(package) == before, "what was used of it is no part of it"
+    assert pickle.loads(before) is package
+    assert dill.loads(dill.dumps(lambda: package))() is package
 
 
 def test_an_unknown_name_is_an_attribute_error(package):

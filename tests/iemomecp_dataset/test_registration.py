@@ -9,10 +9,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import datasets
 import pytest
 from datasets import load_dataset
+from mapped_functions import mapped_fingerprints
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
@@ -254,9 +256,17 @@ def test_inspection_of_datasets_knows_the_name():
 def test_registering_twice_wraps_once():
     from iemomecp_dataset.registration import register
 
-    before = datasets.load.dataset_module_factory
+    before = datasets.load.dataset_module_factory, datasets.utils._dill.Pickler.dispatch[ModuleType]
     register()
-    assert datasets.load.dataset_module_factory is before
+    assert (datasets.load.dataset_module_factory, datasets.utils._dill.Pickler.dispatch[ModuleType]) == before
+
+
+@pytest.mark.slow
+def test_functions_that_use_the_package_have_one_hash_in_every_process(tree, tmp_path):
+    first, second = mapped_fingerprints(tmp_path, tree.root, environment=os.environ)
+    assert first == second
+    assert len(set(first.values())) == len(first) == 8
+    assert len(list((tmp_path / "cache").rglob("cache-*.arrow"))) == 8, "the second process finds what the first made"
 
 
 def test_load_and_load_dataset_share_the_cache(tree):
@@ -330,8 +340,8 @@ def test_racing_processes_build_one_good_dataset(tree, tmp_path):
 
 
 def test_a_split_that_is_not_there_is_named(tree):
-    with pytest.raises(UsageError, match=r"'valid'.*train, validation, test"):
-        load_dataset("iemomecp", data_dir=tree.root, split="valid")
+    with pytest.raises(UsageError, match=r"'valdi'.*train, validation, test"):
+        load_dataset("iemomecp", data_dir=tree.root, split="valdi")
     sliced = load_dataset("iemomecp", data_dir=tree.root, split="train[:1]+test")
     assert len(sliced) == 3
 

@@ -18,6 +18,7 @@ import yaml
 from corpus_files import ecf_text, write
 
 from iemomecp_dataset.commands.matrix import main
+from iemomecp_dataset.installation import pip_arguments
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "launch_baseline_matrix.py"
 SMALL = {
@@ -204,7 +205,7 @@ def test_a_killed_cell_fails_alone_an_interrupted_one_continues_and_both_end_in_
     backend, local_runs, matrix, tmp_path
 ):
     if backend == "ray":
-        pytest.importorskip("ray", reason="ray is not installed: pip install 'iemomecp[cluster]'")
+        pytest.importorskip("ray", reason=f"ray is not installed: pip install {pip_arguments('cluster')}")
     runs = tmp_path / "runs"
     launcher = begin(*matrix, "--runs_dir", runs, "--backend", backend)
     killed = wait_for_epoch(runs, launcher)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import UsageError, nearest_path
 
 __all__ = ["freeze_lowest", "load_initial_weights"]
 
@@ -31,8 +31,8 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
     found = [path for path in (Path(folder) / "model", Path(folder)) if (path / "model.safetensors").is_file()]
     if not found:
         raise UsageError(
-            f"--init_from: {folder} holds no weights (looked for model/model.safetensors and model.safetensors). Give "
-            "the folder of a finished run."
+            f"--init_from: {folder} holds no weights (looked for model/model.safetensors and model.safetensors)."
+            f"{nearest_path(folder)} Give the folder of a finished run."
         )
     path = found[0] / "model.safetensors"
     try:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from iemomecp_dataset.errors import MissingModelError, UsageError, require_packages
+from iemomecp_dataset.errors import MissingModelError, UsageError, nearest_path, require_packages
 from iemomecp_dataset.trainers.explanation.language_model import (
     language_model_revision,
     load_language_model,
@@ -145,7 +145,7 @@ def saved_folder(name: str, revision: str | None, token: str | bool | None) -> P
         except Exception as error:  # whatever the HTTP client raises, or the name is none of the Hub
             raise MissingModelError(
                 f"The explanation model {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging "
-                "Face Hub from here."
+                f"Face Hub from here.{nearest_path(name)}"
             ) from error
     if not (folder / "config.json").is_file():
         raise MissingModelError(

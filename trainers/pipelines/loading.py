@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
-from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError, nearest_path
 from iemomecp_dataset.features import FeatureTable, read_feature_table
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.scorers import is_built_in, scorer_of_model_type, scorers
@@ -50,6 +50,10 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
     if (path / "model" / "config.json").is_file():
         path = path / "model"
     config = path / "config.json"
+    if not path.exists():
+        raise MissingDataError(
+            f"{folder} holds no model: there is no such folder.{nearest_path(folder)} Give the folder of a run."
+        )
     if not config.is_file():
         unfinished = (path / "config.yaml").is_file()
         raise MissingDataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from iemomecp_dataset.errors import MissingModelError
+from iemomecp_dataset.errors import MissingModelError, nearest_path
 
 __all__ = ["fetched_model"]
 
@@ -62,5 +62,5 @@ def fetched_model(name: str | Path, *, revision: str | None = None) -> Path:
         cause = error
     raise MissingModelError(
         f"{name!r} holds no model (no config.json): it is neither a folder here nor a model that the Hub has or shows "
-        f"to you. {reason}"
+        f"to you. {reason}{nearest_path(name)}"
     ) from cause

@@ -14,7 +14,7 @@ from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.sharing.hub import Destination, upload, visible
 from iemomecp_dataset.trainers.sharing.names import check_repository
 from iemomecp_dataset.trainers.sharing.run_files import ALLOWED, shared_files
-from iemomecp_dataset.trainers.sharing.spaces import Wheel, app_space, metric_space
+from iemomecp_dataset.trainers.sharing.spaces import Wheel, app_space, metric_space, space_source
 
 __all__ = ["Upload", "prepare_app", "prepare_metric", "prepare_run", "push_app", "push_metric", "push_run"]
 
@@ -88,11 +88,14 @@ def prepare_metric(name: str, destination: Destination, *, wheel: Path | None = 
 
     Raises:
         MissingDataError: There is no such wheel.
-        UsageError: There is no such metric, or the name is not one of the Hub's.
+        UsageError: There is no such metric, the name is not one of the Hub's, or there is neither a wheel nor an
+            address that this package was installed from and that a Space can read.
     """
-    destination, installed, remarks = _space(destination, wheel)
+    destination, installed = _space(destination, wheel)
     files = metric_space(name, destination.repository, installed)
-    return Upload(destination, files, remarks=remarks, replaced=re.compile(r"iemomecp-.*\.whl"))
+    return Upload(
+        destination, files, remarks=_remarks(destination, installed), replaced=re.compile(r"iemomecp-.*\.whl")
+    )
 
 
 def prepare_app(model: str, destination: Destination, *, wheel: Path | None = None) -> Upload:
@@ -105,12 +108,13 @@ def prepare_app(model: str, destination: Destination, *, wheel: Path | None = No
 
     Raises:
         MissingDataError: There is no such wheel.
-        UsageError: A name is not one of the Hub's.
+        UsageError: A name is not one of the Hub's, or there is nothing to install, as in :func:`prepare_metric`.
     """
-    destination, installed, remarks = _space(destination, wheel)
+    destination, installed = _space(destination, wheel)
     files = app_space(check_repository(model), installed)
     secret = f"If {model} is private, add a token that may read it to the Space's secrets, as HF_TOKEN."
-    return Upload(destination, files, remarks=(*remarks, secret), replaced=re.compile(r"iemomecp-.*\.whl"), model=model)
+    remarks = (*_remarks(destination, installed), secret)
+    return Upload(destination, files, remarks=remarks, replaced=re.compile(r"iemomecp-.*\.whl"), model=model)
 
 
 def push_run(
@@ -140,17 +144,29 @@ def push_run(
 
 
 def push_metric(
-    name: str, repository: str, *, private: bool = True, token: str | None = None, endpoint: str | None = None
+    name: str,
+    repository: str,
+    *,
+    private: bool = True,
+    token: str | None = None,
+    endpoint: str | None = None,
+    wheel: Path | None = None,
 ) -> str:
-    """Uploads a metric as a Space, and gives its address; arguments as in :func:`push_run`."""
-    return prepare_metric(name, Destination(repository, "space", private, token, endpoint)).send()
+    """Uploads a metric as a Space; arguments as in :func:`push_run` and :func:`prepare_metric`."""
+    return prepare_metric(name, Destination(repository, "space", private, token, endpoint), wheel=wheel).send()
 
 
 def push_app(
-    model: str, repository: str, *, private: bool = True, token: str | None = None, endpoint: str | None = None
+    model: str,
+    repository: str,
+    *,
+    private: bool = True,
+    token: str | None = None,
+    endpoint: str | None = None,
+    wheel: Path | None = None,
 ) -> str:
-    """Uploads the page with a model as a Space, and gives its address; arguments as in :func:`push_run`."""
-    return prepare_app(model, Destination(repository, "space", private, token, endpoint)).send()
+    """Uploads the page with a model as a Space; arguments as in :func:`push_run` and :func:`prepare_metric`."""
+    return prepare_app(model, Destination(repository, "space", private, token, endpoint), wheel=wheel).send()
 
 
 def _check_model(folder: Path) -> None:
@@ -168,17 +184,19 @@ def _check_model(folder: Path) -> None:
         load_scorer(folder)
 
 
-def _space(destination: Destination, wheel: Path | None) -> tuple[Destination, Wheel | None, tuple[str, ...]]:
-    """The Space, what it installs, and what to know about that."""
+def _space(destination: Destination, wheel: Path | None) -> tuple[Destination, Wheel | None]:
+    """The Space, and the wheel that it installs."""
     from huggingface_hub import constants
 
     space = dataclasses.replace(destination, kind="space", repository=check_repository(destination.repository))
     if wheel is None:
-        return (
-            space,
-            None,
-            ("The Space installs this version of iemomecp from the package index; --wheel names a file.",),
-        )
-    installed = Wheel.of_space(wheel, space.repository, space.endpoint or constants.ENDPOINT, space.branch)
-    hidden = "A private Space cannot read its own wheel while it is built: make it public, or leave --wheel out."
-    return space, installed, (hidden,) * space.private
+        return space, None
+    return space, Wheel.of_space(wheel, space.repository, space.endpoint or constants.ENDPOINT, space.branch)
+
+
+def _remarks(space: Destination, wheel: Wheel | None) -> tuple[str, ...]:
+    """What to know about what the Space installs."""
+    if wheel is None:
+        return (f"The Space installs iemomecp from {space_source()}, as it was here; --wheel names a file instead.",)
+    hidden = "A private Space cannot read its own wheel while it is built: make it public."
+    return (hidden,) * space.private

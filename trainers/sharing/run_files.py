@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RESULTS_FILE, RunResults, folder_of_run, read_results
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, nearest_path
 from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.trainers.sharing.model_index import card_metadata, metadata_header
 from iemomecp_dataset.trainers.sharing.names import is_local, without_local_paths
@@ -89,7 +89,7 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
     """
     folder = folder_of_run(run)
     if not folder.exists():
-        raise MissingDataError(f"There is no folder {folder}. Give the folder of a run.")
+        raise MissingDataError(f"There is no folder {folder}.{nearest_path(folder)} Give the folder of a run.")
     results = read_results(folder)
     model = folder / "model"
     if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):

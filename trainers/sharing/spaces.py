@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from iemomecp_dataset import __version__
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
+from iemomecp_dataset.installation import recorded_source
 from iemomecp_dataset.metrics.registration import METRIC_MODULES
 from iemomecp_dataset.trainers.sharing.model_index import metadata_header
 from iemomecp_dataset.trainers.sharing.run_files import card_metadata_of, split_card
 
-__all__ = ["Wheel", "app_space", "metric_space"]
+__all__ = ["Wheel", "app_space", "metric_space", "space_source"]
 
 _TAG = "iemomecp"
 
@@ -55,10 +56,10 @@ def metric_space(name: str, space: str, wheel: Wheel | None = None) -> dict[str,
     Args:
         name: Name of the metric, such as ``iemomecp_pair_f1``.
         space: ``OWNER/NAME`` of the Space; ``evaluate.load(space)`` looks for a module of that name in it.
-        wheel: A wheel to install; by default this version, from the package index.
+        wheel: A wheel to install; by default what :func:`space_source` finds.
 
     Raises:
-        UsageError: There is no such metric.
+        UsageError: There is no such metric, or no source of the package that a Space can install.
     """
     if name not in METRIC_MODULES:
         raise UsageError(f"There is no metric {name!r}. {did_you_mean(name, METRIC_MODULES)}")
@@ -72,12 +73,40 @@ def metric_space(name: str, space: str, wheel: Wheel | None = None) -> dict[str,
     }
 
 
+def space_source(wheel: Wheel | None = None) -> str:
+    """Finds the address from which a Space installs this package.
+
+    Args:
+        wheel: A wheel that is uploaded with the Space.
+
+    Returns:
+        That of the wheel; else the repository or the archive that this package was installed from.
+
+    Raises:
+        UsageError: There is none that a Space could read. The name of this package alone is no source: whoever
+            registers it on an index would run code in the Space.
+    """
+    source = wheel.url if wheel is not None else recorded_source()
+    if source is not None and re.match(r"(git\+)?https?://", source):
+        return source
+    of_file = source is not None and source.startswith("file:") and source.endswith(".whl")
+    where = unquote(urlsplit(source).path) if source is not None and of_file else "FILE"
+    build = "" if of_file else " (in a clone, pip wheel --no-deps -w dist . builds one)"
+    raise UsageError(
+        f"A Space has to install this package from an address, and none is known that it can read: give a wheel, which "
+        f"is uploaded too, by --wheel {where}{build}."
+    )
+
+
 def app_space(model: str, wheel: Wheel | None = None) -> dict[str, bytes | Path]:
     """Gives the files of a Space with the page.
 
     Args:
         model: ``OWNER/NAME`` of the model that it shows; the Space's variable ``MODEL`` can name another.
         wheel: As in :func:`metric_space`.
+
+    Raises:
+        UsageError: There is no source of the package that a Space can install.
     """
     folder = resources.files("iemomecp_dataset.trainers") / "app"
     code = (folder / "app.py").read_text(encoding="utf-8")
@@ -101,9 +130,11 @@ def _card(text: str, where: str, more: Mapping[str, Any]) -> bytes:
 
 
 def _installed(requirements: str, wheel: Wheel | None) -> dict[str, bytes | Path]:
-    """``requirements.txt`` with this package pinned, and its wheel where there is one."""
-    pinned = f"=={__version__}" if wheel is None else f" @ {wheel.url}"
-    lines, count = re.subn(r"^(iemomecp(?:\[[\w,]+\])?)[^\n]*$", rf"\1{pinned}", requirements, flags=re.MULTILINE)
+    """``requirements.txt`` with the address of this package, and its wheel where there is one."""
+    source = space_source(wheel)
+    lines, count = re.subn(
+        r"^(iemomecp(?:\[[\w,]+\])?)[^\n]*$", lambda found: f"{found[1]} @ {source}", requirements, flags=re.MULTILINE
+    )
     if count != 1:
         raise UsageError(f"requirements.txt of the Space names iemomecp {count} times: this installation is damaged.")
     return {"requirements.txt": lines.encode("utf-8"), **({wheel.file.name: wheel.file} if wheel else {})}

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import MissingModelError, UsageError, missing_extra
+from iemomecp_dataset.errors import MissingModelError, UsageError, missing_extra, nearest_path
 
 __all__ = [
     "autocast",
@@ -292,8 +292,14 @@ def _why(name: str, what: str, option: str, error: Exception) -> str:
             f"The folder {name} contains no {what} that can be loaded ({first_line}): give {option} a folder with the "
             "config.json, the weights and the preprocessor or tokenizer files that save_pretrained writes."
         )
+    near = nearest_path(name)
     if _is_path(name):
-        return f"There is no folder {name} with the {what}: give {option} the folder of a downloaded model."
+        return f"There is no folder {name} with the {what}.{near} Give {option} the folder of a downloaded model."
+    if near or ("/" in name and _is_folder(str(Path(name).parent))):
+        return (
+            f"There is no folder {name} with the {what}, nor can a model of this name be reached on the Hugging Face "
+            f"Hub from here.{near} Give {option} the folder of a downloaded model."
+        )
     return (
         f"The {what} {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face Hub from here: "
         f"give {option} the folder of a downloaded model, or run once while online: hf download {name}"

@@ -10,6 +10,7 @@ from iemomecp_dataset.emotion_table import EmotionTable, emotion_table
 from iemomecp_dataset.metrics.evaluation.gold import further_split, require_split
 from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
 from iemomecp_dataset.options import EmotionInventory
+from iemomecp_dataset.schema import canonical_split
 
 __all__ = ["EmotionGold", "emotion_gold", "load_emotion_gold"]
 
@@ -45,6 +46,7 @@ def load_emotion_gold(
         UsageError: The configuration has no emotions to recognise.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
+    split = canonical_split(split)
     corpus = load_corpus(config_name, data_dir, split=further_split(split), for_training=False, emotions=emotions)
     require_split(corpus, split)
     whole = whole_corpus(corpus)

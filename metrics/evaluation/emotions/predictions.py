@@ -22,7 +22,7 @@ from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageErr
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, probability_columns, whole_numbers
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
-from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table
+from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, canonical_split
@@ -146,29 +146,13 @@ def has_emotions(path: Path) -> bool:
     """Tells files with a row per utterance from files with a row per pair.
 
     Args:
-        path: A Parquet or CSV file.
+        path: A Parquet, CSV or TSV file.
 
     Returns:
         Whether it has a column ``turn`` and none for the target of a pair. False where it cannot be read, which the
         reader of pairs puts into words.
     """
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-
-            try:
-                names = pq.read_schema(path).names
-            except pa.ArrowException:
-                return False
-        elif suffix == ".csv":
-            with path.open(encoding="utf-8-sig") as stream:
-                names = [name.strip().strip('"') for name in stream.readline().split(",")]
-        else:
-            return False
-    except (OSError, UnicodeDecodeError):
-        return False
+    names = stated_columns(path)
     return "turn" in names and not set(_OF_PAIRS) & set(names)
 
 
@@ -396,7 +380,7 @@ def _check_repeats(path: Path, table: EmotionTable) -> None:
 
 def _with_columns(facts: EmotionFacts, content: pd.DataFrame, path: Path) -> EmotionFacts:
     """Takes split and run name from the columns, or the split from the file's name, where the metadata lacks them."""
-    of_name = path.stem.removeprefix(_FILE_PREFIX)
+    of_name = canonical_split(path.stem.removeprefix(_FILE_PREFIX))
     split = facts.split or (canonical_split(str(content["split"].iloc[0])) if "split" in content else None)
     run_name = facts.run_name or (str(content["run_name"].iloc[0]) if "run_name" in content else None)
     return replace(facts, split=split or (of_name if of_name in SPLITS else None), run_name=run_name)

@@ -12,6 +12,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.explanation_table import ExplanationTable, explanation_table
 from iemomecp_dataset.metrics.evaluation.gold import require_split
 from iemomecp_dataset.metrics.evaluation.turn_files import TurnGold
+from iemomecp_dataset.schema import canonical_split
 
 __all__ = ["ExplanationGold", "explanation_gold", "load_explanation_gold"]
 
@@ -50,6 +51,7 @@ def load_explanation_gold(config_name: str, data_dir: str | Path, split: str, **
         UsageError: The split has no explanations, or the configuration does not take an option.
         IemomecpError: The data is missing or breaks its format, or has no such split.
     """
+    split = canonical_split(split)
     corpus = load_corpus(config_name, data_dir, for_training=False, **options)
     require_split(corpus, split)
     return replace(explanation_gold(corpus, split), loaded=corpus)

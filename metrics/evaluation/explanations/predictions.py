@@ -21,7 +21,7 @@ from iemomecp_dataset.explanation_table import ExplanationTable
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, whole_numbers
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
-from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table
+from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
 from iemomecp_dataset.metrics.explanations.scoring import lone_surrogate
 from iemomecp_dataset.schema import SPLITS, canonical_split
 
@@ -156,31 +156,19 @@ def has_explanations(path: Path) -> bool:
     """Tells files with a text per target from files of pairs and of emotions.
 
     Args:
-        path: A Parquet, CSV or JSON file.
+        path: A Parquet, CSV, TSV or JSON file.
 
     Returns:
         Whether it has columns ``target_turn`` and ``prediction`` and none for a cause. False where it cannot be read,
         which the reader of pairs puts into words.
     """
-    suffix = path.suffix.lower()
-    names: Sequence[str] = ()
-    try:
-        if suffix == ".parquet":
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-
-            try:
-                names = pq.read_schema(path).names
-            except pa.ArrowException:
-                return False
-        elif suffix == ".csv":
-            with path.open(encoding="utf-8-sig") as stream:
-                names = [name.strip().strip('"') for name in stream.readline().split(",")]
-        elif suffix == ".json":
+    names = stated_columns(path)
+    if path.suffix.lower() == ".json":
+        try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
-            names = list(content[0]) if isinstance(content, list) and content and isinstance(content[0], dict) else ()
-    except (OSError, ValueError, RecursionError):
-        return False
+        except (OSError, ValueError, RecursionError):
+            return False
+        names = list(content[0]) if isinstance(content, list) and content and isinstance(content[0], dict) else []
     return {"target_turn", "prediction"} <= set(names) and not _OF_PAIRS & set(names)
 
 
@@ -221,7 +209,7 @@ def read_explanation_predictions(
     """Reads an explanations file, ours or another system's.
 
     Args:
-        path: The file; ``.parquet``, ``.csv`` or ``.json``.
+        path: The file; ``.parquet``, ``.csv``, ``.tsv`` or ``.json``.
         split: The split to take from a file that holds several.
         run_name: The run to take from a file that holds several.
 

@@ -86,7 +86,9 @@ def test_legends_show_every_system_whole_in_wide_and_in_narrow_windows(module, d
     for figure, collide in figures:
         (legend,) = figure.legends
         shown = [text.get_text().replace("\n", " ").split(" (ECE")[0] for text in legend.get_texts()]
-        assert [text for text in shown if text != "every candidate at that distance as a pair"] == names  # the best first
+        assert [
+            text for text in shown if text != "every candidate at that distance as a pair"
+        ] == names  # the best first
         # Letters of baselines and of lines of equal F1 stand among curves.
         inside = {text.get_text() for axes in figure.axes for text in axes.texts}
         assert [line for line in collide if not any(repr(text) in line for text in inside)] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,15 @@ def test_next_steps_exist_in_the_installation(
     fetch = "python scripts/fetch_labels.py" if checkout else "iemomecp fetch"
     assert f"  {fetch} --label-dir local_data/labels" in steps
     assert any("--compare o/runs/base-tav/predictions_test.parquet" in step for step in steps)
+
+
+def test_next_steps_can_be_typed_whatever_the_folder_is_called() -> None:
+    folder = Path("my own")
+    steps: Any = demo._next_steps(folder / "data", folder / "encoder", folder / "runs", folder / "talk.txt")
+    for step in [*steps[:-1], *demo._next_explanation_steps(folder / "data", folder / "model", folder / "runs")]:
+        words = shlex.split(step.partition("  (first")[0])
+        assert not {"my", "own"} & set(words), step
+    assert any("--model 'my own/runs/rpcl-t'" in step for step in steps)
 
 
 def test_what_is_not_installed_is_said_before_anything_is_written(

@@ -16,6 +16,14 @@ from iemomecp_dataset.command_line import read_options
 from iemomecp_dataset.commands.push import PushOptions, _check
 
 
+@pytest.fixture(name="source", autouse=True)
+def fixture_source(monkeypatch: pytest.MonkeyPatch) -> str:
+    """As if the package had been installed from a repository that a Space can read."""
+    source = "git+https://git.example/iemomecp.git@0123abc"
+    monkeypatch.setattr("iemomecp_dataset.trainers.sharing.spaces.recorded_source", lambda: source)
+    return source
+
+
 @pytest.fixture(scope="module")
 def run(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shared_run(tmp_path_factory.mktemp("runs") / "pairs", encoder=tiny_encoder, trained=False)
@@ -112,7 +120,7 @@ def test_a_refusal_of_the_hub_is_one_sentence(run: Path, hub: HubStandIn, capsys
 def test_commands_of_the_page_are_accepted(repository: Path) -> None:
     page = (repository / "docs" / "hub.md").read_text(encoding="utf-8")
     commands = re.findall(r"^iemomecp push (.+)$", page, flags=re.M)
-    assert len(commands) == 5
+    assert len(commands) == 4
     for command in commands:
         _check(read_options(PushOptions, command.split(), command="push", description=None))
     for program in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):

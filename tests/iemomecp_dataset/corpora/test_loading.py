@@ -25,6 +25,31 @@ def test_absent_splits_are_left_out_and_said(tmp_path, caplog):
         iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", streaming=True)
 
 
+def test_texts_in_another_language_are_said(tmp_path, caplog):
+    """MECAD and RECCON have files of one form, and the emotions of each are words for those of the other."""
+    write(tmp_path / "test_data_pair.json", turn_lists("d1", "Anger"))
+    iemomecp_dataset.load("mecad", tmp_path)
+    assert "no text has a Chinese letter, and the texts of MECAD are Chinese" in caplog.text
+    document = turn_lists("d1", "Anger")
+    for entry in document["d1"][0]:
+        entry["utterance"] = "下雨"
+    write(tmp_path / "test_data_pair.json", document)
+    with pytest.raises(
+        InvalidDataError, match=r"2 of 2 texts are Chinese, .* looks like MECAD: load it with 'mecad'\."
+    ):
+        iemomecp_dataset.load("reccon", tmp_path)
+
+
+def test_a_damaged_folder_is_not_taken_for_another_corpus(tmp_path):
+    write(tmp_path / "train.json", "[")
+    for name in ("ecf", "mec4", "ecgf"):
+        with pytest.raises(InvalidDataError) as caught:
+            iemomecp_dataset.load(name, tmp_path)
+        assert "looks like" not in str(caught.value)
+    with pytest.raises(MissingDataError, match=r"looks like .*\(ECF\) \(load it with 'ecf'\) or MEC4 \(load it with"):
+        iemomecp_dataset.load("reccon", tmp_path)
+
+
 def test_a_dialogue_in_two_splits_is_refused(tmp_path):
     write(tmp_path / "train.txt", ecf_text())
     write(tmp_path / "test.txt", ecf_text())

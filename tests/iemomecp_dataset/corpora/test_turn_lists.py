@@ -29,7 +29,10 @@ class TestMecad(PublishedCorpusCase):
 
     def write(self, folder):
         for split in self.gold:
-            write(folder / f"{split}_data_pair.json", turn_lists(split, "Anger"))
+            document = turn_lists(split, "Anger")
+            for entry in document[split][0]:
+                entry["utterance"] = f"下雨：{entry['utterance']}"  # its texts are Chinese, which tells it from RECCON
+            write(folder / f"{split}_data_pair.json", document)
 
 
 class TestReccon(PublishedCorpusCase):

@@ -405,6 +405,20 @@ def test_a_path_is_not_looked_up_on_the_hub(audio: ExtractionOptions, name: str)
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["./modles/minilm", "modles/minilm", "models/minlm", "models/minilm/", "models/x"])
+def test_a_mistyped_folder_is_answered_with_the_nearest_one(
+    audio: ExtractionOptions, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("models/minilm").mkdir(parents=True)
+    with pytest.raises(MissingModelError) as caught:
+        extract(dataclasses.replace(audio, model=name))
+    assert "hf download" not in str(caught.value)
+    if not Path(name).is_dir():
+        assert f"There is no folder {name} with the audio encoder" in str(caught.value)
+        assert ("Did you mean 'models/minilm'?" in str(caught.value)) == (name != "models/x")
+
+
 def test_a_model_of_another_kind(audio: ExtractionOptions, image_encoder: Path, tiny_encoder: Path) -> None:
     for modality, model in (("audio", image_encoder), ("audio", tiny_encoder), ("video", tiny_encoder)):
         with pytest.raises((MissingModelError, UsageError)):

@@ -11,10 +11,12 @@ import pytest
 from reader_case import ReaderCase
 
 from iemomecp_dataset.errors import InvalidDataError, RunFolderError, UsageError
+from iemomecp_dataset.metrics.evaluation.prediction_table import stated_columns
 from iemomecp_dataset.metrics.evaluation.predictions import (
     PredictionFacts,
     read_candidate_predictions,
     read_predictions,
+    split_of_file,
     write_predictions,
 )
 from iemomecp_dataset.pair_table import PairTable
@@ -30,6 +32,7 @@ OURS = pd.DataFrame(
         "prob_non_pair": [0.25, 0.75],
     }
 )
+ALONE = OURS.drop(columns="prob_non_pair")
 ARTIFACT = pd.DataFrame(
     {
         "run_name": ["r", "r"],
@@ -219,6 +222,40 @@ def test_csv_scores_keep_every_digit(tmp_path):
     assert read_candidate_predictions(write_csv(tmp_path / "p.csv", frame)).probabilities[0, 0] == value
 
 
+@pytest.mark.parametrize("name", ["dev.parquet", "dev.PARQUET", "dev.csv", "dev.CSV", "dev.tsv", "dev.TSV"])
+def test_formats_are_told_by_suffixes_in_any_case(tmp_path, name):
+    separator = "\t" if "tsv" in name.lower() else ","
+    if "parquet" in name.lower():
+        write_parquet(tmp_path / name, OURS)
+    else:
+        OURS.to_csv(tmp_path / name, index=False, sep=separator)
+    read = read_candidate_predictions(tmp_path / name)
+    assert read.pairs.dialogue_ids.tolist() == OURS["dialogue_id"].tolist()
+    assert read.probabilities.tolist() == OURS[["prob_pair", "prob_non_pair"]].to_numpy().tolist()
+    assert split_of_file(tmp_path / name) == "validation"
+    assert stated_columns(tmp_path / name) == list(OURS)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff,\xfe\n", b"PAR1"])
+def test_columns_that_cannot_be_read_are_none(tmp_path, content):
+    for name in ("p.csv", "p.parquet", "p.json", "p.tsv"):
+        (tmp_path / name).write_bytes(content)
+        assert stated_columns(tmp_path / name) == (
+            ["PAR1"] if content == b"PAR1" and name[-3:] in ("csv", "tsv") else []
+        )
+    assert stated_columns(tmp_path / "absent.csv") == []
+
+
+def test_the_probability_of_a_pair_is_enough_of_two_classes(tmp_path):
+    read = read_candidate_predictions(write_csv(tmp_path / "p.csv", ALONE))
+    assert read.class_names == PAIR_LABELS
+    assert read.probabilities.tolist() == [[0.75, 0.25], [0.25, 0.75]]
+    assert read.notes == ("The file has prob_pair alone; prob_non_pair is taken as 1 - prob_pair.",)
+    assert read_candidate_predictions(write_csv(tmp_path / "q.csv", OURS)).notes == ()
+    gap = ALONE.assign(prob_pair=[0.75, np.nan], pred_id=[0, 1])
+    assert read_candidate_predictions(write_csv(tmp_path / "r.csv", gap)).n_unscored == 1
+
+
 def test_one_split_and_run_is_chosen_by_any_of_its_names(tmp_path):
     path = write_csv(tmp_path / "p.csv", pd.concat([ARTIFACT, ARTIFACT.assign(split="test", run_name="s")]))
     with pytest.raises(UsageError, match=r"2 values of split \(test, valid\); choose one with --split"):
@@ -236,7 +273,13 @@ def test_one_split_and_run_is_chosen_by_any_of_its_names(tmp_path):
     ("frame", "words"),
     [
         (OURS.drop(columns="target_turn"), "no column for target_turn .*target_emotion_turn"),
-        (OURS.drop(columns="prob_non_pair"), "its classes are not named|prob_non_pair"),
+        (OURS.drop(columns="prob_pair"), "the columns prob_pair are missing"),
+        (
+            OURS.drop(columns="prob_non_pair").assign(prob_pair=[0.5, 1.5]),
+            "row 1, column prob_pair: 1.5 is not between",
+        ),
+        (ALONE.assign(prob_pair=[-1, 0]), "row 0, column prob_pair: -1 is not between"),
+        (ALONE.assign(prob_pair=[True, False]), "column prob_pair has truth values"),
         (OURS.drop(columns=["prob_pair", "prob_non_pair"]), "its classes are not named"),
         (OURS.assign(target_turn=[1.5, 1]), "row 0, column target_turn: expected a turn number"),
         (OURS.assign(target_turn=["one", "1"]), "row 0, column target_turn"),
@@ -289,7 +332,7 @@ def test_two_classes_of_other_names_are_read_in_column_order(tmp_path):
 
 def test_files_of_other_formats_are_refused(tmp_path):
     (tmp_path / "p.txt").write_text("")
-    with pytest.raises(UsageError, match=r"\.parquet, \.csv and \.json"):
+    with pytest.raises(UsageError, match=r"\.parquet, \.csv, \.tsv and \.json"):
         read_candidate_predictions(tmp_path / "p.txt")
 
 

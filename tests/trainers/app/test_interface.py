@@ -113,7 +113,7 @@ def test_the_header_of_the_space_is_what_the_hub_takes(repository):
     assert {card.data.colorFrom, card.data.colorTo} <= colors
     assert len(card.data.short_description) <= 60
     assert card.data.license == "mit"
-    assert (FOLDER / "requirements.txt").read_text().split() == ["iemomecp[app]"]
+    assert (FOLDER / "requirements.txt").read_text().splitlines()[1:] == ["iemomecp[app] @ ADDRESS-OF-A-WHEEL"]
 
 
 HOSTILE = json.dumps(

@@ -14,7 +14,6 @@ from hub_stand_in import READ_TOKEN, TOKEN, HubStandIn, card_errors, connect, hu
 from safetensors.torch import load_file, save_file
 from shared_run import SECRET, write_shared_run
 
-import iemomecp_dataset
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers.sharing.hub import Destination
 from iemomecp_dataset.trainers.sharing.pushing import (
@@ -35,6 +34,14 @@ ROWS = [
     }
 ]
 OURS = {"README.md": b"---\ntags: [iemomecp]\n---\n# old\n"}
+
+
+@pytest.fixture(name="source", autouse=True)
+def fixture_source(monkeypatch: pytest.MonkeyPatch) -> str:
+    """As if the package had been installed from a repository that a Space can read."""
+    source = "git+https://git.example/iemomecp.git@0123abc"
+    monkeypatch.setattr("iemomecp_dataset.trainers.sharing.spaces.recorded_source", lambda: source)
+    return source
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +224,7 @@ def test_a_bad_name_or_run_is_refused_before_anything_is_asked(name: str, run: P
 
 
 @pytest.mark.parametrize("name", ["iemomecp_pair_f1", "iemomecp_erc", "iemomecp_explanations"])
-def test_a_metric_becomes_a_space(name: str, hub: HubStandIn) -> None:
+def test_a_metric_becomes_a_space(name: str, hub: HubStandIn, source: str) -> None:
     assert push_metric(name, "lab/pair_scores") == f"{hub.url}/spaces/lab/pair_scores"
     repository = hub.repositories["space", "lab/pair_scores"]
     assert (repository.sdk, repository.private) == ("gradio", True)
@@ -225,7 +232,7 @@ def test_a_metric_becomes_a_space(name: str, hub: HubStandIn) -> None:
         "README.md", "app.py", "requirements.txt", "pair_scores.py"
     }  # fmt: skip
     assert card_errors(repository.files["README.md"].decode(), "space") == []
-    assert f"iemomecp=={iemomecp_dataset.__version__}\n" in repository.files["requirements.txt"].decode()
+    assert f"iemomecp @ {source}\n" in repository.files["requirements.txt"].decode()
     push_metric(name, "lab/pair_scores")  # it is recognised as ours
 
 
@@ -258,9 +265,10 @@ def test_a_wheel_goes_along_and_an_older_one_leaves(tmp_path: Path, hub: HubStan
     assert "private Space cannot read its own wheel" in remark
 
 
-def test_nothing_is_asked_while_an_upload_is_prepared(run: Path, hub: HubStandIn) -> None:
+def test_nothing_is_asked_while_an_upload_is_prepared(run: Path, hub: HubStandIn, source: str) -> None:
     prepare_run(run, Destination("me/pairs"))
-    prepare_metric("iemomecp_erc", Destination("me/f1"))
+    (remark,) = prepare_metric("iemomecp_erc", Destination("me/f1")).remarks
+    assert remark.startswith(f"The Space installs iemomecp from {source}, as it was here")
     assert hub.requests == []
 
 
