@@ -74,9 +74,7 @@ def test_every_name_is_on_the_page(
     assert steps == [1, 2] * (3 if task == "emotions" else 1)
 
 
-def test_numbers_are_those_of_the_log(
-    small_dir: Path, tiny_encoder: Path, tmp_path: Path, repository: Path
-) -> None:
+def test_numbers_are_those_of_the_log(small_dir: Path, tiny_encoder: Path, tmp_path: Path, repository: Path) -> None:
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     pairs(small_dir, tiny_encoder, tmp_path / "run", log_with="tensorboard")
     (file,) = (tmp_path / "run" / trackers.PROJECT).glob("events.out.tfevents.*")
