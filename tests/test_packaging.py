@@ -1,4 +1,7 @@
-"""One distribution, four rooms: what is installed is what the checkout has, and it is light; what a release rests on."""
+"""One distribution, four rooms: what is installed is what the checkout has, and it is light.
+
+And what a release rests on: the version, the pins, the changelog, the workflow that publishes.
+"""
 
 from __future__ import annotations
 
