@@ -1,11 +1,18 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-explanations test test-fast mutate lint typecheck format bench clean
+.PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest mutate lint typecheck format \
+	bench dist clean
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOWEST ?= .venv-lowest
+LOWEST_BIN := $(LOWEST)/bin
+LOWEST_INSTALLED := $(LOWEST)/.installed
+comma := ,
+# Without a tracker: it would bring protobuf, which the trainers must do without.
+LOWEST_EXTRAS := train,media,explain,test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +41,26 @@ test: $(INSTALLED) ## the whole test suite
 test-fast: $(INSTALLED) ## the suite without the tests marked slow
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
+# The page in a browser is left out: the lowest Gradio is the newest one, and `make test` has it.
+test-lowest: $(LOWEST_INSTALLED) ## dataset, metric and trainer tests with the lowest versions that pyproject.toml allows
+	$(LOWEST_BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' tests/iemomecp_dataset tests/metrics tests/trainers \
+		--ignore tests/trainers/app --ignore tests/iemomecp_dataset/commands/test_app.py
+
+$(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
+	test -x $(LOWEST_BIN)/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST_BIN)/python -m pip install --quiet $$(grep '^torch==' constraints-lowest.txt)
+	$(LOWEST_BIN)/python -m pip install --quiet --constraint constraints-lowest.txt --editable '.[$(LOWEST_EXTRAS)]'
+	touch $@
+
+# rouge-score has no wheel. What torch's builds for graphics cards need is left out, as of constraints.txt.
+constraints-lowest: ## renew constraints-lowest.txt from pyproject.toml, with uv
+	test -x .build/uv/bin/uv || $(PYTHON) -m venv .build/uv
+	.build/uv/bin/python -m pip install --quiet uv
+	.build/uv/bin/uv pip compile pyproject.toml $(foreach extra,$(subst $(comma), ,$(LOWEST_EXTRAS)),--extra $(extra)) \
+		--resolution lowest-direct --python-version 3.11 --only-binary :all: --no-binary rouge-score \
+		--no-annotate --quiet --custom-compile-command 'make constraints-lowest' --output-file .build/lowest.txt --upgrade
+	grep -Ev '^(nvidia-|cuda-|triton=)' .build/lowest.txt > constraints-lowest.txt
+
 mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints those that no fast test notices
 	$(BIN)/python scripts/mutate.py --jobs 2
 
@@ -51,5 +78,10 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
 	$(BIN)/python scripts/bench.py
 
+dist: $(INSTALLED) ## source archive and wheel, as they would be published, checked
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 clean: ## remove what the targets made, the virtual environment included
-	rm -rf $(VENV) .build build dist demo_output demo_explanations *.egg-info
+	rm -rf $(VENV) $(LOWEST) .nox .build build dist demo_output demo_explanations *.egg-info

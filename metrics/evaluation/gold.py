@@ -110,7 +110,7 @@ def load_gold_split(
 def further_split(split: str) -> str | None:
     """Names the one split to load for scoring on it: None, all of them, for a split that a run can have.
 
-    Rules are fitted on train for these. A further split, such as ``test_iemocap`` of ``reccon``, has other emotions than
+    Rules are fitted on train for these. A further split, like ``test_iemocap`` of ``reccon``, has other emotions than
     its train split.
     """
     return None if split in SPLITS else split

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import datasets
 import pytest
 from corpus_case import CorpusCase, places
 
+from iemomecp_dataset.builder import IemomecpBuilder
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE
@@ -58,3 +62,16 @@ class TestOverlay(TestThreeClasses):
 
     def how_to_obtain(self):
         return (LABELS_SOURCE,)
+
+
+def test_what_load_dataset_passes_on_arrives(synthetic_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``datasets`` 4.0 gives ``verification_mode`` to a builder, and later versions do not."""
+
+    def as_dataset(builder: object, split: object, **given: object) -> object:
+        return split, given
+
+    monkeypatch.setattr(datasets.GeneratorBasedBuilder, "as_dataset", as_dataset)
+    builder = IemomecpBuilder(config_name="3class", data_dir=str(synthetic_dir))
+    assert builder.as_dataset(split="all", verification_mode="no_checks", in_memory=True) == (
+        "all", {"verification_mode": "no_checks", "in_memory": True}
+    )  # fmt: skip
