@@ -33,6 +33,7 @@ extensions = [
     "corpus_facts",
     "gallery",
     "public_names",
+    "record_lists",
 ]
 exclude_patterns = ["extensions", "Thumbs.db", ".DS_Store", "**/.ipynb_checkpoints"]
 nitpicky = True

@@ -15,7 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
-ROLE = re.compile(r":(?:py:)?(?:func|class|data|mod|meth|attr|exc|obj|ref|doc|math|term):`|\{(?:ref|doc|math|py:\w+)\}`")
+_ROLES = r"(?:func|class|data|mod|meth|attr|exc|obj|ref|doc|math|term)"
+ROLE = re.compile(rf":(?:py:)?{_ROLES}:`|\{{(?:py:)?{_ROLES}\}}`")
 
 
 class _Page(HTMLParser):

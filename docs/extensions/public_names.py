@@ -66,7 +66,7 @@ def public_names(package: str) -> list[str]:
         package: One of :data:`PACKAGES`.
 
     Returns:
-        Its ``__all__``, or what it defines, without modules, which have pages of their own, and without ``__version__``.
+        Its ``__all__``, or what it defines; modules, which have pages of their own, and ``__version__`` are left out.
     """
     module = importlib.import_module(package)
     names = getattr(module, "__all__", None)
