@@ -1,11 +1,12 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-explanations test test-fast mutate lint typecheck format bench clean
+.PHONY: help install demo demo-explanations test test-fast mutate lint typecheck format bench docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.installed-docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,14 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 
 bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
 	$(BIN)/python scripts/bench.py
+
+docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -d .build/docs/doctrees docs .build/docs/html
+	@echo "Open $(CURDIR)/.build/docs/html/index.html"
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 clean: ## remove what the targets made, the virtual environment included
 	rm -rf $(VENV) .build build dist demo_output demo_explanations *.egg-info
