@@ -31,6 +31,7 @@ extensions = [
     "checked_pages",
     "command_help",
     "corpus_facts",
+    "formulas",
     "gallery",
     "public_names",
     "record_lists",
@@ -63,6 +64,7 @@ napoleon_use_ivar = True
 gallery_work = str(WORK / "gallery")
 
 html_theme = "furo"
+html_math_renderer = "mathml"  # of our extension "formulas"
 html_title = f"iemomecp {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]

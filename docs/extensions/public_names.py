@@ -46,7 +46,8 @@ class PublicNames(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Renders the names."""
         (package,) = self.arguments
-        return self.parse_text_to_nodes(documented(package, public_names(package)))
+        names = public_names(package)
+        return self.parse_text_to_nodes(f"{summary(package, names)}\n\n{documented(package, names)}")
 
 
 class ImportedNames(SphinxDirective):
@@ -96,6 +97,21 @@ def guide_imports(folder: Path) -> dict[str, list[str]]:
     return {module: names for module, names in further.items() if names}
 
 
+def summary(module: str, names: Iterable[str]) -> str:
+    """Lists names with the first sentence of their docstrings, in reStructuredText.
+
+    Args:
+        module: The package or module that has them.
+        names: The names.
+    """
+    imported = importlib.import_module(module)
+    lines = [".. list-table::", "   :widths: auto", ""]
+    for name in names:
+        sentence = (inspect.getdoc(getattr(imported, name)) or "").split("\n\n")[0].replace("\n", " ")
+        lines += [f"   * - :py:obj:`~{module}.{name}`", f"     - {sentence}"]
+    return "\n".join(lines)
+
+
 def documented(module: str, names: Iterable[str]) -> str:
     """Writes the directives of autodoc for names of a module, in reStructuredText."""
     imported = importlib.import_module(module)
@@ -105,7 +121,9 @@ def documented(module: str, names: Iterable[str]) -> str:
         path = f"{module}.{name}"
         if inspect.isclass(found):
             kind = "autoexception" if issubclass(found, BaseException) else "autoclass"
-            lines += [f".. {kind}:: {path}", "   :members:", "   :show-inheritance:"]
+            lines += [f".. {kind}:: {path}", "   :members:"]
+            if found.__bases__ != (object,):
+                lines.append("   :show-inheritance:")
             if found.__module__ in PACKAGES and found.__module__ != module:
                 lines.append("   :no-index:")  # it is public there, too, and references lead there
             lines.append("")
@@ -177,8 +195,25 @@ def _is_module(module: str, name: str) -> bool:
     return isinstance(getattr(importlib.import_module(module), name), ModuleType)
 
 
+_COLON = "\ue000"
+"""Stands for a colon while napoleon reads a docstring."""
+
+
+def keep_colons(app: Sphinx, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
+    """Hides colons of properties and data from napoleon, which takes what stands before the first for a type."""
+    if what in ("attribute", "data", "property"):
+        lines[:] = [line.replace(":", _COLON) for line in lines]
+
+
+def restore_colons(app: Sphinx, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
+    """Puts them back."""
+    lines[:] = [line.replace(_COLON, ":") for line in lines]
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Adds the directives and resolves references."""
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)
+    app.connect("autodoc-process-docstring", restore_colons, priority=600)
     app.add_directive("public-names", PublicNames)
     app.add_directive("imported-names", ImportedNames)
     app.connect("missing-reference", resolve)
