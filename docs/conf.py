@@ -33,11 +33,13 @@ extensions = [
     "corpus_facts",
     "formulas",
     "gallery",
+    "notebook_cells",
     "public_names",
     "record_lists",
 ]
 exclude_patterns = ["extensions", "Thumbs.db", ".DS_Store", "**/.ipynb_checkpoints"]
 nitpicky = True
+highlight_language = "text"  # commands, layouts of folders; Python is marked as such
 needs_sphinx = "8.2"
 
 # Markdown. Anchors of headings down to the fourth level, as links between pages name them.
@@ -49,6 +51,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(WORK / "notebooks")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_execution_in_temp = True  # what a notebook writes does not stay
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"

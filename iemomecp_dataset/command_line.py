@@ -228,7 +228,7 @@ class OptionParser:
         with_help: bool = True,
     ):
         self._options = _declared(*classes)
-        self._of_process = {name for name in _declared(_Messages) if with_help and name not in self._options}
+        self._of_process = [name for name in _declared(_Messages) if with_help and name not in self._options]
         self._options |= {name: _declared(_Messages)[name] for name in self._of_process}
         self._flags: dict[str, tuple[_Option, bool]] = {}
         self._takes_places = any(declared.metadata["positional"] for declared in self._options.values())

@@ -42,12 +42,12 @@ def help_text(arguments: Sequence[str]) -> str:
         arguments: The command's name, and its trainer's.
 
     Returns:
-        The text, 96 columns wide.
+        The text, 90 columns wide.
     """
     printed = io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["iemomecp"]),
-        mock.patch.dict(os.environ, {"COLUMNS": "96"}),
+        mock.patch.dict(os.environ, {"COLUMNS": "92"}),
         contextlib.redirect_stdout(printed),
         contextlib.suppress(SystemExit),
     ):
@@ -63,7 +63,7 @@ def _sections(
         section += nodes.title("", "", nodes.literal(text=f"iemomecp {name}"))
         if name in lines:
             section += nodes.paragraph(text=f"{lines[name][0].upper()}{lines[name][1:]}.")
-        section += nodes.literal_block(text=help_text(arguments), language="text")
+        section += nodes.literal_block(text=help_text(arguments), language="text", classes=["command-help"])
         directive.state.document.note_explicit_target(section)
         yield section
 
