@@ -52,7 +52,7 @@ bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in t
 	$(BIN)/python scripts/bench.py
 
 docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -d .build/docs/doctrees docs .build/docs/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto -d .build/docs/doctrees docs .build/docs/html
 	@echo "Open $(CURDIR)/.build/docs/html/index.html"
 
 $(DOCS_INSTALLED): $(INSTALLED)

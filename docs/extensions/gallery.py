@@ -198,6 +198,12 @@ def paper_figures(folder: Path) -> list[tuple[str, str, str]]:
     return found
 
 
+def train_before_reading(app: Sphinx) -> None:
+    """Makes the runs once, before processes that read pages at the same time would each make them."""
+    if app.builder.name == "html":
+        make_runs(Path(app.config.gallery_work))
+
+
 def write_report(app: Sphinx, exception: Exception | None) -> None:
     """Writes the whole report of the gallery's runs beside the pages."""
     from iemomecp_dataset.commands import report
@@ -240,6 +246,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("report-gallery", ReportGallery)
     app.add_directive("paper-gallery", PaperGallery)
     app.add_directive("model-card-example", ModelCardExample)
+    app.connect("builder-inited", train_before_reading)
     app.connect("builder-inited", write_colors)
     app.connect("build-finished", write_report, priority=400)
     return {"parallel_read_safe": True}

@@ -1,4 +1,4 @@
-"""Cells of notebooks that hold commands (``%%bash``, ``!ls``) are coloured as IPython reads them, not as Python."""
+"""What Pygments cannot read in notebooks: cells of commands (``%%bash``, ``!ls``), and outputs in colour."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 _MAGIC = re.compile(r"^[%!]", re.MULTILINE)
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def choose_lexers(app: Sphinx, doctree: nodes.document) -> None:
-    """Chooses the lexer of such cells."""
+    """Colours cells with commands as IPython reads them, and shows outputs without the codes of colours."""
     for block in doctree.findall(nodes.literal_block):
         if block.get("language") in ("python", "ipython", "python3") and _MAGIC.search(block.astext()):
             block["language"] = "ipython3"
+        if _COLOR.search(text := block.astext()):
+            block["language"] = "text"
+            block.rawsource = _COLOR.sub("", text)
+            block.children = [nodes.Text(block.rawsource)]
+            block.setup_child(block.children[0])
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
