@@ -1,12 +1,19 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-explanations test test-fast mutate lint typecheck format bench docs clean
+.PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest mutate lint typecheck format \
+	bench dist docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.installed-docs
+LOWEST ?= .venv-lowest
+LOWEST_BIN := $(LOWEST)/bin
+LOWEST_INSTALLED := $(LOWEST)/.installed
+comma := ,
+# Without a tracker: it would bring protobuf, which the trainers must do without.
+LOWEST_EXTRAS := train,media,explain,test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +41,26 @@ test: $(INSTALLED) ## the whole test suite
 test-fast: $(INSTALLED) ## the suite without the tests marked slow
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
+# The page in a browser is left out: the lowest Gradio is the newest one, and `make test` has it.
+test-lowest: $(LOWEST_INSTALLED) ## dataset, metric and trainer tests with the lowest versions that pyproject.toml allows
+	$(LOWEST_BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' tests/iemomecp_dataset tests/metrics tests/trainers \
+		--ignore tests/trainers/app --ignore tests/iemomecp_dataset/commands/test_app.py
+
+$(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
+	test -x $(LOWEST_BIN)/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST_BIN)/python -m pip install --quiet $$(grep '^torch==' constraints-lowest.txt)
+	$(LOWEST_BIN)/python -m pip install --quiet --constraint constraints-lowest.txt --editable '.[$(LOWEST_EXTRAS)]'
+	touch $@
+
+# rouge-score has no wheel. What torch's builds for graphics cards need is left out, as of constraints.txt.
+constraints-lowest: ## renew constraints-lowest.txt from pyproject.toml, with uv
+	test -x .build/uv/bin/uv || $(PYTHON) -m venv .build/uv
+	.build/uv/bin/python -m pip install --quiet uv
+	.build/uv/bin/uv pip compile pyproject.toml $(foreach extra,$(subst $(comma), ,$(LOWEST_EXTRAS)),--extra $(extra)) \
+		--resolution lowest-direct --python-version 3.11 --only-binary :all: --no-binary rouge-score \
+		--no-annotate --quiet --custom-compile-command 'make constraints-lowest' --output-file .build/lowest.txt --upgrade
+	grep -Ev '^(nvidia-|cuda-|triton=)' .build/lowest.txt > constraints-lowest.txt
+
 mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints those that no fast test notices
 	$(BIN)/python scripts/mutate.py --jobs 2
 
@@ -52,12 +79,18 @@ bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in t
 	$(BIN)/python scripts/bench.py
 
 docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto -d .build/docs/doctrees docs .build/docs/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto \
+		-d .build/docs/doctrees docs .build/docs/html
 	@echo "Open $(CURDIR)/.build/docs/html/index.html"
 
 $(DOCS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
+dist: $(INSTALLED) ## source archive and wheel, as they would be published, checked
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 clean: ## remove what the targets made, the virtual environment included
-	rm -rf $(VENV) .build build dist demo_output demo_explanations *.egg-info
+	rm -rf $(VENV) $(LOWEST) .nox .build build dist demo_output demo_explanations *.egg-info

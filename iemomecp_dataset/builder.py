@@ -231,10 +231,11 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         for row in dialogues:
             yield row["dialogue_id"], row
 
-    def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
+    def as_dataset(self, split: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Returns the rows of one split or of all; the error for an absent split names the missing file."""
         self._check_split(split, self.info.splits or {})
-        return super().as_dataset(split=split, in_memory=in_memory)
+        # Which arguments follow differs between the versions of `datasets`, whose `load_dataset` gives them.
+        return super().as_dataset(split, *args, **kwargs)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Returns the rows of one split or of all, without writing Arrow files."""

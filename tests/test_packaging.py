@@ -1,14 +1,28 @@
-"""One distribution, four rooms: what is installed is what the checkout has, and it is light."""
+"""One distribution, four rooms: what is installed is what the checkout has, and it is light.
+
+And what a release rests on: the version, the pins, the changelog, the workflow that publishes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import iemomecp_dataset
 
 ROOMS = {"iemomecp_dataset": "iemomecp_dataset", "metrics": "iemomecp_dataset.metrics",
          "trainers": "iemomecp_dataset.trainers", "benchmark": "iemomecp_dataset.benchmark"}  # fmt: skip
@@ -77,18 +91,28 @@ def tracked_files(repository: Path) -> list[str]:
     return [name for name in done.stdout.splitlines() if (repository / name).is_file()]
 
 
-@pytest.fixture(scope="module", name="installed")
-def fixture_installed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the wheel installs."""
-    pip = [sys.executable, "-m", "pip", "--quiet"]
-    folder = tmp_path_factory.mktemp("wheel")
+@pytest.fixture(scope="module", name="built")
+def fixture_built(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source archive of the tracked files, and the wheel that is built from this archive."""
+    pytest.importorskip("build")
+    folder = tmp_path_factory.mktemp("built")
     for name in tracked_files(repository):
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "source" / name).write_bytes((repository / name).read_bytes())
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, folder / "source"], check=True)
-    (wheel,) = folder.glob("iemomecp-*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", folder / "installed", wheel], check=True)
-    return folder / "installed"
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module", name="installed")
+def fixture_installed(built: Path) -> Path:
+    """A folder with what the wheel installs."""
+    (wheel,) = built.glob("*.whl")
+    target = built.parent / "installed"
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    subprocess.run([*pip, "install", "--no-deps", "--target", target, wheel], check=True)
+    return target
 
 
 def run_installed(installed: Path, folder: Path, code: str, *arguments: object) -> str:
@@ -111,6 +135,7 @@ def test_wheel_holds_everything_and_needs_no_torch(
         shipped = {path.relative_to(place) for path in place.rglob("*")}
         wanted = {Path(file).relative_to(room) for file in tracked_files(repository) if file.startswith(f"{room}/")}
         assert wanted <= shipped, f"{room}: the wheel lacks {sorted(map(str, wanted - shipped))}"
+    assert (installed / "iemomecp_dataset" / "py.typed").is_file()
     output = run_installed(installed, tmp_path, CORE_ONLY, synthetic_dir)
     assert all(path.startswith(str(installed)) for path in output.split())
 
@@ -151,3 +176,157 @@ def test_import_is_light() -> None:
     code = "import iemomecp_dataset, sys; print([m for m in ('torch', 'transformers', 'evaluate') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_the_console_script_of_the_wheel_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    lines = [["--version"], ["synthetic", "--output-dir", "data"], ["stats", "3class", "--data-dir", "data"]]
+    outputs = []
+    for line in lines:
+        command = [sys.executable, str(installed / "bin" / "iemomecp"), *line]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert outputs[0].strip() == f"iemomecp {iemomecp_dataset.__version__}"
+    assert "SYNTHETIC" in outputs[2]
+
+
+@pytest.mark.slow
+def test_both_archives_have_the_version_and_a_description_that_can_be_shown(built: Path) -> None:
+    version = iemomecp_dataset.__version__
+    names = sorted(path.name for path in built.iterdir())
+    assert names == [f"iemomecp-{version}-py3-none-any.whl", f"iemomecp-{version}.tar.gz"]
+    pytest.importorskip("twine")
+    command = [sys.executable, "-m", "twine", "check", "--strict", *(str(built / name) for name in names)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def project(repository: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    return settings
+
+
+def test_the_version_stands_in_one_place(repository: Path) -> None:
+    assert "version" in project(repository)["dynamic"]
+    cited = yaml.safe_load((repository / "CITATION.cff").read_text())
+    assert str(cited["version"]) == iemomecp_dataset.__version__ == str(Version(iemomecp_dataset.__version__))
+
+
+def test_the_changelog_has_its_form(repository: Path) -> None:
+    """https://keepachangelog.com: the newest version first, each with its day, changes under the six headings."""
+    text = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^(#+) (.*)$", text, re.M)
+    assert headings[0] == ("#", "Changelog")
+    assert headings[1] == ("##", "[Unreleased]")
+    versions = [title for level, title in headings if level == "##"][1:]
+    parsed = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", title) for title in versions]
+    assert all(parsed), versions
+    released = [(Version(found[1]), date.fromisoformat(found[2])) for found in parsed if found]
+    assert released == sorted(released, reverse=True)
+    # A pull request prepares a version before its tag: the code may be at the newest listed one, or ahead of it.
+    assert all(version <= Version(iemomecp_dataset.__version__) for version, _ in released)
+    kinds: list[str] = []
+    for level, title in headings[2:]:
+        assert level in ("##", "###"), title
+        if level == "##":
+            kinds = []
+            continue
+        assert title in ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+        assert title not in kinds, f"{title} stands twice under one version"
+        kinds.append(title)
+    if "Repository" in project(repository).get("urls", {}):
+        linked = re.findall(r"^\[([^\]]+)\]: https://", text, re.M)
+        assert set(linked) >= {"Unreleased", *(str(version) for version, _ in released)}
+
+
+def workflow(repository: Path) -> dict[str, Any]:
+    text = (repository / ".github" / "workflows" / "release.yml").read_text()
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    # YAML 1.1 reads the key `on` as true.
+    return {("on" if key is True else key): value for key, value in loaded.items()}
+
+
+def test_a_release_is_published_by_its_tag_without_a_stored_secret(repository: Path) -> None:
+    release = workflow(repository)
+    assert release["on"] == {"push": {"tags": ["v*"]}}
+    jobs = release["jobs"]
+    publish = jobs["publish"]
+    assert set(publish["needs"]) == set(jobs) - {"publish"}, "nothing is published that was not built and tried"
+    assert publish["environment"] == "pypi"
+    assert publish["permissions"] == {"id-token": "write"}
+    assert [name for name, job in jobs.items() if "id-token" in job.get("permissions", release["permissions"])] == [
+        "publish"
+    ]
+    for job in jobs.values():
+        for step in job["steps"]:
+            assert "secrets." not in json.dumps(step)
+            assert re.search(r"@(v\d+|release/v\d+)$", step["uses"]) if "uses" in step else step["run"]
+    assert any("twine check --strict" in step.get("run", "") for step in jobs["build"]["steps"])
+    builds = [step for job in jobs.values() for step in job["steps"] if "-m build" in step.get("run", "")]
+    assert len(builds) == 1, "what is published is what was checked and tried"
+    names = [line for line in project(repository)["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    assert jobs["try-wheel"]["strategy"]["matrix"]["python"] == [line.split()[-1] for line in names]
+
+
+def test_links_of_the_published_description_lead_to_the_tag(repository: Path, tmp_path: Path) -> None:
+    """On the package's page there is no folder that a link could be relative to."""
+    (step,) = [step for step in workflow(repository)["jobs"]["build"]["steps"] if "README.md" in step.get("run", "")]
+    place = {"GITHUB_SERVER_URL": "https://example.org", "GITHUB_REPOSITORY": "group/name", "GITHUB_REF_NAME": "v1.2.3"}
+    shutil.copy(repository / "README.md", tmp_path)
+    bash = ["bash", "-e", "-c", step["run"]]
+    subprocess.run(bash, cwd=tmp_path, env={**os.environ, **place}, check=True)
+    links = re.compile(r"\]\(([^)\s]+)\)")
+    before = links.findall((repository / "README.md").read_text(encoding="utf-8"))
+    after = links.findall((tmp_path / "README.md").read_text(encoding="utf-8"))
+    relative = [link for link in before if not re.match(r"(https?:|#)", link)]
+    assert relative
+    for old, new in zip(before, after, strict=True):
+        assert new == (f"https://example.org/group/name/blob/v1.2.3/{old}" if old in relative else old)
+        assert old not in relative or (repository / old.partition("#")[0]).exists(), f"README links to {old}"
+
+
+def pinned(file: Path) -> dict[str, Version]:
+    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
+    pairs = [line.split("==") for line in lines if line]
+    return {canonicalize_name(name): Version(version) for name, version in pairs}
+
+
+def requirements(repository: Path) -> dict[str, list[Requirement]]:
+    """What each extra needs by itself; under no name, what the package needs."""
+    settings = project(repository)
+    groups = {"": settings["dependencies"], **settings["optional-dependencies"]}
+    parsed = {name: [Requirement(line) for line in lines] for name, lines in groups.items()}
+    return {name: [one for one in found if one.name != "iemomecp"] for name, found in parsed.items()}
+
+
+def test_lower_bounds_are_what_is_tested(repository: Path) -> None:
+    lowest = pinned(repository / "constraints-lowest.txt")
+    for group, found in requirements(repository).items():
+        for requirement in found if group in ("", "train", "report", "media", "explain", "test") else ():
+            (bound,) = [Version(part.version) for part in requirement.specifier if part.operator == ">="]
+            assert lowest[canonicalize_name(requirement.name)] == bound, (
+                f"renew: make constraints-lowest ({requirement})"
+            )
+    assert lowest["torch"] == pinned(repository / "constraints.txt")["torch"]
+
+
+def test_pins_are_sorted_and_within_the_bounds(repository: Path) -> None:
+    file = repository / "constraints.txt"
+    lines = [line.lower() for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    assert lines == sorted(lines)
+    pins = pinned(file)
+    for group, found in requirements(repository).items():
+        for requirement in found if group not in ("wandb", "trackio") else ():
+            version = pins.get(canonicalize_name(requirement.name))
+            # setuptools comes with the virtual environment.
+            assert version in requirement.specifier if version else requirement.name == "setuptools", str(requirement)
+
+
+def test_sessions_for_every_python_version_are_there(repository: Path) -> None:
+    pytest.importorskip("nox")
+    command = [sys.executable, "-m", "nox", "--list", "--json"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    sessions = {one["session"] for one in json.loads(done.stdout)}
+    assert sessions >= {"tests-3.11", "tests-3.12", "tests-3.13", "tests_lowest", "lint", "typecheck", "docs", "build"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_ar
 from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, check_values, command_hint, option
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError, did_you_mean, see_page
 from iemomecp_dataset.options import DialogueConfig, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
@@ -363,7 +363,9 @@ class SharedRun:
     cache_dir: str | None = option(
         None, "Folder that frozen text features are cached in. Default: ~/.cache/iemomecp.", setting=False
     )
-    log_with: Tracker | None = option(None, "A tracker of accelerate that gets the log, too.", setting=False)
+    log_with: Tracker | None = option(
+        None, f"A tracker of accelerate that gets the log, too{see_page('docs/trackers.md')}.", setting=False
+    )
     max_hours: float | None = option(
         None,
         "Stop after the step that passes this many hours, with a checkpoint; starting the same command again continues "

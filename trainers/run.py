@@ -28,6 +28,7 @@ from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.loop import fit
+from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
 
 __all__ = ["run", "train"]
 
@@ -146,7 +147,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
         return read_results(folder.path)
     if options.run.log_with:
-        accelerator.init_trackers("iemomecp", config=options.flat())
+        accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
     with folder.released_on_error(claimed and accelerator.is_main_process):
         task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
         progress, scored = fit(accelerator, task, options, folder)

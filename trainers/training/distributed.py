@@ -25,6 +25,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, launcher_options
 from iemomecp_dataset.trainers.provenance import idle_cores_hint
+from iemomecp_dataset.trainers.training.trackers import require_tracker
 
 __all__ = ["Processes", "check_launch", "check_precision", "is_filler", "pooled_over_processes", "start_accelerator"]
 
@@ -130,7 +131,9 @@ def start_accelerator(options: RunSettings) -> Accelerator:
     Raises:
         UsageError: The launcher asks for something that training cannot do or the options do not say, or the device
             lacks the precision.
+        MissingDependencyError: The tracker that the options name is not installed.
     """
+    require_tracker(options.run.log_with)
     optimization = options.optimization
     # Options that did not come from the command line may not have been compared with the launcher's.
     launcher_options({"mixed_precision": optimization.mixed_precision})

@@ -33,6 +33,7 @@ from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_spl
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
 from iemomecp_dataset.trainers.training.task import Batch, Examples, Selected, Strategy, TrainingTask
+from iemomecp_dataset.trainers.training.trackers import tracked
 
 __all__ = ["fit", "score_examples"]
 
@@ -379,6 +380,7 @@ def _end_epoch(state: _LoopState) -> None:
     if selected is not None and selected.loss is not None and selected.loss < progress.lowest_loss:
         progress.lowest_loss, progress.lowest_loss_epoch = selected.loss, progress.epoch
     scores = {} if selected is None else dict(selected.scores)
+    learning_rate = state.scheduler.get_last_lr()[-1]
     shown = {name: f"{value:.3f}" for name, value in list(scores.items())[:1]}
     state.bar.set_postfix(epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", **shown)
     if accelerator.is_main_process:
@@ -391,13 +393,13 @@ def _end_epoch(state: _LoopState) -> None:
                 "losses": losses,
                 **({} if selected is None else {task.selection_split: {**scores, "loss": loss}}),
                 "best_epoch": progress.best_epoch,
-                "learning_rate": state.scheduler.get_last_lr()[-1],
+                "learning_rate": learning_rate,
                 "seconds": time.monotonic() - state.began,
             }
         )
     # After the log: what a crash in between leaves behind is dropped when the epoch is repeated.
     state.save(improved=improved)
-    accelerator.log({**losses, **scores}, step=progress.epoch)
+    accelerator.log(tracked(losses, task.selection_split, scores, loss, learning_rate), step=progress.epoch)
     reason = state.stopping.reason()
     if reason and (reason is not StopReason.TIME_OVER or state.goes_on):
         raise StopRequested(reason)

@@ -25,7 +25,8 @@ def load_image_processor(name: str, revision: str | None, what: str) -> Any:
         MissingModelError: It is neither on disk nor reachable.
         MissingDependencyError: It needs torchvision, which is not installed.
     """
-    from transformers import AutoImageProcessor
+    # From its own module: under the library's name, versions before 5.15 put a class there that asks for torchvision.
+    from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     try:
         return load_pretrained(AutoImageProcessor.from_pretrained, name, revision, what)

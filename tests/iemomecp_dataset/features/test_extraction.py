@@ -422,7 +422,8 @@ def test_video_of_a_corpus(audio: ExtractionOptions, image_encoder: Path, media_
     assert line["n_frames"] == 3
     # Reference: decode everything, take the displayed frame, its half, the processor, the model.
     import av
-    from transformers import AutoImageProcessor, AutoModel
+    from transformers import AutoModel
+    from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     rows = iemomecp_dataset.load("3class", data_dir=media_dir)["train"].to_list()
     utterance = rows[0]["utterances"][0]

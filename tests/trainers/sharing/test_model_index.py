@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -41,6 +42,10 @@ def test_the_hub_takes_every_card(changes: dict[str, Any]) -> None:
     assert card_errors(str(card_of(**changes))) == []
 
 
+@pytest.mark.skipif(
+    "constants.ENDPOINT" not in inspect.getsource(ModelCard.validate),
+    reason="this version of huggingface_hub validates at one fixed address, which no test reaches",
+)
 def test_the_validator_of_huggingface_hub_takes_a_card(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with hub_stand_in() as hub:
         connect(hub, tmp_path, monkeypatch)

@@ -70,7 +70,8 @@ def clip_of(options: ExtractionOptions) -> dict[str, Path]:
 
 
 def test_tokens_equal_those_of_a_plain_loop(options: ExtractionOptions, tower: Path) -> None:
-    from transformers import AutoImageProcessor, AutoModel
+    from transformers import AutoModel
+    from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     assert dict(extract(options).statuses) == {"ok": 4}
     store = FrameStore.open(options.output_dir, verify=True)
@@ -193,7 +194,7 @@ def test_options_that_cannot_work(options: ExtractionOptions, changes: dict, mes
 
 
 def test_an_image_processor_that_needs_torchvision(options: ExtractionOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    from transformers import AutoImageProcessor
+    from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     def needs_torchvision(*_: object, **__: object) -> None:
         raise ImportError("CLIPImageProcessor requires the Torchvision library but it was not found.\nMore lines.")
