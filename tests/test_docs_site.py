@@ -28,7 +28,7 @@ from iemomecp_dataset.commands.stats import StatsOptions
 from iemomecp_dataset.commands.validate import ValidateOptions
 from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP
 from iemomecp_dataset.options import CONFIG_NAMES, options_taken
-from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, EXPLANATION_TRAINERS, TRAINERS, parse_options
+from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, EXPLANATION_TRAINERS, TRAINERS, options_of, parse_options
 from iemomecp_dataset.trainers.options import Tracker
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -157,7 +157,8 @@ def test_commands_of_the_pages_are_accepted(tmp_path: Path, monkeypatch: pytest.
             if words[0] == "accelerate":
                 trainer, arguments = Path(words[2]).stem, words[3:]
                 assert trainer in {**TRAINERS, **EMOTION_TRAINERS, **EXPLANATION_TRAINERS}
-                parse_options(arguments, description="", defaults={**TRAINERS}.get(trainer, {}))
+                kind, defaults = options_of(trainer)
+                parse_options(arguments, description="", defaults=defaults, kind=kind)
                 seen.add("train")
             elif words[1] in _OPTIONS and words[2:] and words[2] != "attention-bridge":
                 read_options(_OPTIONS[words[1]], words[2:], command=words[1], description=None)
