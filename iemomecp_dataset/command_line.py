@@ -718,5 +718,4 @@ def _own_process() -> Iterator[None]:
         try:
             yield
         finally:
-            undo, _process = _process, before
-            undo.close()
+            _process = before
