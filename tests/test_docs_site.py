@@ -222,6 +222,17 @@ def test_references_to_what_does_not_exist_are_told(monkeypatch: pytest.MonkeyPa
     assert told == ["iemomecp_dataset.corpus.no_such_thing does not exist"]
 
 
+def test_what_a_command_of_a_notebook_prints_is_joined_as_it_was_printed() -> None:
+    from notebook_cells import merged
+
+    parts = [("stdout", "train\n  val"), ("stderr", "note\n"), ("stdout", "idation\n")]
+    found = merged([{"output_type": "stream", "name": name, "text": text} for name, text in parts])
+    assert [(part["name"], part["text"]) for part in found] == [
+        ("stdout", "train\n  validation\n"),
+        ("stderr", "note\n"),
+    ]
+
+
 @pytest.mark.slow
 def test_code_of_the_quickstart_runs(repository: Path, tmp_path: Path, small_dir: Path, tiny_encoder: Path) -> None:
     (tmp_path / "demo_output").mkdir()
