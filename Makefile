@@ -1,12 +1,13 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest mutate lint typecheck format \
-	bench dist clean
+	bench dist docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.installed-docs
 LOWEST ?= .venv-lowest
 LOWEST_BIN := $(LOWEST)/bin
 LOWEST_INSTALLED := $(LOWEST)/.installed
@@ -77,6 +78,15 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 
 bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
 	$(BIN)/python scripts/bench.py
+
+docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto \
+		-d .build/docs/doctrees docs .build/docs/html
+	@echo "Open $(CURDIR)/.build/docs/html/index.html"
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 dist: $(INSTALLED) ## source archive and wheel, as they would be published, checked
 	rm -rf build dist

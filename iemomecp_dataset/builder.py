@@ -166,7 +166,9 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
         inputs = find_inputs(options)
         self.__dict__["found"] = inputs  # Searching a release is slow, so once is enough.
         keys["synthetic"] = inputs.synthetic  # Part of the description, which is cached with the rows.
-        return f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
+        name = f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
+        _LOGGER.debug("%s: made of %d files and %d media files", name, len(inputs.files), len(inputs.media))
+        return name
 
 
 class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]

@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import logging
 import math
 import os
 import re
@@ -210,7 +211,9 @@ class OptionParser:
         usage: The usage line, where it is not simply all options; ``%(prog)s`` stands for the program.
         epilog: What ``--help`` shows last.
         defaults: Defaults that ``--help`` shows in place of the classes' own.
-        with_help: Whether there is ``--help``.
+        with_help: Whether there are ``--help``, ``--quiet`` and ``--verbose``. The last two are no options of the
+            command: they set what its process prints (:func:`run_command`). Where a class declares ``quiet`` itself,
+            it is given back, too.
 
     Every option can be written ``--data-dir D``, ``--data_dir D`` or with ``=D``; one that is on or off ``--quiet``,
     ``--no-quiet``, ``--quiet=false`` or ``--quiet false``. Abbreviations are not accepted.
@@ -227,6 +230,8 @@ class OptionParser:
         with_help: bool = True,
     ):
         self._options = _declared(*classes)
+        self._of_process = [name for name in _declared(_Messages) if with_help and name not in self._options]
+        self._options |= {name: _declared(_Messages)[name] for name in self._of_process}
         self._flags: dict[str, tuple[_Option, bool]] = {}
         self._takes_places = any(declared.metadata["positional"] for declared in self._options.values())
         self._parser = _Parser(
@@ -283,7 +288,13 @@ class OptionParser:
         return self._read(given), rest
 
     def _read(self, given: argparse.Namespace) -> dict[str, Any]:
-        return {name: self._options[name].read(value) for name, value in vars(given).items()}
+        values = {name: self._options[name].read(value) for name, value in vars(given).items()}
+        quiet, verbose = values.get("quiet", False), values.get("verbose", False)
+        if self._of_process:
+            if quiet and verbose:
+                raise UsageError("Give --quiet or --verbose, not both.")
+            _set_messages(quiet=bool(quiet), verbose=bool(verbose))
+        return {name: value for name, value in values.items() if name not in self._of_process}
 
     def _add(self, group: Any, declared: _Option, default: Any) -> None:
         metavar = declared.metadata["metavar"]
@@ -344,6 +355,49 @@ class OptionParser:
             else:
                 shown.append(declared.flag)
         return shown
+
+
+@dataclasses.dataclass(frozen=True)
+class _Messages:
+    """What a process prints besides its result; options of every command."""
+
+    _group = "messages"
+    _dashes = True
+
+    quiet: bool = option(False, "no progress bars; only warnings and the result", setting=False)
+    verbose: bool = option(
+        False, "what the package logs for its developers, too, each line with its module", setting=False
+    )
+
+
+_process: contextlib.ExitStack | None = None
+"""Undoes what a command has set for its process; None where no command runs, and nothing may be set."""
+
+_NO_BARS = ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS")
+
+
+def _set_messages(*, quiet: bool, verbose: bool) -> None:
+    """Sets progress bars and the level of the package's loggers, for the process of a command and those it starts."""
+    if _process is None or not (quiet or verbose):
+        return
+    logger, root = logging.getLogger("iemomecp_dataset"), logging.getLogger()
+    _process.callback(logger.setLevel, logger.level)
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    if verbose and not root.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+        _process.callback(root.removeHandler, handler)
+    for name in _NO_BARS if quiet else ():
+        _process.callback(_restore, name, os.environ.get(name))
+        os.environ[name] = "1"
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 class _Parser(argparse.ArgumentParser):
@@ -640,10 +694,11 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
     The process exits with 2 after printing the message of an
     :class:`~iemomecp_dataset.errors.IemomecpError`, with 130 after Ctrl-C. Any
     other exception is a defect of ours and keeps its traceback, and so does an
-    expected one when ``IEMOMECP_TRACEBACK=1`` is set.
+    expected one when ``IEMOMECP_TRACEBACK=1`` is set. What ``--quiet`` and ``--verbose`` set ends with it.
     """
     try:
-        code = main() or 0
+        with _own_process():
+            code = main() or 0
     except IemomecpError as error:
         if os.environ.get("IEMOMECP_TRACEBACK") == "1":
             raise
@@ -657,3 +712,15 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _own_process() -> Iterator[None]:
+    """Lets options set what the process prints, and undoes it at the end."""
+    global _process
+    before = _process
+    with contextlib.ExitStack() as _process:
+        try:
+            yield
+        finally:
+            _process = before

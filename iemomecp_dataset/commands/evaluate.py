@@ -46,6 +46,7 @@ from iemomecp_dataset.errors import UsageError, see_page
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ExplanationStatuses, ForwardPairs
+from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.schema import ModalitySet, canonical_split
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             n_resamples=options.resamples,
             confidence=options.confidence,
             seed=options.seed,
-            progress=sys.stderr.isatty(),
+            progress=sys.stderr.isatty() and not bars_hidden(),
             bertscore_model=options.bertscore_model,
             bleurt_model=options.bleurt_model,
             meteor=options.meteor,

@@ -221,8 +221,10 @@ def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[Any, ...], Corpus]:
     """Every corpus of the matrix once: for fingerprints, and for what its splits share."""
     from tqdm import tqdm
 
+    from iemomecp_dataset.progress import bars_hidden
+
     wanted = dict.fromkeys(_data_key(cell) for cell in cells if not cell.impossible)
-    return {key: _load(*key) for key in tqdm(wanted, desc="Reading data", leave=False, disable=None)}
+    return {key: _load(*key) for key in tqdm(wanted, desc="Reading data", leave=False, disable=bars_hidden())}
 
 
 def _load(

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 from iemomecp_dataset.command_line import REQUIRED, command_hint, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.files import atomic_write, not_written
+from iemomecp_dataset.progress import bars_hidden
 
 if TYPE_CHECKING:
     from iemomecp_dataset.conversations.conversation import Conversation
@@ -255,7 +256,7 @@ def _predict(options: PredictOptions, conversations: list[Conversation]) -> Iter
         emotion_text_encoder=options.emotion_text_encoder,
         audio_encoder=options.audio_encoder,
         video_encoder=options.video_encoder,
-        progress=sys.stderr.isatty() and len(conversations) > 1,
+        progress=sys.stderr.isatty() and not bars_hidden() and len(conversations) > 1,
         **{kind: path for kind, path in tables.items() if path is not None and _is_table(path)},
     )
     _check_used(options, pipe.modalities)

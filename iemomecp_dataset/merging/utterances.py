@@ -12,6 +12,7 @@ from tqdm import tqdm
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.merging.merge_report import Check
 from iemomecp_dataset.options import TextSource
+from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, UtteranceRow
 from iemomecp_dataset.sources.ecpec import Ecpec, SourceDialogue
 from iemomecp_dataset.sources.iemocap_release import (
@@ -59,7 +60,7 @@ def merged_utterances(
     """
     merged: dict[str, UtteranceRow] = {}
     comparison = _Comparison()
-    bar = tqdm(ecpec.dialogues.values(), desc="Reading IEMOCAP", unit=" dialogues", leave=False, disable=None)
+    bar = tqdm(ecpec.dialogues.values(), desc="Reading IEMOCAP", unit=" dialogues", leave=False, disable=bars_hidden())
     for dialogue in bar:
         release = _ReleaseDialogue.read(dialogue, iemocap)
         for position, utterance_id in enumerate(dialogue.utterance_ids):

@@ -16,6 +16,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.files import make_folder, not_written, put_in_place
 from iemomecp_dataset.overlay.published import LABEL_BLOBS, LABEL_REPOSITORY, LABEL_REVISION
 from iemomecp_dataset.overlay.summary import git_blob_id
+from iemomecp_dataset.progress import bars_hidden
 
 __all__ = ["DEFAULT_BASE_URL", "FetchOptions", "fetch_files", "fetch_from_hub", "fetch_labels"]
 
@@ -257,7 +258,7 @@ def _request(session: requests.Session, url: str, part: Path, had: int, options:
                 unit="B",
                 unit_scale=True,
                 desc=url.rpartition("/")[2],
-                disable=None if options.progress else True,
+                disable=bars_hidden() if options.progress else True,
             ) as bar,
         ):
             for block in response.iter_content(_BLOCK):

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.files import not_written
+from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts
 from iemomecp_dataset.synthetic.dialogues import Dialogue, record_dialogues
 from iemomecp_dataset.synthetic.ecpec_files import write_ecpec_pickle
@@ -148,7 +149,7 @@ def _write_trees(root: Path, scale: str, seed: int, media: bool, features: bool)
 
 def _write_iemocap(root: Path, dialogues: Sequence[Dialogue], seed: int, media: bool) -> None:
     quick = len(dialogues) < 100 and not media
-    for dialogue in tqdm(dialogues, desc="synthetic dialogues", unit="dialogue", disable=quick):
+    for dialogue in tqdm(dialogues, desc="synthetic dialogues", unit="dialogue", disable=quick or bars_hidden()):
         rng = random.Random(f"{seed} {dialogue.dialogue_id} files")
         write_transcription(root, dialogue, rng)
         write_emo_evaluation(root, dialogue, rng)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import subprocess
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -431,3 +434,77 @@ def test_a_type_that_no_command_line_can_give_is_a_defect() -> None:
 
     with pytest.raises(TypeError, match=r"Broken\.mapping"):
         check_values(Broken())
+
+
+MESSAGES = """
+import logging, os, sys
+from dataclasses import dataclass
+from iemomecp_dataset.command_line import option, read_options, run_command
+
+@dataclass(frozen=True)
+class Options:
+    OWN
+
+def main():
+    read_options(Options, sys.argv[1:], command="x", description=None)
+    from tqdm import tqdm
+    from iemomecp_dataset.progress import bars_hidden
+    for _ in tqdm([1], desc="plain"):
+        pass
+    for _ in tqdm([1], desc="terminal alone", disable=bars_hidden() or False):
+        pass
+    logger = logging.getLogger("iemomecp_dataset.trainers.run")
+    logger.debug("a detail")
+    logger.info("a note")
+    logger.warning("a warning")
+    print("the result")
+
+run_command(main)
+"""
+
+
+@pytest.mark.parametrize("own", ["name: str = option('x', 'A name.')", "quiet: bool = option(False, 'No bars.')"])
+@pytest.mark.parametrize(
+    ("flag", "bars", "expected"),
+    [
+        ([], True, ["a warning"]),
+        (["--quiet"], False, ["a warning"]),
+        (["--verbose"], True, [
+            "DEBUG iemomecp_dataset.trainers.run: a detail",
+            "INFO iemomecp_dataset.trainers.run: a note",
+            "WARNING iemomecp_dataset.trainers.run: a warning",
+        ]),
+    ],
+)  # fmt: skip
+def test_every_command_can_be_quiet_or_verbose(own: str, flag: list[str], bars: bool, expected: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MESSAGES.replace("OWN", own), *flag], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "the result\n"
+    assert ("plain" in done.stderr) == ("terminal alone" in done.stderr) == bars
+    lines = [line for line in done.stderr.replace("\r", "\n").splitlines() if "%|" not in line]
+    assert [line for line in lines if line.strip()] == expected
+
+
+def test_quiet_and_verbose_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="--quiet or --verbose, not both"):
+        read_options(Model, ["--quiet", "--verbose"], command="x", description=None)
+
+
+def test_what_a_command_sets_for_its_messages_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("iemomecp_dataset")
+    seen: list[object] = []
+
+    def main() -> None:
+        read_options(Model, ["--quiet"], command="x", description=None)
+        seen.extend((logger.level, os.environ["TQDM_DISABLE"]))
+
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    before = logger.level
+    with pytest.raises(SystemExit):
+        run_command(main)
+    assert seen == [logging.WARNING, "1"]
+    assert (logger.level, os.environ["TQDM_DISABLE"]) == (before, "0")
+    # Without a command, as in a notebook, nothing is set.
+    read_options(Model, ["--quiet"], command="x", description=None)
+    assert os.environ["TQDM_DISABLE"] == "0"
