@@ -1,8 +1,9 @@
-"""Every command of the README runs as it is written, in order, in a folder with the names that it uses.
+"""Every command of the README, and of the pages that follow it, runs as it is written, in a folder with the names used.
 
-Three things stand in for what a test must not need: the folder of the Hub's cache holds a tiny random encoder under the
-name of RoBERTa, every training ends after one epoch, and but for the first command of each kind ``python``,
-``accelerate`` and ``iemomecp`` are forks of a process that has imported the large libraries.
+Four things stand in for what a test must not need: ``demo_output`` holds a small corpus and a tiny random encoder, the
+folder of the Hub's cache holds that encoder under the name of RoBERTa, every training ends after one epoch, and but for
+the first command of each kind ``python``, ``accelerate`` and ``iemomecp`` are forks of a process that has imported the
+large libraries.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ ELSEWHERE = {
     "git clone": "there is a clone",
     "source .venv/bin/activate": "the test has the environment on its path",
     "make": "test_make_targets_exist; CI runs them",
-    "iemomecp app": "serves until it is stopped; tests/trainers/app/test_interface.py starts it",
-    "python scripts/fetch_labels.py": "needs the network; tests/scripts/test_fetch_labels.py has a server of its own",
+    "iemomecp evaluate demo_output/runs/": "runs of the demo; tests/iemomecp_dataset/commands/test_demo.py makes them",
+    "iemomecp fetch": "needs the network; tests/scripts/test_fetch_labels.py has a server of its own",
+    "iemomecp diagnose attention-bridge": "a run of ECERC; tests/iemomecp_dataset/commands/test_diagnose.py has one",
 }
+PAGES = ("README.md", "docs/quickstart.md", "docs/training.md", "docs/report.md")
+"""In the order in which a newcomer reads them."""
 ONE_EPOCH = """
 from iemomecp_dataset.registration import after_import
 
@@ -36,7 +40,7 @@ after_import("iemomecp_dataset.trainers.training.loop", "fit", one_epoch)
 
 def blocks(text: str) -> list[tuple[str, str]]:
     """Language and content of each fenced block; of what lies between, an empty language and ``prose``."""
-    parts = re.split(r"^```(\w*)$", text, flags=re.M)
+    parts = re.split(r"^ *```(\w*)$", text, flags=re.M)
     # Odd places are fences: an opening one with its language, or a closing one.
     found, inside = [("prose", parts[0])], False
     for fence, content in zip(parts[1::2], parts[2::2], strict=True):
@@ -88,6 +92,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_
     for name in ("scripts", "trainers", "benchmark", "docs"):
         (folder / name).symlink_to(repository / name)
     (folder / "local_data").symlink_to(small_dir)
+    (folder / "demo_output").mkdir()
+    (folder / "demo_output" / "data").symlink_to(small_dir)
+    (folder / "demo_output" / "encoder").symlink_to(tiny_encoder)
     write_ecf(folder / "path" / "to" / "ecf")
     write_meld(folder / "path" / "to" / "meld", dialogues={"train": 8, "validation": 3, "test": 3}, features=False)
     write_ecem(folder / "path" / "to" / "ecem")
@@ -132,35 +139,36 @@ def forking_environment(workplace: Path, environment: dict[str, str]) -> dict[st
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_runs(
+def test_every_command_and_all_python_of_the_pages_run(
     repository: Path, workplace: Path, environment: dict[str, str], forking_environment: dict[str, str]
 ) -> None:
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    commands = [part for line in shell_commands(text) for part in split_columns(line)]
-    to_run = [command for command in commands if not command.startswith(tuple(ELSEWHERE))]
-    to_run.sort(key=lambda command: "runs/x/" in command)  # needs a finished run, which comes further down the page
-    assert len(to_run) >= 12, to_run
-    failed, programs = {}, set()
-    for command in to_run:
-        program = command.split()[0]
-        env = forking_environment if program in programs else environment
-        programs.add(program)
-        if "runs/x/" in command and not (workplace / "runs" / "x").exists():
-            (workplace / "runs" / "x").symlink_to(workplace / "runs" / "rpcl-tav-42")
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=workplace, env=env, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            failed[command] = done.stderr[-1500:]
-    assert not failed, "\n\n".join(f"{command}\n{message}" for command, message in failed.items())
-
-
-@pytest.mark.slow
-def test_python_of_the_readme_runs(repository: Path, workplace: Path, environment: dict[str, str]) -> None:
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    code = "\n".join(content for kind, content in blocks(text) if kind == "python")
-    done = forked_python.run("-c", code, cwd=workplace, env=environment)
-    assert done.returncode == 0, done.stderr
+    failed, programs, n_run = {}, set(), 0
+    for page in PAGES:
+        code = ""
+        for kind, content in blocks((repository / page).read_text(encoding="utf-8")):
+            if kind == "python":
+                # Later blocks use names of earlier ones.
+                code += content
+                done = forked_python.run("-c", code, cwd=workplace, env=environment)
+                if done.returncode:
+                    failed[f"{page}: {content}"] = done.stderr[-1500:]
+                continue
+            fence = "" if kind == "prose" else f"```{kind}\n"
+            commands = shell_commands(f"{fence}{content}{fence and '```'}")
+            for command in [part for line in commands for part in split_columns(line)]:
+                if command.startswith(tuple(ELSEWHERE)):
+                    continue
+                program = command.split()[0]
+                env = forking_environment if program in programs else environment
+                programs.add(program)
+                n_run += 1
+                done = subprocess.run(
+                    ["bash", "-c", command], cwd=workplace, env=env, capture_output=True, text=True, check=False
+                )
+                if done.returncode:
+                    failed[f"{page}: {command}"] = done.stderr[-1500:]
+    assert not failed, "\n\n".join(f"{what}\n{message}" for what, message in failed.items())
+    assert n_run >= 15
 
 
 def test_make_targets_exist(repository: Path) -> None:
