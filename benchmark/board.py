@@ -155,7 +155,16 @@ class Board:
     @property
     def labels(self) -> RowLabels:
         """Short labels of the trained systems by name: the words in which they differ, or numbers."""
-        return RowLabels(self.named or tuple(row.name for row in self.trained))
+        return RowLabels(self.named or self._names())
+
+    def _names(self) -> tuple[str, ...]:
+        """Names of the trained systems in the order of tables, of which the last line is the first name."""
+
+        def score(row: BoardRow) -> float:
+            found = row.score(self.splits[0], HEADLINE[self.key.task]) if self.splits else None
+            return -1.0 if found is None or math.isnan(found.mean) else found.mean
+
+        return tuple(row.name for row in sorted(self.trained, key=lambda row: -score(row)))[::-1]
 
     @property
     def foremost(self) -> tuple[BoardRow, ...]:
@@ -312,8 +321,7 @@ def parts_of_split(board: Board, split: str) -> list[Board]:
             shown = (*bars, *rows)
             if not any(row.key == DISTANCE_ONLY for row in bars):
                 shown = tuple(without_gain(row, split) for row in shown)
-            named = board.named or tuple(row.name for row in board.trained)
-            parts.append(replace(board, rows=shown, oracle=is_oracle, named=named))
+            parts.append(replace(board, rows=shown, oracle=is_oracle, named=board.labels.names))
     return parts
 
 

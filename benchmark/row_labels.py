@@ -38,7 +38,7 @@ class RowLabels:
     Example:
         >>> labels = RowLabels(("Base T dialogue frozen", "RPCL T dialogue trained"))
         >>> labels["RPCL T dialogue trained"], labels["distance only"], labels.sentence
-        ('RPCL trained', 'distance only', 'Labels leave out "T dialogue", which all systems have in common.')
+        ('RPCL trained', 'distance only', 'Names leave out what all systems share: T dialogue.')
         >>> many = RowLabels(tuple(f"Base T (seed_of_data={n})" for n in range(40)))
         >>> many["Base T (seed_of_data=39)"], many.keyed("Base T (seed_of_data=39)")
         ('#1', '#1 seed_of_data=39')
@@ -81,10 +81,9 @@ class RowLabels:
     @cached_property
     def sentence(self) -> str:
         """What a reader of the labels must know; empty where labels are the names."""
-        shared = f'leave out "{self.shared}", which all systems have in common' if self.shared else ""
-        if self.numbered:
-            return f"Numbers are places in the results table, #1 the best{f'; names {shared}' if shared else ''}."
-        return f"Labels {shared}." if shared else ""
+        numbers = "Numbers are places in the results table, #1 the best." if self.numbered else ""
+        shared = f"Names leave out what all systems share: {self.shared}." if self.shared else ""
+        return f"{numbers} {shared}".strip()
 
     @cached_property
     def _left_out(self) -> list[str]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from iemomecp_dataset.benchmark.figures.style import GRAY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.system_names import name_one_system, names_on_axis
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_binary_axis_by_family", "draw_binary_axis_geometry"]
 
+_GEOMETRY = "figure_binary_axis_role_geometry"
 _ROLE_MARKERS = {"emo_cause": "o", "emo_context": "s", "non_pair": "D"}
 
 
 def draw_binary_axis_geometry(tables: FigureTables) -> Any:
     """Draws mean P(pair) of the three roles on one line, with coordinates from 0 (non-pair) to 1 (cause)."""
-    table = tables.get(
-        "figure_binary_axis_role_geometry", "gold_role", "prob_pair_mean", "binary_axis_coordinate", "model_source"
-    )
-    with paper_figure(3.4, 1.5) as figure:
+    table = tables.get(_GEOMETRY, "gold_role", "prob_pair_mean", "binary_axis_coordinate", "model_source")
+    with paper_figure(3.4, 1.65) as figure:
         axes = figure.subplots()
         means = table.set_index("gold_role")["prob_pair_mean"]
         axes.plot([means["non_pair"], means["emo_cause"]], [0, 0], color=GRAY, linewidth=1, zorder=1)
@@ -38,7 +38,10 @@ def draw_binary_axis_geometry(tables: FigureTables) -> Any:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.12, y=1.0)
-        axes.set_xlabel(f"mean P(pair), {table['model_source'].iloc[0]}; numbers: axis coordinates")
+        axes.set_xlabel("mean P(pair); numbers: axis coordinates")
+        name_one_system(
+            figure, axes, tables.labels.words(str(table["model_source"].iloc[0])), tables.chosen.get(_GEOMETRY, "")
+        )
         return figure
 
 
@@ -59,13 +62,12 @@ def draw_binary_axis_by_family(tables: FigureTables) -> Any:
                 axes.errorbar(rows[f"{column}_mean"], range(len(families)), xerr=rows[f"{column}_std"],
                               fmt=_ROLE_MARKERS[str(role)], color=ROLE_COLORS[str(role)], markeredgecolor=INK,
                               markeredgewidth=0.4, elinewidth=1, label=ROLE_NAMES[str(role)])  # fmt: skip
-            axes.set_yticks(range(len(families)), families)
             axes.grid(axis="y")
             axes.tick_params(axis="y", length=0)
             axes.set_xlabel(label)
-            axes.margins(y=0.12)
             if column == "delta_pair":
                 axes.axvline(0, color=GRAY, linewidth=1, zorder=0)
-        all_axes[0].invert_yaxis()
+        names_on_axis(figure, all_axes[0], [tables.labels.words(family) for family in families])
+        all_axes[0].set_ylim(len(families) - 0.4, -0.6)
         legend_above(figure, all_axes[0])
         return figure

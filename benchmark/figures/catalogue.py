@@ -15,10 +15,14 @@ from iemomecp_dataset.benchmark.figures.role_distances import draw_role_distance
 from iemomecp_dataset.benchmark.figures.role_mapping import draw_role_mapping
 from iemomecp_dataset.benchmark.figures.shortcut_conflict import draw_shortcut_conflict
 from iemomecp_dataset.benchmark.figures.style import GRAY
+from iemomecp_dataset.benchmark.figures.system_names import wrapped
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 from iemomecp_dataset.benchmark.figures.uncertainty import draw_uncertainty_enrichment
 
 __all__ = ["FIGURES", "PaperFigure"]
+
+_BASIS_CHARACTERS = 20
+"""Characters per inch of the line below a figure."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,12 @@ class PaperFigure:
         """
         figure = self.draw(tables)
         basis = tables.basis.get(self.table, "")
+        basis = wrapped(basis, int(_BASIS_CHARACTERS * figure.get_figwidth()))
+        lines = basis.count("\n") + 1 if basis else 0
         # Along the right edge and below, which are empty in every figure.
+        figure.set_figheight(figure.get_figheight() + 0.11 * max(0, lines - 1))
         right = 0.16 / figure.get_figwidth() if tables.synthetic else 0
-        label = figure.get_supxlabel()
-        if basis and label:  # it stands at the lower edge whatever the rectangle is, and keeps its last line free
-            figure.supxlabel(f"{label}\n", fontsize=8)
-        below = 0.16 / figure.get_figheight() if basis and not label else 0
+        below = (0.05 + 0.11 * lines) / figure.get_figheight()
         figure.get_layout_engine().set(rect=(0, below, 1 - right, 1 - below))
         if basis:
             figure.text(0.5, 0, basis, ha="center", va="bottom", fontsize=6.5, color=GRAY)

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.benchmark.figures.style import GRAY, ROLE_NAMES, paper_figure, role_bar
+from iemomecp_dataset.benchmark.figures.system_names import name_one_system
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_context_channel"]
 
+_CHANNEL = "figure_context_channel_threeclass"
+
 
 def draw_context_channel(tables: FigureTables) -> Any:
     """Draws mean P(emo_context) by role as bars; a line marks the drop when the candidate is removed."""
-    table = tables.get("figure_context_channel_threeclass", "gold_role", "prob_emo_context_mean", "model_source")
+    table = tables.get(_CHANNEL, "gold_role", "prob_emo_context_mean", "model_source")
     delta = "delta_emo_context_after_removal_mean"
     with paper_figure(3.4, 2.2) as figure:
         axes = figure.subplots()
@@ -34,5 +37,7 @@ def draw_context_channel(tables: FigureTables) -> Any:
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="y")
         axes.set_ylabel("mean P(context)")
-        axes.set_title(str(table["model_source"].iloc[0]))
+        name_one_system(
+            figure, axes, tables.labels.words(str(table["model_source"].iloc[0])), tables.chosen.get(_CHANNEL, "")
+        )
         return figure

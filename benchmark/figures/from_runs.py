@@ -17,6 +17,7 @@ from iemomecp_dataset.benchmark.diagnostics.uncertainty import SELECTIONS
 from iemomecp_dataset.benchmark.diagnostics.variant import Variant
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking
 from iemomecp_dataset.benchmark.figures.tables import FigureTables, basis_text
+from iemomecp_dataset.benchmark.row_labels import RowLabels
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.errors import IemomecpError, RunFolderError
@@ -56,8 +57,9 @@ def tables_of_runs(
 
     Returns:
         The tables, each with what it is based on, and a reason for each table that these runs cannot provide. Tables
-        about a single model use the one with the best Pair F1. Runs whose predictions cannot be read are left out and
-        named.
+        about a single model use the one with the best Pair F1, and ``chosen`` says so. Figures name systems by the
+        words in which they differ; those that all share are said in what a table is based on. Runs whose predictions
+        cannot be read are left out and named.
 
     Raises:
         RunFolderError: No predictions of a system can be read, or they cover other pairs than the data; or the runs of
@@ -74,11 +76,13 @@ def tables_of_runs(
         run for run in runs if run.results.corpus == IEMOMECP and run.results.class_names in (PAIR_LABELS, ROLE_LABELS)
     ]
     systems, left_out = _systems(fitting, facts) if "test" in facts else ([], {})
+    labels = RowLabels(tuple(dict.fromkeys(system.name for system in systems)))
     numbers = {name: _over_runs(systems, name, variant) for name in _DIAGNOSTICS}
     for name, (table, diagnostic) in _system_tables(systems, numbers).items():
         if len(table):
             tables[name] = table
-            basis[name] = _basis(numbers[diagnostic], variant)
+            shared = f" · all systems: {labels.shared}" if labels.shared else ""
+            basis[name] = _basis(numbers[diagnostic], variant) + shared
     reasons = {
         name: f"This figure needs runs of {config} with test predictions."
         for name, config in _NEEDS.items()
@@ -86,7 +90,7 @@ def tables_of_runs(
     }
     synthetic = any(run.results.synthetic for run in fitting)
     origin = f"{'synthetic' if synthetic else 'these'} runs, {variant.replace('_', ' ')}"
-    return FigureTables(origin, tables, reasons, synthetic, basis, left_out)
+    return FigureTables(origin, tables, reasons, synthetic, basis, left_out, _why_one(systems), labels)
 
 
 _DIAGNOSTICS = {
@@ -136,6 +140,19 @@ def _over_runs(systems: Sequence[System], name: str, variant: Variant) -> pd.Dat
     ]
     columns = ["system", "three_roles", "modality", "gold_role", "subset", "quantity", "n", "value", "sd", "seed"]
     return pd.DataFrame(rows, columns=[*columns, "split", "pooling"])
+
+
+def _why_one(systems: Sequence[System]) -> dict[str, str]:
+    """Words why a table about one system is about this one, by name of the table."""
+    found = {}
+    for name, class_names, words in (
+        ("figure_binary_axis_role_geometry", PAIR_LABELS, "binary"),
+        ("rwc_fusion_uncertainty_enrichment", PAIR_LABELS, "binary"),
+        ("figure_context_channel_threeclass", ROLE_LABELS, "three-role"),
+    ):
+        n = sum(system.class_names == class_names for system in systems)
+        found[name] = f"best Pair F1 on test of {n} {words} systems" if n > 1 else f"the only {words} system"
+    return found
 
 
 def _basis(numbers: pd.DataFrame, variant: Variant) -> str:

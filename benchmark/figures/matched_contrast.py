@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iemomecp_dataset.benchmark.figures.style import GRAY, INK, ROLE_COLORS, ROLE_NAMES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.system_names import names_on_axis
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_matched_contrast"]
@@ -32,12 +33,12 @@ def draw_matched_contrast(tables: FigureTables) -> Any:
                 for value, role, marker in ((context, "emo_context", "s"), (non_pair, "non_pair", "D")):
                     name = ROLE_NAMES[role] if role == "emo_context" else "matched non-pair"
                     axes.plot(value, place, marker, color=ROLE_COLORS[role], markeredgecolor=INK, markeredgewidth=0.4,
-                              markersize=6, label=None if place else name)  # fmt: skip
-            axes.set_yticks(range(len(families)), families)
+                              markersize=6, label=name if family == rows.index[0] else None)  # fmt: skip
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="x")
-            axes.margins(x=0.12, y=0.15)
+            axes.margins(x=0.12)
             axes.set_xlabel(label)
-        all_axes[0].invert_yaxis()
+        names_on_axis(figure, all_axes[0], [tables.labels.words(family) for family in families])
+        all_axes[0].set_ylim(len(families) - 0.4, -0.6)
         legend_above(figure, all_axes[0], columns=2)
         return figure

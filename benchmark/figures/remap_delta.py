@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from iemomecp_dataset.benchmark.figures.style import GRAY, INK, MARKERS, SERIES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.system_names import names_on_axis
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_remap_delta"]
@@ -22,7 +23,7 @@ def draw_remap_delta(tables: FigureTables) -> Any:
     )
     table = table[table["strategy_order"] > 0]
     models = list(dict.fromkeys(table["model_label"]))
-    with paper_figure(4.6, 0.9 + 0.34 * len(models)) as figure:
+    with paper_figure(4.6, 1.0 + 0.34 * len(models)) as figure:
         axes = figure.subplots()
         strategies = list(dict.fromkeys(table["strategy_label"]))
         for number, strategy in enumerate(strategies):
@@ -34,11 +35,9 @@ def draw_remap_delta(tables: FigureTables) -> Any:
                           color=SERIES[number], markeredgecolor=INK, markeredgewidth=0.3, elinewidth=1,
                           label=strategy.replace("->", "\N{RIGHTWARDS ARROW}"))  # fmt: skip
         axes.axvline(0, color=GRAY, linewidth=1)
-        axes.set_yticks(range(len(models)), models)
-        axes.tick_params(axis="y", length=0)
+        names_on_axis(figure, axes, [tables.labels.words(model) for model in models])
         axes.grid(axis="x")
-        axes.margins(y=0.1)
-        axes.invert_yaxis()
-        axes.set_xlabel("difference in Pair F1 to the binary-trained model, points")
+        axes.set_ylim(len(models) - 0.4, -0.6)
+        axes.set_xlabel("difference in Pair F1 to the\nbinary-trained model, points")
         legend_above(figure, axes, columns=len(strategies))
         return figure

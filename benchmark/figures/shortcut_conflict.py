@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from iemomecp_dataset.benchmark.figures.style import INK, MARKERS, SERIES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.style import GRAY, INK, MARKERS, SERIES, legend_above, paper_figure
+from iemomecp_dataset.benchmark.figures.system_names import names_on_axis
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_shortcut_conflict"]
@@ -22,26 +23,27 @@ _PANELS = (
 
 
 def draw_shortcut_conflict(tables: FigureTables) -> Any:
-    """Draws one line per subset and one marker per family."""
+    """Draws one line per family, and one marker per subset of the pairs."""
     table = tables.get("shortcut_conflict_subsets_by_family_appendix", "source", "family", "conflict_subset")
     panels = [panel for panel in _PANELS if (table["source"] == panel[0]).any()]
     families = list(dict.fromkeys(table["family"]))
     subsets = [subset for subset in _SUBSETS if (table["conflict_subset"] == subset).any()]
-    with paper_figure(3.5 * len(panels), 2.6) as figure:
+    with paper_figure(3.5 * len(panels), 0.75 + 0.3 * len(families)) as figure:
         all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (source, column, label) in zip(all_axes, panels, strict=True):
             rows = table[table["source"] == source].set_index(["family", "conflict_subset"])[column]
-            for number, family in enumerate(families):
-                known = [place for place, subset in enumerate(subsets) if (family, subset) in rows]
-                shift = min(0.16, 0.64 / max(1, len(families) - 1)) * (number - (len(families) - 1) / 2)
-                axes.plot([rows[family, subsets[place]] for place in known], [place + shift for place in known],
-                          MARKERS[number % len(MARKERS)], color=SERIES[number % len(SERIES)], markeredgecolor=INK,
-                          markeredgewidth=0.3, label=family)  # fmt: skip
-            axes.set_yticks(range(len(subsets)), [_SUBSETS[subset] for subset in subsets])
+            for number, subset in enumerate(subsets):
+                known = [place for place, family in enumerate(families) if (family, subset) in rows]
+                shift = 0.16 * (number - (len(subsets) - 1) / 2)
+                axes.plot([rows[families[place], subset] for place in known], [place + shift for place in known],
+                          MARKERS[number], color=SERIES[number], markeredgecolor=INK, markeredgewidth=0.3,
+                          label=_SUBSETS[subset], linestyle="none")  # fmt: skip
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="x")
-            axes.margins(y=0.12)
             axes.set_xlabel(label)
-        all_axes[0].invert_yaxis()
-        legend_above(figure, all_axes[0], columns=6)
+            axes.hlines([place + 0.5 for place in range(len(families) - 1)], 0, 1, color=GRAY, linewidth=0.3,
+                        transform=axes.get_yaxis_transform(), zorder=0)  # fmt: skip
+        names_on_axis(figure, all_axes[0], [tables.labels.words(family) for family in families])
+        all_axes[0].set_ylim(len(families) - 0.45, -0.55)
+        legend_above(figure, all_axes[0], columns=len(subsets))
         return figure

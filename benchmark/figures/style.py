@@ -9,6 +9,7 @@ from typing import Any
 
 from iemomecp_dataset.errors import UsageError, missing_extra
 from iemomecp_dataset.files import atomic_write, make_folder
+from iemomecp_dataset.pictures.axes_look import fitted_legend, wrapped
 
 __all__ = [
     "FORMATS",
@@ -31,6 +32,12 @@ INK = "#1a1a1a"
 GRAY = "#8a8f98"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """The palette of Okabe and Ito, distinguishable under the common kinds of colour blindness."""
+
+_MOST_LINES = 3
+"""A legend of more lines would move the plot far below its title, and take its height."""
+
+_MANY = 12
+"""Entries that stand close to each other are more than these."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
@@ -102,10 +109,42 @@ def styled_figure(width: float, height: float, style: Mapping[str, Any]) -> Iter
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center") -> None:
-    """Places the legend of one plot above the axes, where it covers no data; ``side`` is ``center`` or ``left``."""
+def legend_above(figure: Any, axes: Any, columns: int = 3, side: str = "center", *, reverse: bool = False) -> None:
+    """Places the legend of one plot above the axes, where it covers no data; every entry is shown, and none is cut.
+
+    It has as many columns as the figure has room for, and entries that are wider than the figure are wrapped. Where
+    it would have many lines, it stands below the axes, and the figure grows by them.
+
+    Args:
+        figure: The figure.
+        axes: The axes whose entries it has.
+        columns: Largest number of columns.
+        side: ``center`` or ``left``.
+        reverse: Whether what was drawn last, the best system of a board, stands first.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc=f"outside upper {side}", ncols=min(columns, len(labels)))
+    if not labels:
+        return
+    room = 0.95 * figure.bbox.width  # a page that brings its own font may write letters a little wider
+    dense = {"columnspacing": 0.8, "handletextpad": 0.5, "borderaxespad": 0.2} if len(labels) > _MANY else {}
+
+    def make(n_columns: int, place: str = "upper") -> Any:
+        loc = f"outside {place} {side}"
+        return figure.legend(handles, labels, loc=loc, ncols=n_columns, reverse=reverse, **dense)
+
+    legend = fitted_legend(make, room, min(columns, len(labels)))
+    width = legend.get_window_extent().width
+    if width > room:
+        longest = max(map(len, labels))
+        labels = wrapped(labels, max(10, int(longest * room / width) - 2))
+        legend.remove()
+        legend = make(1)
+    n_lines = sum(label.count("\n") + 1 for label in labels) / legend._ncols
+    if n_lines > _MOST_LINES:
+        n_columns = legend._ncols
+        legend.remove()
+        legend = make(n_columns, "lower")
+        figure.set_figheight(figure.get_figheight() + legend.get_window_extent().height / figure.dpi)
 
 
 def role_bar(role: str) -> dict[str, Any]:

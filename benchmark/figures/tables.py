@@ -11,6 +11,7 @@ import pandas as pd
 from iemomecp_dataset.benchmark.diagnostics.catalogue import Pooling
 from iemomecp_dataset.benchmark.diagnostics.variant import Variant
 from iemomecp_dataset.benchmark.published.tables import published_table, published_table_names
+from iemomecp_dataset.benchmark.row_labels import RowLabels
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
 __all__ = ["FigureTables", "basis_text", "published_tables", "tables_in_folder"]
@@ -27,6 +28,8 @@ class FigureTables:
         synthetic: Whether the numbers come from synthetic data; every figure is then marked.
         basis: By name, the variant, split and pooling of a table (:func:`basis_text`), which its figure states.
         left_out: By name of the run, why it is in no table.
+        chosen: By name of a table about one system, why it is this one.
+        labels: What figures call the systems whose names are in the tables; by default as the tables do.
     """
 
     origin: str
@@ -35,6 +38,8 @@ class FigureTables:
     synthetic: bool = False
     basis: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    labels: RowLabels = field(default_factory=lambda: RowLabels(()))
 
     def get(self, name: str, *columns: str) -> pd.DataFrame:
         """Looks up a table and checks its columns.

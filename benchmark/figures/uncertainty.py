@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from iemomecp_dataset.benchmark.figures.style import GRAY, SERIES, paper_figure
+from iemomecp_dataset.benchmark.figures.system_names import name_one_system
 from iemomecp_dataset.benchmark.figures.tables import FigureTables
 
 __all__ = ["draw_uncertainty_enrichment"]
+
+_ENRICHMENT = "rwc_fusion_uncertainty_enrichment"
 
 _WHITE_BOX = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 0}
 
@@ -15,7 +18,7 @@ _WHITE_BOX = {"boxstyle": "square,pad=0.15", "facecolor": "white", "linewidth": 
 def draw_uncertainty_enrichment(tables: FigureTables) -> Any:
     """Draws the share of context pairs in each selection, beside their share among all pairs."""
     table = tables.get(
-        "rwc_fusion_uncertainty_enrichment",
+        _ENRICHMENT,
         "selection_label",
         "n",
         "emo_context_rate",
@@ -42,5 +45,11 @@ def draw_uncertainty_enrichment(tables: FigureTables) -> Any:
         axes.invert_yaxis()
         axes.margins(x=0.14)
         axes.set_xlabel("context pairs among the selected pairs, %")
-        axes.set_title(str(table["model_source"].iloc[0]), pad=14)
+        name_one_system(
+            figure,
+            axes,
+            tables.labels.words(str(table["model_source"].iloc[0])),
+            tables.chosen.get(_ENRICHMENT, ""),
+            pad=14,
+        )
         return figure

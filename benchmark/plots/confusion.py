@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,6 +63,11 @@ def plot_confusion(
         raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
     pairs = plotted_pairs(probabilities, labels, threshold=threshold, class_names=class_names)
     decided = decided_pairs(pairs, "A confusion matrix")
+    if pairs.of_pair_alone and pairs.n_classes > 2:
+        raise MetricInputError(
+            f"A confusion matrix of {pairs.n_classes} classes needs (n, {pairs.n_classes}) probabilities or hard class "
+            "ids: P(class 0) alone does not tell the others apart."
+        )
     names = short_class_names(class_names or [f"class {number}" for number in range(pairs.n_classes)])
     counts = confusion_matrix(pairs.labels, decided, len(names))
     side = 3.2 if len(names) <= FEW_CLASSES else 1.6 + 0.36 * len(names)
@@ -72,13 +77,14 @@ def plot_confusion(
     axes.set_ylabel("gold")
     for row, total in enumerate(counts.sum(axis=1)):
         if not total:
-            axes.texts[len(names) * row].set_text("none")  # a share of no pair is not 0
+            for column, text in enumerate(axes.texts[len(names) * row : len(names) * (row + 1)]):
+                text.set_text("" if column else "none")  # a share of no pair is not 0
     if label:
         axes.set_title("\n".join(wrapped([label])))
     return axes
 
 
-def gold_shares(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def gold_shares(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Computes shares of each gold class, mean over runs.
 
     Args:
@@ -119,7 +125,7 @@ def draw_confusion(axes: Axes, shares: NDArray[np.float64], names: Sequence[str]
     for i in range(len(names)):
         for j in range(len(names)):
             share = float(shares[i, j])
-            look = {"facecolor": colors["series-0"], "alpha": _DARKEST * share, "linewidth": 0}
+            look: dict[str, Any] = {"facecolor": colors["series-0"], "alpha": _DARKEST * share, "linewidth": 0}
             axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, **look))
             axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color=colors["ink"])
     axes.set_xlim(-0.55, len(names) - 0.45)

@@ -162,8 +162,7 @@ def draw_distance_bars(axes: Axes, distances: NDArray[np.int64], gold: NDArray[n
     axes.set_xticks(np.arange(len(shown)), names)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("turns from cause to target, with the number of gold pairs", color=colors["muted"])
+    axes.set_xlabel("turns from cause to target,\nwith the number of gold pairs", color=colors["muted"])
     axes.set_ylabel("Pair F1 at that distance, %")
     return shown
 
@@ -184,8 +183,14 @@ def draw_distance_system(
     mark_system(line)
     if len(profiles) > 1:
         ranges = axes.vlines(where, profiles.min(axis=0), profiles.max(axis=0), color=style["color"], linewidth=1.2)
-        line._iemomecp_range = ranges
+        setattr(line, _RANGES, ranges)
     _stand_beside_each_other(axes)
+    bars: list[Any] = list(axes.patches)
+    heights = [bar.get_height() for bar in bars] + [np.max(line.get_ydata()) for line in drawn_systems(axes)]
+    axes.set_ylim(0, 1.05 * max(*heights, float(profiles.max())))
+
+
+_RANGES = "_iemomecp_ranges"
 
 
 def _stand_beside_each_other(axes: Axes) -> None:
@@ -195,7 +200,7 @@ def _stand_beside_each_other(axes: Axes) -> None:
     for number, line in enumerate(lines):
         where = np.arange(len(line.get_ydata())) + step * (number - (len(lines) - 1) / 2)
         line.set_xdata(where)
-        ranges = getattr(line, "_iemomecp_range", None)
+        ranges = getattr(line, _RANGES, None)
         if ranges is not None:
             heights = [segment[:, 1] for segment in ranges.get_segments()]
             ranges.set_segments([np.column_stack([[x, x], y]) for x, y in zip(where, heights, strict=True)])

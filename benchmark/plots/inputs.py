@@ -28,17 +28,19 @@ class PlottedPairs:
         confidences: ``(n,)`` P(class 0), or None where hard ids were given.
         decided: ``(n,)`` int64 class ids, or None where neither a rule nor all classes are known.
         n_classes: Number of classes.
+        of_pair_alone: Whether P(class 0) was given alone, so that ``decided`` is 0 or 1 with more classes, too.
     """
 
     labels: NDArray[np.int64]
     confidences: NDArray[np.float64] | None
     decided: NDArray[np.int64] | None
     n_classes: int
+    of_pair_alone: bool = False
 
     @property
     def gold(self) -> NDArray[np.bool_]:
         """``(n,)`` whether a pair is a gold pair."""
-        return self.labels == 0
+        return np.equal(self.labels, 0)
 
 
 def plotted_pairs(
@@ -72,21 +74,19 @@ def plotted_pairs(
     values = as_array(probabilities, "predictions", "pair")
     gold = as_array(labels, "labels", "pair")
     of_pair_alone = values.ndim == 1 and np.issubdtype(values.dtype, np.floating)
+    names = tuple(class_names or ()) or _stand_in_names(values, gold)
     if of_pair_alone:
         confidences = clipped_probabilities(values.astype(np.float64))
-        values = np.column_stack([confidences, 1.0 - confidences])
-    names = tuple(class_names or ()) or _stand_in_names(values, gold)
-    if of_pair_alone and len(names) > 2:
-        # What is no pair is one class here, whatever the labels tell apart; the labels keep their check.
-        values = np.column_stack([values, np.zeros((len(values), len(names) - 2))])
+        # What is no pair is one class here, whatever the labels tell apart.
+        others = np.zeros((len(values), len(names) - 2))
+        values = np.column_stack([confidences, 1.0 - confidences, others])
     inputs = check_pair_inputs(values, gold, names, threshold=threshold, missed_positives=missed_positives)
     if inputs.probabilities is None:
         return PlottedPairs(inputs.labels, None, inputs.hard_ids, len(names))
     checked = inputs.probabilities.astype(np.float64)
     ruled = threshold is not None or not of_pair_alone
-    return PlottedPairs(
-        inputs.labels, np.minimum(checked[:, 0], 1.0), decide(checked, threshold) if ruled else None, len(names)
-    )
+    decisions = decide(checked, threshold) if ruled else None
+    return PlottedPairs(inputs.labels, np.minimum(checked[:, 0], 1.0), decisions, len(names), of_pair_alone)
 
 
 def ranked_pairs(pairs: PlottedPairs, what: str) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ def plot_reliability(
     style: Mapping[str, Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plots the share of gold pairs against mean confidence, as the report does.
+    r"""Plots the share of gold pairs against mean confidence, as the report does.
 
     Pairs are in bins of equal size by P(class 0). On the straight line confidence equals the share; below it, the
     system is overconfident. Called again with the same axes, it adds a system in the next colour.
@@ -59,8 +59,8 @@ def plot_reliability(
     Example:
         >>> import matplotlib; matplotlib.use("agg")
         >>> axes = plot_reliability([0.1, 0.3, 0.6, 0.8], [1, 1, 0, 1], n_bins=2, label="ours")
-        >>> axes.lines[0].get_xydata().round(2).tolist(), axes.get_legend().get_texts()[0].get_text()
-        ([[0.2, 0.0], [0.7, 0.5]], 'ours (ECE 20.0)')
+        >>> axes.lines[0].get_xydata().round(2).tolist(), axes.lines[0].get_label()
+        ([[0.2, 0.0], [0.7, 0.5]], 'ours (ECE\xa020.0)')
     """
     pairs = plotted_pairs(probabilities, labels)
     confidences = ranked_pairs(pairs, "A reliability diagram")
@@ -96,12 +96,13 @@ def draw_reliability(
     confidences, right = (np.concatenate(column) for column in zip(*runs, strict=True))
     table = reliability_table(confidences, right, n_bins=n_bins)
     (line,) = axes.plot(table.mean_confidence, table.positive_rate, linewidth=1.4, **style,
-                        label=f"{label} (ECE {100 * error:.1f})" if label else f"ECE {100 * error:.1f}")  # fmt: skip
+                        label=f"{label} (ECE\N{NO-BREAK SPACE}{100 * error:.1f})" if label else
+                        f"ECE {100 * error:.1f}")  # fmt: skip
     mark_system(line)
     highest = max(table.mean_confidence.max(), table.positive_rate.max())
     for diagonal in axes.lines:
         if getattr(diagonal, _DIAGONAL, False):
-            end = max(highest, diagonal.get_xdata()[-1])
+            end = max(highest, *np.asarray(diagonal.get_xdata()))
             diagonal.set_data([0, end], [0, end])
             return
     (diagonal,) = axes.plot([0, highest], [0, highest], color=axes_palette(axes)["grid"], linewidth=1.5, zorder=0)

@@ -51,8 +51,8 @@ def class_bars_picture(
     if bar is not None:
         caption += f"Diamonds: the best structural baseline, {bar.name}. "
     if len(board.trained) > _MAX_SYSTEMS:
-        caption += f"Shown are the {_MAX_SYSTEMS} systems with the best weighted F1. "
-    caption += "The number of gold utterances is below each emotion."
+        caption += f"Shown are the {_MAX_SYSTEMS} systems with the best weighted F1, of {len(board.trained)}. "
+    caption += f"The number of gold utterances is below each emotion. {board.labels.sentence}"
     pictures = []
     for upright in (True, False):
         size = (11.0, 3.6) if upright else (4.2, 1.0 + len(board.key.class_names) * (0.2 + 0.17 * len(rows)))
@@ -81,7 +81,7 @@ def _bars(
         means = [_percent_of(row, split, f"{name}_f1") for name in names]
         places = [place - _GROUP / 2 + (number + 0.5) * thickness for place in range(len(names))]
         draw = axes.bar if upright else axes.barh
-        draw(places, means, 0.86 * thickness, color=style["color"], alpha=0.8, label=row.name)
+        draw(places, means, 0.86 * thickness, color=style["color"], alpha=0.8, label=board.labels.keyed(row.name))
         for place, name in zip(places, names, strict=True):
             interval = intervals.get(row.name, {}).get(f"{name}_f1")
             if interval is not None:

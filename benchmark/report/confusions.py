@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from iemomecp_dataset.benchmark.board import Board
-from iemomecp_dataset.benchmark.report.svg import INK, MUTED, SERIES, Picture, page_figure, svg_picture
+from iemomecp_dataset.benchmark.plots.confusion import FEW_CLASSES, draw_confusion, gold_shares, short_class_names
+from iemomecp_dataset.benchmark.report.svg import NARROW, Picture, page_figure, svg_picture, with_narrow_layout
 
 __all__ = ["confusion_matrices", "confusions_picture"]
 
 _MAX_SYSTEMS = 4
+_LETTERS = 9.5
+"""Letters of a title on an inch."""
 _ROOM = 9.0
 """Width for matrices beside each other, inches."""
-_DARKEST = 0.6
-"""Opacity at 100 %, chosen so that the number stays legible on the light and on the dark page."""
 
 
 def confusions_picture(board: Board, split: str) -> Picture | None:
@@ -29,7 +30,7 @@ def confusions_picture(board: Board, split: str) -> Picture | None:
     Returns:
         The picture, or None for two classes, whose confusions follow from precision and recall.
     """
-    names = [name.removeprefix("emo_").replace("_", "-") for name in board.key.class_names]
+    names = short_class_names(board.key.class_names)
     if len(names) < 3:
         return None
     return confusion_matrices(board, split, names, f"Confusion of roles, {split}", "role", "Pair F1")
@@ -51,49 +52,45 @@ def confusion_matrices(
     Returns:
         The picture, or None if no system has a confusion matrix.
     """
-    from matplotlib.patches import Rectangle
-
-    few = len(names) <= 4
+    few = len(names) <= FEW_CLASSES
     side = 2.75 if few else 0.9 + 0.36 * len(names)
     room = _MAX_SYSTEMS if few else max(1, int(_ROOM / side))
     rows = [
         row
-        for row in board.trained[: -room - 1 : -1]  # the best systems, best first
+        for row in board.trained[::-1]  # the best systems first
         if all("confusion_matrix" in run.results.metrics.get(split, {}) for run in row.runs)
     ]
-    if not rows:
+    shown = rows[:room]
+    if not shown:
         return None
-    panels = max(len(rows), 2 if few else 1)
-    with page_figure(side * panels + (0 if few else 0.6), 3.5 if few else side + 1.3) as figure:
-        all_axes = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
-        for axes in all_axes[len(rows) :]:
-            axes.set_visible(False)
-        for axes, row in zip(all_axes, rows, strict=False):
-            counts = np.array([run.results.metrics[split]["confusion_matrix"] for run in row.runs], dtype=np.float64)
-            shares = (counts / counts.sum(axis=2, keepdims=True).clip(min=1)).mean(axis=0)
-            for i in range(len(names)):
-                for j in range(len(names)):
-                    corner, share = (j - 0.47, i - 0.47), shares[i, j]
-                    look = {"facecolor": SERIES[0], "alpha": _DARKEST * share, "linewidth": 0}
-                    axes.add_patch(Rectangle(corner, 0.94, 0.94, **look))
-                    axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color=INK)
-            axes.set_title(row.name)
-            axes.set_xlim(-0.55, len(names) - 0.45)
-            axes.set_ylim(len(names) - 0.45, -0.55)
-            axes.set_aspect("equal")
-            axes.set_xticks(range(len(names)), names)
-            if not few:
-                axes.tick_params(axis="x", labelrotation=90)
-            axes.set_yticks(range(len(names)), names)
-            axes.tick_params(length=0, labelcolor=MUTED)
-            axes.grid(visible=False)
-            axes.set_xlabel("predicted")
-            for spine in axes.spines.values():
-                spine.set_visible(False)
-        all_axes[0].set_ylabel("gold")
-        caption = f"Percent of the gold {class_word}, mean over seeds."
-        if len(board.trained) > room:
-            shown = f"{room} systems" if room > 1 else "system"
-            caption += f" Shown {'are' if room > 1 else 'is'} the {shown} with the best {score}."
-        # Beside another figure, the numbers of many classes would be too small to read.
-        return replace(svg_picture(figure, title, caption), wide=not few and panels > 1)
+
+    caption = f"Percent of the gold {class_word}, mean over seeds."
+    if len(rows) > len(shown):
+        best = f"{len(shown)} systems" if len(shown) > 1 else "system"
+        caption += f" Shown {'are' if len(shown) > 1 else 'is'} the {best} with the best {score}, of {len(rows)}."
+    without = len(board.trained) - len(rows)
+    if without:
+        caption += f" Of {without} further system{'s' if without > 1 else ''} the results hold no confusion matrix."
+    caption = f"{caption} {board.labels.sentence}".strip()
+
+    def drawn(narrow: bool) -> Picture:
+        per_line = (2 if few else 1) if narrow else max(len(shown), 2 if few else 1)
+        n_lines = -(-len(shown) // per_line)
+        width = NARROW if narrow else side * per_line + (0 if few else 0.6)
+        headings = [board.labels.keyed(row.name, width=int(_LETTERS * width / per_line) - 3) for row in shown]
+        of_title = 0.17 * max(heading.count("\n") for heading in headings)
+        height = (2.55 if narrow and few else 3.5 if few else side + 1.3) + of_title
+        with page_figure(width, height * n_lines) as figure:
+            grid = figure.subplots(n_lines, per_line, squeeze=False, sharey=True)
+            for axes in grid.flat[len(shown) :]:
+                axes.set_visible(False)
+            for axes, row, heading in zip(grid.flat, shown, headings, strict=False):
+                counts = np.array([run.results.metrics[split]["confusion_matrix"] for run in row.runs])
+                draw_confusion(axes, gold_shares(counts), names)
+                axes.set_title(heading)
+            for of_line in grid:
+                of_line[0].set_ylabel("gold")
+            return svg_picture(figure, title, caption)
+
+    # Beside another figure, the numbers of many classes would be too small to read.
+    return replace(with_narrow_layout(drawn), wide=len(shown) > (2 if few else 1))

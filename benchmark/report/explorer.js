@@ -46,13 +46,20 @@ for (const root of document.querySelectorAll(".explorer:not(.emotions)")) {
   function grid(title, d, draw) {
     const size = d.turns * CELL;
     const svg = document.createElementNS(SVG, "svg");
-    svg.setAttribute("viewBox", `-26 -22 ${size + 30} ${size + 26}`);
-    svg.setAttribute("style", `max-width: ${Math.max(300, 1.35 * (size + 30))}px`);
+    const widest = Math.max(300, 1.35 * (size + 30));
+    // Long dialogues are drawn smaller in narrow windows, their numbers are not.
+    const room = part("grids").clientWidth;
+    const scale = Math.min(widest, room < 672 ? room : (room - 32) / 2) / (size + 44);
+    const letters = Math.max(9, 9.5 / scale);
+    const margin = 10 + 1.7 * letters;
+    svg.setAttribute("viewBox", `${-margin} ${-margin} ${size + margin + 4} ${size + margin + 4}`);
+    svg.setAttribute("style", `max-width: ${widest}px`);
     svg.setAttribute("aria-hidden", "true");
-    const step = d.turns <= 20 ? 1 : 2;
+    const step = Math.max(d.turns <= 20 ? 1 : 2, Math.ceil((1.4 * letters) / CELL));
     for (let turn = 1; turn <= d.turns; turn += step) {
-      shape("text", { x: (turn - 0.5) * CELL, y: -7, class: "turn", "text-anchor": "middle" }, svg).textContent = turn;
-      shape("text", { x: -7, y: (turn - 0.5) * CELL + 3.5, class: "turn", "text-anchor": "end" }, svg).textContent = turn;
+      const number = { class: "turn", "font-size": letters };
+      shape("text", { ...number, x: (turn - 0.5) * CELL, y: -7, "text-anchor": "middle" }, svg).textContent = turn;
+      shape("text", { ...number, x: -7, y: (turn - 0.5) * CELL + 0.36 * letters, "text-anchor": "end" }, svg).textContent = turn;
     }
     d.targets.forEach((target, i) => {
       const cell = shape("g", { transform: `translate(${(d.causes[i] - 1) * CELL} ${(target - 1) * CELL})` }, svg);
@@ -179,6 +186,7 @@ for (const root of document.querySelectorAll(".explorer:not(.emotions)")) {
     browser.arrange();
     show();
   });
+  addEventListener("resize", show);
   drawMarks();
   browser.arrange();
   show();

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from iemomecp_dataset.benchmark.board import Board
+from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.figures.style import legend_above
 from iemomecp_dataset.benchmark.report.headline import PAIR_F1, Headline
-from iemomecp_dataset.benchmark.report.svg import STRUCTURAL, Picture, page_figure, series_style, svg_picture
+from iemomecp_dataset.benchmark.report.svg import (
+    NARROW,
+    STRUCTURAL,
+    Picture,
+    page_figure,
+    series_style,
+    svg_picture,
+    with_narrow_layout,
+)
+from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.log import Epoch, read_epochs
 
 __all__ = ["learning_curves_picture"]
@@ -25,6 +37,9 @@ class _Panel:
     def value(self, epoch: Epoch) -> float:
         return self.scale * (epoch.validation.get(self.key, math.nan) if self.key else epoch.train_loss)
 
+
+_Log = tuple[int, BoardRow, Run, list[Epoch]]
+"""Place of a system on the board, its row, a run and the epochs of its log."""
 
 _LOSS = _Panel("Training loss")
 _PANELS = {
@@ -62,31 +77,38 @@ def learning_curves_picture(board: Board, headline: Headline = PAIR_F1) -> Pictu
         for panel in _PANELS[headline.key]
         if any(not math.isnan(panel.value(epoch)) for *_, epochs in logs for epoch in epochs)
     ]
+    caption = f"One line per run. Markers: the epoch whose model was kept; dashed line: {headline.baseline_name}."
+
+    def drawn(narrow: bool) -> Picture:
+        size = (NARROW, 0.4 + 2.5 * len(panels)) if narrow else (11.0, 3.2)
+        with page_figure(*size) as figure:
+            grid = figure.subplots(*((len(panels), 1) if narrow else (1, len(panels))), squeeze=False)
+            for axes, panel in zip(grid.flat, panels, strict=True):
+                _lines(axes, board, panel, logs, headline)
+            legend_above(figure, grid.flat[0], columns=4, side="left", reverse=True)
+            return svg_picture(figure, "Learning curves", f"{caption} {board.labels.sentence}".strip())
+
+    return with_narrow_layout(drawn)
+
+
+def _lines(axes: Any, board: Board, panel: _Panel, logs: Sequence[_Log], headline: Headline) -> None:
+    """Draws one quantity of all runs; the runs of a system share one entry of the legend."""
+    labeled: set[int] = set()
+    for number, row, run, epochs in logs:
+        style = series_style(number)
+        numbers = [epoch.number for epoch in epochs]
+        values = [panel.value(epoch) for epoch in epochs]
+        axes.plot(numbers, values, color=style["color"], linestyle=style["linestyle"], linewidth=1.5, alpha=0.8,
+                  label=None if number in labeled else board.labels.keyed(row.name))  # fmt: skip
+        labeled.add(number)
+        kept = [i for i, n in enumerate(numbers) if n == run.results.best_epoch]
+        if kept and panel.key:
+            axes.plot(numbers[kept[0]], values[kept[0]], marker=style["marker"], color=style["color"], markersize=6,
+                      linestyle="none", markeredgewidth=0)  # fmt: skip
     baseline = board.baseline(headline.baseline)
-    with page_figure(11.0, 3.2) as figure:
-        all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axes, panel in zip(all_axes, panels, strict=True):
-            labeled: set[int] = set()
-            for number, row, run, epochs in logs:
-                style = series_style(number)
-                numbers = [epoch.number for epoch in epochs]
-                values = [panel.value(epoch) for epoch in epochs]
-                axes.plot(numbers, values, color=style["color"], linestyle=style["linestyle"], linewidth=1.5, alpha=0.8,
-                          label=None if number in labeled else row.name)  # fmt: skip
-                labeled.add(number)
-                kept = [i for i, n in enumerate(numbers) if n == run.results.best_epoch]
-                if kept and panel.key:
-                    axes.plot(numbers[kept[0]], values[kept[0]], marker=style["marker"], color=style["color"],
-                              markersize=6, linestyle="none", markeredgewidth=0)  # fmt: skip
-            bar = None if baseline is None else baseline.score("validation", panel.key)
-            if panel.key and bar is not None and not math.isnan(bar.mean):
-                axes.axhline(100 * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
-            axes.set_title(panel.title)
-            axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        legend_above(figure, all_axes[0], columns=4, side="left")
-        return svg_picture(
-            figure,
-            "Learning curves",
-            f"One line per run. Markers: the epoch whose model was kept; dashed line: {headline.baseline_name}.",
-        )
+    bar = None if baseline is None else baseline.score("validation", panel.key)
+    if panel.key and bar is not None and not math.isnan(bar.mean):
+        axes.axhline(100 * bar.mean, color=STRUCTURAL, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
+    axes.set_title(panel.title)
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)

@@ -43,25 +43,28 @@ def overview_picture(board: Board, split: str, headline: Headline = PAIR_F1) -> 
         f"Diamonds: structural baselines; dashed line: {headline.baseline_name}. Trained systems: one point per seed, "
         "a vertical bar at the mean, and a band of one standard deviation (ddof 1) on either side."
     )
-    with page_figure(11.0, 0.9 + 0.34 * len(rows)) as figure:
+    labels = [board.labels.keyed(row.name, 44) for row in rows]
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    with page_figure(11.0, 0.9 + (0.34 + 0.1 * (lines - 1)) * len(rows)) as figure:
         axes = figure.subplots()
         _lines(axes, board, rows, split, headline)
-        axes.set_yticks(range(len(rows)), [row.name for row in rows])
+        axes.set_yticks(range(len(rows)), labels)
         for label, row in zip(axes.get_yticklabels(), rows, strict=True):
             label.set_color(MUTED if row.kind == "structural" else INK)
             label.set_fontweight("normal" if row.kind == "structural" else "bold")
         axes.tick_params(axis="y", pad=10)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         wide = svg_picture(figure, title, caption)
-    with page_figure(4.2, 0.9 + 0.5 * len(rows)) as figure:
+    step = 0.5 + 0.15 * (lines - 1)
+    with page_figure(4.2, 0.9 + step * len(rows)) as figure:
         axes = figure.subplots()
         _lines(axes, board, rows, split, headline)
         axes.set_yticks([])
-        for place, row in enumerate(rows):
-            axes.text(0, place - 0.36, row.name, transform=axes.get_yaxis_transform(), va="center", fontsize=9,
+        for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
+            axes.text(0, place - 0.13 / step, label, transform=axes.get_yaxis_transform(), va="bottom", fontsize=9,
                       color=MUTED if row.kind == "structural" else INK,
                       fontweight="normal" if row.kind == "structural" else "bold")  # fmt: skip
-        axes.set_ylim(len(rows) - 0.5, -0.8)
+        axes.set_ylim(len(rows) - 0.5, -0.5 - 0.15 * lines / step)
         narrow = svg_picture(figure, title, caption)
     return replace(wide, narrow_svg=narrow.svg)
 

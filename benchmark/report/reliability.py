@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.figures.style import legend_above
+from iemomecp_dataset.benchmark.plots.reliability import draw_reliability
 from iemomecp_dataset.benchmark.report.board_predictions import predicted_systems
-from iemomecp_dataset.benchmark.report.svg import GRID, Picture, page_figure, svg_picture
-from iemomecp_dataset.metrics.calibration import expected_calibration_error, reliability_table
+from iemomecp_dataset.benchmark.report.svg import NARROW, Picture, page_figure, svg_picture, with_narrow_layout
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 
 __all__ = ["reliability_diagram", "reliability_picture"]
@@ -29,10 +30,10 @@ def reliability_picture(board: Board, split: str, predictions: Mapping[str, Pred
         predictions: By run name, all on the same pairs.
     """
     systems = [
-        (row.name, [(run.probabilities[:, 0], run.labels == 0) for run in runs], style)
+        (board.labels.keyed(row.name), [(run.probabilities[:, 0], run.labels == 0) for run in runs], style)
         for row, runs, style in predicted_systems(board, predictions)
     ]
-    return reliability_diagram(
+    found = reliability_diagram(
         systems,
         f"Reliability on {split}",
         f"mean P({board.key.class_names[0]}) in the bin",
@@ -40,6 +41,7 @@ def reliability_picture(board: Board, split: str, predictions: Mapping[str, Pred
         "pairs",
         _BINS,
     )
+    return replace(found, caption=f"{found.caption} {board.labels.sentence}".strip())
 
 
 def reliability_diagram(
@@ -63,24 +65,21 @@ def reliability_diagram(
     Returns:
         The picture.
     """
-    with page_figure(6.4, 4.6) as figure:
-        axes = figure.subplots()
-        highest = 0.0
-        for name, of_runs, style in systems:
-            errors = [expected_calibration_error(*of_run, n_bins=n_bins) for of_run in of_runs]
-            together = [np.concatenate(column) for column in zip(*of_runs, strict=True)]
-            table = reliability_table(*together, n_bins=n_bins)
-            label = f"{name} (ECE {100 * np.mean(errors):.1f})"
-            axes.plot(table.mean_confidence, table.positive_rate, label=label, linewidth=1.4, **style)
-            highest = max(highest, table.mean_confidence.max(), table.positive_rate.max())
-        axes.plot([0, highest], [0, highest], color=GRID, linewidth=1.5, zorder=0)
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
-        legend_above(figure, axes, side="left")
-        return svg_picture(
-            figure,
-            title,
-            f"{items.capitalize()} in {n_bins} bins of equal size by confidence. On the straight line, confidence "
-            f"equals the {y_label.removesuffix(' in the bin')}; below it, the system is overconfident. ECE: expected "
-            "calibration error in percent, mean over seeds.",
-        )
+
+    def drawn(narrow: bool) -> Picture:
+        with page_figure(*(NARROW, 3.8) if narrow else (6.4, 4.6)) as figure:
+            axes = figure.subplots()
+            for name, of_runs, style in systems:
+                draw_reliability(axes, of_runs, n_bins=n_bins, label=name, style=style)
+            axes.set_xlabel(x_label)
+            axes.set_ylabel(y_label)
+            legend_above(figure, axes, columns=2, side="left", reverse=True)
+            return svg_picture(
+                figure,
+                title,
+                f"{items.capitalize()} in {n_bins} bins of equal size by confidence. On the straight line, confidence "
+                f"equals the {y_label.removesuffix(' in the bin')}; below it, the system is overconfident. ECE: "
+                "expected calibration error in percent, mean over seeds.",
+            )
+
+    return with_narrow_layout(drawn)

@@ -24,11 +24,13 @@ from iemomecp_dataset.benchmark.report.significance import SignificanceTables, s
 from iemomecp_dataset.benchmark.report.svg import Picture
 from iemomecp_dataset.benchmark.report.tables import ResultsTable, duration_text, table_of_split
 from iemomecp_dataset.benchmark.results_table import percent
+from iemomecp_dataset.benchmark.row_labels import MAX_DRAWN
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 
 __all__ = [
+    "MAX_BESIDE",
     "BoardSection",
     "Section",
     "Texts",
@@ -38,10 +40,11 @@ __all__ = [
     "digests",
     "distinguish_headings",
     "run_facts",
+    "shown_words",
     "versions_text",
 ]
 
-_MAX_SYSTEMS = 3
+MAX_BESIDE = 3
 """Largest number of systems beside the gold in a dialogue; with more, it becomes illegible."""
 
 
@@ -79,6 +82,8 @@ class BoardSection:
     significance: SignificanceTables | None
     pictures: list[Picture]
     explorer: str
+    explorer_note: str
+    naming: str
     private: bool
     runs: list[dict[str, str]]
     versions: str
@@ -115,7 +120,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
     pictures: list[Picture] = []
     matrix = significance = None
     lines: list[tuple[int, str, str]] = []
-    explorer = ""
+    explorer = explorer_note = ""
     if board.splits:
         split = board.splits[0]
         # Upper bounds are in no figure and no test beside results.
@@ -144,10 +149,16 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         shown = best_systems(drawn_board, predictions)
         if shown:
             dialogue = choose_dialogue(shown[0][1])
-            matrix = pair_matrix_picture(dialogue, shown)
+            in_matrix, in_explorer = shown[:MAX_BESIDE], shown[:MAX_DRAWN]
+            left_out = shown_words(in_matrix, shown)
+            if len(in_matrix) < len(in_explorer):
+                every = "all" if in_explorer == shown else f"the best {len(in_explorer)}"
+                left_out += f" The explorer below has {every} of them."
+            matrix = pair_matrix_picture(dialogue, in_matrix, left_out)
             of_dialogue = texts.of(board.key.config_name) if texts else None
             lines = _lines(dialogue, of_dialogue, notes)
-            explorer = script_json(explorer_data(shown, of_dialogue))
+            explorer = script_json(explorer_data(in_explorer, of_dialogue))
+            explorer_note = shown_words(in_explorer, shown)
     published = published_rows_beside(board)
     return Section(
         anchor=f"data-{number + 1}",
@@ -168,6 +179,8 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         matrix=matrix,
         lines=lines,
         explorer=explorer,
+        explorer_note=explorer_note,
+        naming=board.labels.sentence,
         private=bool(lines) and not all(run.results.license_text_shareable for run in board.runs),
         runs=[run_facts(run, board.splits, {"pair_f1": "F1", "pair_auprc": "AUPRC"}) for run in board.runs],
         versions=versions_text(results),
@@ -222,22 +235,32 @@ def _corpus_name(corpus: str) -> str:
 
 
 def best_systems(board: Board, predictions: Mapping[str, Found]) -> list[tuple[str, Found]]:
-    """Selects the few systems whose dialogues are shown, best first, each represented by its first seed.
+    """Lists the systems whose dialogues can be shown, best first, each represented by its first seed.
 
     Args:
         board: Comparable runs.
         predictions: By run name.
 
     Returns:
-        Name and predictions.
+        Label and predictions.
     """
     shown = []
     for row in board.trained[::-1]:
         run = next((run for run in row.runs if run.results.run_name in predictions), None)
         if run is not None:
             seed = f", seed {run.results.seed}" if len(row.runs) > 1 else ""
-            shown.append((f"{row.name}{seed}", predictions[run.results.run_name]))
-    return shown[:_MAX_SYSTEMS]
+            shown.append((f"{board.labels.keyed(row.name)}{seed}", predictions[run.results.run_name]))
+    return shown
+
+
+def shown_words(shown: Sequence[object], every: Sequence[object]) -> str:
+    """Says that not all systems are shown; empty where all are.
+
+    Example:
+        >>> shown_words("abc", "abcd"), shown_words("abc", "abc")
+        ('Shown are the best 3 of 4 systems.', '')
+    """
+    return f"Shown are the best {len(shown)} of {len(every)} systems." if len(shown) < len(every) else ""
 
 
 def _lines(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.comparison import Comparisons, compare
 from iemomecp_dataset.benchmark.results_table import percent
+from iemomecp_dataset.benchmark.row_labels import RowLabels
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
@@ -28,6 +29,7 @@ class SignificanceTables:
         comparisons: One row per difference: systems, metric, points with interval, standard error over seeds, p,
             corrected p, and whether the corrected p is below 0.05.
         left_out: Names of systems whose predictions are incomplete, or whose scores are upper bounds.
+        all_pairs: Whether every two systems are compared.
     """
 
     split: str
@@ -37,6 +39,7 @@ class SignificanceTables:
     intervals: list[tuple[str, list[str]]]
     comparisons: list[tuple[str, str, str, str, str, str, bool]]
     left_out: str
+    all_pairs: bool
 
 
 def significance_tables(
@@ -53,8 +56,9 @@ def significance_tables(
     Returns:
         The tables, or None if there is nothing to compare.
     """
+    names = {"pair_f1": "Pair F1", "pair_auprc": "AUPRC"}
     found = compare(board, predictions, split=split, n_resamples=n_resamples) if n_resamples else None
-    return None if found is None else comparison_tables(found, split, {"pair_f1": "Pair F1", "pair_auprc": "AUPRC"})
+    return None if found is None else comparison_tables(found, split, names, board.labels)
 
 
 def _percent(key: str, value: float, signed: bool = False) -> str:
@@ -65,6 +69,7 @@ def comparison_tables(
     found: Comparisons,
     split: str,
     names: Mapping[str, str],
+    labels: RowLabels,
     written: Callable[[str, float, bool], str] = _percent,
 ) -> SignificanceTables:
     """Formats a comparison of systems.
@@ -73,6 +78,7 @@ def comparison_tables(
         found: The comparison.
         split: The split of the scores.
         names: Headings by metric, of the scores that have a column.
+        labels: What the page calls the systems.
         written: Formats a value of a metric, with a sign or without.
 
     Returns:
@@ -84,12 +90,12 @@ def comparison_tables(
         n_resamples=found.n_resamples,
         metrics=list(names.values()),
         intervals=[
-            (name, [_interval(of_system.get(metric), metric, written) for metric in names])
+            (labels.keyed(name), [_interval(of_system.get(metric), metric, written) for metric in names])
             for name, of_system in list(found.intervals.items())[::-1]
         ],
         comparisons=[
             (
-                f"{one.first} \N{MINUS SIGN} {one.second}",
+                f"{labels[one.first]} \N{MINUS SIGN} {labels[one.second]}",
                 names[one.metric],
                 _interval(one.difference, one.metric, written, signed=True),
                 "n/a" if math.isnan(one.seed_error) else f"{written(one.metric, one.seed_error, False)} ({one.seeds})",
@@ -101,7 +107,14 @@ def comparison_tables(
             if one.metric in names
         ],
         left_out=", ".join(found.left_out),
+        all_pairs=_all_pairs(found),
     )
+
+
+def _all_pairs(found: Comparisons) -> bool:
+    n = len(found.intervals)
+    pairs = {frozenset((one.first, one.second)) for one in found.comparisons if not one.against_rule}
+    return len(pairs) == n * (n - 1) // 2
 
 
 def _interval(

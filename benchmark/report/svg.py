@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iemomecp_dataset.benchmark.figures import style
+from iemomecp_dataset.pictures.axes_look import N_SERIES, series_style
+from iemomecp_dataset.pictures.palette import LIGHT
 
 __all__ = [
     "GRID",
     "INK",
     "MUTED",
+    "NARROW",
     "PAPER",
     "SERIES",
     "STRUCTURAL",
@@ -22,16 +26,15 @@ __all__ = [
     "page_figure",
     "series_style",
     "svg_picture",
+    "with_narrow_layout",
 ]
 
-# Each colour stands for a variable of the style sheet, which defines a light and a dark value for it.
-INK = "#101113"
-MUTED = "#5f6471"
-GRID = "#dcdee3"
-PAPER = "#fefefd"
-STRUCTURAL = "#767b86"
-SERIES = (*style.SERIES, "#8f5fbf", "#a0522d")
-"""The palette of the paper figures and two further colours."""
+# Each colour stands for a variable of the style sheet, which defines the light value for it and a dark one.
+INK, MUTED, GRID, PAPER, STRUCTURAL = (LIGHT[name] for name in ("ink", "muted", "grid", "paper", "structural"))
+SERIES = tuple(LIGHT[f"series-{number}"] for number in range(N_SERIES))
+
+NARROW = 4.2
+"""Width of a figure for narrow windows, inches."""
 
 STRUCTURAL_MARK: dict[str, Any] = {
     "marker": "D",
@@ -43,9 +46,6 @@ STRUCTURAL_MARK: dict[str, Any] = {
     "clip_on": False,
 }
 """Plot style of a structural baseline that is drawn as a single point."""
-
-_MARKERS = (*style.MARKERS, "X", "*")
-_LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 
 _VARIABLES = {
     INK: "--ink",
@@ -74,15 +74,6 @@ class Picture:
     caption: str
     wide: bool = False
     narrow_svg: str = ""
-
-
-def series_style(number: int) -> dict[str, Any]:
-    """Returns colour, marker and line style of the n-th system, so that systems never differ in colour alone."""
-    return {
-        "color": SERIES[number % len(SERIES)],
-        "marker": _MARKERS[number % len(_MARKERS)],
-        "linestyle": _LINES[number % len(_LINES)],
-    }
 
 
 def page_figure(width: float, height: float) -> AbstractContextManager[Any]:
@@ -118,6 +109,18 @@ def svg_picture(figure: Any, title: str, caption: str) -> Picture:
     for color, variable in _VARIABLES.items():
         svg = svg.replace(color, f"var({variable})")
     return Picture(svg, title, caption, wide=figure.get_figwidth() > 8)
+
+
+def with_narrow_layout(draw: Callable[[bool], Picture]) -> Picture:
+    """Draws a figure twice, the second time for windows so narrow that the letters of the first would be too small.
+
+    Args:
+        draw: Draws it; its argument tells whether for a narrow window, with room for :data:`NARROW` inches.
+
+    Returns:
+        The picture with both layouts.
+    """
+    return replace(draw(False), narrow_svg=draw(True).svg)
 
 
 def _svg_tag(title: str, inches: float) -> str:

@@ -11,6 +11,7 @@ from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, 
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.report.headline import PAIR_F1, Headline
 from iemomecp_dataset.benchmark.results_table import count_words, percent
+from iemomecp_dataset.benchmark.row_labels import RowLabels
 
 __all__ = ["ResultsRow", "ResultsTable", "ScoreCell", "duration_text", "results_of_split", "table_of_split"]
 
@@ -38,9 +39,10 @@ class ScoreCell:
 
 @dataclass(frozen=True)
 class ResultsRow:
-    """One system: its name, scores and cost."""
+    """One system: its number if figures number the systems, its name, scores and cost."""
 
     kind: str
+    number: str
     name: str
     note: str
     cells: list[ScoreCell]
@@ -144,7 +146,7 @@ def results_of_split(
     }
     # The sort is stable: of equal scores, the less informed system comes first, as on the board.
     ranked = sorted([*board.rows, *beside], key=lambda row: -headline.of(row, split))
-    rows = [_table_row(row, split, columns, best, headline, written) for row in ranked]
+    rows = [_table_row(row, board.labels, split, columns, best, headline, written) for row in ranked]
     reasons: dict[str, None] = {}
     for row in board.rows:
         for key, heading in columns:
@@ -201,6 +203,7 @@ def _plain(score: Score | None, *, counted: bool) -> str:
 
 def _table_row(
     row: BoardRow,
+    labels: RowLabels,
     split: str,
     columns: list[tuple[str, str]],
     best: Mapping[str, float],
@@ -215,6 +218,7 @@ def _table_row(
         cost = "n/a" if math.isnan(mean_seconds) else duration_text(mean_seconds)
     return ResultsRow(
         kind=row.kind,
+        number=labels[row.name] if labels.numbered and row.name in labels.names else "",
         name=row.name,
         note=row.note,
         cells=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import UsageError, missing_extra
@@ -18,6 +18,7 @@ __all__ = [
     "axes_or_new",
     "axes_palette",
     "drawn_systems",
+    "fitted_legend",
     "mark_system",
     "next_style",
     "series_style",
@@ -34,8 +35,9 @@ _INSIDE = 8
 """Largest number of entries of a legend inside the axes; with more it would cover the curves."""
 _COLUMN = 20
 """Entries of one column of a legend beside the axes."""
-_LINE_OF_LEGEND = 34
+_LINE_OF_LEGEND = 40
 """Characters after which an entry goes on in a second line."""
+_OWN_SIZE = "_iemomecp_size"
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
@@ -59,7 +61,10 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     except ImportError as error:
         raise missing_extra("matplotlib", "report") from error
     if ax is None:
-        _, made = plt.subplots(figsize=(width, height), layout="constrained")
+        made: Axes
+        figure, made = plt.subplots(figsize=(width, height), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+        setattr(figure, _OWN_SIZE, (width, height))
         return made
     if not isinstance(ax, MatplotlibAxes):
         raise UsageError(
@@ -150,10 +155,30 @@ def next_style(axes: Axes, style: Mapping[str, Any] | None = None) -> dict[str, 
     return chosen | dict(style or {})
 
 
+def fitted_legend(make: Callable[[int], Any], width: float, most: int) -> Any:
+    """Makes a legend in as many columns as there is room for, so that no entry is cut.
+
+    Args:
+        make: Makes it with a number of columns.
+        width: Room, pixels of the figure.
+        most: Largest number of columns.
+
+    Returns:
+        The legend; with a single column if even that is wider.
+    """
+    for columns in range(max(most, 1), 0, -1):
+        legend = make(columns)
+        if columns == 1 or legend.get_window_extent().width <= width:
+            return legend
+        legend.remove()
+    raise AssertionError("one column is always accepted")
+
+
 def system_legend(axes: Axes) -> None:
     """Makes, or makes again, the legend of some axes: inside, or beside them where it has many entries.
 
-    Long names go on in a second line; no name is cut.
+    Long names go on in a second line; no name is cut. A figure that :func:`axes_or_new` made grows by what a legend
+    beside the axes takes; one of the caller should be made with ``layout="constrained"``, so that it has its place.
     """
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
@@ -162,9 +187,14 @@ def system_legend(axes: Axes) -> None:
     look: dict[str, Any] = {"frameon": False, "fontsize": "small", "labelcolor": axes_palette(axes)["ink"]}
     if len(labels) <= _INSIDE:
         axes.legend(handles, labels, loc="best", **look)
-    else:
-        columns = -(-len(labels) // _COLUMN)
-        axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), ncols=columns, **look)
+        return
+    columns = -(-len(labels) // _COLUMN)
+    legend = axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), ncols=columns, **look)
+    own_size = getattr(axes.figure, _OWN_SIZE, None)
+    if own_size is not None:
+        box, dpi = legend.get_window_extent(), axes.figure.dpi
+        figure: Any = axes.figure
+        figure.set_size_inches(own_size[0] + box.width / dpi, max(own_size[1], box.height / dpi + 0.6))
 
 
 def wrapped(labels: Sequence[str], width: int = _LINE_OF_LEGEND) -> list[str]:

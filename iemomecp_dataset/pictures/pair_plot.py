@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError
-from iemomecp_dataset.pictures.axes_look import apply_look, axes_or_new, axes_palette, wrapped
+from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, require_packages
+from iemomecp_dataset.pictures.axes_look import axes_or_new, axes_palette, fitted_legend, wrapped
+from iemomecp_dataset.pictures.fonts import families_for
+from iemomecp_dataset.pictures.pair_squares import DARKEST, draw_context_bar, draw_frame, draw_ring, draw_squares
 from iemomecp_dataset.pictures.words import printable, role_in_words, shortened
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, Row
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_pairs"]
 
-_DARKEST = 0.85
 _MOST_TURNS = 400
 """More cells than of so many turns can neither be told apart nor be drawn in a reasonable time."""
 
@@ -37,7 +38,8 @@ def plot_pairs(
 
     Light squares are candidates. A ring marks a gold pair of class 0, a bar one of another role (context); a dashed
     ring is a gold pair outside the candidates. The shade of a square is the score of class 0. Rows are named by turn,
-    speaker and emotion.
+    speaker and emotion; where no installed font can write the speakers' names, letters stand for them, and the label of
+    the axis says so.
 
     Args:
         row: A row as :func:`iemomecp_dataset.load` gives it.
@@ -51,7 +53,7 @@ def plot_pairs(
             IEMO-MECP, for ``emotions="common"``, and where they are texts; else their ids stand.
         class_names: Names of the pair classes by id.
         emotion_names: Names of the emotions by id.
-        label: Title; by default the id of the dialogue.
+        label: Title; by default ``dialogue`` and its id.
 
     Returns:
         The axes.
@@ -74,27 +76,37 @@ def plot_pairs(
         >>> [tick.get_text() for tick in axes.get_yticklabels()]
         ['1 Ana, neutral', '2 Ben, joy']
     """
+    require_packages("matplotlib", extra="report")
     drawn = _pairs_of(row, features, class_names, emotion_names)
     shades = None if scores is None else _checked_scores(scores, drawn)
     n = len(drawn.turns)
     cell = min(0.42, max(0.16, 9.0 / n))  # inches
     longest = max(map(len, drawn.turns))
     axes = axes_or_new(ax, max(5.2, 0.9 + n * cell + 0.07 * longest), max(2.4, 1.7 + n * cell))
-    apply_look(axes, grid=False)
-    _draw_cells(axes, drawn, shades)
-    _draw_marks(axes, drawn)
-    _draw_axes(axes, drawn, cell if ax is None else None)
-    axes.set_title("\n".join(wrapped([printable(label or drawn.name)], 60)))
-    _draw_key(axes, drawn, shades is not None)
+    draw_frame(axes, n)
+    draw_squares(axes, drawn.targets, drawn.causes, label="candidates")
+    if shades is not None:
+        draw_squares(axes, drawn.targets, drawn.causes, "series-0", DARKEST * shades, label="scores")
+    if ax is not None:
+        box = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
+        cell = min(box.width, box.height) / n
+    _draw_marks(axes, drawn, 72 * cell)
+    _draw_axes(axes, drawn, 72 * cell)
+    axes.set_title("\n".join(wrapped([printable(label or f"dialogue {drawn.name}")], 60)))
+    _draw_key(axes, drawn, shades is not None, 0.75 * axes.figure.bbox.width if ax is None else axes.bbox.width)
     return axes
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """What is drawn of a row: places are 0-based, one array entry per candidate; ``outside`` are gold pairs."""
+    """What is drawn of a row: turns are 1-based places, one array entry per candidate; ``outside`` are gold pairs.
+
+    ``families`` are fonts that can write ``turns``, or None where letters stand for the speakers in them.
+    """
 
     name: str
     turns: list[str]
+    families: list[str] | None
     targets: NDArray[Any]
     causes: NDArray[Any]
     labels: NDArray[Any]
@@ -113,10 +125,11 @@ def _pairs_of(
     if not isinstance(row, Mapping) or "utterances" not in row or "pairs" not in row:
         raise InvalidDataError(
             f'A row has utterances and pairs, as load(...)["train"][0] does; found {_kind(row)}. '
-            "Give one row of a dataset, not of to_pairs() and not the dataset."
+            "Give one row of a dataset, not of to_pairs() and not the dataset; of one in another format, "
+            "dataset.with_format(None)[0]."
         )
     name = str(row.get("dialogue_id") or "dialogue")
-    utterances, pairs = row["utterances"], row["pairs"]
+    utterances, pairs = _plain(row["utterances"]), _plain(row["pairs"])
     if not utterances or not pairs:
         what = "utterances" if not utterances else "candidate pairs"
         hint = " Configurations that label no pairs (meld, iemocap, ecem) have none." if utterances else ""
@@ -126,8 +139,8 @@ def _pairs_of(
             f"Row {name} has {len(utterances)} turns; a matrix of more than {_MOST_TURNS} cannot be read. Plot a part."
         )
     of_pairs, of_emotions = _names_in(features)
-    places = {utterance["turn"]: place for place, utterance in enumerate(utterances)}
-    outside = row.get("gold_outside_candidates") or []
+    places = {utterance["turn"]: place for place, utterance in enumerate(utterances, start=1)}
+    outside = _plain(row.get("gold_outside_candidates"))
     for pair in (*pairs, *outside):
         for side in ("target_turn", "cause_turn"):
             if pair[side] not in places:
@@ -136,9 +149,15 @@ def _pairs_of(
                 )
     labels = np.array([pair["label"] for pair in pairs])
     emotions = emotion_names or of_emotions or _inventory(row)
+    speakers = [utterance.get("speaker") for utterance in utterances]
+    turns = [_turn_in_words(*turn, emotions) for turn in zip(utterances, speakers, strict=True)]
+    families = families_for("".join(turns))
+    if families is None:
+        turns = [_turn_in_words(*turn, emotions) for turn in zip(utterances, _lettered(speakers), strict=True)]
     return _Pairs(
         name=name,
-        turns=[_turn_in_words(utterance, emotions) for utterance in utterances],
+        turns=turns,
+        families=families,
         targets=np.array([places[pair["target_turn"]] for pair in pairs]),
         causes=np.array([places[pair["cause_turn"]] for pair in pairs]),
         labels=labels,
@@ -147,8 +166,19 @@ def _pairs_of(
     )
 
 
+def _plain(entries: Any) -> list[dict[str, Any]]:
+    """Entries with numbers of Python, whatever the format of the dataset: NumPy's and torch's hold theirs."""
+    return [
+        {name: value.item() if getattr(value, "shape", None) == () else value for name, value in entry.items()}
+        for entry in ([] if entries is None else entries)
+    ]
+
+
 def _kind(row: object) -> str:
-    return f"columns {', '.join(map(str, row))}" if isinstance(row, Mapping) else type(row).__name__
+    if not isinstance(row, Mapping):
+        return type(row).__name__
+    names = [str(name) for name in row]
+    return f"columns {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
 
 
 def _names_in(features: datasets.Features | None) -> tuple[Sequence[str] | None, Sequence[str] | None]:
@@ -170,7 +200,14 @@ def _inventory(row: Mapping[str, Any]) -> Sequence[str] | None:
     return IEMOCAP_EMOTIONS if row.get("chunk_index", -1) >= 0 else None
 
 
-def _turn_in_words(utterance: Mapping[str, Any], emotions: Sequence[str] | None) -> str:
+def _lettered(speakers: Sequence[str | None]) -> list[str | None]:
+    """Letters for names, in the order in which the speakers speak; after Z, Z27 and so on."""
+    order = list(dict.fromkeys(speaker for speaker in speakers if speaker))
+    letters = {name: chr(65 + place) if place < 26 else f"Z{place + 1}" for place, name in enumerate(order)}
+    return [letters[speaker] if speaker else None for speaker in speakers]
+
+
+def _turn_in_words(utterance: Mapping[str, Any], speaker: str | None, emotions: Sequence[str] | None) -> str:
     emotion = utterance.get("emotion")
     if utterance.get("emotion_source"):
         emotion = utterance["emotion_source"]
@@ -184,7 +221,7 @@ def _turn_in_words(utterance: Mapping[str, Any], emotions: Sequence[str] | None)
                 f"Turn {utterance['turn']} has the emotion {emotion}, but there are {len(emotions)} names of emotions: "
                 f"{', '.join(emotions)}."
             )
-    said = ", ".join(shortened(printable(str(word)), 16) for word in (utterance.get("speaker"), emotion) if word)
+    said = ", ".join(shortened(printable(str(word)), 16) for word in (speaker, emotion) if word)
     return f"{utterance['turn']} {said}".rstrip()
 
 
@@ -214,7 +251,7 @@ def _checked_scores(scores: Any, drawn: _Pairs) -> NDArray[Any]:
     elif found.shape == (n_pairs,):
         values = found
     elif found.shape == (n, n):
-        values = found[drawn.targets, drawn.causes]
+        values = found[drawn.targets - 1, drawn.causes - 1]
     else:
         raise MetricInputError(
             f"The scores of {drawn.name} must have shape ({n_pairs}, {n_classes}), one row for each candidate pair; "
@@ -224,67 +261,30 @@ def _checked_scores(scores: Any, drawn: _Pairs) -> NDArray[Any]:
     if wrong.any():
         where = int(np.flatnonzero(wrong)[0])
         raise MetricInputError(
-            f"The score of the pair ({drawn.targets[where] + 1}, {drawn.causes[where] + 1}) of {drawn.name} is "
+            f"The score of the pair ({drawn.targets[where]}, {drawn.causes[where]}) of {drawn.name} is "
             f"{values[where]:g}; scores are probabilities, between 0 and 1 (are these logits? apply softmax first)."
         )
     return np.minimum(values, 1.0)
 
 
-def _draw_cells(axes: Axes, drawn: _Pairs, shades: NDArray[Any] | None) -> None:
-    """Draws a square for every candidate, and its score over it."""
-    import numpy as np
-    from matplotlib.collections import PolyCollection
-    from matplotlib.colors import to_rgba
-
-    colors = axes_palette(axes)
-    half = 0.46 if len(drawn.turns) <= 60 else 0.5
-    corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    squares = 1 + np.column_stack([drawn.causes, drawn.targets])[:, np.newaxis] + corners
-    look = {"linewidths": 0, "zorder": 1, "snap": True}
-    axes.add_collection(PolyCollection(squares, facecolors=to_rgba(colors["grid"], 0.5), label="candidates", **look))
-    if shades is not None:
-        faces = [to_rgba(colors["series-0"], _DARKEST * shade) for shade in shades]
-        axes.add_collection(PolyCollection(squares, facecolors=faces, label="scores", **look))
-
-
-def _draw_marks(axes: Axes, drawn: _Pairs) -> None:
-    """Draws the gold roles, and the diagonal."""
-    n = len(drawn.turns)
-    colors = axes_palette(axes)
-    axes.plot([0.5, n + 0.5], [0.5, n + 0.5], color=colors["muted"], linewidth=0.7, linestyle=(0, (1, 3)), zorder=1.5)
-    last = len(drawn.class_names) - 1
+def _draw_marks(axes: Axes, drawn: _Pairs, points: float) -> None:
+    """Draws the gold roles, and the diagonal; ``points`` is the side of a square."""
+    n, last = len(drawn.turns), len(drawn.class_names) - 1
+    axes.plot([0.5, n + 0.5], [0.5, n + 0.5], color=axes_palette(axes)["muted"], linewidth=0.7, linestyle=(0, (1, 3)),
+              zorder=1.5)  # fmt: skip
+    width = min(1.5, max(0.5, 0.12 * points))
     for target, cause, role in zip(drawn.targets, drawn.causes, drawn.labels, strict=True):
         if role == 0:
-            axes.add_patch(_ring(axes, cause + 1, target + 1))
+            draw_ring(axes, target, cause, width=width)
         elif role < last:
-            axes.add_patch(_bar(axes, cause + 1, target + 1))
+            draw_context_bar(axes, target, cause)
     for target, cause in drawn.outside:
-        axes.add_patch(_ring(axes, cause + 1, target + 1, outside=True))
+        draw_ring(axes, target, cause, width=width, dashed=True)
 
 
-def _ring(axes: Axes, x: float, y: float, *, outside: bool = False) -> Any:
-    from matplotlib.patches import Circle
-
-    return Circle((x, y), 0.27, fill=False, edgecolor=axes_palette(axes)["ink"], linewidth=1.5, zorder=3,
-                  linestyle=(0, (1.5, 1)) if outside else "-")  # fmt: skip
-
-
-def _bar(axes: Axes, x: float, y: float) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((x - 0.4, y - 0.14), 0.8, 0.28, facecolor=axes_palette(axes)["series-4"], linewidth=0, zorder=3)
-
-
-def _draw_axes(axes: Axes, drawn: _Pairs, cell: float | None) -> None:
-    """Names the turns, in letters that fit beside each other; ``cell`` is the side of a square, inches."""
+def _draw_axes(axes: Axes, drawn: _Pairs, points: float) -> None:
+    """Names the turns, in letters that fit beside each other; ``points`` is the side of a square."""
     n = len(drawn.turns)
-    axes.set_xlim(0.5, n + 0.5)
-    axes.set_ylim(n + 0.5, 0.5)
-    axes.set_aspect("equal")
-    if cell is None:
-        box = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
-        cell = min(box.width, box.height) / n
-    points = 72 * cell
     size = min(9.0, max(5.0, 0.8 * points))
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200) if step * points >= 5.5 or step == 200)
     places = [place for place in range(1, n + 1) if step == 1 or place == 1 or place % step == 0]
@@ -295,35 +295,49 @@ def _draw_axes(axes: Axes, drawn: _Pairs, cell: float | None) -> None:
     axes.set_xticks(places, [drawn.turns[place - 1].split(" ")[0] for place in places])
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.tick_params(length=0, labelsize=size)
+    axes.tick_params(labelsize=size)
     axes.set_xlabel("cause turn")
-    axes.set_ylabel("target turn, with its emotion")
+    note = "" if drawn.families else "\n(letters for speakers whose names no font here can write)"
+    axes.set_ylabel(f"target turn, with its emotion{note}")
+    if drawn.families:
+        for text in axes.get_yticklabels():
+            text.set_fontfamily(drawn.families)
 
 
-def _draw_key(axes: Axes, drawn: _Pairs, scored: bool) -> None:
-    from matplotlib.legend_handler import HandlerTuple
+def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> None:
+    """Explains the marks below the matrix; ``room`` is for a line of it, pixels."""
+    from matplotlib.legend_handler import HandlerPatch, HandlerTuple
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
+    from matplotlib.patches import Circle, Patch
 
     colors = axes_palette(axes)
     candidate = Patch(facecolor=colors["grid"], alpha=0.5, linewidth=0)
     first, *others = (role_in_words(name).replace("_", "-") for name in drawn.class_names[:-1])
-    ring = {"marker": "o", "color": colors["ink"], "fillstyle": "none", "linestyle": "none", "markeredgewidth": 1.5}
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "color": colors["ink"],
+        "fillstyle": "none",
+        "linestyle": "none",
+        "markeredgewidth": 1.5,
+    }
     entries: list[tuple[Any, str]] = [(candidate, "candidate")]
     if scored:
         levels = (0.25, 0.5, 0.75, 1.0)
-        scale = tuple(Patch(facecolor=colors["series-0"], alpha=_DARKEST * level, linewidth=0) for level in levels)
+        scale = tuple(Patch(facecolor=colors["series-0"], alpha=DARKEST * level, linewidth=0) for level in levels)
         entries.append((scale, f"P({first}) 25, 50, 75, 100 %"))
     if (drawn.labels == 0).any():
         entries.append((Line2D([], [], **ring), f"gold {first}"))
     if ((drawn.labels > 0) & (drawn.labels < len(drawn.class_names) - 1)).any():
         entries.append((Patch(facecolor=colors["series-4"], linewidth=0), f"gold {', '.join(others)}"))
     if drawn.outside:
-        dashed = Patch(fill=False, edgecolor=colors["ink"], linestyle=(0, (1.5, 1)), linewidth=1.5)
+        dashed = Circle((0, 0), fill=False, edgecolor=colors["ink"], linestyle=(0, (1.5, 1)), linewidth=1.5)
         entries.append((dashed, "gold, no candidate"))
     entries.append((Line2D([], [], color=colors["muted"], linewidth=1, linestyle=(0, (1, 2))), "same utterance"))
-    axes.legend(
-        [handle for handle, _ in entries], [words for _, words in entries], loc="upper left", bbox_to_anchor=(0, -0.01),
-        ncols=2 if len(drawn.turns) < 16 else 3, frameon=False, fontsize="small", labelcolor=colors["ink"],
-        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.2)}, handlelength=2.2, columnspacing=1.2,
-    )  # fmt: skip
+    handles, words = [handle for handle, _ in entries], [text for _, text in entries]
+    round_ones = HandlerPatch(patch_func=lambda width, height, **_: Circle((width / 2, height / 2), 0.55 * height))
+    look: dict[str, Any] = {
+        "loc": "upper left", "bbox_to_anchor": (0, -0.01), "frameon": False, "fontsize": "small", "handlelength": 2.2,
+        "columnspacing": 1.2, "labelcolor": colors["ink"],
+        "handler_map": {tuple: HandlerTuple(ndivide=None, pad=0.2), Circle: round_ones},
+    }  # fmt: skip
+    fitted_legend(lambda columns: axes.legend(handles, words, ncols=columns, **look), room, 3)

@@ -20,7 +20,7 @@ def labels_of(*names: str) -> list[str]:
 def test_two_systems_keep_the_words_in_which_they_differ_and_the_rest_is_said_once():
     assert labels_of(*TWO) == ["Base frozen", "RPCL trained"]
     assert RowLabels(TWO).shared == "T dialogue"
-    assert RowLabels(TWO).sentence == 'Labels leave out "T dialogue", which all systems have in common.'
+    assert RowLabels(TWO).sentence == "Names leave out what all systems share: T dialogue."
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_up_to_a_dozen_systems_have_words_and_more_have_numbers_from_the_best_do
     many = RowLabels((*names, "Base A dialogue frozen"))
     assert [many[name] for name in many.names] == [f"#{place}" for place in range(13, 0, -1)]
     assert many.keyed("Base A dialogue frozen") == "#1 Base A frozen"
-    assert many.sentence.startswith("Numbers are places in the results table, #1 the best; names leave out")
+    assert many.sentence == (
+        "Numbers are places in the results table, #1 the best. Names leave out what all systems share: dialogue."
+    )
 
 
 def test_forty_systems_are_distinct_and_few_systems_with_long_names_are_numbered_too():

@@ -22,12 +22,14 @@ from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_pi
 from iemomecp_dataset.benchmark.report.overview import overview_picture
 from iemomecp_dataset.benchmark.report.reliability import reliability_diagram
 from iemomecp_dataset.benchmark.report.section import (
+    MAX_BESIDE,
     BoardSection,
     Texts,
     best_systems,
     board_heading,
     digests,
     run_facts,
+    shown_words,
     versions_text,
 )
 from iemomecp_dataset.benchmark.report.significance import comparison_tables
@@ -95,6 +97,7 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
     significance = None
     intervals: Mapping[str, Mapping[str, Interval]] = {}
     data: dict[str, Any] = {}
+    explorer_note = ""
     drawn = board
     if split:
         # Upper bounds are in no figure and no test beside results.
@@ -106,10 +109,13 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
         found = compare_emotions(drawn, predictions, split=split, n_resamples=n_resamples) if n_resamples else None
         if found is not None:
             intervals = found.intervals
-            significance = comparison_tables(found, split, {"weighted_f1": "Weighted F1", "accuracy": "Accuracy"})
+            headings = {"weighted_f1": "Weighted F1", "accuracy": "Accuracy"}
+            significance = comparison_tables(found, split, headings, board.labels)
         pictures = _pictures(drawn, split, predictions, intervals)
-        shown = best_systems(drawn, predictions)
+        every = best_systems(drawn, predictions)
+        shown = every[:MAX_BESIDE]
         if shown:
+            explorer_note = shown_words(shown, every)
             data = emotion_explorer_data(shown, texts.of(board.key.config_name) if texts else None)
             _note_missing_texts(data, texts, notes)
     published = published_rows_beside(board)
@@ -139,6 +145,8 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
         dialogue=data["dialogues"][data["start"]]["id"] if data else "",
         turns=_turns(data) if data else [],
         explorer=script_json(data) if data else "",
+        explorer_note=explorer_note,
+        naming=board.labels.sentence,
         private=any("lines" in dialogue for dialogue in data.get("dialogues", []))
         and not all(run.results.license_text_shareable for run in board.runs),
         runs=[
@@ -177,7 +185,7 @@ def _reliability(board: Board, split: str, predictions: Mapping[str, EmotionPred
             if run.probabilities is not None
         ]
         if len(of_runs) == len(runs):
-            systems.append((row.name, of_runs, style))
+            systems.append((board.labels.keyed(row.name), of_runs, style))
     if not systems:
         return None
     return reliability_diagram(

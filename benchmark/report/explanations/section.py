@@ -19,12 +19,14 @@ from iemomecp_dataset.benchmark.report.headline import CONTENT_CIDER
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
 from iemomecp_dataset.benchmark.report.section import (
+    MAX_BESIDE,
     BoardSection,
     Texts,
     best_systems,
     board_heading,
     digests,
     run_facts,
+    shown_words,
     versions_text,
 )
 from iemomecp_dataset.benchmark.report.significance import comparison_tables
@@ -97,6 +99,7 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
     examples: list[Example] = []
     shown: list[tuple[str, ExplanationPredictions]] = []
     ablations: list[Ablation] = []
+    explorer_note = ""
     shareable = all(run.results.license_text_shareable for run in board.runs)
     if split:
         # Upper bounds are in no figure and no test beside results.
@@ -108,7 +111,7 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
         found = compare_explanations(drawn, predictions, split=split, n_resamples=n_resamples) if n_resamples else None
         if found is not None:
             headings = {"content_cider": "content CIDEr", "cider": "CIDEr"}
-            significance = comparison_tables(found, split, headings, score_text)
+            significance = comparison_tables(found, split, headings, board.labels, score_text)
         pictures = [
             picture
             for picture in (
@@ -119,7 +122,9 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
             )
             if picture is not None
         ]
-        shown = best_systems(drawn, predictions)
+        every = best_systems(drawn, predictions)
+        shown = every[:MAX_BESIDE]
+        explorer_note = shown_words(shown, every)
         if shown and (shareable or texts is not None):
             examples = _examples(shown, texts.of(board.key.config_name) if texts is not None else {})
         ablations = _ablations(drawn, split)
@@ -143,6 +148,8 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
         significance=significance,
         pictures=pictures,
         explorer="",
+        explorer_note=explorer_note,
+        naming=board.labels.sentence,
         private=bool(examples) and not shareable,
         runs=[
             run_facts(

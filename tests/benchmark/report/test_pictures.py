@@ -2,56 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, f1_score
-from sklearn.metrics import precision_recall_curve as sklearn_curve
+from figure_texts import texts_that_collide
+from many_systems import NUMBERS_OF_SYSTEMS, write_systems
 
-from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
-from iemomecp_dataset.benchmark.report.distance_profile import best_distance_f1, f1_by_distance
+from iemomecp_dataset.benchmark.board import leaderboard, parts_of_split
+from iemomecp_dataset.benchmark.report import confusions, distance_profile, precision_recall, reliability
+from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
 from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
-from iemomecp_dataset.benchmark.report.precision_recall import _letter_places, precision_recall_curve
+from iemomecp_dataset.benchmark.report.svg import NARROW, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.pair_table import PairTable
-
-pairs = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), st.booleans()), min_size=1, max_size=60)
-
-
-@given(pairs)
-def test_the_curve_is_scikit_learns(values):
-    scores, positive = np.array([s for s, _ in values]), np.array([p for _, p in values])
-    if not positive.any():
-        return
-    recall, precision = precision_recall_curve(scores, positive)
-    expected_precision, expected_recall, _ = sklearn_curve(positive, scores, drop_intermediate=False)
-    np.testing.assert_allclose(recall, expected_recall[::-1][1:])
-    np.testing.assert_allclose(precision, expected_precision[::-1][1:])
-    steps = np.diff(np.concatenate([[0], recall]))
-    assert (steps * precision).sum() == pytest.approx(average_precision_score(positive, scores))
-
-
-def test_missed_positives_keep_recall_below_one():
-    recall, _ = precision_recall_curve(np.array([0.9, 0.1]), np.array([True, False]), missed_positives=3)
-    assert recall.tolist() == [0.25, 0.25]
-
-
-triples = st.lists(st.tuples(st.integers(-3, 15), st.booleans(), st.booleans()), min_size=1, max_size=80)
-
-
-@given(triples)
-def test_f1_by_distance_is_f1_among_the_pairs_of_a_bucket(values):
-    distances, gold, predicted = (np.array(column) for column in zip(*values, strict=True))
-    got = f1_by_distance(distances, gold, predicted)
-    bar = best_distance_f1(distances, gold)
-    buckets = distance_buckets(distances)
-    for bucket in range(len(DISTANCE_BUCKETS)):
-        here = buckets == bucket
-        if not gold[here].any():
-            assert np.isnan(got[bucket])
-            continue
-        assert got[bucket] == pytest.approx(f1_score(gold[here], predicted[here], zero_division=0))
-        share = gold[here].mean()
-        assert bar[bucket] == pytest.approx(2 * share / (1 + share))
 
 
 def predictions_of(dialogues: dict[str, tuple[int, int]]) -> Predictions:
@@ -88,10 +48,78 @@ def test_a_matrix_draws_every_gold_pair_and_every_candidate():
     assert missed.count("stroke: var(--series-1)") == 5  # P = 0.3 is below one half: all are missed
 
 
-@given(st.lists(st.tuples(st.floats(0.1, 0.9), st.floats(0.1, 0.9)), min_size=1, max_size=7, unique=True))
-def test_letters_stand_beside_their_own_points_and_apart_from_each_other(points):
-    places = _letter_places(points)
-    for (x, y), (letter_x, letter_y) in zip(points, places, strict=True):
-        assert 0.02 < np.hypot(x - letter_x, y - letter_y) < 0.04
-    # Up to six letters around one spot have room.
-    assert len({(round(x, 6), round(y, 6)) for x, y in places}) == len(points)
+_NUMBERS = [pytest.param(n, marks=pytest.mark.slow) if n > 12 else n for n in NUMBERS_OF_SYSTEMS]
+
+
+@pytest.fixture(scope="module", params=_NUMBERS)
+def drawn_board(request, tmp_path_factory, write_run):
+    """A board of systems with the names that runs get by default, and the predictions of its runs."""
+    folder = tmp_path_factory.mktemp("systems")
+    write_systems(write_run, folder, request.param, n_classes=3, n_dialogues=8)
+    (board,) = leaderboard(folder)
+    return parts_of_split(board, "test")[0], collect_predictions(board, "test", [])
+
+
+PICTURES = {
+    precision_recall: precision_recall.precision_recall_picture,
+    distance_profile: distance_profile.distance_profile_picture,
+    reliability: reliability.reliability_picture,
+}
+
+
+@pytest.mark.parametrize("module", PICTURES)
+def test_legends_show_every_system_whole_in_wide_and_in_narrow_windows(module, drawn_board, monkeypatch):
+    board, predictions = drawn_board
+    figures = []
+
+    def kept(figure, title, caption):
+        figures.append((figure, texts_that_collide(figure)))
+        return svg_picture(figure, title, caption)
+
+    monkeypatch.setattr(module, "svg_picture", kept)
+    picture = PICTURES[module](board, "test", predictions)
+    assert picture.narrow_svg
+    assert picture.narrow_svg != picture.svg
+    assert board.labels.sentence in picture.caption
+    assert [figure.get_figwidth() for figure, _ in figures] == [6.4, NARROW]
+    names = [board.labels.keyed(row.name) for row in reversed(board.trained)]
+    for figure, collide in figures:
+        (legend,) = figure.legends
+        shown = [text.get_text().replace("\n", " ").split(" (ECE")[0] for text in legend.get_texts()]
+        assert [text for text in shown if text != "upper bound for distance alone"] == names  # the best first
+        # Letters of baselines and of lines of equal F1 stand among curves.
+        inside = {text.get_text() for axes in figure.axes for text in axes.texts}
+        assert [line for line in collide if not any(repr(text) in line for text in inside)] == []
+        (axes,) = figure.axes
+        assert axes.get_window_extent().height > 200  # the legend does not take the place of the plot
+
+
+def test_confusion_titles_do_not_run_into_each_other(drawn_board, monkeypatch):
+    board, _ = drawn_board
+    collisions = []
+
+    def kept(figure, title, caption):
+        collisions.append(texts_that_collide(figure))
+        # Whole, whatever words are broken to fit.
+        titles = ["".join(axes.get_title("left").split()) for axes in figure.axes if axes.get_visible()]
+        assert titles == ["".join(board.labels.keyed(row.name).split()) for row in board.trained[::-1]][:4]
+        return svg_picture(figure, title, caption)
+
+    monkeypatch.setattr(confusions, "svg_picture", kept)
+    picture = confusions.confusions_picture(board, "test")
+    assert collisions == [[], []]
+    # Beside another figure four matrices would be too small to read.
+    assert picture.wide == (len(board.trained) > 2)
+    if len(board.trained) > 4:
+        assert f"Shown are the 4 systems with the best Pair F1, of {len(board.trained)}." in picture.caption
+
+
+def test_confusions_leave_out_systems_without_a_matrix_and_say_so(tmp_path, write_run):
+    write_run(tmp_path / "whole", n_classes=3)
+    (board,) = leaderboard(tmp_path)
+    metrics = {split: {key: value for key, value in scores.items() if key != "confusion_matrix"}
+               for split, scores in board.runs[0].results.metrics.items()}  # fmt: skip
+    write_run(tmp_path / "part", n_classes=3, objective="rpcl", metrics=metrics)
+    (board,) = leaderboard(tmp_path)
+    caption = confusions.confusions_picture(board, "test").caption
+    assert "Of 1 further system the results hold no confusion matrix." in caption

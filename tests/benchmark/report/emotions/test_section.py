@@ -219,7 +219,7 @@ def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, 
 def test_the_dialogue_shown_first_marks_wrong_emotions_without_scripts(runs_dir, page, board):
     table = table_with(page, "Turn", "Gold")
     best = board.trained[-1]
-    assert table[0][2] == f"{best.name}, seed {SEEDS[0]}"
+    assert table[0][2] == f"{board.labels[best.name]}, seed {SEEDS[0]}"
     run = read_emotion_predictions(emotions_file(best.runs[0].folder, "test"))
     dialogue = re.search(r'data-part="id">([^<]+)<', page.html).group(1)
     here = run.take(run.table.dialogue_ids == dialogue)
