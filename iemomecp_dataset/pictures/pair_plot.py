@@ -299,8 +299,9 @@ def _draw_axes(axes: Axes, drawn: _Pairs, points: float) -> None:
     axes.set_xlabel("cause turn")
     note = "" if drawn.families else "\n(letters for speakers whose names no font here can write)"
     axes.set_ylabel(f"target turn, with its emotion{note}")
-    for text in axes.get_yticklabels() if drawn.families else ():
-        text.set_fontfamily(drawn.families)
+    if drawn.families:
+        for text in axes.get_yticklabels():
+            text.set_fontfamily(drawn.families)
 
 
 def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> None:

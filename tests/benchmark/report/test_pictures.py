@@ -48,7 +48,10 @@ def test_a_matrix_draws_every_gold_pair_and_every_candidate():
     assert missed.count("stroke: var(--series-1)") == 5  # P = 0.3 is below one half: all are missed
 
 
-@pytest.fixture(scope="module", params=NUMBERS_OF_SYSTEMS)
+_NUMBERS = [pytest.param(n, marks=pytest.mark.slow) if n > 12 else n for n in NUMBERS_OF_SYSTEMS]
+
+
+@pytest.fixture(scope="module", params=_NUMBERS)
 def drawn_board(request, tmp_path_factory, write_run):
     """A board of systems with the names that runs get by default, and the predictions of its runs."""
     folder = tmp_path_factory.mktemp("systems")
