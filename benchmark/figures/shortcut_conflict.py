@@ -28,6 +28,8 @@ def draw_shortcut_conflict(tables: FigureTables) -> Any:
     panels = [panel for panel in _PANELS if (table["source"] == panel[0]).any()]
     families = list(dict.fromkeys(table["family"]))
     subsets = [subset for subset in _SUBSETS if (table["conflict_subset"] == subset).any()]
+    with_values = table.dropna(subset=[column for _, column, _ in panels], how="all")["conflict_subset"].unique()
+    names = {subset: _SUBSETS[subset] + ("" if subset in with_values else " (no such pairs)") for subset in subsets}
     with paper_figure(3.5 * len(panels), 0.75 + 0.3 * len(families)) as figure:
         all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (source, column, label) in zip(all_axes, panels, strict=True):
@@ -37,7 +39,7 @@ def draw_shortcut_conflict(tables: FigureTables) -> Any:
                 shift = 0.16 * (number - (len(subsets) - 1) / 2)
                 axes.plot([rows[families[place], subset] for place in known], [place + shift for place in known],
                           MARKERS[number], color=SERIES[number], markeredgecolor=INK, markeredgewidth=0.3,
-                          label=_SUBSETS[subset], linestyle="none")  # fmt: skip
+                          label=names[subset], linestyle="none")  # fmt: skip
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="x")
             axes.set_xlabel(label)

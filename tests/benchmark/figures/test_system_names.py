@@ -62,6 +62,10 @@ def test_every_system_is_named_and_a_figure_of_one_says_why_it_is_this_one(table
     assert any("best Pair F1 on test of 4 binary systems" in text for text in drawn["01_binary_axis_geometry"])
 
 
+def test_a_legend_says_which_pairs_there_are_none_of(tables_of):
+    assert "far cause (no such pairs)" in texts_of(FIGURES[4].render(tables_of(2)))  # dialogues of ten turns
+
+
 def test_words_that_all_systems_share_are_said_below_the_figure_and_not_in_names(tables_of):
     drawn = {figure.name: texts_of(figure.render(tables_of(2))) for figure in FIGURES}
     for texts in (drawn["05_shortcut_conflict"], drawn["09_family_confusions"]):
