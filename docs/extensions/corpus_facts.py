@@ -125,9 +125,11 @@ def _options(configs: Sequence[str]) -> list[str]:
         takers = [config for config in configs if name in options_taken(config)]
         only = "" if len(takers) == len(configs) else f" Of {_codes(takers)} alone."
         values = _codes(repr(one) for one in get_args(hints[name]) if isinstance(one, str))
-        rows.append((f"`{name}`", values, f"`{defaults[name]!r}`", described.get(name, "") + only))
+        shown = f" Values: {values}." if values else ""
+        shown += "" if defaults[name] is None else f" Default: `{defaults[name]!r}`."
+        rows.append((f"`{name}`", described[name] + only + shown))
     head = "Options of `load_dataset` and `iemomecp_dataset.load`:"
-    return ["## Options", head, _table(("option", "values", "default", "meaning"), rows)]
+    return ["## Options", head, _table(("option", "meaning"), rows)]
 
 
 def _attributes(docstring: str) -> dict[str, str]:
