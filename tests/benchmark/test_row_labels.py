@@ -37,6 +37,7 @@ def test_two_systems_keep_the_words_in_which_they_differ_and_the_rest_is_said_on
         (("Llama (7B) T", "Llama (70B) T"), ["(7B)", "(70B)"]),
         (("words of mine", "mine of words"), ["words of mine", "mine of words"]),
         (("my system", "another"), ["my system", "another"]),
+        (("tuned Base", "Base tuned", "tuned RPCL"), ["tuned Base", "Base tuned", "tuned RPCL"]),  # two would be "Base"
         (("Base T dialogue frozen",), ["Base T dialogue frozen"]),
     ],
 )  # fmt: skip
