@@ -92,10 +92,3 @@ def test_a_system_has_the_same_label_in_both_parts_of_a_table(tmp_path, write_ru
     for part in parts_of_split(board, "test"):
         (row,) = part.trained
         assert part.labels[row.name] == board.labels[row.name]
-
-
-def test_no_more_systems_are_foremost_than_a_figure_can_tell_apart(tmp_path, write_run):
-    for number in range(MAX_DRAWN + 1):
-        write_run(tmp_path / f"run{number}", quality=0.2 * number, settings={"dropout": number / 100}, n_dialogues=4)
-    (board,) = leaderboard(tmp_path)
-    assert board.foremost == board.trained[1:]
