@@ -25,7 +25,7 @@ from iemomecp_dataset.benchmark.board_rows import (
     without_gain,
     without_repeats,
 )
-from iemomecp_dataset.benchmark.row_labels import MAX_DRAWN, RowLabels
+from iemomecp_dataset.benchmark.row_labels import RowLabels
 from iemomecp_dataset.benchmark.runs.identity import circumstances_that_differ
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs, with_unique_names
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, PAIRS, RunResults
@@ -156,11 +156,6 @@ class Board:
     def labels(self) -> RowLabels:
         """Short labels of the trained systems by name: the words in which they differ, or numbers."""
         return RowLabels(self.named or tuple(row.name for row in self.trained))
-
-    @property
-    def foremost(self) -> tuple[BoardRow, ...]:
-        """The best trained systems, no more than a figure can draw in a line of their own each, the best last."""
-        return self.trained[-MAX_DRAWN:]
 
     @property
     def runs(self) -> tuple[Run, ...]:

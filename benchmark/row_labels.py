@@ -18,7 +18,8 @@ from functools import cached_property
 __all__ = ["MAX_DRAWN", "RowLabels"]
 
 MAX_DRAWN = 12
-"""Largest number of systems that a figure with a line for each can tell apart; further ones are grey and counted."""
+"""Largest number of systems with words for labels, and that a figure with a row for each or the explorer shows; the
+others are counted there."""
 
 _LONGEST = 40
 """Largest number of characters of a label; with a longer one in the table, numbers stand for all."""

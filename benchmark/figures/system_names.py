@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
+
+from iemomecp_dataset.pictures import axes_look
 
 __all__ = ["LONGEST_LINE", "name_one_system", "names_on_axis", "wrapped"]
 
@@ -22,7 +23,7 @@ def wrapped(name: str, width: int = LONGEST_LINE) -> str:
         >>> wrapped("utterance dropout T dialogue trained", 20).split(chr(10))
         ['utterance dropout T', 'dialogue trained']
     """
-    return "\n".join(textwrap.wrap(name, width, break_on_hyphens=False)) or name
+    return axes_look.wrapped([name], width)[0]
 
 
 def names_on_axis(figure: Any, axes: Any, names: Sequence[str]) -> None:
