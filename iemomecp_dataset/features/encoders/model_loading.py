@@ -294,11 +294,11 @@ def _why(name: str, what: str, option: str, error: Exception) -> str:
         )
     near = nearest_path(name)
     if _is_path(name):
-        return f"There is no folder {name} with the {what}.{near} Give {option} the folder of a downloaded model."
+        return f"There is no folder {name} with the {what}: give {option} the folder of a downloaded model.{near}"
     if near or ("/" in name and _is_folder(str(Path(name).parent))):
         return (
             f"There is no folder {name} with the {what}, nor can a model of this name be reached on the Hugging Face "
-            f"Hub from here.{near} Give {option} the folder of a downloaded model."
+            f"Hub from here: give {option} the folder of a downloaded model.{near}"
         )
     return (
         f"The {what} {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face Hub from here: "
