@@ -12,16 +12,16 @@ r"""Scores any prediction file, ours or another system's, with intervals and a s
     python scripts/evaluate_predictions.py theirs.csv --data-dir ecem --meld-root meld --ecf-root ecf \
         --config-name ecem --split test --as-run runs/theirs
 
-Files: the Parquet of a run folder; CSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
+Files: the Parquet of a run folder; CSV, TSV or Parquet with columns dialogue_id, target_turn, cause_turn (or
 candidate_turn), prob_<class> or pred_id, and optionally emotion (the predicted emotion of the target), such as the
 published artifact's; JSON of SemEval-2024 Task 3. With --data-dir, candidates that the file does not list count as
 non-pairs, and are counted; repeated pairs and unknown dialogues are errors. Without it the gold is the file's own
 column (label or gold_id).
 
-Files of emotions are told by their columns dialogue_id and turn: Parquet or CSV with one row per utterance, and
+Files of emotions are told by their columns dialogue_id and turn: Parquet, CSV or TSV with one row per utterance, and
 prob_<emotion> or prediction (name or id). They are scored by weighted F1, and must have every utterance once.
 
-Files of explanations are told by their columns target_turn and prediction without a cause: Parquet, CSV, or JSON (a
+Files of explanations are told by their columns target_turn and prediction without a cause: Parquet, CSV, TSV, or JSON (a
 list of objects), one row per explained target; the reference is the file's column reference, or that of --data-dir.
 Every item must be there once; an empty text scores 0.
 
@@ -61,7 +61,7 @@ class EvaluateOptions:
 
     _dashes = True
 
-    predictions: Path = option(REQUIRED, ".parquet, .csv or .json file of predictions", positional=True)
+    predictions: Path = option(REQUIRED, ".parquet, .csv, .tsv or .json file of predictions", positional=True)
     output: Path | None = option(None, "JSON to write (default: beside the predictions)", metavar="FILE")
     compare: str | None = option(
         None,
@@ -320,7 +320,7 @@ def _compared(options: EvaluateOptions) -> tuple[Path | None, str | None]:
     if options.compare is None:
         return None, None
     path = Path(options.compare)
-    if path.exists() or path.suffix.lower() in (".parquet", ".csv", ".json") or len(path.parts) > 1:
+    if path.exists() or path.suffix.lower() in (".parquet", ".csv", ".tsv", ".json") or len(path.parts) > 1:
         return path, None
     if not options.structural:
         raise UsageError(f"--compare {options.compare} names a structural row; leave --no-structural out.")
