@@ -21,8 +21,8 @@ column (label or gold_id).
 Files of emotions are told by their columns dialogue_id and turn: Parquet, CSV or TSV with one row per utterance, and
 prob_<emotion> or prediction (name or id). They are scored by weighted F1, and must have every utterance once.
 
-Files of explanations are told by their columns target_turn and prediction without a cause: Parquet, CSV, TSV, or JSON (a
-list of objects), one row per explained target; the reference is the file's column reference, or that of --data-dir.
+Files of explanations are told by their columns target_turn and prediction without a cause: Parquet, CSV, TSV, or JSON
+(a list of objects), one row per explained target; the reference is the file's column reference, or that of --data-dir.
 Every item must be there once; an empty text scores 0.
 
 Printed beside the scores, in percent: the decision rule, and the structural rows that a leaderboard has, on the same
