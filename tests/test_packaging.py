@@ -187,7 +187,9 @@ def test_installing_says_that_the_environment_must_be_activated(repository: Path
         (tmp_path / name).write_bytes((repository / name).read_bytes())
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
-    done = subprocess.run(["make", "install"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "install"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "Installed. First, in every new shell: source .venv/bin/activate\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def test_a_run_leaves_what_others_rely_on(
     assert scorer.config.class_names == ["emo_cause", "emo_context", "non_pair"]
     assert scorer.text_encoder is not None
 
-    repeated = forked_python.run(*script)
+    repeated = forked_python.run(*script, "--quiet=false")
     assert repeated.returncode == 0
     assert "is finished" in repeated.stderr
     assert repeated.stdout == done.stdout
@@ -198,7 +199,7 @@ def test_several_processes_compute_what_one_does(
         script = command(repository, corpus, tiny_encoder, tmp_path / name, **settings)
         ranks = [forked_python.start(*script, env=rank) for rank in forked_python.rank_environments(count)]
         assert [rank.wait() for rank in ranks] == [0] * count, [rank.stderr for rank in ranks]
-        tables = [rank.stdout.count("distance only") for rank in ranks]
+        tables = [len(re.findall(r"^ *distance only", rank.stdout, re.M)) for rank in ranks]
         assert tables == [1] + [0] * (count - 1), "one table, from the main process"
         outcomes.append(read_results(tmp_path / name))
     one, several = outcomes

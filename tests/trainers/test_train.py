@@ -50,7 +50,8 @@ def test_plain_rows_leave_the_run_that_their_dataset_leaves(
         ("path/to/data", UsageError, "dialogues by split"),
         ({"test": []}, MissingDataError, "needs the split 'train'"),
         ({"train": []}, InvalidDataError, "has no dialogues"),
-        ({"train": [], "dev": []}, UsageError, "There is no split 'dev'"),
+        ({"train": [], "eval": []}, UsageError, "There is no split 'eval'"),
+        ({"train": [], "dev": [], "validation": []}, UsageError, "validation is given 2 times"),
         ({"train": [{"dialogue_id": "d", "utterances": [], "pairs": []}]}, UsageError, "has no cause pairs.*ecerc.py"),
     ],
 )
