@@ -30,6 +30,8 @@ MOST_PROBABLE = "most probable class"
 OWN_DECISIONS = "the system's own decisions"
 """The decision rules of rows without a threshold, in words."""
 
+_MOST_OPTIONS = 3
+"""Largest number of differing options that a name lists in full; the note of the row always does."""
 
 _EMOTION_MODELS = {"ecerc": "ECERC", "emotion_transformer": "emotion transformer"}
 """Scorers of emotion recognition in words."""
@@ -132,12 +134,31 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
     for name, variants in named.items():
         for settings, group in variants.items():
             others = [dict(other) for other in variants if other != settings]
-            differing = [
-                f"{option}={value}" for option, value in settings if any(o.get(option) != value for o in others)
-            ]
-            note = ", ".join(differing) if differing else _plain_note(group[0].results)
-            systems.append((f"{name} ({', '.join(differing)})" if differing else name, note, group))
+            differing = {
+                option: value for option, value in settings if any(other.get(option) != value for other in others)
+            }
+            told, note = f"{name} ({_options_in_words(differing, others)})", _listed(differing)
+            systems.append((told, note, group) if differing else (name, _plain_note(group[0].results), group))
     return systems
+
+
+def _options_in_words(differing: Mapping[str, str], others: list[dict[str, str]]) -> str:
+    """Lists options that tell a system from others of the same name; of many as few as do, and the number of the rest."""
+    if len(differing) <= _MOST_OPTIONS:
+        return _listed(differing)
+    told: dict[str, str] = {}
+    left = others
+    while left:
+        # The option in which most of the others differ; the first such one, so that the choice is the same every time.
+        option = max(differing, key=lambda name: sum(other.get(name) != differing[name] for other in left))
+        told[option] = differing[option]
+        left = [other for other in left if other.get(option) == differing[option]]
+    rest = len(differing) - len(told)
+    return f"{_listed(told)} and {rest} more" if rest else _listed(told)
+
+
+def _listed(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{option}={value}" for option, value in options.items())
 
 
 def _system_name(results: RunResults, all_runs: list[Run]) -> str:
@@ -151,6 +172,10 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
     elif results.scorer != EXTERNAL:  # a system of others keeps its name, also where an objective here has the same
         title = OBJECTIVES.get(results.objective, Objective()).title or title
     parts = [title, "+".join(results.modalities.upper())]
+    if results.scorer == EXTERNAL:
+        return " ".join(part for part in (*parts, EXTERNAL) if part)
+    # What a system of others is made of tells none of ours apart.
+    ours = [run.results for run in all_runs if run.results.scorer != EXTERNAL]
     for attribute in ("scorer", "text_encoder", "encoder_mode"):
         # The dialogue scorer is the default; another one is named even where there is no other.
         named = attribute == "scorer" and results.scorer != ModelOptions.scorer
@@ -158,7 +183,7 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
             attribute == "text_encoder" and results.task == EXPLANATION
         ):
             continue  # it is part of the title
-        if named or len({getattr(run.results, attribute) for run in all_runs}) > 1:
+        if named or len({getattr(other, attribute) for other in ours}) > 1:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value
             parts.append("" if value == "none" else value)

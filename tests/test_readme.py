@@ -95,6 +95,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_
     (folder / "demo_output").mkdir()
     (folder / "demo_output" / "data").symlink_to(small_dir)
     (folder / "demo_output" / "encoder").symlink_to(tiny_encoder)
+    (folder / "demo_output" / "conversation.txt").write_text("F: I lost it.\nM: Oh no, not again!\n", encoding="utf-8")
     write_ecf(folder / "path" / "to" / "ecf")
     write_meld(folder / "path" / "to" / "meld", dialogues={"train": 8, "validation": 3, "test": 3}, features=False)
     write_ecem(folder / "path" / "to" / "ecem")

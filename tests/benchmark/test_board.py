@@ -341,6 +341,31 @@ def test_a_gain_over_an_upper_bound_stands_in_no_fair_table(tmp_path, write_run)
     assert bounds.trained[0].score("validation", "gain_over_distance") is not None
 
 
+def test_of_many_options_that_differ_a_name_has_as_few_as_tell_and_the_note_all(tmp_path, write_run):
+    run = write_run(tmp_path / "run", n_dialogues=6)
+    usual = {"batch_size": "4", "dropout": "0.1", "epochs": "16", "hidden_size": "64", "patience": "5"}
+    others = [
+        {},
+        {"batch_size": "8", "dropout": "0.4", "epochs": "30", "hidden_size": "256"},
+        {"batch_size": "8", "dropout": "0.4", "epochs": "30", "hidden_size": "64"},
+    ]
+    records = [
+        replace(run, run_name=str(number), settings={**run.settings, **usual, **other})
+        for number, other in enumerate(others)
+    ]
+    (board,) = leaderboard(records)
+    told = {row.name: row.note for row in board.trained}
+    assert len(told) == 3
+    assert all(name.startswith("Base T (") and name.endswith(" more)") for name in told)
+    assert max(map(len, told)) < 60
+    assert "batch_size=4, dropout=0.1, epochs=16, hidden_size=64" in told.values()
+    (two,) = leaderboard([records[0], records[2]])
+    assert {row.name for row in two.trained} == {
+        f"Base T (batch_size={size}, dropout={dropout}, epochs={epochs})"
+        for size, dropout, epochs in (("4", "0.1", "16"), ("8", "0.4", "30"))
+    }
+
+
 def test_a_system_of_others_keeps_its_name_and_is_marked(tmp_path, write_run):
     ours = write_run(tmp_path / "ours", n_dialogues=6)
     theirs = replace(ours, run_name="theirs", scorer=EXTERNAL, text_encoder="none", encoder_mode="none", settings={})
@@ -350,7 +375,8 @@ def test_a_system_of_others_keeps_its_name_and_is_marked(tmp_path, write_run):
             [theirs, replace(theirs, run_name="x", objective="words", modalities="")],
             {"base T external", "words external"},
         ),
-        ([ours, theirs], {"Base T dialogue tiny frozen", "base T external"}),
+        # Their scorer and encoder are no reason to name ours.
+        ([ours, theirs], {"Base T", "base T external"}),
     ):
         (board,) = leaderboard(records)
         assert {row.name for row in board.trained} == names
