@@ -143,7 +143,7 @@ def _systems(runs: list[Run]) -> list[tuple[str, str, list[Run]]]:
 
 
 def _options_in_words(differing: Mapping[str, str], others: list[dict[str, str]]) -> str:
-    """Lists options that tell a system from others of the same name; of many as few as do, and the number of the rest."""
+    """Lists options that tell a system from others of its name; of many, as few as do, and how many more there are."""
     if len(differing) <= _MOST_OPTIONS:
         return _listed(differing)
     told: dict[str, str] = {}
