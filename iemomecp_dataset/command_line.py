@@ -21,6 +21,7 @@ import shlex
 import shutil
 import sys
 import sysconfig
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -692,16 +693,17 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
             that validation found problems).
 
     The process exits with 2 after printing the message of an
-    :class:`~iemomecp_dataset.errors.IemomecpError`, with 130 after Ctrl-C. Any
-    other exception is a defect of ours and keeps its traceback, and so does an
-    expected one when ``IEMOMECP_TRACEBACK=1`` is set. What ``--quiet`` and ``--verbose`` set ends with it.
+    :class:`~iemomecp_dataset.errors.IemomecpError`, below its traceback where
+    ``IEMOMECP_TRACEBACK=1`` is set; with 130 after Ctrl-C. Any other exception is
+    a defect of ours: it exits with 70 (EX_SOFTWARE) after its traceback, as 1 has
+    a meaning of its own. What ``--quiet`` and ``--verbose`` set ends with it.
     """
     try:
         with _own_process():
             code = main() or 0
     except IemomecpError as error:
         if os.environ.get("IEMOMECP_TRACEBACK") == "1":
-            raise
+            traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
@@ -711,6 +713,9 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         # The reader of our output (head, say) went away; that is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception:
+        traceback.print_exc()
+        code = os.EX_SOFTWARE
     sys.exit(code)
 
 

@@ -160,8 +160,8 @@ def see_page(name: str) -> str:
         name: Its path in the repository.
 
     Returns:
-        `` (see NAME)``, with the path as it can be opened from the current folder; nothing where the package is
-        installed without its repository.
+        The words "see" and the path, as it can be opened from the current folder, in brackets after a space; nothing
+        where the package is installed without its repository.
     """
     root = repository_root()
     return f" (see {name if Path.cwd() == root else root / name})" if is_checkout() else ""

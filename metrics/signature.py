@@ -72,7 +72,7 @@ class Signature:
             ``past-4``. It is printed where it is not ``none``.
 
     Example:
-        >>> signature = Signature("A", "ecf", "ecf", "validation", 866, 12223, 0, "all", "none", 0.4, "train", "c0ffee")
+        >>> signature = Signature("A", "ecf", "ecf", "validation", 866, 13495, 0, "all", "none", 0.4, "train", "c0ffee")
         >>> Signature.parse(str(signature)) == signature
         True
     """

@@ -222,6 +222,22 @@ def test_references_to_what_does_not_exist_are_told(monkeypatch: pytest.MonkeyPa
     assert told == ["iemomecp_dataset.corpus.no_such_thing does not exist"]
 
 
+def test_references_to_public_names_lead_to_an_entry() -> None:
+    """One that is public in two modules is shown in both, and indexed in one."""
+    from public_names import _public_paths, documented
+
+    paths = _public_paths()
+    assert paths["iemomecp_dataset.IemomecpError"] == "iemomecp_dataset.errors.IemomecpError"
+    for path in paths.values():
+        module, _, name = path.rpartition(".")
+        assert ":no-index:" not in documented(module, [name]), path
+
+
+def test_searches_do_not_find_the_changelog() -> None:
+    """It names everything, and would stand above the page that explains it."""
+    assert page("project/changelog.md").startswith("---\nnosearch: true\n---\n")
+
+
 def test_what_a_command_of_a_notebook_prints_is_joined_as_it_was_printed() -> None:
     from notebook_cells import merged
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -76,10 +77,9 @@ print(json.dumps(done))
 def test_every_package_folder_is_listed(repository: Path) -> None:
     settings = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["setuptools"]
     expected = {
-        ".".join([name, *folder.relative_to(repository / room).parts])
-        for room, name in ROOMS.items()
-        for folder in (repository / room).rglob("")
-        if (folder / "__init__.py").is_file()
+        ".".join([ROOMS[file.parts[0]], *file.parts[1:-1]])
+        for file in map(Path, tracked_files(repository))
+        if file.parts[0] in ROOMS
     }
     assert set(settings["packages"]) == expected
     for room, name in ROOMS.items():
@@ -103,6 +103,7 @@ def fixture_built(repository: Path, tmp_path_factory: pytest.TempPathFactory) ->
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    (folder / "log.txt").write_text(done.stdout + done.stderr)
     return folder / "dist"
 
 
@@ -145,6 +146,23 @@ def test_wheel_holds_everything_and_needs_no_torch(
     assert (installed / "iemomecp_dataset" / "py.typed").is_file()
     output = run_installed(installed, tmp_path, CORE_ONLY, synthetic_dir)
     assert all(path.startswith(str(installed)) for path in output.split())
+
+
+@pytest.mark.slow
+def test_the_source_archive_holds_everything(repository: Path, built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        shipped = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {
+        name
+        for name in tracked_files(repository)
+        if not (repository / name).is_symlink() and (name[0] != "." or name.startswith(".github/"))
+    }
+    assert wanted <= shipped, f"the source archive lacks {sorted(wanted - shipped)}: see MANIFEST.in"
+
+
+@pytest.mark.slow
+def test_setuptools_warns_of_no_folder(built: Path) -> None:
+    assert "is absent from the `packages` configuration" not in (built.parent / "log.txt").read_text()
 
 
 @pytest.mark.slow

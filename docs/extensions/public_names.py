@@ -124,8 +124,8 @@ def documented(module: str, names: Iterable[str]) -> str:
             lines += [f".. {kind}:: {path}", "   :members:"]
             if found.__bases__ != (object,):
                 lines.append("   :show-inheritance:")
-            if found.__module__ in PACKAGES and found.__module__ != module:
-                lines.append("   :no-index:")  # it is public there, too, and references lead there
+            if _has_entry_elsewhere(found, module):
+                lines.append("   :no-index:")
             lines.append("")
         elif callable(found):
             lines += [f".. autofunction:: {path}", ""]
@@ -179,16 +179,25 @@ def _exists(path: str) -> bool:
 
 @functools.cache
 def _public_paths() -> dict[str, str]:
-    """Public path of every public object, by the path of the module that defines it and by itself."""
+    """Path with an entry of every public object, by the path of the module that defines it and by every public one."""
     found: dict[str, str] = {}
     for package in reversed(PACKAGES):
         module = importlib.import_module(package)
         for name in public_names(package):
             value = getattr(module, name)
-            found[f"{package}.{name}"] = f"{package}.{name}"
+            public = f"{package}.{name}"
             if hasattr(value, "__qualname__") and str(getattr(value, "__module__", "")).startswith("iemomecp_dataset"):
-                found[f"{value.__module__}.{value.__qualname__}"] = f"{package}.{name}"
+                defined = f"{value.__module__}.{value.__qualname__}"
+                if _has_entry_elsewhere(value, package):
+                    public = defined
+                found[defined] = public
+            found[f"{package}.{name}"] = public
     return found
+
+
+def _has_entry_elsewhere(value: Any, module: str) -> bool:
+    """Whether a class is public in the module that defines it, too: references lead there."""
+    return inspect.isclass(value) and value.__module__ in PACKAGES and value.__module__ != module
 
 
 def _is_module(module: str, name: str) -> bool:

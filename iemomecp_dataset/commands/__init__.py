@@ -20,7 +20,7 @@ COMMANDS = {
     "synthetic": "write a synthetic corpus in the genuine layouts",
     "extract": "make a feature store from audio, video or text",
     "faces": "make a table of the faces in clips, from a face tool's files or with a detector",
-    "train": "train and evaluate one model: fusion, roberta, wavlm or clip of pairs, ecerc or emotion of emotions",
+    "train": "train a model of pairs (fusion, roberta, wavlm, clip), emotions (ecerc, emotion), explanations (explain)",
     "matrix": "train a matrix of models and print the table of results",
     "evaluate": "score a file of predictions of any system",
     "report": "write the HTML report of a folder of runs",

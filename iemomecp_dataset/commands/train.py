@@ -18,6 +18,7 @@ import os
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -71,6 +72,7 @@ def _launch(arguments: Sequence[str]) -> int:
     launch = launch_command_parser().parse_args(arguments)
     # accelerate would overwrite the precision in the environment with "no".
     launch.mixed_precision = launch.mixed_precision or launcher_precision(os.environ)
+    _give_defaults(launch)
     # The trainer ends with a checkpoint when it is asked to; this process passes the request on and waits. What is
     # ignored, as SIGINT by a shell's background jobs, stays so.
     signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
@@ -89,6 +91,25 @@ def _launch(arguments: Sequence[str]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0
+
+
+def _give_defaults(launch: Namespace) -> None:
+    """Gives the values that accelerate would choose itself: it lists those that nobody gave before every run.
+
+    A file of ``accelerate config`` has values of its own. Processes on other devices than NVIDIA's GPUs are left to
+    accelerate, and several GPUs still make it say that it uses all of them.
+    """
+    import torch
+    from accelerate.commands.config import default_config_file
+
+    if launch.config_file is not None or (Path(default_config_file).is_file() and not launch.cpu):
+        return
+    accelerator = torch.accelerator.current_accelerator()
+    if launch.num_processes is None and (accelerator is None or accelerator.type == "cuda"):
+        launch.num_processes = torch.cuda.device_count()
+    launch.num_machines = 1 if launch.num_machines is None else launch.num_machines
+    launch.mixed_precision = launch.mixed_precision or "no"
+    launch.dynamo_backend = launch.dynamo_backend or "no"
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:

@@ -27,7 +27,8 @@ def decision_words(signature: Signature) -> str:
 
     Example:
         >>> from dataclasses import replace
-        >>> one = Signature("A", "ecf", "ecf", "test", 866, 12223, 0, "all", "none", 0.30517, "validation", "c0ffee")
+        >>> rule = ("none", 0.30517, "validation", "c0ffee")
+        >>> one = Signature("A", "ecf", "ecf", "validation", 866, 13495, 0, "all", *rule)
         >>> decision_words(one)
         'threshold 0.3052 from validation'
         >>> decision_words(replace(one, threshold_chosen_on="fixed"))

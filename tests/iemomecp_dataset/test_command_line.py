@@ -422,9 +422,27 @@ def test_exit_codes(
     assert capsys.readouterr().err == printed
 
 
-def test_a_defect_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
+def test_a_defect_keeps_its_traceback_and_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
         run_command(lambda: 1 // 0)
+    assert exit_.value.code == 70
+    printed = capsys.readouterr().err
+    assert printed.startswith("Traceback (most recent call last):\n")
+    assert printed.splitlines()[-1].startswith("ZeroDivisionError: ")
+
+
+def test_a_traceback_that_is_asked_for_leaves_message_and_exit_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def main() -> int:
+        raise UsageError("Give --data-dir.")
+
+    monkeypatch.setenv("IEMOMECP_TRACEBACK", "1")
+    with pytest.raises(SystemExit) as exit_:
+        run_command(main)
+    assert exit_.value.code == 2
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert (first, last) == ("Traceback (most recent call last):", "error: Give --data-dir.")
 
 
 def test_a_type_that_no_command_line_can_give_is_a_defect() -> None:

@@ -57,10 +57,10 @@ SINGLE = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "n
 
 @pytest.mark.parametrize(
     ("environment", "arguments", "expected"),
-    [(None, [], None), ("no", [], None), ("bf16", [], "bf16"), ("bf16", ["--mixed_precision", "fp16"], "fp16")],
+    [(None, [], "no"), ("no", [], "no"), ("bf16", [], "bf16"), ("bf16", ["--mixed_precision", "fp16"], "fp16")],
 )
 def test_a_precision_of_the_environment_reaches_the_launcher(
-    environment: str | None, arguments: list[str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+    environment: str | None, arguments: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Accelerate launch itself replaces the variable by its own default."""
     monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
@@ -72,6 +72,47 @@ def test_a_precision_of_the_environment_reaches_the_launcher(
     monkeypatch.setattr(launch, "launch_command", lambda given: asked.append(given.mixed_precision))
     assert train._launch([*arguments, "script.py"]) == 0
     assert asked == [expected]
+
+
+@pytest.mark.parametrize("devices", [0, 1])
+def test_accelerate_has_nothing_to_say_about_values_that_nobody_gave(
+    devices: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given what it would have chosen, and what the user gave stays."""
+    import torch
+    from accelerate.commands import config, launch
+
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda") if devices else None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for module in (config, launch):
+        monkeypatch.setattr(module, "default_config_file", str(tmp_path / "none.yaml"))
+    said: list[str] = []
+    monkeypatch.setattr(launch.logger, "warning", lambda text, *_, **__: said.append(text))
+
+    def values(arguments: list[str], ours: bool) -> dict[str, object]:
+        given = launch.launch_command_parser().parse_args([*arguments, "script.py"])
+        if ours:
+            train._give_defaults(given)
+        return vars(launch._validate_launch_command(given)[0])
+
+    for arguments in ([], ["--mixed_precision", "bf16"], ["--num_machines", "2", "--machine_rank", "1"], ["--cpu"]):
+        expected = values(arguments, ours=False)
+        assert said, "accelerate says no more what it chose: _give_defaults can go"
+        said.clear()
+        assert values(arguments, ours=True) == expected
+        assert said == []
+
+
+def test_a_file_of_accelerate_config_keeps_its_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate.commands import config, launch
+
+    file = tmp_path / "default.yaml"
+    file.touch()
+    monkeypatch.setattr(config, "default_config_file", str(file))
+    given = launch.launch_command_parser().parse_args(["script.py"])
+    train._give_defaults(given)
+    assert (given.num_processes, given.num_machines, given.mixed_precision) == (None, None, None)
 
 
 @pytest.mark.slow
