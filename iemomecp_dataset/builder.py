@@ -192,6 +192,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         super().__init__(*args, config_name=config_name, **kwargs)
         for note in self._inputs.notes if self._inputs else ():
             _LOGGER.warning(note)
+        for remark in self._inputs.remarks if self._inputs else ():
+            _LOGGER.info(remark)
 
     @functools.cached_property
     def _inputs(self) -> Inputs | None:
@@ -254,7 +256,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         for part in str(split).split("+"):
             name = re.split(r"[\[\s]", part.strip(), maxsplit=1)[0]
             if name in known and name not in available:
-                notes = [note for note in (self._inputs.notes if self._inputs else ()) if f" {name} " in note]
+                said = (*self._inputs.notes, *self._inputs.remarks) if self._inputs else ()
+                notes = [note for note in said if f" {name} " in note]
                 raise MissingDataError(
                     f"There is no {name} split here; there are {', '.join(available)}. {' '.join(notes)}".strip()
                 )
