@@ -100,7 +100,8 @@ def load(
         name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``,
             ``meld``, ``iemocap``, ``ecem`` or ``ecgf``.
         data_dir: Folder of the sources.
-        split: A split, a slice of one (``"train[:10%]"``), or None for all; ``dev`` and ``valid`` are ``validation``.
+        split: A split, a slice of one (``"train[:10%]"``, not of a stream), a sum (``"train+dev"``), or None for all;
+            ``dev`` and ``valid`` are ``validation``, capitals do not matter.
         streaming: Yields rows without writing Arrow files.
         num_proc: Number of processes that write the Arrow files.
         cache_dir: Folder of the Arrow files; the default is that of ``datasets``.
@@ -245,6 +246,12 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Returns the rows of one split or of all, without writing Arrow files."""
         split = _canonical(split)
+        spec = split.to_spec() if isinstance(split, datasets.ReadInstruction) else str(split)
+        if "[" in spec and not isinstance(split, list | tuple | dict):
+            raise UsageError(
+                f"A stream cannot be sliced, and {spec!r} is a slice: ask for whole splits, and take rows of the "
+                "stream by .take(3) and .skip(3)."
+            )
         if self._inputs is not None:
             self._check_split(split, self._inputs.splits)
         return super().as_streaming_dataset(split=split, base_path=base_path)
@@ -268,7 +275,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 def _canonical(split: Any) -> Any:
     """Splits under the names that they have in the code, in every form that ``datasets`` takes."""
     if isinstance(split, str):
-        return canonical_split(split)
+        # `datasets` takes blanks around the signs of a sum for a part of the names.
+        return canonical_split(re.sub(r"\s*\+\s*", "+", split.strip()))
     if isinstance(split, datasets.NamedSplit):
         return datasets.NamedSplit(canonical_split(str(split)))
     if isinstance(split, datasets.ReadInstruction):

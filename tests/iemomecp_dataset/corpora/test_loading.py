@@ -7,10 +7,11 @@ import os
 
 import pytest
 from corpus_files import ecf_text, turn_lists, write
+from datasets import ReadInstruction
 
 import iemomecp_dataset
 from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 
 
 def test_absent_splits_are_left_out_and_said(tmp_path, caplog):
@@ -23,6 +24,26 @@ def test_absent_splits_are_left_out_and_said(tmp_path, caplog):
         iemomecp_dataset.load("ecf", data_dir=tmp_path, split="test")
     with pytest.raises(MissingDataError, match="no train split here"):
         iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", streaming=True)
+
+
+def test_splits_are_found_with_capitals_blanks_and_in_sums_and_streams_are_whole(tmp_path):
+    for name, first in (("train", 1), ("dev", 3)):
+        write(tmp_path / f"{name}.txt", ecf_text(first))
+    rows = iemomecp_dataset.load("ecf", tmp_path)
+    for split in ("Dev", "VALID", "Validation", " dev "):
+        assert iemomecp_dataset.load("ecf", tmp_path, split=split).to_list() == rows["validation"].to_list()
+    both = [*rows["train"], *rows["validation"]]
+    for split in ("train + dev", "Train+valid[:2]"):
+        assert iemomecp_dataset.load("ecf", tmp_path, split=split).to_list() == both
+    assert list(iemomecp_dataset.load("ecf", tmp_path, split="Train + Dev", streaming=True)) == both
+    for part in ("valid[:3]", ReadInstruction("valid", to=3, unit="abs")):
+        with pytest.raises(
+            UsageError, match=r"A stream cannot be sliced, and 'validation\[:3\]' is a slice: .*take\(3\)"
+        ):
+            iemomecp_dataset.load("ecf", tmp_path, split=part, streaming=True)
+    # Only the names of the three splits have spellings.
+    with pytest.raises(UsageError, match="There is no split 'Trian'"):
+        iemomecp_dataset.load("ecf", tmp_path, split="Trian")
 
 
 def test_texts_in_another_language_are_said(tmp_path, caplog):
