@@ -19,7 +19,7 @@ import datasets
 from iemomecp_dataset.corpora.metadata import corpus_metadata, emotions_of_config, further_splits, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
-from iemomecp_dataset.find_sources import find_inputs
+from iemomecp_dataset.find_sources import find_inputs, folder_as_name
 from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
 from iemomecp_dataset.options import (
     CONFIG_NAMES,
@@ -188,6 +188,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if kwargs.get("data_files") is not None:
             raise UsageError("'iemomecp' is built from a folder: pass data_dir=, not data_files=.")
         options = {name: value for name, value in kwargs.items() if name not in _BUILDER_ARGUMENTS}
+        if config_name is not None and (advice := folder_as_name(config_name)):
+            raise UsageError(advice)
         load_options(config_name, options)
         kwargs.update({name: str(value) for name, value in options.items() if isinstance(value, Path)})
         super().__init__(*args, config_name=config_name, **kwargs)
