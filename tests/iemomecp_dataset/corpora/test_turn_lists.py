@@ -16,7 +16,7 @@ import iemomecp_dataset
 from iemomecp_dataset.benchmark.runs.contamination import splits_of
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
-from iemomecp_dataset.corpus import load_corpus
+from iemomecp_dataset.corpus import corpus_of, load_corpus
 from iemomecp_dataset.corpus_statistics import row_statistics
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.rows import list_item
@@ -172,6 +172,13 @@ def test_training_and_the_comparison_of_splits_leave_the_part_on_iemocap_out(wit
     assert {data.split for data in splits_of(corpus)} == {"train", "validation", "test"}
     assert "The split test_iemocap of reccon is left out" in caplog.text
     alone = load_corpus("reccon", with_iemocap, split="test_iemocap")
+    for unknown in (
+        lambda: load_corpus("reccon", with_iemocap, split="tset"),
+        lambda: iemomecp_dataset.load("reccon", with_iemocap, split="tset"),
+        lambda: corpus_of({"tset": alone.rows["test_iemocap"]}, config_name="reccon"),
+    ):
+        with pytest.raises(UsageError, match="train, validation, test, test_iemocap"):
+            unknown()
     assert list(alone.rows) == ["test_iemocap"]
     assert alone.emotion_names[-3:] == ("excitement", "frustration", "other")
     (with_iemocap / "iemocap_test.json").unlink()
