@@ -19,7 +19,7 @@ import datasets
 from iemomecp_dataset.corpora.metadata import corpus_metadata, emotions_of_config, further_splits, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import MissingDataError, UsageError
-from iemomecp_dataset.find_sources import find_inputs
+from iemomecp_dataset.find_sources import find_inputs, folder_as_name
 from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
 from iemomecp_dataset.options import (
     CONFIG_NAMES,
@@ -100,7 +100,8 @@ def load(
         name: ``3class`` (default), ``source_binary``, ``overlay``, ``ecf``, ``mecad``, ``mec4``, ``reccon``,
             ``meld``, ``iemocap``, ``ecem`` or ``ecgf``.
         data_dir: Folder of the sources.
-        split: A split, a slice of one (``"train[:10%]"``), or None for all; ``dev`` and ``valid`` are ``validation``.
+        split: A split, a slice of one (``"train[:10%]"``, not of a stream), a sum (``"train+dev"``), or None for all;
+            ``dev`` and ``valid`` are ``validation``, capitals do not matter.
         streaming: Yields rows without writing Arrow files.
         num_proc: Number of processes that write the Arrow files.
         cache_dir: Folder of the Arrow files; the default is that of ``datasets``.
@@ -187,11 +188,15 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if kwargs.get("data_files") is not None:
             raise UsageError("'iemomecp' is built from a folder: pass data_dir=, not data_files=.")
         options = {name: value for name, value in kwargs.items() if name not in _BUILDER_ARGUMENTS}
+        if config_name is not None and (advice := folder_as_name(config_name)):
+            raise UsageError(advice)
         load_options(config_name, options)
         kwargs.update({name: str(value) for name, value in options.items() if isinstance(value, Path)})
         super().__init__(*args, config_name=config_name, **kwargs)
         for note in self._inputs.notes if self._inputs else ():
             _LOGGER.warning(note)
+        for remark in self._inputs.remarks if self._inputs else ():
+            _LOGGER.info(remark)
 
     @functools.cached_property
     def _inputs(self) -> Inputs | None:
@@ -243,6 +248,12 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Returns the rows of one split or of all, without writing Arrow files."""
         split = _canonical(split)
+        spec = split.to_spec() if isinstance(split, datasets.ReadInstruction) else str(split)
+        if "[" in spec and not isinstance(split, list | tuple | dict):
+            raise UsageError(
+                f"A stream cannot be sliced, and {spec!r} is a slice: ask for whole splits, and take rows of the "
+                "stream by .take(3) and .skip(3)."
+            )
         if self._inputs is not None:
             self._check_split(split, self._inputs.splits)
         return super().as_streaming_dataset(split=split, base_path=base_path)
@@ -254,7 +265,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         for part in str(split).split("+"):
             name = re.split(r"[\[\s]", part.strip(), maxsplit=1)[0]
             if name in known and name not in available:
-                notes = [note for note in (self._inputs.notes if self._inputs else ()) if f" {name} " in note]
+                said = (*self._inputs.notes, *self._inputs.remarks) if self._inputs else ()
+                notes = [note for note in said if f" {name} " in note]
                 raise MissingDataError(
                     f"There is no {name} split here; there are {', '.join(available)}. {' '.join(notes)}".strip()
                 )
@@ -265,7 +277,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 def _canonical(split: Any) -> Any:
     """Splits under the names that they have in the code, in every form that ``datasets`` takes."""
     if isinstance(split, str):
-        return canonical_split(split)
+        # `datasets` takes blanks around the signs of a sum for a part of the names.
+        return canonical_split(re.sub(r"\s*\+\s*", "+", split.strip()))
     if isinstance(split, datasets.NamedSplit):
         return datasets.NamedSplit(canonical_split(str(split)))
     if isinstance(split, datasets.ReadInstruction):

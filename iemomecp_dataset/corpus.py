@@ -284,7 +284,7 @@ def corpus_of(
     named = Counter(canonical_split(str(split)) for split in splits)
     for split, count in named.items():
         if split not in (*SPLITS, *further):
-            raise UsageError(f"There is no split {split!r}. {did_you_mean(split, SPLITS)}")
+            raise UsageError(f"There is no split {split!r}. {did_you_mean(split, (*SPLITS, *further))}")
         if count > 1:
             raise UsageError(f"The split {split} is given {count} times, among {', '.join(map(repr, splits))}.")
     splits = {canonical_split(str(split)): given for split, given in splits.items()}

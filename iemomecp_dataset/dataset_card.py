@@ -93,9 +93,10 @@ baselines."""
 _FURTHER_SPLITS = """\
 Splits are `train`, `validation` and `test`. `reccon` has a further one, `test_iemocap`, where `iemocap_test.json` is \
 in the folder: dialogues of IEMOCAP, whose texts stay with the holders of its licence. Its emotions are IEMOCAP's, so \
-that `emotion` of all splits then has the further names `excitement` and `frustration`, after those of DailyDialog; \
-labels that annotators did not agree on (`xxx`) are null and counted. It is never taken for `test`: trainers and the \
-comparison of splits leave it out, and `load("reccon", data_dir=..., split="test_iemocap")` gives it."""
+that `emotion` of all splits then has the further names `excitement`, `frustration` and `other`, after those of \
+DailyDialog; labels that annotators did not agree on (`xxx`) are null and counted. It is never taken for `test`: \
+trainers and the comparison of splits leave it out, and `load("reccon", data_dir=..., split="test_iemocap")` gives \
+it."""
 
 
 def project_card() -> str:
@@ -138,10 +139,10 @@ def _common_emotions() -> str:
         "classes; `3class` and `overlay` join the others without their column `pairs`. Utterances keep the corpus's "
         "own label as `emotion_source`.\n\n" + "\n".join(table) + "\n\n"
         "An utterance whose emotion is not known (all of `overlay`; no annotation, or annotators who did not agree) "
-        "has null in both; the loader says how many there are. `excitement` and `frustration` of `reccon` are in its "
-        "split `test_iemocap` alone. `emotional` of `mec4` states that there is an emotion, and not which. The same "
-        "name need not mean the same judgement: 17.7 % of the utterances that ECF and MELD share have another emotion "
-        "in the other corpus."
+        "has null in both; the loader says how many there are. `excitement`, `frustration` and `other` of `reccon` are "
+        "in its split `test_iemocap` alone. `emotional` of `mec4` states that there is an emotion, and not which. The "
+        "same name need not mean the same judgement: 17.7 % of the utterances that ECF and MELD share have another "
+        "emotion in the other corpus."
     )
 
 

@@ -96,11 +96,15 @@ def did_you_mean(name: str, options: Iterable[str], *, see: str = "") -> str:
     Example:
         >>> did_you_mean("3clas", ["3class", "overlay"])
         "Did you mean '3class'? Known names: 3class, overlay."
+        >>> did_you_mean("tva", ["tv", "tav"])
+        "Did you mean 'tav'? Known names: tv, tav."
         >>> did_you_mean("--epoch", ["--epochs", "--top_k", "--seed"], see="See --help.")
         "Did you mean '--epochs'? See --help."
     """
     known = [str(option) for option in options]
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    # The same letters in another order are a closer match than most of them in this one.
+    close = [option for option in known if sorted(option) == sorted(str(name))][:1]
+    close = close or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     if see:
         close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.7) or close
     listing = see or f"Known names: {', '.join(known)}."

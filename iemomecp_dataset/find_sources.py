@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -18,7 +20,7 @@ from iemomecp_dataset.merging.accounting import MergeSources
 from iemomecp_dataset.merging.merge import merge
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
 from iemomecp_dataset.merging.merge_whole import merge_whole
-from iemomecp_dataset.options import CORPUS_CONFIGS, LoadOptions
+from iemomecp_dataset.options import CONFIG_NAMES, CORPUS_CONFIGS, LoadOptions
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE, find_label_files
 from iemomecp_dataset.overlay.rows import load_overlay
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
@@ -27,9 +29,11 @@ from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
 from iemomecp_dataset.sources.full_splits import find_full_splits
 from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, IemocapFiles, find_iemocap
 
-__all__ = ["find_inputs"]
+__all__ = ["find_inputs", "folder_as_name"]
 
 _ECPEC_NAMES = ("ECPEC", "ConvECPE")
+_MOST_NAMES = 200
+"""Names in a folder that are looked at for the folder that was meant."""
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
@@ -114,6 +118,29 @@ def _find(options: LoadOptions) -> Inputs:
     return _find_merge(options)
 
 
+def folder_as_name(name: str) -> str:
+    """Tells what to write where a folder is given in the place of a configuration.
+
+    Args:
+        name: What was given as the name of a configuration.
+
+    Returns:
+        A sentence with the configuration that the folder is of, where its files show it; empty where the name is that
+        of a configuration, or of no folder.
+    """
+    folder = Path(str(name))
+    try:
+        if name in CONFIG_NAMES or not folder.is_dir():
+            return ""
+        found = _configurations(folder)
+    except OSError:  # such as a name that is too long for any file, or a folder that one may not look into
+        return ""
+    how = " or ".join(f"load({config!r}, {str(name)!r})" for config in found)
+    if not how:
+        how = f"load(NAME, {str(name)!r}), where NAME is one of {', '.join(CONFIG_NAMES)}"
+    return f"{str(name)!r} is a folder, not a configuration: give it as data_dir, {how}."
+
+
 def _other_corpus(options: LoadOptions, unreadable: Inputs | None = None) -> str:
     """Tells of which other corpus a folder is.
 
@@ -134,11 +161,27 @@ def _other_corpus(options: LoadOptions, unreadable: Inputs | None = None) -> str
         readable = [name for name in found if _reads(name, folder, unreadable)]
         found = readable if readable or unreadable is not None else found
     if not found:
-        return ""
+        return _folder_below(options.config_name, folder) if unreadable is None else ""
     titles = {name: "IEMO-MECP" if corpus_of_config(name) == IEMOMECP else CORPORA[name].title for name in found}
     if len(titles) == 1:
         return "".join(f"{folder} looks like {title}: load it with {name!r}." for name, title in titles.items())
     return f"{folder} looks like {' or '.join(f'{title} (load it with {name!r})' for name, title in titles.items())}."
+
+
+def _folder_below(config_name: str, folder: Path) -> str:
+    """Suggests the folders in a folder, one level down, that hold files of a configuration."""
+
+    def fits(path: Path) -> bool:
+        try:
+            return path.is_dir() and _is_of(config_name, path)
+        except OSError:  # a folder that one may not look into
+            return False
+
+    listed = sorted(itertools.islice(folder.iterdir(), _MOST_NAMES)) if os.access(folder, os.R_OK) else []
+    fitting = [path for path in listed if fits(path)]
+    # Corpora share names of files; a folder that is called as the configuration is the one.
+    fitting = [path for path in fitting if path.name.lower() == config_name] or fitting[:3]
+    return f"Did you mean {' or '.join(repr(str(path)) for path in fitting)}?" if fitting else ""
 
 
 def _configurations(folder: Path) -> list[str]:
@@ -159,7 +202,9 @@ def _is_of(config_name: str, folder: Path) -> bool:
         return any((folder / "labels").glob("*.json")) or any((folder / "labels").glob("*.csv"))
     if config_name not in CORPORA:
         return _is_of("iemocap", folder) or _is_of("overlay", folder) or _first(folder, ROOT_NAMES) is not None
-    return any((folder / name).is_file() for names in CORPORA[config_name].split_files.values() for name in names)
+    corpus = CORPORA[config_name]
+    accepted = (*corpus.split_files.values(), *corpus.further_files.values())
+    return any((folder / name).is_file() for names in accepted for name in names)
 
 
 def _reads(config_name: str, folder: Path, unreadable: Inputs | None) -> bool:

@@ -27,6 +27,7 @@ class Inputs:
         media: Media files as ``(path, size in bytes)``.
         synthetic: Whether the folder is marked as synthetic.
         notes: Sentences to show to the user, such as which splits are absent.
+        remarks: Sentences for those who ask, such as that a split for the holders of a licence is absent.
     """
 
     files: tuple[Path, ...]
@@ -35,6 +36,7 @@ class Inputs:
     media: Sequence[tuple[str, int]] = ()
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

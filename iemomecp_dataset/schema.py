@@ -171,18 +171,24 @@ def canonical_split(name: str) -> str:
     """Maps a split name, found in a file or given by a user, to the one used in the code.
 
     Args:
-        name: A split name in any spelling, or slices and sums of splits as ``datasets`` writes them.
+        name: A split name in any spelling, capitals or not, or slices and sums of splits as ``datasets`` writes them.
 
     Returns:
         The canonical name, or ``name`` itself if it is unknown.
 
     Example:
-        >>> [canonical_split(name) for name in ("train", "valid", "dev", "test")]
+        >>> [canonical_split(name) for name in ("train", "VALID", "dev", "Test")]
         ['train', 'validation', 'validation', 'test']
         >>> canonical_split("train[:50%]+dev[10:20]")
         'train[:50%]+validation[10:20]'
     """
-    return _SPLIT_NAME.sub(lambda found: found[1] + _SPLIT_ALIASES.get(found[2], found[2]), name)
+
+    def named(found: re.Match[str]) -> str:
+        lower = found[2].lower()
+        known = _SPLIT_ALIASES.get(lower, lower)
+        return found[1] + (known if known in SPLITS else found[2])
+
+    return _SPLIT_NAME.sub(named, name)
 
 
 def row_features(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
+import active_environment  # noqa: F401
+
 from iemomecp_dataset.benchmark.speed import SUBJECTS
 from iemomecp_dataset.benchmark.speed.conversations import DEFAULT_CONVERSATIONS
 from iemomecp_dataset.command_line import option, read_options, run_command

@@ -1,5 +1,7 @@
 """Runs the command ``synthetic``, as ``iemomecp synthetic`` does."""
 
+import active_environment  # noqa: F401
+
 from iemomecp_dataset.commands import run
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import active_environment  # noqa: F401
+
 from iemomecp_dataset.command_line import REQUIRED, option, read_options, run_command
 from iemomecp_dataset.options import DialogueConfig
 

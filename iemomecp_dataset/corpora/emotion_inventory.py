@@ -30,6 +30,7 @@ COMMON_EMOTION_OF: Mapping[str | None, str | None] = {
     "fru": "frustration",
     "disgust": "disgust",
     "fear": "fear",
+    "other": "other",
     # MEC4 states that there is an emotion, by its pairs, and not which.
     "emotional": "other",
     # No annotation, or no agreement: it is unknown whether there is an emotion, so it is none of the inventory.

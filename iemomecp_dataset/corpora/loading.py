@@ -52,7 +52,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
         annotations: Whether rows have what the files state beside the schema.
 
     Returns:
-        The files found, one per split; the notes list the absent splits.
+        The files found, one per split; the notes list the absent splits, the remarks those that few have.
 
     Raises:
         MissingDataError: The folder does not exist, or contains no file of the corpus.
@@ -71,11 +71,11 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
             f"{data_dir}: no file of {corpus.title} found. Looked for {expected}. To obtain it: {corpus.how_to_obtain}."
         )
     clips = _CLIPS[name](data_dir) if name in _CLIPS else {}
-    notes = [
-        f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(names)}); the split is omitted."
+    absent = {
+        split: f"{data_dir}: no {split} split of {corpus.title} (looked for {' or '.join(names)}); it is omitted."
         for split, names in accepted.items()
         if split not in files
-    ]
+    }
     return Inputs(
         files=tuple(files.values()),
         splits=tuple(files),
@@ -84,7 +84,8 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
             read_corpus, name, files, space, {key: path for key, (path, _) in clips.items()}, annotations=annotations
         ),
         synthetic=(data_dir / SYNTHETIC_FILE).exists(),
-        notes=tuple(notes),
+        notes=tuple(note for split, note in absent.items() if split in SPLITS),
+        remarks=tuple(note for split, note in absent.items() if split not in SPLITS),
     )
 
 

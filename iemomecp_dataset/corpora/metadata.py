@@ -142,8 +142,8 @@ class CorpusMetadata:
         Example:
             >>> CORPORA["reccon"].emotions_of(["train", "test"])[-2:]
             ('disgust', 'fear')
-            >>> CORPORA["reccon"].emotions_of(["train", "test_iemocap"])[-3:]
-            ('fear', 'excitement', 'frustration')
+            >>> CORPORA["reccon"].emotions_of(["train", "test_iemocap"])[-4:]
+            ('fear', 'excitement', 'frustration', 'other')
         """
         further = any(split in self.further_files for split in splits)
         return (*self.emotions, *self.further_emotions) if further else self.emotions
@@ -433,7 +433,7 @@ CORPORA: Mapping[str, CorpusMetadata] = {
             "test": ("dailydialog_test.json", "test_data_pair.json"),
         },
         further_files={"test_iemocap": ("iemocap_test.json",)},
-        further_emotions=("excitement", "frustration"),
+        further_emotions=("excitement", "frustration", "other"),
         published={
             "train": SplitCounts(834, 8206, 7029, 2, 2575, 4562, 4399, 31),
             "validation": SplitCounts(47, 493, 328, 0, 127, 200, 196, 22),

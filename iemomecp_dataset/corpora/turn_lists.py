@@ -56,6 +56,7 @@ EMOTION_TABLES: Mapping[str, Mapping[str, str | None]] = {
             "sadness": ("sadness", "sad"),
             "disgust": ("disgust", "disgusted", "dis"),
             "fear": ("fear", "fearful", "fea"),
+            "other": ("other", "oth"),
             None: ("xxx",),
         }.items()
         for label in labels

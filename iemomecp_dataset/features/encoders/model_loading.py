@@ -301,6 +301,7 @@ def _why(name: str, what: str, option: str, error: Exception) -> str:
             f"Hub from here: give {option} the folder of a downloaded model.{near}"
         )
     return (
-        f"The {what} {name!r} is neither a folder, nor downloaded, nor reachable on the Hugging Face Hub from here: "
-        f"give {option} the folder of a downloaded model, or run once while online: hf download {name}"
+        f"There is no folder {name} here, and the {what} {name!r} is neither downloaded nor reachable on the Hugging "
+        f"Face Hub: give {option} the folder of a downloaded model, or, if the name is that of a model of the Hub, run "
+        f"once while online: hf download {name}"
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 
 import pytest
 from corpus_files import ecf_text, turn_lists, write
+from datasets import ReadInstruction, load_dataset
 
 import iemomecp_dataset
 from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 
 
 def test_absent_splits_are_left_out_and_said(tmp_path, caplog):
@@ -23,6 +25,26 @@ def test_absent_splits_are_left_out_and_said(tmp_path, caplog):
         iemomecp_dataset.load("ecf", data_dir=tmp_path, split="test")
     with pytest.raises(MissingDataError, match="no train split here"):
         iemomecp_dataset.load("ecf", data_dir=tmp_path, split="train", streaming=True)
+
+
+def test_splits_are_found_with_capitals_blanks_and_in_sums_and_streams_are_whole(tmp_path):
+    for name, first in (("train", 1), ("dev", 3)):
+        write(tmp_path / f"{name}.txt", ecf_text(first))
+    rows = iemomecp_dataset.load("ecf", tmp_path)
+    for split in ("Dev", "VALID", "Validation", " dev "):
+        assert iemomecp_dataset.load("ecf", tmp_path, split=split).to_list() == rows["validation"].to_list()
+    both = [*rows["train"], *rows["validation"]]
+    for split in ("train + dev", "Train+valid[:2]"):
+        assert iemomecp_dataset.load("ecf", tmp_path, split=split).to_list() == both
+    assert list(iemomecp_dataset.load("ecf", tmp_path, split="Train + Dev", streaming=True)) == both
+    for part in ("valid[:3]", ReadInstruction("valid", to=3, unit="abs")):
+        with pytest.raises(
+            UsageError, match=r"A stream cannot be sliced, and 'validation\[:3\]' is a slice: .*take\(3\)"
+        ):
+            iemomecp_dataset.load("ecf", tmp_path, split=part, streaming=True)
+    # Only the names of the three splits have spellings.
+    with pytest.raises(UsageError, match="There is no split 'Trian'"):
+        iemomecp_dataset.load("ecf", tmp_path, split="Trian")
 
 
 def test_texts_in_another_language_are_said(tmp_path, caplog):
@@ -48,6 +70,38 @@ def test_a_damaged_folder_is_not_taken_for_another_corpus(tmp_path):
         assert "looks like" not in str(caught.value)
     with pytest.raises(MissingDataError, match=r"looks like .*\(ECF\) \(load it with 'ecf'\) or MEC4 \(load it with"):
         iemomecp_dataset.load("reccon", tmp_path)
+
+
+def test_a_folder_in_the_place_of_the_configuration_is_said_to_be_data_dir(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "mine" / "dev.txt", ecf_text())
+    for call in (iemomecp_dataset.load, functools.partial(load_dataset, "iemomecp")):
+        with pytest.raises(UsageError, match=r"'mine' is a folder, .* data_dir, load\('ecf', 'mine'\)\.$"):
+            call("mine")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"load\(NAME, 'empty'\), where NAME is one of 3class, "):
+        iemomecp_dataset.load("empty")
+    (tmp_path / "mine").rename("ecf")
+    assert list(iemomecp_dataset.load("ecf", "ecf")) == ["validation"]  # a configuration is one, whatever lies there
+
+
+def test_the_folder_above_and_a_part_of_a_corpus_are_recognised(tmp_path):
+    write(tmp_path / "b" / "dev.txt", ecf_text())
+    with pytest.raises(MissingDataError, match=f"^Did you mean '{tmp_path}/b'\\? "):
+        iemomecp_dataset.load("ecf", tmp_path)
+    write(tmp_path / "ECF" / "dev.txt", ecf_text())
+    with pytest.raises(MissingDataError, match=f"^Did you mean '{tmp_path}/ECF'\\? "):
+        iemomecp_dataset.load("ecf", tmp_path)
+    (tmp_path / "data" / "labels").mkdir(parents=True)
+    write(tmp_path / "data" / "labels" / "train.json", "[]")
+    with pytest.raises(MissingDataError, match=f"^Did you mean '{tmp_path}/data'\\? "):
+        iemomecp_dataset.load("3class", tmp_path)
+    with pytest.raises(MissingDataError) as caught:
+        iemomecp_dataset.load("meld", tmp_path)
+    assert "Did you mean" not in str(caught.value)
+    write(tmp_path / "c" / "iemocap_test.json", {})
+    with pytest.raises(MissingDataError, match="looks like RECCON-DailyDialog: load it with 'reccon'"):
+        iemomecp_dataset.load("ecf", tmp_path / "c")
 
 
 def test_a_dialogue_in_two_splits_is_refused(tmp_path):

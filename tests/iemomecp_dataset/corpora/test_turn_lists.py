@@ -16,7 +16,7 @@ import iemomecp_dataset
 from iemomecp_dataset.benchmark.runs.contamination import splits_of
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
-from iemomecp_dataset.corpus import load_corpus
+from iemomecp_dataset.corpus import corpus_of, load_corpus
 from iemomecp_dataset.corpus_statistics import row_statistics
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.rows import list_item
@@ -109,7 +109,7 @@ def iemocap_part(*labels):
 def with_iemocap(tmp_path):
     for split in GOLD:
         write(tmp_path / f"dailydialog_{split}.json", turn_lists(split, "excited"))
-    labels = ("neu", "excited", "frustrated", "xxx", "sad", "Angry", "hap")
+    labels = ("neu", "excited", "frustrated", "xxx", "sad", "Angry", "hap", "oth", "Other")
     write(tmp_path / "iemocap_test.json", iemocap_part(*labels))
     return tmp_path
 
@@ -119,11 +119,11 @@ def test_the_part_of_reccon_on_iemocap_is_a_split_of_its_own_with_its_emotions(w
     assert list(loaded) == ["train", "validation", "test", "test_iemocap"]
     assert len({str(rows.features) for rows in loaded.values()}) == 1
     names = list_item(loaded["test"].features["utterances"])["emotion"].names
-    assert names == [*CORPORA["reccon"].emotions, "excitement", "frustration"]
+    assert names == [*CORPORA["reccon"].emotions, "excitement", "frustration", "other"]
     # DailyDialog has no excitement: its label goes where it always has.
     assert emotions_of(loaded["test"]) == [["neutral", "happiness"]]
     found = [None if u["emotion"] is None else names[u["emotion"]] for u in loaded["test_iemocap"][0]["utterances"]]
-    assert found == ["neutral", "excitement", "frustration", None, "sadness", "anger", "happiness"]
+    assert found == ["neutral", "excitement", "frustration", None, "sadness", "anger", "happiness", "other", "other"]
     assert iemomecp_dataset.gold_pairs(loaded["test_iemocap"][0]) == [(2, 1), (2, 2)]
     for counted in (
         "latent causes outside the dialogue (no pairs) 1",
@@ -141,21 +141,24 @@ def test_common_emotions_cover_the_part_of_reccon_on_iemocap(with_iemocap):
     rows = iemomecp_dataset.load("reccon", data_dir=with_iemocap, split="test_iemocap", emotions="common")
     spoken = rows[0]["utterances"]
     found = [None if u["emotion"] is None else COMMON_EMOTIONS[u["emotion"]] for u in spoken]
-    assert found == ["neutral", "excitement", "frustration", None, "sadness", "anger", "joy"]
+    assert found == ["neutral", "excitement", "frustration", None, "sadness", "anger", "joy", "other", "other"]
     assert [u["emotion_source"] for u in spoken][1:4] == ["excitement", "frustration", None]
 
 
 def test_without_its_file_the_part_of_reccon_on_iemocap_changes_nothing(with_iemocap, caplog):
     (with_iemocap / "iemocap_test.json").unlink()
+    caplog.set_level("INFO", logger="iemomecp_dataset")
     loaded = iemomecp_dataset.load("reccon", data_dir=with_iemocap)
     assert list(loaded) == ["train", "validation", "test"]
     assert loaded["test"].features == row_features(PAIR_LABELS, CORPORA["reccon"].emotions)
-    assert [r.message for r in caplog.records if "test_iemocap" in r.message] == [
-        f"{with_iemocap}: no test_iemocap split of RECCON-DailyDialog (looked for iemocap_test.json); the split is "
-        f"omitted."
-    ]
-    with pytest.raises(MissingDataError, match="There is no test_iemocap split here"):
+    absent = (
+        f"{with_iemocap}: no test_iemocap split of RECCON-DailyDialog (looked for iemocap_test.json); it is omitted."
+    )
+    # Most users cannot have it, so that it is no warning.
+    assert {(r.levelname, r.message) for r in caplog.records if "test_iemocap" in r.message} == {("INFO", absent)}
+    with pytest.raises(MissingDataError, match="There is no test_iemocap split here") as error:
         iemomecp_dataset.load("reccon", data_dir=with_iemocap, split="test_iemocap")
+    assert absent in str(error.value)
     other = write(with_iemocap / "mecad" / "test_data_pair.json", turn_lists("d", "Sad")).parent
     with pytest.raises(UsageError, match="There is no split 'test_iemocap'"):
         iemomecp_dataset.load("mecad", data_dir=other, split="test_iemocap")
@@ -169,8 +172,15 @@ def test_training_and_the_comparison_of_splits_leave_the_part_on_iemocap_out(wit
     assert {data.split for data in splits_of(corpus)} == {"train", "validation", "test"}
     assert "The split test_iemocap of reccon is left out" in caplog.text
     alone = load_corpus("reccon", with_iemocap, split="test_iemocap")
+    for unknown in (
+        lambda: load_corpus("reccon", with_iemocap, split="tset"),
+        lambda: iemomecp_dataset.load("reccon", with_iemocap, split="tset"),
+        lambda: corpus_of({"tset": alone.rows["test_iemocap"]}, config_name="reccon"),
+    ):
+        with pytest.raises(UsageError, match="train, validation, test, test_iemocap"):
+            unknown()
     assert list(alone.rows) == ["test_iemocap"]
-    assert alone.emotion_names[-2:] == ("excitement", "frustration")
+    assert alone.emotion_names[-3:] == ("excitement", "frustration", "other")
     (with_iemocap / "iemocap_test.json").unlink()
     assert load_corpus("reccon", with_iemocap).fingerprints == corpus.fingerprints
 
