@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "N_SERIES",
     "apply_look",
+    "as_written",
     "axes_or_new",
     "axes_palette",
     "drawn_systems",
@@ -105,6 +106,17 @@ def apply_look(axes: Axes, *, grid: bool = True) -> None:
     axes.title.set_color(colors["ink"])
 
 
+def as_written(*texts: Any) -> None:
+    """Shows dollar signs in texts of a plot as they are, where matplotlib would read what is between two as a formula.
+
+    Names of speakers, systems and classes are the user's; every text of matplotlib that holds one goes through here.
+    Figures that this package makes whole have the setting ``text.parse_math`` instead.
+    """
+    for text in texts:
+        if "$" in text.get_text():
+            text.set_parse_math(False)
+
+
 def series_style(number: int, colors: Mapping[str, str] = LIGHT) -> dict[str, Any]:
     """Returns colour, marker and line style of the n-th system, so that systems never differ in colour alone.
 
@@ -168,6 +180,7 @@ def fitted_legend(make: Callable[[int], Any], width: float, most: int) -> Any:
     """
     for columns in range(max(most, 1), 0, -1):
         legend = make(columns)
+        as_written(*legend.get_texts())
         if columns == 1 or legend.get_window_extent().width <= width:
             return legend
         legend.remove()
@@ -186,10 +199,11 @@ def system_legend(axes: Axes) -> None:
     labels = wrapped(labels)
     look: dict[str, Any] = {"frameon": False, "fontsize": "small", "labelcolor": axes_palette(axes)["ink"]}
     if len(labels) <= _INSIDE:
-        axes.legend(handles, labels, loc="best", **look)
+        as_written(*axes.legend(handles, labels, loc="best", **look).get_texts())
         return
     columns = -(-len(labels) // _COLUMN)
     legend = axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), ncols=columns, **look)
+    as_written(*legend.get_texts())
     own_size = getattr(axes.figure, _OWN_SIZE, None)
     if own_size is not None:
         box, dpi = legend.get_window_extent(), axes.figure.dpi
