@@ -101,7 +101,7 @@ def plot_pairs(
     _draw_axes(axes, drawn, 72 * cell)
     as_written(axes.set_title("\n".join(wrapped([printable(label or f"dialogue {drawn.name}")], 60))))
     if ax is None:
-        _fit_figure(axes, _draw_key(axes, drawn, shades is not None, _room_beside_names(axes)))
+        _fit_figure(axes, _draw_key(axes, drawn, shades is not None, _room_beside_names(axes)), n * cell)
     else:
         _draw_key(axes, drawn, shades is not None, axes.bbox.width)
     return axes
@@ -114,13 +114,15 @@ def _room_beside_names(axes: Axes) -> float:
     return axes.figure.bbox.width - pads - (0 if names is None else names.width)
 
 
-def _fit_figure(axes: Axes, key: Any) -> None:
-    """Widens and heightens the figure of one plot, so that the names of the turns and the key both fit."""
-    box = key.get_window_extent()
-    lacks = box.width - _room_beside_names(axes), box.height - _KEY_HEIGHT * axes.figure.dpi
+def _fit_figure(axes: Axes, key: Any, side: float) -> None:
+    """Makes the figure of one plot as large as the matrix, of some side in inches, names of turns and the key need."""
     figure: Any = axes.figure
-    figure.set_size_inches(*(size + max(0.0, more / figure.dpi)
-                             for size, more in zip(figure.get_size_inches(), lacks, strict=True)))  # fmt: skip
+    box, (width, height) = key.get_window_extent(), figure.get_size_inches()
+    wider = max(side, box.width / figure.dpi) - _room_beside_names(axes) / figure.dpi
+    higher = box.height / figure.dpi - _KEY_HEIGHT
+    figure.set_size_inches(width + max(0.0, wider), height + max(0.0, higher))
+    # A matrix is a square within its place, of which each pass of the layout trims half of what is too much.
+    figure.get_layout_engine().execute(figure)
 
 
 @dataclass(frozen=True)
