@@ -87,7 +87,8 @@ def plot_precision_recall(
     curve = precision_recall_curve(confidences, pairs.gold, missed_positives)
     draw_system(axes, curve, operating_point, label=label, style=chosen)
     for letter, name in draw_baselines(axes, points):
-        axes.plot([], [], marker=f"${letter}$", linestyle="none", color=axes_palette(axes)["ink"], label=name)
+        axes.plot([], [], marker=rf"$\mathbf{{{letter}}}$", markeredgewidth=0, linestyle="none", label=name,
+                  color=axes_palette(axes)["ink"])  # fmt: skip
     system_legend(axes)
     return axes
 
