@@ -59,6 +59,8 @@ def plot_confusion(
         >>> [text.get_text() for text in axes.texts]  # row by row
         ['50', '50', '0', '100']
     """
+    if class_names is not None and not isinstance(class_names, str):
+        class_names = [str(name) if isinstance(name, str) else name for name in class_names]  # those of NumPy, too
     if class_names is not None and (isinstance(class_names, str) or len(class_names) < 2):
         raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
     pairs = plotted_pairs(probabilities, labels, threshold=threshold, class_names=class_names)

@@ -84,9 +84,7 @@ def test_systems_stand_beside_each_other_within_their_distance_and_all_are_in_vi
 
 @pytest.mark.parametrize("width", [None, 7.0])
 def test_the_legend_stands_below_the_axes_where_it_covers_no_bar(width):
-    figure, (axes, _) = (
-        plt.subplots(1, 2, layout="constrained", figsize=(width, 3.4)) if width else (None, (None, None))
-    )
+    _, (axes, _) = plt.subplots(1, 2, layout="constrained", figsize=(width, 3.4)) if width else (None, (None, None))
     for number in range(3):
         axes = plot_distance(*made_up(), label=f"RPCL T dialogue trained, version {number}", ax=axes)
         axes.set_title("ECF")
