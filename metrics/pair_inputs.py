@@ -215,7 +215,7 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         MetricInputError: Fewer than two, repeated, not texts, or a name that would overwrite a result key.
     """
-    names = tuple(class_names)
+    names = tuple(str(name) if isinstance(name, str) else name for name in class_names)  # NumPy's become Python's
     if isinstance(class_names, str) or not all(isinstance(name, str) and name for name in names):
         raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
     if len(names) < 2:
@@ -291,7 +291,7 @@ def _checked_ids(values: ArrayLike, what: str, names: tuple[str, ...], item: str
     if not np.issubdtype(ids.dtype, np.integer):
         if len(ids):
             raise MetricInputError(
-                f"The {what}s must be integer class ids; found dtype {ids.dtype}, first value {ids[0]!r}."
+                f"The {what}s must be integer class ids; found dtype {ids.dtype}, first value {ids[:1].tolist()[0]!r}."
             )
         return np.zeros(0, dtype=np.int64)
     if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):

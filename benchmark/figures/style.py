@@ -77,6 +77,7 @@ _STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,  # TrueType, so that text in the PDF can be selected and searched
     "svg.fonttype": "none",
     "svg.hashsalt": "iemomecp",
+    "text.parse_math": False,  # a dollar sign in the name of a system begins no formula
 }
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.benchmark.plots.inputs import decided_pairs, plotted_pairs
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.scoring import confusion_matrix
-from iemomecp_dataset.pictures.axes_look import apply_look, axes_or_new, axes_palette, wrapped
+from iemomecp_dataset.pictures.axes_look import apply_look, as_written, axes_or_new, axes_palette, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,8 @@ def plot_confusion(
         >>> [text.get_text() for text in axes.texts]  # row by row
         ['50', '50', '0', '100']
     """
+    if class_names is not None and not isinstance(class_names, str):
+        class_names = [str(name) if isinstance(name, str) else name for name in class_names]  # those of NumPy, too
     if class_names is not None and (isinstance(class_names, str) or len(class_names) < 2):
         raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
     pairs = plotted_pairs(probabilities, labels, threshold=threshold, class_names=class_names)
@@ -80,7 +82,7 @@ def plot_confusion(
             for column, text in enumerate(axes.texts[len(names) * row : len(names) * (row + 1)]):
                 text.set_text("" if column else "none")  # a share of no pair is not 0
     if label:
-        axes.set_title("\n".join(wrapped([label])))
+        as_written(axes.set_title("\n".join(wrapped([label]))))
     return axes
 
 
@@ -135,6 +137,7 @@ def draw_confusion(axes: Axes, shares: NDArray[np.float64], names: Sequence[str]
     if len(names) > FEW_CLASSES:
         axes.tick_params(axis="x", labelrotation=90)
     axes.set_yticks(range(len(names)), names)
+    as_written(*axes.get_xticklabels(), *axes.get_yticklabels())
     axes.tick_params(length=0, labelcolor=colors["muted"])
     axes.grid(visible=False)
     axes.set_xlabel("predicted")

@@ -58,7 +58,8 @@ def plot_distance(
         threshold: A pair iff P(class 0) is at least this; by default the most probable class.
         label: Name of the system in the legend.
         style: ``color``, ``marker`` and ``linestyle`` in place of those that the system gets, any of them.
-        ax: Axes to draw in; by default a new figure's.
+        ax: Axes to draw in; by default a new figure's. The legend stands below them: make their figure with
+            ``layout="constrained"``, so that it has its place.
 
     Returns:
         The axes.
@@ -87,7 +88,7 @@ def plot_distance(
     shown = draw_distance_bars(axes, distances, pairs.gold)
     draw_distance_system(axes, 100 * f1_by_distance(distances, pairs.gold, decided == 0)[np.newaxis, shown],
                          label=label, style=chosen)  # fmt: skip
-    system_legend(axes)
+    system_legend(axes, below=True)
     return axes
 
 
@@ -163,7 +164,7 @@ def draw_distance_bars(axes: Axes, distances: NDArray[np.int64], gold: NDArray[n
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)
     axes.set_xlabel("turns from cause to target,\nwith the number of gold pairs", color=colors["muted"])
-    axes.set_ylabel("Pair F1 at that distance, %")
+    axes.set_ylabel("Pair F1 at\nthat distance, %")
     return shown
 
 

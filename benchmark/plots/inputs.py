@@ -73,6 +73,11 @@ def plotted_pairs(
     """
     values = as_array(probabilities, "predictions", "pair")
     gold = as_array(labels, "labels", "pair")
+    if values.ndim == 2 and values.shape[1] == 1:
+        raise MetricInputError(
+            f"Probabilities of one column, shape {values.shape}, tell no classes apart. Give all columns, "
+            "(n, C); or P(class 0) as (n,) floats, probabilities[:, 0]."
+        )
     of_pair_alone = values.ndim == 1 and np.issubdtype(values.dtype, np.floating)
     names = tuple(class_names or ()) or _stand_in_names(values, gold)
     if of_pair_alone:

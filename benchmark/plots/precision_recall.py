@@ -87,7 +87,8 @@ def plot_precision_recall(
     curve = precision_recall_curve(confidences, pairs.gold, missed_positives)
     draw_system(axes, curve, operating_point, label=label, style=chosen)
     for letter, name in draw_baselines(axes, points):
-        axes.plot([], [], marker=f"${letter}$", linestyle="none", color=axes_palette(axes)["ink"], label=name)
+        axes.plot([], [], marker=rf"$\mathbf{{{letter}}}$", markeredgewidth=0, linestyle="none", label=name,
+                  color=axes_palette(axes)["ink"])  # fmt: skip
     system_legend(axes)
     return axes
 
@@ -206,12 +207,23 @@ def _checked_points(baselines: Mapping[str, tuple[float, float]] | None) -> list
             recall = precision = float("nan")
         if not (0 <= recall <= 1 and 0 <= precision <= 1):
             raise UsageError(
-                f"A baseline is a pair (recall, precision) of numbers between 0 and 1; found {point!r} for {name!r}."
+                f"A baseline is a pair (recall, precision) of numbers between 0 and 1; found {_plain(point)!r} "
+                f"for {str(name)!r}."
             )
         points.append((str(name), recall, precision))
     if len(points) > 26:
         raise UsageError(f"Baselines are named by letters, of which there are 26; found {len(points)}. Leave some out.")
     return points
+
+
+def _plain(value: object) -> object:
+    """What was given, for a message, with numbers of Python where NumPy's are."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (tuple, list)):
+        items = [_plain(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    return value
 
 
 def _visible(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -50,7 +50,7 @@ def _drawn(board: Board, split: str, predictions: dict[str, Predictions], narrow
             and (precision := row.score(split, "pair_precision")) is not None
             and recall.mean > 0
         ]
-        named = ", ".join(f"{letter} {name}" for letter, name in draw_baselines(axes, points))
+        named = "; ".join(f"{letter} {name}" for letter, name in draw_baselines(axes, points))
         legend_above(figure, axes, side="left", reverse=True)
         caption = (
             "One curve per run, from the most to the least confident pair; the marker is its operating point. "

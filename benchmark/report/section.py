@@ -126,7 +126,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         # Upper bounds are in no figure and no test beside results.
         drawn_board, *bounds = parts_of_split(board, split)
         for part in bounds:
-            names = ", ".join(row.name for row in part.trained)
+            names = "; ".join(row.name for row in part.trained)
             notes.append(f"The figures and tests leave out upper bounds on {split}: {names}.")
         predictions = collect_predictions(drawn_board, split, notes)
         significance = significance_tables(drawn_board, split, predictions, n_resamples)

@@ -15,6 +15,9 @@ from iemomecp_dataset.metrics.significance.bootstrap import Interval
 
 __all__ = ["SignificanceTables", "comparison_tables", "significance_tables"]
 
+_SHOWN = 12
+"""Largest number of differences that stand open on the page."""
+
 
 @dataclass(frozen=True)
 class SignificanceTables:
@@ -40,6 +43,11 @@ class SignificanceTables:
     comparisons: list[tuple[str, str, str, str, str, str, bool]]
     left_out: str
     all_pairs: bool
+
+    @property
+    def folded(self) -> bool:
+        """Whether the differences are so many that the page shows them on demand."""
+        return len(self.comparisons) > _SHOWN
 
 
 def significance_tables(
@@ -106,7 +114,7 @@ def comparison_tables(
             for one in found.comparisons
             if one.metric in names
         ],
-        left_out=", ".join(found.left_out),
+        left_out="; ".join(found.left_out),
         all_pairs=_all_pairs(found),
     )
 

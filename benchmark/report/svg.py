@@ -165,4 +165,5 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar sign in the name of a system begins no formula
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "N_SERIES",
     "apply_look",
+    "as_written",
     "axes_or_new",
     "axes_palette",
     "drawn_systems",
@@ -37,6 +38,8 @@ _COLUMN = 20
 """Entries of one column of a legend beside the axes."""
 _LINE_OF_LEGEND = 40
 """Characters after which an entry goes on in a second line."""
+_HALF_LINE = 24
+"""The same where two columns, or a narrow plot, have less room."""
 _OWN_SIZE = "_iemomecp_size"
 
 
@@ -105,6 +108,17 @@ def apply_look(axes: Axes, *, grid: bool = True) -> None:
     axes.title.set_color(colors["ink"])
 
 
+def as_written(*texts: Any) -> None:
+    """Shows dollar signs in texts of a plot as they are, where matplotlib would read what is between two as a formula.
+
+    Names of speakers, systems and classes are the user's; every text of matplotlib that holds one goes through here.
+    Figures that this package makes whole have the setting ``text.parse_math`` instead.
+    """
+    for text in texts:
+        if "$" in text.get_text():
+            text.set_parse_math(False)
+
+
 def series_style(number: int, colors: Mapping[str, str] = LIGHT) -> dict[str, Any]:
     """Returns colour, marker and line style of the n-th system, so that systems never differ in colour alone.
 
@@ -168,33 +182,66 @@ def fitted_legend(make: Callable[[int], Any], width: float, most: int) -> Any:
     """
     for columns in range(max(most, 1), 0, -1):
         legend = make(columns)
+        as_written(*legend.get_texts())
         if columns == 1 or legend.get_window_extent().width <= width:
             return legend
         legend.remove()
     raise AssertionError("one column is always accepted")
 
 
-def system_legend(axes: Axes) -> None:
-    """Makes, or makes again, the legend of some axes: inside, or beside them where it has many entries.
+def system_legend(axes: Axes, *, below: bool = False) -> None:
+    """Makes, or makes again, the legend of some axes: systems first, inside, or beside them where there are many.
 
     Long names go on in a second line; no name is cut. A figure that :func:`axes_or_new` made grows by what a legend
-    beside the axes takes; one of the caller should be made with ``layout="constrained"``, so that it has its place.
+    outside the axes takes; one of the caller should be made with ``layout="constrained"``, so that it has its place.
+
+    Args:
+        axes: The axes.
+        below: Whether it stands below the axes and not inside, where bars leave no room. A title stands above them.
     """
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
+    systems = drawn_systems(axes)
+    # The sort is stable: what is no system keeps its order.
+    entries = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda entry: entry[0] not in systems)
+    if not entries:
         return
-    labels = wrapped(labels)
+    handles, labels = [handle for handle, _ in entries], wrapped([label for _, label in entries])
     look: dict[str, Any] = {"frameon": False, "fontsize": "small", "labelcolor": axes_palette(axes)["ink"]}
-    if len(labels) <= _INSIDE:
-        axes.legend(handles, labels, loc="best", **look)
-        return
-    columns = -(-len(labels) // _COLUMN)
-    legend = axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), ncols=columns, **look)
+    if len(labels) > _INSIDE:
+        columns = -(-len(labels) // _COLUMN)
+        legend = axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), ncols=columns, **look)
+        box, dpi = legend.get_window_extent(), axes.figure.dpi
+        _grow(axes, lambda width, height: (width + box.width / dpi, max(height, box.height / dpi + 0.6)))
+    elif below:
+        legend = _legend_below(axes, handles, labels, look)
+        higher = legend.get_window_extent().height / axes.figure.dpi
+        _grow(axes, lambda width, height: (width, height + higher))
+    else:
+        legend = axes.legend(handles, labels, loc="best", **look)
+    as_written(*legend.get_texts())
+
+
+def _legend_below(axes: Axes, handles: Sequence[Any], labels: Sequence[str], look: Mapping[str, Any]) -> Any:
+    """Makes a legend under the label of the horizontal axis, as wide as the axes."""
+    from matplotlib.transforms import ScaledTranslation
+
+    ticks = axes.xaxis.get_tightbbox()
+    depth = 0.0 if ticks is None else (axes.bbox.y0 - ticks.y0) / axes.figure.dpi
+    place = axes.transAxes + ScaledTranslation(0, -depth, axes.figure.dpi_scale_trans)
+
+    for columns, width in ((2, _LINE_OF_LEGEND), (2, _HALF_LINE), (1, _LINE_OF_LEGEND), (1, _HALF_LINE)):
+        legend = axes.legend(handles, wrapped(labels, width), loc="upper left", bbox_to_anchor=(0, 0),
+                             bbox_transform=place, ncols=columns, **look)  # fmt: skip
+        if legend.get_window_extent().width <= axes.bbox.width:
+            break
+    return legend
+
+
+def _grow(axes: Axes, sizes: Callable[[float, float], tuple[float, float]]) -> None:
+    """Gives a figure of :func:`axes_or_new` a size that follows from its first one, inches."""
     own_size = getattr(axes.figure, _OWN_SIZE, None)
     if own_size is not None:
-        box, dpi = legend.get_window_extent(), axes.figure.dpi
         figure: Any = axes.figure
-        figure.set_size_inches(own_size[0] + box.width / dpi, max(own_size[1], box.height / dpi + 0.6))
+        figure.set_size_inches(*sizes(*own_size))
 
 
 def wrapped(labels: Sequence[str], width: int = _LINE_OF_LEGEND) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, require_packages
-from iemomecp_dataset.pictures.axes_look import axes_or_new, axes_palette, fitted_legend, wrapped
+from iemomecp_dataset.pictures.axes_look import as_written, axes_or_new, axes_palette, fitted_legend, wrapped
 from iemomecp_dataset.pictures.fonts import families_for
 from iemomecp_dataset.pictures.pair_squares import DARKEST, draw_context_bar, draw_frame, draw_ring, draw_squares
 from iemomecp_dataset.pictures.words import printable, role_in_words, shortened
@@ -22,6 +22,11 @@ __all__ = ["plot_pairs"]
 
 _MOST_TURNS = 400
 """More cells than of so many turns can neither be told apart nor be drawn in a reasonable time."""
+
+_PAD = 0.12
+"""Between a plot and the border of its own figure, inches."""
+_KEY_HEIGHT = 0.62
+"""Height of a key of two lines, for which a figure has room, inches."""
 
 
 def plot_pairs(
@@ -47,7 +52,9 @@ def plot_pairs(
             the order of ``row["pairs"]``, as :func:`iemomecp_dataset.trainers.predict` returns for a dialogue;
             ``(pairs,)``, P(class 0) alone; or ``(N, N)`` for the ``N`` turns, P(class 0) by target and cause, where
             only entries of candidates count. Lists, arrays or tensors. None draws the gold alone.
-        ax: Axes to draw in; by default a new figure's, whose size follows from the number of turns.
+        ax: Axes to draw in, of a figure made with ``layout="constrained"``, as ``plt.subplots(1, 2,
+            layout="constrained")``: else matplotlib keeps no room for names of turns, title and key. By default a new
+            figure's, whose size follows from the number of turns.
         features: ``dataset.features``: names the pair classes and the emotions. Without them, and without the two
             next arguments, class names follow from the labels (``pair``, or roles), and emotions are named for
             IEMO-MECP, for ``emotions="common"``, and where they are texts; else their ids stand.
@@ -92,9 +99,30 @@ def plot_pairs(
         cell = min(box.width, box.height) / n
     _draw_marks(axes, drawn, 72 * cell)
     _draw_axes(axes, drawn, 72 * cell)
-    axes.set_title("\n".join(wrapped([printable(label or f"dialogue {drawn.name}")], 60)))
-    _draw_key(axes, drawn, shades is not None, 0.75 * axes.figure.bbox.width if ax is None else axes.bbox.width)
+    as_written(axes.set_title("\n".join(wrapped([printable(label or f"dialogue {drawn.name}")], 60))))
+    if ax is None:
+        _fit_figure(axes, _draw_key(axes, drawn, shades is not None, _room_beside_names(axes)), n * cell)
+    else:
+        _draw_key(axes, drawn, shades is not None, axes.bbox.width)
     return axes
+
+
+def _room_beside_names(axes: Axes) -> float:
+    """Width of the figure beside the names of the turns, pixels."""
+    names = axes.yaxis.get_tightbbox()
+    pads = 2 * _PAD * axes.figure.dpi
+    return axes.figure.bbox.width - pads - (0 if names is None else names.width)
+
+
+def _fit_figure(axes: Axes, key: Any, side: float) -> None:
+    """Makes the figure of one plot as large as the matrix, of some side in inches, names of turns and the key need."""
+    figure: Any = axes.figure
+    box, (width, height) = key.get_window_extent(), figure.get_size_inches()
+    wider = max(side, box.width / figure.dpi) - _room_beside_names(axes) / figure.dpi
+    higher = box.height / figure.dpi - _KEY_HEIGHT
+    figure.set_size_inches(width + max(0.0, wider), height + max(0.0, higher))
+    # A matrix is a square within its place, of which each pass of the layout trims half of what is too much.
+    figure.get_layout_engine().execute(figure)
 
 
 @dataclass(frozen=True)
@@ -302,10 +330,11 @@ def _draw_axes(axes: Axes, drawn: _Pairs, points: float) -> None:
     if drawn.families:
         for text in axes.get_yticklabels():
             text.set_fontfamily(drawn.families)
+    as_written(*axes.get_yticklabels())
 
 
-def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> None:
-    """Explains the marks below the matrix; ``room`` is for a line of it, pixels."""
+def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> Any:
+    """Explains the marks below the matrix in a legend; ``room`` is for a line of it, pixels."""
     from matplotlib.legend_handler import HandlerPatch, HandlerTuple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Circle, Patch
@@ -340,4 +369,4 @@ def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> None:
         "columnspacing": 1.2, "labelcolor": colors["ink"],
         "handler_map": {tuple: HandlerTuple(ndivide=None, pad=0.2), Circle: round_ones},
     }  # fmt: skip
-    fitted_legend(lambda columns: axes.legend(handles, words, ncols=columns, **look), room, 3)
+    return fitted_legend(lambda columns: axes.legend(handles, words, ncols=columns, **look), room, 3)

@@ -103,7 +103,7 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
         # Upper bounds are in no figure and no test beside results.
         drawn, *bounds = parts_of_split(board, split)
         for part in bounds:
-            names = ", ".join(row.name for row in part.trained)
+            names = "; ".join(row.name for row in part.trained)
             notes.append(f"The figures and tests leave out upper bounds on {split}: {names}.")
         predictions = collect_emotion_predictions(drawn, split, notes)
         found = compare_emotions(drawn, predictions, split=split, n_resamples=n_resamples) if n_resamples else None

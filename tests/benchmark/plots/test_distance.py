@@ -5,6 +5,7 @@ import pytest
 from drawn_axes import _no_windows, assert_inside, legend_texts  # noqa: F401
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 from sklearn.metrics import f1_score
 
 from iemomecp_dataset.benchmark import plot_distance
@@ -79,6 +80,18 @@ def test_systems_stand_beside_each_other_within_their_distance_and_all_are_in_vi
     assert len(axes.patches) == 6  # the bars stay once
     assert len(legend_texts(axes)) == 41
     assert_inside(axes.figure, axes.get_legend(), axes.xaxis.label)
+
+
+@pytest.mark.parametrize("width", [None, 7.0])
+def test_the_legend_stands_below_the_axes_where_it_covers_no_bar(width):
+    _, (axes, _) = plt.subplots(1, 2, layout="constrained", figsize=(width, 3.4)) if width else (None, (None, None))
+    for number in range(3):
+        axes = plot_distance(*made_up(), label=f"RPCL T dialogue trained, version {number}", ax=axes)
+        axes.set_title("ECF")
+    assert_inside(axes.figure, axes.get_legend(), axes.xaxis.label, axes.title)
+    legend = axes.get_legend().get_window_extent()
+    assert legend.y1 <= axes.xaxis.label.get_window_extent().y0
+    assert legend.width <= axes.figure.bbox.width / (2 if width else 1)
 
 
 def test_other_gold_pairs_do_not_go_into_the_same_axes():

@@ -5,7 +5,7 @@ import pytest
 
 from iemomecp_dataset.benchmark import plot_confusion, plot_distance, plot_precision_recall, plot_reliability
 from iemomecp_dataset.benchmark.plots.inputs import plotted_pairs
-from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.errors import MetricInputError, UsageError
 
 PROBABILITIES = [[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3]]
 
@@ -75,3 +75,29 @@ def test_hard_ids_cannot_be_ranked_and_confidences_alone_decide_nothing():
         plot_confusion([0.7, 0.3], [0, 1])
     with pytest.raises(MetricInputError, match="give a threshold beside P"):
         plot_distance([0.7, 0.3], [0, 1], [1, 2], [1, 1])
+
+
+def test_one_column_of_probabilities_is_named():
+    with pytest.raises(
+        MetricInputError, match=r"one column, shape \(3, 1\), tell no classes apart. .* probabilities\[:, 0\]"
+    ):
+        plot_confusion(np.array(PROBABILITIES)[:, :1], [0, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: plot_confusion(PROBABILITIES, np.array(["cause", "x", "x"])), "first value 'cause'"),
+        (
+            lambda: plot_confusion(PROBABILITIES, [0, 2, 1], class_names=np.array(["a", "macro", "c"])),
+            "name 'macro' at",
+        ),
+        (
+            lambda: plot_precision_recall(PROBABILITIES, [0, 2, 1], baselines={"self": tuple(np.array([2.0, 0.3]))}),
+            r"found \(2.0, 0.3\) for 'self'",
+        ),
+    ],
+)
+def test_messages_show_plain_values(draw, said):
+    with pytest.raises(MetricInputError if "found" not in said else UsageError, match=said):
+        draw()

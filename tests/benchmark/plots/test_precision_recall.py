@@ -99,6 +99,9 @@ def test_baselines_are_lettered_points_that_the_legend_names():
     assert diamonds == [[[0.4, 0.3]], [[0.2, 0.5]]]
     assert [text.get_text() for text in axes.texts][-2:] == ["a", "b"]
     assert legend_texts(axes) == ["ours", "distance only", "self"]
+    plot_precision_recall(*made_up(seed=1), label="theirs $x$", ax=axes)
+    assert legend_texts(axes) == ["ours", "theirs $x$", "distance only", "self"]  # systems first
+    assert not axes.get_legend().get_texts()[1].get_parse_math()
 
 
 @pytest.mark.parametrize("point", [(40, 30), (0.4,), "ab", (0.4, float("nan")), None])

@@ -11,6 +11,7 @@ import forked_python
 import numpy as np
 import pytest
 from html_page import Page
+from many_systems import write_systems
 from quick_report import render_quickly, undrawn
 
 from iemomecp_dataset.benchmark.board import leaderboard
@@ -307,6 +308,23 @@ def test_differences_come_with_intervals_and_corrected_p_values(page):
     assert "Names leave out what all systems share: T." in page.text
     assert re.fullmatch(r"[+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\]", table[1][2])
     assert "100 resamples of the 20 source dialogues" in page.text
+
+
+def test_many_differences_are_folded_and_counted(html, tmp_path, write_run):
+    write_systems(write_run, tmp_path, 5, n_dialogues=6)
+    many = undrawn(render_report)(index_runs(tmp_path), n_resamples=20)
+    n_rows = Page(many).tables
+    (table,) = [table for table in n_rows if table[0][0] == "Difference"]
+    assert f"<details><summary>All {len(table) - 1} differences</summary>" in many
+    assert len(table) - 1 > 12
+    assert not re.search(r"All \d+ differences", html)  # few stand open
+
+
+def test_names_with_commas_are_separate_items(html):
+    captions = re.findall(r"Diamonds: structural baselines \(([^<]*?)\)\. Faint", html)
+    for named in (caption.split("; ") for caption in captions):
+        assert [item[0] for item in named] == list("abcdefghijklmnopqrstuvwxyz"[: len(named)])
+    assert any(", " in item for caption in captions for item in caption.split("; "))
 
 
 def test_tests_can_be_left_out(html, tmp_path, write_run):

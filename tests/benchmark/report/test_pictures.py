@@ -6,10 +6,11 @@ from figure_texts import texts_that_collide
 from many_systems import NUMBERS_OF_SYSTEMS, write_systems
 
 from iemomecp_dataset.benchmark.board import leaderboard, parts_of_split
+from iemomecp_dataset.benchmark.figures.style import legend_above, paper_figure
 from iemomecp_dataset.benchmark.report import confusions, distance_profile, precision_recall, reliability
 from iemomecp_dataset.benchmark.report.board_predictions import collect_predictions
 from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
-from iemomecp_dataset.benchmark.report.svg import NARROW, svg_picture
+from iemomecp_dataset.benchmark.report.svg import NARROW, page_figure, svg_picture
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions
 from iemomecp_dataset.pair_table import PairTable
 
@@ -46,6 +47,18 @@ def test_a_matrix_draws_every_gold_pair_and_every_candidate():
     assert gold.count("fill: var(--grid)") == 36
     missed = drawn.split('id="axes_2"')[1].split('id="legend')[0]
     assert missed.count("stroke: var(--series-1)") == 5  # P = 0.3 is below one half: all are missed
+
+
+@pytest.mark.parametrize("make", [page_figure, paper_figure])
+def test_dollar_signs_in_names_of_systems_are_no_formulas(make):
+    with make(4, 3) as figure:
+        axes = figure.subplots()
+        axes.plot([0, 1], label="Base $x$")
+        axes.set_yticks([0], ["RPCL $y$"])
+        axes.set_title("$z$")
+        legend_above(figure, axes)
+        texts = [axes.title, *axes.get_yticklabels(), *figure.legends[0].get_texts()]
+        assert [text.get_parse_math() for text in texts] == [False] * 3
 
 
 _NUMBERS = [pytest.param(n, marks=pytest.mark.slow) if n > 12 else n for n in NUMBERS_OF_SYSTEMS]

@@ -216,3 +216,23 @@ def test_scores_that_do_not_fit_are_one_sentence_and_leave_no_figure(scores, mes
     with pytest.raises(MetricInputError, match=message):
         plot_pairs(row_of(3), scores)
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_long_names_of_speakers_leave_room_for_the_key(n):
+    row = row_of(n, 3)
+    for utterance in row["utterances"]:
+        utterance.update(speaker="Chandler Muriel Bing", emotion="surprised and glad")
+    row["gold_outside_candidates"] = [{"target_turn": 1, "cause_turn": n}]
+    axes = plot_pairs(row, np.full(len(row["pairs"]), 0.5))
+    assert_inside(axes.figure, axes.get_legend(), axes.title, axes.yaxis.label, *axes.get_yticklabels())
+
+
+def test_dollar_signs_of_names_are_no_formulas():
+    row = row_of(3, 3)
+    for utterance in row["utterances"]:
+        utterance.update(speaker="A$x$_{b}", emotion="$joy$")
+    axes = plot_pairs(row, class_names=["cause $x$", "context", "none"], label="system $y$")
+    shown = [axes.title, *axes.get_yticklabels(), *axes.get_legend().get_texts()]
+    assert [text.get_text() for text in shown if "$" in text.get_text() and text.get_parse_math()] == []
+    assert sum("$" in text.get_text() for text in shown) == 5  # title, three turns, and the gold class
