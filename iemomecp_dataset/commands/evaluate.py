@@ -384,6 +384,8 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
         forward_pairs=options.forward_pairs or data.forward_pairs,
         threshold=options.threshold,
         argmax=options.argmax,
+        # Predictions for validation that are themselves the file to score are no reason to choose a threshold on them.
+        choose_threshold=options.validation is not None,
         reading=options.read,
     )
     record = write_submission(submission, folder)
@@ -450,6 +452,11 @@ def _system(options: EvaluateOptions, folder: Path, config_name: str, split: str
     """Collects what a run states of the system whose files it is made of, whatever the task."""
     files = {split: options.predictions}
     if options.validation is not None:
+        if split == "validation" and options.validation.resolve() != options.predictions.resolve():
+            raise UsageError(
+                f"{options.predictions} and {options.validation} are both predictions for validation, and a run holds "
+                "one file of a split: leave --validation out, or score the predictions for test."
+            )
         files["validation"] = options.validation
     return {
         "name": options.system or folder.name,

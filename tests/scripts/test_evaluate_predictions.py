@@ -721,3 +721,39 @@ def test_help_is_quick_and_complete(repository):
         "--past",
     ):
         assert option in done.stdout
+
+
+def test_the_run_of_validation_predictions_decides_as_is_printed(tmp_path, synthetic_dir, capsys):
+    validation = pair_table(iemomecp_dataset.load("3class", data_dir=synthetic_dir)["validation"])
+    generator = np.random.default_rng(1)
+    probabilities = 0.8 * generator.dirichlet([1, 1, 4], len(validation)) + 0.2 * np.eye(3)[validation.labels]
+    frame = pd.DataFrame(
+        {
+            "dialogue_id": validation.dialogue_ids,
+            "target_turn": validation.target_turns,
+            "cause_turn": validation.cause_turns,
+            **{f"prob_{name}": probabilities[:, i] for i, name in enumerate(ROLE_LABELS)},
+        }
+    )
+    file = tmp_path / "mine.csv"
+    frame.to_csv(file, index=False)
+    command = [
+        str(file), "--data-dir", str(synthetic_dir), "--config-name", "3class", "--split", "valid",
+        "--resamples", "0", "--no-structural",
+    ]  # fmt: skip
+    main([*command, "--as-run", str(tmp_path / "run")])
+    assert "by the most probable class" in capsys.readouterr().out
+    printed = json.loads((tmp_path / "mine.csv.scores.json").read_text())["evaluations"][0]["scores"]["pair_f1"]
+    record = read_results(tmp_path / "run")
+    assert record.threshold["value"] is None
+    assert record.metrics["validation"]["pair_f1"] == pytest.approx(printed)
+    # Asked for, the threshold is chosen on them, and both say so.
+    main([*command, "--validation", str(file), "--as-run", str(tmp_path / "chosen")])
+    printed = json.loads((tmp_path / "mine.csv.scores.json").read_text())["evaluations"][0]["scores"]["pair_f1"]
+    record = read_results(tmp_path / "chosen")
+    assert record.threshold["chosen_on"] == "validation"
+    assert record.metrics["validation"]["pair_f1"] == pytest.approx(printed)
+    other = tmp_path / "other.csv"
+    frame.to_csv(other, index=False)
+    with pytest.raises(UsageError, match="both predictions for validation"):
+        main([*command, "--validation", str(other), "--as-run", str(tmp_path / "third")])
