@@ -757,3 +757,13 @@ def test_the_run_of_validation_predictions_decides_as_is_printed(tmp_path, synth
     frame.to_csv(other, index=False)
     with pytest.raises(UsageError, match="both predictions for validation"):
         main([*command, "--validation", str(other), "--as-run", str(tmp_path / "third")])
+
+
+def test_scores_of_the_same_file_are_not_replaced_without_a_word(run_file, synthetic_dir, capsys):
+    command = [str(run_file()), "--data-dir", str(synthetic_dir), "--resamples", "0", "--no-structural"]
+    main(command)
+    assert "replaced" not in capsys.readouterr().out
+    main([*command, "--definition", "B"])
+    assert "replaced: the earlier scores of this file (definition F; most probable class" in capsys.readouterr().out
+    main(command)
+    assert "replaced: the earlier scores of this file (definition B; " in capsys.readouterr().out
