@@ -127,7 +127,7 @@ def _other_corpus(options: LoadOptions, unreadable: Inputs | None = None) -> str
     folder = options.data_dir
     if folder is None or not folder.is_dir() or _is_of(options.config_name, folder) != (unreadable is not None):
         return ""
-    found = [name for name in _configurations(folder) if name != options.config_name]
+    found = [name for name in configurations_of(folder) if name != options.config_name]
     # Corpora share names of files. Who can read them all is known after trying; files that nobody can read are said to
     # be of the corpora with these names, where there was nothing else of the corpus that was asked for.
     if unreadable is not None or len(found) > 1:
@@ -141,8 +141,15 @@ def _other_corpus(options: LoadOptions, unreadable: Inputs | None = None) -> str
     return f"{folder} looks like {' or '.join(f'{title} (load it with {name!r})' for name, title in titles.items())}."
 
 
-def _configurations(folder: Path) -> list[str]:
-    """Configurations of whose files a folder holds some, by their names alone."""
+def configurations_of(folder: Path) -> list[str]:
+    """Lists configurations of whose files a folder holds some, by their names alone.
+
+    Args:
+        folder: A folder.
+
+    Returns:
+        One configuration per corpus.
+    """
     found = [name for name in CORPUS_CONFIGS if name != "iemocap" and _is_of(name, folder)]
     if _is_of("iemocap", folder):
         found.append("3class" if _is_of("overlay", folder) else "iemocap")

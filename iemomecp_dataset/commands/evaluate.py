@@ -397,7 +397,7 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
         config_name=options.config_name,
         reading=options.read,
     )
-    data = scored_data(file, config_name=options.config_name, split=split)
+    data = scored_data(file, config_name=options.config_name, split=split, data_dir=data_dir)
     submission = Submission(
         **_system(options, folder, data.config_name, data.split),
         data_dir=data_dir,
