@@ -19,7 +19,7 @@ from iemomecp_dataset.corpora.metadata import (
 )
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
-from iemomecp_dataset.options import load_options
+from iemomecp_dataset.options import CONFIG_NAMES, load_options
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item
@@ -321,6 +321,7 @@ def corpus_of(
     if emotion_names is None:
         rows = {split: [_without_emotions(row) for row in split_rows] for split, split_rows in rows.items()}
     corpus = corpus_of_config(config_name)
+    own_emotions = _own_emotions(config_name)
     return Corpus(
         name=corpus,
         config_name=config_name,
@@ -332,9 +333,16 @@ def corpus_of(
         synthetic=synthetic,
         candidates="triangle+exceptions" if corpus == IEMOMECP else candidates or "all",
         forward_pairs=forward_pairs or "as_published" if corpus == IEMOMECP else candidates or "all",
-        fingerprints={split: data_fingerprint(split_rows) for split, split_rows in rows.items()},
+        fingerprints={split: data_fingerprint(split_rows, own_emotions) for split, split_rows in rows.items()},
         text_fingerprints={split: text_fingerprint(split_rows) for split, split_rows in rows.items()},
     )
+
+
+def _own_emotions(config_name: str) -> tuple[str, ...]:
+    """The emotions of a configuration by id, those of its further splits included; none of rows in memory."""
+    if config_name not in CONFIG_NAMES:
+        return ()
+    return emotions_of_config(config_name, splits=(*SPLITS, *further_splits(config_name)))
 
 
 def _without_emotions(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -374,6 +382,8 @@ def whole_corpus(corpus: Corpus) -> Corpus:
         corpus,
         rows=rows,
         tables={split: pair_table(of_split, corpus.emotion_names or None) for split, of_split in rows.items()},
-        fingerprints={split: data_fingerprint(of_split) for split, of_split in rows.items()},
+        fingerprints={
+            split: data_fingerprint(of_split, _own_emotions(corpus.config_name)) for split, of_split in rows.items()
+        },
         text_fingerprints={split: text_fingerprint(of_split) for split, of_split in rows.items()},
     )

@@ -29,6 +29,7 @@ __all__ = [
     "did_you_mean",
     "missing_extra",
     "nearest_path",
+    "quoted_where_commas",
     "require_packages",
     "see_page",
 ]
@@ -107,8 +108,25 @@ def did_you_mean(name: str, options: Iterable[str], *, see: str = "") -> str:
     close = close or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     if see:
         close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.7) or close
-    listing = see or f"Known names: {', '.join(known)}."
+    listing = see or f"Known names: {quoted_where_commas(known)}."
     return f"Did you mean {' or '.join(map(repr, close))}? {listing}" if close else listing
+
+
+def quoted_where_commas(names: Iterable[str]) -> str:
+    """Lists names between commas, in quotation marks where one of them has a comma itself.
+
+    Args:
+        names: The names.
+
+    Returns:
+        The list.
+
+    Example:
+        >>> quoted_where_commas(["majority", "previous emotion"]), quoted_where_commas(["one, two", "three"])
+        ('majority, previous emotion', "'one, two', 'three'")
+    """
+    listed = [str(name) for name in names]
+    return ", ".join(map(repr, listed) if any("," in name for name in listed) else listed)
 
 
 def nearest_path(path: str | Path) -> str:

@@ -132,7 +132,7 @@ def folder_as_name(name: str) -> str:
     try:
         if name in CONFIG_NAMES or not folder.is_dir():
             return ""
-        found = _configurations(folder)
+        found = configurations_of(folder)
     except OSError:  # such as a name that is too long for any file, or a folder that one may not look into
         return ""
     how = " or ".join(f"load({config!r}, {str(name)!r})" for config in found)
@@ -154,7 +154,7 @@ def _other_corpus(options: LoadOptions, unreadable: Inputs | None = None) -> str
     folder = options.data_dir
     if folder is None or not folder.is_dir() or _is_of(options.config_name, folder) != (unreadable is not None):
         return ""
-    found = [name for name in _configurations(folder) if name != options.config_name]
+    found = [name for name in configurations_of(folder) if name != options.config_name]
     # Corpora share names of files. Who can read them all is known after trying; files that nobody can read are said to
     # be of the corpora with these names, where there was nothing else of the corpus that was asked for.
     if unreadable is not None or len(found) > 1:
@@ -184,8 +184,15 @@ def _folder_below(config_name: str, folder: Path) -> str:
     return f"Did you mean {' or '.join(repr(str(path)) for path in fitting)}?" if fitting else ""
 
 
-def _configurations(folder: Path) -> list[str]:
-    """Configurations of whose files a folder holds some, by their names alone."""
+def configurations_of(folder: Path) -> list[str]:
+    """Lists configurations of whose files a folder holds some, by their names alone.
+
+    Args:
+        folder: A folder.
+
+    Returns:
+        One configuration per corpus.
+    """
     found = [name for name in CORPUS_CONFIGS if name != "iemocap" and _is_of(name, folder)]
     if _is_of("iemocap", folder):
         found.append("3class" if _is_of("overlay", folder) else "iemocap")

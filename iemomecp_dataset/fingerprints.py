@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +74,17 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
     return digest.hexdigest()[:16]
 
 
-def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+def data_fingerprint(rows: Iterable[Mapping[str, Any]], own_emotions: Sequence[str] = ()) -> str:
     """Hashes labels and turns: what a score depends on.
 
     It covers every dialogue's id, its turns and their emotions, its candidate pairs with their labels, the gold pairs
     outside the candidates, and the explanations with their status; but neither texts, speakers, ids of utterances,
     times and media, nor the order of the rows. Cause turns of explanations are left out, since they are inputs.
+    With ``emotions="common"`` the corpus's own emotion counts: the same labels have the same digest in any inventory.
 
     Args:
         rows: Rows of one split.
+        own_emotions: The corpus's own emotions by id, where rows have ``emotion_source``.
 
     Returns:
         16 hexadecimal characters.
@@ -93,7 +95,8 @@ def data_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
         >>> data_fingerprint([row]) == data_fingerprint([edited]), text_fingerprint([row]) == text_fingerprint([edited])
         (True, False)
     """
-    return _digest(rows, _labels_and_turns)
+    ids = {name: number for number, name in enumerate(own_emotions)}
+    return _digest(rows, functools.partial(_labels_and_turns, own_ids=ids))
 
 
 def text_fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -120,8 +123,11 @@ def _json_digest(content: list[Any]) -> bytes:
     return hashlib.sha256(written.encode("utf-8", "surrogatepass")).digest()
 
 
-def _labels_and_turns(row: Mapping[str, Any]) -> list[Any]:
-    turns = [[utterance.get("turn"), utterance.get("emotion")] for utterance in row["utterances"]]
+def _labels_and_turns(row: Mapping[str, Any], own_ids: Mapping[str, int]) -> list[Any]:
+    turns = [
+        [utterance.get("turn"), own_ids.get(utterance.get("emotion_source") or "", utterance.get("emotion"))]
+        for utterance in row["utterances"]
+    ]
     pairs = sorted([pair["target_turn"], pair["cause_turn"], pair["label"]] for pair in row["pairs"])
     outside = sorted([pair["target_turn"], pair["cause_turn"]] for pair in row.get("gold_outside_candidates") or [])
     explanations = sorted([part["target_turn"], part["status"], part["text"]] for part in row.get("explanations") or ())

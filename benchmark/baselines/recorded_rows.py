@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from iemomecp_dataset.benchmark.baselines.emotion_rows import FROZEN_ENCODER
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, read_results
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.metrics.evaluation.structural_rows import StructuralRows
 from iemomecp_dataset.metrics.evaluation.units import in_unit
 
 __all__ = ["with_recorded_rows"]
+
+_WITHOUT_THE_RUN = {FROZEN_ENCODER: "frozen encoder + logistic regression"}
+"""What a row is called where the vectors that it is named after are not known, by its key."""
 
 
 def with_recorded_rows(rows: StructuralRows, split: str) -> StructuralRows:
@@ -30,14 +34,20 @@ def with_recorded_rows(rows: StructuralRows, split: str) -> StructuralRows:
         return replace(rows, absent={**rows.absent, f"rows of {RESULTS_FILE}": f"it cannot be read: {error}"})
     shown = {row.name for row in rows.rows}
     absent = dict(rows.absent)
-    for baseline in record.structural_baselines.values():
+    for key, baseline in record.structural_baselines.items():
         name, scores = str(baseline.get("display_name") or ""), (baseline.get("splits") or {}).get(split)
         if not name or name in shown or not scores:
             continue
-        known = {key: value for key, value in scores.items() if isinstance(value, int | float) and value == value}
-        values = [f"{title} {in_unit(key, known[key])}" for key, title in rows.columns if key in known]
+        known = {one: value for one, value in scores.items() if isinstance(value, int | float) and value == value}
+        values = [f"{title} {in_unit(one, known[one])}" for one, title in rows.columns if one in known]
+        definition = f" (definition {record.definition})" if "pair_f1" in known and record.definition else ""
+        recorded = f"the record of the run has {', '.join(values)}{definition}."
+        if name in rows.absent:
+            absent[name] = f"{rows.absent[name]} Meanwhile {recorded}"
+            continue
+        absent.pop(_WITHOUT_THE_RUN.get(key, ""), None)
         absent[name] = (
-            f"it reads what the run reads, so there is no difference here; the record of the run has "
-            f"{', '.join(values)}."
+            "it is made from inputs of the run, such as its text vectors, which the file does not hold, so that it "
+            f"cannot be computed beside the file; {recorded}"
         )
     return replace(rows, absent=absent)

@@ -29,6 +29,7 @@ from iemomecp_dataset.metrics.evaluation.structural_rows import (
 )
 from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.schema import SPLITS
 
 __all__ = ["rows_beside_emotions"]
 
@@ -67,6 +68,8 @@ def rows_beside_emotions(
     why = "fitted on train: --data-dir gives it."
     if corpus is not None:
         why = f"fitted on train, and {corpus.data_dir} has no train split with emotions."
+        if own.signature.split not in SPLITS:
+            why = f"fitted on train, and {own.signature.split} has other emotions than train."
         try:
             systems = emotion_systems(corpus)
         except MissingDependencyError as error:

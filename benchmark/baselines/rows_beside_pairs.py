@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
 from iemomecp_dataset.benchmark.baselines.structural import (
     DISTANCE_BUCKETS,
     DISTANCE_ONLY,
@@ -19,8 +20,8 @@ from iemomecp_dataset.benchmark.baselines.structural import (
     corpus_systems,
     distance_rules,
 )
-from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import MissingDependencyError, UsageError
+from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.errors import IemomecpError, MissingDependencyError, UsageError
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, score_candidates
 from iemomecp_dataset.metrics.evaluation.candidate_scores import counts_beside, evaluate_candidates
 from iemomecp_dataset.metrics.evaluation.decision import decision_words
@@ -43,7 +44,7 @@ from iemomecp_dataset.metrics.set_scores import pair_set
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 from iemomecp_dataset.pair_table import PairKeys
-from iemomecp_dataset.schema import PAIR_LABELS
+from iemomecp_dataset.schema import PAIR_LABELS, SPLITS
 
 __all__ = ["rows_beside_pairs"]
 
@@ -235,7 +236,14 @@ def _decided(
 ) -> tuple[list[_Decided], dict[str, str]]:
     """The rows with their predictions, and the reasons of those that are not there."""
     absent: dict[str, str] = {}
-    if corpus is None or "train" not in corpus.rows:
+    alone = corpus is not None and split not in SPLITS
+    if corpus is not None and alone:
+        corpus = _with_train(corpus)
+    if corpus is not None and alone and "train" in corpus.rows:
+        absent[_FITTED["emotion_x_distance"]] = (
+            f"it detects emotions as fitted on train, and {split} has others than train: distance only uses none."
+        )
+    elif corpus is None or "train" not in corpus.rows:
         why = (
             "fitted on train: --data-dir gives it."
             if corpus is None
@@ -258,7 +266,7 @@ def _decided(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a row is not built stands below the rows
         try:
-            systems = corpus_systems(corpus)
+            systems = corpus_systems(corpus, feature_source=None if alone else TFIDF)
         except MissingDependencyError as error:
             absent[_FITTED["emotion_x_distance"]] = str(error)
             systems = corpus_systems(corpus, feature_source=None)
@@ -269,6 +277,17 @@ def _decided(
         else:
             absent[system.display_name] = system.description.removeprefix(NOT_BUILT)
     return rows, absent
+
+
+def _with_train(corpus: Corpus) -> Corpus:
+    """A split that was loaded alone, with the train split beside it where the folder has one."""
+    try:
+        train = load_corpus(
+            corpus.config_name, corpus.data_dir or "", split="train", candidates=corpus.candidates, for_training=False
+        )
+    except IemomecpError:
+        return corpus
+    return replace(corpus, rows={**train.rows, **corpus.rows}, tables={**train.tables, **corpus.tables})
 
 
 def _pairs_without_corpus(first: ScoredCandidates | ScoredList) -> PairKeys | None:

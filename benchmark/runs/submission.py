@@ -70,6 +70,8 @@ class Submission:
         threshold: Decide by P(class 0) >= this.
         threshold_chosen_on: Split that it was chosen on; None for a fixed one.
         argmax: Decide by the most probable class.
+        choose_threshold: Whether a threshold is chosen on the predictions for validation, where these are among the
+            files and no rule is given.
         reading: How JSON and emotions of other systems are read: ``strict`` or ``leniently``.
         corpus_options: Further options of the loader, by name; None for a default.
         score_options: Of explanations: options of
@@ -94,6 +96,7 @@ class Submission:
     threshold: float | None = None
     threshold_chosen_on: str | None = None
     argmax: bool = False
+    choose_threshold: bool = True
     reading: Reading = "strict"
     corpus_options: Mapping[str, Any] = field(default_factory=dict)
     score_options: Mapping[str, Any] = field(default_factory=dict)
@@ -114,11 +117,12 @@ def write_submission(
     """Checks and scores the predictions of a system, and writes them as a run folder.
 
     With probabilities, the decision is by ``threshold``, the most probable class (``argmax``), the best threshold on
-    validation where that is among the files, or the threshold that a file records; else by the most probable class. A
-    file of decisions alone is scored by them, and has no average precision. Candidates that a file does not list are
-    non-pairs, which is counted and kept with the run. Predicted pairs that are no candidates are left out, counted and
-    named where the list of candidates is fixed (definition F); elsewhere (definition A) they would be wrong, and are
-    refused: tables, intervals and paired tests of runs are all of the candidates.
+    validation where that is among the files (and ``choose_threshold``), or the threshold that a file records; else by
+    the most probable class. A file of decisions alone is scored by them, and has no average precision. Candidates
+    that a file does not list are non-pairs, which is counted and kept with the run. Predicted pairs that are no
+    candidates are left out, counted and named where the list of candidates is fixed (definition F); elsewhere
+    (definition A) they would be wrong, and are refused: tables, intervals and paired tests of runs are all of the
+    candidates.
 
     The data needs the splits of the files alone; structural baselines that are fitted are there only with train.
 
@@ -313,7 +317,7 @@ def _scored(
     )
     if submission.threshold_chosen_on is not None:
         options = replace(options, threshold_chosen_on=submission.threshold_chosen_on)
-    if "validation" in files:
+    if submission.choose_threshold and "validation" in files:
         options = with_threshold_of(
             score_candidates(files["validation"], gold_split(corpus, "validation"), options), options
         )

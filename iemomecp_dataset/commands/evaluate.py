@@ -28,7 +28,7 @@ Every item must be there once; an empty text scores 0.
 Printed beside the scores, in percent: the decision rule, and the structural rows that a leaderboard has, on the same
 items, with the difference of the file to each. Those that are fitted on train need --data-dir. A JSON with shares is
 written beside the predictions (theirs.csv.scores.json beside theirs.csv), or where --output says; one that was written
-for another file is not replaced.
+for another file is not replaced, and that earlier scores of the same file were is said.
 """
 
 from __future__ import annotations
@@ -259,8 +259,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = with_recorded_rows(rows, result.evaluations[0].signature.split)
         result = replace(result, structural=rows, comparison=rows.comparison or result.comparison)
     print(evaluation_as_text(result))
+    replaced = _earlier_scores(output)
     write_evaluation(output, result)
-    print(f"\nwritten: {output}")
+    print(f"\nwritten: {output}{replaced}")
     if options.as_run is not None and options.data_dir is not None:
         _write_run(options, options.as_run, options.data_dir)
     if options.write_semeval is not None:
@@ -280,8 +281,9 @@ def _evaluate_emotions(options: EvaluateOptions, request: FileEvaluationRequest,
         rows = with_recorded_rows(rows, result.evaluations[0].signature.split)
         result = replace(result, structural=rows, comparison=rows.comparison or result.comparison)
     print(emotion_evaluation_as_text(result))
+    replaced = _earlier_scores(output)
     write_emotion_evaluation(output, result)
-    print(f"\nwritten: {output}")
+    print(f"\nwritten: {output}{replaced}")
     if options.as_run is not None and options.data_dir is not None:
         _write_emotion_run(options, options.as_run, options.data_dir)
 
@@ -309,8 +311,9 @@ def _evaluate_explanations(
         for one in result.evaluations
     ]
     print(explanation_evaluation_as_text(replace(result, evaluations=tuple(shown))))
+    replaced = _earlier_scores(output)
     write_explanation_evaluation(output, result)
-    print(f"\nwritten: {output}")
+    print(f"\nwritten: {output}{replaced}")
     if options.as_run is not None and options.data_dir is not None:
         _write_explanation_run(options, request, options.as_run, options.data_dir)
 
@@ -362,6 +365,24 @@ def _scored_file(path: Path) -> Path | None:
         return None
 
 
+def _earlier_scores(output: Path) -> str:
+    """What is said of the scores that new ones replace: how they were made; nothing where there are none."""
+    try:
+        content = json.loads(output.read_text(encoding="utf-8"))
+        one = content["evaluations"][0]
+        stated = dict(part.split(":", 1) for part in one["signature"].split("|") if ":" in part)
+        how = [
+            f"definition {stated['def']}" if "def" in stated else "",
+            str((one.get("decision") or {}).get("rule", "")),
+            f"window {stated['window']}" if "window" in stated else "",
+            f"compared with {content['comparison']['second']}" if content.get("comparison") else "",
+        ]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return "\nreplaced: the earlier scores of this file" if output.exists() else ""
+    words = "; ".join(filter(None, how))
+    return f"\nreplaced: the earlier scores of this file{f' ({words})' if words else ''}; --output keeps both"
+
+
 def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
     """Makes a run folder of the files."""
     from iemomecp_dataset.benchmark.runs.submission import Submission, write_submission
@@ -376,7 +397,7 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
         config_name=options.config_name,
         reading=options.read,
     )
-    data = scored_data(file, config_name=options.config_name, split=split)
+    data = scored_data(file, config_name=options.config_name, split=split, data_dir=data_dir)
     submission = Submission(
         **_system(options, folder, data.config_name, data.split),
         data_dir=data_dir,
@@ -384,6 +405,8 @@ def _write_run(options: EvaluateOptions, folder: Path, data_dir: Path) -> None:
         forward_pairs=options.forward_pairs or data.forward_pairs,
         threshold=options.threshold,
         argmax=options.argmax,
+        # Predictions for validation that are themselves the file to score are no reason to choose a threshold on them.
+        choose_threshold=options.validation is not None,
         reading=options.read,
     )
     record = write_submission(submission, folder)
@@ -450,6 +473,11 @@ def _system(options: EvaluateOptions, folder: Path, config_name: str, split: str
     """Collects what a run states of the system whose files it is made of, whatever the task."""
     files = {split: options.predictions}
     if options.validation is not None:
+        if split == "validation" and options.validation.resolve() != options.predictions.resolve():
+            raise UsageError(
+                f"{options.predictions} and {options.validation} are both predictions for validation, and a run holds "
+                "one file of a split: leave --validation out, or score the predictions for test."
+            )
         files["validation"] = options.validation
     return {
         "name": options.system or folder.name,

@@ -8,19 +8,22 @@ becomes one, with every pair that it does not list as a non-pair.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.corpora.metadata import (
+    CORPORA,
     IEMOMECP,
     corpus_of_config,
     default_definition,
     emotions_of_config,
 )
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.find_sources import configurations_of
 from iemomecp_dataset.metrics.evaluation.aligned import (
     ScoredCandidates,
     check_same_form,
@@ -33,7 +36,12 @@ from iemomecp_dataset.metrics.evaluation.candidate_scores import (
     emotions_origin,
     evaluate_candidates,
 )
-from iemomecp_dataset.metrics.evaluation.gold import GoldSplit, load_gold_split
+from iemomecp_dataset.metrics.evaluation.gold import (
+    GoldSplit,
+    check_split,
+    dialogues_by_split,
+    load_gold_split,
+)
 from iemomecp_dataset.metrics.evaluation.listed_sets import ScoredList, evaluate_semeval
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions
 from iemomecp_dataset.metrics.evaluation.predictions import is_pair_list, read_candidate_predictions, split_of_file
@@ -47,7 +55,7 @@ from iemomecp_dataset.metrics.evaluation.semeval import (
 from iemomecp_dataset.metrics.evaluation.structural_rows import StructuralRows
 from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.signature import check_comparable
-from iemomecp_dataset.schema import ROLE_LABELS, canonical_split
+from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, canonical_split
 
 __all__ = [
     "FileEvaluation",
@@ -199,12 +207,14 @@ class ScoredData:
         split: The split.
         candidates: Candidate space, of corpora other than IEMO-MECP.
         forward_pairs: Of ``source_binary``.
+        split_found: Whether nothing states the split, and the dialogues of the file are of this one alone.
     """
 
     config_name: str
     split: str
     candidates: str | None = None
     forward_pairs: str | None = None
+    split_found: bool = False
 
 
 def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
@@ -228,7 +238,11 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
     if request.other is not None:
         name = request.other_run_name or (request.run_name if request.other == request.predictions else None)
         files.append(read_candidate_predictions(request.other, run_name=name, reading=reading, **chosen))
-    gold = None if request.data_dir is None else _load(request.data_dir, _data_of(request, files[0]))
+    data = None if request.data_dir is None else _data_of(request, files[0])
+    gold = None if request.data_dir is None or data is None else _load(request.data_dir, data)
+    if gold is not None:
+        for file in files:
+            check_split(file.path, file.pairs.dialogue_ids.tolist(), gold.source_dialogues, gold.split, gold.loaded)
     own_options = _with_validation(request, files[0])
     no_choice = request.validation is not None and files[0].probabilities is None
     scored = [score_candidates(files[0], gold, own_options)]
@@ -239,6 +253,11 @@ def evaluate_files(request: FileEvaluationRequest) -> FileEvaluation:
     evaluations = tuple(evaluate_candidates(system, request.options) for system in scored)
     comparison = compare_candidates(scored[0], scored[1], request.options) if len(scored) == 2 else None
     remarks = [_ONLY_DECIDES] if no_choice else []
+    if data is not None and data.split_found:
+        remarks.append(f"Split taken as {data.split}: no other has the dialogues of the file; --split states it.")
+    if gold is not None and (scored[0].order >= 0).all():
+        n_dialogues = len(set(scored[0].pairs.dialogue_ids.tolist()))
+        remarks.append(f"All {len(scored[0].pairs)} candidates of {n_dialogues} dialogues are in the file.")
     remarks += _guessed_space(request, scored[0], evaluations[0])
     return FileEvaluation(_with_remarks(request, evaluations, remarks, exported), comparison, exported, scored[0])
 
@@ -250,15 +269,17 @@ def scored_data(
     split: str | None = None,
     candidates: str | None = None,
     forward_pairs: str | None = None,
+    data_dir: str | Path | None = None,
 ) -> ScoredData:
     """Finds out which data a file is scored against.
 
     Args:
         predictions: The file.
         config_name: Configuration; ``None``: what the file states, else what its classes imply.
-        split: Split; ``None``: what the file states, or its name.
+        split: Split; ``None``: what the file states, or its name, else the one split that has all its dialogues.
         candidates: Candidate space; ``None``: what the file states, else what its pairs imply.
         forward_pairs: Of ``source_binary``; ``None``: what the file states, else as published.
+        data_dir: Folder of the data, where it is known.
 
     Returns:
         The data.
@@ -269,11 +290,12 @@ def scored_data(
     facts = predictions.facts
     config = config_name or facts.config_name or ("3class" if predictions.class_names == ROLE_LABELS else None)
     if config is None:
-        raise UsageError(
-            f"{predictions.path} does not state its configuration and classes {', '.join(predictions.class_names)} fit "
-            "several: add --config-name (source_binary, ecf, mecad, mec4 or reccon)."
-        )
-    chosen = split or facts.split or split_of_file(predictions.path)
+        raise UsageError(f"{predictions.path} {_unknown_configuration(predictions.class_names, data_dir)}")
+    chosen, found = split or facts.split or split_of_file(predictions.path), False
+    if chosen is None and data_dir is not None:
+        ids = set(predictions.pairs.dialogue_ids.tolist()) | set(predictions.listed or ())
+        fitting = [name for name, of_split in dialogues_by_split(config, data_dir).items() if ids <= of_split]
+        chosen, found = (fitting[0], True) if len(fitting) == 1 else (None, False)
     if chosen is None:
         raise UsageError(f"{predictions.path} does not state its split: add --split (train, validation or test).")
     return ScoredData(
@@ -281,7 +303,39 @@ def scored_data(
         chosen,
         candidates=None if corpus_of_config(config) == IEMOMECP else candidates or predictions.candidate_space,
         forward_pairs=forward_pairs or facts.forward_pairs or "as_published" if config == "source_binary" else None,
+        split_found=found,
     )
+
+
+def _unknown_configuration(class_names: Sequence[str], data_dir: str | Path | None) -> str:
+    """Why the configuration of a file is not known, and what to add."""
+    predicted = ", ".join(class_names)
+    offered = ["source_binary", *(name for name, one in CORPORA.items() if one.has_pairs)]
+    if data_dir is not None and Path(data_dir).is_dir():
+        of_folder = {corpus_of_config(name) for name in configurations_of(Path(data_dir))}
+        offered = [name for name in offered if corpus_of_config(name) in of_folder] or offered
+    if set(class_names) == set(PAIR_LABELS):
+        if len(offered) == 1:
+            return f"does not state its configuration; add --config-name {offered[0]}, which --data-dir looks like."
+        return (
+            f"does not state its configuration and classes {predicted} fit several: add --config-name "
+            f"({_either(offered)})."
+        )
+    known = {"3class": ROLE_LABELS, _either(offered): PAIR_LABELS}
+    config = max(known, key=lambda name: len(set(class_names) & set(known[name])))
+    for name in class_names:
+        lacking = [one for one in known[config] if one not in class_names]
+        if name not in known[config] and (close := difflib.get_close_matches(name, lacking, n=1)):
+            return (
+                f"predicts the classes {predicted}, which no configuration has. Is prob_{name} meant to be "
+                f"prob_{close[0]}? Rename it, and add --config-name {config}."
+            )
+    every = "; ".join(f"{name}: {', '.join(names)}" for name, names in known.items())
+    return f"predicts the classes {predicted}, which no configuration has ({every}). Rename its columns prob_<class>."
+
+
+def _either(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _check_options(request: FileEvaluationRequest) -> None:
@@ -407,6 +461,7 @@ def _data_of(request: FileEvaluationRequest, predictions: CandidatePredictions) 
         split=_split(request),
         candidates=request.candidates,
         forward_pairs=request.forward_pairs,
+        data_dir=request.data_dir,
     )
     _check_space(request, data.config_name)
     return data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,21 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.corpus import Corpus, load_corpus
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, SPLITS, canonical_split
 
-__all__ = ["GoldSplit", "further_split", "gold_split", "load_gold_split", "require_split"]
+__all__ = [
+    "GoldSplit",
+    "check_split",
+    "dialogues_by_split",
+    "further_split",
+    "gold_split",
+    "load_gold_split",
+    "require_split",
+]
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,47 @@ def require_split(corpus: Corpus, split: str) -> None:
     if split not in corpus.rows:
         where = corpus.config_name if corpus.data_dir is None else f"{corpus.config_name} in {corpus.data_dir}"
         raise UsageError(f"There is no split {split!r} of {where}. {did_you_mean(split, corpus.rows)}")
+
+
+def dialogues_by_split(config_name: str, data_dir: str | Path) -> dict[str, set[str]]:
+    """Lists the dialogues of every split of a corpus.
+
+    Args:
+        config_name: Configuration.
+        data_dir: Folder of the corpus.
+
+    Returns:
+        By split the ids of its rows.
+
+    Raises:
+        IemomecpError: The data is missing or breaks its format.
+    """
+    corpus = load_corpus(config_name, data_dir, for_training=False)
+    return {split: {row["dialogue_id"] for row in rows} for split, rows in corpus.rows.items()}
+
+
+def check_split(path: Path, dialogues: Iterable[str], known: Iterable[str], split: str, corpus: Corpus | None) -> None:
+    """Refuses a file whose unknown dialogues are all of another split.
+
+    Args:
+        path: The file.
+        dialogues: Its dialogues.
+        known: Those of the split that it is scored on.
+        split: That split.
+        corpus: The corpus with its other splits, where it was loaded.
+
+    Raises:
+        InvalidDataError: They are; the message names the split.
+    """
+    unknown = set(dialogues) - set(known)
+    if not unknown or corpus is None:
+        return
+    for other, rows in corpus.rows.items():
+        if other != split and unknown <= {row["dialogue_id"] for row in rows}:
+            raise InvalidDataError(
+                f"{path}: {len(unknown)} of its dialogues, such as {min(unknown)}, are not of {split}: they are "
+                f"dialogues of {other}: --split {other}."
+            )
 
 
 def gold_split(corpus: Corpus, split: str) -> GoldSplit:

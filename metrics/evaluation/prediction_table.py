@@ -29,6 +29,7 @@ _ALIASES = {
 _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_NAMED_DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma"}
 
 _Facts = TypeVar("_Facts")
 
@@ -90,6 +91,7 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
         raise UsageError(
             f"{path}: predictions are read from .parquet, .csv, .tsv and .json files; this ends in {path.suffix!r}."
         )
+    _check_delimiter(path)
     what = "Parquet" if suffix == ".parquet" else suffix[1:].upper()
     try:
         if what == "Parquet":
@@ -121,6 +123,23 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
         return table, facts_of_json(kind, stored) if stored else kind()
     except (ValueError, RecursionError) as error:
         raise InvalidDataError(f"{path}: its metadata under 'iemomecp' is not valid JSON: {error}.") from None
+
+
+def _check_delimiter(path: Path) -> None:
+    """Refuses a CSV or TSV file whose header is separated by something else than its ending says.
+
+    Raises:
+        InvalidDataError: It is.
+    """
+    suffix, header = path.suffix.lower(), stated_columns(path)
+    if suffix not in _DELIMITERS or len(header) != 1:
+        return
+    for delimiter, name in _NAMED_DELIMITERS.items():
+        if delimiter not in header[0] or delimiter == _DELIMITERS[suffix]:
+            continue
+        ending = next((one for one, usual in _DELIMITERS.items() if usual == delimiter), None)
+        remedy = f"name it {ending}" if ending else "write it with commas (.csv) or tabs (.tsv)"
+        raise InvalidDataError(f"{path} is {name} separated: {remedy}.")
 
 
 def columns_of(path: Path, table: pd.DataFrame) -> dict[str, str]:

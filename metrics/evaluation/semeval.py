@@ -120,7 +120,13 @@ def read_semeval(
         ([3], [2], ['joy'])
     """
     path = Path(path)
-    conversations = semeval_conversations(path, read_json(path))
+    content = read_json(path)
+    if isinstance(content, list) and content and isinstance(content[0], dict) and "dialogue_id" in content[0]:
+        raise InvalidDataError(
+            f"{path} holds the rows of a table. Tables of predicted pairs are CSV, TSV or Parquet; JSON is read as "
+            "SemEval-2024 writes it."
+        )
+    conversations = semeval_conversations(path, content)
     aliases = emotion_aliases(emotion_names)
     rows: dict[tuple[str, int, int, str], None] = {}
     readings: Counter[str] = Counter()

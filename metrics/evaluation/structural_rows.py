@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.errors import UsageError, did_you_mean, quoted_where_commas
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.text_layout import columns
 from iemomecp_dataset.metrics.evaluation.units import in_unit
@@ -83,7 +83,7 @@ def named_row(name: str, names: Mapping[str, str], absent: Mapping[str, str]) ->
 
     Args:
         name: Its key or its name in any case, the name also without what stands in brackets; ``distance`` is the bar,
-            distance only.
+            distance only. A word that one name alone has is enough.
         names: The rows that are there, name by key.
         absent: Those that are not, and why.
 
@@ -105,6 +105,10 @@ def named_row(name: str, names: Mapping[str, str], absent: Mapping[str, str]) ->
     for one, reason in absent.items():
         if wanted in (_bare(one), _bare(one.partition(" (")[0])):
             raise UsageError(f"There is no row {one!r} to compare with: {reason} {_listed(names)}")
+    # A word that one name alone has is enough: "previous" of "speaker's previous emotion".
+    with_word = [key for key, one in names.items() if f" {wanted} " in f" {_words(one)} "]
+    if len(with_word) == 1:
+        return with_word[0]
     raise UsageError(
         f"There is no file {name} and no structural row of that name. {did_you_mean(name, names.values())}"
     )
@@ -223,8 +227,13 @@ def _bare(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").replace("+", " and ").split())
 
 
+def _words(name: str) -> str:
+    """The words of a name, without signs between them."""
+    return " ".join(_bare(name).translate(str.maketrans("(),", "   ")).split())
+
+
 def _listed(names: Mapping[str, str]) -> str:
-    return f"Rows that are there: {', '.join(names.values())}." if names else "No row is there."
+    return f"Rows that are there: {quoted_where_commas(names.values())}." if names else "No row is there."
 
 
 def _difference(key: str, differences: Mapping[str, Interval]) -> str:

@@ -13,6 +13,7 @@ from datasets import load_dataset
 import iemomecp_dataset
 from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
 from iemomecp_dataset.corpora.metadata import CORPORA, pair_classes
+from iemomecp_dataset.corpus import corpus_of
 from iemomecp_dataset.errors import IemomecpError, MissingDataError
 from iemomecp_dataset.options import CONFIG_NAMES, EMOTION_CONFIGS, EXPLANATION_CONFIGS
 from iemomecp_dataset.rows import list_item
@@ -110,6 +111,9 @@ class CorpusCase:
                 rest = {key: value for key, value in row.items() if key != "utterances"}
                 assert rest == {key: before[key] for key in rest}
             assert next(iter(self.load(folder, emotions="common", split=split, streaming=True))) == rows[0]
+        # The labels are the same, so that pairs scored on either stand in one table.
+        digests = [corpus_of(dict(rows), config_name=self.name).fingerprints for rows in (own, common)]
+        assert digests[0] == digests[1]
         # Each inventory has a cache of its own.
         assert self.load(folder)["test"].features == own["test"].features
 

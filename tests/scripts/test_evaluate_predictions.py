@@ -615,7 +615,10 @@ def test_a_structural_row_is_compared_by_name(tmp_path, run_file, synthetic_dir,
         assert estimate == pytest.approx(of_row["differences"]["pair_f1"]["estimate"])
         assert estimate == pytest.approx(content["evaluations"][0]["scores"]["pair_f1"] - of_row["scores"]["pair_f1"])
     for arguments, words in (
-        (["--compare", "distnce"], "no structural row of that name. Did you mean 'distance only'.*all non-pair, self"),
+        (
+            ["--compare", "distnce"],
+            "no structural row of that name. Did you mean 'distance only'.*'all non-pair', 'se",
+        ),
         (["--compare", "distance", "--no-structural"], "leave --no-structural out"),
     ):
         with pytest.raises(UsageError, match=words):
@@ -721,3 +724,106 @@ def test_help_is_quick_and_complete(repository):
         "--past",
     ):
         assert option in done.stdout
+
+
+def test_the_run_of_validation_predictions_decides_as_is_printed(tmp_path, synthetic_dir, capsys):
+    validation = pair_table(iemomecp_dataset.load("3class", data_dir=synthetic_dir)["validation"])
+    generator = np.random.default_rng(1)
+    probabilities = 0.8 * generator.dirichlet([1, 1, 4], len(validation)) + 0.2 * np.eye(3)[validation.labels]
+    frame = pd.DataFrame(
+        {
+            "dialogue_id": validation.dialogue_ids,
+            "target_turn": validation.target_turns,
+            "cause_turn": validation.cause_turns,
+            **{f"prob_{name}": probabilities[:, i] for i, name in enumerate(ROLE_LABELS)},
+        }
+    )
+    file = tmp_path / "mine.csv"
+    frame.to_csv(file, index=False)
+    command = [
+        str(file), "--data-dir", str(synthetic_dir), "--config-name", "3class", "--split", "valid",
+        "--resamples", "0", "--no-structural",
+    ]  # fmt: skip
+    main([*command, "--as-run", str(tmp_path / "run")])
+    assert "by the most probable class" in capsys.readouterr().out
+    printed = json.loads((tmp_path / "mine.csv.scores.json").read_text())["evaluations"][0]["scores"]["pair_f1"]
+    record = read_results(tmp_path / "run")
+    assert record.threshold["value"] is None
+    assert record.metrics["validation"]["pair_f1"] == pytest.approx(printed)
+    # Asked for, the threshold is chosen on them, and both say so.
+    main([*command, "--validation", str(file), "--as-run", str(tmp_path / "chosen")])
+    printed = json.loads((tmp_path / "mine.csv.scores.json").read_text())["evaluations"][0]["scores"]["pair_f1"]
+    record = read_results(tmp_path / "chosen")
+    assert record.threshold["chosen_on"] == "validation"
+    assert record.metrics["validation"]["pair_f1"] == pytest.approx(printed)
+    other = tmp_path / "other.csv"
+    frame.to_csv(other, index=False)
+    with pytest.raises(UsageError, match="both predictions for validation"):
+        main([*command, "--validation", str(other), "--as-run", str(tmp_path / "third")])
+
+
+def test_scores_of_the_same_file_are_not_replaced_without_a_word(run_file, synthetic_dir, capsys):
+    command = [str(run_file()), "--data-dir", str(synthetic_dir), "--resamples", "0", "--no-structural"]
+    main(command)
+    assert "replaced" not in capsys.readouterr().out
+    main([*command, "--definition", "B"])
+    assert "replaced: the earlier scores of this file (definition F; most probable class" in capsys.readouterr().out
+    main(command)
+    assert "replaced: the earlier scores of this file (definition B; " in capsys.readouterr().out
+
+
+@pytest.fixture
+def bare_csv(tmp_path, test_pairs):
+    """Writes a CSV on the synthetic test split that states nothing but its pairs and probabilities."""
+
+    def write(name, *classes, separator=","):
+        keys = dict(zip(("dialogue_id", "target_turn", "cause_turn"), test_pairs.keys, strict=True))
+        frame = pd.DataFrame(keys | {f"prob_{one}": 1 / len(classes) for one in classes})
+        frame.to_csv(tmp_path / name, index=False, sep=separator)
+        return tmp_path / name
+
+    return write
+
+
+def test_a_file_that_states_no_split_is_of_the_one_that_has_its_dialogues(bare_csv, tmp_path, synthetic_dir, capsys):
+    file = bare_csv("mine.csv", *ROLE_LABELS)
+    command = [str(file), "--data-dir", str(synthetic_dir), "--resamples", "0", "--no-structural"]
+    main([*command, "--as-run", str(tmp_path / "run")])
+    printed = capsys.readouterr().out
+    assert "note: Split taken as test" in printed
+    n_pairs, n_dialogues = len(pd.read_csv(file)), pd.read_csv(file)["dialogue_id"].nunique()
+    assert f"note: All {n_pairs} candidates of {n_dialogues} dialogues are in the file." in printed
+    assert "test" in read_results(tmp_path / "run").metrics
+    with pytest.raises(InvalidDataError, match="they are dialogues of test: --split test"):
+        main([*command, "--split", "validation"])
+    rows = pd.read_csv(file)
+    pd.concat([rows, rows.head(1).assign(dialogue_id="elsewhere")]).to_csv(file, index=False)
+    with pytest.raises(UsageError, match="does not state its split: add --split"):
+        main(command)
+
+
+def test_what_is_wrong_with_the_columns_is_said_with_the_remedy(bare_csv, tmp_path, synthetic_dir):
+    def why(file):
+        with pytest.raises((UsageError, InvalidDataError)) as caught:
+            main([str(file), "--data-dir", str(synthetic_dir), "--split", "test"])
+        return str(caught.value)
+
+    mistyped = why(bare_csv("typo.csv", "cause", *ROLE_LABELS[1:]))
+    assert "Is prob_cause meant to be prob_emo_cause? Rename it, and add --config-name 3class." in mistyped
+    assert "add --config-name source_binary, which --data-dir looks like" in why(bare_csv("binary.csv", "pair"))
+    assert why(bare_csv("tab.csv", *ROLE_LABELS, separator="\t")).endswith("is tab separated: name it .tsv.")
+    assert "is semicolon separated: write it with commas" in why(bare_csv("semi.csv", *ROLE_LABELS, separator=";"))
+    assert why(bare_csv("comma.tsv", *ROLE_LABELS)).endswith("is comma separated: name it .csv.")
+    (tmp_path / "rows.json").write_text('[{"dialogue_id": "d", "target_turn": 1}]')
+    with pytest.raises(InvalidDataError, match="rows of a table"):
+        main(
+            [
+                str(tmp_path / "rows.json"),
+                "--data-dir",
+                str(synthetic_dir),
+                "--config-name",
+                "3class",
+                "--split",
+                "test",
+            ]
+        )

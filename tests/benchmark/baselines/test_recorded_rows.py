@@ -35,8 +35,23 @@ def test_rows_of_the_record_that_are_not_shown_are_named_with_their_scores(rows,
     (name,) = with_recorded_rows(rows, "test").absent
     assert name == "emotion x distance (MiniLM)"
     reason = with_recorded_rows(rows, "test").absent[name]
-    assert f"Pair F1 {100 * scores['pair_f1']:.2f}, AUPRC {100 * scores['pair_auprc']:.2f}." in reason
+    assert f"Pair F1 {100 * scores['pair_f1']:.2f}, AUPRC {100 * scores['pair_auprc']:.2f} (definition A)." in reason
+    assert reason.startswith("it is made from inputs of the run")
     assert not with_recorded_rows(rows, "elsewhere").absent
+
+
+def test_a_row_has_one_reason(rows, write_run):
+    record = write_run(rows.of.parent)
+    of_record = record.structural_baselines["distance_only"]
+    named = {"frozen_encoder": of_record | {"display_name": "MiniLM + logistic regression"}, "distance_only": of_record}
+    write_results(rows.of.parent, replace(record, structural_baselines=named))
+    why = "fitted on train: --data-dir gives it."
+    beside = replace(
+        rows, absent={"distance only": why, "frozen encoder + logistic regression": "the run has no vectors."}
+    )
+    absent = with_recorded_rows(beside, "test").absent
+    assert list(absent) == ["distance only", "MiniLM + logistic regression"]
+    assert absent["distance only"].startswith(f"{why} Meanwhile the record of the run has Pair F1")
 
 
 def test_a_record_that_cannot_be_read_is_told(rows):

@@ -263,3 +263,27 @@ def test_without_scikit_learn_only_the_row_that_detects_emotions_is_absent(file_
     assert found.rows[-1].key == "distance_only"
     assert list(found.absent) == ["emotion x distance"]
     assert "scikit-learn" in found.absent["emotion x distance"]
+
+
+def test_a_further_split_is_beside_the_distance_rule_of_train_and_the_row_of_emotions_says_why_not(tmp_path):
+    def turns(cause):
+        spoken = [{"turn": t, "speaker": "AB"[t % 2], "utterance": f"Line {t} .", "emotion": "neutral"} for t in (1, 2)]
+        spoken[1] |= {"emotion": "happiness", "expanded emotion cause evidence": [cause]}
+        return spoken
+
+    for split in ("train", "valid"):
+        content = {f"{split}_{number}": [turns(1)] for number in range(4)}
+        (tmp_path / f"dailydialog_{split}.json").write_text(json.dumps(content), encoding="utf-8")
+    further = {f"Ses01_{number}": [turns(1 + number % 2)] for number in range(3)}
+    (tmp_path / "iemocap_test.json").write_text(json.dumps(further), encoding="utf-8")
+    path = tmp_path / "mine.csv"
+    path.write_text("dialogue_id,target_turn,cause_turn,prob_pair\nSes01_0,2,1,0.9\n", encoding="utf-8")
+    request = FileEvaluationRequest(
+        path, data_dir=tmp_path, config_name="reccon", split="test_iemocap", options=replace(FEW, n_resamples=0)
+    )
+    found = rows_beside_pairs(evaluate_files(request), request.options)
+    bar = next(row for row in found.rows if row.key == "distance_only")
+    assert bar.decision.endswith("from train")
+    assert bar.scores["pair_recall"] == pytest.approx(2 / 3), "train has causes one turn back alone"
+    assert list(found.absent) == ["emotion x distance"]
+    assert "test_iemocap has others than train" in found.absent["emotion x distance"]

@@ -50,6 +50,17 @@ def test_an_unknown_name_lists_the_rows_and_an_absent_one_says_why():
         named_row("distance", {}, {"distance only": "no train."})
 
 
+def test_a_word_that_one_name_alone_has_is_enough_and_names_with_commas_are_quoted():
+    names = {"majority": "majority", "previous_emotion": "speaker's previous emotion, predicted", "tfidf": "TF-IDF"}
+    assert named_row("previous", names, {}) == "previous_emotion"
+    with pytest.raises(UsageError, match="'majority', \"speaker's previous emotion, predicted\", 'TF-IDF'"):
+        named_row("nearest", names, {})
+    with pytest.raises(UsageError, match="no structural row"):
+        named_row("previous", names | {"other": "its previous turn"}, {})
+    with pytest.raises(UsageError, match="no train"):
+        named_row("previous", names, {"previous": "no train."})
+
+
 def rows(**changes):
     interval = Interval(0.0213, -0.01, 0.05, 0.01, 0.95, 12, 100, 0, 0.2)
     row = StructuralRow(
