@@ -108,7 +108,7 @@ def test_every_option_says_whether_it_is_a_setting() -> None:
     assert settings - told.keys() == every - circumstances() - told.keys()
     assert settings & told.keys() == {"batch_size", "mixed_precision"}
     assert told == {
-        "data_dir": "data_fingerprint", "config_name": "config_name", "emotions": "data_fingerprint",
+        "data_dir": "data_fingerprint", "config_name": "config_name",
         "candidates": "candidates", "forward_pairs": "signatures",
         "audio_features": "features", "video_features": "features",
         "max_missing_features": "features", "text_encoder": "features", "emotion_from": "features",
