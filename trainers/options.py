@@ -73,7 +73,6 @@ class SharedData:
     emotions: EmotionInventory = option(
         "corpus",
         "Emotions of the utterances: the corpus's own, or the common ones, which all corpora have.",
-        setting="data_fingerprint",
     )
     modalities: ModalitySet = option("t", "Modalities that the model uses: t for text, a for audio, v for video.")
     audio_features: str | None = option(

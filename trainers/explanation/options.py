@@ -46,7 +46,6 @@ class ExplanationDataOptions:
     emotions: EmotionInventory = option(
         "corpus",
         "Emotions that the prompts name: the corpus's own, or the common ones, which all corpora have.",
-        setting="data_fingerprint",
     )
     meld_root: str | None = option(
         None, "ecem: MELD's CSV files, where they are not in --data_dir.", setting="data_fingerprint"
