@@ -31,7 +31,12 @@ def system_of(record: RunResults) -> dict[str, str]:
         the epoch was chosen on. Neither the seed nor the data are among it: the data decides which runs share a table.
     """
     # The decision rule says in one what --decision and --threshold say in two.
-    found = {name: str(value) for name, value in record.settings.items() if name not in ("decision", "threshold")}
+    # The corpus's own emotions are the default, which records of earlier versions do not state.
+    found = {
+        name: str(value)
+        for name, value in record.settings.items()
+        if name not in ("decision", "threshold") and (name, value) != ("emotions", "corpus")
+    }
     for name in _OF_RECORD:
         found.setdefault(name, str(getattr(record, name)))
     if record.features.get("text", {}).get("revision") is None:

@@ -20,6 +20,7 @@ def fixture_record(tmp_path_factory, write_run):
 
 OTHER_SYSTEM = {
     "a setting": {"settings": {**SETTINGS, "learning_rate": 0.003}},
+    "common emotions": {"settings": {**SETTINGS, "emotions": "common"}},
     "effective batch size": {"settings": {**SETTINGS, "batch_size": 32}},
     "precision": {"settings": {**SETTINGS, "mixed_precision": "bf16"}},
     "noise as audio": {"features": {"audio": {**AUDIO, "digest": "ff"}}},
@@ -41,6 +42,7 @@ def test_another_value_makes_another_system(record, changes):
 
 
 SAME_SYSTEM = {
+    "the corpus's own emotions, stated": {"settings": {**SETTINGS, "emotions": "corpus"}},
     "seed": {"seed": 7},
     "name": {"run_name": "elsewhere"},
     "processes": {"processes": 2},
