@@ -28,6 +28,9 @@ _PAD = 0.12
 _KEY_HEIGHT = 0.62
 """Height of a key of two lines, for which a figure has room, inches."""
 
+_NARROW_KEY = 14
+"""Characters of a line of a key that is wider than its place."""
+
 
 def plot_pairs(
     row: Row | Mapping[str, Any],
@@ -103,8 +106,23 @@ def plot_pairs(
     if ax is None:
         _fit_figure(axes, _draw_key(axes, drawn, shades is not None, _room_beside_names(axes)), n * cell)
     else:
-        _draw_key(axes, drawn, shades is not None, axes.bbox.width)
+        _lay_out(axes)
+        # The place that the names of the turns leave; without a layout, what the caller chose.
+        room = axes.get_position(original=True).width * axes.figure.bbox.width
+        _draw_key(axes, drawn, shades is not None, room)
+    _lay_out(axes)
     return axes
+
+
+def _lay_out(axes: Axes) -> None:
+    """Runs the layout of the figure once more than drawing does.
+
+    A matrix is a square within its place, and each pass trims half of what is too much there.
+    """
+    figure = axes.get_figure(root=True)
+    engine = None if figure is None else figure.get_layout_engine()
+    if figure is not None and engine is not None:
+        engine.execute(figure)
 
 
 def _room_beside_names(axes: Axes) -> float:
@@ -121,8 +139,6 @@ def _fit_figure(axes: Axes, key: Any, side: float) -> None:
     wider = max(side, box.width / figure.dpi) - _room_beside_names(axes) / figure.dpi
     higher = box.height / figure.dpi - _KEY_HEIGHT
     figure.set_size_inches(width + max(0.0, wider), height + max(0.0, higher))
-    # A matrix is a square within its place, of which each pass of the layout trims half of what is too much.
-    figure.get_layout_engine().execute(figure)
 
 
 @dataclass(frozen=True)
@@ -369,4 +385,7 @@ def _draw_key(axes: Axes, drawn: _Pairs, scored: bool, room: float) -> Any:
         "columnspacing": 1.2, "labelcolor": colors["ink"],
         "handler_map": {tuple: HandlerTuple(ndivide=None, pad=0.2), Circle: round_ones},
     }  # fmt: skip
-    return fitted_legend(lambda columns: axes.legend(handles, words, ncols=columns, **look), room, 3)
+    legend = fitted_legend(lambda columns: axes.legend(handles, words, ncols=columns, **look), room, 3)
+    if legend.get_window_extent().width > room:
+        legend = fitted_legend(lambda _: axes.legend(handles, wrapped(words, _NARROW_KEY), **look), room, 1)
+    return legend

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_axes import _no_windows, assert_inside, legend_texts  # noqa: F401
+from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.patches import Circle, Rectangle
 
@@ -218,13 +219,15 @@ def test_scores_that_do_not_fit_are_one_sentence_and_leave_no_figure(scores, mes
     assert plt.get_fignums() == []
 
 
+@pytest.mark.parametrize("own", [True, False])
 @pytest.mark.parametrize("n", [2, 5, 12])
-def test_long_names_of_speakers_leave_room_for_the_key(n):
+def test_long_names_of_speakers_leave_room_for_the_key(n, own):
     row = row_of(n, 3)
     for utterance in row["utterances"]:
         utterance.update(speaker="Chandler Muriel Bing", emotion="surprised and glad")
     row["gold_outside_candidates"] = [{"target_turn": 1, "cause_turn": n}]
-    axes = plot_pairs(row, np.full(len(row["pairs"]), 0.5))
+    given = None if own else plt.subplots(layout="constrained", figsize=(6, 5))[1]
+    axes = plot_pairs(row, np.full(len(row["pairs"]), 0.5), ax=given)
     assert_inside(axes.figure, axes.get_legend(), axes.title, axes.yaxis.label, *axes.get_yticklabels())
 
 
