@@ -434,7 +434,13 @@ def _write_emotion_run(options: EvaluateOptions, folder: Path, data_dir: Path) -
     file = read_emotion_predictions(
         options.predictions, config_name=options.config_name, split=split, run_name=options.run_name
     )
-    config, of_file = scored_split(file, config_name=options.config_name, split=split)
+    config, of_file = scored_split(
+        file,
+        config_name=options.config_name,
+        split=split,
+        data_dir=data_dir,
+        dialogues=file.table.dialogue_ids.tolist(),
+    )
     submission = Submission(**_system(options, folder, config, of_file), data_dir=data_dir)
     record = write_emotion_submission(submission, folder)
     score = record.metrics[of_file]["weighted_f1"]

@@ -147,13 +147,16 @@ def dialogues_by_split(config_name: str, data_dir: str | Path) -> dict[str, set[
         data_dir: Folder of the corpus.
 
     Returns:
-        By split the ids of its rows.
+        By split the ids of its rows, and of the dialogues that rows are chunks of.
 
     Raises:
         IemomecpError: The data is missing or breaks its format.
     """
     corpus = load_corpus(config_name, data_dir, for_training=False)
-    return {split: {row["dialogue_id"] for row in rows} for split, rows in corpus.rows.items()}
+    return {
+        split: {name for row in rows for name in (row["dialogue_id"], row.get("source_dialogue_id")) if name}
+        for split, rows in corpus.rows.items()
+    }
 
 
 def check_split(path: Path, dialogues: Iterable[str], known: Iterable[str], split: str, corpus: Corpus | None) -> None:

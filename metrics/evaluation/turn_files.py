@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, pair_options_given
+from iemomecp_dataset.metrics.evaluation.gold import dialogues_by_split
 from iemomecp_dataset.metrics.evaluation.results import FileComparison
 from iemomecp_dataset.metrics.evaluation.structural_rows import StructuralRows
 
@@ -90,13 +91,22 @@ class TurnGold:
     loaded: Corpus | None = field(default=None, repr=False, compare=False)
 
 
-def scored_split(predictions: _File, *, config_name: str | None = None, split: str | None = None) -> tuple[str, str]:
+def scored_split(
+    predictions: _File,
+    *,
+    config_name: str | None = None,
+    split: str | None = None,
+    data_dir: Path | None = None,
+    dialogues: Iterable[str] = (),
+) -> tuple[str, str]:
     """Finds out which data a file is scored against.
 
     Args:
         predictions: The file.
         config_name: Configuration; ``None``: what the file states.
-        split: Split; ``None``: what the file states, or its name.
+        split: Split; ``None``: what the file states, else the one split of ``data_dir`` that has all its dialogues.
+        data_dir: Folder of the data, where its splits are looked through.
+        dialogues: The dialogues of the file.
 
     Returns:
         Configuration and split.
@@ -107,6 +117,9 @@ def scored_split(predictions: _File, *, config_name: str | None = None, split: s
     config, chosen = config_name or predictions.facts.config_name, split or predictions.facts.split
     if config is None:
         raise UsageError(f"{predictions.path} does not state its configuration: add --config-name.")
+    if chosen is None and data_dir is not None and (ids := set(dialogues)):
+        fitting = [name for name, of_split in dialogues_by_split(config, data_dir).items() if ids <= of_split]
+        chosen = fitting[0] if len(fitting) == 1 else None
     if chosen is None:
         raise UsageError(f"{predictions.path} does not state its split: add --split (train, validation or test).")
     return config, chosen

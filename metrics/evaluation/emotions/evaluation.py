@@ -22,6 +22,7 @@ from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     read_emotion_predictions,
 )
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, check_no_explanation_options
+from iemomecp_dataset.metrics.evaluation.gold import check_split
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.turn_files import (
     TurnFileEvaluation,
@@ -104,13 +105,22 @@ def evaluate_emotion_files(request: FileEvaluationRequest) -> EmotionFileEvaluat
         files.append(
             read_emotion_predictions(request.other, config_name=request.config_name, split=split, run_name=name)
         )
-    gold = None
+    gold, remark = None, tuple[str, ...]()
     if request.data_dir is not None:
-        config, of_file = scored_split(files[0], config_name=request.config_name, split=split)
+        dialogues = files[0].table.dialogue_ids.tolist()
+        config, of_file = scored_split(
+            files[0], config_name=request.config_name, split=split, data_dir=request.data_dir, dialogues=dialogues
+        )
+        if (split or files[0].facts.split) is None:
+            remark = (f"Split taken as {of_file}: no other has the dialogues of the file; --split states it.",)
         common = files[0].class_names == COMMON_EMOTIONS
         gold = load_emotion_gold(config, request.data_dir, of_file, emotions="common" if common else "corpus")
+        if gold.loaded is not None:
+            names = [row["dialogue_id"] for row in gold.loaded.rows[of_file]]
+            check_split(files[0].path, dialogues, names, of_file, gold.loaded)
     known = [with_gold(file, gold, config_name=request.config_name) for file in files]
     evaluations = tuple(evaluate_emotions(file, gold, request.options, request.config_name) for file in known)
+    evaluations = (replace(evaluations[0], notes=(*evaluations[0].notes, *remark)), *evaluations[1:])
     if len(known) == 1:
         return EmotionFileEvaluation(evaluations, None, known[0], gold)
     check_comparable([evaluation.signature for evaluation in evaluations], emotion_differences)

@@ -255,3 +255,12 @@ def test_a_corpus_without_causes_has_no_pairs_to_score(corpus):
 
 def test_only_chunks_are_joined(corpus):
     assert whole_corpus(corpus) is corpus
+
+
+def test_a_file_that_states_no_split_is_of_the_one_that_has_its_dialogues(write, ecf):
+    path = write(split=None)
+    (found,) = evaluate(path, data_dir=ecf).evaluations
+    assert found.signature.split == "test"
+    assert "Split taken as test: no other has the dialogues of the file; --split states it." in found.notes
+    with pytest.raises(InvalidDataError, match="they are dialogues of test: --split test"):
+        evaluate(path, data_dir=ecf, split="validation")
