@@ -296,12 +296,15 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "html", "txt"])
-def test_what_breaks_in_the_middle_leaves_the_old_file(suffix: str, predict: Predict, tmp_path: Path) -> None:
+def test_what_breaks_in_the_middle_leaves_the_old_file(
+    suffix: str, predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("bad.txt").write_text("Ana: unreadable\n")
     out = Path(f"out.{suffix}")
     out.write_text("old")
-    with pytest.raises(RuntimeError, match="in the middle"):
+    with pytest.raises(SystemExit, match="70"):
         main(["predict", "chat.txt", "bad.txt", "--model", "runs/x", "--output", str(out)])
+    assert "RuntimeError: in the middle" in capsys.readouterr().err
     assert out.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"chat.txt", "other.json", "bad.txt", out.name}
 
