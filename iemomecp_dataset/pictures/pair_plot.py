@@ -119,7 +119,7 @@ def _lay_out(axes: Axes) -> None:
 
     A matrix is a square within its place, and each pass trims half of what is too much there.
     """
-    figure = axes.get_figure(root=True)
+    figure = axes.figure.figure  # the whole one, where the axes are in a part of it
     engine = None if figure is None else figure.get_layout_engine()
     if figure is not None and engine is not None:
         engine.execute(figure)

@@ -6,9 +6,11 @@ import dataclasses
 import functools
 import os
 
+import datasets
 import pytest
 from corpus_files import ecf_text, turn_lists, write
 from datasets import ReadInstruction, load_dataset
+from packaging.version import Version
 
 import iemomecp_dataset
 from iemomecp_dataset.corpora.metadata import CORPORA, SplitCounts
@@ -36,7 +38,8 @@ def test_splits_are_found_with_capitals_blanks_and_in_sums_and_streams_are_whole
     both = [*rows["train"], *rows["validation"]]
     for split in ("train + dev", "Train+valid[:2]"):
         assert iemomecp_dataset.load("ecf", tmp_path, split=split).to_list() == both
-    assert list(iemomecp_dataset.load("ecf", tmp_path, split="Train + Dev", streaming=True)) == both
+    if Version(datasets.__version__).major >= 5:  # earlier versions stream single splits alone
+        assert list(iemomecp_dataset.load("ecf", tmp_path, split="Train + Dev", streaming=True)) == both
     for part in ("valid[:3]", ReadInstruction("valid", to=3, unit="abs")):
         with pytest.raises(
             UsageError, match=r"A stream cannot be sliced, and 'validation\[:3\]' is a slice: .*take\(3\)"
