@@ -226,7 +226,7 @@ def test_long_names_of_speakers_leave_room_for_the_key(n, own):
     for utterance in row["utterances"]:
         utterance.update(speaker="Chandler Muriel Bing", emotion="surprised and glad")
     row["gold_outside_candidates"] = [{"target_turn": 1, "cause_turn": n}]
-    given = None if own else plt.subplots(layout="constrained", figsize=(6, 5))[1]
+    given = None if own else plt.subplots(layout="constrained", figsize=(6.5, 6))[1]
     axes = plot_pairs(row, np.full(len(row["pairs"]), 0.5), ax=given)
     assert_inside(axes.figure, axes.get_legend(), axes.title, axes.yaxis.label, *axes.get_yticklabels())
 
