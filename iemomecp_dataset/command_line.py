@@ -212,7 +212,7 @@ class OptionParser:
         usage: The usage line, where it is not simply all options; ``%(prog)s`` stands for the program.
         epilog: What ``--help`` shows last.
         defaults: Defaults that ``--help`` shows in place of the classes' own.
-        with_help: Whether there are ``--help``, ``--quiet`` and ``--verbose``. The last two are no options of the
+        with_help: Whether there are ``--help``, ``--quiet`` and ``--verbose``. The last two are not options of the
             command: they set what its process prints (:func:`run_command`). Where a class declares ``quiet`` itself,
             it is given back, too.
 

@@ -167,7 +167,7 @@ def _exists(path: str) -> bool:
             continue
         try:
             for name in parts[length:]:
-                # Fields of a dataclass without a default are no attributes of the class.
+                # A dataclass field without a default is not an attribute of the class.
                 if name in getattr(found, "__dataclass_fields__", {}) or name in getattr(found, "__annotations__", {}):
                     return True
                 found = getattr(found, name)

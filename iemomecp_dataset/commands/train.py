@@ -94,7 +94,7 @@ def _launch(arguments: Sequence[str]) -> int:
 
 
 def _give_defaults(launch: Namespace) -> None:
-    """Gives the values that accelerate would choose itself: it lists those that nobody gave before every run.
+    """Adds the values that accelerate would choose itself, since it prints a list of missing ones before every run.
 
     A file of ``accelerate config`` has values of its own. Processes on other devices than NVIDIA's GPUs are left to
     accelerate, and several GPUs still make it say that it uses all of them.

@@ -25,7 +25,7 @@ def load_image_processor(name: str, revision: str | None, what: str) -> Any:
         MissingModelError: It is neither on disk nor reachable.
         MissingDependencyError: It needs torchvision, which is not installed.
     """
-    # From its own module: under the library's name, versions before 5.15 put a class there that asks for torchvision.
+    # Imported from its own module: at the top level of transformers before 5.15 this class requires torchvision.
     from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
     try:
