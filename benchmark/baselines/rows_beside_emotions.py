@@ -24,10 +24,9 @@ from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.structural_rows import (
     StructuralRow,
     StructuralRows,
-    named_row,
+    compared_with,
     system_less_rows,
 )
-from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.schema import SPLITS
 
@@ -52,7 +51,7 @@ def rows_beside_emotions(
     Args:
         result: The scores of the file.
         options: How it was scored.
-        compare: Also run the paired tests of the file and this row (:func:`named_row`).
+        compare: Also run the paired tests of the file and this row.
 
     Returns:
         The rows.
@@ -104,12 +103,7 @@ def rows_beside_emotions(
         rows=rows,
         absent=absent,
     )
-    if compare is None:
-        return found
-    names = {row.key: row.name for row in rows}
-    place = list(names).index(named_row(compare, names, absent))
-    pair = [counts[0], counts[1 + place]]
-    return replace(found, comparison=paired_tests(own.path, rows[place].name, pair, options))
+    return compared_with(found, compare, counts, options)
 
 
 def _row(key: str, description: str, evaluation: EmotionEvaluation) -> StructuralRow:

@@ -17,10 +17,9 @@ from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.structural_rows import (
     StructuralRow,
     StructuralRows,
-    named_row,
+    compared_with,
     system_less_rows,
 )
-from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanation_unit_counts
 
 __all__ = ["rows_beside_explanations"]
@@ -46,7 +45,7 @@ def rows_beside_explanations(
     Args:
         result: The scores of the file.
         options: How it was scored.
-        compare: Also run the paired tests of the file and this row (:func:`named_row`).
+        compare: Also run the paired tests of the file and this row.
 
     Returns:
         The rows.
@@ -107,9 +106,4 @@ def rows_beside_explanations(
         rows=compared,
         absent=absent,
     )
-    if compare is None:
-        return found
-    names = {row.key: row.name for row in rows}
-    place = list(names).index(named_row(compare, names, absent))
-    pair = [counts[0], counts[1 + place]]
-    return replace(found, comparison=paired_tests(own.path, rows[place].name, pair, options))
+    return compared_with(found, compare, counts, options)

@@ -15,11 +15,20 @@ from typing import Any
 from iemomecp_dataset.errors import UsageError, did_you_mean, quoted_where_commas
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.text_layout import columns
+from iemomecp_dataset.metrics.evaluation.uncertainty import paired_tests
 from iemomecp_dataset.metrics.evaluation.units import in_unit
 from iemomecp_dataset.metrics.significance.bootstrap import Interval, resample_systems
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 
-__all__ = ["StructuralRow", "StructuralRows", "named_row", "structural_as_json", "structural_lines", "system_less_rows"]
+__all__ = [
+    "StructuralRow",
+    "StructuralRows",
+    "compared_with",
+    "named_row",
+    "structural_as_json",
+    "structural_lines",
+    "system_less_rows",
+]
 
 _WIDTH = 110
 _BAR = ("distance", "distance_only")
@@ -142,6 +151,31 @@ def system_less_rows(
         replace(row, differences={name: one for name, one in first.less(other).items() if not math.isnan(one.estimate)})
         for row, other in zip(rows, others, strict=True)
     )
+
+
+def compared_with(
+    found: StructuralRows, compare: str | None, counts: Sequence[UnitCounts], options: EvaluationOptions
+) -> StructuralRows:
+    """Adds the paired tests of a file against one of its rows.
+
+    Args:
+        found: The rows beside the file.
+        compare: What a user calls the row; None: no tests are asked for.
+        counts: Of the file, then of each row, in their order, on the same dialogues.
+        options: How to resample.
+
+    Returns:
+        The same, with the tests where they are asked for.
+
+    Raises:
+        UsageError: There is no such row.
+    """
+    if compare is None:
+        return found
+    names = {row.key: row.name for row in found.rows}
+    place = list(names).index(named_row(compare, names, found.absent))
+    pair = [counts[0], counts[1 + place]]
+    return replace(found, comparison=paired_tests(found.of, found.rows[place].name, pair, options))
 
 
 def structural_lines(rows: StructuralRows) -> list[str]:
