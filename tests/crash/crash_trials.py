@@ -1,0 +1,438 @@
+"""Commands that are damaged before a file event and started again: what comes out must be equal, to the bit.
+
+    python tests/crash/crash_trials.py                                  # every command, every event; make crash
+    python tests/crash/crash_trials.py --commands isolated --damages power --events 12
+
+A trial runs a command in a folder of its own until the damage (``watched/sitecustomize.py`` says which there are), then
+the same command again without damage, and compares all files with those of a command that nothing happened to. The
+caches are new in each trial, and watched as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT / "tests" / "processes"), str(ROOT)]
+
+import forked_python
+
+__all__ = ["COMMANDS", "DAMAGES", "Command", "Trial", "file_events", "run_trial", "sample", "write_inputs"]
+
+DAMAGES = ("kill", "power", "full")
+SCORER = {
+    "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 2, "patience": 2,
+    "batch_size": 8, "max_tokens": 16, "dropout": 0.3, "checkpoint_steps": 3, "seed": 1,
+}  # fmt: skip
+# What two equal runs do not share, in results.json and log.jsonl.
+CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds"}
+_SPLITS = {"train": 6, "validation": 2, "test": 2}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that writes.
+
+    Attributes:
+        program: The script, from the root of the repository, or ``-m`` and a module.
+        arguments: Gives its arguments from the folder of inputs and the folder to write to.
+        before: Fills the folder of a trial first.
+        sound: Code that is run between damage and second start. It gets the folder as its argument, and fails if what
+            lies there can be taken for something whole.
+    """
+
+    program: tuple[str, ...]
+    arguments: Callable[[Path, Path], Mapping[str, object]]
+    before: Callable[[Path, Path], object] = field(default=lambda inputs, output: None)
+    sound: str = ""
+
+    def line(self, inputs: Path, output: Path) -> list[str]:
+        """Program and arguments."""
+        words = list(self.program)
+        for name, value in self.arguments(inputs, output).items():
+            words += [name] if value is True else [name, *map(str, value if isinstance(value, list) else [value])]
+        return words
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial came to.
+
+    Attributes:
+        command: The command's name.
+        damage: What happened to it.
+        event: Before which event.
+        outcome: ``same``; or ``refused``: the second start ended with exit code 2; or what is wrong.
+        said: What both starts printed, where something is wrong.
+    """
+
+    command: str
+    damage: str
+    event: int
+    outcome: str
+    said: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.outcome == "same"
+
+
+def _train(trainer: str, **options: object) -> Command:
+    def arguments(inputs: Path, output: Path) -> dict[str, object]:
+        values = {name: value(inputs) if callable(value) else value for name, value in options.items()}
+        return {**{f"--{name}": value for name, value in values.items()}, "--output_dir": output / "run"}
+
+    return Command((f"trainers/{trainer}.py",), arguments)
+
+
+def _of_pairs(**options: object) -> dict[str, object]:
+    return {
+        "data_dir": lambda inputs: inputs / "corpus", "text_encoder": lambda inputs: inputs / "encoder",
+        "config_name": "3class", **SCORER, **options,
+    }  # fmt: skip
+
+
+def _of_emotions(**options: object) -> dict[str, object]:
+    return {name: value for name, value in _of_pairs(**options).items() if name not in ("pair_size", "bilinear_size")}
+
+
+def _old_build(inputs: Path, output: Path) -> None:
+    shutil.copytree(inputs / "old build", output / "built")
+
+
+def _build(**options: object) -> Callable[[Path, Path], Mapping[str, object]]:
+    return lambda inputs, output: {"--data-dir": inputs / "corpus", "--output-dir": output / "built", **options}
+
+
+# Either the old build as a whole, or the new one, or nothing that loads.
+_BUILD_IS_WHOLE = """
+import sys, warnings
+import datasets
+folder = sys.argv[1] + "/built"
+try:
+    loaded = datasets.load_dataset(folder)
+except Exception as error:
+    print("does not load:", type(error).__name__)
+else:
+    rows = {split: loaded[split].num_rows for split in sorted(loaded)}
+    assert rows == {"test": 8, "train": 16, "validation": 6}, rows
+    names = loaded["train"].features["pairs"]
+    assert "emo_context" in str(names), names
+"""
+
+COMMANDS: dict[str, Command] = {
+    "dialogue": _train("fusion", **_of_pairs(objective="rpcl", modalities="tav", encoder_mode="frozen")),
+    "isolated": _train("fusion", **_of_pairs(scorer="isolated", modalities="ta", batch_size=512)),
+    "ecerc": _train("ecerc", **_of_emotions(modalities="ta", train_folds=2, epochs=1)),
+    "explain": _train(
+        "explain",
+        data_dir=lambda inputs: inputs / "explained",
+        language_model=lambda inputs: inputs / "language model",
+        config_name="ecem", tuning="full", context_turns=2, epochs=2, batch_size=4, max_new_tokens=4, seed=1,
+        checkpoint_steps=2,
+    ),
+    "extract": Command(("scripts/extract_features.py",),
+        lambda inputs, output: {
+            "--data_dir": inputs / "corpus", "--modality": "text", "--model": inputs / "encoder", "--limit": 40,
+            "--shard_size": 8, "--batch_size": 8, "--device": "cpu", "--output_dir": output / "store",
+        },
+    ),
+    "build": Command(("scripts/build_from_sources.py",), _build(), sound=_BUILD_IS_WHOLE),
+    "rebuild": Command(("scripts/build_from_sources.py",), _build(), before=_old_build, sound=_BUILD_IS_WHOLE),
+    "build json": Command(("scripts/build_from_sources.py",), _build(**{"--format": "json"})),
+    "matrix": Command(("scripts/launch_baseline_matrix.py",),
+        lambda inputs, output: {
+            **{f"--{name}": value for name, value in SCORER.items() if name != "seed"},
+            "--data_dir": inputs / "corpus", "--text_encoder": inputs / "encoder", "--seeds": [1, 2], "--epochs": 1,
+            "--objectives": "base", "--runs_dir": output / "runs", "--slots": 2, "--retry_failed": True,
+        },
+    ),
+    "predict": Command(("-m", "iemomecp_dataset", "predict"),
+        lambda inputs, output: {
+            str(inputs / "chat.txt"): True, "--model": inputs / "model run", "--output": output / "pairs.jsonl",
+        },
+    ),
+    "evaluate": Command(("scripts/evaluate_predictions.py",),
+        lambda inputs, output: {
+            str(inputs / "model run" / "predictions_test.parquet"): True, "--data-dir": inputs / "corpus",
+            "--split": "test", "--output": output / "scores.csv",
+        },
+    ),
+    "report": Command(("scripts/report.py",),
+        lambda inputs, output: {str(inputs / "model run"): True, "--output": output / "report.html"},
+    ),
+}  # fmt: skip
+"""The commands, by name."""
+
+
+def write_inputs(folder: Path) -> None:
+    """Writes what the commands read: synthetic corpora, models with random weights, a finished run, an old build.
+
+    Args:
+        folder: The folder.
+    """
+    from iemomecp_dataset.commands.synthetic import write_encoder, write_language_model
+    from iemomecp_dataset.synthetic import write_corpus, write_ecem
+    from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
+
+    SCALES["small"] = Scale(
+        {
+            "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
+            "validation": PlannedCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
+            "test": PlannedCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
+        },
+        shortest_chunk=8,
+        longest_chunk=24,
+        topics=20,
+        words_per_topic=2,
+    )
+    try:
+        write_corpus(folder / "corpus", scale="small")
+    finally:
+        del SCALES["small"]
+    write_encoder(folder / "corpus", folder / "encoder", hidden_size=16, num_layers=1)
+    write_ecem(folder / "explained", dialogues=_SPLITS)
+    write_language_model(folder / "explained", folder / "language model", hidden_size=16, num_layers=1, vocab_size=300)
+    (folder / "chat.txt").write_text("Ann: We won the match!\nBob: I am so glad.\nAnn: So am I.\n", encoding="utf-8")
+    first, environment = folder / "first", _environment(folder)
+    _must(_train("fusion", **_of_pairs(modalities="t")).line(folder, first), environment)
+    (first / "run").rename(folder / "model run")
+    # Of another rule, so that it differs from the new one.
+    _must(COMMANDS["build"].line(folder, first) + ["--forward-pairs", "gold"], environment)
+    (first / "built").rename(folder / "old build")
+    shutil.rmtree(first, ignore_errors=True)
+
+
+def file_events(command: str, inputs: Path, workspace: Path) -> tuple[list[str], dict[str, object]]:
+    """Runs a command without damage.
+
+    Args:
+        command: Its name.
+        inputs: The folder of :func:`write_inputs`.
+        workspace: A folder of its own, which is emptied.
+
+    Returns:
+        Its file events, and the contents of what it wrote.
+    """
+    record = workspace.with_name(f"{workspace.name}.events")
+    record.unlink(missing_ok=True)
+    code, said = _start(command, inputs, workspace, {"event": 0, "damage": "", "record": str(record)}, fresh=True)
+    assert code == 0, said
+    return record.read_text(encoding="utf-8").splitlines(), contents(workspace)
+
+
+def run_trial(
+    command: str, damage: str, event: int, inputs: Path, workspace: Path, expected: Mapping[str, object]
+) -> Trial:
+    """Damages a command and starts it again.
+
+    Args:
+        command: Its name.
+        damage: One of :data:`DAMAGES`.
+        event: Before which event, counted from 1.
+        inputs: The folder of :func:`write_inputs`.
+        workspace: A folder of its own, which is emptied.
+        expected: The contents that :func:`file_events` gave.
+
+    Returns:
+        What it came to.
+    """
+    code, first = _start(command, inputs, workspace, {"event": event, "damage": damage, "record": ""}, fresh=True)
+    wrong = _wrong_end(damage, code, first)
+    sound = COMMANDS[command].sound
+    if not wrong and sound:
+        checked = forked_python.run("-c", sound, workspace / "output", env=_environment(workspace))
+        wrong = f"half of it can be read: {checked.stderr[-300:]}" if checked.returncode else ""
+    code, second = _start(command, inputs, workspace, None)
+    said = "\n--- again ---\n".join(re.sub(r".*%\|.*\n?", "", text) for text in (first, second))
+    if not wrong and "Traceback" in second:
+        wrong = "traceback when started again"
+    if not wrong and code:
+        wrong = "refused" if code == 2 else f"exit code {code} when started again"
+    if not wrong:
+        wrong = _differences(contents(workspace), expected)
+    return Trial(command, damage, event, wrong or "same", said if wrong else "")
+
+
+def sample(events: Sequence[str], count: int, seed: str) -> list[int]:
+    """Chooses events: some of each kind and place, whatever their number.
+
+    Args:
+        events: All events.
+        count: How many to choose.
+        seed: What the choice depends on.
+
+    Returns:
+        Numbers from 1, in order.
+    """
+    import random
+
+    chance = random.Random(seed)
+    kinds: dict[str, list[int]] = {}
+    for number, event in enumerate(events, start=1):
+        kinds.setdefault(re.sub(r"\.[0-9a-f]{8}\.|[0-9]+", "#", event), []).append(number)
+    order = [chance.choice(numbers) for numbers in chance.sample(list(kinds.values()), len(kinds))]
+    return sorted(order[:count])
+
+
+def contents(workspace: Path) -> dict[str, object]:
+    """Reads what a command wrote.
+
+    Args:
+        workspace: The folder of the trial.
+
+    Returns:
+        By path below it: the content, without times and without the path of the folder itself.
+    """
+    output = workspace / "output"
+    found: dict[str, object] = {}
+    for path in sorted(output.rglob("*")):
+        name = str(path.relative_to(output))
+        if path.is_dir():
+            found[name] = "a folder"
+        elif name.endswith(".lock") or "logs/" in name:
+            found[name] = "its content may differ"
+        elif path.suffix in (".json", ".jsonl"):
+            text = path.read_text(encoding="utf-8").replace(str(workspace), "")
+            found[name] = [_without_times(json.loads(line)) for line in text.splitlines()] if path.suffix == ".jsonl" \
+                else _without_times(json.loads(text))  # fmt: skip
+        else:
+            found[name] = path.read_bytes().replace(str(workspace).encode(), b"")
+    return found
+
+
+def _without_times(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _without_times(value) for name, value in content.items() if name not in CHANGING}
+    return [_without_times(value) for value in content] if isinstance(content, list) else content
+
+
+def _differences(found: Mapping[str, object], expected: Mapping[str, object]) -> str:
+    if missing := sorted(expected.keys() - found.keys()):
+        return f"missing: {', '.join(missing)}"
+    if more := sorted(found.keys() - expected.keys()):
+        return f"left over: {', '.join(more)}"
+    # Compared as text, since NaN is not equal to itself.
+    different = [name for name, content in expected.items() if repr(found[name]) != repr(content)]
+    return f"different: {', '.join(different)}" if different else ""
+
+
+def _wrong_end(damage: str, code: int, said: str) -> str:
+    if "Traceback" in said:
+        return "traceback"
+    if damage != "full":
+        # A command that catches nothing cannot survive; one that ends before has fewer events than were counted.
+        return "" if code in (-signal.SIGKILL, 0) else f"exit code {code} in place of the damage"
+    if code == 2:
+        return "" if "No space left on device" in said else "full disk: the cause is not said"
+    return "" if code == 0 else f"full disk: exit code {code}"
+
+
+def _start(
+    command: str, inputs: Path, workspace: Path, plan: dict[str, object] | None, *, fresh: bool = False
+) -> tuple[int, str]:
+    output, caches = workspace / "output", workspace / "cache"
+    if fresh:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(workspace)
+        output.mkdir(parents=True)
+        caches.mkdir()
+        COMMANDS[command].before(inputs, output)
+    environment = _environment(workspace)
+    if plan is not None:
+        environment["FILE_EVENTS"] = json.dumps({"watched": [str(output), str(caches)], **plan})
+        watched = str(ROOT / "tests" / "processes" / "watched")
+        environment["PYTHONPATH"] = os.pathsep.join([watched, *environment.get("PYTHONPATH", "").split(os.pathsep)])
+    done = forked_python.run(*COMMANDS[command].line(inputs, output), cwd=ROOT, env=environment, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+def _environment(workspace: Path) -> dict[str, str]:
+    return {
+        **os.environ, "HF_DATASETS_CACHE": str(workspace / "cache" / "datasets"), "OMP_NUM_THREADS": "1",
+        "IEMOMECP_CACHE": str(workspace / "cache" / "iemomecp"), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }  # fmt: skip
+
+
+def _must(line: list[str], environment: dict[str, str]) -> None:
+    done = forked_python.run(*line, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def _tables(trials: Iterable[Trial], events: Mapping[str, int]) -> str:
+    by_row: dict[tuple[str, str], Counter[str]] = {}
+    for trial in trials:
+        kind = trial.outcome if trial.outcome in ("same", "refused") else "wrong"
+        by_row.setdefault((trial.command, trial.damage), Counter())[kind] += 1
+    lines = [f"{'command':<12} {'damage':<7} {'events':>6} {'tried':>6} {'same bits':>9} {'refused':>7} {'wrong':>6}"]
+    for (command, damage), count in by_row.items():
+        lines.append(
+            f"{command:<12} {damage:<7} {events[command]:>6} {count.total():>6} {count['same']:>9} "
+            f"{count['refused']:>7} {count['wrong']:>6}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Runs the trials that were asked for and prints what they came to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--damages", nargs="+", choices=DAMAGES, default=list(DAMAGES))
+    parser.add_argument("--events", type=int, default=0, help="events of each command to choose (default: all)")
+    parser.add_argument("--jobs", type=int, default=2, help="trials at once (default: %(default)s)")
+    parser.add_argument("--inputs", type=Path, help="folder for the inputs, kept for the next time")
+    options = parser.parse_args()
+    from tqdm import tqdm
+
+    with tempfile.TemporaryDirectory(prefix="crash-") as name:
+        folder = Path(name)
+        inputs = options.inputs or folder / "inputs"
+        if not (inputs / "old build").is_dir():
+            write_inputs(inputs)
+        known = {command: file_events(command, inputs, folder / "whole") for command in options.commands}
+        plan = [
+            (command, damage, event)
+            for command, (events, _) in known.items()
+            for damage in options.damages
+            for event in (sample(events, options.events, f"{command} {damage}") if options.events
+                          else range(1, len(events) + 1))
+        ]  # fmt: skip
+
+        def run(one: tuple[str, str, int]) -> Trial:
+            # One folder for each thread: a path is part of what a run records.
+            return run_trial(*one, inputs, folder / f"job {threading.get_ident()}", known[one[0]][1])
+
+        with ThreadPoolExecutor(options.jobs) as pool, tqdm(total=len(plan), unit="trial", disable=None) as bar:
+            trials = []
+            for trial in pool.map(run, plan):
+                trials.append(trial)
+                bar.update()
+                if not trial.fine:
+                    event = known[trial.command][0][trial.event - 1]
+                    bar.write(f"{trial.command}, {trial.damage} before event {trial.event} ({event}): {trial.outcome}")
+                    if os.environ.get("CRASH_VERBOSE"):
+                        bar.write(trial.said)
+    print(_tables(trials, {command: len(events) for command, (events, _) in known.items()}))
+    return int(not all(trial.fine for trial in trials))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
