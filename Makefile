@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest mutate lint typecheck format \
+.PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest mutate crash lint typecheck format \
 	bench dist docs clean
 
 PYTHON ?= python3
@@ -64,6 +64,9 @@ constraints-lowest: ## renew constraints-lowest.txt from pyproject.toml, with uv
 
 mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints those that no fast test notices
 	$(BIN)/python scripts/mutate.py --jobs 2
+
+crash: $(INSTALLED) ## commands killed, cut off from power or denied disk before every file event: the same bits (hours)
+	$(BIN)/python tests/crash/crash_trials.py
 
 lint: $(INSTALLED) ## ruff: style, docstrings, import order
 	$(BIN)/ruff check .

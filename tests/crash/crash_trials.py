@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "tests" / "processes"), str(ROOT)]
 
-import forked_python
+import forked_python  # noqa: E402  # found only now, where this file is the program
 
 __all__ = ["COMMANDS", "DAMAGES", "Command", "Trial", "file_events", "run_trial", "sample", "write_inputs"]
 
@@ -215,7 +215,7 @@ def write_inputs(folder: Path) -> None:
     _must(_train("fusion", **_of_pairs(modalities="t")).line(folder, first), environment)
     (first / "run").rename(folder / "model run")
     # Of another rule, so that it differs from the new one.
-    _must(COMMANDS["build"].line(folder, first) + ["--forward-pairs", "gold"], environment)
+    _must([*COMMANDS["build"].line(folder, first), "--forward-pairs", "gold"], environment)
     (first / "built").rename(folder / "old build")
     shutil.rmtree(first, ignore_errors=True)
 
@@ -367,8 +367,8 @@ def _start(
 def _environment(workspace: Path) -> dict[str, str]:
     return {
         **os.environ, "HF_DATASETS_CACHE": str(workspace / "cache" / "datasets"), "OMP_NUM_THREADS": "1",
-        "IEMOMECP_CACHE": str(workspace / "cache" / "iemomecp"), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
-        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "IEMOMECP_CACHE": str(workspace / "cache" / "iemomecp"), "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     }  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Damage at a chosen file event: Python imports this module at its start where its folder is on PYTHONPATH.
 
-The environment variable ``FILE_EVENTS`` is JSON: ``watched``, folders; ``event``, a number; ``damage``, what happens just
-before that event in one of them; ``record``, a file that gets the events, one a line. A file event is an opening for
-writing, a rename, a removal, a new folder, a link, or a sync. Libraries that write without Python (safetensors, Arrow
-with a path) are seen by the rename that follows.
+The environment variable ``FILE_EVENTS`` is JSON: ``watched``, folders; ``event``, a number; ``damage``, what happens
+just before that event in one of them; ``record``, a file that gets the events, one a line. A file event is an opening
+for writing, a rename, a removal, a new folder, a link, or a sync. Libraries that write without Python (safetensors,
+Arrow with a path) are seen by the rename that follows.
 
 * ``kill``: the process is gone.
 * ``power``: so is the power. What was not synced is lost: a file that was never synced is empty, one that grew since
@@ -12,6 +12,9 @@ with a path) are seen by the rename that follows.
 
 The variable is removed, so that processes started by this one go on unharmed.
 """
+
+# Every Python process of a trial imports this first; pathlib would cost more than all of it.
+# ruff: noqa: PTH
 
 from __future__ import annotations
 
@@ -109,7 +112,7 @@ def _watch(plan: dict[str, Any]) -> None:
     os.fsync = fsync
 
     def hook(name: str, arguments: tuple[Any, ...]) -> None:
-        if watch.busy or name not in _CHANGES and name != "open":
+        if watch.busy or (name not in _CHANGES and name != "open"):
             return
         if name == "open":
             path, _, flags = arguments
