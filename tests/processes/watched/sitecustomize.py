@@ -13,9 +13,6 @@ Arrow with a path) are seen by the rename that follows.
 The variable is removed, so that processes started by this one go on unharmed.
 """
 
-# Every Python process of a trial imports this first; pathlib would cost more than all of it.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import errno
