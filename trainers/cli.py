@@ -13,6 +13,7 @@ from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
+from iemomecp_dataset.trainers.training.launcher import end_with_launcher
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
@@ -142,6 +143,7 @@ def train_from_command_line(description: str, trainer: str = "fusion") -> RunRes
     Returns:
         The record of the run; None on all processes but the main one, and where the run is to be continued.
     """
+    end_with_launcher()
     kind, defaults = options_of(trainer)
     options = parse_options(
         sys.argv[1:], description=description, defaults=defaults, command=f"train {trainer}", kind=kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
+from iemomecp_dataset.trainers.training.launcher import end_with_launcher
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
 
@@ -128,51 +130,58 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         KeyboardInterrupt: SIGINT has ended the session, and the run can be continued.
         SystemExit: SIGTERM has.
     """
+    end_with_launcher()
     began = time.monotonic()
     _, kind = _KINDS[options.task]
     accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
-    with accelerator.main_process_first():
-        corpus = kind.corpus(options, corpus)
-        _logger.info("%s", corpus.statement)
-        leaks = _contamination(options, corpus)
-        remarks = marked_on_own_training(options, corpus)
-        for warning in (*leaks, *remarks):
-            _logger.warning("warning: %s", warning)
-        for warning in kind.warnings(options, corpus):
-            _logger.warning("%s", warning)
-        inputs = run_inputs(options, corpus, accelerator.num_processes)
-        claimed = folder.claim(options, inputs)
-    if folder.finished:
-        _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
-        return read_results(folder.path)
-    if options.run.log_with:
-        accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
-    with folder.released_on_error(claimed and accelerator.is_main_process):
-        task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
-        progress, scored = fit(accelerator, task, options, folder)
-    if not progress.complete:
-        return None
-    more = kind.score_more(options.after(time.monotonic() - began), corpus, task, accelerator, folder)
-    if more is None:
-        return None
-    if accelerator.is_main_process:
-        done = FinishedRun(
-            options=options,
-            corpus=corpus,
-            task=task,
-            progress=progress,
-            scored=scored | more,
-            # Read again: the encoder of a first run was on the Hub when it began.
-            inputs=run_inputs(options, corpus, accelerator.num_processes),
-            leaks=leaks,
-            remarks=remarks,
-            processes=accelerator.num_processes,
-            precision=str(accelerator.mixed_precision),
-            device=accelerator.device.type,
-        )
-        _write_run(folder, kind, done)
-    accelerator.wait_for_everyone()
+    with contextlib.ExitStack() as held:
+        with accelerator.main_process_first():
+            corpus = kind.corpus(options, corpus)
+            _logger.info("%s", corpus.statement)
+            leaks = _contamination(options, corpus)
+            remarks = marked_on_own_training(options, corpus)
+            for warning in (*leaks, *remarks):
+                _logger.warning("warning: %s", warning)
+            for warning in kind.warnings(options, corpus):
+                _logger.warning("%s", warning)
+            inputs = run_inputs(options, corpus, accelerator.num_processes)
+            if accelerator.is_main_process:
+                if folder.finished:
+                    folder.clear_finished()
+                else:
+                    held.enter_context(folder.held())
+            claimed = folder.claim(options, inputs)
+        if folder.finished:
+            _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
+            return read_results(folder.path)
+        if options.run.log_with:
+            accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
+        with folder.released_on_error(claimed and accelerator.is_main_process):
+            task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
+            progress, scored = fit(accelerator, task, options, folder)
+        if not progress.complete:
+            return None
+        more = kind.score_more(options.after(time.monotonic() - began), corpus, task, accelerator, folder)
+        if more is None:
+            return None
+        if accelerator.is_main_process:
+            done = FinishedRun(
+                options=options,
+                corpus=corpus,
+                task=task,
+                progress=progress,
+                scored=scored | more,
+                # Read again: the encoder of a first run was on the Hub when it began.
+                inputs=run_inputs(options, corpus, accelerator.num_processes),
+                leaks=leaks,
+                remarks=remarks,
+                processes=accelerator.num_processes,
+                precision=str(accelerator.mixed_precision),
+                device=accelerator.device.type,
+            )
+            _write_run(folder, kind, done)
+        accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
     return read_results(folder.path)
@@ -186,16 +195,20 @@ def _contamination(options: RunSettings, corpus: Corpus) -> list[str]:
 
 
 def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) -> None:
-    """Writes predictions, model and card, and last of all ``results.json``, which marks the run as finished."""
+    """Writes predictions, model and card, and last of all ``results.json``, which marks the run as finished.
+
+    Each is on the disk before the next is begun: a record that is there after a power cut has all that it stands for.
+    """
     results = kind.results(done)
     kind.write(folder.path, done)
     task = done.task
     record_extractors(task.model.config, cast(SharedData, done.options.data))
-    task.model.save_pretrained(folder.path / "model")
-    if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
-        task.encoder.tokenizer.save_pretrained(folder.path / "model")
-    if task.tokenizer is not None:
-        task.tokenizer.save_pretrained(folder.path / "model")
-    write_text(folder.path / "model" / "README.md", model_card(results, done.options))
+    with folder.model_written() as model:
+        task.model.save_pretrained(model)
+        if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
+            task.encoder.tokenizer.save_pretrained(model)
+        if task.tokenizer is not None:
+            task.tokenizer.save_pretrained(model)
+        write_text(model / "README.md", model_card(results, done.options))
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()

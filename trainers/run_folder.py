@@ -12,26 +12,37 @@
       model/                   save_pretrained of the best epoch
       predictions_{validation,test}.parquet    emotions_…: a run that recognises emotions
       results.json             written last: a folder that has it is finished
+      .lock                    while a process trains: which one
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import make_folder, read_json, write_json, write_text
+from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.file_lock import LOCK_FILE, hold_folder
+from iemomecp_dataset.files import make_folder, put_in_place, read_json, write_json, write_text
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 __all__ = ["RunFolder"]
 
 INPUTS_FILE = "inputs.json"
+RESULTS_FILE = "results.json"
+
+_UNFINISHED_MODEL = ".model.partial"
+_OF_TRAINING = re.compile(
+    r"\.(config\.yaml|log\.jsonl|results\.json|(predictions|emotions|explanations)_.*)\.[0-9a-f]+\.partial"
+)
+"""Temporary files beside those that a training alone writes; evaluations write others, at the same time even."""
 
 _OF_INPUTS = frozenset({"data_fingerprint", "features", "initialized_from"})
 """Fields of the results by which the content of what a run reads is compared, not its path."""
@@ -46,12 +57,36 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether the run has ended with results."""
-        return (self.path / "results.json").is_file()
+        return (self.path / RESULTS_FILE).is_file()
+
+    @property
+    def unused(self) -> bool:
+        """Whether the folder is missing or empty, but for what a process leaves that is killed as it begins."""
+        return not self.path.exists() or all(
+            entry.name == LOCK_FILE or entry.name.endswith(".partial") for entry in self.path.iterdir()
+        )
 
     @property
     def checkpoints(self) -> Path:
         """Where an unfinished run keeps what it needs to continue."""
         return self.path / "checkpoint"
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds the folder for this process and clears what killed ones have left in it.
+
+        Raises:
+            RunFolderError: Another process holds it; the message names it.
+            UsageError: It cannot be written to.
+        """
+        with hold_folder(self.path):
+            self._clear_remains()
+            yield
+
+    def clear_finished(self) -> None:
+        """Clears a finished folder as :meth:`held` does; one that is in use or read-only stays as it is."""
+        with contextlib.suppress(IemomecpError, OSError), self.held():
+            pass
 
     def claim(self, options: RunSettings, inputs: RunInputs) -> bool:
         """Makes the folder this run's, or finds that it already is.
@@ -66,6 +101,28 @@ class RunFolder:
         Raises:
             RunFolderError: The folder holds another run, or files that are not a run.
             UsageError: It cannot be written to.
+        """
+        import yaml
+
+        found = self.holds(options, inputs)
+        if not found:
+            make_folder(self.path)
+            write_text(self.path / "config.yaml", yaml.safe_dump(options.flat(), sort_keys=False, allow_unicode=True))
+        # Also where a process was killed between these two files.
+        if not self.finished and self._known_inputs() is None and self.latest_checkpoint() is None:
+            make_folder(self.checkpoints)
+            write_json(self.checkpoints / INPUTS_FILE, inputs.to_json())
+        return not found
+
+    def holds(self, options: RunSettings, inputs: RunInputs) -> bool:
+        """Whether the folder holds this run, finished or not, or is free for it; nothing is written.
+
+        Args:
+            options: The run's options.
+            inputs: What it reads, by content.
+
+        Raises:
+            RunFolderError: The folder holds another run, or files that are not a run.
         """
         import yaml
 
@@ -98,17 +155,12 @@ class RunFolder:
                     f"{self.path} holds a run that reads something else: {'; '.join(changed)} has changed since it "
                     "began. Choose another --output_dir."
                 )
-            return False
-        # A partial file is what a run left that was killed while it claimed the folder.
-        if self.path.is_dir() and any(not entry.name.endswith(".partial") for entry in self.path.iterdir()):
+            return True
+        if not self.unused:
             raise RunFolderError(
                 f"{self.path} is not empty and holds no run (no config.yaml). Choose another --output_dir."
             )
-        make_folder(self.path)
-        write_text(config, yaml.safe_dump(asked, sort_keys=False, allow_unicode=True))
-        make_folder(self.checkpoints)
-        write_json(self.checkpoints / INPUTS_FILE, inputs.to_json())
-        return True
+        return False
 
     @contextlib.contextmanager
     def released_on_error(self, claimed: bool) -> Iterator[None]:
@@ -141,18 +193,31 @@ class RunFolder:
         file = self.checkpoints / INPUTS_FILE
         return RunInputs.of_json(read_json(file)) if file.is_file() else None
 
+    @contextlib.contextmanager
+    def model_written(self) -> Iterator[Path]:
+        """Writes ``model/`` whole: it is missing, or complete and on the disk.
+
+        Yields:
+            The folder to write to.
+        """
+        partial, model = self.path / _UNFINISHED_MODEL, self.path / "model"
+        _remove(partial)
+        yield partial
+        _remove(model)
+        put_in_place(partial, model)
+
     def append_log(self, event: Mapping[str, Any]) -> None:
-        """Adds one event to ``log.jsonl``."""
+        """Adds one event to ``log.jsonl``, on the disk before the checkpoint that follows it."""
         with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def rewind_log(self, epoch: int) -> None:
-        """Drops what was logged after an epoch, before those epochs are repeated."""
+        """Drops what was logged after an epoch, before those epochs are repeated; begins a log where there is none."""
         path = self.path / "log.jsonl"
-        if not path.is_file():
-            return
         kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
             try:
                 event = json.loads(line)
             except json.JSONDecodeError:
@@ -187,6 +252,24 @@ class RunFolder:
         for entry in self.checkpoints.iterdir():
             if entry in keep or (keep and entry.name == INPUTS_FILE):
                 continue
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            _remove(entry)
         if not keep:
             self.checkpoints.rmdir()
+
+    def _clear_remains(self) -> None:
+        """Removes what a killed training has left unfinished, and the checkpoints of one that is finished.
+
+        Only for the process that holds the folder.
+        """
+        for entry in self.path.iterdir():
+            if entry.name == _UNFINISHED_MODEL or _OF_TRAINING.fullmatch(entry.name):
+                _remove(entry)
+        if self.finished:
+            self.remove_checkpoints()
+        elif self.checkpoints.is_dir():
+            for entry in self.checkpoints.rglob(".*.partial"):
+                _remove(entry)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

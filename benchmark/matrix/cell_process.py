@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from pathlib import Path
 from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.file_lock import take_lock
 from iemomecp_dataset.files import make_folder
 
 __all__ = ["RUNS_ELSEWHERE", "Job", "exit_words", "job_of", "last_lines", "start", "stop"]
@@ -86,14 +86,12 @@ def start(job: Job) -> subprocess.Popen[bytes]:
     """
     make_folder(job.log.parent)
     with open(job.log, "ab") as log:
-        try:
-            # The lock belongs to the file handle that the cell's processes inherit: it is held until the last of them
-            # ends, even if the launcher is killed.
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # The lock belongs to the file handle that the cell's processes inherit: it is held until the last of them
+        # ends, even if the launcher is killed.
+        if not take_lock(log.fileno(), job.log):
             raise RunFolderError(
                 f"{job.name} is running already: a process of another launcher writes {job.log}. Wait, or end it."
-            ) from None
+            )
         log.write(f"$ {' '.join(shlex.join(job.command).splitlines())}\n".encode())
         log.flush()
         # A process inherits the set of blocked signals, and ray blocks the one that ends a cell.

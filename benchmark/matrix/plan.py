@@ -116,11 +116,11 @@ def _look(
     state = State.NEW
     if path.exists() and not path.is_dir():
         return PlannedCell(cell, State.REFUSED, f"{path} is a file in place of the run folder. Move it away.")
-    if path.is_dir() and any(path.iterdir()):
+    if not RunFolder(path).unused:
         try:
             results = read_results(path) if (path / RESULTS_FILE).is_file() else None
-            # The trainer's own check that the folder holds this run; it writes nothing into a folder with content.
-            RunFolder(path).claim(cell.options_in(runs_dir), inputs(cell))
+            # The trainer's own check that the folder holds this run.
+            RunFolder(path).holds(cell.options_in(runs_dir), inputs(cell))
         except IemomecpError as error:
             return PlannedCell(cell, State.REFUSED, str(error).replace("--output_dir", "--runs_dir"))
         if results is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,92 @@ def test_a_folder_left_by_a_run_that_was_killed_while_it_claimed_it_can_be_claim
     (tmp_path / ".config.yaml.0123abcd.partial").write_text("seed: 4")
     assert RunFolder(tmp_path).claim(TrainingOptions(), RunInputs({"train": "0"}))
     assert not RunFolder(tmp_path).claim(TrainingOptions(), RunInputs({"train": "0"}))
+
+
+def test_a_folder_that_is_killed_between_its_first_two_files_knows_its_inputs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+    (folder.checkpoints / "inputs.json").unlink()
+    assert not folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+    with pytest.raises(RunFolderError, match="the content of train has changed"):
+        folder.claim(TrainingOptions(), RunInputs({"train": "1"}))
+
+
+def test_asking_whether_a_folder_holds_a_run_writes_nothing(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.unused
+    assert not folder.holds(TrainingOptions(), RunInputs({"train": "0"}))
+    assert not folder.path.exists()
+    folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+    assert not folder.unused
+    assert folder.holds(TrainingOptions(), RunInputs({"train": "0"}))
+
+
+def test_a_folder_is_held_by_one_training(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.held():
+        assert folder.unused, "the lock is no run"
+        assert folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+        with pytest.raises(RunFolderError, match=f"in use by process {os.getpid()}"), folder.held():
+            pass
+    with folder.held():
+        pass
+
+
+def contents(path: Path) -> set[str]:
+    return {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_the_next_training_clears_what_a_killed_one_has_left(finished: bool, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+    left = [
+        ".config.yaml.0a1b2c3d.partial",
+        ".predictions_test.parquet.0a1b2c3d.partial",
+        ".model.partial/model.safetensors",
+    ]
+    left += ["checkpoint/.best-0001.safetensors.0a1b2c3d.partial"]
+    left += ["checkpoint/fold-0-of-2/checkpoint/.best-0001.safetensors.0a1b2c3d.partial"]
+    needed = {"config.yaml", "checkpoint/inputs.json", "checkpoint/epoch-0001/progress.json"}
+    # Another program may be writing these at this moment.
+    others = {".precision_recall.svg.0a1b2c3d.partial", "diagnostics/.table.csv.0a1b2c3d.partial", "notes.txt"}
+    for name in {*left, *needed, *others} - {"config.yaml", "checkpoint/inputs.json"}:
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).touch()
+    if not finished:
+        with folder.held():
+            assert contents(folder.path) == needed | others | {".lock"}
+        assert contents(folder.path) == needed | others
+        return
+    (folder.path / "results.json").touch()
+    with folder.held():  # another process uses the folder at this moment
+        for name in left[:1]:
+            (folder.path / name).touch()
+        folder.clear_finished()
+        assert left[0] in contents(folder.path)
+    folder.clear_finished()
+    assert contents(folder.path) == {"config.yaml", "results.json"} | others
+
+
+def test_a_model_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+
+    def write(weights: str, *, killed: bool = False) -> None:
+        with folder.model_written() as model:
+            model.mkdir()
+            (model / "model.safetensors").write_text(weights)
+            if killed:
+                raise KeyboardInterrupt
+            (model / "config.json").write_text("{}")
+
+    with pytest.raises(KeyboardInterrupt):
+        write("0", killed=True)
+    assert not (tmp_path / "model").exists()
+    for weights in "12":
+        write(weights)
+        assert contents(tmp_path) == {"model/model.safetensors", "model/config.json"}
+        assert (tmp_path / "model" / "model.safetensors").read_text() == weights
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

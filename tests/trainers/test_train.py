@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from safetensors.torch import load_file
 
 import iemomecp_dataset
+import iemomecp_dataset.trainers.run
 from iemomecp_dataset.benchmark.results_table import print_results
-from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.commands import report
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict, train
 from iemomecp_dataset.trainers.training.emotions import target_emotions
 
@@ -136,6 +138,40 @@ def train_two(output: Path, encoder: Path, **options: Any) -> RunResults:
     results = train(two_dialogues(), output_dir=output, emotion_names=EMOTIONS, **{**small, **options})
     assert results is not None
     return results
+
+
+def test_results_stand_for_what_is_on_the_disk_and_a_folder_in_use_is_refused(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def state(status: os.stat_result) -> tuple[int, int, int]:
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    output, synced, fsync = tmp_path / "run", set(), os.fsync
+    written: list[str] = []
+
+    def noted_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.add(state(os.fstat(descriptor)))
+
+    def noted_results(path: Path, results: RunResults) -> None:
+        entries = [output, *(entry for entry in output.rglob("*") if entry.name not in (".lock", "checkpoint"))]
+        entries = [entry for entry in entries if "checkpoint" not in entry.parts]
+        assert [str(entry) for entry in entries if state(entry.stat()) not in synced] == []
+        written.extend(entry.name for entry in entries)
+        with pytest.raises(RunFolderError, match=f"{output} is in use by process {os.getpid()} on "):
+            train_two(output, tiny_encoder, epochs=1)
+        write_results(path, results)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(iemomecp_dataset.trainers.run, "write_results", noted_results)
+    train_two(output, tiny_encoder, epochs=1)
+    assert {"config.yaml", "log.jsonl", "predictions_test.parquet", "model", "model.safetensors", "README.md"} <= {
+        *written
+    }
+    assert not (output / ".lock").exists()
+    (output / "checkpoint" / "epoch-0001").mkdir(parents=True)  # as if it was killed after its last file
+    train_two(output, tiny_encoder, epochs=1)
+    assert not (output / "checkpoint").exists()
 
 
 def test_emotion_categories_are_learned_written_and_predicted_again(tiny_encoder: Path, tmp_path: Path) -> None:

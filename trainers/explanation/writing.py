@@ -61,7 +61,7 @@ def written_explanations(
 
     Raises:
         KeyboardInterrupt: SIGINT has ended the session.
-        SystemExit: SIGTERM has.
+        SystemExit: SIGTERM or the end of the launcher has.
     """
     generation, strategy = options.objective, task.strategy
     stopping = StopRequests(accelerator, options.run.max_hours)
@@ -128,7 +128,7 @@ def written_explanations(
                     )
                     if reason is StopReason.INTERRUPTED:
                         raise KeyboardInterrupt
-                    if reason is StopReason.TERMINATED:
+                    if reason in (StopReason.TERMINATED, StopReason.LAUNCHER_ENDED):
                         raise SystemExit(128 + signal.SIGTERM)
                     return None
             bar.close()

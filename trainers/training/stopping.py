@@ -1,4 +1,4 @@
-"""Requests to stop a session of a run: signals and a time limit.
+"""Requests to stop a session of a run: signals, a time limit, and the end of the launcher.
 
 A session stops between two steps, so that a checkpoint can be written first.
 """
@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from iemomecp_dataset.trainers.training.launcher import launcher_has_ended
+
 __all__ = ["StopReason", "StopRequested", "StopRequests"]
 
 _SAME_INTERRUPT_SECONDS = 1.0
@@ -28,6 +30,7 @@ class StopReason(Enum):
     TERMINATED = "SIGTERM"
     INTERRUPTED = "SIGINT"
     TIME_OVER = "--max_hours"
+    LAUNCHER_ENDED = "the end of its launcher"
 
 
 class StopRequested(Exception):  # noqa: N818 - a request, not an error
@@ -83,10 +86,13 @@ class StopRequests:
             timed: Whether the time limit applies, by the clock of the main process.
         """
         over = timed and self._deadline is not None and time.monotonic() > self._deadline
+        # Its end also sends SIGTERM, where the system does that; and Ctrl-C ends a launcher, too.
+        left = launcher_has_ended() and self._noted != signal.SIGINT
         asked = [
-            self._noted == signal.SIGTERM,
+            self._noted == signal.SIGTERM and not left,
             self._noted == signal.SIGINT,
             over and self._accelerator.is_main_process,
+            left,
         ]
         if self._accelerator.num_processes > 1:
             flags = torch.tensor(asked, dtype=torch.float32, device=self._accelerator.device)

@@ -28,6 +28,19 @@ def test_finds_runs_at_any_depth_and_names_the_unfinished(tmp_path, write_run):
     assert "not valid JSON" in reasons["torn"]
 
 
+def test_what_a_killed_process_leaves_beside_files_is_no_run_and_changes_none(tmp_path, write_run):
+    write_run(tmp_path / "base_42")
+    before = index_runs(tmp_path)
+    for name in (".lock", ".results.json.0a1b2c3d.partial", ".predictions_test.parquet.0a1b2c3d.partial"):
+        (tmp_path / "base_42" / name).write_text("{")
+    for name in ("checkpoint/epoch-0003", ".model.partial"):
+        (tmp_path / "base_42" / name).mkdir(parents=True)
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / ".config.yaml.0a1b2c3d.partial").touch()
+    (tmp_path / "begun" / ".lock").touch()
+    assert index_runs(tmp_path) == before
+
+
 def test_a_run_folder_is_an_index_of_one(tmp_path, write_run):
     write_run(tmp_path / "base_42")
     assert len(index_runs(tmp_path / "base_42").runs) == 1

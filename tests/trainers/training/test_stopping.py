@@ -85,16 +85,40 @@ def test_time_ends_training_but_no_scoring(clock: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("others", "reason"),
     [
-        ([0.0, 0.0, 0.0], None),
-        ([1.0, 0.0, 0.0], StopReason.TERMINATED),
-        ([0.0, 1.0, 0.0], StopReason.INTERRUPTED),
-        ([0.0, 0.0, 1.0], StopReason.TIME_OVER),
-        ([0.0, 1.0, 1.0], StopReason.INTERRUPTED),
+        ([0.0, 0.0, 0.0, 0.0], None),
+        ([1.0, 0.0, 0.0, 0.0], StopReason.TERMINATED),
+        ([0.0, 1.0, 0.0, 0.0], StopReason.INTERRUPTED),
+        ([0.0, 0.0, 1.0, 0.0], StopReason.TIME_OVER),
+        ([0.0, 1.0, 1.0, 0.0], StopReason.INTERRUPTED),
+        ([0.0, 0.0, 0.0, 1.0], StopReason.LAUNCHER_ENDED),
     ],
 )
 def test_all_processes_learn_of_a_request_to_one(others: list[float], reason: StopReason | None) -> None:
     with StopRequests(processes(others)) as requests:
         assert requests.reason() is reason
+
+
+@pytest.mark.parametrize(
+    ("signals", "reason"),
+    [
+        ([], StopReason.LAUNCHER_ENDED),
+        ([signal.SIGTERM], StopReason.LAUNCHER_ENDED),  # the system's, at its end
+        ([signal.SIGINT, signal.SIGTERM], StopReason.INTERRUPTED),  # a Ctrl-C that has ended both
+    ],
+)
+def test_the_end_of_the_launcher_is_told_from_what_has_ended_it(
+    signals: list[int], reason: StopReason, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with StopRequests(processes()) as requests:
+            assert requests.reason() is None
+            monkeypatch.setattr(stopping, "launcher_has_ended", lambda: True)
+            for number in signals:
+                signal.raise_signal(number)
+            assert requests.reason() is requests.reason(timed=False) is reason
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_ignored_ctrl_c_stays_ignored() -> None:

@@ -1,0 +1,149 @@
+"""Which process holds a folder or a file: locks of the operating system, which end with the process that took them.
+
+A lock of a process that was killed holds nobody, as the system releases it. Where a file system has no locks, that is
+said, and the work goes on without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.files import make_folder, not_written
+
+__all__ = ["LOCK_FILE", "hold_folder", "take_lock"]
+
+LOCK_FILE = ".lock"
+"""Name of the file in a held folder; it says who holds it, and is removed at the end."""
+
+_logger = logging.getLogger(__name__)
+
+_HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
+
+_descriptors: set[int] = set()
+"""Descriptors of the folders that this process holds."""
+
+
+def take_lock(descriptor: int, path: Path) -> bool:
+    """Locks an open file for as long as a process has it open, unless another has locked it.
+
+    Processes that inherit the descriptor hold the lock as well.
+
+    Args:
+        descriptor: The open file.
+        path: Its path, for the message that its file system has no locks.
+
+    Returns:
+        Whether it is locked now, or cannot be; False: another process holds it.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        _say_without_lock(path, "this system has none")
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        if error.errno not in _NO_LOCKS:
+            raise
+        _say_without_lock(path, str(error.strerror))
+    return True
+
+
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Holds a folder for this process alone, which may have children: they do not hold it.
+
+    Args:
+        folder: The folder; it is made if it is missing. At the end it is removed if it is empty.
+
+    Raises:
+        RunFolderError: Another process holds it; the message names it.
+        UsageError: The folder cannot be made or written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name, hold_folder(Path(name)):
+        ...     with hold_folder(Path(name)):
+        ...         pass
+        Traceback (most recent call last):
+            ...
+        iemomecp_dataset.errors.RunFolderError: ... is in use by process ... Wait until it has ended, or end it...
+    """
+    file, owner = folder / LOCK_FILE, os.getpid()
+    descriptor = _open_locked(folder, file)
+    _descriptors.add(descriptor)
+    try:
+        # On a full disk the lock holds all the same, without a name.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            since = time.strftime("%Y-%m-%d %H:%M:%S")
+            os.write(descriptor, f"process {owner} on {socket.gethostname()} since {since}\n".encode())
+        yield
+    finally:
+        if os.getpid() == owner:
+            _descriptors.discard(descriptor)
+            # Removed while it is held: who has opened it in the meantime looks whether it is still there.
+            with contextlib.suppress(OSError):
+                file.unlink()
+                folder.rmdir()
+            os.close(descriptor)
+
+
+def _open_locked(folder: Path, file: Path) -> int:
+    """Opens and locks the file of a folder, again where the process that held it has just removed it."""
+    while True:
+        make_folder(folder)
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            continue  # the folder was removed, too
+        except OSError as error:
+            raise not_written(file, error) from None
+        kept = False
+        try:
+            if not take_lock(descriptor, file):
+                raise RunFolderError(
+                    f"{folder} is in use by {_holder(descriptor)}. Wait until it has ended, or end it, and start the "
+                    "same command again; or choose another folder."
+                )
+            with contextlib.suppress(FileNotFoundError):
+                kept = os.path.samestat(os.fstat(descriptor), file.stat())
+            if kept:
+                return descriptor
+        finally:
+            if not kept:
+                os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    """The process that holds the file, as it has written it."""
+    text = os.pread(descriptor, 300, 0).decode("utf-8", errors="replace").strip()
+    return text if text.startswith("process ") and text.isprintable() else "another process"
+
+
+def _say_without_lock(path: Path, reason: str) -> None:
+    _logger.warning(
+        "warning: %s cannot be locked (%s): that a second process writes there would not be noticed.", path, reason
+    )
+
+
+def _let_go() -> None:
+    """Closes what was inherited: a forked process that outlives this one must not hold its folders."""
+    for descriptor in _descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _descriptors.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
