@@ -175,10 +175,13 @@ class RunFolder:
         within = f"-batch-{batches:08d}" if batches else ""
         return self.checkpoints / f"epoch-{epoch:04d}{within}"
 
+    def all_checkpoints(self) -> list[Path]:
+        """All checkpoints that were completed, from the oldest to the newest."""
+        return sorted(self.checkpoints.glob("epoch-*[0-9]"))
+
     def latest_checkpoint(self) -> Path | None:
-        """The newest whole checkpoint."""
-        found = sorted(self.checkpoints.glob("epoch-*[0-9]"))
-        return found[-1] if found else None
+        """The newest of them."""
+        return max(self.all_checkpoints(), default=None)
 
     def remove_checkpoints(self, *, keep: tuple[Path, ...] = ()) -> None:
         """Removes checkpoints, but for some; all and their folder when none is to be kept."""
