@@ -27,6 +27,7 @@ from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
+from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
 
@@ -157,6 +158,10 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
     if more is None:
         return None
     if accelerator.is_main_process:
+        names, unit = (corpus.class_names, "pair") if options.task == "pairs" else (corpus.emotion_names, "utterance")
+        warnings = run_warnings(folder.path / "log.jsonl", scored, progress.threshold, names, unit)
+        for warning in warnings:
+            _logger.warning("warning: %s", warning)
         done = FinishedRun(
             options=options,
             corpus=corpus,
@@ -167,6 +172,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
             inputs=run_inputs(options, corpus, accelerator.num_processes),
             leaks=leaks,
             remarks=remarks,
+            warnings=warnings,
             processes=accelerator.num_processes,
             precision=str(accelerator.mixed_precision),
             device=accelerator.device.type,

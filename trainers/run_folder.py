@@ -18,18 +18,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import InvalidDataError, RunFolderError
 from iemomecp_dataset.files import make_folder, read_json, write_json, write_text
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 __all__ = ["RunFolder"]
+
+_logger = logging.getLogger(__name__)
 
 INPUTS_FILE = "inputs.json"
 
@@ -139,7 +142,19 @@ class RunFolder:
         if self.finished:
             return RunInputs.of_record(read_results(self.path))
         file = self.checkpoints / INPUTS_FILE
-        return RunInputs.of_json(read_json(file)) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            content = read_json(file)
+            known = RunInputs.of_json(content if isinstance(content, dict) else {})
+            if not all(isinstance(part, Mapping) for part in (known.data, known.texts, known.features)):
+                raise TypeError
+            return known
+        except (InvalidDataError, TypeError):
+            raise RunFolderError(
+                f"{file} is damaged, so that it is unknown whether the run began with the same data. Put it back from a "
+                "copy, or choose another --output_dir."
+            ) from None
 
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Adds one event to ``log.jsonl``."""
@@ -151,14 +166,17 @@ class RunFolder:
         path = self.path / "log.jsonl"
         if not path.is_file():
             return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        kept, damaged = [], 0
+        lines = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, start=1):
             try:
                 event = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the line that was being written when the run was killed
-            if event.get("epoch", 0) <= epoch:
-                kept.append(line)
+                if event.get("epoch", 0) <= epoch:
+                    kept.append(line.decode("utf-8"))
+            except (ValueError, RecursionError, AttributeError, TypeError):
+                damaged += number < len(lines)  # the last is the line that was being written when the run was killed
+        if damaged:
+            _logger.warning("%s: %d damaged lines are left out.", path, damaged)
         write_text(path, "".join(line + "\n" for line in kept))
 
     def checkpoint(self, epoch: int, batches: int) -> Path:

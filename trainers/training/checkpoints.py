@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import pickle
 import random
 import shutil
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from accelerate.utils import broadcast_object_list, gather_object, load
 from safetensors import SafetensorError
 from torch import nn
 
-from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.errors import IemomecpError, RunFolderError, UnsafeFileError
 from iemomecp_dataset.files import atomic_write, make_folder, not_written, put_in_place
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.progress import (
@@ -213,6 +214,7 @@ class Checkpoints:
 
         Raises:
             RunFolderError: They do not fit the model, or cannot be read.
+            UnsafeFileError: They hold objects that could run code.
         """
         accelerator = self._accelerator
         random_states = checkpoint / f"random_states_{accelerator.process_index}.pkl"
@@ -220,6 +222,12 @@ class Checkpoints:
             accelerator.load_state(str(checkpoint))
         except torch.OutOfMemoryError:
             raise
+        except pickle.UnpicklingError as error:
+            raise UnsafeFileError(
+                f"{checkpoint} holds something else than tensors and plain values, which no run writes and which could "
+                f"run code when it is read: nothing was read. Remove {checkpoint.parent}, and the same command begins "
+                "the run anew."
+            ) from error
         except Exception as error:  # whatever reading a file that is damaged, or of another model, leads to
             raise RunFolderError(
                 f"{checkpoint} does not fit the model of this version of the package ({_one_line(error)}). Continue "
