@@ -152,8 +152,8 @@ class RunFolder:
             return known
         except (InvalidDataError, TypeError):
             raise RunFolderError(
-                f"{file} is damaged, so that it is unknown whether the run began with the same data. Put it back from a "
-                "copy, or choose another --output_dir."
+                f"{file} is damaged, so that it is unknown whether the run began with the same data. Put it back from "
+                "a copy, or choose another --output_dir."
             ) from None
 
     def append_log(self, event: Mapping[str, Any]) -> None:

@@ -173,10 +173,9 @@ def _left_by_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc
         controllers, _, path = rest.partition(":")
         if number != "0" and "memory" not in controllers.split(","):
             continue
-        names = (
-            ("memory.max", "memory.current") if number == "0" else ("memory.limit_in_bytes", "memory.usage_in_bytes")
-        )
-        top = root if number == "0" else root / "memory"
+        names, top = ("memory.max", "memory.current"), root
+        if number != "0":  # the first version of control groups
+            names, top = ("memory.limit_in_bytes", "memory.usage_in_bytes"), root / "memory"
         for folder in [top / path.lstrip("/"), *(top / path.lstrip("/")).parents]:
             try:
                 limit, used = (int((folder / name).read_text()) for name in names)

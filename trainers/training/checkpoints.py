@@ -184,9 +184,9 @@ class Checkpoints:
             return checkpoint, None
         if not damaged:
             return None, None
+        others = ", and the checkpoint before cannot be used either" if damaged[1:] else ""
         return None, RunFolderError(
-            f"{damaged[0]}{', and the checkpoint before cannot be used either' if damaged[1:] else ''}, so that the run cannot be "
-            f"continued. Put back the folder {self._folder.checkpoints} from a copy; or remove it, and the same "
+            f"{damaged[0]}{others}, so that the run cannot be continued. Put back the folder {self._folder.checkpoints} from a copy; or remove it, and the same "
             "command begins the run anew."
         )
 
@@ -199,8 +199,7 @@ class Checkpoints:
         best = self._best(saved.progress)
         if saved.files is None:
             _logger.warning(
-                "%s was written by an earlier version of the package, without digests: damage to it would go unnoticed.",
-                checkpoint,
+                "%s was written by an earlier version, without digests: damage to it would go unnoticed.", checkpoint
             )
         else:
             check_digests(checkpoint, saved.files)
@@ -259,7 +258,7 @@ def _set_random_states(path: Path, device: torch.device) -> None:
     """
     states = load(path)
     random.setstate(states["random_state"])
-    np.random.set_state(states["numpy_random_seed"])
+    np.random.set_state(states["numpy_random_seed"])  # noqa: NPY002 - the state that accelerate has saved
     torch.set_rng_state(states["torch_manual_seed"])
     if device.type == "cuda":
         of_devices, index = states.get("torch_cuda_manual_seed", ()), device.index or 0
