@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -242,15 +242,19 @@ def check_memory(
 
 
 def _demands(
-    memory: PairMemory, examples: Mapping[str, Sequence[DialogueExample]], batch_size: int, eval_batch_size: int
+    memory: PairMemory,
+    examples: Mapping[str, Sequence[DialogueExample]],
+    batch_size: int,
+    eval_batch_size: int,
+    past: bool = False,
 ) -> Iterator[Demand]:
     """The largest mini-batch of training, and the largest of scoring."""
     if examples.get("train"):
         # Mini-batches are drawn: in some epoch the largest dialogues may meet.
         largest = sorted(examples["train"], key=lambda one: (len(one.targets), len(one)))[-batch_size:]
-        yield _demand(memory.training, "batch_size", batch_size, largest)
+        yield _demand(memory.training, "batch_size", batch_size, largest, past)
     scored = [
-        _demand(memory.scoring, "eval_batch_size", eval_batch_size, dialogues[first : first + eval_batch_size])
+        _demand(memory.scoring, "eval_batch_size", eval_batch_size, dialogues[first : first + eval_batch_size], past)
         for split, dialogues in examples.items()
         if split != "train"
         for first in range(0, len(dialogues), eval_batch_size)
@@ -259,10 +263,13 @@ def _demands(
         yield max(scored, key=lambda one: one.bytes)
 
 
-def _demand(estimate: Any, option: str, size: int, dialogues: Sequence[DialogueExample]) -> Demand:
+def _demand(
+    estimate: Callable[[int, int], int], option: str, size: int, dialogues: Sequence[DialogueExample], past: bool
+) -> Demand:
     longest = max(dialogues, key=len)
-    pairs, cells = sum(len(one.targets) for one in dialogues), len(dialogues) * len(longest) ** 2
-    return Demand(option, size, pairs, cells, longest, int(estimate(pairs, cells)))
+    kept = [int((one.causes <= one.targets).sum()) if past else len(one.targets) for one in dialogues]
+    pairs, cells = sum(kept), len(dialogues) * len(longest) ** 2
+    return Demand(option, size, pairs, cells, longest, estimate(pairs, cells))
 
 
 def _subject(demand: Demand) -> str:
@@ -284,21 +291,21 @@ def _refusal(
     """The sentence with the first settings that suffice."""
     trains = demand.option == "batch_size"
 
-    def suffices(size: int, of: PairMemory = memory, share: float = 1.0) -> bool:
-        found = _demands(of, examples, size if trains else 1, 1 if trains else size)
-        return share * next(one.bytes for one in found if one.option == demand.option) <= available
+    def suffices(size: int, of: PairMemory = memory, past: bool = takes_past) -> bool:
+        found = _demands(of, examples, size if trains else 1, 1 if trains else size, past)
+        return next(one.bytes for one in found if one.option == demand.option) <= available
 
-    size = next((size for size in range(demand.size - 1, 0, -1) if suffices(size)), 1)
+    size = next((size for size in range(demand.size - 1, 0, -1) if suffices(size, past=False)), 1)
     settings = f"--{demand.option} {size}"
-    past, share = (" --candidates past", 0.5) if takes_past else ("", 1.0)
+    past = " --candidates past" if takes_past else ""
     smaller = replace(memory, pair_scorer="mlp", pair_size=64, bilinear_size=0)
     base = " --objective base" if trains and (memory.views > 1 or memory.ranking) else ""
     smallest = replace(smaller, views=1, ranking=False)
     tried = {
-        settings: suffices(size) and size < demand.size,
-        settings + past: bool(past) and suffices(size, share=share),
-        f"{settings}{past} --pair_scorer mlp --pair_size 64 --bilinear_size 0": suffices(size, smaller, share),
-        f"{settings}{past} --pair_scorer mlp --pair_size 64 --bilinear_size 0{base}": suffices(size, smallest, share),
+        settings: size < demand.size and suffices(size, past=False),
+        settings + past: takes_past and suffices(size),
+        f"{settings}{past} --pair_scorer mlp --pair_size 64 --bilinear_size 0": suffices(size, smaller),
+        f"{settings}{past} --pair_scorer mlp --pair_size 64 --bilinear_size 0{base}": suffices(size, smallest),
     }
     fitting = [text for text, enough in tried.items() if enough]
     advice = f"Set {fitting[0]}" if fitting else f"No setting suffices: split the dialogue {demand.longest.dialogue_id}"

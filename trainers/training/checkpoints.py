@@ -186,8 +186,8 @@ class Checkpoints:
             return None, None
         others = ", and the checkpoint before cannot be used either" if damaged[1:] else ""
         return None, RunFolderError(
-            f"{damaged[0]}{others}, so that the run cannot be continued. Put back the folder {self._folder.checkpoints} from a copy; or remove it, and the same "
-            "command begins the run anew."
+            f"{damaged[0]}{others}, so that the run cannot be continued. Put back the folder "
+            f"{self._folder.checkpoints} from a copy; or remove it, and the same command begins the run anew."
         )
 
     def _check(self, checkpoint: Path, saved: SavedProgress) -> None:
