@@ -301,13 +301,14 @@ def _refusal(
     smaller = replace(memory, pair_scorer="mlp", pair_size=64, bilinear_size=0)
     base = " --objective base" if trains and (memory.views > 1 or memory.ranking) else ""
     smallest = replace(smaller, views=1, ranking=False)
-    tried = {
-        settings: size < demand.size and suffices(size, past=False),
-        settings + past: takes_past and suffices(size),
-        f"{settings}{past} --pair_scorer mlp --pair_size 64 --bilinear_size 0": suffices(size, smaller),
-        f"{settings}{past} --pair_scorer mlp --pair_size 64 --bilinear_size 0{base}": suffices(size, smallest),
-    }
-    fitting = [text for text, enough in tried.items() if enough]
+    head = "--pair_scorer mlp --pair_size 64 --bilinear_size 0"
+    tried = [
+        (settings, size < demand.size and suffices(size, past=False)),
+        (settings + past, takes_past and suffices(size)),
+        (f"{settings}{past} {head}", suffices(size, smaller)),
+        (f"{settings}{past} {head}{base}", suffices(size, smallest)),
+    ]
+    fitting = [text for text, enough in tried if enough]
     advice = f"Set {fitting[0]}" if fitting else f"No setting suffices: split the dialogue {demand.longest.dialogue_id}"
     return (
         f"{_subject(demand)} would take about {_gigabytes(demand.bytes)}, but {_gigabytes(available)} are free on "

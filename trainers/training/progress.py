@@ -141,6 +141,8 @@ def read_progress(checkpoint: Path) -> SavedProgress:
     known = {f.name for f in fields(Progress)} - {"losses"}
     wrong = sorted(known ^ content.keys()) + [name for name, value in content.items() if not _fits(name, value)]
     wrong += [] if version == 1 or (_is_digests(files) and (best is None or isinstance(best, str))) else ["files"]
+    if version == 1 and (digest, files, best) != (None, None, None):
+        wrong.append("version")
     if not _is_losses(losses) or processes != len(losses):
         wrong.append("losses")
     if wrong or version not in (1, _VERSION):

@@ -12,7 +12,9 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from accelerate import Accelerator
 
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
 from iemomecp_dataset.trainers.dialogue import memory
@@ -21,6 +23,8 @@ from iemomecp_dataset.trainers.dialogue.memory import PairMemory, available_memo
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
 from iemomecp_dataset.trainers.objectives import pooled_here
+from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.scorers import find_scorer
 
 GB = 2**30
 
@@ -90,14 +94,12 @@ def test_what_is_advised_suffices(gigabytes: float, objective: str, takes_past: 
         return
     options = dict(re.findall(r"--(\w+) (\w+)", advised[1]))
     examples = {"train": [_past(one) if "candidates" in options else one for one in examples["train"]]}
-    config = DialogueScorerConfig(
-        class_names=["pair", "non_pair"], **{name: int(options[name]) for name in options if name.endswith("r_size")},
-        **({"pair_size": int(options["pair_size"]), "bilinear_size": 0} if "pair_size" in options else {}),
-    )  # fmt: skip
+    sizes = {name: int(value) for name, value in options.items() if name in ("pair_size", "bilinear_size")}
+    config = DialogueScorerConfig(class_names=["pair", "non_pair"], **sizes)
     set_so = PairMemory.of(config, OBJECTIVES[options.get("objective", objective)])
     check_memory(
         set_so, examples, batch_size=int(options["batch_size"]), eval_batch_size=1,
-        available=int(1.05 * gigabytes * GB), place="cpu",
+        available=int(gigabytes * GB), place="cpu",
     )  # fmt: skip
 
 
@@ -181,3 +183,17 @@ def test_the_least_that_a_control_group_leaves_counts(version: int, tmp_path: Pa
     own.write_text("0::/job/step\n" if version == 2 else "3:cpu:/x\n4:memory,pids:/job/step\n0::/\n")
     assert list(memory._left_by_groups(tmp_path, own)) == [5000]
     assert list(memory._left_by_groups(tmp_path, tmp_path / "none")) == []
+
+
+def test_a_run_is_refused_before_its_first_step(
+    small_dir: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = TrainingOptions.from_flat(
+        {"data_dir": str(small_dir), "text_encoder": str(tiny_encoder), "encoder_mode": "frozen", "quiet": True,
+         "cache_dir": str(tmp_path)}
+    )  # fmt: skip
+    corpus, build = load_corpus("3class", str(small_dir)), find_scorer("dialogue").build_task
+    assert build(options, corpus, Accelerator(cpu=True)).trains
+    monkeypatch.setenv(memory.MEMORY_VARIABLE, "0.001")
+    with pytest.raises(UsageError, match=r"Training on the pairs of a mini-batch \(--batch_size 8"):
+        build(options, corpus, Accelerator(cpu=True))
