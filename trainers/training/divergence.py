@@ -156,16 +156,19 @@ def run_warnings(
     if losses:
         epoch = max(losses, key=lambda one: losses[one])
         found.append(f"Training diverged: the mean loss of epoch {epoch} is {losses[epoch]:.3g}. {_ADVICE}")
+    alike: dict[str, list[str]] = {}
     for split, scores in scored.items():
         if scores.texts is not None or split == "train":
             continue
         check_scores(scores.probabilities, split)
         only = one_class(scores.probabilities, threshold)
         if only is not None and only < len(class_names):
-            found.append(
-                f"Every {unit} of {split} is predicted {class_names[only]}: the model does not tell them apart. Train "
-                f"longer or with another --learning_rate, {_ELSEWHERE}."
-            )
+            alike.setdefault(class_names[only], []).append(split)
+    for name, splits in alike.items():
+        found.append(
+            f"Every {unit} of {' and '.join(splits)} is predicted {name}: the model does not tell them apart. Train "
+            f"longer, or at another --learning_rate; {_ELSEWHERE}."
+        )
     return found
 
 

@@ -107,6 +107,8 @@ def test_the_record_states_a_diverged_run_and_one_class(tmp_path: Path) -> None:
     assert warnings(usual, 0.5, 9.0, 3.0) == []
     diverged = warnings(usual, None, 9.0, 1e21, 2e3)
     assert [one.split(".")[0] for one in diverged] == ["Training diverged: the mean loss of epoch 2 is 1e+21"]
+    both = warnings({"validation": scored(0.1, 0.2), "test": scored(0.2, 0.1)}, None, 1.0)
+    assert [one.split(":")[0] for one in both] == ["Every pair of validation and test is predicted non_pair"]
     assert warnings({"test": scored(0.2, 0.1)}, None, 1.0)[0].startswith("Every pair of test is predicted non_pair:")
     assert warnings({"test": scored(0.2, 0.3)}, 0.1, 1.0)[0].startswith("Every pair of test is predicted emo_cause:")
     assert warnings({"test": ScoredSplit(scored(0.2, 0.3).probabilities, 0.1, texts=("a", "b"))}, None, 1.0) == []
