@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
+from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests
 
 __all__ = ["run", "train"]
 
@@ -203,5 +205,6 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
     if task.tokenizer is not None:
         task.tokenizer.save_pretrained(folder.path / "model")
     write_text(folder.path / "model" / "README.md", model_card(results, done.options))
+    results = replace(results, extra={**results.extra, WEIGHT_DIGESTS: weight_digests(folder.path / "model")})
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()
