@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,9 +29,11 @@ from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
+from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.launcher import end_with_launcher
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
+from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests
 
 __all__ = ["run", "train"]
 
@@ -166,6 +169,12 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         if more is None:
             return None
         if accelerator.is_main_process:
+            names, unit = (
+                (corpus.class_names, "pair") if options.task == "pairs" else (corpus.emotion_names, "utterance")
+            )
+            warnings = run_warnings(folder.path / "log.jsonl", scored, progress.threshold, names, unit)
+            for warning in warnings:
+                _logger.warning("warning: %s", warning)
             done = FinishedRun(
                 options=options,
                 corpus=corpus,
@@ -176,6 +185,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
                 inputs=run_inputs(options, corpus, accelerator.num_processes),
                 leaks=leaks,
                 remarks=remarks,
+                warnings=warnings,
                 processes=accelerator.num_processes,
                 precision=str(accelerator.mixed_precision),
                 device=accelerator.device.type,
@@ -210,5 +220,6 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
         if task.tokenizer is not None:
             task.tokenizer.save_pretrained(model)
         write_text(model / "README.md", model_card(results, done.options))
+    results = replace(results, extra={**results.extra, WEIGHT_DIGESTS: weight_digests(folder.path / "model")})
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -27,13 +28,15 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.errors import IemomecpError, RunFolderError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError
 from iemomecp_dataset.file_lock import LOCK_FILE, hold_folder
 from iemomecp_dataset.files import make_folder, put_in_place, read_json, write_json, write_text
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 __all__ = ["RunFolder"]
+
+_logger = logging.getLogger(__name__)
 
 INPUTS_FILE = "inputs.json"
 RESULTS_FILE = "results.json"
@@ -191,7 +194,19 @@ class RunFolder:
         if self.finished:
             return RunInputs.of_record(read_results(self.path))
         file = self.checkpoints / INPUTS_FILE
-        return RunInputs.of_json(read_json(file)) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            content = read_json(file)
+            known = RunInputs.of_json(content if isinstance(content, dict) else {})
+            if not all(isinstance(part, Mapping) for part in (known.data, known.texts, known.features)):
+                raise TypeError
+            return known
+        except (InvalidDataError, TypeError):
+            raise RunFolderError(
+                f"{file} is damaged, so that it is unknown whether the run began with the same data. Put it back from "
+                "a copy, or choose another --output_dir."
+            ) from None
 
     @contextlib.contextmanager
     def model_written(self) -> Iterator[Path]:
@@ -216,14 +231,17 @@ class RunFolder:
     def rewind_log(self, epoch: int) -> None:
         """Drops what was logged after an epoch, before those epochs are repeated; begins a log where there is none."""
         path = self.path / "log.jsonl"
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        kept, damaged = [], 0
+        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+        for number, line in enumerate(lines, start=1):
             try:
                 event = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the line that was being written when the run was killed
-            if event.get("epoch", 0) <= epoch:
-                kept.append(line)
+                if event.get("epoch", 0) <= epoch:
+                    kept.append(line.decode("utf-8"))
+            except (ValueError, RecursionError, AttributeError, TypeError):
+                damaged += number < len(lines)  # the last is the line that was being written when the run was killed
+        if damaged:
+            _logger.warning("%s: %d damaged lines are left out.", path, damaged)
         write_text(path, "".join(line + "\n" for line in kept))
 
     def checkpoint(self, epoch: int, batches: int) -> Path:
@@ -240,10 +258,13 @@ class RunFolder:
         within = f"-batch-{batches:08d}" if batches else ""
         return self.checkpoints / f"epoch-{epoch:04d}{within}"
 
+    def all_checkpoints(self) -> list[Path]:
+        """All checkpoints that were completed, from the oldest to the newest."""
+        return sorted(self.checkpoints.glob("epoch-*[0-9]"))
+
     def latest_checkpoint(self) -> Path | None:
-        """The newest whole checkpoint."""
-        found = sorted(self.checkpoints.glob("epoch-*[0-9]"))
-        return found[-1] if found else None
+        """The newest of them."""
+        return max(self.all_checkpoints(), default=None)
 
     def remove_checkpoints(self, *, keep: tuple[Path, ...] = ()) -> None:
         """Removes checkpoints, but for some; all and their folder when none is to be kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -45,6 +45,7 @@ class FinishedRun(Generic[_Settings]):
         precision: The precision that was computed in.
         device: Kind of device.
         remarks: What readers of its scores must know beside that.
+        warnings: Likewise, of its training: that it diverged, that everything is predicted alike.
     """
 
     options: _Settings
@@ -58,6 +59,7 @@ class FinishedRun(Generic[_Settings]):
     precision: str
     device: str
     remarks: list[str]
+    warnings: list[str] = field(default_factory=list)
 
     def recorded(self) -> dict[str, Any]:
         """What every kind of run records beside its scores: arguments of the functions that build the record."""
@@ -112,6 +114,7 @@ class FinishedRun(Generic[_Settings]):
     def further_keys(self) -> dict[str, Any]:
         """Keys of the record that no field holds."""
         found: dict[str, Any] = {"leaks": self.leaks, **({"remarks": self.remarks} if self.remarks else {})}
+        found |= {"warnings": self.warnings} if self.warnings else {}
         if torch.cuda.is_available():
             found["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
         return found

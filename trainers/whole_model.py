@@ -6,6 +6,8 @@ nothing of numbers that are none.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,18 @@ from transformers import PreTrainedModel
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.encoders.model_loading import without_load_report
 
-__all__ = ["WholeModel", "check_numbers", "check_weight_files", "loaded_whole"]
+__all__ = [
+    "WEIGHT_DIGESTS",
+    "WholeModel",
+    "check_numbers",
+    "check_weight_digests",
+    "check_weight_files",
+    "loaded_whole",
+    "weight_digests",
+]
+
+WEIGHT_DIGESTS = "weight_digests"
+"""Key of a run's record: SHA-256 of each file of weights by its path in ``model/``."""
 
 _AGAIN = "Copy the folder again, or train again."
 
@@ -126,6 +139,43 @@ def check_weight_files(folder: Path) -> None:
             raise InvalidDataError(f"{path} cannot be read: it is damaged ({reason[:200]}). {_AGAIN}") from error
         if damaged:
             raise InvalidDataError(f"{path}: the weights hold NaN or infinite numbers, in {_first(damaged)}. {_AGAIN}")
+
+
+def weight_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of weights of a saved model, by its path in the folder.
+
+    Args:
+        folder: The folder; folders in it are looked through as well.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*.safetensors")):
+        with open(path, "rb") as file:
+            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def check_weight_digests(folder: Path) -> None:
+    """Refuses weights in ``model/`` of a run that are not those which the run has recorded: one bit is noticed.
+
+    Without such a record, that of an earlier version or of a folder that was copied alone, nothing is compared.
+
+    Args:
+        folder: The folder of the model.
+
+    Raises:
+        InvalidDataError: A file differs or is missing.
+    """
+    try:
+        record = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))
+        recorded = dict(record[WEIGHT_DIGESTS]) if folder.name == "model" else {}
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    found = weight_digests(folder) if recorded else {}
+    changed = sorted(name for name, digest in recorded.items() if found.get(name) != digest)
+    if changed:
+        raise InvalidDataError(
+            f"{folder / changed[0]} is not what the run has written: results.json states another digest of it. {_AGAIN}"
+        )
 
 
 def _has_no_number(tensor: Tensor) -> bool:

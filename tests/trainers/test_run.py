@@ -23,9 +23,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from iemomecp_dataset import load
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.command_line import run_command
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.trainers import predict, scorers, train
+from iemomecp_dataset.trainers import load_scorer, predict, scorers, train
 from iemomecp_dataset.trainers.cli import parse_options, train_from_command_line
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.objectives import OBJECTIVES
@@ -81,6 +81,16 @@ def test_a_run_leaves_what_others_rely_on(
     assert scorer.config.class_names == ["emo_cause", "emo_context", "non_pair"]
     assert scorer.text_encoder is not None
 
+    weights = output / "model" / "model.safetensors"
+    assert set(results.extra["weight_digests"]) == {"model.safetensors"}
+    assert "warnings" not in results.extra, "it did not diverge"
+    assert load_scorer(output).config.class_names == scorer.config.class_names
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(InvalidDataError, match=r"model\.safetensors is not what the run has written"):
+        load_scorer(output)
+    weights.write_bytes(whole)
+
     repeated = forked_python.run(*script, "--quiet=false")
     assert repeated.returncode == 0
     assert "is finished" in repeated.stderr
@@ -89,6 +99,21 @@ def test_a_run_leaves_what_others_rely_on(
     assert other.returncode == 2
     assert "objective is 'rpcl' there and 'base' here" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+@pytest.mark.slow
+def test_a_diverged_run_says_so_and_its_record_too(
+    repository: Path, small_dir: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    done = forked_python.run(
+        *command(repository, small_dir, tiny_encoder, output, learning_rate=30, epochs=1, encoder_mode="frozen")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "warning: the mean loss of epoch 1 is" in done.stderr
+    warnings = read_results(output).extra["warnings"]
+    assert warnings[0].startswith("Training diverged: the mean loss of epoch 1 is")
+    assert all(f"warning: {warning}" in done.stderr for warning in warnings)
 
 
 @pytest.mark.slow

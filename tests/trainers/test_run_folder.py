@@ -196,3 +196,27 @@ def test_a_run_is_continued_on_the_same_data_alone(now: dict[str, str], changed:
     else:
         with pytest.raises(RunFolderError, match=f"the content of {changed} has changed"):
             folder.claim(TrainingOptions(), RunInputs(now))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"data": 3}', b'{"data": {}, "other": 1}', b"\xff"], ids=repr)
+def test_damaged_digests_of_the_inputs_are_refused_by_name(content: bytes, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(TrainingOptions(), BEGAN)
+    (folder.checkpoints / "inputs.json").write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"inputs\.json is damaged, so that it is unknown whether"):
+        folder.claim(TrainingOptions(), BEGAN)
+
+
+def test_damaged_lines_of_the_log_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(TrainingOptions(), BEGAN)
+    log = folder.path / "log.jsonl"
+    log.write_bytes(b'{"epoch": 1}\n\xff{\n3\n{"epoch": "x"}\n{"epoch": 2}\n{"epoch": 3}\n')
+    folder.rewind_log(2)
+    assert log.read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
+    assert "3 damaged lines are left out" in caplog.text
+    caplog.clear()
+    log.write_bytes(b'{"epoch": 1}\n{"epo')  # a run that was killed while it wrote
+    folder.rewind_log(2)
+    assert log.read_text() == '{"epoch": 1}\n'
+    assert not caplog.records

@@ -26,11 +26,13 @@ from iemomecp_dataset.errors import InvalidDataError, UsageError, did_you_mean
 from iemomecp_dataset.trainers.dialogue.data import (
     Collator,
     DialogueBatching,
+    DialogueExample,
     UtteranceInputs,
     Utterances,
     dialogue_examples,
 )
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
+from iemomecp_dataset.trainers.dialogue.memory import PairMemory, available_memory, check_memory
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
@@ -352,6 +354,17 @@ def prepare_dialogue(
         emotion_category_weight=settings.emotion_category_weight,
         inputs=forward_inputs(model_class),
     )
+    if isinstance(model, DialogueScorer):
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
+        check_memory(
+            PairMemory.of(model.config, objective),
+            examples,
+            batch_size=options.optimization.batch_size,
+            eval_batch_size=options.optimization.eval_batch_size,
+            available=available_memory(accelerator.device, processes),
+            place=str(accelerator.device),
+            takes_past=_takes_past(options, examples),
+        )
     cut = tokens.truncated if tokens else frozenset()
     return TrainingTask(
         model=model,
@@ -367,6 +380,13 @@ def prepare_dialogue(
         frozen_texts=inputs.text_features,
         emotion_inputs=predicted,
     )
+
+
+def _takes_past(options: TrainingOptions, examples: Mapping[str, Sequence[DialogueExample]]) -> bool:
+    """Whether there are pairs that --candidates past would leave out."""
+    if options.data.config_name in ("3class", "source_binary"):  # their candidates are the published ones
+        return False
+    return any((one.causes > one.targets).any() for dialogues in examples.values() for one in dialogues)
 
 
 def prepare_dialogue_inference(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,13 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
+from iemomecp_dataset.trainers.whole_model import check_numbers
 
 __all__ = [
     "TextEncoder",
@@ -36,6 +39,11 @@ __all__ = [
     "pooled_chunks",
     "tokenize_texts",
 ]
+
+_logger = logging.getLogger(__name__)
+
+_DIGEST = "sha256"
+"""Entry of a cache file's metadata: the digest of its features."""
 
 
 @dataclass(frozen=True)
@@ -242,21 +250,26 @@ def encode_texts(
         encoder: The encoder; it is put in evaluation mode.
         layers: Encoder layers to pool.
         device: Device to compute on.
-        cache_dir: Folder that keeps features between runs; the key covers the encoder's weights, layers and texts.
+        cache_dir: Folder that keeps features between runs; the key covers the encoder's weights, layers and texts. A
+            damaged file there is said and computed again; a folder that cannot be written to is said.
         progress: Show a progress bar.
 
     Returns:
         ``(width * len(layers),)`` float32 by text.
+
+    Raises:
+        InvalidDataError: The encoder computes NaN or infinite numbers.
     """
-    from safetensors.numpy import load_file, save_file
     from tqdm.auto import tqdm
 
     texts = list(tokens.ids)
     path = None
     if cache_dir is not None:
         path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
-        if path.is_file():
-            return dict(zip(texts, load_file(path)["features"], strict=True))
+        if path.exists():
+            cached = _cached_features(path, (len(texts), encoder.width * len(layers)))
+            if cached is not None:
+                return dict(zip(texts, cached, strict=True))
     chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id, chunk_tokens_on(device))
     # To move a model walks all of its parameters, which takes longer than a short text.
     model = (encoder.model if encoder.model.device == device else encoder.model.to(device)).eval()
@@ -271,10 +284,52 @@ def encode_texts(
             pooled.append(pool_layers(states, chunk["attention_mask"], layers).float().cpu())
             bar.update(len(chunk["input_ids"]))
     features = torch.cat(pooled)[order].numpy()
+    if not np.isfinite(features).all():
+        check_numbers(encoder.model.state_dict(), encoder.name)
+        raise InvalidDataError(
+            f"The text encoder {encoder.name} computes NaN or infinite numbers of some texts, although its weights are "
+            "finite. Give another --text_encoder, or other --text_layers."
+        )
     if path is not None:
-        with atomic_write(path) as partial:
-            save_file({"features": np.ascontiguousarray(features)}, partial)
+        _cache_features(path, features)
     return dict(zip(texts, features, strict=True))
+
+
+def _cached_features(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """Reads a file of the cache; None, which is said, where it is not what was written."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            digest = (file.metadata() or {}).get(_DIGEST)
+            features: NDArray[np.float32] = file.get_tensor("features")
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        reason = f"it cannot be read ({' '.join(str(error).split())[:120]})"
+    else:
+        if digest is None:
+            reason = "it has no digest, as an earlier version wrote it"
+        elif features.shape == shape and features.dtype == np.float32 and digest == _features_digest(features):
+            return features
+        else:
+            reason = "its content has another digest than it states"
+    _logger.warning("Frozen text features in the cache are computed again: %s, %s.", path, reason)
+    return None
+
+
+def _cache_features(path: Path, features: NDArray[np.float32]) -> None:
+    """Writes a file of the cache, with a digest; what cannot be written is said."""
+    from safetensors.numpy import save_file
+
+    whole = np.ascontiguousarray(features)
+    try:
+        with atomic_write(path) as partial:
+            save_file({"features": whole}, partial, metadata={_DIGEST: _features_digest(whole)})
+    except (UsageError, SafetensorError) as error:
+        _logger.warning("Frozen text features are not cached, and the next run computes them again: %s", error)
+
+
+def _features_digest(features: NDArray[np.float32]) -> str:
+    return hashlib.sha256(features.tobytes()).hexdigest()
 
 
 def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], **options: Any) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
 from iemomecp_dataset.trainers.training.task import TrainingTask
-from iemomecp_dataset.trainers.whole_model import check_numbers, loaded_whole
+from iemomecp_dataset.trainers.whole_model import check_numbers, check_weight_digests, loaded_whole
 
 __all__ = ["feature_vectors", "load_scorer", "scored_rows"]
 
@@ -41,7 +41,7 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
     Raises:
         MissingDataError: There is no model.
         InvalidDataError: Its configuration or its weights are damaged: of the weights some are missing, are of
-            another shape, or hold NaN or an infinite number.
+            another shape, hold NaN or an infinite number, or are not those that their run has recorded.
         UsageError: It is not a scorer of this package, or the name is empty.
     """
     if not str(folder).strip():
@@ -74,6 +74,7 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
     model_class = scorer.load_model_class()
+    check_weight_digests(path)
     try:
         _check_configuration(model_class, config)
         return _loaded(model_class, path, options)

@@ -11,7 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -29,6 +29,7 @@ from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
 from iemomecp_dataset.trainers.training.distributed import Processes, is_filler, pooled_over_processes
+from iemomecp_dataset.trainers.training.divergence import LossWatch, check_scores, not_finite
 from iemomecp_dataset.trainers.training.ema import averaged_model
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
@@ -176,6 +177,7 @@ class _LoopState:
     progress: Progress
     began: float
     bar: Any
+    watch: LossWatch = field(default_factory=LossWatch)
 
     @property
     def goes_on(self) -> bool:
@@ -340,9 +342,13 @@ def _train_batch(state: _LoopState, batch: Batch) -> None:
         if not torch.isfinite(loss):
             examples = task.examples["train"]
             ids = dict.fromkeys(examples[p].dialogue_id for p in positions if not is_filler(p))
-            raise TrainingError(
-                f"The loss is {loss.item()} on the dialogues {', '.join(ids)}. Lower --learning_rate, or use "
-                "--mixed_precision no."
+            raise not_finite(
+                loss.item(),
+                state.model,
+                batch,
+                list(ids),
+                batches=progress.epoch * len(state.order) + progress.batches,
+                precision=str(accelerator.mixed_precision),
             )
         accelerator.backward(loss)
         if accelerator.sync_gradients:
@@ -384,6 +390,7 @@ def _end_epoch(state: _LoopState) -> None:
     learning_rate = state.scheduler.get_last_lr()[-1]
     shown = {name: in_unit(name, value) for name, value in list(scores.items())[:1]}  # percent, as in tables
     state.bar.set_postfix(epoch=progress.epoch, loss=f"{sum(losses.values()):.3f}", **shown)
+    state.watch.epoch_ended(progress.epoch, sum(losses.values()))
     if accelerator.is_main_process:
         state.folder.append_log(
             {
@@ -433,6 +440,7 @@ def _score_epoch(state: _LoopState) -> tuple[Selected | None, float | None]:
         torch.set_rng_state(random_state)
         state.save()
         raise
+    check_scores(scored.probabilities, split)
     selected = task.selection(scored.probabilities)
     return selected, scored.loss if selected.loss is None else selected.loss
 

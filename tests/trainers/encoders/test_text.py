@@ -12,9 +12,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from iemomecp_dataset.errors import MissingModelError
+from iemomecp_dataset.errors import InvalidDataError, MissingModelError
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,
     TokenizedTexts,
@@ -148,3 +149,75 @@ def test_frozen_features_are_kept_for_the_same_encoder_layers_and_texts_alone(
     again = encode_texts(TokenizedTexts(ids, 1, frozenset()), encoder, layers, device=device, progress=False)
     for text, vector in again.items():
         np.testing.assert_array_equal(found[text], vector)
+
+
+def _flip(path: Path, where: float) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(where * (len(content) - 1))] ^= 16
+    path.write_bytes(content)
+
+
+def _of_an_earlier_version(path: Path) -> None:
+    save_file(load_file(path), path)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "first bits": (lambda path: _flip(path, 0.0), "it cannot be read"),
+    "middle": (lambda path: _flip(path, 0.6), "its content has another digest"),
+    "end": (lambda path: _flip(path, 1.0), "its content has another digest"),
+    "cut": (lambda path: path.write_bytes(path.read_bytes()[:-4]), "it cannot be read"),
+    "empty": (lambda path: path.write_bytes(b""), "it cannot be read"),
+    "other numbers": (
+        lambda path: save_file({"features": np.zeros((2, 32), np.float32)}, path, metadata={"sha256": "0"}),
+        "its content has another digest",
+    ),
+    "without": (lambda path: save_file({"other": np.zeros(3)}, path), "it cannot be read"),
+    "earlier version": (_of_an_earlier_version, "it has no digest"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_of_the_cache_is_said_and_computed_again(
+    damage: str, tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    tokens = TokenizedTexts({"We lost.": np.array([5, 6, 7]), "Why?": np.array([8])}, 1, frozenset())
+
+    def encode() -> dict[str, np.ndarray]:
+        return encode_texts(tokens, encoder, [1, 2], device=torch.device("cpu"), cache_dir=tmp_path, progress=False)
+
+    expected = encode()
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    does, said = DAMAGES[damage]
+    does(path)
+    for found in (encode(), encode()):
+        for text, vector in expected.items():
+            np.testing.assert_array_equal(found[text], vector)
+    (record,) = caplog.records
+    assert f"computed again: {path}, {said}" in record.getMessage()
+    assert path.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_to_is_said(
+    tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    found = encode_texts(
+        TokenizedTexts({"Why?": np.array([8])}, 1, frozenset()), load_text_encoder(str(tiny_encoder)), [1],
+        device=torch.device("cpu"), cache_dir=tmp_path / "file", progress=False,
+    )  # fmt: skip
+    assert list(found) == ["Why?"]
+    assert "Frozen text features are not cached" in caplog.text
+
+
+def test_an_encoder_that_computes_no_numbers_is_blamed(tiny_encoder: Path, tmp_path: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    with torch.no_grad():
+        encoder.model.get_input_embeddings().weight[8, 0] = float("nan")
+    with pytest.raises(InvalidDataError, match=r"the weights of the model hold NaN or infinite numbers, in embeddings"):
+        encode_texts(
+            TokenizedTexts({"Why?": np.array([8])}, 1, frozenset()), encoder, [1], device=torch.device("cpu"),
+            cache_dir=tmp_path, progress=False,
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []

@@ -12,15 +12,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import forked_python
+import numpy as np
 import pytest
+import torch
 import yaml
+from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
+from torch import nn
 
+from iemomecp_dataset.errors import RunFolderError, UnsafeFileError, UsageError
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import RunInputs
+from iemomecp_dataset.trainers.training import checkpoints
+from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
+from iemomecp_dataset.trainers.training.ema import averaged_model
+from iemomecp_dataset.trainers.training.progress import file_digests, read_progress, write_progress
 
 STEP = "torch.optim:AdamW.step"
 STEPS = {"ecerc": "torch.optim:Adam.step"}
@@ -220,6 +232,7 @@ def test_signals_end_a_run_at_a_step_and_it_continues_to_the_same_bits(
     tensors = load_file(weights)
     tensors.popitem()
     save_file(tensors, weights)
+    write_progress(weights.parent, replace(read_progress(weights.parent), files=file_digests(weights.parent)))
     assert other.session() == 2
     assert "does not fit the model of this version of the package" in other.said
     assert "Traceback" not in other.said
@@ -286,6 +299,217 @@ def test_a_launched_run_ends_with_a_checkpoint_on_ctrl_c(
     assert "on SIGINT. Start the same command again to continue." in run.said
     assert run.checkpoint
     assert not (run.path / "results.json").exists()
+
+
+class Session(SimpleNamespace):
+    """What a process holds of a run: weights, averages, optimiser, random states, and its checkpoints."""
+
+    @classmethod
+    def begin(cls, folder: RunFolder, seed: int = 0) -> Session:
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - the state that checkpoints hold
+        accelerator = Accelerator(cpu=True)
+        model = nn.Linear(3, 2)
+        model, optimizer = accelerator.prepare(model, torch.optim.AdamW(model.parameters(), lr=0.1))
+        averaged = averaged_model(model, 0.9)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer.optimizer, lambda step: 1 / (1 + step))
+        accelerator.register_for_checkpointing(averaged, schedule)
+        checkpoints = Checkpoints(accelerator, folder, averaged.module)
+        return cls(model=model, optimizer=optimizer, averaged=averaged, schedule=schedule, checkpoints=checkpoints)
+
+    def epoch(self, number: int) -> None:
+        """Takes a step, and saves it as an epoch that is the best so far."""
+        (self.model(torch.rand(4, 3)).square().sum() * random.random() * float(np.random.random())).backward()  # noqa: NPY002
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.schedule.step()
+        self.averaged.update_parameters(self.model)
+        self.checkpoints.save(Progress(epoch=number, best_epoch=number, best_score=0.1 * number), improved=True)
+
+    def weights(self) -> list[list[float]]:
+        return [p.flatten().tolist() for module in (self.model, self.averaged) for p in module.parameters()]
+
+
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[float]]]:
+    """A run that has ended after two epochs; and the weights that a third leads to."""
+    folder = RunFolder(tmp_path_factory.mktemp("run") / "run")
+    session = Session.begin(folder)
+    session.epoch(1)
+    session.epoch(2)
+    kept = folder.path.with_name("kept")
+    shutil.copytree(folder.path, kept)
+    session.epoch(3)
+    return kept, session.weights()
+
+
+def continued(folder: RunFolder) -> tuple[int, list[list[float]]]:
+    """Restores a run in another process' state; the epoch it continues from, and the weights after the third."""
+    session = Session.begin(folder, seed=99)
+    restored = session.checkpoints.restore().epoch
+    for number in range(restored + 1, 4):
+        session.epoch(number)
+    return restored, session.weights()
+
+
+def flip(path: Path, where: float = 0.6) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(where * (len(content) - 1))] ^= 16
+    path.write_bytes(content)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+FILES = ["model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl", "custom_checkpoint_1.pkl",
+         "random_states_0.pkl", "progress.json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink, empty], ids=["flip", "absent", "empty"])
+@pytest.mark.parametrize("name", [*FILES, "best"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_leads_to_the_same_bits(
+    name: str,
+    damage: Callable[[Path], object],
+    three_epochs: tuple[Path, list[list[float]]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept, expected = three_epochs
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(kept, folder.path)
+    assert [path.name for path in folder.all_checkpoints()] == ["epoch-0001", "epoch-0002"]
+    newest = folder.checkpoints / ("best-0002.safetensors" if name == "best" else f"epoch-0002/{name}")
+    damage(newest)
+    with caplog.at_level("WARNING"):
+        assert continued(folder) == (1, expected)
+    assert f"warning: {newest}" in caplog.text
+    assert "The run continues from the checkpoint before" in caplog.text
+    assert continued(folder) == (3, expected), "the damaged one was replaced"
+
+    both = RunFolder(tmp_path / "both")
+    shutil.copytree(kept, both.path)
+    for epoch in (1, 2):
+        of_epoch = f"best-000{epoch}.safetensors" if name == "best" else f"epoch-000{epoch}/{name}"
+        damage(both.checkpoints / of_epoch)
+    with pytest.raises(RunFolderError, match=r"the checkpoint before cannot be used either.*begins the run anew\.$"):
+        continued(both)
+
+
+def test_a_whole_checkpoint_is_continued_from_and_one_before_it_is_kept(
+    three_epochs: tuple[Path, list[list[float]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, expected = three_epochs
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(kept, folder.path)
+    assert continued(folder) == (2, expected)
+    left = ["best-0002.safetensors", "best-0003.safetensors", "epoch-0002", "epoch-0003"]
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == left
+    monkeypatch.setattr(checkpoints, "KEPT_BESIDE", 10)
+    session = Session.begin(folder)
+    session.checkpoints.restore()
+    session.epoch(4)
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["best-0004.safetensors", "epoch-0004"]
+
+
+class _Hostile:
+    """Makes a file when it is read as a pickle."""
+
+    def __init__(self, made: Path):
+        self.made = made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.made,)
+
+
+@pytest.mark.parametrize("digests", ["renewed", "none"])
+@pytest.mark.parametrize("name", [*FILES[1:5], "pytorch_model.bin"])
+def test_nothing_in_another_persons_checkpoint_is_executed(
+    name: str,
+    digests: str,
+    three_epochs: tuple[Path, list[list[float]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, made = RunFolder(tmp_path / "run"), tmp_path / "executed"
+    shutil.copytree(three_epochs[0], folder.path)
+    newest = folder.checkpoint(2, 0)
+    torch.save({"state": _Hostile(made)}, newest / name)
+    torch.load(newest / name, weights_only=False)
+    assert made.exists(), "it is hostile"
+    made.unlink()
+    if name == "pytorch_model.bin":
+        (newest / "model.safetensors").unlink()
+    if digests == "renewed":
+        write_progress(newest, replace(read_progress(newest), files=file_digests(newest)))
+    else:
+        record = json.loads((newest / "progress.json").read_text())
+        for of_this_version in ("version", "digest", "files", "best"):
+            del record[of_this_version]
+        (newest / "progress.json").write_text(json.dumps(record))
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    with pytest.raises(RunFolderError if "random" in name else UnsafeFileError) as refused:
+        continued(folder)
+    assert str(newest) in str(refused.value)
+    assert not made.exists()
+    assert os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1", "the user's setting is back"
+    assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
+
+
+def test_a_checkpoint_of_an_earlier_version_is_continued_from_and_that_is_said(
+    three_epochs: tuple[Path, list[list[float]]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(three_epochs[0], folder.path)
+    path = folder.checkpoint(2, 0) / "progress.json"
+    record = json.loads(path.read_text())
+    for of_this_version in ("version", "digest", "files", "best"):
+        del record[of_this_version]
+    path.write_text(json.dumps(record))
+    with caplog.at_level("WARNING"):
+        assert continued(folder) == (2, three_epochs[1])
+    assert "written by an earlier version, without digests" in caplog.text
+
+    again = RunFolder(tmp_path / "again")
+    shutil.copytree(three_epochs[0], again.path)
+    shutil.copy(path, again.checkpoint(2, 0) / "progress.json")
+    (again.checkpoint(2, 0) / "random_states_0.pkl").unlink()
+    with pytest.raises(RunFolderError, match=r"random_states_0\.pkl: the random states cannot be restored"):
+        continued(again)
+
+
+def test_the_weights_of_the_best_epoch_are_compared_when_they_are_loaded(tmp_path: Path) -> None:
+    session = Session.begin(RunFolder(tmp_path / "run"))
+    session.epoch(1)
+    progress = Progress(epoch=1, best_epoch=1)
+    session.checkpoints.load_best(session.model, progress)
+    flip(tmp_path / "run" / "checkpoint" / "best-0001.safetensors")
+    with pytest.raises(RunFolderError, match=r"best-0001\.safetensors is damaged.*another --output_dir"):
+        session.checkpoints.load_best(session.model, progress)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed writing file data/3")],
+    ids=["safetensors", "torch"],
+)
+def test_a_full_disk_is_said_and_the_checkpoint_before_stands(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    session = Session.begin(folder)
+    session.epoch(1)
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Accelerator, "save_state", fails)
+    with pytest.raises(UsageError, match=r"partial: cannot be written \((No space left on device|Pytorch.*)\)"):
+        session.epoch(2)
+    assert [path.name for path in folder.all_checkpoints()] == ["epoch-0001"]
+    assert not (folder.checkpoints / "partial").exists()
+    assert Session.begin(folder).checkpoints.restore().epoch == 1
 
 
 def test_checkpoints_are_a_circumstance(tmp_path: Path, options: Callable[[str], dict[str, object]]) -> None:

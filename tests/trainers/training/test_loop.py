@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from iemomecp_dataset.trainers.training import loop, stopping
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.ema import decay_at
 from iemomecp_dataset.trainers.training.loop import fit, score_examples
+from iemomecp_dataset.trainers.training.progress import read_progress, write_progress
 from iemomecp_dataset.trainers.training.samplers import BatchOrder, RandomBatches
 from iemomecp_dataset.trainers.training.stopping import StopReason
 from iemomecp_dataset.trainers.training.task import Recipe, Selected, TrainingTask
@@ -543,9 +545,9 @@ def test_epochs_after_the_newest_checkpoint_are_logged_once_and_other_processes_
     assert [event["epoch"] for event in begun.log] == [1, 2, 3]
     checkpoint = begun.folder.latest_checkpoint()
     assert checkpoint is not None
-    record = json.loads((checkpoint / "progress.json").read_text())
-    assert record["processes"] == 1
-    (checkpoint / "progress.json").write_text(json.dumps({**record, "processes": 2, "losses": [{}, {}]}))
+    saved = read_progress(checkpoint)
+    assert saved.processes == 1
+    write_progress(checkpoint, replace(saved, losses=({}, {})))
     with pytest.raises(RunFolderError, match="was trained with 2 processes so far"):
         begun.session(epochs=4)
 
