@@ -224,8 +224,8 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
         with pytest.raises(raised) as caught:
             write_bytes(tmp_path / "a", b"new content")
     if raised is UsageError:
-        said = f"{tmp_path / 'a'}: cannot be written (No space left on device). Choose another place."
-        assert str(caught.value) == said
+        said = "cannot be written (No space left on device). Make space there, or choose another place."
+        assert str(caught.value) == f"{tmp_path / 'a'}: {said}"
     assert everything_in(tmp_path) == ({"a": b"old"} if there_before else {})
 
 
