@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers
@@ -36,6 +37,8 @@ __all__ = [
     "pooled_chunks",
     "tokenize_texts",
 ]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -272,8 +275,11 @@ def encode_texts(
             bar.update(len(chunk["input_ids"]))
     features = torch.cat(pooled)[order].numpy()
     if path is not None:
-        with atomic_write(path) as partial:
-            save_file({"features": np.ascontiguousarray(features)}, partial)
+        try:
+            with atomic_write(path) as partial:
+                save_file({"features": np.ascontiguousarray(features)}, partial)
+        except UsageError as error:
+            _LOGGER.warning("warning: the features of texts are not kept for the next run: %s (--cache_dir)", error)
     return dict(zip(texts, features, strict=True))
 
 
