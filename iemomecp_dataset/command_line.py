@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO, TypeVar, Union, get_args, get_origin
 
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
-from iemomecp_dataset.files import FULL, error_of_place, not_written, place_of_write
+from iemomecp_dataset.files import FULL, check_place, error_of_place, not_written, place_of_write
 from iemomecp_dataset.installation import is_checkout
 
 __all__ = [
@@ -69,6 +69,7 @@ def option(
     metavar: str | None = None,
     group: str | None = None,
     without_value: Any = None,
+    written: bool = False,
 ) -> Any:
     """Declares an option as a dataclass field.
 
@@ -85,6 +86,7 @@ def option(
         metavar: Name of its value in ``--help``.
         group: Its heading in ``--help``, where the class has several.
         without_value: Its value where ``--name`` stands alone; by default a value must follow.
+        written: Whether it is a file or folder that is written: a place that cannot be is refused before the work.
 
     Returns:
         A field for :func:`dataclasses.dataclass`.
@@ -110,6 +112,7 @@ def option(
             "metavar": metavar,
             "group": group,
             "without_value": without_value,
+            "written": written,
         },
     )
 
@@ -297,6 +300,9 @@ class OptionParser:
             if quiet and verbose:
                 raise UsageError("Give --quiet or --verbose, not both.")
             _set_messages(quiet=bool(quiet), verbose=bool(verbose))
+        for name, value in values.items():
+            if self._options[name].metadata["written"] and value:
+                check_place(Path(value))
         return {name: value for name, value in values.items() if name not in self._of_process}
 
     def _add(self, group: Any, declared: _Option, default: Any) -> None:

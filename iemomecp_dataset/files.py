@@ -27,6 +27,7 @@ __all__ = [
     "atomic_write",
     "check_place",
     "error_of_place",
+    "holds_file",
     "make_folder",
     "not_written",
     "parse_json",
@@ -252,6 +253,15 @@ def check_place(path: Path) -> None:
         raise not_written(path, error) from None
 
 
+def holds_file(path: Path) -> bool:
+    """Whether :func:`atomic_write` replaces a file there: devices, pipes and descriptors keep nothing to look at.
+
+    Args:
+        path: The path.
+    """
+    return path.is_file() and _descriptor(_followed(path)) is None
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Writes a file atomically with any writer that takes a path.
@@ -309,7 +319,10 @@ def _replaced(target: Path) -> Iterator[Path]:
     name = os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])
     partial = target.with_name(f".{name}.{os.urandom(4).hex()}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # and no folder
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
         yield partial
         put_in_place(partial, target)
     finally:

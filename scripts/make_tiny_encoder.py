@@ -23,7 +23,7 @@ class Options:
     _dashes = True
 
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
-    output_dir: Path = option(REQUIRED, "folder for the encoder")
+    output_dir: Path = option(REQUIRED, "folder for the encoder", written=True)
     config_name: DialogueConfig = option("3class", "configuration of the corpus")
     hidden_size: int = option(96, "width", minimum=1)
     num_layers: int = option(2, "depth", minimum=1)

@@ -132,7 +132,8 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
     _, kind = _KINDS[options.task]
     accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
-    check_place(folder.path)  # before the data are read
+    if not folder.finished:
+        check_place(folder.path)  # before the data are read
     with accelerator.main_process_first():
         corpus = kind.corpus(options, corpus)
         _logger.info("%s", corpus.statement)

@@ -31,7 +31,7 @@ class DiagnoseOptions:
     _dashes = True
 
     runs_dir: Path = option(REQUIRED, "folder that holds run folders, at any depth", positional=True)
-    output: Path = option(REQUIRED, "folder to write the CSV files and README.md to", metavar="DIR")
+    output: Path = option(REQUIRED, "folder to write the CSV files and README.md to", metavar="DIR", written=True)
     data_dir: Path | None = option(
         None,
         "IEMO-MECP data of the runs, as for load_dataset, for what predictions do not hold: gold roles beside binary "

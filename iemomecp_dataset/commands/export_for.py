@@ -43,7 +43,7 @@ class ExportForOptions:
 
     peer: Peer = option(REQUIRED, "the system, or the layout, to export for", positional=True)
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
-    output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced")
+    output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced", written=True)
     config_name: PairConfig = option("3class", "configuration of the corpus")
     positive: Positive | None = option(
         None, "the class whose pairs the system learns (default: pair, the only one, unless there are three roles)"

@@ -40,7 +40,7 @@ class ImportOptions:
     manifest: Path = option(REQUIRED, "manifest.json of the export that it was started on, or its folder")
     output: tuple[Path, ...] = option(REQUIRED, "what it left, one file per split", metavar="FILE")
     data_dir: Path = option(REQUIRED, "folder of the corpus that was exported")
-    as_run: Path = option(REQUIRED, "run folder to write", metavar="FOLDER")
+    as_run: Path = option(REQUIRED, "run folder to write", metavar="FOLDER", written=True)
     seed: int | None = option(
         None, "its seed; runs of one name make one row (default: that in the name of M3HG's file, else 0)", minimum=0
     )

@@ -28,7 +28,7 @@ class ReportOptions:
     _dashes = True
 
     runs_dir: Path | None = option(None, "folder that holds run folders, at any depth", positional=True)
-    output: Path = option(Path("report.html"), "file to write the page to")
+    output: Path = option(Path("report.html"), "file to write the page to", written=True)
     title: str | None = option(None, "heading; by default what the runs do")
     with_text: bool = option(
         False,

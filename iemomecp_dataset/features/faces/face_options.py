@@ -21,9 +21,9 @@ class FaceOptions:
     """One table of faces, or store of face vectors, or both."""
 
     files: tuple[str, ...] = option((), "CSV files of --import_from", positional=True, metavar="FILE")
-    output_file: str | None = option(None, "face table to write, Parquet", metavar="FILE")
+    output_file: str | None = option(None, "face table to write, Parquet", metavar="FILE", written=True)
     vectors_dir: str | None = option(
-        None, "with --detector: store to write, one vector of 512 numbers per track", metavar="FOLDER"
+        None, "with --detector: store to write, one vector of 512 numbers per track", metavar="FOLDER", written=True
     )
     import_from: Literal["py-feat", "deepface", "openface", "emotiefflib"] | None = option(
         None, "read the CSV files of this tool", group=_TOOL
