@@ -64,6 +64,7 @@ def option(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    limit: float | None = None,
     setting: bool | str = True,
     positional: bool = False,
     metavar: str | None = None,
@@ -80,6 +81,8 @@ def option(
         maximum: Largest value.
         above: Strict lower bound.
         below: Strict upper bound.
+        limit: Largest value where no bound follows from the meaning, but larger ones are slips; by default what numpy,
+            PyTorch and Arrow can hold.
         setting: Whether another value makes another system or result; ``False`` for circumstances such as folders. A
             word: another value may, and this field of the result tells, as for a path whose content matters.
         positional: Whether it is given by its place and not by ``--name``.
@@ -107,6 +110,7 @@ def option(
             "maximum": maximum,
             "above": above,
             "below": below,
+            "limit": limit,
             "setting": setting,
             "positional": positional,
             "metavar": metavar,
@@ -482,7 +486,13 @@ class _Option:
             if self.base is str and isinstance(value, str | int | float):
                 return str(value)
             if self.base is Path and isinstance(value, str | os.PathLike):
+                if not os.fspath(value):
+                    raise UsageError(
+                        f"{self.flag} takes a path, but is empty. For the current folder write a full stop."
+                    )
                 return Path(value)
+        except UsageError:  # is a ValueError, too
+            raise
         except (KeyError, TypeError, ValueError, OverflowError):
             pass
         raise self._wrong_type(value)
@@ -506,6 +516,10 @@ class _Option:
                 end = f"{_shown(high)}]" if high is not None else f"{_shown(below)})"
                 raise UsageError(f"{self.flag} must lie within {start}, {end}, but is {value}.")
             raise UsageError(f"{self.flag} must be {lower or upper}, but is {value}.")
+        limit = self.metadata["limit"] or _LIMITS.get(self.base)
+        if limit is not None and high is None and below is None and abs(value) > limit:
+            bound = f"at least -{limit:g}" if value < 0 else f"at most {limit:g}"
+            raise UsageError(f"{self.flag} must be {bound}, but is {value:.6g}.")
         return value
 
 
@@ -513,6 +527,9 @@ _TRUTH = {
     **dict.fromkeys(("true", "yes", "t", "y", "1"), True),
     **dict.fromkeys(("false", "no", "f", "n", "0"), False),
 }
+_LIMITS: dict[type[Any], float] = {int: 2**31 - 1, float: 1e38}
+"""Of larger numbers numpy, PyTorch and Arrow make errors of their own, or infinities."""
+
 _WORDS: dict[type[Any], str] = {
     bool: "true or false",
     int: "a whole number",
@@ -723,7 +740,7 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         _drop(sys.stdout)
         code = 0
     except Exception as error:
-        found = _place_refused(error)
+        found = _place_refused(error) or _memory_refused(error)
         if found is None:
             _say(traceback.format_exc().rstrip())
         code = os.EX_SOFTWARE if found is None else _refused(found)
@@ -784,6 +801,17 @@ def _drop(stream: TextIO) -> None:
     """Lets what a stream is still to write go nowhere."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _memory_refused(error: Exception) -> IemomecpError | None:
+    """The sentence for an exception of numpy, Arrow or PyTorch that memory does not suffice."""
+    said = " ".join(str(error).split())
+    if not isinstance(error, MemoryError) and "can't allocate memory" not in said:
+        return None
+    return UsageError(
+        f"The memory of this machine does not suffice ({said[:200] or 'no more can be had'}). Make the sizes that are "
+        "given by options smaller, or use a machine with more."
+    )
 
 
 def _place_refused(error: Exception) -> IemomecpError | None:

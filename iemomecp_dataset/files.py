@@ -232,7 +232,7 @@ def check_place(path: Path) -> None:
         path: A file or folder that is there, or is to be made.
 
     Raises:
-        UsageError: It has no right to be written to, lies on a read-only file system, or below a file.
+        UsageError: It may not be written to, lies below a file, or on a file system that is full or read-only.
     """
     try:
         place = _followed(path)
@@ -245,10 +245,12 @@ def check_place(path: Path) -> None:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         # A file is replaced by another of its folder; a device or a pipe is written to itself.
         place = place.parent if found and place.is_file() else place
+        system = os.statvfs(place)
         if not os.access(place, os.W_OK):
-            read_only = os.statvfs(place).f_flag & os.ST_RDONLY
-            code = errno.EROFS if read_only else errno.EACCES
+            code = errno.EROFS if system.f_flag & os.ST_RDONLY else errno.EACCES
             raise OSError(code, os.strerror(code))
+        if place.is_dir() and system.f_blocks and not system.f_bfree:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise not_written(path, error) from None
 
@@ -466,8 +468,11 @@ def error_of_place(error: BaseException, place: Path | None = None) -> OSError |
         code = int(told[1] or told[2]) if told else 0
         if code in _CAUSES:
             return OSError(code, os.strerror(code))
-        if re.search(_FAILED_WRITES, str(one)) and (place is None or _is_full(place)):
-            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if re.search(_FAILED_WRITES, str(one)):
+            if place is None or _is_full(place):
+                return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if _files_are_limited():
+                return OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         one = one.__cause__ or one.__context__
     return None
 
@@ -516,6 +521,15 @@ def _writes(descriptor: int) -> bool:
     import fcntl
 
     return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR))
+
+
+def _files_are_limited() -> bool:
+    """Whether there is a limit on the size of a file that this process writes (``ulimit -f``)."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return False
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
 
 
 def _is_full(place: Path) -> bool:

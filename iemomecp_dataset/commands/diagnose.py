@@ -69,7 +69,7 @@ class BridgeOptions:
     audio_features: Path | None = option(None, "the same for audio")
     video_features: Path | None = option(None, "the same for video")
     max_missing_features: float = option(0.01, "share of utterances that may lack a vector", minimum=0.0, maximum=1.0)
-    seed: int = option(0, "seed of the untrained weights", minimum=0)
+    seed: int = option(0, "seed of the untrained weights", minimum=0, limit=2**32 - 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -164,9 +164,11 @@ class EvaluateOptions:
     )
     meteor: bool = option(True, "of explanations: METEOR, where Java and pycocoevalcap are installed", group="score")
 
-    resamples: int = option(10_000, "bootstrap resamples of source dialogues; 0: none", minimum=0, group="uncertainty")
+    resamples: int = option(
+        10_000, "bootstrap resamples of source dialogues; 0: none", minimum=0, limit=10_000_000, group="uncertainty"
+    )
     confidence: float = option(0.95, "confidence level of the intervals", above=0, below=1, group="uncertainty")
-    seed: int = option(0, "seed of the resampling", minimum=0, group="uncertainty")
+    seed: int = option(0, "seed of the resampling", minimum=0, limit=2**32 - 1, group="uncertainty")
 
     as_run: Path | None = option(
         None,
@@ -178,7 +180,12 @@ class EvaluateOptions:
         None, "name of the system in tables (default: the folder's)", group=_LEADERBOARD, metavar="NAME"
     )
     system_seed: int | None = option(
-        None, "its seed; runs of one name make one row (default: 0)", minimum=0, group=_LEADERBOARD, metavar="N"
+        None,
+        "its seed; runs of one name make one row (default: 0)",
+        minimum=0,
+        limit=2**32 - 1,
+        group=_LEADERBOARD,
+        metavar="N",
     )
     system_modalities: ModalitySet | None = option(None, "modalities that it uses", group=_LEADERBOARD)
 

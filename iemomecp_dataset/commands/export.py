@@ -54,7 +54,7 @@ class ConversationOptions:
         "none", "utterances that are marked as causes: gold, predicted (by --causes_from), last, shuffled, or none"
     )
     causes_from: Path | None = option(None, "folder of a finished run of a pair scorer that uses text alone")
-    seed: int = option(42, "seed of shuffled marks", minimum=0)
+    seed: int = option(42, "seed of shuffled marks", minimum=0, limit=2**32 - 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -68,7 +68,7 @@ class ExportForOptions:
     glove: Path | None = option(
         None, "mecpe: file of word vectors of width 300, such as GloVe's (default: random vectors)"
     )
-    seed: int = option(42, "mecpe: seed of the random word vectors", minimum=0)
+    seed: int = option(42, "mecpe: seed of the random word vectors", minimum=0, limit=2**32 - 1)
     segmenter: Segmenter | None = option(
         None,
         "mecpe: how texts are split into words (default: none for ecf, jieba or else characters for Chinese, else "

@@ -51,6 +51,7 @@ class ReportOptions:
         1000,
         "bootstrap resamples of the dialogues for intervals and paired tests; 0: none",
         minimum=0,
+        limit=10_000_000,
         metavar="N",
     )
     published: DialogueConfig | None = option(

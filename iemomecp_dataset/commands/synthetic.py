@@ -50,7 +50,7 @@ class SyntheticOptions:
         "ecem: also write a tiny language model here, its tokenizer likewise (needs the extra 'train')",
         written=True,
     )
-    seed: int = option(0, "random seed: the same seed gives the same bytes", minimum=0)
+    seed: int = option(0, "random seed: the same seed gives the same bytes", minimum=0, limit=2**32 - 1)
     overwrite: bool = option(False, "replace a synthetic corpus that is already there")
 
 

@@ -29,7 +29,11 @@ class FaceOptions:
         None, "read the CSV files of this tool", group=_TOOL
     )
     frames_per_second: float | None = option(
-        None, "frame rate of the clips, where the files number frames and have no times", above=0.0, group=_TOOL
+        None,
+        "frame rate of the clips, where the files number frames and have no times",
+        above=0.0,
+        limit=1e6,
+        group=_TOOL,
     )
     ignore: tuple[str, ...] = option((), "columns to leave out, beyond those that are known", metavar="COLUMN",
                                      group=_TOOL)  # fmt: skip
@@ -50,7 +54,11 @@ class FaceOptions:
         None, "JSON file {name here: name in the checkpoint}, where names of tensors differ", metavar="FILE", group=_OWN
     )
     max_frames: int = option(
-        16, "largest number of frames of a clip, at the middles of as many equal segments", minimum=1, group=_OWN
+        16,
+        "largest number of frames of a clip, at the middles of as many equal segments",
+        minimum=1,
+        limit=1_000_000,
+        group=_OWN,
     )
     min_score: float = option(0.5, "smallest confidence of a face", minimum=0.0, maximum=1.0, group=_OWN)
     device: str = option("auto", "of DDAMFN: auto, cpu, cuda, cuda:1, mps", group=_OWN)
