@@ -245,11 +245,11 @@ def check_place(path: Path) -> None:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         # A file is replaced by another of its folder; a device or a pipe is written to itself.
         place = place.parent if found and place.is_file() else place
-        system = os.statvfs(place)
+        system = os.statvfs(place) if hasattr(os, "statvfs") else None  # not on Windows
         if not os.access(place, os.W_OK):
-            code = errno.EROFS if system.f_flag & os.ST_RDONLY else errno.EACCES
+            code = errno.EROFS if system and system.f_flag & os.ST_RDONLY else errno.EACCES
             raise OSError(code, os.strerror(code))
-        if place.is_dir() and system.f_blocks and not system.f_bfree:
+        if place.is_dir() and system and system.f_blocks and not system.f_bfree:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise not_written(path, error) from None
@@ -511,7 +511,7 @@ def place_of_write() -> str:
                 return str(file)
     with contextlib.suppress(OSError):
         state = os.fstat(1)
-        if stat.S_ISCHR(state.st_mode) or os.fstatvfs(1).f_bavail == 0:  # /dev/full is a device
+        if stat.S_ISCHR(state.st_mode) or _is_full(Path("/proc/self/fd/1").resolve()):  # /dev/full is a device
             return "standard output"
     usual = (Path.cwd(), Path(tempfile.gettempdir()), Path(os.environ.get("HF_HOME", Path.home())), Path("/dev/shm"))
     return next((str(place) for place in usual if _is_full(place)), "a file")
