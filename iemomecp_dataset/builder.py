@@ -21,7 +21,7 @@ from iemomecp_dataset.cache_folder import check_cache, temporary_cache
 from iemomecp_dataset.corpora.metadata import corpus_metadata, emotions_of_config, further_splits, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
 from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
-from iemomecp_dataset.files import error_of_place, not_written, writing_to
+from iemomecp_dataset.files import blamed_place, error_of_place, not_written, writing_to
 from iemomecp_dataset.find_sources import find_inputs, folder_as_name
 from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
 from iemomecp_dataset.options import (
@@ -198,8 +198,16 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         given = str(kwargs.get("cache_dir") or datasets.config.HF_DATASETS_CACHE)
         refused = "" if "://" in given else check_cache(Path(given).expanduser())
         if not refused:
-            super().__init__(*args, config_name=config_name, **kwargs)
-        else:
+            try:
+                super().__init__(*args, config_name=config_name, **kwargs)
+            except OSError as error:
+                found = error_of_place(error)
+                in_cache = found is not None and Path(str(found.filename)).is_relative_to(Path(given).expanduser())
+                if found is None or not in_cache:
+                    raise
+                # A path of a lock that is too long, or a lock of somebody else.
+                refused = str(not_written(Path(given).expanduser(), found))
+        if refused:
             with tempfile.TemporaryDirectory() as empty:  # what the rows are called is known only afterwards
                 super().__init__(*args, config_name=config_name, **{**kwargs, "cache_dir": empty})
             self._move_cache(Path(given).expanduser(), refused)
@@ -226,6 +234,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             found = error_of_place(error, given)
             if isinstance(error, IemomecpError) or found is None or output_dir is not None:
                 raise
+            if (place := blamed_place(found, given)) != given:
+                raise not_written(place, found) from error
             self._move_cache(given, str(not_written(given, found)))
             with writing_to(Path(self._cache_dir_root)):
                 super().download_and_prepare(output_dir, *args, **kwargs)

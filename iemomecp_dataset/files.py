@@ -25,6 +25,7 @@ from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingData
 __all__ = [
     "FULL",
     "atomic_write",
+    "blamed_place",
     "check_place",
     "error_of_place",
     "holds_file",
@@ -433,11 +434,28 @@ def writing_to(path: Path) -> Iterator[None]:
         if found is None:
             raise
         named = Path(found.filename) if isinstance(found.filename, str) else path
-        if named.is_relative_to(path):
-            raise not_written(named, found) from error
         if not named.is_relative_to(path.parent):  # something else that the block reads
             raise
-        raise not_written(path, found) from error
+        if named is path:
+            named = blamed_place(found, path)
+        raise not_written(named if named.is_relative_to(path) or named == _SHARED_MEMORY else path, found) from error
+
+
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+def blamed_place(error: OSError, place: Path) -> Path:
+    """The place that an error is about, where it names none: semaphores of processes lie in shared memory.
+
+    Args:
+        error: An error of the system.
+        place: Where was written to.
+
+    Returns:
+        ``place``; ``/dev/shm`` where that is full, and ``place`` is not.
+    """
+    elsewhere = error.errno in FULL and not _is_full(place) and _SHARED_MEMORY.is_dir() and _is_full(_SHARED_MEMORY)
+    return _SHARED_MEMORY if error.filename is None and elsewhere else place
 
 
 def error_of_place(error: BaseException, place: Path | None = None) -> OSError | None:
@@ -513,7 +531,7 @@ def place_of_write() -> str:
         state = os.fstat(1)
         if stat.S_ISCHR(state.st_mode) or _is_full(Path("/proc/self/fd/1").resolve()):  # /dev/full is a device
             return "standard output"
-    usual = (Path.cwd(), Path(tempfile.gettempdir()), Path(os.environ.get("HF_HOME", Path.home())), Path("/dev/shm"))
+    usual = (Path.cwd(), Path(tempfile.gettempdir()), Path(os.environ.get("HF_HOME", Path.home())), _SHARED_MEMORY)
     return next((str(place) for place in usual if _is_full(place)), "a file")
 
 

@@ -412,6 +412,16 @@ def test_a_write_that_fails_without_a_number_is_explained_by_the_free_space(monk
     assert error_of_place(failed, Path("not/there/yet")).errno == errno.ENOSPC
 
 
+def test_full_shared_memory_is_named(tmp_path, monkeypatch):
+    full = {Path("/dev/shm")}
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=0 if place in full else 2**30))
+    with pytest.raises(UsageError, match=r"^/dev/shm: cannot be written .No space left"), writing_to(tmp_path):
+        raise FULL
+    full.add(tmp_path)
+    with pytest.raises(UsageError, match=f"^{tmp_path}: cannot be written .No space left"), writing_to(tmp_path):
+        raise FULL
+
+
 def test_the_file_within_a_folder_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"model/config\.json: cannot be written"), writing_to(tmp_path / "model"):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "model" / "config.json"))
