@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import datasets
 
+from iemomecp_dataset.cache_folder import check_cache, temporary_cache
 from iemomecp_dataset.corpora.metadata import corpus_metadata, emotions_of_config, further_splits, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
-from iemomecp_dataset.errors import MissingDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
+from iemomecp_dataset.files import blamed_place, error_of_place, not_written, writing_to
 from iemomecp_dataset.find_sources import find_inputs, folder_as_name
 from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
 from iemomecp_dataset.options import (
@@ -192,11 +195,50 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             raise UsageError(advice)
         load_options(config_name, options)
         kwargs.update({name: str(value) for name, value in options.items() if isinstance(value, Path)})
-        super().__init__(*args, config_name=config_name, **kwargs)
+        given = str(kwargs.get("cache_dir") or datasets.config.HF_DATASETS_CACHE)
+        refused = "" if "://" in given else check_cache(Path(given).expanduser())
+        if not refused:
+            try:
+                super().__init__(*args, config_name=config_name, **kwargs)
+            except OSError as error:
+                found = error_of_place(error)
+                in_cache = found is not None and Path(str(found.filename)).is_relative_to(Path(given).expanduser())
+                if found is None or not in_cache:
+                    raise
+                # A path of a lock that is too long, or a lock of somebody else.
+                refused = str(not_written(Path(given).expanduser(), found))
+        if refused:
+            with tempfile.TemporaryDirectory() as empty:  # what the rows are called is known only afterwards
+                super().__init__(*args, config_name=config_name, **{**kwargs, "cache_dir": empty})
+            self._move_cache(Path(given).expanduser(), refused)
         for note in self._inputs.notes if self._inputs else ():
             _LOGGER.warning(note)
         for remark in self._inputs.remarks if self._inputs else ():
             _LOGGER.info(remark)
+
+    def _move_cache(self, given: Path, why: str) -> None:
+        """Goes on with a temporary cache folder, and with the rows of the given one."""
+        rows = Path(self._cache_dir).relative_to(self._cache_dir_root)
+        self._cache_dir_root = str(temporary_cache(given, rows, why))
+        self._cache_downloaded_dir = str(Path(self._cache_dir_root) / "downloads")
+        self._cache_dir = self._output_dir = str(Path(self._cache_dir_root) / rows)
+        if Path(self._cache_dir).is_dir():
+            self.info = datasets.DatasetInfo.from_directory(self._cache_dir)
+
+    def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
+        """Makes the rows; where the cache cannot hold them, in a temporary folder."""
+        try:
+            super().download_and_prepare(output_dir, *args, **kwargs)
+        except Exception as error:
+            given = Path(self._cache_dir_root)
+            found = error_of_place(error, given)
+            if isinstance(error, IemomecpError) or found is None or output_dir is not None:
+                raise
+            if (place := blamed_place(found, given)) != given:
+                raise not_written(place, found) from error
+            self._move_cache(given, str(not_written(given, found)))
+            with writing_to(Path(self._cache_dir_root)):
+                super().download_and_prepare(output_dir, *args, **kwargs)
 
     @functools.cached_property
     def _inputs(self) -> Inputs | None:

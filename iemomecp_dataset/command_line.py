@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import errno
 import functools
 import logging
 import math
@@ -26,9 +27,10 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, TextIO, TypeVar, Union, get_args, get_origin
 
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.files import FULL, check_place, error_of_place, not_written, place_of_write
 from iemomecp_dataset.installation import is_checkout
 
 __all__ = [
@@ -62,11 +64,13 @@ def option(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    limit: float | None = None,
     setting: bool | str = True,
     positional: bool = False,
     metavar: str | None = None,
     group: str | None = None,
     without_value: Any = None,
+    written: bool = False,
 ) -> Any:
     """Declares an option as a dataclass field.
 
@@ -77,12 +81,15 @@ def option(
         maximum: Largest value.
         above: Strict lower bound.
         below: Strict upper bound.
+        limit: Largest value where no bound follows from the meaning, but larger ones are slips; by default what numpy,
+            PyTorch and Arrow can hold.
         setting: Whether another value makes another system or result; ``False`` for circumstances such as folders. A
             word: another value may, and this field of the result tells, as for a path whose content matters.
         positional: Whether it is given by its place and not by ``--name``.
         metavar: Name of its value in ``--help``.
         group: Its heading in ``--help``, where the class has several.
         without_value: Its value where ``--name`` stands alone; by default a value must follow.
+        written: Whether it is a file or folder that is written: a place that cannot be is refused before the work.
 
     Returns:
         A field for :func:`dataclasses.dataclass`.
@@ -103,11 +110,13 @@ def option(
             "maximum": maximum,
             "above": above,
             "below": below,
+            "limit": limit,
             "setting": setting,
             "positional": positional,
             "metavar": metavar,
             "group": group,
             "without_value": without_value,
+            "written": written,
         },
     )
 
@@ -295,6 +304,9 @@ class OptionParser:
             if quiet and verbose:
                 raise UsageError("Give --quiet or --verbose, not both.")
             _set_messages(quiet=bool(quiet), verbose=bool(verbose))
+        for name, value in values.items():
+            if self._options[name].metadata["written"] and value:
+                check_place(Path(value))
         return {name: value for name, value in values.items() if name not in self._of_process}
 
     def _add(self, group: Any, declared: _Option, default: Any) -> None:
@@ -474,7 +486,13 @@ class _Option:
             if self.base is str and isinstance(value, str | int | float):
                 return str(value)
             if self.base is Path and isinstance(value, str | os.PathLike):
+                if not os.fspath(value):
+                    raise UsageError(
+                        f"{self.flag} takes a path, but is empty. For the current folder write a full stop."
+                    )
                 return Path(value)
+        except UsageError:  # is a ValueError, too
+            raise
         except (KeyError, TypeError, ValueError, OverflowError):
             pass
         raise self._wrong_type(value)
@@ -498,6 +516,10 @@ class _Option:
                 end = f"{_shown(high)}]" if high is not None else f"{_shown(below)})"
                 raise UsageError(f"{self.flag} must lie within {start}, {end}, but is {value}.")
             raise UsageError(f"{self.flag} must be {lower or upper}, but is {value}.")
+        limit = self.metadata["limit"] or _LIMITS.get(self.base)
+        if limit is not None and high is None and below is None and abs(value) > limit:
+            bound = f"at least -{limit:g}" if value < 0 else f"at most {limit:g}"
+            raise UsageError(f"{self.flag} must be {bound}, but is {value:.6g}.")
         return value
 
 
@@ -505,6 +527,9 @@ _TRUTH = {
     **dict.fromkeys(("true", "yes", "t", "y", "1"), True),
     **dict.fromkeys(("false", "no", "f", "n", "0"), False),
 }
+_LIMITS: dict[type[Any], float] = {int: 2**31 - 1, float: 1e38}
+"""Of larger numbers numpy, PyTorch and Arrow make errors of their own, or infinities."""
+
 _WORDS: dict[type[Any], str] = {
     bool: "true or false",
     int: "a whole number",
@@ -694,29 +719,120 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
 
     The process exits with 2 after printing the message of an
     :class:`~iemomecp_dataset.errors.IemomecpError`, below its traceback where
-    ``IEMOMECP_TRACEBACK=1`` is set; with 130 after Ctrl-C. Any other exception is
+    ``IEMOMECP_TRACEBACK=1`` is set, or one sentence on a place that the system
+    refuses, standard output among them; with 130 after Ctrl-C. Any other exception is
     a defect of ours: it exits with 70 (EX_SOFTWARE) after its traceback, as 1 has
-    a meaning of its own. What ``--quiet`` and ``--verbose`` set ends with it.
+    a meaning of its own. What ``--quiet`` and ``--verbose`` set ends with it. A
+    character that the terminal's encoding lacks is printed as its escape.
     """
+    _print_any_character()
     try:
         with _own_process():
             code = main() or 0
+        _flush_output()
     except IemomecpError as error:
-        if os.environ.get("IEMOMECP_TRACEBACK") == "1":
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        code = 2
+        code = _refused(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         code = 130
     except BrokenPipeError:
         # The reader of our output (head, say) went away; that is not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop(sys.stdout)
         code = 0
-    except Exception:
-        traceback.print_exc()
-        code = os.EX_SOFTWARE
+    except Exception as error:
+        found = _place_refused(error) or _memory_refused(error)
+        if found is None:
+            _say(traceback.format_exc().rstrip())
+        code = os.EX_SOFTWARE if found is None else _refused(found)
+    # What is still to be printed, and cannot be, would end the process with a message of Python's and code 120.
+    try:
+        _flush_output()
+    except OSError:
+        _drop(sys.stdout)
+    except IemomecpError:
+        pass
     sys.exit(code)
+
+
+def _print_any_character() -> None:
+    """Lets the streams print the escape of a character that their encoding lacks, where nothing else is asked for."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started the process: what is printed goes nowhere
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _refused(error: Exception) -> int:
+    """Prints an error of the user's; returns the exit code."""
+    if os.environ.get("IEMOMECP_TRACEBACK") == "1":
+        _say(traceback.format_exc().rstrip())
+    _say(f"error: {error}")
+    return 2
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # nobody can read it
+        _drop(sys.stderr)
+
+
+def _flush_output() -> None:
+    """Writes what has been printed so far.
+
+    Raises:
+        UsageError: It cannot be written; what is left of it is dropped.
+        BrokenPipeError: The reader went away.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop(sys.stdout)
+        raise not_written(Path("standard output"), error) from error
+    except ValueError:  # closed already
+        pass
+
+
+def _drop(stream: TextIO) -> None:
+    """Lets what a stream is still to write go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _memory_refused(error: Exception) -> IemomecpError | None:
+    """The sentence for an exception of numpy, Arrow or PyTorch that memory does not suffice."""
+    said = " ".join(str(error).split())
+    if not isinstance(error, MemoryError) and "can't allocate memory" not in said:
+        return None
+    return UsageError(
+        f"The memory of this machine does not suffice ({said[:200] or 'no more can be had'}). Make the sizes that are "
+        "given by options smaller, or use a machine with more."
+    )
+
+
+def _place_refused(error: Exception) -> IemomecpError | None:
+    """The sentence for an exception that a place of the file system has caused."""
+    found = error_of_place(error)
+    if isinstance(error, OSError) and error.filename is None:
+        try:
+            _flush_output()
+        except (IemomecpError, BrokenPipeError) as refused:
+            # Of a failed print the text is still to be written, and fails again.
+            return refused if isinstance(refused, IemomecpError) else None
+        if error.errno == errno.EBADF:  # a descriptor that was opened for reading
+            return not_written(Path("standard output"), error)
+    if found is None:
+        return None
+    if found.filename is not None and found.errno not in FULL:
+        return UsageError(
+            f"{os.fsdecode(found.filename)}: cannot be opened ({os.strerror(found.errno or 0)}). Check the place and "
+            "its rights, or choose another."
+        )
+    return not_written(Path(os.fsdecode(found.filename) if found.filename is not None else place_of_write()), found)
 
 
 @contextlib.contextmanager

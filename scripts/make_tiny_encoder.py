@@ -23,11 +23,11 @@ class Options:
     _dashes = True
 
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
-    output_dir: Path = option(REQUIRED, "folder for the encoder")
+    output_dir: Path = option(REQUIRED, "folder for the encoder", written=True)
     config_name: DialogueConfig = option("3class", "configuration of the corpus")
-    hidden_size: int = option(96, "width", minimum=1)
-    num_layers: int = option(2, "depth", minimum=1)
-    seed: int = option(0, "seed of the weights", minimum=0)
+    hidden_size: int = option(96, "width", minimum=1, limit=65536)
+    num_layers: int = option(2, "depth", minimum=1, limit=1000)
+    seed: int = option(0, "seed of the weights", minimum=0, limit=2**32 - 1)
 
 
 def main() -> None:

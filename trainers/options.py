@@ -186,23 +186,28 @@ class ModelOptions(EncoderOptions):
         "Width of the dialogue transformer (400 in arXiv 2606.18893), or of the isolated scorer's audio and video "
         "branches.",
         minimum=1,
+        limit=65536,
     )
-    num_layers: int = option(2, "Layers of the dialogue transformer; 0 scores utterances without context.", minimum=0)
+    num_layers: int = option(
+        2, "Layers of the dialogue transformer; 0 scores utterances without context.", minimum=0, limit=1000
+    )
     num_heads: int = option(4, "Attention heads of the dialogue transformer.", minimum=1)
-    dropout: float = option(0.4, "Dropout in the scorer.", minimum=0.0, maximum=1.0)
+    dropout: float = option(0.4, "Dropout in the scorer.", minimum=0.0, below=1.0)
     pair_scorer: PairScorerName = option(
         "mlp",
         "Head of the dialogue scorer: mlp (a hidden layer over target, cause, distance and speakers, and a low-rank "
         "bilinear term) or biaffine (arXiv 1611.01734).",
     )
-    pair_size: int = option(256, "Width of the pair scorer's hidden layer.", minimum=1)
-    bilinear_size: int = option(128, "Rank of the bilinear term of the pair scorer mlp; 0 for none.", minimum=0)
+    pair_size: int = option(256, "Width of the pair scorer's hidden layer.", minimum=1, limit=65536)
+    bilinear_size: int = option(
+        128, "Rank of the bilinear term of the pair scorer mlp; 0 for none.", minimum=0, limit=65536
+    )
     pair_refinement: bool = option(
         True,
         "Dialogue scorer: score each pair a second time, given the first scores of the target's other candidates and "
         "of both utterances with themselves.",
     )
-    max_distance: int = option(12, "Turn distances beyond it share an embedding.", minimum=1)
+    max_distance: int = option(12, "Turn distances beyond it share an embedding.", minimum=1, limit=1_000_000)
     emotion_from: str | None = option(
         None,
         "Dialogue scorer: folder of a finished run that recognises the emotions of the same utterances. P(emotion) of "
@@ -224,7 +229,7 @@ class ObjectiveOptions:
     _group = "objective"
 
     objective: ObjectiveName = option("base", "Training objective.")
-    base_margin: float = option(0.05, "m0 of the margin ranking (Eq. 9).", minimum=0.0)
+    base_margin: float = option(0.05, "m0 of the margin ranking (Eq. 9).", minimum=0.0, limit=1e6)
     top_k: int = option(8, "Hard negatives per target (Eq. 7).", minimum=1)
     corruption_rate: float = option(
         0.30, "rho: probability of zeroing an unprotected utterance (Eq. 13).", minimum=0.0, maximum=1.0
@@ -235,14 +240,15 @@ class ObjectiveOptions:
         "changes only its own pairs, none of them gold) or dialogue_input (before the dialogue transformer: the "
         "context of gold pairs changes too).",
     )
-    ranking_weight: float = option(0.3, "lambda_row (Eq. 17).", minimum=0.0)
-    corrupted_supervision_weight: float = option(0.75, "lambda_cor (Eq. 14).", minimum=0.0)
-    alignment_weight: float = option(0.2, "lambda_ali (Eq. 15).", minimum=0.0)
+    ranking_weight: float = option(0.3, "lambda_row (Eq. 17).", minimum=0.0, limit=1e6)
+    corrupted_supervision_weight: float = option(0.75, "lambda_cor (Eq. 14).", minimum=0.0, limit=1e6)
+    alignment_weight: float = option(0.2, "lambda_ali (Eq. 15).", minimum=0.0, limit=1e6)
     context_ranking_weight: float = option(
         0.0,
         "3class: weight of a second margin ranking, of P(emo_context) of the emo_context pairs; this package's "
         "extension.",
         minimum=0.0,
+        limit=1e6,
     )
     class_weighting: Literal["auto", "none", "sqrt"] = option(
         "auto",
@@ -259,6 +265,7 @@ class ObjectiveOptions:
         "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
         "probable category but neutral, as a pair states that its target has an emotion. May cost Pair F1. 0: no head.",
         minimum=0.0,
+        limit=1e6,
     )
 
 
@@ -288,11 +295,12 @@ class SharedOptimization:
         3e-4,
         "Learning rate of the scorer (5e-5 in arXiv 2606.18893, which underfits a small corpus with a frozen encoder).",
         above=0.0,
+        limit=10.0,
     )
     encoder_learning_rate: float = option(
-        1e-5, "Learning rate of a trained text encoder (arXiv 2606.18893).", above=0.0
+        1e-5, "Learning rate of a trained text encoder (arXiv 2606.18893).", above=0.0, limit=10.0
     )
-    weight_decay: float = option(1e-4, "Weight decay of AdamW (arXiv 2606.18893).", minimum=0.0)
+    weight_decay: float = option(1e-4, "Weight decay of AdamW (arXiv 2606.18893).", minimum=0.0, limit=1e6)
     decay_everything: bool = option(
         True, "Weight decay on all parameters, as published; otherwise not on biases and gains of norms."
     )
@@ -309,7 +317,7 @@ class SharedOptimization:
         0.995,
         "Decay of the exponential moving average of the weights that is evaluated and kept; 0 for none.",
         minimum=0.0,
-        maximum=1.0,
+        below=1.0,
     )
     mixed_precision: Precision = option(
         "no",

@@ -14,7 +14,7 @@ from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.corpus import IN_MEMORY, Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
-from iemomecp_dataset.files import write_text
+from iemomecp_dataset.files import check_place, write_text, writing_to
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.run_kind import EmotionRun
@@ -138,6 +138,8 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
     _, kind = _KINDS[options.task]
     accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
+    if not folder.finished:
+        check_place(folder.path)  # before the data are read
     with contextlib.ExitStack() as held:
         with accelerator.main_process_first():
             corpus = kind.corpus(options, corpus)
@@ -160,12 +162,13 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
             return read_results(folder.path)
         if options.run.log_with:
             accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
-        with folder.released_on_error(claimed and accelerator.is_main_process):
+        with folder.released_on_error(claimed and accelerator.is_main_process), writing_to(folder.path):
             task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
             progress, scored = fit(accelerator, task, options, folder)
         if not progress.complete:
             return None
-        more = kind.score_more(options.after(time.monotonic() - began), corpus, task, accelerator, folder)
+        with writing_to(folder.path):
+            more = kind.score_more(options.after(time.monotonic() - began), corpus, task, accelerator, folder)
         if more is None:
             return None
         if accelerator.is_main_process:
@@ -190,7 +193,8 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
                 precision=str(accelerator.mixed_precision),
                 device=accelerator.device.type,
             )
-            _write_run(folder, kind, done)
+            with writing_to(folder.path):
+                _write_run(folder, kind, done)
         accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()

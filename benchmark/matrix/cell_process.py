@@ -18,7 +18,7 @@ from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.file_lock import take_lock
-from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.files import make_folder, writing_to
 
 __all__ = ["RUNS_ELSEWHERE", "Job", "exit_words", "job_of", "last_lines", "start", "stop"]
 
@@ -85,7 +85,7 @@ def start(job: Job) -> subprocess.Popen[bytes]:
         UsageError: The folder of the log cannot be written to.
     """
     make_folder(job.log.parent)
-    with open(job.log, "ab") as log:
+    with writing_to(job.log), open(job.log, "ab") as log:
         # The lock belongs to the file handle that the cell's processes inherit: it is held until the last of them
         # ends, even if the launcher is killed.
         if not take_lock(log.fileno(), job.log):

@@ -31,7 +31,7 @@ class DiagnoseOptions:
     _dashes = True
 
     runs_dir: Path = option(REQUIRED, "folder that holds run folders, at any depth", positional=True)
-    output: Path = option(REQUIRED, "folder to write the CSV files and README.md to", metavar="DIR")
+    output: Path = option(REQUIRED, "folder to write the CSV files and README.md to", metavar="DIR", written=True)
     data_dir: Path | None = option(
         None,
         "IEMO-MECP data of the runs, as for load_dataset, for what predictions do not hold: gold roles beside binary "
@@ -69,7 +69,7 @@ class BridgeOptions:
     audio_features: Path | None = option(None, "the same for audio")
     video_features: Path | None = option(None, "the same for video")
     max_missing_features: float = option(0.01, "share of utterances that may lack a vector", minimum=0.0, maximum=1.0)
-    seed: int = option(0, "seed of the untrained weights", minimum=0)
+    seed: int = option(0, "seed of the untrained weights", minimum=0, limit=2**32 - 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING, Any
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options, with_flags
 from iemomecp_dataset.errors import UsageError, see_page
+from iemomecp_dataset.files import holds_file
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ExplanationStatuses, ForwardPairs
@@ -163,9 +164,11 @@ class EvaluateOptions:
     )
     meteor: bool = option(True, "of explanations: METEOR, where Java and pycocoevalcap are installed", group="score")
 
-    resamples: int = option(10_000, "bootstrap resamples of source dialogues; 0: none", minimum=0, group="uncertainty")
+    resamples: int = option(
+        10_000, "bootstrap resamples of source dialogues; 0: none", minimum=0, limit=10_000_000, group="uncertainty"
+    )
     confidence: float = option(0.95, "confidence level of the intervals", above=0, below=1, group="uncertainty")
-    seed: int = option(0, "seed of the resampling", minimum=0, group="uncertainty")
+    seed: int = option(0, "seed of the resampling", minimum=0, limit=2**32 - 1, group="uncertainty")
 
     as_run: Path | None = option(
         None,
@@ -177,7 +180,12 @@ class EvaluateOptions:
         None, "name of the system in tables (default: the folder's)", group=_LEADERBOARD, metavar="NAME"
     )
     system_seed: int | None = option(
-        None, "its seed; runs of one name make one row (default: 0)", minimum=0, group=_LEADERBOARD, metavar="N"
+        None,
+        "its seed; runs of one name make one row (default: 0)",
+        minimum=0,
+        limit=2**32 - 1,
+        group=_LEADERBOARD,
+        metavar="N",
     )
     system_modalities: ModalitySet | None = option(None, "modalities that it uses", group=_LEADERBOARD)
 
@@ -344,7 +352,7 @@ def _check_outputs(options: EvaluateOptions, other: Path | None, output: Path) -
             raise UsageError(f"{name} names {path}, which is read; give another file to write.")
     if options.write_semeval is not None and options.write_semeval.resolve() == output.resolve():
         raise UsageError(f"--write-semeval and the scores both go to {output}; give another file.")
-    if not output.exists():
+    if not holds_file(output):  # a folder is refused once the scores are printed
         return
     of = _scored_file(output)
     if of is None:
@@ -367,6 +375,8 @@ def _scored_file(path: Path) -> Path | None:
 
 def _earlier_scores(output: Path) -> str:
     """What is said of the scores that new ones replace: how they were made; nothing where there are none."""
+    if not holds_file(output):
+        return ""
     try:
         content = json.loads(output.read_text(encoding="utf-8"))
         one = content["evaluations"][0]
@@ -378,7 +388,7 @@ def _earlier_scores(output: Path) -> str:
             f"compared with {content['comparison']['second']}" if content.get("comparison") else "",
         ]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return "\nreplaced: the earlier scores of this file" if output.exists() else ""
+        return "\nreplaced: the earlier scores of this file"
     words = "; ".join(filter(None, how))
     return f"\nreplaced: the earlier scores of this file{f' ({words})' if words else ''}; --output keeps both"
 

@@ -35,7 +35,7 @@ class ConversationOptions:
     """Options of the command; those of prompts have the names and defaults of ``trainers/explain.py``."""
 
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
-    output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced")
+    output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced", written=True)
     config_name: DialogueConfig = option("ecem", "configuration of the corpus: ecem, ecgf, reccon")
     meld_root: Path | None = option(None, "ecem: MELD's CSV files, where they are not in --data_dir")
     ecf_root: Path | None = option(None, "ecem: folder of ECF's three files, whose cause turns are attached")
@@ -54,7 +54,7 @@ class ConversationOptions:
         "none", "utterances that are marked as causes: gold, predicted (by --causes_from), last, shuffled, or none"
     )
     causes_from: Path | None = option(None, "folder of a finished run of a pair scorer that uses text alone")
-    seed: int = option(42, "seed of shuffled marks", minimum=0)
+    seed: int = option(42, "seed of shuffled marks", minimum=0, limit=2**32 - 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

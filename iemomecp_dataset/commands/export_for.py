@@ -43,7 +43,7 @@ class ExportForOptions:
 
     peer: Peer = option(REQUIRED, "the system, or the layout, to export for", positional=True)
     data_dir: Path = option(REQUIRED, "folder of the corpus, as for load_dataset")
-    output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced")
+    output_dir: Path = option(REQUIRED, "folder to write to; files of the same names are replaced", written=True)
     config_name: PairConfig = option("3class", "configuration of the corpus")
     positive: Positive | None = option(
         None, "the class whose pairs the system learns (default: pair, the only one, unless there are three roles)"
@@ -68,7 +68,7 @@ class ExportForOptions:
     glove: Path | None = option(
         None, "mecpe: file of word vectors of width 300, such as GloVe's (default: random vectors)"
     )
-    seed: int = option(42, "mecpe: seed of the random word vectors", minimum=0)
+    seed: int = option(42, "mecpe: seed of the random word vectors", minimum=0, limit=2**32 - 1)
     segmenter: Segmenter | None = option(
         None,
         "mecpe: how texts are split into words (default: none for ecf, jieba or else characters for Chinese, else "

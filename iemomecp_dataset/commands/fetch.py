@@ -35,7 +35,7 @@ class FetchCommandOptions:
     hub_repo: str | None = option(None, "download from a dataset on the Hugging Face Hub", metavar="OWNER/NAME")
     revision: str | None = option(None, "full commit id of --hub-repo", metavar="COMMIT")
     attempts: int = option(5, "requests per file before giving up", minimum=1)
-    timeout: float = option(30.0, "seconds after which a stalled request is given up", above=0)
+    timeout: float = option(30.0, "seconds after which a stalled request is given up", above=0, limit=86_400.0)
     overwrite: bool = option(False, "replace files that are not the released ones")
 
 

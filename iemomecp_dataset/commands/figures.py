@@ -39,7 +39,7 @@ class FigureOptions:
         "decision rule (default: corrected, as figures of new runs should not repeat known flaws; published tables are "
         "as published)",
     )
-    output_dir: Path = option(Path("paper/figures"), "folder to write the figures to")
+    output_dir: Path = option(Path("paper/figures"), "folder to write the figures to", written=True)
     formats: tuple[Literal["pdf", "svg", "png"], ...] = option(("pdf", "svg", "png"), "file formats")
 
 

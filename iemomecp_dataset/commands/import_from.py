@@ -40,9 +40,12 @@ class ImportOptions:
     manifest: Path = option(REQUIRED, "manifest.json of the export that it was started on, or its folder")
     output: tuple[Path, ...] = option(REQUIRED, "what it left, one file per split", metavar="FILE")
     data_dir: Path = option(REQUIRED, "folder of the corpus that was exported")
-    as_run: Path = option(REQUIRED, "run folder to write", metavar="FOLDER")
+    as_run: Path = option(REQUIRED, "run folder to write", metavar="FOLDER", written=True)
     seed: int | None = option(
-        None, "its seed; runs of one name make one row (default: that in the name of M3HG's file, else 0)", minimum=0
+        None,
+        "its seed; runs of one name make one row (default: that in the name of M3HG's file, else 0)",
+        minimum=0,
+        limit=2**32 - 1,
     )
     system: str | None = option(None, "name of the row (default: the system's, else the folder's)", metavar="NAME")
     modalities: ModalitySet | None = option(None, "modalities that it used (default: what the manifest states)")

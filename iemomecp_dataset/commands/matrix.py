@@ -70,9 +70,13 @@ class MatrixOptions:
 
     backend: Literal["local", "ray"] = option("local", "processes of this machine, or ray", group=_WHERE)
     gpus: str | None = option(None, "local: numbers of the GPUs to use", group=_WHERE, metavar="0,1")
-    per_gpu: int = option(1, "local: cells at once on each GPU", minimum=1, group=_WHERE)
+    per_gpu: int = option(1, "local: cells at once on each GPU", minimum=1, limit=10_000, group=_WHERE)
     slots: int | None = option(
-        None, "cells at once on the CPU, local or in an embedded ray (default: 1)", minimum=1, group=_WHERE
+        None,
+        "cells at once on the CPU, local or in an embedded ray (default: 1)",
+        minimum=1,
+        limit=10_000,
+        group=_WHERE,
     )
     ray_address: str | None = option(
         None,
@@ -80,8 +84,10 @@ class MatrixOptions:
         group=_WHERE,
         metavar="ADDRESS",
     )
-    gpus_per_cell: float = option(0.0, "ray: GPUs that a cell requests, such as 0.5", minimum=0, group=_WHERE)
-    cpus_per_cell: float = option(1.0, "ray: cores that a cell requests", minimum=0, group=_WHERE)
+    gpus_per_cell: float = option(
+        0.0, "ray: GPUs that a cell requests, such as 0.5", minimum=0, limit=1e6, group=_WHERE
+    )
+    cpus_per_cell: float = option(1.0, "ray: cores that a cell requests", minimum=0, limit=1e6, group=_WHERE)
 
     dry_run: bool = option(False, "print the plan with an estimate and the commands, and end", group=_ACTION)
     retry_failed: bool = option(False, "start failed cells again", group=_ACTION)

@@ -58,7 +58,7 @@ class PredictOptions:
     model: str = option(REQUIRED, "run folder of a pair model, or its model/, or a name on the Hub", metavar="RUN")
     files: tuple[Path, ...] = option((), "files with conversations; - for standard input", positional=True)
     output: Path | None = option(
-        None, "file to write, in the format of its suffix (default: print a transcript)", metavar="FILE"
+        None, "file to write, in the format of its suffix (default: print a transcript)", metavar="FILE", written=True
     )
     format: Format | None = option(
         None, "format of --output where its suffix does not tell it; without --output, what is printed"

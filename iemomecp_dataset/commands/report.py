@@ -28,7 +28,7 @@ class ReportOptions:
     _dashes = True
 
     runs_dir: Path | None = option(None, "folder that holds run folders, at any depth", positional=True)
-    output: Path = option(Path("report.html"), "file to write the page to")
+    output: Path = option(Path("report.html"), "file to write the page to", written=True)
     title: str | None = option(None, "heading; by default what the runs do")
     with_text: bool = option(
         False,
@@ -51,6 +51,7 @@ class ReportOptions:
         1000,
         "bootstrap resamples of the dialogues for intervals and paired tests; 0: none",
         minimum=0,
+        limit=10_000_000,
         metavar="N",
     )
     published: DialogueConfig | None = option(

@@ -28,7 +28,7 @@ class SyntheticOptions:
 
     _dashes = True
 
-    output_dir: Path = option(REQUIRED, "folder to write to; new or empty")
+    output_dir: Path = option(REQUIRED, "folder to write to; new or empty", written=True)
     corpus: Literal["iemomecp", "meld", "ecem"] = option(
         "iemomecp", "which corpus; meld has emotions and no causes, ecem explanations"
     )
@@ -41,12 +41,16 @@ class SyntheticOptions:
         "also write clips: an .avi per dialogue, or of ecem an .mp4 per utterance (needs the extra 'media')",
     )
     encoder_dir: Path | None = option(
-        None, "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')"
+        None,
+        "also write a tiny text encoder here, its tokenizer trained on the train split (needs the extra 'train')",
+        written=True,
     )
     language_model_dir: Path | None = option(
-        None, "ecem: also write a tiny language model here, its tokenizer likewise (needs the extra 'train')"
+        None,
+        "ecem: also write a tiny language model here, its tokenizer likewise (needs the extra 'train')",
+        written=True,
     )
-    seed: int = option(0, "random seed: the same seed gives the same bytes", minimum=0)
+    seed: int = option(0, "random seed: the same seed gives the same bytes", minimum=0, limit=2**32 - 1)
     overwrite: bool = option(False, "replace a synthetic corpus that is already there")
 
 

@@ -54,14 +54,18 @@ class ExtractionOptions:
     precision: Literal["fp32", "bf16", "fp16"] = option("fp32", "arithmetic of the encoder")
     store_dtype: Literal["float32", "float16"] = option("float32", "number format of the store", setting=False)
     sampling_rate: int | None = option(
-        None, "audio: sampling rate of the encoder in Hz (default: the one its own files state)", minimum=1
+        None,
+        "audio: sampling rate of the encoder in Hz (default: the one its own files state)",
+        minimum=1,
+        limit=1_000_000,
     )
     max_seconds: float = option(
         30.0,
         "audio: longer utterances are cut in equal chunks, pooled over all their frames, and noted in the index",
         minimum=1,
+        limit=1e6,
     )
-    frames: int = option(8, "video: frames sampled in an utterance", minimum=1)
+    frames: int = option(8, "video: frames sampled in an utterance", minimum=1, limit=10_000)
     frame_strategy: Literal["uniform", "middle"] = option(
         "uniform", "video: frames spread over the utterance, or the one in its middle"
     )
@@ -74,7 +78,10 @@ class ExtractionOptions:
         "unmarked, or a JSON file {dialogue_id: F or M}",
     )
     max_frames: int = option(
-        100, "frames: largest number of frames of a clip, at the middles of as many equal segments", minimum=1
+        100,
+        "frames: largest number of frames of a clip, at the middles of as many equal segments",
+        minimum=1,
+        limit=1_000_000,
     )
     frame_layer: int = option(
         -2, "frames: hidden layer of the vision tower, negative from the top; 0 is the input of its first layer"
@@ -97,13 +104,13 @@ class ExtractionOptions:
     times: str | None = option(
         None, "CSV with utterance_id, start, end in seconds, in place of the corpus's times", setting=False
     )
-    batch_seconds: float = option(80.0, "audio: seconds of audio in a batch, padding counted", minimum=1)
+    batch_seconds: float = option(80.0, "audio: seconds of audio in a batch, padding counted", minimum=1, limit=1e6)
     batch_size: int = option(32, "largest number of utterances in a batch; of frames: of frames of one clip", minimum=1)
     shard_size: int = option(
         128, "utterances in a shard; a shard that is interrupted is computed again from its start", minimum=1
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps", setting=False)
-    num_workers: int = option(4, "threads that decode ahead of the encoder", minimum=1, setting=False)
+    num_workers: int = option(4, "threads that decode ahead of the encoder", minimum=1, limit=1000, setting=False)
     limit: int | None = option(
         None, "only the first N utterances; such a store is one of its own", minimum=1, setting=False
     )

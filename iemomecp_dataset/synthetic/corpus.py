@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.files import not_written
+from iemomecp_dataset.files import not_written, writing_to
 from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts
 from iemomecp_dataset.synthetic.dialogues import Dialogue, record_dialogues
@@ -95,11 +95,12 @@ def write_corpus(
     root = Path(output_dir)
     _prepare(root, overwrite)
     partial = root / _PARTIAL
-    _write_trees(partial, scale, seed, media, features)
-    # The mark at the root is put in place last: if it exists, the corpus is complete.
-    for name in (*_TREES, _MARK):
-        (partial / name).replace(root / name)
-    partial.rmdir()
+    with writing_to(root):
+        _write_trees(partial, scale, seed, media, features)
+        # The mark at the root is put in place last: if it exists, the corpus is complete.
+        for name in (*_TREES, _MARK):
+            (partial / name).replace(root / name)
+        partial.rmdir()
     return SyntheticCorpus(data_dir=root, scale=scale, seed=seed, splits=dict(SCALES[scale].splits))
 
 

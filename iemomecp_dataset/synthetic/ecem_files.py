@@ -20,7 +20,7 @@ from typing import Any
 from iemomecp_dataset.corpora.meld import CLIP_FOLDERS
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.files import make_folder, not_written, write_text
+from iemomecp_dataset.files import make_folder, not_written, write_text, writing_to
 from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotional_dialogues import SpokenUtterance
@@ -137,14 +137,16 @@ def write_ecem(
         }
         for part, of_part in made.items()
     }
-    for part, of_part_lines in lines.items():
-        write_meld_csv(folder / f"{part}_sent_emo.csv", of_part_lines)
+    with writing_to(folder):
+        for part, of_part_lines in lines.items():
+            write_meld_csv(folder / f"{part}_sent_emo.csv", of_part_lines)
     items = _items(made, lines, rng)
     # As in the genuine file: ASCII, and four blanks a level.
     write_text(folder / _NAME, json.dumps(items, indent=4) + "\n")
     _write_ecf(folder / "ECF", made, lines, rng)
     if media:
-        _write_clips(folder, made, lines)
+        with writing_to(folder):
+            _write_clips(folder, made, lines)
     return folder
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.files import make_folder, not_written, write_text
+from iemomecp_dataset.files import make_folder, not_written, write_text, writing_to
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotion_features import (
     EmotionalUtterance,
@@ -101,10 +101,11 @@ def write_meld(
     make_folder(folder)
     # Written first, so that nothing in the folder is ever taken for genuine.
     write_text(folder / SYNTHETIC_FILE, _NOTE.format(seed=seed))
-    for split, lines in splits.items():
-        write_meld_csv(folder / f"{_FILES[split]}_sent_emo.csv", lines)
-    if features:
-        _write_features(folder, splits, seed)
+    with writing_to(folder):
+        for split, lines in splits.items():
+            write_meld_csv(folder / f"{_FILES[split]}_sent_emo.csv", lines)
+        if features:
+            _write_features(folder, splits, seed)
     return folder
 
 

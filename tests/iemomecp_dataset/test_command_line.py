@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import subprocess
@@ -92,7 +93,7 @@ def parse(*arguments: str) -> dict[str, Any]:
         (["--run_name", "none"], {"run_name": "none"}),
         (["--cache_dir", "x"], {"cache_dir": Path("x")}),
         (["--seeds", "1", "2"], {"seeds": (1, 2)}),
-        (["--seeds=12345678901234567890"], {"seeds": (12345678901234567890,)}),
+        (["--seeds=2147483647"], {"seeds": (2147483647,)}),
         (["--formats", "svg", "pdf", "--quiet"], {"formats": ("svg", "pdf"), "quiet": True}),
         *(([*words], {"pair_refinement": False}) for words in (
             ("--no-pair_refinement",), ("--no-pair-refinement",), ("--no_pair_refinement",),
@@ -251,12 +252,12 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
 @given(
     st.builds(
         Model,
-        num_heads=st.integers(1, 10**30),
-        top_k=st.none() | st.integers(1),
-        learning_rate=st.floats(0, exclude_min=True, allow_infinity=False),
+        num_heads=st.integers(1, 2**31 - 1),
+        top_k=st.none() | st.integers(1, 2**31 - 1),
+        learning_rate=st.floats(0, 1e38, exclude_min=True),
         dropout=st.floats(0, 1),
         rate=st.floats(0, 1, exclude_min=True),
-        margin=st.floats(max_value=2, allow_nan=False, allow_infinity=False),
+        margin=st.floats(-1e38, 2),
         encoder_mode=st.sampled_from(["trained", "frozen"]),
         mixed_precision=st.sampled_from(["no", "bf16"]),
         pair_refinement=st.booleans(),
@@ -264,7 +265,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
         text_layers=TEXT,
         run_name=TEXT,
         cache_dir=TEXT.map(Path),
-        seeds=st.lists(st.integers(0), min_size=1, max_size=3).map(tuple),
+        seeds=st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3).map(tuple),
         formats=st.lists(st.sampled_from(["pdf", "svg"]), min_size=1, max_size=3).map(tuple),
     ),
     st.sampled_from("_-"),
@@ -444,6 +445,97 @@ def test_a_traceback_that_is_asked_for_leaves_message_and_exit_code(
     assert exit_.value.code == 2
     first, *_, last = capsys.readouterr().err.splitlines()
     assert (first, last) == ("Traceback (most recent call last):", "error: Give --data-dir.")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/x/log.jsonl"),
+            "runs/x/log.jsonl: cannot be written (No space left on device). Make space there, or choose another place.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "data/train.json"),
+            "data/train.json: cannot be opened (Permission denied). Check the place and its rights, or choose another.",
+        ),
+        (
+            MemoryError("Unable to allocate 3.7 TiB"),
+            "The memory of this machine does not suffice (Unable to allocate 3.7 TiB). Make the sizes that are given "
+            "by options smaller, or use a machine with more.",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_place_or_a_memory_that_refuses_is_no_defect(
+    error: Exception, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> int:
+        raise error
+
+    with pytest.raises(SystemExit) as exit_:
+        run_command(main)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+PRINTS = r"""
+import sys
+from iemomecp_dataset.command_line import run_command
+
+def main():
+    print("It\u2019s \u2265 \u00e9")
+    print("\u2192 \ud83d", file=sys.stderr)
+
+run_command(main)
+"""
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_standard_output_is_one_sentence(buffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PRINTS], stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert done.returncode == 2
+    said = "error: standard output: cannot be written (No space left on device). Make space there, or choose another"
+    assert done.stderr.splitlines()[-1] == f"{said} place."
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "printed"),
+    [
+        ({"PYTHONIOENCODING": "iso8859_1"}, b"It\\u2019s \\u2265 \xe9\n"),
+        ({"PYTHONIOENCODING": "ascii"}, b"It\\u2019s \\u2265 \\xe9\n"),
+        ({"PYTHONIOENCODING": "cp1252"}, b"It\x92s \\u2265 \xe9\n"),
+        ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, b"It\\u2019s \\u2265 \\xe9\n"),
+        ({"PYTHONIOENCODING": "utf-8"}, "It\u2019s \u2265 \u00e9\n".encode()),
+        ({"PYTHONIOENCODING": "ascii:replace"}, b"It?s ? ?\n"),
+    ],
+    ids=str,
+)
+def test_a_character_that_a_terminal_lacks_is_printed_as_its_escape(settings: dict[str, str], printed: bytes) -> None:
+    others = ("LC_", "LANG", "PYTHONIO")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTS], capture_output=True, env={**environment, **settings}, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, printed)
+    assert b"\\ud83d" in done.stderr or settings.get("PYTHONIOENCODING") == "ascii:replace"
+
+
+def test_an_output_that_cannot_be_written_is_refused_with_the_options(tmp_path: Path) -> None:
+    @dataclass
+    class Options:
+        output: Path = option(REQUIRED, "Where to.", written=True)
+
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"file/x\.csv: cannot be written .Not a directory"):
+        read_options(Options, ["--output", str(tmp_path / "file" / "x.csv")], command="x", description=None)
+    with pytest.raises(UsageError, match="--output takes a path, but is empty"):
+        read_options(Options, ["--output="], command="x", description=None)
 
 
 def test_a_type_that_no_command_line_can_give_is_a_defect() -> None:

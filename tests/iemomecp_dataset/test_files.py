@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,9 @@ from hypothesis import strategies as st
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import (
     atomic_write,
+    check_place,
+    error_of_place,
+    holds_file,
     make_folder,
     put_in_place,
     read_json,
@@ -27,6 +31,7 @@ from iemomecp_dataset.files import (
     write_bytes,
     write_json,
     write_text,
+    writing_to,
 )
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -224,8 +229,8 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
         with pytest.raises(raised) as caught:
             write_bytes(tmp_path / "a", b"new content")
     if raised is UsageError:
-        said = f"{tmp_path / 'a'}: cannot be written (No space left on device). Choose another place."
-        assert str(caught.value) == said
+        said = "cannot be written (No space left on device). Make space there, or choose another place."
+        assert str(caught.value) == f"{tmp_path / 'a'}: {said}"
     assert everything_in(tmp_path) == ({"a": b"old"} if there_before else {})
 
 
@@ -326,6 +331,125 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
     assert pipe.is_fifo()
     write_text(Path(os.devnull), "text")
     assert Path(os.devnull).is_char_device()
+
+
+def test_a_descriptor_gets_the_content_at_its_end_and_nothing_is_replaced(tmp_path):
+    file = tmp_path / "output.txt"
+    with file.open("w") as stream:
+        stream.write("printed before\n")
+        stream.flush()
+        there = file.stat().st_ino
+        link = tmp_path / "link"
+        link.symlink_to(f"/dev/fd/{stream.fileno()}")
+        for place in (Path(f"/dev/fd/{stream.fileno()}"), Path(f"/proc/self/fd/{stream.fileno()}"), link):
+            assert not holds_file(place)
+            write_text(place, "table\n")
+        stream.write("printed after\n")
+    assert file.read_text() == "printed before\n" + 3 * "table\n" + "printed after\n"
+    assert file.stat().st_ino == there
+    assert link.is_symlink()
+
+
+def test_of_a_link_the_file_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "first").symlink_to("second")
+    (tmp_path / "second").symlink_to(tmp_path / "elsewhere" / "scores.json")
+    for text in ("old", "new"):  # the first time it leads to nothing
+        write_text(tmp_path / "first", text)
+        assert (tmp_path / "elsewhere" / "scores.json").read_text() == text
+    assert (tmp_path / "first").is_symlink()
+    assert (tmp_path / "second").is_symlink()
+    assert names_in(tmp_path / "elsewhere") == ["scores.json"]
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(UsageError, match="circle: cannot be written"):
+        write_text(tmp_path / "circle", "text")
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ä" * 127])
+def test_the_longest_names_that_a_file_may_have(tmp_path, name):
+    write_text(tmp_path / name, "text")
+    assert everything_in(tmp_path) == {name: b"text"}
+    with pytest.raises(UsageError, match="File name too long"):
+        write_text(tmp_path / (2 * name), "text")
+
+
+def wrapped(error: BaseException) -> RuntimeError:
+    """As ``datasets`` raises what happens while rows are made."""
+    try:
+        raise RuntimeError("An error occurred while generating the dataset") from error
+    except RuntimeError as outer:
+        return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (FULL, "No space left on device"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "Disk quota exceeded"),
+        (OSError(errno.EFBIG, "File too large"), "File too large"),
+        (OSError(errno.EROFS, "Read-only file system", "/elsewhere/x"), None),
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "No space left"),
+        (RuntimeError("Error writing bytes to file. Detail: [errno 28] No space left on device"), "No space left"),
+        (wrapped(FULL), "No space left on device"),
+        (wrapped(wrapped(PermissionError(errno.EACCES, "Permission denied"))), "Permission denied"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "weights"), None),
+        (ZeroDivisionError(), None),
+        (RuntimeError("size mismatch (28)"), None),
+    ],
+    ids=str,
+)
+def test_what_any_library_raises_on_a_place_is_one_sentence(error, cause):
+    with pytest.raises(UsageError if cause else type(error)) as caught, writing_to(Path("runs/a/model")):
+        raise error
+    if cause:
+        assert str(caught.value).startswith(f"runs/a/model: cannot be written ({cause}")
+
+
+def test_a_write_that_fails_without_a_number_is_explained_by_the_free_space(monkeypatch):
+    failed = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 103424 vs 103312")
+    assert error_of_place(failed, Path.cwd()) is None
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=0))
+    assert error_of_place(failed, Path("not/there/yet")).errno == errno.ENOSPC
+
+
+def test_full_shared_memory_is_named(tmp_path, monkeypatch):
+    full = {Path("/dev/shm")}
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=0 if place in full else 2**30))
+    with pytest.raises(UsageError, match=r"^/dev/shm: cannot be written .No space left"), writing_to(tmp_path):
+        raise FULL
+    full.add(tmp_path)
+    with pytest.raises(UsageError, match=f"^{tmp_path}: cannot be written .No space left"), writing_to(tmp_path):
+        raise FULL
+
+
+def test_the_file_within_a_folder_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"model/config\.json: cannot be written"), writing_to(tmp_path / "model"):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "model" / "config.json"))
+
+
+@pytest.mark.parametrize(
+    ("place", "cause"),
+    [
+        ("new", None),
+        ("new/deeper/new", None),
+        ("file", None),
+        ("file/below", "Not a directory"),
+        ("file/deeper/below", "Not a directory"),
+        ("locked", "Permission denied"),
+        ("locked/new", "Permission denied"),
+    ],
+)
+def test_a_place_is_checked_before_the_work(tmp_path, monkeypatch, place, cause):
+    (tmp_path / "file").touch()
+    (tmp_path / "locked").mkdir()
+    # Root may write anywhere, so the refusal is made up.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / "locked")
+    if cause is None:
+        check_place(tmp_path / place)
+    else:
+        with pytest.raises(UsageError, match=f"{place}: cannot be written .{cause}"):
+            check_place(tmp_path / place)
+    assert names_in(tmp_path) == ["file", "locked"]
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path):

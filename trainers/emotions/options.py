@@ -73,14 +73,16 @@ class EmotionModelOptions(EncoderOptions):
         "frozen: text features are computed once and cached; trained: the encoder is trained with the model "
         "(emotion_transformer).",
     )
-    hidden_size: int = option(128, "Width of a modality (ECERC), or of the emotion transformer.", minimum=1)
-    num_layers: int = option(1, "Layers of each encoder.", minimum=0)
+    hidden_size: int = option(
+        128, "Width of a modality (ECERC), or of the emotion transformer.", minimum=1, limit=65536
+    )
+    num_layers: int = option(1, "Layers of each encoder.", minimum=0, limit=1000)
     num_heads: int = option(
         4, "Emotion transformer: attention heads. Those of ECERC are fixed, 8 of width 64.", minimum=1
     )
-    dropout: float = option(0.1, "Dropout in the encoders.", minimum=0.0, maximum=1.0)
-    dropout_evidence: float = option(0.5, "ECERC: dropout of gated evidence.", minimum=0.0, maximum=1.0)
-    dropout_features: float = option(0.5, "ECERC: dropout before the classifier.", minimum=0.0, maximum=1.0)
+    dropout: float = option(0.1, "Dropout in the encoders.", minimum=0.0, below=1.0)
+    dropout_evidence: float = option(0.5, "ECERC: dropout of gated evidence.", minimum=0.0, below=1.0)
+    dropout_features: float = option(0.5, "ECERC: dropout before the classifier.", minimum=0.0, below=1.0)
     positions: Literal["auto", "on", "off"] = option(
         "auto", "ECERC: sinusoidal positions; auto: as released, on IEMOCAP's dialogues alone."
     )
@@ -122,7 +124,7 @@ class EmotionObjectiveOptions:
         "Weights of the emotions in the loss: train (1 / frequency in train), sqrt (1 / its square root, 1 on "
         "average), or released (from the counts of all splits, test included). Set by --protocol.",
     )
-    focal_gamma: float = option(0.0, "Focal factor (1 - p)^gamma of the loss; 0 for none.", minimum=0.0)
+    focal_gamma: float = option(0.0, "Focal factor (1 - p)^gamma of the loss; 0 for none.", minimum=0.0, limit=1e6)
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,11 @@ class EmotionOptimizationOptions(SharedOptimization):
         5, "Epochs without progress (--stop_on) before training stops; 0 for no early stopping.", minimum=0
     )
     batch_size: int = option(8, "Dialogues per step and process.", minimum=1, setting="effective_batch_size")
-    learning_rate: float = option(3e-4, "Learning rate; the encoder has its own.", above=0.0)
+    learning_rate: float = option(3e-4, "Learning rate; the encoder has its own.", above=0.0, limit=10.0)
     encoder_learning_rate: float = option(
-        1e-5, "Learning rate of a trained text encoder (emotion_transformer).", above=0.0
+        1e-5, "Learning rate of a trained text encoder (emotion_transformer).", above=0.0, limit=10.0
     )
-    weight_decay: float = option(1e-4, "Weight decay of --optimizer.", minimum=0.0)
+    weight_decay: float = option(1e-4, "Weight decay of --optimizer.", minimum=0.0, limit=1e6)
     max_grad_norm: float | None = option(
         1.0, "Largest norm of the gradient, which is clipped; none: not clipped.", above=0.0
     )

@@ -325,7 +325,7 @@ def _cache_features(path: Path, features: NDArray[np.float32]) -> None:
         with atomic_write(path) as partial:
             save_file({"features": whole}, partial, metadata={_DIGEST: _features_digest(whole)})
     except (UsageError, SafetensorError) as error:
-        _logger.warning("Frozen text features are not cached, and the next run computes them again: %s", error)
+        _logger.warning("warning: the features of texts are not kept for the next run: %s (--cache_dir)", error)
 
 
 def _features_digest(features: NDArray[np.float32]) -> str:

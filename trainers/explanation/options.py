@@ -117,8 +117,8 @@ class ExplanationModelOptions:
         "--tuning none it only writes: the same weights under other cause marks, or on another corpus.",
         setting="initialized_from",
     )
-    lora_rank: int = option(16, "Rank of the adapters. Chosen here.", minimum=1)
-    lora_alpha: float = option(32.0, "Their product is scaled by alpha / rank. Chosen here.", above=0.0)
+    lora_rank: int = option(16, "Rank of the adapters. Chosen here.", minimum=1, limit=65536)
+    lora_alpha: float = option(32.0, "Their product is scaled by alpha / rank. Chosen here.", above=0.0, limit=1e6)
     lora_dropout: float = option(0.05, "Dropout before the adapters. Chosen here.", minimum=0.0, below=1.0)
     shots: int = option(
         0,
@@ -179,8 +179,8 @@ class ExplanationObjectiveOptions:
 
     _group = "generation"
 
-    max_new_tokens: int = option(48, "Most tokens of an explanation. Chosen here.", minimum=1)
-    num_beams: int = option(1, "Beams; 1 for greedy decoding. Chosen here.", minimum=1)
+    max_new_tokens: int = option(48, "Most tokens of an explanation. Chosen here.", minimum=1, limit=1_000_000)
+    num_beams: int = option(1, "Beams; 1 for greedy decoding. Chosen here.", minimum=1, limit=1000)
     generation_batch_size: int = option(8, "Explanations that are written at once.", minimum=1, setting=False)
 
 
@@ -192,10 +192,10 @@ class ExplanationOptimizationOptions(SharedOptimization):
     patience: int = option(2, "Epochs without a lower validation loss before training stops; 0 for none.", minimum=0)
     batch_size: int = option(8, "Explanations per step and process.", minimum=1, setting="effective_batch_size")
     eval_batch_size: int = option(16, "Explanations per evaluation batch.", minimum=1, setting=False)
-    learning_rate: float = option(2e-4, "Learning rate of what is trained.", above=0.0)
+    learning_rate: float = option(2e-4, "Learning rate of what is trained.", above=0.0, limit=10.0)
     # One rate for all that is trained, so there is no option of the encoder's.
     encoder_learning_rate: ClassVar[float] = 1e-5  # type: ignore[misc]
-    weight_decay: float = option(0.0, "Weight decay of AdamW.", minimum=0.0)
+    weight_decay: float = option(0.0, "Weight decay of AdamW.", minimum=0.0, limit=1e6)
     warmup_ratio: float = option(
         0.03, "Share of all steps in which the learning rate rises; then it falls linearly.", minimum=0.0, maximum=1.0
     )
@@ -203,7 +203,7 @@ class ExplanationOptimizationOptions(SharedOptimization):
         0.0,
         "Decay of the exponential moving average of the trained weights that is evaluated and kept; 0 for none.",
         minimum=0.0,
-        maximum=1.0,
+        below=1.0,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.features.encoders.model_loading import require_torch
-from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.files import make_folder, writing_to
 
 __all__ = ["write_random_model", "write_tiny_image_encoder", "write_tiny_speech_encoder"]
 
@@ -105,6 +105,7 @@ def write_random_model(model_class: Any, config: Any, processor: Any, output_dir
         model = model_class(config)
     output_dir = Path(output_dir)
     make_folder(output_dir)
-    model.save_pretrained(output_dir)
-    processor.save_pretrained(output_dir)
+    with writing_to(output_dir):
+        model.save_pretrained(output_dir)
+        processor.save_pretrained(output_dir)
     return output_dir

@@ -21,15 +21,19 @@ class FaceOptions:
     """One table of faces, or store of face vectors, or both."""
 
     files: tuple[str, ...] = option((), "CSV files of --import_from", positional=True, metavar="FILE")
-    output_file: str | None = option(None, "face table to write, Parquet", metavar="FILE")
+    output_file: str | None = option(None, "face table to write, Parquet", metavar="FILE", written=True)
     vectors_dir: str | None = option(
-        None, "with --detector: store to write, one vector of 512 numbers per track", metavar="FOLDER"
+        None, "with --detector: store to write, one vector of 512 numbers per track", metavar="FOLDER", written=True
     )
     import_from: Literal["py-feat", "deepface", "openface", "emotiefflib"] | None = option(
         None, "read the CSV files of this tool", group=_TOOL
     )
     frames_per_second: float | None = option(
-        None, "frame rate of the clips, where the files number frames and have no times", above=0.0, group=_TOOL
+        None,
+        "frame rate of the clips, where the files number frames and have no times",
+        above=0.0,
+        limit=1e6,
+        group=_TOOL,
     )
     ignore: tuple[str, ...] = option((), "columns to leave out, beyond those that are known", metavar="COLUMN",
                                      group=_TOOL)  # fmt: skip
@@ -50,7 +54,11 @@ class FaceOptions:
         None, "JSON file {name here: name in the checkpoint}, where names of tensors differ", metavar="FILE", group=_OWN
     )
     max_frames: int = option(
-        16, "largest number of frames of a clip, at the middles of as many equal segments", minimum=1, group=_OWN
+        16,
+        "largest number of frames of a clip, at the middles of as many equal segments",
+        minimum=1,
+        limit=1_000_000,
+        group=_OWN,
     )
     min_score: float = option(0.5, "smallest confidence of a face", minimum=0.0, maximum=1.0, group=_OWN)
     device: str = option("auto", "of DDAMFN: auto, cpu, cuda, cuda:1, mps", group=_OWN)

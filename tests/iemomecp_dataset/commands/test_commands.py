@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import importlib.util
 import json
 import pkgutil
@@ -10,13 +12,15 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import iemomecp_dataset.commands
 from iemomecp_dataset.__main__ import main
-from iemomecp_dataset.command_line import _SCRIPTS
+from iemomecp_dataset.command_line import _SCRIPTS, _declared
 from iemomecp_dataset.commands import COMMANDS
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.schema import EXPLANATION_STATUSES
 from iemomecp_dataset.synthetic import write_ecem
@@ -288,3 +292,27 @@ def test_a_matrix_names_the_extra_that_it_lacks_before_it_starts_a_cell(
     error = capsys.readouterr().err
     assert f"error: This needs the package '{package}', which is not installed. Run: pip install" in error
     assert not (tmp_path / "runs").exists()
+
+
+def every_number() -> list[tuple[str, Any]]:
+    """Every option of every command that takes numbers: by class and name."""
+    places = [f"commands.{name.replace('-', '_')}" for name in COMMANDS]
+    places += ["features.extraction_options", "features.faces.face_options"]
+    places += ["trainers.options", "trainers.emotions.options", "trainers.explanation.options"]
+    modules = [importlib.import_module(f"iemomecp_dataset.{place}") for place in places]
+    classes = {one for module in modules for one in vars(module).values() if dataclasses.is_dataclass(one)}
+    return [
+        (f"{owner.__name__}.{name}", one)
+        for owner in classes
+        for name, one in _declared(owner).items()
+        if one.base in (int, float)
+    ]
+
+
+def test_every_number_of_every_command_has_bounds() -> None:
+    numbers = every_number()
+    assert len(numbers) > 100
+    for name, one in numbers:
+        for text in ("nan", "inf", "-inf", "", "1e39", "-1e39", "0x10", "1,5"):
+            with pytest.raises(UsageError, match=f"^{one.flag} .{{1,200}}$"):
+                print(name, one.read(text))

@@ -203,7 +203,10 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(
         monkeypatch.setattr(sys, "stdout", full)
         code, _, errors = predict("chat.txt", "--format", kind)
     assert code == 2
-    assert errors == ("error: standard output: cannot be written (No space left on device). Choose another place.\n")
+    assert errors == (
+        "error: standard output: cannot be written (No space left on device). Make space there, or choose another "
+        "place.\n"
+    )
 
 
 @pytest.mark.parametrize(
