@@ -101,7 +101,7 @@ class FrameStore:
         lacking = {"format", "size", "shards", "missing", "digest"} - (
             manifest.keys() if isinstance(manifest, dict) else set()
         )
-        if lacking or manifest["format"] != _FORMAT or manifest["size"] != card.size:
+        if lacking or manifest["format"] != _FORMAT or manifest["size"] != card.size or not _well_formed(manifest):
             raise InvalidDataError(
                 f"{folder / MANIFEST_NAME} is not the manifest of this store. Remove this file and run the extraction "
                 "again: it is compiled from the shards."
@@ -375,6 +375,19 @@ def write_manifest(
         },
     )
     return counts
+
+
+def _well_formed(manifest: Mapping[str, Any]) -> bool:
+    """Whether the entries of a manifest that are used have the types that they are written with."""
+    missing, shards = manifest["missing"], manifest["shards"]
+    return (
+        isinstance(missing, dict)
+        and all(isinstance(entry, dict) and {"status", "reason"} <= entry.keys() for entry in missing.values())
+        and isinstance(shards, list)
+        and all(isinstance(entry, dict) for entry in shards)
+        and isinstance(manifest["digest"], str)
+        and isinstance(manifest.get("settings") or {}, dict)
+    )
 
 
 def _check_refused(folder: Path, card: StoreCard) -> None:
