@@ -106,7 +106,7 @@ def file_states(files: Iterable[Path]) -> dict[Path, tuple[int, ...]]:
     Raises:
         MissingDataError: A file has vanished.
     """
-    states = {}
+    states: dict[Path, tuple[int, ...]] = {}
     for path in files:
         try:
             state = path.stat()

@@ -61,7 +61,8 @@ def export_for(corpus: Corpus, request: ExportRequest) -> ExportResult:
         request: What to export.
 
     Returns:
-        The manifest and the files. The manifest is written last, so that a broken export has none.
+        The manifest and the files. The manifest is written last and the HOWTO before it, so that a broken
+        export has neither.
 
     Raises:
         UsageError: There is no such peer, an option or a feature store does not fit, or the folder cannot be written
@@ -77,7 +78,8 @@ def export_for(corpus: Corpus, request: ExportRequest) -> ExportResult:
         if given.store is not None:
             check_store(given.store, modality, corpus=corpus.name, synthetic=corpus.synthetic)
     make_folder(request.output_dir)
-    _remove(request.output_dir / MANIFEST_FILE)
+    for name in (MANIFEST_FILE, HOWTO_FILE):
+        _remove(request.output_dir / name)
     exported = _EXPORTS[request.peer](corpus, request, positive, emotions)
     for name in exported.not_written:
         # Of an earlier export into this folder: the peer would read it beside the others.
