@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import datasets
+import pyarrow as pa
 
 from iemomecp_dataset.cache_folder import check_cache, temporary_cache
+from iemomecp_dataset.cached_rows import damage_of, remove_damaged, write_digests
 from iemomecp_dataset.corpora.metadata import corpus_metadata, emotions_of_config, further_splits, pair_classes
 from iemomecp_dataset.dataset_card import CITATION, TERMS
-from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import blamed_place, error_of_place, not_written, writing_to
 from iemomecp_dataset.find_sources import find_inputs, folder_as_name
-from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint
+from iemomecp_dataset.fingerprints import code_fingerprint, content_fingerprint, file_states
 from iemomecp_dataset.options import (
     CONFIG_NAMES,
     CORPUS_CONFIGS,
@@ -38,7 +40,7 @@ from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, annotation_features
 
 if TYPE_CHECKING:
     from iemomecp_dataset.merging.merge_report import MergeReport
-    from iemomecp_dataset.reader import Inputs
+    from iemomecp_dataset.reader import Inputs, Loaded
 
 __all__ = ["IemomecpBuilder", "IemomecpConfig", "load"]
 
@@ -168,11 +170,52 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
             # Without data the schema can be inspected; loading raises an error that lists what is missing.
             return self.name if not config_kwargs else f"{self.name}-{content_fingerprint(keys, (), ())}"
         inputs = find_inputs(options)
-        self.__dict__["found"] = inputs  # Searching a release is slow, so once is enough.
         keys["synthetic"] = inputs.synthetic  # Part of the description, which is cached with the rows.
-        name = f"{self.name}-{content_fingerprint(keys, inputs.files, inputs.media)}"
-        _LOGGER.debug("%s: made of %d files and %d media files", name, len(inputs.files), len(inputs.media))
-        return name
+        states = file_states(inputs.files)
+        fingerprint = content_fingerprint(keys, inputs.files, inputs.media)
+        # Searching a release is slow, so once is enough.
+        self.__dict__["found"] = _Found(inputs, keys, states, fingerprint)
+        _LOGGER.debug(
+            "%s-%s: made of %d files and %d media files", self.name, fingerprint, len(inputs.files), len(inputs.media)
+        )
+        return f"{self.name}-{fingerprint}"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The files of a configuration as they were when the rows were given their name in the cache."""
+
+    inputs: Inputs
+    keys: dict[str, object]
+    states: dict[Path, tuple[int, ...]]
+    fingerprint: str
+
+    def read(self) -> Loaded:
+        """Reads the files.
+
+        Raises:
+            InvalidDataError: One was written to meanwhile, so that the rows would not be those of the name.
+            IemomecpError: A file is missing or violates its format.
+        """
+        try:
+            loaded = self.inputs.read()
+        except IemomecpError:
+            self._check_unchanged()
+            raise
+        self._check_unchanged()
+        return loaded
+
+    def _check_unchanged(self) -> None:
+        now = file_states(self.inputs.files)
+        changed = [path for path, state in self.states.items() if now[path] != state]
+        # The content, too: some file systems note times late or coarsely.
+        if not changed and content_fingerprint(self.keys, self.inputs.files, self.inputs.media) != self.fingerprint:
+            changed = [*self.inputs.files]
+        if changed:
+            others = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+            raise InvalidDataError(
+                f"{changed[0]}{others}: changed while it was read. Load again when nothing writes to it."
+            )
 
 
 class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
@@ -186,6 +229,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     config: IemomecpConfig
     merge_report: MergeReport | None = None
     """How the sources were merged; None for other corpora, and until rows are built in this process."""
+    _damage: str = ""
+    """What was wrong with the copy in the cache, which was removed then."""
 
     def __init__(self, *args: Any, config_name: str | None = None, **kwargs: Any) -> None:
         if kwargs.get("data_files") is not None:
@@ -226,7 +271,7 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             self.info = datasets.DatasetInfo.from_directory(self._cache_dir)
 
     def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """Makes the rows; where the cache cannot hold them, in a temporary folder."""
+        """Makes the rows where there are none or damaged ones; in a temporary folder if the cache cannot hold them."""
         try:
             super().download_and_prepare(output_dir, *args, **kwargs)
         except Exception as error:
@@ -239,14 +284,28 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             self._move_cache(given, str(not_written(given, found)))
             with writing_to(Path(self._cache_dir_root)):
                 super().download_and_prepare(output_dir, *args, **kwargs)
+        if self._damage and (damage := damage_of(Path(self._cache_dir))):
+            raise InvalidDataError(
+                f"{self._cache_dir}: this cached copy was damaged ({self._damage}), was built again, and is damaged "
+                f"again ({damage}). The disk may be faulty: name another folder by cache_dir= or HF_DATASETS_CACHE."
+            )
 
     @functools.cached_property
     def _inputs(self) -> Inputs | None:
-        options = self.config.load_options()
-        if not _has_source(options):
-            return None
-        found: Inputs | None = self.config.__dict__.get("found")
-        return found if found is not None else find_inputs(options)
+        found: _Found | None = self.config.__dict__.get("found")
+        return found.inputs if found is not None else None
+
+    def _build_cache_dir(self) -> str:
+        # Asked for by the constructor just before it reads the description in this folder.
+        folder: str = super()._build_cache_dir()
+        if not self._damage:
+            self._damage = remove_damaged(Path(folder))
+        return folder
+
+    def _save_info(self) -> None:
+        super()._save_info()
+        if self._output_dir.startswith(self._cache_dir):
+            write_digests(Path(self._output_dir))
 
     def _info(self) -> datasets.DatasetInfo:
         splits = self._inputs.splits if self._inputs is not None else ()
@@ -257,7 +316,7 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         options = self.config.load_options()
         if self._inputs is None:
             raise MissingDataError(_no_data_dir(options))
-        loaded = self._inputs.read()
+        loaded = self.config.__dict__["found"].read()
         self.merge_report = loaded.report
         # The description is shown to every user, and cached with the rows.
         for note in loaded.notes:
@@ -285,7 +344,15 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         split = _canonical(split)
         self._check_split(split, self.info.splits or {})
         # Which arguments follow differs between the versions of `datasets`, whose `load_dataset` gives them.
-        return super().as_dataset(split, *args, **kwargs)
+        try:
+            return super().as_dataset(split, *args, **kwargs)
+        except (pa.ArrowInvalid, OSError) as error:
+            damage = damage_of(Path(self._cache_dir))
+            if isinstance(error, IemomecpError) or not damage:
+                raise
+            raise InvalidDataError(
+                f"{self._cache_dir}: this cached copy is damaged ({damage}). Load again: it is then built anew."
+            ) from error
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Returns the rows of one split or of all, without writing Arrow files."""

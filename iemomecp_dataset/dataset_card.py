@@ -18,7 +18,7 @@ from iemomecp_dataset.schema import (
     ROLE_LABELS,
 )
 
-__all__ = ["CITATION", "TERMS", "parquet_card", "project_card"]
+__all__ = ["CARD_FILE", "CARD_MARK", "CITATION", "TERMS", "parquet_card", "project_card"]
 
 CITATION = """\
 @article{pan2026notthesame,
@@ -43,6 +43,12 @@ CITATION = """\
   year    = {2023}
 }"""
 """The works to cite, as BibTeX."""
+
+CARD_FILE = "README.md"
+"""The name of a card, which ``load_dataset`` looks for."""
+
+CARD_MARK = "pretty_name: IEMO-MECP"
+"""Line of the metadata by which a card of ours is known."""
 
 TERMS = (
     "IEMOCAP is licensed to each user by the University of Southern California and may not be redistributed; the label "
@@ -105,7 +111,7 @@ def project_card() -> str:
     Returns:
         Markdown with a metadata header.
     """
-    header = ["language:", "- en", "- zh", "pretty_name: IEMO-MECP and other emotion-cause corpora"]
+    header = ["language:", "- en", "- zh", f"{CARD_MARK} and other emotion-cause corpora"]
     corpora = ["| config | corpus | language | licence | how to obtain |", "|---|---|---|---|---|"]
     for corpus in CORPORA.values():
         note = "" if corpus.verified else " (reader written from its description, without a genuine file)"
@@ -159,7 +165,7 @@ def parquet_card(
     Returns:
         Markdown with a metadata header that maps configurations and splits to files for ``load_dataset``.
     """
-    header = ["language:", "- en", f"pretty_name: IEMO-MECP{' (SYNTHETIC)' if synthetic else ''}", "configs:"]
+    header = ["language:", "- en", f"{CARD_MARK}{' (SYNTHETIC)' if synthetic else ''}", "configs:"]
     counts = ["| config | split | rows |", "|---|---|---|"]
     for position, (name, splits) in enumerate(paths.items()):
         header += [f"- config_name: {name}", *(["  default: true"] if position == 0 else []), "  data_files:"]

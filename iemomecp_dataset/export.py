@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from iemomecp_dataset.dataset_card import parquet_card
+from iemomecp_dataset.dataset_card import CARD_FILE, CARD_MARK, parquet_card
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.files import not_written, write_bytes, write_text
 from iemomecp_dataset.merging.merge_report import MergeReport
@@ -18,6 +19,7 @@ from iemomecp_dataset.options import ForwardPairs, LoadOptions, TextSource
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.rows import is_synthetic
 from iemomecp_dataset.sources.full_splits import write_full_splits
+from iemomecp_dataset.whole_folder import whole_folder
 
 __all__ = ["BuildOptions", "BuildResult", "build_from_sources", "write_parquet_folder"]
 
@@ -60,7 +62,7 @@ class BuildResult:
 
 
 def build_from_sources(options: BuildOptions) -> BuildResult:
-    """Merges the sources and writes the result.
+    """Merges the sources and writes the result as a whole: an earlier build stands until the new one is complete.
 
     Args:
         options: What to build.
@@ -69,25 +71,61 @@ def build_from_sources(options: BuildOptions) -> BuildResult:
         The written files and the merge report.
 
     Raises:
-        IemomecpError: A part is missing or invalid, the parts disagree, or the folder cannot be written to.
+        IemomecpError: A part is missing or invalid, the parts disagree, or the folder has other files or cannot be
+            written to.
     """
     output = options.output_dir
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output}: is a file; name a folder.")
-    with tempfile.TemporaryDirectory() as cache:
-        three_class, builder = _build("3class", options, cache)
-        synthetic = is_synthetic(three_class)
-        if options.file_format == "json":
-            files = write_full_splits(three_class, output)
-        else:
-            # Both tasks, whose rows differ in their labels alone.
-            binary, _ = _build("source_binary", options, cache)
-            files = write_parquet_folder({"3class": three_class, "source_binary": binary}, output, synthetic=synthetic)
-    if synthetic:
-        write_text(output / SYNTHETIC_FILE, "SYNTHETIC: built from sources that a program made.\n")
-    report = builder.merge_report
-    write_text(output / "merge_report.json", report.to_json() + "\n")
-    return BuildResult(files=[*files, output / "merge_report.json"], report=report)
+
+    def check(folder: Path, files: list[str]) -> None:
+        _check_is_build(folder, files, options.file_format)
+
+    with whole_folder(output, check) as folder:
+        with tempfile.TemporaryDirectory() as cache:
+            three_class, builder = _build("3class", options, cache)
+            synthetic = is_synthetic(three_class)
+            if options.file_format == "json":
+                files = write_full_splits(three_class, folder)
+            else:
+                # Both tasks, whose rows differ in their labels alone.
+                binary, _ = _build("source_binary", options, cache)
+                files = write_parquet_folder(
+                    {"3class": three_class, "source_binary": binary}, folder, synthetic=synthetic
+                )
+        if synthetic:
+            write_text(folder / SYNTHETIC_FILE, "SYNTHETIC: built from sources that a program made.\n")
+        report = builder.merge_report
+        write_text(folder / _REPORT, report.to_json() + "\n")
+        written = [path.relative_to(folder) for path in (*files, folder / _REPORT)]
+    return BuildResult(files=[output / path for path in written], report=report)
+
+
+_REPORT = "merge_report.json"
+_FILES_OF = {
+    "parquet": re.compile(rf"README\.md|data/[^/]+/[a-z]+-[0-9a-f]{{12}}\.parquet|{_REPORT}|{SYNTHETIC_FILE}"),
+    "json": re.compile(rf"splits/[a-z]+\.json|{_REPORT}|{SYNTHETIC_FILE}"),
+}
+"""What a build writes, by format; names of Parquet files have a digest of the content."""
+
+
+def _check_is_build(folder: Path, files: Sequence[str], file_format: str) -> None:
+    """Accepts an earlier build of the same format, which may be incomplete, and nothing else.
+
+    Raises:
+        UsageError: The folder has another file.
+    """
+    foreign = [name for name in files if not _FILES_OF[file_format].fullmatch(name)]
+    if not foreign and (card := folder / CARD_FILE).is_file() and CARD_MARK not in _beginning(card):
+        foreign = [CARD_FILE]
+    # The names of full splits are those of the released artifact, whose copy is not to be lost.
+    if not foreign and file_format == "json" and _REPORT not in files:
+        foreign = [*files]
+    if foreign:
+        raise UsageError(f"{folder / foreign[0]}: was not written by this export; choose an empty or new folder.")
+
+
+def _beginning(path: Path) -> str:
+    with path.open("rb") as stream:
+        return stream.read(1000).decode("utf-8", "replace")
 
 
 def _build(name: str, options: BuildOptions, cache: str) -> tuple[Any, Any]:
@@ -115,26 +153,23 @@ def write_parquet_folder(configs: Mapping[str, Any], folder: Path, *, synthetic:
 
     Args:
         configs: A :class:`datasets.DatasetDict` by configuration; the first is the default.
-        folder: Output folder; created if missing.
+        folder: New or empty output folder.
         synthetic: Whether the card marks the data as synthetic.
 
     Returns:
         The written files.
 
     Raises:
-        UsageError: The folder cannot be written to, or its ``data`` folder has files that are not Parquet.
+        UsageError: The folder cannot be written to.
     """
     data = folder / "data"
     written: dict[str, dict[str, Path]] = {}
     try:
-        _clear(data)
         for name, splits in configs.items():
-            written[name] = {}
-            for split, rows in splits.items():
-                written[name][split] = _write(rows, data / name, split)
+            written[name] = {split: _write(rows, data / name, split) for split, rows in splits.items()}
     except OSError as error:
         raise not_written(folder, error) from None
-    card = folder / "README.md"
+    card = folder / CARD_FILE
     paths = {
         name: {split: path.relative_to(folder).as_posix() for split, path in splits.items()}
         for name, splits in written.items()
@@ -156,13 +191,3 @@ def _write(rows: Any, folder: Path, split: str) -> Path:
     path = folder / f"{split}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
     write_bytes(path, content)
     return path
-
-
-def _clear(data: Path) -> None:
-    """Removes the Parquet files of an earlier build, and nothing else."""
-    earlier = [path for path in data.rglob("*") if not path.is_dir()]
-    for path in earlier:
-        if path.suffix != ".parquet":
-            raise UsageError(f"{path}: was not written by this export; choose an empty or new folder.")
-    for path in earlier:
-        path.unlink()

@@ -15,7 +15,14 @@ from typing import Any
 
 from iemomecp_dataset.errors import MissingDataError
 
-__all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint", "text_fingerprint"]
+__all__ = [
+    "code_fingerprint",
+    "content_fingerprint",
+    "data_fingerprint",
+    "file_digest",
+    "file_states",
+    "text_fingerprint",
+]
 
 # What does not take part in making rows; in a wheel all rooms are inside this package's folder.
 _OTHER_ROOMS = frozenset(
@@ -63,15 +70,54 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
     for path in sorted(files):
         digest.update(f"\0{path}\0".encode("utf-8", "surrogateescape"))
         try:
-            with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(bytes.fromhex(file_digest(path)))
         except OSError as error:
-            raise MissingDataError(
-                f"{path}: cannot be read ({error.strerror}). Check the file and its rights."
-            ) from None
+            raise _unreadable(path, error) from None
     for name, size in sorted(media):
         digest.update(f"\0{name}\0{size}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """Hashes a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_states(files: Iterable[Path]) -> dict[Path, tuple[int, ...]]:
+    """Notes size, times and place on disk of files, by which a write between two looks is seen, even one taken back.
+
+    Args:
+        files: The files.
+
+    Returns:
+        Size in bytes, times of the last change of content and of the file's record in ns, and the file's number.
+
+    Raises:
+        MissingDataError: A file has vanished.
+    """
+    states: dict[Path, tuple[int, ...]] = {}
+    for path in files:
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        states[path] = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+    return states
+
+
+def _unreadable(path: Path, error: OSError) -> MissingDataError:
+    return MissingDataError(f"{path}: cannot be read ({error.strerror}). Check the file and its rights.")
 
 
 def data_fingerprint(rows: Iterable[Mapping[str, Any]], own_emotions: Sequence[str] = ()) -> str:

@@ -92,7 +92,9 @@ def bridge_of_run(
     rows = corpus.rows[split]
     ids = [utterance["utterance_id"] for row in rows for utterance in row["utterances"]]
     vectors: dict[str, Mapping[str, NDArray[Any]]] = {
-        name: read_feature_table(path).select(ids, tolerance=max_missing_features)
+        name: read_feature_table(path)
+        .check_use(name, corpus=corpus.name, synthetic=corpus.synthetic)
+        .select(ids, tolerance=max_missing_features)
         for name, path in (stores or {}).items()
         if getattr(model.config, f"{name}_size", 0)
     }

@@ -11,21 +11,22 @@ from __future__ import annotations
 import colorsys
 import json
 import random
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.corpora.meld import CLIP_FOLDERS
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import UsageError, did_you_mean
-from iemomecp_dataset.files import make_folder, not_written, write_text, writing_to
+from iemomecp_dataset.files import make_folder, write_text, writing_to
 from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotional_dialogues import SpokenUtterance
 from iemomecp_dataset.synthetic.media_files import require_media, write_utterance_mp4
 from iemomecp_dataset.synthetic.meld_files import MELD_SCALES, MeldLine, meld_lines, write_meld_csv
+from iemomecp_dataset.whole_folder import whole_folder
 
 __all__ = ["write_ecem"]
 
@@ -120,11 +121,6 @@ def write_ecem(
         raise UsageError(f"The seed must not be negative, but is {seed}.")
     if scale not in MELD_SCALES:
         raise UsageError(f"There is no scale {scale!r}. {did_you_mean(scale, MELD_SCALES)}")
-    _prepare(folder, overwrite)
-    make_folder(folder / "ECF")
-    # Written first, so that nothing in the folder is ever taken for genuine.
-    write_text(folder / SYNTHETIC_FILE, _NOTE.format(seed=seed))
-    write_text(folder / "ECF" / SYNTHETIC_FILE, _NOTE.format(seed=seed))
     rng = random.Random(f"{seed} ecem")
     made = {
         part: {number: _dialogue(rng) for number in range((dialogues or MELD_SCALES[scale])[split])}
@@ -137,38 +133,37 @@ def write_ecem(
         }
         for part, of_part in made.items()
     }
-    with writing_to(folder):
-        for part, of_part_lines in lines.items():
-            write_meld_csv(folder / f"{part}_sent_emo.csv", of_part_lines)
     items = _items(made, lines, rng)
-    # As in the genuine file: ASCII, and four blanks a level.
-    write_text(folder / _NAME, json.dumps(items, indent=4) + "\n")
-    _write_ecf(folder / "ECF", made, lines, rng)
-    if media:
-        with writing_to(folder):
-            _write_clips(folder, made, lines)
+    # As a whole, because a part of it would be read as a smaller corpus.
+    with writing_to(folder), whole_folder(folder, partial(_check_replaced, overwrite=overwrite)) as new:
+        make_folder(new / "ECF")
+        for place in (new, new / "ECF"):
+            write_text(place / SYNTHETIC_FILE, _NOTE.format(seed=seed))
+        for part, of_part_lines in lines.items():
+            write_meld_csv(new / f"{part}_sent_emo.csv", of_part_lines)
+        # As in the genuine file: ASCII, and four blanks a level.
+        write_text(new / _NAME, json.dumps(items, indent=4) + "\n")
+        _write_ecf(new / "ECF", made, lines, rng)
+        if media:
+            _write_clips(new, made, lines)
     return folder
 
 
-def _prepare(folder: Path, overwrite: bool) -> None:
-    """Empties the folder, or refuses; removes only files that this module writes."""
-    folders = {"ECF", *CLIP_FOLDERS.values()}
-    names = {SYNTHETIC_FILE, _NAME, *folders, *(f"{part}_sent_emo.csv" for part in _PARTS.values())}
-    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if (folder.exists() and not folder.is_dir()) or held - names or (held and SYNTHETIC_FILE not in held):
+def _check_replaced(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
+    names = {
+        SYNTHETIC_FILE,
+        _NAME,
+        "ECF",
+        *CLIP_FOLDERS.values(),
+        *(f"{part}_sent_emo.csv" for part in _PARTS.values()),
+    }
+    held = {file.partition("/")[0] for file in files}
+    if held - names or SYNTHETIC_FILE not in held:
         raise UsageError(f"{folder} is not an empty folder, nor a synthetic ECEM. Give a new folder for it.")
-    if held and not overwrite:
+    if not overwrite:
         raise UsageError(
             f"{folder} already contains a synthetic corpus. Give another folder, or overwrite (--overwrite)."
         )
-    try:
-        for name in held:
-            if name in folders:
-                shutil.rmtree(folder / name)
-            else:
-                (folder / name).unlink()
-    except OSError as error:
-        raise not_written(folder, error) from None
 
 
 def _dialogue(rng: random.Random) -> _Explained:

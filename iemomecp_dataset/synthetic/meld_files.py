@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import random
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.files import make_folder, not_written, write_text, writing_to
+from iemomecp_dataset.files import write_text, writing_to
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotion_features import (
     EmotionalUtterance,
@@ -19,6 +19,7 @@ from iemomecp_dataset.synthetic.emotion_features import (
     write_stores,
 )
 from iemomecp_dataset.synthetic.emotional_dialogues import MELD_EMOTION_SHARES, SpokenUtterance, emotional_dialogue
+from iemomecp_dataset.whole_folder import whole_folder
 
 __all__ = ["MELD_PICKLE", "MELD_SCALES", "MeldLine", "meld_lines", "write_meld", "write_meld_csv"]
 
@@ -92,41 +93,30 @@ def write_meld(
         raise UsageError(f"The seed must not be negative, but is {seed}.")
     if unknown := sorted(dialogues.keys() - _FILES):
         raise UsageError(f"There is no split {unknown[0]!r}; expected {', '.join(_FILES)}.")
-    _prepare(folder, overwrite)
     splits = {
         split: _split(_FILES[split], dialogues[split], random.Random(f"{seed} meld {split}"))
         for split in _FILES
         if split in dialogues
     }
-    make_folder(folder)
-    # Written first, so that nothing in the folder is ever taken for genuine.
-    write_text(folder / SYNTHETIC_FILE, _NOTE.format(seed=seed))
-    with writing_to(folder):
+    # As a whole, because a part of it would be read as a smaller corpus.
+    with writing_to(folder), whole_folder(folder, partial(_check_replaced, overwrite=overwrite)) as new:
+        write_text(new / SYNTHETIC_FILE, _NOTE.format(seed=seed))
         for split, lines in splits.items():
-            write_meld_csv(folder / f"{_FILES[split]}_sent_emo.csv", lines)
+            write_meld_csv(new / f"{_FILES[split]}_sent_emo.csv", lines)
         if features:
-            _write_features(folder, splits, seed)
+            _write_features(new, splits, seed)
     return folder
 
 
-def _prepare(folder: Path, overwrite: bool) -> None:
-    """Empties the folder, or refuses; removes only files that this module writes."""
+def _check_replaced(folder: Path, files: Sequence[str], *, overwrite: bool) -> None:
     names = {SYNTHETIC_FILE, MELD_PICKLE, "features", *(f"{name}_sent_emo.csv" for name in _FILES.values())}
-    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if (folder.exists() and not folder.is_dir()) or held - names or (held and SYNTHETIC_FILE not in held):
+    held = {file.partition("/")[0] for file in files}
+    if held - names or SYNTHETIC_FILE not in held:
         raise UsageError(f"{folder} is not an empty folder, nor a synthetic MELD. Give a new folder for it.")
-    if held and not overwrite:
+    if not overwrite:
         raise UsageError(
             f"{folder} already contains a synthetic corpus. Give another folder, or overwrite (--overwrite)."
         )
-    try:
-        for name in held:
-            if name == "features":
-                shutil.rmtree(folder / name)
-            else:
-                (folder / name).unlink()
-    except OSError as error:
-        raise not_written(folder, error) from None
 
 
 def _split(prefix: str, n_dialogues: int, rng: random.Random) -> dict[int, list[MeldLine]]:

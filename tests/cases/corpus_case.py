@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +16,8 @@ import iemomecp_dataset
 from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
 from iemomecp_dataset.corpora.metadata import CORPORA, pair_classes
 from iemomecp_dataset.corpus import corpus_of
-from iemomecp_dataset.errors import IemomecpError, MissingDataError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
+from iemomecp_dataset.find_sources import find_inputs
 from iemomecp_dataset.options import CONFIG_NAMES, EMOTION_CONFIGS, EXPLANATION_CONFIGS
 from iemomecp_dataset.rows import list_item
 from iemomecp_dataset.schema import COMMON_EMOTIONS, row_features
@@ -146,6 +149,37 @@ class CorpusCase:
         assert self.word[1] not in before
         assert self.word[1] in after
 
+    def test_what_is_changed_while_it_is_read_is_refused(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = next(path for path in sorted(folder.glob(self.files)) if self.word[0].encode() in path.read_bytes())
+        before = path.read_bytes()
+        opened: set[str] = set()
+
+        def found(options: Any) -> Any:
+            inputs = find_inputs(options)
+
+            def read() -> Any:
+                path.write_bytes(before.replace(*(word.encode() for word in self.word)))
+                with monkeypatch.context() as patches:
+                    patches.setattr(io, "open", lambda file, *more, **named: _noted(opened, file, *more, **named))
+                    loaded = inputs.read()
+                path.write_bytes(before)
+                assert {Path(file) for file in opened if str(folder) in file} <= set(inputs.files)
+                return loaded
+
+            return replace(inputs, read=read)
+
+        monkeypatch.setattr("iemomecp_dataset.builder.find_inputs", found)
+        cache = tmp_path / "cache of this test"
+        for more in ({}, {"streaming": True}):
+            with pytest.raises(InvalidDataError, match=f"{path.name}: changed while it was read"):
+                self.load(folder, cache_dir=cache, **more)
+            assert not list(cache.rglob("*.arrow"))
+        assert opened
+        monkeypatch.undo()
+        assert self.word[1] not in _texts(self.load(folder))
+
     def test_what_is_missing_can_be_obtained(self, folder: Path, tmp_path: Path) -> None:
         with pytest.raises(MissingDataError, match="data_dir="):
             iemomecp_dataset.load(self.name)
@@ -186,6 +220,14 @@ class PublishedCorpusCase(CorpusCase):
         assert corpus.emotions[0] == "neutral"
         assert list(corpus.split_files) == SPLITS
         assert corpus.verified == bool(corpus.published)
+
+
+_open = io.open
+
+
+def _noted(opened: set[str], file: Any, *more: Any, **named: Any) -> Any:
+    opened.add(str(file))
+    return _open(file, *more, **named)
 
 
 def places(pair: Mapping[str, Any]) -> tuple[int, int]:

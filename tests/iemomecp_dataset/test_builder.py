@@ -9,6 +9,7 @@ import pytest
 from corpus_case import CorpusCase, places
 
 from iemomecp_dataset.builder import IemomecpBuilder
+from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.overlay.reading import LABELS_SOURCE
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
 from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE
@@ -75,3 +76,23 @@ def test_what_load_dataset_passes_on_arrives(synthetic_dir: Path, monkeypatch: p
     assert builder.as_dataset(split="all", verification_mode="no_checks", in_memory=True) == (
         "all", {"verification_mode": "no_checks", "in_memory": True}
     )  # fmt: skip
+
+
+def test_an_edit_whose_time_is_not_noted_is_found_by_its_content(tree, monkeypatch):
+    """Some file systems note times late; size and content are looked at, too."""
+    path = tree.transcript("Ses01F_impro01")
+    monkeypatch.setattr("iemomecp_dataset.builder.file_states", lambda files: dict.fromkeys(files, ()))
+    builder = IemomecpBuilder(config_name="3class", data_dir=str(tree.root), dataset_name="iemomecp")
+    path.write_bytes(path.read_bytes().replace(b"Line 1,", b"LINE 1,"))
+    with pytest.raises(InvalidDataError, match="changed while it was read"):
+        builder.download_and_prepare()
+    assert not Path(builder.cache_dir).exists()
+
+
+def test_a_file_that_is_half_written_is_said_to_change(tree):
+    """A reader may stumble over it first."""
+    path = tree.transcript("Ses01F_impro01")
+    builder = IemomecpBuilder(config_name="3class", data_dir=str(tree.root), dataset_name="iemomecp")
+    path.write_bytes(path.read_bytes()[:-40] + b"\xff")
+    with pytest.raises(InvalidDataError, match=r"Ses01F_impro01\.txt: changed while it was read"):
+        builder.download_and_prepare()

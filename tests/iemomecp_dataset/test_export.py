@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,69 @@ def test_files_of_others_are_left_alone(tree, tmp_path):
     assert mine.read_text() == "mine"
     with pytest.raises(UsageError, match="is a file; name a folder"):
         build_from_sources(BuildOptions(output_dir=mine, data_dir=tree.root))
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "json"])
+def test_a_build_that_is_cut_off_leaves_the_earlier_one(tree, tmp_path, monkeypatch, file_format):
+    options = BuildOptions(output_dir=tmp_path / "here" / "O", data_dir=tree.root, file_format=file_format)
+    build_from_sources(options)
+
+    def content():
+        return {path: path.read_bytes() for path in sorted((tmp_path / "here").rglob("*")) if path.is_file()}
+
+    before = content()
+    tree.transcript("Ses01F_impro01").write_text(
+        tree.transcript("Ses01F_impro01").read_text().replace("Line 1,", "LINE 1,")
+    )
+    seen = []
+
+    def cut_off(path, text):
+        # Everything else is written by now, and none of it looks like data.
+        (work,) = [path for path in (tmp_path / "here").iterdir() if path.name != "O"]
+        seen.append(work.name)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        patches.setattr("iemomecp_dataset.export.write_text", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            build_from_sources(options)
+    assert seen[0].startswith(".O.")
+    assert content() == before
+    build_from_sources(options)
+    assert content() != before
+
+
+def test_what_a_killed_build_has_left_is_no_data(tree, tmp_path):
+    here = tmp_path / "here"
+    build_from_sources(BuildOptions(output_dir=here / "O", data_dir=tree.root))
+    (here / ".O.0123abcd.building").mkdir()
+    (here / "O").rename(here / ".O.0123abcd.building" / "new")
+    for place in (here / "O", here):
+        with pytest.raises(FileNotFoundError):
+            load_dataset(str(place))
+
+
+def test_only_an_earlier_build_of_the_same_format_is_replaced(tree, tmp_path):
+    def refuses(name, file_format):
+        before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+        with pytest.raises(UsageError, match=rf"{name}: was not written by this export; choose an empty or new folder"):
+            build_from_sources(BuildOptions(output_dir=tmp_path / "O", data_dir=tree.root, file_format=file_format))
+        assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == before
+
+    (tmp_path / "O" / "splits").mkdir(parents=True)
+    (tmp_path / "O" / "splits" / "train.json").write_text("[]")
+    refuses("splits/train.json", "json")  # the released artifact's, say
+    (tmp_path / "O" / "merge_report.json").write_text("{}")
+    refuses("splits/train.json", "parquet")
+    build_from_sources(BuildOptions(output_dir=tmp_path / "O", data_dir=tree.root, file_format="json"))
+    shutil.rmtree(tmp_path / "O")
+    (tmp_path / "O").mkdir()
+    (tmp_path / "O" / "README.md").write_text("# My thesis")
+    refuses("README.md", "parquet")
+    # What a killed build of an earlier version has left.
+    (tmp_path / "O" / "README.md").rename(tmp_path / "O" / ".train-0123456789ab.parquet.0123abcd.partial")
+    build_from_sources(BuildOptions(output_dir=tmp_path / "O", data_dir=tree.root))
+    assert (tmp_path / "O" / "README.md").exists()
 
 
 def test_synthetic_stays_synthetic(synthetic_dir, tmp_path):

@@ -336,7 +336,7 @@ def prepare_dialogue(
         )
         for split, rows in corpus.rows.items()
     }
-    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator)
+    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator, synthetic=corpus.synthetic)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     model = _build_model(model_class, options, corpus, inputs, encoder, layers)
@@ -515,7 +515,11 @@ def inference_inputs(
 
 
 def utterance_inputs(
-    options: RunSettings, examples: Mapping[str, Sequence[Utterances]], accelerator: Accelerator
+    options: RunSettings,
+    examples: Mapping[str, Sequence[Utterances]],
+    accelerator: Accelerator,
+    *,
+    synthetic: bool | None = None,
 ) -> tuple[UtteranceInputs, TextEncoder | None, TokenizedTexts | None, list[int]]:
     """Tokens or frozen features of the texts, and the vectors of stores, for training.
 
@@ -523,6 +527,7 @@ def utterance_inputs(
         options: The run's options.
         examples: Dialogues by split.
         accelerator: Device and processes.
+        synthetic: Whether the corpus is synthetic.
 
     Returns:
         The inputs; the text encoder, its tokens and the layers that are pooled, where one is loaded.
@@ -531,7 +536,7 @@ def utterance_inputs(
         IemomecpError: An encoder or features are missing, or do not fit.
     """
     utterance_ids = [key for dialogues in examples.values() for dialogue in dialogues for key in dialogue.utterance_ids]
-    vectors, sizes = load_features(cast(SharedData, options.data), utterance_ids)
+    vectors, sizes = load_features(cast(SharedData, options.data), utterance_ids, synthetic=synthetic)
     if not options.data.encodes_text:
         return UtteranceInputs(features=vectors, feature_sizes=sizes), None, None, []
     encoder = load_text_encoder(options.model.text_encoder)

@@ -189,7 +189,7 @@ def prepare_emotions(
         IemomecpError: An encoder or features are missing, or do not fit.
     """
     examples = {split: emotion_examples(rows) for split, rows in corpus.rows.items()}
-    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator)
+    inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator, synthetic=corpus.synthetic)
     train = emotion_table(corpus.rows["train"])
     weights = emotion_class_weights(options.objective.class_weights, train.labels[train.labelled], corpus.emotion_names)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.

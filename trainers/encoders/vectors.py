@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.command_line import command_hint
+from iemomecp_dataset.corpora.metadata import corpus_of_config
 from iemomecp_dataset.errors import MissingDataError
 from iemomecp_dataset.features import FeatureTable, read_card, read_feature_table
 from iemomecp_dataset.features.extractor import extractor_of
@@ -16,12 +17,15 @@ from iemomecp_dataset.trainers.options import SharedData
 __all__ = ["feature_tables", "load_features", "record_extractors"]
 
 
-def load_features(options: SharedData, utterance_ids: list[str]) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+def load_features(
+    options: SharedData, utterance_ids: list[str], *, synthetic: bool | None = None
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Feature vectors of the streams that a run reads.
 
     Args:
         options: Modalities, files and tolerance.
         utterance_ids: All utterances of the corpus.
+        synthetic: Whether the corpus is synthetic; None: the stores may be of either kind.
 
     Returns:
         Vectors by stream (``audio``, ``video``; ``text``, ``event``) and utterance id, and the width by stream.
@@ -29,11 +33,14 @@ def load_features(options: SharedData, utterance_ids: list[str]) -> tuple[dict[s
     Raises:
         MissingDataError: A modality is asked for and there is no feature file.
         InvalidDataError: The file is not a feature table, or too many vectors are missing.
+        UsageError: The vectors were made of another corpus, of another modality, or of synthetic data where the corpus
+            is not (or the other way round).
     """
+    corpus = corpus_of_config(options.config_name)
     vectors: dict[str, dict[str, Any]] = {}
     sizes: dict[str, int] = {}
     for modality, read in feature_tables(options).items():
-        table = read()
+        table = read().check_use(modality, corpus=corpus, synthetic=synthetic)
         vectors[modality] = table.select(utterance_ids, tolerance=options.max_missing_features)
         sizes[modality] = table.size
     return vectors, sizes

@@ -18,6 +18,7 @@ from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.features import FeatureTable, read_card, read_feature_table
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStore
+from iemomecp_dataset.features.store import check_store
 from iemomecp_dataset.features.store.store_index import file_digest
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs, read_emotion_inputs
@@ -90,6 +91,9 @@ def read_inputs(options: ExplanationTrainingOptions, corpus: Corpus) -> Explanat
     data, targets = options.data, _targets(corpus)
     ids = list(dict.fromkeys(u for of_split in targets.values() for u in of_split))
     found: dict[str, Any] = {}
+    for store in (data.frames, data.face_features if options.faces == "feature" else None):
+        if store:
+            check_store(store, corpus=corpus.name, synthetic=corpus.synthetic)
     if data.frames:
         frames = frame_vectors(data.frames, ids, data.max_missing_features)
         found |= {

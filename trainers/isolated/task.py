@@ -190,7 +190,7 @@ def prepare_isolated(
         IemomecpError: An encoder or features are missing, or do not fit.
     """
     utterances, examples = pair_examples(corpus.rows)
-    vectors, sizes = load_features(options.data, utterances.ids)
+    vectors, sizes = load_features(options.data, utterances.ids, synthetic=corpus.synthetic)
     # An encoder without trained pooler gets a random one: it depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
     encoder = load_text_encoder(options.model.text_encoder) if "t" in options.data.modalities else None

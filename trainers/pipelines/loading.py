@@ -130,10 +130,11 @@ def feature_vectors(
     Raises:
         MissingDataError: There is no table, or too many vectors are missing.
         InvalidDataError: It has another width.
+        UsageError: It is a store of another modality.
     """
     if given is None:
         raise MissingDataError(f"This scorer needs {name} features: give {name}= a feature table or its Parquet file.")
-    table = given if isinstance(given, FeatureTable) else read_feature_table(given)
+    table = (given if isinstance(given, FeatureTable) else read_feature_table(given)).check_use(name)
     if table.size != size:
         raise InvalidDataError(
             f"{table.path}: vectors have {table.size} numbers, but the scorer was trained on {name} features with "

@@ -27,6 +27,7 @@ from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import UsageError, did_you_mean
+from iemomecp_dataset.features.store.store_card import check_store
 from iemomecp_dataset.files import make_folder, not_written, write_text
 from iemomecp_dataset.schema import ROLE_LABELS, SPLITS
 
@@ -60,10 +61,12 @@ def export_for(corpus: Corpus, request: ExportRequest) -> ExportResult:
         request: What to export.
 
     Returns:
-        The manifest and the files. The manifest is written last, so that a broken export has none.
+        The manifest and the files. The manifest is written last and the HOWTO before it, so that a broken
+        export has neither.
 
     Raises:
-        UsageError: There is no such peer, an option does not fit it, or the folder cannot be written to.
+        UsageError: There is no such peer, an option or a feature store does not fit, or the folder cannot be written
+            to.
         InvalidDataError: The data has something that the peer cannot take; the message names the dialogue.
     """
     if request.peer not in _EXPORTS:
@@ -71,8 +74,12 @@ def export_for(corpus: Corpus, request: ExportRequest) -> ExportResult:
     corpus.require_pairs()
     positive = positive_class(corpus.config_name, request.positive)
     emotions = emotion_names(request.peer, corpus.config_name, corpus.emotion_names)
+    for modality, given in (("audio", request.audio), ("video", request.video)):
+        if given.store is not None:
+            check_store(given.store, modality, corpus=corpus.name, synthetic=corpus.synthetic)
     make_folder(request.output_dir)
-    _remove(request.output_dir / MANIFEST_FILE)
+    for name in (MANIFEST_FILE, HOWTO_FILE):
+        _remove(request.output_dir / name)
     exported = _EXPORTS[request.peer](corpus, request, positive, emotions)
     for name in exported.not_written:
         # Of an earlier export into this folder: the peer would read it beside the others.

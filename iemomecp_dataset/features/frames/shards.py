@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, missing_extra
 from iemomecp_dataset.features.store.store_rows import RowRecord, StoreRow
+from iemomecp_dataset.features.store.store_shards import read_header, read_record, whole_numbers
 from iemomecp_dataset.files import write_bytes
 
 __all__ = ["FrameShard", "read_frame_shard", "write_frame_shard"]
@@ -88,19 +89,15 @@ def read_frame_shard(path: Path, size: int) -> FrameShard:
         InvalidDataError: The file does not exist, is truncated, or is not a shard of such a store.
     """
     try:
-        total = path.stat().st_size
-        with open(path, "rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > total - 8:
-                raise ValueError("the file is truncated within its header")
-            header = json.loads(file.read(length))
+        header, length, total = read_header(path)
         tensor = header["tokens"]
         entries = json.loads(header["__metadata__"]["clips"])
-        (n_tokens, width), (begin, end) = tensor["shape"], tensor["data_offsets"]
-        records, lengths = [RowRecord(*entry[:-1]) for entry in entries], [int(entry[-1]) for entry in entries]
+        (n_tokens, width), (begin, end) = whole_numbers(tensor["shape"]), whole_numbers(tensor["data_offsets"])
+        records = [read_record(entry[:-1]) for entry in entries]
+        lengths = whole_numbers([entry[-1] for entry in entries])
         if tensor["dtype"] != "F16" or width != size:
             raise ValueError(f"tokens of {width} x {tensor['dtype']}, expected {size} x F16")
-        if end - begin != n_tokens * width * 2 or total != 8 + length + end:
+        if begin or end != n_tokens * width * 2 or total != 8 + length + end:
             raise ValueError(f"expected {8 + length + end} bytes, found {total}")
         if sum(lengths) != n_tokens or any(
             (record.status == "ok") != (count > 0) for record, count in zip(records, lengths, strict=True)
@@ -111,7 +108,7 @@ def read_frame_shard(path: Path, size: int) -> FrameShard:
         mapped: Any = np.memmap(path, dtype="<f2", mode="r", offset=8 + length + begin, shape=(n_tokens, width))
     except FileNotFoundError:
         raise InvalidDataError(f"{path}: this shard of the frame store does not exist. {_AGAIN}") from None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, struct.error) as error:
         raise InvalidDataError(f"{path} is not an intact shard of a frame store: {error}. {_AGAIN}") from None
     # A plain view, because indexing a memmap object is slow.
     return FrameShard(path, records, lengths, np.asarray(mapped))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -35,6 +36,7 @@ MANIFEST_NAME = "manifest.json"
 MAX_MISSING = 0.01
 """Share of the clips of a corpus that may lack tokens, unless more are allowed explicitly."""
 
+_LOGGER = logging.getLogger(__name__)
 _FORMAT = 1
 _SHOWN = 5
 
@@ -101,7 +103,7 @@ class FrameStore:
         lacking = {"format", "size", "shards", "missing", "digest"} - (
             manifest.keys() if isinstance(manifest, dict) else set()
         )
-        if lacking or manifest["format"] != _FORMAT or manifest["size"] != card.size:
+        if lacking or manifest["format"] != _FORMAT or manifest["size"] != card.size or not _well_formed(manifest):
             raise InvalidDataError(
                 f"{folder / MANIFEST_NAME} is not the manifest of this store. Remove this file and run the extraction "
                 "again: it is compiled from the shards."
@@ -116,6 +118,15 @@ class FrameStore:
             for record, first, length in shard.places()
             if length
         }
+        if zeros := manifest.get("zeros"):
+            _LOGGER.warning(
+                "%s: the tokens of %d of %d clips are zeros alone, such as %s. A model takes them for a picture: check "
+                "how they were made.",
+                folder,
+                len(zeros),
+                len(places),
+                ", ".join(map(str, zeros[:3])),
+            )
         return cls(folder, manifest, shards, places)
 
     def tokens(self, utterance_id: str) -> NDArray[np.float16] | None:
@@ -333,6 +344,7 @@ def write_manifest(
     shards: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
     seen: list[str] = []
+    zeros: list[str] = []
     digest = hashlib.sha256()
     n_tokens = 0
     for number in range(card.n_shards):
@@ -344,6 +356,11 @@ def write_manifest(
                 missing[record.utterance_id] = {"status": record.status, "reason": record.reason}
             if record.note:
                 notes[record.utterance_id] = record.note
+        zeros += [
+            record.utterance_id
+            for record, first, length in shard.places()
+            if length and not shard.tokens[first : first + length].any()
+        ]
         n_tokens += len(shard.tokens)
         sha = file_digest(shard.path)
         digest.update(sha.encode())
@@ -372,9 +389,24 @@ def write_manifest(
             "statuses": dict(sorted(counts.items())),
             "missing": dict(sorted(missing.items())),
             "notes": dict(sorted(notes.items())),
-        },
+        }
+        | ({"zeros": sorted(zeros)} if zeros else {}),
     )
     return counts
+
+
+def _well_formed(manifest: Mapping[str, Any]) -> bool:
+    """Whether the entries of a manifest that are used have the types that they are written with."""
+    missing, shards = manifest["missing"], manifest["shards"]
+    return (
+        isinstance(missing, dict)
+        and all(isinstance(entry, dict) and {"status", "reason"} <= entry.keys() for entry in missing.values())
+        and isinstance(shards, list)
+        and all(isinstance(entry, dict) for entry in shards)
+        and isinstance(manifest["digest"], str)
+        and isinstance(manifest.get("zeros") or [], list)
+        and isinstance(manifest.get("settings") or {}, dict)
+    )
 
 
 def _check_refused(folder: Path, card: StoreCard) -> None:

@@ -6,9 +6,11 @@ that are used are read from disk.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,11 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.features.store.store_card import StoreCard, read_card
+from iemomecp_dataset.features.store.store_card import StoreCard, check_use, read_card
 from iemomecp_dataset.features.store.store_index import (
-    COLUMNS,
     SHARDS_KEY,
     file_digest,
+    index_schema,
     missing_shards,
     read_store_shard,
 )
@@ -32,6 +34,7 @@ from iemomecp_dataset.features.store.store_shards import Shard
 
 __all__ = ["FeatureTable", "open_store", "read_feature_table"]
 
+_LOGGER = logging.getLogger(__name__)
 _EXAMPLES_SHOWN = 5
 _REMAKE = f"Remove {INDEX_NAME} and run the extraction again: it rebuilds the index from the shards."
 
@@ -47,6 +50,9 @@ class FeatureTable:
         place_of: ``(shard, row)`` by utterance id; utterances without a vector are absent.
         missing: Reason by utterance id for utterances without a vector; empty text if it is unknown.
         origin: Description of the store, or None for a single file.
+        modality: What the vectors are of, such as ``audio``; None where it is not known.
+        corpus: Corpus and configuration that they were made of; None where it is not known.
+        synthetic: Whether that corpus is synthetic; None where it is not known.
     """
 
     path: Path
@@ -55,6 +61,29 @@ class FeatureTable:
     place_of: Mapping[str, tuple[int, int]]
     missing: Mapping[str, str] = field(default_factory=dict)
     origin: str | None = None
+    modality: str | None = None
+    corpus: str | None = None
+    synthetic: bool | None = None
+
+    def check_use(
+        self, modality: str | None = None, *, corpus: str | None = None, synthetic: bool | None = None
+    ) -> FeatureTable:
+        """Refuses vectors that were made of something else than they are used for.
+
+        Args:
+            modality: What they are given as, such as ``audio``.
+            corpus: Name of the corpus.
+            synthetic: Whether the corpus is synthetic.
+
+        Returns:
+            The table.
+
+        Raises:
+            UsageError: Modality, corpus or synthetic state differ. What is None, here or in the table, is not compared.
+        """
+        found = (self.modality, self.corpus, self.synthetic)
+        check_use(self.path, found, (modality, corpus, synthetic))
+        return self
 
     def select(self, utterance_ids: Iterable[str], *, tolerance: float = 0.01) -> dict[str, NDArray[np.float32]]:
         """Looks up the vectors of utterances.
@@ -178,6 +207,9 @@ def open_store(folder: str | Path, *, verify: bool = True) -> FeatureTable:
     shards = [_read_indexed_shard(folder, card, number, index, verify) for number in range(card.n_shards)]
     lines = list(zip(*(index[name].to_pylist() for name in ("utterance_id", "shard", "row", "status")), strict=True))
     _check_places(folder, shards, lines)
+    if verify:
+        ids = [record.utterance_id for shard in shards for record, row in shard.positions() if row is not None]
+        _warn_of_odd_vectors(folder, ids, [shard.vectors for shard in shards])
     return FeatureTable(
         path=folder,
         size=card.size,
@@ -189,6 +221,9 @@ def open_store(folder: str | Path, *, verify: bool = True) -> FeatureTable:
             if row is None
         },
         origin=card.statement,
+        modality=card.modality,
+        corpus=card.corpus,
+        synthetic=card.synthetic,
     )
 
 
@@ -208,13 +243,18 @@ def _read_index(folder: Path, card: StoreCard) -> Any:
         )
     try:
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        found = [f"{column.name} {column.type}" for column in table.schema]
+        _check_text(table)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InvalidDataError(f"{path} cannot be read as Parquet: {error}. {_REMAKE}") from None
-    if tuple(table.column_names) != COLUMNS or SHARDS_KEY not in (table.schema.metadata or {}):
+    expected = [f"{column.name} {column.type}" for column in index_schema()]
+    if found != expected or SHARDS_KEY not in (table.schema.metadata or {}):
         raise InvalidDataError(
-            f"{path} is not the index of a feature store: expected columns {', '.join(COLUMNS)}, "
-            f"found {', '.join(table.column_names)}. {_REMAKE}"
+            f"{path} is not the index of a feature store: expected columns {', '.join(expected)}, "
+            f"found {', '.join(found)}. {_REMAKE}"
         )
+    if any(table[name].null_count for name in ("utterance_id", "shard", "status")):
+        raise InvalidDataError(f"{path}: an utterance lacks its id, shard or status. {_REMAKE}")
     if len(table) != card.n_utterances:
         raise InvalidDataError(
             f"{path} has {len(table)} rows, but the card states {card.n_utterances} utterances. {_REMAKE}"
@@ -222,12 +262,36 @@ def _read_index(folder: Path, card: StoreCard) -> Any:
     return table
 
 
+def _check_text(table: Any) -> None:
+    """Reads the text of a table, which Parquet does not check.
+
+    Raises:
+        UnicodeDecodeError: Some is not UTF-8.
+    """
+    import pyarrow as pa
+
+    for column in table.columns:
+        if pa.types.is_string(column.type):
+            column.to_pylist()
+
+
+def _recorded(folder: Path, index: Any, number: int) -> dict[str, Any]:
+    """What the index records of a shard."""
+    try:
+        recorded = json.loads(index.schema.metadata[SHARDS_KEY])
+        found = recorded[number] if number < len(recorded) else {}
+        if not isinstance(found, dict):
+            raise TypeError("expected an object")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidDataError(f"{folder / INDEX_NAME}: its list of shards is damaged ({error}). {_REMAKE}") from None
+    return found
+
+
 def _read_indexed_shard(folder: Path, card: StoreCard, number: int, index: Any, verify: bool) -> Shard:
     """Reads a shard and compares it with the card and the index."""
     shard = read_store_shard(folder, card, number)
     path = shard.path
-    recorded = json.loads(index.schema.metadata[SHARDS_KEY])
-    expected = recorded[number] if number < len(recorded) else {}
+    expected = _recorded(folder, index, number)
     if expected.get("name") != path.name or expected.get("bytes") != path.stat().st_size:
         raise InvalidDataError(
             f"{path} does not match the index, which expects {expected.get('name')} of {expected.get('bytes')} bytes. "
@@ -260,6 +324,45 @@ def _check_places(folder: Path, shards: list[Shard], lines: list[tuple[str, int,
                 f"{path} does not match its shards: utterance {utterance_id} is {status} at shard {number}, row {row} "
                 f"in the index, and at {expected.get(utterance_id)} in the shards. {_REMAKE}"
             )
+
+
+# --- vectors ------------------------------------------------------------------------------------------------------
+
+_LARGEST = 1e6
+"""Numbers beyond are no features of any encoder in use."""
+_TIMES_TYPICAL = 1e3
+
+
+def _warn_of_odd_vectors(path: Path, ids: Sequence[str], shards: Sequence[NDArray[Any]]) -> None:
+    """Counts vectors of zeros alone, and those far larger than the others, and says so once.
+
+    Args:
+        path: File or store.
+        ids: Utterance of every vector.
+        shards: ``(rows, size)``; together one row per id.
+    """
+    if not ids:
+        return
+    largest = np.concatenate([np.abs(shard).max(axis=1, initial=0).astype(np.float64) for shard in shards])
+    typical = float(np.median(largest[largest > 0])) if largest.any() else 0.0
+    kinds = {
+        "are zeros alone": np.flatnonzero(largest == 0),
+        f"have numbers beyond {_LARGEST:g}, or {_TIMES_TYPICAL:g} times as large as is typical": np.flatnonzero(
+            (largest > _LARGEST) | (largest > _TIMES_TYPICAL * typical)
+        ),
+    }
+    said = [
+        f"{len(places)} of {len(ids)} vectors {what}, such as {', '.join(ids[place] for place in places[:3])}"
+        for what, places in kinds.items()
+        if len(places)
+    ]
+    if said:
+        _warn_once(f"{path}: {'; '.join(said)}. A model takes them for features: check how they were made.")
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    _LOGGER.warning(message)
 
 
 # --- single files -------------------------------------------------------------------------------------------------
@@ -296,7 +399,11 @@ def _read_parquet(path: Path) -> FeatureTable:
     if len(place_of) != len(ids[True]):
         twice = next(key for row, key in enumerate(ids[True]) if place_of[key] != (0, row))
         raise InvalidDataError(f"{path}: utterance {twice} occurs more than once; each has exactly one vector.")
-    return FeatureTable(path, vectors.shape[1], (vectors,), place_of, dict.fromkeys(ids[False], ""))
+    _warn_of_odd_vectors(path, ids[True], [vectors])
+    marked = (table.schema.metadata or {}).get(b"synthetic") == b"true"
+    return FeatureTable(
+        path, vectors.shape[1], (vectors,), place_of, dict.fromkeys(ids[False], ""), synthetic=marked or None
+    )
 
 
 def _matrix(path: Path, ids: list[str], column: Any, fixed: bool) -> NDArray[np.float32]:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.command_line import command_hint
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME
-from iemomecp_dataset.files import make_folder, write_bytes
+from iemomecp_dataset.field_checks import is_integer
+from iemomecp_dataset.files import make_folder, read_json, write_bytes
 
-__all__ = ["StoreCard", "claim_store", "read_card"]
+__all__ = ["StoreCard", "check_store", "check_use", "claim_store", "read_card"]
 
 _FORMAT = 1
 _STORE_DTYPES = ("float32", "float16")
@@ -62,6 +64,71 @@ class StoreCard:
         """Describes the store in one line."""
         synthetic = "SYNTHETIC corpus " if self.synthetic else ""
         return f"{self.modality} vectors of {synthetic}{self.corpus} by {self.model} ({self.size} x {self.dtype})"
+
+
+def check_use(
+    where: Path,
+    found: tuple[str | None, str | None, bool | None],
+    wanted: tuple[str | None, str | None, bool | None],
+) -> None:
+    """Refuses vectors that are used for something else than they were made of.
+
+    Args:
+        where: File or store, for the error.
+        found: Modality, corpus (``name (configuration)``) and whether it is synthetic, as the store states them.
+        wanted: The same of the use; the corpus by its name. What is None on either side, and a corpus that no
+            configuration has, is not compared. Text vectors may be used as event vectors.
+
+    Raises:
+        UsageError: They differ.
+    """
+    (modality, stated, synthetic), (wanted_modality, corpus, wanted_synthetic) = found, wanted
+    if modality and wanted_modality and modality != wanted_modality and (modality, wanted_modality) != _TEXT_AS_EVENT:
+        raise UsageError(
+            f"{where}: has {modality} vectors, and is given as {wanted_modality} features. Give the store of that "
+            "modality."
+        )
+    name = (stated or "").partition(" ")[0]
+    if corpus and name in _KNOWN and corpus in _KNOWN and _utterances_of(name) != _utterances_of(corpus):
+        raise UsageError(
+            f"{where}: has vectors of {stated}, and the corpus is {corpus}. Give the store of this corpus."
+        )
+    if None not in (synthetic, wanted_synthetic) and synthetic != wanted_synthetic:
+        kinds = {True: "a SYNTHETIC corpus", False: "real dialogues"}
+        raise UsageError(
+            f"{where}: has vectors of {kinds[bool(synthetic)]}, and the corpus is {kinds[bool(wanted_synthetic)]}. "
+            "Give the store that was made of it."
+        )
+
+
+def check_store(
+    folder: str | Path, modality: str | None = None, *, corpus: str | None = None, synthetic: bool | None = None
+) -> None:
+    """Refuses a store that is used for something else than it was made of, by its card alone.
+
+    Args:
+        folder: The store; what has no card, such as a Parquet file, is not looked at.
+        modality: What it is given as; None for any.
+        corpus: Name of the corpus.
+        synthetic: Whether the corpus is synthetic.
+
+    Raises:
+        UsageError: Modality, corpus or synthetic state differ.
+        InvalidDataError: The card is not valid.
+    """
+    if (Path(folder) / CARD_NAME).is_file():
+        card = read_card(Path(folder))
+        check_use(Path(folder), (card.modality, card.corpus, card.synthetic), (modality, corpus, synthetic))
+
+
+_TEXT_AS_EVENT = ("text", "event")
+_KNOWN = frozenset({*CORPORA, IEMOMECP})
+
+
+def _utterances_of(corpus: str) -> str:
+    """The corpus whose utterances a corpus has, under the same ids."""
+    record = CORPORA.get(corpus)
+    return _utterances_of(record.origin) if record and record.origin and not record.origin_map else corpus
 
 
 def claim_store(folder: Path, card: StoreCard) -> None:
@@ -116,18 +183,49 @@ def read_card(folder: Path) -> StoreCard:
             f"{folder} is not a feature store: it has no {CARD_NAME}. Create one with {command_hint('extract', '…')}."
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("format") != _FORMAT:
+        content = read_json(path)
+        if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
             raise ValueError(f"format {_FORMAT} expected")
         card = StoreCard(**content)
-        if card.dtype not in _STORE_DTYPES or not isinstance(card.size, int) or card.size < 1:
-            raise ValueError(f"vectors of {card.size} x {card.dtype}")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        _check_fields(card)
+    except (IemomecpError, ValueError, TypeError) as error:
         raise InvalidDataError(
             f"{path} is not a valid card of a feature store ({error}). Without {INDEX_NAME} and a valid card the "
             "vectors cannot be trusted: extract them again into a new folder."
         ) from None
     return card
+
+
+_MOST = {"n_utterances": 10**9, "n_shards": 10**5, "size": 10**7}
+"""Bounds, so that a damaged number is no endless work."""
+
+
+def _check_fields(card: StoreCard) -> None:
+    """Checks the types of what a file states.
+
+    Raises:
+        ValueError: A field has another type, or is out of bounds.
+    """
+    for name in ("modality", "model", "revision", "corpus", "utterances"):
+        if not isinstance(getattr(card, name), str):
+            raise ValueError(f"{name} is {str(getattr(card, name))[:40]!r}, not text")
+    for name, most in _MOST.items():
+        value = getattr(card, name)
+        if not is_integer(value) or not (name == "size") <= value <= most:
+            raise ValueError(f"{name} is {str(value)[:40]!r}, not a number from {int(name == 'size')} to {most}")
+    if card.n_shards > max(card.n_utterances, 1):
+        raise ValueError(f"{card.n_shards} shards of {card.n_utterances} utterances")
+    if not isinstance(card.synthetic, bool) or card.dtype not in _STORE_DTYPES:
+        raise ValueError(f"vectors of {card.size} x {str(card.dtype)[:40]}, synthetic {str(card.synthetic)[:40]}")
+    kinds: dict[str, tuple[type, ...]] = {
+        "corpus_fingerprints": (str,),
+        "settings": (str, int, float, type(None)),
+        "versions": (str,),
+    }
+    for name, accepted in kinds.items():
+        value = getattr(card, name)
+        if not isinstance(value, dict) or not all(isinstance(entry, accepted) for entry in value.values()):
+            raise ValueError(f"{name} is {str(value)[:40]!r}, not names with their values")
 
 
 def _shown(found: object, wanted: object) -> str:

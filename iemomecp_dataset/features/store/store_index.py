@@ -17,13 +17,21 @@ from iemomecp_dataset.features.store.store_rows import STATUSES
 from iemomecp_dataset.features.store.store_shards import Shard, read_shard
 from iemomecp_dataset.files import write_bytes
 
-__all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "missing_shards", "read_store_shard", "write_index"]
+__all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "index_schema", "missing_shards", "read_store_shard", "write_index"]
 
 COLUMNS = ("utterance_id", "shard", "row", "n_frames", "seconds", "status", "reason", "note")
 """Columns of the index. ``shard`` and ``row`` locate the vector; ``row`` is null if there is none."""
 
 SHARDS_KEY = b"iemomecp_shards"
 """Key of the Parquet metadata with name, size and SHA-256 of each shard."""
+
+
+def index_schema() -> Any:
+    """Builds the Arrow schema of the index, without its metadata."""
+    import pyarrow as pa
+
+    types = (pa.string(), pa.int32(), pa.int32(), pa.int32(), pa.float32(), pa.string(), pa.string(), pa.string())
+    return pa.schema(list(zip(COLUMNS, types, strict=True)))
 
 
 def missing_shards(folder: Path, n_shards: int) -> list[int]:
@@ -73,21 +81,8 @@ def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> 
             f"{folder}: the shards do not have the utterances of this extraction; {len(odd)} differ, such as {odd[0]}. "
             "Extract into a new folder."
         )
-    schema = pa.schema(
-        [
-            ("utterance_id", pa.string()),
-            ("shard", pa.int32()),
-            ("row", pa.int32()),
-            ("n_frames", pa.int32()),
-            ("seconds", pa.float32()),
-            ("status", pa.string()),
-            ("reason", pa.string()),
-            ("note", pa.string()),
-        ],
-        metadata={
-            SHARDS_KEY: json.dumps(shards).encode(),
-            b"synthetic": b"true" if card.synthetic else b"false",
-        },
+    schema = index_schema().with_metadata(
+        {SHARDS_KEY: json.dumps(shards).encode(), b"synthetic": b"true" if card.synthetic else b"false"}
     )
     columns = list(zip(*(lines[utterance_id] for utterance_id in utterance_ids), strict=True))
     table = pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)

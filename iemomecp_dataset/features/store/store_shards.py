@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, missing_extra
-from iemomecp_dataset.features.store.store_rows import RowRecord, StoreRow
+from iemomecp_dataset.features.store.store_rows import STATUSES, RowRecord, StoreRow
+from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import write_bytes
 
-__all__ = ["Shard", "read_shard", "shard_bytes", "write_shard"]
+__all__ = ["Shard", "read_header", "read_record", "read_shard", "shard_bytes", "whole_numbers", "write_shard"]
 
 _DTYPES = {"F32": "<f4", "F16": "<f2"}
 _EXTRACT_AGAIN = "Remove this file and run the extraction again; only this shard is computed anew."
@@ -108,21 +110,13 @@ def read_shard(path: Path) -> Shard:
         :func:`write_shard`.
     """
     try:
-        total = path.stat().st_size
-        with open(path, "rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > total - 8:
-                raise ValueError("the file is truncated within its header")
-            header = json.loads(file.read(length))
+        header, length, total = read_header(path)
         tensor = header["vectors"]
         fields = json.loads(header["__metadata__"]["rows"])
-        rows, size = tensor["shape"]
+        (rows, size), (begin, end) = whole_numbers(tensor["shape"]), whole_numbers(tensor["data_offsets"])
         dtype = np.dtype(_DTYPES[tensor["dtype"]])
-        begin, end = tensor["data_offsets"]
-        if any(len(record) != len(RowRecord._fields) for record in fields):
-            raise ValueError(f"the records of its rows do not have {len(RowRecord._fields)} fields")
-        records = [RowRecord(*record) for record in fields]
-        if end - begin != rows * size * dtype.itemsize or total != 8 + length + end:
+        records = [read_record(record) for record in fields]
+        if begin or end != rows * size * dtype.itemsize or total != 8 + length + end:
             raise ValueError(f"expected {8 + length + end} bytes, found {total}")
         if sum(record.status == "ok" for record in records) != rows:
             raise ValueError(f"its records do not match its {rows} vectors")
@@ -131,7 +125,64 @@ def read_shard(path: Path) -> Shard:
         mapped = np.memmap(path, dtype=dtype, mode="r", offset=8 + length + begin, shape=(rows, size))
     except FileNotFoundError:
         raise InvalidDataError(f"{path}: this shard of the store does not exist. {_EXTRACT_AGAIN}") from None
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, struct.error) as error:
         raise InvalidDataError(f"{path} is not an intact shard: {error}. {_EXTRACT_AGAIN}") from None
     # A plain view, because indexing a memmap object row by row is ten times slower.
     return Shard(path, records, np.asarray(mapped))
+
+
+def read_header(path: Path) -> tuple[dict[str, Any], int, int]:
+    """Reads the header of a safetensors file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The header, its length in bytes, and the size of the file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no plain file, or truncated.
+        RecursionError: Its header is nested too deeply.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):  # a pipe, which would be waited for, or a folder
+        raise ValueError("it is not a file")
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > state.st_size - 8:
+            raise ValueError("the file is truncated within its header")
+        header = json.loads(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("its header is not an object")
+    return header, length, state.st_size
+
+
+def whole_numbers(values: Any) -> list[int]:
+    """Checks a list of shapes or places of a header.
+
+    Raises:
+        ValueError: It is not a list of whole numbers from 0.
+    """
+    if not isinstance(values, list) or not all(is_integer(value) and value >= 0 for value in values):
+        raise ValueError(f"expected whole numbers from 0, found {str(values)[:40]!r}")
+    return values
+
+
+def read_record(fields: Any) -> RowRecord:
+    """Checks the record of a row.
+
+    Args:
+        fields: What the header has.
+
+    Raises:
+        ValueError: It has other fields, or other types.
+    """
+    if not isinstance(fields, list) or len(fields) != len(RowRecord._fields):
+        raise ValueError(f"the records of its rows do not have {len(RowRecord._fields)} fields")
+    record = RowRecord(*fields)
+    texts = (record.utterance_id, record.status, record.reason or "", record.note or "")
+    fits = all(isinstance(text, str) for text in texts) and is_integer(record.n_frames)
+    if not fits or not isinstance(record.seconds, int | float | None) or record.status not in STATUSES:
+        raise ValueError(f"its record {str(fields)[:80]} is not that of a row")
+    return record

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from two_dialogues import AUDIO_SIZE, write_store, write_vectors
 
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.extractor import extractor_of
 from iemomecp_dataset.trainers.encoders.vectors import load_features, record_extractors
 from iemomecp_dataset.trainers.options import DataOptions
@@ -58,3 +58,19 @@ def test_features_that_are_not_there_or_those_of_others_are_refused(stores: tupl
         load_features(DataOptions(data_dir=str(folder), modalities="av"), ["train0_1"])
     with pytest.raises(InvalidDataError, match="features of another corpus"):
         load_features(DataOptions(data_dir=str(folder), modalities="a"), ["nobody_1"])
+
+
+def test_a_store_is_used_for_what_it_was_made_of_alone(stores: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = stores
+    audio = str(folder / "features" / "audio")
+    as_audio = DataOptions(data_dir=str(folder), modalities="a")
+    as_video = DataOptions(data_dir=str(folder), modalities="v", video_features=audio)
+    with pytest.raises(UsageError, match="has audio vectors, and is given as video features"):
+        load_features(as_video, ["train0_1"])
+    with pytest.raises(UsageError, match="has vectors of a SYNTHETIC corpus, and the corpus is real dialogues"):
+        load_features(as_audio, ["train0_1"], synthetic=False)
+    assert load_features(as_audio, ["train0_1"], synthetic=True)[1] == {"audio": AUDIO_SIZE}
+    card = Path(audio) / "card.json"
+    card.write_text(card.read_text().replace("two dialogues", "meld (meld)"))
+    with pytest.raises(UsageError, match=r"has vectors of meld \(meld\), and the corpus is iemomecp"):
+        load_features(as_audio, ["train0_1"], synthetic=True)

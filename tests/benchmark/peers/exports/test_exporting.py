@@ -71,6 +71,7 @@ def test_a_broken_export_leaves_no_manifest(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         export_for(peer_corpus(), ExportRequest("mecpe", tmp_path))
     assert not (tmp_path / "manifest.json").exists()
+    assert not (tmp_path / "HOWTO.md").exists()
 
 
 def test_an_unknown_peer_and_a_corpus_without_pairs_are_refused(tmp_path: Path) -> None:

@@ -220,3 +220,38 @@ def test_tokens_from_elsewhere_are_written_and_checked(tmp_path: Path) -> None:
     store = FrameStore.open(tmp_path / "store")
     assert store.n_frames("u") == 2
     assert store.missing["loud"].startswith("not_finite")
+
+
+def test_clips_whose_tokens_are_zeros_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with FrameStoreWriter(tmp_path / "store", size=2, model="m") as writer:
+        for number in range(4):
+            writer.add(f"u{number}", np.full((2, 2), number % 2), n_frames=1)
+        writer.add_missing("u9", "missing_media", "no file")
+    FrameStore.open(tmp_path / "store")
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path / 'store'}: the tokens of 2 of 4 clips are zeros alone, such as u0, u2. A model takes them for a "
+        "picture: check how they were made."
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"missing": None},
+        {"missing": {"u1": None}},
+        {"missing": {"u1": {}}},
+        {"shards": [None]},
+        {"shards": {}},
+        {"digest": 5},
+        {"settings": [1]},
+        {"zeros": 3},
+        {"size": "2"},
+    ],
+)
+def test_a_manifest_with_other_types_is_refused(tmp_path: Path, change: dict) -> None:
+    with FrameStoreWriter(tmp_path / "store", size=2, model="m") as writer:
+        writer.add("u1", np.ones((2, 2)), n_frames=1)
+    path = tmp_path / "store" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InvalidDataError, match=r"manifest\.json is not the manifest of this store|does not match"):
+        FrameStore.open(tmp_path / "store")

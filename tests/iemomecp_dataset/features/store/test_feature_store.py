@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from reader_case import ReaderCase
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features import STATUSES, StoreCard, open_store, read_card, read_feature_table
-from iemomecp_dataset.features.store.store_card import claim_store
-from iemomecp_dataset.features.store.store_index import COLUMNS, write_index
+from iemomecp_dataset.features.store.store_card import check_store, claim_store
+from iemomecp_dataset.features.store.store_index import COLUMNS, SHARDS_KEY, write_index
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME, shard_name
 from iemomecp_dataset.features.store.store_rows import StoreRow
 from iemomecp_dataset.features.store.store_shards import read_shard, shard_bytes, write_shard
@@ -320,3 +321,157 @@ def test_files_that_are_no_feature_table(tmp_path: Path) -> None:
     pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
     with pytest.raises(InvalidDataError, match="must have lists of floats, but has double"):
         read_feature_table(tmp_path / "scalar.parquet")
+
+
+# What may stand in the place of any part of a card or a header.
+ODD = [None, True, -1, 0, 1.5, 10**30, "", "\ud800", [], [None], {}, float("nan"), "[" * 10**5]
+
+
+def places_in(document: object, at: tuple = ()) -> list[tuple]:
+    """The place of every part of a JSON document, of lists the first two entries."""
+    parts = {}
+    if isinstance(document, dict):
+        parts = document
+    elif isinstance(document, list):
+        parts = dict(enumerate(document[:2]))
+    return [at, *(place for key, part in parts.items() for place in places_in(part, (*at, key)))]
+
+
+def changed(document: object, place: tuple, value: object) -> object:
+    """A document with another value at a place."""
+    if not place:
+        return value
+    key, *rest = place
+    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy[key] = changed(document[key], tuple(rest), value)
+    return copy
+
+
+def opens_or_says_why(store: Path) -> None:
+    try:
+        found = open_store(store, verify=False).select(["a", "c", "d", "e"])
+    except (InvalidDataError, MissingDataError, UsageError):
+        return
+    assert {key: vector.tolist() for key, vector in found.items()} == {
+        "a": [1.0] * 3, "c": [3.0] * 3, "d": [4.0] * 3, "e": [5.0] * 3
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))
+def test_a_card_with_another_value_anywhere_is_refused_or_harmless(store: Path, value: object) -> None:
+    document = json.loads((store / "card.json").read_text())
+    for place in places_in(document):
+        written = json.dumps(changed(document, place, value)) if value != ODD[-1] or place else ODD[-1]
+        (store / "card.json").write_text(written)
+        opens_or_says_why(store)
+
+
+@pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))
+def test_a_header_with_another_value_anywhere_is_refused_or_harmless(store: Path, value: object) -> None:
+    path = store / shard_name(0, 2)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    rows = json.loads(header["__metadata__"]["rows"])
+    odd = [changed(header, place, value) for place in places_in(header)]
+    odd += [
+        changed(header, ("__metadata__", "rows"), json.dumps(changed(rows, place, value))) for place in places_in(rows)
+    ]
+    for document in odd:
+        text = json.dumps(document).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+        opens_or_says_why(store)
+
+
+def test_a_pipe_in_the_place_of_a_shard_is_not_waited_for(store: Path) -> None:
+    path = store / shard_name(0, 2)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InvalidDataError, match="it is not a file"):
+        open_store(store)
+
+
+@pytest.mark.parametrize(
+    "damage", [None, b"", b"\xff", b"null", b"[null]", b'{"0": {}}', b"[[]]", b"[" * 10**5, b"9" * 5000]
+)
+def test_an_index_whose_list_of_shards_is_damaged(store: Path, damage: bytes | None) -> None:
+    table = pq.read_table(store / INDEX_NAME)
+    pq.write_table(table.replace_schema_metadata(damage and {SHARDS_KEY: damage}), store / INDEX_NAME)
+    with pytest.raises(InvalidDataError, match=r"index\.parquet|does not match the index"):
+        open_store(store)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("values", [pa.nulls(5), pa.array([[1]] * 5), pa.array([b"\xff"] * 5), pa.array([1.5] * 5)])
+def test_an_index_with_columns_of_other_types(store: Path, column: str, values: pa.Array) -> None:
+    table = pq.read_table(store / INDEX_NAME)
+    pq.write_table(table.set_column(COLUMNS.index(column), column, values), store / INDEX_NAME)
+    with pytest.raises(InvalidDataError, match="is not the index of a feature store"):
+        open_store(store)
+
+
+def test_ids_of_an_index_that_are_no_text(store: Path) -> None:
+    table = pq.read_table(store / INDEX_NAME)
+    ids = pa.Array.from_buffers(pa.string(), 5, pa.array([b"\xff", b"b", b"c", b"d", b"e"]).buffers())
+    pq.write_table(table.set_column(0, "utterance_id", ids), store / INDEX_NAME)
+    with pytest.raises(InvalidDataError, match="cannot be read as Parquet: 'utf-8' codec"):
+        open_store(store)
+
+
+def odd_store(folder: Path, values: list[float]) -> Path:
+    ids = [f"u{number}" for number in range(len(values))]
+    of_store = card(n_utterances=len(ids), n_shards=1)
+    claim_store(folder, of_store)
+    write_shard(folder / shard_name(0, 1), [row(*pair) for pair in zip(ids, values, strict=True)], 3, "float32")
+    write_index(folder, of_store, ids)
+    return folder
+
+
+def test_vectors_of_zeros_and_of_absurd_size_are_counted_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = odd_store(tmp_path / "store", [1.0, 0.0, 2.0, -3e7, 0.0, 5e3, 1.0, 1.5])
+    file = write_table(tmp_path / "a.parquet", ["x", "y", "z"], [[1.0, 2.0], [0.0, 0.0], [2.0, 1.0]])
+    for _ in range(2):
+        open_store(store)
+        read_feature_table(file)
+    of_store, of_file = [record.message for record in caplog.records]
+    assert of_store == (
+        f"{store}: 2 of 8 vectors are zeros alone, such as u1, u4; 2 of 8 vectors have numbers beyond 1e+06, or 1000 "
+        "times as large as is typical, such as u3, u5. A model takes them for features: check how they were made."
+    )
+    assert of_file.startswith(f"{file}: 1 of 3 vectors are zeros alone, such as y.")
+
+
+def test_ordinary_vectors_are_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    open_store(odd_store(tmp_path / "store", [1e-3, 0.5, 1.0, 300.0, -400.0]))
+    open_store(odd_store(tmp_path / "empty", [None, None]))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("stated", "used", "message"),
+    [
+        ({}, {"modality": "video"}, "has audio vectors, and is given as video features"),
+        ({"modality": "text"}, {"modality": "event"}, None),
+        ({"modality": "event"}, {"modality": "text"}, "has event vectors, and is given as text features"),
+        ({"corpus": "ecf (ecf)"}, {"corpus": "meld"}, r"has vectors of ecf \(ecf\), and the corpus is meld"),
+        ({"corpus": "meld (meld)"}, {"corpus": "ecem"}, None),
+        ({"corpus": "iemomecp (3class)"}, {"corpus": "iemocap"}, None),
+        ({"corpus": "of my own"}, {"corpus": "meld"}, None),
+        ({"synthetic": True}, {"synthetic": False}, "has vectors of a SYNTHETIC corpus, and the corpus is real dialog"),
+        ({"synthetic": False}, {"synthetic": True}, "has vectors of real dialogues, and the corpus is a SYNTHETIC"),
+        ({"synthetic": True}, {"synthetic": True}, None),
+    ],
+)
+def test_a_store_is_used_for_what_it_was_made_of(tmp_path: Path, stated: dict, used: dict, message: str | None) -> None:
+    of_store = card(n_utterances=1, n_shards=1, **stated)
+    claim_store(tmp_path / "store", of_store)
+    write_shard(tmp_path / "store" / shard_name(0, 1), [row("a", 1)], 3, "float32")
+    write_index(tmp_path / "store", of_store, ["a"])
+    table = open_store(tmp_path / "store")
+    if message is None:
+        assert table.check_use(**used) is table
+        check_store(tmp_path / "store", **used)
+        return
+    for check in (table.check_use, lambda **given: check_store(tmp_path / "store", **given)):
+        with pytest.raises(UsageError, match=message):
+            check(**used)

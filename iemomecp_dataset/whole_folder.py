@@ -1,0 +1,152 @@
+"""Writes a folder of data as a whole: a reader finds the earlier folder or the new one, also after a crash.
+
+The files are written into a hidden folder beside the target, which data loaders pass over, are synced, and take the
+target's place by a rename. What a killed process has left is removed by the next one that writes the same folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from iemomecp_dataset.errors import IemomecpError, UsageError
+from iemomecp_dataset.files import not_written, put_in_place
+
+__all__ = ["whole_folder"]
+
+_LOGGER = logging.getLogger(__name__)
+_LOCK, _NEW, _COMPLETE, _EARLIER = "lock", "new", "complete", "earlier"
+_OF_KILLED_WRITERS = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iterator[Path]:
+    """Writes a folder as a whole, in place of an earlier one.
+
+    Args:
+        target: The folder; a link is followed. Missing parents are made.
+        check: Is given the folder and the files in it, as relative paths with slashes, where it has any; raises a
+            :class:`UsageError` if it may not be replaced. It is asked before the work and again before the replacement.
+
+    Yields:
+        A new empty folder to write to. When the block ends, it takes the place of ``target``, which is then removed.
+        When the block raises, ``target`` is as it was.
+
+    Raises:
+        UsageError: ``target`` is a file, the current folder or a mount point, has files that are not to be replaced,
+            or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> def accept(folder, files):
+        ...     print("replaces", files)
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     for text in ("one", "two"):
+        ...         with whole_folder(Path(place) / "build", accept) as new:
+        ...             _ = (new / "data.txt").write_text(text)
+        ...     [path.name for path in Path(place).iterdir()], (Path(place) / "build" / "data.txt").read_text()
+        replaces ['data.txt']
+        replaces ['data.txt']
+        (['build'], 'two')
+    """
+    try:
+        real = Path(os.path.realpath(target))
+        _check_place(target, real)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(real)
+        _check_files(target, real, check)
+        work = real.parent / f".{real.name}.{os.urandom(4).hex()}.building"
+        work.mkdir()
+    except IemomecpError:
+        raise
+    except OSError as error:
+        raise not_written(target, error) from None
+    try:
+        with _held(work / _LOCK):
+            new = work / _NEW
+            new.mkdir()
+            yield new
+            if real.is_dir():
+                shutil.copymode(real, new)
+            put_in_place(new, work / _COMPLETE)
+            _check_files(target, real, check)
+            # A full folder cannot be renamed over another. After a crash in between, the next writer puts it back.
+            if real.is_dir():
+                real.replace(work / _EARLIER)
+            try:
+                put_in_place(work / _COMPLETE, real)
+            except UsageError:
+                if (work / _EARLIER).is_dir() and not real.exists():
+                    (work / _EARLIER).replace(real)
+                raise
+    except IemomecpError:
+        raise
+    except OSError as error:
+        raise not_written(target, error) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_place(target: Path, real: Path) -> None:
+    if real.exists() and not real.is_dir():
+        raise UsageError(f"{target}: is a file; name a folder.")
+    if not real.is_dir():
+        return
+    # The shell would stay in the removed folder, and a mount point cannot be renamed.
+    kind = "the current folder" if real == Path.cwd() else "a mount point" if real.is_mount() else ""
+    if kind:
+        raise UsageError(
+            f"{target}: is {kind}, and this command replaces its output folder as a whole. Name a folder in it, such "
+            f"as {target / 'merged'}."
+        )
+
+
+def _check_files(target: Path, real: Path, check: Callable[[Path, list[str]], None]) -> None:
+    if not real.is_dir():
+        return
+    files = [path for path in sorted(real.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    listed = [path.relative_to(real).as_posix() for path in files if not _OF_KILLED_WRITERS.fullmatch(path.name)]
+    if listed:
+        check(target, listed)
+
+
+def _clear_abandoned(real: Path) -> None:
+    """Removes what killed writers of a folder have left, and puts back the earlier folder where it was moved away."""
+    pattern = re.compile(re.escape(f".{real.name}.") + r"[0-9a-f]{8}\.building")
+    for work in sorted(real.parent.iterdir()):
+        if not pattern.fullmatch(work.name):
+            continue
+        try:
+            with _held(work / _LOCK):
+                if (work / _EARLIER).is_dir() and not real.exists():
+                    (work / _EARLIER).replace(real)
+                shutil.rmtree(work)
+        except BlockingIOError:
+            _LOGGER.info("%s: another process writes it.", work)
+        except OSError as error:
+            _LOGGER.warning(
+                "%s: was left by an earlier command and cannot be removed (%s). Remove it.", work, error.strerror
+            )
+
+
+@contextlib.contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Locks a file for as long as this process lives.
+
+    Raises:
+        BlockingIOError: Another process has locked it.
+        OSError: It cannot be opened or locked.
+    """
+    with lock.open("ab") as stream:
+        try:
+            import fcntl
+        except ImportError:  # Windows, which refuses to remove an open file in its place
+            yield
+            return
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
