@@ -121,7 +121,8 @@ def read_full_split(path: Path) -> list[FullChunk]:
 def _chunk(path: Path, position: int, entry: Any) -> FullChunk:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{path}, dialogue number {position}: expected an object.")
-    ids = {key: str(entry[key]) for key in _ID_KEYS if isinstance(entry.get(key), str | int)}
+    given = {key: entry.get(key) for key in _ID_KEYS}
+    ids = {key: str(value) for key, value in given.items() if isinstance(value, str) or is_integer(value)}
     if not ids:
         raise InvalidDataError(f"{path}, dialogue number {position}: expected an id, one of {', '.join(_ID_KEYS)}.")
     name = ids.get("dialogue_id") or next(iter(ids.values()))
