@@ -106,7 +106,7 @@ def _refuse_dialogues(
                 f"ConvECPE {_shortened(source.sentences[position])}"
             )
     harmless = (
-        "If the differences are harmless, raise max_dialogue_mismatch, or take ConvECPE's text with "
+        "If the differences are harmless, raise max_dialogue_mismatch=, or take ConvECPE's text with "
         "text_source='ecpec'."
     )
     raise InvalidDataError(
@@ -196,7 +196,7 @@ def _refuse_lacking(comparison: Comparison, lacking: Mapping[str, Sequence[int]]
     raise InvalidDataError(
         f"More than one utterance, and more than {limit:.2%} of the utterances, are not in {file} of "
         f"{_dialogues(len(lacking))}:\n  {shown}{_and_more(len(lacking))}\n"
-        f"Restore the files of these dialogues from the release, or raise max_dialogue_mismatch."
+        f"Restore the files of these dialogues from the release, or raise max_dialogue_mismatch=."
     )
 
 
@@ -207,7 +207,7 @@ def _enforce_share(checks: Iterable[Check], max_mismatch: float) -> None:
             raise InvalidDataError(
                 f"{check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%}), more than the "
                 f"accepted {max_mismatch:.2%}. Examples:\n  {examples}\nThe sources belong to different versions. If "
-                f"the differences are harmless, raise max_mismatch, or take ConvECPE's text with text_source='ecpec'."
+                f"the differences are harmless, raise max_mismatch=, or take ConvECPE's text with text_source='ecpec'."
             )
 
 
