@@ -94,6 +94,11 @@ class Comparison:
         return [Check(CHECK_NAMES[name], self._compared[name], tuple(self._mismatches[name])) for name in CHECK_NAMES]
 
     @property
+    def names(self) -> Sequence[str]:
+        """Ids of the compared dialogues."""
+        return tuple(self._dialogues)
+
+    @property
     def missing_texts(self) -> int:
         """Number of utterances that the transcripts lack."""
         return len(self._mismatches["transcript line"])

@@ -132,7 +132,8 @@ def _refuse_missing_text(comparison: Comparison) -> None:
         if name in cut:
             how = f"it ends early, within {next(reversed(comparison.release(name).transcript))}"
         elif not first:
-            how = "it has none of them"
+            others = _owners(comparison, comparison.release(name).transcript)
+            how = f"it has none of them{', and utterances of ' if others else ''}{' and '.join(others[:_SHOWN])}"
         elif lacking == set(range(first, len(source))):
             how = f"it ends early, after {source.utterance_ids[first - 1]}"
         else:
@@ -147,6 +148,12 @@ def _refuse_missing_text(comparison: Comparison) -> None:
         + "\nRestore these files from the release. With allow_missing_text=True the utterances that are not in the "
         "transcript take ConvECPE's text and EmoEvaluation's times, and are counted."
     )
+
+
+def _owners(comparison: Comparison, utterance_ids: Iterable[str]) -> list[str]:
+    """Lists the dialogues that utterances belong to in ConvECPE."""
+    wanted = set(utterance_ids)
+    return [name for name in comparison.names if not wanted.isdisjoint(comparison.source(name).utterance_ids)]
 
 
 def _cut_within_last_line(comparison: Comparison, name: str) -> bool:
@@ -183,7 +190,8 @@ def _refuse_foreign_files(comparison: Comparison, name: str, what: str) -> None:
         "Files of IEMOCAP hold utterances of other dialogues than they are named after:\n  "
         + "\n  ".join(found[:_SHOWN])
         + _and_more(len(found))
-        + "\nRestore these files from the release."
+        + "\nRestore these files from the release. If they are as they were released, the utterance ids of ConvECPE "
+        "are exchanged: clone its repository again."
     )
 
 

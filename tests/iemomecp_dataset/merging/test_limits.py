@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -243,3 +244,47 @@ def test_missing_recordings_are_a_warning_with_their_count(tree, name, caplog):
         "13 of 18 utterances are without a recording, the first Ses01F_impro01_F001; expected as Session*/dialog"
         in (caplog.text)
     )
+
+
+# --- at full scale ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def altered_copy(full_dir, tmp_path):
+    """The synthetic corpus of full scale with transcripts that may be changed; everything else is linked to."""
+    (tmp_path / "data").mkdir()
+    for name in ("ECPEC", "labels", "SYNTHETIC.txt"):
+        (tmp_path / "data" / name).symlink_to(full_dir / name)
+    for session in (full_dir / "IEMOCAP").glob("Session*"):
+        copy = tmp_path / "data" / "IEMOCAP" / session.name
+        shutil.copytree(session / "dialog", copy / "dialog")
+        (copy / "sentences").symlink_to(session / "sentences")
+    return tmp_path / "data"
+
+
+@pytest.mark.slow
+def test_one_dialogue_in_disorder_is_found_among_all(altered_copy):
+    """Each of these stays below one per cent of the corpus."""
+    one, other = sorted(altered_copy.glob("IEMOCAP/Session*/dialog/transcriptions/*.txt"))[::75][:2]
+    lines = one.read_text().splitlines()
+    heads, texts = zip(*(line.split(": ", 1) for line in lines), strict=True)
+
+    def rewritten(changed):
+        return "\n".join(f"{head}: {text}" for head, text in zip(heads, changed, strict=True)).encode()
+
+    for content, message in (
+        (other.read_bytes(), f"{one.stem} .*; it has none of them, and utterances of {other.stem}\n"),
+        (rewritten(texts[::-1]), f"{one.stem} .*; they are reversed"),
+        (rewritten([*texts[1:], texts[0]]), f"{one.stem} .*; they are shifted by one line: .* above"),
+        (rewritten([texts[-1], *texts[:-1]]), f"{one.stem} .*; they are shifted by one line: .* below"),
+    ):
+        original = one.read_bytes()
+        one.write_bytes(content)
+        with pytest.raises(InvalidDataError, match=message):
+            IemomecpBuilder(config_name="iemocap", data_dir=altered_copy).as_streaming_dataset()
+        one.write_bytes(original)
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+    with pytest.raises(InvalidDataError, match=f"two transcripts exchanged: {one.stem} and {other.stem}"):
+        IemomecpBuilder(config_name="iemocap", data_dir=altered_copy).as_streaming_dataset()
