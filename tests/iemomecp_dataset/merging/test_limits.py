@@ -13,6 +13,10 @@ from iemomecp_dataset.commands import build
 from iemomecp_dataset.corpus import corpus_of
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.export import BuildOptions, build_from_sources
+from iemomecp_dataset.merging.limits import Tolerance, enforce_limits
+from iemomecp_dataset.merging.utterances import merged_utterances
+from iemomecp_dataset.sources.ecpec import find_ecpec, read_ecpec
+from iemomecp_dataset.sources.iemocap_release import find_iemocap
 
 LONG, SHORT, OTHER = "Ses01F_impro01", "Ses01F_script01_1", "Ses02M_impro02"
 ANYTHING = {"max_mismatch": 1.0}
@@ -249,42 +253,28 @@ def test_missing_recordings_are_a_warning_with_their_count(tree, name, caplog):
 # --- at full scale ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def altered_copy(full_dir, tmp_path):
-    """The synthetic corpus of full scale with transcripts that may be changed; everything else is linked to."""
-    (tmp_path / "data").mkdir()
-    for name in ("ECPEC", "labels", "SYNTHETIC.txt"):
-        (tmp_path / "data" / name).symlink_to(full_dir / name)
-    for session in (full_dir / "IEMOCAP").glob("Session*"):
-        copy = tmp_path / "data" / "IEMOCAP" / session.name
-        shutil.copytree(session / "dialog", copy / "dialog")
-        (copy / "sentences").symlink_to(session / "sentences")
-    return tmp_path / "data"
-
-
 @pytest.mark.slow
-def test_one_dialogue_in_disorder_is_found_among_all(altered_copy):
+def test_one_dialogue_in_disorder_is_found_among_all(full_dir, tmp_path):
     """Each of these stays below one per cent of the corpus."""
-    one, other = sorted(altered_copy.glob("IEMOCAP/Session*/dialog/transcriptions/*.txt"))[::75][:2]
+    shutil.copytree(full_dir / "IEMOCAP", tmp_path / "IEMOCAP", ignore=shutil.ignore_patterns("sentences"))
+    ecpec, iemocap = read_ecpec(find_ecpec(full_dir / "ECPEC")), find_iemocap(tmp_path / "IEMOCAP")
+    one, other = (iemocap.transcripts[name] for name in ("Ses01F_impro01", "Ses03F_impro01"))
     lines = one.read_text().splitlines()
     heads, texts = zip(*(line.split(": ", 1) for line in lines), strict=True)
 
-    def rewritten(changed):
-        return "\n".join(f"{head}: {text}" for head, text in zip(heads, changed, strict=True)).encode()
-
-    for content, message in (
-        (other.read_bytes(), f"{one.stem} .*; it has none of them, and utterances of {other.stem}\n"),
-        (rewritten(texts[::-1]), f"{one.stem} .*; they are reversed"),
-        (rewritten([*texts[1:], texts[0]]), f"{one.stem} .*; they are shifted by one line: .* above"),
-        (rewritten([texts[-1], *texts[:-1]]), f"{one.stem} .*; they are shifted by one line: .* below"),
-    ):
-        original = one.read_bytes()
-        one.write_bytes(content)
+    def refused(message):
+        _, comparison, _ = merged_utterances(ecpec, iemocap, "iemocap")
         with pytest.raises(InvalidDataError, match=message):
-            IemomecpBuilder(config_name="iemocap", data_dir=altered_copy).as_streaming_dataset()
-        one.write_bytes(original)
-    content = one.read_bytes()
+            enforce_limits(comparison, Tolerance(), "iemocap")
+
+    for changed, place in (
+        (texts[::-1], "they are reversed"),
+        ([*texts[1:], texts[0]], "they are shifted by one line: .* above"),
+        ([texts[-1], *texts[:-1]], "they are shifted by one line: .* below"),
+    ):
+        one.write_text("\n".join(f"{head}: {text}" for head, text in zip(heads, changed, strict=True)))
+        refused(f"{one.stem} .*{place}")
     one.write_bytes(other.read_bytes())
-    other.write_bytes(content)
-    with pytest.raises(InvalidDataError, match=f"two transcripts exchanged: {one.stem} and {other.stem}"):
-        IemomecpBuilder(config_name="iemocap", data_dir=altered_copy).as_streaming_dataset()
+    refused(f"{one.stem} .*; it has none of them, and utterances of {other.stem}\n")
+    other.write_text("\n".join(lines))
+    refused(f"two transcripts exchanged: {one.stem} and {other.stem}")
