@@ -41,7 +41,7 @@ class Tolerance:
     allow_missing_text: bool = LoadOptions.allow_missing_text
 
 
-def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: TextSource) -> None:
+def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: TextSource) -> list[str]:
     """Refuses sources that differ too much.
 
     Args:
@@ -49,6 +49,9 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
         tolerance: What is accepted.
         text_source: With ``ecpec`` IEMOCAP's texts are compared and not used: they may be missing, and may differ
             unless they fit another utterance or dialogue, since then one of the two sources is in disorder.
+
+    Returns:
+        Sentences on accepted dialogues in which several texts fit other utterances or another dialogue.
 
     Raises:
         InvalidDataError: They differ too much; the message names the dialogues, the first turns and both texts.
@@ -58,9 +61,10 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
     used = text_source == "iemocap"
     limit = tolerance.max_dialogue_mismatch
     differing = comparison.beyond("text", limit)
-    places = _places(comparison, differing)
-    if any(places.values()):
-        _refuse_dialogues(comparison, {name: differing[name] for name in places if places[name]}, places, limit)
+    several = comparison.beyond("text", 0.0)
+    places = _places(comparison, several)
+    if any(places[name] for name in differing):
+        _refuse_dialogues(comparison, {name: differing[name] for name in differing if places[name]}, places, limit)
     if used and not tolerance.allow_missing_text:
         _refuse_missing_text(comparison)
     exempt = {CHECK_NAMES["text"]} if not used else set()
@@ -72,6 +76,12 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
     for name, file in (("transcript line", "the transcript"), ("evaluation line", "EmoEvaluation")):
         if CHECK_NAMES[name] not in exempt and (lacking := comparison.beyond(name, limit)):
             _refuse_lacking(comparison, lacking, file, limit)
+    return [
+        f"{name}: {len(several[name])} of {len(comparison.source(name))} texts differ between IEMOCAP and ConvECPE; "
+        f"{_they_are(places[name])}. That is accepted, as max_dialogue_mismatch is {limit:g}."
+        for name in several
+        if places[name]
+    ]
 
 
 def _places(comparison: Comparison, differing: Mapping[str, Sequence[int]]) -> dict[str, str]:
@@ -95,8 +105,7 @@ def _refuse_dialogues(
     lines = []
     for name, positions in list(differing.items())[:_SHOWN]:
         source, release = comparison.source(name), comparison.release(name)
-        place = f"; they are {places[name]}" if places[name] else ""
-        place = place.replace("they are two transcripts", "two transcripts")
+        place = f"; {_they_are(places[name])}" if places[name] else ""
         lines.append(f"  {name} ({release.transcript_path}): {len(positions)} of {len(source)} texts differ{place}")
         for position in positions[:_SHOWN_TURNS]:
             utterance_id = source.utterance_ids[position]
@@ -117,6 +126,10 @@ def _refuse_dialogues(
         + "\nRestore the files of these dialogues from the release, and ConvECPE from its repository. "
         + ("" if any(places[name] for name in differing) else harmless)
     )
+
+
+def _they_are(place: str) -> str:
+    return place if place.startswith("two transcripts") else f"they are {place}"
 
 
 def _refuse_missing_text(comparison: Comparison) -> None:

@@ -52,7 +52,7 @@ def merge(
     ecpec = read_ecpec(sources.ecpec)
     placements = align(overlay.chunks, ecpec.dialogues, max_label_mismatch)
     utterances, comparison, notes = merged_utterances(ecpec, sources.iemocap, text_source)
-    enforce_limits(comparison, tolerance, text_source)
+    misplaced = enforce_limits(comparison, tolerance, text_source)
     rows = {
         split: [
             _row(
@@ -72,9 +72,11 @@ def merge(
     missing = None
     if sources.iemocap is not None and text_source == "iemocap":
         missing = comparison.missing_texts
-    report = account(sources, overlay, ecpec, placements, rows, checks, notes, missing)
+    report = account(sources, overlay, ecpec, placements, rows, checks, [*notes, *misplaced], missing)
     warn_of_mismatches(checks, "The merge report lists all of them.")
-    return Loaded(rows=rows, report=report, synthetic=report.synthetic, missing_texts=missing or 0)
+    return Loaded(
+        rows=rows, report=report, synthetic=report.synthetic, notes=tuple(misplaced), missing_texts=missing or 0
+    )
 
 
 def _row(

@@ -49,7 +49,7 @@ def merge_whole(
             f"validation='none'."
         )
     utterances, comparison, notes = merged_utterances(ecpec, iemocap, text_source)
-    enforce_limits(comparison, tolerance, text_source)
+    notes += enforce_limits(comparison, tolerance, text_source)
     warn_of_mismatches(comparison.checks(), "max_mismatch= sets how many are accepted.")
     rows: dict[str, list[Row]] = {split: [] for split in SPLITS if split != "validation" or held_out}
     for split, names in listed.items():

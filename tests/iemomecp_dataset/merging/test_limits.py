@@ -107,6 +107,16 @@ def test_the_limit_of_a_dialogue_is_its_own(tree, name):
         load(tree, name)
 
 
+@pytest.mark.parametrize("name", ["3class", "iemocap"])
+def test_texts_out_of_place_that_are_accepted_are_still_called_that(tree, name, caplog):
+    displaced(tree, lambda texts: [texts[1], texts[0], *texts[2:]])
+    builder, _ = load(tree, name, max_dialogue_mismatch=0.3, **ANYTHING)
+    said = f"{LONG}: 2 of 7 texts differ between IEMOCAP and ConvECPE; they are exchanged with each other."
+    assert said in caplog.text
+    if name == "3class":
+        assert said in builder.merge_report.to_text()
+
+
 def test_one_utterance_of_a_short_dialogue_may_differ(tree):
     displaced(tree, lambda texts: ["Quite another.", *texts[1:]], SHORT)
     _, rows = load(tree, max_dialogue_mismatch=0.0, **ANYTHING)
