@@ -35,7 +35,7 @@ from iemomecp_dataset.options import (
     load_options,
 )
 from iemomecp_dataset.registration import DATASET_NAME
-from iemomecp_dataset.rows import SYNTHETIC_MARK
+from iemomecp_dataset.rows import SYNTHETIC_MARK, missing_texts_sentence
 from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, annotation_features, canonical_split, row_features
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ class IemomecpConfig(datasets.BuilderConfig):  # type: ignore[misc]
     text_source: str = LoadOptions.text_source
     forward_pairs: str = LoadOptions.forward_pairs
     max_mismatch: float = LoadOptions.max_mismatch
+    max_dialogue_mismatch: float = LoadOptions.max_dialogue_mismatch
+    allow_missing_text: bool = LoadOptions.allow_missing_text
     max_label_mismatch: float = LoadOptions.max_label_mismatch
     emotions: str = LoadOptions.emotions
     candidates: str | None = None
@@ -330,6 +332,7 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if loaded.omitted:
             listing = "; ".join(f"{what} {count}" for what, count in loaded.omitted.items())
             self.info.description += f" In the rows only with annotations=True: {listing}."
+        self.info.description += missing_texts_sentence(loaded.missing_texts)
         # One list entry per dialogue: num_proc and streaming workers split the list among themselves.
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"dialogues": rows}) for split, rows in loaded.rows.items()

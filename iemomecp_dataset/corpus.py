@@ -22,7 +22,7 @@ from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.options import CONFIG_NAMES, load_options
 from iemomecp_dataset.pair_table import PairTable, pair_table
 from iemomecp_dataset.rejoining import whole_dialogues
-from iemomecp_dataset.rows import is_synthetic, list_item
+from iemomecp_dataset.rows import is_synthetic, list_item, missing_texts
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, PAIR_LABELS, ROLE_LABELS, SPLITS, Row, canonical_split
 
 __all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
@@ -55,6 +55,7 @@ class Corpus:
             see :func:`~iemomecp_dataset.fingerprints.text_fingerprint`.
         data_dir: Folder that it was loaded from; None for rows in memory.
         ecf_map: The map of ECF's utterances to MELD's, where the options of the loader name it or its folder.
+        missing_texts: Utterances that IEMOCAP's transcripts lack, which have ConvECPE's text.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Corpus:
     text_fingerprints: dict[str, str]
     data_dir: Path | None = None
     ecf_map: Path | None = None
+    missing_texts: int = 0
 
     @property
     def definition(self) -> str:
@@ -86,6 +88,8 @@ class Corpus:
             kind = "SYNTHETIC dialogues, made up by this package"
         several = "s" * (len(self.missing_splits) > 1)
         without = f"; without the split{several} {' and '.join(self.missing_splits)}" if self.missing_splits else ""
+        if self.missing_texts:
+            without += f"; text of ConvECPE for {self.missing_texts} utterances that IEMOCAP's transcripts lack"
         return f"{self.name} ({self.config_name}): {kind} ({sizes}){without}."
 
     @property
@@ -294,6 +298,7 @@ def corpus_of(
                 _logger.warning("The split %s of %s is left out; it is used where it is named.", split, config_name)
         splits = {split: given for split, given in splits.items() if split in SPLITS}
     rows: dict[str, list[Any]] = {}
+    without_text = 0
     for split in (*SPLITS, *further):
         if split not in splits:
             continue
@@ -306,6 +311,7 @@ def corpus_of(
             class_names = class_names or list_item(features["pairs"])["label"].names
             emotion_names = emotion_names or list_item(features["utterances"])["emotion"].names
             synthetic = synthetic or is_synthetic(given)
+            without_text = max(without_text, missing_texts(given))
     if further and tuple(emotion_names or ()) == emotions_of_config(config_name, splits=further):
         # What only a split that is left out can have is no class of the others.
         emotion_names = emotions_of_config(config_name, splits=rows)
@@ -335,6 +341,7 @@ def corpus_of(
         forward_pairs=forward_pairs or "as_published" if corpus == IEMOMECP else candidates or "all",
         fingerprints={split: data_fingerprint(split_rows, own_emotions) for split, split_rows in rows.items()},
         text_fingerprints={split: text_fingerprint(split_rows) for split, split_rows in rows.items()},
+        missing_texts=without_text,
     )
 
 

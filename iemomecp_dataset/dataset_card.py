@@ -9,6 +9,7 @@ from iemomecp_dataset.corpora.emotion_inventory import COMMON_EMOTION_OF
 from iemomecp_dataset.corpora.metadata import CORPORA, emotions_of_config, further_splits
 from iemomecp_dataset.options import CONFIG_NAMES
 from iemomecp_dataset.overlay.published import PUBLISHED_COUNTS, OverlayCounts
+from iemomecp_dataset.rows import missing_texts_sentence
 from iemomecp_dataset.schema import (
     COMMON_EMOTIONS,
     CONTEXT_SUBTYPES,
@@ -153,7 +154,11 @@ def _common_emotions() -> str:
 
 
 def parquet_card(
-    paths: Mapping[str, Mapping[str, str]], rows: Mapping[str, Mapping[str, int]], *, synthetic: bool
+    paths: Mapping[str, Mapping[str, str]],
+    rows: Mapping[str, Mapping[str, int]],
+    *,
+    synthetic: bool,
+    missing_texts: int = 0,
 ) -> str:
     """Writes the card of a folder of Parquet files.
 
@@ -161,6 +166,7 @@ def parquet_card(
         paths: Files by configuration and split, the default configuration first.
         rows: Number of rows, likewise.
         synthetic: Whether the data is synthetic.
+        missing_texts: Utterances that IEMOCAP's transcripts lack, which have ConvECPE's text.
 
     Returns:
         Markdown with a metadata header that maps configurations and splits to files for ``load_dataset``.
@@ -173,7 +179,8 @@ def parquet_card(
             header += [f"  - split: {split}", f"    path: {path}"]
             counts.append(f"| {name} | {split} | {rows[name][split]} |")
     intro = (
-        f"{_SYNTHETIC if synthetic else 'Merged from IEMOCAP, ConvECPE and the label overlay.'}\n\n"
+        f"{_SYNTHETIC if synthetic else 'Merged from IEMOCAP, ConvECPE and the label overlay.'}"
+        f"{missing_texts_sentence(missing_texts)}\n\n"
         "`load_dataset` reads this folder as it is.\n\n" + "\n".join(counts)
     )
     return _card(header, f"IEMO-MECP{' (SYNTHETIC)' if synthetic else ''}", intro, "")

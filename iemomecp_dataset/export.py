@@ -17,7 +17,7 @@ from iemomecp_dataset.files import not_written, write_bytes, write_text
 from iemomecp_dataset.merging.merge_report import MergeReport
 from iemomecp_dataset.options import ForwardPairs, LoadOptions, TextSource
 from iemomecp_dataset.reader import SYNTHETIC_FILE
-from iemomecp_dataset.rows import is_synthetic
+from iemomecp_dataset.rows import is_synthetic, missing_texts
 from iemomecp_dataset.sources.full_splits import write_full_splits
 from iemomecp_dataset.whole_folder import whole_folder
 
@@ -38,6 +38,8 @@ class BuildOptions:
         text_source: Source of the texts.
         forward_pairs: Label of forward source pairs in ``source_binary``.
         max_mismatch: Largest accepted share of mismatches between ConvECPE and IEMOCAP.
+        max_dialogue_mismatch: Largest accepted share of a dialogue's utterances whose texts differ.
+        allow_missing_text: Whether utterances may be missing in IEMOCAP's transcripts.
         max_label_mismatch: Largest accepted share of mismatches between the labels and ConvECPE.
     """
 
@@ -50,6 +52,8 @@ class BuildOptions:
     text_source: TextSource = LoadOptions.text_source
     forward_pairs: ForwardPairs = LoadOptions.forward_pairs
     max_mismatch: float = LoadOptions.max_mismatch
+    max_dialogue_mismatch: float = LoadOptions.max_dialogue_mismatch
+    allow_missing_text: bool = LoadOptions.allow_missing_text
     max_label_mismatch: float = LoadOptions.max_label_mismatch
 
 
@@ -139,6 +143,8 @@ def _build(name: str, options: BuildOptions, cache: str) -> tuple[Any, Any]:
         "label_dir": options.label_dir,
         "text_source": options.text_source,
         "max_mismatch": options.max_mismatch,
+        "max_dialogue_mismatch": options.max_dialogue_mismatch,
+        "allow_missing_text": options.allow_missing_text,
         "max_label_mismatch": options.max_label_mismatch,
     }
     if name == "source_binary":
@@ -175,7 +181,8 @@ def write_parquet_folder(configs: Mapping[str, Any], folder: Path, *, synthetic:
         for name, splits in written.items()
     }
     counts = {name: {split: len(rows) for split, rows in splits.items()} for name, splits in configs.items()}
-    write_text(card, parquet_card(paths, counts, synthetic=synthetic))
+    without_text = max(map(missing_texts, configs.values()), default=0)
+    write_text(card, parquet_card(paths, counts, synthetic=synthetic, missing_texts=without_text))
     return [*(path for splits in written.values() for path in splits.values()), card]
 
 

@@ -17,6 +17,7 @@ from iemomecp_dataset.corpora.loading import find_corpus
 from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP, corpus_of_config, emotions_of_config
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
 from iemomecp_dataset.merging.accounting import MergeSources
+from iemomecp_dataset.merging.limits import Tolerance
 from iemomecp_dataset.merging.merge import merge
 from iemomecp_dataset.merging.merge_full import FullSources, merge_full
 from iemomecp_dataset.merging.merge_whole import merge_whole
@@ -297,7 +298,7 @@ def _find_merge(options: LoadOptions) -> Inputs:
             config_name=options.config_name,
             text_source=options.text_source,
             forward_pairs=options.forward_pairs,
-            max_mismatch=options.max_mismatch,
+            tolerance=_tolerance(options),
             max_label_mismatch=options.max_label_mismatch,
         ),
     )
@@ -322,10 +323,14 @@ def _find_whole(options: LoadOptions) -> Inputs:
             pickle,
             release,
             text_source=options.text_source,
-            max_mismatch=options.max_mismatch,
+            tolerance=_tolerance(options),
             validation=options.validation,
         ),
     )
+
+
+def _tolerance(options: LoadOptions) -> Tolerance:
+    return Tolerance(options.max_mismatch, options.max_dialogue_mismatch, options.allow_missing_text)
 
 
 def _release_files(release: IemocapFiles | None) -> tuple[list[Path], list[tuple[str, int]]]:

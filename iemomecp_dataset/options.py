@@ -84,6 +84,10 @@ class LoadOptions:
         text_source: ``iemocap`` (transcripts) or ``ecpec`` (its sentences; then the IEMOCAP release may be absent).
         forward_pairs: Label of forward source pairs in ``source_binary``: ``as_published`` non_pair, ``gold`` pair.
         max_mismatch: Largest accepted share of utterances on which IEMOCAP and ECPEC disagree.
+        max_dialogue_mismatch: Largest accepted share of a dialogue's utterances on which their texts differ; a single
+            utterance is always accepted.
+        allow_missing_text: Whether utterances may be missing in IEMOCAP's transcripts; they have ECPEC's sentence then,
+            and are counted.
         max_label_mismatch: Largest accepted share of turns that have an ``emo_cause`` and are neutral in ConvECPE, or
             have none and are not neutral. It is 0 in the release; exchanged chunks are never accepted.
         emotions: ``corpus``, or ``common``: :data:`~iemomecp_dataset.schema.COMMON_EMOTIONS` in place of the corpus's
@@ -108,6 +112,8 @@ class LoadOptions:
     text_source: TextSource = "iemocap"
     forward_pairs: ForwardPairs = "as_published"
     max_mismatch: float = 0.01
+    max_dialogue_mismatch: float = 0.05
+    allow_missing_text: bool = False
     max_label_mismatch: float = 0.0
     emotions: EmotionInventory = "corpus"
     candidates: CandidateSpace = "all"
@@ -132,6 +138,8 @@ _TAKEN_BY = {
     "text_source": (*MERGED_CONFIGS, "iemocap"),
     "forward_pairs": ("source_binary",),
     "max_mismatch": (*MERGED_CONFIGS, "iemocap"),
+    "max_dialogue_mismatch": (*MERGED_CONFIGS, "iemocap"),
+    "allow_missing_text": (*MERGED_CONFIGS, "iemocap"),
     "max_label_mismatch": MERGED_CONFIGS,
     "emotions": CONFIG_NAMES,
     "candidates": get_args(PairCorpus),
@@ -142,6 +150,11 @@ _TAKEN_BY = {
     "ecf_root": ("ecem",),
     "ecf_map": ("ecem",),
 }
+_OF_SOURCES = (
+    *("iemocap_root", "convecpe_root", "text_source"),
+    *("max_mismatch", "max_dialogue_mismatch", "allow_missing_text", "max_label_mismatch"),
+)
+"""Options that have no effect where full split JSON takes the place of IEMOCAP and ConvECPE."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "text_source": get_args(TextSource),
     "forward_pairs": get_args(ForwardPairs),
@@ -208,7 +221,7 @@ def load_options(config_name: str | None, options: Mapping[str, Any]) -> LoadOpt
                 f"Leave it out, or choose another configuration."
             )
         given[option] = _checked(option, value)
-    for option in ("iemocap_root", "convecpe_root", "text_source", "max_mismatch", "max_label_mismatch"):
+    for option in _OF_SOURCES:
         if "full_root" in given and option in given:
             raise UsageError(f"full_root= replaces IEMOCAP and ECPEC, so {option}= has no effect. Drop one.")
     return LoadOptions(config_name=name, **given)
@@ -233,9 +246,9 @@ def _checked(option: str, value: Any) -> Any:
         if value not in _CHOICES[option]:
             raise UsageError(f"{option} cannot be {value!r}. {did_you_mean(str(value), _CHOICES[option])}")
         return value
-    if option == "annotations":
+    if option in ("annotations", "allow_missing_text"):
         if not isinstance(value, bool):
-            raise UsageError(f"annotations must be True or False, but is {value!r}.")
+            raise UsageError(f"{option} must be True or False, but is {value!r}.")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise UsageError(f"{option} must be a share between 0 and 1, but is {value!r}.")

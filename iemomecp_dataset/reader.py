@@ -50,6 +50,7 @@ class Loaded:
         report: How the sources were merged, for IEMO-MECP.
         synthetic: Whether a file is marked as synthetic.
         notes: Sentences to show to the user, such as which oddities of the files were kept.
+        missing_texts: Utterances that IEMOCAP's transcripts lack, which have ConvECPE's sentence.
     """
 
     rows: Mapping[str, list[Row]]
@@ -58,6 +59,7 @@ class Loaded:
     report: MergeReport | None = None
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    missing_texts: int = 0
 
 
 SYNTHETIC_FILE = "SYNTHETIC.txt"

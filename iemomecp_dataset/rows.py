@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -10,10 +11,20 @@ from iemomecp_dataset.schema import Row
 if TYPE_CHECKING:
     import datasets
 
-__all__ = ["SYNTHETIC_MARK", "gold_pairs", "is_synthetic", "list_item", "to_pairs"]
+__all__ = [
+    "SYNTHETIC_MARK",
+    "gold_pairs",
+    "is_synthetic",
+    "list_item",
+    "missing_texts",
+    "missing_texts_sentence",
+    "to_pairs",
+]
 
 SYNTHETIC_MARK = "SYNTHETIC"
 """How the description of a synthetic dataset begins."""
+
+_MISSING_TEXTS = " Text of ConvECPE, where IEMOCAP's transcripts lack the utterance: {count}."
 
 AnyDataset: TypeAlias = (
     "datasets.Dataset | datasets.IterableDataset | datasets.DatasetDict | datasets.IterableDatasetDict"
@@ -60,6 +71,37 @@ def is_synthetic(dataset: AnyDataset) -> bool:
         return any(is_synthetic(split) for split in dataset.values())
     # datasets joins the descriptions of what is concatenated by empty lines.
     return any(part.startswith(SYNTHETIC_MARK) for part in (dataset.info.description or "").split("\n\n"))
+
+
+def missing_texts_sentence(count: int) -> str:
+    """Words how many utterances lack a line in IEMOCAP's transcripts, for the description of a dataset.
+
+    Args:
+        count: Their number.
+
+    Returns:
+        A sentence that begins with a blank; empty text for none.
+
+    See Also:
+        :func:`missing_texts` reads it back.
+    """
+    return _MISSING_TEXTS.format(count=count) if count else ""
+
+
+def missing_texts(dataset: AnyDataset) -> int:
+    """Tells how many utterances of a dataset lack a line in IEMOCAP's transcripts and have ConvECPE's text.
+
+    Args:
+        dataset: A dataset, an iterable dataset, or a dictionary of them, with the description that loading gave it.
+
+    Returns:
+        Their number in all splits together, which every split states; of a dictionary the largest that a split states.
+    """
+    if isinstance(dataset, Mapping):
+        return max(map(missing_texts, dataset.values()), default=0)
+    before, after = _MISSING_TEXTS.split("{count}")
+    stated = re.findall(rf"{re.escape(before)}(\d{{1,9}}){re.escape(after)}", dataset.info.description or "")
+    return max(map(int, stated), default=0)
 
 
 def to_pairs(dataset: DatasetT) -> DatasetT:

@@ -35,6 +35,12 @@ class BuildCommandOptions:
     max_mismatch: float = option(
         0.01, "largest accepted share of utterances on which IEMOCAP and ConvECPE differ", minimum=0, maximum=1
     )
+    max_dialogue_mismatch: float = option(
+        0.05, "the same in a single dialogue, whose texts may differ in one utterance in any case", minimum=0, maximum=1
+    )
+    allow_missing_text: bool = option(
+        False, "take ConvECPE's sentence where IEMOCAP's transcript lacks an utterance, and count such utterances"
+    )
     max_label_mismatch: float = option(
         0.0, "largest accepted share of turns on which labels and ConvECPE differ", minimum=0, maximum=1
     )

@@ -27,6 +27,7 @@ _FORWARD = "forward pairs of ConvECPE that are not candidates"
 _BACKWARD = "backward pairs of ConvECPE that are not candidates"
 _EXCEPTIONS = "temporal exceptions (cause after target)"
 _UNKNOWN_EXCEPTIONS = "temporal exceptions that are not pairs of ConvECPE"
+_MISSING_TEXT = "utterances without a line in the transcripts (their text is ConvECPE's)"
 _MISSING = {"start": "utterances without times", "wav": "utterances without wav", "video": "utterances without video"}
 
 
@@ -55,6 +56,7 @@ def account(
     rows: Mapping[str, list[Row]],
     checks: list[Check],
     notes: list[str],
+    missing_texts: int | None = None,
 ) -> MergeReport:
     """Counts merged and left out dialogues, utterances and pairs.
 
@@ -66,6 +68,7 @@ def account(
         rows: Merged rows by split.
         checks: Comparisons between ConvECPE and IEMOCAP.
         notes: Sentences for the reader of the report.
+        missing_texts: Number of utterances that IEMOCAP's transcripts lack; None if the text is ConvECPE's throughout.
 
     Returns:
         The report.
@@ -88,6 +91,8 @@ def account(
         **{name: pairs[name] for name in (_EXCEPTIONS, _UNKNOWN_EXCEPTIONS)},
         **{name: missing[name] for name in _MISSING.values()},
     }
+    if missing_texts is not None:
+        counts[_MISSING_TEXT] = missing_texts
     # In the release the temporal exceptions are exactly the forward pairs of ConvECPE that lie within a chunk.
     for name in (_FORWARD, _UNKNOWN_EXCEPTIONS):
         if counts[name]:

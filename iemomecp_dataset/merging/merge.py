@@ -5,8 +5,9 @@ from __future__ import annotations
 from iemomecp_dataset.merging.accounting import MergeSources, account
 from iemomecp_dataset.merging.alignment import align
 from iemomecp_dataset.merging.evidence import Placement
+from iemomecp_dataset.merging.limits import Tolerance, enforce_limits, warn_of_mismatches
 from iemomecp_dataset.merging.pair_rows import pair_rows
-from iemomecp_dataset.merging.utterances import Utterances, enforce_limit, merged_utterances, warn_of_mismatches
+from iemomecp_dataset.merging.utterances import Utterances, merged_utterances
 from iemomecp_dataset.merging.verification import emotional_turns_check
 from iemomecp_dataset.options import ForwardPairs, TextSource
 from iemomecp_dataset.overlay.chunks import OverlayChunk
@@ -25,7 +26,7 @@ def merge(
     config_name: str,
     text_source: TextSource,
     forward_pairs: ForwardPairs,
-    max_mismatch: float,
+    tolerance: Tolerance,
     max_label_mismatch: float = 0.0,
 ) -> Loaded:
     """Reads all parts and merges them.
@@ -35,7 +36,7 @@ def merge(
         config_name: ``3class`` or ``source_binary``.
         text_source: ``iemocap`` for the text of the transcripts, ``ecpec`` for that of ConvECPE.
         forward_pairs: Label of forward source pairs in ``source_binary``.
-        max_mismatch: Largest accepted share of utterances on which ConvECPE and IEMOCAP disagree, in each check.
+        tolerance: How far ConvECPE and IEMOCAP may differ.
         max_label_mismatch: Largest accepted share of turns that are emotional in either the labels or ConvECPE only.
 
     Returns:
@@ -50,8 +51,8 @@ def merge(
     overlay = read_overlay(sources.label_dir)
     ecpec = read_ecpec(sources.ecpec)
     placements = align(overlay.chunks, ecpec.dialogues, max_label_mismatch)
-    utterances, checks, notes = merged_utterances(ecpec, sources.iemocap, text_source)
-    enforce_limit(checks, max_mismatch, text_source)
+    utterances, comparison, notes = merged_utterances(ecpec, sources.iemocap, text_source)
+    misplaced = enforce_limits(comparison, tolerance, text_source)
     rows = {
         split: [
             _row(
@@ -67,10 +68,15 @@ def merge(
         for split, chunks in overlay.chunks.items()
     }
     by_id = {chunk.dialogue_id: chunk for chunks in overlay.chunks.values() for chunk in chunks}
-    checks.append(emotional_turns_check(placements, by_id, ecpec.dialogues))
-    report = account(sources, overlay, ecpec, placements, rows, checks, notes)
+    checks = [*comparison.checks(), emotional_turns_check(placements, by_id, ecpec.dialogues)]
+    missing = None
+    if sources.iemocap is not None and text_source == "iemocap":
+        missing = comparison.missing_texts
+    report = account(sources, overlay, ecpec, placements, rows, checks, [*notes, *misplaced], missing)
     warn_of_mismatches(checks, "The merge report lists all of them.")
-    return Loaded(rows=rows, report=report, synthetic=report.synthetic)
+    return Loaded(
+        rows=rows, report=report, synthetic=report.synthetic, notes=tuple(misplaced), missing_texts=missing or 0
+    )
 
 
 def _row(

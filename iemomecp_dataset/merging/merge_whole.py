@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.merging.utterances import enforce_limit, merged_utterances, warn_of_mismatches
+from iemomecp_dataset.merging.limits import Tolerance, enforce_limits, warn_of_mismatches
+from iemomecp_dataset.merging.utterances import merged_utterances
 from iemomecp_dataset.options import TextSource, ValidationSplit
 from iemomecp_dataset.reader import Loaded
 from iemomecp_dataset.schema import SPLITS, Row
@@ -21,7 +22,7 @@ def merge_whole(
     iemocap: IemocapFiles | None,
     *,
     text_source: TextSource,
-    max_mismatch: float,
+    tolerance: Tolerance,
     validation: ValidationSplit,
 ) -> Loaded:
     """Reads both parts and merges them, one row per dialogue of ConvECPE, without pairs.
@@ -30,7 +31,7 @@ def merge_whole(
         ecpec_path: Pickle of ConvECPE.
         iemocap: Files of the release; without them the text is ConvECPE's, and times and media are null.
         text_source: ``iemocap`` for the text of the transcripts, ``ecpec`` for that of ConvECPE.
-        max_mismatch: Largest accepted share of utterances on which the two disagree, in each check.
+        tolerance: How far the two may differ.
         validation: Which train dialogues become the validation split.
 
     Returns:
@@ -47,9 +48,9 @@ def merge_whole(
             f"{ecpec_path}: {len(listed['train'])} train dialogues are too few to take validation from. Pass "
             f"validation='none'."
         )
-    utterances, checks, notes = merged_utterances(ecpec, iemocap, text_source)
-    enforce_limit(checks, max_mismatch, text_source)
-    warn_of_mismatches(checks, "max_mismatch= sets how many are accepted.")
+    utterances, comparison, notes = merged_utterances(ecpec, iemocap, text_source)
+    notes += enforce_limits(comparison, tolerance, text_source)
+    warn_of_mismatches(comparison.checks(), "max_mismatch= sets how many are accepted.")
     rows: dict[str, list[Row]] = {split: [] for split in SPLITS if split != "validation" or held_out}
     for split, names in listed.items():
         for name in names:
@@ -67,7 +68,8 @@ def merge_whole(
                     "explanations": [],
                 }
             )
-    return Loaded(rows=rows, notes=tuple(notes))
+    missing = comparison.missing_texts if text_source == "iemocap" else 0
+    return Loaded(rows=rows, notes=tuple(notes), missing_texts=missing)
 
 
 def validation_dialogues(train: Sequence[str], validation: ValidationSplit) -> frozenset[str]:

@@ -1,19 +1,18 @@
-"""Merges the utterances of ConvECPE and IEMOCAP, and compares the two sources."""
+"""Merges the utterances of ConvECPE and IEMOCAP."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.merging.merge_report import Check
+from iemomecp_dataset.merging.comparison import Comparison, ReleaseDialogue
 from iemomecp_dataset.options import TextSource
 from iemomecp_dataset.progress import bars_hidden
-from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, UtteranceRow
+from iemomecp_dataset.schema import UtteranceRow
 from iemomecp_dataset.sources.ecpec import Ecpec, SourceDialogue
 from iemomecp_dataset.sources.iemocap_release import (
     IEMOCAP_SOURCE,
@@ -24,27 +23,17 @@ from iemomecp_dataset.sources.iemocap_release import (
     session_of,
 )
 
-__all__ = ["CHECK_NAMES", "Utterances", "enforce_limit", "merged_utterances", "warn_of_mismatches"]
+__all__ = ["Utterances", "merged_utterances"]
 
 _LOGGER = logging.getLogger(__name__)
-_SHOWN = 5
 
 Utterances = Mapping[str, UtteranceRow]
 """Fields of each utterance except its turn in a chunk, by utterance id."""
 
-CHECK_NAMES = {
-    "transcript line": "utterances of ConvECPE in IEMOCAP's transcripts",
-    "evaluation line": "utterances of ConvECPE in IEMOCAP's EmoEvaluation",
-    "text": "text of IEMOCAP against ConvECPE's sentence (letters and digits only)",
-    "emotion": "emotion of EmoEvaluation against ConvECPE's",
-    "speaker": "speaker in the utterance id against ConvECPE's",
-}
-"""Compared properties, by short name."""
-
 
 def merged_utterances(
     ecpec: Ecpec, iemocap: IemocapFiles | None, text_source: TextSource
-) -> tuple[Utterances, list[Check], list[str]]:
+) -> tuple[Utterances, Comparison, list[str]]:
     """Merges all utterances of ConvECPE with their transcript lines, evaluations and media.
 
     Args:
@@ -53,22 +42,22 @@ def merged_utterances(
         text_source: ``iemocap`` for the text of the transcripts, ``ecpec`` for that of ConvECPE.
 
     Returns:
-        Utterances by id, with turn 0; comparisons of the two sources; notes for the report.
+        Utterances by id, with turn 0; the comparison of the two sources, empty without a release; notes for the report.
 
     Raises:
         MissingDataError: The release lacks the transcript or the evaluation of a dialogue.
+        InvalidDataError: A file of the release cannot be read as text, or an utterance ends before it starts.
     """
     merged: dict[str, UtteranceRow] = {}
-    comparison = _Comparison()
+    comparison = Comparison()
     bar = tqdm(ecpec.dialogues.values(), desc="Reading IEMOCAP", unit=" dialogues", leave=False, disable=bars_hidden())
     for dialogue in bar:
-        release = _ReleaseDialogue.read(dialogue, iemocap)
+        release = _release_dialogue(dialogue, iemocap)
+        if iemocap is not None:
+            comparison.add(dialogue, release)
         for position, utterance_id in enumerate(dialogue.utterance_ids):
             line, evaluation = release.transcript.get(utterance_id), release.evaluation.get(utterance_id)
-            sentence = dialogue.sentences[position]
-            if iemocap is not None:
-                comparison.add(utterance_id, dialogue, position, line, evaluation)
-            text = line.text if line is not None and text_source == "iemocap" else sentence
+            text = line.text if line is not None and text_source == "iemocap" else dialogue.sentences[position]
             timed = line if line is not None and line.start is not None else evaluation
             wav = iemocap.wavs.get(utterance_id) if iemocap is not None else None
             merged[utterance_id] = {
@@ -84,127 +73,62 @@ def merged_utterances(
                 "video": release.video,
             }
     notes = []
+    if iemocap is not None:
+        _warn_of_missing_recordings(iemocap, merged)
     if iemocap is None:
         notes.append("Without an IEMOCAP release the text is ConvECPE's, and times and media are null.")
     elif text_source == "ecpec":
         notes.append("The text is ConvECPE's (text_source='ecpec'); times and media are IEMOCAP's.")
-    return merged, comparison.checks() if iemocap is not None else [], notes
+    return merged, comparison, notes
 
 
-@dataclass(frozen=True)
-class _ReleaseDialogue:
-    """Transcript, evaluation and video of one dialogue."""
-
-    transcript: Mapping[str, IemocapUtterance]
-    evaluation: Mapping[str, IemocapUtterance]
-    video: str | None
-
-    @staticmethod
-    def read(dialogue: SourceDialogue, iemocap: IemocapFiles | None) -> _ReleaseDialogue:
-        if iemocap is None:
-            return _ReleaseDialogue({}, {}, None)
-        name = dialogue.dialogue_id
-        for what, files in (("transcriptions", iemocap.transcripts), ("EmoEvaluation", iemocap.evaluations)):
-            if name not in files:
-                session = session_of(name)
-                place = iemocap.root / f"Session{session if session > 0 else '*'}" / "dialog" / what / f"{name}.txt"
-                raise MissingDataError(
-                    f"{place}: missing, although ConvECPE has the dialogue {name!r}. The release is incomplete; to "
-                    f"obtain it: {IEMOCAP_SOURCE}."
-                )
-        video = iemocap.videos.get(name)
-        return _ReleaseDialogue(
-            transcript=read_transcript(iemocap.transcripts[name]),
-            evaluation=read_evaluation(iemocap.evaluations[name]),
-            video=video[0] if video is not None and video[1] >= 0 else None,
-        )
-
-
-class _Comparison:
-    """Compares ConvECPE with IEMOCAP and collects the mismatches."""
-
-    def __init__(self) -> None:
-        self._compared: Counter[str] = Counter()
-        self._mismatches: dict[str, list[str]] = {name: [] for name in CHECK_NAMES}
-
-    def add(
-        self,
-        utterance_id: str,
-        dialogue: SourceDialogue,
-        position: int,
-        line: IemocapUtterance | None,
-        evaluation: IemocapUtterance | None,
-    ) -> None:
-        missing = f"{utterance_id}: not in the transcript; the text is ConvECPE's"
-        self._check("transcript line", line is not None, missing)
-        self._check("evaluation line", evaluation is not None, f"{utterance_id}: not in EmoEvaluation")
-        if line is not None:
-            text, sentence = line.text or "", dialogue.sentences[position]
-            self._check(
-                "text", _letters(text) == _letters(sentence), f"{utterance_id}: IEMOCAP {text!r}, ConvECPE {sentence!r}"
+def _release_dialogue(dialogue: SourceDialogue, iemocap: IemocapFiles | None) -> ReleaseDialogue:
+    if iemocap is None:
+        return ReleaseDialogue({}, {})
+    name = dialogue.dialogue_id
+    for what, files in (("transcriptions", iemocap.transcripts), ("EmoEvaluation", iemocap.evaluations)):
+        if name not in files:
+            session = session_of(name)
+            place = iemocap.root / f"Session{session if session > 0 else '*'}" / "dialog" / what / f"{name}.txt"
+            raise MissingDataError(
+                f"{place}: missing, although ConvECPE has the dialogue {name!r}. The release is incomplete; to "
+                f"obtain it: {IEMOCAP_SOURCE}."
             )
-        if evaluation is not None:
-            emotion = IEMOCAP_EMOTIONS[dialogue.emotions[position]]
-            self._check(
-                "emotion",
-                evaluation.emotion == emotion,
-                f"{utterance_id}: EmoEvaluation {evaluation.emotion!r}, ConvECPE {emotion!r}",
-            )
-        last = utterance_id.rpartition("_")[2][:1]
-        if last in ("F", "M"):
-            speaker = dialogue.speakers[position]
-            self._check("speaker", last == speaker, f"{utterance_id}: ConvECPE {speaker!r}")
-
-    def _check(self, name: str, same: bool, mismatch: str) -> None:
-        self._compared[name] += 1
-        if not same:
-            self._mismatches[name].append(mismatch)
-
-    def checks(self) -> list[Check]:
-        return [Check(CHECK_NAMES[name], self._compared[name], tuple(self._mismatches[name])) for name in CHECK_NAMES]
+    video = iemocap.videos.get(name)
+    release = ReleaseDialogue(
+        transcript=read_transcript(iemocap.transcripts[name]),
+        evaluation=read_evaluation(iemocap.evaluations[name]),
+        video=video[0] if video is not None and video[1] >= 0 else None,
+        transcript_path=iemocap.transcripts[name],
+        evaluation_path=iemocap.evaluations[name],
+    )
+    for path, lines in (
+        (iemocap.transcripts[name], release.transcript),
+        (iemocap.evaluations[name], release.evaluation),
+    ):
+        _check_times(path, dialogue, lines)
+    return release
 
 
-def _letters(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
-
-
-def enforce_limit(checks: Iterable[Check], max_mismatch: float, text_source: TextSource) -> None:
-    """Refuses sources that disagree too often.
-
-    Args:
-        checks: Comparisons.
-        max_mismatch: Largest accepted share of mismatches in each.
-        text_source: With ``ecpec`` the texts are compared and may differ, as IEMOCAP's are not used.
-
-    Raises:
-        InvalidDataError: A share is larger; the message has examples.
-    """
-    for check in checks:
-        if text_source == "ecpec" and check.name == CHECK_NAMES["text"]:
-            continue
-        if check.share > max_mismatch:
-            examples = "\n  ".join(check.mismatches[:_SHOWN])
-            raise InvalidDataError(
-                f"{check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%}), more than the "
-                f"accepted {max_mismatch:.2%}. Examples:\n  {examples}\nThe sources belong to different versions. If "
-                f"the differences are harmless, raise max_mismatch, or take ConvECPE's text with text_source='ecpec'."
-            )
-
-
-def warn_of_mismatches(checks: Iterable[Check], where: str) -> None:
-    """Warns of accepted disagreements between the sources, with an example of each kind.
-
-    Args:
-        checks: Comparisons.
-        where: Sentence that says where all of them are listed.
-    """
-    for check in checks:
-        if check.mismatches:
+def _warn_of_missing_recordings(iemocap: IemocapFiles, merged: Utterances) -> None:
+    """Counts null paths. A release without any video is common, as the videos are most of its size."""
+    for key, place, expected in (
+        ("wav", "Session*/sentences/wav/<dialogue>/<utterance>.wav", True),
+        ("video", "Session*/dialog/avi/DivX/<dialogue>.avi", bool(iemocap.videos)),
+    ):
+        without = [name for name, utterance in merged.items() if utterance[key] is None]  # type: ignore[literal-required]
+        if without and expected:
             _LOGGER.warning(
-                "%s: %d of %d utterances differ, such as %s. %s",
-                check.name,
-                len(check.mismatches),
-                check.compared,
-                check.mismatches[0],
-                where,
+                "%s: %d of %d utterances are without a recording, the first %s; expected as %s. Their %s is null.",
+                *(iemocap.root, len(without), len(merged), without[0], place, key),
+            )
+
+
+def _check_times(path: Path, dialogue: SourceDialogue, lines: Mapping[str, IemocapUtterance]) -> None:
+    for turn, utterance_id in enumerate(dialogue.utterance_ids, start=1):
+        line = lines.get(utterance_id)
+        if line is not None and line.start is not None and line.end is not None and line.start > line.end:
+            raise InvalidDataError(
+                f"{path}, turn {turn}, {utterance_id}: starts at {line.start:g} s and ends before that, at "
+                f"{line.end:g} s. Restore the file from the release, or correct the line."
             )

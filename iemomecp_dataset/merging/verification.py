@@ -76,7 +76,7 @@ def verify_placements(
             f"The ids and the contents of {len(wrong)} chunk(s) disagree ({len(check.mismatches)} of {check.compared} "
             f"turns, {check.share:.2%}):\n  {lines}{more}{hint}\n"
             f"Were chunks exchanged, or do the labels and ConvECPE belong to different versions? Fetch the files again."
-            f" If the ids are right and only single labels are wrong, raise max_label_mismatch."
+            f" If the ids are right and only single labels are wrong, raise max_label_mismatch=."
         )
 
 

@@ -121,7 +121,8 @@ def read_full_split(path: Path) -> list[FullChunk]:
 def _chunk(path: Path, position: int, entry: Any) -> FullChunk:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{path}, dialogue number {position}: expected an object.")
-    ids = {key: str(entry[key]) for key in _ID_KEYS if isinstance(entry.get(key), str | int)}
+    given = {key: entry.get(key) for key in _ID_KEYS}
+    ids = {key: str(value) for key, value in given.items() if isinstance(value, str) or is_integer(value)}
     if not ids:
         raise InvalidDataError(f"{path}, dialogue number {position}: expected an id, one of {', '.join(_ID_KEYS)}.")
     name = ids.get("dialogue_id") or next(iter(ids.values()))
@@ -162,6 +163,10 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
         )
     times = _TIMECODE.fullmatch(str(entry.get("timecode", "")))
     original = entry.get("original_turn")
+    start = _time(entry, "start_sec", times and times[1], where)
+    end = _time(entry, "end_sec", times and times[2], where)
+    if start is not None and end is not None and start > end:
+        raise InvalidDataError(f"{where}: starts at {start:g} s and ends before that, at {end:g} s.")
     return {
         "turn": turn,
         "source_turn": original if is_integer(original) else (first + turn - 1 if first is not None else None),
@@ -169,8 +174,8 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
         "speaker": entry["speaker"].strip(),
         "text": entry["text"],
         "emotion": IEMOCAP_EMOTIONS.index(emotion),
-        "start": _time(entry, "start_sec", times and times[1], where),
-        "end": _time(entry, "end_sec", times and times[2], where),
+        "start": start,
+        "end": end,
         "wav": _optional_text(entry, "audio_path", where),
         "video": _optional_text(entry, "video_path", where),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
 __all__ = [
     "IEMOCAP_SOURCE",
@@ -31,6 +32,7 @@ _NUMBER = r"-?\d{1,9}(?:\.\d{1,12})?"
 _TIMES = rf"\[\s*({_NUMBER})\s*-\s*({_NUMBER})\s*\]"
 _TRANSCRIPT_LINE = re.compile(rf"\s*({_ID})\s*(?:{_TIMES})?\s*:\s?(.*)")
 _EVALUATION_LINE = re.compile(rf"\s*{_TIMES}\s+({_ID})\s+(\w+)\b.*")
+_LINE_AFTER_RETURN = re.compile(r"\r(?=\[|Ses\d\d[FM]_)")
 _SESSION = re.compile(r"Ses(\d\d)[FM]")
 
 
@@ -131,6 +133,7 @@ def read_transcript(path: Path) -> dict[str, IemocapUtterance]:
 
     Raises:
         MissingDataError: The file cannot be read.
+        InvalidDataError: It is UTF-16, or its lines end in a carriage return alone.
 
     See Also:
         :func:`read_evaluation` for the emotions.
@@ -155,6 +158,7 @@ def read_evaluation(path: Path) -> dict[str, IemocapUtterance]:
 
     Raises:
         MissingDataError: The file cannot be read.
+        InvalidDataError: It is UTF-16, or its lines end in a carriage return alone.
 
     See Also:
         :func:`read_transcript` for the text.
@@ -214,8 +218,19 @@ def _lines(path: Path) -> list[str]:
         raise MissingDataError(
             f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
         ) from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
+        # Without a mark, every other byte of such a text is zero, and no other text has a zero byte.
+        raise InvalidDataError(
+            f"{path}: is UTF-16 text or no text at all, and the release has plain text. Convert it to UTF-8, such "
+            f"as by `iconv -f UTF-16 -t UTF-8`, or restore it from the release."
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
+    if _LINE_AFTER_RETURN.search(text):
+        raise InvalidDataError(
+            f"{path}: has lines that end in a carriage return (CR) alone, as old Macintosh programs wrote them. "
+            f"Convert them, such as by `tr '\\r' '\\n'`, or restore the file from the release."
+        )
     return [line.removesuffix("\r") for line in text.split("\n")]
