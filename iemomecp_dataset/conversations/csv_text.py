@@ -6,7 +6,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from iemomecp_dataset.conversations.draft import NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import NotThisFormatError, Reading, Source
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.conversations.fields import fields_of
 from iemomecp_dataset.conversations.records import read_utterances
 from iemomecp_dataset.errors import InvalidDataError

@@ -7,7 +7,7 @@ import errno
 import re
 from pathlib import Path
 
-from iemomecp_dataset.conversations.draft import shown
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
 __all__ = ["decode", "read_bytes"]

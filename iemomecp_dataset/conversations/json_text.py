@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.conversations.records import (
     is_utterance,
     read_conversation_record,

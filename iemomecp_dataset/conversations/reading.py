@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.conversations.decoding import decode, read_bytes
-from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown, shown_keys
+from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown_keys
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.conversations.fields import fields_of
 from iemomecp_dataset.conversations.formats import FORMATS, SUFFIXES, find_format, read_formatted
 from iemomecp_dataset.conversations.recording import with_recording

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from iemomecp_dataset.conversations.draft import Draft, MissingSpeaker, NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import Draft, MissingSpeaker, NotThisFormatError, Reading, Source
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.conversations.text_lines import begun_by
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError

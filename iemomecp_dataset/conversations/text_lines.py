@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from iemomecp_dataset.bounds import LONGEST_FIELD
 from iemomecp_dataset.errors import InvalidDataError
 
 __all__ = ["Clip", "StatedTimes", "clock_seconds", "read_clip"]
@@ -55,7 +56,7 @@ def clock_seconds(text: str) -> float | None:
         >>> clock_seconds("01:00:03.250"), clock_seconds("3.25")
         (3603.25, None)
     """
-    match = _CLOCK.fullmatch(text)
+    match = _CLOCK.fullmatch(text) if len(text) <= LONGEST_FIELD else None
     return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 

@@ -65,12 +65,14 @@ def _conversation(path: Path, number: str, conversation: Mapping[str, Any], coun
     if not isinstance(pairs, list):
         raise InvalidDataError(f"{where}: {PAIRS_KEY!r} must be a list, but is {json_kind(pairs)}.")
     listed: list[tuple[int, int]] = []
+    gold: set[tuple[int, int]] = set()
     for pair in pairs:
         target, emotion, cause = _pair(pair, len(turns), where)
         counts["pairs whose emotion is not the target's"] += emotion != utterances[target - 1].emotion
-        counts["causes named more than once (counted once)"] += (target, cause) in listed
+        counts["causes named more than once (counted once)"] += (target, cause) in gold
         listed.append((target, cause))
-    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(listed), listed=listed)
+        gold.add((target, cause))
+    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(gold), listed=listed)
 
 
 def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtterance:

@@ -103,9 +103,11 @@ def read_turn_lists(
             utterances.append(_utterance(entry, turn, dialogue_id, corpus, EMOTION_TABLES[emotions or corpus], where))
             counts["emotions that annotators did not agree on (null)"] += utterances[-1].emotion is None
             counts["speaker names with blanks around them (stripped)"] += entry["speaker"] != entry["speaker"].strip()
+            causes: set[int] = set()
             for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
-                counts["causes named more than once (counted once)"] += (turn, cause) in listed
+                counts["causes named more than once (counted once)"] += cause in causes
                 listed.append((turn, cause))
+                causes.add(cause)
             if (annotation := read_cause_annotation(entry, turn, counts)) is not None:
                 annotated.append(annotation)
             if explained and (text := _explanation(entry, f"{where}, turn {turn}")):
@@ -114,7 +116,7 @@ def read_turn_lists(
                         "target_turn": turn,
                         "text": text,
                         "status": EXPLANATION_STATUSES.index("complete"),
-                        "cause_turns": sorted({cause for target, cause in listed if target == turn}),
+                        "cause_turns": sorted(causes),
                     }
                 )
         yield CorpusDialogue(
@@ -139,7 +141,7 @@ def _utterance(
     emotion = entry["emotion"].strip().lower()
     if emotion not in table:
         raise InvalidDataError(
-            f"{where}, turn {turn}: unknown emotion {entry['emotion'][:40]!r}. {did_you_mean(emotion, table)}"
+            f"{where}, turn {turn}: unknown emotion {entry['emotion'][:40]!r}. {did_you_mean(emotion[:40], table)}"
         )
     clip = read_clip(entry, f"{where}, turn {turn}")
     return CorpusUtterance(
