@@ -1,7 +1,7 @@
 """Bounds of what readers take, far above anything genuine: what exceeds one is damaged, or was made to do damage.
 
-Readers take time and memory in proportion to their input. Within these bounds that is little; beyond them a reader stops
-with an error that names the bound. Candidate pairs alone grow with the square of a dialogue's turns.
+Readers take time and memory in proportion to their input. Within these bounds that is little; beyond them a reader
+stops with an error that names the bound. Candidate pairs alone grow with the square of a dialogue's turns.
 """
 
 from __future__ import annotations

@@ -164,12 +164,13 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def check_lines(lines: Iterable[str], where: str) -> None:
+def check_lines(lines: Iterable[str], where: str, *, first: int = 1) -> None:
     """Checks the length of lines.
 
     Args:
         lines: The lines of a file.
         where: The file, for the error.
+        first: Number of the first one.
 
     Raises:
         InvalidDataError: A line is longer than :data:`~iemomecp_dataset.bounds.LONGEST_LINE`.
@@ -180,7 +181,7 @@ def check_lines(lines: Iterable[str], where: str) -> None:
             ...
         iemomecp_dataset.errors.InvalidDataError: chat.txt, line 2: 1,000,005 characters, more than the 1,000,000 ...
     """
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first):
         if len(line) > LONGEST_LINE:
             raise InvalidDataError(
                 f"{where}, line {number}: {len(line):,} characters, more than the {LONGEST_LINE:,} of the longest line "
@@ -246,7 +247,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
-    """Parses JSON strictly.
+    r"""Parses JSON strictly.
 
     Args:
         text: The JSON.
@@ -266,7 +267,7 @@ def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
         Traceback (most recent call last):
             ...
         iemomecp_dataset.errors.InvalidDataError: chat.json: the key 'turn' is given twice in one object; ...
-        >>> parse_json(r'[{"text": "Oh \\ud83d"}]', "chat.json")
+        >>> parse_json(r'[{"text": "Oh \ud83d"}]', "chat.json")
         Traceback (most recent call last):
             ...
         iemomecp_dataset.errors.InvalidDataError: chat.json, entry 1, 'text': half of a surrogate pair in 'Oh ?', ...
@@ -346,9 +347,7 @@ def _half_pair(content: Any) -> tuple[str, str] | None:
                 open_values.append((f"{place}, {key[:40].encode('utf-8', 'replace').decode()!r}", inner))
                 open_values.append((f"{place}, a key", key))
         elif isinstance(value, list):
-            open_values += [
-                (f"{place}, entry {number}", value[number - 1]) for number in range(len(value), 0, -1)
-            ]
+            open_values += [(f"{place}, entry {number}", value[number - 1]) for number in range(len(value), 0, -1)]
     return None
 
 

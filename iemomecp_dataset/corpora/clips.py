@@ -10,6 +10,7 @@ from typing import Any
 
 from iemomecp_dataset.bounds import LONGEST_FIELD
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 
 __all__ = ["Clip", "StatedTimes", "clock_seconds", "read_clip"]
 
@@ -83,7 +84,7 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
     for key in _NAMES:
         name = entry.get(key)
         if name is not None and not isinstance(name, str):
-            raise InvalidDataError(f"{where}: {key!r} must be the name of a clip, but is {str(name)[:40]!r}.")
+            raise InvalidDataError(f"{where}: {key!r} must be the name of a clip, but is {excerpt(name)!r}.")
         video = video or PurePosixPath((name or "").strip().replace("\\", "/")).name or None
     source = entry.get(_SOURCE)
     if source is None:
@@ -93,5 +94,5 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
         if start is not None and end is not None:
             return Clip(start, end, video, StatedTimes(source[0].strip(), f"{source[1].strip()} - {source[2].strip()}"))
     raise InvalidDataError(
-        f"{where}: expected {_SOURCE!r} like ['S01E01', '00:00:01.000', '00:00:01.900'], found {str(source)[:80]!r}."
+        f"{where}: expected {_SOURCE!r} like ['S01E01', '00:00:01.000', '00:00:01.900'], found {excerpt(source, 80)!r}."
     )

@@ -21,6 +21,7 @@ from iemomecp_dataset.corpora.meld import find_clips, read_meld
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.utterance_map import read_utterance_map
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import described, is_integer
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.merging.merge_report import Check, MergeReport
@@ -213,7 +214,7 @@ def read_items(path: Path) -> list[EcemItem]:
         number = entry.get("id") if isinstance(entry, dict) else None
         if not is_integer(number):
             raise InvalidDataError(
-                f"{path}, position {position}: expected an item with a whole number 'id', found {str(number)[:40]!r}."
+                f"{path}, position {position}: expected an item with a whole number 'id', found {excerpt(number)!r}."
             )
         if number in seen:
             raise InvalidDataError(f"{path}, item {number}: this id occurs twice; each item needs its own.")
@@ -226,12 +227,12 @@ def _item(entry: Mapping[str, Any], number: int, where: str) -> EcemItem:
     video = entry.get("video")
     match = _VIDEO.fullmatch(video) if isinstance(video, str) else None
     if match is None:
-        raise InvalidDataError(f"{where}: expected 'video' like '12_3.mp4' or 't_12_3.mp4', found {str(video)[:40]!r}.")
+        raise InvalidDataError(f"{where}: expected 'video' like '12_3.mp4' or 't_12_3.mp4', found {excerpt(video)!r}.")
     turns = entry.get("conversations")
     if not isinstance(turns, list) or len(turns) != 2 or not all(isinstance(turn, dict) for turn in turns):
         raise InvalidDataError(f"{where}: expected 'conversations' of two turns, human and gpt.")
     if [turn.get("from") for turn in turns] != ["human", "gpt"]:
-        found = " and ".join(str(turn.get("from"))[:20] for turn in turns)
+        found = " and ".join(excerpt(turn.get("from"), 20) for turn in turns)
         raise InvalidDataError(f"{where}: expected turns from human and gpt, found {found}.")
     asked, answer = (turn.get("value") for turn in turns)
     if not isinstance(asked, str) or not isinstance(answer, str):

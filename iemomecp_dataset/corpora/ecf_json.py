@@ -20,6 +20,7 @@ from iemomecp_dataset.corpora.semeval_json import (
 )
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.files import read_json
 
@@ -79,7 +80,9 @@ def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtteranc
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}: expected an object.")
     if turn_number(entry.get("utterance_ID")) != turn:
-        raise InvalidDataError(f"{where}: expected utterance_ID {turn}, found {str(entry.get('utterance_ID'))[:20]!r}.")
+        raise InvalidDataError(
+            f"{where}: expected utterance_ID {turn}, found {excerpt(entry.get('utterance_ID'), 20)!r}."
+        )
     check_text_fields(entry, ("text", "speaker", "emotion"), where)
     corpus = CORPORA["ecf"]
     if entry["emotion"] not in corpus.emotions:
@@ -102,6 +105,6 @@ def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtteranc
 def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, str, int]:
     found = labeled_pair(pair)
     if found is None:
-        raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {str(pair)[:60]!r}.")
+        raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {excerpt(pair, 60)!r}.")
     check_pair(found[0], found[2], n_turns, where)
     return found

@@ -112,8 +112,8 @@ def read_corpus(
         Rows by split.
 
     Raises:
-        InvalidDataError: A file is malformed, the id of a dialogue or utterance is not unique, or a dialogue has too many
-            turns (see :mod:`~iemomecp_dataset.bounds`).
+        InvalidDataError: A file is malformed, the id of a dialogue or utterance is not unique, or a dialogue has too
+            many turns (see :mod:`~iemomecp_dataset.bounds`).
         MissingDataError: A file cannot be read.
     """
     corpus = corpus_metadata(name)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import check_pair, check_text_fields
 from iemomecp_dataset.files import parse_json, read_text
 
@@ -39,17 +40,17 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
     rows = _rows(path)
     for position, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise InvalidDataError(f"{path}, row {position}: expected an object, found {str(row)[:40]!r}.")
+            raise InvalidDataError(f"{path}, row {position}: expected an object, found {excerpt(row)!r}.")
         dialogue_id = row.get("dia_id")
         if isinstance(dialogue_id, bool) or not isinstance(dialogue_id, int | str) or not str(dialogue_id).strip():
-            raise InvalidDataError(f"{path}, row {position}: 'dia_id' must be an id, but is {str(dialogue_id)[:40]!r}.")
+            raise InvalidDataError(f"{path}, row {position}: 'dia_id' must be an id, but is {excerpt(dialogue_id)!r}.")
         where = f"{path}, dialogue {str(dialogue_id)!r}"
         check_text_fields(row, ("text", "pairs"), where)
         length = row.get("dia_len")
         if isinstance(length, str) and length.strip().isascii() and length.strip().isdigit():
             length = int(length[:9])
         if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length < 10_000:
-            raise InvalidDataError(f"{where}: 'dia_len' must be the number of turns, but is {str(length)[:40]!r}.")
+            raise InvalidDataError(f"{where}: 'dia_len' must be the number of turns, but is {excerpt(length)!r}.")
         turns = _turns(row["text"], length, where)
         gold = _pairs(row["pairs"], length, where)
         targets = {target for target, _ in gold}
@@ -75,7 +76,7 @@ def _rows(path: Path) -> list[Any]:
         return [parse_json(line, str(path), first_line=number) for number, line in lines if line.strip()]
     rows = parse_json(text, str(path))
     if not isinstance(rows, list) or not rows:
-        raise InvalidDataError(f"{path}: expected a list of dialogues, found {str(rows)[:40]!r}.")
+        raise InvalidDataError(f"{path}: expected a list of dialogues, found {excerpt(rows)!r}.")
     return rows
 
 
