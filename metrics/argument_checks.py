@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "as_array",
@@ -24,36 +25,13 @@ __all__ = [
     "check_list",
     "check_missed_positives",
     "check_number",
-    "described_value",
     "number_column",
     "text_column",
     "turn_column",
 ]
 
-_LONGEST = 80
 _LARGEST_COUNT = 10**15
 """No corpus has as many pairs; larger counts leave what 64 bits can sum."""
-
-
-def described_value(value: Any) -> str:
-    """Shows a value in an error, whatever it is and however long.
-
-    Args:
-        value: Any value.
-
-    Returns:
-        What Python prints for it, at most 80 characters.
-
-    Example:
-        >>> described_value("0.5"), described_value(10**5000), described_value([1] * 500)[-10:]
-        ("'0.5'", 'a whole number of more than 4000 digits', ', 1, 1, 1…')
-    """
-    try:
-        shown = " ".join(repr(value).split())
-    except Exception:  # such as numbers that Python does not print, and objects whose own words fail
-        whole = isinstance(value, int)
-        return "a whole number of more than 4000 digits" if whole else f"a value of type {type(value).__name__}"
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def check_number(

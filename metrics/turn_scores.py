@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_flag, described_value, text_column, turn_column
+from iemomecp_dataset.metrics.argument_checks import as_array, check_flag, text_column, turn_column
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["turn_set_scores"]
 
@@ -124,6 +125,7 @@ def _check_pairs_differ(
     if (counts > 1).any():
         where = int(first[counts > 1].min())
         raise MetricInputError(
-            f"Pair (dialogue {described_value(str(dialogues[where]))}, target {targets[where]}, cause {causes[where]}) is given more than "
-            f"once; {int((counts > 1).sum())} pairs repeat. Each candidate must be given exactly once."
+            f"Pair (dialogue {described_value(str(dialogues[where]))}, target {targets[where]}, cause "
+            f"{causes[where]}) is given more than once; {int((counts > 1).sum())} pairs repeat. Each candidate must be "
+            "given exactly once."
         )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
-from iemomecp_dataset.metrics.argument_checks import described_value
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["TOKENIZERS", "content_tokens", "opening_length", "ptb_tokens", "raw_tokens", "tokenizer_of"]
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_count, check_list, check_number, described_value
+from iemomecp_dataset.metrics.argument_checks import check_count, check_list, check_number
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "MOST_DRAWS",

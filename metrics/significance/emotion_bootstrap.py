@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_list, described_value, text_column
+from iemomecp_dataset.metrics.argument_checks import check_list, text_column
 from iemomecp_dataset.metrics.emotion_scoring import confusion_scores
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["emotion_unit_counts"]
 

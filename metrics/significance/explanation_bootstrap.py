@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_list, described_value, number_column, text_column
+from iemomecp_dataset.metrics.argument_checks import check_list, number_column, text_column
 from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["explanation_unit_counts"]
 

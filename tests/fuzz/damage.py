@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
 
 __all__ = ["PRESERVES", "damage_bytes", "damage_content", "damage_json", "damage_lines", "damage_yaml"]
 
@@ -34,6 +35,9 @@ NUMBERS = (
 )  # fmt: skip
 
 
+_FIELDS = (" " * MANY, "x" * MANY, "(" * MANY, '"', "“", "\ud800", "=1", "\0")
+
+
 class Raw(str):
     """Text that stands in a JSON file as it is."""
 
@@ -49,7 +53,8 @@ def _deep(opening: str, closing: str, depth: int = MANY) -> Raw:
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 3, 7, 2**31, -(2**31) - 1, 2**63, 2**64, 0.5, 1.0, -0.0, 1e300, Raw("NaN"),
     Raw("-Infinity"), Raw("1e400"), Raw("9" * 400), Raw("-" + "9" * 5000), "", " ", "x", "1", "-1", "1.0", "null",
-    "\0", "\ud800", "a\udfffb", "\u202e", "é", "a\nb", "a\r\nb", "\u2028", "=1+1", "1_joy", "(1,1)", "train", "test", "../x", "/dev/zero",
+    "\0", "\ud800", "a\udfffb", "\u202e", "é", "a\nb", "a\r\nb", "\u2028", "=1+1", "1_joy", "(1,1)", "train",
+    "test", "../x", "/dev/zero",
     "x" * MANY, " " * MANY, "1 " * MANY, "(" * MANY, "。" * MANY, [], {}, [None], [[]], [1], ["x"], [1, 2, 3],
     {"x": 1}, {"": None}, [True], [0.5], [[1, 2], [3]], list(range(3000)), _deep("[", "]"), _deep('{"a":', "}"),
     _deep("[", "]", 600),
@@ -78,7 +83,9 @@ def damage_content(draw: Draw, content: bytes, kind: str) -> Damaged:
             return b"\n".join(lines), f"line {where + 1}: {words}"
         if kind in ("lines", "jsonl") and not as_bytes:
             return damage_lines(draw, content)
-    except (ValueError, RecursionError):  # damaged before, so that it is none of this any more
+    except HypothesisException:
+        raise
+    except Exception:  # damaged before, so that it is none of this any more
         pass
     return damage_bytes(draw, content)
 
@@ -159,13 +166,14 @@ def damage_lines(draw: Draw, content: bytes) -> Damaged:
             elif change == 1:
                 fields[one] = ""
             elif change == 2:
-                fields[one] = draw(st.sampled_from((" " * MANY, "x" * MANY, "(" * MANY, '"', "“", "\ud800", "=1", "\0")))
+                fields[one] = draw(st.sampled_from(_FIELDS))
             else:
                 del fields[one : one + 2]
             lines[here] = "".join(fields)
             words += ("fields exchanged", "a field empty", f"a field is {fields[one][:20]!r}", "a field less")[change]
         case 10:
-            blank, where = draw(st.sampled_from((" ", "\t", "\u3000", ".", "1"))), draw(st.integers(0, len(lines[here])))
+            blank = draw(st.sampled_from((" ", "\t", "\u3000", ".", "1")))
+            where = draw(st.integers(0, len(lines[here])))
             lines[here] = lines[here][:where] + blank * MANY + lines[here][where:]
             words += f"{MANY} times {blank!r}"
         case 11:
@@ -175,7 +183,8 @@ def damage_lines(draw: Draw, content: bytes) -> Damaged:
         case _:
             lines[here:] = lines[here:] + lines[here:]
             words = f"lines from {here + 1} twice"
-    return "\n".join(lines).encode("utf-8", errors="surrogatepass" if "\ud800" in "".join(lines) else "surrogateescape"), words
+    text = "\n".join(lines)
+    return text.encode("utf-8", errors="surrogatepass" if "\ud800" in text else "surrogateescape"), words
 
 
 def damage_json(draw: Draw, content: bytes) -> Damaged:
@@ -187,7 +196,8 @@ def damage_json(draw: Draw, content: bytes) -> Damaged:
 
 _YAML = (
     "x: !!python/object/apply:os.system ['touch {canary}']", "x: !!python/name:os.system", "x: &a [*a]", "x: *missing",
-    "<<: 3", "? [a, b]\n: c", "x: !!binary '=='", "x: !!set {a, b}", "x: 2024-13-45", "x: 2024-01-01", "x: !!timestamp 1",
+    "<<: 3", "? [a, b]\n: c", "x: !!binary '=='", "x: !!set {a, b}", "x: 2024-13-45", "x: 2024-01-01",
+    "x: !!timestamp 1",
     "x: .nan", "x: 12:30:45", "x: 0o7", "x: !!int ''", "\t- x", "---\na: 1\n---\nb: 2", "%YAML 9.9\n---\n", "x: 'open",
     "a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
     "d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\n"
@@ -262,8 +272,11 @@ def _damage_tree(draw: Draw, root: list[Any]) -> str:
             _set(holder, key, new)
             return f"{where} is {new}"
         case _:
-            if isinstance(root[0], Members):
-                root[0].reverse()
+            # The keys in another order, but those of dialogues: rows are in the order of the file.
+            for held, at, _ in places:
+                inner = _get(held, at)
+                if isinstance(inner, Members) and not any(isinstance(item, list) for _, item in inner):
+                    inner.reverse()
             return "written again as JSON"
 
 

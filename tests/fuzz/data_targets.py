@@ -114,15 +114,19 @@ def _labels_as_csv(folder: Path, single: bool) -> None:
     _labels(folder)
     parts = {}
     for path in sorted((folder / "labels").glob("*.json")):
-        (split, dialogues), = json.loads(path.read_text())["splits"].items()
+        ((split, dialogues),) = json.loads(path.read_text())["splits"].items()
         parts[path.stem] = [
             {
-                "split": split, "dialogue_id": dialogue["dialogue_id"], "num_utterances": dialogue["num_utterances"], **pair,
-                "context_subtype_ids": pair["context_subtype_ids"], "context_subtypes": "|".join(pair["context_subtypes"]),
+                "split": split,
+                "dialogue_id": dialogue["dialogue_id"],
+                "num_utterances": dialogue["num_utterances"],
+                **pair,
+                "context_subtype_ids": pair["context_subtype_ids"],
+                "context_subtypes": "|".join(pair["context_subtypes"]),
             }
             for dialogue in dialogues
             for pair in dialogue["pairs"]
-        ]  # fmt: skip
+        ]
         path.unlink()
     if single:
         parts = {"all_labels": [row for rows in parts.values() for row in rows]}
@@ -210,41 +214,97 @@ def _mec4_lines(folder: Path, split: str, number: int) -> None:
 _SPLIT_OF_TURN_LISTS = {"train": "train", "dev": "valid", "test": "test"}
 
 CORPORA = [
-    Target("corpus ecf txt", _three(lambda f, s, n: corpus_files.write(f / f"{s}.txt", corpus_files.ecf_text(10 * n + 7))),
-           rows_of("ecf"), {"*.txt": "lines"}, check_rows),
-    Target("corpus ecf json", _three(lambda f, s, n: corpus_files.write(f / f"{s}.json", corpus_files.ecf_json_with_clips(10 * n + 7))),
-           rows_of("ecf"), {"*.json": "json"}, check_rows),
-    Target("corpus ecf by dialogue", _three(lambda f, s, n: corpus_files.write(f / f"{s}.json", corpus_files.ecf_by_dialogue(10 * n + 7))),
-           rows_of("ecf"), {"*.json": "json"}, check_rows),
-    Target("corpus mecad", _three(lambda f, s, n: corpus_files.write(f / f"{_SPLIT_OF_TURN_LISTS[s]}_data_pair.json", corpus_files.turn_lists(f"{s}1", "happy"))),
-           rows_of("mecad"), {"*.json": "json"}, check_rows),
-    Target("corpus reccon", _three(lambda f, s, n: corpus_files.write(f / f"dailydialog_{_SPLIT_OF_TURN_LISTS[s]}.json", corpus_files.turn_lists(f"{s}1", "happiness"))),
-           rows_of("reccon"), {"*.json": "json"}, check_rows),
-    Target("corpus mec4", _three(lambda f, s, n: corpus_files.write(f / "MEC4_text" / f"{s}.json", corpus_files.mec4(f"{s}1"))),
-           rows_of("mec4"), {"*.json": "json"}, check_rows),
+    Target(
+        "corpus ecf txt",
+        _three(lambda f, s, n: corpus_files.write(f / f"{s}.txt", corpus_files.ecf_text(10 * n + 7))),
+        rows_of("ecf"),
+        {"*.txt": "lines"},
+        check_rows,
+    ),
+    Target(
+        "corpus ecf json",
+        _three(lambda f, s, n: corpus_files.write(f / f"{s}.json", corpus_files.ecf_json_with_clips(10 * n + 7))),
+        rows_of("ecf"),
+        {"*.json": "json"},
+        check_rows,
+    ),
+    Target(
+        "corpus ecf by dialogue",
+        _three(lambda f, s, n: corpus_files.write(f / f"{s}.json", corpus_files.ecf_by_dialogue(10 * n + 7))),
+        rows_of("ecf"),
+        {"*.json": "json"},
+        check_rows,
+    ),
+    Target(
+        "corpus mecad",
+        _three(
+            lambda f, s, n: corpus_files.write(
+                f / f"{_SPLIT_OF_TURN_LISTS[s]}_data_pair.json", corpus_files.turn_lists(f"{s}1", "happy")
+            )
+        ),
+        rows_of("mecad"),
+        {"*.json": "json"},
+        check_rows,
+    ),
+    Target(
+        "corpus reccon",
+        _three(
+            lambda f, s, n: corpus_files.write(
+                f / f"dailydialog_{_SPLIT_OF_TURN_LISTS[s]}.json", corpus_files.turn_lists(f"{s}1", "happiness")
+            )
+        ),
+        rows_of("reccon"),
+        {"*.json": "json"},
+        check_rows,
+    ),
+    Target(
+        "corpus mec4",
+        _three(lambda f, s, n: corpus_files.write(f / "MEC4_text" / f"{s}.json", corpus_files.mec4(f"{s}1"))),
+        rows_of("mec4"),
+        {"*.json": "json"},
+        check_rows,
+    ),
     Target("corpus mec4 lines", _three(_mec4_lines), rows_of("mec4"), {"*.json": "jsonl"}, check_rows),
-    Target("corpus meld", _three(lambda f, s, n: corpus_files.write(f / f"{s}_sent_emo.csv", corpus_files.meld_csv(3 * n))),
-           rows_of("meld"), {"*.csv": "lines"}, check_rows),
+    Target(
+        "corpus meld",
+        _three(lambda f, s, n: corpus_files.write(f / f"{s}_sent_emo.csv", corpus_files.meld_csv(3 * n))),
+        rows_of("meld"),
+        {"*.csv": "lines"},
+        check_rows,
+    ),
     Target("corpus ecem", _ecem, rows_of("ecem"), {"*.json": "json", "*.csv": "lines"}, check_rows),
     Target("corpus ecgf", _ecgf, rows_of("ecgf"), {"*.json": "json"}, check_rows),
-]  # fmt: skip
+]
 
 
 # --- conversations ---------------------------------------------------------------------------------------------------
 
 CONVERSATIONS = {
     "chat.txt": "[00:00:01] Ana: We missed the train.\n[00:00:03.5] Ben: Oh no!\n\n[00:01:07] Ana: It is raining: again.\n",
-    "chat.json": json.dumps([{"speaker": "Ana", "text": "We missed it.", "start": 1.0, "end": 2.5, "emotion": "sad"},
-                             {"speaker": "Ben", "text": "Oh no!", "start": "00:00:03", "end": 4}]),
-    "several.json": json.dumps({"conversations": [{"dialogue_id": "a", "utterances": [{"speaker": "Ana", "text": "Hi."}]},
-                                                  {"dialogue_id": "b", "utterances": [["Ben", "No."], ["Ana", "Yes."]]}]}),
-    "chat.jsonl": "\n".join(json.dumps({"speaker": s, "text": t}) for s, t in (("Ana", "We missed it."), ("Ben", "Oh no!"))) + "\n",
-    "chat.csv": "speaker,text,start,end\nAna,\"We missed it, again.\",1.0,2.5\nBen,\"So \"\"they\"\" say\",3,4\n",
+    "chat.json": json.dumps(
+        [
+            {"speaker": "Ana", "text": "We missed it.", "start": 1.0, "end": 2.5, "emotion": "sad"},
+            {"speaker": "Ben", "text": "Oh no!", "start": "00:00:03", "end": 4},
+        ]
+    ),
+    "several.json": json.dumps(
+        {
+            "conversations": [
+                {"dialogue_id": "a", "utterances": [{"speaker": "Ana", "text": "Hi."}]},
+                {"dialogue_id": "b", "utterances": [["Ben", "No."], ["Ana", "Yes."]]},
+            ]
+        }
+    ),
+    "chat.jsonl": "\n".join(
+        json.dumps({"speaker": s, "text": t}) for s, t in (("Ana", "We missed it."), ("Ben", "Oh no!"))
+    )
+    + "\n",
+    "chat.csv": 'speaker,text,start,end\nAna,"We missed it, again.",1.0,2.5\nBen,"So ""they"" say",3,4\n',
     "chat.tsv": "Speaker\tUtterance\nAna\tWe missed it.\nBen\tOh no!\n",
     "chat.srt": "1\n00:00:01,000 --> 00:00:02,500\nAna: We missed it.\n\n2\n00:00:03,000 --> 00:00:04,000\nBen: Oh no!\n",
     "chat.vtt": "WEBVTT\n\nNOTE made up\n\n1\n00:01.000 --> 00:02.500 align:start\n<v Ana>We missed it.</v>\n\n"
-                "00:00:03.000 --> 00:00:04.000\nBen: Oh <i>no</i>!\n",
-}  # fmt: skip
+    "00:00:03.000 --> 00:00:04.000\nBen: Oh <i>no</i>!\n",
+}
 
 
 def _conversation(name: str) -> Target:
@@ -293,7 +353,8 @@ def _store(folder: Path) -> None:
 
 def _adapt_index(files: dict[str, bytes]) -> None:
     """Writes size and digest of the shards, as they are now, into the index."""
-    from iemomecp_dataset.features.store.store_layout import INDEX_NAME, SHARDS_KEY
+    from iemomecp_dataset.features.store.store_index import SHARDS_KEY
+    from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 
     index = f"store/{INDEX_NAME}"
     try:
@@ -335,7 +396,9 @@ def _feature_table(folder: Path) -> None:
 DATA_TARGETS = [
     Target("labels json", _labels, rows_of("overlay"), {"*.json": "json"}, check_rows),
     Target("labels csv", lambda f: _labels_as_csv(f, single=False), rows_of("overlay"), {"*.csv": "lines"}, check_rows),
-    Target("labels one csv", lambda f: _labels_as_csv(f, single=True), rows_of("overlay"), {"*.csv": "lines"}, check_rows),
+    Target(
+        "labels one csv", lambda f: _labels_as_csv(f, single=True), rows_of("overlay"), {"*.csv": "lines"}, check_rows
+    ),
     Target("iemocap transcripts", _tree, rows_of("3class"), {"*transcriptions/*.txt": "lines"}, check_rows),
     Target("iemocap evaluations", _tree, rows_of("3class"), {"*EmoEvaluation/*.txt": "lines"}, check_rows),
     Target("iemocap labels", _tree, rows_of("3class"), {"labels/*.json": "json"}, check_rows),
@@ -345,7 +408,12 @@ DATA_TARGETS = [
     Target("full splits", _full, rows_of("3class", full_root="full"), {"full/*.json": "json"}, check_rows),
     *CORPORA,
     *map(_conversation, CONVERSATIONS),
-    Target("feature store", _store, _read_store, {"*.safetensors": "safetensors", "*.parquet": "parquet", "*.json": "json"},
-           repair=_adapt_index),
+    Target(
+        "feature store",
+        _store,
+        _read_store,
+        {"*.safetensors": "safetensors", "*.parquet": "parquet", "*.json": "json"},
+        repair=_adapt_index,
+    ),
     Target("feature table", _feature_table, _read_features, {"*.parquet": "parquet"}),
-]  # fmt: skip
+]

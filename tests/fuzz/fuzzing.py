@@ -137,7 +137,7 @@ def fuzz(
         seed: Draws the same examples each time, if given.
         keep: Folder for examples of findings.
         report: Counts to continue.
-        progress: Called after every hundred examples.
+        progress: Called about once a second.
 
     Returns:
         The counts.
@@ -145,6 +145,8 @@ def fuzz(
     report = report or Report(target.name)
     started, end = time.monotonic(), time.monotonic() + seconds
     case = Case(target, work)
+    progress(report)
+    told = [time.monotonic()]
     left = examples
     for batch in range(10**9):
         size = min(left, 200)
@@ -160,7 +162,8 @@ def fuzz(
                     known.times += 1
                 elif keep is not None:
                     finding.folder = str(saved(target.name, example, finding, keep))
-            if not report.tried % 100:
+            if time.monotonic() > told[0] + 1.0:
+                told[0] = time.monotonic()
                 report.seconds = time.monotonic() - started
                 progress(report)
 
@@ -286,7 +289,9 @@ def _examples(draw: Any, case: Case) -> Example:
         whole = {**case.content, **{name: content for name, content in files.items() if isinstance(content, bytes)}}
         before = dict(whole)
         case.target.repair(whole)
-        files.update({name: content for name, content in whole.items() if content != before[name] and name not in files})
+        files.update(
+            {name: content for name, content in whole.items() if content != before[name] and name not in files}
+        )
         words.append("and what depends on it: adapted")
     return Example(files, tuple(words))
 
@@ -402,8 +407,8 @@ def _traceback(error: BaseException) -> str:
 
 def saved(target: str, example: Example, finding: Finding, keep: Path) -> Path:
     """Saves an example, so that it can be tried again."""
-    number = len(list(keep.glob(f"{target}-*"))) + 1 if keep.is_dir() else 1
-    folder = keep / f"{target}-{number:02d}"
+    number = len(list(keep.glob(f"{target.replace(' ', '-')}-[0-9]*"))) + 1 if keep.is_dir() else 1
+    folder = keep / f"{target.replace(' ', '-')}-{number:02d}"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "files").mkdir(parents=True)
     special = {}

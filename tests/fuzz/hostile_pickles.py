@@ -132,4 +132,3 @@ def damage_pickle(draw: Callable[[st.SearchStrategy[Any]], Any], content: bytes,
             codes[here] = hostile
             words = f"opcode {here} is {hostile[:60]!r}"
     return b"".join(codes), words
-

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from fuzzing import Target
+
+from iemomecp_dataset.errors import RunFolderError
 
 __all__ = ["RESULT_TARGETS"]
 
@@ -42,23 +43,32 @@ _ARTIFACT = pd.DataFrame(
 )
 _EMOTIONS = pd.DataFrame(
     {
-        "dialogue_id": ["d1", "d1", "d2"], "turn": [1, 2, 1], "label": [0, 1, 2], "speaker": ["A", "B", "A"],
-        "prob_neutral": [0.5, 0.25, 0.125], "prob_joy": [0.25, 0.5, 0.125], "prob_anger": [0.25, 0.25, 0.75],
+        "dialogue_id": ["d1", "d1", "d2"],
+        "turn": [1, 2, 1],
+        "label": [0, 1, 2],
+        "speaker": ["A", "B", "A"],
+        "prob_neutral": [0.5, 0.25, 0.125],
+        "prob_joy": [0.25, 0.5, 0.125],
+        "prob_anger": [0.25, 0.25, 0.75],
     }
-)  # fmt: skip
+)
 _NAMED = pd.DataFrame(
     {
-        "dialogue_id": ["d1", "d1", "d2"], "turn": [1, 2, 1], "label": [0, 1, 0], "speaker": ["A", "B", "A"],
+        "dialogue_id": ["d1", "d1", "d2"],
+        "turn": [1, 2, 1],
+        "label": [0, 1, 0],
+        "speaker": ["A", "B", "A"],
         "prediction": ["neutral", "joy", "anger"],
     }
-)  # fmt: skip
+)
 _EXPLANATIONS = pd.DataFrame(
     {
-        "dialogue_id": ["d1", "d1", "d2"], "target_turn": [1, 2, 1],
+        "dialogue_id": ["d1", "d1", "d2"],
+        "target_turn": [1, 2, 1],
         "reference": ["It rains again.", "They lost the match.", "Nothing."],
         "prediction": ["It rains.", "They lost.", ""],
     }
-)  # fmt: skip
+)
 
 
 def _parquet(frame: pd.DataFrame, path: Path, **metadata: Any) -> None:
@@ -113,7 +123,12 @@ def _predictions(name: str, frame: pd.DataFrame, kind: str, **more: Any) -> Targ
         if name.endswith(".parquet"):
             metadata = {"split": "test"}
             if "prob_pair" in frame:
-                metadata |= {"class_names": ["pair", "non_pair"], "threshold": 0.5, "corpus": "ecf", "config_name": "ecf"}
+                metadata |= {
+                    "class_names": ["pair", "non_pair"],
+                    "threshold": 0.5,
+                    "corpus": "ecf",
+                    "config_name": "ecf",
+                }
             if "prob_joy" in frame:
                 metadata |= {"class_names": ["neutral", "joy", "anger"]}
             _parquet(frame, path, **metadata)
@@ -123,7 +138,9 @@ def _predictions(name: str, frame: pd.DataFrame, kind: str, **more: Any) -> Targ
             frame.to_csv(path, index=False, sep="\t" if name.endswith(".tsv") else ",")
 
     of = more.pop("of", "pairs")
-    return Target(f"{of} {name}", write, _scored(name, of=of, **more), {"*.parquet": "parquet", "*.json": "json", "*": kind})
+    return Target(
+        f"{of} {name}", write, _scored(name, of=of, **more), {"*.parquet": "parquet", "*.json": "json", "*": kind}
+    )
 
 
 # --- SemEval ---------------------------------------------------------------------------------------------------------
@@ -142,10 +159,20 @@ def _semeval(folder: Path) -> None:
 # --- configurations --------------------------------------------------------------------------------------------------
 
 _CONFIG = {
-    "data_dir": "data", "output_dir": "runs/x", "config_name": "3class", "scorer": "dialogue", "objective": "rpcl",
-    "modalities": "ta", "text_encoder": "encoder", "audio_features": "audio.parquet", "seed": 42, "epochs": 3,
-    "learning_rate": 0.001, "batch_size": 2, "run_name": "x",
-}  # fmt: skip
+    "data_dir": "data",
+    "output_dir": "runs/x",
+    "config_name": "3class",
+    "scorer": "dialogue",
+    "objective": "rpcl",
+    "modalities": "ta",
+    "text_encoder": "encoder",
+    "audio_features": "audio.parquet",
+    "seed": 42,
+    "epochs": 3,
+    "learning_rate": 0.001,
+    "batch_size": 2,
+    "run_name": "x",
+}
 
 
 def _read_run_config(folder: Path) -> Any:
@@ -162,9 +189,16 @@ def _read_sweep(folder: Path) -> Any:
 
 
 _SWEEP = {
-    "title": "A matrix", "data_dir": "data", "config_name": ["3class", "source_binary"], "objective": ["base", "rpcl"],
-    "modalities": "t", "text_encoder": "encoder", "seeds": [1, 2], "families": ["fusion"], "epochs": 3,
-}  # fmt: skip
+    "title": "A matrix",
+    "data_dir": "data",
+    "config_name": ["3class", "source_binary"],
+    "objective": ["base", "rpcl"],
+    "modalities": "t",
+    "text_encoder": "encoder",
+    "seeds": [1, 2],
+    "families": ["fusion"],
+    "epochs": 3,
+}
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -195,9 +229,17 @@ def _runs(folder: Path) -> None:
         write_results(run, results_of(run_name=name))
         (run / "config.yaml").write_text(yaml.safe_dump({**_CONFIG, "run_name": name}), encoding="utf-8")
         events = [
-            {"event": "epoch", "epoch": n, "step": n, "train_loss": 1 / n, "losses": {"pairs": 0.5}, "validation": {"pair_f1": 0.4}, "seconds": 1.0}
+            {
+                "event": "epoch",
+                "epoch": n,
+                "step": n,
+                "train_loss": 1 / n,
+                "losses": {"pairs": 0.5},
+                "validation": {"pair_f1": 0.4},
+                "seconds": 1.0,
+            }
             for n in (1, 2)
-        ]  # fmt: skip
+        ]
         (run / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
 
 
@@ -208,9 +250,11 @@ def _read_runs(folder: Path) -> Any:
     from iemomecp_dataset.benchmark.runs.log import read_epochs
 
     index = index_runs(folder)
+    if index.unfinished:  # named, and left out of every table
+        raise RunFolderError(index.unfinished[0].reason)
     epochs = [read_epochs(run.folder / "log.jsonl") for run in index.runs]
     board = leaderboard([run.results for run in index.runs])
-    return [run.results for run in index.runs], [run.reason for run in index.unfinished], epochs, str(board)
+    return [run.results for run in index.runs], epochs, str(board)
 
 
 # --- models and checkpoints ------------------------------------------------------------------------------------------
@@ -223,9 +267,18 @@ def _model(folder: Path) -> None:
 
     torch.manual_seed(0)
     config = DialogueScorerConfig(
-        class_names=["pair", "non_pair"], text_size=16, text_layers=[2], text_encoder_name="encoder", hidden_size=8,
-        num_heads=2, num_layers=1, pair_size=8, bilinear_size=4, decision="threshold", threshold=0.25,
-    )  # fmt: skip
+        class_names=["pair", "non_pair"],
+        text_size=16,
+        text_layers=[2],
+        text_encoder_name="encoder",
+        hidden_size=8,
+        num_heads=2,
+        num_layers=1,
+        pair_size=8,
+        bilinear_size=4,
+        decision="threshold",
+        threshold=0.25,
+    )
     DialogueScorer(config).save_pretrained(folder / "model")
 
 
@@ -272,7 +325,9 @@ def _training() -> _Training:
 def _checkpoint(folder: Path) -> None:
     from iemomecp_dataset.trainers.training.checkpoints import Progress
 
-    (folder / "log.jsonl").write_text('{"event": "epoch", "epoch": 1}\n{"event": "epoch", "epoch": 2}\n', encoding="utf-8")
+    (folder / "log.jsonl").write_text(
+        '{"event": "epoch", "epoch": 1}\n{"event": "epoch", "epoch": 2}\n', encoding="utf-8"
+    )
     progress = Progress(epoch=1, losses={"pairs": 0.5}, best_epoch=1, best_score=0.4, threshold=0.3, seconds=2.0)
     _training().checkpoints(folder).save(progress, improved=True)
 
@@ -294,13 +349,26 @@ RESULT_TARGETS = [
     _predictions("explanations.json", _EXPLANATIONS, "json", of="explanations"),
     _predictions("explanations.csv", _EXPLANATIONS, "lines", of="explanations"),
     Target("pairs semeval", _semeval, _scored("answers.json", gold_file="gold.json"), {"*.json": "json"}),
-    Target("config run.yaml", lambda f: (f / "run.yaml").write_text(yaml.safe_dump(_CONFIG)), _read_run_config,
-           {"*.yaml": "yaml"}),
-    Target("config matrix.yaml", lambda f: (f / "matrix.yaml").write_text(yaml.safe_dump(_SWEEP)), _read_sweep,
-           {"*.yaml": "yaml"}),
+    Target(
+        "config run.yaml",
+        lambda f: (f / "run.yaml").write_text(yaml.safe_dump(_CONFIG)),
+        _read_run_config,
+        {"*.yaml": "yaml"},
+    ),
+    Target(
+        "config matrix.yaml",
+        lambda f: (f / "matrix.yaml").write_text(yaml.safe_dump(_SWEEP)),
+        _read_sweep,
+        {"*.yaml": "yaml"},
+    ),
     Target("run results.json", _results, _read_results, {"*.json": "json"}),
     Target("run folders", _runs, _read_runs, {"*.json": "json", "*.yaml": "yaml", "*.jsonl": "jsonl"}),
     Target("model", _model, _read_model, {"*.json": "json", "*.safetensors": "safetensors"}),
-    Target("checkpoint", _checkpoint, _restore,
-           {"*progress.json": "json", "*.safetensors": "safetensors", "*.jsonl": "jsonl", "*": "bytes"}, writes=True),
-]  # fmt: skip
+    Target(
+        "checkpoint",
+        _checkpoint,
+        _restore,
+        {"*progress.json": "json", "*.safetensors": "safetensors", "*.jsonl": "jsonl", "*": "bytes"},
+        writes=True,
+    ),
+]

@@ -32,7 +32,7 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("PYTHONWARNINGS", "ignore")
 
 KEEP = HERE.parents[1] / ".build" / "fuzz"
-MEMORY = 4 << 30
+MEMORY = 1 << 30
 """Address space that reading may add to what the process has."""
 _SILENT = 60.0
 """Seconds without a sign of life after which a process is ended: C code does not notice the limit of an example."""
@@ -153,7 +153,12 @@ def _process(name: str, seconds: float, given: argparse.Namespace) -> dict[str, 
             ]  # fmt: skip
             command += ["--examples", str(given.examples), "--seed", "0"] if given.examples else []
             if not given.examples:
-                command += ["--seconds", str(max(end - time.monotonic(), 1.0)), "--seed", str(seed + int(time.time()) % 10**6)]
+                command += [
+                    "--seconds",
+                    str(max(end - time.monotonic(), 1.0)),
+                    "--seed",
+                    str(seed + int(time.time()) % 10**6),
+                ]
             with open(work / "output", "wb") as output:
                 child = subprocess.Popen(command, stdout=output, stderr=output)
                 code = _waited(child, report)

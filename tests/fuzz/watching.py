@@ -15,8 +15,9 @@ __all__ = ["SECONDS", "TooSlow", "watched"]
 
 SECONDS = 2.0
 """Processor time that an example may take."""
-_BLOCKED = 8.0
-"""Seconds by the clock, for a call that waits, at a named pipe say: other programs may share the processor."""
+_LOOK = 2.0
+"""Seconds after which a call that waits is noticed, at a named pipe say: it has used no time of the processor."""
+_IDLE = 0.005
 
 _STARTS = frozenset(
     {"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "subprocess.Popen", "socket.connect",
@@ -31,6 +32,8 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _allowed: Path | None = None
 _seen: list[str] = []
 _hooked = False
+_limited = False
+_used = 0.0
 
 
 class TooSlow(BaseException):
@@ -50,33 +53,42 @@ def watched(folder: Path) -> Iterator[list[str]]:
     Raises:
         TooSlow: It takes longer than it may.
     """
-    global _allowed, _hooked
+    global _allowed, _hooked, _limited, _used
     if not _hooked:
         sys.addaudithook(_audit)
+        for number in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(number, _stop)
         _hooked = True
-
-    def stop(number: int, frame: object) -> None:
-        raise TooSlow(f"not done after {SECONDS:g} s" if number == signal.SIGPROF else "waits for something")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGPROF, signal.SIGALRM)}
     _seen.clear()
     _allowed = folder.resolve()
-    started = time.process_time()
-    # Again and again, as a destructor would swallow the first.
-    signal.setitimer(signal.ITIMER_PROF, SECONDS, 0.5)
-    signal.setitimer(signal.ITIMER_REAL, _BLOCKED, 1.0)
+    _used = started = time.process_time()
     found: list[str] = []
     try:
+        _limited = True
+        # Again and again, as a destructor would swallow the first.
+        signal.setitimer(signal.ITIMER_PROF, SECONDS, 1.0)
+        signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
         yield found
     finally:
+        _limited = False
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         _allowed = None
         found += _seen
     if time.process_time() - started > SECONDS:
         raise TooSlow(f"took {time.process_time() - started:.1f} s")
+
+
+def _stop(number: int, frame: object) -> None:
+    global _used
+    if not _limited:
+        return
+    if number == signal.SIGPROF:
+        raise TooSlow(f"not done after {SECONDS:g} s")
+    used = time.process_time()
+    if used - _used < _IDLE:
+        raise TooSlow("waits for something")
+    _used = used
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
