@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.argument_checks import as_array, text_column, turn_column
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["previous_own_turn", "shift_scores"]
 
@@ -93,7 +92,7 @@ def previous_own_turn(
     if repeated.any():
         where = in_order[1:][repeated][0]
         raise MetricInputError(
-            f"Turn {turns[where]} of dialogue {described_value(str(dialogue_ids[where]))} is given more "
+            f"Turn {turns[where]} of dialogue {str(dialogue_ids[where])[:80]} is given more "
             f"than once; {int(repeated.sum())} utterances repeat. Each utterance must be given exactly once."
         )
     order = np.lexsort((turns, speaker, dialogue))

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.argument_checks import as_array, check_flag, text_column, turn_column
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["turn_set_scores"]
 
@@ -125,7 +124,7 @@ def _check_pairs_differ(
     if (counts > 1).any():
         where = int(first[counts > 1].min())
         raise MetricInputError(
-            f"Pair (dialogue {described_value(str(dialogues[where]))}, target {targets[where]}, cause "
+            f"Pair (dialogue {str(dialogues[where])[:80]}, target {targets[where]}, cause "
             f"{causes[where]}) is given more than once; {int((counts > 1).sum())} pairs repeat. Each candidate must be "
             "given exactly once."
         )
