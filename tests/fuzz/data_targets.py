@@ -280,7 +280,8 @@ CORPORA = [
 # --- conversations ---------------------------------------------------------------------------------------------------
 
 CONVERSATIONS = {
-    "chat.txt": "[00:00:01] Ana: We missed the train.\n[00:00:03.5] Ben: Oh no!\n\n[00:01:07] Ana: It is raining: again.\n",
+    "chat.txt": "[00:00:01] Ana: We missed the train.\n[00:00:03.5] Ben: Oh no!\n\n"
+    "[00:01:07] Ana: It is raining: again.\n",
     "chat.json": json.dumps(
         [
             {"speaker": "Ana", "text": "We missed it.", "start": 1.0, "end": 2.5, "emotion": "sad"},
@@ -301,7 +302,8 @@ CONVERSATIONS = {
     + "\n",
     "chat.csv": 'speaker,text,start,end\nAna,"We missed it, again.",1.0,2.5\nBen,"So ""they"" say",3,4\n',
     "chat.tsv": "Speaker\tUtterance\nAna\tWe missed it.\nBen\tOh no!\n",
-    "chat.srt": "1\n00:00:01,000 --> 00:00:02,500\nAna: We missed it.\n\n2\n00:00:03,000 --> 00:00:04,000\nBen: Oh no!\n",
+    "chat.srt": "1\n00:00:01,000 --> 00:00:02,500\nAna: We missed it.\n\n"
+    "2\n00:00:03,000 --> 00:00:04,000\nBen: Oh no!\n",
     "chat.vtt": "WEBVTT\n\nNOTE made up\n\n1\n00:01.000 --> 00:02.500 align:start\n<v Ana>We missed it.</v>\n\n"
     "00:00:03.000 --> 00:00:04.000\nBen: Oh <i>no</i>!\n",
 }

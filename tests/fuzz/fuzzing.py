@@ -30,7 +30,7 @@ from watching import TooSlow, watched
 
 from iemomecp_dataset.errors import IemomecpError
 
-__all__ = ["Example", "Finding", "Report", "Target", "attempt", "fuzz"]
+__all__ = ["Case", "Example", "Finding", "Report", "Target", "attempt", "fuzz", "load_example", "tried"]
 
 LONGEST_MESSAGE = 10_000
 SPECIAL = ("missing", "empty", "folder", "pipe", "link to nothing", "link to itself", "device")
@@ -155,7 +155,7 @@ def fuzz(
         def one(example: Example) -> None:
             if time.monotonic() > end:
                 raise _TimeIsUpError
-            finding = _tried(case, example, report)
+            finding = tried(case, example, report)
             if finding is not None:
                 known = report.findings.setdefault(finding.signature, finding)
                 if known is not finding:
@@ -296,7 +296,8 @@ def _examples(draw: Any, case: Case) -> Example:
     return Example(files, tuple(words))
 
 
-def _tried(case: Case, example: Example, report: Report) -> Finding | None:
+def tried(case: Case, example: Example, report: Report) -> Finding | None:
+    """Reads an example and counts what comes of it; a finding where it is something that may not happen."""
     report.tried += 1
     case.put(example)
     kind, detail, signature = attempt(case, example)

@@ -12,10 +12,20 @@ from hypothesis import strategies as st
 __all__ = ["damage_pickle"]
 
 MANY = 100_000
+_VALUES = (
+    b"N", b"\x88", b"K\x00", b"K\xff", b"J\xff\xff\xff\xff", b"]", b"}", b")", b"Vx\n", b"V\n",
+    b"G\x7f\xf8\0\0\0\0\0\0", b"C\x01x", b"\x8f", b"0", b"2",
+)  # fmt: skip
 
 
 def _call(module: str, name: str, argument: str) -> bytes:
     return b"c" + module.encode() + b"\n" + name.encode() + b"\n(V" + argument.encode() + b"\ntR"
+
+
+def _bomb() -> bytes:
+    """Ten times the list before, 28 times over."""
+    levels = (b"](h" + bytes([n]) + (b"h" + bytes([n])) * 9 + b"eq" + bytes([n + 1]) for n in range(1, 30))
+    return b"]q\x01" + b"".join(levels)
 
 
 def _hostile(canary: str) -> tuple[bytes, ...]:
@@ -58,7 +68,7 @@ def _hostile(canary: str) -> tuple[bytes, ...]:
         b"Px\n",
         b"\x97",
         # Lists of lists: a few bytes that are gigabytes when they are shown.
-        b"]q\x01" + b"".join(b"](" + b"h" + bytes([n]) + (b"h" + bytes([n])) * 9 + b"eq" + bytes([n + 1]) for n in range(1, 30)),
+        _bomb(),
         b"(" * MANY,
         b"]" * MANY + b"a" * (MANY - 1),
         b"(" + b"(" * 3000 + b"t" * 3000 + b"t",
@@ -114,8 +124,7 @@ def damage_pickle(draw: Callable[[st.SearchStrategy[Any]], Any], content: bytes,
             codes[here] = code + codes[here][1:]
             words = f"opcode {here} is {code!r}"
         case 4:
-            codes[here] = draw(st.sampled_from((b"N", b"\x88", b"K\x00", b"K\xff", b"J\xff\xff\xff\xff", b"]", b"}", b")",
-                                                b"Vx\n", b"V\n", b"G\x7f\xf8\0\0\0\0\0\0", b"C\x01x", b"\x8f", b"0", b"2")))  # fmt: skip
+            codes[here] = draw(st.sampled_from(_VALUES))
             words = f"opcode {here} is {codes[here]!r}"
         case 5:
             codes[here:here] = codes[there : there + draw(st.integers(1, 30))]

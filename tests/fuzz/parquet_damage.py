@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 __all__ = ["damage_parquet"]
 
 _TYPES = (
-    pa.string(), pa.large_string(), pa.binary(), pa.bool_(), pa.int8(), pa.uint64(), pa.int64(), pa.float16(), pa.float32(),
-    pa.float64(), pa.decimal128(20, 3), pa.date32(), pa.timestamp("ns"), pa.duration("s"), pa.null(),
+    pa.string(), pa.large_string(), pa.binary(), pa.bool_(), pa.int8(), pa.uint64(), pa.int64(), pa.float16(),
+    pa.float32(), pa.float64(), pa.decimal128(20, 3), pa.date32(), pa.timestamp("ns"), pa.duration("s"), pa.null(),
     pa.list_(pa.float64()), pa.struct([("a", pa.int64())]), pa.dictionary(pa.int32(), pa.string()),
 )  # fmt: skip
 _VALUES = (
-    None, True, -1, 0, 1, 2, 7, 2**31, -(2**31) - 1, 2**62, 0.5, 1.5, float("nan"), float("inf"), -float("inf"), 1e300, 1e-320,
-    "", " ", "x", "1", "NaN", "\0", "é", "\u202e", "x" * 100_000, " " * 100_000, b"\xff\xfe", [], [1.0], [None], [float("nan")], {"a": 1},
+    None, True, -1, 0, 1, 2, 7, 2**31, -(2**31) - 1, 2**62, 0.5, 1.5, float("nan"), float("inf"),
+    -float("inf"), 1e300, 1e-320,
+    "", " ", "x", "1", "NaN", "\0", "é", "\u202e", "x" * 100_000, " " * 100_000, b"\xff\xfe", [],
+    [1.0], [None], [float("nan")], {"a": 1},
 )  # fmt: skip
 
 

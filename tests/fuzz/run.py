@@ -38,12 +38,13 @@ _SILENT = 60.0
 """Seconds without a sign of life after which a process is ended: C code does not notice the limit of an example."""
 
 
-def targets() -> dict[str, Any]:
-    """All targets by name."""
+def targets(kind: str | None = None) -> dict[str, Any]:
+    """All targets by name, or those of a kind."""
     from data_targets import DATA_TARGETS
     from result_targets import RESULT_TARGETS
 
-    return {target.name: target for target in (*DATA_TARGETS, *RESULT_TARGETS)}
+    chosen = {"data": DATA_TARGETS, "results": RESULT_TARGETS}.get(kind or "", [*DATA_TARGETS, *RESULT_TARGETS])
+    return {target.name: target for target in chosen}
 
 
 def main() -> int:
@@ -56,6 +57,8 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the targets")
     parser.add_argument("--replay", type=Path, metavar="FOLDER", help="try a kept example again")
     parser.add_argument("--keep", type=Path, default=KEEP, help="folder of examples of findings (default: .build/fuzz)")
+    parser.add_argument("--kind", choices=("data", "results"), help="only targets that read data, or results")
+    parser.add_argument("--one-process", action="store_true", help="all targets in one process, as the test suite does")
     parser.add_argument("--one", metavar="NAME", help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=1e9, help=argparse.SUPPRESS)
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
@@ -66,13 +69,13 @@ def main() -> int:
         return _one(given)
     if given.replay:
         return _replay(given.replay)
-    names = [name for name in targets() if fnmatch.fnmatch(name, given.targets)]
+    names = [name for name in targets(given.kind) if fnmatch.fnmatch(name, given.targets)]
     if given.list:
         print(*names, sep="\n")
         return 0
     if not names:
         parser.error(f"no target is called {given.targets!r}; --list prints them")
-    return _all(names, given)
+    return _printed(_here(names, given) if given.one_process else _side_by_side(names, given))
 
 
 def _limit_memory() -> None:
@@ -83,13 +86,9 @@ def _limit_memory() -> None:
 
 def _one(given: argparse.Namespace) -> int:
     """Fuzzes one target in this process."""
-    import logging
-    import warnings
-
     from fuzzing import Report, fuzz
 
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
+    _quiet()
     target = targets()[given.one]
 
     def tell(report: Report) -> None:
@@ -97,7 +96,6 @@ def _one(given: argparse.Namespace) -> int:
         partial.write_text(json.dumps(report.to_json()))
         partial.replace(given.report)
 
-    _limit_memory()
     report = fuzz(
         target, given.work, seconds=given.seconds, examples=given.examples or 10**9,
         seed=given.seed, keep=given.keep, progress=tell,
@@ -106,14 +104,44 @@ def _one(given: argparse.Namespace) -> int:
     return 0
 
 
-def _all(names: list[str], given: argparse.Namespace) -> int:
-    """Fuzzes targets in processes of their own, prints the table, and tells whether there were findings."""
+def _here(names: list[str], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Fuzzes targets in this process, one after the other."""
+    from fuzzing import fuzz
+
+    _quiet()
+    share = given.minutes * 60 / len(names)
+    seconds, examples = (1e9, given.examples) if given.examples else (share, 10**9)
+    reports = []
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        for number, name in enumerate(names):
+            work = Path(scratch) / str(number)
+            report = fuzz(targets()[name], work, seconds=seconds, examples=examples, seed=0, keep=given.keep)
+            reports.append(report.to_json())
+    return reports
+
+
+def _quiet() -> None:
+    """Keeps what readers say and warn of from the table, and bounds the memory."""
+    import logging
+    import warnings
+
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    _limit_memory()
+
+
+def _side_by_side(names: list[str], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Fuzzes targets in processes of their own."""
     keep = given.keep
     if keep == KEEP and keep.exists() and given.targets == "*":
         shutil.rmtree(keep)
     share = given.minutes * 60 * given.jobs / len(names)
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-        reports = list(pool.map(lambda name: _process(name, share, given), names))
+        return list(pool.map(lambda name: _process(name, share, given), names))
+
+
+def _printed(reports: list[dict[str, Any]]) -> int:
+    """Prints the table and the findings; 1 where there are some."""
     print(f"{'target':28}{'tried':>9}{'refused':>9}{'equal':>9}{'changed':>9}{'else':>6}{'s':>7}")
     for report in reports:
         count = sum(finding["times"] for finding in report["findings"])

@@ -66,7 +66,7 @@ def watched(folder: Path) -> Iterator[list[str]]:
     try:
         _limited = True
         # Again and again, as a destructor would swallow the first.
-        signal.setitimer(signal.ITIMER_PROF, SECONDS, 1.0)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS, SECONDS)
         signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
         yield found
     finally:

@@ -68,7 +68,7 @@ def test_nothing_at_all_is_our_error_and_the_module_can_be_used_on(given: tuple[
 
 @pytest.mark.parametrize("one", ["predictions", "references"])
 def test_one_of_two_is_our_error(given: tuple[Any, ...], one: str) -> None:
-    module, predictions, references, options = given
+    module, predictions, references, _ = given
     alone = {"predictions": predictions, "references": references}[one]
     for call in (module.add_batch, module.compute):
         with pytest.raises(MetricInputError):
