@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_count, number_column
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_count, number_column
 from iemomecp_dataset.metrics.pair_inputs import check_gold_flags, clipped_probabilities
 
 __all__ = ["ReliabilityTable", "brier_score", "expected_calibration_error", "reliability_table"]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
-from iemomecp_dataset.metrics.argument_checks import check_count
+from iemomecp_dataset.metrics.arguments.argument_checks import check_count
 from iemomecp_dataset.metrics.calibration import expected_calibration_error
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import confusion_matrix, decided, precision_recall_f1, ratio

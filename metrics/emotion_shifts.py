@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, text_column, turn_column
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, text_column, turn_column
 
 __all__ = ["previous_own_turn", "shift_scores"]
 

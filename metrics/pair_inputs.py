@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_list, check_missed_positives, check_number
+from iemomecp_dataset.metrics.arguments.argument_checks import (
+    as_array,
+    check_list,
+    check_missed_positives,
+    check_number,
+)
 from iemomecp_dataset.shown_values import described_value
 
 __all__ = [

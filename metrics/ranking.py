@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import (
+from iemomecp_dataset.metrics.arguments.argument_checks import (
     as_array,
     check_count,
     check_list,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_count, check_number
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_count, check_number
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 from iemomecp_dataset.schema import ROLE_LABELS
 from iemomecp_dataset.shown_values import described_value

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_missed_positives
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_missed_positives
 from iemomecp_dataset.metrics.pair_inputs import PairInputs, check_class_names, check_pair_inputs
 from iemomecp_dataset.schema import ROLE_LABELS
 

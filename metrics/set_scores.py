@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.argument_checks import as_array, text_column
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, text_column
 from iemomecp_dataset.metrics.scoring import precision_recall_f1, ratio
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 

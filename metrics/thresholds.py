@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_missed_positives, number_column
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_missed_positives, number_column
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities, clipped_probabilities
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 from iemomecp_dataset.shown_values import described_value

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array, check_flag, text_column, turn_column
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_flag, text_column, turn_column
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["turn_set_scores"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import as_array
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs, clipped_probabilities
 from iemomecp_dataset.metrics.scoring import decide
 

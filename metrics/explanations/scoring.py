@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_flag, check_list
+from iemomecp_dataset.metrics.arguments.argument_checks import check_flag, check_list
 from iemomecp_dataset.metrics.explanations.learned import bertscore_items, bleurt_items
 from iemomecp_dataset.metrics.explanations.meteor import meteor_scores
 from iemomecp_dataset.metrics.explanations.ngrams import bleu, bleu_counts, cider_items, count_ngrams, rouge_l_items

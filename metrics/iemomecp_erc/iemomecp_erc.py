@@ -7,9 +7,9 @@ import evaluate
 
 from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
+from iemomecp_dataset.metrics.arguments.item_batches import ItemBatches
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
-from iemomecp_dataset.metrics.item_batches import ItemBatches
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided
 from iemomecp_dataset.schema import COMMON_EMOTIONS

@@ -6,9 +6,9 @@ import datasets
 import evaluate
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.metrics.argument_checks import check_list
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list
+from iemomecp_dataset.metrics.arguments.item_batches import check_options
 from iemomecp_dataset.metrics.explanations.scoring import check_texts, explanation_scores
-from iemomecp_dataset.metrics.item_batches import check_options
 from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanation_unit_counts
 

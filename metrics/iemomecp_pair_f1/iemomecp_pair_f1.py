@@ -6,7 +6,7 @@ import datasets
 import evaluate
 
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
-from iemomecp_dataset.metrics.item_batches import ItemBatches
+from iemomecp_dataset.metrics.arguments.item_batches import ItemBatches
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided, pair_scores
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores

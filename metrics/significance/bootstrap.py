@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_count, check_list, check_number
+from iemomecp_dataset.metrics.arguments.argument_checks import check_count, check_list, check_number
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 from iemomecp_dataset.shown_values import described_value
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_list, check_missed_positives, text_column
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list, check_missed_positives, text_column
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided, precision_recall_f1, ratio
 from iemomecp_dataset.metrics.set_scores import SetCounts, scores_of_counts

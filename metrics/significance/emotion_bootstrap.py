@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_list, text_column
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list, text_column
 from iemomecp_dataset.metrics.emotion_scoring import confusion_scores
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_list, number_column, text_column
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list, number_column, text_column
 from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 from iemomecp_dataset.shown_values import described_value

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.argument_checks import check_count
+from iemomecp_dataset.metrics.arguments.argument_checks import check_count
 from iemomecp_dataset.metrics.significance.bootstrap import MOST_DRAWS, as_runs, check_same_units
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 

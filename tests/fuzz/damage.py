@@ -72,7 +72,7 @@ def damage_content(draw: Draw, content: bytes, kind: str) -> Damaged:
     Returns:
         The damaged file, and the damage.
     """
-    as_bytes = draw(st.integers(0, 3)) == 0
+    as_bytes = draw(st.integers(0, 3)) == 0 or len(content) > 3 * MANY  # large by an earlier damage
     try:
         if kind in ("json", "yaml") and not as_bytes:
             return (damage_yaml if kind == "yaml" else damage_json)(draw, content)

@@ -254,7 +254,7 @@ def _read_runs(folder: Path) -> Any:
         raise RunFolderError(index.unfinished[0].reason)
     epochs = [read_epochs(run.folder / "log.jsonl") for run in index.runs]
     board = leaderboard([run.results for run in index.runs])
-    return [run.results for run in index.runs], epochs, str(board)
+    return [run.results for run in index.runs], epochs, board
 
 
 # --- models and checkpoints ------------------------------------------------------------------------------------------

@@ -32,10 +32,11 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("PYTHONWARNINGS", "ignore")
 
 KEEP = HERE.parents[1] / ".build" / "fuzz"
-MEMORY = 1 << 30
+MEMORY = 2 << 30
 """Address space that reading may add to what the process has."""
-_SILENT = 60.0
-"""Seconds without a sign of life after which a process is ended: C code does not notice the limit of an example."""
+_SILENT, _SILENT_AT_FIRST = 60.0, 300.0
+"""Seconds without a sign of life after which a process is ended: C code does not notice the limit of an example. At
+first it imports what it needs."""
 
 
 def targets(kind: str | None = None) -> dict[str, Any]:
@@ -135,24 +136,35 @@ def _side_by_side(names: list[str], given: argparse.Namespace) -> list[dict[str,
     keep = given.keep
     if keep == KEEP and keep.exists() and given.targets == "*":
         shutil.rmtree(keep)
-    share = given.minutes * 60 * given.jobs / len(names)
+    end, left = time.monotonic() + given.minutes * 60, len(names)
+
+    def one(name: str) -> dict[str, Any]:
+        nonlocal left
+        share = max(end - time.monotonic(), 0) * given.jobs / max(left, given.jobs)
+        report = _process(name, share, given)
+        left -= 1
+        print(_line(report), file=sys.stderr, flush=True)
+        return report
+
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-        return list(pool.map(lambda name: _process(name, share, given), names))
+        return list(pool.map(one, names))
+
+
+def _line(report: dict[str, Any]) -> str:
+    count = sum(finding["times"] for finding in report["findings"])
+    counts = "".join(f"{report[key]:9}" for key in ("tried", "refused", "equal", "changed"))
+    return f"{report['target']:32}{counts}{count:6}{report['seconds']:7.0f}"
 
 
 def _printed(reports: list[dict[str, Any]]) -> int:
     """Prints the table and the findings; 1 where there are some."""
-    print(f"{'target':28}{'tried':>9}{'refused':>9}{'equal':>9}{'changed':>9}{'else':>6}{'s':>7}")
+    print(f"{'target':32}{'tried':>9}{'refused':>9}{'equal':>9}{'changed':>9}{'else':>6}{'s':>7}")
     for report in reports:
-        count = sum(finding["times"] for finding in report["findings"])
-        print(
-            f"{report['target']:28}{report['tried']:9}{report['refused']:9}{report['equal']:9}{report['changed']:9}"
-            f"{count:6}{report['seconds']:7.0f}"
-        )
+        print(_line(report))
     sums = [sum(report[key] for report in reports) for key in ("tried", "refused", "equal", "changed")]
     findings = [(report["target"], finding) for report in reports for finding in report["findings"]]
     total = sum(finding["times"] for _, finding in findings)
-    print(f"{'all':28}{''.join(f'{number:9}' for number in sums)}{total:6}")
+    print(f"{'all':32}{''.join(f'{number:9}' for number in sums)}{total:6}")
     unnamed = {report["target"]: report["unnamed"] for report in reports if report["unnamed"]}
     if unnamed:
         print("refused without the name of a damaged file:", ", ".join(f"{k} {v}" for k, v in unnamed.items()))
@@ -223,7 +235,7 @@ def _waited(child: subprocess.Popen[bytes], report: Path) -> int | None:
         now = report.stat().st_mtime if report.is_file() else 0.0
         if now != last:
             changed, last = time.monotonic(), now
-        if time.monotonic() - changed > _SILENT:
+        if time.monotonic() - changed > (_SILENT if now else _SILENT_AT_FIRST):
             child.kill()
             child.wait()
             return None

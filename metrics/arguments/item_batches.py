@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
-from iemomecp_dataset.metrics.argument_checks import as_array
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 
 __all__ = ["ItemBatches", "check_options"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -57,7 +56,7 @@ def check_number(
         0.5
     """
     number = _single(value)
-    if isinstance(number, numbers.Real) and not isinstance(number, bool | np.bool_) and smallest <= number <= largest:
+    if _is_number(number) and smallest <= number <= largest:
         with contextlib.suppress(OverflowError):  # whole numbers of more than 308 digits
             return float(number)
     raise MetricInputError(f"{name} must be {expected}; found {described_value(value)}.")
@@ -84,8 +83,7 @@ def check_count(value: Any, name: str, expected: str, *, smallest: int = 0, larg
         (2, 3)
     """
     number = _single(value)
-    real = isinstance(number, numbers.Real) and not isinstance(number, bool | np.bool_)
-    if real and smallest <= number <= largest and int(number) == number:
+    if _is_number(number) and smallest <= number <= largest and int(number) == number:
         return int(number)
     raise MetricInputError(f"{name} must be {expected}; found {described_value(value)}.")
 
@@ -259,6 +257,11 @@ def _found(array: NDArray[Any]) -> str:
         return described_value(array.item())
     first = f", first value {described_value(array[:1].tolist()[0])}" if len(array) else ""
     return f"shape {array.shape}, dtype {array.dtype}{first}"
+
+
+def _is_number(value: Any) -> bool:
+    # Truth values are whole numbers to Python; decimals and fractions are left out.
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _single(value: Any) -> Any:
