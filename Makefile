@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest mutate crash lint typecheck format \
-	bench dist docs clean
+.PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest crash fuzz mutate lint \
+	typecheck format bench dist docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -61,6 +61,10 @@ constraints-lowest: ## renew constraints-lowest.txt from pyproject.toml, with uv
 		--resolution lowest-direct --python-version 3.11 --only-binary :all: --no-binary rouge-score \
 		--no-annotate --quiet --custom-compile-command 'make constraints-lowest' --output-file .build/lowest.txt --upgrade
 	grep -Ev '^(nvidia-|cuda-|triton=)' .build/lowest.txt > constraints-lowest.txt
+
+FUZZ_MINUTES ?= 10
+fuzz: $(INSTALLED) ## damaged files for every reader, FUZZ_MINUTES=10 in total: refused, read as they stand, or a finding
+	$(BIN)/python tests/fuzz/run.py --minutes $(FUZZ_MINUTES)
 
 mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints those that no fast test notices
 	$(BIN)/python scripts/mutate.py --jobs 2

@@ -32,6 +32,7 @@ from typing import Any, Literal, NoReturn, TextIO, TypeVar, Union, get_args, get
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.files import FULL, check_place, error_of_place, not_written, place_of_write
 from iemomecp_dataset.installation import is_checkout
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "REQUIRED",
@@ -155,7 +156,10 @@ def read_values(classes: Iterable[type[Any]], values: Mapping[str, Any]) -> dict
     declared = _declared(*classes)
     for name in values:
         if name not in declared:
-            raise UsageError(f"There is no option {name!r}. {did_you_mean(name, declared, see='See --help.')}")
+            raise UsageError(
+                f"There is no option {described_value(name)}. "
+                f"{did_you_mean(str(name)[:80], declared, see='See --help.')}"
+            )
     return {name: declared[name].read(value) for name, value in values.items()}
 
 
@@ -475,7 +479,9 @@ class _Option:
         if value is False and "no" in self.choices:
             return "no"  # YAML reads a bare no as false
         if self.choices and isinstance(value, str) and value not in self.choices:
-            raise UsageError(f"{self.flag} has no value {value!r}. {did_you_mean(value, map(str, self.choices))}")
+            raise UsageError(
+                f"{self.flag} has no value {described_value(value)}. {did_you_mean(value[:80], map(str, self.choices))}"
+            )
         try:
             if self.base is bool:
                 return value if isinstance(value, bool) else _TRUTH[str(value).lower()]
@@ -498,11 +504,14 @@ class _Option:
         raise self._wrong_type(value)
 
     def _wrong_type(self, value: Any) -> UsageError:
-        return UsageError(f"{self.flag} takes {_WORDS[self.base]}, but is {value!r}.")
+        return UsageError(f"{self.flag} takes {_WORDS[self.base]}, but is {described_value(value)}.")
 
     def _checked(self, value: Any) -> Any:
         if self.choices and value not in self.choices:
-            raise UsageError(f"{self.flag} has no value {value!r}. {did_you_mean(str(value), map(str, self.choices))}")
+            raise UsageError(
+                f"{self.flag} has no value {described_value(value)}. "
+                f"{did_you_mean(described_value(value), map(str, self.choices))}"
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{self.flag} must be a finite number, but is {value}.")
         low, high, above, below = (self.metadata[name] for name in ("minimum", "maximum", "above", "below"))

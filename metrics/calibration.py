@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_count, number_column
 from iemomecp_dataset.metrics.pair_inputs import check_gold_flags, clipped_probabilities
 
 __all__ = ["ReliabilityTable", "brier_score", "expected_calibration_error", "reliability_table"]
@@ -107,8 +108,7 @@ def reliability_table(confidences: ArrayLike, positive: ArrayLike, *, n_bins: in
         [0.0, 0.5]
     """
     p, y = _checked(confidences, positive)
-    if n_bins < 1:
-        raise MetricInputError(f"n_bins must be at least 1; found {n_bins}.")
+    n_bins = min(check_count(n_bins, "n_bins", "a whole number of at least 1", smallest=1), len(p))
     order = np.argsort(p, kind="stable")
     p, y = p[order], y[order]
     # Every pair takes the rank of the first of its equals; that rank decides the bin.
@@ -128,7 +128,7 @@ def reliability_table(confidences: ArrayLike, positive: ArrayLike, *, n_bins: in
 
 
 def _checked(confidences: ArrayLike, positive: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    p, y = np.asarray(confidences, dtype=np.float64), np.asarray(positive)
+    p, y = number_column(confidences, "confidences"), as_array(positive, "gold flags", "pair")
     if p.ndim != 1 or p.shape != y.shape or not len(p):
         raise MetricInputError(
             f"Calibration needs one probability and one gold flag per pair, at least one pair; found shapes {p.shape} "

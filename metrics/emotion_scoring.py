@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
+from iemomecp_dataset.metrics.arguments.argument_checks import check_count
 from iemomecp_dataset.metrics.calibration import expected_calibration_error
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import confusion_matrix, decided, precision_recall_f1, ratio
@@ -161,8 +162,5 @@ def _class_id(neutral: str | int | None, names: tuple[str, ...]) -> int | None:
         if neutral not in names:
             raise MetricInputError(f"neutral={neutral!r} is not among the classes. {did_you_mean(neutral, names)}")
         return names.index(neutral)
-    if isinstance(neutral, bool) or not 0 <= neutral < len(names) or int(neutral) != neutral:
-        raise MetricInputError(
-            f"neutral= is the name or the id of a class, 0 to {len(names) - 1} ({', '.join(names)}); found {neutral!r}."
-        )
-    return int(neutral)
+    expected = f"the name or the id of a class, 0 to {len(names) - 1} ({', '.join(names)})"
+    return check_count(neutral, "neutral", expected, largest=len(names) - 1)

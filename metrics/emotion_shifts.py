@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, text_column, turn_column
 
 __all__ = ["previous_own_turn", "shift_scores"]
 
@@ -36,14 +39,19 @@ def shift_scores(
         >>> shift_scores([0, 1, 1, 1], [0, 1, 0, 1], ["d"] * 4, [1, 2, 3, 4], ["A", "B", "A", "B"])
         {'shift_accuracy': nan, 'shift_support': 0, 'stay_accuracy': 0.5, 'stay_support': 2}
     """
-    gold, found = np.asarray(labels), np.asarray(predicted)
-    columns = {"predicted": found, "dialogue_ids": np.asarray(dialogue_ids, dtype=np.str_)}
-    columns |= {"turns": np.asarray(turns), "speakers": np.asarray(speakers, dtype=np.str_)}
+    gold, found = as_array(labels, "labels", "utterance"), as_array(predicted, "predictions", "utterance")
+    columns: dict[str, NDArray[Any]] = {"predicted": found}
+    columns["dialogue_ids"] = text_column(dialogue_ids, "dialogue_ids", "utterance")
+    columns["turns"] = turn_column(turns, "turns", "utterance")
+    columns["speakers"] = text_column(speakers, "speakers", "utterance")
     for name, values in columns.items():
         if gold.ndim != 1 or values.shape != gold.shape:
             raise MetricInputError(
                 f"{name} must have one entry per utterance: expected shape {gold.shape}, found {values.shape}."
             )
+    for name, ids in (("predicted", found), ("labels", gold)):
+        if ids.dtype.kind not in "iu" and len(ids):
+            raise MetricInputError(f"{name} must be integer class ids; found dtype {ids.dtype}.")
     before = previous_own_turn(columns["dialogue_ids"], columns["turns"], columns["speakers"])
     known = (before >= 0) & (gold != NO_EMOTION)
     known[known] = gold[before[known]] != NO_EMOTION
@@ -84,8 +92,8 @@ def previous_own_turn(
     if repeated.any():
         where = in_order[1:][repeated][0]
         raise MetricInputError(
-            f"Turn {turns[where]} of dialogue {dialogue_ids[where]} is given more than once; {int(repeated.sum())} "
-            "utterances repeat. Each utterance must be given exactly once."
+            f"Turn {turns[where]} of dialogue {str(dialogue_ids[where])[:80]} is given more "
+            f"than once; {int(repeated.sum())} utterances repeat. Each utterance must be given exactly once."
         )
     order = np.lexsort((turns, speaker, dialogue))
     follows = (np.diff(dialogue[order]) == 0) & (np.diff(speaker[order]) == 0) & (speakers[order[1:]] != "")

@@ -10,16 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import (
+    as_array,
+    check_list,
+    check_missed_positives,
+    check_number,
+)
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "SUM_TOLERANCE",
     "PairInputs",
-    "as_array",
     "check_class_names",
     "check_gold_flags",
-    "check_missed_positives",
     "check_pair_inputs",
     "check_probabilities",
+    "check_threshold",
     "clipped_probabilities",
 ]
 
@@ -44,6 +50,7 @@ class PairInputs:
         class_names: The ``C`` names.
         missed_positives: Gold pairs of class 0 outside the candidates.
         n_rescaled: Pairs whose probabilities were rescaled to sum to one (:func:`check_probabilities`).
+        threshold: The threshold that was given.
     """
 
     probabilities: NDArray[np.floating[Any]] | None
@@ -52,6 +59,7 @@ class PairInputs:
     class_names: tuple[str, ...]
     missed_positives: int = 0
     n_rescaled: int = 0
+    threshold: float | None = None
 
 
 def check_pair_inputs(
@@ -83,9 +91,10 @@ def check_pair_inputs(
     gold = _checked_ids(labels, "label", names, item)
     if not len(gold):
         raise MetricInputError(f"There are no {item}s: give at least one prediction and its label.")
-    check_missed_positives(missed_positives)
+    missed_positives = check_missed_positives(missed_positives)
+    threshold = check_threshold(threshold)
     predictions = as_array(probabilities, "predictions", item)
-    if predictions.ndim == 1 and (np.issubdtype(predictions.dtype, np.integer) or not len(predictions)):
+    if predictions.ndim == 1 and (predictions.dtype.kind in "iu" or not len(predictions)):
         ids = _checked_ids(predictions, "prediction", names, item)
         _check_lengths(len(ids), len(gold), item)
         if threshold is not None:
@@ -96,11 +105,7 @@ def check_pair_inputs(
         return PairInputs(None, ids, gold, names, missed_positives)
     checked, n_rescaled = check_probabilities(predictions, names, item=item)
     _check_lengths(len(checked), len(gold), item)
-    if threshold is not None and not 0.0 <= threshold <= 1.0:  # NaN fails this too
-        raise MetricInputError(
-            f"The threshold must be in [0, 1], as it is compared with a probability; found {threshold}."
-        )
-    return PairInputs(checked, None, gold, names, missed_positives, n_rescaled)
+    return PairInputs(checked, None, gold, names, missed_positives, n_rescaled, threshold)
 
 
 def check_probabilities(
@@ -131,13 +136,15 @@ def check_probabilities(
         ([[0.3333, 0.6667], [0.25, 0.75]], 1)
     """
     values, names = as_array(values, "predictions", item), tuple(class_names)
+    if values.ndim == 0:
+        raise MetricInputError(f"The predictions must be a list or an array; found {described_value(values.item())}.")
     if values.ndim != 2 or values.shape[1] != len(names):
         raise MetricInputError(
             f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
             f"{', '.join(names)}, or integer class ids of shape (n,); found shape {values.shape}, dtype {values.dtype}."
         )
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-        raise MetricInputError(f"The predictions must be numbers; found dtype {values.dtype}.")
+    if values.dtype.kind not in "iuf":
+        raise MetricInputError(f"The predictions must be numbers; found {_no_number(values)}.")
     if not np.issubdtype(values.dtype, np.floating):
         values = values.astype(np.float64)
     elif values.dtype.itemsize < 4:
@@ -169,6 +176,24 @@ def check_probabilities(
         _raise_first(values, wrong, "do not sum to one (are these logits? apply softmax first)", names, item)
     exact = values.astype(np.float64)  # the same quotients, and ties, whatever type the values came in
     return exact / exact.sum(axis=1, keepdims=True), int((away > _SUM_NOISE).sum())
+
+
+def check_threshold(threshold: Any) -> float | None:
+    """Checks a decision threshold.
+
+    Args:
+        threshold: A number in [0, 1], or ``None``.
+
+    Returns:
+        The same.
+
+    Raises:
+        MetricInputError: It is something else, NaN included.
+    """
+    if threshold is None:
+        return None
+    expected = "a number in [0, 1], as it is compared with a probability, or None"
+    return check_number(threshold, "The threshold", expected, smallest=0.0, largest=1.0)
 
 
 def check_gold_flags(positive: NDArray[Any]) -> None:
@@ -215,15 +240,21 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         MetricInputError: Fewer than two, repeated, not texts, or a name that would overwrite a result key.
     """
-    names = tuple(str(name) if isinstance(name, str) else name for name in class_names)  # NumPy's become Python's
-    if isinstance(class_names, str) or not all(isinstance(name, str) and name for name in names):
-        raise MetricInputError(f"class_names must be a list of names, one per class; found {class_names!r}.")
+    given = check_list(class_names, "class_names", "names, one per class")
+    names = tuple(str(name) if isinstance(name, str) else name for name in given)  # NumPy's become Python's
+    if not all(isinstance(name, str) and name for name in names):
+        raise MetricInputError(
+            f"class_names must be a list of names, one per class; found {described_value(class_names)}."
+        )
     if len(names) < 2:
-        raise MetricInputError(f"Scores need at least two classes, a positive one and another; found {list(names)}.")
+        raise MetricInputError(
+            f"Scores need at least two classes, a positive one and another; found {described_value(list(names))}."
+        )
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise MetricInputError(
-            f"Class names must differ, as they name result keys; {repeated} repeat in {list(names)}."
+            f"Class names must differ, as they name result keys; {described_value(repeated)} repeat in "
+            f"{described_value(list(names))}."
         )
     # 'pair' may be class 0, whose scores are the pair scores.
     reserved = sorted({"macro", "weighted"}.intersection(names) | {"pair"}.intersection(names[1:]))
@@ -235,64 +266,15 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def as_array(values: ArrayLike, what: str, item: str) -> NDArray[Any]:
-    """Converts a list, an array or a tensor.
-
-    Args:
-        values: Numbers.
-        what: What they are, for messages.
-        item: What they are of.
-
-    Returns:
-        The same as an array of NumPy; tensors leave their device and their gradients.
-
-    Raises:
-        MetricInputError: Rows of different lengths, or truth values among numbers.
-    """
-    given: Any = _without_tensors(values)
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise MetricInputError(
-            f"The {what} are ragged or not numbers: every row must have the same length ({error})."
-        ) from None
-    # NumPy makes 1 and 0 of truth values that stand among numbers.
-    if array.dtype != np.bool_ and _has_truth_values(given):
-        where = next(i for i, value in enumerate(given) if _has_truth_values(value))
-        raise MetricInputError(
-            f"The {what} must be integer class ids{' or probabilities' if array.ndim > 1 else ''}; found the truth "
-            f"value {given[where]} for {item} {where}."
-        )
-    return array
-
-
-def _has_truth_values(value: Any) -> bool:
-    if not isinstance(value, list | tuple):
-        return isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_
-    # The few types first: a look at each of many numbers takes longer than to convert them.
-    return not set(map(type, value)) <= {int, float} and any(map(_has_truth_values, value))
-
-
-def _without_tensors(values: Any) -> Any:
-    """Converts tensors for NumPy, which reads neither gradients, other devices nor bfloat16; torch is not imported."""
-    if isinstance(values, list | tuple):
-        held = any(hasattr(kind, "detach") for kind in set(map(type, values)))
-        return [_without_tensors(value) for value in values] if held else values
-    if not hasattr(values, "detach"):
-        return values
-    values = values.detach().cpu()
-    return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
-
-
 def _checked_ids(values: ArrayLike, what: str, names: tuple[str, ...], item: str) -> NDArray[np.int64]:
     ids, n_classes = as_array(values, f"{what}s", item), len(names)
+    if ids.ndim == 0:
+        raise MetricInputError(f"The {what}s must be a list or an array; found {described_value(ids.item())}.")
     if ids.ndim != 1:
         raise MetricInputError(f"The {what}s must be one class id per {item}, shape (n,); found shape {ids.shape}.")
-    if not np.issubdtype(ids.dtype, np.integer):
+    if ids.dtype.kind not in "iu":
         if len(ids):
-            raise MetricInputError(
-                f"The {what}s must be integer class ids; found dtype {ids.dtype}, first value {ids[:1].tolist()[0]!r}."
-            )
+            raise MetricInputError(f"The {what}s must be integer class ids; found {_no_number(ids)}.")
         return np.zeros(0, dtype=np.int64)
     if len(ids) and (ids.min() < 0 or ids.max() >= n_classes):
         where = int(np.flatnonzero((ids < 0) | (ids >= n_classes))[0])
@@ -302,6 +284,15 @@ def _checked_ids(values: ArrayLike, what: str, names: tuple[str, ...], item: str
             "before scoring."
         )
     return ids.astype(np.int64, copy=False)
+
+
+def _no_number(values: NDArray[Any]) -> str:
+    """Tells the type of an array and one of its values, where there are objects the first that is no number."""
+    flat = values.ravel().tolist()
+    if values.dtype != object:
+        return f"dtype {values.dtype}, first value {described_value(flat[0])}"
+    where = next((i for i, v in enumerate(flat) if not isinstance(v, int | float) or isinstance(v, bool)), 0)
+    return f"dtype {values.dtype}, such as {described_value(flat[where])} at {where}"
 
 
 def _explained_differences(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -334,16 +325,3 @@ def _check_lengths(n_predictions: int, n_labels: int, item: str) -> None:
         raise MetricInputError(
             f"There are {n_predictions} predictions for {n_labels} labels; each {item} needs one of both."
         )
-
-
-def check_missed_positives(missed_positives: int) -> None:
-    """Refuses what is no count of gold pairs.
-
-    Args:
-        missed_positives: Gold pairs of class 0 outside the candidates.
-
-    Raises:
-        MetricInputError: It is negative or not a whole number.
-    """
-    if isinstance(missed_positives, bool) or int(missed_positives) != missed_positives or missed_positives < 0:
-        raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")

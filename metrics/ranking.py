@@ -9,6 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import (
+    as_array,
+    check_count,
+    check_list,
+    check_number,
+    number_column,
+    text_column,
+    turn_column,
+)
 from iemomecp_dataset.metrics.pair_inputs import check_gold_flags
 
 __all__ = ["cause_ranking_scores", "confidence_gap_scores", "rows_by_confidence"]
@@ -50,15 +59,15 @@ def cause_ranking_scores(
         >>> scores["mrr"], scores["hit_at_1"], scores["recall_at_2"], scores["n_targets"]
         (0.5, 0.0, 1.0, 1)
     """
-    if any(k < 1 for k in recall_at):
-        raise MetricInputError(f"recall_at holds depths of 1 or more; found {list(recall_at)}.")
+    listed = check_list(recall_at, "recall_at", "depths")
+    depths = [check_count(k, "recall_at", "a list of depths of 1 or more", smallest=1) for k in listed]
     _, gold, row = rows_by_confidence(confidences, positive, dialogue_ids, target_turns)
     n_gold = np.bincount(row, weights=gold)
     first_of_row = np.searchsorted(row, np.arange(len(n_gold)))
     rank = np.arange(len(row)) - first_of_row[row] + 1
     ranked_rows = n_gold > 0
     n_targets = int(ranked_rows.sum())
-    keys = ["mrr", "hit_at_1", *(f"recall_at_{k}" for k in recall_at)]
+    keys = ["mrr", "hit_at_1", *(f"recall_at_{k}" for k in depths)]
     if not n_targets:
         reason = "no target has a gold cause among its candidates"
         return {**dict.fromkeys(keys, float("nan")), "n_targets": 0, "undefined": dict.fromkeys(keys, reason)}
@@ -66,7 +75,7 @@ def cause_ranking_scores(
     np.minimum.at(best, row[gold], rank[gold])
     best = best[ranked_rows]
     scores: dict[str, Any] = {"mrr": float(np.mean(1 / best)), "hit_at_1": float(np.mean(best == 1))}
-    for k in recall_at:
+    for k in depths:
         within = np.bincount(row, weights=gold & (rank <= k))[ranked_rows] / n_gold[ranked_rows]
         scores[f"recall_at_{k}"] = float(within.mean())
     scores["n_targets"] = n_targets
@@ -98,8 +107,8 @@ def rows_by_confidence(
         >>> confidence.tolist(), gold.tolist()
         ([0.5, 0.5, 0.1], [False, True, False])
     """
-    p, y = np.asarray(confidences, dtype=np.float64), np.asarray(positive)
-    dialogues, targets = np.asarray(dialogue_ids), np.asarray(target_turns)
+    p, y = number_column(confidences, "confidences"), as_array(positive, "gold flags", "pair")
+    dialogues, targets = text_column(dialogue_ids, "dialogue_ids"), turn_column(target_turns, "target_turns")
     arrays: dict[str, NDArray[Any]] = {"positive": y, "dialogue_ids": dialogues, "target_turns": targets}
     for name, values in arrays.items():
         if p.ndim != 1 or values.shape != p.shape or not len(p):
@@ -157,8 +166,8 @@ def confidence_gap_scores(
         >>> round(scores["gold_negative_gap"], 4), round(scores["margin_violation_all"], 4)
         (0.36, 0.015)
     """
-    if top_k < 1 or margin < 0:
-        raise MetricInputError(f"margin must be 0 or more and top_k at least 1; found {margin} and {top_k}.")
+    margin = check_number(margin, "margin", "a number of 0 or more", smallest=0.0)
+    top_k = check_count(top_k, "top_k", "a whole number of at least 1", smallest=1)
     p, gold, row = rows_by_confidence(confidences, positive, dialogue_ids, target_turns)
     n_gold = np.bincount(row, weights=gold).astype(np.int64)
     n_negative = np.bincount(row).astype(np.int64) - n_gold

@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_count, check_number
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 from iemomecp_dataset.schema import ROLE_LABELS
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["REMAPPINGS", "binary_counts_scores", "context_error_directions", "source_binary_remaps"]
 
@@ -48,16 +50,16 @@ def source_binary_remaps(
         >>> [(name, remaps[name]["tp"], remaps[name]["fn"], remaps[name]["coverage_n"]) for name in REMAPPINGS]
         [('drop_context', 1, 1, 3), ('context_to_positive', 2, 1, 4), ('context_to_negative', 1, 2, 4)]
     """
-    roles, gold = np.asarray(predicted_roles), np.asarray(source_pairs)
+    roles = as_array(predicted_roles, "predicted roles", "pair")
+    gold = as_array(source_pairs, "source labels", "pair")
     if roles.ndim != 1 or roles.shape != gold.shape or not len(roles):
         raise MetricInputError(
             f"Remapping needs one predicted role and one source label per pair, at least one pair; found shapes "
             f"{roles.shape} and {gold.shape}."
         )
-    if not np.issubdtype(roles.dtype, np.integer) or roles.min() < 0 or roles.max() >= len(ROLE_LABELS):
-        raise MetricInputError(
-            f"predicted_roles must be ids 0 to 2 ({', '.join(ROLE_LABELS)}); found {np.unique(roles)[:5]}."
-        )
+    if roles.dtype.kind not in "iu" or roles.min() < 0 or roles.max() >= len(ROLE_LABELS):
+        found = described_value(sorted(set(map(str, roles.tolist())))[:5])
+        raise MetricInputError(f"predicted_roles must be ids 0 to 2 ({', '.join(ROLE_LABELS)}); found {found}.")
     if gold.dtype != np.bool_:
         raise MetricInputError(
             f"source_pairs must be booleans (is the candidate a source pair?); found dtype {gold.dtype}. "
@@ -69,6 +71,10 @@ def source_binary_remaps(
         "context_to_positive": (cause | context, np.ones(len(roles), dtype=np.bool_)),
         "context_to_negative": (cause, np.ones(len(roles), dtype=np.bool_)),
     }
+    if binary_trained_f1 is not None:
+        binary_trained_f1 = check_number(
+            binary_trained_f1, "binary_trained_f1", "a Pair F1 in [0, 1]", smallest=0, largest=1
+        )
     scores: dict[str, dict[str, Any]] = {}
     for name, (positive, kept) in chosen.items():
         row = binary_counts_scores(
@@ -102,10 +108,17 @@ def binary_counts_scores(*, tp: int, fp: int, fn: int, tn: int) -> dict[str, Any
         ``f1, precision, recall, accuracy, source_pair_support, source_non_pair_support`` and the counts. Accuracy is
         NaN where there are no rows.
 
+    Raises:
+        MetricInputError: One is no count.
+
     Example:
         >>> binary_counts_scores(tp=563, fp=664, fn=1269, tn=15768)["f1"]
         0.36809414841451454
     """
+    tp, fp, fn, tn = (
+        check_count(count, name, "a count of 0 or more pairs, a whole number")
+        for name, count in (("tp", tp), ("fp", fp), ("fn", fn), ("tn", tn))
+    )
     precision, recall, f1 = precision_recall_f1(tp, tp + fp, tp + fn)
     total = tp + fp + fn + tn
     return {
@@ -142,10 +155,12 @@ def context_error_directions(confusion: ArrayLike) -> dict[str, float]:
         >>> rates["context_hit_rate"], rates["context_as_cause_rate"], round(rates["missed_context_to_cause_share"], 4)
         (0.25, 0.125, 0.1667)
     """
-    matrix = np.asarray(confusion)
-    if matrix.shape != (len(ROLE_LABELS), len(ROLE_LABELS)) or matrix.min() < 0:
+    matrix = as_array(confusion, "counts", "class")
+    numeric = matrix.dtype.kind in "iuf" and bool(np.isfinite(matrix).all())
+    if matrix.shape != (len(ROLE_LABELS), len(ROLE_LABELS)) or not numeric or matrix.min() < 0:
         raise MetricInputError(
-            f"Context errors need a 3 x 3 confusion matrix of counts, rows gold; found shape {matrix.shape}."
+            f"Context errors need a 3 x 3 confusion matrix of counts, rows gold; found shape {matrix.shape}, dtype "
+            f"{matrix.dtype}."
         )
     to_cause, hit, to_non_pair = (float(count) for count in matrix[ROLE_LABELS.index("emo_context")])
     gold, missed = to_cause + hit + to_non_pair, to_cause + to_non_pair

@@ -17,12 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.pair_inputs import (
-    PairInputs,
-    check_class_names,
-    check_missed_positives,
-    check_pair_inputs,
-)
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_missed_positives
+from iemomecp_dataset.metrics.pair_inputs import PairInputs, check_class_names, check_pair_inputs
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = [
@@ -91,9 +87,9 @@ def pair_scores(
     inputs = check_pair_inputs(
         probabilities, labels, class_names, threshold=threshold, missed_positives=missed_positives
     )
-    confusion = confusion_matrix(inputs.labels, decided(inputs, threshold), len(inputs.class_names))
-    auprc = _auprc_per_class(inputs)
-    return _keyed_scores(confusion, inputs.class_names, missed_positives, auprc, hard=inputs.probabilities is None)
+    confusion = confusion_matrix(inputs.labels, decided(inputs, inputs.threshold), len(inputs.class_names))
+    auprc, hard = _auprc_per_class(inputs), inputs.probabilities is None
+    return _keyed_scores(confusion, inputs.class_names, inputs.missed_positives, auprc, hard=hard)
 
 
 def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, missed_positives: int = 0) -> PairScores:
@@ -115,15 +111,15 @@ def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, m
         0.6666666666666666
     """
     names = check_class_names(class_names)
-    matrix = np.asarray(confusion)
-    if matrix.shape != (len(names), len(names)) or not np.issubdtype(matrix.dtype, np.integer) or matrix.min() < 0:
+    matrix = as_array(confusion, "counts", "class")
+    if matrix.shape != (len(names), len(names)) or matrix.dtype.kind not in "iu" or matrix.min() < 0:
         raise MetricInputError(
             f"A confusion matrix of {len(names)} classes is {len(names)} x {len(names)} counts of 0 or more; found "
             f"shape {matrix.shape}, dtype {matrix.dtype}."
         )
     if not matrix.sum():
         raise MetricInputError("The confusion matrix counts no pairs: there is nothing to score.")
-    check_missed_positives(missed_positives)
+    missed_positives = check_missed_positives(missed_positives)
     return _keyed_scores(matrix.astype(np.int64), names, missed_positives, None, hard=True)
 
 

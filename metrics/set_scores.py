@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, text_column
 from iemomecp_dataset.metrics.scoring import precision_recall_f1, ratio
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
@@ -188,13 +189,13 @@ def pair_set(
         >>> len(pair_set(["d", "d"], [1, 2], [1, 1]))
         2
     """
-    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
+    dialogues = text_column(dialogue_ids, "dialogue_ids")
     columns: dict[str, NDArray[Any]] = {
-        "target_turns": np.asarray(target_turns),
-        "cause_turns": np.asarray(cause_turns),
+        "target_turns": as_array(target_turns, "target_turns", "pair"),
+        "cause_turns": as_array(cause_turns, "cause_turns", "pair"),
     }
     if emotions is not None:
-        columns["emotions"] = np.asarray(emotions, dtype=np.str_)
+        columns["emotions"] = text_column(emotions, "emotions")
     for name, values in columns.items():
         if dialogues.ndim != 1 or values.shape != dialogues.shape:
             raise MetricInputError(
@@ -202,7 +203,7 @@ def pair_set(
                 f"{dialogues.shape}."
             )
         if name != "emotions":
-            if len(values) and not np.issubdtype(values.dtype, np.integer):
+            if len(values) and values.dtype.kind not in "iu":
                 raise MetricInputError(f"{name} must be integers; found dtype {values.dtype}.")
             columns[name] = values.astype(np.int64)
     pairs = PairSet(dialogues, columns["target_turns"], columns["cause_turns"], columns.get("emotions"))

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_missed_positives, number_column
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities, clipped_probabilities
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["best_threshold"]
 
@@ -40,7 +42,8 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
         >>> best_threshold([0.9, 0.6, 0.6, 0.1], [0, 1, 0, 1])
         (0.6, 0.8)
     """
-    scores, positive = _checked(probabilities, labels, missed_positives)
+    missed_positives = check_missed_positives(missed_positives)
+    scores, positive = _checked(probabilities, labels)
     order = np.argsort(-scores)
     ranked = scores[order]
     # The last position of each run of equal scores: the only places where the decision can change.
@@ -51,24 +54,22 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
     return float(ranked[ends[best]]), float(f1[best])
 
 
-def _checked(
-    probabilities: ArrayLike, labels: ArrayLike, missed_positives: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    gold = np.asarray(labels)
-    shape = np.shape(probabilities)
-    if len(shape) == 2 and shape[1] >= 2:
-        rows, _ = check_probabilities(probabilities, [f"class {c}" for c in range(shape[1])])
+def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    gold, given = as_array(labels, "labels", "pair"), as_array(probabilities, "probabilities", "pair")
+    if given.ndim == 2 and given.shape[1] >= 2:
+        rows, _ = check_probabilities(given, [f"class {c}" for c in range(given.shape[1])])
         values = rows[:, 0].astype(np.float64)
     else:
-        values = np.asarray(probabilities, dtype=np.float64)
+        values = number_column(given, "probabilities") if given.ndim == 1 else given
     if values.ndim != 1 or gold.shape != values.shape or not len(gold):
         raise MetricInputError(
             "A threshold is searched over (n, C) or (n,) probabilities and (n,) labels with n at least 1; found shapes "
-            f"{np.shape(probabilities)} and {gold.shape}."
+            f"{given.shape} and {gold.shape}."
         )
+    if gold.dtype.kind not in "iu":
+        first = described_value(gold[:1].tolist()[0])
+        raise MetricInputError(f"labels must be integer class ids; found dtype {gold.dtype}, first value {first}.")
     values = clipped_probabilities(values)
-    if missed_positives < 0:
-        raise MetricInputError(f"missed_positives is a count of 0 or more gold pairs; found {missed_positives!r}.")
     positive = gold == 0
     if not positive.any():
         raise MetricInputError(

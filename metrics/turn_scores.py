@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_flag, text_column, turn_column
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["turn_set_scores"]
@@ -55,10 +56,10 @@ def turn_set_scores(
         >>> scores["turn_emotion_recall"], scores["turn_cause_f1"]
         (0.5, 1.0)
     """
-    predictions, gold = np.asarray(predicted), np.asarray(labels)
-    targets, causes = np.asarray(target_turns), np.asarray(cause_turns)
-    emotional = np.asarray(emotional_targets)
-    dialogues = np.asarray(dialogue_ids)
+    predictions, gold = as_array(predicted, "predictions", "pair"), as_array(labels, "labels", "pair")
+    targets, causes = turn_column(target_turns, "target_turns"), turn_column(cause_turns, "cause_turns")
+    emotional = as_array(emotional_targets, "emotional_targets", "pair")
+    dialogues = text_column(dialogue_ids, "dialogue_ids")
     for name, values in (
         ("labels", gold),
         ("dialogue_ids", dialogues),
@@ -70,13 +71,19 @@ def turn_set_scores(
             raise MetricInputError(
                 f"{name} must have one entry per pair: expected shape {predictions.shape}, found {values.shape}."
             )
-    for name, turns in (("target_turns", targets), ("cause_turns", causes)):
-        if not np.issubdtype(turns.dtype, np.integer) or turns.min(initial=0) < 0:
-            raise MetricInputError(f"{name} must be turn numbers, integers of 0 or more; found dtype {turns.dtype}.")
+    for name, ids in (("predicted", predictions), ("labels", gold)):
+        if ids.dtype.kind not in "iu" and len(ids):
+            raise MetricInputError(f"{name} must be integer class ids; found dtype {ids.dtype}.")
+    flags = emotional.dtype == np.bool_ or (emotional.dtype.kind in "iu" and bool(np.isin(emotional, (0, 1)).all()))
+    if not flags and len(emotional):
+        raise MetricInputError(f"emotional_targets must be truth values; found dtype {emotional.dtype}.")
+    has_context = check_flag(has_context, "has_context")
     names, dialogue = np.unique(dialogues, return_inverse=True)
-    width = int(max(targets.max(initial=0), causes.max(initial=0))) + 1
-    target_keys, cause_keys = dialogue * width + targets, dialogue * width + causes
-    _check_pairs_differ(target_keys * width + causes, dialogues, targets, causes)
+    # By their rank: a turn may have any number.
+    turns, rank = np.unique(np.concatenate((targets, causes)), return_inverse=True)
+    width = max(len(turns), 1)
+    target_keys, cause_keys = (dialogue * width + of for of in np.split(rank, 2))
+    _check_pairs_differ(target_keys * width + rank[len(targets) :], dialogues, targets, causes)
     n_turns = len(names) * width
 
     def turns_with(keys: NDArray[Any], chosen: NDArray[Any]) -> NDArray[np.bool_]:
@@ -90,8 +97,8 @@ def turn_set_scores(
     if both.any():
         key = int(np.flatnonzero(both)[0])
         raise MetricInputError(
-            f"Target turn {key % width} of dialogue {names[key // width]} is emotional in one pair and not in another; "
-            "emotional_targets is a property of the target utterance."
+            f"Target turn {turns[key % width]} of dialogue {names[key // width]} is emotional in one pair and not in "
+            "another; emotional_targets is a property of the target utterance."
         )
     last_related = 1 if has_context else 0
     sets = {
@@ -117,6 +124,7 @@ def _check_pairs_differ(
     if (counts > 1).any():
         where = int(first[counts > 1].min())
         raise MetricInputError(
-            f"Pair (dialogue {dialogues[where]}, target {targets[where]}, cause {causes[where]}) is given more than "
-            f"once; {int((counts > 1).sum())} pairs repeat. Each candidate must be given exactly once."
+            f"Pair (dialogue {str(dialogues[where])[:80]}, target {targets[where]}, cause "
+            f"{causes[where]}) is given more than once; {int((counts > 1).sum())} pairs repeat. Each candidate must be "
+            "given exactly once."
         )

@@ -14,6 +14,7 @@ from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.training.launcher import end_with_launcher
+from iemomecp_dataset.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
@@ -166,19 +167,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises:
         MissingDataError: It is not there.
-        UsageError: It is not valid YAML, or holds no options by name.
+        InvalidDataError: It is not valid YAML.
+        UsageError: It holds no options by name.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise missing_extra("pyyaml", "train") from error
-
     if not path.is_file():
-        raise MissingDataError(f"The configuration file {path} given by --config is not there.")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"The configuration file {path} is not valid YAML: {error}") from error
+        raise MissingDataError(f"The configuration file {path} given by --config is not there, or is not a file.")
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise UsageError(f"The configuration file {path} must hold options by name, but holds {type(values).__name__}.")
     return values

@@ -24,6 +24,7 @@ from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.explanation.inputs import explanation_features
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, SharedData, circumstances, told_by_results
+from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = [
     "RunInputs",
@@ -281,12 +282,7 @@ def _shared_with_training(folder: str, data: SplitData) -> list[str]:
 
 def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
     """The train split of a run, none where it trained nothing; and its options."""
-    import yaml
-
-    try:
-        config = yaml.safe_load((folder_of_run(folder) / "config.yaml").read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(error) from error
+    config = read_yaml(folder_of_run(folder) / "config.yaml")
     if config.get("tuning") == "none":
         return [], config
     corpus = load_corpus(

@@ -23,6 +23,7 @@ from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS
+from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = ["FactsOf", "System", "facts_of_data", "systems_of"]
 
@@ -64,11 +65,9 @@ def _stated_folder(run: Run) -> str | Lacking:
     path = run.folder / "config.yaml"
     if not path.is_file():
         return Lacking(f"{run.results.run_name} has no config.yaml that states its data. Give --data-dir.")
-    import yaml
-
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml(path)
+    except IemomecpError as error:
         return Lacking(f"{path} cannot be read ({error}). Give --data-dir.")
     folder = content.get("data_dir") if isinstance(content, dict) else None
     if not folder:

@@ -8,7 +8,9 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.experiments import find_experiments
 from iemomecp_dataset.benchmark.matrix.cells import Sweep
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, missing_extra
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.shown_values import described_value
+from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = ["AXES", "experiment_sweeps", "read_sweep", "sweep_of"]
 
@@ -68,16 +70,9 @@ def read_sweep(path: Path, overrides: Sweep | None = None) -> Sweep:
         InvalidDataError: It does not hold options by name.
         UsageError: An option is given twice, or it is a protocol file of published experiments.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise missing_extra("pyyaml", "train") from error
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MissingDataError(f"The experiment file {path} is not there.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidDataError(f"The experiment file {path} is not valid YAML: {error}") from None
+    if not path.is_file():
+        raise MissingDataError(f"The experiment file {path} is not there, or is not a file.")
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InvalidDataError(f"{path} must hold options by name, but holds {type(content).__name__}.")
     if "variants" in content:
@@ -121,6 +116,8 @@ def sweep_of(content: Mapping[str, Any], *, name: str = "", overrides: Sweep | N
         elif key in ("family", "families"):
             families = listed
         else:
+            if not isinstance(key, str):
+                raise UsageError(f"Options have names; found the key {described_value(key)}.")
             option = AXES.get(key, key)
             if option in values:
                 raise UsageError(f"{option} is given twice, as {option} and in the plural. Give it once.")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_BUCKETS, distance_buckets
 from iemomecp_dataset.benchmark.plots.inputs import check_has_gold, decided_pairs, plotted_pairs
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.pair_inputs import as_array
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 from iemomecp_dataset.pictures.axes_look import (
     apply_look,

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.pair_inputs import as_array, check_pair_inputs, clipped_probabilities
+from iemomecp_dataset.metrics.arguments.argument_checks import as_array
+from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs, clipped_probabilities
 from iemomecp_dataset.metrics.scoring import decide
 
 __all__ = ["PlottedPairs", "check_has_gold", "decided_pairs", "plotted_pairs", "ranked_pairs"]

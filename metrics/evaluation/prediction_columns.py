@@ -16,6 +16,7 @@ from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
 from iemomecp_dataset.pair_table import PairKeys
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+from iemomecp_dataset.shown_values import described_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ __all__ = [
     "scored_flags",
     "table_classes",
     "target_emotions",
+    "unscored_rows",
     "whole_numbers",
     "with_non_pair",
 ]
@@ -107,7 +109,7 @@ def with_non_pair(
     outside = np.flatnonzero((values[:, 0] < 0) | (values[:, 0] > 1))
     if len(outside):
         raise InvalidDataError(
-            f"{path}: row {outside[0]}, column {given}: {_plain(table[given].iloc[outside[0]])!r} is not between 0 and "
+            f"{path}: row {outside[0]}, column {given}: {_shown(table[given].iloc[outside[0]])} is not between 0 and "
             f"1. {len(outside)} such rows; without a column {filled} this must be the probability of a pair."
         )
     note = f"The file has {given} alone; {filled} is taken as 1 - {given}."
@@ -116,7 +118,7 @@ def with_non_pair(
 
 def probability_columns(
     path: Path, table: pd.DataFrame, class_names: tuple[str, ...]
-) -> tuple[NDArray[np.float64] | None, int]:
+) -> tuple[NDArray[np.float64] | None, NDArray[np.intp]]:
     """Reads the probabilities.
 
     Args:
@@ -125,7 +127,8 @@ def probability_columns(
         class_names: Classes by id.
 
     Returns:
-        ``(n, C)``, or None where there are none or not for all rows; and how many rows have none.
+        ``(n, C)``, or None where there are none or not for all rows; and the numbers of the rows that have none, where
+        others have some.
 
     Raises:
         InvalidDataError: The column of a class is missing, or holds other things than numbers.
@@ -133,12 +136,30 @@ def probability_columns(
     columns = [f"prob_{name}" for name in class_names]
     missing = [name for name in columns if name not in table]
     if len(missing) == len(columns):
-        return None, 0
+        return None, np.zeros(0, dtype=np.intp)
     if missing:
         raise InvalidDataError(f"{path}: the columns {', '.join(missing)} are missing beside the other probabilities.")
     values = _numbers(path, table, columns)
-    unscored = int(np.isnan(values).any(axis=1).sum())
-    return (None if unscored else values), unscored
+    unscored = np.flatnonzero(np.isnan(values).any(axis=1))
+    return (None if len(unscored) else values), unscored
+
+
+def unscored_rows(unscored: NDArray[np.intp], table: pd.DataFrame, keys: Mapping[str, str], items: str) -> str:
+    """Names the first row without probabilities, and counts them.
+
+    Args:
+        unscored: Their numbers, at least one.
+        table: The table.
+        keys: Columns that tell of which item a row is, by what they name.
+        items: What the rows are of, in the plural.
+
+    Returns:
+        The beginning of a sentence.
+    """
+    row = int(unscored[0])
+    which = ", ".join(f"{what} {_shown(table[column].iloc[row])}" for what, column in keys.items())
+    count = f"{len(unscored)} of {len(table)} {items} {'has' if len(unscored) == 1 else 'have'} no probabilities"
+    return f"{count}, {'' if len(unscored) == 1 else 'the first is '}row {row} ({which})"
 
 
 def _numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> NDArray[np.float64]:
@@ -147,7 +168,7 @@ def _numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> NDArray[np.
     try:
         return np.asarray(table[columns].to_numpy(dtype=np.float64))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidDataError(f"{path}: {', '.join(columns)} must hold numbers: {error}.") from None
+        raise InvalidDataError(f"{path}: {', '.join(columns)} must hold numbers: {str(error)[:200]}.") from None
 
 
 def scored_flags(path: Path, table: pd.DataFrame) -> int:
@@ -171,7 +192,7 @@ def scored_flags(path: Path, table: pd.DataFrame) -> int:
     if len(unclear):
         raise InvalidDataError(
             f"{path}: row {unclear[0]}, column scored_by_model: expected true or false, found "
-            f"{_plain(table['scored_by_model'].iloc[unclear[0]])!r}. {len(unclear)} such rows."
+            f"{_shown(table['scored_by_model'].iloc[unclear[0]])}. {len(unclear)} such rows."
         )
     return int(no.sum())
 
@@ -238,7 +259,7 @@ def class_ids(
             row = int(np.flatnonzero(differing)[0])
             raise InvalidDataError(
                 f"{path}: row {row}: column {column} has {ids[row]}, which is {class_names[ids[row]]}, and column "
-                f"{name_column} has {_plain(named.iloc[row])!r}. {int(differing.sum())} such rows; the classes by id "
+                f"{name_column} has {_shown(named.iloc[row])}. {int(differing.sum())} such rows; the classes by id "
                 f"are {', '.join(class_names)}."
             )
     return ids
@@ -264,15 +285,16 @@ def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray
     known = given.notna().to_numpy()
     strange = next((value for value in given[known] if not isinstance(value, str)), None)
     if strange is not None:
-        raise InvalidDataError(f"{path}: the column emotion must hold names, but has {strange!r}.")
+        raise InvalidDataError(f"{path}: the column emotion must hold names, but has {_shown(strange)}.")
     emotions = np.where(known, given.to_numpy(dtype=object), "").astype(np.str_)
     first: dict[tuple[str, int], str] = {}
     keys = zip(pairs.dialogue_ids.tolist(), pairs.target_turns.tolist(), emotions.tolist(), strict=True)
     for row, (dialogue, turn, emotion) in enumerate(keys):
         if emotion and first.setdefault((dialogue, turn), emotion) != emotion:
             raise InvalidDataError(
-                f"{path}: row {row}, column emotion: target {turn} of dialogue {dialogue} has the emotion {emotion!r}, "
-                f"and {first[dialogue, turn]!r} before. All pairs of a target have one emotion."
+                f"{path}: row {row}, column emotion: target {turn} of dialogue {dialogue[:80]} has the emotion "
+                f"{_shown(emotion)}, and {_shown(first[dialogue, turn])} before. All pairs of a target "
+                "have one emotion."
             )
     return emotions
 
@@ -325,7 +347,7 @@ def whole_numbers(
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidDataError(
-            f"{path}: row {row}, column {column}: expected {what}, found {_plain(table[column].iloc[row])!r}. "
+            f"{path}: row {row}, column {column}: expected {what}, found {_shown(table[column].iloc[row])}. "
             f"{int(wrong.sum())} such rows."
         )
     return np.asarray(values.astype(np.int64))
@@ -343,6 +365,6 @@ def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> No
         )
 
 
-def _plain(value: Any) -> Any:
-    """A value of a table as Python prints it: 0, not np.int64(0)."""
-    return value.item() if hasattr(value, "item") else value
+def _shown(value: Any) -> str:
+    """A value of a table as Python prints it, shortened: 0, not np.int64(0)."""
+    return described_value(value.item() if getattr(value, "ndim", None) == 0 else value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
@@ -45,6 +45,8 @@ def stated_columns(path: Path) -> list[str]:
     """
     suffix = path.suffix.lower()
     try:
+        if not path.is_file():  # a pipe would wait
+            return []
         if suffix == ".parquet":
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -108,14 +110,14 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
         names = list(arrow.column_names)
         # The CSV reader takes text that is not UTF-8 for bytes, which no comparison with text would find.
         unreadable = [name for name, kind in zip(names, arrow.schema.types, strict=True) if pa.types.is_binary(kind)]
-        table = arrow.to_pandas()
+        table = arrow.to_pandas(ignore_metadata=True)  # that of pandas may be damaged, and is not needed
     except (pa.ArrowException, UnicodeDecodeError, OSError, ValueError) as error:
-        raise InvalidDataError(f"{path} cannot be read as {what}: {error}.") from None
+        raise InvalidDataError(f"{path} cannot be read as {what}: {str(error)[:300]}.") from None
     if unreadable:
-        raise InvalidDataError(f"{path}: the column {unreadable[0]} is not UTF-8 text.")
+        raise InvalidDataError(f"{path}: the column {unreadable[0][:80]} is not UTF-8 text.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InvalidDataError(f"{path}: the column {twice[0]} occurs twice; which of the two counts is unknown.")
+        raise InvalidDataError(f"{path}: the column {twice[0][:80]} occurs twice; which of the two counts is unknown.")
     if not len(table):
         raise InvalidDataError(f"{path} holds no rows.")
     stored = (arrow.schema.metadata or {}).get(METADATA_KEY)
@@ -160,9 +162,22 @@ def columns_of(path: Path, table: pd.DataFrame) -> dict[str, str]:
     if missing:
         raise InvalidDataError(
             f"{path}: no column for {', '.join(missing)} (looked for "
-            f"{'; '.join(', '.join(_ALIASES[wanted]) for wanted in missing)}). It has {', '.join(map(str, table))}."
+            f"{'; '.join(', '.join(_ALIASES[wanted]) for wanted in missing)}). It has {shown_columns(table)}."
         )
     return {wanted: name for wanted, name in names.items() if name is not None}
+
+
+def shown_columns(table: Iterable[Any]) -> str:
+    """Lists the columns of a table for an error: at most 20, each at most 40 characters.
+
+    Args:
+        table: The table, or its names.
+
+    Returns:
+        The list.
+    """
+    names = [str(name)[:40] for name in table]
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
 
 
 def only_one(path: Path, table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
@@ -186,7 +201,7 @@ def only_one(path: Path, table: pd.DataFrame, column: str, wanted: str | None) -
     option = f"--{column.replace('_', '-')}"
     if wanted is None:
         if len(values) > 1:
-            shown = ", ".join(values[:6]) + (", …" if len(values) > 6 else "")
+            shown = ", ".join(value[:40] for value in values[:6]) + (", …" if len(values) > 6 else "")
             raise UsageError(f"{path} holds {len(values)} values of {column} ({shown}); choose one with {option}.")
         return table
     chosen = table[column].astype(str).map(canonical_split if column == "split" else str) == wanted

@@ -37,6 +37,7 @@ from iemomecp_dataset.metrics.evaluation.prediction_columns import (
     scored_flags,
     table_classes,
     target_emotions,
+    unscored_rows,
     with_non_pair,
 )
 from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
@@ -229,14 +230,19 @@ def read_candidate_predictions(
     class_names = table_classes(path, table, facts, config_name)
     # A file that states its classes, as ours do, is damaged where it lacks one.
     table, filled = (table, ()) if facts.class_names else with_non_pair(path, table, class_names)
-    probabilities, n_unscored = probability_columns(path, table, class_names)
-    n_unscored = max(n_unscored, scored_flags(path, table))
+    probabilities, unscored = probability_columns(path, table, class_names)
+    n_unscored = max(len(unscored), scored_flags(path, table))
     decisions = class_ids(path, table, names.get("prediction"), class_names, "pred")
     if probabilities is None and decisions is None:
-        unscored = f"{n_unscored} of {len(table)} pairs have no probabilities"
+        if len(unscored):
+            of_pair = {"dialogue": names["dialogue_id"], "target": names["target_turn"], "cause": names["cause_turn"]}
+            raise InvalidDataError(
+                f"{path}: {unscored_rows(unscored, table, of_pair, 'pairs')}. Give every pair its probabilities, or "
+                "add a column pred_id with the decisions."
+            )
         raise InvalidDataError(
-            f"{path}: {unscored if n_unscored else 'there are no predictions'}; give a column prob_<class> for each of "
-            f"{', '.join(class_names)}, or a column pred_id."
+            f"{path}: there are no predictions; give a column prob_<class> for each of {', '.join(class_names)}, or a "
+            "column pred_id."
         )
     if facts.decisions_alone and probabilities is not None:
         decisions, probabilities = decide(probabilities), None  # they are 0 and 1, and rank nothing

@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import check_flag, check_list
 from iemomecp_dataset.metrics.explanations.learned import bertscore_items, bleurt_items
 from iemomecp_dataset.metrics.explanations.meteor import meteor_scores
 from iemomecp_dataset.metrics.explanations.ngrams import bleu, bleu_counts, cider_items, count_ngrams, rouge_l_items
 from iemomecp_dataset.metrics.explanations.tokens import content_tokens, tokenizer_of
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "COUNTED_SCORES",
@@ -130,7 +132,7 @@ def explanation_scores(
     scores: ExplanationScores = {name: float(value) for name, value in values.items()}
     scores |= _library_scores(candidates, gold)
     unavailable: dict[str, str] = {}
-    if meteor:
+    if check_flag(meteor, "meteor"):
         found = meteor_scores(*_joined(candidates, gold, tokenizer))
         if isinstance(found, str):
             unavailable["meteor"] = found
@@ -216,8 +218,9 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
     """
     for name, texts in (("predictions", predictions), ("references", references)):
         if isinstance(texts, str):
-            raise MetricInputError(f"{name} is a list of texts, one per item; found the text {texts!r}.")
-    candidates, gold = list(predictions), list(references)
+            raise MetricInputError(f"{name} is a list of texts, one per item; found the text {described_value(texts)}.")
+    candidates = _given_texts(predictions, "predictions")
+    gold = _given_texts(references, "references")
     if len(candidates) != len(gold):
         raise MetricInputError(
             f"Every item needs one prediction and one reference; found {len(candidates)} and {len(gold)}."
@@ -227,26 +230,32 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
     for position, text in enumerate(candidates):
         if not isinstance(text, str):
             raise MetricInputError(
-                f"Item {position} has no prediction: expected a text, found {text!r}. Predict every item; an empty "
-                "text is allowed and scores 0."
+                f"Item {position} has no prediction: expected a text, found {described_value(text)}. Predict every "
+                "item; an empty text is allowed and scores 0."
             )
     given: list[Any] = gold
     for position, reference in enumerate(given):
         if isinstance(reference, list | tuple):
             raise MetricInputError(
-                f"Item {position} has a list as its reference, {reference!r}: each item is scored against one "
-                "reference, a text. Give one of them."
+                f"Item {position} has a list as its reference, {described_value(reference)}: each item is scored "
+                "against one reference, a text. Give one of them."
             )
         if not isinstance(reference, str) or not reference.strip():
             raise MetricInputError(
-                f"Item {position} has an empty reference: expected a text, found {reference!r}. Leave items without an "
-                "explanation out."
+                f"Item {position} has an empty reference: expected a text, found {described_value(reference)}. Leave "
+                "items without an explanation out."
             )
     for name, texts in (("prediction", candidates), ("reference", gold)):
         for position, text in enumerate(texts):
             if (found := lone_surrogate(text)) is not None:
                 raise MetricInputError(f"Item {position}, {name}: {found}")
     return [" ".join(text.split()) for text in candidates], gold
+
+
+def _given_texts(texts: Any, name: str) -> list[Any]:
+    """Lists texts, those of a column of pyarrow as texts of Python."""
+    entries = check_list(texts, name, "texts, one per item")
+    return [entry.as_py() if hasattr(entry, "as_py") else entry for entry in entries]
 
 
 def lone_surrogate(text: str) -> str | None:

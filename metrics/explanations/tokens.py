@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["TOKENIZERS", "content_tokens", "opening_length", "ptb_tokens", "raw_tokens", "tokenizer_of"]
 
@@ -133,8 +134,9 @@ def tokenizer_of(name: str) -> Callable[[str], list[str]]:
     Raises:
         MetricInputError: There is none of that name.
     """
-    if name not in TOKENIZERS:
-        raise MetricInputError(f"There is no tokenizer {name!r}. {did_you_mean(name, TOKENIZERS)}")
+    if not isinstance(name, str) or name not in TOKENIZERS:
+        shown = described_value(name)
+        raise MetricInputError(f"There is no tokenizer {shown}. {did_you_mean(shown.strip(chr(39)), TOKENIZERS)}")
     return TOKENIZERS[name]
 
 

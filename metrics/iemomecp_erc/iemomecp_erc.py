@@ -7,6 +7,7 @@ import evaluate
 
 from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
+from iemomecp_dataset.metrics.arguments.item_batches import ItemBatches
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores, neutral_of
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
@@ -49,8 +50,10 @@ Examples:
 _CONFIGS = ("meld", "iemocap", "ecf", "mecad", "reccon", "common")
 
 
-class IemomecpErc(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
+class IemomecpErc(ItemBatches, evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """Emotion scores behind the interface of ``evaluate``."""
+
+    item = "utterance"
 
     def _info(self) -> evaluate.MetricInfo:
         _class_names(self.config_name)  # an unknown name is refused when the metric is loaded, not when it computes
@@ -66,24 +69,9 @@ class IemomecpErc(evaluate.Metric):  # type: ignore[misc]  # evaluate has no typ
             ],
         )
 
-    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Adds a batch; ``compute`` adds what it is given as one.
-
-        Raises:
-            MetricInputError: :func:`~iemomecp_dataset.metrics.emotion_scoring.emotion_scores` refuses the batch.
-        """
-        # The features cast what they are given: fractions and truth values would become class ids, and text numbers.
-        check_pair_inputs(predictions, references, _class_names(self.config_name), item="utterance")
-        super().add_batch(predictions=predictions, references=references, **kwargs)
-
-    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
-        """Adds one utterance.
-
-        Raises:
-            MetricInputError: :func:`~iemomecp_dataset.metrics.emotion_scoring.emotion_scores` refuses the utterance.
-        """
-        check_pair_inputs([prediction], [reference], _class_names(self.config_name), item="utterance")
-        super().add(prediction=prediction, reference=reference, **kwargs)
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes by id."""
+        return _class_names(self.config_name)
 
     def _compute(
         self,

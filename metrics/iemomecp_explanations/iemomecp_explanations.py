@@ -6,6 +6,8 @@ import datasets
 import evaluate
 
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list
+from iemomecp_dataset.metrics.arguments.item_batches import check_options
 from iemomecp_dataset.metrics.explanations.scoring import check_texts, explanation_scores
 from iemomecp_dataset.metrics.significance.bootstrap import bootstrap_intervals
 from iemomecp_dataset.metrics.significance.explanation_bootstrap import explanation_unit_counts
@@ -73,20 +75,28 @@ class IemomecpExplanations(evaluate.Metric):  # type: ignore[misc]  # evaluate h
         Raises:
             MetricInputError: :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores` refuses them.
         """
+        check_options(self, kwargs)
         # evaluate fails on its own terms where one of the two is missing, or where there is no item.
-        if predictions is not None and references is not None:
-            predictions, references = check_texts(predictions, references)
-        return super().compute(predictions=predictions, references=references, **kwargs)
+        if predictions is not None or references is not None:
+            self.add_batch(predictions=predictions, references=references)
+        if self.writer is None:
+            check_texts([], [])
+        return super().compute(**kwargs)
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Adds a batch; ``compute`` adds what it is given as one.
+        """Adds a batch, as ``compute`` does with what it is given; an empty one is nothing.
 
         Raises:
             MetricInputError: :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores` refuses them.
         """
+        check_options(self, kwargs, known=())
+        candidates = check_list(predictions, "predictions", "texts, one per item")
+        gold = check_list(references, "references", "texts, one per item")
+        if not candidates and not gold:
+            return
         # The features would cast what they are given: numbers would become texts.
-        predictions, references = check_texts(predictions, references)
-        super().add_batch(predictions=predictions, references=references, **kwargs)
+        candidates, gold = check_texts(candidates, gold)
+        super().add_batch(predictions=candidates, references=gold)
 
     def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
         """Adds one item.
@@ -94,8 +104,9 @@ class IemomecpExplanations(evaluate.Metric):  # type: ignore[misc]  # evaluate h
         Raises:
             MetricInputError: :func:`~iemomecp_dataset.metrics.explanations.scoring.explanation_scores` refuses it.
         """
+        check_options(self, kwargs, known=())
         (prediction,), (reference,) = check_texts([prediction], [reference])
-        super().add(prediction=prediction, reference=reference, **kwargs)
+        super().add(prediction=prediction, reference=reference)
 
     def _compute(
         self,

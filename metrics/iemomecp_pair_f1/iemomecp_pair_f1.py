@@ -6,6 +6,7 @@ import datasets
 import evaluate
 
 from iemomecp_dataset.errors import MetricInputError, UsageError, did_you_mean
+from iemomecp_dataset.metrics.arguments.item_batches import ItemBatches
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided, pair_scores
 from iemomecp_dataset.metrics.turn_scores import turn_set_scores
@@ -52,7 +53,7 @@ Examples:
 _CLASSES = {"3class": ROLE_LABELS, "source_binary": PAIR_LABELS}
 
 
-class IemomecpPairF1(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
+class IemomecpPairF1(ItemBatches, evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """Pair scores behind the interface of ``evaluate``."""
 
     def _info(self) -> evaluate.MetricInfo:
@@ -70,24 +71,9 @@ class IemomecpPairF1(evaluate.Metric):  # type: ignore[misc]  # evaluate has no 
             reference_urls=["https://arxiv.org/abs/2605.25208"],
         )
 
-    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Adds a batch; ``compute`` adds what it is given as one.
-
-        Raises:
-            MetricInputError: :func:`~iemomecp_dataset.metrics.scoring.pair_scores` refuses the batch.
-        """
-        # The features cast what they are given: fractions and truth values would become class ids, and text numbers.
-        check_pair_inputs(predictions, references, _class_names(self.config_name))
-        super().add_batch(predictions=predictions, references=references, **kwargs)
-
-    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
-        """Adds one pair.
-
-        Raises:
-            MetricInputError: :func:`~iemomecp_dataset.metrics.scoring.pair_scores` refuses the pair.
-        """
-        check_pair_inputs([prediction], [reference], _class_names(self.config_name))
-        super().add(prediction=prediction, reference=reference, **kwargs)
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes by id."""
+        return _class_names(self.config_name)
 
     def _compute(
         self,
@@ -118,7 +104,7 @@ class IemomecpPairF1(evaluate.Metric):  # type: ignore[misc]  # evaluate has no 
         inputs = check_pair_inputs(predictions, references, class_names, threshold=threshold)
         undefined = scores.pop("undefined")
         turns = turn_set_scores(
-            decided(inputs, threshold), inputs.labels, **keys, has_context=class_names == ROLE_LABELS
+            decided(inputs, inputs.threshold), inputs.labels, **keys, has_context=class_names == ROLE_LABELS
         )
         return {**scores, **turns, "undefined": undefined}
 

@@ -11,9 +11,23 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import check_count, check_list, check_number
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.shown_values import described_value
 
-__all__ = ["Interval", "Resamples", "bootstrap_intervals", "check_same_units", "paired_bootstrap", "resample_systems"]
+__all__ = [
+    "MOST_DRAWS",
+    "Interval",
+    "Resamples",
+    "as_runs",
+    "bootstrap_intervals",
+    "check_same_units",
+    "paired_bootstrap",
+    "resample_systems",
+]
+
+MOST_DRAWS = 1_000_000
+"""Resamples, or permutations, that may be asked for: all of them lie in memory."""
 
 # Counts of resamples held at once: summing is a quarter faster where they fit the processor's cache.
 _ENTRIES = 1_000_000
@@ -110,11 +124,16 @@ def resample_systems(
     Raises:
         MetricInputError: Fewer than two units, runs on other units, or options out of range.
     """
-    if n_resamples < 1 or not 0.0 < confidence < 1.0:
-        raise MetricInputError(
-            f"n_resamples must be at least 1 and confidence between 0 and 1; found {n_resamples} and {confidence}."
-        )
-    runs_of = [_as_runs(runs) for runs in systems]
+    n_resamples = check_count(
+        n_resamples, "n_resamples", f"a whole number of 1 to {MOST_DRAWS:,}", smallest=1, largest=MOST_DRAWS
+    )
+    confidence = check_number(confidence, "confidence", "a number between 0 and 1", smallest=0.0, largest=1.0)
+    if confidence in (0.0, 1.0):
+        raise MetricInputError(f"confidence must be a number between 0 and 1; found {confidence}.")
+    seed = check_count(seed, "seed", "a whole number of 0 or more", largest=2**64)
+    runs_of = [_as_runs(runs) for runs in check_list(systems, "systems", "counts")]
+    if not runs_of:
+        raise MetricInputError("There are no systems to resample.")
     check_same_units([runs[0] for runs in runs_of])
     n_units = len(runs_of[0][0].units)
     drawn = np.random.default_rng(seed).multinomial(n_units, np.full(n_units, 1 / n_units), size=n_resamples)
@@ -211,8 +230,29 @@ def check_same_units(runs: Sequence[UnitCounts]) -> None:
             )
 
 
+def as_runs(runs: UnitCounts | Sequence[UnitCounts]) -> list[UnitCounts]:
+    """Lists the counts of one run or of several.
+
+    Args:
+        runs: Counts of one run, or a list of them.
+
+    Returns:
+        A list.
+
+    Raises:
+        MetricInputError: It holds something else, such as probabilities.
+    """
+    systems = [runs] if isinstance(runs, UnitCounts) else check_list(runs, "A system", "the counts of its runs")
+    for run in systems:
+        if not isinstance(run, UnitCounts):
+            raise MetricInputError(
+                f"Systems are compared by their counts, from candidate_unit_counts say; found {described_value(run)}."
+            )
+    return systems
+
+
 def _as_runs(runs: UnitCounts | Sequence[UnitCounts]) -> list[UnitCounts]:
-    systems = [runs] if isinstance(runs, UnitCounts) else list(runs)
+    systems = as_runs(runs)
     if not systems:
         raise MetricInputError("There are no runs to resample.")
     check_same_units(systems)

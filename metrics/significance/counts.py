@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list, check_missed_positives, text_column
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided, precision_recall_f1, ratio
 from iemomecp_dataset.metrics.set_scores import SetCounts, scores_of_counts
@@ -77,8 +78,9 @@ def candidate_unit_counts(
         >>> one.scores()["pair_f1"], one.scores()["pair_auprc"]
         (0.6666666666666666, 1.0)
     """
-    limits = list(thresholds) if thresholds is not None else [None] * len(systems)
-    own = list(decisions) if decisions is not None else [None] * len(systems)
+    systems = check_list(systems, "systems", "predictions, one entry per system")
+    limits = check_list([None] * len(systems) if thresholds is None else thresholds, "thresholds", "thresholds")
+    own = check_list([None] * len(systems) if decisions is None else decisions, "decisions", "class ids")
     if not systems or len(limits) != len(systems) or len(own) != len(systems):
         raise MetricInputError(
             f"Give at least one system, and one threshold and one decision each; found {len(systems)}, {len(limits)} "
@@ -89,18 +91,20 @@ def candidate_unit_counts(
         for system, limit in zip(systems, limits, strict=True)
     ]
     gold, names = checked[0].labels, checked[0].class_names
-    unit_of_pair = np.asarray(units, dtype=np.str_)
+    unit_of_pair = text_column(units, "units")
     if unit_of_pair.shape != gold.shape:
         raise MetricInputError(
             f"units must have one entry per pair; found {unit_of_pair.shape} for {gold.shape} labels."
         )
-    known = missed_positives if isinstance(missed_positives, Mapping) else {}
+    known: dict[str, int] = {}
+    everywhere = 0
+    if isinstance(missed_positives, Mapping):
+        known = {str(name): check_missed_positives(count) for name, count in missed_positives.items()}
+    else:
+        everywhere = check_missed_positives(missed_positives)
     unit_names = np.unique(np.concatenate((unit_of_pair, np.array(list(known), dtype=np.str_))))
     unit = np.searchsorted(unit_names, unit_of_pair)
     missed = np.array([known.get(name, 0) for name in unit_names.tolist()], dtype=np.int64)
-    everywhere = missed_positives if isinstance(missed_positives, int) else 0
-    if missed.min(initial=0) < 0 or everywhere < 0:
-        raise MetricInputError(f"missed_positives are counts of 0 or more; found {missed_positives!r}.")
     ranked = all(inputs.probabilities is not None for inputs in checked)
     positive = gold == 0
     # All systems share the grid, so that units can be exchanged between them in a permutation test.
@@ -114,8 +118,10 @@ def candidate_unit_counts(
     precision = np.float32 if len(gold) + missed.sum() + everywhere < 2**21 else np.float64
     score = _score_function(names, everywhere, n_steps)
     result = []
-    for inputs, limit, ids in zip(checked, limits, own, strict=True):
-        predicted = decided(inputs, limit) if ids is None else decided(check_pair_inputs(ids, labels, class_names))
+    for inputs, ids in zip(checked, own, strict=True):
+        predicted = (
+            decided(inputs, inputs.threshold) if ids is None else decided(check_pair_inputs(ids, labels, class_names))
+        )
         cell = (unit * n_classes + gold) * n_classes + predicted
         parts = [
             np.bincount(cell, minlength=n_units * n_classes**2).reshape(n_units, -1),

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list, text_column
 from iemomecp_dataset.metrics.emotion_scoring import confusion_scores
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["emotion_unit_counts"]
 
@@ -57,17 +59,18 @@ def emotion_unit_counts(
         >>> round(bootstrap_intervals(counts, n_resamples=100)["weighted_f1"].estimate, 4)
         0.6667
     """
+    systems = check_list(systems, "systems", "predictions, one entry per system")
     if not systems:
         raise MetricInputError("There are no systems to count.")
     checked = [check_pair_inputs(system, labels, class_names, item="utterance") for system in systems]
     gold, names = checked[0].labels, checked[0].class_names
-    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
+    dialogues = text_column(dialogue_ids, "dialogue_ids", "utterance")
     if dialogues.shape != gold.shape:
         raise MetricInputError(
             f"dialogue_ids must have one entry per utterance; found {dialogues.shape} for {gold.shape} labels."
         )
-    if neutral is not None and neutral not in names:
-        raise MetricInputError(f"neutral={neutral!r} is not among the classes {', '.join(names)}.")
+    if neutral is not None and (not isinstance(neutral, str) or neutral not in names):
+        raise MetricInputError(f"neutral={described_value(neutral)} is not among the classes {', '.join(names)}.")
     units, unit = np.unique(dialogues, return_inverse=True)
     n_classes = len(names)
     score = _score_function(names, None if neutral is None else names.index(neutral))

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.metrics.arguments.argument_checks import check_list, number_column, text_column
 from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
+from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["explanation_unit_counts"]
 
@@ -55,12 +57,16 @@ def explanation_unit_counts(
         >>> round(bootstrap_intervals(counts, n_resamples=100)["rouge_l"].estimate, 4)
         0.438
     """
+    systems = check_list(systems, "systems", "lists of texts, one per system")
+    references = check_list(references, "references", "texts")
     if not systems:
         raise MetricInputError("There are no systems to sum up.")
-    further = list(item_scores) if item_scores is not None else [{}] * len(systems)
+    further = [{}] * len(systems) if item_scores is None else check_list(item_scores, "item_scores", "scores by name")
     if len(further) != len(systems):
         raise MetricInputError(f"item_scores= has an entry per system; found {len(further)} for {len(systems)}.")
-    dialogues = np.asarray(dialogue_ids, dtype=np.str_)
+    if not all(isinstance(scores, Mapping) for scores in further):
+        raise MetricInputError(f"item_scores= has scores by name; found {described_value(further)}.")
+    dialogues = text_column(dialogue_ids, "dialogue_ids", "item")
     if dialogues.shape != (len(references),):
         raise MetricInputError(
             f"dialogue_ids must have one entry per item; found {dialogues.shape} for {len(references)} references."
@@ -78,7 +84,7 @@ def explanation_unit_counts(
 
 
 def _column(name: str, values: ArrayLike, m: int) -> NDArray[np.float64]:
-    column = np.asarray(values, dtype=np.float64)
+    column = number_column(values, f"The scores {name} of items", "item")
     if column.shape != (m,) or not np.isfinite(column).all():
         raise MetricInputError(
             f"The scores {name} of items are finite numbers, one per item; found {column.shape} for {m} items."

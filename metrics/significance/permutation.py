@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.metrics.significance.bootstrap import check_same_units
+from iemomecp_dataset.metrics.arguments.argument_checks import check_count
+from iemomecp_dataset.metrics.significance.bootstrap import MOST_DRAWS, as_runs, check_same_units
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
 
 __all__ = ["PermutationTest", "permutation_test"]
@@ -68,15 +69,16 @@ def permutation_test(
         >>> permutation_test(*same, n_permutations=99)["pair_f1"].p_value
         1.0
     """
-    ones = [first] if isinstance(first, UnitCounts) else list(first)
-    others = [second] if isinstance(second, UnitCounts) else list(second)
+    ones, others = as_runs(first), as_runs(second)
     if not ones or len(ones) != len(others):
         raise MetricInputError(
             f"A permutation test exchanges run by run and needs as many runs of both; found {len(ones)} and "
             f"{len(others)}."
         )
-    if n_permutations < 1:
-        raise MetricInputError(f"n_permutations must be at least 1; found {n_permutations}.")
+    n_permutations = check_count(
+        n_permutations, "n_permutations", f"a whole number of 1 to {MOST_DRAWS:,}", smallest=1, largest=MOST_DRAWS
+    )
+    seed = check_count(seed, "seed", "a whole number of 0 or more", largest=2**64)
     check_same_units([*ones, *others])
     if len({run.counts.shape for run in (*ones, *others)}) > 1:
         raise MetricInputError("The counts of the systems are of other kinds; make them in one call.")

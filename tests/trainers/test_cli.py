@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.trainers.cli import parse_options
 
 REQUIRED = ["--data_dir", "d", "--output_dir", "o"]
@@ -76,9 +76,9 @@ def test_every_bound_holds_for_files_and_experiments(experiments: dict[str, dict
 
 def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    for content in (b"a: [", b"\xff\xfe\x00"):
+    for content, words in ((b"a: [", r"run\.yaml is not valid YAML"), (b"\xff\xfe\x00", r"run\.yaml: not UTF-8 text")):
         file.write_bytes(content)
-        with pytest.raises(UsageError, match=r"run\.yaml is not valid YAML"):
+        with pytest.raises(InvalidDataError, match=words):
             parse_options(["--config", str(file)], description="")
 
 

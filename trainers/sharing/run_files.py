@@ -20,6 +20,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolde
 from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.trainers.sharing.model_index import card_metadata, metadata_header
 from iemomecp_dataset.trainers.sharing.names import is_local, without_local_paths
+from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = ["ALLOWED", "SharedFiles", "card_metadata_of", "shared_files", "split_card"]
 
@@ -271,14 +272,12 @@ def _missed(config: Mapping[str, Any], model: Path) -> Iterator[_Missed]:
 
 def _options(file: Path) -> dict[str, Any]:
     """The options of a run; none where it states none."""
-    import yaml
-
     if not file.is_file():
         return {}
     try:
-        options = yaml.safe_load(read_text(file))
-    except yaml.YAMLError as error:
-        raise RunFolderError(f"{file} is not valid YAML ({str(error).splitlines()[0]}). Repair it.") from error
+        options = read_yaml(file)
+    except InvalidDataError as error:
+        raise RunFolderError(f"{error} Repair it.") from error
     if not isinstance(options, dict):
         raise RunFolderError(f"{file} holds no options. Repair it.")
     return options

@@ -20,12 +20,24 @@ from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.emotion_table import NO_EMOTION, EmotionTable
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, did_you_mean
 from iemomecp_dataset.files import atomic_write
-from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, probability_columns, whole_numbers
+from iemomecp_dataset.metrics.evaluation.prediction_columns import (
+    id_texts,
+    probability_columns,
+    unscored_rows,
+    whole_numbers,
+)
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
-from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
+from iemomecp_dataset.metrics.evaluation.prediction_table import (
+    METADATA_KEY,
+    only_one,
+    open_table,
+    shown_columns,
+    stated_columns,
+)
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, canonical_split
+from iemomecp_dataset.shown_values import described_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,7 +229,7 @@ def read_emotion_predictions(
     if absent:
         raise InvalidDataError(
             f"{path}: no column for {', '.join(absent)}: an emotions file has one row per utterance, with dialogue_id, "
-            f"turn, and prob_<class> or prediction. It has {', '.join(map(str, content))}."
+            f"turn, and prob_<class> or prediction. It has {shown_columns(content)}."
         )
     for column, wanted in (("split", split), ("run_name", run_name)):
         content = only_one(path, content, column, wanted)
@@ -289,11 +301,10 @@ def _class_names(path: Path, content: pd.DataFrame, facts: EmotionFacts, config_
 def _probabilities(
     path: Path, content: pd.DataFrame, names: tuple[str, ...], notes: list[str]
 ) -> NDArray[np.float64] | None:
-    values, n_unscored = probability_columns(path, content, names)
-    if n_unscored:
-        raise InvalidDataError(
-            f"{path}: {n_unscored} of {len(content)} utterances have no probabilities. Predict every utterance once."
-        )
+    values, unscored = probability_columns(path, content, names)
+    if len(unscored):
+        which = unscored_rows(unscored, content, {"dialogue": "dialogue_id", "turn": "turn"}, "utterances")
+        raise InvalidDataError(f"{path}: {which}. Predict every utterance once.")
     if values is None:
         return None
     try:
@@ -326,8 +337,8 @@ def _emotion_ids(
     if unknown:
         rows = int(np.isin(written[named].astype(np.str_), unknown).sum())
         raise InvalidDataError(
-            f"{path}: column {column}: {unknown[0]!r} is none of the emotions. {did_you_mean(unknown[0], names)} "
-            f"{rows} such rows."
+            f"{path}: column {column}: {described_value(unknown[0])} is none of the emotions. "
+            f"{did_you_mean(unknown[0][:80], names)} {rows} such rows."
         )
     id_of = {name: i for i, name in enumerate(names)}
     ids[named] = [id_of[str(value)] for value in written[named]]
@@ -373,7 +384,7 @@ def _check_repeats(path: Path, table: EmotionTable) -> None:
     if same.any():
         row = int(order[1:][same].min())
         raise InvalidDataError(
-            f"{path}: turn {table.turns[row]} of dialogue {table.dialogue_ids[row]} is given more than once; "
+            f"{path}: turn {table.turns[row]} of dialogue {table.dialogue_ids[row][:80]} is given more than once; "
             f"{int(same.sum())} utterances repeat. Predict every utterance once."
         )
 

@@ -21,9 +21,16 @@ from iemomecp_dataset.explanation_table import ExplanationTable
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, whole_numbers
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
-from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
+from iemomecp_dataset.metrics.evaluation.prediction_table import (
+    METADATA_KEY,
+    only_one,
+    open_table,
+    shown_columns,
+    stated_columns,
+)
 from iemomecp_dataset.metrics.explanations.scoring import lone_surrogate
 from iemomecp_dataset.schema import SPLITS, canonical_split
+from iemomecp_dataset.shown_values import described_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +234,7 @@ def read_explanation_predictions(
     if absent:
         raise InvalidDataError(
             f"{path}: no column for {', '.join(absent)}: an explanations file has one row per explained target, with "
-            f"dialogue_id, target_turn and prediction. It has {', '.join(map(str, content))}."
+            f"dialogue_id, target_turn and prediction. It has {shown_columns(content)}."
         )
     for column, wanted in (("split", split), ("run_name", run_name)):
         content = only_one(path, content, column, wanted)
@@ -252,10 +259,12 @@ def _open(path: Path) -> tuple[pd.DataFrame, ExplanationFacts]:
         return open_table(path, ExplanationFacts, text=("prediction", "reference"))
     import pandas as pd
 
+    if not path.is_file():
+        raise MissingDataError(
+            f"{path} is not there, or is not a file. Give a .parquet, .csv or .json file of explanations."
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise MissingDataError(f"{path} is not there. Give a .parquet, .csv or .json file of explanations.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidDataError(f"{path} cannot be read as JSON: {error}.") from None
     if not isinstance(content, list) or not content or not all(isinstance(item, dict) for item in content):
@@ -276,7 +285,7 @@ def _texts(path: Path, content: pd.DataFrame, column: str, advice: str) -> tuple
     wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     if wrong:
         found = texts[wrong[0]]
-        words = "no text" if found is None or found != found else repr(found)
+        words = "no text" if found is None or found != found else described_value(found)
         raise InvalidDataError(
             f"{path}: row {wrong[0]}, column {column}: expected a text, found {words}. {len(wrong)} such rows. {advice}"
         )
@@ -293,7 +302,7 @@ def _check_repeats(found: ExplanationPredictions) -> None:
     if repeated:
         dialogue, turn = repeated[0]
         raise InvalidDataError(
-            f"{found.path}: the emotion of turn {turn} in dialogue {dialogue} is explained more than once; "
+            f"{found.path}: the emotion of turn {turn} in dialogue {dialogue[:80]} is explained more than once; "
             f"{len(repeated)} items repeat. Explain every item once."
         )
 

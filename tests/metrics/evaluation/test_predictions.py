@@ -175,7 +175,7 @@ def test_metadata_that_is_not_an_object_is_refused(tmp_path, stored):
     [
         (OURS.drop(columns="label"), "lacks the column label"),
         (OURS.drop(columns="prob_non_pair"), "prob_non_pair are missing"),
-        (OURS.assign(prob_pair=[np.nan, 0.5]), "1 of 2 pairs have no probabilities"),
+        (OURS.assign(prob_pair=[np.nan, 0.5]), r"1 of 2 pairs has no probabilities, row 0 .dialogue 'Ses05"),
         (OURS.drop(columns=["prob_pair", "prob_non_pair"]).assign(pred_id=[0, 1]), "no probabilities in any column"),
     ],
 )

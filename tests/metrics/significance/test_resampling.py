@@ -259,7 +259,7 @@ def test_what_cannot_be_resampled_is_refused():
         permutation_test(one, other, n_permutations=0)
     with pytest.raises(MetricInputError, match="units must have one entry"):
         candidate_unit_counts([[0, 1]], [0, 1], ["a"], PAIR_LABELS)
-    with pytest.raises(MetricInputError, match="counts of 0 or more"):
+    with pytest.raises(MetricInputError, match="count of 0 or more"):
         candidate_unit_counts([[0, 1]], [0, 1], ["a", "b"], PAIR_LABELS, missed_positives=-1)
     with pytest.raises(MetricInputError, match="at least one system"):
         candidate_unit_counts([], [0, 1], ["a", "b"], PAIR_LABELS)

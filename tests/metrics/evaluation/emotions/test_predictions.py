@@ -127,7 +127,7 @@ WRONG = {
     ),
     "a class without column": (("dialogue_id,turn,prob_neutral,prob_joy", "1,1,0.5,0.5"), "prob_surprise, .* missing"),
     "logits": ((f"dialogue_id,turn,{PROBS}", "1,1,3,-1,0,0,0,0,0"), "probabilities of utterance 0 .* logits"),
-    "a gap": ((f"dialogue_id,turn,{PROBS}", "1,1,,1,0,0,0,0,0"), "1 of 1 utterances have no probabilities"),
+    "a gap": ((f"dialogue_id,turn,{PROBS}", "1,1,,1,0,0,0,0,0"), r"1 of 1 utterances has no probabilities, row 0"),
     "decision against probabilities": (
         (f"dialogue_id,turn,prediction,{PROBS}", "1,1,joy,1,0,0,0,0,0,0"),
         "predicts joy and gives neutral a larger probability",
