@@ -16,7 +16,7 @@ from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
 from iemomecp_dataset.benchmark.report.emotions.section import EmotionSection, build_emotion_section
 from iemomecp_dataset.benchmark.report.explanations.section import ExplanationSection, build_explanation_section
 from iemomecp_dataset.benchmark.report.section import Section, Texts, build_section, distinguish_headings
-from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
+from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun, shown_path
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.files import write_bytes
 from iemomecp_dataset.pictures.palette import palette_css
@@ -54,7 +54,7 @@ def write_report(
     """
     page = render_report(
         index, title=title, texts=texts, n_resamples=n_resamples, progress=progress, diagnosis=diagnosis
-    ).encode()
+    ).encode("utf-8", "backslashreplace")  # names of folders may be no Unicode
     write_bytes(Path(output), page)
     return len(page)
 
@@ -139,6 +139,7 @@ def render_report(
         emotions=environment.get_template("emotions/section.html").render(sections=emotion_sections),
         diagnostics="" if diagnosis is None or not sections else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
+        unchecked=[_unfinished(run, index.root) for run in index.unchecked],
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
         style=palette_css(":root") + (files / "style.css").read_text(encoding="utf-8"),
@@ -166,7 +167,7 @@ def _title(pairs: bool, emotions: bool, explanations: bool) -> str:
 
 def _unfinished(run: UnfinishedRun, root: Path) -> tuple[str, str]:
     folder = run.folder.relative_to(root) if run.folder.is_relative_to(root) else run.folder
-    return str(folder), run.reason.replace(f"{run.folder}/", "")
+    return shown_path(folder), run.reason.replace(f"{run.folder}/", "")
 
 
 def _version() -> str:

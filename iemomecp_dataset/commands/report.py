@@ -111,8 +111,8 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
     )
     if not options.quiet:
         print(results_table(index.runs))
-    for run in index.unfinished:
-        print(f"left out: {run.reason}")
+    for remark in index.remarks:
+        print(remark)
     print(f"{options.output}: {len(index.runs)} run{'s' * (len(index.runs) != 1)}, {size / 1e6:.1f} MB")
 
 
