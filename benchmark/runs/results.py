@@ -467,8 +467,8 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
-_MOST_DIGITS = 19
-"""Of whole numbers in a record: those of 64 bits."""
+_MOST_DIGITS = 308
+"""Of whole numbers in a record: longer ones are no floats."""
 
 
 def _results_path(path: str | Path) -> Path:

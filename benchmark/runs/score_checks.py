@@ -139,18 +139,23 @@ def _other_gold(results: RunResults, split: str, stored: _Stored) -> bool:
         if isinstance(stored, EmotionPredictions) and split in signatures:
             table = stored.table
             stated = EmotionSignature.parse(signatures[split]).data
-            return keys_fingerprint(table.dialogue_ids, table.turns, table.labels) != stated
+            return _differs(keys_fingerprint(table.dialogue_ids, table.turns, table.labels), stated)
         if isinstance(stored, Predictions) and split in signatures:
             signature = Signature.parse(signatures[split])
             pairs = stored.pairs
             if signature.definition == "F":
-                return gold_fingerprint(*pairs.keys, pairs.labels) != signature.data
+                return _differs(gold_fingerprint(*pairs.keys, pairs.labels), signature.data)
             if signature.definition == "A" and not pairs.missed_positives:
                 gold = pairs.labels == 0
-                return gold_fingerprint(*(key[gold] for key in pairs.keys)) != signature.data
+                return _differs(gold_fingerprint(*(key[gold] for key in pairs.keys)), signature.data)
     except IemomecpError:
         pass  # an illegible signature puts the run into a table of its own; it says nothing about the predictions
     return False
+
+
+def _differs(digest: str, stated: str) -> bool:
+    """Whether two digests of one kind differ; one of another length is of another kind."""
+    return len(digest) == len(stated) and digest != stated
 
 
 def _other_scores(task: str, recorded: Mapping[str, Any], stored: _Stored) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from explanation_cases import write_explanation_run
 from quick_report import render_quickly
 
 from iemomecp_dataset.benchmark.board import leaderboard
@@ -127,9 +128,9 @@ def test_other_dialogues_than_the_signature_states_are_noticed(tmp_path, write_r
     assert "are not those that the signature of the record states" in found.reason
 
 
-def test_emotions_and_explanations_are_checked_too(tmp_path, write_emotion_run, write_explanation_run):
+def test_emotions_and_explanations_are_checked_too(tmp_path, write_emotion_run):
     write_emotion_run(tmp_path / "emotions")
-    write_explanation_run(tmp_path / "explanations")
+    write_explanation_run(tmp_path / "explanations", str.lower)
     assert index_runs(tmp_path).unfinished == ()
     for name, score in (("emotions", "weighted_f1"), ("explanations", "content_cider")):
         change_record(tmp_path / name, "metrics", "test", score, value=0.123)
@@ -166,8 +167,7 @@ def _scores(frame):
     from iemomecp_dataset.metrics.scoring import pair_scores
 
     probabilities = frame[["prob_pair", "prob_non_pair"]].to_numpy()
-    scores = pair_scores(probabilities, frame["label"].to_numpy(), ["pair", "non_pair"], threshold=0.5)
-    return scores
+    return pair_scores(probabilities, frame["label"].to_numpy(), ["pair", "non_pair"], threshold=0.5)
 
 
 def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path, write_run, monkeypatch):
