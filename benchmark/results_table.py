@@ -28,9 +28,13 @@ from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, RunResults
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.pictures.words import printable, shortened
 from iemomecp_dataset.schema import canonical_split
 
 __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results", "results_table", "text_columns"]
+
+_LONGEST_NAME = 200
+"""Characters of a system's name in a table for terminals; longer ones are cut with an ellipsis."""
 
 
 def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
@@ -61,7 +65,8 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         raise UsageError("There are no runs to put in a table.")
     shown = [board for board in boards if split is None or split in board.splits] or boards
     remarks = () if index is None else index.remarks
-    return "\n\n".join([*(board_table(board, split, width) for board in shown), *remarks])
+    # Names come from other people's files: a terminal must show them and not obey them.
+    return printable("\n\n".join([*(board_table(board, split, width) for board in shown), *remarks]))
 
 
 def print_results(results: RunResults | None) -> None:
@@ -142,7 +147,8 @@ def _rows_text(board: Board, beside: Sequence[BoardRow], split: str, columns: Se
     for row in (*board.rows, *beside):
         marker = _MARKERS.get(row.kind, " ")
         cells = [_cell(board, row.score(split, key), key) for key, _ in columns]
-        name = f"{row.name} {WARNED}" if row.warnings else row.name
+        name = shortened(" ".join(row.name.split()), _LONGEST_NAME)
+        name += f" {WARNED}" if row.warnings else ""
         lines.append([f"{marker} {name}", *cells, str(len(row.runs)) if row.runs else "-"])
     return text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside else [])})
 

@@ -19,7 +19,9 @@ from iemomecp_dataset.benchmark.report.section import Section, Texts, build_sect
 from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun, shown_path
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.pictures.content_policy import policy_element
 from iemomecp_dataset.pictures.palette import palette_css
+from iemomecp_dataset.pictures.words import printable
 
 __all__ = ["render_report", "write_report"]
 
@@ -94,6 +96,7 @@ def render_report(
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(lambda name: (files / name).read_text(encoding="utf-8")),
@@ -125,7 +128,9 @@ def render_report(
     ]
     if explorers:
         scripts += ["browse.js", *explorers]
+    script = "\n".join((files / name).read_text(encoding="utf-8") for name in scripts)
     return template.render(
+        policy=policy_element(script),
         title=title or _title(bool(sections), bool(emotion_sections), bool(explanation_sections)),
         part_titles=_PARTS,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),
@@ -143,8 +148,13 @@ def render_report(
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
         style=palette_css(":root") + (files / "style.css").read_text(encoding="utf-8"),
-        script="\n".join((files / name).read_text(encoding="utf-8") for name in scripts),
+        script=script,
     )
+
+
+def _shown(value: Any) -> Any:
+    """Shows what a browser would obey, such as marks that turn the direction of writing; markup is left as it is."""
+    return printable(value) if type(value) is str else value
 
 
 _PARTS = {

@@ -136,7 +136,7 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
     if not runs:
         if unfinished:
             named = "".join(f"\n  {run.reason}" for run in unfinished)
-            raise RunFolderError(f"{root} holds no finished run, but {len(unfinished)} unfinished or damaged:{named}")
+            raise RunFolderError(f"{root} holds no finished run, but {len(unfinished)} unfinished:{named}")
         raise RunFolderError(
             f"{root} holds no run: no {RESULTS_FILE} in it or in any folder below. Give the folder of the runs, or "
             f"train one: {command_hint('train fusion', '--data_dir DIR --output_dir runs/base_42')}"

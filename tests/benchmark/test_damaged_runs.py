@@ -226,7 +226,7 @@ def test_nothing_left_to_show_is_an_error(tmp_path: Path, write_run: Callable[..
     for name in ("cut", "yaml", "text_score"):
         write_run(tmp_path / name, n_dialogues=6)
         LEFT_OUT[name][0](tmp_path / name)
-    with pytest.raises(RunFolderError, match=r"holds no finished run, but 3 unfinished or damaged:\n.*\n.*\n.*"):
+    with pytest.raises(RunFolderError, match=r"holds no finished run, but 3 unfinished:\n.*\n.*\n.*"):
         index_runs(tmp_path)
 
 
