@@ -10,6 +10,7 @@ a table of their own (:func:`parts_of_split`).
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.benchmark.baselines.structural import DISTANCE_ONLY
 from iemomecp_dataset.benchmark.board_rows import (
+    WARNED,
     BoardRow,
     structural_rows,
     trained_rows,
@@ -50,6 +52,9 @@ __all__ = [
     "split_notes",
     "table_key",
 ]
+
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -279,7 +284,10 @@ def runs_of_task(runs: str | Path | Iterable[Run | RunResults], task: str) -> li
         RunFolderError: It holds no finished run.
     """
     if isinstance(runs, str | Path):
-        runs = index_runs(runs).runs
+        index = index_runs(runs)
+        for remark in index.remarks:
+            _logger.warning("%s", remark)
+        runs = index.runs
     given = [run if isinstance(run, Run) else Run(Path(run.run_name), run) for run in runs]
     return with_unique_names([run for run in given if run.results.task == task])
 
@@ -363,7 +371,9 @@ def make_board(key: BoardKey, runs: list[Run], notes: Sequence[str] = ()) -> Boa
         return row.kind == "trained", (value if not math.isnan(value) else -1.0) if row.kind == "trained" else 0.0
 
     further = (*repeats, *lacking, *_missing_seeds(trained), *_mixed_circumstances(trained), *_of_peers(trained))
-    return Board(key, splits, tuple(sorted(rows, key=place)), (*_notes(key, runs, structural), *notes, *further))
+    warned = [f"{WARNED} {warning}" for row in trained for warning in row.warnings]
+    every = (*warned, *_notes(key, runs, structural), *notes, *further)
+    return Board(key, splits, tuple(sorted(rows, key=place)), every)
 
 
 def _missing_seeds(rows: Sequence[BoardRow]) -> list[str]:

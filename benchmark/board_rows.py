@@ -17,6 +17,7 @@ from iemomecp_dataset.trainers.options import ModelOptions
 __all__ = [
     "MOST_PROBABLE",
     "OWN_DECISIONS",
+    "WARNED",
     "BoardRow",
     "Score",
     "structural_rows",
@@ -29,6 +30,9 @@ __all__ = [
 MOST_PROBABLE = "most probable class"
 OWN_DECISIONS = "the system's own decisions"
 """The decision rules of rows without a threshold, in words."""
+
+WARNED = "[!]"
+"""Marks a row with warnings, in text and on pages, and the notes that state them."""
 
 _MOST_OPTIONS = 3
 """Largest number of differing options that a name lists in full; the note of the row always does."""
@@ -98,6 +102,11 @@ class BoardRow:
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the runs."""
         return tuple(run.results.seed for run in self.runs)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One remark per run that diverged or predicts one class, say: what its scores must not be read without."""
+        return tuple(f"{run.results.run_name}: {' '.join(run.warnings)}" for run in self.runs if run.warnings)
 
     def score(self, split: str, key: str) -> Score | None:
         """Gives the values of a metric on a split, or None when this row has none."""

@@ -15,7 +15,7 @@ from iemomecp_dataset.benchmark.board import (
     signatures_of,
     split_notes,
 )
-from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, BoardRow, Score
+from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, WARNED, BoardRow, Score
 from iemomecp_dataset.benchmark.emotion_board import emotion_boards, emotion_columns
 from iemomecp_dataset.benchmark.explanation_board import (
     NO_PUBLISHED_NUMBERS,
@@ -28,9 +28,13 @@ from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, RunResults
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
+from iemomecp_dataset.pictures.words import printable, shortened
 from iemomecp_dataset.schema import canonical_split
 
 __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results", "results_table", "text_columns"]
+
+_LONGEST_NAME = 200
+"""Characters of a system's name in a table for terminals; longer ones are cut with an ellipsis."""
 
 
 def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | None = None, width: int = 110) -> str:
@@ -42,7 +46,7 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         width: Characters per line of the sentences around the tables.
 
     Returns:
-        The tables, each with its notes.
+        The tables, each with its notes; of a folder also a line for each run that is left out or could not be checked.
 
     Raises:
         UsageError: There are no runs.
@@ -53,13 +57,16 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         ...
         iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
     """
-    given = index_runs(runs).runs if isinstance(runs, str | Path) else list(runs)
+    index = index_runs(runs) if isinstance(runs, str | Path) else None
+    given = list(runs if index is None else index.runs)  # type: ignore[arg-type]  # no path
     split = split and canonical_split(split)
     boards = [*leaderboard(given), *emotion_boards(given), *explanation_boards(given)]
     if not boards:
         raise UsageError("There are no runs to put in a table.")
     shown = [board for board in boards if split is None or split in board.splits] or boards
-    return "\n\n".join(board_table(board, split, width) for board in shown)
+    remarks = () if index is None else index.remarks
+    # Names come from other people's files: a terminal must show them and not obey them.
+    return printable("\n\n".join([*(board_table(board, split, width) for board in shown), *remarks]))
 
 
 def print_results(results: RunResults | None) -> None:
@@ -140,7 +147,9 @@ def _rows_text(board: Board, beside: Sequence[BoardRow], split: str, columns: Se
     for row in (*board.rows, *beside):
         marker = _MARKERS.get(row.kind, " ")
         cells = [_cell(board, row.score(split, key), key) for key, _ in columns]
-        lines.append([f"{marker} {row.name}", *cells, str(len(row.runs)) if row.runs else "-"])
+        name = shortened(" ".join(row.name.split()), _LONGEST_NAME)
+        name += f" {WARNED}" if row.warnings else ""
+        lines.append([f"{marker} {name}", *cells, str(len(row.runs)) if row.runs else "-"])
     return text_columns(lines, rule_after={0, len(board.structural), *([len(board.rows)] if beside else [])})
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from iemomecp_dataset.pictures.words import printable, shortened
+
 __all__ = ["MAX_DRAWN", "RowLabels"]
 
 MAX_DRAWN = 12
@@ -23,6 +25,9 @@ others are counted there."""
 
 _LONGEST = 40
 """Largest number of characters of a label; with a longer one in the table, numbers stand for all."""
+
+_MOST_DRAWN = 200
+"""Largest number of characters of a name in a figure; results tables have all of it."""
 
 _OPTIONS = re.compile(r"(?P<words>.*?)\s*\((?P<options>\w+=.*)\)")
 _NEXT_OPTION = re.compile(r", (?=\w+=)")
@@ -76,7 +81,8 @@ class RowLabels:
             name: A name.
             width: Characters to wrap at; 0 keeps one line.
         """
-        text = f"{self[name]} {self.words(name)}" if self.numbered and name in self.names else self.words(name)
+        words = printable(shortened(self.words(name), _MOST_DRAWN))
+        text = f"{self[name]} {words}" if self.numbered and name in self.names else words
         return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False)) if width else text
 
     @cached_property

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from iemomecp_dataset.benchmark.diagnostics.catalogue import DIAGNOSTICS, POOLINGS
 from iemomecp_dataset.benchmark.diagnostics.tables import COLUMNS, Diagnosis
+from iemomecp_dataset.csv_cells import csv_text
 from iemomecp_dataset.files import make_folder, write_text
 
 __all__ = ["write_diagnosis"]
@@ -28,7 +29,7 @@ def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> list[Path]:
     paths = []
     for name, table in diagnosis.tables.items():
         paths.append(folder / f"{name}.csv")
-        write_text(paths[-1], table.to_csv(index=False, na_rep="NaN", lineterminator="\n"))
+        write_text(paths[-1], csv_text(table, na_rep="NaN"))
     paths.append(folder / "README.md")
     write_text(paths[-1], _readme(diagnosis))
     return paths

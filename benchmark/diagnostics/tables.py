@@ -104,7 +104,7 @@ def diagnose(index: RunIndex, facts_of: FactsOf, progress: Callable[[Sequence[An
         numbers over seeds and named.
     """
     systems, left_out = systems_of(index.runs, facts_of)
-    left_out = {run.folder: run.reason for run in index.unfinished} | left_out
+    left_out = {run.folder: run.reason for run in (*index.unfinished, *index.unchecked)} | left_out
     rows: dict[str, list[dict[str, Any]]] = {diagnostic.name: [] for diagnostic in DIAGNOSTICS}
     steps = [(system, diagnostic) for system in systems for diagnostic in DIAGNOSTICS]
     for system, diagnostic in progress(steps) if progress else steps:

@@ -1,4 +1,4 @@
-"""Reads the predictions behind a board's figures and checks them against the recorded scores."""
+"""Reads the predictions behind a board's figures; that they give the recorded scores, the index of runs has checked."""
 
 from __future__ import annotations
 
@@ -10,27 +10,19 @@ from typing import Any, TypeVar
 from iemomecp_dataset.benchmark.board import Board
 from iemomecp_dataset.benchmark.board_rows import BoardRow
 from iemomecp_dataset.benchmark.comparison import same_items, same_utterances
-from iemomecp_dataset.benchmark.report.headline import CONTENT_CIDER, PAIR_F1, WEIGHTED_F1, Headline
 from iemomecp_dataset.benchmark.report.svg import series_style
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.errors import IemomecpError
-from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions, read_emotion_predictions
 from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
     ExplanationPredictions,
     read_explanation_predictions,
 )
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
-from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
-from iemomecp_dataset.metrics.scoring import precision_recall_f1
 
 __all__ = ["collect_emotion_predictions", "collect_explanation_predictions", "collect_predictions", "predicted_systems"]
 
 _logger = logging.getLogger(__name__)
-
-_SAME_SCORE = 1e-6
-"""Largest difference between a recorded and a recomputed score that needs no note on the page."""
-
 
 Found = TypeVar("Found", Predictions, EmotionPredictions, ExplanationPredictions)
 
@@ -41,15 +33,12 @@ def collect_predictions(board: Board, split: str, notes: list[str]) -> dict[str,
     Args:
         board: Comparable runs.
         split: The split.
-        notes: Extended by one sentence for each run that is left out or contradicts its recorded score; it is logged,
-            too.
+        notes: Extended by one sentence for each run that is left out; it is logged, too.
 
     Returns:
         Predictions by run name, all on the same pairs in the same order.
     """
-    return _collect(
-        board, split, notes, read_predictions, lambda a, b: a.pairs.same_pairs(b.pairs), _pair_f1, PAIR_F1, "pairs"
-    )
+    return _collect(board, split, notes, read_predictions, lambda a, b: a.pairs.same_pairs(b.pairs), "pairs")
 
 
 def collect_emotion_predictions(board: Board, split: str, notes: list[str]) -> dict[str, EmotionPredictions]:
@@ -63,9 +52,7 @@ def collect_emotion_predictions(board: Board, split: str, notes: list[str]) -> d
     Returns:
         Predictions by run name, all on the same utterances in the same order.
     """
-    return _collect(
-        board, split, notes, read_emotion_predictions, same_utterances, _weighted_f1, WEIGHTED_F1, "utterances"
-    )
+    return _collect(board, split, notes, read_emotion_predictions, same_utterances, "utterances")
 
 
 def collect_explanation_predictions(board: Board, split: str, notes: list[str]) -> dict[str, ExplanationPredictions]:
@@ -79,9 +66,7 @@ def collect_explanation_predictions(board: Board, split: str, notes: list[str]) 
     Returns:
         Predictions by run name, all of the same items in the same order.
     """
-    return _collect(
-        board, split, notes, read_explanation_predictions, same_items, _content_cider, CONTENT_CIDER, "items"
-    )
+    return _collect(board, split, notes, read_explanation_predictions, same_items, "items")
 
 
 def _collect(
@@ -90,8 +75,6 @@ def _collect(
     notes: list[str],
     read: Callable[[Path], Found],
     same: Callable[[Found, Found], bool],
-    score: Callable[[Found], float],
-    headline: Headline,
     items: str,
 ) -> dict[str, Found]:
     found: dict[str, Found] = {}
@@ -120,14 +103,6 @@ def _collect(
                 f"{items} as the {len(first):,} of {next(iter(found))}. Repeat one of the two runs.",
             )
             continue
-        scored = score(of_run)
-        recorded = float(run.results.metrics[split][headline.key])
-        if abs(scored - recorded) > _SAME_SCORE:
-            notes.append(
-                f"The predictions of {run.results.run_name} give {headline.name} {headline.text(scored)} on {split}, "
-                f"but its results.json records {headline.text(recorded)}: one of the two files belongs to another run "
-                "or was rounded."
-            )
         first = first or of_run
         found[run.results.run_name] = of_run
     return found
@@ -151,19 +126,3 @@ def predicted_systems(
         for number, row in enumerate(board.trained)
     ]
     return [(row, runs, series_style(number)) for row, runs, number in found if runs]
-
-
-def _pair_f1(predictions: Predictions) -> float:
-    gold, predicted = predictions.labels == 0, predictions.decided == 0
-    n_gold = int(gold.sum()) + predictions.missed_positives
-    return precision_recall_f1(int((gold & predicted).sum()), int(predicted.sum()), n_gold)[2]
-
-
-def _weighted_f1(predictions: EmotionPredictions) -> float:
-    known = predictions.take(predictions.table.labelled)
-    return float(emotion_scores(known.scored, known.table.labels, known.class_names)["weighted_f1"])
-
-
-def _content_cider(predictions: ExplanationPredictions) -> float:
-    sums = text_statistics(predictions.predictions, predictions.references or ()).sums.sum(axis=0)
-    return float(scores_of_sums(sums)["content_cider"])

@@ -16,10 +16,12 @@ from iemomecp_dataset.benchmark.report.diagnostics import diagnostics_html
 from iemomecp_dataset.benchmark.report.emotions.section import EmotionSection, build_emotion_section
 from iemomecp_dataset.benchmark.report.explanations.section import ExplanationSection, build_explanation_section
 from iemomecp_dataset.benchmark.report.section import Section, Texts, build_section, distinguish_headings
-from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun
+from iemomecp_dataset.benchmark.runs.index import RunIndex, UnfinishedRun, shown_path
 from iemomecp_dataset.errors import missing_extra
 from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.pictures.content_policy import policy_element
 from iemomecp_dataset.pictures.palette import palette_css
+from iemomecp_dataset.pictures.words import printable
 
 __all__ = ["render_report", "write_report"]
 
@@ -54,7 +56,7 @@ def write_report(
     """
     page = render_report(
         index, title=title, texts=texts, n_resamples=n_resamples, progress=progress, diagnosis=diagnosis
-    ).encode()
+    ).encode("utf-8", "backslashreplace")  # names of folders may be no Unicode
     write_bytes(Path(output), page)
     return len(page)
 
@@ -94,6 +96,7 @@ def render_report(
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(lambda name: (files / name).read_text(encoding="utf-8")),
@@ -125,7 +128,9 @@ def render_report(
     ]
     if explorers:
         scripts += ["browse.js", *explorers]
+    script = "\n".join((files / name).read_text(encoding="utf-8") for name in scripts)
     return template.render(
+        policy=policy_element(script),
         title=title or _title(bool(sections), bool(emotion_sections), bool(explanation_sections)),
         part_titles=_PARTS,
         today=(today or datetime.datetime.now(datetime.UTC).date()).isoformat(),
@@ -139,11 +144,17 @@ def render_report(
         emotions=environment.get_template("emotions/section.html").render(sections=emotion_sections),
         diagnostics="" if diagnosis is None or not sections else diagnostics_html(diagnosis, environment, index.root),
         unfinished=[_unfinished(run, index.root) for run in index.unfinished],
+        unchecked=[_unfinished(run, index.root) for run in index.unchecked],
         any_synthetic=any(board.key.synthetic for board in all_boards),
         all_synthetic=all(board.key.synthetic for board in all_boards),
         style=palette_css(":root") + (files / "style.css").read_text(encoding="utf-8"),
-        script="\n".join((files / name).read_text(encoding="utf-8") for name in scripts),
+        script=script,
     )
+
+
+def _shown(value: Any) -> Any:
+    """Shows what a browser would obey, such as marks that turn the direction of writing; markup is left as it is."""
+    return printable(value) if type(value) is str else value
 
 
 _PARTS = {
@@ -166,7 +177,7 @@ def _title(pairs: bool, emotions: bool, explanations: bool) -> str:
 
 def _unfinished(run: UnfinishedRun, root: Path) -> tuple[str, str]:
     folder = run.folder.relative_to(root) if run.folder.is_relative_to(root) else run.folder
-    return str(folder), run.reason.replace(f"{run.folder}/", "")
+    return shown_path(folder), run.reason.replace(f"{run.folder}/", "")
 
 
 def _version() -> str:

@@ -39,7 +39,7 @@ class ScoreCell:
 
 @dataclass(frozen=True)
 class ResultsRow:
-    """One system: its number if figures number the systems, its name, scores and cost."""
+    """One system: its number if figures number the systems, its name, scores and cost, and what it is warned of."""
 
     kind: str
     number: str
@@ -52,6 +52,7 @@ class ResultsRow:
     cost: str
     memory: str
     cost_seconds: float
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,7 @@ def _table_row(
         cost=cost,
         memory=f"{max(memory) / 1024:.1f} GB" if memory and not math.isnan(sum(memory)) else "",
         cost_seconds=-1.0 if math.isnan(mean_seconds) else mean_seconds,
+        warning=" ".join(row.warnings),
     )
 
 

@@ -47,25 +47,35 @@ def read_epochs(path: str | Path) -> list[Epoch]:
         The epochs, in order.
     """
     path = Path(path)
-    if not path.is_file():
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    except OSError:  # a run without a readable log is shown without its curve, as one without a log
         return []
     epochs: dict[int, Epoch] = {}
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+    for line in text.splitlines():
         try:
             event = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # also a number of thousands of digits, which int() refuses
             continue
-        if isinstance(event, dict) and event.get("event") == "epoch" and isinstance(event.get("epoch"), int):
+        if isinstance(event, dict) and event.get("event") == "epoch" and _is_count(event.get("epoch")):
             number = event["epoch"]
             epochs[number] = Epoch(
                 number=number,
-                step=event["step"] if isinstance(event.get("step"), int) else 0,
+                step=event["step"] if _is_count(event.get("step")) else 0,
                 train_loss=_number(event.get("train_loss")),
                 losses=_numbers(event.get("losses")),
                 validation=_numbers(event.get("validation")),
                 seconds=_number(event.get("seconds")),
             )
     return [epochs[number] for number in sorted(epochs)]
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value < _MOST
+
+
+_MOST = 10**12
+"""No run has as many epochs or steps; a larger number is damage, and would stretch the axis of a curve without end."""
 
 
 def _numbers(values: Any) -> dict[str, float]:
@@ -75,4 +85,7 @@ def _numbers(values: Any) -> dict[str, float]:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        return math.nan

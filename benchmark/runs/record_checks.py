@@ -91,8 +91,39 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
         check(f"counts.{split}", counts, lambda value: isinstance(value, Mapping), "an object of counts")
         for name, count in counts.items():
             check(f"counts.{split}.{name}", count, lambda value: isinstance(value, int), "a whole number")
-    for place, name in enumerate(content.get("class_names", ())):
-        check(f"class_names[{place}]", name, lambda value: isinstance(value, str), "a text")
+    for name in ("class_names", "missing_splits", "warnings", "remarks", "leaks"):
+        texts = content.get(name) or ()
+        check(name, texts, lambda value: isinstance(value, list | tuple), "a list of texts")
+        for place, text in enumerate(texts):
+            check(f"{name}[{place}]", text, lambda value: isinstance(value, str), "a text")
+    for name, facts in content.get("features", {}).items():
+        check(f"features.{name}", facts, lambda value: isinstance(value, Mapping), "an object of facts")
+    for name in ("signatures", "peer"):
+        check(name, content.get(name) or {}, lambda value: isinstance(value, Mapping), "an object")
+    for split, text in (content.get("signatures") or {}).items():
+        check(f"signatures.{split}", text, lambda value: isinstance(value, str), "a text")
+    notes = (content.get("peer") or {}).get("notes") or ()
+    check("peer.notes", notes, lambda value: isinstance(value, list | tuple), "a list of texts")
+    _check_characters(content, source)
+
+
+def _check_characters(value: Any, source: Path) -> None:
+    """Refuses halves of surrogate pairs, which JSON can spell and no page or terminal can show."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_characters(name, source)
+            _check_characters(item, source)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_characters(item, source)
+    elif isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            shown = value.encode("utf-8", "backslashreplace").decode()
+            raise RunFolderError(
+                f"{source} holds text that is no Unicode: {shown!r:.80}. It was changed by hand; repeat the run."
+            ) from None
 
 
 def _is_share(value: Any) -> bool:

@@ -6,6 +6,7 @@ its reason under ``undefined`` beside it.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ __all__ = [
     "folder_of_run",
     "read_results",
     "run_results",
+    "text_of_run",
     "write_results",
     "write_run_predictions",
 ]
@@ -418,7 +420,7 @@ def read_results(path: str | Path) -> RunResults:
     """
     source = _results_path(path)
     try:
-        content = json.loads(source.read_text(encoding="utf-8"))
+        content = json.loads(text_of_run(source), parse_int=_whole_number)
     except FileNotFoundError:
         state = "the run has not finished. Start its command again to continue it."
         if not (source.parent / "config.yaml").is_file():
@@ -426,7 +428,7 @@ def read_results(path: str | Path) -> RunResults:
         raise MissingDataError(f"{source} is not there: {state}") from None
     except OSError as error:
         raise RunFolderError(f"{source} cannot be read: {error.strerror}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RunFolderError(
             f"{source} is not valid JSON ({error}). Remove it and start the run's command again."
         ) from None
@@ -439,6 +441,34 @@ def read_results(path: str | Path) -> RunResults:
             "Read it with the version that wrote it, or repeat the run."
         )
     return _record(content, source)
+
+
+def text_of_run(path: Path) -> str:
+    """Reads a text file of a run folder.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its text.
+
+    Raises:
+        OSError: It cannot be read; a pipe or a device is not waited for.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+    return path.read_text(encoding="utf-8")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+_MOST_DIGITS = 308
+"""Of whole numbers in a record: longer ones are no floats."""
 
 
 def _results_path(path: str | Path) -> Path:
@@ -465,10 +495,11 @@ def _record(content: dict[str, Any], source: Path) -> RunResults:
             values[name] = tuple(value)
         elif kind == "float":
             values[name] = math.nan if value is None else float(value)
-    check_record(values, source)
+    extra = {name: value for name, value in content.items() if name not in known}
+    check_record({**extra, **values}, source)
     for scores in _score_dicts(values):
         scores.update({key: math.nan for key, value in scores.items() if value is None})
-    return RunResults(**values, extra={name: value for name, value in content.items() if name not in known})
+    return RunResults(**values, extra=extra)
 
 
 def _fits(value: Any, kind: str) -> bool:

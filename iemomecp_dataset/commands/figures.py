@@ -87,8 +87,8 @@ def _tables_of_runs(runs: Path, data_dir: str, variant: Variant) -> FigureTables
     from iemomecp_dataset.builder import load
 
     index = index_runs(runs)
-    for run in index.unfinished:
-        print(f"left out: {run.reason}")
+    for remark in index.remarks:
+        print(remark)
     splits = load("3class", data_dir=data_dir)
     facts = {split: pair_facts(rows) for split, rows in splits.items()}
     usable, unusable = usable_runs(index.runs, facts)

@@ -92,6 +92,7 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
     from iemomecp_dataset.benchmark.report import write_report
     from iemomecp_dataset.benchmark.results_table import results_table
     from iemomecp_dataset.benchmark.runs.index import index_runs
+    from iemomecp_dataset.pictures.words import printable
 
     index = index_runs(runs_dir)
     diagnosis = None
@@ -112,8 +113,8 @@ def _write(options: ReportOptions, runs_dir: Path) -> None:
     )
     if not options.quiet:
         print(results_table(index.runs))
-    for run in index.unfinished:
-        print(f"left out: {run.reason}")
+    for remark in index.remarks:
+        print(printable(remark))
     print(f"{options.output}: {len(index.runs)} run{'s' * (len(index.runs) != 1)}, {size / 1e6:.1f} MB")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iemomecp_dataset.pictures.content_policy import policy_element
 from iemomecp_dataset.pictures.pair_triangle import TRIANGLE_STYLE, triangle_within_page
 from iemomecp_dataset.pictures.palette import DARK, LIGHT, palette_css, variables
 from iemomecp_dataset.pictures.transcript import transcript
@@ -104,16 +105,17 @@ def conversation_page(predicted: Sequence[PredictedConversation], *, title: str 
         HTML without references to other files or addresses.
     """
     first = predicted[0]
+    script = conversation_script()
     synthetic = "SYNTHETIC: " if any(one.synthetic for one in predicted) else ""
     heading = _shown(title or (first.conversation.name if len(predicted) == 1 else f"{len(predicted)} conversations"))
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy_element(script)}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{synthetic}{heading}</title>\n<style>\n{palette_css(':root')}{_file('page.css')}"
         f"{conversation_style()}</style>\n</head>\n<body>\n<main>\n"
         f"{conversation_fragment(first) if len(predicted) == 1 else _several(predicted)}\n"
-        f"</main>\n<script>\n{conversation_script()}</script>\n</body>\n</html>\n"
+        f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
     )
 
 

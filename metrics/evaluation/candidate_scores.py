@@ -15,6 +15,7 @@ from iemomecp_dataset.metrics.calibration import brier_score, expected_calibrati
 from iemomecp_dataset.metrics.evaluation.aligned import ScoredCandidates, gold_pairs_of, predicted_pairs
 from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
 from iemomecp_dataset.metrics.evaluation.listed_sets import OWN_EMOTIONS, neutral_note, with_other
+from iemomecp_dataset.metrics.evaluation.one_class import one_class_warning
 from iemomecp_dataset.metrics.evaluation.predictions import split_of_file
 from iemomecp_dataset.metrics.evaluation.results import Evaluation, EvaluationOptions, FileComparison
 from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired_tests
@@ -47,6 +48,8 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
     signature = candidate_signature(scored, options)
     further, undefined = _further_scores(scored)
     notes = list(scored.notes)
+    if warning := one_class_warning(scored.decided, scored.class_names, signature.split):
+        notes.append(warning)
     n_missed = scored.pairs.missed_positives
     if _by_candidates([scored], signature):
         labels, names = scored.pairs.labels, scored.class_names

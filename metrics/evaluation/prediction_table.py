@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from iemomecp_dataset.csv_cells import original_text
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
 from iemomecp_dataset.schema import canonical_split
@@ -111,6 +112,9 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
         # The CSV reader takes text that is not UTF-8 for bytes, which no comparison with text would find.
         unreadable = [name for name, kind in zip(names, arrow.schema.types, strict=True) if pa.types.is_binary(kind)]
         table = arrow.to_pandas(ignore_metadata=True)  # that of pandas may be damaged, and is not needed
+        if suffix in _DELIMITERS:
+            for name in {*_TEXT, *text}.intersection(names):
+                table[name] = table[name].map(original_text, na_action="ignore")
     except (pa.ArrowException, UnicodeDecodeError, OSError, ValueError) as error:
         raise InvalidDataError(f"{path} cannot be read as {what}: {str(error)[:300]}.") from None
     if unreadable:

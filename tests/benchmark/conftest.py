@@ -214,6 +214,8 @@ def write_run(
     threshold = None
     if chosen_on:
         threshold, _ = best_threshold(probabilities[chosen_on], scored[chosen_on].labels)
+    if "threshold" in changes:
+        threshold, chosen_on = changes["threshold"]["value"], changes["threshold"].get("chosen_on")
     for split, pairs in scored.items():
         facts = {
             "corpus": corpus,
@@ -249,7 +251,7 @@ def write_run(
         for epoch in range(1, n_epochs + 1):
             reached = 1 - np.exp(-epoch / 2)
             validation = {
-                key: metrics["validation"][key] * reached if chosen_on else None
+                key: metrics["validation"][key] * reached if "validation" in metrics else None
                 for key in ("pair_f1", "pair_auprc", "macro_f1")
             }
             event = {

@@ -138,9 +138,9 @@ def test_predictions_are_read_from_the_run_folders_by_default(matrix, found):
 def test_predictions_of_other_pairs_are_refused(tmp_path, write_run):
     for name, objective in (("one", "base"), ("other", "rpcl")):
         write_run(tmp_path / name, objective=objective, n_dialogues=6)
+    board = next(board for board in leaderboard(tmp_path) if len(board.runs) == 2)
     write_run(tmp_path / "data", n_dialogues=6, data_seed=1)
     (tmp_path / "data" / "predictions_test.parquet").rename(tmp_path / "other" / "predictions_test.parquet")
-    board = next(board for board in leaderboard(tmp_path) if len(board.runs) == 2)
     with pytest.raises(RunFolderError, match="is not of the same pairs as"):
         compare(board)
 

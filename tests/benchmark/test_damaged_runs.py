@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -45,6 +46,16 @@ def record(**fields: Any) -> Damage:
     def damage(folder: Path) -> None:
         path = folder / "results.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+    return damage
+
+
+def pipe(name: str) -> Damage:
+    """Replaces a file of the run by a pipe, which nobody writes to."""
+
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
 
     return damage
 
@@ -111,6 +122,24 @@ LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "fingerprint": (record(data_fingerprint={"test": [1]}), "data_fingerprint.test is [1]; expected a text"),
     "counts": (record(counts={"test": 1}), "counts.test is 1; expected an object of counts"),
     "count": (record(counts={"test": {"dialogues": "all"}}), "counts.test.dialogues is 'all'"),
+    "cut_predictions": (write("predictions_test.parquet", b"PAR1"), "predictions_test.parquet cannot be read as Parqu"),
+    "other_f1": (scores(pair_f1=0.123), "contradict each other on test: the record has pair_f1 0.1230"),
+    "digits": (
+        write("results.json", '{"format_version": ' + "1" * 5000),
+        "not valid JSON (a number of 5000 digits)",
+    ),
+    "nested": (write("results.json", "[" * 100_000), "results.json is not valid JSON (maximum recursion depth"),
+    "surrogate": (record(run_name="a\ud800"), "holds text that is no Unicode"),
+    "remarks": (record(remarks=5), "remarks is 5; expected a list of texts"),
+    "peer": (record(peer=5), "peer is 5; expected an object"),
+    "missing_splits": (record(missing_splits=[{}]), "missing_splits[0] is {}; expected a text"),
+    "features": (record(features={"text": 3}), "features.text is 3; expected an object of facts"),
+    "yaml_nested": (write("config.yaml", "[" * 20_000), "config.yaml is not valid YAML"),
+    "yaml_digits": (write("config.yaml", "seed: " + "1" * 5000), "config.yaml is not valid YAML"),
+    "yaml_date": (write("config.yaml", "seed: 2001-99-99"), "config.yaml is not valid YAML (month must be in 1..12)"),
+    "pipe": (pipe("results.json"), "results.json cannot be read: it is a pipe or a device"),
+    "yaml_pipe": (pipe("config.yaml"), "config.yaml cannot be read: it is a pipe or a device"),
+    "pipe_predictions": (pipe("predictions_test.parquet"), "predictions_test.parquet is not a file"),
     "classes": (record(class_names=[1, 2]), "class_names[0] is 1; expected a text"),
 }
 """Not in any table."""
@@ -122,10 +151,6 @@ NOTED: dict[str, tuple[Damage, str]] = {
         remove("predictions_test.parquet"),
         "The figures leave out no_predictions: PATH/predictions_test.parquet is not there",
     ),
-    "cut_predictions": (
-        write("predictions_test.parquet", b"PAR1"),
-        "The figures leave out cut_predictions: PATH/predictions_test.parquet cannot be read as Parquet",
-    ),
 }
 """In a table, but for what it lacks."""
 
@@ -133,6 +158,12 @@ UNNOTICED: dict[str, Damage] = {
     "log_bytes": write("log.jsonl", b"\xff\xfe"),
     "log_epoch": write("log.jsonl", '{"event": "epoch", "epoch": null}\n{"event": "epoch"}\n'),
     "log_values": write("log.jsonl", '{"event": "epoch", "epoch": 1, "step": "a", "losses": [1], "validation": 3}\n'),
+    "log_nested": write("log.jsonl", "[" * 100_000),
+    "log_digits": write(
+        "log.jsonl", '{"event": "epoch", "epoch": 1' + "0" * 400 + ', "train_loss": 1' + "0" * 400 + "}"
+    ),
+    "log_5000": write("log.jsonl", '{"event": "epoch", "epoch": 1, "train_loss": 1' + "0" * 5000 + "}"),
+    "log_pipe": pipe("log.jsonl"),
     "log_folder": write("log.jsonl", None),
     "no_log": remove("log.jsonl"),
     "no_config": remove("config.yaml"),
@@ -223,13 +254,13 @@ def test_figures_are_drawn_of_the_runs_that_can_be_drawn(
 ) -> None:
     rows = role_rows(make_rows)
     ours = {"corpus": "iemomecp", "config_name": "source_binary", "definition": "F"}
-    names = ("base_1", "base_2", "no_scores", "no_predictions", "cut_predictions", "cut_removed")
+    names = ("base_1", "base_2", "no_scores", "no_predictions", "cut_removed")
     for seed, name in enumerate(names, start=1):
         write_run(tmp_path / name, rows=binary(rows), seed=seed, **ours)
     write_run(tmp_path / "roles", rows=rows, n_classes=3)
     write_run(tmp_path / "other_data", rows=binary(role_rows(make_rows, seed=7)), seed=7, **ours)
     write_run(tmp_path / "other_candidates", rows=binary(rows), seed=8, **{**ours, "candidates": "past"})
-    for name in ("no_scores", "no_predictions", "cut_predictions"):
+    for name in ("no_scores", "no_predictions"):
         NOTED[name][0](tmp_path / name)
     (tmp_path / "cut_removed" / "predictions_test_removed.parquet").write_bytes(b"PAR1")
     facts = {split: pair_facts(of_split) for split, of_split in rows.items()}
@@ -242,7 +273,6 @@ def test_figures_are_drawn_of_the_runs_that_can_be_drawn(
     expected = {
         "no_scores": "it has no scores on test",
         "no_predictions": "is not there",
-        "cut_predictions": "cannot be read as Parquet",
         "cut_removed": "predictions_test_removed.parquet cannot be read",
         "other_data": "Give the data that the run was made with",
         "other_candidates": "its data, gold or candidates differ from those of base_1 and 1 more",

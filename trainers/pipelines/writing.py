@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TextIO
 
+from iemomecp_dataset.csv_cells import csv_text
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
 __all__ = ["FileKind", "write_predicted"]
@@ -49,7 +50,7 @@ def write_predicted(
         else:
             frame = one.to_frame()
             if len(frame):  # Without candidates a frame has no columns either.
-                frame.to_csv(stream, index=False, header=header, lineterminator="\n")
+                stream.write(csv_text(frame, header=header))
                 header = False
         yield one
 

@@ -23,6 +23,7 @@ from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
 )
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest, check_no_explanation_options
 from iemomecp_dataset.metrics.evaluation.gold import check_split
+from iemomecp_dataset.metrics.evaluation.one_class import one_class_warning
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
 from iemomecp_dataset.metrics.evaluation.turn_files import (
     TurnFileEvaluation,
@@ -211,6 +212,7 @@ def evaluate_emotions(
     scored, labels = predictions.scored[table.labelled], table.labels[table.labelled]
     (counts,) = emotion_counts([predictions])
     has_speakers = bool((table.speakers != "").any())
+    warning = one_class_warning(predictions.predicted, names, signature.split, "utterances")
     general = general_notes(
         predictions,
         gold,
@@ -226,7 +228,7 @@ def evaluate_emotions(
         shifts=_shifts(predictions) if has_speakers else {},
         intervals=intervals_of(counts, options),
         gold_from=origin_of_gold(gold),
-        notes=(*predictions.notes, *_notes(table, gold), *general),
+        notes=(*predictions.notes, *([warning] if warning else ()), *_notes(table, gold), *general),
         decision="own decisions of the file" if predictions.probabilities is None else "most probable emotion (argmax)",
     )
 

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from iemomecp_dataset.benchmark.diagnostics.systems import systems_of
 from iemomecp_dataset.benchmark.diagnostics.tables import ALL, COLUMNS, diagnose, rows_of_system
 from iemomecp_dataset.benchmark.diagnostics.views import Lacking
 from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.results import read_results, write_results
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
+from iemomecp_dataset.metrics.scoring import pair_scores
 
 BINARY = {"corpus": "iemomecp", "config_name": "source_binary", "definition": "F"}
 SEEDS = (42, 345)
@@ -56,6 +59,9 @@ def index(tmp_path_factory, write_run, rows, binary_rows):
         (path.parent / "predictions_test_removed.parquet").write_bytes(path.read_bytes())
     write_run(root / "hard", n_classes=3, rows=rows, objective="rpcl")
     rewrite(root / "hard" / "predictions_test.parquet", decided_alone, decisions_alone=True, threshold=None)
+    hard, record = read_predictions(root / "hard" / "predictions_test.parquet"), read_results(root / "hard")
+    metrics = {**record.metrics, "test": pair_scores(hard.decided, hard.labels, hard.class_names)}
+    write_results(root / "hard", replace(record, metrics=metrics))
     write_run(root / "roles_unreadable", n_classes=3, rows=rows, seed=7)
     (root / "roles_unreadable" / "predictions_test.parquet").write_bytes(b"PAR1")
     write_run(root / "ecf", seed=1, synthetic=False)
@@ -193,7 +199,6 @@ def test_published_deviations_of_remaps_have_ddof_0_and_deltas_are_of_the_same_s
         (3, "roles_42", "There are no predictions without evidence (predictions_test_removed.parquet)"),
         (4, "ecf", "ecf has no gold roles; this needs runs on IEMO-MECP"),
         (11, "no_test", "no_test has no predictions on test: its data has no such split"),
-        (11, "roles_unreadable", "cannot be read as Parquet"),
     ],
 )
 def test_what_a_run_lacks_is_a_row_with_nan_and_the_reason(diagnosis, number, run, reason):

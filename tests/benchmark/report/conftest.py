@@ -18,7 +18,7 @@ from iemomecp_dataset.benchmark.runs.results import ERC, RunResults, write_resul
 from iemomecp_dataset.emotion_table import NO_EMOTION, EmotionTable
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.metrics.emotion_shifts import shift_scores
-from iemomecp_dataset.metrics.emotion_signature import EmotionSignature
+from iemomecp_dataset.metrics.emotion_signature import signature_of_table
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
     EmotionFacts,
     emotions_file,
@@ -108,7 +108,7 @@ def write_emotion_run(
         epochs=4,
         license_text_shareable=True,
         task=ERC,
-        extra={"signatures": {name: signature(table, name, class_names, data_seed) for name, table in tables.items()}},
+        extra={"signatures": {name: signature(table, name, class_names) for name, table in tables.items()}},
     )  # fmt: skip
     record = dataclasses.replace(record, **changes)
     write_results(folder, record)
@@ -130,12 +130,10 @@ def emotion_dialogues(n_dialogues: int, prefix: str, n_classes: int, seed: int) 
     )
 
 
-def signature(table: EmotionTable, split: str, class_names: tuple[str, ...], data_seed: int) -> str:
+def signature(table: EmotionTable, split: str, class_names: tuple[str, ...]) -> str:
     """What the scores are comparable with."""
-    n_labelled = int(table.labelled.sum())
-    data, synthetic = f"{data_seed:02d}{split}", True
-    return str(EmotionSignature("meld", "meld", split, ",".join(class_names), len(table), n_labelled, data,
-                                epoch_chosen_on="validation", synthetic=synthetic))  # fmt: skip
+    stated = {"corpus": "meld", "config_name": "meld", "split": split, "class_names": class_names}
+    return str(signature_of_table(table, **stated, synthetic=True, epoch_chosen_on="validation"))
 
 
 def emotion_metrics(predicted: NDArray[Any], table: EmotionTable, class_names: tuple[str, ...]) -> dict[str, Any]:

@@ -202,16 +202,14 @@ def test_texts_are_shown_only_when_given_and_shared_only_when_allowed(tmp_path, 
     assert "not in the data that was given" in render_quickly(index, texts=Texts({}))
 
 
-def test_figures_go_without_a_run_whose_predictions_are_missing_or_of_other_pairs(tmp_path, write_run):
+def test_predictions_of_other_pairs_leave_the_run_out_and_missing_ones_the_figures(tmp_path, write_run):
     write_run(tmp_path / "a", seed=1)
     write_run(tmp_path / "b", seed=2)
     write_run(tmp_path / "other", seed=3, data_seed=5)
     shutil.copy(tmp_path / "other" / "predictions_test.parquet", tmp_path / "b")
     (tmp_path / "other" / "predictions_test.parquet").unlink()
     text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
-    assert re.search(
-        r"The figures leave out b: its [\d,]+ predictions do not cover the same pairs as the [\d,]+ of a\.", text
-    )
+    assert re.search(r" b: results\.json and predictions_test\.parquet contradict each other on test: the file ", text)
     assert "The figures leave out other:" in text
 
 
@@ -338,10 +336,11 @@ def test_predictions_that_contradict_the_record_are_named(tmp_path, write_run):
     write_run(tmp_path / "b", seed=2)
     shutil.copy(tmp_path / "a" / "predictions_test.parquet", tmp_path / "b")
     text = " ".join(Page(render_quickly(index_runs(tmp_path))).text.split())
+    assert "1 folder of runs is left out" in text
     assert re.search(
-        r"The predictions of b give Pair F1 \d+\.\d\d on test, but its results\.json records \d+\.\d\d", text
+        r" b: results\.json and predictions_test\.parquet contradict each other on test: the (record|file) ", text
     )
-    assert "The predictions of a give" not in text
+    assert "1 run from" in text
 
 
 def test_sections_of_the_same_task_on_other_data_have_other_headings(tmp_path, write_run):
