@@ -12,13 +12,13 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.files import make_folder, not_written
 
-__all__ = ["LOCK_FILE", "hold_folder", "take_lock"]
+__all__ = ["LOCK_FILE", "hold_folder", "share_folder", "take_lock"]
 
 LOCK_FILE = ".lock"
 """Name of the file in a held folder; it says who holds it, and is removed at the end."""
@@ -32,7 +32,7 @@ _descriptors: set[int] = set()
 """Descriptors of the folders that this process holds."""
 
 
-def take_lock(descriptor: int, path: Path) -> bool:
+def take_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
     """Locks an open file for as long as a process has it open, unless another has locked it.
 
     Processes that inherit the descriptor hold the lock as well.
@@ -40,6 +40,7 @@ def take_lock(descriptor: int, path: Path) -> bool:
     Args:
         descriptor: The open file.
         path: Its path, for the message that its file system has no locks.
+        shared: Lock it together with others that share it, and wait where one holds it alone.
 
     Returns:
         Whether it is locked now, or cannot be; False: another process holds it.
@@ -47,7 +48,7 @@ def take_lock(descriptor: int, path: Path) -> bool:
     try:
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:
         _say_without_lock(path, "this system has none")
     except OSError as error:
@@ -99,7 +100,58 @@ def hold_folder(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _open_locked(folder: Path, file: Path) -> int:
+@contextlib.contextmanager
+def share_folder(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Uses a folder together with other processes that share it.
+
+    Args:
+        folder: The folder; it is made if it is missing. At the end it is removed if it is empty.
+
+    Yields:
+        A function that tells whether no other process uses the folder; if so, others wait from now on until this use
+        has ended. Where the file system has no locks it is False.
+
+    Raises:
+        UsageError: The folder cannot be made or written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name, share_folder(Path(name)) as alone:
+        ...     with share_folder(Path(name)):
+        ...         print(alone())
+        ...     print(alone())
+        False
+        True
+    """
+    file, owner = folder / LOCK_FILE, os.getpid()
+    descriptor = _open_locked(folder, file, shared=True)
+    _descriptors.add(descriptor)
+
+    def alone() -> bool:
+        try:
+            import fcntl
+        except ImportError:
+            return False
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)  # what the attempt may have given up
+        return False
+
+    try:
+        yield alone
+    finally:
+        if os.getpid() == owner:
+            _descriptors.discard(descriptor)
+            with contextlib.suppress(OSError):
+                if alone():
+                    file.unlink()
+                    folder.rmdir()
+            os.close(descriptor)
+
+
+def _open_locked(folder: Path, file: Path, *, shared: bool = False) -> int:
     """Opens and locks the file of a folder, again where the process that held it has just removed it."""
     while True:
         make_folder(folder)
@@ -111,7 +163,7 @@ def _open_locked(folder: Path, file: Path) -> int:
             raise not_written(file, error) from None
         kept = False
         try:
-            if not take_lock(descriptor, file):
+            if not take_lock(descriptor, file, shared=shared):
                 raise RunFolderError(
                     f"{folder} is in use by {_holder(descriptor)}. Wait until it has ended, or end it, and start the "
                     "same command again; or choose another folder."

@@ -184,7 +184,8 @@ class RunFolder:
     def release(self) -> None:
         """Gives a folder back that was claimed by a run which could not begin."""
         self.remove_checkpoints()
-        for name in ("config.yaml", "log.jsonl"):
+        # The options last: while they are there, the folder can be continued.
+        for name in ("log.jsonl", "config.yaml"):
             (self.path / name).unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -37,6 +37,7 @@ from iemomecp_dataset.features.store.store_layout import INDEX_NAME, README_NAME
 from iemomecp_dataset.features.store.store_rows import FeatureProblem, RowRecord, StoreRow, finite_row
 from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
+from iemomecp_dataset.file_lock import share_folder
 
 __all__ = ["Encoder", "ExtractionResult", "PlannedExtraction", "encode_items", "extract", "open_encoder", "plan"]
 
@@ -167,23 +168,25 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
 
     device = torch_device(options.device, local_rank)
     encoder = _load_encoder(options, device, crop)
-    plan_, card = _claim(folder, options, corpus, encoder, device, crop)
-    if options.retry_missing:
-        _remove_incomplete(folder, card)
-    left = missing_shards(folder, card.n_shards)
-    mine = [shard for shard in left if shard % total == index]
-    computed = 0
-    try:
-        computed = _write_shards(folder, options, card, corpus, plan_, mine, encoder)
-    except torch.OutOfMemoryError:
-        raise UsageError(
-            f"The device {device} has too little memory for these batches. Give a lower --batch_size (and, for audio, "
-            "--batch_seconds) and a new --output-dir, because the batches of a store are fixed."
-        ) from None
-    left = missing_shards(folder, card.n_shards)
-    if left:
-        return ExtractionResult(folder, card, False, len(left), computed, {}, {})
-    statuses, examples = _finish(folder, card, corpus, options)
+    # Several processes may write one store, each its share or, started by mistake, the same: shards replace their like.
+    with share_folder(folder) as alone:
+        plan_, card = _claim(folder, options, corpus, encoder, device, crop)
+        if options.retry_missing:
+            _remove_incomplete(folder, card)
+        left = missing_shards(folder, card.n_shards)
+        mine = [shard for shard in left if shard % total == index]
+        computed = 0
+        try:
+            computed = _write_shards(folder, options, card, corpus, plan_, mine, encoder)
+        except torch.OutOfMemoryError:
+            raise UsageError(
+                f"The device {device} has too little memory for these batches. Give a lower --batch_size (and, for "
+                "audio, --batch_seconds) and a new --output-dir, because the batches of a store are fixed."
+            ) from None
+        left = missing_shards(folder, card.n_shards)
+        if left:
+            return ExtractionResult(folder, card, False, len(left), computed, {}, {})
+        statuses, examples = _finish(folder, card, corpus, options, alone)
     return ExtractionResult(folder, card, True, 0, computed, statuses, examples)
 
 
@@ -438,7 +441,7 @@ def _encoded(
 
 
 def _finish(
-    folder: Path, card: StoreCard, corpus: CorpusItems, options: ExtractionOptions
+    folder: Path, card: StoreCard, corpus: CorpusItems, options: ExtractionOptions, alone: Callable[[], bool]
 ) -> tuple[Counter[str], dict[str, list[tuple[str, str]]]]:
     ids = [item.utterance_id for item in corpus.items]
     try:
@@ -450,9 +453,10 @@ def _finish(
         for name in (INDEX_NAME, MANIFEST_NAME):
             (folder / name).unlink(missing_ok=True)
         raise
-    # Removes the temporary files of killed writers.
-    for path in folder.glob(".shard-*.partial"):
-        path.unlink(missing_ok=True)
+    # Removes the temporary files of killed writers; while another process writes, one of them may be its.
+    if alone():
+        for path in folder.glob(".shard-*.partial"):
+            path.unlink(missing_ok=True)
     examples: dict[str, list[tuple[str, str]]] = {}
     for number in range(card.n_shards):
         for record in _records(folder / shard_name(number, card.n_shards), card):

@@ -16,7 +16,7 @@ import pytest
 
 from iemomecp_dataset import file_lock
 from iemomecp_dataset.errors import RunFolderError, UsageError
-from iemomecp_dataset.file_lock import LOCK_FILE, hold_folder, take_lock
+from iemomecp_dataset.file_lock import LOCK_FILE, hold_folder, share_folder, take_lock
 
 HOLDER = (
     "import pathlib, sys, time\nfrom iemomecp_dataset.file_lock import hold_folder\n"
@@ -78,16 +78,28 @@ def test_a_lock_on_a_file_that_its_holder_has_removed_meanwhile_is_none(
 ) -> None:
     removals = [lambda: (folder / LOCK_FILE).unlink(), lambda: ((folder / LOCK_FILE).unlink(), folder.rmdir())]
 
-    def after_the_removal(descriptor: int, path: Path) -> bool:
+    def after_the_removal(descriptor: int, path: Path, *, shared: bool) -> bool:
         if removals:
             removals.pop()()
-        return take_lock(descriptor, path)
+        return take_lock(descriptor, path, shared=shared)
 
     monkeypatch.setattr(file_lock, "take_lock", after_the_removal)
     with hold_folder(folder):
         assert removals == []
         with pytest.raises(RunFolderError, match="in use"), hold_folder(folder):
             pass
+
+
+def test_a_folder_is_shared_by_those_who_share_it_alone(folder: Path) -> None:
+    with share_folder(folder) as one_is_alone:
+        with share_folder(folder) as other_is_alone:
+            assert not one_is_alone()
+            assert not other_is_alone()
+            with pytest.raises(RunFolderError, match="in use"), hold_folder(folder):
+                pass
+        assert (folder / LOCK_FILE).exists(), "one still uses it"
+        assert one_is_alone()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS])
@@ -100,6 +112,8 @@ def test_a_file_system_without_locks_is_said_and_the_work_goes_on(
     monkeypatch.setattr(fcntl, "flock", flock)
     with hold_folder(folder):
         assert folder.is_dir()
+    with share_folder(folder) as alone:
+        assert not alone(), "nobody knows"
     assert f"cannot be locked ({os.strerror(number)})" in caplog.text
 
 

@@ -140,6 +140,22 @@ def test_an_interrupted_run_continues_to_the_same_bits(
         process.send_signal(how)
         assert process.wait() == code
         assert not (parts / "results.json").exists(), "interrupted before it was finished"
+    # The launcher alone is killed: the trainer notices, and the next command finds nobody in the folder.
+    launch = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
+              "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    with open(tmp_path / "launched.log", "wb") as log:
+        launcher = subprocess.Popen([sys.executable, *launch, *interrupted], stderr=log, stdout=log)
+    deadline = time.monotonic() + 120
+    while launcher.poll() is None and time.monotonic() < deadline:
+        if (parts / ".lock").exists() and (parts / "log.jsonl").read_text().count("\n") > 12:
+            break
+        time.sleep(0.005)
+    launcher.kill()
+    launcher.wait()
+    while (parts / ".lock").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "the end of its launcher. Start the same command again" in (tmp_path / "launched.log").read_text()
+    assert not (parts / "results.json").exists(), "interrupted before it was finished"
     done = forked_python.run(*interrupted)
     assert done.returncode == 0, done.stderr
     assert "Continuing" in done.stderr

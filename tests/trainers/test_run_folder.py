@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from dataclasses import fields
@@ -153,6 +154,29 @@ def test_a_run_that_fails_before_its_first_checkpoint_gives_the_folder_back(chec
     assert folder.path.exists() == checkpoint
     if not checkpoint:
         folder.claim(TrainingOptions.from_flat({"seed": 7}), RunInputs({"train": "0"}))
+
+
+@pytest.mark.parametrize("done", range(5))
+def test_a_folder_that_is_killed_while_it_is_given_back_can_be_used_again(
+    done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+    folder.append_log({"event": "begin"})
+    left = [True] * done
+    for name in ("unlink", "rmdir"):
+
+        def removal(path: Path, *given: object, work: Any = getattr(Path, name), **more: object) -> None:
+            left.pop() if left else pytest.fail()
+            work(path, *given, **more)
+
+        monkeypatch.setattr(Path, name, removal)
+    with contextlib.suppress(pytest.fail.Exception):
+        folder.release()
+    monkeypatch.undo()
+    with folder.held():
+        folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+        assert folder.holds(TrainingOptions(), RunInputs({"train": "0"}))
 
 
 def another(value: Any) -> Any:

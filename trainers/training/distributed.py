@@ -148,6 +148,12 @@ def start_accelerator(options: RunSettings) -> Accelerator:
         )
     except ValueError as error:
         raise UsageError(f"accelerate cannot begin: {error}") from error
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched > 1 and accelerator.num_processes == 1:
+        raise UsageError(
+            f"{launched} processes were launched, but each would train alone, as there are no GPUs for them. Set "
+            "ACCELERATE_USE_CPU=true before the command, or launch one process."
+        )
     check_launch(accelerator, optimization)
     check_precision(accelerator.mixed_precision, accelerator.device)
     if accelerator.state.deepspeed_plugin is not None:

@@ -143,6 +143,8 @@ def claim_store(folder: Path, card: StoreCard) -> None:
             message lists the differences.
     """
     path = folder / CARD_NAME
+    # Looked at before the card, which another process of this extraction may write at this moment.
+    in_use = folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir())
     if path.exists():
         found = read_card(folder)
         differing = [
@@ -156,7 +158,7 @@ def claim_store(folder: Path, card: StoreCard) -> None:
                 "Choose another --output-dir, or use the options, data and library versions of that extraction."
             )
         return
-    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+    if in_use:
         raise UsageError(
             f"{folder} is neither empty nor a feature store ({CARD_NAME} is missing). Choose a new folder."
         )

@@ -26,6 +26,7 @@ from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 from iemomecp_dataset.features.work_items import WorkItem, corpus_items
+from iemomecp_dataset.file_lock import share_folder
 
 RATE = 16_000
 
@@ -221,6 +222,19 @@ def command(options: ExtractionOptions, repository: Path, **changes: object) -> 
         elif value is not None and value is not False:
             arguments += [f"--{option.name}", str(value)]
     return arguments
+
+
+def test_what_killed_processes_have_left_is_removed_but_not_what_a_living_one_writes(
+    audio: ExtractionOptions,
+) -> None:
+    audio = dataclasses.replace(audio, limit=4)
+    folder = Path(audio.output_dir)
+    with share_folder(folder):  # by another process
+        (folder / ".shard-00000-of-00001.safetensors.0a1b2c3d.partial").touch()
+        assert extract(audio).complete
+        assert list(folder.glob(".shard-*.partial"))
+    assert extract(audio).complete
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.slow

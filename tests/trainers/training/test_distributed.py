@@ -14,6 +14,7 @@ from torch import Tensor
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import pooled_here
 from iemomecp_dataset.trainers.options import OptimizationOptions, TrainingOptions
+from iemomecp_dataset.trainers.training import distributed
 from iemomecp_dataset.trainers.training.distributed import (
     check_launch,
     check_precision,
@@ -59,6 +60,7 @@ def launched(
     plugin = SimpleNamespace(**{"zero_stage": 2, "offload_optimizer_device": "none", **deepspeed})
     return SimpleNamespace(
         distributed_type=kind,
+        num_processes=1,
         gradient_accumulation_steps=accumulation,
         mixed_precision=precision,
         state=SimpleNamespace(deepspeed_plugin=plugin if kind is DistributedType.DEEPSPEED else None),
@@ -155,6 +157,14 @@ def test_a_run_never_begins_in_another_precision_than_asked(
     with pytest.raises(UsageError, match=message):
         start_accelerator(options)
     assert not (tmp_path / "run").exists()
+
+
+def test_processes_that_would_each_train_alone_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    options = TrainingOptions.from_flat({"output_dir": str(tmp_path / "run")})
+    monkeypatch.setattr(distributed, "Accelerator", lambda **given: launched(DistributedType.NO))
+    with pytest.raises(UsageError, match=r"2 processes were launched, but .* Set ACCELERATE_USE_CPU=true"):
+        start_accelerator(options)
 
 
 @pytest.mark.parametrize(
