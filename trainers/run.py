@@ -31,6 +31,7 @@ from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.launcher import end_with_launcher
+from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
 from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests
@@ -172,12 +173,6 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         if more is None:
             return None
         if accelerator.is_main_process:
-            names, unit = (
-                (corpus.class_names, "pair") if options.task == "pairs" else (corpus.emotion_names, "utterance")
-            )
-            warnings = run_warnings(folder.path / "log.jsonl", scored, progress.threshold, names, unit)
-            for warning in warnings:
-                _logger.warning("warning: %s", warning)
             done = FinishedRun(
                 options=options,
                 corpus=corpus,
@@ -188,7 +183,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
                 inputs=run_inputs(options, corpus, accelerator.num_processes),
                 leaks=leaks,
                 remarks=remarks,
-                warnings=warnings,
+                warnings=_warnings_of(folder, options, corpus, progress.threshold, scored),
                 processes=accelerator.num_processes,
                 precision=str(accelerator.mixed_precision),
                 device=accelerator.device.type,
@@ -206,6 +201,21 @@ def _contamination(options: RunSettings, corpus: Corpus) -> list[str]:
     earlier, notes = origin_data(options)
     own = [one for one in splits_of(corpus) if options.uses_train or one.split != "train"]
     return contamination_warnings([*own, *earlier]) + notes
+
+
+def _warnings_of(
+    folder: RunFolder,
+    options: RunSettings,
+    corpus: Corpus,
+    threshold: float | None,
+    scored: Mapping[str, ScoredSplit],
+) -> list[str]:
+    """Says whether the training diverged, or predicts everything alike."""
+    names, unit = (corpus.class_names, "pair") if options.task == "pairs" else (corpus.emotion_names, "utterance")
+    warnings = run_warnings(folder.path / "log.jsonl", scored, threshold, names, unit)
+    for warning in warnings:
+        _logger.warning("warning: %s", warning)
+    return warnings
 
 
 def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) -> None:

@@ -322,6 +322,6 @@ def _gigabytes(count: int) -> str:
 
     Example:
         >>> _gigabytes(9 * 2**30), _gigabytes(2**27)
-        ('9.0 GB', '0.13 GB')
+        ('9.0 GB', '0.12 GB')
     """
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**30:.2f} GB"

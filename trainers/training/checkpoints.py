@@ -89,6 +89,7 @@ class Checkpoints:
                 with _written(best):
                     self._save_best(best)
                 self._best_digest = file_digest(best)
+        self._best_digest = broadcast_object_list([self._best_digest])[0]
         accelerator.wait_for_everyone()
         with _written(partial):
             accelerator.save_state(str(partial), safe_serialization=True)
