@@ -229,6 +229,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     DEFAULT_CONFIG_NAME = DEFAULT_CONFIG
 
     config: IemomecpConfig
+    _cache_dir: str
+    _cache_dir_root: str
     merge_report: MergeReport | None = None
     """How the sources were merged; None for other corpora, and until rows are built in this process."""
     _damage: str = ""
