@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.files import not_written, put_in_place
@@ -67,7 +68,8 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
     except OSError as error:
         raise not_written(target, error) from None
     try:
-        with _held(work / _LOCK):
+        with (work / _LOCK).open("ab") as lock:
+            _taken(lock)
             new = work / _NEW
             new.mkdir()
             yield new
@@ -122,31 +124,32 @@ def _clear_abandoned(real: Path) -> None:
         if not pattern.fullmatch(work.name):
             continue
         try:
-            with _held(work / _LOCK):
-                if (work / _EARLIER).is_dir() and not real.exists():
-                    (work / _EARLIER).replace(real)
-                shutil.rmtree(work)
-        except BlockingIOError:
-            _LOGGER.info("%s: another process writes it.", work)
+            with (work / _LOCK).open("ab") as lock:
+                taken = _taken(lock)
+                if taken:
+                    if (work / _EARLIER).is_dir() and not real.exists():
+                        (work / _EARLIER).replace(real)
+                    shutil.rmtree(work)
         except OSError as error:
-            _LOGGER.warning(
-                "%s: was left by an earlier command and cannot be removed (%s). Remove it.", work, error.strerror
-            )
+            taken, why = None, f"it cannot be removed: {error.strerror}"
+        else:
+            why = "whether a process still writes it is not known: this file system has no locks"
+        if taken is None:
+            _LOGGER.warning("%s: was left by an earlier command; %s. Remove it.", work, why)
 
 
-@contextlib.contextmanager
-def _held(lock: Path) -> Iterator[None]:
-    """Locks a file for as long as this process lives.
+def _taken(lock: IO[bytes]) -> bool | None:
+    """Locks an open file for as long as this process lives.
 
-    Raises:
-        BlockingIOError: Another process has locked it.
-        OSError: It cannot be opened or locked.
+    Returns:
+        True; False where another process has locked it; None where the system has no locks.
     """
-    with lock.open("ab") as stream:
-        try:
-            import fcntl
-        except ImportError:  # Windows, which refuses to remove an open file in its place
-            yield
-            return
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+    try:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -136,3 +137,16 @@ def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
         whole_folder(Path(), lambda folder, files: None),
     ):
         pass
+
+
+def test_without_locks_what_others_have_left_is_said(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    (tmp_path / ".O.0123abcd.building").mkdir()
+    with whole_folder(tmp_path / "O", lambda folder, files: None) as new:
+        (new / "a.txt").write_text("new")
+    assert (tmp_path / "O" / "a.txt").read_text() == "new"
+    assert (tmp_path / ".O.0123abcd.building").is_dir()
+    assert ".O.0123abcd.building: was left by an earlier command; whether a process still writes it" in caplog.text
