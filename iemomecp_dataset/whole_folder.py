@@ -7,6 +7,7 @@ target's place by a rename. What a killed process has left is removed by the nex
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import re
@@ -77,15 +78,17 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
                 shutil.copymode(real, new)
             put_in_place(new, work / _COMPLETE)
             _check_files(target, real, check)
-            # A full folder cannot be renamed over another. After a crash in between, the next writer puts it back.
-            if real.is_dir():
-                real.replace(work / _EARLIER)
-            try:
-                put_in_place(work / _COMPLETE, real)
-            except UsageError:
-                if (work / _EARLIER).is_dir() and not real.exists():
-                    (work / _EARLIER).replace(real)
-                raise
+            if not _exchanged(work / _COMPLETE, real):
+                # A full folder cannot be renamed over another. After a crash in between, the next writer puts it back.
+                if real.is_dir():
+                    real.replace(work / _EARLIER)
+                try:
+                    (work / _COMPLETE).replace(real)
+                except OSError:
+                    if (work / _EARLIER).is_dir() and not real.exists():
+                        (work / _EARLIER).replace(real)
+                    raise
+            _sync_folder(real.parent)
     except IemomecpError:
         raise
     except OSError as error:
@@ -153,3 +156,25 @@ def _taken(lock: IO[bytes]) -> bool | None:
     except (ImportError, OSError):
         return None
     return True
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchanges two folders in one step, which Linux alone can; tells whether it was done."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # no C library, or one without the call
+        rename = ctypes.CDLL(None).renameat2
+        return bool(rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
+    return False
+
+
+_HERE, _EXCHANGE = -100, 2
+"""``AT_FDCWD`` and ``RENAME_EXCHANGE`` of Linux."""
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open folders, and some network file systems cannot sync them.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
