@@ -235,6 +235,8 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     """How the sources were merged; None for other corpora, and until rows are built in this process."""
     _damage: str = ""
     """What was wrong with the copy in the cache, which was removed then."""
+    _checked: str = ""
+    """The folder in the cache whose files were compared with their digests."""
 
     def __init__(self, *args: Any, config_name: str | None = None, **kwargs: Any) -> None:
         if kwargs.get("data_files") is not None:
@@ -300,10 +302,10 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         return found.inputs if found is not None else None
 
     def _build_cache_dir(self) -> str:
-        # Asked for by the constructor just before it reads the description in this folder.
+        # Asked for by the constructor just before it reads the description in this folder, and by `load_dataset` again.
         folder: str = super()._build_cache_dir()
-        if not self._damage:
-            self._damage = remove_damaged(Path(folder))
+        if folder != self._checked:
+            self._damage, self._checked = remove_damaged(Path(folder)), folder
         return folder
 
     def _save_info(self) -> None:

@@ -7,12 +7,14 @@ target's place by a rename. What a killed process has left is removed by the nex
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.files import not_written, put_in_place
@@ -67,7 +69,8 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
     except OSError as error:
         raise not_written(target, error) from None
     try:
-        with _held(work / _LOCK):
+        with (work / _LOCK).open("ab") as lock:
+            _taken(lock)
             new = work / _NEW
             new.mkdir()
             yield new
@@ -75,15 +78,17 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
                 shutil.copymode(real, new)
             put_in_place(new, work / _COMPLETE)
             _check_files(target, real, check)
-            # A full folder cannot be renamed over another. After a crash in between, the next writer puts it back.
-            if real.is_dir():
-                real.replace(work / _EARLIER)
-            try:
-                put_in_place(work / _COMPLETE, real)
-            except UsageError:
-                if (work / _EARLIER).is_dir() and not real.exists():
-                    (work / _EARLIER).replace(real)
-                raise
+            if not _exchanged(work / _COMPLETE, real):
+                # A full folder cannot be renamed over another. After a crash in between, the next writer puts it back.
+                if real.is_dir():
+                    real.replace(work / _EARLIER)
+                try:
+                    (work / _COMPLETE).replace(real)
+                except OSError:
+                    if (work / _EARLIER).is_dir() and not real.exists():
+                        (work / _EARLIER).replace(real)
+                    raise
+            _sync_folder(real.parent)
     except IemomecpError:
         raise
     except OSError as error:
@@ -122,31 +127,54 @@ def _clear_abandoned(real: Path) -> None:
         if not pattern.fullmatch(work.name):
             continue
         try:
-            with _held(work / _LOCK):
-                if (work / _EARLIER).is_dir() and not real.exists():
-                    (work / _EARLIER).replace(real)
-                shutil.rmtree(work)
-        except BlockingIOError:
-            _LOGGER.info("%s: another process writes it.", work)
+            with (work / _LOCK).open("ab") as lock:
+                taken = _taken(lock)
+                if taken:
+                    if (work / _EARLIER).is_dir() and not real.exists():
+                        (work / _EARLIER).replace(real)
+                    shutil.rmtree(work)
         except OSError as error:
-            _LOGGER.warning(
-                "%s: was left by an earlier command and cannot be removed (%s). Remove it.", work, error.strerror
-            )
+            taken, why = None, f"it cannot be removed: {error.strerror}"
+        else:
+            why = "whether a process still writes it is not known: this file system has no locks"
+        if taken is None:
+            _LOGGER.warning("%s: was left by an earlier command; %s. Remove it.", work, why)
 
 
-@contextlib.contextmanager
-def _held(lock: Path) -> Iterator[None]:
-    """Locks a file for as long as this process lives.
+def _taken(lock: IO[bytes]) -> bool | None:
+    """Locks an open file for as long as this process lives.
 
-    Raises:
-        BlockingIOError: Another process has locked it.
-        OSError: It cannot be opened or locked.
+    Returns:
+        True; False where another process has locked it; None where the system has no locks.
     """
-    with lock.open("ab") as stream:
+    try:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchanges two folders in one step, which Linux alone can; tells whether it was done."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # no C library, or one without the call
+        rename = ctypes.CDLL(None).renameat2
+        return bool(rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
+    return False
+
+
+_HERE, _EXCHANGE = -100, 2
+"""``AT_FDCWD`` and ``RENAME_EXCHANGE`` of Linux."""
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open folders, and some network file systems cannot sync them.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            import fcntl
-        except ImportError:  # Windows, which refuses to remove an open file in its place
-            yield
-            return
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -30,8 +30,8 @@ from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.divergence import run_warnings
-from iemomecp_dataset.trainers.training.launcher import end_with_launcher
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
+from iemomecp_dataset.trainers.training.launcher import end_with_launcher
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
 from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests

@@ -24,7 +24,7 @@ class BuildCommandOptions:
 
     _dashes = True
 
-    output_dir: Path = option(REQUIRED, "folder to write to", written=True)
+    output_dir: Path = option(REQUIRED, "folder to write to; an earlier build in it is replaced", written=True)
     data_dir: Path | None = option(None, "folder with IEMOCAP/, ECPEC/ and labels/, in place of the next three")
     iemocap_root: Path | None = option(None, "the IEMOCAP release")
     convecpe_root: Path | None = option(None, "the ECPEC repository, or its pickle")

@@ -94,7 +94,7 @@ def write_vectors(folder: Path) -> Path:
     return folder
 
 
-def write_store(folder: Path, modality: str, table: Path) -> StoreCard:
+def write_store(folder: Path, modality: str, table: Path, *, synthetic: bool = False) -> StoreCard:
     """Writes the vectors of a Parquet file as the feature store of an extraction, and returns its card."""
     columns = pq.read_table(table).to_pydict()
     rows = [
@@ -104,7 +104,7 @@ def write_store(folder: Path, modality: str, table: Path) -> StoreCard:
     size = len(columns["vector"][0])
     card = StoreCard(
         modality=modality, model="someone/encoder", revision="0123abc", corpus="two dialogues",
-        corpus_fingerprints={}, utterances="", n_utterances=len(rows), n_shards=1, synthetic=True, size=size,
+        corpus_fingerprints={}, utterances="", n_utterances=len(rows), n_shards=1, synthetic=synthetic, size=size,
         dtype="float32", settings={"layers": "4,-1", "pooling": "max", "batch_size": 8}, versions={"torch": "2"},
     )  # fmt: skip
     claim_store(folder, card)

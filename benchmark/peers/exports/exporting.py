@@ -78,8 +78,8 @@ def export_for(corpus: Corpus, request: ExportRequest) -> ExportResult:
         if given.store is not None:
             check_store(given.store, modality, corpus=corpus.name, synthetic=corpus.synthetic)
     make_folder(request.output_dir)
-    for name in (MANIFEST_FILE, HOWTO_FILE):
-        _remove(request.output_dir / name)
+    _remove(request.output_dir / MANIFEST_FILE)
+    _remove(request.output_dir / HOWTO_FILE)
     exported = _EXPORTS[request.peer](corpus, request, positive, emotions)
     for name in exported.not_written:
         # Of an earlier export into this folder: the peer would read it beside the others.

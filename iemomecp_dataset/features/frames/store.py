@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.frames.shards import FrameShard, read_frame_shard, write_frame_shard
-from iemomecp_dataset.features.store.store_card import StoreCard, claim_store, read_card
+from iemomecp_dataset.features.store.store_card import UNKNOWN_CORPUS, StoreCard, claim_store, read_card
 from iemomecp_dataset.features.store.store_index import file_digest, missing_shards
 from iemomecp_dataset.features.store.store_layout import shard_name
 from iemomecp_dataset.features.store.store_rows import STATUSES, StoreRow, finite_row
@@ -245,7 +245,7 @@ class FrameStoreWriter:
         revision: str = "unknown",
         layer: int | None = None,
         settings: Mapping[str, str | int | float | bool | None] | None = None,
-        corpus: str = "unknown",
+        corpus: str = UNKNOWN_CORPUS,
         synthetic: bool = False,
     ):
         self._folder, self._rows = Path(folder), dict[str, StoreRow]()

@@ -15,7 +15,10 @@ from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import make_folder, read_json, write_bytes
 
-__all__ = ["StoreCard", "check_store", "check_use", "claim_store", "read_card"]
+__all__ = ["UNKNOWN_CORPUS", "StoreCard", "check_store", "check_use", "claim_store", "read_card"]
+
+UNKNOWN_CORPUS = "unknown"
+"""Corpus of a store whose writer did not name one."""
 
 _FORMAT = 1
 _STORE_DTYPES = ("float32", "float16")
@@ -88,6 +91,8 @@ def check_use(
             f"{where}: has {modality} vectors, and is given as {wanted_modality} features. Give the store of that "
             "modality."
         )
+    if stated == UNKNOWN_CORPUS:  # whoever wrote it did not say
+        synthetic = None
     name = (stated or "").partition(" ")[0]
     if corpus and name in _KNOWN and corpus in _KNOWN and _utterances_of(name) != _utterances_of(corpus):
         raise UsageError(

@@ -60,8 +60,9 @@ def test_features_that_are_not_there_or_those_of_others_are_refused(stores: tupl
         load_features(DataOptions(data_dir=str(folder), modalities="a"), ["nobody_1"])
 
 
-def test_a_store_is_used_for_what_it_was_made_of_alone(stores: tuple[Path, dict[str, Any]]) -> None:
-    folder, _ = stores
+def test_a_store_is_used_for_what_it_was_made_of_alone(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path
+    write_store(folder / "features" / "audio", "audio", data / "features" / "audio.parquet", synthetic=True)
     audio = str(folder / "features" / "audio")
     as_audio = DataOptions(data_dir=str(folder), modalities="a")
     as_video = DataOptions(data_dir=str(folder), modalities="v", video_features=audio)

@@ -457,6 +457,7 @@ def test_ordinary_vectors_are_not_warned_of(tmp_path: Path, caplog: pytest.LogCa
         ({"corpus": "meld (meld)"}, {"corpus": "ecem"}, None),
         ({"corpus": "iemomecp (3class)"}, {"corpus": "iemocap"}, None),
         ({"corpus": "of my own"}, {"corpus": "meld"}, None),
+        ({"corpus": "unknown", "synthetic": False}, {"corpus": "meld", "synthetic": True}, None),
         ({"synthetic": True}, {"synthetic": False}, "has vectors of a SYNTHETIC corpus, and the corpus is real dialog"),
         ({"synthetic": False}, {"synthetic": True}, "has vectors of real dialogues, and the corpus is a SYNTHETIC"),
         ({"synthetic": True}, {"synthetic": True}, None),
