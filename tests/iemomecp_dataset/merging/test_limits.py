@@ -99,7 +99,9 @@ def test_the_limit_of_a_dialogue_is_its_own(tree, name):
     assert f"{LONG} ({tree.transcript(LONG)}): 2 of 7 texts differ\n" in message
     assert f"turn 1, {LONG}_F001: IEMOCAP 'Quite another.', ConvECPE 'Line 1, of Ses01F impro01.'" in message
     assert "raise max_dialogue_mismatch=, or take ConvECPE's text with text_source='ecpec'" in message
-    _, rows = load(tree, name, max_dialogue_mismatch=0.3, **ANYTHING)
+    with pytest.raises(InvalidDataError, match=r"more than 28\.00% of the utterances"):
+        load(tree, name, max_dialogue_mismatch=0.28, **ANYTHING)
+    _, rows = load(tree, name, max_dialogue_mismatch=0.29, **ANYTHING)
     texts = [utterance["text"] for part in rows.values() for row in part for utterance in row["utterances"]]
     assert "Quite another." in texts
     load(tree, name, text_source="ecpec", **ANYTHING)
