@@ -158,8 +158,9 @@ def _refuse_missing_text(comparison: Comparison) -> None:
         f"The transcripts of IEMOCAP lack text that ConvECPE has, in {_dialogues(len(affected))}:\n"
         + "\n".join(lines)
         + _and_more(len(affected))
-        + "\nRestore these files from the release. With allow_missing_text=True the utterances that are not in the "
-        "transcript take ConvECPE's text and EmoEvaluation's times, and are counted."
+        + "\nRestore these files from the release. With allow_missing_text=True, of load_dataset and of the build "
+        "from sources, the utterances that are not in the transcript take ConvECPE's text and EmoEvaluation's times, "
+        "and are counted."
     )
 
 
