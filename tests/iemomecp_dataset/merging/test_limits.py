@@ -125,11 +125,17 @@ def test_one_utterance_of_a_short_dialogue_may_differ(tree):
     assert rows["train"][2]["utterances"][0]["text"] == "Quite another."
 
 
-def test_long_texts_are_shortened(tree):
+def test_long_texts_are_shortened(tree, caplog):
     displaced(tree, lambda texts: ["long " * 10_000, "And another.", *texts[2:]])
     with pytest.raises(InvalidDataError, match="…', ConvECPE") as caught:
         load(tree, **ANYTHING)
     assert len(str(caught.value)) < 2_000
+    with pytest.raises(InvalidDataError, match="more than the accepted") as caught:
+        load(tree)
+    assert len(str(caught.value)) < 2_000
+    builder, _ = load(tree, max_dialogue_mismatch=1.0, **ANYTHING)
+    assert max(len(record.getMessage()) for record in caplog.records) < 1_000
+    assert len(builder.merge_report.to_text()) < 10_000 < len(builder.merge_report.to_json())
 
 
 @pytest.mark.parametrize(("path", "what"), [("transcript", "transcripts"), ("evaluation", "files of EmoEvaluation")])
