@@ -158,8 +158,9 @@ def _refuse_missing_text(comparison: Comparison) -> None:
         f"The transcripts of IEMOCAP lack text that ConvECPE has, in {_dialogues(len(affected))}:\n"
         + "\n".join(lines)
         + _and_more(len(affected))
-        + "\nRestore these files from the release. With allow_missing_text=True the utterances that are not in the "
-        "transcript take ConvECPE's text and EmoEvaluation's times, and are counted."
+        + "\nRestore these files from the release. With allow_missing_text=True, of load_dataset and of the build "
+        "from sources, the utterances that are not in the transcript take ConvECPE's text and EmoEvaluation's times, "
+        "and are counted."
     )
 
 
@@ -224,7 +225,7 @@ def _refuse_lacking(comparison: Comparison, lacking: Mapping[str, Sequence[int]]
 def _enforce_share(checks: Iterable[Check], max_mismatch: float) -> None:
     for check in checks:
         if check.share > max_mismatch:
-            examples = "\n  ".join(check.mismatches[:_SHOWN])
+            examples = "\n  ".join(map(_cut, check.mismatches[:_SHOWN]))
             raise InvalidDataError(
                 f"{check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%}), more than the "
                 f"accepted {max_mismatch:.2%}. Examples:\n  {examples}\nThe sources belong to different versions. If "
@@ -241,7 +242,11 @@ def _and_more(count: int) -> str:
 
 
 def _shortened(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…")
+    return repr(_cut(text, _SHOWN_CHARACTERS))
+
+
+def _cut(text: str, length: int = 400) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def warn_of_mismatches(checks: Iterable[Check], where: str) -> None:
@@ -258,6 +263,6 @@ def warn_of_mismatches(checks: Iterable[Check], where: str) -> None:
                 check.name,
                 len(check.mismatches),
                 check.compared,
-                check.mismatches[0],
+                _cut(check.mismatches[0]),
                 where,
             )

@@ -12,6 +12,7 @@ from iemomecp_dataset.schema import ROLE_LABELS
 __all__ = ["Check", "MergeReport"]
 
 _SHOWN = 10
+_SHOWN_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class MergeReport:
         lines.append("Checks")
         for check in self.checks:
             lines.append(f"  {check.name}: {len(check.mismatches)} of {check.compared} differ ({check.share:.2%})")
-            lines += [f"    {mismatch}" for mismatch in check.mismatches[:_SHOWN]]
+            lines += [f"    {mismatch[:_SHOWN_CHARACTERS]}" for mismatch in check.mismatches[:_SHOWN]]
             if len(check.mismatches) > _SHOWN:
                 lines.append(f"    and {len(check.mismatches) - _SHOWN} more")
         lines += [f"Note: {note}" for note in self.notes]

@@ -17,6 +17,7 @@ MOST_PLACES = 8
 """Places beyond which a text, such as "Yeah.", tells nothing about where it belongs."""
 
 _Place = TypeVar("_Place", bound=Hashable)
+_REGULAR = 0.6  # Of neighbours that are exchanged in pairs, half fit the line above, and half the line below.
 _FEWEST = 2  # One text that fits elsewhere can be chance.
 
 
@@ -88,11 +89,11 @@ def order_in_dialogue(texts: DialogueTexts) -> str:
         offsets.update({("turn", turn_of[name] - position) for name in found if name in turn_of})
         sums.update({("line", line_of[name] + line_of[own]) for name in found if own in line_of})
         sums.update({("turn", turn_of[name] + position) for name in found if name in turn_of})
-    offset = _most(offsets, telling)
+    offset = _most(offsets, telling, _REGULAR)
     if offset is not None:
         size = "one line" if abs(offset[1]) == 1 else f"{abs(offset[1])} lines"
         return f"shifted by {size}: IEMOCAP has them {size} {'above' if offset[1] < 0 else 'below'} ConvECPE"
-    if _most(sums, telling) is not None:
+    if _most(sums, telling, _REGULAR) is not None:
         return "reversed" if len(texts.differing) > _FEWEST else "exchanged with each other"
     return "in another order" if fitting >= _FEWEST and 2 * fitting > telling else ""
 
@@ -162,9 +163,9 @@ def _most_frequent_place(wanted: Sequence[str], index: Mapping[str, Sequence[str
     return _most(votes, telling)
 
 
-def _most(votes: Counter[_Place], total: int) -> _Place | None:
-    """Returns what more than half of all voted for, and two at least."""
+def _most(votes: Counter[_Place], total: int, share: float = 0.5) -> _Place | None:
+    """Returns what more than a share of all voted for, and two at least."""
     if not votes:
         return None
     place, count = votes.most_common(1)[0]
-    return place if count >= _FEWEST and 2 * count > total else None
+    return place if count >= _FEWEST and count > share * total else None

@@ -35,7 +35,6 @@ _TARGET_KEYS = ("target_emotion_turn", "emotion_turn", "target_turn")
 _CAUSE_KEYS = ("cause_turn", "candidate_cause_turn")
 _OTHER_KEYS = ("label_id", "label", "source", "taxonomy_label", "context_subtype_ids", "context_subtypes")
 _MAX_TURNS = 100_000
-_LARGEST_ID = 10**18
 
 
 @dataclass(frozen=True)
@@ -154,12 +153,15 @@ def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) ->
     except _FieldError as error:
         problems.append(Problem(path, None, f"dialogue number {position + 1}: {error}."))
         return None
-    if is_integer(dialogue_id) and -_LARGEST_ID <= dialogue_id <= _LARGEST_ID:
+    if is_integer(dialogue_id):
         dialogue_id = str(dialogue_id)
     if not isinstance(dialogue_id, str) or not dialogue_id.strip():
-        shown = "an integer of many digits" if is_integer(dialogue_id) else repr(excerpt(dialogue_id))
         problems.append(
-            Problem(path, None, f"dialogue number {position + 1}: its id must be text or an integer, but is {shown}.")
+            Problem(
+                path,
+                None,
+                f"dialogue number {position + 1}: its id is {excerpt(dialogue_id)!r}, neither text nor an integer.",
+            )
         )
         return None
     count = dialogue.get("num_utterances")

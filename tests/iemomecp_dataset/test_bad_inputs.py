@@ -325,7 +325,7 @@ CASES = [
     ("id in two splits", OVERLAY, same_id_in_two_splits, InvalidDataError, ["test.json", "__c001'", "train.json"]),
     # labels: dialogues
     ("dialogue of text", OVERLAY, labels(lambda d: d["splits"]["train"].append("x")), InvalidDataError, ["number 4"]),
-    ("id with a point", OVERLAY, first_dialogue(dialogue_id=5.0), InvalidDataError, ["dialogue number 1", "is 5.0"]),
+    ("id with a point", OVERLAY, first_dialogue(dialogue_id=5.0), InvalidDataError, ["dialogue number 1", "'5.0'"]),
     ("num_utterances of text", OVERLAY, first_dialogue(num_utterances="3"), InvalidDataError, ["'num_utterances'"]),
     ("num_utterances 0", OVERLAY, first_dialogue(num_utterances=0), InvalidDataError, ["c001", "positive"]),
     ("num_utterances huge", OVERLAY, first_dialogue(num_utterances=10**12), InvalidDataError, ["c001"]),

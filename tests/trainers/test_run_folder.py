@@ -164,13 +164,16 @@ def test_a_folder_that_is_killed_while_it_is_given_back_can_be_used_again(
     folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
     folder.append_log({"event": "begin"})
     left = [True] * done
-    for name in ("unlink", "rmdir"):
 
-        def removal(path: Path, *given: object, work: Any = getattr(Path, name), **more: object) -> None:
-            left.pop() if left else pytest.fail()
+    def counted(work: Any) -> Any:
+        def removal(path: Path, *given: object, **more: object) -> None:
+            left.pop() if left else pytest.fail("killed")
             work(path, *given, **more)
 
-        monkeypatch.setattr(Path, name, removal)
+        return removal
+
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
     with contextlib.suppress(pytest.fail.Exception):
         folder.release()
     monkeypatch.undo()

@@ -99,7 +99,9 @@ def test_the_limit_of_a_dialogue_is_its_own(tree, name):
     assert f"{LONG} ({tree.transcript(LONG)}): 2 of 7 texts differ\n" in message
     assert f"turn 1, {LONG}_F001: IEMOCAP 'Quite another.', ConvECPE 'Line 1, of Ses01F impro01.'" in message
     assert "raise max_dialogue_mismatch=, or take ConvECPE's text with text_source='ecpec'" in message
-    _, rows = load(tree, name, max_dialogue_mismatch=0.3, **ANYTHING)
+    with pytest.raises(InvalidDataError, match=r"more than 28\.00% of the utterances"):
+        load(tree, name, max_dialogue_mismatch=0.28, **ANYTHING)
+    _, rows = load(tree, name, max_dialogue_mismatch=0.29, **ANYTHING)
     texts = [utterance["text"] for part in rows.values() for row in part for utterance in row["utterances"]]
     assert "Quite another." in texts
     load(tree, name, text_source="ecpec", **ANYTHING)
@@ -123,11 +125,17 @@ def test_one_utterance_of_a_short_dialogue_may_differ(tree):
     assert rows["train"][2]["utterances"][0]["text"] == "Quite another."
 
 
-def test_long_texts_are_shortened(tree):
+def test_long_texts_are_shortened(tree, caplog):
     displaced(tree, lambda texts: ["long " * 10_000, "And another.", *texts[2:]])
     with pytest.raises(InvalidDataError, match="…', ConvECPE") as caught:
         load(tree, **ANYTHING)
     assert len(str(caught.value)) < 2_000
+    with pytest.raises(InvalidDataError, match="more than the accepted") as caught:
+        load(tree)
+    assert len(str(caught.value)) < 2_000
+    builder, _ = load(tree, max_dialogue_mismatch=1.0, **ANYTHING)
+    assert max(len(record.getMessage()) for record in caplog.records) < 1_000
+    assert len(builder.merge_report.to_text()) < 10_000 < len(builder.merge_report.to_json())
 
 
 @pytest.mark.parametrize(("path", "what"), [("transcript", "transcripts"), ("evaluation", "files of EmoEvaluation")])

@@ -39,6 +39,8 @@ def texts(n, name="text"):
         (lambda t: t[::-1], "reversed"),
         (lambda t: [*t[:5], *t[5:12][::-1], *t[12:]], "reversed"),
         (lambda t: [t[0], t[7], *t[2:7], t[1], *t[8:]], "exchanged with each other"),
+        (lambda t: [t[turn ^ 1] for turn in range(len(t))], "in another order"),
+        (lambda t: [*t[len(t) // 2 :], *t[: len(t) // 2]], "in another order"),
         (lambda t: random.Random(1).sample(t, len(t)), "in another order"),
         (lambda t: [f"other {text}" for text in t], ""),
         (lambda t: ["", *t[1:]], ""),

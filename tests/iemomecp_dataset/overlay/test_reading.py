@@ -72,12 +72,12 @@ def test_digits_in_csv_are_kept_as_they_stand(tree):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(7.0, "7.0"), (True, "true"), (None, "null"), ([7], "[7]"), ("", '""'), (10**400, "an integer of many digits")],
+    [(7.0, "'7.0'"), (True, "'True'"), (None, "'None'"), ([7], "'[7]'"), ("", "''")],
 )
 def test_other_ids_are_problems_that_show_the_value(tree, value, shown):
     found = chunks_with_ids(tree, "doc_id", ["a", value, "c"])
     (problem,) = found.problems
-    assert str(problem).endswith(f"dialogue number 2: its id must be text or an integer, but is {shown}.")
+    assert str(problem).endswith(f"dialogue number 2: its id is {shown}, neither text nor an integer.")
 
 
 def test_the_same_id_as_text_and_as_integer_is_one_id(tree):
