@@ -50,7 +50,7 @@ def read_epochs(path: str | Path) -> list[Epoch]:
     if not path.is_file():
         return []
     epochs: dict[int, Epoch] = {}
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
