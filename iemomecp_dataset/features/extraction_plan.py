@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.features.decoding.wav_sizes import open_sound_file
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.work_items import WorkItem
 from iemomecp_dataset.files import write_bytes
@@ -118,10 +119,9 @@ def read_plan(folder: Path, utterance_ids: Iterable[str] | None = None) -> Extra
 def _seconds(item: WorkItem) -> float:
     """Reads the duration from the file's header, else from the corpus; decoding reports unreadable files later."""
     if not item.timed and item.media is not None and item.media.suffix.lower() == ".wav":
-        import soundfile
-
         try:
-            return float(soundfile.info(str(item.media)).duration)
+            with open_sound_file(item.media) as file:
+                return float(file.frames / file.samplerate)
         except (RuntimeError, OSError):
             pass
     return max(item.seconds or 0.0, 0.0)

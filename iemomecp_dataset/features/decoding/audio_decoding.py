@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.features.decoding.utterance_media import check_times, existing_media, require_packages
+from iemomecp_dataset.features.decoding.wav_sizes import open_sound_file, wav_sizes
 from iemomecp_dataset.features.store.store_rows import FeatureProblem
 from iemomecp_dataset.features.work_items import WorkItem
 
@@ -19,7 +19,6 @@ __all__ = ["Waveform", "decode_audio", "require_audio"]
 # Formats of libsndfile; all others (mp4, avi, mkv) are decoded by FFmpeg.
 _SOUND_FILES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au")
 _SILENCE = 2.0**-15  # One step of 16-bit audio.
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # Written by streaming programs, which do not know the length.
 
 
 @dataclass(frozen=True)
@@ -87,15 +86,15 @@ _Samples = tuple[NDArray[np.float32], int, str | None]
 
 
 def _read_sound_file(path: Path, start: float | None, end: float | None) -> _Samples:
-    import soundfile
-
-    declared = _declared_bytes(path) if path.suffix.lower() == ".wav" else None
-    if declared is not None:
-        raise FeatureProblem(
-            "truncated", f"{path.name}: the header declares {declared[0]} bytes of audio, the file has {declared[1]}"
-        )
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        # A truncated file, which libsndfile does not report.
+        sizes = wav_sizes(path) if path.suffix.lower() == ".wav" else None
+        if sizes is not None and sizes.truncated:
+            raise FeatureProblem(
+                "truncated",
+                f"{path.name}: the header declares {sizes.declared} bytes of audio, the file has {sizes.present}",
+            )
+        with open_sound_file(path) as file:
             rate, total = file.samplerate, file.frames
             first, last, note = _span(path, start, end, total / rate, rate, total)
             file.seek(first)
@@ -141,21 +140,6 @@ def _span(
     check_times(path, start, end, seconds)
     note = f"the last {end - seconds:.2f} s are beyond the end of the file" if end > seconds + 1 / rate else None
     return round(start * rate), min(round(end * rate), total), note
-
-
-def _declared_bytes(path: Path) -> tuple[int, int] | None:
-    """Declared and present bytes of a RIFF file if it is truncated, which libsndfile does not report; else None."""
-    with open(path, "rb") as file:
-        size = path.stat().st_size
-        if file.read(4) != b"RIFF" or len(file.read(4)) < 4 or file.read(4) != b"WAVE":
-            return None
-        while len(head := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"data":
-                present = size - file.tell()
-                return (length, present) if length not in _UNKNOWN_SIZES and present < length else None
-            file.seek(length + length % 2, 1)
-    return None
 
 
 def _resample(samples: NDArray[np.float32], found: int, wanted: int) -> NDArray[np.float32]:
