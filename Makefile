@@ -62,10 +62,6 @@ constraints-lowest: ## renew constraints-lowest.txt from pyproject.toml, with uv
 		--no-annotate --quiet --custom-compile-command 'make constraints-lowest' --output-file .build/lowest.txt --upgrade
 	grep -Ev '^(nvidia-|cuda-|triton=)' .build/lowest.txt > constraints-lowest.txt
 
-FUZZ_MINUTES ?= 10
-fuzz: $(INSTALLED) ## damaged files for every reader, FUZZ_MINUTES=10 in total: refused, read as they stand, or a finding
-	$(BIN)/python tests/fuzz/run.py --minutes $(FUZZ_MINUTES)
-
 mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints those that no fast test notices
 	$(BIN)/python scripts/mutate.py --jobs 2
 
@@ -85,6 +81,11 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 
 bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
 	$(BIN)/python scripts/bench.py
+
+.PHONY: fuzz
+FUZZ_MINUTES ?= 10
+fuzz: $(INSTALLED) ## damaged files for every reader, FUZZ_MINUTES=10 in total: refused, read as they stand, or a finding
+	$(BIN)/python tests/fuzz/run.py --minutes $(FUZZ_MINUTES)
 
 docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto \

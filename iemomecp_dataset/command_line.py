@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO, TypeVar, Union, get_args, get_origin
 
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import FULL, check_place, error_of_place, not_written, place_of_write
 from iemomecp_dataset.installation import is_checkout
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "REQUIRED",
@@ -157,8 +157,7 @@ def read_values(classes: Iterable[type[Any]], values: Mapping[str, Any]) -> dict
     for name in values:
         if name not in declared:
             raise UsageError(
-                f"There is no option {described_value(name)}. "
-                f"{did_you_mean(str(name)[:80], declared, see='See --help.')}"
+                f"There is no option {shown(name)}. {did_you_mean(str(name)[:80], declared, see='See --help.')}"
             )
     return {name: declared[name].read(value) for name, value in values.items()}
 
@@ -480,7 +479,7 @@ class _Option:
             return "no"  # YAML reads a bare no as false
         if self.choices and isinstance(value, str) and value not in self.choices:
             raise UsageError(
-                f"{self.flag} has no value {described_value(value)}. {did_you_mean(value[:80], map(str, self.choices))}"
+                f"{self.flag} has no value {shown(value)}. {did_you_mean(value[:80], map(str, self.choices))}"
             )
         try:
             if self.base is bool:
@@ -504,13 +503,12 @@ class _Option:
         raise self._wrong_type(value)
 
     def _wrong_type(self, value: Any) -> UsageError:
-        return UsageError(f"{self.flag} takes {_WORDS[self.base]}, but is {described_value(value)}.")
+        return UsageError(f"{self.flag} takes {_WORDS[self.base]}, but is {shown(value)}.")
 
     def _checked(self, value: Any) -> Any:
         if self.choices and value not in self.choices:
             raise UsageError(
-                f"{self.flag} has no value {described_value(value)}. "
-                f"{did_you_mean(described_value(value), map(str, self.choices))}"
+                f"{self.flag} has no value {shown(value)}. {did_you_mean(shown(value), map(str, self.choices))}"
             )
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{self.flag} must be a finite number, but is {value}.")

@@ -69,7 +69,13 @@ def read_bytes(path: Path) -> bytes:
     try:
         check_file(path)
         with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            # In pieces: a buffer of the size that is asked for would be set aside for the smallest file.
+            pieces: list[bytes] = []
+            left = LARGEST_FILE + 1
+            while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+                pieces.append(piece)
+                left -= len(piece)
+            content = b"".join(pieces)
     except OSError as error:
         if isinstance(error, IemomecpError):
             raise

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import (
     as_array,
     check_list,
     check_missed_positives,
     check_number,
 )
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "SUM_TOLERANCE",
@@ -137,7 +137,7 @@ def check_probabilities(
     """
     values, names = as_array(values, "predictions", item), tuple(class_names)
     if values.ndim == 0:
-        raise MetricInputError(f"The predictions must be a list or an array; found {described_value(values.item())}.")
+        raise MetricInputError(f"The predictions must be a list or an array; found {shown(values.item())}.")
     if values.ndim != 2 or values.shape[1] != len(names):
         raise MetricInputError(
             f"The predictions must be probabilities of shape (n, {len(names)}), one column for each of "
@@ -243,18 +243,15 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
     given = check_list(class_names, "class_names", "names, one per class")
     names = tuple(str(name) if isinstance(name, str) else name for name in given)  # NumPy's become Python's
     if not all(isinstance(name, str) and name for name in names):
-        raise MetricInputError(
-            f"class_names must be a list of names, one per class; found {described_value(class_names)}."
-        )
+        raise MetricInputError(f"class_names must be a list of names, one per class; found {shown(class_names)}.")
     if len(names) < 2:
         raise MetricInputError(
-            f"Scores need at least two classes, a positive one and another; found {described_value(list(names))}."
+            f"Scores need at least two classes, a positive one and another; found {shown(list(names))}."
         )
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise MetricInputError(
-            f"Class names must differ, as they name result keys; {described_value(repeated)} repeat in "
-            f"{described_value(list(names))}."
+            f"Class names must differ, as they name result keys; {shown(repeated)} repeat in {shown(list(names))}."
         )
     # 'pair' may be class 0, whose scores are the pair scores.
     reserved = sorted({"macro", "weighted"}.intersection(names) | {"pair"}.intersection(names[1:]))
@@ -269,7 +266,7 @@ def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
 def _checked_ids(values: ArrayLike, what: str, names: tuple[str, ...], item: str) -> NDArray[np.int64]:
     ids, n_classes = as_array(values, f"{what}s", item), len(names)
     if ids.ndim == 0:
-        raise MetricInputError(f"The {what}s must be a list or an array; found {described_value(ids.item())}.")
+        raise MetricInputError(f"The {what}s must be a list or an array; found {shown(ids.item())}.")
     if ids.ndim != 1:
         raise MetricInputError(f"The {what}s must be one class id per {item}, shape (n,); found shape {ids.shape}.")
     if ids.dtype.kind not in "iu":
@@ -290,9 +287,9 @@ def _no_number(values: NDArray[Any]) -> str:
     """Tells the type of an array and one of its values, where there are objects the first that is no number."""
     flat = values.ravel().tolist()
     if values.dtype != object:
-        return f"dtype {values.dtype}, first value {described_value(flat[0])}"
+        return f"dtype {values.dtype}, first value {shown(flat[0])}"
     where = next((i for i, v in enumerate(flat) if not isinstance(v, int | float) or isinstance(v, bool)), 0)
-    return f"dtype {values.dtype}, such as {described_value(flat[where])} at {where}"
+    return f"dtype {values.dtype}, such as {shown(flat[where])} at {where}"
 
 
 def _explained_differences(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_count, check_number
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
 from iemomecp_dataset.schema import ROLE_LABELS
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["REMAPPINGS", "binary_counts_scores", "context_error_directions", "source_binary_remaps"]
 
@@ -58,7 +58,7 @@ def source_binary_remaps(
             f"{roles.shape} and {gold.shape}."
         )
     if roles.dtype.kind not in "iu" or roles.min() < 0 or roles.max() >= len(ROLE_LABELS):
-        found = described_value(sorted(set(map(str, roles.tolist())))[:5])
+        found = shown(sorted(set(map(str, roles.tolist())))[:5])
         raise MetricInputError(f"predicted_roles must be ids 0 to 2 ({', '.join(ROLE_LABELS)}); found {found}.")
     if gold.dtype != np.bool_:
         raise MetricInputError(

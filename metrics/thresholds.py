@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import as_array, check_missed_positives, number_column
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities, clipped_probabilities
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["best_threshold"]
 
@@ -67,7 +67,7 @@ def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.fl
             f"{given.shape} and {gold.shape}."
         )
     if gold.dtype.kind not in "iu":
-        first = described_value(gold[:1].tolist()[0])
+        first = shown(gold[:1].tolist()[0])
         raise MetricInputError(f"labels must be integer class ids; found dtype {gold.dtype}, first value {first}.")
     values = clipped_probabilities(values)
     positive = gold == 0

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from iemomecp_dataset import excerpts
 from iemomecp_dataset.command_line import read_values
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.options import MERGED_CONFIGS
-from iemomecp_dataset.shown_values import described_value
 from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, EXPLANATION_TRAINERS, TRAINERS, options_of
 from iemomecp_dataset.trainers.options import OBJECTIVE_NAMES, RunSettings, TrainingOptions
 from iemomecp_dataset.trainers.scorers import find_scorer
@@ -142,8 +142,7 @@ def _expand(sweep: Sweep) -> Iterable[MatrixCell]:
     for family in sweep.families:
         known = {**TRAINERS, **EMOTION_TRAINERS, **EXPLANATION_TRAINERS}
         if not isinstance(family, str) or family not in known:
-            shown = described_value(family)
-            raise UsageError(f"There is no trainer {shown}. {did_you_mean(shown.strip(chr(39)), known)}")
+            raise UsageError(f"There is no trainer {excerpts.shown(family)}. {did_you_mean(str(family)[:80], known)}")
     for name, values in sweep.values.items():
         if name in _INSTEAD:
             raise UsageError(f"--{name} is an option of a single run, not of a matrix: {_INSTEAD[name]}.")

@@ -9,7 +9,7 @@ from typing import Any
 from iemomecp_dataset.benchmark.experiments import find_experiments
 from iemomecp_dataset.benchmark.matrix.cells import Sweep
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.shown_values import described_value
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = ["AXES", "experiment_sweeps", "read_sweep", "sweep_of"]
@@ -117,7 +117,7 @@ def sweep_of(content: Mapping[str, Any], *, name: str = "", overrides: Sweep | N
             families = listed
         else:
             if not isinstance(key, str):
-                raise UsageError(f"Options have names; found the key {described_value(key)}.")
+                raise UsageError(f"Options have names; found the key {shown(key)}.")
             option = AXES.get(key, key)
             if option in values:
                 raise UsageError(f"{option} is given twice, as {option} and in the plural. Give it once.")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.shown_values import described_value
+from iemomecp_dataset.excerpts import shown
 
 __all__ = [
     "as_array",
@@ -59,7 +59,7 @@ def check_number(
     if _is_number(number) and smallest <= number <= largest:
         with contextlib.suppress(OverflowError):  # whole numbers of more than 308 digits
             return float(number)
-    raise MetricInputError(f"{name} must be {expected}; found {described_value(value)}.")
+    raise MetricInputError(f"{name} must be {expected}; found {shown(value)}.")
 
 
 def check_count(value: Any, name: str, expected: str, *, smallest: int = 0, largest: int = _LARGEST_COUNT) -> int:
@@ -85,7 +85,7 @@ def check_count(value: Any, name: str, expected: str, *, smallest: int = 0, larg
     number = _single(value)
     if _is_number(number) and smallest <= number <= largest and int(number) == number:
         return int(number)
-    raise MetricInputError(f"{name} must be {expected}; found {described_value(value)}.")
+    raise MetricInputError(f"{name} must be {expected}; found {shown(value)}.")
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -103,7 +103,7 @@ def check_flag(value: Any, name: str) -> bool:
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise MetricInputError(f"{name} is True or False; found {described_value(value)}.")
+    raise MetricInputError(f"{name} is True or False; found {shown(value)}.")
 
 
 def check_list(values: Any, name: str, of: str) -> list[Any]:
@@ -121,11 +121,11 @@ def check_list(values: Any, name: str, of: str) -> list[Any]:
         MetricInputError: It is a single value, a text or an object with keys.
     """
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise MetricInputError(f"{name} is a list of {of}; found {described_value(values)}.")
+        raise MetricInputError(f"{name} is a list of {of}; found {shown(values)}.")
     try:
         return list(values)
     except TypeError:  # an array or tensor without dimensions
-        raise MetricInputError(f"{name} is a list of {of}; found {described_value(values)}.") from None
+        raise MetricInputError(f"{name} is a list of {of}; found {shown(values)}.") from None
 
 
 def check_missed_positives(missed_positives: Any) -> int:
@@ -174,7 +174,7 @@ def as_array(values: Any, what: str, item: str) -> NDArray[Any]:
         where = next(i for i, value in enumerate(given) if _has_truth_values(value))
         raise MetricInputError(
             f"The {what} must be integer class ids{' or probabilities' if array.ndim > 1 else ''}; found the truth "
-            f"value {described_value(given[where])} for {item} {where}."
+            f"value {shown(given[where])} for {item} {where}."
         )
     return array
 
@@ -245,7 +245,7 @@ def text_column(values: ArrayLike, name: str, item: str = "pair") -> NDArray[np.
         wrong = (i for i, v in enumerate(array) if not isinstance(v, str | int | np.integer) or isinstance(v, bool))
         where = next(wrong, None)
         if where is not None:
-            raise MetricInputError(f"{name}: {item} {where} has {described_value(array[where])}, not a text.")
+            raise MetricInputError(f"{name}: {item} {where} has {shown(array[where])}, not a text.")
         fits = True
     if array.ndim != 1 or not fits:
         raise MetricInputError(f"{name} must be one text per {item}, shape (n,); found {_found(array)}.")
@@ -254,8 +254,8 @@ def text_column(values: ArrayLike, name: str, item: str = "pair") -> NDArray[np.
 
 def _found(array: NDArray[Any]) -> str:
     if array.ndim == 0:
-        return described_value(array.item())
-    first = f", first value {described_value(array[:1].tolist()[0])}" if len(array) else ""
+        return shown(array.item())
+    first = f", first value {shown(array[:1].tolist()[0])}" if len(array) else ""
     return f"shape {array.shape}, dtype {array.dtype}{first}"
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.corpora.metadata import pair_classes
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
 from iemomecp_dataset.pair_table import PairKeys
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
-from iemomecp_dataset.shown_values import described_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -367,4 +367,4 @@ def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> No
 
 def _shown(value: Any) -> str:
     """A value of a table as Python prints it, shortened: 0, not np.int64(0)."""
-    return described_value(value.item() if getattr(value, "ndim", None) == 0 else value)
+    return shown(value.item() if getattr(value, "ndim", None) == 0 else value)

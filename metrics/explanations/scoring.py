@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import check_flag, check_list
 from iemomecp_dataset.metrics.explanations.learned import bertscore_items, bleurt_items
 from iemomecp_dataset.metrics.explanations.meteor import meteor_scores
 from iemomecp_dataset.metrics.explanations.ngrams import bleu, bleu_counts, cider_items, count_ngrams, rouge_l_items
 from iemomecp_dataset.metrics.explanations.tokens import content_tokens, tokenizer_of
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "COUNTED_SCORES",
@@ -218,7 +218,7 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
     """
     for name, texts in (("predictions", predictions), ("references", references)):
         if isinstance(texts, str):
-            raise MetricInputError(f"{name} is a list of texts, one per item; found the text {described_value(texts)}.")
+            raise MetricInputError(f"{name} is a list of texts, one per item; found the text {shown(texts)}.")
     candidates = _given_texts(predictions, "predictions")
     gold = _given_texts(references, "references")
     if len(candidates) != len(gold):
@@ -230,19 +230,19 @@ def check_texts(predictions: Iterable[str], references: Iterable[str]) -> tuple[
     for position, text in enumerate(candidates):
         if not isinstance(text, str):
             raise MetricInputError(
-                f"Item {position} has no prediction: expected a text, found {described_value(text)}. Predict every "
+                f"Item {position} has no prediction: expected a text, found {shown(text)}. Predict every "
                 "item; an empty text is allowed and scores 0."
             )
     given: list[Any] = gold
     for position, reference in enumerate(given):
         if isinstance(reference, list | tuple):
             raise MetricInputError(
-                f"Item {position} has a list as its reference, {described_value(reference)}: each item is scored "
+                f"Item {position} has a list as its reference, {shown(reference)}: each item is scored "
                 "against one reference, a text. Give one of them."
             )
         if not isinstance(reference, str) or not reference.strip():
             raise MetricInputError(
-                f"Item {position} has an empty reference: expected a text, found {described_value(reference)}. Leave "
+                f"Item {position} has an empty reference: expected a text, found {shown(reference)}. Leave "
                 "items without an explanation out."
             )
     for name, texts in (("prediction", candidates), ("reference", gold)):

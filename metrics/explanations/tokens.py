@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from iemomecp_dataset.errors import MetricInputError, did_you_mean
-from iemomecp_dataset.shown_values import described_value
+from iemomecp_dataset.excerpts import excerpt, shown
 
 __all__ = ["TOKENIZERS", "content_tokens", "opening_length", "ptb_tokens", "raw_tokens", "tokenizer_of"]
 
@@ -135,8 +135,7 @@ def tokenizer_of(name: str) -> Callable[[str], list[str]]:
         MetricInputError: There is none of that name.
     """
     if not isinstance(name, str) or name not in TOKENIZERS:
-        shown = described_value(name)
-        raise MetricInputError(f"There is no tokenizer {shown}. {did_you_mean(shown.strip(chr(39)), TOKENIZERS)}")
+        raise MetricInputError(f"There is no tokenizer {shown(name)}. {did_you_mean(excerpt(name), TOKENIZERS)}")
     return TOKENIZERS[name]
 
 

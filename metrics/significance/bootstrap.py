@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import check_count, check_list, check_number
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = [
     "MOST_DRAWS",
@@ -246,7 +246,7 @@ def as_runs(runs: UnitCounts | Sequence[UnitCounts]) -> list[UnitCounts]:
     for run in systems:
         if not isinstance(run, UnitCounts):
             raise MetricInputError(
-                f"Systems are compared by their counts, from candidate_unit_counts say; found {described_value(run)}."
+                f"Systems are compared by their counts, from candidate_unit_counts say; found {shown(run)}."
             )
     return systems
 

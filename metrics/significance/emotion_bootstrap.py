@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import check_list, text_column
 from iemomecp_dataset.metrics.emotion_scoring import confusion_scores
 from iemomecp_dataset.metrics.pair_inputs import check_pair_inputs
 from iemomecp_dataset.metrics.scoring import decided
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["emotion_unit_counts"]
 
@@ -70,7 +70,7 @@ def emotion_unit_counts(
             f"dialogue_ids must have one entry per utterance; found {dialogues.shape} for {gold.shape} labels."
         )
     if neutral is not None and (not isinstance(neutral, str) or neutral not in names):
-        raise MetricInputError(f"neutral={described_value(neutral)} is not among the classes {', '.join(names)}.")
+        raise MetricInputError(f"neutral={shown(neutral)} is not among the classes {', '.join(names)}.")
     units, unit = np.unique(dialogues, return_inverse=True)
     n_classes = len(names)
     score = _score_function(names, None if neutral is None else names.index(neutral))

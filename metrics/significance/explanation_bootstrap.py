@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.metrics.arguments.argument_checks import check_list, number_column, text_column
 from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
 from iemomecp_dataset.metrics.significance.counts import UnitCounts
-from iemomecp_dataset.shown_values import described_value
 
 __all__ = ["explanation_unit_counts"]
 
@@ -65,7 +65,7 @@ def explanation_unit_counts(
     if len(further) != len(systems):
         raise MetricInputError(f"item_scores= has an entry per system; found {len(further)} for {len(systems)}.")
     if not all(isinstance(scores, Mapping) for scores in further):
-        raise MetricInputError(f"item_scores= has scores by name; found {described_value(further)}.")
+        raise MetricInputError(f"item_scores= has scores by name; found {shown(further)}.")
     dialogues = text_column(dialogue_ids, "dialogue_ids", "item")
     if dialogues.shape != (len(references),):
         raise MetricInputError(

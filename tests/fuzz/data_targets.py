@@ -107,6 +107,20 @@ def _labels(folder: Path) -> None:
     shutil.rmtree(folder / "tree")
 
 
+def _labels_under_other_names(folder: Path) -> None:
+    """The same labels with the other names of the fields that files have, and ids that are numbers."""
+    names = {"target_emotion_turn": "emotion_turn", "cause_turn": "candidate_cause_turn"}
+    _labels(folder)
+    for number, path in enumerate(sorted((folder / "labels").glob("*.json"))):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        for dialogues in document["splits"].values():
+            for place, dialogue in enumerate(dialogues):
+                dialogue["doc_id"] = str(100 * number + place)
+                del dialogue["dialogue_id"]
+                dialogue["pairs"] = [{names.get(k, k): v for k, v in pair.items()} for pair in dialogue["pairs"]]
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+
 def _labels_as_csv(folder: Path, single: bool) -> None:
     """The same labels as flat CSV files, one or three."""
     import csv
@@ -397,6 +411,7 @@ def _feature_table(folder: Path) -> None:
 
 DATA_TARGETS = [
     Target("labels json", _labels, rows_of("overlay"), {"*.json": "json"}, check_rows),
+    Target("labels other names", _labels_under_other_names, rows_of("overlay"), {"*.json": "json"}, check_rows),
     Target("labels csv", lambda f: _labels_as_csv(f, single=False), rows_of("overlay"), {"*.csv": "lines"}, check_rows),
     Target(
         "labels one csv", lambda f: _labels_as_csv(f, single=True), rows_of("overlay"), {"*.csv": "lines"}, check_rows

@@ -334,9 +334,9 @@ def _checkpoint(folder: Path) -> None:
 
 def _restore(folder: Path) -> Any:
     training = _training()
-    progress = training.checkpoints(folder).restore()
+    progress, log = training.checkpoints(folder).restore(), folder / "log.jsonl"
     weights = {name: tensor.numpy().copy() for name, tensor in training.model.state_dict().items()}
-    return progress, weights, str(training.optimizer.state_dict()["state"]), (folder / "log.jsonl").read_bytes()
+    return progress, weights, str(training.optimizer.state_dict()["state"]), log.read_bytes() if log.is_file() else b""
 
 
 RESULT_TARGETS = [

@@ -544,3 +544,17 @@ def test_a_killed_writer_leaves_the_old_content(tmp_path):
     assert (tmp_path / "a").read_text() == "old"
     (leftover,) = tmp_path.glob(".a.*.partial")
     assert leftover.read_text() == "half"
+
+
+def test_no_more_memory_is_set_aside_than_a_file_needs(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes(b"rain" * 1_000_000)
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from iemomecp_dataset.files import read_bytes\n"
+        "pages = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (pages + (64 << 20), resource.RLIM_INFINITY))\n"
+        "print(len(read_bytes(Path(sys.argv[1]))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "x.txt"], capture_output=True, text=True, check=False)
+    assert done.stdout == "4000000\n", done.stderr

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.emotion_table import NO_EMOTION, EmotionTable
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, did_you_mean
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import (
     id_texts,
@@ -37,7 +38,6 @@ from iemomecp_dataset.metrics.evaluation.prediction_table import (
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, canonical_split
-from iemomecp_dataset.shown_values import described_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -337,7 +337,7 @@ def _emotion_ids(
     if unknown:
         rows = int(np.isin(written[named].astype(np.str_), unknown).sum())
         raise InvalidDataError(
-            f"{path}: column {column}: {described_value(unknown[0])} is none of the emotions. "
+            f"{path}: column {column}: {shown(unknown[0])} is none of the emotions. "
             f"{did_you_mean(unknown[0][:80], names)} {rows} such rows."
         )
     id_of = {name: i for i, name in enumerate(names)}

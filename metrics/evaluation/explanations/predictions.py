@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.explanation_table import ExplanationTable
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, whole_numbers
@@ -30,7 +31,6 @@ from iemomecp_dataset.metrics.evaluation.prediction_table import (
 )
 from iemomecp_dataset.metrics.explanations.scoring import lone_surrogate
 from iemomecp_dataset.schema import SPLITS, canonical_split
-from iemomecp_dataset.shown_values import described_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -285,7 +285,7 @@ def _texts(path: Path, content: pd.DataFrame, column: str, advice: str) -> tuple
     wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     if wrong:
         found = texts[wrong[0]]
-        words = "no text" if found is None or found != found else described_value(found)
+        words = "no text" if found is None or found != found else shown(found)
         raise InvalidDataError(
             f"{path}: row {wrong[0]}, column {column}: expected a text, found {words}. {len(wrong)} such rows. {advice}"
         )
