@@ -340,7 +340,7 @@ def _settings(options: RunSettings) -> list[str]:
     emotion_from = getattr(options.model, "emotion_from", None)
     if emotion_from:
         settings["emotion_from"] = encoder_name(emotion_from)
-    listing = ", ".join(f"{name} {value}" for name, value in settings.items())
+    listing = ", ".join(f"{name} {markdown_text(str(value))}" for name, value in settings.items())
     cited = scorer.cite
     return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]
 
