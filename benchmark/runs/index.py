@@ -106,7 +106,8 @@ def index_runs(runs_dir: str | Path) -> RunIndex:
 
     Returns:
         Its finished runs, and with a reason each those that are unfinished or damaged, or whose scores are not those of
-        their predictions. The check reads all predictions: 0.6 s for 40 runs with 12,500 pairs in each of two splits.
+        their predictions. The check reads all predictions: about a second of computing for 40 runs with 12,500 pairs in
+        each of two splits.
 
     Raises:
         MissingDataError: There is no such folder.
