@@ -57,14 +57,18 @@ def results_table(runs: str | Path | Iterable[Run | RunResults], split: str | No
         ...
         iemomecp_dataset.errors.UsageError: There are no runs to put in a table.
     """
-    index = index_runs(runs) if isinstance(runs, str | Path) else None
-    given = list(runs if index is None else index.runs)  # type: ignore[arg-type]  # no path
+    given: Sequence[Run | RunResults]
+    remarks: Sequence[str] = ()
+    if isinstance(runs, str | Path):
+        index = index_runs(runs)
+        given, remarks = index.runs, index.remarks
+    else:
+        given = list(runs)
     split = split and canonical_split(split)
     boards = [*leaderboard(given), *emotion_boards(given), *explanation_boards(given)]
     if not boards:
         raise UsageError("There are no runs to put in a table.")
     shown = [board for board in boards if split is None or split in board.splits] or boards
-    remarks = () if index is None else index.remarks
     # Names come from other people's files: a terminal must show them and not obey them.
     return printable("\n\n".join([*(board_table(board, split, width) for board in shown), *remarks]))
 

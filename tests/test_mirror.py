@@ -101,6 +101,7 @@ ACROSS_MODULES = {
     "benchmark/peers/test_identity.py",
     "benchmark/peers/test_official_scores.py",
     "benchmark/peers/test_round_trip.py",
+    "benchmark/report/test_hostile_texts.py",
     "benchmark/report/test_pictures.py",
     "benchmark/report/test_widths.py",
     "iemomecp_dataset/test_bad_inputs.py",

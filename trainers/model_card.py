@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, cast
 
 from iemomecp_dataset.benchmark.runs.results import ERC, RunResults, encoder_name
+from iemomecp_dataset.markdown_text import markdown_text
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.metrics.signature_fields import NO_EPOCH_CHOSEN
 from iemomecp_dataset.options import CONFIG_NAMES
@@ -74,7 +75,7 @@ def model_card(results: RunResults, options: RunSettings) -> str:
     ]
     header = [
         metadata_header(card_metadata(results)),
-        f"# {results.run_name}: {', '.join(described)}",
+        f"# {markdown_text(results.run_name)}: {markdown_text(', '.join(described))}",
         "",
     ]
     if synthetic:
@@ -133,7 +134,7 @@ def _table(results: RunResults, names: tuple[str, ...], factor: float = 100, dig
         lines.append(_row(split, "this model", metrics, names, factor, digits))
         for name, baseline in results.structural_baselines.items():
             if split in baseline["splits"]:
-                title = f"structural: {baseline.get('display_name', name)}"
+                title = f"structural: {markdown_text(str(baseline.get('display_name', name)))}"
                 lines.append(_row(split, title, baseline["splits"][split], names, factor, digits))
     return lines
 
@@ -339,7 +340,7 @@ def _settings(options: RunSettings) -> list[str]:
     emotion_from = getattr(options.model, "emotion_from", None)
     if emotion_from:
         settings["emotion_from"] = encoder_name(emotion_from)
-    listing = ", ".join(f"{name} {value}" for name, value in settings.items())
+    listing = ", ".join(f"{name} {markdown_text(str(value))}" for name, value in settings.items())
     cited = scorer.cite
     return ["## Settings", "", f"After {cited}: {listing}." if cited else f"{listing}.", ""]
 

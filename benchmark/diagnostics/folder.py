@@ -8,6 +8,7 @@ from iemomecp_dataset.benchmark.diagnostics.catalogue import DIAGNOSTICS, POOLIN
 from iemomecp_dataset.benchmark.diagnostics.tables import COLUMNS, Diagnosis
 from iemomecp_dataset.csv_cells import csv_text
 from iemomecp_dataset.files import make_folder, write_text
+from iemomecp_dataset.markdown_text import markdown_text
 
 __all__ = ["write_diagnosis"]
 
@@ -72,12 +73,12 @@ def _readme(diagnosis: Diagnosis) -> str:
     ]
     unreadable = {reason.rstrip(".") for reason in diagnosis.left_out.values()}
     missing = [
-        f"* {name}.csv: {reason} ({count} row{'s' * (count != 1)})"
+        f"* {name}.csv: {markdown_text(reason)} ({count} row{'s' * (count != 1)})"
         for name, reasons in diagnosis.reasons().items()
         for reason, count in reasons.items()
         if reason not in unreadable
     ]
-    left_out = [f"* {folder}: {' '.join(reason.split())}" for folder, reason in diagnosis.left_out.items()]
+    left_out = [f"* {markdown_text(f'{folder}: {reason}')}" for folder, reason in diagnosis.left_out.items()]
     lines += missing or ["Nothing: every number is there."]
     lines += ["", "## Runs left out", "", *(left_out or ["None."]), ""]
     return "\n".join(lines)

@@ -525,3 +525,11 @@ def test_systems_with_pairs_outside_the_candidates_are_compared_as_sets(pair_fil
     assert difference == pytest.approx(
         evaluate(first, gold).scores["pair_f1"] - evaluate(replace(other, labels=None), gold).scores["pair_f1"]
     )
+
+
+def test_one_class_for_every_pair_is_said(file_of):
+    file = file_of(split="test")
+    said = "It predicts non_pair for all {} pairs of test, as a rule without a model would."
+    flat = evaluate(replace(file, probabilities=None, decisions=np.full(len(file), 2)))
+    assert said.format(f"{len(file):,}") in flat.notes
+    assert not any("as a rule" in note for note in evaluate(file).notes)

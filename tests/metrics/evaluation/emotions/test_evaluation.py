@@ -14,7 +14,11 @@ from iemomecp_dataset.metrics.emotion_shifts import shift_scores
 from iemomecp_dataset.metrics.emotion_signature import EmotionSignature, emotion_run_signature
 from iemomecp_dataset.metrics.evaluation.emotions.evaluation import evaluate_emotion_files
 from iemomecp_dataset.metrics.evaluation.emotions.gold import emotion_gold, whole_corpus
-from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionFacts, write_emotion_predictions
+from iemomecp_dataset.metrics.evaluation.emotions.predictions import (
+    EmotionFacts,
+    read_emotion_predictions,
+    write_emotion_predictions,
+)
 from iemomecp_dataset.metrics.evaluation.evaluate import FileEvaluationRequest
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.results import EvaluationOptions
@@ -130,6 +134,14 @@ def test_files_of_different_gold_are_not_compared(write):
     other = write("emotions_other.parquet", labels=lambda labels: (labels + 1) % 7)
     with pytest.raises(MetricInputError, match="cannot share a column: data"):
         evaluate(write(), other=other)
+
+
+def test_one_emotion_for_every_utterance_is_said(write, tmp_path):
+    path = write()
+    table, facts = read_emotion_predictions(path).table, read_emotion_predictions(path).facts
+    write_emotion_predictions(path, table, np.eye(7)[np.full(len(table), 3)], facts)
+    (found,) = evaluate(path).evaluations
+    assert f"It predicts {NAMES[3]} for all 20 utterances of test, as a rule without a model would." in found.notes
 
 
 def test_an_epoch_chosen_on_the_scored_split_and_unlabelled_utterances_are_said(write):
