@@ -11,6 +11,7 @@ DOCS_INSTALLED := $(VENV)/.installed-docs
 LOWEST ?= .venv-lowest
 LOWEST_BIN := $(LOWEST)/bin
 LOWEST_INSTALLED := $(LOWEST)/.installed
+FUZZ_MINUTES ?= 10
 comma := ,
 # Without a tracker: it would bring protobuf, which the trainers must do without.
 LOWEST_EXTRAS := train,media,explain,test
@@ -68,6 +69,9 @@ mutate: $(INSTALLED) ## wiring mistakes made on purpose, one at a time: prints t
 crash: $(INSTALLED) ## commands killed, cut off from power or denied disk before every file event: the same bits (hours)
 	$(BIN)/python tests/crash/crash_trials.py
 
+fuzz: $(INSTALLED) ## damaged files for every reader, FUZZ_MINUTES=10 in total: refused, read as they stand, or a finding
+	$(BIN)/python tests/fuzz/run.py --minutes $(FUZZ_MINUTES)
+
 lint: $(INSTALLED) ## ruff: style, docstrings, import order
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,11 +85,6 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 
 bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
 	$(BIN)/python scripts/bench.py
-
-.PHONY: fuzz
-FUZZ_MINUTES ?= 10
-fuzz: $(INSTALLED) ## damaged files for every reader, FUZZ_MINUTES=10 in total: refused, read as they stand, or a finding
-	$(BIN)/python tests/fuzz/run.py --minutes $(FUZZ_MINUTES)
 
 docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto \
