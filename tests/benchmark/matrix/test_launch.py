@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
+import os
 import re
 import signal
 import sys
@@ -91,6 +94,15 @@ def test_a_cell_is_run_once_at_a_time_even_when_its_launcher_has_died(tmp_path):
         start(job(tmp_path, "pass"))
     stop(first)
     assert start(job(tmp_path, "pass")).wait() == 0
+
+
+def test_a_cell_is_run_where_the_file_system_has_no_locks_which_is_said(tmp_path, monkeypatch, caplog):
+    def flock(descriptor, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert start(job(tmp_path, "pass")).wait() == 0
+    assert "cell.log cannot be locked (No locks available)" in caplog.text
 
 
 def test_stopping_begins_with_sigint(tmp_path):
