@@ -6,10 +6,13 @@ dialogues are far better than those it will make elsewhere.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from accelerate import Accelerator
@@ -24,7 +27,9 @@ from iemomecp_dataset.trainers.scorers import find_scorer
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.loop import fit
 
-__all__ = ["check_folds", "cross_fitted", "fold_corpus", "in_train_order"]
+__all__ = ["check_folds", "cross_fitted", "fold_corpus", "in_train_order", "kept_predictions"]
+
+_logger = logging.getLogger(__name__)
 
 
 def check_folds(corpus: Corpus, folds: int) -> None:
@@ -55,6 +60,26 @@ def fold_corpus(corpus: Corpus, fold: int, folds: int) -> Corpus:
     return replace(
         corpus, rows={**corpus.rows, "train": kept, "test": train[fold::folds] + corpus.rows.get("test", [])}
     )
+
+
+def kept_predictions(file: Path) -> NDArray[np.float64] | None:
+    """Reads what a complete fold has predicted.
+
+    Args:
+        file: The file of the fold, an archive of numpy, which has a checksum.
+
+    Returns:
+        ``(m, C)``; None where there is no file, or a damaged one, which is said.
+    """
+    if not file.is_file():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            probabilities: NDArray[np.float64] = archive["probabilities"]
+            return probabilities
+    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError, BadZipFile):
+        _logger.warning("warning: %s is damaged: its fold is trained again.", file)
+        return None
 
 
 def in_train_order(corpus: Corpus, of_folds: Sequence[NDArray[np.float64]], folds: int) -> NDArray[np.float64]:
@@ -101,9 +126,10 @@ def cross_fitted(
     for fold in range(folds):
         began = time.monotonic()
         of_fold = RunFolder(folder.checkpoints / f"fold-{fold}-of-{folds}")
-        file = of_fold.path / "probabilities.npy"
+        file = of_fold.path / "probabilities.npz"
         accelerator.wait_for_everyone()
-        if not file.is_file():
+        kept = kept_predictions(file)
+        if kept is None:
             make_folder(of_fold.path)
             data = fold_corpus(corpus, fold, folds)
             # What another accelerator has prepared does not belong into the checkpoints of this fold.
@@ -113,11 +139,12 @@ def cross_fitted(
             if not progress.complete:
                 return None
             size = sum(len(row["utterances"]) for row in corpus.rows["train"][fold::folds])
+            kept = scored["test"].probabilities[:size]
             if own.is_main_process:
                 with atomic_write(file) as partial, open(partial, "wb") as stream:
-                    np.save(stream, scored["test"].probabilities[:size])
+                    np.savez(stream, probabilities=kept)
                 of_fold.remove_checkpoints()
             own.wait_for_everyone()
-        found.append(np.load(file))
+        found.append(kept)
         options = options.after(time.monotonic() - began)
     return in_train_order(corpus, found, folds)

@@ -223,11 +223,7 @@ class Checkpoints:
         except torch.OutOfMemoryError:
             raise
         except pickle.UnpicklingError as error:
-            raise UnsafeFileError(
-                f"{checkpoint} holds something else than tensors and plain values, which no run writes and which could "
-                f"run code when it is read: nothing was read. Remove {checkpoint.parent}, and the same command begins "
-                "the run anew."
-            ) from error
+            raise _unsafe(checkpoint) from error
         except Exception as error:  # whatever reading a file that is damaged, or of another model, leads to
             raise RunFolderError(
                 f"{checkpoint} does not fit the model of this version of the package ({_one_line(error)}). Continue "
@@ -236,6 +232,8 @@ class Checkpoints:
         try:
             # accelerate goes on, and says nothing, where these cannot be loaded.
             _set_random_states(random_states, accelerator.device)
+        except pickle.UnpicklingError as error:
+            raise _unsafe(random_states) from error
         except Exception as error:
             raise RunFolderError(
                 f"{random_states}: the random states cannot be restored ({_one_line(error)}), and without them the run "
@@ -321,6 +319,13 @@ def _cause_of(error: Exception, path: Path) -> OSError:
     if "os error 28" in said or "No space left" in said or free < 2**20:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return OSError(errno.EIO, said)
+
+
+def _unsafe(path: Path) -> UnsafeFileError:
+    return UnsafeFileError(
+        f"{path} holds something else than tensors and plain values, which no run writes and which could run code when "
+        "it is read: it was not read. Remove the folder checkpoint/ of the run, and the same command begins it anew."
+    )
 
 
 def _size(paths: tuple[Path, ...]) -> int:
