@@ -231,7 +231,7 @@ def test_several_processes_compute_what_one_does(
         ({"text_encoder": "/tmp"}, "contains no text encoder"),
         ({"modalities": "ta", "audio_features": "/no/audio.parquet"}, "/no/audio.parquet"),
         ({"hidden_size": 10, "num_heads": 4}, "not divisible"),
-        ({"dropout": 1.5}, "--dropout must lie within [0, 1], but is 1.5"),
+        ({"dropout": 1.5}, "--dropout must lie within [0, 1), but is 1.5"),
         ({"epochs": 0}, "--epochs must be at least 1"),
         ({"epochs": "ten"}, "--epochs takes a whole number, but is 'ten'"),
         ({"learning_rat": 1}, "Did you mean '--learning_rate'"),
