@@ -114,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     slots = _slots(options)
     cells = cells_of(*_sweeps(options, given[: len(given) - len(flags)], rest))
+    _check_trackers(cells)
     data = _load_data(cells)
     for warning in _contamination(data):
         print(f"warning: {warning}", file=sys.stderr)
@@ -153,6 +154,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Interrupted. Start the same command again to continue.", file=sys.stderr)
         return 130
     return 1 if bad else 0
+
+
+def _check_trackers(cells: Sequence[MatrixCell]) -> None:
+    """Refuses a tracker that is not installed before the data are read, and not in every cell."""
+    trackers = {cell.options.run.log_with for cell in cells if not cell.impossible} - {None}
+    if not trackers:
+        return
+    require_packages("accelerate", extra="train")
+    from iemomecp_dataset.trainers.training.trackers import require_tracker
+
+    for name in trackers:
+        require_tracker(name)
 
 
 def _sweeps(options: MatrixOptions, experiments: Sequence[str], rest: Sequence[str]) -> list[Sweep]:

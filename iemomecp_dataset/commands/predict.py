@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
 from iemomecp_dataset.command_line import REQUIRED, command_hint, flags_in_errors, option, read_options
 from iemomecp_dataset.errors import UsageError, require_packages
-from iemomecp_dataset.files import atomic_write, not_written
+from iemomecp_dataset.files import atomic_write, check_place, not_written
 from iemomecp_dataset.progress import bars_hidden
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class PredictOptions:
     model: str = option(REQUIRED, "run folder of a pair model, or its model/, or a name on the Hub", metavar="RUN")
     files: tuple[Path, ...] = option((), "files with conversations; - for standard input", positional=True)
     output: Path | None = option(
-        None, "file to write, in the format of its suffix (default: print a transcript)", metavar="FILE", written=True
+        None, "file to write, in the format of its suffix (default: print a transcript)", metavar="FILE"
     )
     format: Format | None = option(
         None, "format of --output where its suffix does not tell it; without --output, what is printed"
@@ -144,6 +144,8 @@ def _check(options: PredictOptions) -> None:
         raise UsageError(f"--output {options.output} would replace what is read. Choose another file.")
     if options.output is not None and options.output.is_dir():
         raise UsageError(f"--output {options.output} is a folder. Name a file in it.")
+    if options.output is not None:
+        check_place(options.output)
 
 
 _NAMES_OF_FILES = (

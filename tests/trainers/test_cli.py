@@ -70,7 +70,7 @@ def test_every_bound_holds_for_files_and_experiments(experiments: dict[str, dict
         assert message in str(caught.value)
         assert str(file) in str(caught.value)
     experiments["broken"] = {"dropout": 2}
-    with pytest.raises(UsageError, match=r"--dropout must lie within \[0, 1\], but is 2"):
+    with pytest.raises(UsageError, match=r"--dropout must lie within \[0, 1\), but is 2"):
         parse_options(["--experiment=broken", *REQUIRED], description="")
 
 

@@ -272,7 +272,7 @@ def test_several_processes_compute_what_one_does(
         ({"text_encoder": "/tmp"}, "contains no text encoder"),
         ({"modalities": "ta", "audio_features": "/no/audio.parquet"}, "/no/audio.parquet"),
         ({"hidden_size": 10, "num_heads": 4}, "not divisible"),
-        ({"dropout": 1.5}, "--dropout must lie within [0, 1], but is 1.5"),
+        ({"dropout": 1.5}, "--dropout must lie within [0, 1), but is 1.5"),
         ({"epochs": 0}, "--epochs must be at least 1"),
         ({"epochs": "ten"}, "--epochs takes a whole number, but is 'ten'"),
         ({"learning_rat": 1}, "Did you mean '--learning_rate'"),
@@ -484,3 +484,34 @@ def test_features_are_not_guessed_where_the_configuration_does_not_say_how_they_
     utterance = {"turn": 1, "utterance_id": "u", "speaker": "A", "text": "We lost."}
     with pytest.raises(UsageError, match="NewcomerConfig lacks text_encoder_name, text_layers, max_tokens"):
         predict(model, [{"dialogue_id": "d", "utterances": [utterance]}])
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_is_one_sentence_and_the_same_command_continues(
+    repository: Path,
+    small_dir: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", command(repository, small_dir, tiny_encoder, tmp_path / "run"))
+
+    def code() -> object:
+        with pytest.raises(SystemExit) as exit_:
+            run_command(lambda: train_from_command_line("fusion") and None)
+        return exit_.value.code
+
+    def save_state(self: object, folder: str, **options: object) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 103424 vs 103312")
+
+    with monkeypatch.context() as full:
+        full.setattr("accelerate.Accelerator.save_state", save_state)
+        full.setattr("iemomecp_dataset.files._is_full", lambda place: place == tmp_path / "run")
+        assert code() == 2
+    said = f"error: {tmp_path / 'run'}: cannot be written (No space left on device). Make space there, or choose"
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")] == [
+        f"{said} another place."
+    ]
+    assert code() == 0
+    assert (tmp_path / "run" / "results.json").is_file()

@@ -18,6 +18,7 @@ from two_dialogues import EMOTIONS, two_dialogues, write_vectors
 
 import iemomecp_dataset
 from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.commands import matrix
 from iemomecp_dataset.errors import MissingDependencyError
 from iemomecp_dataset.trainers import train
 from iemomecp_dataset.trainers.cli import train_from_command_line
@@ -136,3 +137,11 @@ def test_every_extra_is_one_of_the_package(repository: Path) -> None:
     for name in trackers.EXTRAS:
         (requirement,) = extras[name]
         assert requirement.startswith(f"{name}>=")
+
+
+def test_a_matrix_refuses_a_tracker_that_is_not_installed_before_it_reads_data(tmp_path, monkeypatch):
+    monkeypatch.setattr(trackers, "get_available_trackers", list)
+    given = ["--data_dir", str(tmp_path / "none"), "--runs_dir", str(tmp_path / "runs"), "--log_with", "wandb"]
+    with pytest.raises(MissingDependencyError, match="wandb"):
+        matrix.main(given)
+    assert list(tmp_path.iterdir()) == []
