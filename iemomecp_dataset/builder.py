@@ -262,15 +262,6 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if self._output_dir.startswith(self._cache_dir):
             write_digests(Path(self._output_dir))
 
-    def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Builds the rows in the cache where they are not there, or where what is there is damaged."""
-        super().download_and_prepare(*args, **kwargs)
-        if self._damage and (damage := damage_of(Path(self._cache_dir))):
-            raise InvalidDataError(
-                f"{self._cache_dir}: this cached copy was damaged ({self._damage}), was built again, and is damaged "
-                f"again ({damage}). The disk may be faulty: name another folder by cache_dir= or HF_DATASETS_CACHE."
-            )
-
     def _info(self) -> datasets.DatasetInfo:
         splits = self._inputs.splits if self._inputs is not None else ()
         synthetic = self._inputs is not None and self._inputs.synthetic
@@ -307,6 +298,11 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         """Returns the rows of one split or of all; the error for an absent split names the missing file."""
         split = _canonical(split)
         self._check_split(split, self.info.splits or {})
+        if self._damage and (damage := damage_of(Path(self._cache_dir))):
+            raise InvalidDataError(
+                f"{self._cache_dir}: this cached copy was damaged ({self._damage}), was built again, and is damaged "
+                f"again ({damage}). The disk may be faulty: name another folder by cache_dir= or HF_DATASETS_CACHE."
+            )
         # Which arguments follow differs between the versions of `datasets`, whose `load_dataset` gives them.
         try:
             return super().as_dataset(split, *args, **kwargs)
