@@ -350,6 +350,11 @@ class IemomecpBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         """Returns the rows of one split or of all; the error for an absent split names the missing file."""
         split = _canonical(split)
         self._check_split(split, self.info.splits or {})
+        if self._damage and (damage := damage_of(Path(self._cache_dir))):
+            raise InvalidDataError(
+                f"{self._cache_dir}: this cached copy was damaged ({self._damage}), was built again, and is damaged "
+                f"again ({damage}). The disk may be faulty: name another folder by cache_dir= or HF_DATASETS_CACHE."
+            )
         # Which arguments follow differs between the versions of `datasets`, whose `load_dataset` gives them.
         try:
             return super().as_dataset(split, *args, **kwargs)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, missing_extra
 from iemomecp_dataset.features.store.store_rows import RowRecord, StoreRow
-from iemomecp_dataset.features.store.store_shards import read_header, read_record, whole_numbers
+from iemomecp_dataset.features.store.store_shards import header_of, read_record, whole_numbers
 from iemomecp_dataset.files import write_bytes
 
 __all__ = ["FrameShard", "read_frame_shard", "write_frame_shard"]
@@ -89,7 +89,7 @@ def read_frame_shard(path: Path, size: int) -> FrameShard:
         InvalidDataError: The file does not exist, is truncated, or is not a shard of such a store.
     """
     try:
-        header, length, total = read_header(path)
+        header, length, total = header_of(path)
         tensor = header["tokens"]
         entries = json.loads(header["__metadata__"]["clips"])
         (n_tokens, width), (begin, end) = whole_numbers(tensor["shape"]), whole_numbers(tensor["data_offsets"])

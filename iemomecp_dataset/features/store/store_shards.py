@@ -18,7 +18,7 @@ from iemomecp_dataset.features.store.store_rows import STATUSES, RowRecord, Stor
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import write_bytes
 
-__all__ = ["Shard", "read_header", "read_record", "read_shard", "shard_bytes", "whole_numbers", "write_shard"]
+__all__ = ["Shard", "header_of", "read_record", "read_shard", "shard_bytes", "whole_numbers", "write_shard"]
 
 _DTYPES = {"F32": "<f4", "F16": "<f2"}
 _EXTRACT_AGAIN = "Remove this file and run the extraction again; only this shard is computed anew."
@@ -110,7 +110,7 @@ def read_shard(path: Path) -> Shard:
         :func:`write_shard`.
     """
     try:
-        header, length, total = read_header(path)
+        header, length, total = header_of(path)
         tensor = header["vectors"]
         fields = json.loads(header["__metadata__"]["rows"])
         (rows, size), (begin, end) = whole_numbers(tensor["shape"]), whole_numbers(tensor["data_offsets"])
@@ -131,7 +131,7 @@ def read_shard(path: Path) -> Shard:
     return Shard(path, records, np.asarray(mapped))
 
 
-def read_header(path: Path) -> tuple[dict[str, Any], int, int]:
+def header_of(path: Path) -> tuple[dict[str, Any], int, int]:
     """Reads the header of a safetensors file.
 
     Args:
