@@ -85,10 +85,10 @@ def order_in_dialogue(texts: DialogueTexts) -> str:
         fitting += 1
         own = texts.utterance_ids[position]
         # Lines shift together where the transcript was damaged, turns where ConvECPE was: IEMOCAP has more utterances.
-        offsets.update({("line", line_of[name] - line_of[own]) for name in found if own in line_of})
-        offsets.update({("turn", turn_of[name] - position) for name in found if name in turn_of})
-        sums.update({("line", line_of[name] + line_of[own]) for name in found if own in line_of})
-        sums.update({("turn", turn_of[name] + position) for name in found if name in turn_of})
+        offsets.update(("line", line_of[name] - line_of[own]) for name in found if own in line_of)
+        offsets.update(("turn", turn_of[name] - position) for name in found if name in turn_of)
+        sums.update(("line", line_of[name] + line_of[own]) for name in found if own in line_of)
+        sums.update(("turn", turn_of[name] + position) for name in found if name in turn_of)
     offset = _most(offsets, telling, _REGULAR)
     if offset is not None:
         size = "one line" if abs(offset[1]) == 1 else f"{abs(offset[1])} lines"
@@ -108,8 +108,10 @@ def cross_dialogue_places(suspects: Iterable[str], texts: Mapping[str, DialogueT
     Returns:
         By suspect the dialogue that most of its differing texts fit; suspects whose texts fit none are absent.
     """
-    in_transcripts = _index((text, name) for name, dialogue in texts.items() for text in set(dialogue.lines.values()))
-    in_convecpe = _index((text, name) for name, dialogue in texts.items() for text in set(dialogue.sentences))
+    in_transcripts = _index(
+        (text, name) for name, dialogue in texts.items() for text in dict.fromkeys(dialogue.lines.values())
+    )
+    in_convecpe = _index((text, name) for name, dialogue in texts.items() for text in dict.fromkeys(dialogue.sentences))
     found: dict[str, str] = {}
     for suspect in suspects:
         dialogue = texts[suspect]
@@ -159,7 +161,7 @@ def _most_frequent_place(wanted: Sequence[str], index: Mapping[str, Sequence[str
         found = index.get(text, [])
         telling += bool(text) and len(found) <= MOST_PLACES
         if len(found) <= MOST_PLACES:
-            votes.update(set(found) - {own})
+            votes.update(place for place in dict.fromkeys(found) if place != own)
     return _most(votes, telling)
 
 
