@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 
 __all__ = ["check_pair", "check_text_fields", "described", "is_integer", "json_kind"]
 
@@ -60,7 +61,7 @@ def described(content: Any) -> str:
     if content in ({}, []):
         return f"an empty {'object' if isinstance(content, dict) else 'list'}"
     if isinstance(content, dict):
-        return f"an object with the keys {', '.join(repr(str(key)[:40]) for key in list(content)[:5])}"
+        return f"an object with the keys {', '.join(repr(excerpt(key)) for key in list(content)[:5])}"
     return json_kind(content)
 
 
@@ -77,7 +78,7 @@ def check_text_fields(entry: Mapping[str, Any], keys: Iterable[str], where: str)
     """
     for key in keys:
         if not isinstance(entry.get(key), str):
-            raise InvalidDataError(f"{where}: {key!r} must be text, but is {str(entry.get(key))[:40]!r}.")
+            raise InvalidDataError(f"{where}: {key!r} must be text, but is {excerpt(entry.get(key))!r}.")
 
 
 def check_pair(target: int, cause: int, n_turns: int, where: str) -> tuple[int, int]:

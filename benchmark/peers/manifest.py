@@ -15,6 +15,7 @@ from iemomecp_dataset.benchmark.peers import PEERS
 from iemomecp_dataset.benchmark.peers.positives import POSITIVES
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer, json_kind
 from iemomecp_dataset.files import read_json, write_json
 from iemomecp_dataset.schema import SPLITS
@@ -135,7 +136,7 @@ def read_manifest(path: str | Path) -> Manifest:
         found = content.get("format") if isinstance(content, dict) else json_kind(content)
         raise InvalidDataError(
             f"{path}: not the manifest of an export: expected 'format': {_FORMAT} and 'peer' of {', '.join(PEERS)}, "
-            f"found format {str(found)[:40]!r}."
+            f"found format {excerpt(found)!r}."
         )
     reader = _Reader(path, content)
     splits = {split: reader.dialogues(split) for split in reader.of_splits("splits", list)}
@@ -147,7 +148,7 @@ def read_manifest(path: str | Path) -> Manifest:
         raise InvalidDataError(f"{path}: 'features' of 'options' must have an object per modality. Export again.")
     if options.get("positive") not in POSITIVES:
         raise InvalidDataError(
-            f"{path}: 'positive' of 'options' is {str(options.get('positive'))[:40]!r}, and must be one of "
+            f"{path}: 'positive' of 'options' is {excerpt(options.get('positive'))!r}, and must be one of "
             f"{', '.join(POSITIVES)}. Export again."
         )
     counts = reader.of_splits("counts", dict)
@@ -263,7 +264,7 @@ class _Reader:
             ):
                 raise InvalidDataError(
                     f"{self.path}, {split}, dialogue {place}: expected [peer's id, dialogue_id, number of turns], "
-                    f"found {str(entry)[:60]}. Export again."
+                    f"found {excerpt(entry, 60)}. Export again."
                 )
             found.append(ManifestDialogue(*entry))
         if len({dialogue.peer_id for dialogue in found}) != len(found):

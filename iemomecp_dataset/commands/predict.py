@@ -154,8 +154,8 @@ _NAMES_OF_FILES = (
 
 def _check_names(options: PredictOptions) -> None:
     """Refuses what is a conversation where the name of a file is expected, and names that no file can have."""
-    from iemomecp_dataset.conversations.draft import shown
     from iemomecp_dataset.conversations.reading import is_conversation_text
+    from iemomecp_dataset.excerpts import shown
 
     names = [("FILES", file) for file in options.files if str(file) != "-"]
     names += [

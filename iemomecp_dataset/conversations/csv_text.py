@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 
-from iemomecp_dataset.conversations.draft import NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import NotThisFormatError, Reading, Source
 from iemomecp_dataset.conversations.fields import fields_of
 from iemomecp_dataset.conversations.records import read_utterances
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
 
 __all__ = ["read_csv_text"]
 
@@ -65,8 +67,12 @@ def read_csv_text(text: str, source: Source) -> Reading:
                     empty.append(place)
             elif header is None:
                 header = [cell.strip() for cell in cells]
-                if twice := next((name for name in header if name and header.count(name) > 1), None):
-                    raise InvalidDataError(f"{where}, {place}: two columns are called {twice!r}. Rename one of them.")
+                if len(set(header)) < len(header):
+                    times = Counter(header)
+                    if twice := next((name for name in header if name and times[name] > 1), None):
+                        raise InvalidDataError(
+                            f"{where}, {place}: two columns are called {shown(twice)}. Rename one of them."
+                        )
             elif len(cells) != len(header):
                 raise InvalidDataError(
                     f"{where}, {place}: {len(cells)} cells, but the header has {len(header)}. Put text that holds "

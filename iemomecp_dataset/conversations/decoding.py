@@ -7,8 +7,9 @@ import errno
 import re
 from pathlib import Path
 
-from iemomecp_dataset.conversations.draft import shown
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import shown
+from iemomecp_dataset.files import check_file
 
 __all__ = ["decode", "read_bytes"]
 
@@ -36,10 +37,16 @@ def read_bytes(path: Path) -> bytes:
         Its bytes.
 
     Raises:
-        MissingDataError: It is not there, is a folder, or cannot be read.
+        MissingDataError: It is not there, is a folder, a named pipe or a device, or cannot be read.
+        InvalidDataError: It is too large for a conversation (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
     """
     try:
+        if path.is_dir():
+            raise IsADirectoryError
+        check_file(path)
         return path.read_bytes()
+    except IemomecpError:  # Some are OSErrors, too.
+        raise
     except FileNotFoundError:
         raise MissingDataError(f"{path}: there is no such file. Check its name and folder.") from None
     except IsADirectoryError:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from iemomecp_dataset.bounds import check_turns
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt, shown
 
-__all__ = ["Draft", "MissingSpeaker", "NotThisFormatError", "Reading", "Source", "shown", "shown_keys"]
+__all__ = ["Draft", "MissingSpeaker", "NotThisFormatError", "Reading", "Source", "shown_keys"]
 
-_LINE_BREAKS = re.compile(r"\s*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*")
+_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 # Neither models nor the pages that show a conversation can take them.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 # Blanks, marks without width, and letters that show nothing; where a text has nothing else, it is empty.
@@ -23,6 +26,7 @@ _INVISIBLE = re.compile(
 )
 _PLACES_SHOWN = 3
 _KEYS_SHOWN = 8
+_UNUSED_SHOWN = 20
 
 
 MissingSpeaker = Literal["error", "previous"]
@@ -48,18 +52,6 @@ class Source:
     missing_speaker: MissingSpeaker = "error"
 
 
-def shown(value: object) -> str:
-    """A value as an error shows it, shortened.
-
-    Example:
-        >>> shown("We missed it because the bus was late again, as always.")
-        "'We missed it because the bus was late aga…'"
-    """
-    text = value if isinstance(value, str) else repr(value)
-    short = text if len(text) <= 42 else f"{text[:41]}…"
-    return repr(short) if isinstance(value, str) else short
-
-
 def shown_keys(record: Mapping[Any, Any]) -> str:
     """The keys of an object as an error shows them, the first eight.
 
@@ -67,8 +59,8 @@ def shown_keys(record: Mapping[Any, Any]) -> str:
         >>> shown_keys({"who": "Ana", 7: "Hi!"}), shown_keys({})
         ("the keys 'who', '7'", 'no keys')
     """
-    names = [shown(str(key)) for key in record]
-    listed = ", ".join(names[:_KEYS_SHOWN]) + (f" and {len(names) - _KEYS_SHOWN} more" if names[_KEYS_SHOWN:] else "")
+    names = [shown(excerpt(key, 60)) for key in itertools.islice(record, _KEYS_SHOWN)]
+    listed = ", ".join(names) + (f" and {len(record) - _KEYS_SHOWN} more" if len(record) > _KEYS_SHOWN else "")
     return f"the keys {listed}" if names else "no keys"
 
 
@@ -129,7 +121,7 @@ class Draft:
 
         Raises:
             InvalidDataError: The speaker is empty, or the text without a recording; the end is before the start; half
-                of a surrogate pair.
+                of a surrogate pair; too many utterances (see :data:`~iemomecp_dataset.bounds.MOST_TURNS`).
         """
         at = f"{self.where}, {place}"
         speaker, text = self._clean(speaker, at, place), self._clean(text, at, place)
@@ -141,6 +133,7 @@ class Draft:
             )
         if start is not None and end is not None and end < start:
             raise InvalidDataError(f"{at}: ends at {end:g} s, before it begins at {start:g} s. Correct its times.")
+        check_turns(len(self.utterances) + 1, self.where)
         self.utterances.append(ConversationUtterance(speaker, text, start, end, audio, video))
 
     def follow(self, turn: int, place: str) -> None:
@@ -189,7 +182,9 @@ class Draft:
         if self.renumbered:
             found.append(f"Turns are numbered anew, from 1 to {len(self.utterances)}.")
         if self.unused:
-            found.append(f"Not used: {', '.join(self.unused)}.")
+            names = [excerpt(name, 60) for name in itertools.islice(self.unused, _UNUSED_SHOWN)]
+            more = f" and {len(self.unused) - _UNUSED_SHOWN} more" if len(self.unused) > _UNUSED_SHOWN else ""
+            found.append(f"Not used: {', '.join(names)}{more}.")
         return Conversation(name, tuple(self.utterances), format_name, tuple(found))
 
     def _clean(self, words: str, at: str, place: str) -> str:
@@ -205,8 +200,9 @@ class Draft:
         words, controls = _CONTROLS.subn("", words)
         if controls:
             self.change("Control characters were left out of utterances", place)
-        words, breaks = _LINE_BREAKS.subn(" ", words.strip())
-        if breaks:
+        parts = [part.strip() for part in _LINE_BREAKS.split(words.strip())]
+        if len(parts) > 1:
+            words = " ".join(filter(None, parts))
             self.change("Line breaks inside words were replaced by blanks", place)
         return "" if _INVISIBLE.fullmatch(words) else words.strip()
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.conversations.draft import Draft, shown, shown_keys
+from iemomecp_dataset.conversations.draft import Draft, shown_keys
 from iemomecp_dataset.conversations.times import seconds_of
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.field_checks import is_integer
 
 __all__ = ["FIELDS", "Fields", "add_record", "fields_of", "name_of"]

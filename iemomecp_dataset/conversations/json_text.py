@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source
 from iemomecp_dataset.conversations.records import (
     is_utterance,
     read_conversation_record,
@@ -14,6 +14,7 @@ from iemomecp_dataset.conversations.records import (
     read_utterances,
 )
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import parse_json
 
 __all__ = ["read_json_lines", "read_json_text"]

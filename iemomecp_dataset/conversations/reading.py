@@ -10,13 +10,14 @@ from typing import Any, get_args
 
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.conversations.decoding import decode, read_bytes
-from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown, shown_keys
+from iemomecp_dataset.conversations.draft import MissingSpeaker, Reading, Source, shown_keys
 from iemomecp_dataset.conversations.fields import fields_of
 from iemomecp_dataset.conversations.formats import FORMATS, SUFFIXES, find_format, read_formatted
 from iemomecp_dataset.conversations.recording import with_recording
 from iemomecp_dataset.conversations.records import is_utterance, listed_utterances, read_conversation_record
 from iemomecp_dataset.conversations.text_lines import speaker_and_words
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import shown
 
 __all__ = [
     "FORMATS",

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.conversations.draft import Draft, Reading, shown, shown_keys
+from iemomecp_dataset.conversations.draft import Draft, Reading, shown_keys
 from iemomecp_dataset.conversations.fields import FIELDS, add_record, fields_of, name_of
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
 
 __all__ = ["is_utterance", "listed_utterances", "read_conversation_record", "read_json_value", "read_utterances"]
 

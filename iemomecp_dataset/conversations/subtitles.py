@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from iemomecp_dataset.conversations.draft import Draft, MissingSpeaker, NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import Draft, MissingSpeaker, NotThisFormatError, Reading, Source
 from iemomecp_dataset.conversations.text_lines import begun_by
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
+from iemomecp_dataset.files import check_lines
 
 __all__ = ["read_subrip", "read_webvtt"]
 
@@ -19,7 +21,8 @@ _TIMING = re.compile(rf"\s*({TIMECODE})\s*-->\s*({TIMECODE})(?:\s.*)?")
 _TIMES_OF_CUE = re.compile(rf"\s*[\d:.,]+\s*-->|{_TIMING.pattern}$")
 _ALMOST_TIMES = re.compile(r"\s*\d[\d:.,]*\s*-*>")
 _NUMBER = re.compile(r"\s*\d+\s*")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^<>]+)>")
+# What a part has taken, it does not give back: a line of one unclosed mark after the other is read in one go.
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*+)?\s++([^<>]++)>")
 # Elements of WebVTT and of SubRip as players know them, and times within a cue; no other word in brackets.
 _TAG = re.compile(rf"</?(?:b|i|u|s|c|v|em|strong|font|lang|ruby|rt)(?:[.\s][^<>]*)?/?>|<{TIMECODE}>", re.IGNORECASE)
 # Where players of SubRip show a cue, such as {\an8}.
@@ -53,6 +56,7 @@ def read_subrip(text: str, source: Source) -> Reading:
         damaged = next(((n, line) for n, line in enumerate(lines, start=1) if _ALMOST_TIMES.match(line)), None)
         found = "no line has" if damaged is None else f"line {damaged[0]}, {shown(damaged[1].strip())}, has no"
         raise NotThisFormatError(f"{found} times such as 00:00:01,000 --> 00:00:02,500")
+    check_lines(lines, source.where)
     draft = Draft(source.where)
     _read_cues(_subrip_cues(lines, draft), draft, source.missing_speaker, unescape=False)
     return Reading([draft], single=True)
@@ -81,6 +85,7 @@ def read_webvtt(text: str, source: Source) -> Reading:
     lines = _lines(text)
     if not re.match(r"WEBVTT(?:\s|$)", lines[0]):
         raise NotThisFormatError("it does not begin with WEBVTT")
+    check_lines(lines, source.where)
     draft = Draft(source.where)
     _read_cues(_webvtt_cues(lines, draft), draft, source.missing_speaker, unescape=True)
     return Reading([draft], single=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source, shown
+from iemomecp_dataset.conversations.draft import Draft, NotThisFormatError, Reading, Source
 from iemomecp_dataset.conversations.times import TIMECODE, timecode_seconds
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import shown
+from iemomecp_dataset.files import check_lines
 
 __all__ = ["begun_by", "read_text_lines", "speaker_and_words"]
 
@@ -64,6 +66,8 @@ def read_text_lines(text: str, source: Source) -> Reading:
             draft.change("Comment lines were left out", place)
             continue
         begun = _begin(content, draft, place)
+        if begun is not None or open_utterance is not None:
+            check_lines([line], source.where, first=number)
         if begun is not None:
             if open_utterance is not None:
                 open_utterance.close(draft)
@@ -125,11 +129,12 @@ def begun_by(line: str, draft: Draft, place: str) -> tuple[str, str] | None:
         >>> list(draft.changes)
         ['Remarks in front of speakers were put to their words', 'Marks of bold or italic speakers were left out']
     """
-    rest = line
     remarks: list[str] = []
-    while remark := _REMARK.match(rest):
+    end = 0
+    while remark := _REMARK.match(line, end):
         remarks.append(remark[0].strip())
-        rest = rest[remark.end() :]
+        end = remark.end()
+    rest = line[end:]
     if emphasis := _EMPHASIS.match(rest):
         rest = f"{emphasis[2]}: {rest[emphasis.end() :]}"
     split = speaker_and_words(rest)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 
+from iemomecp_dataset.excerpts import excerpt
+
 __all__ = ["TIMECODE", "seconds_of", "timecode_seconds"]
 
-TIMECODE = r"(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d{1,6})?"
+TIMECODE = r"(?:\d{1,6}:)?\d{1,2}:\d{2}(?:[.,]\d{1,6})?"
 """Regular expression of ``[hours:]minutes:seconds[.fraction]``, without groups."""
 
-_PARTS = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,6}))?")
+_PARTS = re.compile(r"(?:(\d{1,6}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,6}))?")
 
 
 def timecode_seconds(timecode: str) -> float:
@@ -68,9 +70,9 @@ def seconds_of(value: object) -> float | None:
             raise TypeError
         seconds = float(value)  # type: ignore[arg-type]  # What it does not take is the error below.
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{str(value)[:40]!r} is not a time: give seconds, or 00:01:02.500") from None
+        raise ValueError(f"{excerpt(value)!r} is not a time: give seconds, or 00:01:02.500") from None
     if math.isnan(seconds):
         return None
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"{str(value)[:40]!r} is not a time: it must be finite and not negative")
+        raise ValueError(f"{excerpt(value)!r} is not a time: it must be finite and not negative")
     return seconds

@@ -92,7 +92,7 @@ def read_cause_annotation(entry: Mapping[str, Any], turn: int, counts: Counter[s
 
     def is_list(name: str, kind: type) -> bool:
         value = entry.get(name)
-        return isinstance(value, list) and all(is_integer(v) if kind is int else isinstance(v, kind) for v in value)
+        return isinstance(value, list) and all(_fits(v) if kind is int else isinstance(v, kind) for v in value)
 
     name = entry.get("utterance_name")
     return {
@@ -103,6 +103,11 @@ def read_cause_annotation(entry: Mapping[str, Any], turn: int, counts: Counter[s
         "annotator_name": fitting("annotator_name", is_list("annotator_name", str), []),
         "utterance_name": name if isinstance(name, str) else None,
     }
+
+
+def _fits(value: Any) -> bool:
+    """Whether a value is an integer that a column of 64 bits takes."""
+    return is_integer(value) and -(2**63) <= value < 2**63
 
 
 def _episodes(dialogue: CorpusDialogue) -> list[str]:

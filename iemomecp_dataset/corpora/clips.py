@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from iemomecp_dataset.bounds import LONGEST_FIELD
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 
 __all__ = ["Clip", "StatedTimes", "clock_seconds", "read_clip"]
 
@@ -55,7 +57,7 @@ def clock_seconds(text: str) -> float | None:
         >>> clock_seconds("01:00:03.250"), clock_seconds("3.25")
         (3603.25, None)
     """
-    match = _CLOCK.fullmatch(text)
+    match = _CLOCK.fullmatch(text) if len(text) <= LONGEST_FIELD else None
     return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
@@ -82,7 +84,7 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
     for key in _NAMES:
         name = entry.get(key)
         if name is not None and not isinstance(name, str):
-            raise InvalidDataError(f"{where}: {key!r} must be the name of a clip, but is {str(name)[:40]!r}.")
+            raise InvalidDataError(f"{where}: {key!r} must be the name of a clip, but is {excerpt(name)!r}.")
         video = video or PurePosixPath((name or "").strip().replace("\\", "/")).name or None
     source = entry.get(_SOURCE)
     if source is None:
@@ -92,5 +94,5 @@ def read_clip(entry: Mapping[str, Any], where: str) -> Clip:
         if start is not None and end is not None:
             return Clip(start, end, video, StatedTimes(source[0].strip(), f"{source[1].strip()} - {source[2].strip()}"))
     raise InvalidDataError(
-        f"{where}: expected {_SOURCE!r} like ['S01E01', '00:00:01.000', '00:00:01.900'], found {str(source)[:80]!r}."
+        f"{where}: expected {_SOURCE!r} like ['S01E01', '00:00:01.000', '00:00:01.900'], found {excerpt(source, 80)!r}."
     )

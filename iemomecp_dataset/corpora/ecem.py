@@ -21,6 +21,7 @@ from iemomecp_dataset.corpora.meld import find_clips, read_meld
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpora.utterance_map import read_utterance_map
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import described, is_integer
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.merging.merge_report import Check, MergeReport
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 _LEAST_AGREEMENT = 0.8
+_COMPARED = 1000
 _VALIDATION_SHARE = 10
 """One of so many train dialogues is for validation."""
 
@@ -174,7 +176,8 @@ def agreement(one: str, other: str) -> float:
     """Compares the letters and digits of two texts.
 
     Returns:
-        Ratio of :class:`difflib.SequenceMatcher`, 0 to 1; case, punctuation and damaged characters do not count.
+        Ratio of :class:`difflib.SequenceMatcher`, 0 to 1; case, punctuation and damaged characters do not count. Of
+        different texts the first thousand letters and digits are compared, as time grows with their square.
 
     Example:
         >>> agreement("It's raining!", "its RAINING"), agreement("", "...")
@@ -183,7 +186,7 @@ def agreement(one: str, other: str) -> float:
     first, second = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (one, other))
     if first == second:
         return 1.0
-    return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio()
+    return difflib.SequenceMatcher(None, first[:_COMPARED], second[:_COMPARED], autojunk=False).ratio()
 
 
 def read_items(path: Path) -> list[EcemItem]:
@@ -211,7 +214,7 @@ def read_items(path: Path) -> list[EcemItem]:
         number = entry.get("id") if isinstance(entry, dict) else None
         if not is_integer(number):
             raise InvalidDataError(
-                f"{path}, position {position}: expected an item with a whole number 'id', found {str(number)[:40]!r}."
+                f"{path}, position {position}: expected an item with a whole number 'id', found {excerpt(number)!r}."
             )
         if number in seen:
             raise InvalidDataError(f"{path}, item {number}: this id occurs twice; each item needs its own.")
@@ -224,12 +227,12 @@ def _item(entry: Mapping[str, Any], number: int, where: str) -> EcemItem:
     video = entry.get("video")
     match = _VIDEO.fullmatch(video) if isinstance(video, str) else None
     if match is None:
-        raise InvalidDataError(f"{where}: expected 'video' like '12_3.mp4' or 't_12_3.mp4', found {str(video)[:40]!r}.")
+        raise InvalidDataError(f"{where}: expected 'video' like '12_3.mp4' or 't_12_3.mp4', found {excerpt(video)!r}.")
     turns = entry.get("conversations")
     if not isinstance(turns, list) or len(turns) != 2 or not all(isinstance(turn, dict) for turn in turns):
         raise InvalidDataError(f"{where}: expected 'conversations' of two turns, human and gpt.")
     if [turn.get("from") for turn in turns] != ["human", "gpt"]:
-        found = " and ".join(str(turn.get("from"))[:20] for turn in turns)
+        found = " and ".join(excerpt(turn.get("from"), 20) for turn in turns)
         raise InvalidDataError(f"{where}: expected turns from human and gpt, found {found}.")
     asked, answer = (turn.get("value") for turn in turns)
     if not isinstance(asked, str) or not isinstance(answer, str):

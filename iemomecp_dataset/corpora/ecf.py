@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from iemomecp_dataset.bounds import LONGEST_FIELD
 from iemomecp_dataset.corpora.clips import StatedTimes, clock_seconds
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
@@ -16,8 +17,10 @@ from iemomecp_dataset.files import read_lines
 __all__ = ["conversation_blocks", "read_ecf_text"]
 
 _HEADER = re.compile(r"(\d{1,9}) (\d{1,6})")
-_PAIRS = re.compile(r"\s*(\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*(,\s*\(\s*\d{1,6}\s*,\s*\d{1,6}\s*\)\s*)*)?,?\s*")
-_PAIR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+# Blanks are taken once and not given back, so that a line of nothing else is read in one go.
+_ONE = r"\(\s*+\d{1,6}\s*+,\s*+\d{1,6}\s*+\)\s*+"
+_PAIRS = re.compile(rf"\s*+(?:{_ONE}(?:,\s*+{_ONE})*+)?+,?\s*+")
+_PAIR = re.compile(r"\(\s*+(\d{1,6})\s*+,\s*+(\d{1,6})\s*+\)")
 _TIMES = re.compile(r"(.*?):\s*(([\d:.]+)\s*-\s*([\d:.]+))\s*")
 _N_FIELDS = 5
 
@@ -106,7 +109,7 @@ def _read_utterance(line: str, turn: int, conversation: str, where: str) -> Corp
         raise InvalidDataError(
             f"{where}, turn {turn}: unknown emotion {emotion[:40]!r}; expected one of {', '.join(corpus.emotions)}."
         )
-    match = _TIMES.fullmatch(times)
+    match = _TIMES.fullmatch(times) if len(times) <= LONGEST_FIELD else None
     start, end = (None, None) if match is None else (clock_seconds(match[3]), clock_seconds(match[4]))
     if match is None or start is None or end is None:
         raise InvalidDataError(

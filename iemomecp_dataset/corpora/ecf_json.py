@@ -20,6 +20,7 @@ from iemomecp_dataset.corpora.semeval_json import (
 )
 from iemomecp_dataset.corpora.turn_lists import read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.files import read_json
 
@@ -65,19 +66,23 @@ def _conversation(path: Path, number: str, conversation: Mapping[str, Any], coun
     if not isinstance(pairs, list):
         raise InvalidDataError(f"{where}: {PAIRS_KEY!r} must be a list, but is {json_kind(pairs)}.")
     listed: list[tuple[int, int]] = []
+    gold: set[tuple[int, int]] = set()
     for pair in pairs:
         target, emotion, cause = _pair(pair, len(turns), where)
         counts["pairs whose emotion is not the target's"] += emotion != utterances[target - 1].emotion
-        counts["causes named more than once (counted once)"] += (target, cause) in listed
+        counts["causes named more than once (counted once)"] += (target, cause) in gold
         listed.append((target, cause))
-    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(listed), listed=listed)
+        gold.add((target, cause))
+    return CorpusDialogue(dialogue_id=number, utterances=utterances, gold=frozenset(gold), listed=listed)
 
 
 def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtterance:
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}: expected an object.")
     if turn_number(entry.get("utterance_ID")) != turn:
-        raise InvalidDataError(f"{where}: expected utterance_ID {turn}, found {str(entry.get('utterance_ID'))[:20]!r}.")
+        raise InvalidDataError(
+            f"{where}: expected utterance_ID {turn}, found {excerpt(entry.get('utterance_ID'), 20)!r}."
+        )
     check_text_fields(entry, ("text", "speaker", "emotion"), where)
     corpus = CORPORA["ecf"]
     if entry["emotion"] not in corpus.emotions:
@@ -100,6 +105,6 @@ def _utterance(entry: Any, turn: int, number: str, where: str) -> CorpusUtteranc
 def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, str, int]:
     found = labeled_pair(pair)
     if found is None:
-        raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {str(pair)[:60]!r}.")
+        raise InvalidDataError(f"{where}: expected a pair like ['3_surprise', '1'], found {excerpt(pair, 60)!r}.")
     check_pair(found[0], found[2], n_turns, where)
     return found

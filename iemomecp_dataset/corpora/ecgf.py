@@ -15,6 +15,7 @@ from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA, emotion_aliases
 from iemomecp_dataset.corpora.semeval_json import turn_number
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import described, is_integer, json_kind
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, ExplanationRow
@@ -69,7 +70,9 @@ def read_ecgf(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
 def _conversation(entry: Any, where: str, counts: Counter[str]) -> CorpusDialogue:
     number = _value(entry, "id of the conversation", where)
     if not (is_integer(number) or (isinstance(number, str) and number.strip())):
-        raise InvalidDataError(f"{where}: the id of the conversation must be a number or text, but is {number!r:.40}.")
+        raise InvalidDataError(
+            f"{where}: the id of the conversation must be a number or text, but is {excerpt(number)!r}."
+        )
     dialogue_id = str(number).strip()
     turns = _value(entry, "list of utterances", where)
     if not isinstance(turns, list) or not turns:
@@ -98,12 +101,12 @@ def _conversation(entry: Any, where: str, counts: Counter[str]) -> CorpusDialogu
 def _utterance(entry: Any, dialogue_id: str, turn: int, where: str) -> CorpusUtterance:
     number = _value(entry, "number of the utterance", where, required=False)
     if number is not None and turn_number(number) not in (turn, None):
-        raise InvalidDataError(f"{where}: expected utterance {turn}, found number {str(number)[:20]!r}.")
+        raise InvalidDataError(f"{where}: expected utterance {turn}, found number {excerpt(number, 20)!r}.")
     fields = {}
     for name in ("text", "speaker", "emotion"):
         fields[name] = _value(entry, name, where)
         if not isinstance(fields[name], str) or not fields[name].strip():
-            raise InvalidDataError(f"{where}: the {name} must be text, but is {str(fields[name])[:40]!r}.")
+            raise InvalidDataError(f"{where}: the {name} must be text, but is {excerpt(fields[name])!r}.")
     known = emotion_aliases(CORPORA["ecgf"].emotions)
     emotion = fields["emotion"].strip().lower()
     if emotion not in known:
@@ -130,7 +133,7 @@ def _value(entry: Any, what: str, where: str, *, required: bool = True) -> Any:
     if required:
         raise InvalidDataError(
             f"{where}: there is no key for the {what}; expected one of {', '.join(keys)}, found the keys "
-            f"{', '.join(str(key)[:40] for key in list(entry)[:20])}. The reader was written without a genuine file: "
+            f"{', '.join(excerpt(key) for key in list(entry)[:20])}. The reader was written without a genuine file: "
             f"rename the key, and report its spelling."
         )
     return None

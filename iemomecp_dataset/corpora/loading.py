@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from iemomecp_dataset.bounds import check_turns
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.corpora.annotations import add_annotations, count_annotations
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
@@ -111,7 +112,8 @@ def read_corpus(
         Rows by split.
 
     Raises:
-        InvalidDataError: A file is malformed, or the id of a dialogue or utterance is not unique.
+        InvalidDataError: A file is malformed, the id of a dialogue or utterance is not unique, or a dialogue has too
+            many turns (see :mod:`~iemomecp_dataset.bounds`).
         MissingDataError: A file cannot be read.
     """
     corpus = corpus_metadata(name)
@@ -129,6 +131,7 @@ def read_corpus(
         reader = _FURTHER_READERS.get((name, split)) or _READERS[name, path.suffix.lower()]
         for dialogue in reader(path, split_counts):
             where = f"{path}, dialogue {dialogue.dialogue_id!r}"
+            check_turns(len(dialogue.utterances), where, pairs=corpus.has_pairs)
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
                     f"{where}: this id already occurs in {seen[dialogue.dialogue_id]}. Ids must be unique across all "

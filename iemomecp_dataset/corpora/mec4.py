@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import check_pair, check_text_fields
-from iemomecp_dataset.files import read_json, read_lines
+from iemomecp_dataset.files import parse_json, read_text
 
 __all__ = ["read_mec4"]
 
 _PAIR = re.compile(r"[(（]\s*(\d{1,6})\s*[,，]\s*(\d{1,6})\s*[)）]")
+_NUMBER = re.compile(r"(?<![\d.])([0-9]{1,6})\s*+[.．、]\s*+")
+_SPEAKER = re.compile(r"([^：:\n]{1,40}?)\s{0,40}[：:]")
 _BETWEEN_PAIRS = re.compile(r"[\s,，;；\[\]【】]*")
 
 
@@ -38,17 +40,17 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
     rows = _rows(path)
     for position, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise InvalidDataError(f"{path}, row {position}: expected an object, found {str(row)[:40]!r}.")
+            raise InvalidDataError(f"{path}, row {position}: expected an object, found {excerpt(row)!r}.")
         dialogue_id = row.get("dia_id")
         if isinstance(dialogue_id, bool) or not isinstance(dialogue_id, int | str) or not str(dialogue_id).strip():
-            raise InvalidDataError(f"{path}, row {position}: 'dia_id' must be an id, but is {str(dialogue_id)[:40]!r}.")
+            raise InvalidDataError(f"{path}, row {position}: 'dia_id' must be an id, but is {excerpt(dialogue_id)!r}.")
         where = f"{path}, dialogue {str(dialogue_id)!r}"
         check_text_fields(row, ("text", "pairs"), where)
         length = row.get("dia_len")
         if isinstance(length, str) and length.strip().isascii() and length.strip().isdigit():
             length = int(length[:9])
         if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length < 10_000:
-            raise InvalidDataError(f"{where}: 'dia_len' must be the number of turns, but is {str(length)[:40]!r}.")
+            raise InvalidDataError(f"{where}: 'dia_len' must be the number of turns, but is {excerpt(length)!r}.")
         turns = _turns(row["text"], length, where)
         gold = _pairs(row["pairs"], length, where)
         targets = {target for target, _ in gold}
@@ -68,40 +70,56 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
 
 
 def _rows(path: Path) -> list[Any]:
-    lines = [line for line in read_lines(path) if line.strip()]
-    if lines and lines[0].lstrip().startswith("{"):
-        try:
-            return [json.loads(line) for line in lines]
-        except ValueError as error:
-            raise InvalidDataError(f"{path}: not valid JSON lines ({str(error)[:120]}).") from None
-    rows = read_json(path)
+    text = read_text(path)
+    if text.lstrip().startswith("{"):
+        lines = enumerate(text.split("\n"), start=1)
+        return [parse_json(line, str(path), first_line=number) for number, line in lines if line.strip()]
+    rows = parse_json(text, str(path))
     if not isinstance(rows, list) or not rows:
-        raise InvalidDataError(f"{path}: expected a list of dialogues, found {str(rows)[:40]!r}.")
+        raise InvalidDataError(f"{path}: expected a list of dialogues, found {excerpt(rows)!r}.")
     return rows
 
 
 def _turns(text: str, length: int, where: str) -> list[tuple[str, str]]:
     """Splits ``1.A：... 2.B：...`` at the turn numbers, in order; other numbers are not followed by a speaker."""
-    starts: list[re.Match[str]] = []
+    numbered = _numbered(text)
+    starts: list[_Start] = []
     position = 0
     for turn in range(1, length + 2):
-        match = _numbered(turn, spaced=True).search(text, position)
-        match = match or _numbered(turn, spaced=False).search(text, position)
-        if match is None:
+        candidates = [start for start in numbered.get(str(turn), ()) if start.begin >= position]
+        # One after a blank is the likelier one: 1.A：At 2.B：... has none.
+        start = next((start for start in candidates if start.spaced), candidates[0] if candidates else None)
+        if start is None:
             break
-        starts.append(match)
-        position = match.end()
-    if len(starts) != length or text[: starts[0].start()].strip():
+        starts.append(start)
+        position = start.end
+    if len(starts) != length or text[: starts[0].begin].strip():
         raise InvalidDataError(
             f"{where}: 'dia_len' is {length}, but the text has {len(starts)} numbered turns such as '1.speaker：text'."
         )
-    ends = [match.start() for match in starts[1:]] + [len(text)]
-    return [(match[1].strip(), text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)]
+    ends = [start.begin for start in starts[1:]] + [len(text)]
+    return [(start.speaker.strip(), text[start.end : end].strip()) for start, end in zip(starts, ends, strict=True)]
 
 
-def _numbered(turn: int, *, spaced: bool) -> re.Pattern[str]:
-    before = r"(?:(?<=\s)|^)" if spaced else r"(?<![\d.])"
-    return re.compile(rf"{before}{turn}\s*[.．、]\s*([^：:\n]{{1,40}}?)\s*[：:]")
+class _Start(NamedTuple):
+    """Where a turn may begin: a number, a stop, a speaker and a colon; ``end`` is behind the colon."""
+
+    begin: int
+    end: int
+    speaker: str
+    spaced: bool
+
+
+def _numbered(text: str) -> dict[str, list[_Start]]:
+    """Everything that may begin a turn, in order, by its number."""
+    found: dict[str, list[_Start]] = {}
+    for number in _NUMBER.finditer(text):
+        speaker = _SPEAKER.match(text, number.end())
+        if speaker is not None:
+            begin = number.start()
+            spaced = begin == 0 or text[begin - 1].isspace()
+            found.setdefault(number[1], []).append(_Start(begin, speaker.end(), speaker[1], spaced))
+    return found
 
 
 def _pairs(text: str, length: int, where: str) -> frozenset[tuple[int, int]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer, json_kind
 
 __all__ = ["ID_KEY", "PAIRS_KEY", "TURNS_KEY", "labeled_pair", "listed_pairs", "semeval_conversations", "turn_number"]
@@ -51,7 +52,7 @@ def semeval_conversations(path: Path, content: Any) -> dict[str, Mapping[str, An
         if not (is_integer(number) or (isinstance(number, str) and number.strip())):
             raise InvalidDataError(
                 f"{path}: entry {position} is not a conversation; it needs the key {ID_KEY!r} with a number, found "
-                f"{str(entry if number is None else number)[:40]!r}."
+                f"{excerpt(entry if number is None else number)!r}."
             )
         name = str(number).strip()
         if name in conversations:

@@ -12,6 +12,7 @@ from iemomecp_dataset.corpora.clips import read_clip
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import check_text_fields, is_integer
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, CauseAnnotationRow, ExplanationRow
@@ -103,9 +104,11 @@ def read_turn_lists(
             utterances.append(_utterance(entry, turn, dialogue_id, corpus, EMOTION_TABLES[emotions or corpus], where))
             counts["emotions that annotators did not agree on (null)"] += utterances[-1].emotion is None
             counts["speaker names with blanks around them (stripped)"] += entry["speaker"] != entry["speaker"].strip()
+            causes: set[int] = set()
             for cause in _causes(entry, len(turns), f"{where}, turn {turn}", counts):
-                counts["causes named more than once (counted once)"] += (turn, cause) in listed
+                counts["causes named more than once (counted once)"] += cause in causes
                 listed.append((turn, cause))
+                causes.add(cause)
             if (annotation := read_cause_annotation(entry, turn, counts)) is not None:
                 annotated.append(annotation)
             if explained and (text := _explanation(entry, f"{where}, turn {turn}")):
@@ -114,7 +117,7 @@ def read_turn_lists(
                         "target_turn": turn,
                         "text": text,
                         "status": EXPLANATION_STATUSES.index("complete"),
-                        "cause_turns": sorted({cause for target, cause in listed if target == turn}),
+                        "cause_turns": sorted(causes),
                     }
                 )
         yield CorpusDialogue(
@@ -134,12 +137,12 @@ def _utterance(
         raise InvalidDataError(f"{where}, turn {turn}: expected an object, found {_kind(entry)}.")
     number = entry.get("turn")
     if isinstance(number, bool) or number != turn:
-        raise InvalidDataError(f"{where}: expected turn {turn}, found {str(number)[:20]!r}.")
+        raise InvalidDataError(f"{where}: expected turn {turn}, found {excerpt(number, 20)!r}.")
     check_text_fields(entry, ("speaker", "utterance", "emotion"), f"{where}, turn {turn}")
     emotion = entry["emotion"].strip().lower()
     if emotion not in table:
         raise InvalidDataError(
-            f"{where}, turn {turn}: unknown emotion {entry['emotion'][:40]!r}. {did_you_mean(emotion, table)}"
+            f"{where}, turn {turn}: unknown emotion {entry['emotion'][:40]!r}. {did_you_mean(emotion[:40], table)}"
         )
     clip = read_clip(entry, f"{where}, turn {turn}")
     return CorpusUtterance(
@@ -170,7 +173,7 @@ def _causes(entry: Mapping[str, Any], n_turns: int, where: str, counts: Counter[
         if cause == _LATENT:
             counts["latent causes outside the dialogue (no pairs)"] += 1
         elif not is_integer(cause):
-            raise InvalidDataError(f"{where}: expected a cause turn or 'b', found {str(cause)[:40]!r}.")
+            raise InvalidDataError(f"{where}: expected a cause turn or 'b', found {excerpt(cause)!r}.")
         elif not 1 <= cause <= n_turns:
             raise InvalidDataError(
                 f"{where}: cause {cause} points outside the dialogue, which has turns 1 to {n_turns}."
@@ -180,4 +183,4 @@ def _causes(entry: Mapping[str, Any], n_turns: int, where: str, counts: Counter[
 
 
 def _kind(value: Any) -> str:
-    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+    return "null" if value is None else f"{type(value).__name__} {excerpt(value)!r}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer, json_kind
 from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.overlay.chunks import OverlayChunk, OverlayPair, Problem
@@ -114,7 +115,7 @@ def _dialogues(path: Path, content: Any, split: str) -> tuple[Sequence[Any], boo
     stated = content.get("split")
     if stated is not None and (not isinstance(stated, str) or canonical_split(stated) != split):
         raise InvalidDataError(
-            f"{path}: expected the {split} split, but 'split' is {str(stated)[:40]!r}. Were two files exchanged?"
+            f"{path}: expected the {split} split, but 'split' is {excerpt(stated)!r}. Were two files exchanged?"
         )
     splits = content.get("splits")
     if not isinstance(splits, dict):
@@ -138,8 +139,8 @@ def _check_dataset_name(path: Path, name: Any) -> None:
         return
     if not isinstance(name, str) or re.sub(r"[^a-z]", "", name.lower()) != "iemomecp":
         raise InvalidDataError(
-            f"{path}: expected labels of IEMO-MECP, but 'dataset' is {str(name)[:60]!r}. Remove the file, or correct "
-            f"the name if these are labels of IEMO-MECP."
+            f"{path}: expected labels of IEMO-MECP, but 'dataset' is {excerpt(name, 60)!r}. Remove the file, or "
+            f"correct the name if these are labels of IEMO-MECP."
         )
 
 
@@ -157,7 +158,7 @@ def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) ->
             Problem(
                 path,
                 None,
-                f"dialogue number {position + 1}: its id is {str(dialogue_id)[:40]!r}, not text.",
+                f"dialogue number {position + 1}: its id is {excerpt(dialogue_id)!r}, not text.",
             )
         )
         return None
@@ -165,7 +166,7 @@ def _chunk(path: Path, position: int, dialogue: Any, problems: list[Problem]) ->
     pairs = dialogue.get("pairs")
     if not is_integer(count) or not 1 <= count <= _MAX_TURNS:
         problems.append(
-            Problem(path, dialogue_id, f"'num_utterances' must be a positive integer, but is {str(count)[:40]!r}.")
+            Problem(path, dialogue_id, f"'num_utterances' must be a positive integer, but is {excerpt(count)!r}.")
         )
         return None
     if not isinstance(pairs, list):
@@ -189,7 +190,7 @@ def _where(pair: Any, number: int) -> str:
     if isinstance(pair, dict):
         target = next((pair[key] for key in _TARGET_KEYS if key in pair), "?")
         cause = next((pair[key] for key in _CAUSE_KEYS if key in pair), "?")
-        return f"pair ({str(target)[:20]}, {str(cause)[:20]}), number {number}"
+        return f"pair ({excerpt(target, 20)}, {excerpt(cause, 20)}), number {number}"
     return f"pair number {number}"
 
 
@@ -200,9 +201,9 @@ def _pair(pair: Any) -> OverlayPair:
     target = _turn(_first(pair, _TARGET_KEYS), "target turn")
     cause = _turn(_first(pair, _CAUSE_KEYS), "cause turn")
     if not is_integer(label_id) or not 0 <= label_id < len(ROLE_LABELS):
-        raise _FieldError(f"label_id must be 0, 1 or 2, but is {str(label_id)[:40]!r}")
+        raise _FieldError(f"label_id must be 0, 1 or 2, but is {excerpt(label_id)!r}")
     if not isinstance(label, str) or label.replace("-", "_") != ROLE_LABELS[label_id]:
-        raise _FieldError(f"label_id {label_id} means {ROLE_LABELS[label_id]!r}, but 'label' is {str(label)[:40]!r}")
+        raise _FieldError(f"label_id {label_id} means {ROLE_LABELS[label_id]!r}, but 'label' is {excerpt(label)!r}")
     return OverlayPair(
         target=target,
         cause=cause,
@@ -217,15 +218,15 @@ def _subtypes(ids: Any, names: Any, label_id: int) -> tuple[int, ...]:
     ids = [] if ids is None else ids
     names = [] if names is None else names
     if not isinstance(ids, list) or not all(is_integer(i) and 0 <= i < len(CONTEXT_SUBTYPES) for i in ids):
-        raise _FieldError(f"context_subtype_ids must be a list of ids from 0 to 3, but is {str(ids)[:60]!r}")
+        raise _FieldError(f"context_subtype_ids must be a list of ids from 0 to 3, but is {excerpt(ids, 60)!r}")
     if not isinstance(names, list) or not all(name in CONTEXT_SUBTYPES for name in names if isinstance(name, str)):
         raise _FieldError(
-            f"context_subtypes must be a list of {', '.join(CONTEXT_SUBTYPES)}, but is {str(names)[:80]!r}"
+            f"context_subtypes must be a list of {', '.join(CONTEXT_SUBTYPES)}, but is {excerpt(names, 80)!r}"
         )
     if len(set(ids)) != len(ids):
         raise _FieldError(f"context_subtype_ids lists a subtype twice: {ids}")
     if sorted(str(name) for name in names) != sorted(CONTEXT_SUBTYPES[i] for i in ids):
-        raise _FieldError(f"context_subtype_ids {ids} and context_subtypes {str(names)[:80]} disagree")
+        raise _FieldError(f"context_subtype_ids {ids} and context_subtypes {excerpt(names, 80)} disagree")
     if ids and ROLE_LABELS[label_id] != "emo_context":
         raise _FieldError(f"{ROLE_LABELS[label_id]} with context subtypes {ids}; only emo_context may have them")
     return tuple(sorted(ids))
@@ -251,13 +252,13 @@ def _required(fields: Mapping[str, Any], key: str) -> Any:
 
 def _turn(value: Any, what: str) -> int:
     if not is_integer(value):
-        raise _FieldError(f"the {what} must be an integer, but is {str(value)[:40]!r}")
+        raise _FieldError(f"the {what} must be an integer, but is {excerpt(value)!r}")
     return int(value)
 
 
 def _optional_text(value: Any, what: str) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise _FieldError(f"{what} must be text, but is {str(value)[:40]!r}")
+        raise _FieldError(f"{what} must be text, but is {excerpt(value)!r}")
     return value
 
 

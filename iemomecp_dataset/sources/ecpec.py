@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.sources.restricted_pickle import read_restricted_pickle
 
 __all__ = [
@@ -216,7 +217,7 @@ def read_ecpec_tuple(path: Path) -> Sequence[Any]:
 
 
 def _dialogue(path: Path, key: object, entries: Mapping[str, Any]) -> tuple[SourceDialogue, int]:
-    where = f"{path}, dialogue {str(key)!r}"
+    where = f"{path}, dialogue {excerpt(key, 80)!r}"
     if not isinstance(key, str) or not key:
         raise InvalidDataError(f"{where}: expected a dialogue id, found {type(key).__name__}.")
     columns = {name: _sequence(entry, f"{where}, {name}") for name, entry in entries.items()}
@@ -302,7 +303,7 @@ def _cause(value: Any, n_turns: int, where: str) -> int | None:
         return None
     cause = _integer(value)
     if cause is None:
-        raise InvalidDataError(f"{where}: expected a turn, 0, None or 'N', found {str(value)[:40]!r}.")
+        raise InvalidDataError(f"{where}: expected a turn, 0, None or 'N', found {excerpt(value)!r}.")
     if cause == 0:
         return None
     if not 1 <= cause <= n_turns:
@@ -313,7 +314,7 @@ def _cause(value: Any, n_turns: int, where: str) -> int | None:
 def _emotion(value: Any, where: str) -> int:
     emotion = _integer(_scalar(value))
     if emotion is None or not 0 <= emotion < _N_EMOTIONS:
-        raise InvalidDataError(f"{where}: expected an emotion id from 0 to 5, found {str(value)[:40]!r}.")
+        raise InvalidDataError(f"{where}: expected an emotion id from 0 to 5, found {excerpt(value)!r}.")
     return emotion
 
 
@@ -321,7 +322,7 @@ def _speaker(value: Any, where: str) -> str:
     speaker = _scalar(value)
     if isinstance(speaker, str) and speaker.strip().upper() in ("F", "M"):
         return speaker.strip().upper()
-    raise InvalidDataError(f"{where}: expected the speaker 'F' or 'M', found {str(value)[:40]!r}.")
+    raise InvalidDataError(f"{where}: expected the speaker 'F' or 'M', found {excerpt(value)!r}.")
 
 
 def _text(value: Any, where: str, *, empty: bool = False) -> str:

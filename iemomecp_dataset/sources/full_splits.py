@@ -14,6 +14,7 @@ from typing import Any
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, is_integer
 from iemomecp_dataset.files import read_json, write_text
 from iemomecp_dataset.overlay.chunk_ids import chunk_number
@@ -114,7 +115,7 @@ def read_full_split(path: Path) -> list[FullChunk]:
     """
     content = read_json(path)
     if not isinstance(content, list) or not content:
-        raise InvalidDataError(f"{path}: expected a list of dialogues, found {str(content)[:40]!r}.")
+        raise InvalidDataError(f"{path}: expected a list of dialogues, found {excerpt(content)!r}.")
     return [_chunk(path, position, entry) for position, entry in enumerate(content, start=1)]
 
 
@@ -153,7 +154,7 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
     if not isinstance(entry, dict):
         raise InvalidDataError(f"{where}: expected an object.")
     if not is_integer(entry.get("turn")) or entry["turn"] != turn:
-        raise InvalidDataError(f"{where}: expected turn {turn}, found {str(entry.get('turn'))[:20]!r}.")
+        raise InvalidDataError(f"{where}: expected turn {turn}, found {excerpt(entry.get('turn'), 20)!r}.")
     check_text_fields(entry, ("speaker", "text", "emotion"), where)
     emotion = _EMOTIONS.get(entry["emotion"].strip().lower())
     if emotion is None:
@@ -178,7 +179,7 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
 
 def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, int]:
     if not isinstance(pair, list) or len(pair) != 2 or not all(is_integer(turn) for turn in pair):
-        raise InvalidDataError(f"{where}: expected a pair [target, cause], found {str(pair)[:40]!r}.")
+        raise InvalidDataError(f"{where}: expected a pair [target, cause], found {excerpt(pair)!r}.")
     target, cause = pair
     return check_pair(target, cause, n_turns, where)
 
@@ -186,7 +187,7 @@ def _pair(pair: Any, n_turns: int, where: str) -> tuple[int, int]:
 def _optional_text(entry: Mapping[str, Any], key: str, where: str) -> str | None:
     value = entry.get(key)
     if value is not None and not isinstance(value, str):
-        raise InvalidDataError(f"{where}: {key!r} must be text or null, but is {str(value)[:40]!r}.")
+        raise InvalidDataError(f"{where}: {key!r} must be text or null, but is {excerpt(value)!r}.")
     return value or None
 
 
@@ -198,7 +199,7 @@ def _time(entry: Mapping[str, Any], key: str, timecode: str | None, where: str) 
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
-        raise InvalidDataError(f"{where}: times must be seconds or null, but found {str(value)[:40]!r}.")
+        raise InvalidDataError(f"{where}: times must be seconds or null, but found {excerpt(value)!r}.")
     return float(value)
 
 

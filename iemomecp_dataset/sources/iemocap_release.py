@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.errors import IemomecpError, MissingDataError
+from iemomecp_dataset.files import check_file
 
 __all__ = [
     "IEMOCAP_SOURCE",
@@ -29,7 +30,8 @@ _N_SESSIONS = 5
 _ID = r"Ses\d\d[FM]_\w+"
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,12})?"
 _TIMES = rf"\[\s*({_NUMBER})\s*-\s*({_NUMBER})\s*\]"
-_TRANSCRIPT_LINE = re.compile(rf"\s*({_ID})\s*(?:{_TIMES})?\s*:\s?(.*)")
+# Blanks are taken once and not given back, so that a line of nothing else is read in one go.
+_TRANSCRIPT_LINE = re.compile(rf"\s*+({_ID})\s*+(?:{_TIMES}\s*+)?:\s?(.*)")
 _EVALUATION_LINE = re.compile(rf"\s*{_TIMES}\s+({_ID})\s+(\w+)\b.*")
 _SESSION = re.compile(r"Ses(\d\d)[FM]")
 
@@ -209,8 +211,11 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 def _lines(path: Path) -> list[str]:
     try:
+        check_file(path)
         data = path.read_bytes()
     except OSError as error:
+        if isinstance(error, IemomecpError):
+            raise
         raise MissingDataError(
             f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
         ) from None

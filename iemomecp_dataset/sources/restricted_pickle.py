@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UnsafeFileError
+from iemomecp_dataset.excerpts import excerpt
 
 __all__ = [
     "FIXED_SIZES",
@@ -186,7 +187,7 @@ class _Dtype:
         if isinstance(name, bytes):
             name = name.decode("latin-1")
         if not isinstance(name, str) or _SIMPLE_DTYPE.fullmatch(name) is None:
-            raise ValueError(f"array type {str(name)[:40]!r} is not supported")
+            raise ValueError(f"array type {excerpt(name)!r} is not supported")
         self.name = name
 
     def __setstate__(self, state: Any) -> None:
@@ -196,7 +197,7 @@ class _Dtype:
         if isinstance(byte_order, bytes):
             byte_order = byte_order.decode("latin-1")
         if byte_order not in ("<", ">", "=", "|"):
-            raise ValueError(f"unknown byte order {str(byte_order)[:10]!r}")
+            raise ValueError(f"unknown byte order {excerpt(byte_order, 10)!r}")
         self.name = byte_order + self.name.lstrip("<>=|")
 
 
@@ -235,7 +236,7 @@ def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> ArraySta
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"encoding {str(encoding)[:20]!r} is not supported")
+        raise ValueError(f"encoding {excerpt(encoding, 20)!r} is not supported")
     return text.encode("latin-1")
 
 
@@ -368,7 +369,7 @@ def _array(array: ArrayStandIn, done: dict[int, Any]) -> Any:
     if isinstance(shape, int):
         shape = (shape,)
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and 0 <= n < 2**40 for n in shape) or len(shape) > 8:
-        raise ValueError(f"invalid array shape {str(shape)[:60]}")
+        raise ValueError(f"invalid array shape {excerpt(shape, 60)}")
     if not isinstance(dtype, _Dtype):
         raise TypeError("an array without a dtype")
     count = 1

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.schema import canonical_split
 
@@ -56,7 +57,7 @@ def facts_of_json(kind: type[_Facts], text: str | bytes) -> _Facts:
         del known["threshold"]
     for name, value in known.items():
         if not _FITS.get(name, _is_text)(value):
-            raise ValueError(f"{name} is {str(value)[:40]!r}")
+            raise ValueError(f"{name} is {excerpt(value)!r}")
     if "class_names" in known:
         known["class_names"] = tuple(known["class_names"])
     if "split" in known:

@@ -25,6 +25,7 @@ from iemomecp_dataset.corpora.semeval_json import (
     turn_number,
 )
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import read_json, write_json
 from iemomecp_dataset.metrics.evaluation.free_pairs import FreePair, corpus_emotion, free_pairs
@@ -303,6 +304,6 @@ def _refusal(where: str, entry: Any, strict: tuple[int, str, int] | None, turns:
             "utterances."
         )
     return (
-        f'{where}: {str(entry)[:80]} is not a pair; expected ["<turn>_<emotion>", "<turn>"], or '
+        f'{where}: {excerpt(entry, 80)} is not a pair; expected ["<turn>_<emotion>", "<turn>"], or '
         '["<turn>_<emotion>", "<turn>_<text>"] with a span.'
     )

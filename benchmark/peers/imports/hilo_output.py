@@ -23,6 +23,7 @@ from iemomecp_dataset.benchmark.peers.imports.outputs import (
 )
 from iemomecp_dataset.benchmark.peers.manifest import Manifest
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import json_kind
 from iemomecp_dataset.files import read_json
 
@@ -55,11 +56,11 @@ def read_hilo_output(path: Path, manifest: Manifest) -> PeerOutput:
         found = content.get("format") if isinstance(content, dict) else json_kind(content)
         raise InvalidDataError(
             f"{path}: not what the launcher of HiLo writes: expected 'peer': 'hilo' and 'format': {_FORMAT}, found "
-            f"format {str(found)[:40]!r}. HiLo itself writes no predictions; start it with launch_hilo.py."
+            f"format {excerpt(found)!r}. HiLo itself writes no predictions; start it with launch_hilo.py."
         )
     split = content.get("split")
     if split not in ("validation", "test"):
-        raise UsageError(f"{path}: its split is {str(split)[:40]!r}; runs are scored on validation and test.")
+        raise UsageError(f"{path}: its split is {excerpt(split)!r}; runs are scored on validation and test.")
     expected = manifest.splits.get(split, ())
     entries = content.get("dialogues")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "id" in entry for entry in entries):

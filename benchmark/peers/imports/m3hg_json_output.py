@@ -22,6 +22,7 @@ from iemomecp_dataset.benchmark.peers.imports.outputs import (
 )
 from iemomecp_dataset.benchmark.peers.manifest import Manifest, ManifestDialogue
 from iemomecp_dataset.errors import InvalidDataError, did_you_mean
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer, json_kind
 from iemomecp_dataset.files import read_json
 
@@ -79,7 +80,7 @@ def _dialogue(
     for turn, entry in enumerate(turns, start=1):
         causes = entry.get(_EVIDENCE) or []
         if not isinstance(causes, list) or not all(is_integer(cause) or cause == _LATENT for cause in causes):
-            raise InvalidDataError(f"{where}, turn {turn}: {_EVIDENCE!r} must list turns, found {str(causes)[:40]}.")
+            raise InvalidDataError(f"{where}, turn {turn}: {_EVIDENCE!r} must list turns, found {excerpt(causes)}.")
         latent += causes.count(_LATENT)
         pairs += [(turn, cause) for cause in causes if cause != _LATENT]
         emotions.append(_emotion(entry.get("emotion"), names, f"{where}, turn {turn}"))
@@ -94,6 +95,6 @@ def _emotion(value: Any, names: dict[str, str], where: str) -> str:
     found = value.strip().lower() if isinstance(value, str) else ""
     if found not in names:
         raise InvalidDataError(
-            f"{where}: there is no emotion {str(value)[:40]!r} in the export. {did_you_mean(str(value), names)}"
+            f"{where}: there is no emotion {excerpt(value)!r} in the export. {did_you_mean(str(value), names)}"
         )
     return names[found]

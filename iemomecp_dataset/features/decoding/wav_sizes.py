@@ -47,7 +47,7 @@ class WavSizes:
 
 
 def wav_sizes(path: Path) -> WavSizes | None:
-    """Reads the sizes in the header of a WAV file.
+    r"""Reads the sizes in the header of a WAV file.
 
     Args:
         path: The file.
@@ -60,7 +60,7 @@ def wav_sizes(path: Path) -> WavSizes | None:
 
     Example:
         >>> import tempfile
-        >>> head = b"RIFF\\xff\\xff\\xff\\xffWAVEdata" + bytes(4)
+        >>> head = b"RIFF\xff\xff\xff\xffWAVEdata" + bytes(4)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "a.wav")
         ...     _ = path.write_bytes(head + b"12345678")
@@ -112,7 +112,7 @@ def open_sound_file(path: Path) -> soundfile.SoundFile:
         _RIFF_SIZE_AT: struct.pack("<I", min(whole - 8, _LARGEST)),
         sizes.stated_at: struct.pack("<I", min(sizes.present, _LARGEST)),
     }
-    return soundfile.SoundFile(_Restated(open(path, "rb"), stated))  # noqa: SIM115  # Closed with the wrapper.
+    return soundfile.SoundFile(_Restated(open(path, "rb"), stated))  # Closed with the wrapper.
 
 
 class _Restated(io.RawIOBase):
