@@ -57,7 +57,7 @@ def read_ecf_json(path: Path, counts: Counter[str]) -> Iterator[CorpusDialogue]:
 
 
 def _conversation(path: Path, number: str, conversation: Mapping[str, Any], counts: Counter[str]) -> CorpusDialogue:
-    where = f"{path}, conversation {number}"
+    where = f"{path}, conversation {excerpt(number, 80)}"
     turns = conversation.get(TURNS_KEY)
     if not isinstance(turns, list) or not turns:
         raise InvalidDataError(f"{where}: expected a list {TURNS_KEY!r} of utterances.")

@@ -19,6 +19,8 @@ from iemomecp_dataset.corpora.meld import find_clips, read_meld, time_notes
 from iemomecp_dataset.corpora.metadata import corpus_metadata
 from iemomecp_dataset.corpora.turn_lists import IEMOCAP_PART, read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import excerpt
+from iemomecp_dataset.files import check_file
 from iemomecp_dataset.options import options_taken
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
 from iemomecp_dataset.schema import SPLITS, Row
@@ -57,6 +59,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
 
     Raises:
         MissingDataError: The folder does not exist, or contains no file of the corpus.
+        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
     """
     corpus = corpus_metadata(name)
     require_folder(data_dir, f"the folder of {corpus.title}", corpus.how_to_obtain)
@@ -65,6 +68,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
     for split, names in accepted.items():
         found = [data_dir / file for file in names if (data_dir / file).is_file()]
         if found:
+            check_file(found[0])  # Before it is read for its digest.
             files[split] = found[0]
     if not files:
         expected = "; ".join(f"{split}: {' or '.join(names)}" for split, names in accepted.items())
@@ -130,7 +134,7 @@ def read_corpus(
         split_omitted: Counter[str] = Counter()
         reader = _FURTHER_READERS.get((name, split)) or _READERS[name, path.suffix.lower()]
         for dialogue in reader(path, split_counts):
-            where = f"{path}, dialogue {dialogue.dialogue_id!r}"
+            where = f"{path}, dialogue {excerpt(dialogue.dialogue_id, 80)!r}"
             check_turns(len(dialogue.utterances), where, pairs=corpus.has_pairs)
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
@@ -141,8 +145,8 @@ def read_corpus(
             for turn, utterance in enumerate(dialogue.utterances, start=1):
                 if utterance.utterance_id in utterance_ids:
                     raise InvalidDataError(
-                        f"{where}, turn {turn}: the utterance id {utterance.utterance_id!r} already occurs. Ids must "
-                        f"be unique across all splits."
+                        f"{where}, turn {turn}: the utterance id {excerpt(utterance.utterance_id, 80)!r} already occurs. "
+                        f"Ids must be unique across all splits."
                     )
                 utterance_ids.add(utterance.utterance_id)
             row = corpus_row(dialogue, corpus.emotions_of(files), space if corpus.has_pairs else None)

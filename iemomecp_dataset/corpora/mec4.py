@@ -44,7 +44,7 @@ def read_mec4(path: Path) -> Iterator[CorpusDialogue]:
         dialogue_id = row.get("dia_id")
         if isinstance(dialogue_id, bool) or not isinstance(dialogue_id, int | str) or not str(dialogue_id).strip():
             raise InvalidDataError(f"{path}, row {position}: 'dia_id' must be an id, but is {excerpt(dialogue_id)!r}.")
-        where = f"{path}, dialogue {str(dialogue_id)!r}"
+        where = f"{path}, dialogue {excerpt(str(dialogue_id), 80)!r}"
         check_text_fields(row, ("text", "pairs"), where)
         length = row.get("dia_len")
         if isinstance(length, str) and length.strip().isascii() and length.strip().isdigit():

@@ -56,7 +56,7 @@ def semeval_conversations(path: Path, content: Any) -> dict[str, Mapping[str, An
             )
         name = str(number).strip()
         if name in conversations:
-            raise InvalidDataError(f"{path}: conversation {name} occurs twice; each must occur once.")
+            raise InvalidDataError(f"{path}: conversation {excerpt(name, 80)} occurs twice; each must occur once.")
         conversations[name] = entry
     return conversations
 

@@ -91,7 +91,7 @@ def read_turn_lists(
         raise InvalidDataError(f"{path}: expected an object by dialogue, found {_kind(content)}.")
     explained = corpus_metadata(corpus).has_explanations
     for dialogue_id, wrapped in content.items():
-        where = f"{path}, dialogue {dialogue_id!r}"
+        where = f"{path}, dialogue {excerpt(dialogue_id, 80)!r}"
         # Each list of turns is wrapped in another list.
         turns = wrapped[0] if isinstance(wrapped, list) and len(wrapped) == 1 else None
         if not isinstance(turns, list) or not turns:
@@ -176,7 +176,7 @@ def _causes(entry: Mapping[str, Any], n_turns: int, where: str, counts: Counter[
             raise InvalidDataError(f"{where}: expected a cause turn or 'b', found {excerpt(cause)!r}.")
         elif not 1 <= cause <= n_turns:
             raise InvalidDataError(
-                f"{where}: cause {cause} points outside the dialogue, which has turns 1 to {n_turns}."
+                f"{where}: cause {excerpt(cause)} points outside the dialogue, which has turns 1 to {n_turns}."
             )
         else:
             yield cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,9 @@ from typing import Any
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
+from iemomecp_dataset.files import read_text
 
 __all__ = ["CorpusItems", "WorkItem", "corpus_items"]
 
@@ -179,13 +182,14 @@ def _digest(items: Iterable[WorkItem]) -> str:
 def _read_times(path: Path) -> dict[str, tuple[float, float]]:
     if not path.is_file():
         raise MissingDataError(f"The file of times {path} is not there.")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    times: dict[str, tuple[float, float]] = {}
+    try:
         if not {"utterance_id", "start", "end"} <= set(reader.fieldnames or ()):
             raise InvalidDataError(
-                f"{path}: expected the columns utterance_id, start and end, found {', '.join(reader.fieldnames or ())}."
+                f"{path}: expected the columns utterance_id, start and end, found "
+                f"{excerpt(', '.join(reader.fieldnames or ()), 200)}."
             )
-        times: dict[str, tuple[float, float]] = {}
         for line in reader:
             try:
                 span = (float(line["start"]), float(line["end"]))
@@ -194,11 +198,14 @@ def _read_times(path: Path) -> dict[str, tuple[float, float]]:
             if not (math.isfinite(span[0]) and span[0] <= span[1] < math.inf):
                 raise InvalidDataError(
                     f"{path}, line {reader.line_num}: expected start and end in seconds, start first, found "
-                    f"{line['start']!r} and {line['end']!r}."
+                    f"{excerpt(line['start'])!r} and {excerpt(line['end'])!r}."
                 )
             if line["utterance_id"] in times:
                 raise InvalidDataError(
-                    f"{path}, line {reader.line_num}: utterance {line['utterance_id']} occurs more than once."
+                    f"{path}, line {reader.line_num}: utterance {excerpt(line['utterance_id'], 80)} occurs more than "
+                    "once."
                 )
             times[line["utterance_id"]] = span
+    except csv.Error as error:
+        raise InvalidDataError(f"{path}, line {reader.line_num}: not readable CSV ({error}).") from None
     return times

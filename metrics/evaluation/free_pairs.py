@@ -68,6 +68,8 @@ _SPAN = re.compile(rf"[\s.]*_[\s.]*({_WORD})(?!\w)")
 _NEXT_QUOTED = re.compile(rf"(?:[,;\n]|\band)\s*[\"'(]*U?{_DIGITS}\s*[:_]")
 _MARKER = re.compile(r"^\s*[0-9]+[.)]", re.MULTILINE)
 
+_LONG_BLANK = re.compile(r"(\s{50})\s++")
+
 
 @dataclass(frozen=True)
 class FreePair:
@@ -195,8 +197,13 @@ def _after_pairs(text: str, matches: list[re.Match[str]]) -> list[tuple[str, set
         follows = text[match.end() : end]
         quoted = re.match(r"[\s.]*[:_]", follows) is not None
         numbers = {int(match[1]), *_listed(match[3] if match.re is _PAIR else match[2])}
-        found.append(("" if quoted else _MARKER.sub("", follows), numbers))
+        found.append(("" if quoted else _MARKER.sub("", _squeezed(follows)), numbers))
     return found
+
+
+def _squeezed(text: str) -> str:
+    """Shortens long runs of blanks and line breaks, over which the search for a number would start at every one."""
+    return _LONG_BLANK.sub(r"\1", text)
 
 
 def _of_parts(first: Any, second: Any, aliases: Mapping[str, str]) -> tuple[list[FreePair], list[str]] | None:
@@ -252,7 +259,7 @@ def _causes(value: Any, kinds: list[str]) -> list[int] | None:
         return None if number is None else [number]
     begun = _QUOTED.search(value)
     said = value if begun is None else value[: begun.end() - 1]
-    if _DENIED.search(said) or _RELATIVE.search(said) or _NEXT_QUOTED.search(value[len(said) :]):
+    if _DENIED.search(said) or _RELATIVE.search(said) or _NEXT_QUOTED.search(_squeezed(value[len(said) :])):
         return None
     bare = said.strip(_AROUND + ",;")
     if _LIST.fullmatch(bare):

@@ -70,8 +70,8 @@ def printed_scores(text: str) -> list[PrintedScore]:
     [34.022]
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    text = re.sub(r"\[[^\[\]\n]*(?:it/s|s/it)[^\[\]\n]*\]|\d+:\d+(?::\d+)?(?:[.,]\d+)?", " ", text)
-    words = re.findall(r"(?<![\w.])\d+\.\d+(?:[eE]-?\d+)?(?![\w.]*\.\d)", text)
+    text = re.sub(r"\[(?=[^\[\]\n]*?(?:it/s|s/it))[^\[\]\n]*+\]|(?<!\d)\d++:\d+(?::\d+)?(?:[.,]\d+)?", " ", text)
+    words = re.findall(r"(?<![\w.])\d++\.\d++(?:[eE]-?\d++)?+(?![\w.]*\.\d)", text)
     found: list[PrintedScore] = []
     for three in zip(words, words[1:], words[2:]):
         decimals = min(8, *(len(re.sub(r"[eE].*", "", word).split(".")[1]) for word in three))

@@ -36,9 +36,10 @@ _COMPARABLE = ("ecf", "mecad")
 """Configurations whose emotions mean the same in M3HG."""
 
 _FILE = re.compile(r"test_result_([0-9]+)")
-_PAIR = re.compile(r"\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
-_NUMBER = re.compile(r"\s*([0-9]+)\s*(?:[:.)\t]\s*|(?=[\[(])|$)")
-_EMOTION_LINE = re.compile(r"[\s\[\]():,.0-9]*[0-9][\s\[\]():,.0-9]*")
+_PAIR = re.compile(r"\(\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*\)")
+_NUMBER = re.compile(r"\s*([0-9]{1,9})\s*(?:[:.)\t]\s*|(?=[\[(])|$)")
+# Numbers of at most six digits, so that each is one of a dialogue or an emotion.
+_EMOTION_LINE = re.compile(r"[\s\[\]():,.]*+(?:[0-9]{1,6}(?![0-9])[\s\[\]():,.]*+)++")
 _AROUND_PAIRS = re.compile(r"[\s\[\]{},;]*")
 
 
@@ -139,7 +140,7 @@ def _without_numbers(path: Path, lines: list[str]) -> list[str]:
     bare = []
     first = None
     for place, line in enumerate(lines):
-        match = _NUMBER.match(line) or re.match(r"\s*([0-9]+)\s+", line)
+        match = _NUMBER.match(line) or re.match(r"\s*([0-9]{1,9})\s+", line)
         number = None if match is None else int(match[1])
         first = number if first is None else first
         if match is None or first not in (0, 1) or number != first + place:

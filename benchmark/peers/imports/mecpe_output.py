@@ -31,8 +31,8 @@ from iemomecp_dataset.schema import NEUTRAL_EMOTIONS, canonical_split
 __all__ = ["has_categories", "read_mecpe_output"]
 
 _FILE = re.compile(r"run[0-9]+_(train|dev|test)")
-_HEADER = re.compile(r"\s*(\S+)\s+([0-9]+)\s*")
-_PAIR = re.compile(r"\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
+_HEADER = re.compile(r"\s*(\S+)\s+([0-9]{1,6})\s*")
+_PAIR = re.compile(r"\(\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*\)")
 _NEUTRAL = ("0", "neutral", "null")
 _FIELDS = 6
 _COMPARABLE = ("ecf", "mecad")

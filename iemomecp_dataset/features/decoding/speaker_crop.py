@@ -7,13 +7,13 @@ verified on the release: look at one video of each session, and override the rul
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.work_items import WorkItem
+from iemomecp_dataset.files import read_json
 
 __all__ = ["speaker_side"]
 
@@ -67,12 +67,8 @@ def _read_sides(name: str) -> dict[str, str]:
         raise UsageError(f"--left_actor has no value {name!r}: F, M, marked, unmarked, or a .json file.")
     if not path.is_file():
         raise MissingDataError(f"The file of --left_actor, {path}, is not there.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        good = isinstance(content, dict) and bool(content) and all(side in ("F", "M") for side in content.values())
-    except (OSError, ValueError, TypeError):
-        good = False
-    if not good:
+    content = read_json(path)
+    if not isinstance(content, dict) or not content or any(side not in ("F", "M") for side in content.values()):
         raise InvalidDataError(
             f'{path}: expected {{"Ses01F_impro01": "F", …}}, the actor in the left half by dialogue.'
         )
