@@ -145,8 +145,8 @@ def read_corpus(
             for turn, utterance in enumerate(dialogue.utterances, start=1):
                 if utterance.utterance_id in utterance_ids:
                     raise InvalidDataError(
-                        f"{where}, turn {turn}: the utterance id {excerpt(utterance.utterance_id, 80)!r} already occurs. "
-                        f"Ids must be unique across all splits."
+                        f"{where}, turn {turn}: the utterance id {excerpt(utterance.utterance_id, 80)!r} already "
+                        f"occurs. Ids must be unique across all splits."
                     )
                 utterance_ids.add(utterance.utterance_id)
             row = corpus_row(dialogue, corpus.emotions_of(files), space if corpus.has_pairs else None)

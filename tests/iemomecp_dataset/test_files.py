@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iemomecp_dataset.bounds import DEEPEST_JSON
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import (
     atomic_write,
     make_folder,
+    parse_json,
     put_in_place,
     read_json,
     read_lines,
@@ -91,6 +94,77 @@ def test_content_that_is_not_json_is_named(tmp_path, content, said):
 def test_a_file_that_cannot_be_read_is_missing_data(tmp_path, name):
     with pytest.raises(MissingDataError, match="cannot be read"):
         read_json(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Ana: Hi!".encode("utf-16"), "UTF-16 by its first two bytes"),
+        ("a\nAna: Hi!".encode("utf-16-be"), "line 1: not UTF-8 text (a NUL byte"),
+        (b"a\nb\0c", "line 2: not UTF-8 text (a NUL byte"),
+    ],
+)
+def test_text_in_utf_16_is_called_what_it_is(tmp_path, content, said):
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(InvalidDataError) as caught:
+        read_text(tmp_path / "text.txt")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (r'[1, {"a": ["x", "Oh \ud83d!"]}]', r"a\.json, entry 2, 'a', entry 2: half of a surrogate pair in 'Oh \?!'"),
+        (r'{"\udc00": 1}', r"a\.json, a key: half"),
+        (r'"\ud83d\ud83d\ude00"', r"a\.json: half"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_with_its_place(content, place):
+    with pytest.raises(InvalidDataError, match=place):
+        parse_json(content, "a.json")
+
+
+def test_whole_surrogate_pairs_and_escaped_backslashes_are_text():
+    assert parse_json(r'["\ud83d\ude00", "\\ud83d"]', "a.json") == ["\U0001f600", r"\ud83d"]
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_json_is_nested_to_a_bound(opening, closing):
+    most = DEEPEST_JSON // (opening.count("[") + opening.count("{"))
+    parse_json(opening * most + "1" + closing * most, "a.json")
+    for levels in (most + 1, 900, 100_000):
+        with pytest.raises(InvalidDataError, match="nested more than 200 levels deep"):
+            parse_json(opening * levels + "1" + closing * levels, "a.json")
+
+
+def test_brackets_within_texts_are_no_nesting():
+    assert parse_json(json.dumps([":["] * 500), "a.json") == [":["] * 500
+
+
+# Neither a regular file nor something that the shell has opened: reading it could wait for ever.
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+@pytest.mark.parametrize("reads", [read_text, read_json, read_lines, lambda path: list(stream_lines(path))])
+def test_pipes_devices_and_sockets_are_refused_before_they_are_opened(tmp_path, pipe, reads):
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(tmp_path / "socket"))
+        for path, kind in ((pipe, "named pipe"), (Path("/dev/zero"), "device"), (tmp_path / "socket", "socket")):
+            with pytest.raises(MissingDataError, match=f"{path.name}: is a {kind}, expected a file"):
+                reads(path)
+
+
+def test_what_the_shell_has_opened_is_read(tmp_path):
+    outlet, inlet = os.pipe()
+    os.write(inlet, b'{"a": 1}\n')
+    os.close(inlet)
+    assert read_json(Path(f"/dev/fd/{outlet}")) == {"a": 1}
+    os.close(outlet)
 
 
 # Writing.

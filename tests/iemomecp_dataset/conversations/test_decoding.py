@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from iemomecp_dataset.conversations.decoding import decode, read_bytes
+from iemomecp_dataset.conversations.reading import read_conversation_file
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 
 TEXT = "Ana: Ça va?\nZoë: “Très” bien – 5 €."
@@ -68,3 +70,15 @@ def test_a_file_that_cannot_be_read_is_missing_data(tmp_path: Path) -> None:
         read_bytes(tmp_path / "a.txt" / "b.txt")
     with pytest.raises(MissingDataError, match=r"^'aaaaa.*…': a name of 300 characters, which no file has"):
         read_bytes(Path("a" * 300))
+
+
+def test_a_pipe_on_disk_is_refused_and_process_substitution_is_read(tmp_path):
+    os.mkfifo(tmp_path / "chat.txt")
+    with pytest.raises(MissingDataError, match=r"chat\.txt: is a named pipe, expected a file"):
+        read_conversation_file(tmp_path / "chat.txt")
+    outlet, inlet = os.pipe()
+    os.write(inlet, b"Ana: Hi!\nBen: Oh no!\n")
+    os.close(inlet)
+    (conversation,) = read_conversation_file(Path(f"/dev/fd/{outlet}"))
+    os.close(outlet)
+    assert [spoken.speaker for spoken in conversation.utterances] == ["Ana", "Ben"]
