@@ -56,7 +56,9 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         check_file(path)
-        with path.open("rb") as stream:
+        if path.is_file():
+            return path.read_bytes()
+        with path.open("rb") as stream:  # A pipe does not tell its length.
             content = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         if isinstance(error, IemomecpError):
