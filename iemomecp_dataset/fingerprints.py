@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.errors import IemomecpError, MissingDataError
+from iemomecp_dataset.files import check_file
 
 __all__ = [
     "code_fingerprint",
@@ -64,13 +65,17 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
         16 hexadecimal characters.
 
     Raises:
-        MissingDataError: A file has vanished or cannot be read.
+        MissingDataError: A file has vanished, cannot be read, or is a pipe or device.
+        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
     """
     digest = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
     for path in sorted(files):
         digest.update(f"\0{path}\0".encode("utf-8", "surrogateescape"))
         try:
+            check_file(path)
             digest.update(bytes.fromhex(file_digest(path)))
+        except IemomecpError:  # Some are OSErrors, too.
+            raise
         except OSError as error:
             raise _unreadable(path, error) from None
     for name, size in sorted(media):

@@ -46,3 +46,15 @@ def test_an_utterance_that_ends_before_it_starts_is_an_error(tree, as_code):
     path.write_text(json.dumps(entries))
     with pytest.raises(InvalidDataError, match=r"turn 2: starts at 5\.5 s and ends before that, at 4 s"):
         read_full_split(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("original_turn", 2**31), ("original_turn", -(10**30)), ("chunk_start_turn", 10**400)]
+)
+def test_turns_that_no_column_takes_are_refused(tmp_path, key, value):
+    spoken = {"turn": 1, "speaker": "F", "text": "Rain.", "emotion": "hap"}
+    entry = {"dialogue_id": "d", "utterances": [spoken], "emotion_cause_pairs": []}
+    (spoken if key == "original_turn" else entry)[key] = value
+    (tmp_path / "x.json").write_text(json.dumps([entry]))
+    with pytest.raises(InvalidDataError, match=r"turn 1: the turn .* is no number of a turn"):
+        read_full_split(tmp_path / "x.json")
