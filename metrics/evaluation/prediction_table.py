@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
+from iemomecp_dataset.metrics.evaluation.prediction_columns import shown_columns
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
 from iemomecp_dataset.schema import canonical_split
 
@@ -98,6 +99,9 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
     try:
         if what == "Parquet":
             arrow = pq.read_table(path)
+            stated = arrow.schema.metadata or {}
+            # What pandas wrote for itself is not needed, and fails where it is damaged.
+            arrow = arrow.replace_schema_metadata({key: stated[key] for key in stated if key != b"pandas"})
         else:
             # Ids that look like numbers must stay text. Arrow keeps every digit of the scores.
             as_text = dict.fromkeys((*_TEXT, *text), pa.string())
@@ -110,7 +114,7 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
         names = list(arrow.column_names)
         # The CSV reader takes text that is not UTF-8 for bytes, which no comparison with text would find.
         unreadable = [name for name, kind in zip(names, arrow.schema.types, strict=True) if pa.types.is_binary(kind)]
-        table = arrow.to_pandas(ignore_metadata=True)  # that of pandas may be damaged, and is not needed
+        table = arrow.to_pandas()
     except (pa.ArrowException, UnicodeDecodeError, OSError, ValueError) as error:
         raise InvalidDataError(f"{path} cannot be read as {what}: {str(error)[:300]}.") from None
     if unreadable:
@@ -165,19 +169,6 @@ def columns_of(path: Path, table: pd.DataFrame) -> dict[str, str]:
             f"{'; '.join(', '.join(_ALIASES[wanted]) for wanted in missing)}). It has {shown_columns(table)}."
         )
     return {wanted: name for wanted, name in names.items() if name is not None}
-
-
-def shown_columns(table: Iterable[Any]) -> str:
-    """Lists the columns of a table for an error: at most 20, each at most 40 characters.
-
-    Args:
-        table: The table, or its names.
-
-    Returns:
-        The list.
-    """
-    names = [str(name)[:40] for name in table]
-    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
 
 
 def only_one(path: Path, table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
