@@ -29,6 +29,8 @@ _ALIASES = {
 }
 _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
 
+_MOST_COLUMNS = 10_000
+
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NAMED_DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma"}
 
@@ -132,12 +134,16 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
 
 
 def _check_delimiter(path: Path) -> None:
-    """Refuses a CSV or TSV file whose header is separated by something else than its ending says.
+    """Refuses a CSV or TSV file whose header is separated by something else than its ending says, and many columns.
 
     Raises:
         InvalidDataError: It is.
     """
     suffix, header = path.suffix.lower(), stated_columns(path)
+    if len(header) > _MOST_COLUMNS:
+        raise InvalidDataError(
+            f"{path} has {len(header):,} columns, more than the {_MOST_COLUMNS:,} that a file of predictions may have."
+        )
     if suffix not in _DELIMITERS or len(header) != 1:
         return
     for delimiter, name in _NAMED_DELIMITERS.items():
