@@ -7,6 +7,7 @@ list of ten lists, each of ten times the same list, and so on. Neither is ever w
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["excerpt", "shown"]
@@ -67,7 +68,7 @@ class _Bounded(reprlib.Repr):
         self.maxstring = self.maxother = 200
 
     def repr1(self, x: Any, level: int) -> str:
-        for kind, show in (
+        ways: tuple[tuple[Any, Callable[[Any], str]], ...] = (
             (bool, str),
             (dict, lambda value: self.repr_dict(value, level)),
             (list, lambda value: self.repr_list(value, level)),
@@ -76,7 +77,8 @@ class _Bounded(reprlib.Repr):
             (int, _integer),
             (str, lambda value: repr(value[: self.maxstring])),
             (bytes | bytearray, lambda value: repr(bytes(value[: self.maxstring]))),
-        ):
+        )
+        for kind, show in ways:
             if isinstance(x, kind):
                 return show(x)
         try:

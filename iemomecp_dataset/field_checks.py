@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.excerpts import excerpt
 
-__all__ = ["check_pair", "check_text_fields", "described", "is_integer", "json_kind"]
+__all__ = ["check_pair", "check_text_fields", "described", "fits_column", "is_integer", "json_kind"]
 
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "an integer", float: "a number"}
 
@@ -27,6 +27,22 @@ def is_integer(value: Any) -> TypeGuard[int]:
         (True, False, False)
     """
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def fits_column(value: Any) -> TypeGuard[int]:
+    """Tells integers that a column of turns or ids takes, which has 32 bits.
+
+    Args:
+        value: A decoded value.
+
+    Returns:
+        Whether it is an integer, and neither above 2,147,483,647 nor below the same with a minus.
+
+    Example:
+        >>> fits_column(3), fits_column(2**31), fits_column("3")
+        (True, False, False)
+    """
+    return is_integer(value) and -(2**31) < value < 2**31
 
 
 def json_kind(value: Any) -> str:
@@ -102,6 +118,7 @@ def check_pair(target: int, cause: int, n_turns: int, where: str) -> tuple[int, 
     """
     if not (1 <= target <= n_turns and 1 <= cause <= n_turns):
         raise InvalidDataError(
-            f"{where}, pair ({target}, {cause}): points outside the dialogue, which has turns 1 to {n_turns}."
+            f"{where}, pair ({excerpt(target)}, {excerpt(cause)}): points outside the dialogue, which has turns 1 to "
+            f"{n_turns}."
         )
     return target, cause

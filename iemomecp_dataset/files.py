@@ -327,7 +327,17 @@ def _may_be_deep(text: str) -> bool:
     steps[list(b"[{")] = 1
     steps[list(b"]}")] = -1
     characters = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    return bool(np.cumsum(steps[characters], dtype=np.int32).max() > DEEPEST_JSON)
+    opened = 0
+    for begin in range(0, len(characters), _BLOCK):
+        depths = np.cumsum(steps[characters[begin : begin + _BLOCK]], dtype=np.int32)
+        if opened + int(depths.max()) > DEEPEST_JSON:
+            return True
+        opened += int(depths[-1])
+    return False
+
+
+_BLOCK = 2**18
+"""Bytes of JSON that are looked at in one go, which fit in a processor's cache."""
 
 
 def _is_deep(content: Any) -> bool:

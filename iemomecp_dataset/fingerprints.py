@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import MissingDataError
+from iemomecp_dataset.errors import IemomecpError, MissingDataError
+from iemomecp_dataset.files import check_file
 
 __all__ = ["code_fingerprint", "content_fingerprint", "data_fingerprint", "text_fingerprint"]
 
@@ -57,14 +58,18 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
         16 hexadecimal characters.
 
     Raises:
-        MissingDataError: A file has vanished or cannot be read.
+        MissingDataError: A file has vanished, cannot be read, or is a pipe or device.
+        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
     """
     digest = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
     for path in sorted(files):
         digest.update(f"\0{path}\0".encode("utf-8", "surrogateescape"))
         try:
+            check_file(path)
             with path.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except IemomecpError:  # Some are OSErrors, too.
+            raise
         except OSError as error:
             raise MissingDataError(
                 f"{path}: cannot be read ({error.strerror}). Check the file and its rights."

@@ -207,5 +207,5 @@ def _read_times(path: Path) -> dict[str, tuple[float, float]]:
                 )
             times[line["utterance_id"]] = span
     except csv.Error as error:
-        raise InvalidDataError(f"{path}, line {reader.line_num}: not readable CSV ({error}).") from None
+        raise InvalidDataError(f"{path}, line {reader.line_num + 1}: not readable CSV ({error}).") from None
     return times

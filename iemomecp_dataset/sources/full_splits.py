@@ -15,7 +15,7 @@ from typing import Any
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.excerpts import excerpt
-from iemomecp_dataset.field_checks import check_pair, check_text_fields, is_integer
+from iemomecp_dataset.field_checks import check_pair, check_text_fields, fits_column, is_integer
 from iemomecp_dataset.files import read_json, write_text
 from iemomecp_dataset.overlay.chunk_ids import chunk_number
 from iemomecp_dataset.reader import require_folder
@@ -46,7 +46,7 @@ _EMOTIONS: Mapping[str, str] = {
     "frustrated": "fru",
     "frustration": "fru",
 }
-_TIMECODE = re.compile(r"\D*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\D*")
+_TIMECODE = re.compile(r"\D*(\d{1,9}(?:\.\d{1,12})?)\s*-\s*(\d{1,9}(?:\.\d{1,12})?)\D*")
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,12 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
         )
     times = _TIMECODE.fullmatch(str(entry.get("timecode", "")))
     original = entry.get("original_turn")
+    stated = original if is_integer(original) else (first + turn - 1 if first is not None else None)
+    if stated is not None and not fits_column(stated):
+        raise InvalidDataError(f"{where}: the turn {excerpt(stated)} of the whole dialogue is no number of a turn.")
     return {
         "turn": turn,
-        "source_turn": original if is_integer(original) else (first + turn - 1 if first is not None else None),
+        "source_turn": stated,
         "utterance_id": _optional_text(entry, "utterance_name", where),
         "speaker": entry["speaker"].strip(),
         "text": entry["text"],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from corpus_files import ecf_text, mec4, write
 
+import iemomecp_dataset
 from iemomecp_dataset.bounds import LARGEST_FILE, LONGEST_LINE, MOST_TURNS
 from iemomecp_dataset.candidates import labeled_candidates
 from iemomecp_dataset.conversations.reading import read_conversation_file, read_conversation_text
@@ -18,7 +21,7 @@ from iemomecp_dataset.corpora.ecem import agreement
 from iemomecp_dataset.corpora.ecf import read_ecf_text
 from iemomecp_dataset.corpora.loading import find_corpus, read_corpus
 from iemomecp_dataset.corpora.mec4 import read_mec4
-from iemomecp_dataset.errors import IemomecpError, InvalidDataError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
 from iemomecp_dataset.metrics.evaluation.free_pairs import free_pairs
 from iemomecp_dataset.sources.iemocap_release import read_transcript
 
@@ -143,3 +146,10 @@ def test_the_garbage_collector_is_as_it_was_after_labelling() -> None:
     with pytest.raises(TypeError):
         labeled_candidates("3", [], "all")  # type: ignore[arg-type]
     assert gc.isenabled()
+
+
+def test_a_pipe_among_the_transcripts_of_a_release_is_refused(tree: Any) -> None:
+    (tree.root / "IEMOCAP/Session1/dialog/transcriptions/Ses01F_impro99.txt").parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(tree.root / "IEMOCAP/Session1/dialog/transcriptions/Ses01F_impro99.txt")
+    with pytest.raises(MissingDataError, match=r"Ses01F_impro99\.txt: is a named pipe"):
+        iemomecp_dataset.load(data_dir=tree.root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections import Counter
 
 import pytest
 from corpus_files import ecf_by_dialogue, ecf_json_with_clips, ecf_text, turn_lists, write
@@ -11,6 +12,7 @@ from datasets import Dataset, concatenate_datasets, load_dataset
 
 import iemomecp_dataset
 from iemomecp_dataset.commands import stats
+from iemomecp_dataset.corpora.annotations import read_cause_annotation
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import UsageError
@@ -218,3 +220,11 @@ def test_genuine_files_state_as_much_as_was_counted(name, split):
     assert annotated.remove_columns(COLUMNS).to_list() == plain.to_list()
     for row in annotated:
         assert sorted(listed(row)) == [tuple(pair) for pair in iemomecp_dataset.gold_pairs(row)]
+
+
+def test_a_confidence_that_no_column_takes_is_left_out_and_counted():
+    counts = Counter()
+    kept = read_cause_annotation({"confidence": [2**63 - 1, -(2**63)]}, 2, counts)
+    assert (kept["confidence"], counts.total()) == ([2**63 - 1, -(2**63)], 0)
+    found = read_cause_annotation({"confidence": [1, 2**63]}, 2, counts)
+    assert (found["confidence"], counts.total()) == ([], 1)
