@@ -136,6 +136,8 @@ def read_corpus(
         for dialogue in reader(path, split_counts):
             where = f"{path}, dialogue {excerpt(dialogue.dialogue_id, 80)!r}"
             check_turns(len(dialogue.utterances), where, pairs=corpus.has_pairs)
+            if not dialogue.dialogue_id:
+                raise InvalidDataError(f"{path}: a dialogue has an empty id. Give it one of its own.")
             if dialogue.dialogue_id in seen:
                 raise InvalidDataError(
                     f"{where}: this id already occurs in {seen[dialogue.dialogue_id]}. Ids must be unique across all "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.schema import ROLE_LABELS
 
 __all__ = ["EMO_CAUSE", "EMO_CONTEXT", "NON_PAIR", "Overlay", "OverlayChunk", "OverlayPair", "Problem"]
@@ -78,5 +79,5 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        dialogue = f", dialogue {self.dialogue_id!r}" if self.dialogue_id is not None else ""
+        dialogue = f", dialogue {excerpt(self.dialogue_id, 80)!r}" if self.dialogue_id is not None else ""
         return f"{self.path}{dialogue}: {self.message}"

@@ -273,7 +273,8 @@ def _read_csv(path: Path, split: str) -> LabelFile:
     for keys in (_DIALOGUE_KEYS, _TARGET_KEYS, _CAUSE_KEYS, *((key,) for key in _OTHER_KEYS), ("split",)):
         if not any(key in columns for key in keys):
             raise InvalidDataError(
-                f"{path}: the column {keys[0]!r} is missing; found {', '.join(map(repr, columns)) or 'none'}."
+                f"{path}: the column {keys[0]!r} is missing; found "
+                f"{', '.join(repr(excerpt(name)) for name in columns[:20]) or 'none'}."
             )
     by_dialogue: dict[str, list[dict[str, Any]]] = {}
     counts: dict[str, set[str]] = {}

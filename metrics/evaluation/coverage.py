@@ -151,7 +151,7 @@ def name_pairs(keys: Keys) -> str:
     """
     dialogues, targets, causes = (np.asarray(values) for values in keys)
     shown = ", ".join(
-        f"(dialogue {dialogue}, target {target}, cause {cause})"
+        f"(dialogue {str(dialogue)[:80]}, target {target}, cause {cause})"
         for dialogue, target, cause in zip(dialogues[:_SHOWN], targets[:_SHOWN], causes[:_SHOWN], strict=True)
     )
     return shown + (f" and {len(dialogues) - _SHOWN} more" if len(dialogues) > _SHOWN else "")

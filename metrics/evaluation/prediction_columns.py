@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "pair_keys",
     "probability_columns",
     "scored_flags",
+    "shown_columns",
     "table_classes",
     "target_emotions",
     "unscored_rows",
@@ -351,6 +352,19 @@ def whole_numbers(
             f"{int(wrong.sum())} such rows."
         )
     return np.asarray(values.astype(np.int64))
+
+
+def shown_columns(table: Iterable[Any]) -> str:
+    """Lists the columns of a table for an error: at most 20, each at most 40 characters.
+
+    Args:
+        table: The table, or its names.
+
+    Returns:
+        The list.
+    """
+    names = [str(name)[:40] for name in table]
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
 
 
 def _refuse_flags(path: Path, table: pd.DataFrame, column: str, what: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from iemomecp_dataset.csv_cells import original_text
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
+from iemomecp_dataset.metrics.evaluation.prediction_columns import shown_columns
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
 from iemomecp_dataset.schema import canonical_split
 
@@ -28,6 +29,8 @@ _ALIASES = {
     "prediction": ("pred_id", "prediction"),
 }
 _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
+
+_MOST_COLUMNS = 10_000
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NAMED_DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma"}
@@ -99,6 +102,9 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
     try:
         if what == "Parquet":
             arrow = pq.read_table(path)
+            stated = arrow.schema.metadata or {}
+            # What pandas wrote for itself is not needed, and fails where it is damaged.
+            arrow = arrow.replace_schema_metadata({key: stated[key] for key in stated if key != b"pandas"})
         else:
             # Ids that look like numbers must stay text. Arrow keeps every digit of the scores.
             as_text = dict.fromkeys((*_TEXT, *text), pa.string())
@@ -132,12 +138,16 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
 
 
 def _check_delimiter(path: Path) -> None:
-    """Refuses a CSV or TSV file whose header is separated by something else than its ending says.
+    """Refuses a CSV or TSV file whose header is separated by something else than its ending says, and many columns.
 
     Raises:
         InvalidDataError: It is.
     """
     suffix, header = path.suffix.lower(), stated_columns(path)
+    if len(header) > _MOST_COLUMNS:
+        raise InvalidDataError(
+            f"{path} has {len(header):,} columns, more than the {_MOST_COLUMNS:,} that a file of predictions may have."
+        )
     if suffix not in _DELIMITERS or len(header) != 1:
         return
     for delimiter, name in _NAMED_DELIMITERS.items():
@@ -169,19 +179,6 @@ def columns_of(path: Path, table: pd.DataFrame) -> dict[str, str]:
             f"{'; '.join(', '.join(_ALIASES[wanted]) for wanted in missing)}). It has {shown_columns(table)}."
         )
     return {wanted: name for wanted, name in names.items() if name is not None}
-
-
-def shown_columns(table: Iterable[Any]) -> str:
-    """Lists the columns of a table for an error: at most 20, each at most 40 characters.
-
-    Args:
-        table: The table, or its names.
-
-    Returns:
-        The list.
-    """
-    names = [str(name)[:40] for name in table]
-    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
 
 
 def only_one(path: Path, table: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:

@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="in total (default: 10)")
     parser.add_argument("--examples", type=int, help="examples of each target, always the same, instead of a time")
     parser.add_argument("--targets", default="*", help="pattern of names (default: all)")
+    parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="targets to leave out")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument("--list", action="store_true", help="print the names of the targets")
     parser.add_argument("--replay", type=Path, metavar="FOLDER", help="try a kept example again")
@@ -70,7 +71,7 @@ def main() -> int:
         return _one(given)
     if given.replay:
         return _replay(given.replay)
-    names = [name for name in targets(given.kind) if fnmatch.fnmatch(name, given.targets)]
+    names = [name for name in targets(given.kind) if fnmatch.fnmatch(name, given.targets) and name not in given.without]
     if given.list:
         print(*names, sep="\n")
         return 0

@@ -24,17 +24,12 @@ from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import (
     id_texts,
     probability_columns,
+    shown_columns,
     unscored_rows,
     whole_numbers,
 )
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
-from iemomecp_dataset.metrics.evaluation.prediction_table import (
-    METADATA_KEY,
-    only_one,
-    open_table,
-    shown_columns,
-    stated_columns,
-)
+from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.schema import COMMON_EMOTIONS, SPLITS, canonical_split

@@ -20,15 +20,9 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageErr
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.explanation_table import ExplanationTable
 from iemomecp_dataset.files import atomic_write
-from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, whole_numbers
+from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, shown_columns, whole_numbers
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
-from iemomecp_dataset.metrics.evaluation.prediction_table import (
-    METADATA_KEY,
-    only_one,
-    open_table,
-    shown_columns,
-    stated_columns,
-)
+from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
 from iemomecp_dataset.metrics.explanations.scoring import lone_surrogate
 from iemomecp_dataset.schema import SPLITS, canonical_split
 
@@ -285,7 +279,7 @@ def _texts(path: Path, content: pd.DataFrame, column: str, advice: str) -> tuple
     wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     if wrong:
         found = texts[wrong[0]]
-        words = "no text" if found is None or found != found else shown(found)
+        words = "no text" if found is None or (isinstance(found, float) and found != found) else shown(found)
         raise InvalidDataError(
             f"{path}: row {wrong[0]}, column {column}: expected a text, found {words}. {len(wrong)} such rows. {advice}"
         )

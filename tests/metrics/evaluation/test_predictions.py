@@ -450,3 +450,28 @@ def test_the_candidate_space_is_what_complete_lists_imply(tmp_path, pairs, decis
     read = read_candidate_predictions(write_csv(tmp_path / "p.csv", frame), config_name="ecf")
     assert read.candidate_space == space
     assert replace(read, facts=PredictionFacts(candidates="past")).candidate_space == "past"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_header_of_very_many_columns_is_refused_before_it_is_read(tmp_path, suffix):
+    path = tmp_path / f"theirs{suffix}"
+    path.write_text("dialogue_id" + (",x" if suffix == ".csv" else "\tx") * 20_000 + "\n")
+    with pytest.raises(InvalidDataError, match="has 20,001 columns, more than the 10,000"):
+        read_candidate_predictions(path)
+
+
+def test_damaged_metadata_of_pandas_changes_nothing(tmp_path):
+    expected = read_candidate_predictions(write_parquet(tmp_path / "whole.parquet", OURS))
+    for stored in (b"{}", b"[", b'"x"', b'{"columns": 3}'):
+        table = pa.Table.from_pandas(OURS, preserve_index=False).replace_schema_metadata({b"pandas": stored})
+        pq.write_table(table, tmp_path / "p.parquet")
+        found = read_candidate_predictions(tmp_path / "p.parquet")
+        assert found.probabilities.tolist() == expected.probabilities.tolist()
+
+
+def test_a_cell_that_holds_a_list_and_a_long_one_are_shown_in_a_few_words(tmp_path):
+    for value, words in (([1], "expected a turn number"), ("x" * 10**5, "expected a turn number")):
+        path = write_parquet(tmp_path / "p.parquet", OURS.assign(target_turn=pd.Series([value, value], dtype=object)))
+        with pytest.raises(InvalidDataError, match=words) as caught:
+            read_candidate_predictions(path)
+        assert len(str(caught.value)) < 500
