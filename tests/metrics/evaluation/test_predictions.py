@@ -450,3 +450,10 @@ def test_the_candidate_space_is_what_complete_lists_imply(tmp_path, pairs, decis
     read = read_candidate_predictions(write_csv(tmp_path / "p.csv", frame), config_name="ecf")
     assert read.candidate_space == space
     assert replace(read, facts=PredictionFacts(candidates="past")).candidate_space == "past"
+
+
+def test_an_id_of_a_whole_text_is_refused(tmp_path):
+    frame = OURS.assign(dialogue_id="d" * 100_000)
+    with pytest.raises(InvalidDataError, match="column dialogue_id holds an id of 100,000 characters; at most 1,000"):
+        read_candidate_predictions(write_csv(tmp_path / "p.csv", frame))
+    assert len(read_candidate_predictions(write_csv(tmp_path / "q.csv", OURS.assign(dialogue_id="d" * 1000))))
