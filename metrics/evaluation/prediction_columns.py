@@ -300,6 +300,10 @@ def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray
     return emotions
 
 
+_LONGEST_ID = 1000
+"""Characters of an id; that of a genuine corpus has some dozens."""
+
+
 def id_texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
     """Reads ids.
 
@@ -312,12 +316,19 @@ def id_texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
         ``(n,)`` str.
 
     Raises:
-        InvalidDataError: One is missing or empty.
+        InvalidDataError: One is missing, empty or longer than any id.
     """
     texts = table[column].astype(str)
     absent = np.flatnonzero(table[column].isna() | (texts == ""))
     if len(absent):
         raise InvalidDataError(f"{path}: row {absent[0]}, column {column}: there is no id. {len(absent)} such rows.")
+    # As an array every id takes the room of the longest, 4 bytes a character.
+    longest = int(texts.str.len().max()) if len(texts) else 0
+    if longest > _LONGEST_ID:
+        raise InvalidDataError(
+            f"{path}: column {column} holds an id of {longest:,} characters; at most {_LONGEST_ID:,} are read. Is it "
+            "a column of texts?"
+        )
     return np.asarray(texts.to_numpy().astype(np.str_))
 
 

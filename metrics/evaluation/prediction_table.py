@@ -117,7 +117,7 @@ def open_table(path: Path, kind: type[_Facts], text: Sequence[str] = ()) -> tupl
         names = list(arrow.column_names)
         # The CSV reader takes text that is not UTF-8 for bytes, which no comparison with text would find.
         unreadable = [name for name, kind in zip(names, arrow.schema.types, strict=True) if pa.types.is_binary(kind)]
-        table = arrow.to_pandas(ignore_metadata=True)  # that of pandas may be damaged, and is not needed
+        table = arrow.to_pandas()
         if suffix in _DELIMITERS:
             for name in {*_TEXT, *text}.intersection(names):
                 table[name] = table[name].map(original_text, na_action="ignore")

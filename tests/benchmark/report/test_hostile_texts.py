@@ -45,7 +45,7 @@ def hostile_runs(tmp_path_factory, write_run, make_rows, write_emotion_run):
     for seed, split in enumerate(("train", "validation", "test")):
         rows[split] = make_rows(len(HOSTILE), seed=seed, prefix=split)
         for row, name in zip(rows[split], HOSTILE, strict=True):
-            row["dialogue_id"] = row["source_dialogue_id"] = f"{split}{name}"
+            row["dialogue_id"] = row["source_dialogue_id"] = f"{split}{name[:900]}"
     for number, name in enumerate(HOSTILE[:-1:2]):
         folder = root / f"run{number}"
         other = HOSTILE[2 * number + 1]

@@ -475,3 +475,10 @@ def test_a_cell_that_holds_a_list_and_a_long_one_are_shown_in_a_few_words(tmp_pa
         with pytest.raises(InvalidDataError, match=words) as caught:
             read_candidate_predictions(path)
         assert len(str(caught.value)) < 500
+
+
+def test_an_id_of_a_whole_text_is_refused(tmp_path):
+    frame = OURS.assign(dialogue_id="d" * 100_000)
+    with pytest.raises(InvalidDataError, match="column dialogue_id holds an id of 100,000 characters; at most 1,000"):
+        read_candidate_predictions(write_csv(tmp_path / "p.csv", frame))
+    assert len(read_candidate_predictions(write_csv(tmp_path / "q.csv", OURS.assign(dialogue_id="d" * 1000))))
