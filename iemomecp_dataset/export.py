@@ -14,12 +14,12 @@ from typing import Any, Literal
 from iemomecp_dataset.dataset_card import CARD_FILE, CARD_MARK, parquet_card
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.files import not_written, write_bytes, write_text
+from iemomecp_dataset.files.whole_folder import whole_folder
 from iemomecp_dataset.merging.merge_report import MergeReport
 from iemomecp_dataset.options import ForwardPairs, LoadOptions, TextSource
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.rows import is_synthetic, missing_texts
 from iemomecp_dataset.sources.full_splits import write_full_splits
-from iemomecp_dataset.whole_folder import whole_folder
 
 __all__ = ["BuildOptions", "BuildResult", "build_from_sources", "write_parquet_folder"]
 

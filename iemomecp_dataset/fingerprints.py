@@ -66,7 +66,7 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
 
     Raises:
         MissingDataError: A file has vanished, cannot be read, or is a pipe or device.
-        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
+        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.files.bounds.LARGEST_FILE`).
     """
     digest = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
     for path in sorted(files):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iemomecp_dataset.command_line import OptionParser, option, read_values
 from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions, launcher_options
 from iemomecp_dataset.trainers.training.launcher import end_with_launcher
-from iemomecp_dataset.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults

@@ -29,8 +29,8 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError
-from iemomecp_dataset.file_lock import LOCK_FILE, hold_folder
 from iemomecp_dataset.files import make_folder, put_in_place, read_json, write_json, write_text
+from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 

@@ -19,12 +19,12 @@ from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, en
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.explanation.inputs import explanation_features
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, SharedData, circumstances, told_by_results
-from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = [
     "RunInputs",

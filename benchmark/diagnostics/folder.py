@@ -6,8 +6,8 @@ from pathlib import Path
 
 from iemomecp_dataset.benchmark.diagnostics.catalogue import DIAGNOSTICS, POOLINGS
 from iemomecp_dataset.benchmark.diagnostics.tables import COLUMNS, Diagnosis
-from iemomecp_dataset.csv_cells import csv_text
 from iemomecp_dataset.files import make_folder, write_text
+from iemomecp_dataset.files.csv_cells import csv_text
 from iemomecp_dataset.markdown_text import markdown_text
 
 __all__ = ["write_diagnosis"]

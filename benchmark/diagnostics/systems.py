@@ -19,11 +19,11 @@ from iemomecp_dataset.benchmark.runs.results import PAIRS
 from iemomecp_dataset.builder import load
 from iemomecp_dataset.corpora.metadata import IEMOMECP
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, RunFolderError
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.metrics.evaluation.coverage import aligned_order
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS, SPLITS
-from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = ["FactsOf", "System", "facts_of_data", "systems_of"]
 

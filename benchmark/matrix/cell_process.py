@@ -17,8 +17,8 @@ from pathlib import Path
 from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.file_lock import take_lock
 from iemomecp_dataset.files import make_folder, writing_to
+from iemomecp_dataset.files.locks import take_lock
 
 __all__ = ["RUNS_ELSEWHERE", "Job", "exit_words", "job_of", "last_lines", "start", "stop"]
 

@@ -10,7 +10,7 @@ from iemomecp_dataset.benchmark.experiments import find_experiments
 from iemomecp_dataset.benchmark.matrix.cells import Sweep
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.excerpts import shown
-from iemomecp_dataset.yaml_files import read_yaml
+from iemomecp_dataset.files.yaml_files import read_yaml
 
 __all__ = ["AXES", "experiment_sweeps", "read_sweep", "sweep_of"]
 

@@ -38,7 +38,7 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         MissingDataError: It is not there, is a folder, a named pipe or a device, or cannot be read.
-        InvalidDataError: It is too large for a conversation (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
+        InvalidDataError: It is too large for a conversation (see :data:`~iemomecp_dataset.files.bounds.LARGEST_FILE`).
     """
     try:
         if path.is_dir():

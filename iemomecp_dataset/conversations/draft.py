@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from iemomecp_dataset.bounds import check_turns
 from iemomecp_dataset.conversations.conversation import Conversation, ConversationUtterance
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.excerpts import excerpt, shown
+from iemomecp_dataset.files.bounds import check_turns
 
 __all__ = ["Draft", "MissingSpeaker", "NotThisFormatError", "Reading", "Source", "shown_keys"]
 
@@ -121,7 +121,7 @@ class Draft:
 
         Raises:
             InvalidDataError: The speaker is empty, or the text without a recording; the end is before the start; half
-                of a surrogate pair; too many utterances (see :data:`~iemomecp_dataset.bounds.MOST_TURNS`).
+                of a surrogate pair; too many utterances (see :data:`~iemomecp_dataset.files.bounds.MOST_TURNS`).
         """
         at = f"{self.where}, {place}"
         speaker, text = self._clean(speaker, at, place), self._clean(text, at, place)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from iemomecp_dataset.bounds import LONGEST_FIELD
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.excerpts import excerpt
+from iemomecp_dataset.files.bounds import LONGEST_FIELD
 
 __all__ = ["Clip", "StatedTimes", "clock_seconds", "read_clip"]
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from iemomecp_dataset.bounds import LONGEST_FIELD
 from iemomecp_dataset.corpora.clips import StatedTimes, clock_seconds
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, CorpusUtterance
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.field_checks import check_pair
 from iemomecp_dataset.files import read_lines
+from iemomecp_dataset.files.bounds import LONGEST_FIELD
 
 __all__ = ["conversation_blocks", "read_ecf_text"]
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from iemomecp_dataset.bounds import check_turns
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.corpora.annotations import add_annotations, count_annotations
 from iemomecp_dataset.corpora.dialogues import CorpusDialogue, corpus_row
@@ -21,6 +20,7 @@ from iemomecp_dataset.corpora.turn_lists import IEMOCAP_PART, read_turn_lists
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.files import check_file
+from iemomecp_dataset.files.bounds import check_turns
 from iemomecp_dataset.options import options_taken
 from iemomecp_dataset.reader import SYNTHETIC_FILE, Inputs, Loaded, require_folder
 from iemomecp_dataset.schema import SPLITS, Row
@@ -59,7 +59,7 @@ def find_corpus(name: str, data_dir: Path, space: CandidateSpace, *, annotations
 
     Raises:
         MissingDataError: The folder does not exist, or contains no file of the corpus.
-        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.bounds.LARGEST_FILE`).
+        InvalidDataError: A file is too large (see :data:`~iemomecp_dataset.files.bounds.LARGEST_FILE`).
     """
     corpus = corpus_metadata(name)
     require_folder(data_dir, f"the folder of {corpus.title}", corpus.how_to_obtain)
@@ -117,7 +117,7 @@ def read_corpus(
 
     Raises:
         InvalidDataError: A file is malformed, the id of a dialogue or utterance is not unique, or a dialogue has too
-            many turns (see :mod:`~iemomecp_dataset.bounds`).
+            many turns (see :mod:`~iemomecp_dataset.files.bounds`).
         MissingDataError: A file cannot be read.
     """
     corpus = corpus_metadata(name)

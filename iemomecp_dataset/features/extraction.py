@@ -37,7 +37,7 @@ from iemomecp_dataset.features.store.store_layout import INDEX_NAME, README_NAME
 from iemomecp_dataset.features.store.store_rows import FeatureProblem, RowRecord, StoreRow, finite_row
 from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
-from iemomecp_dataset.file_lock import share_folder
+from iemomecp_dataset.files.locks import share_folder
 
 __all__ = ["Encoder", "ExtractionResult", "PlannedExtraction", "encode_items", "extract", "open_encoder", "plan"]
 

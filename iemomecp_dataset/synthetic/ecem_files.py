@@ -21,12 +21,12 @@ from iemomecp_dataset.corpora.meld import CLIP_FOLDERS
 from iemomecp_dataset.corpora.metadata import CORPORA
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.files import make_folder, write_text, writing_to
+from iemomecp_dataset.files.whole_folder import whole_folder
 from iemomecp_dataset.options import ScaleName
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotional_dialogues import SpokenUtterance
 from iemomecp_dataset.synthetic.media_files import require_media, write_utterance_mp4
 from iemomecp_dataset.synthetic.meld_files import MELD_SCALES, MeldLine, meld_lines, write_meld_csv
-from iemomecp_dataset.whole_folder import whole_folder
 
 __all__ = ["write_ecem"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.files import write_text, writing_to
+from iemomecp_dataset.files.whole_folder import whole_folder
 from iemomecp_dataset.reader import SYNTHETIC_FILE
 from iemomecp_dataset.synthetic.emotion_features import (
     EmotionalUtterance,
@@ -19,7 +20,6 @@ from iemomecp_dataset.synthetic.emotion_features import (
     write_stores,
 )
 from iemomecp_dataset.synthetic.emotional_dialogues import MELD_EMOTION_SHARES, SpokenUtterance, emotional_dialogue
-from iemomecp_dataset.whole_folder import whole_folder
 
 __all__ = ["MELD_PICKLE", "MELD_SCALES", "MeldLine", "meld_lines", "write_meld", "write_meld_csv"]
 

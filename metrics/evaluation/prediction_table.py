@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from iemomecp_dataset.csv_cells import original_text
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
+from iemomecp_dataset.files.csv_cells import original_text
 from iemomecp_dataset.metrics.evaluation.prediction_columns import shown_columns
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
 from iemomecp_dataset.schema import canonical_split

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TextIO
 
-from iemomecp_dataset.csv_cells import csv_text
+from iemomecp_dataset.files.csv_cells import csv_text
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 
 __all__ = ["FileKind", "write_predicted"]

@@ -18,9 +18,9 @@ from typing import Any
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RESULTS_FILE, RunResults, folder_of_run, read_results
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, nearest_path
 from iemomecp_dataset.files import read_json, read_text
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.sharing.model_index import card_metadata, metadata_header
 from iemomecp_dataset.trainers.sharing.names import is_local, without_local_paths
-from iemomecp_dataset.yaml_files import read_yaml
 
 __all__ = ["ALLOWED", "SharedFiles", "card_metadata_of", "shared_files", "split_card"]
 

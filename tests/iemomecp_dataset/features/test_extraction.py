@@ -26,7 +26,7 @@ from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 from iemomecp_dataset.features.work_items import WorkItem, corpus_items
-from iemomecp_dataset.file_lock import share_folder
+from iemomecp_dataset.files.locks import share_folder
 
 RATE = 16_000
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iemomecp_dataset.csv_cells import csv_text, original_text, safe_text
+from iemomecp_dataset.files.csv_cells import csv_text, original_text, safe_text
 from iemomecp_dataset.metrics.evaluation.predictions import read_candidate_predictions
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6) | st.text(
     "=+-@'\t\r\n1e.", max_size=6
 )
@@ -67,7 +67,7 @@ def test_ids_of_a_predictions_file_come_back(tmp_path):
 
 def test_no_other_code_writes_csv():
     exempt = {
-        "iemomecp_dataset/csv_cells.py",
+        "iemomecp_dataset/files/csv_cells.py",
         "iemomecp_dataset/synthetic/meld_files.py",  # the layout of the genuine files
         "iemomecp_dataset/overlay/summary.py",  # names of splits and counts
     }

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iemomecp_dataset.bounds import DEEPEST_JSON
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.files import (
     atomic_write,
@@ -36,6 +35,7 @@ from iemomecp_dataset.files import (
     write_text,
     writing_to,
 )
+from iemomecp_dataset.files.bounds import DEEPEST_JSON
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

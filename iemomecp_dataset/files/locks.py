@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import make_folder, not_written
+from iemomecp_dataset.files.places import make_folder, not_written
 
-__all__ = ["LOCK_FILE", "hold_folder", "share_folder", "take_lock"]
+__all__ = ["LOCK_FILE", "hold_folder", "marked_as_written", "remove_if_abandoned", "share_folder", "take_lock"]
 
 LOCK_FILE = ".lock"
 """Name of the file in a held folder; it says who holds it, and is removed at the end."""
@@ -149,6 +149,64 @@ def share_folder(folder: Path) -> Iterator[Callable[[], bool]]:
                     file.unlink()
                     folder.rmdir()
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def marked_as_written(file: Path) -> Iterator[None]:
+    """Makes an empty file and locks it while this process writes it, so that no other takes it for abandoned.
+
+    Args:
+        file: The file, which is not there. What is written must not replace it by another.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    try:
+        import fcntl
+    except ImportError:  # where an open file cannot be renamed either
+        yield
+        return
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_if_abandoned(file: Path) -> bool:
+    """Removes a temporary file whose writer was killed.
+
+    Args:
+        file: The file.
+
+    Returns:
+        Whether it is gone; False where its writer lives, or where the file system cannot tell.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, ".scores.csv.0a1b2c3d.partial")
+        ...     with marked_as_written(file):
+        ...         living = remove_if_abandoned(file)
+        ...     living, remove_if_abandoned(file)
+        (False, True)
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(file, os.O_RDWR)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _open_locked(folder: Path, file: Path, *, shared: bool = False) -> int:

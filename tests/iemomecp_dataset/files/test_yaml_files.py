@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.yaml_files import parse_yaml, read_yaml
+from iemomecp_dataset.files.yaml_files import parse_yaml, read_yaml
 
 BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.whole_folder import whole_folder
+from iemomecp_dataset.files.whole_folder import whole_folder
 
 # Writes a folder in a child that ends before its n-th file event, for every n; prints what is there then, and what is
 # left after the next writer.
 KILLED = """
 import contextlib, json, os, shutil, sys
 from pathlib import Path
-from iemomecp_dataset import whole_folder as module
-from iemomecp_dataset.whole_folder import whole_folder
+from iemomecp_dataset.files import whole_folder as module
+from iemomecp_dataset.files.whole_folder import whole_folder
 
 place, earlier = Path(sys.argv[1]), sys.argv[2] == "earlier"
 if sys.argv[3] == "by two renames":

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from iemomecp_dataset import file_lock
 from iemomecp_dataset.errors import RunFolderError, UsageError
-from iemomecp_dataset.file_lock import LOCK_FILE, hold_folder, share_folder, take_lock
+from iemomecp_dataset.files import locks
+from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder, share_folder, take_lock
 
 HOLDER = (
-    "import pathlib, sys, time\nfrom iemomecp_dataset.file_lock import hold_folder\n"
+    "import pathlib, sys, time\nfrom iemomecp_dataset.files.locks import hold_folder\n"
     "with hold_folder(pathlib.Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
 )
 
@@ -83,7 +83,7 @@ def test_a_lock_on_a_file_that_its_holder_has_removed_meanwhile_is_none(
             removals.pop()()
         return take_lock(descriptor, path, shared=shared)
 
-    monkeypatch.setattr(file_lock, "take_lock", after_the_removal)
+    monkeypatch.setattr(locks, "take_lock", after_the_removal)
     with hold_folder(folder):
         assert removals == []
         with pytest.raises(RunFolderError, match="in use"), hold_folder(folder):

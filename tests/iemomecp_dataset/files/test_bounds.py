@@ -14,7 +14,6 @@ import pytest
 from corpus_files import ecf_text, mec4, write
 
 import iemomecp_dataset
-from iemomecp_dataset.bounds import LARGEST_FILE, LONGEST_LINE, MOST_TURNS
 from iemomecp_dataset.candidates import labeled_candidates
 from iemomecp_dataset.conversations.reading import read_conversation_file, read_conversation_text
 from iemomecp_dataset.corpora.ecem import agreement
@@ -22,6 +21,7 @@ from iemomecp_dataset.corpora.ecf import read_ecf_text
 from iemomecp_dataset.corpora.loading import find_corpus, read_corpus
 from iemomecp_dataset.corpora.mec4 import read_mec4
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
+from iemomecp_dataset.files.bounds import LARGEST_FILE, LONGEST_LINE, MOST_TURNS
 from iemomecp_dataset.metrics.evaluation.free_pairs import free_pairs
 from iemomecp_dataset.sources.iemocap_release import read_transcript
 
