@@ -327,7 +327,8 @@ def _emotion_ids(
     words = np.array([isinstance(value, str) for value in given], dtype=np.bool_) & known
     written = given.to_numpy(dtype=object)
     numeric = np.array([word and value.lstrip("-").isdecimal() for word, value in zip(words, written, strict=True)])
-    named = words & ~numeric & (written != "")
+    filled = np.array([bool(word) and value != "" for word, value in zip(words, written, strict=True)], dtype=np.bool_)
+    named = words & ~numeric & filled
     unknown = sorted({str(value) for value in written[named]} - set(names))
     if unknown:
         rows = int(np.isin(written[named].astype(np.str_), unknown).sum())
