@@ -31,8 +31,8 @@ def check_cache(folder: Path) -> str:
         A sentence; empty where the folder can be written to.
 
     Example:
-        >>> check_cache(Path("/proc/cache"))
-        '/proc/cache: cannot be written (...). Choose another place.'
+        >>> check_cache(Path("/dev/null/cache"))
+        '/dev/null/cache: cannot be written (Not a directory). Choose another place.'
     """
     try:
         check_place(folder)

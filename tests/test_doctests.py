@@ -56,6 +56,7 @@ def test_there_are_modules_in_every_room() -> None:
 # Steps that read files or join others; tests of their own run them.
 METRICS_WITHOUT_EXAMPLES = {
     "registration",
+    "arguments.item_batches",
     "evaluation.aligned",
     "evaluation.candidate_scores",
     "evaluation.decision",

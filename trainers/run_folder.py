@@ -65,7 +65,7 @@ class RunFolder:
     @property
     def unused(self) -> bool:
         """Whether the folder is missing or empty, but for what a process leaves that is killed as it begins."""
-        return not self.path.exists() or all(
+        return not self.path.is_dir() or all(
             entry.name == LOCK_FILE or entry.name.endswith(".partial") for entry in self.path.iterdir()
         )
 

@@ -6,7 +6,6 @@ Nothing in a checkpoint is executed: weights are read from safetensors, all othe
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import pickle
@@ -25,7 +24,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from iemomecp_dataset.errors import IemomecpError, RunFolderError, UnsafeFileError
-from iemomecp_dataset.files import atomic_write, make_folder, not_written, put_in_place
+from iemomecp_dataset.files import atomic_write, error_of_place, make_folder, not_written, put_in_place
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.progress import (
     DamagedCheckpointError,
@@ -307,18 +306,11 @@ def _written(path: Path) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except (OSError, SafetensorError, RuntimeError) as error:
-        cause = error if isinstance(error, OSError) else _cause_of(error, path)
+        cause = error_of_place(error, path.parent) or (
+            error if isinstance(error, OSError) else OSError(_one_line(error))
+        )
         shutil.rmtree(path, ignore_errors=True)
         raise not_written(path, cause) from error
-
-
-def _cause_of(error: Exception, path: Path) -> OSError:
-    """What the system has said, of which torch and safetensors keep a part."""
-    said = _one_line(error)
-    free = shutil.disk_usage(path.parent).free
-    if "os error 28" in said or "No space left" in said or free < 2**20:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return OSError(errno.EIO, said)
 
 
 def _unsafe(path: Path) -> UnsafeFileError:

@@ -42,5 +42,5 @@ def test_the_probabilities_of_three_classes_give_that_of_class_0():
 
 
 def test_bins_are_counted_from_one():
-    with pytest.raises(MetricInputError, match="n_bins must be at least 1; found 0"):
+    with pytest.raises(MetricInputError, match="n_bins must be a whole number of at least 1; found 0"):
         plot_reliability([0.2, 0.7], [1, 0], n_bins=0)

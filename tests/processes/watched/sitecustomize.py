@@ -75,8 +75,15 @@ class _Watch:
                     _end()
                 if what in ("open", "os.mkdir", "os.link", "os.symlink"):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            if what in ("os.rename", "os.remove"):
+                self.forget(path)
         finally:
             self.busy = False
+
+    def forget(self, path: str) -> None:
+        """Forgets a file that is about to be removed or replaced: another one may get its number."""
+        if os.path.lexists(path):
+            self.safe.pop(_state(os.lstat(path))[0], None)
 
     def lose_unsynced(self) -> None:
         for path, key, (size, changed) in self.files():

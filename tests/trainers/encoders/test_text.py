@@ -208,7 +208,7 @@ def test_a_cache_that_cannot_be_written_to_is_said(
         device=torch.device("cpu"), cache_dir=tmp_path / "file", progress=False,
     )  # fmt: skip
     assert list(found) == ["Why?"]
-    assert "Frozen text features are not cached" in caplog.text
+    assert "the features of texts are not kept for the next run" in caplog.text
 
 
 def test_an_encoder_that_computes_no_numbers_is_blamed(tiny_encoder: Path, tmp_path: Path) -> None:
