@@ -26,7 +26,7 @@ from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 from iemomecp_dataset.features.work_items import WorkItem, corpus_items
-from iemomecp_dataset.files.locks import share_folder
+from iemomecp_dataset.files.locks import marked_as_written, share_folder
 
 RATE = 16_000
 
@@ -229,10 +229,10 @@ def test_what_killed_processes_have_left_is_removed_but_not_what_a_living_one_wr
 ) -> None:
     audio = dataclasses.replace(audio, limit=4)
     folder = Path(audio.output_dir)
-    with share_folder(folder):  # by another process
-        (folder / ".shard-00000-of-00001.safetensors.0a1b2c3d.partial").touch()
+    living = folder / ".shard-00000-of-00001.safetensors.0a1b2c3d.partial"
+    with share_folder(folder), marked_as_written(living):  # by another process
         assert extract(audio).complete
-        assert list(folder.glob(".shard-*.partial"))
+        assert living.exists()
     assert extract(audio).complete
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
