@@ -136,7 +136,7 @@ LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "features": (record(features={"text": 3}), "features.text is 3; expected an object of facts"),
     "yaml_nested": (write("config.yaml", "[" * 20_000), "config.yaml is not valid YAML"),
     "yaml_digits": (write("config.yaml", "seed: " + "1" * 5000), "config.yaml is not valid YAML"),
-    "yaml_date": (write("config.yaml", "seed: 2001-99-99"), "config.yaml is not valid YAML (month must be in 1..12)"),
+    "yaml_date": (write("config.yaml", "seed: 2001-99-99"), "config.yaml is not valid YAML: month must be in 1..12"),
     "pipe": (pipe("results.json"), "results.json cannot be read: it is a pipe or a device"),
     "yaml_pipe": (pipe("config.yaml"), "config.yaml is not there, or is not a file"),
     "pipe_predictions": (pipe("predictions_test.parquet"), "predictions_test.parquet is not a file"),
