@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import logging
@@ -233,7 +234,7 @@ class RunFolder:
         """Drops what was logged after an epoch, before those epochs are repeated; begins a log where there is none."""
         path = self.path / "log.jsonl"
         kept, damaged = [], 0
-        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n") if path.is_file() else []
         for number, line in enumerate((line.removesuffix(b"\r") for line in lines), start=1):
             try:
                 event = json.loads(line)

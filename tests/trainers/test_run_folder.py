@@ -160,8 +160,8 @@ def test_options_that_no_run_writes_are_another_run(options: str | None, tmp_pat
     assert len(str(error.value)) < 1000
 
 
-def test_line_ends_of_windows_leave_the_log_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "log.jsonl").write_bytes(b'{"epoch": 1}\r\n{"epoch": 2}\r\n')
+def test_a_byte_order_mark_and_line_ends_of_windows_leave_the_log_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_bytes(b'\xef\xbb\xbf{"epoch": 1}\r\n{"epoch": 2}\r\n')
     RunFolder(tmp_path).rewind_log(1)
     assert (tmp_path / "log.jsonl").read_bytes() == b'{"epoch": 1}\n'
 
