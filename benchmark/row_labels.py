@@ -29,7 +29,7 @@ _LONGEST = 40
 _MOST_DRAWN = 200
 """Largest number of characters of a name in a figure; results tables have all of it."""
 
-_OPTIONS = re.compile(r"(?P<words>.*?)\s*\((?P<options>\w+=.*)\)")
+_OPTIONS = re.compile(r"(?P<words>(?:.*?\S)??)\s*\((?P<options>\w+=.*)\)")
 _NEXT_OPTION = re.compile(r", (?=\w+=)")
 
 
@@ -115,7 +115,8 @@ class RowLabels:
 
 def _words_of(name: str) -> list[str]:
     """Splits a name into words and, of "(option=value, other=value)" at its end, options."""
-    found = _OPTIONS.fullmatch(name)
+    # The end is looked at first: the expression would look for it again from every bracket.
+    found = _OPTIONS.fullmatch(name) if name.endswith(")") else None
     if found is None:
         return name.split()
     return [*found["words"].split(), *(f"({option}" for option in _NEXT_OPTION.split(found["options"]))]

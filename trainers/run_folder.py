@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import logging
@@ -28,9 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, RunFolderError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import make_folder, put_in_place, read_json, write_json, write_text
 from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
@@ -127,23 +130,21 @@ class RunFolder:
         Raises:
             RunFolderError: The folder holds another run, or files that are not a run.
         """
-        import yaml
-
         config = self.path / "config.yaml"
         asked = options.flat()
-        if config.is_file():
+        if config.exists():
             try:
-                found = yaml.safe_load(config.read_text(encoding="utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise RunFolderError(f"{config} cannot be read: {error}. Choose another --output_dir.") from error
-            if not isinstance(found, dict):
+                found = read_yaml(config)
+            except (InvalidDataError, MissingDataError) as error:
+                raise RunFolderError(f"{error} Choose another --output_dir.") from error
+            if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
                 raise RunFolderError(f"{config} holds no options. Choose another --output_dir.")
             # An option that the version which began the run did not have had its default.
             found = {**type(options)().flat(), **found}
             told = told_by_results(type(options)).items()
             not_compared = circumstances(type(options)) | {name for name, field in told if field in _OF_INPUTS}
             different = [
-                f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
+                f"{name[:80]} is {shown(found.get(name))} there and {shown(asked.get(name))} here"
                 for name in sorted({*found, *asked})
                 if name not in not_compared and found.get(name) != asked.get(name)
             ]
@@ -233,8 +234,8 @@ class RunFolder:
         """Drops what was logged after an epoch, before those epochs are repeated; begins a log where there is none."""
         path = self.path / "log.jsonl"
         kept, damaged = [], 0
-        lines = path.read_bytes().split(b"\n") if path.is_file() else []
-        for number, line in enumerate(lines, start=1):
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n") if path.is_file() else []
+        for number, line in enumerate((line.removesuffix(b"\r") for line in lines), start=1):
             try:
                 event = json.loads(line)
                 if event.get("epoch", 0) <= epoch:

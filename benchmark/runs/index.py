@@ -16,11 +16,11 @@ from iemomecp_dataset.benchmark.runs.results import (
     RESULTS_FILE,
     RunResults,
     read_results,
-    text_of_run,
 )
 from iemomecp_dataset.benchmark.runs.score_checks import check_scores
 from iemomecp_dataset.command_line import command_hint
-from iemomecp_dataset.errors import IemomecpError, MissingDataError, RunFolderError, nearest_path
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, RunFolderError, nearest_path
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import emotions_file
 from iemomecp_dataset.metrics.evaluation.explanations.predictions import explanations_file
 from iemomecp_dataset.metrics.evaluation.predictions import predictions_file
@@ -204,17 +204,13 @@ def _check_headlines(run: Run) -> None:
 
 def _check_config(path: Path) -> None:
     """Refuses the options of a run that cannot be read: which system it is would be a guess."""
-    import yaml
-
+    if not path.exists():
+        return
     advice = "Repeat the run, or remove its folder."
     try:
-        content = yaml.safe_load(text_of_run(path))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RunFolderError(f"{path} cannot be read: {error.strerror}. {advice}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # PyYAML passes on what int() and date() raise
-        raise RunFolderError(f"{path} is not valid YAML ({' '.join(str(error).split())}). {advice}") from None
+        content = read_yaml(path)
+    except (InvalidDataError, MissingDataError) as error:
+        raise RunFolderError(f"{error} {advice}") from None
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise RunFolderError(f"{path} holds no options by name. {advice}")
 

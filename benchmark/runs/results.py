@@ -23,6 +23,7 @@ from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.benchmark.runs.record_checks import check_record
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import write_json
 from iemomecp_dataset.metrics.evaluation.predicted_emotions import check_emotions
 from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, predictions_file, write_predictions
@@ -437,7 +438,7 @@ def read_results(path: str | Path) -> RunResults:
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise RunFolderError(
-            f"{source} has format_version {version!r}; this version of iemomecp reads {FORMAT_VERSION}. "
+            f"{source} has format_version {shown(version)}; this version of iemomecp reads {FORMAT_VERSION}. "
             "Read it with the version that wrote it, or repeat the run."
         )
     return _record(content, source)
@@ -490,7 +491,7 @@ def _record(content: dict[str, Any], source: Path) -> RunResults:
         # The annotations are strings; the part before a bracket gives the JSON type.
         kind = str(known[name].type).split("[")[0]
         if not _fits(value, kind):
-            raise RunFolderError(f"{source}: field {name!r} is {value!r}; expected {_JSON_WORDS[kind]}.")
+            raise RunFolderError(f"{source}: field {name!r} is {shown(value)}; expected {_JSON_WORDS[kind]}.")
         if kind == "tuple":
             values[name] = tuple(value)
         elif kind == "float":

@@ -123,7 +123,8 @@ def _dialogues(path: Path, content: Any, split: str) -> tuple[Sequence[Any], boo
     names = {name: canonical_split(name) for name in splits}
     if sorted(names.values()) != [split]:
         raise InvalidDataError(
-            f"{path}: expected the {split} split alone, but 'splits' has {', '.join(map(repr, names)) or 'none'}. "
+            f"{path}: expected the {split} split alone, but 'splits' has "
+            f"{', '.join(repr(excerpt(name)) for name in list(names)[:5]) or 'none'}. "
             f"Each file contains its own split only; were two files exchanged?"
         )
     (dialogues,) = splits.values()
@@ -298,7 +299,7 @@ def _read_csv(path: Path, split: str) -> LabelFile:
         raise InvalidDataError(f"{path}: unknown split {sorted(unknown)[0][:40]!r} in the column 'split'.")
     if other and path.stem in _STEMS[split]:
         raise InvalidDataError(
-            f"{path}: expected the {split} split alone, but the column 'split' also has {sorted(other)[0]!r}."
+            f"{path}: expected the {split} split alone, but the column 'split' also has {sorted(other)[0][:40]!r}."
         )
     if not by_dialogue and not problems:
         raise InvalidDataError(f"{path}: the file has no rows of the {split} split.")
@@ -306,7 +307,8 @@ def _read_csv(path: Path, split: str) -> LabelFile:
     for position, (dialogue_id, pairs) in enumerate(by_dialogue.items()):
         stated = counts[dialogue_id]
         if len(stated) > 1:
-            problems.append(Problem(path, dialogue_id, f"'num_utterances' has several values: {sorted(stated)[:4]}."))
+            values = ", ".join(repr(excerpt(value)) for value in sorted(stated)[:4])
+            problems.append(Problem(path, dialogue_id, f"'num_utterances' has several values: {values}."))
             continue
         (text,) = stated
         # Without the column the last target gives the length; the completeness check uses it.

@@ -8,7 +8,6 @@ soon as it is complete. What a file may contain is decided in :mod:`iemomecp_dat
 
 from __future__ import annotations
 
-import pickle
 import pickletools
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator
@@ -26,8 +25,10 @@ from iemomecp_dataset.sources.restricted_pickle import (
     OUTSIDE_CODES,
     PREFIXES,
     ArrayStandIn,
+    CheckedUnpickler,
     RefusedNameError,
     allowed_name,
+    check_size,
     pickle_errors,
     plain_value,
 )
@@ -87,6 +88,7 @@ class PickledEntries:
             UnsafeFileError: Likewise, if it references something else.
         """
         with pickle_errors(self._path):
+            check_size(value)
             return plain_value(self._filled(value), {})
 
     def _filled(self, value: Any) -> Any:
@@ -275,14 +277,11 @@ def _float_run(file: IO[bytes]) -> tuple[int, int]:
 
 # --- the second pass ----------------------------------------------------------------------------------------------
 
-# The interpreter's own implementation in Python: the one in C builds every value in memory.
-_PythonUnpickler: Any = pickle._Unpickler
 
-
-class _EntryUnpickler(_PythonUnpickler):  # type: ignore[misc]
+class _EntryUnpickler(CheckedUnpickler):
     """Builds the structure of chosen entries from a file that :func:`_survey` has checked."""
 
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_PythonUnpickler.dispatch)
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(CheckedUnpickler.dispatch)
 
     def __init__(self, file: Any, survey: _Survey, chosen: frozenset[int]) -> None:
         super().__init__(file, encoding="latin-1")
@@ -302,10 +301,7 @@ class _EntryUnpickler(_PythonUnpickler):  # type: ignore[misc]
         if (module, name) == ("_codecs", "encode"):
             plain = allowed_name(module, name)
             return lambda text, *rest: _Encoded(text) if isinstance(text, _Reference) else plain(text, *rest)
-        return allowed_name(module, name)
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise RefusedNameError("a persistent id")
+        return super().find_class(module, name)
 
     # Entries are the items of the outermost tuple or list; one is complete when the next begins.
 
@@ -370,7 +366,7 @@ class _EntryUnpickler(_PythonUnpickler):  # type: ignore[misc]
 
 
 def _referring(prefix: str, kind: str) -> Callable[[_EntryUnpickler], None]:
-    whole = _PythonUnpickler.dispatch[ord(prefix)]
+    whole = CheckedUnpickler.dispatch[ord(prefix)]
 
     def load(unpickler: _EntryUnpickler) -> None:
         if not unpickler._refer(prefix, kind):

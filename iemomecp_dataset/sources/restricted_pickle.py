@@ -15,10 +15,10 @@ import pickle
 import pickletools
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,8 +31,10 @@ __all__ = [
     "OUTSIDE_CODES",
     "PREFIXES",
     "ArrayStandIn",
+    "CheckedUnpickler",
     "RefusedNameError",
     "allowed_name",
+    "check_size",
     "pickle_errors",
     "plain_value",
     "read_restricted_pickle",
@@ -57,9 +59,12 @@ def read_restricted_pickle(path: Path) -> Any:
     """
     with pickle_errors(path):
         data = path.read_bytes()
-        _scan(data)
+        # In C where it can be: it does not look at keys before it hashes them.
+        reader = CheckedUnpickler if _scan(data) else _Unpickler
         # The stand-ins make this safe; see `find_class`.
-        return plain_value(_Unpickler(io.BytesIO(data), encoding="latin-1").load(), {})
+        value = reader(io.BytesIO(data), encoding="latin-1").load()
+        check_size(value)
+        return plain_value(value, {})
 
 
 @contextmanager
@@ -96,6 +101,77 @@ def pickle_errors(path: Path) -> Iterator[None]:
             f"{path}: not a readable pickle ({type(error).__name__}: {str(error)[:160]}). The file may be truncated; "
             f"fetch it again."
         ) from None
+
+
+_LARGEST_KEY = 1000
+_MOST_COPIES = 100
+
+
+def check_keys(keys: Iterable[Any]) -> None:
+    """Checks keys of a dictionary, or items of a set, before they are hashed.
+
+    A tuple that holds another one twice, which holds another one twice, and so on, takes a few bytes of a pickle for
+    each doubling of the time to hash it.
+
+    Args:
+        keys: The keys.
+
+    Raises:
+        ValueError: One has more than 1,000 parts, each counted as often as it is in a tuple.
+    """
+    for key in keys:
+        waiting, left = [key], _LARGEST_KEY
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, tuple):
+                left -= len(part)
+                if left < 0:
+                    raise ValueError(f"a key of a dictionary or set has more than {_LARGEST_KEY:,} parts")
+                waiting += part
+
+
+def check_size(value: Any) -> None:
+    """Checks that a value holds few values many times, so that reading all of it ends.
+
+    Args:
+        value: What the unpickler built.
+
+    Raises:
+        ValueError: It holds itself, or more than 100 times as many values as the pickle has.
+        RecursionError: It is nested too deeply.
+    """
+    sizes: dict[int, int] = {}
+    n_values = 0
+
+    def size_of(container: Any) -> int:
+        nonlocal n_values
+        parts: Any
+        if isinstance(container, dict):
+            parts = (*container.keys(), *container.values())
+        elif isinstance(container, list | tuple | set | frozenset):
+            parts = container
+        elif isinstance(container, ArrayStandIn):
+            parts = (container.state,)
+        else:
+            return 1
+        known = sizes.get(id(container))
+        if known == 0:
+            raise ValueError(f"a {type(container).__name__} holds itself")
+        if known is None:
+            sizes[id(container)] = 0  # until it is known
+            n_values += len(parts)
+            known = 1 + sum(1 if type(part) in _LEAVES else size_of(part) for part in parts)
+            sizes[id(container)] = known
+        return known
+
+    size = size_of(value)
+    if size > _MOST_COPIES * n_values + 1_000_000:
+        raise ValueError(
+            f"more than {_MOST_COPIES} times as many values as the pickle has: it holds the same ones again and again"
+        )
+
+
+_LEAVES = frozenset((float, int, str, bytes, bool, type(None)))
 
 
 class RefusedNameError(Exception):
@@ -135,17 +211,61 @@ OUTSIDE_CODES = {ord(code): name for code, name in (("P", "a persistent id"), ("
 }
 
 
-def _scan(data: bytes) -> None:
+_GETS = {ord("h"): 1, ord("j"): 4}
+_PUTS = {ord("q"): 1, _LONG_BINPUT: 4}
+_GET, _MEMOIZE, _DUP, _FRAME = ord("g"), 0x94, ord("2"), 0x95
+_TUPLES = frozenset((ord("t"), 0x85, 0x86, 0x87))
+# What leaves something else than a tuple on top of the stack.
+_NO_TUPLES = (
+    frozenset(b"IJKMLFGSTUVXBC]}ld(c") | frozenset((0x8A, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x91, 0x93, 0x96)) | {ord("R")}
+)
+_WATCHED = _GETS.keys() | _PUTS.keys() | _TUPLES | OUTSIDE_CODES.keys() | {_STOP, _MEMOIZE, _DUP}
+_MOST_SHARED = 2**20
+
+
+def _scan(data: bytes) -> bool:
+    """Checks the opcodes.
+
+    Returns:
+        Whether tuples may hold each other so often that to hash one could take for ever.
+    """
     position, steps, size = 0, 0, len(data)
     fixed = FIXED_SIZES
+    # Memo numbers of tuples, how many of them are fetched since a tuple was made, and a bound of what that makes of
+    # the largest tuple: everything on the stack may be in the next one.
+    tuples: set[int] = set()
+    memoized, fetched, shared, before = 0, 0, 1, 0
+    # No pickler gives memo numbers in both ways, and MEMOIZE counts on from those that are given.
+    put = mixed = False
     while position < size:
-        code = data[position]
+        previous, code = before, data[position]
+        if code != _FRAME:
+            before = code
         steps += 1
         position += 1
         length = fixed[code]
         if length >= 0:
+            if code not in _WATCHED:
+                position += length
+                continue
             if code == _STOP:
-                return
+                return mixed or shared > _MOST_SHARED
+            if code in _TUPLES:
+                if fetched:
+                    shared, fetched = min(shared * (1 + fetched), 2 * _MOST_SHARED), 0
+            elif code in _GETS:
+                fetched += int.from_bytes(data[position : position + length], "little") in tuples
+            elif code == _DUP:
+                fetched += 1
+            elif code == _MEMOIZE:
+                if previous not in _NO_TUPLES:
+                    tuples.add(memoized)
+                memoized += 1
+                mixed = mixed or put
+            elif code in _PUTS:
+                if previous not in _NO_TUPLES:
+                    tuples.add(int.from_bytes(data[position : position + length], "little"))
+                put, mixed = True, mixed or memoized > 0
             if code == _LONG_BINPUT:
                 # The interpreter's memo is an array as long as its largest index.
                 (index,) = struct.unpack_from("<I", data, position)
@@ -166,8 +286,15 @@ def _scan(data: bytes) -> None:
                 position = data.find(b"\n", position) + 1
                 if position == 0:
                     raise ValueError(f"the line at byte {start} does not end")
-            if code == _PUT and int(data[start : position - 1]) > steps:
-                raise ValueError(f"the memo index at byte {start} is out of proportion")
+            if code == _PUT:
+                index = int(data[start : position - 1])
+                if index > steps:
+                    raise ValueError(f"the memo index at byte {start} is out of proportion")
+                if previous not in _NO_TUPLES:
+                    tuples.add(index)
+                put, mixed = True, mixed or memoized > 0
+            elif code == _GET:
+                fetched += int(data[start : position - 1]) in tuples
             if code in OUTSIDE_CODES:
                 raise RefusedNameError(OUTSIDE_CODES[code])
         else:
@@ -246,8 +373,24 @@ def _empty_bytes() -> bytes:
 
 def _mapping(*arguments: Any) -> dict[Any, Any]:
     if len(arguments) == 1 and isinstance(arguments[0], list):
-        return dict(arguments[0])
+        pairs = [(key, value) for key, value in arguments[0]]
+        check_keys(key for key, _ in pairs)
+        return dict(pairs)
     return {}
+
+
+def _set(*arguments: Any) -> set[Any]:
+    return set(_checked(*arguments))
+
+
+def _frozenset(*arguments: Any) -> frozenset[Any]:
+    return frozenset(_checked(*arguments))
+
+
+def _checked(items: Any = ()) -> list[Any]:
+    listed = list(items)
+    check_keys(listed)
+    return listed
 
 
 class _Callable:
@@ -299,8 +442,8 @@ def _stand_in(module: str, name: str) -> Any:
             "bytes": _empty_bytes,
             "list": list,
             "dict": _mapping,
-            "set": set,
-            "frozenset": frozenset,
+            "set": _set,
+            "frozenset": _frozenset,
         }
         return _Callable(containers[name]) if name in containers else None
     return None
@@ -314,6 +457,43 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         raise RefusedNameError("a persistent id")
+
+
+# The interpreter's own implementation in Python.
+_PythonUnpickler: Any = pickle._Unpickler
+
+
+class CheckedUnpickler(_PythonUnpickler):  # type: ignore[misc]
+    """The same in Python, which looks at keys before it hashes them."""
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_PythonUnpickler.dispatch)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Resolves the names of the allowlist and refuses all others."""
+        return allowed_name(module, name)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuses."""
+        raise RefusedNameError("a persistent id")
+
+
+def _checking(code: int, keys: slice) -> Callable[[CheckedUnpickler], None]:
+    whole = _PythonUnpickler.dispatch[code]
+
+    def load(unpickler: CheckedUnpickler) -> None:
+        check_keys(unpickler.stack[keys])
+        whole(unpickler)
+
+    return load
+
+
+CheckedUnpickler.dispatch |= {
+    ord("s"): _checking(ord("s"), slice(-2, -1)),
+    ord("u"): _checking(ord("u"), slice(0, None, 2)),
+    ord("d"): _checking(ord("d"), slice(0, None, 2)),
+    0x90: _checking(0x90, slice(None)),
+    0x91: _checking(0x91, slice(None)),
+}
 
 
 # --- from stand-ins to arrays -------------------------------------------------------------------------------------

@@ -68,6 +68,9 @@ _ABBREVIATION = re.compile(
     r"Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri)"
 )
 
+_LOOKED_AT = 20
+"""Last characters of a word that tell whether it is an abbreviation: a long one would take the square of its length."""
+
 # The published list names brackets in upper case, "-LRB-", and so never meets those of lower-case texts.
 _REMOVED = frozenset(["''", "'", '"', ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
@@ -101,7 +104,7 @@ def _with_stops_apart(text: str) -> str:
     for word in text.split():
         bare = word.rstrip(_CLOSING)
         stem = bare[:-1]
-        if bare.endswith(".") and stem and not stem.endswith(".") and not _ABBREVIATION.fullmatch(stem):
+        if bare.endswith(".") and stem and not stem.endswith(".") and not _ABBREVIATION.fullmatch(stem[-_LOOKED_AT:]):
             words += [stem, ".", word[len(bare) :]]
         else:
             words.append(word)

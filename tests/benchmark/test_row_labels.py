@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,12 @@ def test_a_system_has_the_same_label_in_both_parts_of_a_table(tmp_path, write_ru
     for part in parts_of_split(board, "test"):
         (row,) = part.trained
         assert part.labels[row.name] == board.labels[row.name]
+
+
+@pytest.mark.parametrize("name", [" " * 100_000, "a" + " " * 100_000 + "b", "(a=" * 50_000, "x (a=1)" + " " * 100_000])
+def test_a_name_of_any_length_is_split(name):
+    faulthandler.dump_traceback_later(20, exit=True)
+    try:
+        assert RowLabels((name, "Base (b=1)")).words(name) in (name, " ".join(name.split()))
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -67,6 +67,8 @@ def _hostile(canary: str) -> tuple[bytes, ...]:
         b"\x82\x01",
         b"Px\n",
         b"\x97",
+        # Tuples of tuples, which take for ever to hash.
+        b"})q\x01" + b"".join(b"0(h%ch%ctq%c" % (n, n, n + 1) for n in range(1, 61)) + b"Ns",
         # Lists of lists: a few bytes that are gigabytes when they are shown.
         _bomb(),
         b"(" * MANY,

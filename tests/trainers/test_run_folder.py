@@ -143,6 +143,29 @@ def test_a_run_is_not_continued_on_other_inputs(changes: dict[str, Any], said: s
             folder.claim(TrainingOptions(), found)
 
 
+@pytest.mark.parametrize(
+    "options", ["x: 2024-13-45", "1: 2", "x: [", None, f"x: {'y' * 100_000}"], ids=lambda x: f"{x}"[:9]
+)
+def test_options_that_no_run_writes_are_another_run(options: str | None, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(TrainingOptions(), BEGAN)
+    config = folder.path / "config.yaml"
+    config.unlink()
+    if options is None:
+        os.mkfifo(config)  # not waited for
+    else:
+        config.write_text(options)
+    with pytest.raises(RunFolderError, match=r"Choose another --output_dir") as error:
+        folder.claim(TrainingOptions(), BEGAN)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_leave_the_log_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_bytes(b'\xef\xbb\xbf{"epoch": 1}\r\n{"epoch": 2}\r\n')
+    RunFolder(tmp_path).rewind_log(1)
+    assert (tmp_path / "log.jsonl").read_bytes() == b'{"epoch": 1}\n'
+
+
 @pytest.mark.parametrize("checkpoint", [False, True])
 def test_a_run_that_fails_before_its_first_checkpoint_gives_the_folder_back(checkpoint: bool, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")

@@ -120,6 +120,8 @@ def read_progress(checkpoint: Path) -> SavedProgress:
         RunFolderError: Another version of the package has written it.
     """
     path = checkpoint / PROGRESS_FILE
+    if path.exists() and not path.is_file():  # a named pipe would be waited for
+        raise DamagedCheckpointError(f"{path} is no file")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -147,7 +149,7 @@ def read_progress(checkpoint: Path) -> SavedProgress:
         wrong.append("losses")
     if wrong or version not in (1, _VERSION):
         raise DamagedCheckpointError(
-            f"{path} is damaged, or of another version of the package (see {', '.join(wrong) or 'version'})"
+            f"{path} is damaged, or of another version of the package (see {', '.join(wrong)[:200] or 'version'})"
         )
     return SavedProgress(Progress(**content), tuple(losses), files, best)
 
@@ -234,8 +236,15 @@ def _fits(name: str, value: Any) -> bool:
         return isinstance(value, bool)
     if name == "threshold" and value is None:
         return True
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
-    return is_number and (name in ("best_score", "lowest_loss") or math.isfinite(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if isinstance(value, int):
+        return abs(value) < _LARGEST_WHOLE
+    return math.isfinite(value) or (name in ("best_score", "lowest_loss") and not math.isnan(value))
+
+
+_LARGEST_WHOLE = 10**300
+"""Of whole numbers: larger ones are no floats."""
 
 
 def _is_losses(losses: Any) -> bool:

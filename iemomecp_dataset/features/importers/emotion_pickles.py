@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt, shown
 from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.sources.pickle_entries import PickledEntries, open_pickle_entries
 
@@ -190,8 +191,8 @@ class _Reader:
             for key, (dialogue_id, utterances) in zip(keys, dialogues.items(), strict=True):
                 if key not in self._labels or key not in self._sentences:
                     raise InvalidDataError(
-                        f"{self._path}: it has no labels or no sentences of dialogue {dialogue_id} (key {key!r}), so "
-                        "its vectors cannot be checked. These may be features of another corpus."
+                        f"{self._path}: it has no labels or no sentences of dialogue {dialogue_id} (key {shown(key)}), "
+                        "so its vectors cannot be checked. These may be features of another corpus."
                     )
                 yield key, dialogue_id, utterances
 
@@ -201,7 +202,11 @@ class _Reader:
         if isinstance(listed, dict | set | frozenset):
             # A set has no order of its own.
             listed = sorted(listed, key=_natural)
-        keys = listed.tolist() if isinstance(listed, np.ndarray) else list(listed)
+        keys = _listed(listed)
+        if not all(isinstance(key, str | int | float | bytes) for key in keys):
+            raise InvalidDataError(
+                f"{self._path}, entry {number}: expected the keys of the {split} dialogues, found {shown(listed)}."
+            )
         if len(keys) != n_dialogues:
             raise InvalidDataError(
                 f"{self._path}, entry {number}: it lists {len(keys)} {split} dialogues, and the corpus has "
@@ -267,7 +272,14 @@ def _listed(value: Any) -> list[Any]:
 
 def _natural(key: Any) -> list[tuple[int, int, str]]:
     """Orders numbers by value, also inside strings: ``dia2`` before ``dia10``."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.findall(r"\d+|\D+", str(key))]
+    return [
+        # By length, and not as numbers: Python reads none of thousands of digits.
+        (0, len(part.lstrip("0")), part.lstrip("0")) if part[0] in _DIGITS else (1, 0, part)
+        for part in re.findall(r"[0-9]+|[^0-9]+", excerpt(key, 10_000))
+    ]
+
+
+_DIGITS = frozenset("0123456789")
 
 
 def _same_label(there: Any, here: Any) -> bool:

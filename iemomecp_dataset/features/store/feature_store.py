@@ -383,12 +383,16 @@ def _read_parquet(path: Path) -> FeatureTable:
     for name in ("utterance_id", "vector"):
         if name not in columns:
             raise InvalidDataError(
-                f"{path} has no column {name!r}; expected utterance_id and vector, found {', '.join(columns)}."
+                f"{path} has no column {name!r}; expected utterance_id and vector, found "
+                f"{', '.join(columns)[:200] or 'none'}."
             )
+    kind = table.schema.field("utterance_id").type
+    if pa.types.is_nested(kind):
+        raise InvalidDataError(f"{path}: column 'utterance_id' must have texts, but has {str(kind)[:80]}.")
     column = table["vector"].combine_chunks()
     fixed = pa.types.is_fixed_size_list(column.type)
     if not (fixed or pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
-        raise InvalidDataError(f"{path}: column 'vector' must have lists of floats, but has {column.type}.")
+        raise InvalidDataError(f"{path}: column 'vector' must have lists of floats, but has {str(column.type)[:80]}.")
     present = column.is_valid().to_numpy(zero_copy_only=False)
     column = column.filter(pa.array(present))
     ids: dict[bool, list[str]] = {True: [], False: []}

@@ -11,6 +11,7 @@ from pathlib import Path
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import make_folder, read_json, write_bytes
@@ -193,6 +194,8 @@ def read_card(folder: Path) -> StoreCard:
         content = read_json(path)
         if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
             raise ValueError(f"format {_FORMAT} expected")
+        if unknown := content.keys() - _FIELDS:
+            raise ValueError(f"a field is called {excerpt(min(unknown))!r}")
         card = StoreCard(**content)
         _check_fields(card)
     except (IemomecpError, ValueError, TypeError) as error:
@@ -203,6 +206,7 @@ def read_card(folder: Path) -> StoreCard:
     return card
 
 
+_FIELDS = frozenset(field.name for field in dataclasses.fields(StoreCard))
 _MOST = {"n_utterances": 10**9, "n_shards": 10**5, "size": 10**7}
 """Bounds, so that a damaged number is no endless work."""
 

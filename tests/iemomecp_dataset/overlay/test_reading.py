@@ -110,3 +110,21 @@ def test_labels_with_integer_ids_merge_by_content_and_by_id(tree):
         for split, rows in named.items():
             assert loaded[split]["pairs"][:] == rows["pairs"][:]
             assert loaded[split]["utterances"][:] == rows["utterances"][:]
+
+
+def test_what_a_file_gives_is_shown_by_its_beginning(tree):
+    long = "x" * 100_000
+    path = tree.labels("test")
+    path.write_text(json.dumps({"splits": {"test": [], long: []}}))
+    with pytest.raises(InvalidDataError, match="but 'splits' has 'test', 'xxx") as error:
+        read_label_file(path, "test")
+    assert len(str(error.value)) < 1000
+
+    csv = path.with_suffix(".csv")
+    pair = tree.label_pairs("Ses05F_impro03", 1, 2)[0]
+    line = ["test", "a", *(str(value).replace(",", "|") for value in pair.values())]
+    lines = [["split", "dialogue_id", *pair, "num_utterances"], [*line, "2"], [*line, long]]
+    csv.write_text("\n".join(map(",".join, lines)))
+    (problem,) = read_label_file(csv, "test").problems
+    assert "several values: '2', 'xxx" in str(problem)
+    assert len(str(problem)) < 1000

@@ -189,3 +189,66 @@ def test_a_tuple_of_entries_is_expected(tmp_path: Path, content: object) -> None
         read(path, {0})
     with pytest.raises(MissingDataError):
         read(tmp_path / "none.pkl", {0})
+
+
+def doubled(levels: int, *, by: bytes = b"h") -> bytes:
+    """A tuple of the tuple before twice, and so on: hashed, it takes two to the power of the levels."""
+    twice = {
+        b"h": lambda n: b"0(h" + bytes([n]) + b"h" + bytes([n]) + b"tq" + bytes([n + 1]),
+        b"g": lambda n: b"0(g%d\ng%d\ntp%d\n" % (n, n, n + 1),
+        b"\x86": lambda n: b"0h" + bytes([n]) + b"h" + bytes([n]) + b"\x86\x94",
+        b"2": lambda n: b"2\x86",
+        b"N0": lambda n: b"0(h" + bytes([n]) + b"h" + bytes([n]) + b"tN0q" + bytes([n + 1]),
+    }[by]
+    first = {b"2": b")", b"\x86": b")\x94", b"g": b")p0\n"}.get(by, b")q\x00")
+    return first + b"".join(map(twice, range(levels)))
+
+
+WAYS = (b"h", b"g", b"\x86", b"2", b"N0")
+HASHED = {
+    "dict": lambda key: b"(" + key + b"Nd",
+    "setitem": lambda key: b"}" + key + b"Ns",
+    "setitems": lambda key: b"}(" + key + b"Nu",
+    "set": lambda key: b"\x8f(" + key + b"\x90",
+    "frozenset": lambda key: b"(" + key + b"\x91",
+    "called": lambda key: b"cbuiltins\nset\n((" + key + b"ltR",
+    "ordered": lambda key: b"ccollections\nOrderedDict\n(((" + key + b"NlltR",
+}
+
+
+@pytest.mark.parametrize("hashed", HASHED)
+@pytest.mark.parametrize("way", WAYS, ids=repr)
+def test_keys_that_would_be_hashed_for_ever_are_refused(way: bytes, hashed: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"(" + HASHED[hashed](doubled(60, by=way)) + b"t.")
+    with pytest.raises(InvalidDataError, match="has more than 1,000 parts"):
+        read_restricted_pickle(path)
+    with pytest.raises(InvalidDataError, match="has more than 1,000 parts"):
+        read(path, {0})
+    # Few levels are a key as any other.
+    path.write_bytes(b"(" + HASHED[hashed](doubled(4, by=way)) + b"t.")
+    assert len(read_restricted_pickle(path)[0]) == len(read(path, {0})[0]) == 1
+
+
+def test_values_that_are_shared_again_and_again_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    value: Any = ["x"]
+    for _ in range(60):
+        value = [value, value]
+    itself: list[Any] = []
+    itself.append(itself)
+    for found, said in ((value, "more than 100 times as many values"), (itself, "a list holds itself")):
+        path.write_bytes(pickle.dumps(({"a": found},)))
+        with pytest.raises(InvalidDataError, match=said):
+            read_restricted_pickle(path)
+        with pytest.raises(InvalidDataError, match=said):
+            read(path, {0})
+
+
+def test_tuples_that_are_shared_in_keys_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    shared = ("a", 1)
+    content = tuple({(shared, (shared, n)): shared for n in range(50)} for _ in range(3))
+    for protocol in PROTOCOLS:
+        path.write_bytes(pickle.dumps(content, protocol=protocol))
+        assert read_restricted_pickle(path) == content

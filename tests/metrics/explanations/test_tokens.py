@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import faulthandler
+
 import pytest
 
 from iemomecp_dataset.errors import MetricInputError
@@ -91,3 +93,14 @@ def test_content_follows_the_first_that_or_because_at_positions_2_to_10(text, ex
 def test_an_unknown_tokenizer_is_refused_with_the_known_ones():
     with pytest.raises(MetricInputError, match="ptb, raw"):
         tokenizer_of("13a")
+
+
+@pytest.mark.parametrize("word", ["a." * 50_000 + "aa", "a" * 100_000 + ".", "." * 99_999 + "a", "-" * 100_000 + "a"])
+def test_a_word_of_any_length_ends_like_a_short_one(word):
+    faulthandler.dump_traceback_later(20, exit=True)
+    try:
+        assert "".join(ptb_tokens(f"{word}. Oh")).endswith("oh")
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    assert ptb_tokens("a." * 50 + "a.")[-1].endswith("a.")
+    assert ptb_tokens("a." * 50 + "aa.")[-1].endswith("aa")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,9 +72,10 @@ def test_another_file_of_that_name_is_damaged(content: bytes, tmp_path: Path) ->
         {"threshold": NO_NUMBER}, {"best_score": NO_NUMBER}, {"lowest_loss": "x"}, {"epoch": -1}, {"epoch": 1e400},
         {"epoch": True}, {"batches": "3"}, {"seconds": float("inf")}, {"complete": 1}, {"losses": 3}, {"losses": []},
         {"losses": [{"supervised": "x"}]}, {"processes": [1]}, {"processes": 3}, {"files": []}, {"files": {"a": 1}},
-        {"best": 3}, {"another": 1}, {"version": 1}, {"version": "2"}, {"version": -1},
+        {"best": 3}, {"another": 1}, {"seconds": 10**400}, {"x" * 10**5: 1}, {"version": 1}, {"version": "2"},
+        {"version": -1},
     ],
-    ids=str,
+    ids=lambda change: str(change)[:40],
 )  # fmt: skip
 def test_values_that_no_run_writes_are_refused_whatever_the_digest(change: dict[str, Any], tmp_path: Path) -> None:
     write_progress(tmp_path, SAVED)
@@ -81,7 +83,14 @@ def test_values_that_no_run_writes_are_refused_whatever_the_digest(change: dict[
     content = {name: value for name, value in json.loads(path.read_text()).items() if name != "digest"} | change
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     path.write_text(json.dumps({**content, "digest": digest}))
-    with pytest.raises(DamagedCheckpointError, match="damaged"):
+    with pytest.raises(DamagedCheckpointError, match="damaged") as error:
+        read_progress(tmp_path)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / PROGRESS_FILE)
+    with pytest.raises(DamagedCheckpointError, match=r"progress\.json is no file"):
         read_progress(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import csv
 import pickle
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iemomecp_dataset.commands import extract
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.features import read_card, read_feature_table
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.importers.emotion_pickles import read_emotion_pickle
@@ -380,3 +381,35 @@ def test_the_synthetic_meld_gives_its_own_stores(tmp_path: Path) -> None:
         written = read_feature_table(folder / f"features/{modality}.parquet").select(found, tolerance=0)
         assert found.keys() == {said.utterance_id for part in splits.values() for d in part.values() for said in d}
         assert all(np.array_equal(vector, written[key]) for key, vector in found.items())
+
+
+def in_itself(levels: int) -> list[Any]:
+    """A list that holds the list before twice, and so on."""
+    value: list[Any] = [1.0]
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+ODD: list[Any] = [
+    None, 3, "x", [], {}, [[]], "²", "9" * 5000, 10**400, float("nan"), {"²": 1, "9" * 5000: 2, 10**5000: 3}, [None],
+    in_itself(60), in_itself(8), np.array(3), np.array([], dtype=np.float32), np.array(["²"]), {(1, 2): 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: f"{type(odd).__name__} {str(odd)[:9] if type(odd) is str else ''}")
+def test_other_values_are_refused_in_words(meld: Released, iemocap: Released, odd: Any, tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    for released, name, modality, entries in (
+        (meld, "meld.pkl", "text", (1, 3, 13, 14)),
+        (iemocap, FILES[9][0], "audio", (0, 2, 4, 6)),
+    ):
+        for number in entries:
+            content = content_of(released.folder / name)
+            whole, content[number] = content[number], odd
+            within = dict.fromkeys(whole, odd) if isinstance(whole, dict) else [odd] * len(whole)
+            for changed in (odd, within):
+                content[number] = changed
+                path.write_bytes(pickle.dumps(tuple(content)))
+                with contextlib.suppress(IemomecpError):
+                    released.read(path, modality)

@@ -208,11 +208,14 @@ def test_shards_of_another_store(store: Path) -> None:
         write_index(store, card(), ["a", "b", "c", "d", "e"])
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 2, "size": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"format": 1}', '{"format": 2, "size": 3}', f'{{"format": 1, "{"x" * 10**5}": 1}}']
+)
 def test_cards_that_are_none(store: Path, content: str) -> None:
     (store / "card.json").write_text(content)
-    with pytest.raises(InvalidDataError, match="is not a valid card of a feature store"):
+    with pytest.raises(InvalidDataError, match="is not a valid card of a feature store") as error:
         read_feature_table(store)
+    assert len(str(error.value)) < 1000
 
 
 def test_folders_that_are_no_store(tmp_path: Path) -> None:
@@ -321,6 +324,10 @@ def test_files_that_are_no_feature_table(tmp_path: Path) -> None:
     pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
     with pytest.raises(InvalidDataError, match="must have lists of floats, but has double"):
         read_feature_table(tmp_path / "scalar.parquet")
+    for ids in ([["a"]], [{"id": "a"}]):
+        pq.write_table(pa.table({"utterance_id": ids, "vector": [[1.0]]}), tmp_path / "ids.parquet")
+        with pytest.raises(InvalidDataError, match=r"ids\.parquet: column 'utterance_id' must have texts, but has "):
+            read_feature_table(tmp_path / "ids.parquet")
 
 
 # What may stand in the place of any part of a card or a header.
