@@ -440,18 +440,24 @@ def main() -> int:
             # One folder for each thread: a path is part of what a run records.
             return run_trial(*one, inputs, folder / f"job {threading.get_ident()}", known[one[0]][1])
 
+        trials: list[Trial] = []
         with ThreadPoolExecutor(options.jobs) as pool, tqdm(total=len(plan), unit="trial", disable=None) as bar:
-            trials = []
-            for trial in pool.map(run, plan):
-                trials.append(trial)
-                bar.update()
-                if not trial.fine:
-                    event = known[trial.command][0][trial.event - 1]
-                    bar.write(f"{trial.command}, {trial.damage} before event {trial.event} ({event}): {trial.outcome}")
-                    if os.environ.get("CRASH_VERBOSE"):
-                        bar.write(trial.said)
+            try:
+                for trial in pool.map(run, plan):
+                    trials.append(trial)
+                    bar.update()
+                    if not trial.fine:
+                        event = known[trial.command][0][trial.event - 1]
+                        bar.write(
+                            f"{trial.command}, {trial.damage} before event {trial.event} ({event}): {trial.outcome}"
+                        )
+                        if os.environ.get("CRASH_VERBOSE"):
+                            bar.write(trial.said)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                bar.write(f"interrupted after {len(trials)} of {len(plan)} trials")
     print(_tables(trials, {command: len(events) for command, (events, _) in known.items()}))
-    return int(not all(trial.fine for trial in trials))
+    return int(len(trials) < len(plan) or not all(trial.fine for trial in trials))
 
 
 if __name__ == "__main__":
