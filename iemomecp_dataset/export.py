@@ -84,7 +84,8 @@ def build_from_sources(options: BuildOptions) -> BuildResult:
         _check_is_build(folder, files, options.file_format)
 
     with whole_folder(output, check) as folder:
-        with tempfile.TemporaryDirectory() as cache:
+        # Within the hidden folder of this build: the copy has licensed text, and is removed also after a kill.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
             three_class, builder = _build("3class", options, cache)
             synthetic = is_synthetic(three_class)
             if options.file_format == "json":

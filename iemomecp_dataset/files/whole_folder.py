@@ -37,7 +37,8 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
 
     Yields:
         A new empty folder to write to. When the block ends, it takes the place of ``target``, which is then removed.
-        When the block raises, ``target`` is as it was.
+        When the block raises, ``target`` is as it was. Its parent has room for temporary files: it is removed at the
+        end, or by the next writer after a kill.
 
     Raises:
         UsageError: ``target`` is a file, the current folder or a mount point, has files that are not to be replaced,

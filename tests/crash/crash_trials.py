@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,7 @@ class Command:
         program: The script, from the root of the repository, or ``-m`` and a module.
         arguments: Gives its arguments from the folder of inputs and the folder to write to.
         before: Fills the folder of a trial first.
+        damages: What can happen to it: not ``power`` where it starts processes, whose syncs are not seen.
         sound: Code that is run between damage and second start. It gets the folder as its argument, and fails if what
             lies there can be taken for something whole.
     """
@@ -60,6 +62,7 @@ class Command:
     program: tuple[str, ...]
     arguments: Callable[[Path, Path], Mapping[str, object]]
     before: Callable[[Path, Path], object] = field(default=lambda inputs, output: None)
+    damages: tuple[str, ...] = DAMAGES
     sound: str = ""
 
     def line(self, inputs: Path, output: Path) -> list[str]:
@@ -163,6 +166,7 @@ COMMANDS: dict[str, Command] = {
             "--data_dir": inputs / "corpus", "--text_encoder": inputs / "encoder", "--seeds": [1, 2], "--epochs": 1,
             "--objectives": "base", "--runs_dir": output / "runs", "--slots": 2, "--retry_failed": True,
         },
+        damages=("kill", "full"),
     ),
     "predict": Command(("-m", "iemomecp_dataset", "predict"),
         lambda inputs, output: {
@@ -255,7 +259,7 @@ def run_trial(
         What it came to.
     """
     code, first = _start(command, inputs, workspace, {"event": event, "damage": damage, "record": ""}, fresh=True)
-    wrong = _wrong_end(damage, code, first)
+    wrong = _wrong_end(damage, code, first) or _wait_for_its_processes(workspace)
     sound = COMMANDS[command].sound
     if not wrong and sound:
         checked = forked_python.run("-c", sound, workspace / "output", env=_environment(workspace))
@@ -345,6 +349,22 @@ def _wrong_end(damage: str, code: int, said: str) -> str:
     return "" if code == 0 else f"full disk: exit code {code}"
 
 
+def _wait_for_its_processes(workspace: Path, seconds: float = 240.0) -> str:
+    """Waits until no process has a file of a trial open: those that a killed command started go on for a while."""
+    deadline = time.monotonic() + seconds
+    while any(_opened_by(process, workspace) for process in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > deadline:
+            return "a process that it started does not end"
+        time.sleep(0.1)
+    return ""
+
+
+def _opened_by(process: Path, workspace: Path) -> bool:
+    with suppress(OSError):  # it has ended, or is another user's
+        return any(str(file.readlink()).startswith(f"{workspace}/") for file in (process / "fd").iterdir())
+    return False
+
+
 def _start(
     command: str, inputs: Path, workspace: Path, plan: dict[str, object] | None, *, fresh: bool = False
 ) -> tuple[int, str]:
@@ -411,7 +431,7 @@ def main() -> int:
         plan = [
             (command, damage, event)
             for command, (events, _) in known.items()
-            for damage in options.damages
+            for damage in options.damages if damage in COMMANDS[command].damages
             for event in (sample(events, options.events, f"{command} {damage}") if options.events
                           else range(1, len(events) + 1))
         ]  # fmt: skip
@@ -420,18 +440,24 @@ def main() -> int:
             # One folder for each thread: a path is part of what a run records.
             return run_trial(*one, inputs, folder / f"job {threading.get_ident()}", known[one[0]][1])
 
+        trials: list[Trial] = []
         with ThreadPoolExecutor(options.jobs) as pool, tqdm(total=len(plan), unit="trial", disable=None) as bar:
-            trials = []
-            for trial in pool.map(run, plan):
-                trials.append(trial)
-                bar.update()
-                if not trial.fine:
-                    event = known[trial.command][0][trial.event - 1]
-                    bar.write(f"{trial.command}, {trial.damage} before event {trial.event} ({event}): {trial.outcome}")
-                    if os.environ.get("CRASH_VERBOSE"):
-                        bar.write(trial.said)
+            try:
+                for trial in pool.map(run, plan):
+                    trials.append(trial)
+                    bar.update()
+                    if not trial.fine:
+                        event = known[trial.command][0][trial.event - 1]
+                        bar.write(
+                            f"{trial.command}, {trial.damage} before event {trial.event} ({event}): {trial.outcome}"
+                        )
+                        if os.environ.get("CRASH_VERBOSE"):
+                            bar.write(trial.said)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                bar.write(f"interrupted after {len(trials)} of {len(plan)} trials")
     print(_tables(trials, {command: len(events) for command, (events, _) in known.items()}))
-    return int(not all(trial.fine for trial in trials))
+    return int(len(trials) < len(plan) or not all(trial.fine for trial in trials))
 
 
 if __name__ == "__main__":

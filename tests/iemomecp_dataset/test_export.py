@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,24 @@ def test_a_build_that_is_cut_off_leaves_the_earlier_one(tree, tmp_path, monkeypa
     assert content() == before
     build_from_sources(options)
     assert content() != before
+
+
+def test_the_temporary_copy_of_the_text_lies_in_the_hidden_folder(tree, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    seen = []
+
+    def cut_off(*configs, **options):
+        seen.extend(path.relative_to(here).parts for path in tmp_path.rglob("*.arrow") if tree.root not in path.parents)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("iemomecp_dataset.export.write_parquet_folder", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        build_from_sources(BuildOptions(output_dir=here / "O", data_dir=tree.root))
+    # What a killed build leaves in there, the next one removes.
+    assert seen
+    assert all(re.fullmatch(r"\.O\.[0-9a-f]{8}\.building", parts[0]) for parts in seen)
+    assert not [*here.iterdir()]
 
 
 def test_what_a_killed_build_has_left_is_no_data(tree, tmp_path):
