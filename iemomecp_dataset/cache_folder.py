@@ -56,7 +56,7 @@ def temporary_cache(given: Path, rows: Path, why: str) -> Path:
         why: The cause, for the warning.
 
     Returns:
-        The folder. Rows that are there are links to the files of ``given``, which are not copied.
+        The folder. Rows that are there, and undamaged, are links to the files of ``given``, which are not copied.
 
     Raises:
         UsageError: Temporary files cannot be written either.
@@ -65,7 +65,7 @@ def temporary_cache(given: Path, rows: Path, why: str) -> Path:
     with writing_to(place):
         folder = Path(tempfile.mkdtemp(prefix="iemomecp-cache-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        found = _files(given / rows)
+        found = [] if damage_of(given / rows) else _files(given / rows)
         if found:
             (folder / rows).mkdir(parents=True)
         for file in found:

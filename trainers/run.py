@@ -188,8 +188,11 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
                 precision=str(accelerator.mixed_precision),
                 device=accelerator.device.type,
             )
-            with writing_to(folder.path):
-                _write_run(folder, kind, done)
+            try:
+                with writing_to(folder.path):
+                    _write_run(folder, kind, done)
+            except UsageError as error:
+                raise UsageError(f"{error} {_not_recorded(kind.results(done))}") from error
         accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
@@ -216,6 +219,17 @@ def _warnings_of(
     for warning in warnings:
         _logger.warning("warning: %s", warning)
     return warnings
+
+
+def _not_recorded(results: RunResults) -> str:
+    """What a reader has of a run that is trained and scored and cannot be written: its first score on every split."""
+    name = HEADLINE[results.task]
+    found = {split: scores[name] for split, scores in results.metrics.items() if name in scores}
+    listing = ", ".join(f"{split} {in_unit(name, value):.2f}" for split, value in found.items())
+    return (
+        f"The training is complete ({name}: {listing or 'not computed'}) and its checkpoint is kept: the same command "
+        "repeats only the last scoring."
+    )
 
 
 def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) -> None:
