@@ -513,5 +513,14 @@ def test_a_disk_that_fills_is_one_sentence_and_the_same_command_continues(
     assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")] == [
         f"{said} the same command again, or choose another place."
     ]
+
+    def write_results(path: Path, results: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("iemomecp_dataset.trainers.run.write_results", write_results)
+        assert code() == 2
+    said = r"The training is complete \(pair_f1: validation \d+\.\d\d, test \d+\.\d\d\) and its checkpoint is kept"
+    assert re.search(said, capsys.readouterr().err)
     assert code() == 0
     assert (tmp_path / "run" / "results.json").is_file()
