@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from iemomecp_dataset.cached_rows import damage_of
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.files import check_place, writing_to
 
@@ -56,7 +57,7 @@ def temporary_cache(given: Path, rows: Path, why: str) -> Path:
         why: The cause, for the warning.
 
     Returns:
-        The folder. Rows that are there are links to the files of ``given``, which are not copied.
+        The folder. Rows that are there, and undamaged, are links to the files of ``given``, which are not copied.
 
     Raises:
         UsageError: Temporary files cannot be written either.
@@ -66,11 +67,15 @@ def temporary_cache(given: Path, rows: Path, why: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="iemomecp-cache-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         found = _files(given / rows)
+        damage = damage_of(given / rows) if found else ""
+        found = [] if damage else found
         if found:
             (folder / rows).mkdir(parents=True)
         for file in found:
             (folder / rows / file.name).symlink_to(file.absolute())
     what = "the rows in it are read" if found else "the rows are kept in a temporary folder and made again next time"
+    if damage:
+        what = f"the copy in it is damaged ({damage}), and {what}"
     _LOGGER.warning("warning: the cache of datasets: %s Here %s. Another cache: HF_HOME, or cache_dir=.", why, what)
     return folder
 

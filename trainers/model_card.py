@@ -90,7 +90,7 @@ def model_card(results: RunResults, options: RunSettings) -> str:
 def _data(results: RunResults) -> list[str]:
     prints = ", ".join(f"{split} `{digest[:12]}`" for split, digest in results.data_fingerprint.items())
     candidates = f" Candidates: {results.candidates}." * bool(results.candidates)
-    return ["## Data", "", results.data_statement, "", f"Fingerprints: {prints}.{candidates}", ""]
+    return ["## Data", "", markdown_text(results.data_statement), "", f"Fingerprints: {prints}.{candidates}", ""]
 
 
 def _scores(results: RunResults) -> list[str]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
-from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
+from iemomecp_dataset.benchmark.runs.results import HEADLINE, RunResults, read_results, write_results
 from iemomecp_dataset.corpus import IN_MEMORY, Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.files import check_place, write_text, writing_to
+from iemomecp_dataset.metrics.evaluation.units import in_unit
 from iemomecp_dataset.schema import Row
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.emotions.run_kind import EmotionRun
@@ -188,8 +189,11 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
                 precision=str(accelerator.mixed_precision),
                 device=accelerator.device.type,
             )
-            with writing_to(folder.path):
-                _write_run(folder, kind, done)
+            try:
+                with writing_to(folder.path):
+                    _write_run(folder, kind, done)
+            except UsageError as error:
+                raise UsageError(f"{error} {_not_recorded(kind.results(done))}") from error
         accelerator.wait_for_everyone()
     if options.run.log_with:
         accelerator.end_training()
@@ -216,6 +220,17 @@ def _warnings_of(
     for warning in warnings:
         _logger.warning("warning: %s", warning)
     return warnings
+
+
+def _not_recorded(results: RunResults) -> str:
+    """What a reader has of a run that is trained and scored and cannot be written: its first score on every split."""
+    name = HEADLINE[results.task]
+    found = {split: scores[name] for split, scores in results.metrics.items() if name in scores}
+    listing = ", ".join(f"{split} {in_unit(name, value)}" for split, value in found.items())
+    return (
+        f"The training is complete ({name}: {listing or 'not computed'}) and its checkpoint is kept: the same command "
+        "repeats only the last scoring."
+    )
 
 
 def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) -> None:

@@ -12,6 +12,7 @@ under the same options; items are the complete explanations, in the order in whi
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
 
     from iemomecp_dataset.corpus import load_corpus
-    from iemomecp_dataset.files import write_text
+    from iemomecp_dataset.files import atomic_write
     from iemomecp_dataset.trainers.explanation.items import check_gold_causes
     from iemomecp_dataset.trainers.explanation.options import check_marks_are_read
 
@@ -89,13 +90,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         corpus.require_explanations("Choose a corpus with written explanations: ecem, ecgf or reccon.")
     check_gold_causes(options.causes, options.context_turns, corpus.rows)
     print(corpus.statement)
-    for split, of_split in items.items():
-        path = options.output_dir / f"{split}.{_SUFFIX[options.format]}"
-        if not of_split:
-            print(f"{split}: no complete explanation; {path} is not written")
-            continue
-        write_text(path, _text(options.format, of_split, corpus.rows[split]))
-        print(f"{path}: {len(of_split)} conversations{_lacking(options, of_split)}")
+    written = []
+    # The files take their places together, at the end: a killed process leaves no splits of two exports.
+    with contextlib.ExitStack() as files:
+        for split, of_split in items.items():
+            path = options.output_dir / f"{split}.{_SUFFIX[options.format]}"
+            if not of_split:
+                written.append(f"{split}: no complete explanation; {path} is not written")
+                continue
+            partial = files.enter_context(atomic_write(path))
+            partial.write_text(_text(options.format, of_split, corpus.rows[split]), encoding="utf-8", newline="")
+            written.append(f"{path}: {len(of_split)} conversations{_lacking(options, of_split)}")
+    print("\n".join(written))
     if corpus.synthetic:
         print("The dialogues are SYNTHETIC: nothing measured on them says anything about a corpus.")
     else:

@@ -265,15 +265,15 @@ def not_written(path: Path, error: OSError) -> UsageError:
     Example:
         >>> print(not_written(Path("/proc/runs"), FileNotFoundError(2, "No such file or directory", "/proc/runs")))
         /proc/runs: cannot be written (No such file or directory). Choose another place.
-        >>> print(not_written(Path("r.html"), OSError(28, "No space left on device")))
-        r.html: cannot be written (No space left on device). Make space there, or choose another place.
+        >>> print(not_written(Path("x"), OSError(36, "File name too long")))
+        x: cannot be written (File name too long). Choose another place.
     """
     cause = os.strerror(error.errno) if error.errno else error.strerror or str(error)
     advice = "Choose another place."
     if error.errno == errno.EFBIG:
         advice = "Raise the limit on the size of a file (ulimit -f), or choose another place."
     elif error.errno in FULL:
-        advice = "Make space there, or choose another place."
+        advice = "Make space there and start the same command again, or choose another place."
     shown = str(path) if len(str(path)) <= _LONGEST_SHOWN else f"{str(path)[:80]}...{str(path)[-80:]}"
     return UsageError(f"{shown}: cannot be written ({cause}). {advice}")
 

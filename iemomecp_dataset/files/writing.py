@@ -137,6 +137,8 @@ def _replaced(target: Path) -> Iterator[Path]:
     # Random, so that two processes that write the same file, on two machines even, never share a temporary file.
     # Cut, as a file may have a name of 255 bytes and no more.
     name = os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])
+    if target.is_dir():  # "." has no name beside which a temporary file could lie
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     partial = target.with_name(f".{name}.{os.urandom(4).hex()}.partial")
     try:
         try:

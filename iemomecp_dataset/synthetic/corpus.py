@@ -38,6 +38,7 @@ _TREES = ("IEMOCAP", "ECPEC", "labels", "features")
 _MARK = "SYNTHETIC.txt"
 # All files are written here first; the next call replaces the remains of an interrupted one.
 _PARTIAL = ".partial"
+_EARLIER = "earlier"
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,21 @@ def write_corpus(
     partial = root / _PARTIAL
     with writing_to(root):
         _write_trees(partial, scale, seed, media, features)
-        # The mark at the root is put in place last: if it exists, the corpus is complete.
+        # An earlier corpus stands until here. The mark at the root is removed first and put in place last: if it
+        # exists, the corpus is complete.
+        earlier = partial / _EARLIER
+        earlier.mkdir()
+        for name in (_MARK, *_TREES):
+            if (root / name).exists() or (root / name).is_symlink():
+                (root / name).replace(earlier / name)
         for name in (*_TREES, _MARK):
             (partial / name).replace(root / name)
-        partial.rmdir()
+        shutil.rmtree(partial)
     return SyntheticCorpus(data_dir=root, scale=scale, seed=seed, splits=dict(SCALES[scale].splits))
 
 
 def _prepare(root: Path, overwrite: bool) -> None:
-    """Empties ``root``, or refuses; removes only files that this module wrote."""
+    """Makes a folder in ``root`` to write to, or refuses; removes only what a killed process has left there."""
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root} is a file; give a folder to write the synthetic corpus to.")
     held = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
@@ -121,11 +128,10 @@ def _prepare(root: Path, overwrite: bool) -> None:
             f"{root} already contains a synthetic corpus. Give another folder, or overwrite (--overwrite)."
         )
     try:
-        for name in ours:
-            if (root / name).is_dir() and not (root / name).is_symlink():
-                shutil.rmtree(root / name)
-            else:
-                (root / name).unlink()
+        if (root / _PARTIAL).is_dir() and not (root / _PARTIAL).is_symlink():
+            shutil.rmtree(root / _PARTIAL)
+        elif _PARTIAL in held:
+            (root / _PARTIAL).unlink()
         root.mkdir(parents=True, exist_ok=True)
         (root / _PARTIAL).mkdir()
     except OSError as error:

@@ -11,6 +11,7 @@ import pytest
 from iemomecp_dataset import cache_folder, load
 from iemomecp_dataset.builder import IemomecpBuilder
 from iemomecp_dataset.cache_folder import check_cache, temporary_cache
+from iemomecp_dataset.cached_rows import DIGESTS_FILE, write_digests
 from iemomecp_dataset.errors import IemomecpError, UsageError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -37,11 +38,13 @@ def test_rows_of_a_cache_are_links_and_unfinished_ones_are_not(tmp_path, caplog)
         folder.mkdir(parents=True)
         for name in names:
             (folder / name).write_text(name)
+    write_digests(whole)
     before = everything_in(tmp_path)
     cache = temporary_cache(tmp_path, whole.relative_to(tmp_path), "It cannot be.")
     found = {path.name: path for path in (cache / "iemomecp" / "3class-1").iterdir()}
-    assert {name: path.read_text() for name, path in found.items()} == {name: name for name in found}
-    assert len(found) == 2
+    assert {name: path.read_text() for name, path in found.items() if name != DIGESTS_FILE} == {
+        name: name for name in ("dataset_info.json", "iemomecp-train.arrow")
+    }
     assert all(path.is_symlink() for path in found.values())
     cache = temporary_cache(tmp_path, half.relative_to(tmp_path), "It cannot be.")
     assert list(cache.iterdir()) == []
@@ -66,6 +69,20 @@ def test_a_warm_cache_that_may_not_be_written_to_is_read(synthetic_dir, tmp_path
     assert rows_of(synthetic_dir, tmp_path / "cache") == expected
     assert everything_in(tmp_path / "cache") == before
     assert "cache: read-only. Here the rows in it are read." in caplog.text
+
+
+def test_damaged_rows_of_a_cache_that_may_not_be_written_to_are_made_again(
+    synthetic_dir, tmp_path, monkeypatch, caplog
+):
+    expected = rows_of(synthetic_dir, tmp_path / "cache")
+    (file,) = (tmp_path / "cache").rglob("*-test.arrow")
+    half = file.read_bytes()[:1000]
+    file.unlink()  # The rows that were loaded first lie in it.
+    file.write_bytes(half)
+    monkeypatch.setattr("iemomecp_dataset.builder.check_cache", lambda folder: f"{folder}: read-only.")
+    assert rows_of(synthetic_dir, tmp_path / "cache") == expected
+    assert "the copy in it is damaged (iemomecp-test.arrow has other content than was written)" in caplog.text
+    assert file.stat().st_size == 1000
 
 
 @pytest.mark.parametrize("cause", ["a file in its place", "full", "a path too long for locks"])

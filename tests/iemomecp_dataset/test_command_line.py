@@ -452,7 +452,8 @@ def test_a_traceback_that_is_asked_for_leaves_message_and_exit_code(
     [
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/x/log.jsonl"),
-            "runs/x/log.jsonl: cannot be written (No space left on device). Make space there, or choose another place.",
+            "runs/x/log.jsonl: cannot be written (No space left on device). Make space there and start the same "
+            "command again, or choose another place.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "data/train.json"),
@@ -499,8 +500,8 @@ def test_a_full_standard_output_is_one_sentence(buffered: str) -> None:
             [sys.executable, "-c", PRINTS], stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
         )
     assert done.returncode == 2
-    said = "error: standard output: cannot be written (No space left on device). Make space there, or choose another"
-    assert done.stderr.splitlines()[-1] == f"{said} place."
+    said = "error: standard output: cannot be written (No space left on device). Make space there and start the same"
+    assert done.stderr.splitlines()[-1] == f"{said} command again, or choose another place."
     assert "Traceback" not in done.stderr
 
 

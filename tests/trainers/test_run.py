@@ -507,11 +507,20 @@ def test_a_disk_that_fills_is_one_sentence_and_the_same_command_continues(
 
     with monkeypatch.context() as full:
         full.setattr("accelerate.Accelerator.save_state", save_state)
-        full.setattr("iemomecp_dataset.files._is_full", lambda place: place == tmp_path / "run")
+        full.setattr("iemomecp_dataset.files.places._is_full", lambda place: place == tmp_path / "run")
         assert code() == 2
-    said = f"error: {tmp_path / 'run'}: cannot be written (No space left on device). Make space there, or choose"
+    said = f"error: {tmp_path / 'run'}: cannot be written (No space left on device). Make space there and start"
     assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")] == [
-        f"{said} another place."
+        f"{said} the same command again, or choose another place."
     ]
+
+    def write_results(path: Path, results: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("iemomecp_dataset.trainers.run.write_results", write_results)
+        assert code() == 2
+    said = r"The training is complete \(pair_f1: validation \d+\.\d\d, test \d+\.\d\d\) and its checkpoint is kept"
+    assert re.search(said, capsys.readouterr().err)
     assert code() == 0
     assert (tmp_path / "run" / "results.json").is_file()

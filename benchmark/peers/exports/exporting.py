@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.features.store.store_card import check_store
 from iemomecp_dataset.files import make_folder, not_written, write_text
+from iemomecp_dataset.markdown_text import markdown_text
 from iemomecp_dataset.schema import ROLE_LABELS, SPLITS
 
 __all__ = ["HOWTO_FILE", "ExportResult", "export_for", "terms_of", "text_version"]
@@ -183,7 +185,7 @@ def terms_of(corpus: Corpus) -> str:
 
 
 def _howto(corpus: Corpus, request: ExportRequest, exported: Exported, manifest: Manifest) -> str:
-    location = ("--data-dir", "DATA_DIR" if corpus.data_dir is None else str(corpus.data_dir.resolve()))
+    location = ("--data-dir", "DATA_DIR" if corpus.data_dir is None else shlex.quote(str(corpus.data_dir.resolve())))
     return howto_text(
         request.peer,
         {
@@ -191,14 +193,15 @@ def _howto(corpus: Corpus, request: ExportRequest, exported: Exported, manifest:
             "positive": manifest.options["positive"],
             "terms": terms_of(corpus),
             "counts": _table({split: Counter(counts) for split, counts in manifest.counts.items()}),
-            "notes": "A row of this export must state:\n\n" + "\n".join(f"* {note}" for note in manifest.notes)
+            "notes": "A row of this export must state:\n\n"
+            + "\n".join(f"* {markdown_text(note)}" for note in manifest.notes)
             if manifest.notes
             else "There is nothing that a row of this export must state.",
             "export_command": command_hint(
                 "export-for", request.peer, *location, "--config-name", corpus.config_name, "--output-dir", "OTHER"
             ),
             "import_command": command_hint(
-                "import-from", request.peer, "--manifest", str(_manifest_path(request)), *location
+                "import-from", request.peer, "--manifest", shlex.quote(str(_manifest_path(request))), *location
             ),
             "roles": _roles(corpus),
             **exported.howto,

@@ -16,6 +16,7 @@ from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, 
 from iemomecp_dataset.features.store.store_rows import STATUSES
 from iemomecp_dataset.features.store.store_shards import Shard, read_shard
 from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.markdown_text import markdown_text
 
 __all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "index_schema", "missing_shards", "read_store_shard", "write_index"]
 
@@ -127,15 +128,19 @@ def file_digest(path: Path) -> str:
 def _readme(card: StoreCard, counts: Counter[str]) -> str:
     synthetic = ["", "**The corpus is SYNTHETIC: a program generated it. These vectors are not of real speech.**"]
     rows = [f"| `{status}` | {counts[status]} | {STATUSES[status]} |" for status in STATUSES if counts[status]]
-    settings = [f"| {name} | {value} |" for name, value in sorted(card.settings.items()) if value is not None]
+    settings = [
+        f"| {name} | {markdown_text(str(value))} |"
+        for name, value in sorted(card.settings.items())
+        if value is not None
+    ]
     versions = [f"| {name} | {value} |" for name, value in sorted(card.versions.items())]
     return "\n".join(
         [
-            f"# {card.modality.capitalize()} features of {card.corpus}",
+            f"# {card.modality.capitalize()} features of {markdown_text(card.corpus)}",
             *(synthetic if card.synthetic else []),
             "",
-            f"One vector ({card.size} x {card.dtype}) per utterance by `{card.model}`, revision `{card.revision}`. "
-            "Read the store with `iemomecp_dataset.features.read_feature_table`.",
+            f"One vector ({card.size} x {card.dtype}) per utterance by {markdown_text(card.model)}, revision "
+            f"{markdown_text(str(card.revision))}. Read the store with `iemomecp_dataset.features.read_feature_table`.",
             "",
             "| status | utterances | meaning |",
             "|---|---|---|",

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from explained_dialogues import EMOTIONS, SIZES, explained_dialogues
 
+import iemomecp_dataset.commands.export
 import iemomecp_dataset.corpus
 from iemomecp_dataset.command_line import OptionParser
 from iemomecp_dataset.commands.export import ConversationOptions, main
@@ -197,3 +198,22 @@ def test_the_synthetic_corpus_is_written_whole(tmp_path: Path) -> None:
         ]
         assert ["[cause]" in line["messages"][1]["content"] for line in lines] == near
         assert any(near)
+
+
+def test_no_file_is_replaced_before_all_are_written(
+    corpus: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) > 1
+    written = iemomecp_dataset.commands.export._text
+
+    def stop_at_the_last(file_format: str, items: Any, rows: Any) -> str:
+        if rows is [*corpus["corpus"].rows.values()][-1]:
+            raise OSError(28, "No space left on device")
+        return written(file_format, items, rows)
+
+    monkeypatch.setattr("iemomecp_dataset.commands.export._text", stop_at_the_last)
+    with pytest.raises((UsageError, OSError), match="No space left"):
+        export(tmp_path, "--context_turns", "0")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

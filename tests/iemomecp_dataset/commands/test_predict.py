@@ -204,8 +204,8 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(
         code, _, errors = predict("chat.txt", "--format", kind)
     assert code == 2
     assert errors == (
-        "error: standard output: cannot be written (No space left on device). Make space there, or choose another "
-        "place.\n"
+        "error: standard output: cannot be written (No space left on device). Make space there and start the same "
+        "command again, or choose another place.\n"
     )
 
 

@@ -303,7 +303,10 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
         with pytest.raises(raised) as caught:
             write_bytes(tmp_path / "a", b"new content")
     if raised is UsageError:
-        said = "cannot be written (No space left on device). Make space there, or choose another place."
+        said = (
+            "cannot be written (No space left on device). Make space there and start the same command again, or choose "
+            "another place."
+        )
         assert str(caught.value) == f"{tmp_path / 'a'}: {said}"
     assert everything_in(tmp_path) == ({"a": b"old"} if there_before else {})
 
@@ -334,6 +337,14 @@ def test_a_folder_in_the_place_of_the_file_is_kept(tmp_path):
         write_text(tmp_path / "a", "text")
     assert names_in(tmp_path) == ["a"]
     assert names_in(tmp_path / "a") == ["inside"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_no_file_either(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"cannot be written \(Is a directory\)"):
+        write_text(Path(name), "text")
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("place", ["file/a.txt", "file/deeper/a.txt"])

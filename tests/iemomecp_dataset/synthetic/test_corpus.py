@@ -446,6 +446,19 @@ class TestOutputFolder:
         write_corpus(tmp_path / "data", overwrite=True)
         assert not stale.exists()
 
+    def test_an_earlier_corpus_stands_until_the_new_one_is_written(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stop(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        root = write_corpus(tmp_path / "data").data_dir
+        before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        monkeypatch.setattr("iemomecp_dataset.synthetic.corpus.write_feature_stores", stop)
+        with pytest.raises(IemomecpError, match="No space left"):
+            write_corpus(root, seed=1, overwrite=True)
+        assert {path: path.read_bytes() for path in before} == before
+
     def test_with_genuine_trees_beside_the_mark_is_refused(self, tmp_path: Path) -> None:
         root = write_corpus(tmp_path / "data").data_dir
         (root / "labels/SYNTHETIC.txt").unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -483,3 +484,11 @@ def test_a_store_is_used_for_what_it_was_made_of(tmp_path: Path, stated: dict, u
     for check in (table.check_use, lambda **given: check_store(tmp_path / "store", **given)):
         with pytest.raises(UsageError, match=message):
             check(**used)
+
+
+def test_names_on_the_card_are_words(store: Path) -> None:
+    hostile = "`<script>alert(1)</script> [x](javascript:y) | z\n# w"
+    write_index(store, card(model=hostile, settings={"audio": hostile}), ["a", "b", "c", "d", "e"])
+    text = (store / "README.md").read_text(encoding="utf-8")
+    assert "\\<script\\>alert(1)" in text
+    assert not re.search(r"(?<!\\)(<script|\[x\])|^# w", text, re.MULTILINE)
