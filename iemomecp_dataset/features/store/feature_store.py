@@ -387,7 +387,8 @@ def _read_parquet(path: Path) -> FeatureTable:
                 f"{', '.join(columns)[:200] or 'none'}."
             )
     kind = table.schema.field("utterance_id").type
-    if pa.types.is_nested(kind):
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values)):
         raise InvalidDataError(f"{path}: column 'utterance_id' must have texts, but has {str(kind)[:80]}.")
     column = table["vector"].combine_chunks()
     fixed = pa.types.is_fixed_size_list(column.type)

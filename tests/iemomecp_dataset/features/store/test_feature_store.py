@@ -325,7 +325,7 @@ def test_files_that_are_no_feature_table(tmp_path: Path) -> None:
     pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
     with pytest.raises(InvalidDataError, match="must have lists of floats, but has double"):
         read_feature_table(tmp_path / "scalar.parquet")
-    for ids in ([["a"]], [{"id": "a"}]):
+    for ids in ([["a"]], [{"id": "a"}], [float("nan")], [7]):
         pq.write_table(pa.table({"utterance_id": ids, "vector": [[1.0]]}), tmp_path / "ids.parquet")
         with pytest.raises(InvalidDataError, match=r"ids\.parquet: column 'utterance_id' must have texts, but has "):
             read_feature_table(tmp_path / "ids.parquet")
