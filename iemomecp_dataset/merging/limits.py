@@ -78,7 +78,7 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
             _refuse_lacking(comparison, lacking, file, limit)
     return [
         f"{name}: {len(several[name])} of {len(comparison.source(name))} texts differ between IEMOCAP and ConvECPE; "
-        f"{_they_are(places[name])}. That is accepted, as max_dialogue_mismatch is {limit:g}."
+        f"{places[name]}. That is accepted, as max_dialogue_mismatch is {limit:g}."
         for name in several
         if places[name]
     ]
@@ -89,13 +89,16 @@ def _places(comparison: Comparison, differing: Mapping[str, Sequence[int]]) -> d
     if not differing:
         return {}
     texts = comparison.texts()
-    places = {name: order_in_dialogue(texts[name]) for name in differing}
+    orders = {name: order_in_dialogue(texts[name]) for name in differing}
+    places = {name: f"they are {order}" if order else "" for name, order in orders.items()}
     elsewhere = cross_dialogue_places([name for name in differing if not places[name]], texts)
-    for name, other in elsewhere.items():
-        if elsewhere.get(other) == name:
+    for name in differing:
+        if (other := elsewhere.exchanged_with(name)) is not None:
             places[name] = f"two transcripts exchanged: {' and '.join(sorted((name, other)))}"
-        else:
-            places[name] = f"those of {other}"
+        elif name in elsewhere.held:
+            places[name] = f"they are those of {elsewhere.held[name]}"
+        elif name in elsewhere.standing_in:
+            places[name] = f"ConvECPE's stand in the transcript of {elsewhere.standing_in[name]}"
     return places
 
 
@@ -105,7 +108,7 @@ def _refuse_dialogues(
     lines = []
     for name, positions in list(differing.items())[:_SHOWN]:
         source, release = comparison.source(name), comparison.release(name)
-        place = f"; {_they_are(places[name])}" if places[name] else ""
+        place = f"; {places[name]}" if places[name] else ""
         lines.append(f"  {name} ({release.transcript_path}): {len(positions)} of {len(source)} texts differ{place}")
         for position in positions[:_SHOWN_TURNS]:
             utterance_id = source.utterance_ids[position]
@@ -114,9 +117,10 @@ def _refuse_dialogues(
                 f"    turn {position + 1}, {utterance_id}: IEMOCAP {_shortened(text)}, "
                 f"ConvECPE {_shortened(source.sentences[position])}"
             )
-    harmless = (
-        "If the differences are harmless, raise max_dialogue_mismatch=, or take ConvECPE's text with "
-        "text_source='ecpec'."
+    # Texts out of place are refused whichever are used, since one of the two sources is in disorder.
+    displaced = any(places[name] for name in differing)
+    harmless = "If the differences are harmless, raise max_dialogue_mismatch=" + (
+        "." if displaced else ", or take ConvECPE's text with text_source='ecpec'."
     )
     raise InvalidDataError(
         f"The texts of IEMOCAP and ConvECPE differ in more than one utterance, and in more than {limit:.2%} of the "
@@ -124,12 +128,8 @@ def _refuse_dialogues(
         + "\n".join(lines)
         + _and_more(len(differing))
         + "\nRestore the files of these dialogues from the release, and ConvECPE from its repository. "
-        + ("" if any(places[name] for name in differing) else harmless)
+        + harmless
     )
-
-
-def _they_are(place: str) -> str:
-    return place if place.startswith("two transcripts") else f"they are {place}"
 
 
 def _refuse_missing_text(comparison: Comparison) -> None:

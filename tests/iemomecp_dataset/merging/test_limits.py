@@ -86,7 +86,8 @@ def test_texts_out_of_place_are_refused_by_name_whichever_are_used(tree, name, t
     with pytest.raises(InvalidDataError, match=message) as caught:
         load(tree, text_source=text_source, **ANYTHING)
     assert re.search(r"turn \d, \w+: IEMOCAP 'Line .*', ConvECPE 'Line ", str(caught.value))
-    assert "raise max_dialogue_mismatch" not in str(caught.value)
+    assert "raise max_dialogue_mismatch=." in str(caught.value)
+    load(tree, text_source=text_source, max_dialogue_mismatch=1.0, **ANYTHING)
 
 
 @pytest.mark.parametrize("name", ["3class", "iemocap"])
