@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.merging.comparison import CHECK_NAMES, Comparison
+from iemomecp_dataset.merging.comparison import CHECK_NAMES, SAME_TIME, Comparison
 from iemomecp_dataset.merging.merge_report import Check
 from iemomecp_dataset.merging.text_places import cross_dialogue_places, foreign_files, letters, order_in_dialogue
 from iemomecp_dataset.options import LoadOptions, TextSource
@@ -23,6 +23,9 @@ _LOGGER = logging.getLogger(__name__)
 _SHOWN = 5
 _SHOWN_TURNS = 3
 _SHOWN_CHARACTERS = 60
+_ODD_TIMES = 0.05
+_ODD_EMOTIONS = 0.5
+_FEWEST_EMOTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
             unless they fit another utterance or dialogue, since then one of the two sources is in disorder.
 
     Returns:
-        Sentences on accepted dialogues in which several texts fit other utterances or another dialogue.
+        Sentences on accepted dialogues in which several texts fit other utterances or another dialogue, times differ
+        between the files of IEMOCAP, or most emotions differ.
 
     Raises:
         InvalidDataError: They differ too much; the message names the dialogues, the first turns and both texts.
@@ -81,6 +85,33 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
         f"{places[name]}. That is accepted, as max_dialogue_mismatch is {limit:g}."
         for name in several
         if places[name]
+    ] + _odd_annotations(comparison)
+
+
+def _odd_annotations(comparison: Comparison) -> list[str]:
+    """Says in which dialogues times or emotions are those of other utterances, by all appearances.
+
+    Neither ends the load: how well the genuine files agree on times is not known, and emotions have their own limit.
+    """
+    times = comparison.other_times(_ODD_TIMES)
+    emotions = {
+        name: len(positions)
+        for name, positions in comparison.beyond("emotion", _ODD_EMOTIONS).items()
+        if len(comparison.source(name)) >= _FEWEST_EMOTIONS
+    }
+    kinds = (
+        (times, f"Times differ by more than {SAME_TIME:g} s between transcript and EmoEvaluation"),
+        (emotions, "Emotions differ between EmoEvaluation and ConvECPE"),
+    )
+    return [
+        f"{what} in {_dialogues(len(found))}: "
+        + ", ".join(
+            f"{count} of {len(comparison.source(name))} in {name}" for name, count in list(found.items())[:_SHOWN]
+        )
+        + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+        + ". Are their files as they were released?"
+        for found, what in kinds
+        if found
     ]
 
 
