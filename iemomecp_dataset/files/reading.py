@@ -153,9 +153,16 @@ def read_lines(path: Path) -> list[str]:
 
     Raises:
         MissingDataError: The file is not there or cannot be read.
-        InvalidDataError: It is not UTF-8, or a line is longer than :data:`~iemomecp_dataset.files.bounds.LONGEST_LINE`.
+        InvalidDataError: It is not UTF-8, its lines end in a carriage return alone, or a line is longer than
+            :data:`~iemomecp_dataset.files.bounds.LONGEST_LINE`.
     """
-    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
+    text = read_text(path)
+    if "\r" in text and "\n" not in text:
+        raise InvalidDataError(
+            f"{path}: its lines end in a carriage return (CR) alone, as old Macintosh programs wrote them. Convert "
+            "them, such as by `tr '\\r' '\\n'`, or fetch the file again."
+        )
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     check_lines(lines, str(path))
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from iemomecp_dataset.schema import IEMOCAP_EMOTIONS
 from iemomecp_dataset.sources.ecpec import SourceDialogue
 from iemomecp_dataset.sources.iemocap_release import IemocapUtterance
 
-__all__ = ["CHECK_NAMES", "Comparison", "ReleaseDialogue"]
+__all__ = ["CHECK_NAMES", "SAME_TIME", "Comparison", "ReleaseDialogue"]
 
 CHECK_NAMES = {
     "transcript line": "utterances of ConvECPE in IEMOCAP's transcripts",
@@ -23,6 +24,12 @@ CHECK_NAMES = {
     "speaker": "speaker in the utterance id against ConvECPE's",
 }
 """Compared properties, by short name."""
+
+SAME_TIME = 0.05
+"""Seconds that transcript and EmoEvaluation may differ by; both state the same times."""
+
+# Such as [LAUGHTER]; ConvECPE may lack them.
+_MARK = re.compile(r"\[[A-Z][A-Z _-]{1,40}\]")
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Comparison:
         self._mismatches: dict[str, list[str]] = {name: [] for name in CHECK_NAMES}
         self._positions: dict[str, dict[str, list[int]]] = {name: {} for name in CHECK_NAMES}
         self._dialogues: dict[str, tuple[SourceDialogue, ReleaseDialogue]] = {}
+        self._other_times: Counter[str] = Counter()
 
     def add(self, dialogue: SourceDialogue, release: ReleaseDialogue) -> None:
         """Compares one dialogue.
@@ -55,6 +63,7 @@ class Comparison:
         self._dialogues[dialogue.dialogue_id] = (dialogue, release)
         for position, utterance_id in enumerate(dialogue.utterance_ids):
             line, evaluation = release.transcript.get(utterance_id), release.evaluation.get(utterance_id)
+            self._other_times[dialogue.dialogue_id] += _times_differ(line, evaluation)
             found = self._differences(utterance_id, dialogue, position, line, evaluation)
             for name, mismatch in found:
                 self._compared[name] += 1
@@ -76,7 +85,7 @@ class Comparison:
         yield "evaluation line", f"{utterance_id}: not in EmoEvaluation" if evaluation is None else None
         if line is not None:
             text, sentence = line.text or "", dialogue.sentences[position]
-            same = text == sentence or letters(text) == letters(sentence)
+            same = text == sentence or _spoken(text) == _spoken(sentence)
             yield "text", None if same else f"{utterance_id}: IEMOCAP {text!r}, ConvECPE {sentence!r}"
         if evaluation is not None:
             emotion = IEMOCAP_EMOTIONS[dialogue.emotions[position]]
@@ -113,6 +122,21 @@ class Comparison:
             Positions of the utterances by dialogue, from 0; dialogues without any are absent.
         """
         return self._positions[name]
+
+    def other_times(self, share: float) -> dict[str, int]:
+        """Counts utterances whose times differ between transcript and EmoEvaluation.
+
+        Args:
+            share: The accepted share of a dialogue's utterances; a single one is always accepted.
+
+        Returns:
+            Their number, of the dialogues with more.
+        """
+        return {
+            dialogue: count
+            for dialogue, count in self._other_times.items()
+            if count > 1 and count > share * len(self._dialogues[dialogue][0])
+        }
 
     def beyond(self, name: str, share: float) -> dict[str, Sequence[int]]:
         """Finds dialogues in which more than one utterance and more than a share differ.
@@ -153,3 +177,15 @@ class Comparison:
     def files(self, what: str) -> dict[str, Mapping[str, IemocapUtterance]]:
         """Returns the content of every ``transcript`` or ``evaluation`` file by the dialogue that it is named after."""
         return {name: getattr(release, what) for name, (_, release) in self._dialogues.items()}
+
+
+def _spoken(text: str) -> str:
+    """Letters and digits of a text, without marks of what is heard beside the words."""
+    return letters(_MARK.sub(" ", text) if "[" in text else text)
+
+
+def _times_differ(line: IemocapUtterance | None, evaluation: IemocapUtterance | None) -> bool:
+    if line is None or evaluation is None:
+        return False
+    pairs = ((line.start, evaluation.start), (line.end, evaluation.end))
+    return any(one is not None and other is not None and abs(one - other) > SAME_TIME for one, other in pairs)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.merging.comparison import CHECK_NAMES, Comparison
+from iemomecp_dataset.merging.comparison import CHECK_NAMES, SAME_TIME, Comparison
 from iemomecp_dataset.merging.merge_report import Check
 from iemomecp_dataset.merging.text_places import cross_dialogue_places, foreign_files, letters, order_in_dialogue
 from iemomecp_dataset.options import LoadOptions, TextSource
@@ -23,6 +23,9 @@ _LOGGER = logging.getLogger(__name__)
 _SHOWN = 5
 _SHOWN_TURNS = 3
 _SHOWN_CHARACTERS = 60
+_ODD_TIMES = 0.05
+_ODD_EMOTIONS = 0.5
+_FEWEST_EMOTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
             unless they fit another utterance or dialogue, since then one of the two sources is in disorder.
 
     Returns:
-        Sentences on accepted dialogues in which several texts fit other utterances or another dialogue.
+        Sentences on accepted dialogues in which several texts fit other utterances or another dialogue, times differ
+        between the files of IEMOCAP, or most emotions differ.
 
     Raises:
         InvalidDataError: They differ too much; the message names the dialogues, the first turns and both texts.
@@ -78,9 +82,36 @@ def enforce_limits(comparison: Comparison, tolerance: Tolerance, text_source: Te
             _refuse_lacking(comparison, lacking, file, limit)
     return [
         f"{name}: {len(several[name])} of {len(comparison.source(name))} texts differ between IEMOCAP and ConvECPE; "
-        f"{_they_are(places[name])}. That is accepted, as max_dialogue_mismatch is {limit:g}."
+        f"{places[name]}. That is accepted, as max_dialogue_mismatch is {limit:g}."
         for name in several
         if places[name]
+    ] + _odd_annotations(comparison)
+
+
+def _odd_annotations(comparison: Comparison) -> list[str]:
+    """Says in which dialogues times or emotions are those of other utterances, by all appearances.
+
+    Neither ends the load: how well the genuine files agree on times is not known, and emotions have their own limit.
+    """
+    times = comparison.other_times(_ODD_TIMES)
+    emotions = {
+        name: len(positions)
+        for name, positions in comparison.beyond("emotion", _ODD_EMOTIONS).items()
+        if len(comparison.source(name)) >= _FEWEST_EMOTIONS
+    }
+    kinds = (
+        (times, f"Times differ by more than {SAME_TIME:g} s between transcript and EmoEvaluation"),
+        (emotions, "Emotions differ between EmoEvaluation and ConvECPE"),
+    )
+    return [
+        f"{what} in {_dialogues(len(found))}: "
+        + ", ".join(
+            f"{count} of {len(comparison.source(name))} in {name}" for name, count in list(found.items())[:_SHOWN]
+        )
+        + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+        + ". Are their files as they were released?"
+        for found, what in kinds
+        if found
     ]
 
 
@@ -89,13 +120,16 @@ def _places(comparison: Comparison, differing: Mapping[str, Sequence[int]]) -> d
     if not differing:
         return {}
     texts = comparison.texts()
-    places = {name: order_in_dialogue(texts[name]) for name in differing}
+    orders = {name: order_in_dialogue(texts[name]) for name in differing}
+    places = {name: f"they are {order}" if order else "" for name, order in orders.items()}
     elsewhere = cross_dialogue_places([name for name in differing if not places[name]], texts)
-    for name, other in elsewhere.items():
-        if elsewhere.get(other) == name:
+    for name in differing:
+        if (other := elsewhere.exchanged_with(name)) is not None:
             places[name] = f"two transcripts exchanged: {' and '.join(sorted((name, other)))}"
-        else:
-            places[name] = f"those of {other}"
+        elif name in elsewhere.held:
+            places[name] = f"they are those of {elsewhere.held[name]}"
+        elif name in elsewhere.standing_in:
+            places[name] = f"ConvECPE's stand in the transcript of {elsewhere.standing_in[name]}"
     return places
 
 
@@ -105,7 +139,7 @@ def _refuse_dialogues(
     lines = []
     for name, positions in list(differing.items())[:_SHOWN]:
         source, release = comparison.source(name), comparison.release(name)
-        place = f"; {_they_are(places[name])}" if places[name] else ""
+        place = f"; {places[name]}" if places[name] else ""
         lines.append(f"  {name} ({release.transcript_path}): {len(positions)} of {len(source)} texts differ{place}")
         for position in positions[:_SHOWN_TURNS]:
             utterance_id = source.utterance_ids[position]
@@ -114,9 +148,10 @@ def _refuse_dialogues(
                 f"    turn {position + 1}, {utterance_id}: IEMOCAP {_shortened(text)}, "
                 f"ConvECPE {_shortened(source.sentences[position])}"
             )
-    harmless = (
-        "If the differences are harmless, raise max_dialogue_mismatch=, or take ConvECPE's text with "
-        "text_source='ecpec'."
+    # Texts out of place are refused whichever are used, since one of the two sources is in disorder.
+    displaced = any(places[name] for name in differing)
+    harmless = "If the differences are harmless, raise max_dialogue_mismatch=" + (
+        "." if displaced else ", or take ConvECPE's text with text_source='ecpec'."
     )
     raise InvalidDataError(
         f"The texts of IEMOCAP and ConvECPE differ in more than one utterance, and in more than {limit:.2%} of the "
@@ -124,12 +159,8 @@ def _refuse_dialogues(
         + "\n".join(lines)
         + _and_more(len(differing))
         + "\nRestore the files of these dialogues from the release, and ConvECPE from its repository. "
-        + ("" if any(places[name] for name in differing) else harmless)
+        + harmless
     )
-
-
-def _they_are(place: str) -> str:
-    return place if place.startswith("two transcripts") else f"they are {place}"
 
 
 def _refuse_missing_text(comparison: Comparison) -> None:

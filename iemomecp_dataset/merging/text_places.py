@@ -11,7 +11,16 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["MOST_PLACES", "DialogueTexts", "cross_dialogue_places", "foreign_files", "letters", "order_in_dialogue"]
+__all__ = [
+    "MOST_PLACES",
+    "DialogueTexts",
+    "Elsewhere",
+    "cross_dialogue_places",
+    "foreign_files",
+    "letters",
+    "nearly_equal",
+    "order_in_dialogue",
+]
 
 MOST_PLACES = 8
 """Places beyond which a text, such as "Yeah.", tells nothing about where it belongs."""
@@ -19,6 +28,7 @@ MOST_PLACES = 8
 _Place = TypeVar("_Place", bound=Hashable)
 _REGULAR = 0.6  # Of neighbours that are exchanged in pairs, half fit the line above, and half the line below.
 _FEWEST = 2  # One text that fits elsewhere can be chance.
+_NEAR = 0.6  # Unrelated English sentences share about a fifth of their trigrams.
 
 
 def letters(text: str) -> str:
@@ -37,6 +47,35 @@ def letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
+def nearly_equal(first: str, second: str) -> bool:
+    """Tells a typing difference from another text, in time linear in both.
+
+    Args:
+        first: A text, reduced by :func:`letters`.
+        second: The other one.
+
+    Returns:
+        Whether one contains the other, or they share most of their trigrams.
+
+    Example:
+        >>> nearly_equal("idontknowwhattodo", "idontknowwhattodookay"), nearly_equal("idontknow", "idontkniw")
+        (True, True)
+        >>> nearly_equal("idontknowwhattodo", "heleftthismorning")
+        False
+    """
+    if not first or not second:
+        return first == second
+    if first in second or second in first:
+        return True
+    one, other = _trigrams(first), _trigrams(second)
+    return 2 * (one & other).total() >= _NEAR * (one.total() + other.total())
+
+
+def _trigrams(text: str) -> Counter[str]:
+    padded = f"  {text}  "
+    return Counter(padded[start : start + 3] for start in range(len(padded) - 2))
+
+
 @dataclass(frozen=True)
 class DialogueTexts:
     """The texts of a dialogue in both sources, reduced by :func:`letters`.
@@ -53,6 +92,32 @@ class DialogueTexts:
     sentences: Sequence[str]
     lines: Mapping[str, str]
     differing: Sequence[int]
+
+    def is_near(self, position: int) -> bool:
+        """Whether the two texts of an utterance differ as typing differs: such a text stands at its place."""
+        line = self.lines.get(self.utterance_ids[position])
+        return line is not None and nearly_equal(self.sentences[position], line)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where the differing texts of dialogues belong; dialogues whose texts fit no other are absent.
+
+    Attributes:
+        held: By dialogue the one whose texts its transcript holds.
+        standing_in: By dialogue the one whose transcript holds its sentences.
+    """
+
+    held: Mapping[str, str]
+    standing_in: Mapping[str, str]
+
+    def exchanged_with(self, dialogue: str) -> str | None:
+        """The dialogue that one is exchanged with; each must hold the other's texts, or stand in the other."""
+        for places in (self.held, self.standing_in):
+            other = places.get(dialogue)
+            if other is not None and places.get(other) == dialogue:
+                return other
+        return None
 
 
 def order_in_dialogue(texts: DialogueTexts) -> str:
@@ -77,9 +142,13 @@ def order_in_dialogue(texts: DialogueTexts) -> str:
     offsets: Counter[tuple[str, int]] = Counter()
     sums: Counter[tuple[str, int]] = Counter()
     fitting = telling = 0
+    agreeing = set(texts.utterance_ids).difference(texts.utterance_ids[position] for position in texts.differing)
     for position in texts.differing:
         found = places.get(texts.sentences[position], [])
         telling += bool(texts.sentences[position]) and len(found) <= MOST_PLACES
+        # A sentence that is said twice may be mistyped once: then the other line agrees with its own.
+        if not agreeing.isdisjoint(found) and texts.is_near(position):
+            found = [name for name in found if name not in agreeing]
         if not 0 < len(found) <= MOST_PLACES:
             continue
         fitting += 1
@@ -98,31 +167,38 @@ def order_in_dialogue(texts: DialogueTexts) -> str:
     return "in another order" if fitting >= _FEWEST and 2 * fitting > telling else ""
 
 
-def cross_dialogue_places(suspects: Iterable[str], texts: Mapping[str, DialogueTexts]) -> dict[str, str]:
-    """Recognises texts that fit another dialogue.
+def cross_dialogue_places(suspects: Iterable[str], texts: Mapping[str, DialogueTexts]) -> Elsewhere:
+    """Recognises texts that fit another dialogue and not their own.
+
+    The scripts of IEMOCAP are acted in several sessions, so that another dialogue often has the same sentence. Hence
+    texts that nearly equal their own line do not count, and the others must be most of the whole dialogue.
 
     Args:
         suspects: Dialogues whose differing texts are looked for.
         texts: All dialogues.
 
     Returns:
-        By suspect the dialogue that most of its differing texts fit; suspects whose texts fit none are absent.
+        The dialogues that most of a suspect's texts fit.
     """
     in_transcripts = _index(
         (text, name) for name, dialogue in texts.items() for text in dict.fromkeys(dialogue.lines.values())
     )
     in_convecpe = _index((text, name) for name, dialogue in texts.items() for text in dict.fromkeys(dialogue.sentences))
-    found: dict[str, str] = {}
+    held: dict[str, str] = {}
+    standing_in: dict[str, str] = {}
     for suspect in suspects:
         dialogue = texts[suspect]
-        sentences = [dialogue.sentences[position] for position in dialogue.differing]
-        ids = [dialogue.utterance_ids[position] for position in dialogue.differing]
+        far = [position for position in dialogue.differing if not dialogue.is_near(position)]
+        sentences = [dialogue.sentences[position] for position in far]
+        ids = [dialogue.utterance_ids[position] for position in far]
         lines = [dialogue.lines[name] for name in ids if name in dialogue.lines]
-        for wanted, index in ((sentences, in_transcripts), (lines, in_convecpe)):
-            other = _most_frequent_place(wanted, index, suspect)
+        stay = set(range(len(dialogue.sentences))).difference(far)
+        staying = [dialogue.sentences[position] for position in stay]
+        for wanted, index, found in ((sentences, in_transcripts, standing_in), (lines, in_convecpe, held)):
+            other = _most_frequent_place(wanted, index, suspect, staying)
             if other is not None:
-                found.setdefault(suspect, other)
-    return found
+                found[suspect] = other
+    return Elsewhere(held, standing_in)
 
 
 def foreign_files(missing: Mapping[str, Sequence[str]], files: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -154,9 +230,12 @@ def _index(entries: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return index
 
 
-def _most_frequent_place(wanted: Sequence[str], index: Mapping[str, Sequence[str]], own: str) -> str | None:
+def _most_frequent_place(
+    wanted: Sequence[str], index: Mapping[str, Sequence[str]], own: str, others: Sequence[str] = ()
+) -> str | None:
+    """Finds the place of most texts; ``others`` stand at their own place, and count against it."""
     votes: Counter[str] = Counter()
-    telling = 0
+    telling = sum(bool(text) and len(index.get(text, ())) <= MOST_PLACES for text in others)
     for text in wanted:
         found = index.get(text, [])
         telling += bool(text) and len(found) <= MOST_PLACES

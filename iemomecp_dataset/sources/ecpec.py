@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
-from iemomecp_dataset.excerpts import excerpt
+from iemomecp_dataset.excerpts import excerpt, shown
 from iemomecp_dataset.sources.restricted_pickle import read_restricted_pickle
 
 __all__ = [
@@ -137,7 +137,7 @@ def read_ecpec(path: Path) -> Ecpec:
         raise InvalidDataError(f"{path}: the file contains no dialogues.")
     for name, entry in by_name.items():
         if entry.keys() != ids.keys():
-            odd = sorted(map(str, entry.keys() ^ ids.keys()))
+            odd = sorted(excerpt(key, 80) for key in entry.keys() ^ ids.keys())
             raise InvalidDataError(
                 f"{path}: the {name} and the utterance ids cover different dialogues ({len(odd)}, such as {odd[0]!r})."
             )
@@ -181,7 +181,7 @@ def listed_splits(ecpec: Ecpec) -> dict[str, tuple[str, ...]]:
         names = listed.tolist() if isinstance(listed, np.ndarray) else listed
         if not isinstance(names, list | tuple | set | frozenset):
             raise InvalidDataError(f"{ecpec.path}: expected a list of {split} dialogues, found {type(names).__name__}.")
-        decoded = [str(_scalar(name)) for name in names]
+        decoded = [excerpt(_scalar(name), 200) for name in names]
         found[split] = tuple(sorted(decoded) if isinstance(names, set | frozenset) else decoded)
     both = [*found["train"], *found["test"]]
     odd = sorted({name for name in both if both.count(name) > 1} | (ecpec.dialogues.keys() ^ set(both)))
@@ -307,7 +307,9 @@ def _cause(value: Any, n_turns: int, where: str) -> int | None:
     if cause == 0:
         return None
     if not 1 <= cause <= n_turns:
-        raise InvalidDataError(f"{where}: cause {cause} is outside the dialogue, which has turns 1 to {n_turns}.")
+        raise InvalidDataError(
+            f"{where}: cause {shown(cause)} is outside the dialogue, which has turns 1 to {n_turns}."
+        )
     return cause
 
 
@@ -333,6 +335,13 @@ def _text(value: Any, where: str, *, empty: bool = False) -> str:
     with contextlib.suppress(UnicodeError):
         text = text.encode("latin-1").decode("utf-8")
     text = text.strip()
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidDataError(
+            f"{where}: half of a surrogate pair in {shown(text.encode('utf-8', 'replace').decode())}, so a letter is "
+            "cut in two. Clone the repository of ConvECPE again, or correct the text."
+        ) from None
     if not text and not empty:
         raise InvalidDataError(f"{where}: the text is empty.")
     return text

@@ -387,12 +387,21 @@ def _read_parquet(path: Path) -> FeatureTable:
                 f"{', '.join(columns)[:200] or 'none'}."
             )
     kind = table.schema.field("utterance_id").type
-    values = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not (pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values)):
+    text = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_integer(text):
+        keys = [None if key is None else str(key) for key in keys]
+    elif not (pa.types.is_string(text) or pa.types.is_large_string(text) or pa.types.is_string_view(text)):
         raise InvalidDataError(f"{path}: column 'utterance_id' must have texts, but has {str(kind)[:80]}.")
+    if None in keys:
+        raise InvalidDataError(
+            f"{path}: {keys.count(None)} of {len(keys)} rows have no utterance_id, the first is row "
+            f"{keys.index(None) + 1}. Name the utterance of each vector, or drop the row."
+        )
     column = table["vector"].combine_chunks()
     fixed = pa.types.is_fixed_size_list(column.type)
-    if not (fixed or pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+    if not (fixed or pa.types.is_list(column.type) or pa.types.is_large_list(column.type)) or not (
+        pa.types.is_floating(column.type.value_type) or pa.types.is_integer(column.type.value_type)
+    ):
         raise InvalidDataError(f"{path}: column 'vector' must have lists of floats, but has {str(column.type)[:80]}.")
     present = column.is_valid().to_numpy(zero_copy_only=False)
     column = column.filter(pa.array(present))
@@ -422,12 +431,19 @@ def _matrix(path: Path, ids: list[str], column: Any, fixed: bool) -> NDArray[np.
         raise InvalidDataError(
             f"{path}: vectors differ in width; {ids[0]} has {widths[0]}, {ids[odd[0]]} has {widths[odd[0]]}."
         )
-    vectors: NDArray[np.float32] = (
-        column.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(ids), int(widths[0]))
-    )
-    if len(odd := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
+    if widths[0] == 0:
+        raise InvalidDataError(f"{path}: its vectors are empty lists. A missing vector must be null.")
+    numbers = column.flatten().to_numpy(zero_copy_only=False).reshape(len(ids), int(widths[0]))
+    if len(odd := np.flatnonzero(~np.isfinite(numbers).all(axis=1))):
         raise InvalidDataError(
             f"{path}: {len(odd)} vectors have NaN or infinite numbers, the first is that of {ids[odd[0]]}. "
             "A missing vector must be null."
+        )
+    with np.errstate(over="ignore"):
+        vectors: NDArray[np.float32] = numbers.astype(np.float32)
+    if len(odd := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
+        raise InvalidDataError(
+            f"{path}: {len(odd)} vectors have numbers beyond the largest of float32, "
+            f"{float(np.finfo(np.float32).max):.1e}, the first is that of {ids[odd[0]]}. Check how they were made."
         )
     return vectors

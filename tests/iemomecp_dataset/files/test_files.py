@@ -51,6 +51,13 @@ def everything_in(folder: Path) -> dict[str, bytes]:
 # Reading.
 
 
+def test_line_ends_of_old_macintosh_programs_are_called_that(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_bytes(b"12 2\r(1,1)\r")
+    with pytest.raises(InvalidDataError, match=r"lines end in a carriage return \(CR\) alone"):
+        read_lines(file)
+
+
 def test_text_is_read_without_its_byte_order_mark_and_split_at_lf_and_crlf_alone(tmp_path):
     file = tmp_path / "text.txt"
     file.write_bytes("\ufeffa\r\nb\u2028c\x0bd\n".encode())

@@ -86,7 +86,8 @@ def test_texts_out_of_place_are_refused_by_name_whichever_are_used(tree, name, t
     with pytest.raises(InvalidDataError, match=message) as caught:
         load(tree, text_source=text_source, **ANYTHING)
     assert re.search(r"turn \d, \w+: IEMOCAP 'Line .*', ConvECPE 'Line ", str(caught.value))
-    assert "raise max_dialogue_mismatch" not in str(caught.value)
+    assert "raise max_dialogue_mismatch=." in str(caught.value)
+    load(tree, text_source=text_source, max_dialogue_mismatch=1.0, **ANYTHING)
 
 
 @pytest.mark.parametrize("name", ["3class", "iemocap"])
@@ -245,6 +246,57 @@ def test_the_command_has_the_options_and_names_them(tree, capsys):
 def test_missing_text_is_allowed_or_not(tree, value):
     with pytest.raises(UsageError, match="allow_missing_text must be True or False"):
         load(tree, allow_missing_text=value)
+
+
+# --- times and emotions ---
+
+
+def warned(tree, caplog):
+    caplog.clear()
+    builder, _ = load(tree, **ANYTHING)
+    said = [record.getMessage() for record in caplog.records if "as they were released?" in record.getMessage()]
+    assert all(sentence in builder.merge_report.to_text() for sentence in said)
+    return said
+
+
+def test_times_that_the_files_of_iemocap_state_differently_are_a_warning(tree, caplog):
+    assert warned(tree, caplog) == []
+    path = tree.transcript(LONG)
+    plain = path.read_text()
+    lines = [line for line in plain.splitlines() if line.startswith(LONG) and "_F900" not in line]
+    times = [line[line.index("[") : line.index("]") + 1] for line in lines]
+    shifted = [line.replace(own, other) for line, own, other in zip(lines, times, [*times[1:], times[0]], strict=True)]
+    path.write_text("\n".join(shifted))
+    (said,) = warned(tree, caplog)
+    assert said.startswith("Times differ by more than 0.05 s between transcript and EmoEvaluation in 1 dialogue: ")
+    assert f"7 of 7 in {LONG}. " in said
+    path.write_text("\n".join([shifted[0], *lines[1:]]))
+    assert warned(tree, caplog) == []
+
+
+def test_a_dialogue_with_the_emotions_of_another_is_named(tree, caplog):
+    path = tree.evaluation(LONG)
+    lines = path.read_text().splitlines()
+    for turn in range(1, 8):
+        if turn == 4:
+            assert warned(tree, caplog) == []
+        at = next(number for number, line in enumerate(lines) if f"{tree.utterance_id(LONG, turn)}\t" in line)
+        fields = lines[at].split("\t")
+        fields[2] = "xxx"
+        lines[at] = "\t".join(fields)
+        path.write_text("\n".join(lines))
+    (said,) = warned(tree, caplog)
+    assert said.startswith(f"Emotions differ between EmoEvaluation and ConvECPE in 1 dialogue: 7 of 7 in {LONG}. ")
+
+
+def test_marks_of_sounds_are_no_other_text(tree, caplog):
+    displaced(tree, lambda texts: [f"[LAUGHTER] {text} [BREATHING]" for text in texts])
+    _, rows = load(tree)
+    assert rows["train"][0]["utterances"][0]["text"].startswith("[LAUGHTER] Line 1")
+    assert "differ" not in caplog.text
+    displaced(tree, lambda texts: [f"[and more] {text}" for text in texts])
+    with pytest.raises(InvalidDataError, match="7 of 7 texts differ"):
+        load(tree, **ANYTHING)
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

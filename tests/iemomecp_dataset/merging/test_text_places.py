@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from iemomecp_dataset.merging.text_places import (
     MOST_PLACES,
     DialogueTexts,
+    Elsewhere,
     cross_dialogue_places,
     foreign_files,
     order_in_dialogue,
@@ -78,7 +79,38 @@ def test_texts_of_another_dialogue():
         "C": dialogue(c, a, "C"),
         "D": dialogue(texts(9, "d"), texts(9, "new"), "D"),
     }
-    assert cross_dialogue_places(all_texts, all_texts) == {"A": "B", "B": "A", "C": "A"}
+    found = cross_dialogue_places(all_texts, all_texts)
+    assert found.held == {"A": "B", "B": "A", "C": "A"}
+    assert found.standing_in == {"A": "B", "B": "A"}
+    assert [found.exchanged_with(name) for name in "ABCD"] == ["B", "A", None, None]
+
+
+SCRIPT = [
+    *("iwanttoknowwhathappened", "shewenthometogethercoat", "nobodyevertoldmethat", "youcouldhaveaskedher"),
+    *("whatsthatsupposedtomean", "leaveitaloneforonce", "imtiredofthisgame", "thenstopplayingit"),
+]
+
+
+def test_a_script_that_two_sessions_act_is_not_out_of_place():
+    typed = [f"{text}okay" if turn < 3 else text for turn, text in enumerate(SCRIPT)]
+    mistaken = [*SCRIPT[3:6], *SCRIPT[3:]]
+    for lines, kind in ((typed, "typing"), (mistaken, "three others")):
+        all_texts = {"A": dialogue(SCRIPT, lines, "A"), "B": dialogue(SCRIPT, SCRIPT, "B")}
+        assert cross_dialogue_places(["A"], all_texts) == Elsewhere({}, {}), kind
+    again = [*SCRIPT, SCRIPT[0], SCRIPT[1]]
+    assert order_in_dialogue(dialogue(again, [*typed[:2], *again[2:]])) == ""
+
+
+def test_three_transcripts_in_a_circle_are_no_exchange_of_two():
+    sentences = {name: [f"{text}{name}" for text in texts(9, name * 5)] for name in "ABC"}
+    all_texts = {
+        name: dialogue(sentences[name], sentences[held], name) for name, held in zip("ABC", "BCA", strict=True)
+    }
+    found = cross_dialogue_places(all_texts, all_texts)
+    assert found == Elsewhere({"A": "B", "B": "C", "C": "A"}, {"A": "C", "B": "A", "C": "B"})
+    assert [found.exchanged_with(name) for name in "ABC"] == [None] * 3
+    mixed = Elsewhere({"A": "B"}, {"B": "A"})
+    assert mixed.exchanged_with("A") is mixed.exchanged_with("B") is None
 
 
 def test_files_named_after_another_dialogue():
@@ -95,5 +127,5 @@ def test_texts_that_stand_everywhere_tell_nothing():
     found = dialogue(common, lines)
     found = DialogueTexts(found.utterance_ids, found.sentences, found.lines, range(20_000))
     assert order_in_dialogue(found) == ""
-    assert cross_dialogue_places(["d"], {"d": found}) == {}
+    assert cross_dialogue_places(["d"], {"d": found}) == Elsewhere({}, {})
     assert MOST_PLACES < 20

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +300,8 @@ def test_missing_vectors_are_left_out_within_tolerance_and_named_beyond(tmp_path
         (["a", "b"], [[1.0], [np.inf]], "that of b"),
         (["a", "b", "a"], [[1.0], [2.0], [3.0]], "utterance a occurs more than once"),
         (["a"], [None], "no feature vector at all"),
+        (["a", "b"], [[], []], "its vectors are empty lists"),
+        (["a", None, None], [[1.0], [2.0], None], "2 of 3 rows have no utterance_id, the first is row 2"),
     ],
 )
 def test_bad_feature_tables(ids: list[str], vectors: list, message: str, tmp_path: Path) -> None:
@@ -325,10 +328,32 @@ def test_files_that_are_no_feature_table(tmp_path: Path) -> None:
     pq.write_table(pa.table({"utterance_id": ["a"], "vector": [1.0]}), tmp_path / "scalar.parquet")
     with pytest.raises(InvalidDataError, match="must have lists of floats, but has double"):
         read_feature_table(tmp_path / "scalar.parquet")
-    for ids in ([["a"]], [{"id": "a"}], [float("nan")], [7]):
+    for ids in ([["a"]], [{"id": "a"}], [1.5], [float("nan")], [True], [b"a"]):
         pq.write_table(pa.table({"utterance_id": ids, "vector": [[1.0]]}), tmp_path / "ids.parquet")
         with pytest.raises(InvalidDataError, match=r"ids\.parquet: column 'utterance_id' must have texts, but has "):
             read_feature_table(tmp_path / "ids.parquet")
+
+
+def test_integer_ids_are_read_as_their_text(tmp_path: Path) -> None:
+    table = read_feature_table(write_table(tmp_path / "f.parquet", [7, 12], [[1.0], [2.0]]))
+    assert table.select(["7", "12"]).keys() == {"7", "12"}
+
+
+def test_vectors_that_float32_cannot_hold_are_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for numbers, message in (
+            ([1e300, 1.0], r"1 vectors have numbers beyond the largest of float32, 3\.4e\+38, the first is that of b"),
+            ([np.nan, 1.0], "1 vectors have NaN or infinite"),
+            (["1", "2"], "must have lists of floats, but has list<"),
+            ([True, False], "must have lists of floats, but has list<"),
+        ):
+            pq.write_table(pa.table({"utterance_id": ["b"], "vector": [numbers]}), path)
+            with pytest.raises(InvalidDataError, match=message):
+                read_feature_table(path)
+    pq.write_table(pa.table({"utterance_id": ["a", "b"], "vector": [[1, 2], [3, 4]]}), path)
+    assert read_feature_table(path).select(["b"])["b"].tolist() == [3.0, 4.0]
 
 
 # What may stand in the place of any part of a card or a header.
