@@ -31,7 +31,7 @@ from typing import Any
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, RunFolderError
 from iemomecp_dataset.excerpts import shown
-from iemomecp_dataset.files import make_folder, put_in_place, read_json, write_json, write_text
+from iemomecp_dataset.files import make_folder, parse_json, put_in_place, read_json, write_json, write_text
 from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
@@ -237,10 +237,10 @@ class RunFolder:
         lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n") if path.is_file() else []
         for number, line in enumerate((line.removesuffix(b"\r") for line in lines), start=1):
             try:
-                event = json.loads(line)
+                event = parse_json(line.decode("utf-8"), str(path))
                 if event.get("epoch", 0) <= epoch:
                     kept.append(line.decode("utf-8"))
-            except (ValueError, RecursionError, AttributeError, TypeError):
+            except (ValueError, AttributeError, TypeError):
                 damaged += number < len(lines)  # the last is the line that was being written when the run was killed
         if damaged:
             _logger.warning("%s: %d damaged lines are left out.", path, damaged)

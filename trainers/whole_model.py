@@ -7,7 +7,6 @@ nothing of numbers that are none.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.encoders.model_loading import without_load_report
+from iemomecp_dataset.files import read_json
 
 __all__ = [
     "WEIGHT_DIGESTS",
@@ -166,7 +166,7 @@ def check_weight_digests(folder: Path) -> None:
         InvalidDataError: A file differs or is missing.
     """
     try:
-        record = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))
+        record = read_json(folder.parent / "results.json")
         recorded = dict(record[WEIGHT_DIGESTS]) if folder.name == "model" else {}
     except (OSError, ValueError, LookupError, TypeError):
         return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,9 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
 from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, read_results
-from iemomecp_dataset.errors import IemomecpError, UsageError
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
+from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
@@ -132,14 +134,17 @@ def _look(
 
 
 def _failure(path: Path) -> str:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return ""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        last = f"its last line: {content['last_lines'][-1]}" if content["last_lines"] else "it printed nothing."
-        return f"It failed before ({content['words']}); {last}"
-    except (json.JSONDecodeError, KeyError, TypeError):
+        content = read_json(path)
+    except (MissingDataError, InvalidDataError):
+        content = None
+    lines = content.get("last_lines") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(lines, list) or "words" not in content:
         return f"It failed before ({path} cannot be read)."
+    last = f"its last line: {excerpt(lines[-1], 1000)}" if lines else "it printed nothing."
+    return f"It failed before ({excerpt(content['words'], 1000)}); {last}"
 
 
 def _estimate(cell: MatrixCell, records: Sequence[RunResults]) -> float:

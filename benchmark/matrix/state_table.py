@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from iemomecp_dataset.benchmark.matrix.plan import PlannedCell, State
+from iemomecp_dataset.files import parse_json
 
 __all__ = ["CellState", "StateTable", "epochs_done"]
 
@@ -105,17 +105,19 @@ def epochs_done(run_folder: Path) -> int:
     Returns:
         The highest epoch in ``log.jsonl``; 0 if there is none.
     """
+    path = run_folder / "log.jsonl"
+    if not path.is_file():  # a pipe would be waited for
+        return 0
     try:
-        with open(run_folder / "log.jsonl", encoding="utf-8") as log:
-            lines = log.readlines()[-5:]
+        lines = path.read_bytes().split(b"\n")[-6:]  # the last one is empty, or still being written
     except OSError:
         return 0
     epochs = [0]
     for line in lines:
         try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # an incomplete line, still being written
-        if isinstance(event, dict) and isinstance(event.get("epoch"), int):
+            event = parse_json(line.decode("utf-8"), str(path))
+        except ValueError:  # also one that is not UTF-8
+            continue
+        if isinstance(event, dict) and type(event.get("epoch")) is int:
             epochs.append(event["epoch"])
     return max(epochs)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.files import parse_json, read_bytes
+
 __all__ = ["Epoch", "read_epochs"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Epoch:
 def read_epochs(path: str | Path) -> list[Epoch]:
     """Reads the epochs of a log.
 
-    Lines of other events are skipped, and so are lines that no run writes and a last line that was cut off when the run
-    was killed. An epoch that was
+    Lines of other events are skipped, and so is a last line that was cut off when the run was killed. Damaged lines are
+    skipped with a warning that counts them, and so is a log that cannot be read, a named pipe, say. An epoch that was
     repeated after an interruption counts once, as logged last.
 
     Args:
@@ -47,15 +53,22 @@ def read_epochs(path: str | Path) -> list[Epoch]:
         The epochs, in order.
     """
     path = Path(path)
+    if not os.path.lexists(path):
+        return []
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
-    except OSError:  # a run without a readable log is shown without its curve, as one without a log
+        content = read_bytes(path)
+    except (MissingDataError, InvalidDataError) as error:
+        _logger.warning("The run is shown without its learning curve: %s", error)
         return []
     epochs: dict[int, Epoch] = {}
-    for line in text.splitlines():
+    damaged = 0
+    # A last line without an end is the one that was being written.
+    *lines, last = content.decode("utf-8-sig", "replace").split("\n")
+    for number, line in enumerate([*lines, last], start=1):
         try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):  # also a number of thousands of digits, which int() refuses
+            event = parse_json(line, str(path), first_line=number)
+        except InvalidDataError:
+            damaged += number <= len(lines) and bool(line.strip())
             continue
         if isinstance(event, dict) and event.get("event") == "epoch" and _is_count(event.get("epoch")):
             number = event["epoch"]
@@ -67,6 +80,8 @@ def read_epochs(path: str | Path) -> list[Epoch]:
                 validation=_numbers(event.get("validation")),
                 seconds=_number(event.get("seconds")),
             )
+    if damaged:
+        _logger.warning("%s: %d damaged lines are skipped.", path, damaged)
     return [epochs[number] for number in sorted(epochs)]
 
 

@@ -6,9 +6,8 @@ its reason under ``undefined`` beside it.
 
 from __future__ import annotations
 
-import errno
-import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -22,9 +21,9 @@ from iemomecp_dataset.benchmark.baselines.structural import EmotionalByRun, corp
 from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings
 from iemomecp_dataset.benchmark.runs.record_checks import check_record
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.excerpts import shown
-from iemomecp_dataset.files import write_json
+from iemomecp_dataset.files import read_json, write_json
 from iemomecp_dataset.metrics.evaluation.predicted_emotions import check_emotions
 from iemomecp_dataset.metrics.evaluation.predictions import PredictionFacts, predictions_file, write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
@@ -44,7 +43,6 @@ __all__ = [
     "folder_of_run",
     "read_results",
     "run_results",
-    "text_of_run",
     "write_results",
     "write_run_predictions",
 ]
@@ -421,18 +419,16 @@ def read_results(path: str | Path) -> RunResults:
     """
     source = _results_path(path)
     try:
-        content = json.loads(text_of_run(source), parse_int=_whole_number)
-    except FileNotFoundError:
+        content = read_json(source)
+    except MissingDataError as error:
+        if os.path.lexists(source):
+            raise RunFolderError(f"{error}") from None
         state = "the run has not finished. Start its command again to continue it."
         if not (source.parent / "config.yaml").is_file():
             state = "this is not the folder of a run. Several runs are read by leaderboard."
         raise MissingDataError(f"{source} is not there: {state}") from None
-    except OSError as error:
-        raise RunFolderError(f"{source} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(
-            f"{source} is not valid JSON ({error}). Remove it and start the run's command again."
-        ) from None
+    except InvalidDataError as error:
+        raise RunFolderError(f"{error} Remove the file and start the run's command again.") from None
     if not isinstance(content, dict):
         raise RunFolderError(f"{source} holds a {type(content).__name__}; expected an object with the fields of a run.")
     version = content.get("format_version")
@@ -442,34 +438,6 @@ def read_results(path: str | Path) -> RunResults:
             "Read it with the version that wrote it, or repeat the run."
         )
     return _record(content, source)
-
-
-def text_of_run(path: Path) -> str:
-    """Reads a text file of a run folder.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its text.
-
-    Raises:
-        OSError: It cannot be read; a pipe or a device is not waited for.
-        UnicodeDecodeError: It is not UTF-8.
-    """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
-    return path.read_text(encoding="utf-8")
-
-
-def _whole_number(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits")
-    return int(digits)
-
-
-_MOST_DIGITS = 308
-"""Of whole numbers in a record: longer ones are no floats."""
 
 
 def _results_path(path: str | Path) -> Path:

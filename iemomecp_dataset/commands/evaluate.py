@@ -33,7 +33,6 @@ for another file is not replaced, and that earlier scores of the same file were 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options, with_flags
 from iemomecp_dataset.errors import UsageError, see_page
-from iemomecp_dataset.files import holds_file
+from iemomecp_dataset.files import holds_file, read_json
 from iemomecp_dataset.metrics.evaluation.semeval import Reading
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
 from iemomecp_dataset.options import ConfigName, ExplanationStatuses, ForwardPairs
@@ -368,7 +367,7 @@ def _check_outputs(options: EvaluateOptions, other: Path | None, output: Path) -
 def _scored_file(path: Path) -> Path | None:
     """The predictions that scores were written for; None where a file does not hold scores."""
     try:
-        return Path(json.loads(path.read_text(encoding="utf-8"))["evaluations"][0]["predictions"])
+        return Path(read_json(path)["evaluations"][0]["predictions"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -378,7 +377,7 @@ def _earlier_scores(output: Path) -> str:
     if not holds_file(output):
         return ""
     try:
-        content = json.loads(output.read_text(encoding="utf-8"))
+        content = read_json(output)
         one = content["evaluations"][0]
         stated = dict(part.split(":", 1) for part in one["signature"].split("|") if ":" in part)
         how = [

@@ -11,7 +11,7 @@ from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.decoding.wav_sizes import open_sound_file
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.work_items import WorkItem
-from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.files import read_json, write_bytes
 
 __all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan"]
 
@@ -105,7 +105,7 @@ def read_plan(folder: Path, utterance_ids: Iterable[str] | None = None) -> Extra
     """
     path = folder / PLAN_NAME
     try:
-        shards = json.loads(path.read_text(encoding="utf-8"))["shards"]
+        shards = read_json(path)["shards"]
         plan = ExtractionPlan(tuple(tuple(tuple(map(str, batch)) for batch in shard) for shard in shards))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidDataError(f"{path} is not a valid plan ({error}). Extract into a new folder.") from None

@@ -262,8 +262,8 @@ def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
 
     Raises:
         InvalidDataError: It is not valid JSON, is cut off, repeats a key within an object, is nested too deeply (see
-            :data:`~iemomecp_dataset.files.bounds.DEEPEST_JSON`), has an integer of
-            thousands of digits, or half of a surrogate pair, which no file in UTF-8 can hold.
+            :data:`~iemomecp_dataset.files.bounds.DEEPEST_JSON`), has an integer that is larger than any float, or half
+            of a surrogate pair, which no file in UTF-8 can hold.
 
     Example:
         >>> parse_json('{"turn": 1, "turn": 2}', "chat.json")
@@ -276,7 +276,8 @@ def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
         iemomecp_dataset.errors.InvalidDataError: chat.json, entry 1, 'text': half of a surrogate pair in 'Oh ?', ...
     """
     try:
-        content = json.loads(text, object_pairs_hook=_unique)
+        whole = _whole_number if _LONG_NUMBER.search(text) else None
+        content = json.loads(text, object_pairs_hook=_unique, parse_int=whole)
     except json.JSONDecodeError as error:
         ended = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         hint = "the file ends too early; fetch it again" if ended else "repair the file, or fetch it again"
@@ -290,7 +291,7 @@ def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
         ) from None
     except RecursionError:
         raise _too_deep(where) from None
-    except ValueError as error:  # An integer of thousands of digits.
+    except ValueError as error:  # An integer of hundreds of digits.
         raise InvalidDataError(f"{where}: not valid JSON for data ({str(error)[:120]}).") from None
     if _may_be_deep(text) and _is_deep(content):
         raise _too_deep(where)
@@ -304,6 +305,15 @@ def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
     return content
 
 
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits")
+    return int(digits)
+
+
+_MOST_DIGITS = 308
+"""Of whole numbers: longer ones are no floats."""
+_LONG_NUMBER = re.compile(rf"[0-9]{{{_MOST_DIGITS + 1}}}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -81,9 +81,9 @@ def scores(split: str = "test", **changed: Any) -> Damage:
 
 LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "unfinished": (remove("results.json"), "results.json is not there: the run has not finished"),
-    "cut": (write("results.json", '{"form'), "results.json is not valid JSON"),
+    "cut": (write("results.json", '{"form'), "results.json, line 1, column 2: not valid JSON"),
     "list": (write("results.json", "[]"), "results.json holds a list"),
-    "folder": (write("results.json", None), "results.json cannot be read: Is a directory"),
+    "folder": (write("results.json", None), "results.json: cannot be read (it is a folder)"),
     "newer": (record(format_version=99), "has format_version 99"),
     "foreign": (write("results.json", '{"format_version": 1, "accuracy": 0.5}'), "lacks the fields run_name"),
     "yaml": (write("config.yaml", "a: [b"), "config.yaml is not valid YAML"),
@@ -126,10 +126,10 @@ LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "other_f1": (scores(pair_f1=0.123), "contradict each other on test: the record has pair_f1 0.1230"),
     "digits": (
         write("results.json", '{"format_version": ' + "1" * 5000),
-        "not valid JSON (a number of 5000 digits)",
+        "not valid JSON for data (a number of 5,000 digits)",
     ),
-    "nested": (write("results.json", "[" * 100_000), "results.json is not valid JSON (maximum recursion depth"),
-    "surrogate": (record(run_name="a\ud800"), "holds text that is no Unicode"),
+    "nested": (write("results.json", "[" * 100_000), "results.json: not valid JSON for data (lists and"),
+    "surrogate": (record(run_name="a\ud800"), "half of a surrogate pair in"),
     "remarks": (record(remarks=5), "remarks is 5; expected a list of texts"),
     "peer": (record(peer=5), "peer is 5; expected an object"),
     "missing_splits": (record(missing_splits=[{}]), "missing_splits[0] is {}; expected a text"),
@@ -137,7 +137,7 @@ LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "yaml_nested": (write("config.yaml", "[" * 20_000), "config.yaml is not valid YAML"),
     "yaml_digits": (write("config.yaml", "seed: " + "1" * 5000), "config.yaml is not valid YAML"),
     "yaml_date": (write("config.yaml", "seed: 2001-99-99"), "config.yaml is not valid YAML: month must be in 1..12"),
-    "pipe": (pipe("results.json"), "results.json cannot be read: it is a pipe or a device"),
+    "pipe": (pipe("results.json"), "results.json: is a named pipe"),
     "yaml_pipe": (pipe("config.yaml"), "config.yaml is not there, or is not a file"),
     "pipe_predictions": (pipe("predictions_test.parquet"), "predictions_test.parquet is not a file"),
     "classes": (record(class_names=[1, 2]), "class_names[0] is 1; expected a text"),
@@ -216,6 +216,7 @@ def test_the_page_and_the_log_show_all_others_and_name_it(
     for name in ("base_1", "rpcl_1", *UNNOTICED):
         assert name in page
     assert "RPCL T" in logged
+    assert f"shown without its learning curve: {folder / 'log_pipe' / 'log.jsonl'}: is a named pipe" in logged
     # The run without config.yaml may be a row of its own: what its options were is not known.
     seeds = 1 + len(UNNOTICED) - 1 + sum("figures" in reason for _, reason in NOTED.values())
     rows = [line.split() for line in results_table(index_runs(folder).runs).splitlines() if "Base T" in line]

@@ -15,7 +15,8 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
-from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.files import make_folder, parse_json, read_bytes
 from iemomecp_dataset.trainers.explanation.generation import generate_explanations
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -165,17 +166,33 @@ def read_written(file: Path) -> tuple[dict[int, tuple[str, bool]], float]:
 
     Returns:
         Texts and whether they ended by position, and the seconds of all batches.
+
+    Raises:
+        InvalidDataError: A line that was not cut off is damaged.
     """
     if not file.is_file():
         return {}, 0.0
-    content = file.read_bytes()
+    content = read_bytes(file)
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         with open(file, "r+b") as stream:
             stream.truncate(len(whole))
-    batches = [json.loads(line) for line in whole.splitlines()]
-    texts = {int(position): (text, ended) for batch in batches for position, (text, ended) in batch["texts"].items()}
-    return texts, sum(batch["seconds"] for batch in batches)
+    texts: dict[int, tuple[str, bool]] = {}
+    seconds = 0.0
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            batch = parse_json(line.decode("utf-8"), str(file), first_line=number)
+            found = {int(position): (text, ended) for position, (text, ended) in batch["texts"].items()}
+            if not all(isinstance(text, str) and isinstance(ended, bool) for text, ended in found.values()):
+                raise TypeError
+            texts.update(found)
+            seconds += float(batch["seconds"])
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+            raise InvalidDataError(
+                f"{file}, line {number}: damaged, not a batch of texts as this command writes them. Remove the file, "
+                "and the texts are written again."
+            ) from None
+    return texts, seconds
 
 
 def _append(file: Path, texts: dict[int, tuple[str, bool]], seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +11,9 @@ import torch
 from transformers import PreTrainedModel
 
 from iemomecp_dataset.candidates import CandidateSpace
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.encoders.devices import usable_device
+from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.dialogue.task import inference_encoder
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
 from iemomecp_dataset.trainers.pairs.config import candidate_space
@@ -185,8 +185,8 @@ def _run_record(model: PreTrainedModel) -> Mapping[str, Any]:
     folder = Path(model.name_or_path or "")
     for path in (folder / ".." / "results.json", folder / "results.json"):
         try:
-            record = json.loads(path.read_text(encoding="utf-8")) if model.name_or_path else {}
-        except (OSError, ValueError):
+            record = read_json(path) if model.name_or_path else {}
+        except (MissingDataError, InvalidDataError):
             continue
         if isinstance(record, dict):
             return record

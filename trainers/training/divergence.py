@@ -5,7 +5,6 @@ A run keeps its options, so that advice to change one always names another ``--o
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iemomecp_dataset.errors import TrainingError
+from iemomecp_dataset.errors import InvalidDataError, TrainingError
+from iemomecp_dataset.files import parse_json
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 
 __all__ = ["LARGE_LOSS", "LossWatch", "check_scores", "not_finite", "one_class", "run_warnings"]
@@ -196,11 +196,16 @@ def one_class(probabilities: NDArray[np.float64], threshold: float | None) -> in
 
 def _losses(log: Path) -> Iterator[tuple[int, float]]:
     """Epochs and their mean losses."""
-    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
     for line in lines:
-        event = json.loads(line)
-        if event.get("event") == "epoch":
-            yield event["epoch"], event["train_loss"]
+        try:
+            event = parse_json(line, str(log))
+        except InvalidDataError:  # as where a log is drawn: a line that was cut off, say
+            continue
+        if isinstance(event, dict) and event.get("event") == "epoch":
+            epoch, loss = event.get("epoch"), event.get("train_loss")
+            if isinstance(epoch, int) and isinstance(loss, int | float):
+                yield epoch, loss
 
 
 def _float_tensors(content: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError
+from iemomecp_dataset.files import read_json
 
 __all__ = [
     "PROGRESS_FILE",
@@ -120,13 +121,12 @@ def read_progress(checkpoint: Path) -> SavedProgress:
         RunFolderError: Another version of the package has written it.
     """
     path = checkpoint / PROGRESS_FILE
-    if path.exists() and not path.is_file():  # a named pipe would be waited for
-        raise DamagedCheckpointError(f"{path} is no file")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DamagedCheckpointError(f"{path} cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError):
+        content = read_json(path)
+    except MissingDataError as error:
+        reason = str(error).removeprefix(f"{path}: ").partition(". ")[0]
+        raise DamagedCheckpointError(f"{path} cannot be read ({reason})") from None
+    except InvalidDataError:
         raise DamagedCheckpointError(f"{path} is damaged: it is not the JSON that a run writes") from None
     if not isinstance(content, dict):
         raise DamagedCheckpointError(f"{path} is damaged: it holds no object") from None

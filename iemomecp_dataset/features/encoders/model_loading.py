@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.errors import MissingModelError, UsageError, missing_extra, nearest_path
+from iemomecp_dataset.errors import (
+    InvalidDataError,
+    MissingDataError,
+    MissingModelError,
+    UsageError,
+    missing_extra,
+    nearest_path,
+)
+from iemomecp_dataset.files import read_json
 
 __all__ = [
     "autocast",
@@ -167,8 +174,8 @@ def stored_model(name: str) -> tuple[str | None, dict[str, Any]]:
             return None, {}
         path = Path(cached)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except (MissingDataError, InvalidDataError):
         content = {}
     config = content if isinstance(content, dict) else {}
     # The cache keeps each commit in a folder of its name.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.files import atomic_write
+from iemomecp_dataset.files import atomic_write, parse_json
 
 __all__ = ["CLASS_NAMES", "COLUMNS", "NO_COUNTERPART", "FaceSummary", "FaceTable", "check_faces", "emotion_name"]
 
@@ -304,9 +304,10 @@ class FaceTable:
                 f"{path} is not a face table: expected the columns {', '.join(COLUMNS)} and its metadata, found "
                 f"{', '.join(table.column_names)}. Import it with iemomecp_dataset.features.faces.import_faces."
             )
-        facts = json.loads(metadata[_KEY])
-        count, classes = len(table), tuple(facts["classes"])
+        count = len(table)
         try:
+            facts = parse_json(metadata[_KEY].decode("utf-8"), f"{path}, its metadata")
+            classes = tuple(facts["classes"])
             return cls(
                 classes=classes,
                 utterance_ids=tuple(table["utterance_id"].to_pylist()),
@@ -318,6 +319,10 @@ class FaceTable:
                 missing=facts["missing"],
                 source=facts["source"],
             )
+        except InvalidDataError:
+            raise
+        except KeyError as error:
+            raise InvalidDataError(f"{path}: its metadata lacks {error}. Import the faces again.") from None
         except (ValueError, TypeError) as error:
             raise InvalidDataError(f"{path}: {error}") from None
 

@@ -7,7 +7,6 @@ of objects with these keys), and may leave ``reference`` out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.explanation_table import ExplanationTable
-from iemomecp_dataset.files import atomic_write
+from iemomecp_dataset.files import atomic_write, read_json
 from iemomecp_dataset.metrics.evaluation.prediction_columns import id_texts, shown_columns, whole_numbers
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_as_json
 from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, only_one, open_table, stated_columns
-from iemomecp_dataset.metrics.explanations.scoring import lone_surrogate
 from iemomecp_dataset.schema import SPLITS, canonical_split
 
 if TYPE_CHECKING:
@@ -166,8 +164,8 @@ def has_explanations(path: Path) -> bool:
     names = stated_columns(path)
     if path.suffix.lower() == ".json":
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError):
+            content = read_json(path)
+        except (MissingDataError, InvalidDataError):
             return False
         names = list(content[0]) if isinstance(content, list) and content and isinstance(content[0], dict) else []
     return {"target_turn", "prediction"} <= set(names) and not _OF_PAIRS & set(names)
@@ -257,20 +255,11 @@ def _open(path: Path) -> tuple[pd.DataFrame, ExplanationFacts]:
         raise MissingDataError(
             f"{path} is not there, or is not a file. Give a .parquet, .csv or .json file of explanations."
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidDataError(f"{path} cannot be read as JSON: {error}.") from None
+    content = read_json(path)
     if not isinstance(content, list) or not content or not all(isinstance(item, dict) for item in content):
         raise InvalidDataError(
             f"{path}: expected a list of objects with dialogue_id, target_turn and prediction, at least one."
         )
-    # Escapes of JSON can state what no other format can hold, and pandas fails on in words of its own.
-    for row, item in enumerate(content):
-        for column, value in item.items():
-            for text in (column, value):
-                if isinstance(text, str) and (said := lone_surrogate(text)) is not None:
-                    raise InvalidDataError(f"{path}: row {row}, column {column!r}: {said}")
     return pd.DataFrame(content), ExplanationFacts()
 
 

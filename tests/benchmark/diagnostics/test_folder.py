@@ -59,4 +59,4 @@ def test_the_index_lists_files_sources_columns_and_what_is_missing(written):
     assert "11_pair_confidence" not in missing
     left_out = text[text.index("## Runs left out") :]
     assert "/damaged: " in left_out
-    assert "is not valid JSON" in left_out
+    assert "not valid JSON" in left_out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 
 import pytest
 import yaml
@@ -76,10 +77,10 @@ def test_a_finished_run_is_skipped_when_options_and_data_match(cell, tmp_path, w
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "results.json").write_text('{"format_'), "is not valid JSON"),
+        (lambda folder: (folder / "results.json").write_text('{"format_'), "not valid JSON"),
         (lambda folder: (folder / "results.json").write_text("{}"), "format_version"),
         (lambda folder: (folder / "config.yaml").unlink(), "is not empty and holds no run"),
-        (lambda folder: (folder / "config.yaml").write_text(": :"), "cannot be read"),
+        (lambda folder: (folder / "config.yaml").write_text(": :"), "is not valid YAML"),
     ],
     ids=["torn results", "foreign results", "no config", "torn config"],
 )
@@ -105,7 +106,13 @@ def test_a_failed_cell_waits_until_asked_for(cell, tmp_path):
     assert (found.state, found.to_run) == (State.FAILED, False)
     assert "It failed before (exit code 2); its last line: error: out of luck" in found.reason
     assert look(cell, tmp_path, retry_failed=True).state is State.NEW
-    path.write_text("{")
+    for damaged in ("{", "[" * 100_000, "[]", '{"words": 1, "last_lines": 3}', '{"content": [1]}', "1" * 5000):
+        path.write_text(damaged)
+        found = look(cell, tmp_path)
+        assert found.state is State.FAILED
+        assert f"{path} cannot be read" in found.reason
+    path.unlink()
+    os.mkfifo(path)
     assert look(cell, tmp_path).state is State.FAILED
 
 

@@ -11,6 +11,7 @@ import pytest
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.trainers.explanation import writing
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.explanation.writing import (
@@ -36,6 +37,9 @@ def test_a_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     file.write_bytes(whole + b'{"seconds": 4.0, "texts": {"0": ["c')
     assert read_written(file) == ({1: ("a", True), 2: ("b", False)}, 3.5)
     assert file.read_bytes() == whole
+    file.write_bytes(whole + b'{"seconds": 4.0, "texts": {"0": 3}}\n')
+    with pytest.raises(InvalidDataError, match="line 3: damaged, not a batch of texts"):
+        read_written(file)
 
 
 class Example(SimpleNamespace):
