@@ -190,7 +190,7 @@ def target_of_partial(name: str) -> str | None:
 
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 _ABANDONED: dict[Path, list[tuple[str, Path]]] = {}
-"""Temporary files that lay in a folder, by its absolute path, when this process first wrote there, and their targets."""
+"""By absolute path of a folder: temporary files found when this process first wrote there, and their targets."""
 
 
 _LONGEST_NAME = 230

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import MissingModelError, UsageError, missing_extra, nearest_path
+from iemomecp_dataset.files import file_digest
 
 __all__ = [
     "autocast",
@@ -140,8 +141,7 @@ def model_revision(name: str, config: Any) -> str:
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model"):
             digest.update(path.name.encode())
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(file_digest(path)))
     return f"folder-{digest.hexdigest()[:16]}"
 
 

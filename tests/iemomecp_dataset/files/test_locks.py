@@ -60,17 +60,21 @@ def test_a_child_does_not_hold_what_its_parent_held(folder: Path, hold: Callable
     folder.mkdir(parents=True)
     with hold(folder):
         goes_on, end = os.pipe()
+        started, start = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(end)
+            os.write(start, b"x")
             os.read(goes_on, 1)
             os._exit(0)
         os.close(goes_on)
+        os.read(started, 1)
     try:
         with hold_folder(folder):
             pass
     finally:
-        os.close(end)
+        for descriptor in (end, started, start):
+            os.close(descriptor)
         os.waitpid(child, 0)
 
 
