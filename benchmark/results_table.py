@@ -27,8 +27,9 @@ from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.runs.index import Run, index_runs
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, RunResults
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.excerpts import shortened
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS
-from iemomecp_dataset.pictures.words import printable, shortened
+from iemomecp_dataset.pictures.words import printable
 from iemomecp_dataset.schema import canonical_split
 
 __all__ = ["board_table", "cell_text", "count_words", "percent", "print_results", "results_table", "text_columns"]

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from iemomecp_dataset.pictures.words import printable, shortened
+from iemomecp_dataset.excerpts import shortened
+from iemomecp_dataset.pictures.words import printable
 
 __all__ = ["MAX_DRAWN", "RowLabels"]
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from datasets.utils._filelock import FileLock
 
 from iemomecp_dataset.errors import InvalidDataError
-from iemomecp_dataset.files import write_text
-from iemomecp_dataset.fingerprints import file_digest
+from iemomecp_dataset.files import file_digest, write_text
 
 __all__ = ["DIGESTS_FILE", "damage_of", "remove_damaged", "write_digests"]
 

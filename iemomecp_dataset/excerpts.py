@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["excerpt", "shown"]
+__all__ = ["excerpt", "shortened", "shown"]
 
 _LONGEST_INTEGER = 10_000
 """Bits; Python writes out no integer of more than 4,300 digits, which has some 14,000."""
@@ -40,6 +40,16 @@ def excerpt(value: Any, length: int = 40) -> str:
     return _BOUNDED.repr(value)[:length]
 
 
+def shortened(text: str, length: int) -> str:
+    """Cuts a text at ``length`` characters, the ellipsis that says so among them.
+
+    Example:
+        >>> shortened("We missed it.", 9)
+        'We misse…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def shown(value: Any) -> str:
     """A value as an error shows it, shortened; text is in quotation marks.
 
@@ -53,8 +63,7 @@ def shown(value: Any) -> str:
         >>> shown("We missed it because the bus was late again, as always.")
         "'We missed it because the bus was late aga…'"
     """
-    text = excerpt(value, 43)
-    short = text if len(text) <= 42 else f"{text[:41]}…"
+    short = shortened(excerpt(value, 43), 42)
     return repr(short) if isinstance(value, str) else short
 
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import IemomecpError, MissingDataError
-from iemomecp_dataset.files import check_file
+from iemomecp_dataset.files import check_file, file_digest
 
 __all__ = [
     "code_fingerprint",
     "content_fingerprint",
     "data_fingerprint",
-    "file_digest",
     "file_states",
     "text_fingerprint",
 ]
@@ -81,22 +80,6 @@ def content_fingerprint(options: Mapping[str, object], files: Iterable[Path], me
     for name, size in sorted(media):
         digest.update(f"\0{name}\0{size}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
-
-
-def file_digest(path: Path) -> str:
-    """Hashes a file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its SHA-256, 64 hexadecimal digits.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def file_states(files: Iterable[Path]) -> dict[Path, tuple[int, ...]]:

@@ -33,6 +33,7 @@ from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingData
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import make_folder, parse_json, put_in_place, read_json, write_json, write_text
 from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder
+from iemomecp_dataset.files.writing import target_of_partial
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
@@ -45,10 +46,8 @@ INPUTS_FILE = "inputs.json"
 RESULTS_FILE = "results.json"
 
 _UNFINISHED_MODEL = ".model.partial"
-_OF_TRAINING = re.compile(
-    r"\.(config\.yaml|log\.jsonl|results\.json|(predictions|emotions|explanations)_.*)\.[0-9a-f]+\.partial"
-)
-"""Temporary files beside those that a training alone writes; evaluations write others, at the same time even."""
+_OF_TRAINING = re.compile(r"config\.yaml|log\.jsonl|results\.json|(predictions|emotions|explanations)_.*")
+"""Files that a training alone writes; evaluations write others, at the same time even."""
 
 _OF_INPUTS = frozenset({"data_fingerprint", "features", "initialized_from"})
 """Fields of the results by which the content of what a run reads is compared, not its path."""
@@ -285,7 +284,7 @@ class RunFolder:
         Only for the process that holds the folder.
         """
         for entry in self.path.iterdir():
-            if entry.name == _UNFINISHED_MODEL or _OF_TRAINING.fullmatch(entry.name):
+            if entry.name == _UNFINISHED_MODEL or _OF_TRAINING.fullmatch(target_of_partial(entry.name) or ""):
                 _remove(entry)
         if self.finished:
             self.remove_checkpoints()

@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.runs.results import RESULTS_FILE, RunResults, en
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
+from iemomecp_dataset.files import file_digest
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
@@ -188,10 +189,8 @@ def _origin(folder: str | None) -> dict[str, Any]:
 
 def _digest_of_weights(model: Path) -> str:
     """Hashes the weights of a saved model, those of adapters and of a language model in its folders included."""
-    digests = []
-    for file in sorted(model.rglob("*.safetensors")):
-        with open(file, "rb") as stream:
-            digests.append((file.relative_to(model).as_posix(), hashlib.file_digest(stream, "sha256").hexdigest()))
+    files = sorted(model.rglob("*.safetensors"))
+    digests = [(file.relative_to(model).as_posix(), file_digest(file)) for file in files]
     alone = digests[0][1] if len(digests) == 1 else hashlib.sha256(json.dumps(digests).encode()).hexdigest()
     return alone[:16]
 

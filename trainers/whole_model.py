@@ -6,7 +6,6 @@ nothing of numbers that are none.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from transformers import PreTrainedModel
 
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.encoders.model_loading import without_load_report
-from iemomecp_dataset.files import read_json
+from iemomecp_dataset.files import file_digest, read_json
 
 __all__ = [
     "WEIGHT_DIGESTS",
@@ -147,11 +146,7 @@ def weight_digests(folder: Path) -> dict[str, str]:
     Args:
         folder: The folder; folders in it are looked through as well.
     """
-    found = {}
-    for path in sorted(folder.rglob("*.safetensors")):
-        with open(path, "rb") as file:
-            found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*.safetensors"))}
 
 
 def check_weight_digests(folder: Path) -> None:

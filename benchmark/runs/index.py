@@ -49,9 +49,9 @@ class Run:
     def warnings(self) -> tuple[str, ...]:
         """What readers of its scores should know: warnings of its record, and those that its predictions show."""
         recorded = tuple(self.results.extra.get("warnings") or ())
-        # Training says in its own words, and with advice, that one class is predicted for everything.
-        said = any(text.startswith("Every ") and " is predicted " in text for text in recorded)
-        return recorded if said else tuple(dict.fromkeys((*recorded, *self.found)))
+        # Training says with advice that one class is predicted for everything.
+        more = [text for text in self.found if not any(told.startswith(text) for told in recorded)]
+        return tuple(dict.fromkeys((*recorded, *more)))
 
     @property
     def log_path(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from iemomecp_dataset.benchmark.runs.results import (
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, RunFolderError, UsageError, did_you_mean
-from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.files import file_digest, make_folder
 from iemomecp_dataset.metrics.evaluation.aligned import (
     ScoredCandidates,
     check_same_form,
@@ -295,7 +294,7 @@ def provenance(path: Path, notes: Iterable[str]) -> dict[str, Any]:
         path: The file.
         notes: What its reader has said of it.
     """
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "notes": list(notes)}
+    return {"file": path.name, "sha256": file_digest(path), "notes": list(notes)}
 
 
 def _candidates(submission: Submission, files: Mapping[str, CandidatePredictions]) -> str | None:

@@ -13,6 +13,7 @@ from iemomecp_dataset.files.places import (
 from iemomecp_dataset.files.reading import (
     check_file,
     check_lines,
+    file_digest,
     parse_json,
     read_bytes,
     read_json,
@@ -37,6 +38,7 @@ __all__ = [
     "check_lines",
     "check_place",
     "error_of_place",
+    "file_digest",
     "holds_file",
     "make_folder",
     "not_written",

@@ -18,7 +18,15 @@ from pathlib import Path
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.files.places import make_folder, not_written
 
-__all__ = ["LOCK_FILE", "hold_folder", "marked_as_written", "remove_if_abandoned", "share_folder", "take_lock"]
+__all__ = [
+    "LOCK_FILE",
+    "hold_folder",
+    "locked_file",
+    "marked_as_written",
+    "remove_if_abandoned",
+    "share_folder",
+    "take_lock",
+]
 
 LOCK_FILE = ".lock"
 """Name of the file in a held folder; it says who holds it, and is removed at the end."""
@@ -29,7 +37,7 @@ _HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
 
 _descriptors: set[int] = set()
-"""Descriptors of the folders that this process holds."""
+"""Descriptors by which this process, and none of its children, holds folders and files."""
 
 
 def take_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
@@ -45,19 +53,64 @@ def take_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
     Returns:
         Whether it is locked now, or cannot be; False: another process holds it.
     """
+    locked, reason = _lock(descriptor, shared=shared)
+    if locked is None:
+        _say_without_lock(path, reason)
+    return locked is not False
+
+
+@contextlib.contextmanager
+def locked_file(file: Path) -> Iterator[bool | None]:
+    """Opens a file and locks it for this process alone, which may have children: they do not hold it.
+
+    Args:
+        file: The file; it is made if it is missing.
+
+    Yields:
+        True; False where another process has locked it; None where the system has no locks.
+
+    Raises:
+        OSError: It cannot be opened or locked.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, locked_file(Path(folder, "lock")) as first:
+        ...     with locked_file(Path(folder, "lock")) as second:
+        ...         first, second
+        (True, False)
+    """
+    with _opened(file) as descriptor:
+        yield _lock(descriptor)[0]
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    """Opens a file, which is made if it is missing, for this process and none of its children."""
+    owner, descriptor = os.getpid(), os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    _descriptors.add(descriptor)
+    try:
+        yield descriptor
+    finally:
+        if os.getpid() == owner:
+            _descriptors.discard(descriptor)
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, *, shared: bool = False) -> tuple[bool | None, str]:
+    """Locks an open file: True, False where another process has locked it, or None and why there are no locks."""
     try:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:
-        _say_without_lock(path, "this system has none")
+        return None, "this system has none"
     except OSError as error:
         if error.errno in _HELD:
-            return False
+            return False, ""
         if error.errno not in _NO_LOCKS:
             raise
-        _say_without_lock(path, str(error.strerror))
-    return True
+        return None, str(error.strerror)
+    return True, ""
 
 
 @contextlib.contextmanager
@@ -166,13 +219,10 @@ def marked_as_written(file: Path) -> Iterator[None]:
     except ImportError:  # where an open file cannot be renamed either
         yield
         return
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
+    with _opened(file) as descriptor:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def remove_if_abandoned(file: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from iemomecp_dataset.files.bounds import DEEPEST_JSON, LARGEST_FILE, LONGEST_LI
 __all__ = [
     "check_file",
     "check_lines",
+    "file_digest",
     "parse_json",
     "read_bytes",
     "read_json",
@@ -24,6 +26,22 @@ __all__ = [
     "read_text",
     "stream_lines",
 ]
+
+
+def file_digest(path: Path) -> str:
+    """Hashes a file, which may be larger than memory.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_bytes(path: Path) -> bytes:

@@ -14,16 +14,16 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from iemomecp_dataset.errors import IemomecpError, UsageError
-from iemomecp_dataset.files import not_written, put_in_place
+from iemomecp_dataset.files.locks import locked_file
+from iemomecp_dataset.files.places import not_written
+from iemomecp_dataset.files.writing import put_in_place, sync_to_disk, target_of_partial
 
 __all__ = ["whole_folder"]
 
 _LOGGER = logging.getLogger(__name__)
 _LOCK, _NEW, _COMPLETE, _EARLIER = "lock", "new", "complete", "earlier"
-_OF_KILLED_WRITERS = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 
 
 @contextlib.contextmanager
@@ -70,8 +70,7 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
     except OSError as error:
         raise not_written(target, error) from None
     try:
-        with (work / _LOCK).open("ab") as lock:
-            _taken(lock)
+        with locked_file(work / _LOCK):
             new = work / _NEW
             new.mkdir()
             yield new
@@ -89,7 +88,7 @@ def whole_folder(target: Path, check: Callable[[Path, list[str]], None]) -> Iter
                     if (work / _EARLIER).is_dir() and not real.exists():
                         (work / _EARLIER).replace(real)
                     raise
-            _sync_folder(real.parent)
+            sync_to_disk(real.parent)
     except IemomecpError:
         raise
     except OSError as error:
@@ -116,7 +115,7 @@ def _check_files(target: Path, real: Path, check: Callable[[Path, list[str]], No
     if not real.is_dir():
         return
     files = [path for path in sorted(real.rglob("*")) if path.is_symlink() or not path.is_dir()]
-    listed = [path.relative_to(real).as_posix() for path in files if not _OF_KILLED_WRITERS.fullmatch(path.name)]
+    listed = [path.relative_to(real).as_posix() for path in files if target_of_partial(path.name) is None]
     if listed:
         check(target, listed)
 
@@ -128,35 +127,17 @@ def _clear_abandoned(real: Path) -> None:
         if not pattern.fullmatch(work.name):
             continue
         try:
-            with (work / _LOCK).open("ab") as lock:
-                taken = _taken(lock)
-                if taken:
+            with locked_file(work / _LOCK) as locked:
+                if locked:
                     if (work / _EARLIER).is_dir() and not real.exists():
                         (work / _EARLIER).replace(real)
                     shutil.rmtree(work)
         except OSError as error:
-            taken, why = None, f"it cannot be removed: {error.strerror}"
+            locked, why = None, f"it cannot be removed: {error.strerror}"
         else:
             why = "whether a process still writes it is not known: this file system has no locks"
-        if taken is None:
+        if locked is None:
             _LOGGER.warning("%s: was left by an earlier command; %s. Remove it.", work, why)
-
-
-def _taken(lock: IO[bytes]) -> bool | None:
-    """Locks an open file for as long as this process lives.
-
-    Returns:
-        True; False where another process has locked it; None where the system has no locks.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -169,13 +150,3 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 _HERE, _EXCHANGE = -100, 2
 """``AT_FDCWD`` and ``RENAME_EXCHANGE`` of Linux."""
-
-
-def _sync_folder(folder: Path) -> None:
-    # Windows cannot open folders, and some network file systems cannot sync them.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

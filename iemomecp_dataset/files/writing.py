@@ -26,6 +26,8 @@ __all__ = [
     "atomic_write",
     "holds_file",
     "put_in_place",
+    "sync_to_disk",
+    "target_of_partial",
     "write_bytes",
     "write_json",
     "write_text",
@@ -159,18 +161,36 @@ def _remove_abandoned(folder: Path, name: str) -> None:
 
     The folder is listed once: to list it again for each of thousands of files would take longer than to write them.
     """
+    folder = folder.absolute()  # the same relative path is another folder after a change of the current one
     if folder not in _ABANDONED:
-        found = [_PARTIAL.fullmatch(path.name) for path in folder.iterdir()]
-        _ABANDONED[folder] = [(match[1], folder / match[0]) for match in found if match]
+        found = [(target_of_partial(path.name), path) for path in folder.iterdir()]
+        _ABANDONED[folder] = [(of_name, path) for of_name, path in found if of_name is not None]
     for of_name, path in [*_ABANDONED[folder]]:
         if of_name == name:
             remove_if_abandoned(path)
             _ABANDONED[folder].remove((of_name, path))
 
 
+def target_of_partial(name: str) -> str | None:
+    """The name of the file that a temporary file of :func:`atomic_write` was to replace.
+
+    Args:
+        name: Name of any file.
+
+    Returns:
+        The name of the target, of which a long one is cut; None if the file is no such temporary file.
+
+    Example:
+        >>> target_of_partial(".scores.csv.0a1b2c3d.partial"), target_of_partial("scores.csv.partial")
+        ('scores.csv', None)
+    """
+    match = _PARTIAL.fullmatch(name)
+    return match[1] if match else None
+
+
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 _ABANDONED: dict[Path, list[tuple[str, Path]]] = {}
-"""Temporary files that lay in a folder when this process first wrote there, with the names that they were for."""
+"""By absolute path of a folder: temporary files found when this process first wrote there, and their targets."""
 
 
 _LONGEST_NAME = 230
@@ -201,16 +221,24 @@ def put_in_place(partial: Path, target: Path) -> None:
     """
     try:
         for path in (partial, *partial.rglob("*")):
-            _sync(path)
+            sync_to_disk(path)
         partial.replace(target)
-        _sync(target.parent)
+        sync_to_disk(target.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise not_written(target, error) from None
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Waits until what was written to a file, or the names in a folder, are on disk.
+
+    Args:
+        path: The file or folder. Where the system cannot sync folders, nothing is done with one.
+
+    Raises:
+        OSError: The file cannot be opened or synced.
+    """
     if not path.is_dir():
         with path.open("r+b") as stream:
             os.fsync(stream.fileno())

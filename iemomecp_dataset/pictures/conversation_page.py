@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iemomecp_dataset.excerpts import shortened
 from iemomecp_dataset.pictures.content_policy import policy_element
 from iemomecp_dataset.pictures.pair_triangle import TRIANGLE_STYLE, triangle_within_page
 from iemomecp_dataset.pictures.palette import DARK, LIGHT, palette_css, variables
@@ -21,7 +22,6 @@ from iemomecp_dataset.pictures.words import (
     decision_in_words,
     notes_in_words,
     printable,
-    shortened,
 )
 
 if TYPE_CHECKING:

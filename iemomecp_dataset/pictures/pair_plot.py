@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, require_packages
+from iemomecp_dataset.excerpts import shortened
 from iemomecp_dataset.pictures.axes_look import as_written, axes_or_new, axes_palette, fitted_legend, wrapped
 from iemomecp_dataset.pictures.fonts import families_for
 from iemomecp_dataset.pictures.pair_squares import DARKEST, draw_context_bar, draw_frame, draw_ring, draw_squares
-from iemomecp_dataset.pictures.words import printable, role_in_words, shortened
+from iemomecp_dataset.pictures.words import printable, role_in_words
 from iemomecp_dataset.schema import IEMOCAP_EMOTIONS, PAIR_LABELS, ROLE_LABELS, Row
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from iemomecp_dataset.excerpts import shortened
 from iemomecp_dataset.pictures.palette import DARK, LIGHT
 from iemomecp_dataset.pictures.words import (
     SYNTHETIC,
     decision_in_words,
     printable,
     role_in_words,
-    shortened,
 )
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ __all__ = [
     "printable",
     "role_in_words",
     "rule_in_words",
-    "shortened",
 ]
 
 SYNTHETIC = (
@@ -46,16 +45,6 @@ def printable(text: str) -> str:
         'Ana�[31m'
     """
     return _NOT_PRINTABLE.sub("\ufffd", text)
-
-
-def shortened(text: str, length: int) -> str:
-    """Cuts a text at ``length`` characters.
-
-    Example:
-        >>> shortened("We missed it.", 9)
-        'We misse…'
-    """
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def percent(probability: float) -> str:

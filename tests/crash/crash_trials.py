@@ -81,7 +81,8 @@ class Trial:
         command: The command's name.
         damage: What happened to it.
         event: Before which event.
-        outcome: ``same``; or ``refused``: the second start ended with exit code 2; or what is wrong.
+        outcome: ``same``: the second start ended with equal files, as it must; or what is wrong. ``refused``: it ended
+            with exit code 2, which is wrong too, and is counted apart.
         said: What both starts printed, where something is wrong.
     """
 
@@ -93,7 +94,7 @@ class Trial:
 
     @property
     def fine(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the second start ended with equal files."""
         return self.outcome == "same"
 
 
@@ -216,10 +217,10 @@ def write_inputs(folder: Path) -> None:
     write_language_model(folder / "explained", folder / "language model", hidden_size=16, num_layers=1, vocab_size=300)
     (folder / "chat.txt").write_text("Ann: We won the match!\nBob: I am so glad.\nAnn: So am I.\n", encoding="utf-8")
     first, environment = folder / "first", _environment(folder)
-    _must(_train("fusion", **_of_pairs(modalities="t")).line(folder, first), environment)
+    _complete(_train("fusion", **_of_pairs(modalities="t")).line(folder, first), environment)
     (first / "run").rename(folder / "model run")
     # Of another rule, so that it differs from the new one.
-    _must([*COMMANDS["build"].line(folder, first), "--forward-pairs", "gold"], environment)
+    _complete([*COMMANDS["build"].line(folder, first), "--forward-pairs", "gold"], environment)
     (first / "built").rename(folder / "old build")
     shutil.rmtree(first, ignore_errors=True)
 
@@ -392,7 +393,7 @@ def _environment(workspace: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _must(line: list[str], environment: dict[str, str]) -> None:
+def _complete(line: list[str], environment: dict[str, str]) -> None:
     done = forked_python.run(*line, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
 

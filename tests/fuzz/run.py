@@ -77,7 +77,7 @@ def main() -> int:
         return 0
     if not names:
         parser.error(f"no target is called {given.targets!r}; --list prints them")
-    return _printed(_here(names, given) if given.one_process else _side_by_side(names, given))
+    return _printed(_one_after_another(names, given) if given.one_process else _side_by_side(names, given))
 
 
 def _limit_memory() -> None:
@@ -106,7 +106,7 @@ def _one(given: argparse.Namespace) -> int:
     return 0
 
 
-def _here(names: list[str], given: argparse.Namespace) -> list[dict[str, Any]]:
+def _one_after_another(names: list[str], given: argparse.Namespace) -> list[dict[str, Any]]:
     """Fuzzes targets in this process, one after the other."""
     from fuzzing import fuzz
 

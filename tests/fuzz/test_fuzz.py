@@ -41,8 +41,8 @@ def test_a_reader_that_fails_hangs_runs_or_writes_is_found(repository: Path, tmp
         "writes: written or started",
         "starts: written or started",
         "runs: code was run",
-        "forgets: read otherwise the second time",
-        "invents: read, and then AssertionError",
-        "minds the mark: other than the valid files",
+        "gives another value each time: read otherwise the second time",
+        "adds a sentence: read, and then AssertionError",
+        "tells a byte-order mark: other than the valid files",
         "refuses: nothing",
     ], done.stderr

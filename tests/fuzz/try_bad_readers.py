@@ -49,9 +49,9 @@ def main() -> None:
         "writes": lambda content: (WORK.parent / "elsewhere").write_text("x"),
         "starts": lambda content: os.system("true"),
         "runs": lambda content: os.close(os.open(WORK / "x" / "canary", os.O_CREAT)),
-        "forgets": lambda content: next(COUNT),
-        "invents": lambda content: "It never rained.",
-        "minds the mark": lambda content: content,
+        "gives another value each time": lambda content: next(COUNT),
+        "adds a sentence": lambda content: "It never rained.",
+        "tells a byte-order mark": lambda content: content,
         "refuses": refuse,
     }
 
@@ -61,8 +61,8 @@ def main() -> None:
     for name, does in readers.items():
         target = fuzzing.Target(name, lambda f: (f / "chat.txt").write_text(TEXT), bad(does), {"*": "lines"}, check)
         case = fuzzing.Case(target, WORK / "x")
-        mark = "a byte-order mark" if name == "minds the mark" else "cut"
-        damaged = b"\xef\xbb\xbf" + TEXT.encode() if name == "minds the mark" else TEXT.encode()[:9]
+        mark = "a byte-order mark" if name == "tells a byte-order mark" else "cut"
+        damaged = b"\xef\xbb\xbf" + TEXT.encode() if name == "tells a byte-order mark" else TEXT.encode()[:9]
         example = fuzzing.Example({"chat.txt": damaged}, (f"chat.txt: {mark}",))
         report = fuzzing.Report(name)
         finding = fuzzing.tried(case, example, report)

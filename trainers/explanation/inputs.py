@@ -19,7 +19,7 @@ from iemomecp_dataset.features import FeatureTable, read_card, read_feature_tabl
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStore
 from iemomecp_dataset.features.store import check_store
-from iemomecp_dataset.features.store.store_index import file_digest
+from iemomecp_dataset.files import file_digest
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EmotionInputs, read_emotion_inputs
 from iemomecp_dataset.trainers.explanation.items import Faces, Key

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.features.encoders.model_loading import load_pretrained, model_revision
+from iemomecp_dataset.files import file_digest
 
 __all__ = ["language_model_revision", "load_language_model", "load_language_tokenizer", "load_vision_tower"]
 
@@ -95,8 +95,7 @@ def language_model_revision(name: str, config: Any, gguf_file: str | None = None
     path = Path(name) / (gguf_file or "")
     if not gguf_file or not path.is_file():
         return model_revision(name, config)
-    with open(path, "rb") as file:
-        return f"folder-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+    return f"folder-{file_digest(path)[:16]}"
 
 
 def _check_gguf(name: str, gguf_file: str | None) -> None:

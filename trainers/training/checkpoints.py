@@ -24,14 +24,13 @@ from safetensors import SafetensorError
 from torch import nn
 
 from iemomecp_dataset.errors import IemomecpError, RunFolderError, UnsafeFileError
-from iemomecp_dataset.files import atomic_write, error_of_place, make_folder, not_written, put_in_place
+from iemomecp_dataset.files import atomic_write, error_of_place, file_digest, make_folder, not_written, put_in_place
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.progress import (
     DamagedCheckpointError,
     Progress,
     SavedProgress,
     check_digests,
-    file_digest,
     file_digests,
     read_progress,
     write_progress,

@@ -18,9 +18,11 @@ from torch import Tensor, nn
 
 from iemomecp_dataset.errors import InvalidDataError, TrainingError
 from iemomecp_dataset.files import parse_json
+from iemomecp_dataset.metrics.evaluation.one_class import one_class_warning
+from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 
-__all__ = ["LARGE_LOSS", "LossWatch", "check_scores", "not_finite", "one_class", "run_warnings"]
+__all__ = ["LARGE_LOSS", "LossWatch", "check_scores", "not_finite", "run_warnings"]
 
 _logger = logging.getLogger(__name__)
 
@@ -156,42 +158,15 @@ def run_warnings(
     if losses:
         epoch = max(losses, key=lambda one: losses[one])
         found.append(f"Training diverged: the mean loss of epoch {epoch} is {losses[epoch]:.3g}. {_ADVICE}")
-    alike: dict[str, list[str]] = {}
     for split, scores in scored.items():
         if scores.texts is not None or split == "train":
             continue
         check_scores(scores.probabilities, split)
-        only = one_class(scores.probabilities, threshold)
-        if only is not None and only < len(class_names):
-            alike.setdefault(class_names[only], []).append(split)
-    for name, splits in alike.items():
-        found.append(
-            f"Every {unit} of {' and '.join(splits)} is predicted {name}: the model does not tell them apart. Train "
-            f"longer, or at another --learning_rate; {_ELSEWHERE}."
-        )
+        predicted = decide(scores.probabilities, threshold)
+        if predicted.max(initial=0) < len(class_names):
+            alike = one_class_warning(predicted, class_names, split, f"{unit}s")
+            found += [f"{alike} Train longer, or at another --learning_rate; {_ELSEWHERE}."] if alike else []
     return found
-
-
-def one_class(probabilities: NDArray[np.float64], threshold: float | None) -> int | None:
-    """The class that all predictions have, if they have only one.
-
-    Args:
-        probabilities: ``(m, C)``.
-        threshold: Class 0 is decided from this probability on; None for the most probable class.
-
-    Returns:
-        Its id; None where there are several, or less than two predictions.
-
-    Example:
-        >>> one_class(np.array([[0.2, 0.8], [0.4, 0.6]]), None), one_class(np.array([[0.2, 0.8], [0.4, 0.6]]), 0.3)
-        (1, None)
-    """
-    if len(probabilities) < 2:
-        return None
-    decided = probabilities.argmax(axis=1)
-    if threshold is not None:
-        decided = np.where(probabilities[:, 0] >= threshold, 0, 1 + probabilities[:, 1:].argmax(axis=1))
-    return int(decided[0]) if (decided == decided[0]).all() else None
 
 
 def _losses(log: Path) -> Iterator[tuple[int, float]]:

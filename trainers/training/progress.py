@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError
-from iemomecp_dataset.files import read_json
+from iemomecp_dataset.files import file_digest, read_json
 
 __all__ = [
     "PROGRESS_FILE",
@@ -20,7 +20,6 @@ __all__ = [
     "Progress",
     "SavedProgress",
     "check_digests",
-    "file_digest",
     "file_digests",
     "read_progress",
     "write_progress",
@@ -154,19 +153,6 @@ def read_progress(checkpoint: Path) -> SavedProgress:
     return SavedProgress(Progress(**content), tuple(losses), files, best)
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def file_digests(folder: Path) -> dict[str, str]:
     """SHA-256 of each file of a folder, but for the one that holds the digests.
 
@@ -176,7 +162,10 @@ def file_digests(folder: Path) -> dict[str, str]:
     Returns:
         By path within the folder, with ``/``.
     """
-    names = sorted(_files_in(folder))
+    return _digests_of(folder, sorted(_files_in(folder)))
+
+
+def _digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
     # Hashing takes longer than reading, and leaves the interpreter free.
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(names, pool.map(lambda name: file_digest(folder / name), names), strict=True))
@@ -204,11 +193,11 @@ def check_digests(folder: Path, files: Mapping[str, str]) -> None:
         iemomecp_dataset.trainers.training.progress.DamagedCheckpointError: .../a.bin is damaged: its content has \
 another digest than when it was written
     """
-    missing = sorted(files.keys() - set(_files_in(folder)))
-    if missing:
-        raise DamagedCheckpointError(f"{folder / missing[0]} is not there")
     try:
-        found = file_digests(folder)
+        missing = sorted(name for name in files if not (folder / name).is_file())
+        if missing:
+            raise DamagedCheckpointError(f"{folder / missing[0]} is not there")
+        found = _digests_of(folder, list(files))
     except OSError as error:
         raise DamagedCheckpointError(f"{error.filename or folder} cannot be read ({error.strerror})") from None
     changed = [name for name, digest in files.items() if found[name] != digest]

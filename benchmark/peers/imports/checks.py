@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ from iemomecp_dataset.benchmark.peers.manifest import Manifest
 from iemomecp_dataset.benchmark.peers.positives import exported_pairs
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.files import file_digest
 from iemomecp_dataset.metrics.evaluation.coverage import name_pairs
 from iemomecp_dataset.metrics.scoring import decide
 
@@ -92,7 +92,7 @@ def check_request(request: ImportRequest, manifest: Manifest, second: Manifest |
             f"The two exports differ in {', '.join(differing)}; runs of one system merge. Export both with the same "
             "options."
         )
-    contents = [{hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
+    contents = [{file_digest(path) for path in paths if path.is_file()}
                 for paths in (request.outputs, request.context_outputs)]  # fmt: skip
     if contents[0] & contents[1]:
         raise UsageError("The run of causes and that of contexts have a file in common. Give the files of both runs.")

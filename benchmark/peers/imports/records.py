@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from iemomecp_dataset.benchmark.peers.imports.request import (
 from iemomecp_dataset.benchmark.peers.manifest import MANIFEST_FILE, Manifest
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.files import file_digest
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.schema import MODALITY_SETS, ROLE_LABELS
 
@@ -155,7 +155,7 @@ def facts_of_import(
 def _facts_of(manifest: Manifest, path: Path, run: Mapping[str, FilledSplit]) -> dict[str, Any]:
     file = path / MANIFEST_FILE if path.is_dir() else path
     return {
-        "manifest_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "manifest_sha256": file_digest(file),
         "options": dict(manifest.options),
         "emotions": dict(manifest.emotions),
         "rewritten": {split: dict(counts) for split, counts in manifest.counts.items()},

@@ -18,7 +18,7 @@ from iemomecp_dataset.errors import (
     missing_extra,
     nearest_path,
 )
-from iemomecp_dataset.files import read_json
+from iemomecp_dataset.files import file_digest, read_json
 
 __all__ = [
     "autocast",
@@ -147,8 +147,7 @@ def model_revision(name: str, config: Any) -> str:
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model"):
             digest.update(path.name.encode())
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(file_digest(path)))
     return f"folder-{digest.hexdigest()[:16]}"
 
 

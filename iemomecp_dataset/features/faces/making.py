@@ -28,8 +28,8 @@ from iemomecp_dataset.features.faces.examined import ExaminedClips
 from iemomecp_dataset.features.faces.face_options import FaceOptions
 from iemomecp_dataset.features.faces.importers import import_faces
 from iemomecp_dataset.features.frames.store import MANIFEST_NAME, MAX_MISSING
-from iemomecp_dataset.features.store.store_index import file_digest
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
+from iemomecp_dataset.files import file_digest
 
 __all__ = ["MadeFaces", "clip_names", "load_detector", "make_faces"]
 

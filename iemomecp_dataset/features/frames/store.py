@@ -23,10 +23,10 @@ from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.features.frames.shards import FrameShard, read_frame_shard, write_frame_shard
 from iemomecp_dataset.features.store.store_card import UNKNOWN_CORPUS, StoreCard, claim_store, read_card
-from iemomecp_dataset.features.store.store_index import file_digest, missing_shards
+from iemomecp_dataset.features.store.store_index import missing_shards
 from iemomecp_dataset.features.store.store_layout import shard_name
 from iemomecp_dataset.features.store.store_rows import STATUSES, StoreRow, finite_row
-from iemomecp_dataset.files import read_json, write_json
+from iemomecp_dataset.files import file_digest, read_json, write_json
 
 __all__ = ["MANIFEST_NAME", "MAX_MISSING", "FrameStore", "FrameStoreWriter", "write_manifest"]
 

@@ -23,11 +23,12 @@ from iemomecp_dataset.features.importers.convecpe_features import read_convecpe_
 from iemomecp_dataset.features.importers.ecf_arrays import read_ecf_array
 from iemomecp_dataset.features.importers.emotion_pickles import read_emotion_pickle
 from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
-from iemomecp_dataset.features.store.store_index import file_digest, write_index
+from iemomecp_dataset.features.store.store_index import write_index
 from iemomecp_dataset.features.store.store_layout import shard_name
 from iemomecp_dataset.features.store.store_rows import StoreRow, finite_row
 from iemomecp_dataset.features.store.store_shards import write_shard
 from iemomecp_dataset.features.work_items import corpus_items
+from iemomecp_dataset.files import file_digest
 
 __all__ = ["import_features"]
 

@@ -23,7 +23,6 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError
 from iemomecp_dataset.features.store.store_card import StoreCard, check_use, read_card
 from iemomecp_dataset.features.store.store_index import (
     SHARDS_KEY,
-    file_digest,
     index_schema,
     missing_shards,
     read_store_shard,
@@ -31,6 +30,7 @@ from iemomecp_dataset.features.store.store_index import (
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME
 from iemomecp_dataset.features.store.store_rows import STATUSES
 from iemomecp_dataset.features.store.store_shards import Shard
+from iemomecp_dataset.files import file_digest
 
 __all__ = ["FeatureTable", "open_store", "read_feature_table"]
 

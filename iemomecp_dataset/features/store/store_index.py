@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections import Counter
@@ -15,10 +14,10 @@ from iemomecp_dataset.features.store.store_card import StoreCard
 from iemomecp_dataset.features.store.store_layout import CARD_NAME, INDEX_NAME, README_NAME, shard_name
 from iemomecp_dataset.features.store.store_rows import STATUSES
 from iemomecp_dataset.features.store.store_shards import Shard, read_shard
-from iemomecp_dataset.files import write_bytes
+from iemomecp_dataset.files import file_digest, write_bytes
 from iemomecp_dataset.markdown_text import markdown_text
 
-__all__ = ["COLUMNS", "SHARDS_KEY", "file_digest", "index_schema", "missing_shards", "read_store_shard", "write_index"]
+__all__ = ["COLUMNS", "SHARDS_KEY", "index_schema", "missing_shards", "read_store_shard", "write_index"]
 
 COLUMNS = ("utterance_id", "shard", "row", "n_frames", "seconds", "status", "reason", "note")
 """Columns of the index. ``shard`` and ``row`` locate the vector; ``row`` is null if there is none."""
@@ -117,12 +116,6 @@ def read_store_shard(folder: Path, card: StoreCard, number: int) -> Shard:
             "again."
         )
     return shard
-
-
-def file_digest(path: Path) -> str:
-    """Computes the SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _readme(card: StoreCard, counts: Counter[str]) -> str:

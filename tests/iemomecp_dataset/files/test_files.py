@@ -564,6 +564,15 @@ def test_a_killed_writer_leaves_the_old_content(tmp_path):
     assert leftover.read_text() == "half"
 
 
+def test_remains_are_those_of_the_current_folder(tmp_path, monkeypatch):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".a.0a1b2c3d.partial").touch()
+        monkeypatch.chdir(tmp_path / name)
+        write_text(Path("a"), name)
+        assert everything_in(tmp_path / name) == {"a": name.encode()}
+
+
 def test_no_more_memory_is_set_aside_than_a_file_needs(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes(b"rain" * 1_000_000)
     code = (

@@ -10,13 +10,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.files import locks
-from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder, share_folder, take_lock
+from iemomecp_dataset.files.locks import LOCK_FILE, hold_folder, locked_file, marked_as_written, share_folder, take_lock
 
 HOLDER = (
     "import pathlib, sys, time\nfrom iemomecp_dataset.files.locks import hold_folder\n"
@@ -46,20 +48,33 @@ def test_a_folder_is_held_by_one_process_which_the_other_is_told_and_a_killed_on
         assert str(os.getpid()) in (folder / LOCK_FILE).read_text()
 
 
-def test_a_child_does_not_hold_what_its_parent_held(folder: Path) -> None:
-    with hold_folder(folder):
+@pytest.mark.parametrize(
+    "hold",
+    [
+        hold_folder,
+        lambda folder: locked_file(folder / LOCK_FILE),
+        lambda folder: marked_as_written(folder / LOCK_FILE),
+    ],
+)
+def test_a_child_does_not_hold_what_its_parent_held(folder: Path, hold: Callable[[Path], Any]) -> None:
+    folder.mkdir(parents=True)
+    with hold(folder):
         goes_on, end = os.pipe()
+        started, start = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(end)
+            os.write(start, b"x")
             os.read(goes_on, 1)
             os._exit(0)
         os.close(goes_on)
+        os.read(started, 1)
     try:
         with hold_folder(folder):
             pass
     finally:
-        os.close(end)
+        for descriptor in (end, started, start):
+            os.close(descriptor)
         os.waitpid(child, 0)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from iemomecp_dataset.errors import TrainingError
-from iemomecp_dataset.trainers.training.divergence import LossWatch, check_scores, not_finite, one_class, run_warnings
+from iemomecp_dataset.trainers.training.divergence import LossWatch, check_scores, not_finite, run_warnings
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 
 NAN, INF = float("nan"), float("inf")
@@ -108,15 +108,19 @@ def test_the_record_states_a_diverged_run_and_one_class(tmp_path: Path) -> None:
     diverged = warnings(usual, None, 9.0, 1e21, 2e3)
     assert [one.split(".")[0] for one in diverged] == ["Training diverged: the mean loss of epoch 2 is 1e+21"]
     both = warnings({"validation": scored(0.1, 0.2), "test": scored(0.2, 0.1)}, None, 1.0)
-    assert [one.split(":")[0] for one in both] == ["Every pair of validation and test is predicted non_pair"]
-    assert warnings({"test": scored(0.2, 0.1)}, None, 1.0)[0].startswith("Every pair of test is predicted non_pair:")
-    assert warnings({"test": scored(0.2, 0.3)}, 0.1, 1.0)[0].startswith("Every pair of test is predicted emo_cause:")
+    assert [one.split(",")[0] for one in both] == [
+        f"It predicts non_pair for all 2 pairs of {split}" for split in ("validation", "test")
+    ]
+    (one,) = warnings({"test": scored(0.2, 0.3)}, 0.1, 1.0)
+    assert one.startswith(
+        "It predicts emo_cause for all 2 pairs of test, as a rule without a model would. Train longer,"
+    )
     assert warnings({"test": ScoredSplit(scored(0.2, 0.3).probabilities, 0.1, texts=("a", "b"))}, None, 1.0) == []
     with pytest.raises(TrainingError, match="1 of the 2 predictions on test are NaN: training has diverged"):
         warnings({"test": scored(0.2, NAN)}, None, 1.0)
     assert run_warnings(tmp_path / "none.jsonl", usual, None, names, "pair") == []
 
 
-def test_a_single_prediction_is_no_sign() -> None:
-    assert one_class(np.array([[0.1, 0.9]]), None) is None
+def test_a_single_prediction_is_no_sign(tmp_path: Path) -> None:
+    assert run_warnings(tmp_path / "none.jsonl", {"test": scored(0.1)}, None, ("a", "b", "c"), "pair") == []
     check_scores(np.zeros((0, 2)), "test")

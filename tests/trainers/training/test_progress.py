@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.files import file_digest
+from iemomecp_dataset.trainers.training import progress
 from iemomecp_dataset.trainers.training.progress import (
     PROGRESS_FILE,
     DamagedCheckpointError,
     Progress,
     SavedProgress,
     check_digests,
-    file_digest,
     file_digests,
     read_progress,
     write_progress,
@@ -129,3 +130,12 @@ def test_files_are_compared_with_their_digests(damage: Callable[[Path], None], s
     damage(tmp_path / "rank" / "states.pt")
     with pytest.raises(DamagedCheckpointError, match=rf"rank.states\.pt {said}"):
         check_digests(tmp_path, digests)
+
+
+def test_files_that_are_not_compared_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("best.safetensors", "optimizer.bin"):
+        (tmp_path / name).write_bytes(b"x")
+    read: list[str] = []
+    monkeypatch.setattr(progress, "file_digest", lambda path: read.append(path.name) or file_digest(path))
+    check_digests(tmp_path, {"best.safetensors": file_digest(tmp_path / "best.safetensors")})
+    assert read == ["best.safetensors"]
