@@ -30,7 +30,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "tests" / "processes"), str(ROOT)]
+    sys.path[:0] = [str(ROOT / "tests" / "processes"), str(ROOT / "tests" / "cases"), str(ROOT)]
 
 import forked_python  # noqa: E402  # found only now, where this file is the program
 
@@ -192,25 +192,13 @@ def write_inputs(folder: Path) -> None:
     Args:
         folder: The folder.
     """
+    from small_scale import small_scale
+
     from iemomecp_dataset.commands.synthetic import write_encoder, write_language_model
     from iemomecp_dataset.synthetic import write_corpus, write_ecem
-    from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
 
-    SCALES["small"] = Scale(
-        {
-            "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
-            "validation": PlannedCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
-            "test": PlannedCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
-        },
-        shortest_chunk=8,
-        longest_chunk=24,
-        topics=20,
-        words_per_topic=2,
-    )
-    try:
-        write_corpus(folder / "corpus", scale="small")
-    finally:
-        del SCALES["small"]
+    with small_scale() as scale:
+        write_corpus(folder / "corpus", scale=scale)
     write_encoder(folder / "corpus", folder / "encoder", hidden_size=16, num_layers=1)
     write_ecem(folder / "explained", dialogues=_SPLITS)
     write_language_model(folder / "explained", folder / "language model", hidden_size=16, num_layers=1, vocab_size=300)
