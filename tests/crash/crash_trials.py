@@ -133,12 +133,8 @@ def _build(**options: object) -> Callable[[Path, Path], Mapping[str, object]]:
     return lambda inputs, output: {"--data-dir": inputs / "corpus", "--output-dir": output / "built", **options}
 
 
-def _earlier(*names: str) -> Callable[[Path, Path], None]:
-    def write(inputs: Path, output: Path) -> None:
-        for name in names:
-            (output / name).write_text("of an earlier command\n", encoding="utf-8")
-
-    return write
+def _earlier(name: str) -> Callable[[Path, Path], object]:
+    return lambda inputs, output: (output / name).write_text("of an earlier command\n", encoding="utf-8")
 
 
 COMMANDS: dict[str, Command] = {
@@ -184,7 +180,7 @@ COMMANDS: dict[str, Command] = {
             str(inputs / "model run" / "predictions_test.parquet"): True, "--data-dir": inputs / "corpus",
             "--split": "test", "--output": output / "scores.csv",
         },
-        before=_earlier("scores.csv"),
+        before=lambda inputs, output: shutil.copy(inputs / "old scores.csv", output / "scores.csv"),
         whole=("scores.csv*",),
     ),
     "report": Command(("scripts/report.py",),
@@ -219,6 +215,9 @@ def write_inputs(folder: Path) -> None:
     # Of another rule, so that it differs from the new one.
     _must([*COMMANDS["build"].line(folder, first), "--forward-pairs", "gold"], environment)
     (first / "built").rename(folder / "old build")
+    scored = COMMANDS["evaluate"].line(folder, first)
+    _must([re.sub(r"\btest\b|(?<=_)test", "validation", word) for word in scored], environment)
+    (first / "scores.csv").rename(folder / "old scores.csv")
     shutil.rmtree(first, ignore_errors=True)
 
 
@@ -467,7 +466,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="crash-") as name:
         folder = Path(name)
         inputs = options.inputs or folder / "inputs"
-        if not (inputs / "old build").is_dir():
+        if not (inputs / "old scores.csv").is_file():
             write_inputs(inputs)
         known = {command: file_events(command, inputs, folder / "whole") for command in options.commands}
         plan = [
