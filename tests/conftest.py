@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -97,33 +96,21 @@ def synthetic_dir(made_once: MadeOnce) -> Path:
 @pytest.fixture(scope="session")
 def small_dir(made_once: MadeOnce) -> Path:
     """A fourth of that, for tests of what a run does, whatever it learns: 16, 6 and 8 dialogues, 2090 train pairs."""
+    from small_scale import small_scale
+
     from iemomecp_dataset.synthetic import write_corpus
 
-    with _small_scale() as scale:
+    with small_scale() as scale:
         return made_once("small", lambda folder: write_corpus(folder, scale=scale))
 
 
-@pytest.fixture
-def small_scale() -> Iterator[str]:
-    """The scale of that corpus, for what writes a corpus of its own."""
-    with _small_scale() as scale:
-        yield scale
-
-
-@contextmanager
+@pytest.fixture(name="small_scale")
 def _small_scale() -> Iterator[str]:
-    from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
+    """The scale of that corpus, for what writes a corpus of its own."""
+    from small_scale import small_scale
 
-    splits = {
-        "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
-        "validation": PlannedCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
-        "test": PlannedCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
-    }
-    SCALES["small"] = Scale(splits, shortest_chunk=8, longest_chunk=24, topics=20, words_per_topic=2)
-    try:
-        yield "small"
-    finally:
-        del SCALES["small"]
+    with small_scale() as scale:
+        yield scale
 
 
 @pytest.fixture(scope="session")

@@ -25,18 +25,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "tests" / "processes"), str(ROOT)]
+    sys.path[:0] = [str(ROOT / "tests" / "processes"), str(ROOT / "tests" / "cases"), str(ROOT)]
 
 import forked_python  # noqa: E402  # found only now, where this file is the program
 
 __all__ = ["COMMANDS", "DAMAGES", "Command", "Trial", "file_events", "run_trial", "sample", "write_inputs"]
 
-DAMAGES = ("kill", "power", "full")
+DAMAGES = ("kill", "power", "full", "cut")
 SCORER = {
     "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 2, "patience": 2,
     "batch_size": 8, "max_tokens": 16, "dropout": 0.3, "checkpoint_steps": 3, "seed": 1,
@@ -55,15 +56,19 @@ class Command:
         arguments: Gives its arguments from the folder of inputs and the folder to write to.
         before: Fills the folder of a trial first.
         damages: What can happen to it: not ``power`` where it starts processes, whose syncs are not seen.
-        sound: Code that is run between damage and second start. It gets the folder as its argument, and fails if what
-            lies there can be taken for something whole.
+        whole: Patterns of the files that are written in one piece: after the damage each of them is the earlier one or
+            the new one, and none of the earlier ones is missing.
+        marks: By file: patterns of what must be there, and new, where the new one of that file is there.
+        together: A folder that after the damage is the earlier one or the new one, all files of it.
     """
 
     program: tuple[str, ...]
     arguments: Callable[[Path, Path], Mapping[str, object]]
     before: Callable[[Path, Path], object] = field(default=lambda inputs, output: None)
     damages: tuple[str, ...] = DAMAGES
-    sound: str = ""
+    whole: tuple[str, ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
+    together: str = ""
 
     def line(self, inputs: Path, output: Path) -> list[str]:
         """Program and arguments."""
@@ -103,7 +108,11 @@ def _train(trainer: str, **options: object) -> Command:
         values = {name: value(inputs) if callable(value) else value for name, value in options.items()}
         return {**{f"--{name}": value for name, value in values.items()}, "--output_dir": output / "run"}
 
-    return Command((f"trainers/{trainer}.py",), arguments)
+    return Command(
+        (f"trainers/{trainer}.py",), arguments,
+        whole=("run/model/*", "run/*.parquet", "run/config.yaml", "run/results.json"),
+        marks={"run/results.json": "run/*"},
+    )  # fmt: skip
 
 
 def _of_pairs(**options: object) -> dict[str, object]:
@@ -125,21 +134,9 @@ def _build(**options: object) -> Callable[[Path, Path], Mapping[str, object]]:
     return lambda inputs, output: {"--data-dir": inputs / "corpus", "--output-dir": output / "built", **options}
 
 
-# Either the old build as a whole, or the new one, or nothing that loads.
-_BUILD_IS_WHOLE = """
-import sys, warnings
-import datasets
-folder = sys.argv[1] + "/built"
-try:
-    loaded = datasets.load_dataset(folder)
-except Exception as error:
-    print("does not load:", type(error).__name__)
-else:
-    rows = {split: loaded[split].num_rows for split in sorted(loaded)}
-    assert rows == {"test": 8, "train": 16, "validation": 6}, rows
-    names = loaded["train"].features["pairs"]
-    assert "emo_context" in str(names), names
-"""
+def _earlier(name: str) -> Callable[[Path, Path], object]:
+    return lambda inputs, output: (output / name).write_text("of an earlier command\n", encoding="utf-8")
+
 
 COMMANDS: dict[str, Command] = {
     "dialogue": _train("fusion", **_of_pairs(objective="rpcl", modalities="tav", encoder_mode="frozen")),
@@ -157,10 +154,12 @@ COMMANDS: dict[str, Command] = {
             "--data_dir": inputs / "corpus", "--modality": "text", "--model": inputs / "encoder", "--limit": 40,
             "--shard_size": 8, "--batch_size": 8, "--device": "cpu", "--output_dir": output / "store",
         },
+        whole=("store/[!.]*",),
+        marks={"store/index.parquet": "store/*"},
     ),
-    "build": Command(("scripts/build_from_sources.py",), _build(), sound=_BUILD_IS_WHOLE),
-    "rebuild": Command(("scripts/build_from_sources.py",), _build(), before=_old_build, sound=_BUILD_IS_WHOLE),
-    "build json": Command(("scripts/build_from_sources.py",), _build(**{"--format": "json"})),
+    "build": Command(("scripts/build_from_sources.py",), _build(), together="built"),
+    "rebuild": Command(("scripts/build_from_sources.py",), _build(), before=_old_build, together="built"),
+    "build json": Command(("scripts/build_from_sources.py",), _build(**{"--format": "json"}), together="built"),
     "matrix": Command(("scripts/launch_baseline_matrix.py",),
         lambda inputs, output: {
             **{f"--{name}": value for name, value in SCORER.items() if name != "seed"},
@@ -168,20 +167,27 @@ COMMANDS: dict[str, Command] = {
             "--objectives": "base", "--runs_dir": output / "runs", "--slots": 2, "--retry_failed": True,
         },
         damages=("kill", "full"),
+        whole=("*/results.json",),
     ),
     "predict": Command(("-m", "iemomecp_dataset", "predict"),
         lambda inputs, output: {
             str(inputs / "chat.txt"): True, "--model": inputs / "model run", "--output": output / "pairs.jsonl",
         },
+        before=_earlier("pairs.jsonl"),
+        whole=("pairs.jsonl",),
     ),
     "evaluate": Command(("scripts/evaluate_predictions.py",),
         lambda inputs, output: {
             str(inputs / "model run" / "predictions_test.parquet"): True, "--data-dir": inputs / "corpus",
             "--split": "test", "--output": output / "scores.csv",
         },
+        before=lambda inputs, output: shutil.copy(inputs / "old scores.csv", output / "scores.csv"),
+        whole=("scores.csv*",),
     ),
     "report": Command(("scripts/report.py",),
         lambda inputs, output: {str(inputs / "model run"): True, "--output": output / "report.html"},
+        before=_earlier("report.html"),
+        whole=("report.html",),
     ),
 }  # fmt: skip
 """The commands, by name."""
@@ -193,25 +199,13 @@ def write_inputs(folder: Path) -> None:
     Args:
         folder: The folder.
     """
+    from small_scale import small_scale
+
     from iemomecp_dataset.commands.synthetic import write_encoder, write_language_model
     from iemomecp_dataset.synthetic import write_corpus, write_ecem
-    from iemomecp_dataset.synthetic.counts import SCALES, PlannedCounts, Scale
 
-    SCALES["small"] = Scale(
-        {
-            "train": PlannedCounts(8, 16, 240, 2090, 186, 94, 6, 2, 277, 26, 1, 11, 111),
-            "validation": PlannedCounts(3, 6, 90, 784, 70, 35, 2, 1, 104, 10, 1, 4, 42),
-            "test": PlannedCounts(4, 8, 120, 1046, 92, 46, 3, 1, 128, 12, 1, 5, 62),
-        },
-        shortest_chunk=8,
-        longest_chunk=24,
-        topics=20,
-        words_per_topic=2,
-    )
-    try:
-        write_corpus(folder / "corpus", scale="small")
-    finally:
-        del SCALES["small"]
+    with small_scale() as scale:
+        write_corpus(folder / "corpus", scale=scale)
     write_encoder(folder / "corpus", folder / "encoder", hidden_size=16, num_layers=1)
     write_ecem(folder / "explained", dialogues=_SPLITS)
     write_language_model(folder / "explained", folder / "language model", hidden_size=16, num_layers=1, vocab_size=300)
@@ -222,6 +216,8 @@ def write_inputs(folder: Path) -> None:
     # Of another rule, so that it differs from the new one.
     _complete([*COMMANDS["build"].line(folder, first), "--forward-pairs", "gold"], environment)
     (first / "built").rename(folder / "old build")
+    _must([*COMMANDS["evaluate"].line(folder, first), "--threshold", "0.9"], environment)
+    (first / "scores.csv").rename(folder / "old scores.csv")
     shutil.rmtree(first, ignore_errors=True)
 
 
@@ -261,10 +257,12 @@ def run_trial(
     """
     code, first = _start(command, inputs, workspace, {"event": event, "damage": damage, "record": ""}, fresh=True)
     wrong = _wrong_end(damage, code, first) or _wait_for_its_processes(workspace)
-    sound = COMMANDS[command].sound
-    if not wrong and sound:
-        checked = forked_python.run("-c", sound, workspace / "output", env=_environment(workspace))
-        wrong = f"half of it can be read: {checked.stderr[-300:]}" if checked.returncode else ""
+    if not wrong:
+        left = contents(workspace)
+        wrong = _half(COMMANDS[command], left, _contents_before(command, inputs, workspace), expected)
+        if not wrong and code == 0:
+            # Caches can do without what could not be written, and nothing else can.
+            wrong = _differences(left, expected)
     code, second = _start(command, inputs, workspace, None)
     said = "\n--- again ---\n".join(re.sub(r".*%\|.*\n?", "", text) for text in (first, second))
     if not wrong and "Traceback" in second:
@@ -316,8 +314,11 @@ def contents(workspace: Path) -> dict[str, object]:
             found[name] = "its content may differ"
         elif path.suffix in (".json", ".jsonl"):
             text = path.read_text(encoding="utf-8").replace(str(workspace), "")
-            found[name] = [_without_times(json.loads(line)) for line in text.splitlines()] if path.suffix == ".jsonl" \
-                else _without_times(json.loads(text))  # fmt: skip
+            try:
+                found[name] = [_without_times(json.loads(line)) for line in text.splitlines()] \
+                    if path.suffix == ".jsonl" else _without_times(json.loads(text))  # fmt: skip
+            except ValueError:  # half of it
+                found[name] = text
         else:
             found[name] = path.read_bytes().replace(str(workspace).encode(), b"")
     return found
@@ -327,6 +328,38 @@ def _without_times(content: Any) -> Any:
     if isinstance(content, dict):
         return {name: _without_times(value) for name, value in content.items() if name not in CHANGING}
     return [_without_times(value) for value in content] if isinstance(content, list) else content
+
+
+def _contents_before(command: str, inputs: Path, workspace: Path) -> dict[str, object]:
+    before = workspace.with_name(f"{workspace.name} before")
+    shutil.rmtree(before, ignore_errors=True)
+    (before / "output").mkdir(parents=True)
+    COMMANDS[command].before(inputs, before / "output")
+    return contents(before)
+
+
+def _half(
+    command: Command, left: Mapping[str, object], earlier: Mapping[str, object], expected: Mapping[str, object]
+) -> str:
+    """Says what of the files that damage left is neither the earlier one nor the new one."""
+    if folder := command.together:
+        found, *known = ({name: content for name, content in files.items() if f"{name}/".startswith(f"{folder}/")}
+                            for files in (left, earlier, expected))  # fmt: skip
+        if all(_differences(found, files) for files in known):
+            return f"after the damage {folder} is neither the earlier one nor the new one: {sorted(found)}"
+    for name in sorted(left.keys() | earlier.keys()):
+        if not any(fnmatchcase(name, pattern) for pattern in command.whole):
+            continue
+        if name not in left or repr(left[name]) not in {
+            repr(files[name]) for files in (earlier, expected) if name in files
+        }:
+            return f"after the damage {name} is neither the earlier one nor the new one"
+    for mark, pattern in command.marks.items():
+        if mark in left:
+            needed = {name: content for name, content in expected.items() if fnmatchcase(name, pattern)}
+            if wrong := _differences({name: left[name] for name in needed.keys() & left.keys()}, needed):
+                return f"after the damage {mark} is there, and not all that it stands for: {wrong}"
+    return ""
 
 
 def _differences(found: Mapping[str, object], expected: Mapping[str, object]) -> str:
@@ -342,12 +375,13 @@ def _differences(found: Mapping[str, object], expected: Mapping[str, object]) ->
 def _wrong_end(damage: str, code: int, said: str) -> str:
     if "Traceback" in said:
         return "traceback"
-    if damage != "full":
+    if damage in ("kill", "power"):
         # A command that catches nothing cannot survive; one that ends before has fewer events than were counted.
         return "" if code in (-signal.SIGKILL, 0) else f"exit code {code} in place of the damage"
     if code == 2:
-        return "" if "No space left on device" in said else "full disk: the cause is not said"
-    return "" if code == 0 else f"full disk: exit code {code}"
+        cause = {"full": "No space left on device", "cut": "File too large"}[damage]
+        return "" if cause in said else "the cause is not said"
+    return "" if code == 0 else f"exit code {code}"
 
 
 def _wait_for_its_processes(workspace: Path, seconds: float = 240.0) -> str:
@@ -381,8 +415,14 @@ def _start(
         environment["FILE_EVENTS"] = json.dumps({"watched": [str(output), str(caches)], **plan})
         watched = str(ROOT / "tests" / "processes" / "watched")
         environment["PYTHONPATH"] = os.pathsep.join([watched, *environment.get("PYTHONPATH", "").split(os.pathsep)])
-    done = forked_python.run(*COMMANDS[command].line(inputs, output), cwd=ROOT, env=environment, timeout=300)
-    return done.returncode, done.stdout + done.stderr
+    # Through a pipe: what it prints is no file that could be cut.
+    pipe = workspace.with_name(f"{workspace.name}.printed")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        printed = reader.submit(pipe.read_text, encoding="utf-8")
+        process = forked_python.start(*COMMANDS[command].line(inputs, output), cwd=ROOT, env=environment, output=pipe)
+        return process.wait(300), printed.result()
 
 
 def _environment(workspace: Path) -> dict[str, str]:
@@ -426,7 +466,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="crash-") as name:
         folder = Path(name)
         inputs = options.inputs or folder / "inputs"
-        if not (inputs / "old build").is_dir():
+        if not (inputs / "old scores.csv").is_file():
             write_inputs(inputs)
         known = {command: file_events(command, inputs, folder / "whole") for command in options.commands}
         plan = [

@@ -27,7 +27,7 @@ with open(f"{folder}/log", "a") as file:
     file.write("2")
 os.mkdir(f"{folder}/end")
 """
-EVENTS = ["open", "fsync", "os.rename", "open", "open", "os.mkdir"]
+EVENTS = ["open", "fsync", "os.rename", "open", "open", "os.mkdir", "end"]
 
 
 def damaged(folder: Path, event: int, damage: str) -> tuple[int, str, dict[str, str]]:
@@ -41,7 +41,9 @@ def damaged(folder: Path, event: int, damage: str) -> tuple[int, str, dict[str, 
         env={**os.environ, "PYTHONPATH": str(WATCHED), "FILE_EVENTS": json.dumps(plan)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert [line.split()[0] for line in record.read_text().splitlines()] == EVENTS[: event or None]
+    assert [line.split()[0] for line in record.read_text().splitlines()] == [
+        *EVENTS[: event or None], *(["end"] if damage == "full" else [])
+    ]  # fmt: skip
     left = {path.name: path.read_text() if path.is_file() else "" for path in folder.iterdir()}
     return done.returncode, done.stderr, left
 
@@ -60,6 +62,7 @@ def test_without_damage_everything_is_written(tmp_path: Path) -> None:
         (6, "kill", {"a": "new", "b": "new", "log": "12"}),
         # Neither the new file nor what the other one grew by was synced.
         (6, "power", {"a": "new", "b": "", "log": "1"}),
+        (7, "power", {"a": "new", "b": "", "log": "1", "end": ""}),
     ],
 )
 def test_a_process_ends_before_the_event_and_loses_what_it_did_not_sync(
@@ -72,3 +75,17 @@ def test_a_full_disk_takes_no_new_file(tmp_path: Path) -> None:
     code, said, left = damaged(tmp_path / "watched", 4, "full")
     assert (code, left) == (1, {"a": "new", "log": "1"})
     assert "OSError: [Errno 28] No space left on device" in said
+
+
+def test_a_cut_disk_takes_the_beginning_of_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    plan = {"watched": [str(folder)], "event": 2, "damage": "cut", "record": ""}
+    write = "import sys, pathlib\nfor name in 'ab': pathlib.Path(sys.argv[1], name).write_text(name * 3000)"
+    done = subprocess.run(
+        [sys.executable, "-c", write, folder],
+        env={**os.environ, "PYTHONPATH": str(WATCHED), "FILE_EVENTS": json.dumps(plan)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "OSError: [Errno 27] File too large" in done.stderr
+    assert {path.name: path.stat().st_size for path in folder.iterdir()} == {"a": 3000, "b": 1024}

@@ -2,22 +2,25 @@
 
 The environment variable ``FILE_EVENTS`` is JSON: ``watched``, folders; ``event``, a number; ``damage``, what happens
 just before that event in one of them; ``record``, a file that gets the events, one a line. A file event is an opening
-for writing, a rename, a removal, a new folder, a link, or a sync. Libraries that write without Python (safetensors,
-Arrow with a path) are seen by the rename that follows.
+for writing, a rename, a removal, a new folder, a link, a sync, or the end of the process. Libraries that write without
+Python (safetensors, Arrow with a path) are seen by the rename that follows.
 
 * ``kill``: the process is gone.
 * ``power``: so is the power. What was not synced is lost: a file that was never synced is empty, one that grew since
   has its earlier length. File systems keep the order of renames, so these stay.
 * ``full``: from then on no file and no folder can be made; removals and renames work.
+* ``cut``: from then on no file can grow beyond 1024 bytes, whoever writes it: writes end in the middle.
 
-The variable is removed, so that processes started by this one go on unharmed.
+The variable is removed, so that the events of processes started by this one are not counted.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import json
 import os
+import resource
 import signal
 import stat
 import sys
@@ -71,9 +74,11 @@ class _Watch:
             if self.event and self.count >= self.event:
                 if self.damage == "power":
                     self.lose_unsynced()
-                if self.damage != "full":
+                if self.damage in ("kill", "power"):
                     _end()
-                if what in ("open", "os.mkdir", "os.link", "os.symlink"):
+                if self.damage == "cut":
+                    _let_no_file_grow()
+                elif what in ("open", "os.mkdir", "os.link", "os.symlink"):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
             if what in ("os.rename", "os.remove"):
                 self.forget(path)
@@ -96,6 +101,11 @@ def _state(state: os.stat_result) -> tuple[tuple[int, int], tuple[int, int]]:
     return (state.st_dev, state.st_ino), (state.st_size, state.st_mtime_ns)
 
 
+def _let_no_file_grow() -> None:
+    sys.dont_write_bytecode = True  # the import system would take its half-written files for whole ones
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
 def _end() -> NoReturn:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("killed")
@@ -103,6 +113,7 @@ def _end() -> NoReturn:
 
 def _watch(plan: dict[str, Any]) -> None:
     watch = _Watch(**plan)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write that is too long is an error, as on a full disk
     sync = os.fsync
 
     def fsync(file: Any) -> None:
@@ -133,6 +144,7 @@ def _watch(plan: dict[str, Any]) -> None:
             watch.happens(name, inside)
 
     sys.addaudithook(hook)
+    atexit.register(watch.happens, "end", watch.folders[0])
 
 
 if _plan := os.environ.pop("FILE_EVENTS", None):
