@@ -133,7 +133,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
     Raises:
         IemomecpError: Something that the user can put right.
         KeyboardInterrupt: SIGINT has ended the session, and the run can be continued.
-        SystemExit: SIGTERM has.
+        SystemExit: SIGTERM or SIGHUP has.
     """
     end_with_launcher()
     began = time.monotonic()

@@ -37,6 +37,7 @@ from iemomecp_dataset.files.writing import target_of_partial
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.options import RunSettings, circumstances, told_by_results
 from iemomecp_dataset.trainers.run_inputs import RunInputs
+from iemomecp_dataset.trainers.training.progress import content_digest
 
 __all__ = ["RunFolder"]
 
@@ -116,7 +117,8 @@ class RunFolder:
         # Also where a process was killed between these two files.
         if not self.finished and self._known_inputs() is None and self.latest_checkpoint() is None:
             make_folder(self.checkpoints)
-            write_json(self.checkpoints / INPUTS_FILE, inputs.to_json())
+            content = inputs.to_json()
+            write_json(self.checkpoints / INPUTS_FILE, {**content, "digest": content_digest(content)})
         return not found
 
     def holds(self, options: RunSettings, inputs: RunInputs) -> bool:
@@ -187,8 +189,10 @@ class RunFolder:
         # The options last: while they are there, the folder can be continued.
         for name in ("log.jsonl", "config.yaml"):
             (self.path / name).unlink(missing_ok=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+        # Somebody may have moved the folder: what the run has failed on is the error that is shown.
+        with contextlib.suppress(FileNotFoundError):
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def _known_inputs(self) -> RunInputs | None:
         """What the run has read, from its results or from its checkpoints."""
@@ -199,6 +203,9 @@ class RunFolder:
             return None
         try:
             content = read_json(file)
+            # Earlier versions wrote no digest.
+            if isinstance(content, dict) and content.pop("digest", None) not in (None, content_digest(content)):
+                raise TypeError
             known = RunInputs.of_json(content if isinstance(content, dict) else {})
             if not all(isinstance(part, Mapping) for part in (known.data, known.texts, known.features)):
                 raise TypeError

@@ -135,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # and all its cells would, too.
         for how in (signal.SIGINT, signal.SIGTERM):
             signal.signal(how, signal.default_int_handler)
+        # A closed terminal likewise, but under nohup: the cells have no terminal, and would go on without a launcher.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, signal.default_int_handler)
         outcome = run_cells(planned, options.runs_dir, _backend(options, slots), table)
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:

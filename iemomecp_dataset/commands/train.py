@@ -74,8 +74,9 @@ def _launch(arguments: Sequence[str]) -> int:
     launch.mixed_precision = launch.mixed_precision or launcher_precision(os.environ)
     _give_defaults(launch)
     # The trainer ends with a checkpoint when it is asked to; this process passes the request on and waits. What is
-    # ignored, as SIGINT by a shell's background jobs, stays so.
-    signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    # ignored, as SIGINT by a shell's background jobs or SIGHUP under nohup, stays so.
+    known = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    signals = [n for n in known if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _pass_on) for number in signals}
     try:
         launch_command(launch)

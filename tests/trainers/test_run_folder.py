@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 from dataclasses import fields
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.trainers.options import SECTIONS, TrainingOptions, circumstances
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import RunInputs
@@ -52,6 +53,33 @@ def test_a_folder_is_held_by_one_training(tmp_path: Path) -> None:
             pass
     with folder.held():
         pass
+
+
+def test_a_changed_byte_in_what_a_run_has_read_is_not_taken_for_other_data(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    began = RunInputs({"train": "01", "test": "23"}, effective_batch_size=8)
+    folder.claim(TrainingOptions(), began)
+    inputs = folder.checkpoints / "inputs.json"
+    written = inputs.read_text()
+    for before, after in (('"23"', '"33"'), ('"test"', '"tesu"'), ("8", "9"), ('"digest"', '"digesu"')):
+        assert before in written
+        inputs.write_text(written.replace(before, after))
+        with pytest.raises(RunFolderError, match=r"inputs\.json is damaged, .* Put it back from a copy"):
+            folder.claim(TrainingOptions(), began)
+    content = json.loads(written)
+    del content["digest"]
+    inputs.write_text(json.dumps(content))  # as earlier versions wrote it
+    assert not folder.claim(TrainingOptions(), began)
+    with pytest.raises(RunFolderError, match="the content of train has changed"):
+        folder.claim(TrainingOptions(), RunInputs({"train": "11", "test": "23"}))
+
+
+def test_a_run_whose_folder_is_moved_away_shows_what_it_has_failed_on(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    claimed = folder.claim(TrainingOptions(), RunInputs({"train": "0"}))
+    folder.path.rename(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="first"), folder.released_on_error(claimed):
+        raise UsageError("first")
 
 
 def contents(path: Path) -> set[str]:

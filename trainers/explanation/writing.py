@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from iemomecp_dataset.files import make_folder, parse_json, read_bytes
 from iemomecp_dataset.trainers.explanation.generation import generate_explanations
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.run_folder import RunFolder
-from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequests
+from iemomecp_dataset.trainers.training.stopping import StopRequests
 from iemomecp_dataset.trainers.training.task import TrainingTask
 
 __all__ = ["WrittenTexts", "fixed_batches", "read_written", "written_explanations"]
@@ -62,7 +61,7 @@ def written_explanations(
 
     Raises:
         KeyboardInterrupt: SIGINT has ended the session.
-        SystemExit: SIGTERM or the end of the launcher has.
+        SystemExit: SIGTERM, SIGHUP or the end of the launcher has.
     """
     generation, strategy = options.objective, task.strategy
     stopping = StopRequests(accelerator, options.run.max_hours)
@@ -127,10 +126,7 @@ def written_explanations(
                         split,
                         reason.value,
                     )
-                    if reason is StopReason.INTERRUPTED:
-                        raise KeyboardInterrupt
-                    if reason in (StopReason.TERMINATED, StopReason.LAUNCHER_ENDED):
-                        raise SystemExit(128 + signal.SIGTERM)
+                    reason.end_process()
                     return None
             bar.close()
             everywhere = dict(gather_object(list(texts.items())))

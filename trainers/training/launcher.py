@@ -1,8 +1,8 @@
 """The program that launched this process: a trainer ends with it, whatever has ended it.
 
 A launcher that is killed leaves its trainers running, and they would write into a folder in which the same command
-begins again. Only ``accelerate launch``, ``torchrun`` and ``iemomecp train`` count. A trainer that a shell has started,
-with or without ``nohup``, goes on when its shell is closed.
+begins again. Only ``accelerate launch``, ``torchrun`` and ``iemomecp train`` count. A trainer that a shell has started
+goes on when its shell is killed.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ checkpoint exactly, and ends with the same bits.
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -47,8 +46,8 @@ def fit(
 ) -> tuple[Progress, dict[str, ScoredSplit]]:
     """Trains a scorer, then scores every split with the weights of the best epoch; or scores it as it is.
 
-    SIGTERM, the first SIGINT and the end of the launcher end the session after the step in progress, with a checkpoint;
-    a second SIGINT ends it at once.
+    SIGTERM, SIGHUP, the first SIGINT and the end of the launcher end the session after the step in progress, with a
+    checkpoint; a second SIGINT ends it at once.
 
     Args:
         accelerator: Device, precision and processes.
@@ -63,7 +62,7 @@ def fit(
         TrainingError: The loss is not finite, or the accelerator's memory does not suffice.
         RunFolderError: The run was begun by another number of processes.
         KeyboardInterrupt: SIGINT has ended the session.
-        SystemExit: SIGTERM or the end of the launcher has ended the session.
+        SystemExit: SIGTERM, SIGHUP or the end of the launcher has ended the session.
     """
     stopping = StopRequests(accelerator, options.run.max_hours)
     if not task.trains:
@@ -128,13 +127,10 @@ def _end_session(stop: StopRequested, place: str) -> None:
 
     Raises:
         KeyboardInterrupt: It was SIGINT.
-        SystemExit: It was SIGTERM, or the launcher has ended.
+        SystemExit: It was SIGTERM or SIGHUP, or the launcher has ended.
     """
     _logger.warning("Stopped %s on %s. Start the same command again to continue.", place, stop.reason.value)
-    if stop.reason is StopReason.INTERRUPTED:
-        raise KeyboardInterrupt from None
-    if stop.reason in (StopReason.TERMINATED, StopReason.LAUNCHER_ENDED):
-        raise SystemExit(128 + signal.SIGTERM) from None
+    stop.reason.end_process()
 
 
 def score_examples(

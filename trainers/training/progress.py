@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "SavedProgress",
     "check_digests",
+    "content_digest",
     "file_digests",
     "read_progress",
     "write_progress",
@@ -105,7 +106,7 @@ def write_progress(checkpoint: Path, saved: SavedProgress) -> None:
         "files": saved.files,
         "best": saved.best,
     }
-    text = json.dumps({**content, "digest": _content_digest(content)}, indent=1)
+    text = json.dumps({**content, "digest": content_digest(content)}, indent=1)
     (checkpoint / PROGRESS_FILE).write_text(text, encoding="utf-8")
 
 
@@ -136,7 +137,7 @@ def read_progress(checkpoint: Path) -> SavedProgress:
             "--output_dir."
         )
     digest, files, best = content.pop("digest", None), content.pop("files", None), content.pop("best", None)
-    if version != 1 and digest != _content_digest({"version": version, **content, "files": files, "best": best}):
+    if version != 1 and digest != content_digest({"version": version, **content, "files": files, "best": best}):
         raise DamagedCheckpointError(f"{path} is damaged: its content has another digest than it states")
     losses, processes = content.pop("losses", None), content.pop("processes", None)
     known = {f.name for f in fields(Progress)} - {"losses"}
@@ -213,7 +214,15 @@ def _files_in(folder: Path) -> Iterator[str]:
             yield PurePosixPath(path.relative_to(folder)).as_posix()
 
 
-def _content_digest(content: Mapping[str, Any]) -> str:
+def content_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of plain values, by which a file of JSON notices that one of them is another than was written.
+
+    Args:
+        content: The values, without the digest.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -23,14 +23,38 @@ __all__ = ["StopReason", "StopRequested", "StopRequests"]
 
 _SAME_INTERRUPT_SECONDS = 1.0
 
+_HANG_UP = getattr(signal, "SIGHUP", None)
+"""Sent when a terminal is closed; Windows has none."""
+
 
 class StopReason(Enum):
     """Reason for which a session stops before the run is complete."""
 
     TERMINATED = "SIGTERM"
     INTERRUPTED = "SIGINT"
+    HUNG_UP = "SIGHUP"
     TIME_OVER = "--max_hours"
     LAUNCHER_ENDED = "the end of its launcher"
+
+    def end_process(self) -> None:
+        """Ends the process as this reason does; where the time is over, it goes on to its own end.
+
+        Raises:
+            KeyboardInterrupt: It was SIGINT.
+            SystemExit: It was another signal or the end of the launcher; with 128 and the signal's number.
+
+        Example:
+            >>> StopReason.TIME_OVER.end_process()
+            >>> StopReason.HUNG_UP.end_process()
+            Traceback (most recent call last):
+            SystemExit: 129
+        """
+        if self is StopReason.INTERRUPTED:
+            raise KeyboardInterrupt
+        if self is StopReason.HUNG_UP:
+            raise SystemExit(128 + int(_HANG_UP or signal.SIGTERM))
+        if self is not StopReason.TIME_OVER:
+            raise SystemExit(128 + signal.SIGTERM)
 
 
 class StopRequested(Exception):  # noqa: N818 - a request, not an error
@@ -44,9 +68,9 @@ class StopRequested(Exception):  # noqa: N818 - a request, not an error
 class StopRequests:
     """Context manager that records stop requests; all processes of a run see each request at the same step.
 
-    The first SIGINT or SIGTERM is recorded. A second SIGINT raises :class:`KeyboardInterrupt` at once. Outside the main
-    thread, where Python does not allow signal handlers, only the time limit applies. The previous handlers are restored
-    on exit.
+    The first SIGINT, SIGTERM or SIGHUP is recorded. A second SIGINT raises :class:`KeyboardInterrupt` at once. Outside
+    the main thread, where Python does not allow signal handlers, only the time limit applies. The previous handlers are
+    restored on exit.
 
     Args:
         accelerator: The accelerator of this process.
@@ -63,9 +87,9 @@ class StopRequests:
     def __enter__(self) -> StopRequests:
         """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                # Ignored signals stay ignored: a shell starts its background jobs with SIGINT ignored.
-                if signal.getsignal(number) is not signal.SIG_IGN:
+            for number in (signal.SIGINT, signal.SIGTERM, _HANG_UP):
+                # Ignored signals stay ignored: a shell starts its background jobs with SIGINT ignored, nohup SIGHUP.
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._note)
         return self
 
@@ -86,11 +110,12 @@ class StopRequests:
             timed: Whether the time limit applies, by the clock of the main process.
         """
         over = timed and self._deadline is not None and time.monotonic() > self._deadline
-        # Its end also sends SIGTERM, where the system does that; and Ctrl-C ends a launcher, too.
-        left = launcher_has_ended() and self._noted != signal.SIGINT
+        # Its end also sends SIGTERM, where the system does that; and Ctrl-C or a closed terminal end a launcher, too.
+        left = launcher_has_ended() and self._noted not in (signal.SIGINT, _HANG_UP or signal.SIGINT)
         asked = [
             self._noted == signal.SIGTERM and not left,
             self._noted == signal.SIGINT,
+            self._noted is not None and self._noted == _HANG_UP,
             over and self._accelerator.is_main_process,
             left,
         ]

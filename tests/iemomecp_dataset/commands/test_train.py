@@ -126,7 +126,7 @@ def test_the_exit_code_is_the_trainers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_the_command_reaches_the_trainer(number: signal.Signals, tmp_path: Path) -> None:
     """The trainer says how it ends; the command waits and gives back its exit code."""
     script, ready = tmp_path / "script.py", tmp_path / "ready"

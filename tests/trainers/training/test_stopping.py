@@ -37,13 +37,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     assert {number: signal.getsignal(number) for number in before} == before, "put back"
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"), [(signal.SIGTERM, StopReason.TERMINATED), (signal.SIGINT, StopReason.INTERRUPTED)]
+    ("number", "reason"),
+    [
+        (signal.SIGTERM, StopReason.TERMINATED),
+        (signal.SIGINT, StopReason.INTERRUPTED),
+        (signal.SIGHUP, StopReason.HUNG_UP),
+    ],
 )
 def test_a_signal_is_noted_until_asked(number: int, reason: StopReason) -> None:
     with StopRequests(processes()) as requests:
@@ -85,12 +90,13 @@ def test_time_ends_training_but_no_scoring(clock: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("others", "reason"),
     [
-        ([0.0, 0.0, 0.0, 0.0], None),
-        ([1.0, 0.0, 0.0, 0.0], StopReason.TERMINATED),
-        ([0.0, 1.0, 0.0, 0.0], StopReason.INTERRUPTED),
-        ([0.0, 0.0, 1.0, 0.0], StopReason.TIME_OVER),
-        ([0.0, 1.0, 1.0, 0.0], StopReason.INTERRUPTED),
-        ([0.0, 0.0, 0.0, 1.0], StopReason.LAUNCHER_ENDED),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], None),
+        ([1.0, 0.0, 0.0, 0.0, 0.0], StopReason.TERMINATED),
+        ([0.0, 1.0, 0.0, 0.0, 0.0], StopReason.INTERRUPTED),
+        ([0.0, 0.0, 1.0, 0.0, 0.0], StopReason.HUNG_UP),
+        ([0.0, 0.0, 0.0, 1.0, 0.0], StopReason.TIME_OVER),
+        ([0.0, 1.0, 0.0, 1.0, 0.0], StopReason.INTERRUPTED),
+        ([0.0, 0.0, 0.0, 0.0, 1.0], StopReason.LAUNCHER_ENDED),
     ],
 )
 def test_all_processes_learn_of_a_request_to_one(others: list[float], reason: StopReason | None) -> None:
@@ -104,6 +110,7 @@ def test_all_processes_learn_of_a_request_to_one(others: list[float], reason: St
         ([], StopReason.LAUNCHER_ENDED),
         ([signal.SIGTERM], StopReason.LAUNCHER_ENDED),  # the system's, at its end
         ([signal.SIGINT, signal.SIGTERM], StopReason.INTERRUPTED),  # a Ctrl-C that has ended both
+        ([signal.SIGHUP, signal.SIGTERM], StopReason.HUNG_UP),  # a terminal that was closed
     ],
 )
 def test_the_end_of_the_launcher_is_told_from_what_has_ended_it(
@@ -121,15 +128,30 @@ def test_the_end_of_the_launcher_is_told_from_what_has_ended_it(
         signal.signal(signal.SIGINT, before)
 
 
-def test_an_ignored_ctrl_c_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_ignored_signal_stays_ignored(number: signal.Signals) -> None:
+    """As a shell starts its background jobs, and as ``nohup`` starts a command."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with StopRequests(processes()) as requests:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
             assert requests.reason() is None
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [(StopReason.TERMINATED, 143), (StopReason.LAUNCHER_ENDED, 143), (StopReason.HUNG_UP, 129)],
+)
+def test_a_session_ends_with_the_code_of_its_signal(reason: StopReason, code: int) -> None:
+    with pytest.raises(SystemExit) as end:
+        reason.end_process()
+    assert end.value.code == code
+    with pytest.raises(KeyboardInterrupt):
+        StopReason.INTERRUPTED.end_process()
+    StopReason.TIME_OVER.end_process()
 
 
 def test_other_threads_leave_signals_alone() -> None:
