@@ -385,6 +385,6 @@ RESULT_TARGETS = [
         _restore,
         {"*progress.json": "json", "*.safetensors": "safetensors", "*.jsonl": "jsonl", "*": "bytes"},
         writes=True,
-        sealed=("checkpoints/*",),
+        sealed=("checkpoint/*",),
     ),
 ]
