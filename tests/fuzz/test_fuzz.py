@@ -44,5 +44,6 @@ def test_a_reader_that_fails_hangs_runs_or_writes_is_found(repository: Path, tmp
         "forgets: read otherwise the second time",
         "invents: read, and then AssertionError",
         "minds the mark: other than the valid files",
+        "trusts: read otherwise in spite of digests",
         "refuses: nothing",
     ], done.stderr
