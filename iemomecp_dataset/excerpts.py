@@ -37,6 +37,8 @@ def excerpt(value: Any, length: int = 40) -> str:
     """
     if isinstance(value, str):
         return value[:length]
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()
     return _BOUNDED.repr(value)[:length]
 
 

@@ -105,7 +105,11 @@ def cells_of(*sweeps: Sweep) -> list[MatrixCell]:
     """
     found: dict[str, MatrixCell] = {}
     for sweep in sweeps:
-        for cell in _expand(sweep):
+        try:
+            cells = list(_expand(sweep))
+        except UsageError as error:
+            raise UsageError(f"Experiment {sweep.name}: {error}" if sweep.name else str(error)) from None
+        for cell in cells:
             other = found.setdefault(cell.name, cell)
             if other != cell:
                 one, two = ({**c.options.flat(), "family": c.family} for c in (other, cell))

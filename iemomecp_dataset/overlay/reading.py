@@ -73,7 +73,8 @@ def find_label_files(label_dir: Path) -> dict[str, list[Path]]:
             names = [f"{stem}.json" for stem in _STEMS[split]]
             raise MissingDataError(
                 f"{label_dir}: the label file of the {split} split is missing; looked for {', '.join(names)} and the "
-                f"same with .csv. All three splits are required. To obtain them: {LABELS_SOURCE}."
+                f"same with .csv, or for one .csv file of all splits. All three splits are required. To obtain them: "
+                f"{LABELS_SOURCE}."
             )
     return found
 

@@ -404,6 +404,27 @@ def _table(table: Any) -> Any:
     return {name: [np.array(m) for m in value] if name == "matrices" else value for name, value in fields.items()}
 
 
+def _cached_rows(folder: Path) -> None:
+    from iemomecp_dataset.cached_rows import write_digests
+
+    with pa.OSFile(str(folder / "rows-train.arrow"), "wb") as sink:
+        table = pa.table({"dialogue_id": ["a", "b"], "turns": [1, 2]})
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    (folder / "dataset_info.json").write_text('{"splits": {"train": 2}}', encoding="utf-8")
+    write_digests(folder)
+
+
+def _read_cached_rows(folder: Path) -> Any:
+    from iemomecp_dataset.cached_rows import DIGESTS_FILE, damage_of
+    from iemomecp_dataset.errors import InvalidDataError
+
+    if damage := damage_of(folder):
+        raise InvalidDataError(f"{folder}: {damage}")
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != DIGESTS_FILE)
+    return {path.name: path.read_bytes() for path in paths}
+
+
 def _feature_table(folder: Path) -> None:
     vectors = pa.array([[1.0, 2.0], None, [5.0, 6.0]], pa.list_(pa.float32()))
     pq.write_table(pa.table({"utterance_id": ["a", "b", "c"], "vector": vectors}), folder / "audio.parquet")
@@ -431,6 +452,8 @@ DATA_TARGETS = [
         _read_store,
         {"*.safetensors": "safetensors", "*.parquet": "parquet", "*.json": "json"},
         repair=_adapt_index,
+        sealed=("store/*.safetensors",),
     ),
+    Target("cached rows", _cached_rows, _read_cached_rows, {"*": "bytes"}, sealed=("*.arrow", "*.json")),
     Target("feature table", _feature_table, _read_features, {"*.parquet": "parquet"}),
 ]

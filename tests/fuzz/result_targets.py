@@ -282,6 +282,14 @@ def _model(folder: Path) -> None:
     DialogueScorer(config).save_pretrained(folder / "model")
 
 
+def _model_of_run(folder: Path) -> None:
+    from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests
+
+    _model(folder)
+    record = {WEIGHT_DIGESTS: weight_digests(folder / "model")}
+    (folder / "results.json").write_text(json.dumps(record), encoding="utf-8")
+
+
 def _read_model(folder: Path) -> Any:
     from iemomecp_dataset.trainers.pipelines.loading import load_scorer
 
@@ -363,6 +371,13 @@ RESULT_TARGETS = [
     ),
     Target("run results.json", _results, _read_results, {"*.json": "json"}),
     Target("run folders", _runs, _read_runs, {"*.json": "json", "*.yaml": "yaml", "*.jsonl": "jsonl"}),
+    Target(
+        "model of a run",
+        _model_of_run,
+        _read_model,
+        {"*.json": "json", "*.safetensors": "safetensors"},
+        sealed=("model/*.safetensors",),
+    ),
     Target("model", _model, _read_model, {"*.json": "json", "*.safetensors": "safetensors"}),
     Target(
         "checkpoint",
@@ -370,5 +385,6 @@ RESULT_TARGETS = [
         _restore,
         {"*progress.json": "json", "*.safetensors": "safetensors", "*.jsonl": "jsonl", "*": "bytes"},
         writes=True,
+        sealed=("checkpoint/*",),
     ),
 ]

@@ -51,7 +51,12 @@ def targets(kind: str | None = None) -> dict[str, Any]:
 def main() -> int:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0, help="in total (default: 10)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="in total (default: 10); each target tries some at least",
+    )
     parser.add_argument("--examples", type=int, help="examples of each target, always the same, instead of a time")
     parser.add_argument("--targets", default="*", help="pattern of names (default: all)")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="targets to leave out")
@@ -77,7 +82,10 @@ def main() -> int:
         return 0
     if not names:
         parser.error(f"no target is called {given.targets!r}; --list prints them")
-    return _printed(_one_after_another(names, given) if given.one_process else _side_by_side(names, given))
+    started = time.monotonic()
+    failed = _printed(_one_after_another(names, given) if given.one_process else _side_by_side(names, given))
+    print(f"took {(time.monotonic() - started) / 60:.1f} min, with what every target tries at least, and imports")
+    return failed
 
 
 def _limit_memory() -> None:
@@ -169,12 +177,15 @@ def _printed(reports: list[dict[str, Any]]) -> int:
     unnamed = {report["target"]: report["unnamed"] for report in reports if report["unnamed"]}
     if unnamed:
         print("refused without the name of a damaged file:", ", ".join(f"{k} {v}" for k, v in unnamed.items()))
+    idle = [report["target"] for report in reports if not report["tried"]]
+    if idle:
+        print("error: nothing was tried of:", ", ".join(idle))
     for name, finding in findings:
         print(f"\n{name}: {finding['signature']}, {finding['times']} times; first {finding['words'][:300]}")
         print("  " + finding["detail"].strip().rpartition("\n")[2][:300])
         if finding["folder"]:
             print(f"  again: python tests/fuzz/run.py --replay {finding['folder']}")
-    return int(bool(findings))
+    return int(bool(findings or idle))
 
 
 def _process(name: str, seconds: float, given: argparse.Namespace) -> dict[str, Any]:

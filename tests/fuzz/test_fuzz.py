@@ -44,5 +44,6 @@ def test_a_reader_that_fails_hangs_runs_or_writes_is_found(repository: Path, tmp
         "gives another value each time: read otherwise the second time",
         "adds a sentence: read, and then AssertionError",
         "tells a byte-order mark: other than the valid files",
+        "reads what a digest forbids: read otherwise in spite of digests",
         "refuses: nothing",
     ], done.stderr

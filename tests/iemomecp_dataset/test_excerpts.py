@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 
 from iemomecp_dataset.excerpts import excerpt, shown
@@ -49,3 +50,7 @@ def test_an_object_that_cannot_be_shown_is_named_by_its_type() -> None:
             raise RuntimeError
 
     assert "Hostile" in excerpt(Hostile())
+
+
+def test_numbers_of_numpy_are_shown_as_numbers() -> None:
+    assert excerpt(np.int64(6)) == "6"

@@ -307,11 +307,15 @@ def _cached_features(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] 
         reason = f"it cannot be read ({' '.join(str(error).split())[:120]})"
     else:
         if digest is None:
-            reason = "it has no digest, as an earlier version wrote it"
-        elif features.shape == shape and features.dtype == np.float32 and digest == _features_digest(features):
+            _logger.warning(
+                "Frozen text features: %s was written by an earlier version, without a digest; they are computed "
+                "again.",
+                path,
+            )
+            return None
+        if features.shape == shape and features.dtype == np.float32 and digest == _features_digest(features):
             return features
-        else:
-            reason = "its content has another digest than it states"
+        reason = "its content has another digest than it states"
     _logger.warning("Frozen text features in the cache are computed again: %s, %s.", path, reason)
     return None
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.errors import InvalidDataError, UnsafeFileError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.features.encoders.model_loading import require_torch
 
 __all__ = ["read_artifact_caches"]
@@ -88,7 +89,7 @@ def _name(key: Any, turns: Mapping[tuple[str, int], str], path: Path) -> str:
         turn = int(key[1]) if isinstance(key[1], int | str) and str(key[1]).isdigit() else None
         if turn is not None:
             return turns.get((key[0], turn), f"{key[0]}, turn {turn}")
-    raise InvalidDataError(f"{path}: expected keys (dialogue, turn) or utterance ids, found {str(key)[:60]!r}.")
+    raise InvalidDataError(f"{path}: expected keys (dialogue, turn) or utterance ids, found {excerpt(key, 60)!r}.")
 
 
 def _array(value: Any, name: str, path: Path) -> Any:

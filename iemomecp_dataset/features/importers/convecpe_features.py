@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.sources.ecpec import FEATURE_ENTRIES, read_ecpec_tuple
 
 __all__ = ["read_convecpe_features"]
@@ -52,6 +53,6 @@ def read_convecpe_features(path: Path, modality: str) -> dict[str, Any]:
                 vectors[str(key)] = np.asarray(row, dtype=np.float64)
             except (TypeError, ValueError):
                 raise InvalidDataError(
-                    f"{path}, utterance {key}: expected numeric {modality} features, found {str(row)[:40]!r}."
+                    f"{path}, utterance {key}: expected numeric {modality} features, found {excerpt(row)!r}."
                 ) from None
     return vectors

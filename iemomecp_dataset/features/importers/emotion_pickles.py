@@ -236,7 +236,7 @@ class _Reader:
                     # A licensed sentence is not repeated in a message.
                     # A label is shown as both write it, an id: 6, not '6' beside 6.
                     write = str if name == "label" else repr
-                    shown = "" if name == "sentence" else f" {write(str(there)[:40])}"
+                    shown = "" if name == "sentence" else f" {write(excerpt(there))}"
                     own = "" if name == "sentence" else f", {write(here)}"
                     raise InvalidDataError(
                         f"{where}, turn {place + 1}: the {name}{shown} of the file differs from that of the corpus"

@@ -219,15 +219,15 @@ def _check_fields(card: StoreCard) -> None:
     """
     for name in ("modality", "model", "revision", "corpus", "utterances"):
         if not isinstance(getattr(card, name), str):
-            raise ValueError(f"{name} is {str(getattr(card, name))[:40]!r}, not text")
+            raise ValueError(f"{name} is {excerpt(getattr(card, name))!r}, not text")
     for name, most in _MOST.items():
         value = getattr(card, name)
         if not is_integer(value) or not (name == "size") <= value <= most:
-            raise ValueError(f"{name} is {str(value)[:40]!r}, not a number from {int(name == 'size')} to {most}")
+            raise ValueError(f"{name} is {excerpt(value)!r}, not a number from {int(name == 'size')} to {most}")
     if card.n_shards > max(card.n_utterances, 1):
         raise ValueError(f"{card.n_shards} shards of {card.n_utterances} utterances")
     if not isinstance(card.synthetic, bool) or card.dtype not in _STORE_DTYPES:
-        raise ValueError(f"vectors of {card.size} x {str(card.dtype)[:40]}, synthetic {str(card.synthetic)[:40]}")
+        raise ValueError(f"vectors of {card.size} x {excerpt(card.dtype)}, synthetic {excerpt(card.synthetic)}")
     kinds: dict[str, tuple[type, ...]] = {
         "corpus_fingerprints": (str,),
         "settings": (str, int, float, type(None)),
@@ -236,7 +236,7 @@ def _check_fields(card: StoreCard) -> None:
     for name, accepted in kinds.items():
         value = getattr(card, name)
         if not isinstance(value, dict) or not all(isinstance(entry, accepted) for entry in value.values()):
-            raise ValueError(f"{name} is {str(value)[:40]!r}, not names with their values")
+            raise ValueError(f"{name} is {excerpt(value)!r}, not names with their values")
 
 
 def _shown(found: object, wanted: object) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.errors import InvalidDataError, missing_extra
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.features.store.store_rows import STATUSES, RowRecord, StoreRow
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import write_bytes
@@ -165,7 +166,7 @@ def whole_numbers(values: Any) -> list[int]:
         ValueError: It is not a list of whole numbers from 0.
     """
     if not isinstance(values, list) or not all(is_integer(value) and value >= 0 for value in values):
-        raise ValueError(f"expected whole numbers from 0, found {str(values)[:40]!r}")
+        raise ValueError(f"expected whole numbers from 0, found {excerpt(values)!r}")
     return values
 
 
@@ -184,5 +185,5 @@ def read_record(fields: Any) -> RowRecord:
     texts = (record.utterance_id, record.status, record.reason or "", record.note or "")
     fits = all(isinstance(text, str) for text in texts) and is_integer(record.n_frames)
     if not fits or not isinstance(record.seconds, int | float | None) or record.status not in STATUSES:
-        raise ValueError(f"its record {str(fields)[:80]} is not that of a row")
+        raise ValueError(f"its record {excerpt(fields, 80)} is not that of a row")
     return record

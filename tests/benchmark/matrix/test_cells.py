@@ -99,6 +99,8 @@ def test_different_cells_never_share_a_folder_and_equal_ones_are_one():
 
 
 def test_an_unknown_trainer():
+    with pytest.raises(UsageError, match="Experiment mine: There is no trainer 'fusoin'"):
+        cells_of(Sweep("mine", families=("fusoin",), values={"data_dir": ("d",)}))
     with pytest.raises(UsageError, match="Did you mean 'fusion'"):
         cells_of(Sweep(families=("fussion",), values={"data_dir": ("d",)}))
 
