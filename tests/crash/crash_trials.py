@@ -275,7 +275,7 @@ def run_trial(
 
 
 def sample(events: Sequence[str], count: int, seed: str) -> list[int]:
-    """Chooses events: some of each kind and place, whatever their number.
+    """Chooses events: some of each kind and place, whatever their number; of several the last is one.
 
     Args:
         events: All events.
@@ -292,6 +292,8 @@ def sample(events: Sequence[str], count: int, seed: str) -> list[int]:
     for number, event in enumerate(events, start=1):
         kinds.setdefault(re.sub(r"\.[0-9a-f]{8}\.|[0-9]+", "#", event), []).append(number)
     order = [chance.choice(numbers) for numbers in chance.sample(list(kinds.values()), len(kinds))]
+    if count > 1:  # after it nothing is written again: what is not whole then is not noticed by the command itself
+        order = [len(events), *(number for number in order if number != len(events))]
     return sorted(order[:count])
 
 

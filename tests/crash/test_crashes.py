@@ -1,4 +1,4 @@
-"""Commands stopped before a file event, or whose disk fills at one, and started again: the same bits."""
+"""Commands stopped before a file event, or whose disk fills at one or in a file, and started again: the same bits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ import crash_trials
 import pytest
 from crash_trials import COMMANDS, Trial
 
-# What happens to slow commands, and to the others all that can; at one event each. `make crash` tries every event.
-TRIED = {"matrix": ("kill",), "explain": ("power",), "ecerc": ("full",), "predict": ("kill",), "report": ("full",)}
+# What happens to slow commands, and to the others all that can; at one event each, and cut off from power also at the
+# end. `make crash` tries every event.
+TRIED = {
+    "matrix": ("kill",),
+    "explain": ("power",),
+    "ecerc": ("full",),
+    "isolated": ("kill", "cut"),
+    "report": ("cut",),
+}
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +48,7 @@ def test_a_damaged_command_ends_with_the_same_bits_when_it_is_started_again(
     assert len(events) > 3, "it is watched"
     trials: list[Trial] = []
     for damage in TRIED.get(command, COMMANDS[command].damages):
-        for event in crash_trials.sample(events, 1, f"{command} {damage}"):
+        for event in crash_trials.sample(events, 2 if damage == "power" else 1, f"{command} {damage}"):
             trials.append(crash_trials.run_trial(command, damage, event, inputs, tmp_path / "workspace", expected))
     wrong = [f"{trial.damage} before {events[trial.event - 1]}: {trial.outcome}\n{trial.said}" for trial in trials
              if not trial.fine]  # fmt: skip
