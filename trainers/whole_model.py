@@ -1,4 +1,4 @@
-"""Weights that are all there: a model is loaded whole or not at all.
+"""Models that are all there: a model is loaded whole or not at all.
 
 ``from_pretrained`` of transformers warns of weights that a folder lacks, leaves their numbers to chance, and says
 nothing of numbers that are none.
@@ -21,17 +21,19 @@ from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.features.encoders.model_loading import without_load_report
 
 __all__ = [
-    "WEIGHT_DIGESTS",
+    "MODEL_DIGESTS",
     "WholeModel",
+    "check_model_digests",
     "check_numbers",
-    "check_weight_digests",
     "check_weight_files",
     "loaded_whole",
-    "weight_digests",
+    "model_digests",
 ]
 
-WEIGHT_DIGESTS = "weight_digests"
-"""Key of a run's record: SHA-256 of each file of weights by its path in ``model/``."""
+MODEL_DIGESTS = "weight_digests"
+"""Key of a run's record: SHA-256 of each file by its path in ``model/``; earlier versions recorded weights alone."""
+
+_CARD = "README.md"
 
 _AGAIN = "Copy the folder again, or train again."
 
@@ -141,21 +143,23 @@ def check_weight_files(folder: Path) -> None:
             raise InvalidDataError(f"{path}: the weights hold NaN or infinite numbers, in {_first(damaged)}. {_AGAIN}")
 
 
-def weight_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of weights of a saved model, by its path in the folder.
+def model_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a saved model, by its path in the folder: weights, configuration, tokenizer.
+
+    The card is left out: nothing reads it, and its owner may write in it.
 
     Args:
         folder: The folder; folders in it are looked through as well.
     """
     found = {}
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _CARD):
         with open(path, "rb") as file:
             found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 
-def check_weight_digests(folder: Path) -> None:
-    """Refuses weights in ``model/`` of a run that are not those which the run has recorded: one bit is noticed.
+def check_model_digests(folder: Path) -> None:
+    """Refuses a file in ``model/`` of a run that is not what the run has recorded: one bit is noticed.
 
     Without such a record, that of an earlier version or of a folder that was copied alone, nothing is compared.
 
@@ -167,10 +171,10 @@ def check_weight_digests(folder: Path) -> None:
     """
     try:
         record = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))
-        recorded = dict(record[WEIGHT_DIGESTS]) if folder.name == "model" else {}
+        recorded = dict(record[MODEL_DIGESTS]) if folder.name == "model" else {}
     except (OSError, ValueError, LookupError, TypeError):
         return
-    found = weight_digests(folder) if recorded else {}
+    found = model_digests(folder) if recorded else {}
     changed = sorted(name for name, digest in recorded.items() if found.get(name) != digest)
     if changed:
         raise InvalidDataError(

@@ -82,7 +82,8 @@ def test_a_run_leaves_what_others_rely_on(
     assert scorer.text_encoder is not None
 
     weights = output / "model" / "model.safetensors"
-    assert set(results.extra["weight_digests"]) == {"model.safetensors"}
+    digested = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert set(results.extra["weight_digests"]) == digested
     assert "warnings" not in results.extra, "it did not diverge"
     assert load_scorer(output).config.class_names == scorer.config.class_names
     whole = weights.read_bytes()
