@@ -108,7 +108,7 @@ def test_a_diverged_run_says_so_and_its_record_too(
 ) -> None:
     output = tmp_path / "run"
     done = forked_python.run(
-        *command(repository, small_dir, tiny_encoder, output, learning_rate=30, epochs=1, encoder_mode="frozen")
+        *command(repository, small_dir, tiny_encoder, output, learning_rate=10, epochs=1, encoder_mode="frozen")
     )
     assert done.returncode == 0, done.stderr
     assert "warning: the mean loss of epoch 1 is" in done.stderr
