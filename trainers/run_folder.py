@@ -231,7 +231,16 @@ class RunFolder:
         put_in_place(partial, model)
 
     def append_log(self, event: Mapping[str, Any]) -> None:
-        """Adds one event to ``log.jsonl``, on the disk before the checkpoint that follows it."""
+        """Adds one event to ``log.jsonl``, on the disk before the checkpoint that follows it.
+
+        Raises:
+            RunFolderError: The folder was moved or removed while the run trains.
+        """
+        if not self.path.is_dir():
+            raise RunFolderError(
+                f"{self.path} is not there any more: it was moved or removed while the run trains. Move it back and "
+                "start the same command again."
+            )
         with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
             file.flush()
