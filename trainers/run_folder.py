@@ -176,10 +176,18 @@ class RunFolder:
 
         Args:
             claimed: Whether this process has claimed it now.
+
+        Raises:
+            RunFolderError: A file was not found, as the folder was moved or removed meanwhile.
         """
         try:
             yield
-        except Exception:
+        except Exception as error:
+            if isinstance(error, FileNotFoundError) and not self.path.is_dir():
+                raise RunFolderError(
+                    f"{self.path} is not there any more: it was moved or removed while the run trains. Move it back "
+                    "and start the same command again."
+                ) from error
             if claimed and self.latest_checkpoint() is None:
                 self.release()
             raise
@@ -231,16 +239,7 @@ class RunFolder:
         put_in_place(partial, model)
 
     def append_log(self, event: Mapping[str, Any]) -> None:
-        """Adds one event to ``log.jsonl``, on the disk before the checkpoint that follows it.
-
-        Raises:
-            RunFolderError: The folder was moved or removed while the run trains.
-        """
-        if not self.path.is_dir():
-            raise RunFolderError(
-                f"{self.path} is not there any more: it was moved or removed while the run trains. Move it back and "
-                "start the same command again."
-            )
+        """Adds one event to ``log.jsonl``, on the disk before the checkpoint that follows it."""
         with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
             file.flush()
