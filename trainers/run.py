@@ -35,7 +35,7 @@ from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 from iemomecp_dataset.trainers.training.launcher import end_with_launcher
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
-from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests
+from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, model_digests
 
 __all__ = ["run", "train"]
 
@@ -249,6 +249,6 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
         if task.tokenizer is not None:
             task.tokenizer.save_pretrained(model)
         write_text(model / "README.md", model_card(results, done.options))
-    results = replace(results, extra={**results.extra, WEIGHT_DIGESTS: weight_digests(folder.path / "model")})
+    results = replace(results, extra={**results.extra, MODEL_DIGESTS: model_digests(folder.path / "model")})
     write_results(folder.path / "results.json", results)
     folder.remove_checkpoints()

@@ -175,10 +175,18 @@ class RunFolder:
 
         Args:
             claimed: Whether this process has claimed it now.
+
+        Raises:
+            RunFolderError: A file was not found, as the folder was moved or removed meanwhile.
         """
         try:
             yield
-        except Exception:
+        except Exception as error:
+            if isinstance(error, FileNotFoundError) and not self.path.is_dir():
+                raise RunFolderError(
+                    f"{self.path} is not there any more: it was moved or removed while the run trains. Move it back "
+                    "and start the same command again."
+                ) from error
             if claimed and self.latest_checkpoint() is None:
                 self.release()
             raise

@@ -1,4 +1,4 @@
-"""Weights that are all there: a model is loaded whole or not at all.
+"""Models that are all there: a model is loaded whole or not at all.
 
 ``from_pretrained`` of transformers warns of weights that a folder lacks, leaves their numbers to chance, and says
 nothing of numbers that are none.
@@ -20,17 +20,19 @@ from iemomecp_dataset.features.encoders.model_loading import without_load_report
 from iemomecp_dataset.files import file_digest, read_json
 
 __all__ = [
-    "WEIGHT_DIGESTS",
+    "MODEL_DIGESTS",
     "WholeModel",
+    "check_model_digests",
     "check_numbers",
-    "check_weight_digests",
     "check_weight_files",
     "loaded_whole",
-    "weight_digests",
+    "model_digests",
 ]
 
-WEIGHT_DIGESTS = "weight_digests"
-"""Key of a run's record: SHA-256 of each file of weights by its path in ``model/``."""
+MODEL_DIGESTS = "weight_digests"
+"""Key of a run's record: SHA-256 of each file by its path in ``model/``; earlier versions recorded weights alone."""
+
+_CARD = "README.md"
 
 _AGAIN = "Copy the folder again, or train again."
 
@@ -140,17 +142,20 @@ def check_weight_files(folder: Path) -> None:
             raise InvalidDataError(f"{path}: the weights hold NaN or infinite numbers, in {_first(damaged)}. {_AGAIN}")
 
 
-def weight_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of weights of a saved model, by its path in the folder.
+def model_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a saved model, by its path in the folder: weights, configuration, tokenizer.
+
+    The card is left out: nothing reads it, and its owner may write in it.
 
     Args:
         folder: The folder; folders in it are looked through as well.
     """
-    return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*.safetensors"))}
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _CARD)
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
 
 
-def check_weight_digests(folder: Path) -> None:
-    """Refuses weights in ``model/`` of a run that are not those which the run has recorded: one bit is noticed.
+def check_model_digests(folder: Path) -> None:
+    """Refuses a file in ``model/`` of a run that is not what the run has recorded: one bit is noticed.
 
     Without such a record, that of an earlier version or of a folder that was copied alone, nothing is compared.
 
@@ -162,10 +167,10 @@ def check_weight_digests(folder: Path) -> None:
     """
     try:
         record = read_json(folder.parent / "results.json")
-        recorded = dict(record[WEIGHT_DIGESTS]) if folder.name == "model" else {}
+        recorded = dict(record[MODEL_DIGESTS]) if folder.name == "model" else {}
     except (OSError, ValueError, LookupError, TypeError):
         return
-    found = weight_digests(folder) if recorded else {}
+    found = model_digests(folder) if recorded else {}
     changed = sorted(name for name, digest in recorded.items() if found.get(name) != digest)
     if changed:
         raise InvalidDataError(

@@ -82,7 +82,8 @@ def test_a_run_leaves_what_others_rely_on(
     assert scorer.text_encoder is not None
 
     weights = output / "model" / "model.safetensors"
-    assert set(results.extra["weight_digests"]) == {"model.safetensors"}
+    digested = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert set(results.extra["weight_digests"]) == digested
     assert "warnings" not in results.extra, "it did not diverge"
     assert load_scorer(output).config.class_names == scorer.config.class_names
     whole = weights.read_bytes()
@@ -107,7 +108,7 @@ def test_a_diverged_run_says_so_and_its_record_too(
 ) -> None:
     output = tmp_path / "run"
     done = forked_python.run(
-        *command(repository, small_dir, tiny_encoder, output, learning_rate=30, epochs=1, encoder_mode="frozen")
+        *command(repository, small_dir, tiny_encoder, output, learning_rate=10, epochs=1, encoder_mode="frozen")
     )
     assert done.returncode == 0, done.stderr
     assert "warning: the mean loss of epoch 1 is" in done.stderr

@@ -80,6 +80,8 @@ def test_a_run_whose_folder_is_moved_away_shows_what_it_has_failed_on(tmp_path: 
     folder.path.rename(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="first"), folder.released_on_error(claimed):
         raise UsageError("first")
+    with pytest.raises(RunFolderError, match="moved or removed while"), folder.released_on_error(False):
+        folder.append_log({"epoch": 1})
 
 
 def contents(path: Path) -> set[str]:

@@ -16,10 +16,10 @@ import iemomecp_dataset  # noqa: F401 - registers the models
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.trainers import EmotionCausePipeline, Scorer, load_scorer, predict, register_scorer, scorers
 from iemomecp_dataset.trainers.whole_model import (
-    WEIGHT_DIGESTS,
-    check_weight_digests,
+    MODEL_DIGESTS,
+    check_model_digests,
     check_weight_files,
-    weight_digests,
+    model_digests,
 )
 
 KINDS = {"dialogue": save_dialogue_model, "isolated": save_isolated_model, "emotions": save_emotion_model}
@@ -213,24 +213,34 @@ def test_files_are_checked_without_their_model(tmp_path):
         check_weight_files(tmp_path)
 
 
-def test_weights_that_the_run_has_not_written_are_refused(tmp_path: Path) -> None:
+def test_files_of_a_model_that_the_run_has_not_written_are_refused(tmp_path: Path) -> None:
     model = tmp_path / "run" / "model"
     (model / "adapter").mkdir(parents=True)
     for name in ("model.safetensors", "adapter/adapter_model.safetensors"):
         save_file({"weight": torch.ones(8)}, model / name)
-    check_weight_digests(model)  # no record
+    for name in ("tokenizer.json", "README.md"):
+        (model / name).write_text('{"the": 1, "a": 2}')
+    check_model_digests(model)  # no record
     record = model.parent / "results.json"
     for content in ("{", "[]", "{}", '{"weight_digests": 3}'):
         record.write_text(content)
-        check_weight_digests(model)
-    record.write_text(json.dumps({WEIGHT_DIGESTS: weight_digests(model)}))
-    check_weight_digests(model)
+        check_model_digests(model)
+    record.write_text(json.dumps({MODEL_DIGESTS: model_digests(model)}))
+    check_model_digests(model)
+    (model / "README.md").write_text("A remark of its owner's.")
+    check_model_digests(model)
+    (model / "tokenizer.json").write_text('{"the": 1, "a": 3}')
+    with pytest.raises(InvalidDataError, match=r"tokenizer\.json is not what the run has written"):
+        check_model_digests(model)
+    recorded = {name: digest for name, digest in model_digests(model).items() if name.endswith(".safetensors")}
+    record.write_text(json.dumps({MODEL_DIGESTS: recorded}))  # as earlier versions did
+    check_model_digests(model)
     whole = (model / "adapter" / "adapter_model.safetensors").read_bytes()
     (model / "adapter" / "adapter_model.safetensors").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(InvalidDataError, match=r"adapter_model\.safetensors is not what the run has written"):
-        check_weight_digests(model)
+        check_model_digests(model)
     (model / "adapter" / "adapter_model.safetensors").unlink()
     with pytest.raises(InvalidDataError, match="is not what the run has written"):
-        check_weight_digests(model)
+        check_model_digests(model)
     copied = shutil.copytree(model, tmp_path / "alone")
-    check_weight_digests(copied)
+    check_model_digests(copied)

@@ -22,7 +22,7 @@ from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.evaluation import scored_batch
 from iemomecp_dataset.trainers.training.task import TrainingTask
-from iemomecp_dataset.trainers.whole_model import check_numbers, check_weight_digests, loaded_whole
+from iemomecp_dataset.trainers.whole_model import check_model_digests, check_numbers, loaded_whole
 
 __all__ = ["feature_vectors", "load_scorer", "scored_rows"]
 
@@ -74,7 +74,7 @@ def load_scorer(folder: str | Path, **options: Any) -> PreTrainedModel:
             "registered first: iemomecp_dataset.trainers.register_scorer."
         )
     model_class = scorer.load_model_class()
-    check_weight_digests(path)
+    check_model_digests(path)
     try:
         _check_configuration(model_class, config)
         return _loaded(model_class, path, options)
