@@ -283,10 +283,10 @@ def _model(folder: Path) -> None:
 
 
 def _model_of_run(folder: Path) -> None:
-    from iemomecp_dataset.trainers.whole_model import WEIGHT_DIGESTS, weight_digests
+    from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, model_digests
 
     _model(folder)
-    record = {WEIGHT_DIGESTS: weight_digests(folder / "model")}
+    record = {MODEL_DIGESTS: model_digests(folder / "model")}
     (folder / "results.json").write_text(json.dumps(record), encoding="utf-8")
 
 

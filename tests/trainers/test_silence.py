@@ -56,7 +56,9 @@ def test_nothing_is_warned_of(small_dir: Path, tiny_encoder: Path, tmp_path: Pat
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    said = [line for line in done.stderr.splitlines() if "SYNTHETIC dialogues" not in line]
+    # Two epochs on a few dialogues may end with one class for every pair, which is said.
+    expected = ("SYNTHETIC dialogues", "as a rule without a model would")
+    said = [line for line in done.stderr.splitlines() if not any(words in line for words in expected)]
     assert said == []
 
 

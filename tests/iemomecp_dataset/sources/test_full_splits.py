@@ -49,7 +49,7 @@ def test_an_utterance_that_ends_before_it_starts_is_an_error(tree, as_code):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("original_turn", 2**31), ("original_turn", -(10**30)), ("chunk_start_turn", 10**400)]
+    ("key", "value"), [("original_turn", 2**31), ("original_turn", -(10**30)), ("chunk_start_turn", 10**300)]
 )
 def test_turns_that_no_column_takes_are_refused(tmp_path, key, value):
     spoken = {"turn": 1, "speaker": "F", "text": "Rain.", "emotion": "hap"}
