@@ -351,8 +351,11 @@ def whole_numbers(
         InvalidDataError: A value is something else, truth values included.
     """
     _refuse_flags(path, table, column, what)
+    cells = table[column]
+    # Earlier versions of NumPy take an array of one number for that number.
+    nested = cells.dtype == object and any(isinstance(cell, list | tuple | np.ndarray) for cell in cells)
     try:
-        values = table[column].to_numpy(dtype=np.float64)
+        values = np.full(len(table), math.nan) if nested else cells.to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         values = np.full(len(table), math.nan)
     wrong = ~(np.abs(values) < _LARGEST) | (values != np.floor(values)) | (values < smallest)
