@@ -166,6 +166,8 @@ def _utterance(entry: Any, turn: int, first: int | None, where: str) -> Utteranc
     original = entry.get("original_turn")
     start = _time(entry, "start_sec", times and times[1], where)
     end = _time(entry, "end_sec", times and times[2], where)
+    if start is not None and start < 0:
+        raise InvalidDataError(f"{where}: starts at {start:g} s, before the dialogue begins.")
     if start is not None and end is not None and start > end:
         raise InvalidDataError(f"{where}: starts at {start:g} s and ends before that, at {end:g} s.")
     stated = original if is_integer(original) else (first + turn - 1 if first is not None else None)

@@ -48,6 +48,15 @@ def test_an_utterance_that_ends_before_it_starts_is_an_error(tree, as_code):
         read_full_split(path)
 
 
+def test_an_utterance_that_starts_before_the_dialogue_is_an_error(tree):
+    path = write_full_splits(iemomecp_dataset.load(data_dir=tree.root), tree.root / "full")[0]
+    entries = json.loads(path.read_text())
+    entries[0]["utterances"][0]["start_sec"] = -1
+    path.write_text(json.dumps(entries))
+    with pytest.raises(InvalidDataError, match=r"turn 1: starts at -1 s, before the dialogue begins"):
+        read_full_split(path)
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("original_turn", 2**31), ("original_turn", -(10**30)), ("chunk_start_turn", 10**300)]
 )
