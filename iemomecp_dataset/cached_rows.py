@@ -58,6 +58,8 @@ def damage_of(folder: Path) -> str:
     """
     if not folder.exists():
         return ""
+    if (folder / DIGESTS_FILE).exists() and not (folder / DIGESTS_FILE).is_file():
+        return f"{DIGESTS_FILE} is no file"
     try:
         lines = (folder / DIGESTS_FILE).read_text(encoding="utf-8").splitlines()
         noted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}

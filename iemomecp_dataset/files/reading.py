@@ -38,8 +38,11 @@ def file_digest(path: Path) -> str:
         Its SHA-256, 64 hexadecimal digits.
 
     Raises:
+        MissingDataError: It is a named pipe, a device or a socket, which could keep the reader waiting.
         OSError: It cannot be read.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise MissingDataError(f"{path}: is no file. Put the file there.")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -12,7 +12,7 @@ import pytest
 
 import iemomecp_dataset
 from iemomecp_dataset.builder import IemomecpBuilder
-from iemomecp_dataset.cached_rows import DIGESTS_FILE, damage_of
+from iemomecp_dataset.cached_rows import DIGESTS_FILE, damage_of, write_digests
 from iemomecp_dataset.errors import InvalidDataError
 
 
@@ -139,3 +139,12 @@ def test_a_folder_that_rows_are_written_to_for_others_has_no_further_file(corpus
     builder = IemomecpBuilder(config_name="ecf", data_dir=str(corpus), dataset_name="iemomecp")
     builder.download_and_prepare(output_dir=str(tmp_path / "mine"), file_format="parquet")
     assert not (tmp_path / "mine" / DIGESTS_FILE).exists()
+
+
+@pytest.mark.parametrize("name", ["rows.arrow", DIGESTS_FILE])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.arrow").write_bytes(b"rows")
+    write_digests(tmp_path)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    assert name in damage_of(tmp_path)
