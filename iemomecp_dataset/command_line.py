@@ -782,7 +782,7 @@ def _refused(error: Exception) -> int:
 def _say(text: str) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):  # nobody can read it
+    except (OSError, ValueError):  # the stream is closed: its reader is gone
         _drop(sys.stderr)
 
 

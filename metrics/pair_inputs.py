@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from iemomecp_dataset.errors import MetricInputError
-from iemomecp_dataset.excerpts import shown
+from iemomecp_dataset.excerpts import excerpt, shown
 from iemomecp_dataset.metrics.arguments.argument_checks import (
     as_array,
     check_list,
@@ -311,7 +311,7 @@ def _explained_differences(values: NDArray[np.floating[Any]]) -> NDArray[np.floa
 
 def _raise_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, names: tuple[str, ...], item: str) -> None:
     where = int(np.flatnonzero(wrong)[0])
-    row = ", ".join(f"{name} {value}" for name, value in zip(names, values[where].tolist(), strict=True))
+    row = ", ".join(f"{excerpt(name)} {value}" for name, value in zip(names, values[where].tolist(), strict=True))
     raise MetricInputError(
         f"The probabilities of {item} {where} {what}: {row}. {int(wrong.sum())} of {len(values)} {item}s."
     )

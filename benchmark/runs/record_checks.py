@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.excerpts import excerpt
 
 __all__ = ["SHARES", "check_record"]
 
@@ -47,8 +48,8 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
 
     def refuse(where: str, value: Any, expected: str) -> NoReturn:
         raise RunFolderError(
-            f"{source}: {where} is {value!r:.80}; expected {expected}. It was not written by this package, or changed "
-            "by hand; repeat the run."
+            f"{source}: {excerpt(where, 120)} is {value!r:.80}; expected {expected}. It was not written by this "
+            "package, or changed by hand; repeat the run."
         )
 
     def check(where: str, value: Any, fits: Callable[[Any], bool], expected: str) -> None:
@@ -122,7 +123,8 @@ def _check_characters(value: Any, source: Path) -> None:
         except UnicodeEncodeError:
             shown = value.encode("utf-8", "backslashreplace").decode()
             raise RunFolderError(
-                f"{source} holds text that is no Unicode: {shown!r:.80}. It was changed by hand; repeat the run."
+                f"{source} holds half of a surrogate pair, which is no character: {shown!r:.80}. It was changed by "
+                "hand; repeat the run."
             ) from None
 
 

@@ -243,10 +243,11 @@ def missing_and_further(path: Path, listed: Iterable[str], wanted: Iterable[str]
     found, gold = set(listed), set(wanted)
     further, missing = sorted(found - gold), sorted(gold - found)
     if missing:
+        absent, unknown = (", ".join(map(excerpt, ids[:5])) for ids in (missing, further))
         raise InvalidDataError(
             f"{path}: {len(missing)} of the {len(gold)} conversations of the gold are missing "
-            f"({', '.join(missing[:5])}); {len(further)} of its {len(found)} are unknown "
-            f"({', '.join(further[:5]) or 'none'}). Give every conversation, with an empty list where nothing is "
+            f"({absent}); {len(further)} of its {len(found)} are unknown "
+            f"({unknown or 'none'}). Give every conversation, with an empty list where nothing is "
             "predicted, or check that corpus and split are the same."
         )
     return further

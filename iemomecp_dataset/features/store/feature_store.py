@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.command_line import command_hint
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.features.store.store_card import StoreCard, check_use, read_card
 from iemomecp_dataset.features.store.store_index import (
     SHARDS_KEY,
@@ -318,7 +319,9 @@ def _check_places(folder: Path, shards: list[Shard], lines: list[tuple[str, int,
     }
     for utterance_id, number, row, status in lines:
         if status not in STATUSES:
-            raise InvalidDataError(f"{path}: utterance {utterance_id} has the unknown status {status!r}. {_REMAKE}")
+            raise InvalidDataError(
+                f"{path}: utterance {utterance_id} has the unknown status {shown(status)}. {_REMAKE}"
+            )
         if expected.get(utterance_id) != (number, row) or (row is None) == (status == "ok"):
             raise InvalidDataError(
                 f"{path} does not match its shards: utterance {utterance_id} is {status} at shard {number}, row {row} "

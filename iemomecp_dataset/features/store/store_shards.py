@@ -127,7 +127,7 @@ def read_shard(path: Path) -> Shard:
     except FileNotFoundError:
         raise InvalidDataError(f"{path}: this shard of the store does not exist. {_EXTRACT_AGAIN}") from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, struct.error) as error:
-        raise InvalidDataError(f"{path} is not an intact shard: {error}. {_EXTRACT_AGAIN}") from None
+        raise InvalidDataError(f"{path} is not an intact shard: {str(error)[:200]}. {_EXTRACT_AGAIN}") from None
     # A plain view, because indexing a memmap object row by row is ten times slower.
     return Shard(path, records, np.asarray(mapped))
 

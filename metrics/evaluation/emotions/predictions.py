@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpora.metadata import emotions_of_config
 from iemomecp_dataset.emotion_table import NO_EMOTION, EmotionTable
 from iemomecp_dataset.errors import InvalidDataError, MetricInputError, UsageError, did_you_mean
-from iemomecp_dataset.excerpts import shown
+from iemomecp_dataset.excerpts import excerpt, shown
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import (
     id_texts,
@@ -287,8 +287,9 @@ def _class_names(path: Path, content: pd.DataFrame, facts: EmotionFacts, config_
         further = [name for name in found if name not in expected]
         if further:
             raise InvalidDataError(
-                f"{path}: its emotions are {', '.join(found)}; those of {config or 'its metadata'} are "
-                f"{', '.join(expected)}. Predictions for another corpus cannot be scored against this one."
+                f"{path}: its emotions are {', '.join(map(excerpt, found))}; those of {config or 'its metadata'} are "
+                f"{', '.join(map(excerpt, expected))}. Predictions for another corpus cannot be scored against this "
+                "one."
             )
     return expected
 
