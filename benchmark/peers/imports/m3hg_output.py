@@ -38,7 +38,7 @@ _COMPARABLE = ("ecf", "mecad")
 _FILE = re.compile(r"test_result_([0-9]+)")
 _PAIR = re.compile(r"\(\s*([0-9]{1,6})\s*,\s*([0-9]{1,6})\s*\)")
 _NUMBER = re.compile(r"\s*([0-9]{1,9})\s*(?:[:.)\t]\s*|(?=[\[(])|$)")
-# Numbers of at most six digits, so that each is one of a dialogue or an emotion.
+# At most six digits: no dialogue and no emotion has a larger number, and int() refuses those of thousands of digits.
 _EMOTION_LINE = re.compile(r"[\s\[\]():,.]*+(?:[0-9]{1,6}(?![0-9])[\s\[\]():,.]*+)++")
 _AROUND_PAIRS = re.compile(r"[\s\[\]{},;]*")
 

@@ -53,7 +53,7 @@ def wav_sizes(path: Path) -> WavSizes | None:
         path: The file.
 
     Returns:
-        The sizes; None for a file that is no RIFF/WAVE file, or that has no samples' chunk.
+        The sizes; None for a file that is not RIFF/WAVE, or that has no chunk of samples.
 
     Raises:
         OSError: The file cannot be read.
