@@ -12,9 +12,14 @@ __all__ = [
     "DEEPEST_JSON",
     "LARGEST_FILE",
     "LONGEST_FIELD",
+    "LONGEST_ID",
     "LONGEST_LINE",
+    "LONGEST_YAML",
+    "MOST_COLUMNS",
+    "MOST_DIGITS",
     "MOST_PAIRS",
     "MOST_TURNS",
+    "MOST_YAML_VALUES",
     "check_turns",
 ]
 
@@ -26,6 +31,21 @@ LONGEST_LINE = 1_000_000
 
 LONGEST_FIELD = 200
 """Characters of a field with times or numbers."""
+
+LONGEST_ID = 1_000
+"""Characters of an id in a file of predictions; one of a genuine corpus has some dozens."""
+
+LONGEST_YAML = 200_000
+"""Characters of a YAML file, which holds options."""
+
+MOST_YAML_VALUES = 100_000
+"""Values of a YAML file, those counted again that it repeats by an alias."""
+
+MOST_COLUMNS = 10_000
+"""Columns of a table of predictions."""
+
+MOST_DIGITS = 308
+"""Digits of a whole number in JSON; longer ones are no floats."""
 
 MOST_TURNS = 100_000
 """Utterances of a dialogue or conversation."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError
-from iemomecp_dataset.files.bounds import DEEPEST_JSON, LARGEST_FILE, LONGEST_LINE
+from iemomecp_dataset.files.bounds import DEEPEST_JSON, LARGEST_FILE, LONGEST_LINE, MOST_DIGITS
 
 __all__ = [
     "check_file",
@@ -327,14 +327,12 @@ def parse_json(text: str, where: str, *, first_line: int = 1) -> Any:
 
 
 def _whole_number(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > MOST_DIGITS:
         raise ValueError(f"a number of {len(digits):,} digits")
     return int(digits)
 
 
-_MOST_DIGITS = 308
-"""Of whole numbers: longer ones are no floats."""
-_LONG_NUMBER = re.compile(rf"[0-9]{{{_MOST_DIGITS + 1}}}")
+_LONG_NUMBER = re.compile(rf"[0-9]{{{MOST_DIGITS + 1}}}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -7,11 +7,9 @@ from typing import Any
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, missing_extra
 from iemomecp_dataset.files import read_text
+from iemomecp_dataset.files.bounds import LONGEST_YAML, MOST_YAML_VALUES
 
 __all__ = ["parse_yaml", "read_yaml"]
-
-_LONGEST = 200_000
-_MOST_VALUES = 100_000
 
 
 def read_yaml(path: Path) -> Any:
@@ -56,15 +54,15 @@ def parse_yaml(text: str, where: str) -> Any:
         import yaml
     except ImportError as error:
         raise missing_extra("pyyaml", "train") from error
-    if len(text) > _LONGEST:
-        raise InvalidDataError(f"{where} is longer than {_LONGEST:,} characters, which no file of options is.")
+    if len(text) > LONGEST_YAML:
+        raise InvalidDataError(f"{where} is longer than {LONGEST_YAML:,} characters, which no file of options is.")
     try:
         loader = yaml.SafeLoader(text)  # plain values alone: other tags are an error
         node = loader.get_single_node()
         _check_names(node, where)
         content = None if node is None else loader.construct_document(node)
-        if _size(content, {}) > _MOST_VALUES:
-            raise InvalidDataError(f"{where} holds more than {_MOST_VALUES:,} values, or a list that holds itself.")
+        if _size(content, {}) > MOST_YAML_VALUES:
+            raise InvalidDataError(f"{where} holds more than {MOST_YAML_VALUES:,} values, or a list that holds itself.")
     except InvalidDataError:
         raise
     except RecursionError:
@@ -105,7 +103,7 @@ def _size(value: Any, known: dict[int, int]) -> int:
     if not isinstance(value, dict | list | set | tuple):
         return 1
     if id(value) not in known:
-        known[id(value)] = _MOST_VALUES + 1  # until it is counted
+        known[id(value)] = MOST_YAML_VALUES + 1  # until it is counted
         parts = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
         known[id(value)] = 1 + sum(_size(part, known) for part in parts)
     return known[id(value)]

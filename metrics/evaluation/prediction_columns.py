@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.corpora.metadata import pair_classes
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.excerpts import shown
+from iemomecp_dataset.files.bounds import LONGEST_ID
 from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
 from iemomecp_dataset.pair_table import PairKeys
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
@@ -300,10 +301,6 @@ def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray
     return emotions
 
 
-_LONGEST_ID = 1000
-"""Characters of an id; that of a genuine corpus has some dozens."""
-
-
 def id_texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
     """Reads ids.
 
@@ -324,9 +321,9 @@ def id_texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:
         raise InvalidDataError(f"{path}: row {absent[0]}, column {column}: there is no id. {len(absent)} such rows.")
     # As an array every id takes the room of the longest, 4 bytes a character.
     longest = int(texts.str.len().max()) if len(texts) else 0
-    if longest > _LONGEST_ID:
+    if longest > LONGEST_ID:
         raise InvalidDataError(
-            f"{path}: column {column} holds an id of {longest:,} characters; at most {_LONGEST_ID:,} are read. Is it "
+            f"{path}: column {column} holds an id of {longest:,} characters; at most {LONGEST_ID:,} are read. Is it "
             "a column of texts?"
         )
     return np.asarray(texts.to_numpy().astype(np.str_))

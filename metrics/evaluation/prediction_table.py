@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean, nearest_path
+from iemomecp_dataset.files.bounds import MOST_COLUMNS
 from iemomecp_dataset.files.csv_cells import original_text
 from iemomecp_dataset.metrics.evaluation.prediction_columns import shown_columns
 from iemomecp_dataset.metrics.evaluation.prediction_facts import facts_of_json
@@ -29,8 +30,6 @@ _ALIASES = {
     "prediction": ("pred_id", "prediction"),
 }
 _TEXT = ("dialogue_id", "source_dialogue_id", "run_name", "split", "emotion")
-
-_MOST_COLUMNS = 10_000
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NAMED_DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma"}
@@ -144,9 +143,9 @@ def _check_delimiter(path: Path) -> None:
         InvalidDataError: It is.
     """
     suffix, header = path.suffix.lower(), stated_columns(path)
-    if len(header) > _MOST_COLUMNS:
+    if len(header) > MOST_COLUMNS:
         raise InvalidDataError(
-            f"{path} has {len(header):,} columns, more than the {_MOST_COLUMNS:,} that a file of predictions may have."
+            f"{path} has {len(header):,} columns, more than the {MOST_COLUMNS:,} that a file of predictions may have."
         )
     if suffix not in _DELIMITERS or len(header) != 1:
         return
