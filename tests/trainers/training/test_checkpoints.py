@@ -291,7 +291,8 @@ def test_a_launched_run_ends_with_a_checkpoint_on_ctrl_c(
             [*launcher, "-m", "iemomecp_dataset.trainers.fusion", *run.arguments], stdout=output, stderr=output,
             start_new_session=True, env={**os.environ, "ACCELERATE_USE_CPU": "true"},
         )  # fmt: skip
-        while launched.poll() is None and not (run.path / "log.jsonl").is_file():
+        log = run.path / "log.jsonl"  # empty until an epoch has ended
+        while launched.poll() is None and not (log.is_file() and log.stat().st_size):
             time.sleep(0.02)
         os.killpg(launched.pid, signal.SIGINT)
         launched.wait(300)
