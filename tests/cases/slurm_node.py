@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,7 +84,12 @@ class SlurmNode:
         (folder / "state").mkdir()
         (folder / "spool").mkdir()
         text = _CONFIGURATION.format(
-            host=host, folder=folder, controller_port=controller_port, node_port=node_port, cpus=cpus, kill_wait=kill_wait
+            host=host,
+            folder=folder,
+            controller_port=controller_port,
+            node_port=node_port,
+            cpus=cpus,
+            kill_wait=kill_wait,
         )
         (folder / "slurm.conf").write_text(text)
         key = folder / "munge.key"
@@ -116,7 +121,7 @@ class SlurmNode:
     def queue(self) -> dict[str, str]:
         """States of all jobs that the controller remembers, by ``ARRAY_INDEX``; ended ones are among them."""
         lines = self.ask("squeue", "-h", "-r", "-t", "all", "-o", "%F_%K %T").splitlines()
-        return {name: state for name, state in map(str.split, lines)}
+        return dict(line.split() for line in lines)
 
     def wait_for(self, job: str, *states: str, seconds: float = 60) -> None:
         """Waits until a job of the array, ``ARRAY_INDEX``, is in one of the states."""
@@ -152,7 +157,7 @@ class SlurmNode:
                 )
             )  # fmt: skip
 
-    def _wait_until(self, met, what: str, seconds: float = 60) -> None:
+    def _wait_until(self, met: Callable[[], bool], what: str, seconds: float = 60) -> None:
         over = time.monotonic() + seconds
         while not met():
             ended = [daemon.args for daemon in self._daemons if daemon.poll() is not None]
