@@ -15,7 +15,7 @@ class Backend(Protocol):
 
     @property
     def places(self) -> int:
-        """How many jobs run at once at most."""
+        """How many jobs run at once at most; 0 where a queue decides."""
 
     @property
     def outlives_launcher(self) -> bool:

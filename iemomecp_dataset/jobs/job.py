@@ -39,6 +39,7 @@ class JobState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     ENDED = "ended"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class JobStatus:
     """What a backend tells of a job.
 
     Attributes:
-        state: Its state.
+        state: Its state; ``CANCELLED`` if somebody ended it through the backend before its end: it has not failed.
         exit_code: Once it has ended: its exit code, below 0 if a signal ended it; :data:`RUNS_ELSEWHERE` if another
             launcher runs it. None if none is known, as when its machine was lost.
         words: What else is known, in words: the id and state in the queue, the reason why it waits, the lost machine.
@@ -55,6 +56,16 @@ class JobStatus:
     state: JobState
     exit_code: int | None = None
     words: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen.
+
+        Example:
+            >>> JobStatus(JobState.RUNNING).over, JobStatus(JobState.ENDED, 0).over
+            (False, True)
+        """
+        return self.state in (JobState.ENDED, JobState.CANCELLED)
 
 
 def exit_words(code: int) -> str:

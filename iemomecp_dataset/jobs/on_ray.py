@@ -19,7 +19,8 @@ class RayBackend:
     """Runs jobs as tasks of ray, one per job. Every node must have the same files under the same paths.
 
     Args:
-        address: Address of a cluster (``auto``, ``ray://host:10001``); ``None`` starts ray on this machine until the jobs have ended.
+        address: Address of a cluster (``auto``, ``ray://host:10001``); ``None`` starts ray on this machine until the
+            jobs have ended.
         slots: CPU slots, if ray is started here.
         cpus: CPU cores per job.
         gpus: GPUs per job; 0.5 puts two jobs on each.
@@ -46,7 +47,7 @@ class RayBackend:
         self._ray: Any = ray
         if gpus < 0 or cpus <= 0 or slots < 1:
             raise UsageError(
-                "--cpus_per_cell must be above 0, --gpus_per_cell at least 0 and --slots at least 1, but they are "
+                "A job on ray needs more than 0 CPUs, 0 or more GPUs, and at least one slot, but they are "
                 f"{cpus:g}, {gpus:g} and {slots}."
             )
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -113,7 +114,7 @@ class RayBackend:
             return JobStatus(JobState.ENDED, int(self._ray.get(task)))
         except self._ray.exceptions.RayError as error:
             if isinstance(error, self._ray.exceptions.TaskCancelledError):
-                return JobStatus(JobState.ENDED, 130)
+                return JobStatus(JobState.CANCELLED)
             return JobStatus(JobState.ENDED, None, f"its machine or worker was lost ({type(error).__name__})")
 
 
