@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_plan(planned, options, places)
         return 0
     table = StateTable(planned)
+    to_cancel = ""
     if any(entry.to_run for entry in planned):
         require_packages("torch", "transformers", "accelerate", extra="train")
         # SIGTERM, from a scheduler, ends the launcher like Ctrl-C. A background job of a shell script ignores SIGINT,
@@ -128,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGHUP, signal.default_int_handler)
         backend = open_backend(options, options.runs_dir, cpus=options.cpus_per_cell, gpus=options.gpus_per_cell)
         outcome = run_cells(planned, options.runs_dir, backend, table, wait=not options.no_wait)
+        to_cancel = backend.cancel_command
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:
         finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
@@ -142,10 +144,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nReport: {report}")
     if bad:
         print(f"not finished: {'; '.join(bad)}. Logs: {options.runs_dir / 'logs'}", file=sys.stderr)
-    if interrupted:
+    in_queue = sum(cell.state in (State.WAITING, State.RUNNING) for cell in table.states.values())
+    if in_queue and to_cancel:
+        print(_going_on(in_queue, to_cancel, interrupted=interrupted), file=sys.stderr)
+    elif interrupted:
         print("Interrupted. Start the same command again to continue.", file=sys.stderr)
+    if interrupted:
         return 130
     return 1 if bad else 0
+
+
+def _going_on(cells: int, to_cancel: str, *, interrupted: bool) -> str:
+    """Says what becomes of cells that go on without this launcher."""
+    of_cells = "1 cell waits or runs" if cells == 1 else f"{cells} cells wait or run"
+    return (
+        f"{'Interrupted. ' * interrupted}{of_cells} in the queue, and {'goes' if cells == 1 else 'go'} on without this "
+        "launcher. Start the same command again to see the states and wait for the results, or with --no_wait to see "
+        f"the states alone. To cancel: {to_cancel}"
+    )
 
 
 def _check_trackers(cells: Sequence[MatrixCell]) -> None:

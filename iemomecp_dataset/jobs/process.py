@@ -16,7 +16,10 @@ from iemomecp_dataset.files import make_folder, writing_to
 from iemomecp_dataset.files.locks import take_lock
 from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job
 
-__all__ = ["group_lives", "last_lines", "run_to_end", "start", "stop"]
+__all__ = ["LOCK_PAUSE", "group_lives", "last_lines", "run_to_end", "runs_elsewhere_words", "start", "stop"]
+
+LOCK_PAUSE = 2.0
+"""Seconds until a job whose log is locked is tried again."""
 
 
 def start(job: Job) -> subprocess.Popen[bytes]:
@@ -56,6 +59,11 @@ def start(job: Job) -> subprocess.Popen[bytes]:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def runs_elsewhere_words(job: Job) -> str:
+    """Says what a job waits for whose log another launcher's process has locked."""
+    return f"runs already, started by another launcher; waits for the lock of {job.log}"
 
 
 def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
