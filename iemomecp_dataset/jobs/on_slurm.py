@@ -265,8 +265,8 @@ class SlurmBackend:
             if "timed out" in words.lower():
                 # The list stays, and is looked for in the queue.
                 raise TrainingError(
-                    f"SLURM does not answer in time ({words}), and may have taken the jobs. Start the same command again: "
-                    "it looks for them."
+                    f"SLURM does not answer in time ({words}), and may have taken the jobs. Start the same command "
+                    "again: it looks for them."
                 ) from error
             self._list_file(one).unlink(missing_ok=True)
             raise UsageError(f"SLURM refuses the jobs: {words or type(error).__name__}. None was submitted.") from error
