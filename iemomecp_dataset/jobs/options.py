@@ -83,6 +83,9 @@ def check_backend(options: BackendOptions, *, gpus: float = 0.0) -> int | None:
                 "--gpus, --per_gpu and --slots are of this machine; with --backend slurm give --slurm gpus_per_node=1 "
                 "and --max_parallel."
             )
+        from iemomecp_dataset.jobs.slurm_request import read_request
+
+        read_request(options.slurm)
         return options.max_parallel
     return len(_slots(options))
 

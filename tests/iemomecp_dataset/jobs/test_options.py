@@ -20,8 +20,8 @@ from iemomecp_dataset.jobs.options import BackendOptions, check_backend, open_ba
         ({"slots": 3}, 3),
         ({"gpus": "0,1", "per_gpu": 2}, 4),
         ({"backend": "ray", "slots": 2}, 2),
-        ({"backend": "slurm"}, None),
-        ({"backend": "slurm", "max_parallel": 5}, 5),
+        ({"backend": "slurm", "slurm": ("minutes=60",)}, None),
+        ({"backend": "slurm", "slurm": ("minutes=60",), "max_parallel": 5}, 5),
     ],
 )
 def test_how_many_jobs_run_at_once(given: dict[str, Any], places: int | None):
@@ -31,6 +31,7 @@ def test_how_many_jobs_run_at_once(given: dict[str, Any], places: int | None):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"backend": "slurm", "slurm": ("partion=gpu",)}, "Did you mean 'partition'?"),
         ({"slurm": ("partition=gpu",)}, "are for --backend slurm"),
         ({"no_wait": True, "backend": "ray"}, "are for --backend slurm"),
         ({"max_parallel": 2}, "are for --backend slurm"),
