@@ -19,9 +19,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from iemomecp_dataset.errors import IemomecpError, TrainingError, UsageError, missing_extra
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, TrainingError, UsageError, missing_extra
 from iemomecp_dataset.files import make_folder, read_json, write_json
 from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
@@ -62,6 +63,7 @@ class _List:
         token: Part of the array's name.
         names: Names of the jobs, in the array's order.
         logs: Their logs.
+        commands: Their commands, as a shell would read them, without the program, which may be another Python.
         submitted: Seconds since 1970.
         array: Number of the array; None until sbatch has told it.
     """
@@ -69,6 +71,7 @@ class _List:
     token: str
     names: tuple[str, ...]
     logs: tuple[str, ...]
+    commands: tuple[str, ...]
     submitted: float
     array: str | None = None
 
@@ -83,9 +86,19 @@ class _List:
         found = self.of(name, queue)
         return found is not None and not found.over
 
-    def ended_unseen(self, name: str) -> int | None:
+    def command_of(self, name: str) -> str:
+        return self.commands[self.names.index(name)]
+
+    def ended_unseen(self, job: Job) -> int | None:
         """The exit code of a job that has ended by itself while no launcher waited for it."""
-        record = _read_record(Path(self.logs[self.names.index(name)]))
+        return self._code_unseen(job.log) if self.command_of(job.name) == _command_words(job) else None
+
+    def failed_unseen(self, name: str) -> bool:
+        """Whether a job has failed while no launcher waited for it."""
+        return bool(self._code_unseen(Path(self.logs[self.names.index(name)])))
+
+    def _code_unseen(self, log: Path) -> int | None:
+        record = _read_record(log)
         if record.get("token") != self.token or record["seen"] or record["received"]:
             return None
         code: int | None = record["exit_code"]
@@ -154,16 +167,21 @@ class SlurmBackend:
                 of_job = [one for one in lists if job.name in one.names]
                 if known := next((one for one in of_job if one.goes_on(job.name, queue)), None):
                     self._lists[job.name] = known
+                    if known.command_of(job.name) != _command_words(job):
+                        raise UsageError(
+                            f"{job.name} is in the queue with another command ({known.command_of(job.name)}). Wait for "
+                            f"it, or cancel it: scancel {self._job_id(job.name)}"
+                        )
                     self._repair(known, job, queue)
                     self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted earlier as {known.array}")
-                elif ended := next((one for one in of_job if one.ended_unseen(job.name) is not None), None):
+                elif ended := next((one for one in of_job if one.ended_unseen(job) is not None), None):
                     # It is told once, and not run again before somebody has seen it.
                     self._lists[job.name] = ended
                     self._states[job.name] = self._status(job.name, ended.of(job.name, queue))
                 else:
                     missing.append(job)
             for one in lists:
-                if not any(one.goes_on(name, queue) or one.ended_unseen(name) for name in one.names):
+                if not any(one.goes_on(name, queue) or one.failed_unseen(name) for name in one.names):
                     make_folder(self._place / one.token)
                     self._list_file(one).rename(self._place / one.token / "jobs.json")
             if missing:
@@ -208,8 +226,16 @@ class SlurmBackend:
         found = []
         for file in self._place.glob("*.json"):
             content = read_json(file)
-            names, logs = tuple(content["jobs"]), tuple(content["logs"])
-            found.append(_List(file.stem, names, logs, content["submitted"], content["array"]))
+            content = content if isinstance(content, dict) else {}
+            names, logs, commands = (_texts(content.get(column)) for column in ("jobs", "logs", "commands"))
+            if not names or not len(names) == len(logs) == len(commands):
+                raise InvalidDataError(
+                    f"{file}: this is no list of jobs, as a launcher writes it. See by 'squeue "
+                    f"--name={_PREFIX}{file.stem}' what of it goes on, cancel that, and remove the file."
+                )
+            array, submitted = content.get("array"), content.get("submitted")
+            since = submitted if isinstance(submitted, float) else 0.0
+            found.append(_List(file.stem, names, logs, commands, since, array if isinstance(array, str) else None))
         return sorted(found, key=lambda one: one.submitted, reverse=True)
 
     def _queue_of_lists(self, lists: Sequence[_List]) -> dict[tuple[str, int], QueuedJob]:
@@ -250,7 +276,7 @@ class SlurmBackend:
                 "(MaxArraySize). Make fewer and larger ones, or start a part of them."
             )
         names, logs = tuple(job.name for job in jobs), tuple(str(job.log) for job in jobs)
-        one = _List(secrets.token_hex(6), names, logs, time.time())
+        one = _List(secrets.token_hex(6), names, logs, tuple(map(_command_words, jobs)), time.time())
         executor = _executor(self._place / one.token, one.job_name, self._request, self._max_parallel)
         tasks = [SlurmTask(self._with_threads(job), one.token) for job in jobs]
         self._write(one)
@@ -277,7 +303,8 @@ class SlurmBackend:
             self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted as {one.array}")
 
     def _write(self, one: _List) -> None:
-        content = {"jobs": one.names, "logs": one.logs, "submitted": one.submitted, "array": one.array}
+        columns = {"jobs": one.names, "logs": one.logs, "commands": one.commands}
+        content = {"array": one.array, "submitted": one.submitted, **columns}
         write_json(self._list_file(one), content, indent=None)
 
     def _with_threads(self, job: Job) -> Job:
@@ -383,15 +410,26 @@ def _environment(request: SlurmRequest) -> dict[str, str]:
 
 
 def _read_record(log: Path) -> dict[str, Any]:
-    """The record beside a log; empty where there is none."""
+    """The record beside a log; empty where there is none, or where it is none of ours."""
     file = record_file(log)
     with contextlib.suppress(OSError):
         # A network file system looks again, instead of remembering that the file is not there.
         next(file.parent.iterdir(), None)
     if not file.is_file():
         return {}
-    record: dict[str, Any] = read_json(file)
-    return record
+    record = read_json(file)
+    types: dict[str, Any] = {"token": str, "exit_code": (int, NoneType), "received": list, "seen": bool}
+    whole = isinstance(record, dict) and all(isinstance(record.get(name, ...), kind) for name, kind in types.items())
+    return dict(record) if whole else {}
+
+
+def _command_words(job: Job) -> str:
+    return shlex.join(job.command[1:])
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    """The texts of a list; none where it is something else."""
+    return tuple(values) if isinstance(values, list) and all(isinstance(value, str) for value in values) else ()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import pytest
 from pretended_slurm import PretendedSlurm
 from slurm_node import SlurmNode, slurm_node  # noqa: F401  (a fixture)
 
-from iemomecp_dataset.errors import MissingDependencyError, TrainingError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDependencyError, TrainingError, UsageError
 from iemomecp_dataset.jobs import on_slurm
 from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
 from iemomecp_dataset.jobs.on_slurm import SlurmBackend, sbatch_script
@@ -121,11 +121,11 @@ def test_a_launcher_killed_between_sbatch_and_its_record_leaves_nothing_to_be_su
 
 def test_a_launcher_killed_before_sbatch_is_followed_by_one_that_waits_and_submits(tmp_path, slurm, monkeypatch):
     jobs = jobs_in(tmp_path)
-    names, logs = [job.name for job in jobs], [str(job.log) for job in jobs]
+    columns = {"jobs": [job.name for job in jobs], "logs": [str(job.log) for job in jobs], "commands": [""] * 4}
     folder = tmp_path / "logs/slurm"
     folder.mkdir(parents=True)
     listed = folder / "0123456789ab.json"
-    listed.write_text(json.dumps({"jobs": names, "logs": logs, "submitted": time.time(), "array": None}))
+    listed.write_text(json.dumps({**columns, "submitted": time.time(), "array": None}))
     monkeypatch.setattr(on_slurm, "_SUBMITTING_SECONDS", 1.0)
     started(tmp_path, jobs)
     assert len(slurm.calls("sbatch")) == 1
@@ -182,6 +182,38 @@ def test_accounts_tell_what_became_of_a_job_that_the_queue_has_forgotten(tmp_pat
     slurm.answer("sacct", 0, "CANCELLED by 1000")
     assert backend.states()["cell-0"].state is JobState.CANCELLED
     assert slurm.calls("sacct")[0][:5] == ["-n", "-X", "-P", "-j", "100_0"]
+
+
+def test_a_job_of_that_name_with_another_command_is_not_taken_for_it(tmp_path, slurm):
+    started(tmp_path, jobs_in(tmp_path, 2, "train", "--epochs=3"))
+    other = jobs_in(tmp_path, 2, "train", "--epochs=4")
+    with pytest.raises(UsageError, match=r"cell-0 is in the queue with another command \(--epochs=3\).*scancel 100_0"):
+        started(tmp_path, other)
+    slurm.turn(0, "CANCELLED")
+    slurm.turn(1, "CANCELLED")
+    assert started(tmp_path, other).cancel_command == "scancel 102"
+    # The program may be another: the environment was made anew.
+    assert started(tmp_path, jobs_in(tmp_path, 2, "python", "--epochs=4")).cancel_command == "scancel 102"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"jobs": ["a"], "logs": [], "commands": []}', '{"jobs": 3}'])
+def test_a_damaged_list_of_jobs_is_refused_by_name(tmp_path, slurm, text):
+    started(tmp_path, jobs_in(tmp_path))
+    (listed,) = (tmp_path / "logs/slurm").glob("*.json")
+    listed.write_text(text)
+    with pytest.raises(InvalidDataError, match=listed.name):
+        started(tmp_path, jobs_in(tmp_path))
+    assert len(slurm.calls("sbatch")) == 1
+
+
+def test_a_damaged_record_counts_as_none(tmp_path, slurm):
+    jobs = jobs_in(tmp_path, 2)
+    backend = started(tmp_path, jobs)
+    write_record(jobs[0], backend, 0)
+    content = json.loads(record_file(jobs[0].log).read_text())
+    record_file(jobs[0].log).write_text(json.dumps({**content, "exit_code": "0"}))
+    slurm.turn(0, "FAILED")
+    assert "it left no exit code" in backend.states()["cell-0"].words
 
 
 def test_a_job_alone_is_no_array(tmp_path, slurm):
