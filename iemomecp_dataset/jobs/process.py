@@ -16,7 +16,7 @@ from iemomecp_dataset.files import make_folder, writing_to
 from iemomecp_dataset.files.locks import take_lock
 from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job
 
-__all__ = ["LOCK_PAUSE", "last_lines", "run_to_end", "runs_elsewhere_words", "start", "stop"]
+__all__ = ["LOCK_PAUSE", "group_lives", "last_lines", "run_to_end", "runs_elsewhere_words", "start", "stop"]
 
 LOCK_PAUSE = 2.0
 """Seconds until a job whose log is locked is tried again."""
@@ -74,12 +74,12 @@ def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
         patience: Seconds to wait after each signal.
     """
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        alive = [process for process in processes if _group_lives(process)]
+        alive = [process for process in processes if group_lives(process)]
         for process in alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, how)
         deadline = time.monotonic() + patience
-        while any(_group_lives(process) for process in alive) and time.monotonic() < deadline:
+        while any(group_lives(process) for process in alive) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
@@ -142,7 +142,8 @@ def _without_launcher_traceback(lines: list[str]) -> list[str]:
     ]
 
 
-def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+def group_lives(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process from :func:`start`, or what it has started, is still there."""
     process.poll()  # reaps an ended leader, which would otherwise keep its group alive
     try:
         os.killpg(process.pid, 0)
