@@ -44,6 +44,7 @@ TESTED_BY = {
     "iemomecp_dataset/features/store/*": "iemomecp_dataset/features/store/test_feature_store.py",
     "iemomecp_dataset/features/*": "iemomecp_dataset/features/test_extraction.py",
     "iemomecp_dataset/files/*": "iemomecp_dataset/files/test_files.py",
+    "iemomecp_dataset/jobs/slurm_queue.py": "iemomecp_dataset/jobs/test_on_slurm.py",
     "iemomecp_dataset/find_sources.py": "iemomecp_dataset/merging/test_alignment.py",
     "iemomecp_dataset/fingerprints.py": "iemomecp_dataset/test_registration.py",
     "iemomecp_dataset/jobs/backend.py": "iemomecp_dataset/jobs/test_local.py",

@@ -83,11 +83,13 @@ class _List:
         found = self.of(name, queue)
         return found is not None and not found.over
 
-    def failed_unseen(self, name: str) -> bool:
-        """Whether a job has failed while no launcher waited for it."""
+    def ended_unseen(self, name: str) -> int | None:
+        """The exit code of a job that has ended by itself while no launcher waited for it."""
         record = _read_record(Path(self.logs[self.names.index(name)]))
-        ended_alone = record.get("exit_code") not in (None, 0) and not record.get("received")
-        return record.get("token") == self.token and ended_alone and not record["seen"]
+        if record.get("token") != self.token or record["seen"] or record["received"]:
+            return None
+        code: int | None = record["exit_code"]
+        return code
 
 
 class SlurmBackend:
@@ -97,7 +99,6 @@ class SlurmBackend:
         folder: Folder of the output, which all nodes see. By it a launcher finds the jobs of an earlier one.
         values: What each job asks for, ``KEY=VALUE``.
         max_parallel: Jobs at once; None for as many as SLURM runs.
-        wait: Whether the launcher waits for the jobs.
 
     Raises:
         MissingDependencyError: submitit is not installed.
@@ -106,13 +107,12 @@ class SlurmBackend:
 
     outlives_launcher = True
 
-    def __init__(self, folder: Path, values: Sequence[str], *, max_parallel: int | None = None, wait: bool = True):
+    def __init__(self, folder: Path, values: Sequence[str], *, max_parallel: int | None = None):
         self._request = read_request(values)
         _executor_class()
         check_slurm()
         self._folder = folder.resolve()
         self._max_parallel = max_parallel
-        self._wait = wait
         self._jobs: dict[str, Job] = {}
         self._lists: dict[str, _List] = {}
         self._states: dict[str, JobStatus] = {}
@@ -124,6 +124,17 @@ class SlurmBackend:
     def places(self) -> int:
         """How many jobs run at once at most; 0 where the queue decides."""
         return self._max_parallel or 0
+
+    @property
+    def cancel_command(self) -> str:
+        """What a user types to end the jobs that have not ended; empty where all have."""
+        left = {name for name, status in self._states.items() if not status.over}
+        ids = []
+        for one in {one.token: one for name, one in self._lists.items() if name in left}.values():
+            # A whole array has one number.
+            whole = all(name in left and self._lists[name].token == one.token for name in one.names)
+            ids += [str(one.array)] if whole else [self._job_id(name) for name in one.names if name in left]
+        return f"scancel {' '.join(ids)}" if ids else ""
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Submits the jobs that are neither in the queue nor running.
@@ -145,14 +156,14 @@ class SlurmBackend:
                     self._lists[job.name] = known
                     self._repair(known, job, queue)
                     self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted earlier as {known.array}")
-                elif failed := next((one for one in of_job if one.failed_unseen(job.name)), None):
+                elif ended := next((one for one in of_job if one.ended_unseen(job.name) is not None), None):
                     # It is told once, and not run again before somebody has seen it.
-                    self._lists[job.name] = failed
-                    self._states[job.name] = self._status(job.name, failed.of(job.name, queue))
+                    self._lists[job.name] = ended
+                    self._states[job.name] = self._status(job.name, ended.of(job.name, queue))
                 else:
                     missing.append(job)
             for one in lists:
-                if not any(one.goes_on(name, queue) or one.failed_unseen(name) for name in one.names):
+                if not any(one.goes_on(name, queue) or one.ended_unseen(name) for name in one.names):
                     make_folder(self._place / one.token)
                     self._list_file(one).rename(self._place / one.token / "jobs.json")
             if missing:
@@ -179,12 +190,6 @@ class SlurmBackend:
 
     def stop(self) -> None:
         """Leaves the jobs to SLURM."""
-
-    @property
-    def cancel_command(self) -> str:
-        """What ends the jobs that have not ended; empty where none is left."""
-        left = [name for name in self._lists if not self._states[name].over]
-        return shlex.join(["scancel", *sorted(self._job_id(name) for name in left)]) if left else ""
 
     @property
     def _place(self) -> Path:
@@ -257,9 +262,13 @@ class SlurmBackend:
             if isinstance(error, OSError) and not isinstance(error, IemomecpError):
                 raise
             words = " ".join((str(error) or said.getvalue()).replace("sbatch: error:", "").split())
-            # A controller that answers too late may have taken them: the list stays, and is looked for in the queue.
-            if "timed out" not in words.lower():
-                self._list_file(one).unlink(missing_ok=True)
+            if "timed out" in words.lower():
+                # The list stays, and is looked for in the queue.
+                raise TrainingError(
+                    f"SLURM does not answer in time ({words}), and may have taken the jobs. Start the same command "
+                    "again: it looks for them."
+                ) from error
+            self._list_file(one).unlink(missing_ok=True)
             raise UsageError(f"SLURM refuses the jobs: {words or type(error).__name__}. None was submitted.") from error
         one.array = str(submitted[0].job_id).partition("_")[0]
         self._write(one)
@@ -429,10 +438,16 @@ def _check_folders(jobs: Sequence[Job], folder: Path, request: SlurmRequest) -> 
     given = dict.fromkeys(word for job in jobs for word in job.command)
     for word in given:
         value = Path(jobs[0].folder, word.partition("=")[2] if word.startswith("--") and "=" in word else word)
-        with contextlib.suppress(OSError, ValueError):
-            # Programs and data may lie on every node under the same path; in a temporary folder they do not.
-            if value.is_absolute() and value.exists() and "which every machine" in (why := why_not_shared(value)):
-                raise _not_shared(str(value), why)
+        # Programs and data may lie on the disk of every node, under the same path; in a temporary folder they do not.
+        if _is_there(value) and (why := why_not_shared(value, disks=False)):
+            raise _not_shared(str(value), why)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # an argument that is no path: too long, or with a null character
+        return False
 
 
 def _not_shared(place: str, why: str) -> UsageError:

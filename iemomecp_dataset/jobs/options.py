@@ -111,7 +111,7 @@ def open_backend(options: BackendOptions, folder: Path, *, cpus: float = 1.0, gp
     if options.backend == "slurm":
         from iemomecp_dataset.jobs.on_slurm import SlurmBackend
 
-        return SlurmBackend(folder, options.slurm, max_parallel=options.max_parallel, wait=not options.no_wait)
+        return SlurmBackend(folder, options.slurm, max_parallel=options.max_parallel)
     from iemomecp_dataset.jobs.local import LocalBackend
 
     return LocalBackend(_slots(options))

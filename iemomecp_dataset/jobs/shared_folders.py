@@ -23,12 +23,17 @@ _OWN_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run")
 
 
 def why_not_shared(
-    path: Path, *, mounts: Path = Path("/proc/self/mountinfo"), exports: Path = Path("/var/lib/nfs/etab")
+    path: Path,
+    *,
+    disks: bool = True,
+    mounts: Path = Path("/proc/self/mountinfo"),
+    exports: Path = Path("/var/lib/nfs/etab"),
 ) -> str:
     """Tells why the nodes of a cluster may not see a folder.
 
     Args:
         path: A folder or file, there or not.
+        disks: Whether a disk of this machine counts, too, and not only its memory and its temporary folders.
         mounts: The system's list of mounts.
         exports: The list of folders that this machine exports by NFS, as a cluster's head often does.
 
@@ -44,7 +49,7 @@ def why_not_shared(
         return f"lies below {own}, which every machine has for itself"
     if _OWN.fullmatch(kind):
         return f"lies on a file system of this machine alone ({kind} at {point})"
-    if any(place.is_relative_to(folder) for folder in _exported(exports)):
+    if not disks or any(place.is_relative_to(folder) for folder in _exported(exports)):
         return ""
     return f"lies on a disk of this machine ({kind} at {point}) that it does not export"
 

@@ -52,7 +52,7 @@ AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerType=sched/backfill
-SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,preempt_send_user_signal
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
@@ -62,7 +62,7 @@ MinJobAge=300
 # The node may offer more cores than the machine has.
 SlurmdParameters=config_overrides
 NodeName={host} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=4000
-PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=20
+PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1
 PartitionName=urgent Nodes={host} MaxTime=INFINITE PriorityTier=9 PreemptMode=OFF
 """
 

@@ -31,6 +31,7 @@ def test_how_many_jobs_run_at_once(given: dict[str, Any], places: int | None):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"backend": "slurm", "slurm": ("partion=gpu",)}, "Did you mean 'partition'?"),
         ({"slurm": ("partition=gpu",)}, "are for --backend slurm"),
         ({"no_wait": True, "backend": "ray"}, "are for --backend slurm"),
         ({"max_parallel": 2}, "are for --backend slurm"),
