@@ -102,6 +102,7 @@ TESTED_BY = {
 # Test files that follow a subject through several modules, by what they are about.
 ACROSS_MODULES = {
     "benchmark/diagnostics/test_against_published.py",
+    "benchmark/matrix/test_on_slurm.py",
     "benchmark/peers/test_identity.py",
     "benchmark/peers/test_official_scores.py",
     "benchmark/peers/test_round_trip.py",
