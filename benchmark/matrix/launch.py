@@ -141,7 +141,7 @@ def _settle(name: str, status: JobStatus, seconds: float, runs_dir: Path, table:
         table.set(name, State.REFUSED, status.words or f"another launcher is running it: {log} is locked")
         return None
     if status.state is JobState.CANCELLED:
-        table.set(name, State.INTERRUPTED, ", ".join(filter(None, [status.words, "start again to continue"])))
+        table.set(name, State.INTERRUPTED, status.words or "was cancelled; start again to continue")
         return None
     code, words = status.exit_code, status.words
     if code is not None:

@@ -3,6 +3,8 @@ r"""Trains a matrix of models, each cell in its own run folder, and prints the t
     python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend slurm --slurm minutes=240 \
+        partition=gpu gpus_per_node=1 cpus=4 --max_parallel 8
     python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
 A cell is one combination of values with one seed. Every option of its trainer can be given, with one value or several
@@ -10,9 +12,11 @@ A cell is one combination of values with one seed. Every option of its trainer c
 emotion recognise emotions. EXPERIMENT is a published experiment (ecf_rpcl_tav), or a pattern of their names, or a YAML
 file of yours with the same options, lists where they vary; the command line wins.
 
-Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
-failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
-The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or was refused; 130: interrupted.
+Starting the same command again skips finished cells, continues interrupted ones and starts the others; cells that run
+already, in a queue or left by a launcher that was killed, are waited for. A cell that failed is tried again with
+--retry_failed. A folder that holds another run, or a run on other data, is refused.
+The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed, was refused or is interrupted; 130: the
+launcher was interrupted.
 """
 
 from __future__ import annotations
@@ -322,9 +326,10 @@ def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, places: i
     how_many = f"{at_once} at once" if places else "as many at once as the queue starts"
     print(f"\n{cells}, {len(to_run)} to run, {how_many}.", end=" ")
     if known:
+        # No shorter than the longest of them.
+        in_all = max(*known, sum(known) / at_once)
         print(
-            f"Training time of {len(known)} of them by finished runs like them: about {sum(known) / at_once:.0f} s, "
-            "without start-up."
+            f"Training time of {len(known)} of them by finished runs like them: about {in_all:.0f} s, without start-up."
         )
     else:
         print("No finished run has comparable settings, so there is no estimate.")

@@ -44,8 +44,8 @@ class BackendOptions:
     )
     slurm: tuple[str, ...] = option(
         (),
-        "slurm: what each job requests: partition, account, qos, constraint, gpus_per_node, cpus, mem, minutes, "
-        "setup='module load …'",
+        "slurm: what each job requests: minutes, partition, account, qos, constraint, gpus_per_node, cpus, mem, "
+        "setup='module load …', extra_OPTION for any other of sbatch",
         group=_WHERE,
         metavar="KEY=VALUE",
         setting=False,

@@ -80,6 +80,10 @@ def predictions(runs: Path) -> dict[str, object]:
     }
 
 
+def weights(runs: Path) -> dict[str, bytes]:
+    return {name: (runs / name / "model" / "model.safetensors").read_bytes() for name in CELLS}
+
+
 def metrics(runs: Path) -> dict[str, object]:
     records = {name: json.loads((runs / name / "results.json").read_text()) for name in CELLS}
     return {name: (record["metrics"], record["structural_baselines"]) for name, record in records.items()}
@@ -268,5 +272,6 @@ def test_a_killed_cell_fails_alone_an_interrupted_one_continues_and_both_end_in_
     assert f"{last.name}  to be continued" in waiting.stdout
     done = run(*matrix, "--runs_dir", runs, "--backend", backend, "--retry_failed")
     assert done.returncode == 0, done.stderr
+    assert weights(runs) == weights(local_runs[0])
     assert predictions(runs) == predictions(local_runs[0])
     assert metrics(runs) == metrics(local_runs[0])

@@ -165,7 +165,7 @@ def test_a_cell_that_was_cancelled_or_lost_is_told_from_one_that_failed(matrix):
     )
     outcome = run_cells(planned, runs, Queue(in_queue(planned, *states)), StateTable(planned, shown))
     first, *others = [entry.cell.name for entry in planned]
-    assert outcome.states[first] == (State.INTERRUPTED, "SLURM 12_0 CANCELLED, start again to continue")
+    assert outcome.states[first] == (State.INTERRUPTED, "SLURM 12_0 CANCELLED")
     assert not failure_file(runs, first).exists()
     words = ["SLURM 12_1 NODE_FAIL", "it left no exit code", "exit code 1, SLURM 12_3 on node1"]
     assert [outcome.states[name] for name in others] == [(State.FAILED, text) for text in words]
