@@ -172,7 +172,7 @@ class SlurmBackend:
                             f"{job.name} is in the queue with another command ({known.command_of(job.name)}). Wait for "
                             f"it, or cancel it: scancel {self._job_id(job.name)}"
                         )
-                    self._repair(known, job, queue)
+                    self._repair(known, job)
                     self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted earlier as {known.array}")
                 elif ended := next((one for one in of_job if one.ended_unseen(job) is not None), None):
                     # It is told once, and not run again before somebody has seen it.
@@ -240,6 +240,7 @@ class SlurmBackend:
 
     def _queue_of_lists(self, lists: Sequence[_List]) -> dict[tuple[str, int], QueuedJob]:
         """The queue; waits for a call of sbatch that a killed launcher may have left behind."""
+        said = False
         while True:
             queue = queued_jobs([one.job_name for one in lists])
             for one in lists:
@@ -247,16 +248,14 @@ class SlurmBackend:
             late = [one for one in lists if one.array is None and time.time() - one.submitted < _SUBMITTING_SECONDS]
             if not late:
                 return queue
-            _logger.warning(
-                "A launcher was ended while it submitted %s; waiting whether SLURM has taken them.",
-                ", ".join(late[0].names[:3]) + (", ..." if len(late[0].names) > 3 else ""),
-            )
+            if not said:
+                shown = ", ".join(late[0].names[:3]) + (", ..." if len(late[0].names) > 3 else "")
+                _logger.warning("A launcher was ended while it submitted %s; waiting whether SLURM has them.", shown)
+            said = True
             time.sleep(2)
 
-    def _repair(self, one: _List, job: Job, queue: Mapping[tuple[str, int], QueuedJob]) -> None:
-        """Writes what a job reads at its start, where its launcher was killed between sbatch and that."""
-        if one.array is None or (found := one.of(job.name, queue)) is None or not found.waits:
-            return
+    def _repair(self, one: _List, job: Job) -> None:
+        """Writes what a job reads at its start, and waits a minute for, where its launcher was killed before that."""
         index = one.names.index(job.name)
         file = self._place / one.token / f"{one.array}{f'_{index}' * (len(one.names) > 1)}_submitted.pkl"
         if not file.exists():

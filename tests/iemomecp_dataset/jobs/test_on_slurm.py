@@ -133,6 +133,20 @@ def test_a_launcher_killed_before_sbatch_is_followed_by_one_that_waits_and_submi
     assert not listed.exists()
 
 
+def test_a_launcher_killed_while_sbatch_works_is_followed_by_one_that_waits_for_that(tmp_path, slurm):
+    slurm.take(1.5)
+    launcher = start_launcher(tmp_path, "shared=yes")
+    wait_until(lambda: slurm.calls("sbatch"))
+    launcher.kill()
+    launcher.communicate()
+    assert slurm.queue() == []
+    later = started(tmp_path, [count_job(tmp_path, i) for i in range(4)])
+    assert len(slurm.calls("sbatch")) == 1
+    assert later.cancel_command == "scancel 100"
+    (listed,) = (tmp_path / "logs/slurm").glob("*.json")
+    assert len(list((tmp_path / "logs/slurm" / listed.stem).glob("100_*_submitted.pkl"))) == 4
+
+
 def test_two_launchers_at_once_submit_once(tmp_path, slurm):
     slurm.take(0.5)
     jobs = jobs_in(tmp_path)
@@ -396,7 +410,7 @@ LAUNCH = textwrap.dedent(
     def job(i):
         command = (sys.executable, str(folder / "count.py"), str(folder / f"count-{i}"), str(folder / "gate"))
         return Job(f"count-{i}", command, {}, str(folder), folder / f"logs/count-{i}.log")
-    backend = SlurmBackend(folder, ["minutes=5", "warning=60"])
+    backend = SlurmBackend(folder, ["minutes=5", "warning=60", *sys.argv[2:]])
     backend.submit([job(i) for i in range(4)])
     while not all(status.over for status in backend.states().values()):
         time.sleep(0.2)
@@ -406,8 +420,13 @@ LAUNCH = textwrap.dedent(
 )
 
 
-def start_launcher(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", LAUNCH, str(folder)], stdout=subprocess.PIPE, text=True)
+def count_job(folder: Path, i: int) -> Job:
+    command = (sys.executable, str(folder / "count.py"), str(folder / f"count-{i}"), str(folder / "gate"))
+    return Job(f"count-{i}", command, {}, str(folder), folder / f"logs/count-{i}.log")
+
+
+def start_launcher(folder: Path, *values: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", LAUNCH, str(folder), *values], stdout=subprocess.PIPE, text=True)
 
 
 def newest_array(node: SlurmNode) -> str:
