@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,18 @@ class LengthAwareGroupNorm(nn.Module):
     def __init__(self, norm: nn.GroupNorm, kernel: int, stride: int):
         super().__init__()
         self.norm, self.kernel, self.stride = norm, kernel, stride
-        self.lengths: torch.Tensor | None = None
+        # Threads encode different batches with one model.
+        self._of_thread = threading.local()
+
+    @property
+    def lengths(self) -> torch.Tensor | None:
+        """Number of samples of each sequence of the batch that this thread encodes, ``(B,)``."""
+        found: torch.Tensor | None = getattr(self._of_thread, "lengths", None)
+        return found
+
+    @lengths.setter
+    def lengths(self, lengths: torch.Tensor | None) -> None:
+        self._of_thread.lengths = lengths
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Normalizes each channel of each sequence.
@@ -72,10 +84,11 @@ class LengthAwareGroupNorm(nn.Module):
         Returns:
             ``(B, C, T)``; padded frames are arbitrary.
         """
-        if self.lengths is None or bool((self.lengths == self.lengths[0]).all()):
+        lengths = self.lengths
+        if lengths is None or bool((lengths == lengths[0]).all()):
             plain: torch.Tensor = self.norm(states)
             return plain
-        frames = torch.div(self.lengths - self.kernel, self.stride, rounding_mode="floor") + 1
+        frames = torch.div(lengths - self.kernel, self.stride, rounding_mode="floor") + 1
         valid = (torch.arange(states.shape[-1], device=states.device) < frames[:, None]).unsqueeze(1)
         exact = states.float()
         mean = (exact * valid).sum(-1, keepdim=True) / frames[:, None, None]
