@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from iemomecp_dataset.command_line import program_name, run_command
+from iemomecp_dataset.command_line import program_name
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.commands import COMMANDS, call
 from iemomecp_dataset.errors import UsageError, did_you_mean
 

@@ -1,4 +1,4 @@
-"""Options as fields of dataclasses, the one parser that reads them, and how every command ends.
+"""Options as fields of dataclasses, and the one parser that reads them.
 
 A dataclass declares options: the annotation of a field gives type and choices (``Literal``), :func:`option` the
 default, the help text and the bounds. The same declaration checks what comes from a command line
@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import errno
 import functools
-import logging
 import math
 import os
 import re
@@ -22,16 +20,16 @@ import shlex
 import shutil
 import sys
 import sysconfig
-import traceback
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TextIO, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
+from iemomecp_dataset.command_process import set_messages
 from iemomecp_dataset.errors import IemomecpError, UsageError, did_you_mean
 from iemomecp_dataset.excerpts import shown
-from iemomecp_dataset.files import FULL, check_place, error_of_place, not_written, place_of_write
+from iemomecp_dataset.files import check_place
 from iemomecp_dataset.installation import is_checkout
 
 __all__ = [
@@ -46,7 +44,6 @@ __all__ = [
     "program_name",
     "read_options",
     "read_values",
-    "run_command",
     "told_by_results",
     "with_flags",
 ]
@@ -225,8 +222,8 @@ class OptionParser:
         epilog: What ``--help`` shows last.
         defaults: Defaults that ``--help`` shows in place of the classes' own.
         with_help: Whether there are ``--help``, ``--quiet`` and ``--verbose``. The last two are not options of the
-            command: they set what its process prints (:func:`run_command`). Where a class declares ``quiet`` itself,
-            it is given back, too.
+            command: they set what its process prints (:func:`~iemomecp_dataset.command_process.set_messages`). Where a
+            class declares ``quiet`` itself, it is given back, too.
 
     Every option can be written ``--data-dir D``, ``--data_dir D`` or with ``=D``; one that is on or off ``--quiet``,
     ``--no-quiet``, ``--quiet=false`` or ``--quiet false``. Abbreviations are not accepted.
@@ -306,7 +303,7 @@ class OptionParser:
         if self._of_process:
             if quiet and verbose:
                 raise UsageError("Give --quiet or --verbose, not both.")
-            _set_messages(quiet=bool(quiet), verbose=bool(verbose))
+            set_messages(quiet=bool(quiet), verbose=bool(verbose))
         for name, value in values.items():
             if self._options[name].metadata["written"] and value:
                 check_place(Path(value))
@@ -386,38 +383,8 @@ class _Messages:
     )
 
 
-_process: contextlib.ExitStack | None = None
-"""Undoes what a command has set for its process; None where no command runs, and nothing may be set."""
-
-_NO_BARS = ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS")
-
-
-def _set_messages(*, quiet: bool, verbose: bool) -> None:
-    """Sets progress bars and the level of the package's loggers, for the process of a command and those it starts."""
-    if _process is None or not (quiet or verbose):
-        return
-    logger, root = logging.getLogger("iemomecp_dataset"), logging.getLogger()
-    _process.callback(logger.setLevel, logger.level)
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    if verbose and not root.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        root.addHandler(handler)
-        _process.callback(root.removeHandler, handler)
-    for name in _NO_BARS if quiet else ():
-        _process.callback(_restore, name, os.environ.get(name))
-        os.environ[name] = "1"
-
-
-def _restore(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
-
-
 class _Parser(argparse.ArgumentParser):
-    """Raises what a user got wrong, for :func:`run_command` to print."""
+    """Raises what a user got wrong, for :func:`~iemomecp_dataset.command_process.run_command` to print."""
 
     def error(self, message: str) -> NoReturn:
         """Raises the message as our own error."""
@@ -715,140 +682,3 @@ def as_called(text: str) -> str:
         launched = script.replace("python ", "accelerate launch ")
         text = text.replace(launched, f"accelerate launch -m iemomecp_dataset {command}")
     return text
-
-
-def run_command(main: Callable[[], int | None]) -> NoReturn:
-    """Runs a command's ``main`` and leaves the process.
-
-    Args:
-        main: Does the work; returns the exit code (``None`` means 0, 1 means
-            that validation found problems).
-
-    The process exits with 2 after printing the message of an
-    :class:`~iemomecp_dataset.errors.IemomecpError`, below its traceback where
-    ``IEMOMECP_TRACEBACK=1`` is set, or one sentence on a place that the system
-    refuses, standard output among them; with 130 after Ctrl-C. Any other exception is
-    a defect of ours: it exits with 70 (EX_SOFTWARE) after its traceback, as 1 has
-    a meaning of its own. What ``--quiet`` and ``--verbose`` set ends with it. A
-    character that the terminal's encoding lacks is printed as its escape.
-    """
-    _print_any_character()
-    try:
-        with _own_process():
-            code = main() or 0
-        _flush_output()
-    except IemomecpError as error:
-        code = _refused(error)
-    except KeyboardInterrupt:
-        _say("interrupted")
-        code = 130
-    except BrokenPipeError:
-        # The reader of our output (head, say) went away; that is not an error.
-        _drop(sys.stdout)
-        code = 0
-    except Exception as error:
-        found = _place_refused(error) or _memory_refused(error)
-        if found is None:
-            _say(traceback.format_exc().rstrip())
-        code = os.EX_SOFTWARE if found is None else _refused(found)
-    # What is still to be printed, and cannot be, would end the process with a message of Python's and code 120.
-    try:
-        _flush_output()
-    except OSError:
-        _drop(sys.stdout)
-    except IemomecpError:
-        pass
-    sys.exit(code)
-
-
-def _print_any_character() -> None:
-    """Lets the streams print the escape of a character that their encoding lacks, where nothing else is asked for."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by who started the process: what is printed goes nowhere
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _refused(error: Exception) -> int:
-    """Prints an error of the user's; returns the exit code."""
-    if os.environ.get("IEMOMECP_TRACEBACK") == "1":
-        _say(traceback.format_exc().rstrip())
-    _say(f"error: {error}")
-    return 2
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):  # the stream is closed: its reader is gone
-        _drop(sys.stderr)
-
-
-def _flush_output() -> None:
-    """Writes what has been printed so far.
-
-    Raises:
-        UsageError: It cannot be written; what is left of it is dropped.
-        BrokenPipeError: The reader went away.
-    """
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _drop(sys.stdout)
-        raise not_written(Path("standard output"), error) from error
-    except ValueError:  # closed already
-        pass
-
-
-def _drop(stream: TextIO) -> None:
-    """Lets what a stream is still to write go nowhere."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _memory_refused(error: Exception) -> IemomecpError | None:
-    """The sentence for an exception of numpy, Arrow or PyTorch that memory does not suffice."""
-    said = " ".join(str(error).split())
-    if not isinstance(error, MemoryError) and "can't allocate memory" not in said:
-        return None
-    return UsageError(
-        f"The memory of this machine does not suffice ({said[:200] or 'no more can be had'}). Make the sizes that are "
-        "given by options smaller, or use a machine with more."
-    )
-
-
-def _place_refused(error: Exception) -> IemomecpError | None:
-    """The sentence for an exception that a place of the file system has caused."""
-    found = error_of_place(error)
-    if isinstance(error, OSError) and error.filename is None:
-        try:
-            _flush_output()
-        except (IemomecpError, BrokenPipeError) as refused:
-            # Of a failed print the text is still to be written, and fails again.
-            return refused if isinstance(refused, IemomecpError) else None
-        if error.errno == errno.EBADF:  # a descriptor that was opened for reading
-            return not_written(Path("standard output"), error)
-    if found is None:
-        return None
-    if found.filename is not None and found.errno not in FULL:
-        return UsageError(
-            f"{os.fsdecode(found.filename)}: cannot be opened ({os.strerror(found.errno or 0)}). Check the place and "
-            "its rights, or choose another."
-        )
-    return not_written(Path(os.fsdecode(found.filename) if found.filename is not None else place_of_write()), found)
-
-
-@contextlib.contextmanager
-def _own_process() -> Iterator[None]:
-    """Lets options set what the process prints, and undoes it at the end."""
-    global _process
-    before = _process
-    with contextlib.ExitStack() as _process:
-        try:
-            yield
-        finally:
-            _process = before

@@ -26,9 +26,9 @@ __all__ = [
 
 # What does not take part in making rows; in a wheel all rooms are inside this package's folder.
 _OTHER_ROOMS = frozenset(
-    {"metrics", "trainers", "benchmark", "synthetic", "features", "commands", "conversations", "pictures"}
+    {"metrics", "trainers", "benchmark", "synthetic", "features", "commands", "conversations", "jobs", "pictures"}
 )
-_OTHER_FILES = frozenset({"__main__.py", "command_line.py", "installation.py"})
+_OTHER_FILES = frozenset({"__main__.py", "command_line.py", "command_process.py", "installation.py"})
 
 
 @functools.cache

@@ -12,7 +12,8 @@ import active_environment  # noqa: F401
 
 from iemomecp_dataset.benchmark.speed import SUBJECTS
 from iemomecp_dataset.benchmark.speed.conversations import DEFAULT_CONVERSATIONS
-from iemomecp_dataset.command_line import option, read_options, run_command
+from iemomecp_dataset.command_line import option, read_options
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.errors import UsageError, did_you_mean
 
 

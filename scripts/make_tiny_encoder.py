@@ -12,7 +12,8 @@ from pathlib import Path
 
 import active_environment  # noqa: F401
 
-from iemomecp_dataset.command_line import REQUIRED, option, read_options, run_command
+from iemomecp_dataset.command_line import REQUIRED, option, read_options
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.options import DialogueConfig
 
 

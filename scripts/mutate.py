@@ -29,7 +29,8 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
-from iemomecp_dataset.command_line import option, read_options, run_command
+from iemomecp_dataset.command_line import option, read_options
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.errors import UsageError
 
 __all__ = ["Change", "Outcome", "load_changes", "make_changes"]

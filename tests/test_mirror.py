@@ -46,6 +46,8 @@ TESTED_BY = {
     "iemomecp_dataset/files/*": "iemomecp_dataset/files/test_files.py",
     "iemomecp_dataset/find_sources.py": "iemomecp_dataset/merging/test_alignment.py",
     "iemomecp_dataset/fingerprints.py": "iemomecp_dataset/test_registration.py",
+    "iemomecp_dataset/jobs/backend.py": "iemomecp_dataset/jobs/test_local.py",
+    "iemomecp_dataset/jobs/job.py": "iemomecp_dataset/jobs/test_process.py",
     "iemomecp_dataset/merging/*": "iemomecp_dataset/merging/test_alignment.py",
     "iemomecp_dataset/options.py": "iemomecp_dataset/corpora/test_metadata.py",
     "iemomecp_dataset/overlay/fetching.py": "scripts/test_fetch_labels.py",

@@ -12,7 +12,7 @@ Starting the same command again continues an interrupted run. Options can also b
 
 from __future__ import annotations
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.trainers.cli import train_from_command_line
 
 

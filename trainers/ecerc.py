@@ -18,7 +18,7 @@ published experiment, --experiment NAME.
 
 from __future__ import annotations
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.trainers.cli import train_from_command_line
 
 

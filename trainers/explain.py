@@ -12,7 +12,7 @@ a YAML file, --config run.yaml, or be those of an experiment, --experiment NAME.
 
 from __future__ import annotations
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.trainers.cli import train_from_command_line
 
 

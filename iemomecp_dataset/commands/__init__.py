@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 
 __all__ = ["COMMANDS", "call", "run"]
 

@@ -384,6 +384,7 @@ def test_what_a_user_gets_wrong_is_answered_by_one_clear_error(name, options, er
         ("trainers/loop.py", "", True),
         ("metrics/scoring.py", "", True),
         ("command_line.py", "", True),
+        ("jobs/new.py", "", True),
         ("README.md", "", True),
     ],
 )

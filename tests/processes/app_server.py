@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "cases"))
 
 from invented_answers import invented_model  # noqa: E402
 
-from iemomecp_dataset.command_line import run_command  # noqa: E402
+from iemomecp_dataset.command_process import run_command  # noqa: E402
 from iemomecp_dataset.trainers.app.interface import launch  # noqa: E402
 
 MODELS = [invented_model("first", synthetic=True), invented_model("second", seed=1, recordings=("audio",))]

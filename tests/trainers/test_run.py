@@ -22,7 +22,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from iemomecp_dataset import load
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import load_scorer, predict, scorers, train

@@ -2,7 +2,7 @@
 
 import os
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.app.interface import launch
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.trainers.cli import options_of, parse_options
 
 

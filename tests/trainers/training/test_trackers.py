@@ -17,7 +17,7 @@ from explained_dialogues import explained_dialogues, write_language_model
 from two_dialogues import EMOTIONS, two_dialogues, write_vectors
 
 import iemomecp_dataset
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.commands import matrix
 from iemomecp_dataset.errors import MissingDependencyError
 from iemomecp_dataset.trainers import train
