@@ -41,6 +41,7 @@ from iemomecp_dataset.files.locks import locked_file, share_folder
 from iemomecp_dataset.progress import bars_hidden
 
 __all__ = [
+    "ENCODER_WORDS",
     "Encoder",
     "ExtractionResult",
     "PlannedExtraction",
@@ -53,6 +54,15 @@ __all__ = [
     "plan",
     "remove_incomplete",
 ]
+
+ENCODER_WORDS = {
+    "audio": "audio encoder",
+    "video": "video encoder",
+    "frames": "vision tower",
+    "text": "text encoder",
+    "event": "text encoder",
+}
+"""How messages call the encoder of each modality."""
 
 _INDEX_LOCK = ".index.lock"
 """Locked by the process that writes the index, so that of those that end together one does."""
