@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,10 @@ def write_on_ray(
         UsageError: A worker refused the extraction, or needs more than ray has.
         TrainingError: Ray cannot be started, or gave up.
     """
+    # Ray Data would tell that it begins, shows no bar and ends; ray that it could not replace a lost worker, which it
+    # can. A worker that is lost is told all the same.
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     has = start_ray(where.ray_address, cpus=max(1, round(workers * where.cpus_per_worker)))
     import ray
 

@@ -119,6 +119,9 @@ class SpeechEncoder:
         from transformers import AutoFeatureExtractor
 
         require_audio()
+        # WavLM mixes boolean and float masks, which torch deprecates; the result is the same. Set once, as the filters
+        # of warnings are those of all threads.
+        warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
         name = options.model_name
         self._options, self._device = options, device
         self._extractor = load_pretrained(AutoFeatureExtractor.from_pretrained, name, options.revision, "audio encoder")
@@ -176,9 +179,7 @@ class SpeechEncoder:
         mask = inputs["attention_mask"].to(self._device)
         if self._group_norm is not None:
             self._group_norm.lengths = lengths
-        with autocast(self._device, self._options.precision), warnings.catch_warnings():
-            # WavLM mixes boolean and float masks, which torch deprecates; the result is the same.
-            warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+        with autocast(self._device, self._options.precision):
             output = self._model(
                 inputs["input_values"].to(self._device), attention_mask=mask, output_hidden_states=True
             )
