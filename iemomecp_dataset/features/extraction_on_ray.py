@@ -111,7 +111,7 @@ def write_on_ray(
 
 def _for_any_folder(options: ExtractionOptions) -> ExtractionOptions:
     """The options with whole paths, since a worker may start in another folder."""
-    paths = {
+    paths: dict[str, Any] = {
         name: str(Path(value).resolve())
         for name in ("data_dir", "output_dir", "media_dir", "times")
         if (value := getattr(options, name))

@@ -24,11 +24,10 @@ from iemomecp_dataset.features.shares import shares
 from iemomecp_dataset.features.store.store_index import missing_shards
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME, shard_name
 from iemomecp_dataset.files.locks import hold_folder, take_lock
+from iemomecp_dataset.installation import pip_arguments
 
 UTTERANCES = 5000
-WORDS = ("the", "train", "was", "late", "again", "so", "they", "waited", "for", "hours", "and", "nobody", "said", "why")
-    ["the", "train", "was", "late", "again", "so", "they", "waited", "for", "hours", "and", "nobody", "said", "why"]
-)
+WORDS = ("the", "train", "was", "late", "again", "they", "waited", "for", "hours", "and", "nobody", "said", "why")
 
 
 def contents(folder: str | Path) -> dict[str, bytes]:
@@ -145,6 +144,33 @@ def test_media_in_shards(modality: str, number: int, media_dir: Path, tmp_path: 
     done = [extract(dataclasses.replace(shared, process_index=index)) for index in range(number)]
     assert [result.complete for result in done] == [False] * (number - 1) + [True]
     assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+
+
+# --- ray --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_workers_one_of_them_killed(texts: ExtractionOptions, whole: dict[str, bytes]) -> None:
+    pytest.importorskip("ray", reason=f"ray is not installed: pip install {pip_arguments('cluster')}")
+    launcher = forked_python.start(*line(texts, "--backend", "ray", "--slots", 2))
+    while launcher.poll() is None and len(list(Path(texts.output_dir).glob("shard-*"))) < 2:
+        time.sleep(0.005)
+    worker = process_of("ray::MapWorker(MapBatches(_Worker))")
+    if worker is not None:
+        os.kill(worker, signal.SIGKILL)
+    assert launcher.wait() == 0, launcher.stderr
+    assert f"{UTTERANCES} computed now, {UTTERANCES} in all" in launcher.stdout
+    assert contents(texts.output_dir) == whole
+
+
+@pytest.mark.slow
+def test_what_a_worker_refuses_is_one_sentence(texts: ExtractionOptions) -> None:
+    pytest.importorskip("ray", reason=f"ray is not installed: pip install {pip_arguments('cluster')}")
+    done = forked_python.run(*line(texts, "--limit", 100, "--backend", "ray", "--device", "cuda:7"))
+    assert done.returncode == 2
+    assert "error: There is no device 'cuda:7'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path(texts.output_dir).exists() or not list(Path(texts.output_dir).glob("shard-*"))
 
 
 # --- what is refused and told ------------------------------------------------------------------------------------
