@@ -103,7 +103,7 @@ def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> 
             values = zip(zip(*lines, strict=True), schema, strict=True)
             batches.append(pa.record_batch([pa.array(value, field.type) for value, field in values], schema=schema))
         shards.append({"name": path.name, "bytes": path.stat().st_size, "sha256": file_digest(path)})
-    missing = [utterance_ids[place] for place in np.flatnonzero(row_at < 0)]
+    missing = [utterance_ids[place] for place in np.flatnonzero(row_at < 0).tolist()]
     if unknown or missing:
         odd = sorted({*unknown, *missing})
         raise InvalidDataError(
