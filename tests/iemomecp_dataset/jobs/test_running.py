@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import pytest
-from small_jobs import job
+from small_jobs import Queue, job
 
-from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
+from iemomecp_dataset.jobs.job import JobState, JobStatus
 from iemomecp_dataset.jobs.local import LocalBackend, cpu_slots
 from iemomecp_dataset.jobs.running import run_jobs
 
 WAITING, RUNNING = JobStatus(JobState.WAITING), JobStatus(JobState.RUNNING)
-
-
-class Queue:
-    """A backend whose jobs do what is written down, one step at a poll."""
-
-    places = 1
-    outlives_launcher = True
-
-    def __init__(self, *polls: Mapping[str, JobStatus]):
-        self.polls, self.calls = list(polls), list[str]()
-
-    def submit(self, jobs: Sequence[Job]) -> None:
-        self.calls.append(f"submit {' '.join(job.name for job in jobs)}")
-
-    def states(self) -> Mapping[str, JobStatus]:
-        self.calls.append("states")
-        return self.polls.pop(0)
-
-    def stop(self) -> None:
-        self.calls.append("stop")
 
 
 def test_a_job_that_fails_does_not_stop_the_others(tmp_path):
