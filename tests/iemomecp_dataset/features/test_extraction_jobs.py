@@ -12,6 +12,7 @@ from pathlib import Path
 import forked_python
 import pytest
 from corpus_files import MELD_HEADER
+from slurm_node import SlurmNode, slurm_node  # noqa: F401  (a fixture)
 
 from iemomecp_dataset.errors import MissingModelError, RunFolderError, UsageError
 from iemomecp_dataset.features import read_feature_table
@@ -171,6 +172,38 @@ def test_what_a_worker_refuses_is_one_sentence(texts: ExtractionOptions) -> None
     assert "error: There is no device 'cuda:7'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not Path(texts.output_dir).exists() or not list(Path(texts.output_dir).glob("shard-*"))
+
+
+# --- SLURM ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_jobs_of_a_slurm_node_one_of_them_cancelled(
+    texts: ExtractionOptions,
+    whole: dict[str, bytes],
+    slurm_node: SlurmNode,  # noqa: F811
+) -> None:
+    pytest.importorskip("submitit", reason=f"submitit is not installed: pip install {pip_arguments('slurm')}")
+    folder, shards = Path(texts.output_dir), plan(texts).plan.shards
+    on_slurm = line(texts, "--backend", "slurm", "--slurm", "minutes=30", "--shards", 2)
+    submitted = forked_python.run(*on_slurm, "--no_wait")
+    assert submitted.returncode == 0, submitted.stderr
+    assert "shard-1-of-2: waiting" in submitted.stdout or "shard-1-of-2: running" in submitted.stdout
+    assert "The jobs go on; the same command shows them." in submitted.stdout
+    (job,) = [job for job in slurm_node.queue() if job.endswith("_1")]
+    _, second = shares(shards, 2)
+    until = time.monotonic() + 120
+    while not (folder / shard_name(second[0], len(shards))).is_file():
+        assert time.monotonic() < until, slurm_node.queue()
+        time.sleep(0.01)
+    slurm_node.ask("scancel", "--full", "--signal=KILL", job)
+    done = forked_python.run(*on_slurm)
+    if done.returncode:  # the cancelled one was seen to end, which is told once
+        assert "shard-1-of-2" in done.stderr, done.stderr
+        done = forked_python.run(*on_slurm)
+    assert done.returncode == 0, done.stderr
+    assert f"{UTTERANCES} in all" in done.stdout
+    assert contents(folder) == whole
 
 
 # --- what is refused and told ------------------------------------------------------------------------------------
