@@ -42,6 +42,8 @@ TESTED_BY = {
     "iemomecp_dataset/features/frames/*": "iemomecp_dataset/features/frames/test_store.py",
     "iemomecp_dataset/features/importers/*": "iemomecp_dataset/features/importers/test_importing.py",
     "iemomecp_dataset/features/store/*": "iemomecp_dataset/features/store/test_feature_store.py",
+    "iemomecp_dataset/features/extraction_job*": "iemomecp_dataset/features/test_extraction_jobs.py",
+    "iemomecp_dataset/features/extraction_on_ray.py": "iemomecp_dataset/features/test_extraction_jobs.py",
     "iemomecp_dataset/features/*": "iemomecp_dataset/features/test_extraction.py",
     "iemomecp_dataset/files/*": "iemomecp_dataset/files/test_files.py",
     "iemomecp_dataset/jobs/slurm_queue.py": "iemomecp_dataset/jobs/test_on_slurm.py",
