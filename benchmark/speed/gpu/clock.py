@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.benchmark.speed.measurement import peak_memory
 
@@ -74,13 +74,13 @@ def event_seconds(action: Callable[[], object], device: torch.device, *, repeats
         return repeated_seconds(action, device, repeats=repeats, warm_up=warm_up)[1]
     for _ in range(warm_up):
         action()
-    marks = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]
+    marks: list[Any] = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]  # type: ignore[no-untyped-call]
     marks[0].record()
     for mark in marks[1:]:
         action()
         mark.record()
     wait_for(device)
-    return statistics.median(one.elapsed_time(other) / 1000 for one, other in itertools.pairwise(marks))
+    return statistics.median(float(one.elapsed_time(other)) / 1000 for one, other in itertools.pairwise(marks))
 
 
 def reset_peak(device: torch.device) -> None:

@@ -106,9 +106,9 @@ def _trained(work: Workload, encoder: Path, mode: str, device: torch.device) -> 
     asked = {"encoder_mode": mode, "warmup_ratio": 0.0, "mixed_precision": "no"}
     with prepared_training(work, encoder, device, **asked) as (accelerator, task, options):
         _without_dropout(task.model)
-        steps = training_steps(accelerator, task, options, RunFolder(work.folder / "run"))
+        steps: Any = training_steps(accelerator, task, options, RunFolder(work.folder / "run"))
         losses = list(islice(steps, _STEPS))
-        steps.close()  # type: ignore[attr-defined]
+        steps.close()
         found = score_examples(accelerator, task.strategy, task.model, task.examples["validation"], batch_size=8)
     scores = pair_scores(
         found.probabilities, work.corpus.tables["validation"].labels, work.corpus.class_names, threshold=None
@@ -124,4 +124,4 @@ def _without_dropout(model: torch.nn.Module) -> None:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
         if hasattr(module, "attention_dropout"):
-            module.attention_dropout = 0.0
+            setattr(module, "attention_dropout", 0.0)  # noqa: B010 - torch declares attributes as modules

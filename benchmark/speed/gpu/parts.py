@@ -93,6 +93,7 @@ def run_parts(
     spent: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
     began: Callable[[Part], object] = lambda _: None,
+    after: Callable[[], object] = free_memory,
 ) -> list[Finished]:
     """Runs parts until the time is over; the one in progress is interrupted then.
 
@@ -102,6 +103,7 @@ def run_parts(
         spent: Seconds of it that are gone already.
         clock: Seconds.
         began: Called with each part before it runs.
+        after: Called after each part.
 
     Returns:
         All parts, also those that did not run, with the reason.
@@ -133,7 +135,7 @@ def run_parts(
         except Exception as error:  # of whatever kind: no other part depends on it
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
         found.append(Finished(part, tuple(rows), clock() - since, reason))
-        free_memory()
+        after()
     return found
 
 

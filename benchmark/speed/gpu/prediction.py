@@ -70,7 +70,8 @@ def _against_loop(work: Workload, name: str, folder: Callable[[], Path]) -> Call
 
 
 def _apart(predicted: Any, matrix: NDArray[Any]) -> float:
-    return max(abs(pair.probability - matrix[pair.target_turn - 1, pair.cause_turn - 1]) for pair in predicted.pairs)
+    differences = [pair.probability - matrix[pair.target_turn - 1, pair.cause_turn - 1] for pair in predicted.pairs]
+    return float(np.abs(differences).max())
 
 
 def _plain_loop(work: Workload, encoder_dir: Path, model_dir: Path) -> Callable[[list[dict[str, str]]], NDArray[Any]]:

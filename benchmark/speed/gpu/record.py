@@ -41,7 +41,7 @@ def device_facts(device: torch.device) -> dict[str, Any]:
         "compute_capability": f"{facts.major}.{facts.minor}",
         "driver": driver_version(),
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
     }
 

@@ -172,7 +172,7 @@ def _stepping(
     from iemomecp_dataset.trainers.run_folder import RunFolder
     from iemomecp_dataset.trainers.training.loop import training_steps
 
-    steps = training_steps(accelerator, task, options, RunFolder(work.folder / "run"))
+    steps: Any = training_steps(accelerator, task, options, RunFolder(work.folder / "run"))
     count = -(-len(task.examples["train"]) // options.optimization.batch_size)
 
     def epoch() -> None:
