@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,15 @@ def check_record(record: dict[str, Any]) -> None:
     for entry in record["not_run"]:
         assert {*entry} == {"section", "part", "reason"}
         assert entry["reason"]
+
+
+def test_the_page_on_speed_lists_every_section_and_subject(repository: Path) -> None:
+    from iemomecp_dataset.benchmark.speed import SUBJECTS
+    from iemomecp_dataset.benchmark.speed.gpu.sections import SECTIONS as sections
+
+    page = (repository / "docs" / "speed.md").read_text(encoding="utf-8")
+    assert list(sections) == SECTIONS
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == {*SUBJECTS, *SECTIONS}
 
 
 def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:

@@ -259,8 +259,33 @@ def _bf16_against_fp32(work: Workload, name: str, folder: Callable[[], Path]) ->
         what = f"{name} trained, bf16, {_BATCH} dialogues a step"
         yield Row(f"training, {what}", rates["bf16"], _PAIRS, "the same in fp32 (no TF32)", rates["no"])
         yield _memory(work, what, found["bf16"], "the same in fp32", found["no"])
+        if work.device.type == "cuda":
+            with _tf32():
+                rounded = _measured(work, folder(), _epochs, encoder_mode="trained", mixed_precision="no")
+            what = f"{name} trained, fp32 with TF32 products, {_BATCH} dialogues a step"
+            yield Row(
+                f"training, {what}",
+                work.n_pairs / rounded.seconds,
+                _PAIRS,
+                "the same in fp32 (no TF32)",
+                rates["no"],
+                note="TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 asks for it",
+            )
 
     return rows
+
+
+@contextlib.contextmanager
+def _tf32() -> Iterator[None]:
+    """Products of float32 matrices with factors rounded to TF32, as torch offers it."""
+    import torch
+
+    earlier = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(earlier)
 
 
 def _memory(work: Workload, what: str, ours: _Epoch, against: str, other: _Epoch) -> Row:
