@@ -26,7 +26,8 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
 
     @torch.no_grad()
     def average(averages: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-        weight = 1.0 - decay_at(int(updates), decay)
+        # Not ``updates``, which is on the model's device: a GPU would be waited for in each step.
+        weight = 1.0 - decay_at(int(averaged.n_averaged), decay)
         floating = [i for i, mean in enumerate(averages) if mean.is_floating_point()]
         torch._foreach_lerp_(
             [averages[i] for i in floating], [current[i].to(averages[i].dtype) for i in floating], weight
@@ -34,7 +35,8 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
         for i in set(range(len(averages))) - set(floating):
             averages[i].copy_(current[i])
 
-    return AveragedModel(model, multi_avg_fn=average)
+    averaged = AveragedModel(model, multi_avg_fn=average)
+    return averaged
 
 
 def decay_at(updates: int, decay: float) -> float:
