@@ -33,7 +33,7 @@ from iemomecp_dataset.trainers.training.agreement import facts_of_inputs, facts_
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
-from iemomecp_dataset.trainers.training.launcher import end_with_launcher
+from iemomecp_dataset.trainers.training.launcher import check_processes_started, end_with_launcher
 from iemomecp_dataset.trainers.training.loop import fit
 from iemomecp_dataset.trainers.training.lost_ranks import Ranks, joined_ranks
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
@@ -138,6 +138,7 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         SystemExit: SIGTERM or SIGHUP has.
     """
     end_with_launcher()
+    check_processes_started()
     with joined_ranks() as ranks:
         ranks.agree(
             facts_of_installation,

@@ -58,6 +58,9 @@ _BROKEN_CONNECTION = re.compile(
     r"gloo|nccl|connection (was )?(closed|reset|refused)|broken pipe|socket", re.IGNORECASE
 )
 
+_APPEARS_SECONDS = 3.0
+"""So long a shared file system may take to show rank 0 a new file of another rank."""
+
 _joined = itertools.count()
 """How often this process has begun a run together with others: all ranks count alike."""
 
@@ -83,20 +86,8 @@ def joined_ranks() -> Iterator[Ranks]:
     """
     place = _place_of_ranks()
     ranks = Ranks() if place is None else Ranks.join(*place)
-    try:
-        with ranks.watched():
-            yield ranks
-    except Exception as error:
-        verdict = ranks.verdict_on(error)
-        if verdict is None:
-            ranks.say_failed(_in_one_line(error))
-            raise
-        raise LostRankError(verdict) from error
-    except KeyboardInterrupt:
-        ranks.say_failed("it was interrupted")
-        raise
-    finally:
-        ranks.leave()
+    with ranks.ending_together():
+        yield ranks
 
 
 def tell_other_ranks(error: Exception) -> None:
@@ -157,8 +148,10 @@ class Ranks:
         kept_by_launcher = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
         opens = rank == 0 and not kept_by_launcher
         try:
+            if not opens:
+                _wait_for_port(host, port, timeout)
             store = TCPStore(host, port, count, opens, timeout, wait_for_workers=False, multi_tenant=opens)
-        except (DistError, RuntimeError, ValueError) as error:
+        except (DistError, OSError, RuntimeError, ValueError) as error:
             reason = _in_one_line(error)
             todo = "Choose a port that is free" if opens else "Check address and port, and that no firewall is between"
             raise UsageError(
@@ -170,20 +163,37 @@ class Ranks:
         return cls(PrefixStore(f"iemomecp/{attempt}/{next(_joined)}", store), rank, count, f"{host}:{port}")
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Waits for all ranks, and has them watched meanwhile."""
-        if self._store is None:
+    def ending_together(self) -> Iterator[None]:
+        """Waits for all ranks, and ends with them.
+
+        Raises:
+            LostRankError: Another rank has failed, is lost, or has not appeared.
+        """
+        try:
+            if self._store is not None:
+                self._begin_watch()
             yield
-            return
+        except Exception as error:
+            verdict = self._verdict_on(error)
+            if verdict is None:
+                self.say_failed(_in_one_line(error))
+                raise
+            raise LostRankError(verdict) from error
+        except KeyboardInterrupt:
+            self.say_failed("it was interrupted")
+            raise
+        finally:
+            self._leave()
+
+    def _begin_watch(self) -> None:
         self._store.set(f"alive/{self.rank}", "0")
         self.hosts = self.gathered(socket.gethostname(), limit=_APPEARING)
         self._threads = [
-            threading.Thread(target=target, name=f"iemomecp-ranks-{target.__name__}", daemon=True)
+            threading.Thread(target=target, name=f"ranks: {target.__name__}", daemon=True)
             for target in (self._exchange, self._end_if_others_have)
         ]
         for thread in self._threads:
             thread.start()
-        yield
 
     def gathered(self, value: Any, *, limit: timedelta | None = None) -> list[Any]:
         """Gives every rank the values of all; all must call it equally often.
@@ -277,7 +287,7 @@ class Ranks:
                 "machines share, by its whole path."
             )
 
-    def verdict_on(self, error: Exception) -> str | None:
+    def _verdict_on(self, error: Exception) -> str | None:
         """Tells whether an error of this rank follows from another rank's end, and which.
 
         Args:
@@ -319,7 +329,7 @@ class Ranks:
             while not self._store.check(seen) and time.monotonic() < deadline:
                 time.sleep(0.05)
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Ends the watching; what happens to the others from now on is nothing to this rank."""
         with self._lock:
             self._left.set()
@@ -367,10 +377,8 @@ class Ranks:
                 self._store.set(keys[self.rank], str(beat))
                 signs = self._store.multi_get(keys)
                 self._read_failure()
-            except Exception:  # the store is gone: _end_if_others_have counts for how long
-                if self._left.wait(_TICK):
-                    return
-                continue
+            except Exception:  # the store is gone, and for good: _end_if_others_have counts for how long
+                return
             self._ticks_without_store = 0
             silent = [
                 0 if now != old or now == b"ended" or rank == self.rank else ticks + 1
@@ -415,7 +423,7 @@ class Ranks:
         return (
             f"Rank 0 of {self.count}, on {self.hosts[0] if self.rank else socket.gethostname()}, or its launcher is "
             f"lost: nothing answers at {self._at}, where the ranks find each other. Start the same command again on "
-            "every machine to continue from the newest checkpoint"
+            "every machine to continue from the newest checkpoint."
         )
 
     def _publish(self, sentence: str) -> None:
@@ -450,9 +458,26 @@ def _place_of_ranks() -> tuple[str, int, int, int] | None:
     return values["MASTER_ADDR"], int(values.get("MASTER_PORT") or 29500), found.rank, found.world_size
 
 
+def _wait_for_port(host: str, port: int, timeout: timedelta) -> None:
+    """Waits until somebody listens: torch's client does so, too, but prints a stack for each attempt.
+
+    Raises:
+        OSError: Nobody does within the time.
+    """
+    deadline = time.monotonic() + timeout.total_seconds()
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=max(1.0, deadline - time.monotonic())).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 def _appears(file: Path) -> bool:
     """Whether a file is there, or comes within the time that a shared file system may take."""
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + _APPEARS_SECONDS
     while not file.exists():
         if time.monotonic() > deadline:
             return False
