@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import iemomecp_dataset
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.trainers.options import RunSettings, told_by_results
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions
@@ -20,6 +21,8 @@ from iemomecp_dataset.trainers.run_inputs import RunInputs
 __all__ = ["differences", "facts_of_inputs", "facts_of_installation", "facts_of_options", "ranks_in_words"]
 
 _COMPARED_LIBRARIES = ("iemomecp", "accelerate", "datasets", "numpy", "torch", "transformers")
+
+_PACKAGE = Path(iemomecp_dataset.__file__).parent
 
 _OF_A_MACHINE = frozenset({"cache_dir", "output_dir", "quiet"})
 """Options that may differ: that the run folder is the same one is found out by writing to it."""
@@ -92,20 +95,12 @@ def facts_of_installation() -> dict[str, str]:
 
 
 def _digest_of_code() -> str:
-    """SHA-256 of the Python files of the package, 12 hexadecimal digits."""
-    from iemomecp_dataset import benchmark, metrics, trainers
-    from iemomecp_dataset import errors as dataset
-
-    digest = hashlib.sha256()
-    seen = set[Path]()
-    for module in (dataset, metrics, trainers, benchmark):
-        room = Path(str(module.__file__)).resolve().parent
-        for file in sorted(room.rglob("*.py")):
-            # An installation has the rooms within each other, a checkout beside each other.
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
-                digest.update(f"{file.name}\0".encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
+    """SHA-256 of the Python files of the package, wherever each of them lies; 12 hexadecimal digits."""
+    # An installation has the rooms within the package, a checkout has links to them there.
+    rooms = [_PACKAGE, *(_PACKAGE / room for room in ("benchmark", "metrics", "trainers"))]
+    files = {file.resolve() for room in rooms for file in room.resolve().rglob("*.py")}
+    digests = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:12]
 
 
 def facts_of_options(options: RunSettings) -> dict[str, str]:

@@ -95,7 +95,7 @@ def _was_launched(parent: int) -> bool:
 
 
 def _variables_of(process: int) -> set[bytes] | None:
-    """Names of the variables that a process began with; None where the system does not tell, or it is another user's."""
+    """Names of the variables that a process began with; None where the system does not tell."""
     try:
         return {line.partition(b"=")[0] for line in Path(f"/proc/{process}/environ").read_bytes().split(b"\0")}
     except OSError:

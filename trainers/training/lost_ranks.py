@@ -54,9 +54,7 @@ _STORE = timedelta(minutes=5)
 _NOTICED_SECONDS = 20.0
 """So long a rank that fails stays for the others to read why: the store may be in its process, or in its launcher."""
 
-_BROKEN_CONNECTION = re.compile(
-    r"gloo|nccl|connection (was )?(closed|reset|refused)|broken pipe|socket", re.IGNORECASE
-)
+_BROKEN_CONNECTION = re.compile(r"gloo|nccl|connection (was )?(closed|reset|refused)|broken pipe|socket", re.IGNORECASE)
 
 _APPEARS_SECONDS = 3.0
 """So long a shared file system may take to show rank 0 a new file of another rank."""
@@ -142,7 +140,8 @@ class Ranks:
         Raises:
             UsageError: It cannot be reached, or the port is taken.
         """
-        from torch.distributed import DistError, PrefixStore, TCPStore
+        from torch.distributed import DistError
+        from torch.distributed.distributed_c10d import PrefixStore, TCPStore
 
         # As torch does it: launchers of torch keep the store, else rank 0 does, and its other users share it.
         kept_by_launcher = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -69,14 +68,11 @@ def test_versions_and_code_are_compared(monkeypatch: pytest.MonkeyPatch, tmp_pat
                             "the digest of the package's code"}  # fmt: skip
     assert facts["Python"].count(".") == 1
     assert facts_of_installation() == facts
-    # A change that is in no commit.
-    import iemomecp_dataset.metrics as room
-
-    copy = ModuleType("metrics")
-    copy.__file__ = str(tmp_path / "__init__.py")
-    Path(copy.__file__).write_text("# changed\n")
-    monkeypatch.setattr("iemomecp_dataset.metrics", copy)
-    assert room is not copy
-    assert facts_of_installation() != facts
+    monkeypatch.setattr(agreement, "_PACKAGE", tmp_path)
+    digests = set()
+    for content in ("x = 1", "x = 2  # a change that is in no commit"):
+        (tmp_path / "module.py").write_text(content)
+        digests.add(facts_of_installation()["the digest of the package's code"])
+    assert len(digests) == 2
     monkeypatch.setattr(agreement, "code_revision", lambda: "3f2a")
     assert facts_of_installation()["the git revision of the package"] == "3f2a"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import threading
@@ -132,9 +131,9 @@ def test_a_rank_without_signs_of_life_is_lost_and_named(waiting: str) -> None:
 
     silent(store, 1)
     ranks = Ranks(store, 0, 2, "host:1")
-    with pytest.raises(LostRankError, match=r"Rank 1 \(far\) of 2 is lost: .* continues from the newest checkpoint"):
-        with ranks.ending_together():
-            work(ranks)
+    lost = pytest.raises(LostRankError, match=r"Rank 1 \(far\) of 2 is lost: .* continues from the newest checkpoint")
+    with lost, ranks.ending_together():
+        work(ranks)
 
 
 def test_a_rank_that_works_for_long_is_not_lost() -> None:
@@ -175,17 +174,19 @@ def test_a_store_that_is_gone_is_the_loss_of_rank_0() -> None:
     store = Store()
     silent(store, 0)
     ranks = Ranks(store, 1, 2, "host:1")
-    with pytest.raises(LostRankError, match=r"Rank 0 of 2, on far, or its launcher is lost: nothing answers at host:1"):
-        with ranks.ending_together():
-            store.gone = True
-            raise RuntimeError(BROKEN)
+    lost = pytest.raises(
+        LostRankError, match=r"Rank 0 of 2, on far, or its launcher is lost: nothing answers at host:1"
+    )
+    with lost, ranks.ending_together():
+        store.gone = True
+        raise RuntimeError(BROKEN)
 
 
 def test_ranks_that_do_not_appear_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lost_ranks, "_APPEARING", timedelta(seconds=0.1))
-    with pytest.raises(LostRankError, match=r"Rank 0, 2 of 3 has not appeared within"):
-        with Ranks(HashStore(), 1, 3).ending_together():
-            pass
+    absent = pytest.raises(LostRankError, match=r"Rank 0, 2 of 3 has not appeared within")
+    with absent, Ranks(HashStore(), 1, 3).ending_together():
+        pass
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -223,7 +224,12 @@ def launched(monkeypatch: pytest.MonkeyPatch, rank: int, environment: dict[str, 
         ({"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "a", "MASTER_PORT": "7"}, None),
         ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1", "MASTER_ADDR": "a"}, None),
         (
-            {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1", "MASTER_ADDR": "a", "ACCELERATE_USE_CPU": "True"},
+            {
+                "OMPI_COMM_WORLD_SIZE": "2",
+                "OMPI_COMM_WORLD_RANK": "1",
+                "MASTER_ADDR": "a",
+                "ACCELERATE_USE_CPU": "True",
+            },
             ("a", 29500, 1, 2),
         ),
     ],
@@ -267,3 +273,132 @@ def test_a_place_that_nobody_opens_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=rf"Rank 1 on .* cannot reach 127\.0\.0\.1:{port}, .*--main_process_ip"):
             Ranks.join("127.0.0.1", port, 1, 2, timeout=timedelta(seconds=0.1))
+
+
+SMALL = {
+    "config_name": "3class", "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4,
+    "epochs": 15, "patience": 15, "batch_size": 2, "max_tokens": 24, "dropout": 0.3, "objective": "rpcl",
+    "modalities": "ta", "encoder_mode": "frozen",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def settings(small_dir: Path, tiny_encoder: Path) -> dict[str, object]:
+    """A small run: four steps an epoch."""
+    return {"data_dir": small_dir, "text_encoder": tiny_encoder, **SMALL}
+
+
+def flags(settings: dict[str, object], output: Path | str) -> list[str]:
+    return [*(f"--{name}={value}" for name, value in settings.items()), f"--output_dir={output}", "--quiet"]
+
+
+def machines(folder: Path) -> list[dict[str, str]]:
+    """Environments of two machines that see the same files and have caches of their own."""
+    found = forked_python.rank_environments(2)
+    for rank, environment in enumerate(found):
+        environment |= {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", "HF_HUB_OFFLINE": "1"}
+        for name in ("HOME", "HF_HOME", "XDG_CACHE_HOME", "IEMOMECP_CACHE", "HF_DATASETS_CACHE"):
+            environment[name] = str(folder / f"machine-{rank}" / name)
+            Path(environment[name]).mkdir(parents=True, exist_ok=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def on_one_machine(settings: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes on one machine."""
+    output = tmp_path_factory.mktemp("one machine") / "run"
+    script = ["-m", "iemomecp_dataset.trainers.fusion", *flags(settings, output)]
+    ranks = [forked_python.start(*script, env=rank) for rank in forked_python.rank_environments(2)]
+    assert [rank.wait() for rank in ranks] == [0, 0], [rank.stderr for rank in ranks]
+    return output
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_killed_is_named_and_the_run_continues_on_two_machines_to_the_same_bits(
+    settings: dict[str, object], on_one_machine: Path, tmp_path: Path, same_outcome: Callable[[Path, Path], None]
+) -> None:
+    output = tmp_path / "run"
+    script = Path(__file__).with_name("ending_run.py")
+
+    def session(killed: int | None = None) -> list[forked_python.ForkedProcess]:
+        ranks = []
+        for rank, environment in enumerate(machines(tmp_path)):
+            ending = {"moment": "torch.optim:AdamW.step", "calls": 6, "signals": [signal.SIGKILL]}
+            ending = ending if rank == killed else {"moment": None, "calls": 0, "signals": []}
+            given = {"trainer": "fusion", "arguments": flags(settings, output), **ending}
+            ranks.append(forked_python.start(script, json.dumps(given), env=environment))
+        return ranks
+
+    for killed in (1, 0):
+        ranks = session(killed)
+        codes = [rank.wait(60) for rank in ranks]
+        said = ranks[1 - killed].stderr
+        assert codes == ([2, -signal.SIGKILL] if killed else [-signal.SIGKILL, 2]), said
+        assert f"error: Rank {killed} " in said
+        assert f"{HOST}" in said
+        assert "lost" in said
+        assert "Traceback" not in said
+        assert (output / "checkpoint" / "epoch-0001").is_dir()
+    ranks = session()
+    assert [rank.wait() for rank in ranks] == [0, 0], [rank.stderr for rank in ranks]
+    same_outcome(on_one_machine, output)
+
+
+@pytest.mark.slow
+def test_two_launchers_train_one_run_and_end_with_one_checkpoint(
+    settings: dict[str, object], on_one_machine: Path, tmp_path: Path, same_outcome: Callable[[Path, Path], None]
+) -> None:
+    output = tmp_path / "run"
+
+    def session() -> list[forked_python.ForkedProcess]:
+        found = machines(tmp_path)
+        launch = ["-m", "iemomecp_dataset", "train", "--cpu", "--num_machines", "2", "--num_processes", "2",
+                  "--main_process_ip", "127.0.0.1", "--main_process_port", found[0]["MASTER_PORT"]]  # fmt: skip
+        launched = []
+        for rank, environment in enumerate(found):
+            # What launchers set themselves.
+            for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+                         "ACCELERATE_USE_CPU"):  # fmt: skip
+                del environment[name]
+            command = [*launch, "--machine_rank", rank, "fusion", *flags(settings, output)]
+            launched.append(forked_python.start(*command, env=environment))
+        return launched
+
+    ranks = session()
+    log = output / "log.jsonl"
+    while ranks[1].poll() is None and not (log.is_file() and log.stat().st_size):
+        time.sleep(0.01)
+    ranks[1].send_signal(signal.SIGTERM)
+    assert [rank.wait(120) for rank in ranks] == [143, 143], [rank.stderr for rank in ranks]
+    assert RunFolder(output).latest_checkpoint() is not None
+    assert "on SIGTERM. Start the same command again to continue." in ranks[0].stderr
+    ranks = session()
+    assert [rank.wait(120) for rank in ranks] == [0, 0], [rank.stderr for rank in ranks]
+    same_outcome(on_one_machine, output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"data_dir": "/nowhere"}, "of 2, on {host}, has ended: /nowhere: expected the folder with IEMOCAP/"),
+        ({"epochs": 0}, "of 2, on {host}, has ended: --epochs must be at least 1, but is 0."),
+        ({"dropout": 0.1}, "same options: --dropout is 0.3 on rank 0 ({host}), and 0.1 on rank 1 ({host})."),
+        ({}, "The run folder run is not the same one for all ranks: what rank 1 ({host}) wrote there"),
+    ],
+    ids=["data", "options", "other options", "folder"],
+)
+def test_what_one_machine_lacks_ends_the_run_on_both_before_it_has_begun(
+    changed: dict[str, object], said: str, settings: dict[str, object], tmp_path: Path
+) -> None:
+    ranks = []
+    for rank, environment in enumerate(machines(tmp_path)):
+        of_rank = settings if rank == 0 else {**settings, **changed}
+        place = tmp_path / (f"own-{rank}" if not changed else "")
+        place.mkdir(exist_ok=True)
+        script = ["-m", "iemomecp_dataset.trainers.fusion", *flags(of_rank, "run")]
+        ranks.append(forked_python.start(*script, env=environment, cwd=place))
+    assert [rank.wait(60) for rank in ranks] == [2, 2], [rank.stderr for rank in ranks]
+    assert said.format(host=HOST) in ranks[0].stderr
+    assert [rank.stderr.count("Traceback") for rank in ranks] == [0, 0]
+    assert not list(tmp_path.rglob("config.yaml")), "the folder is free again"
