@@ -140,8 +140,7 @@ class Ranks:
         Raises:
             UsageError: It cannot be reached, or the port is taken.
         """
-        from torch.distributed import DistError
-        from torch.distributed.distributed_c10d import PrefixStore, TCPStore
+        from torch.distributed import DistError, PrefixStore, TCPStore  # type: ignore[attr-defined]
 
         # As torch does it: launchers of torch keep the store, else rank 0 does, and its other users share it.
         kept_by_launcher = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
