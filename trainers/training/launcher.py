@@ -79,9 +79,9 @@ def check_processes_started() -> None:
     inherited = _variables_of(os.getppid())
     if "MASTER_ADDR" in os.environ and inherited is not None and b"MASTER_ADDR" not in inherited:
         raise UsageError(
-            "accelerate launch was asked for several processes and has started one on this machine: on CPUs it leaves "
-            "the others to MPI. Use iemomecp train with the same options of the launcher, or launch with "
-            "ACCELERATE_USE_CPU=true accelerate launch --multi_gpu instead of --cpu."
+            "accelerate launch was asked for several processes and has started one on this machine: without GPUs for "
+            "them it leaves the others to MPI. On CPUs, use iemomecp train --cpu with the same options of the "
+            "launcher, or ACCELERATE_USE_CPU=true accelerate launch --multi_gpu instead of accelerate launch --cpu."
         )
 
 

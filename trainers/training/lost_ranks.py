@@ -172,6 +172,7 @@ class Ranks:
                 self._begin_watch()
             yield
         except Exception as error:
+            self._noticed = True
             verdict = self._verdict_on(error)
             if verdict is None:
                 self.say_failed(_in_one_line(error))
@@ -232,7 +233,7 @@ class Ranks:
         if different:
             others = f"; and {len(different) - 6} more" if len(different) > 6 else ""
             raise UsageError(
-                f"The {self.count} ranks of this run have not the same {what}: {'; '.join(different[:6])}{others}. "
+                f"The {self.count} ranks of this run do not have the same {what}: {'; '.join(different[:6])}{others}. "
                 f"{remedy}"
             )
 
@@ -301,7 +302,7 @@ class Ranks:
             return self._verdict or str(error)
         if not any(_tells_of_broken_connection(one) for one in chain):
             return None
-        self._broken = self._noticed = True
+        self._broken = True
         for _ in range(4 * _SILENT_AFTER_BREAK):
             if self._verdict is not None:
                 break
@@ -413,7 +414,8 @@ class Ranks:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(
                         ctypes.c_ulong(self._worker), ctypes.py_object(LostRankError)
                     )
-                if since >= 3 * _GRACE_TICKS:  # it waits within a library
+                # It waits within a library; or, after an error, for others who do not notice.
+                if since >= (10 if self._noticed else 3) * _GRACE_TICKS:
                     os.write(2, f"error: {self._verdict}\n".encode(errors="replace"))
                     os._exit(2)
 

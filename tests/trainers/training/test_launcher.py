@@ -98,7 +98,7 @@ def test_one_process_in_place_of_several_is_refused(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(launcher, "_variables_of", lambda process: {name.encode() for name in exported})
     if refused:
-        with pytest.raises(UsageError, match=r"has started one on this machine: .* Use iemomecp train"):
+        with pytest.raises(UsageError, match=r"has started one on this machine: .* use iemomecp train --cpu"):
             launcher.check_processes_started()
     else:
         launcher.check_processes_started()

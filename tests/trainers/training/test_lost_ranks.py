@@ -77,7 +77,7 @@ def test_ranks_that_differ_end_with_one_sentence() -> None:
     for error in together(work, work):
         assert isinstance(error, UsageError)
         assert str(error) == (
-            f"The 2 ranks of this run have not the same options: --seed is 0 on rank 0 ({HOST}), and 1 on rank 1 "
+            f"The 2 ranks of this run do not have the same options: --seed is 0 on rank 0 ({HOST}), and 1 on rank 1 "
             f"({HOST}). Start the same command on every machine."
         )
 
@@ -134,6 +134,25 @@ def test_a_rank_without_signs_of_life_is_lost_and_named(waiting: str) -> None:
     lost = pytest.raises(LostRankError, match=r"Rank 1 \(far\) of 2 is lost: .* continues from the newest checkpoint")
     with lost, ranks.ending_together():
         work(ranks)
+
+
+@pytest.mark.slow
+def test_a_rank_that_waits_within_a_library_is_ended() -> None:
+    """As in a collective operation of GPUs, which notices nothing of another process's end."""
+    code = """
+import ctypes, json
+from torch.distributed import HashStore
+from iemomecp_dataset.trainers.training import lost_ranks
+lost_ranks._TICK = 0.02
+store = HashStore()
+store.set("alive/1", "1")
+store.set("step/0/1", json.dumps("far"))
+with lost_ranks.Ranks(store, 0, 2, "host:1").ending_together():
+    ctypes.CDLL(None).sleep(60)
+"""
+    done = forked_python.run("-c", code, timeout=30)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: Rank 1 (far) of 2 is lost: ")
 
 
 def test_a_rank_that_works_for_long_is_not_lost() -> None:
