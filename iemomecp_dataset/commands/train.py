@@ -2,6 +2,7 @@
 
     python -m iemomecp_dataset train fusion --data_dir local_data --objective rpcl --output_dir runs/rpcl-42
     python -m iemomecp_dataset train --num_processes 2 --multi_gpu fusion --data_dir local_data --output_dir runs/x
+    python -m iemomecp_dataset train --num_processes 2 --cpu fusion --data_dir local_data --output_dir runs/x
     python -m iemomecp_dataset train fusion --help
 
 TRAINER is fusion (text, audio and video features, every objective), or a published baseline: roberta, wavlm or clip.
@@ -63,6 +64,7 @@ def _launch(arguments: Sequence[str]) -> int:
     """Does what ``accelerate launch`` does, and gives back the trainer's own exit code."""
     try:
         from accelerate.commands.launch import launch_command, launch_command_parser
+        from accelerate.utils import patch_environment
         from torch.distributed.elastic.multiprocessing.api import SignalException
         from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     except ImportError as error:
@@ -73,13 +75,15 @@ def _launch(arguments: Sequence[str]) -> int:
     # accelerate would overwrite the precision in the environment with "no".
     launch.mixed_precision = launch.mixed_precision or launcher_precision(os.environ)
     _give_defaults(launch)
+    processes = {"ACCELERATE_USE_CPU": "true"} if _launched_by_torch(launch) else {}
     # The trainer ends with a checkpoint when it is asked to; this process passes the request on and waits. What is
     # ignored, as SIGINT by a shell's background jobs or SIGHUP under nohup, stays so.
     known = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     signals = [n for n in known if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _pass_on) for number in signals}
     try:
-        launch_command(launch)
+        with patch_environment(**processes):
+            launch_command(launch)
     except subprocess.CalledProcessError as error:
         return error.returncode if error.returncode > 0 else 128 - error.returncode
     except ChildFailedError as error:
@@ -111,6 +115,24 @@ def _give_defaults(launch: Namespace) -> None:
     launch.num_machines = 1 if launch.num_machines is None else launch.num_machines
     launch.mixed_precision = launch.mixed_precision or "no"
     launch.dynamo_backend = launch.dynamo_backend or "no"
+
+
+def _launched_by_torch(launch: Namespace) -> bool:
+    """Has torch start several processes on CPUs, where accelerate starts one on each machine unless MPI starts them.
+
+    Args:
+        launch: The launcher's options; changed to those with which accelerate launches through torch.
+
+    Returns:
+        Whether they are changed; the processes must then be told to use the CPU.
+    """
+    several = (launch.num_processes or 1) > 1
+    if not launch.cpu or not several or launch.mpirun_hostfile is not None:
+        return False
+    launch.cpu, launch.use_cpu, launch.multi_gpu = False, True, True
+    if launch.num_machines in (None, 1) and launch.main_process_port is None:
+        launch.main_process_port = 0  # any that is free
+    return True
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:

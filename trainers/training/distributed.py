@@ -13,9 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType, InitProcessGroupKwargs
 from accelerate.utils import set_seed
 from joblib import cpu_count
 from torch import Tensor
@@ -30,6 +31,10 @@ from iemomecp_dataset.trainers.training.trackers import require_tracker
 __all__ = ["Processes", "check_launch", "check_precision", "is_filler", "pooled_over_processes", "start_accelerator"]
 
 _logger = logging.getLogger(__name__)
+
+_COLLECTIVES = timedelta(days=7)
+"""Limit of collective operations. One process may work for hours while the others wait, as when it encodes texts for
+all; that a process is gone is found out by signs of life (``lost_ranks``)."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,10 @@ def start_accelerator(options: RunSettings) -> Accelerator:
             log_with=options.run.log_with,
             project_dir=options.run.output_dir,
             # Encoder layers above the highest pooled one get no gradient.
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(find_unused_parameters=True),
+                InitProcessGroupKwargs(timeout=_COLLECTIVES),
+            ],
         )
     except ValueError as error:
         raise UsageError(f"accelerate cannot begin: {error}") from error
