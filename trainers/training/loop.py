@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.evaluation.units import in_unit
+from iemomecp_dataset.trainers.encoders.recomputing import recompute_activations
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
@@ -223,6 +224,8 @@ def _begin(
 ) -> _LoopState:
     """Sets up optimizer, schedule, loaders and averaged weights, and restores the newest checkpoint."""
     optimization, strategy = options.optimization, task.strategy
+    if optimization.gradient_checkpointing:
+        recompute_activations(task.model)
     processes = Processes(accelerator.num_processes, accelerator.process_index)
     optimizer_class = torch.optim.Adam if task.recipe.optimizer == "adam" else torch.optim.AdamW
     # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
