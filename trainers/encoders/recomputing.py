@@ -40,8 +40,8 @@ def recompute_activations(model: nn.Module) -> None:
         found = next((part for part in parts if any(p.requires_grad for p in part.parameters())), None)
     if found is None:
         raise UsageError(
-            f"--gradient_checkpointing recomputes the layers of a pretrained encoder, and {type(model).__name__} trains "
-            "none. Leave it out."
+            "--gradient_checkpointing recomputes the layers of a pretrained encoder, and "
+            f"{type(model).__name__} trains none. Leave it out."
         )
     if not found.supports_gradient_checkpointing:
         raise UsageError(

@@ -205,7 +205,7 @@ def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> 
             f"is {optimization.mixed_precision}. Leave it out of the launcher's configuration and command."
         )
     kind = accelerator.distributed_type
-    if kind in (DistributedType.FSDP, DistributedType.MEGATRON_LM):
+    if kind is DistributedType.MEGATRON_LM:
         raise UsageError(
             f"The launcher asks for {kind.value}, which shards the weights over processes; training needs the full "
             "weights on every process, to average and save them. Launch with data parallelism "

@@ -47,7 +47,9 @@ def test_losses_and_gradients_are_the_same_and_less_is_kept(tiny_encoder: Path, 
             recompute_activations(scorer)
         sizes: list[int] = []
         torch.manual_seed(3)
-        with torch.autograd.graph.saved_tensors_hooks(lambda t, seen=sizes: (seen.append(t.numel()), t)[1], lambda t: t):
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, seen=sizes: (seen.append(t.numel()), t)[1], lambda t: t
+        ):
             loss = scorer(chunks, order)
         loss.backward()
         losses.append(loss)
