@@ -90,6 +90,10 @@ def _layer_classes(model: nn.Module) -> list[str]:
 
     parts = [one for one in model.modules() if one is not model and isinstance(one, PreTrainedModel)]
     named = {name for part in parts for name in (part._no_split_modules or ())}
+    for part in parts:
+        depth = getattr(part.config, "num_hidden_layers", None)
+        stacks = [m for m in part.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
+        named |= {type(layer).__name__ for stack in stacks[:1] for layer in stack}
     return sorted(named & {type(module).__name__ for module in model.modules()})
 
 
