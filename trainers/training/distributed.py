@@ -25,6 +25,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, launcher_options
 from iemomecp_dataset.trainers.provenance import idle_cores_hint
+from iemomecp_dataset.trainers.training.sharding import check_sharding
 from iemomecp_dataset.trainers.training.trackers import require_tracker
 
 __all__ = ["Processes", "check_launch", "check_precision", "is_filler", "pooled_over_processes", "start_accelerator"]
@@ -155,6 +156,7 @@ def start_accelerator(options: RunSettings) -> Accelerator:
             "ACCELERATE_USE_CPU=true before the command, or launch one process."
         )
     check_launch(accelerator, optimization)
+    check_sharding(accelerator, options)
     check_precision(accelerator.mixed_precision, accelerator.device)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
@@ -184,7 +186,7 @@ def start_accelerator(options: RunSettings) -> Accelerator:
 def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> None:
     """Rejects launcher settings that training does not support, before anything is written.
 
-    Training needs the full float32 weights on every process, because it scores and keeps their moving average.
+    How weights may be sharded, :func:`~iemomecp_dataset.trainers.training.sharding.check_sharding` says.
 
     Args:
         accelerator: The accelerator as configured by the launcher.
@@ -207,10 +209,9 @@ def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> 
     kind = accelerator.distributed_type
     if kind is DistributedType.MEGATRON_LM:
         raise UsageError(
-            f"The launcher asks for {kind.value}, which shards the weights over processes; training needs the full "
-            "weights on every process, to average and save them. Launch with data parallelism "
-            "(trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which shards gradients and optimizer states "
-            "(trainers/configs/deepspeed.yaml)."
+            f"The launcher asks for {kind.value}, which divides the layers of language models alone. Launch with FSDP, "
+            "which shards the weights of any encoder (trainers/configs/fsdp.yaml), or with data parallelism "
+            "(trainers/configs/ddp_multi_node.yaml)."
         )
     if kind is DistributedType.DEEPSPEED:
         plugin = accelerator.state.deepspeed_plugin

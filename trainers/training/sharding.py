@@ -8,6 +8,7 @@ main process alone, for those of the best epoch and for the model that is saved.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,14 @@ from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import RunFolderError, UsageError
+from iemomecp_dataset.trainers.options import RunSettings
 from iemomecp_dataset.trainers.training.ema import averaged_model, local
 
 __all__ = [
     "SHARD_FILE",
     "Shards",
+    "check_sharding",
     "chunk_tokens_of",
     "is_sharded",
     "load_whole",
@@ -42,6 +45,53 @@ _UNLIMITED = 2**60
 def is_sharded(accelerator: Accelerator) -> bool:
     """Whether the weights are sharded over processes."""
     return accelerator.distributed_type is DistributedType.FSDP
+
+
+def check_sharding(accelerator: Accelerator, options: RunSettings) -> None:
+    """Refuses a launch that shards weights in a way that training does not support, before anything is written.
+
+    Args:
+        accelerator: The accelerator as configured by the launcher.
+        options: The run's options.
+
+    Raises:
+        UsageError: Says what is not supported, and the way out.
+    """
+    if not is_sharded(accelerator):
+        if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+            raise UsageError(
+                "The launcher asks for FSDP, which accelerate uses with several processes on GPUs alone; here it would "
+                "silently train without. Launch without it."
+            )
+        return
+    plugin, precision = accelerator.state.fsdp_plugin, options.optimization.mixed_precision
+    if options.model.scorer != "dialogue":
+        raise UsageError(
+            f"The launcher asks for FSDP, which shards the weights over processes; --scorer {options.model.scorer} was "
+            "never trained so. Use --scorer dialogue, or launch with data parallelism "
+            "(trainers/configs/ddp_multi_node.yaml)."
+        )
+    for wrong, found, remedy in (
+        (plugin.fsdp_version != 2, "the first version of FSDP, whose weights are flattened", "fsdp_version: 2"),
+        (
+            plugin.cpu_ram_efficient_loading,
+            "FSDP with cpu_ram_efficient_loading, where only the first process has the encoder's weights",
+            "fsdp_cpu_ram_efficient_loading: false",
+        ),
+        (_offloads(plugin.cpu_offload), "FSDP with offloading, which was never tried", "fsdp_offload_params: false"),
+        (
+            plugin.activation_checkpointing,
+            "FSDP with its own activation_checkpointing",
+            "fsdp_activation_checkpointing: false and --gradient_checkpointing of the run",
+        ),
+        (precision == "fp16", "FSDP in fp16, which was never tried", "--mixed_precision bf16 or no"),
+    ):
+        if wrong:
+            raise UsageError(f"The launcher asks for {found}. Use {remedy}.")
+
+
+def _offloads(policy: Any) -> bool:
+    return bool(policy) and type(policy).__name__ != "OffloadPolicy"
 
 
 def chunk_tokens_of(accelerator: Accelerator, usual: int) -> int:
