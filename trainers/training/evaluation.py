@@ -60,9 +60,11 @@ def score_split(
     by_position: dict[int, NDArray[np.float64]] = {}
     emotions: dict[int, NDArray[np.float64]] = {}
     losses: list[float] = []
-    # Sharded weights are gathered in the precision of the run, and computed with in that.
-    precision = contextlib.nullcontext() if is_sharded(accelerator) else accelerator.autocast()
-    with torch.inference_mode(), precision:
+    sharded = is_sharded(accelerator)
+    # Sharded weights are gathered in the precision of the run, and computed with in that; and gathered as tensors that
+    # know their version, which those of inference mode do not.
+    precision = contextlib.nullcontext() if sharded else accelerator.autocast()
+    with torch.no_grad() if sharded else torch.inference_mode(), precision:
         for batch in loader:
             found, of_utterances, loss = scored_batch(strategy, model, batch, examples)
             if not is_filler(found[0][0]):

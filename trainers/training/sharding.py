@@ -84,6 +84,11 @@ def check_sharding(accelerator: Accelerator, options: RunSettings) -> None:
             "FSDP with its own activation_checkpointing",
             "fsdp_activation_checkpointing: false and --gradient_checkpointing of the run",
         ),
+        (
+            getattr(accelerator, "parallelism_config", None) is not None,
+            "FSDP beside another parallelism (parallelism_config)",
+            "FSDP alone",
+        ),
         (precision == "fp16", "FSDP in fp16, which was never tried", "--mixed_precision bf16 or no"),
     ):
         if wrong:
