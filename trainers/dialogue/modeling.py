@@ -330,7 +330,7 @@ class DialogueScorer(WholeModel):
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         self.text_encoder = encoder
 
-    def get_input_embeddings(self) -> nn.Module | None:  # type: ignore[override]
+    def get_input_embeddings(self) -> nn.Module | None:
         """None: the scorer takes vectors of utterances; token embeddings are a part of its encoder, sharded with it."""
         return None
 

@@ -217,8 +217,9 @@ def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> 
         plugin = accelerator.state.deepspeed_plugin
         if plugin.zero_stage > 2:
             raise UsageError(
-                f"DeepSpeed's ZeRO stage {plugin.zero_stage} shards the weights over processes; training needs the "
-                "full weights on every process, to average and save them. Launch with --zero_stage 2."
+                f"DeepSpeed's ZeRO stage {plugin.zero_stage} leaves the weights empty but in the turns of their "
+                "layers: the encoder could not be loaded into it, nor averaged. Launch with --zero_stage 2, or with "
+                "FSDP, which shards weights as well (trainers/configs/fsdp.yaml)."
             )
         if plugin.offload_optimizer_device != "none":
             raise UsageError(
@@ -228,7 +229,8 @@ def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> 
         if optimization.mixed_precision != "no":
             raise UsageError(
                 f"DeepSpeed stores weights in --mixed_precision {optimization.mixed_precision}, which is too low a "
-                "precision for their moving average. Use --mixed_precision no, or launch without DeepSpeed."
+                "precision for their moving average. Use --mixed_precision no, or FSDP, which keeps them in float32 "
+                "(trainers/configs/fsdp.yaml)."
             )
 
 

@@ -176,7 +176,9 @@ def whole_weights(model: nn.Module) -> dict[str, Tensor]:
     """
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
-    return dict(get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)))
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    weights: dict[str, Any] = get_model_state_dict(model, options=options)
+    return weights
 
 
 def load_whole(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
