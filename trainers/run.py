@@ -270,7 +270,7 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
     task = done.task
     record_extractors(task.model.config, cast(SharedData, done.options.data))
     with folder.model_written() as model:
-        task.model.save_pretrained(model)
+        task.model.save_pretrained(model, **({"state_dict": task.whole_weights} if task.whole_weights else {}))
         if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
             task.encoder.tokenizer.save_pretrained(model)
         if task.tokenizer is not None:

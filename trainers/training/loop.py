@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.evaluation.units import in_unit
+from iemomecp_dataset.trainers.encoders.recomputing import recompute_activations
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
@@ -33,6 +34,7 @@ from iemomecp_dataset.trainers.training.divergence import LossWatch, check_score
 from iemomecp_dataset.trainers.training.ema import averaged_model
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
+from iemomecp_dataset.trainers.training.sharding import Shards, is_sharded, prepare_sharded, whole_weights
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
 from iemomecp_dataset.trainers.training.task import Batch, Examples, Selected, Strategy, TrainingTask
 from iemomecp_dataset.trainers.training.trackers import tracked
@@ -84,6 +86,8 @@ def fit(
                 for split in task.examples
                 if split != "train" or (task.selection is not None and split == task.selection_split)
             }
+            if is_sharded(accelerator):
+                task.whole_weights.update(whole_weights(state.model))
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"The accelerator's memory does not suffice ({str(error).splitlines()[0]}). Lower --batch_size (and raise "
@@ -250,6 +254,8 @@ def _begin(
 ) -> _LoopState:
     """Sets up optimizer, schedule, loaders and averaged weights, and restores the newest checkpoint."""
     optimization, strategy = options.optimization, task.strategy
+    if optimization.gradient_checkpointing:
+        recompute_activations(task.model)
     processes = Processes(accelerator.num_processes, accelerator.process_index)
     optimizer_class = torch.optim.Adam if task.recipe.optimizer == "adam" else torch.optim.AdamW
     # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
@@ -274,10 +280,16 @@ def _begin(
         for split, examples in task.examples.items()
     }
     # The scheduler steps with the optimizer, however many processes there are; accelerate's would step once for each.
-    model, optimizer = accelerator.prepare(task.model, optimizer)
-    averaged = averaged_model(accelerator.unwrap_model(model), optimization.weight_averaging)
-    accelerator.register_for_checkpointing(averaged, scheduler)
-    checkpoints = Checkpoints(accelerator, folder, averaged.module)
+    shards = None
+    if is_sharded(accelerator):
+        model, optimizer, averaged = prepare_sharded(accelerator, task.model, optimizer, optimization.weight_averaging)
+        shards = Shards(model, averaged, optimizer, processes.index)
+        accelerator.register_for_checkpointing(scheduler)
+    else:
+        model, optimizer = accelerator.prepare(task.model, optimizer)
+        averaged = averaged_model(accelerator.unwrap_model(model), optimization.weight_averaging)
+        accelerator.register_for_checkpointing(averaged, scheduler)
+    checkpoints = Checkpoints(accelerator, folder, averaged.module, shards)
     progress = checkpoints.restore()
     order.epoch, order.done = progress.epoch, progress.batches
     examples_per_epoch = len(task.examples["train"])
