@@ -320,12 +320,23 @@ def _is_streamed(options: PredictOptions, wanted: Format, to_folder: bool) -> bo
     check_backend(options, gpus=options.gpus_per_worker)
     for file in options.files:
         if str(file) == "-" or (file.is_file() and not is_streamable(file)):
+            if to_folder:
+                raise UsageError(
+                    f"--output {options.output} is a folder. Name a file in it, as {_named(file)} is not for it: a "
+                    "folder takes JSON Lines (.jsonl) with a conversation on every line, or Parquet with one in every "
+                    "row."
+                )
             raise UsageError(
                 f"{asked[0]}, which is for files of many conversations: JSON Lines (.jsonl) with a conversation on "
-                f"every line, or Parquet with one in every row. {'Standard input' if str(file) == '-' else file} is "
+                f"every line, or Parquet with one in every row. {_named(file)} is "
                 "none. Write its conversations so, or leave the option out."
             )
     return True
+
+
+def _named(file: Path) -> str:
+    """A file of conversations as an error calls it."""
+    return "standard input" if str(file) == "-" else str(file)
 
 
 def _is_recording(given: Path | None) -> bool:

@@ -163,7 +163,7 @@ class _JsonLines:
             if b"\0" in line:
                 raise InvalidDataError(f"{where}: not UTF-8 text (a NUL byte). Save the file as UTF-8.")
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            value = parse_json(text, str(self._path), first_line=number)
+            value = parse_json(text.rstrip("\r\n"), str(self._path), first_line=number)
             return Record(number, offset, _conversations(value, where, self._path, "jsonl"))
         except UnicodeDecodeError as error:
             reason = f"byte {error.start + 1} of the line: {error.reason}"

@@ -186,6 +186,7 @@ def _record(plan: Plan, work: WorkFolder, summary: Summary) -> dict[str, Any]:
         "pairs": summary.pairs,
         "skipped": summary.skipped,
         "synthetic": summary.synthetic,
+        "rule": summary.rule,
     }
 
 

@@ -344,7 +344,7 @@ def _finished_before(request: Request, settings: Mapping[str, Any]) -> Summary |
         same = record["settings"] == settings and [
             (source["given"], source["sha256"]) for source in record["sources"]
         ] == [(str(file), file_digest(file)) for file in request.files]
-        summary = Summary(record["conversations"], record["pairs"], synthetic=record["synthetic"])
+        summary = Summary(record["conversations"], record["pairs"], record["rule"], record["synthetic"])
         summary.skipped = record["skipped"]
     except (IemomecpError, OSError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, IemomecpError) and not isinstance(error, FileNotFoundError):
