@@ -128,9 +128,9 @@ def finish(plan: Plan, work: WorkFolder, *, skip_broken: bool) -> Summary:
             left_out.close()
         if index is not None:
             index.close()
-        if work.whole_file:
-            _join(plan, work, records)
-    if not work.whole_file:
+    if work.whole_file:
+        _join(work, records)
+    else:
         write_text(work.output / "README.md", _card(plan, work, summary))
         write_json(work.output / FINISHED, _record(plan, work, summary))
     shutil.rmtree(work.path, ignore_errors=True)
@@ -143,7 +143,7 @@ def _broken_records(work: WorkFolder) -> Iterator[str]:
             yield from stream
 
 
-def _join(plan: Plan, work: WorkFolder, records: list[ChunkRecord]) -> None:
+def _join(work: WorkFolder, records: list[ChunkRecord]) -> None:
     """Copies the chunks into one file, in their order."""
     with atomic_write(work.output) as partial:
         if work.format == "parquet":

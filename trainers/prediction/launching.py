@@ -257,6 +257,8 @@ def _work_off_on_ray(request: Request, plan: Plan, places: Places, bar: _Bar) ->
     missing = [chunk for chunk in range(len(plan.sizes)) if not is_complete(request.work, chunk)]
     if not missing:
         return ()
+    # Ray's own log of this process would remark on standard error how Ray Data starts its workers.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     backend = open_backend(places.backend, request.work.path, cpus=places.cpus, gpus=places.gpus)
     work = WorkFolder(request.work.output.resolve(), request.work.whole_file, request.work.format)
     try:

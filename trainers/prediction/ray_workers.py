@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -72,6 +73,7 @@ def work_off_on_ray(
     """
     import ray.data
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it would tell how its execution goes, and ends
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -158,6 +158,37 @@ def test_what_was_predicted_is_kept_and_other_input_or_options_are_refused(
     assert Path("pairs.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 
+def test_any_number_of_shards_gives_equal_bytes(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert predict("talks.jsonl", "--output", "one.jsonl")[0] == 0
+    with monkeypatch.context() as patched:
+        stopped_after(0, patched)
+        predict("talks.jsonl", "--output", "pairs.jsonl")
+    with monkeypatch.context() as patched:
+        stopped_after(1, patched)
+        assert predict("--output", "pairs.jsonl", "--shard", "2/3")[0] == 130
+    work = WorkFolder(Path("pairs.jsonl"), True, "jsonl")
+    assert len(list(work.indices.iterdir())) == 1
+    for shard in range(1, 8):
+        assert predict("--output", "pairs.jsonl", "--shard", f"{shard}/7")[:2] == (0, "chunks of shard "
+            f"{shard}/7: {len(plan.read_plan(work).keys[shard - 1 :: 7])}\n")  # fmt: skip
+    with monkeypatch.context() as patched:
+        stopped_after(0, patched)  # all that is left is to join them
+        assert predict("talks.jsonl", "--output", "pairs.jsonl")[0] == 0
+    assert Path("pairs.jsonl").read_bytes() == Path("one.jsonl").read_bytes()
+    code, _, errors = predict("--output", "pairs.jsonl", "--shard", "1/7")
+    assert (code, "has no plan" in errors) == (2, True)
+
+
+def test_a_worker_with_other_options_than_the_plan_is_refused(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_after(0, monkeypatch)
+    predict("talks.jsonl", "--output", "pairs.jsonl")
+    code, _, errors = predict("--output", "pairs.jsonl", "--shard", "1/2", "--window", "3")
+    assert code == 2
+    assert "has a plan with --window None, but this worker has 3" in errors
+
+
 def test_a_damaged_chunk_is_predicted_again(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
     assert predict("talks.jsonl", "--output", "whole.jsonl")[0] == 0
     with monkeypatch.context() as patched:
@@ -287,13 +318,9 @@ def worker_of(shard: str, output: Path) -> int | None:
 
 
 @pytest.mark.slow
-def test_shards_give_equal_bytes_and_a_killed_one_is_continued(predict: Predict, model: Path, tmp_path: Path) -> None:
+def test_workers_give_equal_bytes_and_a_killed_one_is_continued(predict: Predict, model: Path, tmp_path: Path) -> None:
     write_lines(Path("talks.jsonl"), conversations(150))
     assert predict("talks.jsonl", "--output", "one.jsonl")[0] == 0
-    expected = Path("one.jsonl").read_bytes()
-    code, _, errors = predict("talks.jsonl", "--output", "seven.jsonl", "--shards", "7", "--slots", "2")
-    assert (code, errors) == (0, "")
-    assert Path("seven.jsonl").read_bytes() == expected
     arguments = ("talks.jsonl", "--output", "two.jsonl", "--slots", "2", "--model", str(model))
     launcher = started(*arguments)
     pid = until(lambda: worker_of("2/2", tmp_path / "two.jsonl"), launcher)
@@ -304,7 +331,7 @@ def test_shards_give_equal_bytes_and_a_killed_one_is_continued(predict: Predict,
     assert "Start the same command again to continue." in said
     assert not Path("two.jsonl").exists()
     assert predict(*arguments)[0] == 0
-    assert Path("two.jsonl").read_bytes() == expected
+    assert Path("two.jsonl").read_bytes() == Path("one.jsonl").read_bytes()
 
 
 @pytest.mark.slow
