@@ -91,6 +91,7 @@ TESTED_BY = {
     "trainers/roberta.py": "trainers/test_cli.py",
     "trainers/pairs/config.py": "trainers/test_scorers.py",
     "trainers/pipelines/loaded_model.py": "trainers/pipelines/test_pipeline.py",
+    "trainers/prediction/*": "trainers/prediction/test_launching.py",
     "trainers/pipelines/writing.py": "iemomecp_dataset/commands/test_predict.py",
     "trainers/pipelines/scoring.py": "trainers/pipelines/test_pipeline.py",
     "trainers/pipelines/loading.py": "trainers/test_inference.py",
