@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from iemomecp_dataset.jobs.running import run_jobs
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
+
+_PAUSE, _QUEUE_PAUSE = 0.25, 2.0
+"""Seconds between two polls of cells of this machine or of ray, and of those in a queue."""
 
 _HEADLINE_WORDS = {"pair_f1": "Pair F1", "weighted_f1": "weighted F1"}
 
@@ -52,7 +56,7 @@ def run_cells(
     table: StateTable,
     *,
     wait: bool = True,
-    pause: float = 0.25,
+    pause: float | None = None,
 ) -> Outcome:
     """Runs the cells that are to be run; a failed cell does not stop the others.
 
@@ -62,7 +66,8 @@ def run_cells(
         backend: Runs the cells.
         table: Shows their states.
         wait: Wait until all have ended; otherwise they are submitted, and their states shown once.
-        pause: Seconds between two polls.
+        pause: Seconds between two polls; by default a fraction of one, or more for a queue, whose cells may be many and
+            whose logs lie on a file system that others use, too.
 
     Returns:
         The outcome. After Ctrl-C, running cells have been ended; they continue when the matrix is started again. Where
@@ -75,6 +80,7 @@ def run_cells(
     to_run = [entry.cell for entry in planned if entry.to_run]
     finished = {entry.cell.name: entry.results for entry in planned if entry.results is not None}
     begun: dict[str, float] = {}
+    queued: set[str] = set()
     interrupted = False
     make_folder(runs_dir)
     table.draw(at_once=True)
@@ -84,16 +90,21 @@ def run_cells(
             # A cell of this machine that waits for a slot stays as it was planned: new, or to be continued.
             if status.words:
                 table.set(name, State.WAITING, status.words)
+            queued.add(name)
             return
-        if name not in begun and status.exit_code != RUNS_ELSEWHERE:
+        if status.exit_code != RUNS_ELSEWHERE and name not in begun:
             failure_file(runs_dir, name).unlink(missing_ok=True)
-        seconds = time.monotonic() - begun.setdefault(name, time.monotonic())
+        # Of a job that an earlier launcher began, the time is not known.
+        if not status.over and name not in begun:
+            begun[name] = time.monotonic() if name in queued or not backend.outlives_launcher else math.nan
+        seconds = time.monotonic() - begun.get(name, math.nan)
         if status.state is JobState.RUNNING:
             table.set(name, State.RUNNING, _progress(cells[name], runs_dir, seconds, status.words))
             return
         record = _settle(name, status, seconds, runs_dir, table)
         if record is not None:
             finished[name] = record
+        table.count()
 
     def say_interrupted() -> None:
         nonlocal interrupted
@@ -112,7 +123,7 @@ def run_cells(
             seen=seen,
             interrupted=say_interrupted,
             wait=wait,
-            pause=pause,
+            pause=(_QUEUE_PAUSE if backend.outlives_launcher else _PAUSE) if pause is None else pause,
         )
     states = {name: (cell.state, cell.words) for name, cell in table.states.items()}
     return Outcome({name: finished[name] for name in cells if name in finished}, states, interrupted)
@@ -120,7 +131,11 @@ def run_cells(
 
 def _progress(cell: MatrixCell, runs_dir: Path, seconds: float, words: str) -> str:
     done, most = epochs_done(runs_dir / cell.name), cell.options.optimization.epochs
-    return f"epoch {done} of at most {most}, {seconds:.0f} s{f', {words}' if words else ''}"
+    return ", ".join(filter(None, [f"epoch {done} of at most {most}", _time_words(seconds), words]))
+
+
+def _time_words(seconds: float) -> str:
+    return "" if math.isnan(seconds) else f"{seconds:.0f} s"
 
 
 def _settle(name: str, status: JobStatus, seconds: float, runs_dir: Path, table: StateTable) -> RunResults | None:
@@ -130,7 +145,7 @@ def _settle(name: str, status: JobStatus, seconds: float, runs_dir: Path, table:
         table.set(name, State.REFUSED, status.words or f"another launcher is running it: {log} is locked")
         return None
     if status.state is JobState.CANCELLED:
-        table.set(name, State.INTERRUPTED, ", ".join(filter(None, [status.words, "start again to continue"])))
+        table.set(name, State.INTERRUPTED, status.words or "was cancelled; start again to continue")
         return None
     code, words = status.exit_code, status.words
     if code is not None:
@@ -146,8 +161,8 @@ def _settle(name: str, status: JobStatus, seconds: float, runs_dir: Path, table:
         else:
             headline = HEADLINE[record.task]
             score = record.metrics.get("test", record.metrics.get("validation", {})).get(headline)
-            words = f"{_HEADLINE_WORDS[headline]} {100 * score:.2f}, " if score is not None else ""
-            table.set(name, State.FINISHED, f"{words}{seconds:.0f} s")
+            words = f"{_HEADLINE_WORDS[headline]} {100 * score:.2f}" if score is not None else ""
+            table.set(name, State.FINISHED, ", ".join(filter(None, [words, _time_words(seconds)])))
             return record
     words = words or "it left no exit code"
     lines = last_lines(log)

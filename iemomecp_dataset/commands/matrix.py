@@ -3,6 +3,8 @@ r"""Trains a matrix of models, each cell in its own run folder, and prints the t
     python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend slurm --slurm minutes=240 \
+        partition=gpu gpus_per_node=1 cpus=4 --max_parallel 8
     python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
 A cell is one combination of values with one seed. Every option of its trainer can be given, with one value or several
@@ -10,9 +12,11 @@ A cell is one combination of values with one seed. Every option of its trainer c
 emotion recognise emotions. EXPERIMENT is a published experiment (ecf_rpcl_tav), or a pattern of their names, or a YAML
 file of yours with the same options, lists where they vary; the command line wins.
 
-Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
-failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
-The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or was refused; 130: interrupted.
+Starting the same command again skips finished cells, continues interrupted ones and starts the others; cells that run
+already, in a queue or left by a launcher that was killed, are waited for. A cell that failed is tried again with
+--retry_failed. A folder that holds another run, or a run on other data, is refused.
+The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed, was refused or is interrupted; 130: the
+launcher was interrupted.
 """
 
 from __future__ import annotations
@@ -117,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_plan(planned, options, places)
         return 0
     table = StateTable(planned)
+    to_cancel = ""
     if any(entry.to_run for entry in planned):
         require_packages("torch", "transformers", "accelerate", extra="train")
         # SIGTERM, from a scheduler, ends the launcher like Ctrl-C. A background job of a shell script ignores SIGINT,
@@ -128,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGHUP, signal.default_int_handler)
         backend = open_backend(options, options.runs_dir, cpus=options.cpus_per_cell, gpus=options.gpus_per_cell)
         outcome = run_cells(planned, options.runs_dir, backend, table, wait=not options.no_wait)
+        to_cancel = backend.cancel_command
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:
         finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
@@ -142,10 +148,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nReport: {report}")
     if bad:
         print(f"not finished: {'; '.join(bad)}. Logs: {options.runs_dir / 'logs'}", file=sys.stderr)
-    if interrupted:
+    in_queue = sum(cell.state in (State.WAITING, State.RUNNING) for cell in table.states.values())
+    if in_queue and to_cancel:
+        print(_going_on(in_queue, to_cancel, interrupted=interrupted), file=sys.stderr)
+    elif interrupted:
         print("Interrupted. Start the same command again to continue.", file=sys.stderr)
+    if interrupted:
         return 130
     return 1 if bad else 0
+
+
+def _going_on(cells: int, to_cancel: str, *, interrupted: bool) -> str:
+    """Says what becomes of cells that go on without this launcher."""
+    of_cells = "1 cell waits or runs" if cells == 1 else f"{cells} cells wait or run"
+    return (
+        f"{'Interrupted. ' * interrupted}{of_cells} in the queue, and {'goes' if cells == 1 else 'go'} on without this "
+        "launcher. Start the same command again to see the states and wait for the results, or with --no_wait to see "
+        f"the states alone. To cancel: {to_cancel}"
+    )
 
 
 def _check_trackers(cells: Sequence[MatrixCell]) -> None:
@@ -306,9 +326,10 @@ def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, places: i
     how_many = f"{at_once} at once" if places else "as many at once as the queue starts"
     print(f"\n{cells}, {len(to_run)} to run, {how_many}.", end=" ")
     if known:
+        # No shorter than the longest of them.
+        in_all = max(*known, sum(known) / at_once)
         print(
-            f"Training time of {len(known)} of them by finished runs like them: about {sum(known) / at_once:.0f} s, "
-            "without start-up."
+            f"Training time of {len(known)} of them by finished runs like them: about {in_all:.0f} s, without start-up."
         )
     else:
         print("No finished run has comparable settings, so there is no estimate.")

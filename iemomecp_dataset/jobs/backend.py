@@ -21,8 +21,16 @@ class Backend(Protocol):
     def outlives_launcher(self) -> bool:
         """Whether jobs go on when the process that submitted them ends."""
 
+    @property
+    def cancel_command(self) -> str:
+        """What a user types to end jobs that outlive the launcher; empty where none do."""
+
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Takes jobs; each waits for a place. A job that an earlier launcher left running is found, not run twice.
+        """Takes jobs; each waits for a place.
+
+        Where jobs outlive their launcher, one that an earlier launcher has submitted is found and not run twice, as
+        long as no launcher has been told that it is over: it may have ended meanwhile. A job whose log is locked runs
+        already: it is waited for and then started, as every job finds what of its work is done.
 
         Args:
             jobs: Each name once.

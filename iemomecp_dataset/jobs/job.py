@@ -18,6 +18,8 @@ RUNS_ELSEWHERE = 75
 class Job:
     """A command, for this machine or another with the same files under the same paths.
 
+    Started again after its end, or after it was interrupted anywhere, it does what is left to do and nothing twice.
+
     Attributes:
         name: Its name, once in a list of jobs; a file name.
         command: Program and arguments.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections import deque
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from iemomecp_dataset.errors import RunFolderError, UsageError
-from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job, JobState, JobStatus
-from iemomecp_dataset.jobs.process import start, stop
+from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
+from iemomecp_dataset.jobs.process import LOCK_PAUSE, runs_elsewhere_words, start, stop
 
 __all__ = ["LocalBackend", "cpu_slots", "gpu_slots"]
 
@@ -60,11 +60,13 @@ class LocalBackend:
     """
 
     outlives_launcher = False
+    cancel_command = ""
 
     def __init__(self, slots: Sequence[Mapping[str, str]]):
         self._free = list(slots)
         self._places = len(slots)
-        self._waiting: deque[Job] = deque()
+        self._waiting: list[Job] = []
+        self._not_before: dict[str, float] = {}
         self._running: dict[str, tuple[subprocess.Popen[bytes], Mapping[str, str]]] = {}
         self._states: dict[str, JobStatus] = {}
 
@@ -85,14 +87,19 @@ class LocalBackend:
                 del self._running[name]
                 self._free.append(slot)
                 self._states[name] = JobStatus(JobState.ENDED, process.returncode)
-        while self._waiting and self._free:
-            job = self._waiting.popleft()
+        for job in list(self._waiting):
+            if not self._free:
+                break
+            if time.monotonic() < self._not_before.get(job.name, 0.0):
+                continue
             slot = self._free[0]
             try:
                 process = start(replace(job, environment={**job.environment, **slot}))
-            except RunFolderError as error:
-                self._states[job.name] = JobStatus(JobState.ENDED, RUNS_ELSEWHERE, str(error))
+            except RunFolderError:
+                self._not_before[job.name] = time.monotonic() + LOCK_PAUSE
+                self._states[job.name] = JobStatus(JobState.WAITING, None, runs_elsewhere_words(job))
                 continue
+            self._waiting.remove(job)
             self._running[job.name] = (process, self._free.pop(0))
             self._states[job.name] = JobStatus(JobState.RUNNING)
         return self._states

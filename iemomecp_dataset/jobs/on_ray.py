@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from iemomecp_dataset.errors import MissingDataError, TrainingError, UsageError, missing_extra
-from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
-from iemomecp_dataset.jobs.process import run_to_end
+from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job, JobState, JobStatus
+from iemomecp_dataset.jobs.process import LOCK_PAUSE, run_to_end, runs_elsewhere_words
 
 __all__ = ["RayBackend"]
+
+_START = 10.0
+"""Seconds in which a task has started and has found whether its job runs elsewhere."""
 
 
 class RayBackend:
@@ -33,6 +36,7 @@ class RayBackend:
     """
 
     outlives_launcher = False
+    cancel_command = ""
 
     def __init__(self, *, address: str | None = None, slots: int = 1, cpus: float = 1.0, gpus: float = 0.0):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # ray would ask, or report usage
@@ -72,8 +76,9 @@ class RayBackend:
         environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus))))}
         self._environment = environment if gpus else {**environment, "CUDA_VISIBLE_DEVICES": ""}
         self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(run_to_end)
-        self._waiting: deque[Job] = deque()
-        self._running: dict[Any, str] = {}
+        self._waiting: list[Job] = []
+        self._not_before: dict[str, float] = {}
+        self._running: dict[Any, Job] = {}
         self._states: dict[str, JobStatus] = {}
 
     @property
@@ -93,11 +98,23 @@ class RayBackend:
         if self._running:
             ready, _ = self._ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
             for task in ready:
-                self._states[self._running.pop(task)] = self._ended(task)
-        while self._waiting and len(self._running) < self._places:
-            job = self._waiting.popleft()
-            self._running[self._task.remote(job)] = job.name
-            self._states[job.name] = JobStatus(JobState.RUNNING)
+                self._take_back(task, self._running.pop(task))
+        for job in self._running.values():
+            # Longer under way than it takes to find a lock.
+            if time.monotonic() > self._not_before.get(job.name, 0.0) + _START:
+                self._states[job.name] = JobStatus(JobState.RUNNING)
+        for job in list(self._waiting):
+            if len(self._running) >= self._places:
+                break
+            if time.monotonic() < self._not_before.get(job.name, 0.0):
+                continue
+            self._waiting.remove(job)
+            self._running[self._task.remote(job)] = job
+            if job.name in self._not_before:
+                # Shown as running elsewhere until that is known to be over.
+                self._not_before[job.name] = time.monotonic()
+            else:
+                self._states[job.name] = JobStatus(JobState.RUNNING)
         return self._states
 
     def stop(self) -> None:
@@ -108,6 +125,14 @@ class RayBackend:
         if self._running:
             self._ray.wait(list(self._running), num_returns=len(self._running), timeout=60)
         self._ray.shutdown()
+
+    def _take_back(self, task: Any, job: Job) -> None:
+        status = self._ended(task)
+        if status.exit_code == RUNS_ELSEWHERE:
+            self._not_before[job.name] = time.monotonic() + LOCK_PAUSE
+            self._waiting.append(job)
+            status = JobStatus(JobState.WAITING, None, runs_elsewhere_words(job))
+        self._states[job.name] = status
 
     def _ended(self, task: Any) -> JobStatus:
         try:

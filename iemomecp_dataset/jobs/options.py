@@ -44,8 +44,8 @@ class BackendOptions:
     )
     slurm: tuple[str, ...] = option(
         (),
-        "slurm: what each job requests: partition, account, qos, constraint, gpus_per_node, cpus, mem, minutes, "
-        "setup='module load …'",
+        "slurm: what each job requests: minutes, partition, account, qos, constraint, gpus_per_node, cpus, mem, "
+        "setup='module load …', extra_OPTION for any other of sbatch",
         group=_WHERE,
         metavar="KEY=VALUE",
         setting=False,
@@ -83,6 +83,9 @@ def check_backend(options: BackendOptions, *, gpus: float = 0.0) -> int | None:
                 "--gpus, --per_gpu and --slots are of this machine; with --backend slurm give --slurm gpus_per_node=1 "
                 "and --max_parallel."
             )
+        from iemomecp_dataset.jobs.slurm_request import read_request
+
+        read_request(options.slurm)
         return options.max_parallel
     return len(_slots(options))
 
@@ -108,7 +111,7 @@ def open_backend(options: BackendOptions, folder: Path, *, cpus: float = 1.0, gp
     if options.backend == "slurm":
         from iemomecp_dataset.jobs.on_slurm import SlurmBackend
 
-        return SlurmBackend(folder, options.slurm, max_parallel=options.max_parallel, wait=not options.no_wait)
+        return SlurmBackend(folder, options.slurm, max_parallel=options.max_parallel)
     from iemomecp_dataset.jobs.local import LocalBackend
 
     return LocalBackend(_slots(options))

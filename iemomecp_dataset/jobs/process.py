@@ -16,7 +16,10 @@ from iemomecp_dataset.files import make_folder, writing_to
 from iemomecp_dataset.files.locks import take_lock
 from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job
 
-__all__ = ["last_lines", "run_to_end", "start", "stop"]
+__all__ = ["LOCK_PAUSE", "group_lives", "last_lines", "run_to_end", "runs_elsewhere_words", "start", "stop"]
+
+LOCK_PAUSE = 2.0
+"""Seconds until a job whose log is locked is tried again."""
 
 
 def start(job: Job) -> subprocess.Popen[bytes]:
@@ -58,6 +61,11 @@ def start(job: Job) -> subprocess.Popen[bytes]:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
+def runs_elsewhere_words(job: Job) -> str:
+    """Says what a job waits for whose log another launcher's process has locked."""
+    return f"runs already, started by another launcher; waits for the lock of {job.log}"
+
+
 def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
     """Ends jobs: SIGINT first, SIGTERM and SIGKILL for those that do not end. An ended training can be continued.
 
@@ -66,12 +74,12 @@ def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
         patience: Seconds to wait after each signal.
     """
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        alive = [process for process in processes if _group_lives(process)]
+        alive = [process for process in processes if group_lives(process)]
         for process in alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, how)
         deadline = time.monotonic() + patience
-        while any(_group_lives(process) for process in alive) and time.monotonic() < deadline:
+        while any(group_lives(process) for process in alive) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
@@ -134,7 +142,8 @@ def _without_launcher_traceback(lines: list[str]) -> list[str]:
     ]
 
 
-def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+def group_lives(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process from :func:`start`, or what it has started, is still there."""
     process.poll()  # reaps an ended leader, which would otherwise keep its group alive
     try:
         os.killpg(process.pid, 0)

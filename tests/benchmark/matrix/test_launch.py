@@ -8,7 +8,7 @@ import signal
 import sys
 
 import pytest
-from small_jobs import ASKED_TO_END, job
+from small_jobs import ASKED_TO_END, Queue, job
 
 from iemomecp_dataset.benchmark.matrix import launch
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of
@@ -17,7 +17,7 @@ from iemomecp_dataset.benchmark.matrix.plan import State, failure_file, log_file
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.jobs import running
-from iemomecp_dataset.jobs.job import Job
+from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
 from iemomecp_dataset.jobs.local import LocalBackend, cpu_slots
 from iemomecp_dataset.jobs.process import last_lines
 
@@ -132,3 +132,59 @@ def test_epochs_are_read_from_a_log_that_is_being_written(tmp_path):
     assert epochs_done(tmp_path) == 0
     (tmp_path / "log.jsonl").write_text('{"event": "start"}\n{"epoch": 1}\n{"epoch": 2}\n{"epo')
     assert epochs_done(tmp_path) == 2
+
+
+def in_queue(planned, *states):
+    """One poll: a state for each cell, the last for those that are left."""
+    names = [entry.cell.name for entry in planned]
+    return dict(zip(names, [*states, *[states[-1]] * (len(names) - len(states))], strict=True))
+
+
+def test_cells_in_a_queue_are_shown_with_its_words_and_without_waiting_they_go_on(matrix):
+    runs, planned = matrix
+    shown = io.StringIO()
+    running = JobStatus(JobState.RUNNING, words="SLURM 12_0 on node1")
+    queue = Queue(in_queue(planned, running, JobStatus(JobState.WAITING, words="SLURM 12_1 PENDING (Resources)")))
+    outcome = run_cells(planned, runs, queue, StateTable(planned, shown), wait=False)
+    assert not outcome.interrupted
+    assert len(outcome.names(State.WAITING)) == 3
+    most = planned[0].cell.options.optimization.epochs
+    assert f"base-t-s1: running (epoch 0 of at most {most}, SLURM 12_0 on node1)\n" in shown.getvalue()
+    assert "rpcl-t-s2: waiting (SLURM 12_1 PENDING (Resources))\n" in shown.getvalue()
+
+
+def test_a_cell_that_was_cancelled_or_lost_is_told_from_one_that_failed(matrix):
+    runs, planned = matrix
+    shown = io.StringIO()
+    failure_file(runs, planned[0].cell.name).parent.mkdir(parents=True)
+    states = (
+        JobStatus(JobState.CANCELLED, words="SLURM 12_0 CANCELLED"),
+        JobStatus(JobState.ENDED, None, "SLURM 12_1 NODE_FAIL"),
+        JobStatus(JobState.ENDED, None),
+        JobStatus(JobState.ENDED, 1, "SLURM 12_3 on node1"),
+    )
+    outcome = run_cells(planned, runs, Queue(in_queue(planned, *states)), StateTable(planned, shown))
+    first, *others = [entry.cell.name for entry in planned]
+    assert outcome.states[first] == (State.INTERRUPTED, "SLURM 12_0 CANCELLED")
+    assert not failure_file(runs, first).exists()
+    words = ["SLURM 12_1 NODE_FAIL", "it left no exit code", "exit code 1, SLURM 12_3 on node1"]
+    assert [outcome.states[name] for name in others] == [(State.FAILED, text) for text in words]
+    assert f"{others[0]} failed (SLURM 12_1 NODE_FAIL). Last lines of {log_file(runs, others[0])}:" in shown.getvalue()
+    assert plan_cells([planned[1].cell], runs, lambda _: {})[0].state is State.FAILED
+    assert shown.getvalue().splitlines()[-1] == "4 cells: 3 failed, 1 interrupted"
+
+
+def test_after_ctrl_c_cells_of_a_queue_keep_their_states(matrix, monkeypatch):
+    runs, planned = matrix
+
+    def ctrl_c(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running.time, "sleep", ctrl_c)
+    shown = io.StringIO()
+    outcome = run_cells(
+        planned, runs, Queue(in_queue(planned, JobStatus(JobState.RUNNING))), StateTable(planned, shown)
+    )
+    assert outcome.interrupted
+    assert len(outcome.names(State.RUNNING)) == 4
+    assert "ending" not in shown.getvalue()
