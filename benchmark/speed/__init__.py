@@ -8,6 +8,7 @@ SUBJECTS = (
     "explanations",
     "features",
     "metrics",
+    "prediction",
     "processes",
     "report",
     "training",

@@ -186,7 +186,10 @@ def _names_folder(options: PredictOptions, arguments: Sequence[str]) -> bool:
     if flag is not None:
         _, equals, value = arguments[flag].partition("=")
         given = value if equals else "".join(arguments[flag + 1 : flag + 2])
-    return options.output.is_dir() or given.endswith(("/", os.sep))
+    with contextlib.suppress(OSError, ValueError):  # A name that no file has is refused later.
+        if options.output.is_dir():
+            return True
+    return given.endswith(("/", os.sep))
 
 
 def _check(options: PredictOptions, to_folder: bool) -> None:
@@ -526,6 +529,8 @@ def _written(
     from iemomecp_dataset.pictures.terminal import print_transcript
     from iemomecp_dataset.trainers.pipelines.writing import write_predicted
 
+    if wanted == "parquet":
+        raise UsageError("Parquet is written to a file: give --output FILE.parquet.")
     if wanted != "text":
         yield from write_predicted(predicted, stream, wanted)
         return

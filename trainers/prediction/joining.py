@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 import iemomecp_dataset
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import atomic_write, write_json, write_text
+from iemomecp_dataset.files import atomic_write, parse_json, write_json, write_text
 from iemomecp_dataset.markdown_text import markdown_text
 from iemomecp_dataset.pictures.words import SYNTHETIC
 from iemomecp_dataset.trainers.prediction.chunk_files import INDEX_SCHEMA, ChunkRecord, read_index
@@ -104,7 +104,7 @@ def finish(plan: Plan, work: WorkFolder, *, skip_broken: bool) -> Summary:
         if skip_broken:
             left_out = stack.enter_context(stack.enter_context(atomic_write(work.skipped)).open("w", encoding="utf-8"))
         for line in _broken_records(work):
-            summary.skip(json.loads(line)["reason"])
+            summary.skip(parse_json(line, str(work.broken))["reason"])
             if left_out is not None:
                 left_out.write(line)
         records = []
