@@ -24,6 +24,9 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["Outcome", "run_cells"]
 
+_PAUSE, _QUEUE_PAUSE = 0.25, 2.0
+"""Seconds between two polls of cells of this machine or of ray, and of those in a queue."""
+
 _HEADLINE_WORDS = {"pair_f1": "Pair F1", "weighted_f1": "weighted F1"}
 
 
@@ -53,7 +56,7 @@ def run_cells(
     table: StateTable,
     *,
     wait: bool = True,
-    pause: float = 0.25,
+    pause: float | None = None,
 ) -> Outcome:
     """Runs the cells that are to be run; a failed cell does not stop the others.
 
@@ -63,7 +66,8 @@ def run_cells(
         backend: Runs the cells.
         table: Shows their states.
         wait: Wait until all have ended; otherwise they are submitted, and their states shown once.
-        pause: Seconds between two polls.
+        pause: Seconds between two polls; by default a fraction of one, or more for a queue, whose cells may be many and
+            whose logs lie on a file system that others use, too.
 
     Returns:
         The outcome. After Ctrl-C, running cells have been ended; they continue when the matrix is started again. Where
@@ -119,7 +123,7 @@ def run_cells(
             seen=seen,
             interrupted=say_interrupted,
             wait=wait,
-            pause=pause,
+            pause=(_QUEUE_PAUSE if backend.outlives_launcher else _PAUSE) if pause is None else pause,
         )
     states = {name: (cell.state, cell.words) for name, cell in table.states.items()}
     return Outcome({name: finished[name] for name in cells if name in finished}, states, interrupted)

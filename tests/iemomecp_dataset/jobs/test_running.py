@@ -20,11 +20,11 @@ def test_a_job_that_fails_does_not_stop_the_others(tmp_path):
 
 def test_every_state_is_seen_and_the_end_of_a_job_once(tmp_path):
     end, cancelled = JobStatus(JobState.ENDED, 0), JobStatus(JobState.CANCELLED, None, "7 CANCELLED")
-    queue = Queue({"a": WAITING, "b": RUNNING}, {"a": RUNNING, "b": end}, {"a": cancelled, "b": end})
+    queue = Queue({"a": WAITING, "b": WAITING}, {"a": cancelled, "b": RUNNING}, {"a": cancelled, "b": end})
     seen: list[tuple[str, JobStatus]] = []
     jobs = [job(tmp_path, "", name) for name in "ab"]
     assert run_jobs(jobs, queue, seen=lambda *one: seen.append(one), pause=0) == {"a": cancelled, "b": end}
-    assert seen == [("a", WAITING), ("b", RUNNING), ("a", RUNNING), ("b", end), ("a", cancelled)]
+    assert seen == [("a", WAITING), ("b", WAITING), ("a", cancelled), ("b", RUNNING), ("b", end)]
     assert queue.calls == ["submit a b", "states", "states", "states", "stop"]
 
 
