@@ -99,7 +99,7 @@ def extract_in_jobs(options: ExtractionOptions, where: ExtractionJobOptions) -> 
             jobs = _jobs(options, planned, left, number)
             backend = open_backend(where, place)
             with _Bar(options, folder, sizes, left) as bar:
-                states = run_jobs(jobs, backend, seen=lambda name, status: bar.look(), wait=not where.no_wait)
+                states = run_jobs(jobs, backend, seen=bar.see, wait=not where.no_wait)
             failures = tuple(filter(None, (_failure(job, states[job.name]) for job in jobs)))
         computed = sum(sizes[shard] for shard in left)
         left = missing_shards(folder, len(sizes))
@@ -188,6 +188,7 @@ class _Bar:
 
         self._folder, self._sizes, self._left = folder, sizes, list(left)
         self._looked = 0.0
+        self._said: dict[str, str] = {}
         self._bar = tqdm(
             total=sum(sizes),
             initial=sum(sizes) - sum(sizes[shard] for shard in left),
@@ -195,6 +196,14 @@ class _Bar:
             unit="utt",
             disable=options.quiet or bool(bars_hidden()),
         )
+
+    def see(self, name: str, status: JobStatus) -> None:
+        """Says once why a job waits, where something is known of it, and looks for new files."""
+        if status.state is JobState.WAITING and status.words and self._said.get(name) != status.words:
+            self._said[name] = status.words
+            if not self._bar.disable:
+                self._bar.write(f"{name}: waiting, {status.words}", file=sys.stderr)
+        self.look()
 
     def look(self, *, now: bool = False) -> None:
         """Looks for new files, at most every half second."""

@@ -147,7 +147,7 @@ def test_media_in_shards(modality: str, number: int, media_dir: Path, tmp_path: 
     assert contents(tmp_path / "store") == contents(tmp_path / "whole")
 
 
-# --- ray --------------------------------------------------------------------------------------------------------------
+# --- ray and SLURM --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -172,9 +172,6 @@ def test_what_a_worker_refuses_is_one_sentence(texts: ExtractionOptions) -> None
     assert "error: There is no device 'cuda:7'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not Path(texts.output_dir).exists() or not list(Path(texts.output_dir).glob("shard-*"))
-
-
-# --- SLURM ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -226,18 +223,20 @@ def test_a_second_launcher_of_one_store_is_refused(texts: ExtractionOptions, tmp
         extract_in_jobs(texts, ExtractionJobOptions(slots=2))
 
 
-def test_a_job_that_an_earlier_launcher_left_running_is_not_started_twice(
-    texts: ExtractionOptions, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_a_job_that_an_earlier_launcher_left_running_is_waited_for(texts: ExtractionOptions, tmp_path: Path) -> None:
     log = tmp_path / "store.jobs/logs/shard-0-of-1.log"
     log.parent.mkdir(parents=True)
     with open(log, "ab") as file:
         assert take_lock(file.fileno(), log)
-        shared = extract_in_jobs(texts, ExtractionJobOptions(slots=1))
-    assert shared.result is None
-    assert len(shared.failures) == 1
-    assert "running already" in shared.failures[0]
-    assert str(log) in shared.failures[0]
+        launcher = forked_python.start(*line(texts, "--limit", 100, "--slots", 1))
+        while launcher.poll() is None and "shard-0-of-1: waiting, " not in launcher.stderr:
+            time.sleep(0.05)
+        assert launcher.poll() is None, launcher.stderr
+        assert str(log) in launcher.stderr
+        assert not Path(texts.output_dir).exists()
+    assert launcher.wait() == 0, launcher.stderr
+    assert "100 computed now, 100 in all" in launcher.stdout
 
 
 @pytest.mark.slow
@@ -253,7 +252,7 @@ def test_what_a_job_says_before_it_fails_is_told_with_its_log(texts: ExtractionO
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ({"backend": "slurm"}, "Give --shards, the number of jobs"),
+        ({"backend": "slurm", "slurm": ("minutes=5",)}, "Give --shards, the number of jobs"),
         ({"gpus_per_worker": 0.5}, "--gpus_per_worker are for --backend ray"),
         ({"cpus_per_worker": 2.0}, "--cpus_per_worker is for --backend ray"),
         ({"backend": "ray", "gpus": "0"}, "with --backend ray give --gpus_per_worker"),
