@@ -388,7 +388,8 @@ def _train_batch(state: _LoopState, batch: Batch) -> float:
         loss = stacked.sum()
         # All numbers in one copy and before the backward pass is queued: a GPU would be waited for at each, and can
         # compute that pass while the next mini-batch is prepared.
-        *values, total = torch.cat([stacked, loss[None]]).detach().tolist()
+        numbers: list[float] = torch.cat([stacked, loss[None]]).detach().tolist()
+        *values, total = numbers
         if not math.isfinite(total):
             examples = task.examples["train"]
             ids = dict.fromkeys(examples[p].dialogue_id for p in positions if not is_filler(p))

@@ -63,8 +63,9 @@ def precision_parts(work: Workload) -> Iterator[Part]:
 def compile_parts(work: Workload) -> Iterator[Part]:
     """torch.compile against none, through accelerate as a user asks for it."""
     name, folder = next(iter(work.encoders.items()))
-    for mode in work.sizes.compiled:
-        yield Part("compile", f"{name}, {mode}", _compiled_against_eager(work, name, folder, mode))
+    for mode, varying in work.sizes.compiled:
+        shapes = "one graph for all shapes" if varying else "a graph for each shape"
+        yield Part("compile", f"{name}, {mode}, {shapes}", _compiled_against_eager(work, name, folder, mode, varying))
 
 
 def share_parts(work: Workload) -> Iterator[Part]:
@@ -297,7 +298,7 @@ def _memory(work: Workload, what: str, ours: _Epoch, against: str, other: _Epoch
 
 
 def _compiled_against_eager(
-    work: Workload, name: str, folder: Callable[[], Path], mode: str
+    work: Workload, name: str, folder: Callable[[], Path], mode: str, varying: bool
 ) -> Callable[[], Iterator[Row]]:
     def rows() -> Iterator[Row]:
         import torch
@@ -308,16 +309,16 @@ def _compiled_against_eager(
         for compiler in ("no", backend):
             torch._dynamo.reset()
             counters.clear()
-            # What `accelerate launch --dynamo_backend inductor --dynamo_use_dynamic` sets: no two mini-batches have
-            # the same shape, and without it each would be compiled until torch gives up.
-            dynamo = {"ACCELERATE_DYNAMO_BACKEND": compiler, "ACCELERATE_DYNAMO_USE_DYNAMIC": "true"}
+            # What `accelerate launch --dynamo_backend inductor` sets, with --dynamo_use_dynamic or without: hardly two
+            # mini-batches have the same shape, and without it torch compiles for each until its limit is reached.
+            dynamo = {"ACCELERATE_DYNAMO_BACKEND": compiler, "ACCELERATE_DYNAMO_USE_DYNAMIC": str(varying)}
             with _environment(dynamo):
                 found[compiler] = _measured(work, folder(), _epochs, encoder_mode=mode, mixed_precision="bf16")
         ours, eager = found[backend], found["no"]
         graphs, breaks = counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
-        what = f"{name} {mode}, bf16"
+        what = f"{name} {mode}, bf16, --dynamo_backend {backend}" + " --dynamo_use_dynamic" * varying
         yield Row(
-            f"training, {what}, --dynamo_backend {backend}",
+            f"training, {what}",
             work.n_pairs / ours.seconds,
             _PAIRS,
             "the same without torch.compile",

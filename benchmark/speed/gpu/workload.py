@@ -61,7 +61,8 @@ class Sizes:
         conversations: Conversations of a prediction.
         repeats: Measured passes of extraction and prediction; the median counts.
         compiler: Backend of torch.compile.
-        compiled: What is compiled: training with a ``frozen`` or with a ``trained`` text encoder.
+        compiled: What is compiled: training with a ``frozen`` or a ``trained`` text encoder; and whether for shapes
+            that vary, or for each shape anew.
     """
 
     encoders: tuple[EncoderShape, ...]
@@ -76,7 +77,7 @@ class Sizes:
     conversations: int
     repeats: int
     compiler: str
-    compiled: tuple[str, ...]
+    compiled: tuple[tuple[str, bool], ...]
 
 
 FULL = Sizes(
@@ -92,7 +93,7 @@ FULL = Sizes(
     conversations=200,
     repeats=3,
     compiler="inductor",
-    compiled=("frozen", "trained"),
+    compiled=(("frozen", True), ("frozen", False), ("trained", True)),
 )
 """Sizes for a GPU."""
 
@@ -109,7 +110,7 @@ SMOKE = Sizes(
     conversations=4,
     repeats=1,
     compiler="eager",
-    compiled=("frozen",),
+    compiled=(("frozen", True),),
 )
 """Sizes for trying the code on a CPU; ``eager`` finds the graphs and generates no code."""
 
