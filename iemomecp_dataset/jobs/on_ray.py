@@ -17,10 +17,6 @@ __all__ = ["RayBackend"]
 _START = 10.0
 """Seconds in which a task has started and has found whether its job runs elsewhere."""
 
-_TRAVELLING = ("CUBLAS_", "HF_", "IEMOMECP_", "MKL_", "NVIDIA_TF32_", "PYTHONHASHSEED", "PYTHONPATH", "TORCH_", "TQDM_",
-               "TRANSFORMERS_")  # fmt: skip
-"""Beginnings of the variables that a job has from its launcher: offline or not, paths, numerical settings, bars."""
-
 
 class RayBackend:
     """Runs jobs as tasks of ray, one per job. Every node must have the same files under the same paths.
@@ -150,16 +146,6 @@ class RayBackend:
             return JobStatus(JobState.ENDED, None, f"its machine or worker was lost ({type(error).__name__})")
 
 
-def _of_launcher(variables: Mapping[str, str]) -> dict[str, str]:
-    """Chooses the variables that a job has from its launcher, as the nodes of a cluster have those of ``ray start``.
-
-    Example:
-        >>> _of_launcher({"HF_HUB_OFFLINE": "1", "HOME": "/home/me"})
-        {'HF_HUB_OFFLINE': '1'}
-    """
-    return {name: value for name, value in variables.items() if name.startswith(_TRAVELLING)}
-
-
 def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
     """Starts ray on this machine; tries a second time, as its start-up times out on a busy machine."""
     for attempt in (1, 2):
@@ -174,3 +160,18 @@ def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
                 ) from error
         else:
             return
+
+
+_TRAVELLING = ("CUBLAS_", "HF_", "IEMOMECP_", "MKL_", "NVIDIA_TF32_", "PYTHONHASHSEED", "PYTHONPATH", "TORCH_", "TQDM_",
+               "TRANSFORMERS_")  # fmt: skip
+"""Beginnings of the variables that a job has from its launcher: offline or not, paths, numerical settings, bars."""
+
+
+def _of_launcher(variables: Mapping[str, str]) -> dict[str, str]:
+    """Chooses the variables that a job has from its launcher, as the nodes of a cluster have those of ``ray start``.
+
+    Example:
+        >>> _of_launcher({"HF_HUB_OFFLINE": "1", "HOME": "/home/me"})
+        {'HF_HUB_OFFLINE': '1'}
+    """
+    return {name: value for name, value in variables.items() if name.startswith(_TRAVELLING)}
