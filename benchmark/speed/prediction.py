@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.speed.conversations import _conversations, _write_model
+from iemomecp_dataset.benchmark.speed.conversations import _write_model, spoken_conversations
 from iemomecp_dataset.benchmark.speed.measurement import SpeedRow
 
 __all__ = ["run"]
@@ -37,7 +37,7 @@ def run(*, conversations: int = _CONVERSATIONS, width: int = 192, layers: int = 
         folder = Path(name)
         _, model = _write_model(folder, width, layers, hidden_size=64)
         with (folder / "talks.jsonl").open("w", encoding="utf-8") as stream:
-            for number, utterances in enumerate(_conversations(conversations)):
+            for number, utterances in enumerate(spoken_conversations(conversations)):
                 stream.write(json.dumps({"dialogue_id": f"talk {number}", "utterances": utterances}) + "\n")
         seconds = {slots: _seconds(folder, model, slots) for slots in (2, 1)}
         if (folder / "of-1.parquet").read_bytes() != (folder / "of-2.parquet").read_bytes():
