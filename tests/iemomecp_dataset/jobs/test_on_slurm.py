@@ -230,6 +230,16 @@ def test_a_damaged_record_counts_as_none(tmp_path, slurm):
     assert "it left no exit code" in backend.states()["cell-0"].words
 
 
+def test_the_record_of_an_earlier_submission_does_not_count(tmp_path, slurm):
+    jobs = jobs_in(tmp_path, 2)
+    backend = started(tmp_path, jobs)
+    write_record(jobs[0], backend, 0)
+    content = json.loads(record_file(jobs[0].log).read_text())
+    record_file(jobs[0].log).write_text(json.dumps({**content, "token": "earlier"}))
+    slurm.turn(0, "NODE_FAIL")
+    assert backend.states()["cell-0"].exit_code is None
+
+
 def test_a_job_alone_is_no_array(tmp_path, slurm):
     backend = started(tmp_path, jobs_in(tmp_path, 1))
     assert backend.states()["cell-0"].words == "job 100, pending: Priority"
