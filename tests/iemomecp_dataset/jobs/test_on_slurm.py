@@ -411,7 +411,7 @@ COUNT = textwrap.dedent(
 
 LAUNCH = textwrap.dedent(
     """
-    import sys, time
+    import os, sys, time
     from pathlib import Path
     from iemomecp_dataset.jobs.job import Job
     from iemomecp_dataset.jobs.on_slurm import SlurmBackend
@@ -422,6 +422,7 @@ LAUNCH = textwrap.dedent(
         return Job(f"count-{i}", command, {}, str(folder), folder / f"logs/count-{i}.log")
     backend = SlurmBackend(folder, ["minutes=5", "warning=60", *sys.argv[2:]])
     backend.submit([job(i) for i in range(4)])
+    (folder / f"submitted-{os.getpid()}").touch()
     while not all(status.over for status in backend.states().values()):
         time.sleep(0.2)
     for name, status in backend.states().items():
@@ -463,6 +464,7 @@ def test_jobs_of_a_node_are_cancelled_requeued_and_warned_and_their_launcher_is_
     first.communicate()
     # Two others find the jobs.
     launchers = [start_launcher(tmp_path), start_launcher(tmp_path)]
+    wait_until(lambda: all((tmp_path / f"submitted-{launcher.pid}").exists() for launcher in launchers))
     array = newest_array(slurm_node)
     slurm_node.ask("scancel", f"{array}_0")
     slurm_node.ask("scontrol", "requeue", f"{array}_1")
