@@ -471,10 +471,7 @@ def test_jobs_of_a_node_are_cancelled_requeued_and_warned_and_their_launcher_is_
     # What SLURM sends before the time limit.
     slurm_node.ask("scancel", "--batch", "--signal=USR2", f"{array}_2")
     wait_until(lambda: [count.read_text() for count in counts] == ["stopped "] * 3 + ["started "])
-    for job in (f"{array}_1", f"{array}_2"):
-        slurm_node.wait_for(job, "PENDING")
-        # SLURM lets a job that was queued again wait for two minutes.
-        slurm_node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm_node.start_again(f"{array}_1", f"{array}_2")
     slurm_node.wait_for(f"{array}_1", "RUNNING")
     slurm_node.wait_for(f"{array}_2", "RUNNING")
     (tmp_path / "gate").touch()
@@ -497,9 +494,7 @@ def test_a_preempted_job_is_ended_and_continues(tmp_path: Path, slurm_node: Slur
     slurm_node.ask("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     wait_until(lambda: [count.read_text() for count in counts] == ["stopped "] * 4)
     (tmp_path / "gate").touch()
-    for job in (f"{array}_{i}" for i in range(4)):
-        slurm_node.wait_for(job, "PENDING")
-        slurm_node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm_node.start_again(*(f"{array}_{i}" for i in range(4)))
     assert "".join(launcher.communicate(timeout=60)[0].split("\n")) == "".join(f"count-{i} ended 0" for i in range(4))
     assert [count.read_text() for count in counts] == ["stopped finished"] * 4
 
