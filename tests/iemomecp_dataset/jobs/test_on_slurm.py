@@ -411,7 +411,7 @@ COUNT = textwrap.dedent(
 
 LAUNCH = textwrap.dedent(
     """
-    import sys, time
+    import os, sys, time
     from pathlib import Path
     from iemomecp_dataset.jobs.job import Job
     from iemomecp_dataset.jobs.on_slurm import SlurmBackend
@@ -422,6 +422,7 @@ LAUNCH = textwrap.dedent(
         return Job(f"count-{i}", command, {}, str(folder), folder / f"logs/count-{i}.log")
     backend = SlurmBackend(folder, ["minutes=5", "warning=60", *sys.argv[2:]])
     backend.submit([job(i) for i in range(4)])
+    (folder / f"submitted-{os.getpid()}").touch()
     while not all(status.over for status in backend.states().values()):
         time.sleep(0.2)
     for name, status in backend.states().items():
@@ -463,16 +464,14 @@ def test_jobs_of_a_node_are_cancelled_requeued_and_warned_and_their_launcher_is_
     first.communicate()
     # Two others find the jobs.
     launchers = [start_launcher(tmp_path), start_launcher(tmp_path)]
+    wait_until(lambda: all((tmp_path / f"submitted-{launcher.pid}").exists() for launcher in launchers))
     array = newest_array(slurm_node)
     slurm_node.ask("scancel", f"{array}_0")
     slurm_node.ask("scontrol", "requeue", f"{array}_1")
     # What SLURM sends before the time limit.
     slurm_node.ask("scancel", "--batch", "--signal=USR2", f"{array}_2")
     wait_until(lambda: [count.read_text() for count in counts] == ["stopped "] * 3 + ["started "])
-    for job in (f"{array}_1", f"{array}_2"):
-        slurm_node.wait_for(job, "PENDING")
-        # SLURM lets a job that was queued again wait for two minutes.
-        slurm_node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm_node.start_again(f"{array}_1", f"{array}_2")
     slurm_node.wait_for(f"{array}_1", "RUNNING")
     slurm_node.wait_for(f"{array}_2", "RUNNING")
     (tmp_path / "gate").touch()
@@ -495,9 +494,7 @@ def test_a_preempted_job_is_ended_and_continues(tmp_path: Path, slurm_node: Slur
     slurm_node.ask("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     wait_until(lambda: [count.read_text() for count in counts] == ["stopped "] * 4)
     (tmp_path / "gate").touch()
-    for job in (f"{array}_{i}" for i in range(4)):
-        slurm_node.wait_for(job, "PENDING")
-        slurm_node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm_node.start_again(*(f"{array}_{i}" for i in range(4)))
     assert "".join(launcher.communicate(timeout=60)[0].split("\n")) == "".join(f"count-{i} ended 0" for i in range(4))
     assert [count.read_text() for count in counts] == ["stopped finished"] * 4
 
