@@ -248,6 +248,8 @@ REFUSED = {
     "a shard of nothing": (("--output", "pairs.jsonl", "--shard", "1/2"), "has no plan"),
     "shard 3 of 2": (("--output", "pairs.jsonl", "--shard", "3/2"), "--shard takes I/N"),
     "a shard and files": (("talks.jsonl", "--output", "p.jsonl", "--shard", "1/2"), "no files of conversations"),
+    "a queue without SLURM": (("chat.txt", "--no-wait"), "are for --backend slurm"),
+    "GPUs of ray": (("chat.txt", "--gpus-per-worker", "0.5"), "--gpus-per-worker is for --backend ray"),
     "no model": (("talks.jsonl", "--output", "p.jsonl", "--model", "./nowhere"), "nowhere holds no model"),
 }
 
