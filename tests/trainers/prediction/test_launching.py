@@ -129,6 +129,7 @@ def test_what_was_predicted_is_kept_and_other_input_or_options_are_refused(
     predict: Predict, monkeypatch: pytest.MonkeyPatch, model: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     assert predict("talks.jsonl", "--output", "whole.csv")[0] == 0
+    assert Path("whole.csv").read_text().count("conversation,model,") == 1
     with monkeypatch.context() as patched:
         stopped_after(3, patched)
         code, _, errors = predict("talks.jsonl", "--output", "pairs.csv")
