@@ -113,6 +113,7 @@ ACROSS_MODULES = {
     "benchmark/report/test_pictures.py",
     "benchmark/report/test_widths.py",
     "iemomecp_dataset/test_bad_inputs.py",
+    "trainers/prediction/test_on_slurm.py",
     "trainers/test_silence.py",
     "trainers/test_train.py",
     "trainers/test_wiring.py",

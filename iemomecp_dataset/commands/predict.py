@@ -193,6 +193,9 @@ def _names_folder(options: PredictOptions, arguments: Sequence[str]) -> bool:
 
 
 def _check(options: PredictOptions, to_folder: bool) -> None:
+    if options.gpus_per_worker and options.backend != "ray":
+        raise UsageError("--gpus-per-worker is for --backend ray; on this machine, --gpus names the GPUs.")
+    check_backend(options, gpus=options.gpus_per_worker)
     if options.shard is not None:
         if options.files or options.output is None:
             raise UsageError("--shard works off what was begun at --output: name that, and no files of conversations.")
@@ -320,7 +323,6 @@ def _is_streamed(options: PredictOptions, wanted: Format, to_folder: bool) -> bo
             f"{asked[0]}: --{recordings[0]} is one recording, which one conversation has. Name the recording of each "
             "utterance in the conversations, or give a feature table."
         )
-    check_backend(options, gpus=options.gpus_per_worker)
     for file in options.files:
         if str(file) == "-" or (file.is_file() and not is_streamable(file)):
             if to_folder:

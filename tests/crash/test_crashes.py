@@ -18,6 +18,8 @@ TRIED = {
     "ecerc": ("full",),
     "isolated": ("kill", "cut"),
     "report": ("cut",),
+    "predict many": ("kill",),
+    "predict joined": ("power",),
 }
 
 

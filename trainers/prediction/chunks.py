@@ -61,7 +61,7 @@ def chunk_key(names: Iterable[str]) -> str:
 
     Example:
         >>> chunk_key(["trip", "match"])
-        '73cab0b4bf98b7ee'
+        'd96df98676956293'
     """
     digest = hashlib.blake2b(digest_size=8)
     for name in names:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -134,7 +133,6 @@ def predict_streamed(request: Request, places: Places | None = None) -> Summary 
     with hold_folder(work.path):
         plan = make_plan(request.files, settings, work, skip_broken=request.skip_broken, progress=request.progress)
         make_folder(work.indices)
-        shutil.rmtree(work.failure(0).parent, ignore_errors=True)
         with _bar(plan, work, request.progress) as bar:
             if places is None:
                 missing = [chunk for chunk in range(len(plan.sizes)) if not is_complete(work, chunk)]

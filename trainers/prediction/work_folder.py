@@ -76,10 +76,6 @@ class WorkFolder:
         """What a chunk holds; it is written after the chunk, and says that it is complete."""
         return self.indices / f"{number:05d}.parquet"
 
-    def failure(self, number: int) -> Path:
-        """Why a chunk could not be predicted."""
-        return self.path / "failed" / f"{number:05d}.json"
-
     def log(self, shard: str) -> Path:
         """Output of the worker of a shard."""
         return self.path / "logs" / f"{shard}.log"

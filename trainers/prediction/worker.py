@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 from iemomecp_dataset.conversations.conversation import Conversation
 from iemomecp_dataset.conversations.reading import renamed
 from iemomecp_dataset.conversations.streaming import Record, RecordFile, open_records
-from iemomecp_dataset.errors import IemomecpError, InvalidDataError, RunFolderError
-from iemomecp_dataset.files import write_json
+from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, RunFolderError
 from iemomecp_dataset.trainers.prediction.chunk_files import Place, Skipped, is_complete, write_chunk
 from iemomecp_dataset.trainers.prediction.plan import Plan
 from iemomecp_dataset.trainers.prediction.work_folder import WorkFolder
@@ -55,6 +54,7 @@ class ChunkReader:
         self._plan = plan
         self._work = work
         self._files: dict[int, RecordFile] = {}
+        self._table: pq.ParquetFile | None = None
 
     def read(self, chunk: int) -> Iterator[tuple[Place, Conversation]]:
         """Reads a chunk.
@@ -66,7 +66,9 @@ class ChunkReader:
             RunFolderError: The plan is damaged, or an input has changed since it was made.
         """
         try:
-            rows = pq.ParquetFile(self._work.plan).read_row_group(chunk).to_pylist()
+            if self._table is None:
+                self._table = pq.ParquetFile(self._work.plan)
+            rows = self._table.read_row_group(chunk).to_pylist()
         except (OSError, IndexError, pa.ArrowException) as error:
             raise RunFolderError(
                 f"{self._work.plan} is damaged ({' '.join(str(error).split())[:200]}). Remove {self._work.path} to "
@@ -90,13 +92,19 @@ class ChunkReader:
             yield Place(source.given, row["number"]), one
 
     def close(self) -> None:
-        """Closes the input."""
+        """Closes the input and the plan."""
+        self._close_files()
+        if self._table is not None:
+            self._table.close()
+            self._table = None
+
+    def _close_files(self) -> None:
         for file in self._files.values():
             file.close()
 
     def _record(self, source: int, number: int, offset: int) -> Record:
         if source not in self._files:
-            self.close()  # inputs come one after the other: of thousands only one is open
+            self._close_files()  # inputs come one after the other: of thousands only one is open
             given = self._plan.sources[source]
             path = Path(given.path)
             self._files = {source: open_records(path)}
@@ -141,23 +149,23 @@ class Worker:
         Raises:
             IemomecpError: Conversations of some chunks cannot be predicted, or the model cannot be loaded.
         """
-        failed: list[IemomecpError] = []
+        failed: list[InvalidConversationError] = []
         for chunk in chunks:
             if not is_complete(self.work, chunk):
                 try:
                     self.predict(chunk)
                 except InvalidConversationError as error:
-                    write_json(self.work.failure(chunk), {"reason": str(error)})
-                    failed.append(error.reason)
+                    failed.append(error)
                     continue
             finished(chunk)
         self._reader.close()
         if failed:
-            more = f" (The same holds for {len(failed) - 1} chunks more.)" if len(failed) > 1 else ""
-            raise type(failed[0])(
-                f"{failed[0]}{more} The other chunks are predicted: start the same command again with --skip-broken "
-                "to leave such conversations out, counted and listed."
-            )
+            more = f" ({len(failed) - 1} chunks more failed.)" if len(failed) > 1 else ""
+            advice = "Start the same command again when it is mended"
+            if all(error.of_one for error in failed):
+                advice = "With --skip-broken, the same command leaves such conversations out, counted and listed"
+            first = failed[0].reason
+            raise type(first)(f"{first}{more} The other chunks are predicted. {advice}.") from failed[0]
 
     def predict(self, chunk: int) -> None:
         """Predicts one chunk.
@@ -180,15 +188,19 @@ class Worker:
                 continue
             kept.append(one)
             places.append(place)
-        write_chunk(self.work, chunk, self._pipe(iter(kept)), places)
+        try:
+            write_chunk(self.work, chunk, self._pipe(iter(kept)), places)
+        except (InvalidDataError, MissingDataError) as error:  # too many vectors of a chunk are missing, say
+            raise InvalidConversationError(error, of_one=False) from error
 
 
 class InvalidConversationError(Exception):
-    """A conversation that the model cannot take; the reason is an error of the package."""
+    """Conversations that the model cannot take, one or some of a chunk; the reason is an error of the package."""
 
-    def __init__(self, reason: IemomecpError) -> None:
+    def __init__(self, reason: IemomecpError, *, of_one: bool = True) -> None:
         super().__init__(str(reason))
         self.reason = reason
+        self.of_one = of_one
 
 
 def _at(place: Place, plan: Plan, error: IemomecpError) -> IemomecpError:

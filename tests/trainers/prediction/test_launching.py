@@ -129,6 +129,7 @@ def test_what_was_predicted_is_kept_and_other_input_or_options_are_refused(
     predict: Predict, monkeypatch: pytest.MonkeyPatch, model: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     assert predict("talks.jsonl", "--output", "whole.csv")[0] == 0
+    assert Path("whole.csv").read_text().count("conversation,model,") == 1
     with monkeypatch.context() as patched:
         stopped_after(3, patched)
         code, _, errors = predict("talks.jsonl", "--output", "pairs.csv")
@@ -248,6 +249,8 @@ REFUSED = {
     "a shard of nothing": (("--output", "pairs.jsonl", "--shard", "1/2"), "has no plan"),
     "shard 3 of 2": (("--output", "pairs.jsonl", "--shard", "3/2"), "--shard takes I/N"),
     "a shard and files": (("talks.jsonl", "--output", "p.jsonl", "--shard", "1/2"), "no files of conversations"),
+    "a queue without SLURM": (("chat.txt", "--no-wait"), "are for --backend slurm"),
+    "GPUs of ray": (("chat.txt", "--gpus-per-worker", "0.5"), "--gpus-per-worker is for --backend ray"),
     "no model": (("talks.jsonl", "--output", "p.jsonl", "--model", "./nowhere"), "nowhere holds no model"),
 }
 
