@@ -56,7 +56,10 @@ class RayBackend:
                 f"{has.get('GPU', 0):g} in all."
             )
         self._places = min(by)
-        environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus))))}
+        environment = {
+            **_of_launcher(os.environ),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus)))),
+        }
         self._environment = environment if gpus else {**environment, "CUDA_VISIBLE_DEVICES": ""}
         self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(run_to_end)
         self._waiting: list[Job] = []
@@ -178,3 +181,18 @@ def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
                 ) from error
         else:
             return
+
+
+_TRAVELLING = ("CUBLAS_", "HF_", "IEMOMECP_", "MKL_", "NVIDIA_TF32_", "PYTHONHASHSEED", "PYTHONPATH", "TORCH_", "TQDM_",
+               "TRANSFORMERS_")  # fmt: skip
+"""Beginnings of the variables that a job has from its launcher: offline or not, paths, numerical settings, bars."""
+
+
+def _of_launcher(variables: Mapping[str, str]) -> dict[str, str]:
+    """Chooses the variables that a job has from its launcher, as the nodes of a cluster have those of ``ray start``.
+
+    Example:
+        >>> _of_launcher({"HF_HUB_OFFLINE": "1", "HOME": "/home/me"})
+        {'HF_HUB_OFFLINE': '1'}
+    """
+    return {name: value for name, value in variables.items() if name.startswith(_TRAVELLING)}
