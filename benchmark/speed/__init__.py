@@ -6,6 +6,7 @@ SUBJECTS = (
     "emotions",
     "explanation_metrics",
     "explanations",
+    "feature_jobs",
     "features",
     "metrics",
     "prediction",

@@ -210,8 +210,8 @@ class _Bar:
         if not now and time.monotonic() - self._looked < 0.5:
             return
         self._looked = time.monotonic()
-        written = [shard for shard in self._left if (self._folder / shard_name(shard, len(self._sizes))).is_file()]
-        self._left = [shard for shard in self._left if shard not in frozenset(written)]
+        written = {shard for shard in self._left if (self._folder / shard_name(shard, len(self._sizes))).is_file()}
+        self._left = [shard for shard in self._left if shard not in written]
         self._bar.update(sum(self._sizes[shard] for shard in written))
 
     def __enter__(self) -> _Bar:

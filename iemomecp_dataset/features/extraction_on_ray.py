@@ -90,7 +90,7 @@ def write_on_ray(
             [{"shard": number} for number in numbers], override_num_blocks=len(numbers)
         ).map_batches(
             _Worker,
-            fn_constructor_kwargs={"options": _for_any_folder(options)},
+            fn_constructor_kwargs={"options": _for_workers(options, gpus=where.gpus_per_worker)},
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=min(workers, places)),
             num_cpus=where.cpus_per_worker,
@@ -109,8 +109,8 @@ def write_on_ray(
         ray.shutdown()
 
 
-def _for_any_folder(options: ExtractionOptions) -> ExtractionOptions:
-    """The options with whole paths, since a worker may start in another folder."""
+def _for_workers(options: ExtractionOptions, *, gpus: float) -> ExtractionOptions:
+    """The options with whole paths, since a worker may start in another folder; one that asks for no GPU has none."""
     paths: dict[str, Any] = {
         name: str(Path(value).resolve())
         for name in ("data_dir", "output_dir", "media_dir", "times")
@@ -118,6 +118,8 @@ def _for_any_folder(options: ExtractionOptions) -> ExtractionOptions:
     }
     if options.model and Path(options.model).is_dir():
         paths["model"] = str(Path(options.model).resolve())
+    if options.device == "auto" and not gpus:
+        paths["device"] = "cpu"
     return replace(options, **paths, quiet=True)
 
 

@@ -24,7 +24,7 @@ def shares(shards: Sequence[Sequence[Sequence[str]]], n: int) -> tuple[tuple[int
 
     Example:
         >>> shares([[["u1", "u2"]], [["u3"]], [["u4"], ["u5"]]], 2)
-        ((1, 2), (0,))
+        ((0, 2), (1,))
     """
     order = sorted(range(len(shards)), key=lambda number: (_hash(shards[number]), number))
     return tuple(tuple(sorted(order[share::n])) for share in range(n))

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import forked_python
+import numpy as np
 import pytest
 from corpus_files import MELD_HEADER
 from slurm_node import SlurmNode, slurm_node  # noqa: F401  (a fixture)
@@ -20,6 +21,7 @@ from iemomecp_dataset.features.encoders.tiny_models import write_tiny_image_enco
 from iemomecp_dataset.features.extraction import extract, plan
 from iemomecp_dataset.features.extraction_job_options import ExtractionJobOptions
 from iemomecp_dataset.features.extraction_jobs import extract_in_jobs, preview_of_jobs
+from iemomecp_dataset.features.extraction_on_ray import _Worker
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.shares import shares
 from iemomecp_dataset.features.store.store_index import missing_shards
@@ -127,8 +129,10 @@ def test_seven_jobs(texts: ExtractionOptions, whole: dict[str, bytes]) -> None:
     assert done.returncode == 0, done.stderr
     assert contents(texts.output_dir) == whole
     # All is there: nothing is started, and the result is told again.
-    again = forked_python.run(*line(texts, "--slots", 2, "--shards", 7))
-    assert f"0 computed now, {UTTERANCES} in all" in again.stdout
+    again = extract_in_jobs(texts, ExtractionJobOptions(slots=2, shards=7))
+    assert (again.jobs, again.failures) == ({}, ())
+    assert again.result is not None
+    assert (again.result.computed, dict(again.result.statuses)) == (0, {"ok": UTTERANCES})
 
 
 @pytest.mark.parametrize("modality", ["audio", "video", "frames"])
@@ -164,14 +168,15 @@ def test_two_workers_one_of_them_killed(texts: ExtractionOptions, whole: dict[st
     assert contents(texts.output_dir) == whole
 
 
-@pytest.mark.slow
-def test_what_a_worker_refuses_is_one_sentence(texts: ExtractionOptions) -> None:
-    pytest.importorskip("ray", reason=f"ray is not installed: pip install {pip_arguments('cluster')}")
-    done = forked_python.run(*line(texts, "--limit", 100, "--backend", "ray", "--device", "cuda:7"))
-    assert done.returncode == 2
-    assert "error: There is no device 'cuda:7'" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not Path(texts.output_dir).exists() or not list(Path(texts.output_dir).glob("shard-*"))
+def test_what_a_worker_of_ray_refuses_travels_as_a_sentence(texts: ExtractionOptions) -> None:
+    of_no_device = _Worker(dataclasses.replace(texts, device="cuda:7"))({"shard": np.array([0, 1])})
+    assert of_no_device["utterances"] == [0, 0]
+    assert all("There is no device 'cuda:7'" in sentence for sentence in of_no_device["refused"])
+    first = _Worker(dataclasses.replace(texts, limit=100, device="cpu"))
+    assert first({"shard": np.array([0])})["refused"] == [""]
+    other = _Worker(dataclasses.replace(texts, limit=100, device="cpu", pooling="max"))
+    (sentence,) = other({"shard": np.array([0])})["refused"]
+    assert "contains another extraction" in sentence
 
 
 @pytest.mark.slow
