@@ -16,7 +16,8 @@ from pathlib import Path
 import active_environment  # noqa: F401
 
 from iemomecp_dataset.benchmark.speed.gpu.sections import SECTIONS
-from iemomecp_dataset.command_line import option, read_options, run_command
+from iemomecp_dataset.command_line import option, read_options
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.errors import UsageError, did_you_mean
 from iemomecp_dataset.files import check_place, write_json
 

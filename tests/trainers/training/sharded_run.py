@@ -12,7 +12,7 @@ from typing import Any
 from accelerate import DistributedType, FullyShardedDataParallelPlugin
 from accelerate.state import AcceleratorState, PartialState
 
-from iemomecp_dataset.command_line import run_command
+from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.trainers.cli import options_of, parse_options
 
 _begin = AcceleratorState.__init__
