@@ -123,6 +123,7 @@ class Ranks:
         self._broken = False
         self._noticed = False
         self._ticks_without_store = 0
+        self._ended = frozenset[int]()
         self._threads: list[threading.Thread] = []
         self._steps = itertools.count()
 
@@ -354,6 +355,12 @@ class Ranks:
                 return
             if self._verdict is not None:
                 raise LostRankError(self._verdict)
+            # Read before the keys: what a rank has left, it has left before it ended.
+            if left := [rank for rank in sorted(self._ended) if not self._store.check([keys[rank]])]:
+                raise LostRankError(
+                    f"{ranks_in_words(left, self.hosts).capitalize()} of {self.count} has ended before the others, "
+                    "which wait for it. Start the same command again on every machine."
+                )
             waited = time.monotonic() - began
             if limit is not None and (waited > limit.total_seconds() or (waited > 10 and not said)):
                 absent = [rank for rank, key in enumerate(keys) if not self._store.check([key])]
@@ -384,6 +391,7 @@ class Ranks:
                 for rank, (now, old, ticks) in enumerate(zip(signs, before, silent, strict=True))
             ]
             before = signs
+            self._ended = frozenset(rank for rank, sign in enumerate(signs) if sign == b"ended" and rank != self.rank)
             limit = _SILENT_AFTER_BREAK if self._broken else _SILENT_TICKS
             lost = [rank for rank, ticks in enumerate(silent) if ticks >= limit]
             if lost and self._verdict is None:

@@ -178,6 +178,12 @@ def test_an_error_of_this_rank_stays_its_own_and_one_that_has_ended_well_is_not_
     assert str(error) == BROKEN
 
 
+def test_a_rank_that_ends_before_the_others_does_not_keep_them_waiting() -> None:
+    _, error = together(lambda ranks: None, lambda ranks: ranks.gathered(None))
+    assert isinstance(error, LostRankError)
+    assert f"Rank 0 ({HOST}) of 2 has ended before the others" in str(error)
+
+
 def test_a_store_that_is_gone_is_the_loss_of_rank_0() -> None:
     class Store:
         gone = False
