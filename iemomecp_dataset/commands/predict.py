@@ -324,7 +324,7 @@ def _is_streamed(options: PredictOptions, wanted: Format, to_folder: bool) -> bo
             "utterance in the conversations, or give a feature table."
         )
     for file in options.files:
-        if str(file) == "-" or (file.is_file() and not is_streamable(file)):
+        if str(file) == "-" or (file.is_file() and not is_streamable(file, broken=True)):
             if to_folder:
                 raise UsageError(
                     f"--output {options.output} is a folder. Name a file in it, as {_named(file)} is not for it: a "

@@ -30,6 +30,7 @@ STREAMED_SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 """Suffixes of the files that are read so."""
 
 _ROWS_AT_ONCE = 64
+_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _EXPECTED = "an object with a list of utterances, such as {'dialogue_id': …, 'utterances': […]}"
 
 
@@ -72,11 +73,12 @@ class RecordFile(Protocol):
         """Closes the file."""
 
 
-def is_streamable(path: Path) -> bool:
+def is_streamable(path: Path, *, broken: bool = False) -> bool:
     """Whether a file has a conversation on every line or row, by its suffix and its first record.
 
     Args:
         path: The file.
+        broken: Judge by the first line that is JSON, as lines before it may be damaged.
 
     Returns:
         False for files of other formats, of one utterance a line, or in UTF-16; and where there is no such file.
@@ -88,11 +90,19 @@ def is_streamable(path: Path) -> bool:
         if suffix not in STREAMED_SUFFIXES or not path.is_file():
             return False
         with path.open("rb") as stream:
-            first = next((line for line in iter(lambda: stream.readline(LARGEST_FILE), b"") if line.strip()), b"")
-        value = json.loads(first.decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+            for line in filter(bytes.strip, iter(lambda: stream.readline(LARGEST_FILE), b"")):
+                try:
+                    value = json.loads(line.decode("utf-8-sig"))
+                except (ValueError, RecursionError):
+                    if broken and not line.startswith(_MARKS_OF_UTF_16):
+                        continue
+                    return False
+                if broken and not (isinstance(value, dict) and (listed_utterances(value) or is_utterance(value))):
+                    continue
+                return isinstance(value, dict) and listed_utterances(value) is not None
+    except OSError:
         return False
-    return isinstance(value, dict) and listed_utterances(value) is not None
+    return False
 
 
 def open_records(path: Path) -> RecordFile:
@@ -163,7 +173,15 @@ class _JsonLines:
             if b"\0" in line:
                 raise InvalidDataError(f"{where}: not UTF-8 text (a NUL byte). Save the file as UTF-8.")
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            value = parse_json(text.rstrip("\r\n"), str(self._path), first_line=number)
+            try:
+                value = parse_json(text.rstrip("\r\n"), str(self._path), first_line=number)
+            except InvalidDataError as error:  # Of what is not the syntax, it knows the file alone.
+                said = str(error)
+                raise (
+                    error
+                    if said.startswith(where)
+                    else InvalidDataError(f"{where}{said.removeprefix(str(self._path))}")
+                ) from None
             return Record(number, offset, _conversations(value, where, self._path, "jsonl"))
         except UnicodeDecodeError as error:
             reason = f"byte {error.start + 1} of the line: {error.reason}"

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import iemomecp_dataset
-from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.errors import InvalidDataError, RunFolderError
 from iemomecp_dataset.files import atomic_write, parse_json, write_json, write_text
 from iemomecp_dataset.markdown_text import markdown_text
 from iemomecp_dataset.pictures.words import SYNTHETIC
@@ -104,7 +104,10 @@ def finish(plan: Plan, work: WorkFolder, *, skip_broken: bool) -> Summary:
         if skip_broken:
             left_out = stack.enter_context(stack.enter_context(atomic_write(work.skipped)).open("w", encoding="utf-8"))
         for line in _broken_records(work):
-            summary.skip(parse_json(line, str(work.broken))["reason"])
+            try:
+                summary.skip(parse_json(line, str(work.broken))["reason"])
+            except (InvalidDataError, LookupError, TypeError) as error:
+                raise _damaged_list(work, error) from None
             if left_out is not None:
                 left_out.write(line)
         records = []
@@ -139,8 +142,15 @@ def finish(plan: Plan, work: WorkFolder, *, skip_broken: bool) -> Summary:
 
 def _broken_records(work: WorkFolder) -> Iterator[str]:
     if work.broken.is_file():
-        with work.broken.open(encoding="utf-8") as stream:
-            yield from stream
+        try:
+            lines = work.broken.read_text(encoding="utf-8").split("\n")
+        except ValueError as error:
+            raise _damaged_list(work, error) from None
+        yield from (f"{line}\n" for line in lines if line)
+
+
+def _damaged_list(work: WorkFolder, error: Exception) -> RunFolderError:
+    return RunFolderError(f"{work.broken} is damaged ({error}). Remove {work.path} to begin anew.")
 
 
 def _join(work: WorkFolder, records: list[ChunkRecord]) -> None:

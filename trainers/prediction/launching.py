@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.errors import IemomecpError, RunFolderError, UsageError
+from iemomecp_dataset.features.encoders.model_loading import stored_model
 from iemomecp_dataset.files import file_digest, make_folder, read_json
 from iemomecp_dataset.files.locks import hold_folder
 from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job, JobState, JobStatus, exit_words
@@ -20,7 +21,7 @@ from iemomecp_dataset.jobs.options import BackendOptions, open_backend
 from iemomecp_dataset.jobs.process import last_lines
 from iemomecp_dataset.jobs.running import run_jobs
 from iemomecp_dataset.trainers.pipelines.loading import load_scorer
-from iemomecp_dataset.trainers.prediction.chunk_files import is_complete
+from iemomecp_dataset.trainers.prediction.chunk_files import is_complete, read_index
 from iemomecp_dataset.trainers.prediction.chunks import chunks_of_shard
 from iemomecp_dataset.trainers.prediction.joining import FINISHED, Summary, finish, versions
 from iemomecp_dataset.trainers.prediction.plan import Plan, make_plan, read_plan
@@ -36,6 +37,8 @@ __all__ = ["Places", "Request", "Unfinished", "predict_shard", "predict_streamed
 
 _MODELS = ("model", "emotion_model", "text_encoder", "emotion_text_encoder", "audio_encoder", "video_encoder")
 _TABLES = ("audio", "video")
+_ENCODERS = {"model": "text_encoder", "emotion_model": "emotion_text_encoder"}
+"""The option that says where the frozen text encoder of a model is, by the model's option."""
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -73,6 +76,10 @@ class Request:
                 found[f"content of {flag}"] = _model_digest(value, required=name in ("model", "emotion_model"))
             if name in _TABLES and value is not None:
                 found[f"content of {flag}"] = _table_digest(Path(value))
+        for name, moved in _ENCODERS.items():
+            given, elsewhere = self.arguments.get(name), self.arguments.get(moved)
+            if given is not None and (encoder := _frozen_encoder(given) if elsewhere is None else str(elsewhere)):
+                found[f"content of the frozen text encoder of --{name.replace('_', '-')}"] = _revision(encoder)
         return found | {f"version of {name}": version for name, version in versions().items()}
 
 
@@ -133,6 +140,8 @@ def predict_streamed(request: Request, places: Places | None = None) -> Summary 
     with hold_folder(work.path):
         plan = make_plan(request.files, settings, work, skip_broken=request.skip_broken, progress=request.progress)
         make_folder(work.indices)
+        if not request.skip_broken:
+            _refuse_skipped(plan, work)
         with _bar(plan, work, request.progress) as bar:
             if places is None:
                 missing = [chunk for chunk in range(len(plan.sizes)) if not is_complete(work, chunk)]
@@ -322,6 +331,18 @@ def _bar(plan: Plan, work: WorkFolder, shown: bool) -> Iterator[_Bar]:
         yield found
 
 
+def _refuse_skipped(plan: Plan, work: WorkFolder) -> None:
+    """Refuses to continue without --skip-broken where conversations were left out with it."""
+    for chunk in range(len(plan.sizes)):
+        if is_complete(work, chunk):
+            table, _ = read_index(work, chunk)
+            if skipped := table.num_rows - table["skipped"].null_count:
+                raise RunFolderError(
+                    f"{work.output} was begun with --skip-broken, and {skipped} conversations of chunk {chunk} were "
+                    f"left out. Start the command as before, or remove {work.path} to begin anew."
+                )
+
+
 # --- what a prediction depends on ---------------------------------------------------------------------------------
 
 
@@ -346,6 +367,7 @@ def _finished_before(request: Request, settings: Mapping[str, Any]) -> Summary |
         ] == [(str(file), file_digest(file)) for file in request.files]
         summary = Summary(record["conversations"], record["pairs"], record["rule"], record["synthetic"])
         summary.skipped = record["skipped"]
+        with_skips = bool(summary.skipped) and not request.skip_broken
     except (IemomecpError, OSError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, IemomecpError) and not isinstance(error, FileNotFoundError):
             raise
@@ -354,6 +376,11 @@ def _finished_before(request: Request, settings: Mapping[str, Any]) -> Summary |
         raise UsageError(
             f"--output {output} has a finished prediction of other input, another model or other options (see "
             f"{FINISHED} in it). Name another folder."
+        )
+    if with_skips:
+        raise UsageError(
+            f"--output {output} has a finished prediction with --skip-broken, and {summary.skipped} conversations were "
+            "left out. Give --skip-broken too, or name another folder."
         )
     return summary
 
@@ -368,6 +395,20 @@ def _model_digest(given: str | Path, *, required: bool) -> str | None:
     if required and not (folder / "config.json").is_file():
         load_scorer(given)  # says what is wrong
     return _digest(model_digests(folder).items())
+
+
+def _frozen_encoder(given: str | Path) -> str | None:
+    """The text encoder that a model's configuration names and that is not saved with it."""
+    folder = fetched_model(given)
+    folder = folder / "model" if (folder / "model" / "config.json").is_file() else folder
+    config = read_json(folder / "config.json")
+    frozen = isinstance(config, dict) and config.get("text_encoder") is None and config.get("text_size")
+    return config.get("text_encoder_name") if frozen else None
+
+
+def _revision(encoder: str) -> str:
+    """Name and revision of an encoder. Those of recordings are compared with training when they are loaded."""
+    return f"{encoder} ({stored_model(encoder)[0] or 'not on this disk'})"
 
 
 def _table_digest(path: Path) -> str | None:

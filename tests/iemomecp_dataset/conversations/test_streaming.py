@@ -55,6 +55,8 @@ BROKEN = {
     "no speaker": (b'{"utterances": [{"text": "Hi."}]}', "talks.jsonl, line 2, utterance 1: no speaker"),
     "not UTF-8": (b'{"utterances": [{"speaker": "Zo\xeb", "text": "Hi."}]}', "talks.jsonl, line 2: not UTF-8"),
     "NUL": (b'{"utterances": [{"speaker": "A\0", "text": "Hi."}]}', "talks.jsonl, line 2: not UTF-8 text (a NUL"),
+    "half a surrogate pair": (b'{"utterances": [{"speaker": "A", "text": "\\ud83d"}]}', "talks.jsonl, line 2, "),
+    "nesting": (b"[" * 2000 + b"]" * 2000, "talks.jsonl, line 2"),
     "a number": (b"7", "talks.jsonl, line 2: 7, expected an object with a list"),
 }
 

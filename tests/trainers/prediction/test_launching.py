@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -236,6 +237,55 @@ def test_what_the_model_cannot_take_is_left_out_when_asked(predict: Predict) -> 
     index = pq.read_table("pairs/index.parquet").to_pylist()
     assert [row["conversation"] for row in index if row["skipped"]] == ["talk 12"]
     assert sum(row["rows"] for row in index) == 39
+
+
+def test_a_changed_frozen_encoder_is_noticed(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    encoder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    model = save_dialogue_model(tmp_path / "frozen" / "model", encoder, mode="frozen")
+    with monkeypatch.context() as patched:
+        stopped_after(1, patched)
+        predict("talks.jsonl", "--output", "pairs.jsonl", "--model", str(model))
+    (encoder / "config.json").write_text((encoder / "config.json").read_text() + "\n")
+    code, _, errors = predict("talks.jsonl", "--output", "pairs.jsonl", "--model", str(model))
+    assert code == 2
+    assert "content of the frozen text encoder of --model" in errors
+    code, _, errors = predict("--output", "pairs.jsonl", "--shard", "1/2", "--model", str(model))
+    assert (code, "frozen text encoder of --model" in errors) == (2, True)
+
+
+def test_what_was_left_out_is_not_lost_without_the_option(predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = conversations(40)
+    records[1]["utterances"] = [{"speaker": "A", "text": "", "audio": "a.wav"}]
+    write_lines(Path("talks.jsonl"), records)
+    for output in ("pairs.jsonl", "pairs/"):
+        with monkeypatch.context() as patched:
+            stopped_after(3, patched)
+            predict("talks.jsonl", "--output", output, "--skip-broken")
+        code, _, errors = predict("talks.jsonl", "--output", output)
+        assert (code, "begun with --skip-broken" in errors) == (2, True)
+        assert predict("talks.jsonl", "--output", output, "--skip-broken")[0] == 0
+    code, _, errors = predict("talks.jsonl", "--output", "pairs/")
+    assert (code, "finished prediction with --skip-broken" in errors) == (2, True)
+
+
+def test_a_first_line_that_is_broken_is_left_out_as_others_are(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = Path("talks.jsonl").read_text()
+    Path("talks.jsonl").write_text('{"utterances": [{"speak\n' + content)
+    with monkeypatch.context() as patched:
+        stopped_after(2, patched)
+        predict("talks.jsonl", "--output", "pairs.jsonl", "--skip-broken")
+    listed = WorkFolder(Path("pairs.jsonl"), True, "jsonl").broken
+    kept = listed.read_bytes()
+    listed.write_bytes(b"\xff" + kept)
+    code, _, errors = predict("talks.jsonl", "--output", "pairs.jsonl", "--skip-broken")
+    assert (code, "broken.jsonl is damaged" in errors) == (2, True)
+    listed.write_bytes(kept)
+    code, output, _ = predict("talks.jsonl", "--output", "pairs.jsonl", "--skip-broken")
+    assert (code, "left out: 1 conversation" in output) == (0, True)
 
 
 REFUSED = {
