@@ -13,13 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iemomecp_dataset.errors import RunFolderError
-from iemomecp_dataset.files import atomic_write
+from iemomecp_dataset.files import atomic_write, file_digest
 from iemomecp_dataset.pictures.words import decision_in_words, notes_in_words
 from iemomecp_dataset.trainers.pipelines.predicted import PredictedConversation
 from iemomecp_dataset.trainers.pipelines.writing import write_predicted
 from iemomecp_dataset.trainers.prediction.work_folder import WorkFolder
 
-__all__ = ["INDEX_SCHEMA", "ChunkRecord", "Place", "Skipped", "is_complete", "read_index", "write_chunk"]
+__all__ = [
+    "INDEX_SCHEMA",
+    "ChunkRecord",
+    "Place",
+    "Skipped",
+    "is_complete",
+    "read_index",
+    "remove_damaged",
+    "write_chunk",
+]
 
 _PAIRS_OF_GROUP = 1 << 16
 """Candidate pairs of a row group of Parquet, with the conversation that reaches them."""
@@ -68,17 +77,19 @@ class ChunkRecord:
         header: Bytes of its header, which of all chunks in one file only the first has.
         rule: The decision rule in words; empty where nothing was predicted.
         synthetic: Whether the model learned from synthetic dialogues.
+        sha256: Digest of the chunk's file.
     """
 
     size: int
     header: int
     rule: str
     synthetic: bool
+    sha256: str
 
     def to_metadata(self) -> dict[str, str]:
         """As texts."""
         return {"size": str(self.size), "header": str(self.header), "rule": self.rule,
-                "synthetic": str(int(self.synthetic))}  # fmt: skip
+                "synthetic": str(int(self.synthetic)), "sha256": self.sha256}  # fmt: skip
 
     @classmethod
     def of_metadata(cls, given: Mapping[bytes, bytes] | None) -> ChunkRecord:
@@ -88,7 +99,8 @@ class ChunkRecord:
             LookupError, ValueError: It is none.
         """
         stated = {key.decode(): value.decode() for key, value in (given or {}).items()}
-        return cls(int(stated["size"]), int(stated["header"]), stated["rule"], stated["synthetic"] == "1")
+        return cls(int(stated["size"]), int(stated["header"]), stated["rule"], stated["synthetic"] == "1",
+                   stated["sha256"])  # fmt: skip
 
 
 def is_complete(work: WorkFolder, chunk: int) -> bool:
@@ -98,6 +110,24 @@ def is_complete(work: WorkFolder, chunk: int) -> bool:
         return work.chunk(chunk).stat().st_size == record.size
     except (OSError, LookupError, ValueError, pa.ArrowException):
         return False
+
+
+def remove_damaged(work: WorkFolder, chunk: int) -> bool:
+    """Removes the index of a chunk whose file has another content than the index says, so that it is predicted again.
+
+    Args:
+        work: Where it is.
+        chunk: Its number; one that is not complete is left as it is.
+
+    Returns:
+        Whether it was damaged.
+    """
+    if not is_complete(work, chunk):
+        return False
+    if file_digest(work.chunk(chunk)) == read_index(work, chunk)[1].sha256:
+        return False
+    work.index(chunk).unlink()
+    return True
 
 
 def read_index(work: WorkFolder, chunk: int) -> tuple[pa.Table, ChunkRecord]:
@@ -154,7 +184,7 @@ def write_chunk(
                 rule, synthetic, row = decision_in_words(one), synthetic or one.synthetic, row + written
             rows.append({**found, "source": at.source, "record": at.record, "chunk": chunk})
         writer.finish()
-        record = ChunkRecord(partial.stat().st_size, writer.header, rule, synthetic)
+        record = ChunkRecord(partial.stat().st_size, writer.header, rule, synthetic, file_digest(partial))
     table = pa.Table.from_pylist(rows, schema=INDEX_SCHEMA.with_metadata(record.to_metadata()))
     with atomic_write(work.index(chunk)) as partial:
         pq.write_table(table, partial)

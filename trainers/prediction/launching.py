@@ -21,7 +21,7 @@ from iemomecp_dataset.jobs.options import BackendOptions, open_backend
 from iemomecp_dataset.jobs.process import last_lines
 from iemomecp_dataset.jobs.running import run_jobs
 from iemomecp_dataset.trainers.pipelines.loading import load_scorer
-from iemomecp_dataset.trainers.prediction.chunk_files import is_complete, read_index
+from iemomecp_dataset.trainers.prediction.chunk_files import is_complete, read_index, remove_damaged
 from iemomecp_dataset.trainers.prediction.chunks import chunks_of_shard
 from iemomecp_dataset.trainers.prediction.joining import FINISHED, Summary, finish, versions
 from iemomecp_dataset.trainers.prediction.plan import Plan, make_plan, read_plan
@@ -140,6 +140,9 @@ def predict_streamed(request: Request, places: Places | None = None) -> Summary 
     with hold_folder(work.path):
         plan = make_plan(request.files, settings, work, skip_broken=request.skip_broken, progress=request.progress)
         make_folder(work.indices)
+        for chunk in range(len(plan.sizes)):
+            if remove_damaged(work, chunk):
+                print(f"warning: {work.chunk(chunk)} is damaged, and is predicted again.", file=sys.stderr)
         if not request.skip_broken:
             _refuse_skipped(plan, work)
         with _bar(plan, work, request.progress) as bar:

@@ -199,7 +199,10 @@ def test_a_damaged_chunk_is_predicted_again(predict: Predict, monkeypatch: pytes
     work = WorkFolder(Path("pairs.jsonl"), True, "jsonl")
     work.chunk(0).write_bytes(work.chunk(0).read_bytes()[:-10])
     work.index(1).write_bytes(b"nothing")
-    assert predict("talks.jsonl", "--output", "pairs.jsonl")[0] == 0
+    work.chunk(2).write_bytes(b"x" * work.chunk(2).stat().st_size)
+    code, _, errors = predict("talks.jsonl", "--output", "pairs.jsonl")
+    assert code == 0
+    assert errors == f"warning: {work.chunk(2)} is damaged, and is predicted again.\n"
     assert Path("pairs.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
