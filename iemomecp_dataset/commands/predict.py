@@ -287,7 +287,7 @@ def _format(options: PredictOptions, to_folder: bool) -> Format:
 
 def _is_streamed(options: PredictOptions, wanted: Format, to_folder: bool) -> bool:
     """Whether the input is read in chunks, and not as a whole; refuses what can only be done so, where it cannot be."""
-    from iemomecp_dataset.conversations.streaming import is_streamable
+    from iemomecp_dataset.conversations.streaming import is_streamable, is_utf8
 
     if options.shard is not None:
         return True
@@ -313,7 +313,8 @@ def _is_streamed(options: PredictOptions, wanted: Format, to_folder: bool) -> bo
             return False
         files = [file for file in options.files if str(file) != "-" and file.is_file()]
         size = sum(file.stat().st_size for file in files)
-        return len(files) == len(options.files) and size >= _STREAMED_FROM and all(map(is_streamable, files))
+        streamable = len(files) == len(options.files) and size >= _STREAMED_FROM and all(map(is_streamable, files))
+        return streamable and all(map(is_utf8, files))  # other encodings are found by reading a file as a whole
     if options.output is None:
         raise UsageError(f"{asked[0]}: what is predicted in chunks is written. Give --output FILE or FOLDER/.")
     if wanted not in _OF_CHUNKS:

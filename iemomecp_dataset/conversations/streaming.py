@@ -5,6 +5,7 @@ A record is a line or a row. Records are read from the first to the last, or tho
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import check_file, parse_json
 from iemomecp_dataset.files.bounds import LARGEST_FILE
 
-__all__ = ["STREAMED_SUFFIXES", "Record", "RecordFile", "is_streamable", "open_records"]
+__all__ = ["STREAMED_SUFFIXES", "Record", "RecordFile", "is_streamable", "is_utf8", "open_records"]
 
 STREAMED_SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 """Suffixes of the files that are read so."""
@@ -103,6 +104,25 @@ def is_streamable(path: Path, *, broken: bool = False) -> bool:
     except OSError:
         return False
     return False
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a file of JSON Lines is in UTF-8, as its records have to be; Parquet always is.
+
+    Args:
+        path: The file, which need not fit in memory.
+    """
+    if path.suffix.lower() == ".parquet":
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as stream:
+            while part := stream.read(1 << 20):
+                decoder.decode(part)
+        decoder.decode(b"", final=True)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def open_records(path: Path) -> RecordFile:

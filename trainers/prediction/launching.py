@@ -370,6 +370,10 @@ def _finished_before(request: Request, settings: Mapping[str, Any]) -> Summary |
         ] == [(str(file), file_digest(file)) for file in request.files]
         summary = Summary(record["conversations"], record["pairs"], record["rule"], record["synthetic"])
         summary.skipped = record["skipped"]
+        missing = [
+            chunk for chunk in range(record["chunks"])
+            if not (output / f"chunk-{chunk:05d}.{record['format']}").is_file()
+        ]  # fmt: skip
         with_skips = bool(summary.skipped) and not request.skip_broken
     except (IemomecpError, OSError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, IemomecpError) and not isinstance(error, FileNotFoundError):
@@ -379,6 +383,11 @@ def _finished_before(request: Request, settings: Mapping[str, Any]) -> Summary |
         raise UsageError(
             f"--output {output} has a finished prediction of other input, another model or other options (see "
             f"{FINISHED} in it). Name another folder."
+        )
+    if missing:
+        raise UsageError(
+            f"--output {output} has a finished prediction that lacks {len(missing)} of its chunks (the first: "
+            f"chunk-{missing[0]:05d}). Restore them, or name another folder."
         )
     if with_skips:
         raise UsageError(

@@ -278,6 +278,8 @@ def _scan(
 
 
 def _with_way_out(error: InvalidDataError) -> InvalidDataError:
+    if "not UTF-8 text" in str(error):
+        return error
     return type(error)(f"{error} Or give --skip-broken to leave such conversations out, counted and listed.")
 
 

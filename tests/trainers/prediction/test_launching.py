@@ -291,6 +291,22 @@ def test_a_first_line_that_is_broken_is_left_out_as_others_are(
     assert (code, "left out: 1 conversation" in output) == (0, True)
 
 
+def test_another_encoding_is_read_as_a_whole_where_no_chunks_are_asked_for(predict: Predict) -> None:
+    content = Path("talks.jsonl").read_text().replace("train late", "tr\u00e4in late")
+    Path("talks.jsonl").write_bytes(content.encode("cp1252"))
+    code, output, _ = predict("talks.jsonl", "--output", "pairs.jsonl")
+    assert (code, "Read as Windows-1252" in output) == (0, True)
+    code, _, errors = predict("talks.jsonl", "--output", "pairs/")
+    assert (code, "Save the file as UTF-8" in errors, "--skip-broken" in errors) == (2, True, False)
+
+
+def test_a_finished_folder_that_lacks_a_chunk_is_refused(predict: Predict) -> None:
+    assert predict("talks.jsonl", "--output", "pairs/")[0] == 0
+    Path("pairs/chunk-00001.jsonl").unlink()
+    code, output, errors = predict("talks.jsonl", "--output", "pairs/")
+    assert (code, output, "lacks 1 of its chunks (the first: chunk-00001)" in errors) == (2, "", True)
+
+
 REFUSED = {
     "text to a folder": (("chat.txt", "--output", "pairs/"), "pairs is a folder. Name a file in it"),
     "standard input": (("-", "--output", "pairs.jsonl", "--slots", "2"), "standard input is none"),
