@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 import signal
 import socket
@@ -69,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _on_several_machines(launcher: Sequence[str]) -> bool:
     """Whether the launcher's options ask for several machines, without an import of accelerate."""
     words = [word for text in launcher for word in text.replace("-", "_").split("=", 1)]
-    return any(
-        word == "__num_machines" and number not in ("0", "1") for word, number in zip(words, words[1:], strict=False)
-    )
+    return any(word == "__num_machines" and number not in ("0", "1") for word, number in itertools.pairwise(words))
 
 
 def _launch(arguments: Sequence[str]) -> int:
