@@ -469,7 +469,9 @@ def _place_of_ranks() -> tuple[str, int, int, int] | None:
 
 
 def _wait_for_port(host: str, port: int, timeout: timedelta, rank: int) -> None:
-    """Waits until somebody listens, and says so after ten seconds: torch's client does so, too, but prints a stack for each attempt.
+    """Waits until somebody listens, and says so after ten seconds.
+
+    The client of torch waits, too, but prints a stack for each attempt.
 
     Raises:
         OSError: Nobody does within the time.
