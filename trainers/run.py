@@ -29,7 +29,12 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_data, run_inputs
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
-from iemomecp_dataset.trainers.training.agreement import facts_of_inputs, facts_of_installation, facts_of_options
+from iemomecp_dataset.trainers.training.agreement import (
+    facts_of_inputs,
+    facts_of_installation,
+    facts_of_launch,
+    facts_of_options,
+)
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
@@ -145,7 +150,9 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
             "installation",
             "Install the same versions and the same code on every machine, or one environment that all of them share.",
         )
-        ranks.agree(lambda: facts_of_options(options), "options", "Start the same command on every machine.")
+        ranks.agree(
+            lambda: facts_of_launch() | facts_of_options(options), "options", "Start the same command on every machine."
+        )
         return _run(options, corpus, ranks)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ from iemomecp_dataset.trainers.options import RunSettings, told_by_results
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions
 from iemomecp_dataset.trainers.run_inputs import RunInputs
 
-__all__ = ["differences", "facts_of_inputs", "facts_of_installation", "facts_of_options", "ranks_in_words"]
+__all__ = [
+    "differences",
+    "facts_of_inputs",
+    "facts_of_installation",
+    "facts_of_launch",
+    "facts_of_options",
+    "ranks_in_words",
+]
 
 _COMPARED_LIBRARIES = ("iemomecp", "accelerate", "datasets", "numpy", "torch", "transformers")
 
@@ -101,6 +109,21 @@ def _digest_of_code() -> str:
     files = {file.resolve() for room in rooms for file in room.resolve().rglob("*.py")}
     digests = sorted((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:12]
+
+
+def facts_of_launch() -> dict[str, str]:
+    """How many processes the launcher of this rank was asked for, on all machines together.
+
+    Launchers that are asked for different numbers find each other all the same, and train as many as they start.
+    ``iemomecp train`` passes the number on. ``accelerate launch`` starts equally many on each machine. With others,
+    machines may have different numbers, and nothing is compared.
+    """
+    values = os.environ
+    asked = values.get("IEMOMECP_NUM_PROCESSES")
+    started = (values.get("LOCAL_WORLD_SIZE"), values.get("GROUP_WORLD_SIZE"))
+    if asked is None and "ACCELERATE_MIXED_PRECISION" in values and all(started):
+        asked = str(int(str(started[0])) * int(str(started[1])))
+    return {} if asked is None else {"--num_processes": asked}
 
 
 def facts_of_options(options: RunSettings) -> dict[str, str]:

@@ -148,7 +148,7 @@ class Ranks:
         opens = rank == 0 and not kept_by_launcher
         try:
             if not opens:
-                _wait_for_port(host, port, timeout)
+                _wait_for_port(host, port, timeout, rank)
             store = TCPStore(host, port, count, opens, timeout, wait_for_workers=False, multi_tenant=opens)
         except (DistError, OSError, RuntimeError, ValueError) as error:
             reason = _in_one_line(error)
@@ -442,10 +442,12 @@ class Ranks:
         """Takes notice of the first failure: what follows from it is no news."""
         if self._verdict is None and self._store.add("failures", 0):
             sentence = self._store.get("failure/1").decode("utf-8", errors="replace")
+            # What a rank has said itself is put right first; nothing but a loss is repaired by starting again.
+            again = "; the same command on every machine continues from the newest checkpoint, if there is one"
             self._verdict = (
-                f"{sentence.rstrip('.')}. So this rank, {self.rank} on {socket.gethostname()}, ends as well; the same "
-                "command on every machine continues from the newest checkpoint, if there is one"
-            ) + "."
+                f"{sentence.rstrip('.')}. So this rank, {self.rank} on {socket.gethostname()}, ends as well"
+                f"{'' if ', has ended: ' in sentence else again}."
+            )
             self._store.set(f"seen/{self.rank}", "")
 
 
@@ -466,13 +468,16 @@ def _place_of_ranks() -> tuple[str, int, int, int] | None:
     return values["MASTER_ADDR"], int(values.get("MASTER_PORT") or 29500), found.rank, found.world_size
 
 
-def _wait_for_port(host: str, port: int, timeout: timedelta) -> None:
-    """Waits until somebody listens: torch's client does so, too, but prints a stack for each attempt.
+def _wait_for_port(host: str, port: int, timeout: timedelta, rank: int) -> None:
+    """Waits until somebody listens, and says so after ten seconds.
+
+    The client of torch waits, too, but prints a stack for each attempt.
 
     Raises:
         OSError: Nobody does within the time.
     """
-    deadline = time.monotonic() + timeout.total_seconds()
+    began, said = time.monotonic(), False
+    deadline = began + timeout.total_seconds()
     while True:
         try:
             socket.create_connection((host, port), timeout=max(1.0, deadline - time.monotonic())).close()
@@ -480,6 +485,9 @@ def _wait_for_port(host: str, port: int, timeout: timedelta) -> None:
         except OSError:
             if time.monotonic() > deadline:
                 raise
+            if not said and time.monotonic() > began + 10:
+                _logger.warning("Rank %s waits for rank 0 at %s:%s, where nothing answers yet.", rank, host, port)
+                said = True
             time.sleep(0.1)
 
 

@@ -175,3 +175,22 @@ def test_a_signal_to_the_command_reaches_the_trainer(number: signal.Signals, tmp
         time.sleep(0.05)
     os.kill(command.pid, number)
     assert command.wait(timeout=30) == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--num_machines", "1", "--machine_rank", "1"], "no --machine_rank 1 of --num_machines 1"),
+        (["--num_machines", "2", "--main_process_ip", "nowhere.invalid"], "nowhere.invalid is no host"),
+    ],
+)
+def test_machines_that_would_wait_in_vain_are_refused(given: list[str], said: str) -> None:
+    from accelerate.commands import launch
+
+    with pytest.raises(UsageError, match=said):
+        train._check_machines(launch.launch_command_parser().parse_args([*given, "script.py"]))
+
+
+def test_a_wrong_option_on_one_of_several_machines_is_left_to_its_trainer() -> None:
+    assert train._on_several_machines(["--cpu", "--num-machines=2"])
+    assert not train._on_several_machines(["--num_machines", "1"])

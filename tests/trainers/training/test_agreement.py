@@ -15,6 +15,7 @@ from iemomecp_dataset.trainers.training.agreement import (
     differences,
     facts_of_inputs,
     facts_of_installation,
+    facts_of_launch,
     facts_of_options,
 )
 
@@ -76,3 +77,17 @@ def test_versions_and_code_are_compared(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert len(digests) == 2
     monkeypatch.setattr(agreement, "code_revision", lambda: "3f2a")
     assert facts_of_installation()["the git revision of the package"] == "3f2a"
+
+
+def test_machines_that_are_asked_for_different_numbers_of_processes_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IEMOMECP_NUM_PROCESSES", "ACCELERATE_MIXED_PRECISION", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert facts_of_launch() == {}
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert facts_of_launch() == {}, "torchrun may start different numbers"
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    of_accelerate = facts_of_launch()
+    monkeypatch.setenv("IEMOMECP_NUM_PROCESSES", "2")
+    found = differences([facts_of_launch(), of_accelerate], ["a", "b"])
+    assert found == ["--num_processes is 2 on rank 0 (a), and 4 on rank 1 (b)"]

@@ -421,7 +421,9 @@ def test_what_one_machine_lacks_ends_the_run_on_both_before_it_has_begun(
         of_rank = settings if rank == 0 else {**settings, **changed}
         place = tmp_path / (f"own-{rank}" if not changed else "")
         place.mkdir(exist_ok=True)
-        script = ["-m", "iemomecp_dataset.trainers.fusion", *flags(of_rank, "run")]
+        launch = ["--cpu", "--num_machines", "2", "--num_processes", "2", "--machine_rank", str(rank),
+                  "--main_process_ip", "localhost", "--main_process_port", environment["MASTER_PORT"]]  # fmt: skip
+        script = ["-m", "iemomecp_dataset", "train", *launch, "fusion", *flags(of_rank, "run")]
         ranks.append(forked_python.start(*script, env=environment, cwd=place))
     assert [rank.wait(60) for rank in ranks] == [2, 2], [rank.stderr for rank in ranks]
     assert said.format(host=HOST) in ranks[0].stderr
