@@ -33,11 +33,13 @@ class Options:
     smoke: bool = option(False, "the same code on the CPU with tiny sizes: for trying it, its numbers mean nothing")
 
 
-def main() -> None:
-    """Measures, prints a table and writes the record."""
+def main() -> int:
+    """Measures, prints a table and writes the record; 1 if nothing was measured, or a tolerance is exceeded."""
     began = time.monotonic()
     options = read_options(Options, None, command="bench_gpu.py", description=__doc__)
     chosen = options.only.split(",")
+    if not options.only.strip():
+        raise UsageError(f"--only names no section. Give some of {', '.join(SECTIONS)}, or leave it out for all.")
     for section in chosen:
         if section not in SECTIONS:
             raise UsageError(f"There is no section {section!r}. {did_you_mean(section, SECTIONS)}")
@@ -49,10 +51,10 @@ def main() -> None:
         # Set before the libraries that read them are imported: nothing is fetched, and nothing is left behind.
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["HF_DATASETS_CACHE"] = str(Path(folder) / "datasets")
-        _measure(options, chosen, output, Path(folder), began)
+        return _measure(options, chosen, output, Path(folder), began)
 
 
-def _measure(options: Options, chosen: list[str], output: Path, folder: Path, began: float) -> None:
+def _measure(options: Options, chosen: list[str], output: Path, folder: Path, began: float) -> int:
     import torch
 
     from iemomecp_dataset.benchmark.speed.gpu.parts import run_parts
@@ -64,6 +66,13 @@ def _measure(options: Options, chosen: list[str], output: Path, folder: Path, be
         raise UsageError(
             f"No GPU is at hand: torch {torch.__version__} {build}. Run this on a machine with one, or try the code on "
             "the CPU with --smoke."
+        )
+    # Torch reads its variable into this setting; cuBLAS reads the other one by itself.
+    rounded = torch.get_float32_matmul_precision() != "highest"
+    if rounded or os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":
+        raise UsageError(
+            "Products of float32 are rounded to TF32, and rows that say fp32 would not be it. Unset "
+            "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE and NVIDIA_TF32_OVERRIDE; the section precision measures TF32 by itself."
         )
     device = torch.device("cpu" if options.smoke else "cuda")
     work = Workload(device, SMOKE if options.smoke else FULL, folder, options.encoder)
@@ -92,6 +101,12 @@ def _measure(options: Options, chosen: list[str], output: Path, folder: Path, be
             print(line)
     write_json(output, record)
     print(f"{len(record['measurements'])} measurements, {len(record['not_run'])} parts not run to their end: {output}")
+    beyond = [row for done in finished for row in done.rows if row.beyond_tolerance]
+    for row in beyond:
+        print(f"BEYOND ITS TOLERANCE: {row.what}: {row.value:.2g}, tolerance {row.against_value:g}")
+    if not record["measurements"]:
+        print("Nothing was measured. Give more --minutes, or see above why the parts failed.")
+    return int(bool(beyond) or not record["measurements"])
 
 
 if __name__ == "__main__":

@@ -72,10 +72,17 @@ def test_an_unknown_section_is_one_clear_error(tmp_path: Path) -> None:
     assert "Did you mean 'training'?" in done.stderr
 
 
+def test_no_section_says_what_to_give(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--smoke", "--only", "")
+    assert done.returncode == 2
+    assert "Give some of correctness, training" in done.stderr
+
+
 @pytest.mark.slow
 def test_parts_beyond_the_time_limit_are_named_in_table_and_record(tmp_path: Path) -> None:
     done = bench(tmp_path, "--smoke", "--only", "predict", "--minutes", "0.0001")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "Nothing was measured. Give more --minutes" in done.stdout
     assert "predict: tiny: not run to its end: not started: the 0.0001 minutes were over" in done.stdout
     record = json.loads((tmp_path / "record.json").read_text())
     check_record(record)
@@ -98,3 +105,10 @@ def test_the_smoke_mode_runs_every_section(tmp_path: Path) -> None:
     same = [entry for entry in record["measurements"] if entry["section"] == "correctness"]
     assert [entry["value"] for entry in same] == [0.0] * len(same), "the CPU against itself"
     assert "its numbers mean nothing" in done.stdout
+
+
+def test_rows_called_fp32_are_refused_with_tf32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1")
+    done = bench(tmp_path, "--smoke", "--only", "predict")
+    assert done.returncode == 2
+    assert "Unset TORCH_ALLOW_TF32_CUBLAS_OVERRIDE" in done.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,7 +27,7 @@ _FRAMES = 8
 
 
 def extraction_parts(work: Workload) -> Iterator[Part]:
-    """Utterances a second of a speech and of an image encoder, for each size."""
+    """Seconds of audio, or frames, a second of a speech and of an image encoder, for each size."""
     for shape in work.sizes.media:
         for modality in ("audio", "video"):
             yield Part("extraction", f"{modality}, {shape.name}", _against_loop(work, modality, shape))
@@ -49,7 +51,14 @@ def _against_loop(
             device=str(work.device),
             quiet=True,
         )
-        items = corpus_items(options).items[: work.sizes.recordings]
+        # The recordings of the synthetic corpus are too short and small to measure: these take their place.
+        files = work.recordings(modality)
+        items = tuple(
+            replace(item, media=path, start=None, end=None, seconds=seconds, timed=False)
+            for item, (path, seconds) in zip(
+                corpus_items(options).items[: work.sizes.recordings], itertools.cycle(files), strict=False
+            )
+        )
         encoder = open_encoder(options)
         found: dict[str, NDArray[Any]] = {}
 
@@ -65,13 +74,21 @@ def _against_loop(
         apart = max(float(np.linalg.norm(found[k] - vectors[k]) / np.linalg.norm(vectors[k])) for k in vectors)
         if not apart <= _TOLERANCE:
             raise TrainingError(f"Extraction and the loop give vectors {apart:.2g} of their length apart.")
+        shortest, longest = work.sizes.seconds
+        lengths = f"{len(items)} utterances of {shortest:g} to {longest:g} s"
+        if modality == "audio":
+            amount, unit = sum(item.seconds or 0.0 for item in items), "s of audio/s"
+        else:
+            amount, unit = float(_FRAMES * len(items)), "frames/s"
+            lengths += " at {}x{}, {} frames of each".format(*work.sizes.frame, _FRAMES)
         yield Row(
-            f"{modality}, {shape.name} ({shape.layers} layers, {shape.width} wide), fp32, {len(items)} utterances",
-            len(items) / seconds,
-            "utterances/s",
+            f"{modality}, {shape.name} ({shape.layers} layers, {shape.width} wide), fp32, {lengths}",
+            amount / seconds,
+            unit,
             "transformers, one recording at a time, the same decoding",
-            len(items) / loop_seconds,
-            note=f"decoding on the CPU included; vectors at most {apart:.0e} of their length apart",
+            amount / loop_seconds,
+            note=f"{len(items) / seconds:.4g} utterances/s; decoding on the CPU included; "
+            f"vectors at most {apart:.0e} of their length apart",
         )
 
     return rows

@@ -38,6 +38,16 @@ class Row(NamedTuple):
     note: str = ""
 
     @property
+    def beyond_tolerance(self) -> bool:
+        """Whether the alternative is a tolerance, and the number is larger or none at all.
+
+        Example:
+            >>> [Row("losses", loss, "", "tolerance", 1e-3).beyond_tolerance for loss in (1e-4, 1e-2, float("nan"))]
+            [False, True, True]
+        """
+        return self.against == "tolerance" and self.against_value is not None and not self.value <= self.against_value
+
+    @property
     def ratio(self) -> float | None:
         """How many times better ours is than the alternative; None without one.
 

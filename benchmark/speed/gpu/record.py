@@ -27,11 +27,13 @@ def device_facts(device: torch.device) -> dict[str, Any]:
     """
     import torch
 
+    precision = {"float32_matmul_precision": torch.get_float32_matmul_precision()}
     if device.type != "cuda":
         return {
             "type": device.type,
             "name": platform.processor() or platform.machine(),
             "threads": torch.get_num_threads(),
+            **precision,
         }
     facts = torch.cuda.get_device_properties(device)
     return {
@@ -42,7 +44,7 @@ def device_facts(device: torch.device) -> dict[str, Any]:
         "driver": driver_version(),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        **precision,
     }
 
 

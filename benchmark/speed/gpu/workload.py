@@ -1,15 +1,19 @@
 """What is measured: synthetic dialogues and recordings, and encoders with random weights.
 
-Weights do not affect speed. Everything is written into one temporary folder; nothing is fetched.
+Speed does not depend on weights; it does on lengths and sizes, which are those of ordinary recordings.
+Everything is written into one temporary folder; nothing is fetched.
 """
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
 
@@ -58,6 +62,9 @@ class Sizes:
         bare_texts: Texts of a batch of the bare encoder, of 128 tokens each.
         matmul: Rows and columns of the matrices of the product.
         recordings: Utterances of an extraction.
+        seconds: Of the shortest and the longest recording.
+        frame: Width and height of a video in pixels.
+        files: Recordings that differ, of lengths evenly between the two; utterances take them in turn.
         conversations: Conversations of a prediction.
         repeats: Measured passes of extraction and prediction; the median counts.
         compiler: Backend of torch.compile.
@@ -74,6 +81,9 @@ class Sizes:
     bare_texts: int
     matmul: int
     recordings: int
+    seconds: tuple[float, float]
+    frame: tuple[int, int]
+    files: int
     conversations: int
     repeats: int
     compiler: str
@@ -90,6 +100,9 @@ FULL = Sizes(
     bare_texts=64,
     matmul=8192,
     recordings=240,
+    seconds=(2.0, 6.0),
+    frame=(640, 360),
+    files=16,
     conversations=200,
     repeats=3,
     compiler="inductor",
@@ -107,6 +120,9 @@ SMOKE = Sizes(
     bare_texts=2,
     matmul=128,
     recordings=6,
+    seconds=(0.1, 0.3),
+    frame=(96, 48),
+    files=3,
     conversations=4,
     repeats=1,
     compiler="eager",
@@ -180,6 +196,26 @@ class Workload:
             )
         return self._written[shape.name]
 
+    def recordings(self, modality: str) -> list[tuple[Path, float]]:
+        """Writes noise as recordings of mixed length: WAV at 16 kHz, or MPEG-4 at 25 frames a second.
+
+        Args:
+            modality: ``audio`` or ``video``.
+
+        Returns:
+            Each file with its seconds.
+        """
+        shortest, longest = self.sizes.seconds
+        found = []
+        # The lengths are mixed: neighbours differ, as in a corpus.
+        for place in np.random.default_rng(0).permutation(self.sizes.files):
+            seconds = round(shortest + (longest - shortest) * int(place) / max(1, self.sizes.files - 1), 2)
+            path = self.folder / f"{modality}-{place}.{'wav' if modality == 'audio' else 'mp4'}"
+            if not path.exists():
+                (_write_wav if modality == "audio" else _write_video)(path, seconds, self.sizes.frame)
+            found.append((path, seconds))
+        return found
+
     def media_encoder(self, modality: str, shape: MediaShape) -> Path:
         """Writes a speech or an image encoder of a shape."""
         import transformers
@@ -209,3 +245,27 @@ class Workload:
             size={"shortest_edge": shape.image}, crop_size={"height": shape.image, "width": shape.image}
         )
         return write_random_model(transformers.CLIPModel, config, processor, folder, 0)
+
+
+def _write_wav(path: Path, seconds: float, _: tuple[int, int]) -> None:
+    samples = np.random.default_rng(0).normal(0, 3000, round(16_000 * seconds)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(samples.tobytes())
+
+
+def _write_video(path: Path, seconds: float, frame: tuple[int, int]) -> None:
+    import av
+
+    width, height = frame
+    chance = np.random.default_rng(0)
+    picture = chance.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(max(1, round(25 * seconds))):
+            shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.roll(picture, 4 * number, 1)), format="rgb24")
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode())
