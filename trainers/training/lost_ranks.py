@@ -42,6 +42,9 @@ that is suspended whole finds all its ranks as they were."""
 _SILENT_AFTER_BREAK = 5
 """The same once a connection has broken: then some rank is gone, and only the question is which."""
 
+_INTERRUPTED = "it was interrupted"
+"""What a rank says that Ctrl-C has ended."""
+
 _GRACE_TICKS = 5
 """So long the work may take to end by itself after another rank has failed, before it is interrupted; and then again
 before the process is ended. What is written is written whole, whenever that is."""
@@ -180,7 +183,7 @@ class Ranks:
                 raise
             raise LostRankError(verdict) from error
         except KeyboardInterrupt:
-            self.say_failed("it was interrupted")
+            self.say_failed(_INTERRUPTED)
             raise
         finally:
             self._leave()
@@ -442,11 +445,12 @@ class Ranks:
         """Takes notice of the first failure: what follows from it is no news."""
         if self._verdict is None and self._store.add("failures", 0):
             sentence = self._store.get("failure/1").decode("utf-8", errors="replace")
-            # What a rank has said itself is put right first; nothing but a loss is repaired by starting again.
+            # What a rank has said itself is put right first; a loss and Ctrl-C are repaired by starting again.
             again = "; the same command on every machine continues from the newest checkpoint, if there is one"
+            repaired = ", has ended: " not in sentence or sentence.rstrip(".").endswith(_INTERRUPTED)
             self._verdict = (
                 f"{sentence.rstrip('.')}. So this rank, {self.rank} on {socket.gethostname()}, ends as well"
-                f"{'' if ', has ended: ' in sentence else again}."
+                f"{again if repaired else ''}."
             )
             self._store.set(f"seen/{self.rank}", "")
 
