@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,14 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from iemomecp_dataset.errors import IemomecpError, InvalidDataError, TrainingError, UsageError, missing_extra
+from iemomecp_dataset.errors import (
+    IemomecpError,
+    InvalidDataError,
+    MissingDataError,
+    TrainingError,
+    UsageError,
+    missing_extra,
+)
 from iemomecp_dataset.files import make_folder, read_json, write_json
 from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
@@ -52,6 +60,8 @@ _SUBMITTING_SECONDS = 30.0
 _RECORD_SECONDS = 20.0
 """How long a file that a node has written may be unseen here, as network file systems keep what they have read."""
 
+_FAILED_IN_SLURM = frozenset({"BOOT_FAIL", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY"})
+
 _STOPPED_BY_SLURM = frozenset({"CANCELLED", "TIMEOUT", "PREEMPTED", "DEADLINE", "REVOKED"})
 
 
@@ -66,6 +76,7 @@ class _List:
         commands: Their commands, as a shell would read them, without the program, which may be another Python.
         submitted: Seconds since 1970.
         array: Number of the array; None until sbatch has told it.
+        request: What each job asked for, as it was given.
     """
 
     token: str
@@ -74,6 +85,7 @@ class _List:
     commands: tuple[str, ...]
     submitted: float
     array: str | None = None
+    request: tuple[str, ...] = ()
 
     @property
     def job_name(self) -> str:
@@ -89,13 +101,22 @@ class _List:
     def command_of(self, name: str) -> str:
         return self.commands[self.names.index(name)]
 
-    def ended_unseen(self, job: Job) -> int | None:
-        """The exit code of a job that has ended by itself while no launcher waited for it."""
-        return self._code_unseen(job.log) if self.command_of(job.name) == _command_words(job) else None
+    def ended_unseen(self, job: Job, queue: Mapping[tuple[str, int], QueuedJob]) -> bool:
+        """Whether a job with the same command has ended by itself while no launcher waited for it."""
+        if self.command_of(job.name) != _command_words(job):
+            return False
+        return self._code_unseen(job.log) is not None or self._lost_unseen(job.name, queue)
 
-    def failed_unseen(self, name: str) -> bool:
+    def failed_unseen(self, name: str, queue: Mapping[tuple[str, int], QueuedJob]) -> bool:
         """Whether a job has failed while no launcher waited for it."""
-        return bool(self._code_unseen(Path(self.logs[self.names.index(name)])))
+        return bool(self._code_unseen(Path(self.logs[self.names.index(name)]))) or self._lost_unseen(name, queue)
+
+    def _lost_unseen(self, name: str, queue: Mapping[tuple[str, int], QueuedJob]) -> bool:
+        """Whether a job that left no record has failed by the queue, which remembers it for some minutes."""
+        found = self.of(name, queue)
+        if found is None or found.state not in _FAILED_IN_SLURM:
+            return False
+        return bool(_read_record(Path(self.logs[self.names.index(name)])).get("token") != self.token)
 
     def _code_unseen(self, log: Path) -> int | None:
         record = _read_record(log)
@@ -125,6 +146,9 @@ class SlurmBackend:
         _executor_class()
         check_slurm()
         self._folder = folder.resolve()
+        if "%" in str(self._folder):
+            raise UsageError(f"{self._folder}: SLURM replaces what follows % in the paths of its logs. Choose another.")
+        self._values = tuple(values)
         self._max_parallel = max_parallel
         self._jobs: dict[str, Job] = {}
         self._lists: dict[str, _List] = {}
@@ -162,6 +186,7 @@ class SlurmBackend:
             lists = self._open_lists()
             queue = self._queue_of_lists(lists)
             missing = []
+            other_request = False
             for job in jobs:
                 self._jobs[job.name] = job
                 of_job = [one for one in lists if job.name in one.names]
@@ -172,16 +197,23 @@ class SlurmBackend:
                             f"{job.name} is in the queue with another command ({known.command_of(job.name)}). Wait for "
                             f"it, or cancel it: scancel {self._job_id(job.name)}"
                         )
+                    if known.request != self._values and not other_request:
+                        other_request = True
+                        _logger.warning(
+                            "%s is in the queue as it was asked for then (--slurm %s); other values count for what is "
+                            "submitted anew. To change them, cancel it first: scancel %s",
+                            *(job.name, shlex.join(known.request), self._job_id(job.name)),
+                        )
                     self._repair(known, job)
                     self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted earlier as {known.array}")
-                elif ended := next((one for one in of_job if one.ended_unseen(job) is not None), None):
+                elif ended := next((one for one in of_job if one.ended_unseen(job, queue)), None):
                     # It is told once, and not run again before somebody has seen it.
                     self._lists[job.name] = ended
                     self._states[job.name] = self._status(job.name, ended.of(job.name, queue))
                 else:
                     missing.append(job)
             for one in lists:
-                if not any(one.goes_on(name, queue) or one.failed_unseen(name) for name in one.names):
+                if not any(one.goes_on(name, queue) or one.failed_unseen(name, queue) for name in one.names):
                     make_folder(self._place / one.token)
                     self._list_file(one).rename(self._place / one.token / "jobs.json")
             if missing:
@@ -225,8 +257,7 @@ class SlurmBackend:
         """The lists that were submitted and not yet seen to be over, the newest first."""
         found = []
         for file in self._place.glob("*.json"):
-            content = read_json(file)
-            content = content if isinstance(content, dict) else {}
+            content = _object_in(file)
             names, logs, commands = (_texts(content.get(column)) for column in ("jobs", "logs", "commands"))
             if not names or not len(names) == len(logs) == len(commands):
                 raise InvalidDataError(
@@ -235,7 +266,8 @@ class SlurmBackend:
                 )
             array, submitted = content.get("array"), content.get("submitted")
             since = submitted if isinstance(submitted, float) else 0.0
-            found.append(_List(file.stem, names, logs, commands, since, array if isinstance(array, str) else None))
+            array = array if isinstance(array, str) else None
+            found.append(_List(file.stem, names, logs, commands, since, array, _texts(content.get("request"))))
         return sorted(found, key=lambda one: one.submitted, reverse=True)
 
     def _queue_of_lists(self, lists: Sequence[_List]) -> dict[tuple[str, int], QueuedJob]:
@@ -269,13 +301,15 @@ class SlurmBackend:
 
     def _submit(self, jobs: Sequence[Job]) -> None:
         most = largest_array()
-        if most is not None and len(jobs) > most - 1:
+        if most is not None and len(jobs) > most:  # places count from 0, and the last one is below it
             raise UsageError(
-                f"{len(jobs)} jobs are more than the {most - 1} that one array of this cluster may have "
+                f"{len(jobs)} jobs are more than the {most} that one array of this cluster may have "
                 "(MaxArraySize). Make fewer and larger ones, or start a part of them."
             )
         names, logs = tuple(job.name for job in jobs), tuple(str(job.log) for job in jobs)
-        one = _List(secrets.token_hex(6), names, logs, tuple(map(_command_words, jobs)), time.time())
+        one = _List(
+            secrets.token_hex(6), names, logs, tuple(map(_command_words, jobs)), time.time(), None, self._values
+        )
         executor = _executor(self._place / one.token, one.job_name, self._request, self._max_parallel)
         tasks = [SlurmTask(self._with_threads(job), one.token) for job in jobs]
         self._write(one)
@@ -287,13 +321,14 @@ class SlurmBackend:
             if isinstance(error, OSError) and not isinstance(error, IemomecpError):
                 raise
             words = " ".join((str(error) or said.getvalue()).replace("sbatch: error:", "").split())
-            if "timed out" in words.lower():
+            if "timed out" in words.lower() or self._may_be_taken(one):
                 # The list stays, and is looked for in the queue.
                 raise TrainingError(
-                    f"SLURM does not answer in time ({words}), and may have taken the jobs. Start the same command "
-                    "again: it looks for them."
+                    f"SLURM's answer tells no number of a job ({words}), and it may have taken the jobs. Start the "
+                    "same command again: it looks for them."
                 ) from error
             self._list_file(one).unlink(missing_ok=True)
+            shutil.rmtree(self._place / one.token, ignore_errors=True)
             raise UsageError(f"SLURM refuses the jobs: {words or type(error).__name__}. None was submitted.") from error
         one.array = str(submitted[0].job_id).partition("_")[0]
         self._write(one)
@@ -301,9 +336,16 @@ class SlurmBackend:
             self._lists[job.name] = one
             self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted as {one.array}")
 
+    def _may_be_taken(self, one: _List) -> bool:
+        """Whether jobs of a list are in the queue, or nothing is known of it."""
+        try:
+            return bool(queued_jobs([one.job_name]))
+        except TrainingError:
+            return True
+
     def _write(self, one: _List) -> None:
         columns = {"jobs": one.names, "logs": one.logs, "commands": one.commands}
-        content = {"array": one.array, "submitted": one.submitted, **columns}
+        content = {"array": one.array, "submitted": one.submitted, "request": one.request, **columns}
         write_json(self._list_file(one), content, indent=None)
 
     def _with_threads(self, job: Job) -> Job:
@@ -339,6 +381,8 @@ class SlurmBackend:
             return JobStatus(JobState.CANCELLED, code, f"{told}; the same command again continues it")
         if code is not None:
             return JobStatus(JobState.ENDED, code, told)
+        with contextlib.suppress(UsageError):  # told once
+            write_json(record_file(job.log), {"token": one.token, "exit_code": None, "received": [], "seen": True})
         output = self._place / one.token / f"{job_id}_0_log.out"
         lines = [line for line in last_lines(output, 3) if "submitit INFO" not in line]
         return JobStatus(
@@ -416,10 +460,18 @@ def _read_record(log: Path) -> dict[str, Any]:
         next(file.parent.iterdir(), None)
     if not file.is_file():
         return {}
-    record = read_json(file)
+    record = _object_in(file)
     types: dict[str, Any] = {"token": str, "exit_code": (int, NoneType), "received": list, "seen": bool}
-    whole = isinstance(record, dict) and all(isinstance(record.get(name, ...), kind) for name, kind in types.items())
-    return dict(record) if whole else {}
+    return record if all(isinstance(record.get(name, ...), kind) for name, kind in types.items()) else {}
+
+
+def _object_in(file: Path) -> dict[str, Any]:
+    """The object that a file of JSON holds; empty where it holds none."""
+    try:
+        content = read_json(file)
+    except (InvalidDataError, MissingDataError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _command_words(job: Job) -> str:

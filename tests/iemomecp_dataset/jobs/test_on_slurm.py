@@ -20,6 +20,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDependencyError, Tr
 from iemomecp_dataset.jobs import on_slurm
 from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
 from iemomecp_dataset.jobs.on_slurm import SlurmBackend, sbatch_script
+from iemomecp_dataset.jobs.slurm_queue import QueuedJob
 from iemomecp_dataset.jobs.slurm_task import record_file
 
 pytest.importorskip("submitit", reason='submitit is not installed; pip install -e ".[slurm]"')
@@ -220,14 +221,41 @@ def test_a_damaged_list_of_jobs_is_refused_by_name(tmp_path, slurm, text):
     assert len(slurm.calls("sbatch")) == 1
 
 
-def test_a_damaged_record_counts_as_none(tmp_path, slurm):
+@pytest.mark.parametrize("damaged", ["", "{", "[]"])
+def test_a_damaged_record_counts_as_none(tmp_path, slurm, damaged):
     jobs = jobs_in(tmp_path, 2)
     backend = started(tmp_path, jobs)
     write_record(jobs[0], backend, 0)
     content = json.loads(record_file(jobs[0].log).read_text())
-    record_file(jobs[0].log).write_text(json.dumps({**content, "exit_code": "0"}))
+    record_file(jobs[0].log).write_text(damaged or json.dumps({**content, "exit_code": "0"}))
     slurm.turn(0, "FAILED")
     assert "it left no exit code" in backend.states()["cell-0"].words
+
+
+def test_a_job_that_failed_without_a_record_while_no_launcher_waited_is_told_once(tmp_path, slurm):
+    jobs = jobs_in(tmp_path, 2)
+    started(tmp_path, jobs)
+    slurm.turn(0, "OUT_OF_MEMORY")
+    second = started(tmp_path, jobs[:1])
+    assert "out_of_memory: it left no exit code" in second.states()["cell-0"].words
+    assert len(slurm.calls("sbatch")) == 1
+    assert started(tmp_path, jobs[:1]).states()["cell-0"].state is JobState.WAITING
+    assert len(slurm.calls("sbatch")) == 2
+
+
+def test_other_values_for_jobs_in_the_queue_are_said(tmp_path, slurm, caplog):
+    jobs = jobs_in(tmp_path, 2)
+    started(tmp_path, jobs, MINUTES, "cpus=99")
+    assert caplog.text == ""
+    started(tmp_path, jobs, MINUTES)
+    assert f"in the queue as it was asked for then (--slurm {MINUTES} cpus=99)" in caplog.text
+    assert caplog.text.count("scancel 100_0") == 1
+    assert len(slurm.calls("sbatch")) == 1
+
+
+def test_a_percent_sign_in_the_folder_is_refused(tmp_path, slurm):
+    with pytest.raises(UsageError, match="SLURM replaces what follows %"):
+        started(tmp_path / "r%A", jobs_in(tmp_path, 1))
 
 
 def test_the_record_of_an_earlier_submission_does_not_count(tmp_path, slurm):
@@ -275,7 +303,7 @@ def test_slurm_that_refuses_is_one_sentence_and_nothing_is_left_behind(tmp_path,
         UsageError, match=r"SLURM refuses the jobs: invalid partition specified: gpuu. None was submitted"
     ):
         started(tmp_path, jobs_in(tmp_path))
-    assert not list((tmp_path / "logs/slurm").glob("*.json"))
+    assert [path.name for path in (tmp_path / "logs/slurm").iterdir()] == [".lock"]
     assert capfd.readouterr().err == ""
 
 
@@ -285,6 +313,18 @@ def test_a_controller_that_answers_too_late_may_have_taken_the_jobs(tmp_path, sl
     with pytest.raises(TrainingError, match=r"timed out.*may have taken the jobs"):
         started(tmp_path, jobs_in(tmp_path))
     assert len(list((tmp_path / "logs/slurm").glob("*.json"))) == 1
+
+
+def test_jobs_that_are_in_the_queue_although_sbatch_failed_are_looked_for(tmp_path, slurm, monkeypatch):
+    def taken(names):
+        return {(name, 0): QueuedJob("7", 0, "PENDING", "Priority") for name in names}
+
+    slurm.answer("sbatch", 1, "sbatch: error: Zero Bytes were transmitted or received")
+    monkeypatch.setattr(on_slurm, "queued_jobs", taken)
+    with pytest.raises(TrainingError, match=r"Zero Bytes.*may have taken the jobs"):
+        started(tmp_path, jobs_in(tmp_path, 1))
+    assert started(tmp_path, jobs_in(tmp_path, 1)).cancel_command == "scancel 7"
+    assert len(slurm.calls("sbatch")) == 1
 
 
 def test_without_an_answer_of_the_queue_nothing_is_submitted(tmp_path, slurm):
@@ -316,9 +356,11 @@ def test_jobs_are_left_to_slurm_with_a_command_that_cancels_them(tmp_path, slurm
 
 def test_more_jobs_than_an_array_may_have_are_refused(tmp_path, slurm):
     slurm.answer("scontrol", 0, "MaxArraySize            = 5")
-    with pytest.raises(UsageError, match="5 jobs are more than the 4 that one array of this cluster may have"):
-        started(tmp_path, jobs_in(tmp_path, 5))
+    with pytest.raises(UsageError, match="6 jobs are more than the 5 that one array of this cluster may have"):
+        started(tmp_path, jobs_in(tmp_path, 6))
     assert slurm.calls("sbatch") == []
+    started(tmp_path, jobs_in(tmp_path, 5))
+    assert len(slurm.calls("sbatch")) == 1
 
 
 def test_a_folder_that_the_nodes_do_not_see_is_refused(tmp_path, slurm, monkeypatch):
