@@ -6,7 +6,6 @@ A record is a line or a row. Records are read from the first to the last, or tho
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +92,8 @@ def is_streamable(path: Path, *, broken: bool = False) -> bool:
         with path.open("rb") as stream:
             for line in filter(bytes.strip, iter(lambda: stream.readline(LARGEST_FILE), b"")):
                 try:
-                    value = json.loads(line.decode("utf-8-sig"))
-                except (ValueError, RecursionError):
+                    value = parse_json(line.decode("utf-8-sig"), str(path))
+                except (UnicodeDecodeError, InvalidDataError):
                     if broken and not line.startswith(_MARKS_OF_UTF_16):
                         continue
                     return False
