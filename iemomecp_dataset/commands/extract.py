@@ -16,13 +16,13 @@ Then: accelerate launch trainers/fusion.py --modalities tav --audio_features fea
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from iemomecp_dataset.command_line import OptionParser, option
+from iemomecp_dataset.command_process import end_by_signals
 from iemomecp_dataset.errors import UsageError
 
 
@@ -88,11 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _extract_in_jobs(options: Any, where: Any) -> int:
     from iemomecp_dataset.features.extraction_jobs import extract_in_jobs
 
-    # SIGTERM and a closed terminal end the jobs, too, like Ctrl-C; a background job of a shell script ignores SIGINT.
-    for how in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(how, signal.default_int_handler)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    end_by_signals()
     shared = extract_in_jobs(options, where)
     for failure in shared.failures:
         print(failure, file=sys.stderr)

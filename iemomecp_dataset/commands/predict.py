@@ -29,7 +29,6 @@ import contextlib
 import errno
 import itertools
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO
 
 from iemomecp_dataset.command_line import REQUIRED, command_hint, flags_in_errors, option, read_options
+from iemomecp_dataset.command_process import end_by_signals
 from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.files import atomic_write, check_place, holds_file, not_written
 from iemomecp_dataset.jobs.options import BackendOptions, check_backend, preview
@@ -367,7 +367,7 @@ def _predict_streamed(options: PredictOptions, wanted: Format, to_folder: bool) 
                 preview(options, request.work.path, jobs_of(request, places or _own_place(options, to_folder), shards))
             )
             return 0
-        _end_by_signals()
+        end_by_signals()
         try:
             found = predict_streamed(request, places)
         except KeyboardInterrupt:
@@ -386,14 +386,6 @@ def _predict_streamed(options: PredictOptions, wanted: Format, to_folder: bool) 
         return 1
     print(_summary(found, options, wanted, request))
     return 0
-
-
-def _end_by_signals() -> None:
-    """Lets SIGTERM, from a scheduler, and a closed terminal end the command like Ctrl-C, workers included."""
-    for how in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(how, signal.default_int_handler)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def _request(options: PredictOptions, wanted: Format, to_folder: bool) -> Request:

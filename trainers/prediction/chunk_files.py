@@ -201,6 +201,7 @@ class _Writer:
         self._text: Any = None
         self._parquet: pq.ParquetWriter | None = None
         self._waiting: list[PredictedConversation] = []
+        self._pairs = 0
         self.header = 0
 
     def __enter__(self) -> _Writer:
@@ -217,7 +218,8 @@ class _Writer:
     def write(self, one: PredictedConversation) -> None:
         if self._kind == "parquet":
             self._waiting.append(one)
-            if sum(len(waiting.targets) for waiting in self._waiting) >= _PAIRS_OF_GROUP:
+            self._pairs += len(one.targets)
+            if self._pairs >= _PAIRS_OF_GROUP:
                 self._write_group()
             return
         text = io.StringIO()
@@ -250,7 +252,7 @@ class _Writer:
             self._stack.callback(self._parquet.close)
         table = pa.Table.from_pylist([one.to_dict() for one in self._waiting], schema=schema)
         self._parquet.write_table(table, row_group_size=table.num_rows)
-        self._waiting = []
+        self._waiting, self._pairs = [], 0
 
 
 def _schema(one: PredictedConversation) -> pa.Schema:

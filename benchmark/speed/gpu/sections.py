@@ -22,4 +22,7 @@ SECTIONS: dict[str, Callable[[Workload], Iterable[Part]]] = {
     "predict": prediction_parts,
     "compile": compile_parts,
 }
-"""By the name that ``--only`` takes, what gives the parts; compiling is last, as nobody knows how long it takes."""
+"""The functions that list the parts of each section, by the name that ``--only`` takes.
+
+Compiling comes last, since its time cannot be foreseen.
+"""

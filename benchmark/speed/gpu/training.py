@@ -60,7 +60,7 @@ def precision_parts(work: Workload) -> Iterator[Part]:
 
 
 def compile_parts(work: Workload) -> Iterator[Part]:
-    """torch.compile against none, through accelerate as a user asks for it."""
+    """Training with torch.compile against training without it, switched on through accelerate as users do it."""
     name, folder = next(iter(work.encoders.items()))
     for mode, varying in work.sizes.compiled:
         shapes = "one graph for all shapes" if varying else "a graph for each shape"
@@ -269,7 +269,7 @@ def _bf16_against_fp32(work: Workload, name: str, folder: Callable[[], Path]) ->
                 _PAIRS,
                 "the same in fp32 (no TF32)",
                 rates["no"],
-                note="TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 asks for it",
+                note="switched on by TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1",
             )
 
     return rows

@@ -94,6 +94,17 @@ def test_rank_0_goes_first() -> None:
     assert order == [0, 1]
 
 
+def wait_in_vain(ranks: Ranks, waiting: str) -> None:
+    """What a rank does while another one is lost."""
+    if waiting == "for the others":
+        ranks.gathered(None)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+        if waiting == "in a collective operation":
+            raise RuntimeError(BROKEN)
+
+
 @pytest.mark.parametrize("failing", [0, 1])
 @pytest.mark.parametrize("waiting", ["for the others", "in a collective operation", "at work"])
 def test_a_rank_that_fails_alone_ends_the_others_with_its_sentence(failing: int, waiting: str) -> None:
@@ -101,13 +112,7 @@ def test_a_rank_that_fails_alone_ends_the_others_with_its_sentence(failing: int,
         raise MissingDataError("/data: there is no such folder.")
 
     def wait(ranks: Ranks) -> None:
-        if waiting == "for the others":
-            ranks.gathered(None)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            time.sleep(0.01)
-            if waiting == "in a collective operation":
-                raise RuntimeError(BROKEN)
+        wait_in_vain(ranks, waiting)
 
     found = together(*[fail if rank == failing else wait for rank in (0, 1)])
     assert isinstance(found[failing], MissingDataError), "its own error"
@@ -120,20 +125,11 @@ def test_a_rank_that_fails_alone_ends_the_others_with_its_sentence(failing: int,
 def test_a_rank_without_signs_of_life_is_lost_and_named(waiting: str) -> None:
     store = HashStore()
 
-    def work(ranks: Ranks) -> None:
-        if waiting == "for the others":
-            ranks.gathered(None)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            time.sleep(0.01)
-            if waiting == "in a collective operation":
-                raise RuntimeError(BROKEN)
-
     silent(store, 1)
     ranks = Ranks(store, 0, 2, "host:1")
     lost = pytest.raises(LostRankError, match=r"Rank 1 \(far\) of 2 is lost: .* continues from the newest checkpoint")
     with lost, ranks.ending_together():
-        work(ranks)
+        wait_in_vain(ranks, waiting)
 
 
 @pytest.mark.slow
