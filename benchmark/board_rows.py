@@ -29,6 +29,7 @@ __all__ = [
 
 MOST_PROBABLE = "most probable class"
 OWN_DECISIONS = "the system's own decisions"
+OF_EACH_FOLD = "that of each fold"
 """The decision rules of rows without a threshold, in words."""
 
 WARNED = "[!]"
@@ -236,6 +237,8 @@ def _trained_row(name: str, note: str, runs: list[Run]) -> BoardRow:
 def _threshold_words(thresholds: Iterable[tuple[str | None, float | None]]) -> str:
     thresholds = list(thresholds)
     known = sorted((value, str(origin)) for origin, value in thresholds if value is not None)
+    if ("folds", None) in thresholds:
+        return OF_EACH_FOLD
     if not known:
         return OWN_DECISIONS if ("system", None) in thresholds else MOST_PROBABLE
     values = f"{known[0][0]:.3f}" if known[0][0] == known[-1][0] else f"{known[0][0]:.3f} to {known[-1][0]:.3f}"

@@ -426,16 +426,20 @@ def _run_counts(run: Predictions, first: Predictions) -> UnitCounts:
     """Counts one run on the grid of its own scores: a grid of all runs' scores would be as many times wider."""
     if run.decisions_alone:
         return _counts(run.decided, first)
-    return _counts(run.probabilities, first, threshold=run.threshold)
+    by_fold = None if run.thresholds is None else run.decided
+    return _counts(run.probabilities, first, threshold=run.threshold, decisions=by_fold)
 
 
-def _counts(predicted: ArrayLike, first: Predictions, threshold: float | None = None) -> UnitCounts:
+def _counts(
+    predicted: ArrayLike, first: Predictions, threshold: float | None = None, decisions: ArrayLike | None = None
+) -> UnitCounts:
     (counts,) = candidate_unit_counts(
         [predicted],
         first.labels,
         first.pairs.source_dialogue_ids,
         first.class_names,
         thresholds=[threshold],
+        decisions=[decisions],
         missed_positives=first.missed_positives,
     )
     return counts

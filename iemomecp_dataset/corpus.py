@@ -25,7 +25,7 @@ from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item, missing_texts
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, PAIR_LABELS, ROLE_LABELS, SPLITS, Row, canonical_split
 
-__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus"]
+__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus", "with_rows"]
 
 IN_MEMORY = "rows"
 """Configuration of rows that no loader has named."""
@@ -56,6 +56,10 @@ class Corpus:
         data_dir: Folder that it was loaded from; None for rows in memory.
         ecf_map: The map of ECF's utterances to MELD's, where the options of the loader name it or its folder.
         missing_texts: Utterances that IEMOCAP's transcripts lack, which have ConvECPE's text.
+        part: Which part of the corpus is scored as its test split, as a word (:mod:`iemomecp_dataset.folds`); ``none``
+            where that is the corpus's own test split.
+        part_words: The same in words; empty likewise.
+        parted: The splits that are made of folds: test, and validation where a fold is that.
     """
 
     name: str
@@ -73,6 +77,9 @@ class Corpus:
     data_dir: Path | None = None
     ecf_map: Path | None = None
     missing_texts: int = 0
+    part: str = "none"
+    part_words: str = ""
+    parted: frozenset[str] = frozenset()
 
     @property
     def definition(self) -> str:
@@ -90,7 +97,8 @@ class Corpus:
         without = f"; without the split{several} {' and '.join(self.missing_splits)}" if self.missing_splits else ""
         if self.missing_texts:
             without += f"; text of ConvECPE for {self.missing_texts} utterances that IEMOCAP's transcripts lack"
-        return f"{self.name} ({self.config_name}): {kind} ({sizes}){without}."
+        part = f"; {self.part_words}" if self.part_words else ""
+        return f"{self.name} ({self.config_name}): {kind} ({sizes}){part}{without}."
 
     @property
     def selection_split(self) -> str:
@@ -383,8 +391,19 @@ def whole_corpus(corpus: Corpus) -> Corpus:
                     f"{corpus.name} ({corpus.config_name}), dialogue {row['dialogue_id']!r}: it has chunks in both "
                     f"{other} and {split}, so it cannot be rejoined."
                 )
-    if rows == corpus.rows:
-        return corpus
+    return corpus if rows == corpus.rows else with_rows(corpus, rows)
+
+
+def with_rows(corpus: Corpus, rows: dict[str, list[dict[str, Any]]]) -> Corpus:
+    """Gives a corpus other rows, with the tables and fingerprints of these.
+
+    Args:
+        corpus: Any corpus.
+        rows: Rows by split.
+
+    Returns:
+        The corpus with these splits alone.
+    """
     return replace(
         corpus,
         rows=rows,

@@ -28,7 +28,7 @@ __all__ = [
 _OTHER_ROOMS = frozenset(
     {"metrics", "trainers", "benchmark", "synthetic", "features", "commands", "conversations", "jobs", "pictures"}
 )
-_OTHER_FILES = frozenset({"__main__.py", "command_line.py", "command_process.py", "installation.py"})
+_OTHER_FILES = frozenset({"__main__.py", "command_line.py", "command_process.py", "folds.py", "installation.py"})
 
 
 @functools.cache

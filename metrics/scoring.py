@@ -26,12 +26,14 @@ __all__ = [
     "average_precision",
     "confusion_matrix",
     "decide",
+    "decide_by_fold",
     "decided",
     "mean_and_sd",
     "pair_scores",
     "precision_recall_f1",
     "ratio",
     "scores_from_confusion",
+    "scores_of_decisions",
 ]
 
 PairScores: TypeAlias = dict[str, Any]
@@ -92,6 +94,42 @@ def pair_scores(
     return _keyed_scores(confusion, inputs.class_names, inputs.missed_positives, auprc, hard=hard)
 
 
+def scores_of_decisions(
+    probabilities: NDArray[np.floating[Any]],
+    decisions: NDArray[np.int64],
+    labels: ArrayLike,
+    class_names: Sequence[str],
+    *,
+    missed_positives: int = 0,
+) -> PairScores:
+    """Scores decisions that follow from no single threshold; the probabilities only rank.
+
+    Args:
+        probabilities: ``(n, C)`` floats.
+        decisions: ``(n,)`` class ids.
+        labels: As in :func:`pair_scores`, and so are the others.
+        class_names: As there.
+        missed_positives: As there.
+
+    Returns:
+        The keys of :func:`pair_scores`, average precision of the probabilities.
+
+    Raises:
+        MetricInputError: As there.
+
+    Example:
+        >>> scores = scores_of_decisions(np.array([[0.3, 0.7], [0.4, 0.6]]), np.array([0, 1]), [0, 1], ["pair", "non"])
+        >>> scores["pair_f1"], scores["pair_auprc"]
+        (1.0, 0.5)
+    """
+    scores = pair_scores(decisions, labels, class_names, missed_positives=missed_positives)
+    ranked = pair_scores(probabilities, labels, class_names, missed_positives=missed_positives)
+    reasons = {key: why for key, why in scores["undefined"].items() if not key.endswith("_auprc")}
+    reasons |= {key: why for key, why in ranked["undefined"].items() if key.endswith("_auprc")}
+    scores |= {key: value for key, value in ranked.items() if key.endswith("_auprc")}
+    return scores | {"undefined": reasons}
+
+
 def scores_from_confusion(confusion: ArrayLike, class_names: Sequence[str], *, missed_positives: int = 0) -> PairScores:
     """Scores a confusion matrix, for results of which nothing else is left.
 
@@ -141,6 +179,26 @@ def decide(probabilities: NDArray[np.floating[Any]], threshold: float | None = N
     if threshold is None:
         return _first_largest(probabilities, 0)
     return np.where(probabilities[:, 0] >= threshold, 0, _first_largest(probabilities, 1))
+
+
+def decide_by_fold(
+    probabilities: NDArray[np.floating[Any]], thresholds: NDArray[np.floating[Any]]
+) -> NDArray[np.int64]:
+    """Turns probabilities into class ids where each pair has the threshold of its fold.
+
+    Args:
+        probabilities: ``(n, C)`` floats.
+        thresholds: ``(n,)`` floats; NaN for the most probable class.
+
+    Returns:
+        ``(n,)`` class ids.
+
+    Example:
+        >>> decide_by_fold(np.array([[0.4, 0.6], [0.4, 0.6], [0.6, 0.4]]), np.array([0.3, 0.5, np.nan])).tolist()
+        [0, 1, 0]
+    """
+    by_threshold = np.where(probabilities[:, 0] >= thresholds, 0, _first_largest(probabilities, 1))
+    return np.where(np.isnan(thresholds), decide(probabilities), by_threshold)
 
 
 def decided(inputs: PairInputs, threshold: float | None = None) -> NDArray[np.int64]:

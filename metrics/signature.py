@@ -39,10 +39,12 @@ _PREFIX = "iemomecp"
 # Within a column these must agree. Candidates and forward pairs are part of the task in F alone: a set score counts
 # every gold pair, whichever were candidates.
 _ALWAYS_COMPARED = (
-    *("definition", "corpus", "task", "split", "window", "n_gold", "emotions", "data", "texts"),
+    *("definition", "corpus", "task", "split", "part", "window", "n_gold", "emotions", "data", "texts"),
     "synthetic",
 )
 _OF_CANDIDATES = ("n_candidates", "n_missed", "forward_pairs")
+_OTHER_RULES = ("system", "folds")
+"""What stands for the split of a threshold where decisions follow from no single one."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Signature:
             or ``past`` (the candidate spaces) elsewhere.
         emotions: Origin of the emotions of predicted pairs: ``none``, ``gold`` or ``predicted``.
         threshold: The decision threshold on the pair probability; ``None``: the most probable class.
-        threshold_chosen_on: The split the threshold was searched on, or ``fixed``; without a threshold ``none``, or
-            ``system`` where the system decided itself.
+        threshold_chosen_on: The split the threshold was searched on, or ``fixed``; without a threshold ``none``,
+            ``system`` where the system decided itself, or ``folds`` where each fold has a threshold of its own.
         data: Fingerprint of what is scored against (:func:`gold_fingerprint`).
         texts: Fingerprint of the texts of the split, for some corpora have several versions of them; or ``unknown``.
         epoch_chosen_on: The split that the epoch was chosen on; ``none`` where none was, or ``unknown``.
@@ -70,6 +72,8 @@ class Signature:
         version: Version of this package.
         window: ``none``, or which pairs a windowed re-scoring kept: ``past``, the most turns between, or both, as in
             ``past-4``. It is printed where it is not ``none``.
+        part: ``none``, or which folds are scored (:mod:`iemomecp_dataset.folds`), as in ``fold-2-of-5.0f3a`` or
+            ``out-of-5-folds.0f3a``. It is printed where it is not ``none``.
 
     Example:
         >>> signature = Signature("A", "ecf", "ecf", "validation", 866, 13495, 0, "all", "none", 0.4, "train", "c0ffee")
@@ -94,6 +98,7 @@ class Signature:
     texts: str = NOT_STATED
     epoch_chosen_on: str = NOT_STATED
     window: str = "none"
+    part: str = "none"
 
     def __post_init__(self) -> None:
         if self.definition not in DEFINITIONS or self.definition == "E":
@@ -102,10 +107,10 @@ class Signature:
                 "E is not an F1 and is never reported."
             )
         words = ("corpus", "task", "split", "forward_pairs", "emotions", "threshold_chosen_on", "epoch_chosen_on")
-        check_words(self, (*words, "data", "texts", "version", "window"))
+        check_words(self, (*words, "data", "texts", "version", "window", "part"))
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise MetricInputError(f"The threshold of a signature is in [0, 1]; found {self.threshold}.")
-        if (self.threshold is None) != (self.threshold_chosen_on in ("none", "system")):
+        if (self.threshold is None) != (self.threshold_chosen_on in ("none", *_OTHER_RULES)):
             raise MetricInputError(
                 f"A threshold needs the split it was chosen on, and only a threshold has one; found threshold "
                 f"{self.threshold} chosen on {self.threshold_chosen_on!r}."
@@ -121,7 +126,7 @@ class Signature:
     def decision(self) -> str:
         """The decision rule as it is printed."""
         if self.threshold is None:
-            return "system" if self.threshold_chosen_on == "system" else "argmax"
+            return self.threshold_chosen_on if self.threshold_chosen_on in _OTHER_RULES else "argmax"
         return f"threshold@{self.threshold_chosen_on}={self.threshold!r}"
 
     @property
@@ -158,6 +163,8 @@ class Signature:
         }
         if self.window != "none":
             fields["window"] = self.window
+        if self.part != "none":
+            fields["part"] = self.part
         return as_text(_PREFIX, fields)
 
     @classmethod
@@ -177,18 +184,18 @@ class Signature:
             *("def", "corpus", "task", "split", "gold", "candidates", "missed", "forward", "emotions", "decision"),
             *("data", "synthetic", "version"),
         )
-        # Signatures of earlier versions state neither of the first two; a window is stated where there is one.
-        later = {"epoch": NOT_STATED, "texts": NOT_STATED, "window": "none"}
+        # Signatures of earlier versions state neither of the first two; a window or a part where there is one.
+        later = {"epoch": NOT_STATED, "texts": NOT_STATED, "window": "none", "part": "none"}
         fields = fields_of_text(text, _PREFIX, wanted, later)
         threshold, chosen_on = None, "none"
-        decision = re.fullmatch(r"argmax|system|threshold@([^=]+)=(.+)", fields["decision"])
+        decision = re.fullmatch(r"argmax|system|folds|threshold@([^=]+)=(.+)", fields["decision"])
         try:
             if decision is None or fields["synthetic"] not in ("yes", "no"):
                 raise ValueError(f"decision {fields['decision']!r}, synthetic {fields['synthetic']!r}")
             if decision[1] is not None:
                 threshold, chosen_on = float(decision[2]), decision[1]
-            elif decision[0] == "system":
-                chosen_on = "system"
+            elif decision[0] in _OTHER_RULES:
+                chosen_on = decision[0]
             counts = [int(fields[name]) for name in ("gold", "candidates", "missed")]
         except ValueError as error:
             raise MetricInputError(f"{text!r} is not a signature: {error}.") from None
@@ -210,6 +217,7 @@ class Signature:
             texts=fields["texts"],
             epoch_chosen_on=fields["epoch"],
             window=fields["window"],
+            part=fields["part"],
         )
 
 
@@ -323,6 +331,7 @@ def run_signature(
     synthetic: bool = False,
     texts: str | None = None,
     epoch_chosen_on: str | None = None,
+    part: str = "none",
 ) -> Signature:
     """Builds the signature of a run's scores, the same that an evaluation of its predictions file gives.
 
@@ -339,6 +348,7 @@ def run_signature(
         synthetic: Whether a program made the data.
         texts: Fingerprint of the split's texts; by default computed from the rows.
         epoch_chosen_on: The split that the epoch was chosen on; None: unknown.
+        part: Which folds are scored.
 
     Returns:
         The signature.
@@ -380,4 +390,5 @@ def run_signature(
         synthetic=synthetic,
         texts=texts or text_fingerprint(rows),
         epoch_chosen_on=epoch_chosen_on or NOT_STATED,
+        part=part,
     )

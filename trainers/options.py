@@ -120,6 +120,16 @@ class DataOptions(SharedData):
         "source_binary: as_published (its default; forward pairs are gold non_pair) or gold.",
         setting="signatures",
     )
+    folds: str | None = option(
+        None,
+        "File of folds, which iemomecp cross-validate makes: the run is scored on one fold, as its test split, and "
+        "trained on the others.",
+        setting="data_fingerprint",
+        metavar="FILE",
+    )
+    fold: int | None = option(
+        None, "With --folds: the fold that is scored, from 1.", minimum=1, limit=100_000, setting="data_fingerprint"
+    )
 
 
 @dataclass(frozen=True)
@@ -659,6 +669,17 @@ class TrainingOptions(RunSettings):
             raise UsageError(
                 f"--scorer {model.scorer} cannot be trained with --objective {objective.objective}; the objectives "
                 f"that it takes: {', '.join(taken)}. Use --scorer dialogue, or --objective {taken[0]}."
+            )
+        if (data.folds is None) != (data.fold is None):
+            given, lacking = ("--folds", "--fold") if data.fold is None else ("--fold", "--folds")
+            raise UsageError(
+                f"{given} goes with {lacking}: --folds names the file, --fold which of its folds is scored. Give both, or "
+                "neither."
+            )
+        if data.folds is not None and model.emotion_from:
+            raise UsageError(
+                f"--emotion_from {model.emotion_from} has predicted the emotions of the corpus's own splits, of which "
+                "--folds scores train dialogues as test. Leave one of the two out."
             )
         if objective.context_ranking_weight and not OBJECTIVES[objective.objective].ranking:
             raise UsageError(

@@ -20,6 +20,7 @@ from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
 from iemomecp_dataset.files import file_digest
+from iemomecp_dataset.folds import fold_corpus, read_folds
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
@@ -284,17 +285,21 @@ def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
     config = read_yaml(folder_of_run(folder) / "config.yaml")
     if config.get("tuning") == "none":
         return [], config
+    folds = read_folds(config["folds"]) if config.get("folds") else None
     corpus = load_corpus(
         config["config_name"],
         config["data_dir"],
-        split="train",
+        split="train" if folds is None else None,
+        for_training=folds is None,
         candidates=config.get("candidates"),
         forward_pairs=config.get("forward_pairs"),
         validation=config.get("validation"),
         emotions=config.get("emotions"),
         **{name: config[name] for name in ("meld_root", "ecf_root", "ecf_map") if config.get(name)},
     )
-    return splits_of(corpus), config
+    if folds is not None:
+        corpus = fold_corpus(corpus, folds, config["fold"])
+    return [one for one in splits_of(corpus) if one.split == "train"], config
 
 
 _NOT_READ = (OSError, ValueError, KeyError, TypeError, AttributeError)

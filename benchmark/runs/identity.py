@@ -96,7 +96,7 @@ def decision_rule(record: RunResults) -> str:
     """
     value, chosen_on = record.threshold.get("value"), record.threshold.get("chosen_on")
     if value is None:
-        return str(chosen_on) if chosen_on == "system" else "argmax"
+        return {"system": "system", "folds": "threshold of each fold"}.get(str(chosen_on), "argmax")
     return f"threshold {float(value):g}" if chosen_on == "fixed" else f"threshold from {chosen_on}"
 
 

@@ -236,6 +236,7 @@ def run_results(
             synthetic=corpus.synthetic,
             texts=corpus.text_fingerprints[split],
             epoch_chosen_on=epoch_chosen_on,
+            part=corpus.part if split in corpus.parted else "none",
         )
         for split in predicted
     }
@@ -288,7 +289,8 @@ def run_results(
         license_text_shareable=corpus.synthetic,
         extra={
             "signatures": {split: str(signature) for split, signature in signatures.items()},
-            "leaks": contamination_warnings(corpus),
+            **({} if extra and "leaks" in extra else {"leaks": contamination_warnings(corpus)}),
+            **({} if corpus.part == "none" else {"part": corpus.part}),
             **(extra or {}),
         },
         **measured,
@@ -343,6 +345,7 @@ def write_run_predictions(
         definition=corpus.definition,
         candidates=corpus.candidates,
         epoch_chosen_on=epoch_chosen_on,
+        part=corpus.part if split in corpus.parted else None,
         **stated,
     )
     write_predictions(predictions_file(folder, name or split), corpus.tables[split], probabilities, facts, emotions)

@@ -29,7 +29,7 @@ from iemomecp_dataset.metrics.evaluation.explanations.predictions import (
 from iemomecp_dataset.metrics.evaluation.one_class import one_class_warning
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, read_predictions
 from iemomecp_dataset.metrics.explanations.scoring import scores_of_sums, text_statistics
-from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.scoring import pair_scores, scores_of_decisions
 from iemomecp_dataset.metrics.signature import Signature, gold_fingerprint
 from iemomecp_dataset.metrics.signature_fields import keys_fingerprint
 
@@ -171,6 +171,14 @@ def _other_scores(task: str, recorded: Mapping[str, Any], stored: _Stored) -> st
 
 
 def _scores(stored: _Stored) -> Mapping[str, Any]:
+    if isinstance(stored, Predictions) and stored.thresholds is not None:
+        return scores_of_decisions(
+            stored.probabilities,
+            stored.decided,
+            stored.labels,
+            stored.class_names,
+            missed_positives=stored.missed_positives,
+        )
     if isinstance(stored, Predictions):
         decided = stored.decided if stored.decisions_alone else stored.probabilities
         return pair_scores(

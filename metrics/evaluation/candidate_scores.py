@@ -22,7 +22,7 @@ from iemomecp_dataset.metrics.evaluation.uncertainty import intervals_of, paired
 from iemomecp_dataset.metrics.evaluation.window import WINDOW_STATEMENT
 from iemomecp_dataset.metrics.ranking import cause_ranking_scores, confidence_gap_scores
 from iemomecp_dataset.metrics.roles import context_error_directions, source_binary_remaps
-from iemomecp_dataset.metrics.scoring import confusion_matrix, pair_scores
+from iemomecp_dataset.metrics.scoring import confusion_matrix, pair_scores, scores_of_decisions
 from iemomecp_dataset.metrics.set_scores import DEFINITIONS, SEMEVAL_EMOTIONS, count_sets, set_scores
 from iemomecp_dataset.metrics.signature import Signature, check_comparable, gold_fingerprint, gold_terms
 from iemomecp_dataset.metrics.significance.counts import UnitCounts, candidate_unit_counts, set_unit_counts
@@ -54,13 +54,14 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
     if _by_candidates([scored], signature):
         labels, names = scored.pairs.labels, scored.class_names
         missed = 0 if signature.definition == "F" else n_missed
-        scores = pair_scores(scored.decided, labels, names, missed_positives=missed)
+        if scored.probabilities is None:
+            scores = pair_scores(scored.decided, labels, names, missed_positives=missed)
+        else:
+            scores = scores_of_decisions(
+                scored.probabilities, scored.decided, labels, names, missed_positives=missed
+            )
         reasons = scores.pop("undefined")
-        if scored.probabilities is not None:
-            ranked = pair_scores(scored.probabilities, labels, names, missed_positives=missed)
-            scores |= {key: value for key, value in ranked.items() if key.endswith("_auprc")}
-            reasons = {key: why for key, why in reasons.items() if not key.endswith("_auprc")} | ranked["undefined"]
-        elif scored.unranked or scored.predictions.n_unscored:
+        if scored.probabilities is None and (scored.unranked or scored.predictions.n_unscored):
             why = scored.unranked or f"{scored.predictions.n_unscored} of {len(labels)} pairs have no scores"
             reasons = {key: why if key.endswith("_auprc") else old for key, old in reasons.items()}
         undefined = reasons | undefined
@@ -152,6 +153,7 @@ def candidate_signature(scored: ScoredCandidates, options: EvaluationOptions) ->
         texts=(gold.text_fingerprint if gold else facts.text_fingerprint) or "unknown",
         epoch_chosen_on=facts.epoch_chosen_on or "unknown",
         window=options.window.word,
+        part=facts.part or "none",
     )
 
 

@@ -36,6 +36,8 @@ def decision_words(signature: Signature) -> str:
         >>> decision_words(replace(one, threshold=None, threshold_chosen_on="none"))
         'most probable class (argmax)'
     """
+    if signature.threshold_chosen_on == "folds":
+        return "each fold by its own threshold, as the file states them"
     if signature.threshold is None:
         if signature.threshold_chosen_on != "system":
             return "most probable class (argmax)"
@@ -84,7 +86,8 @@ def decisions_of(
         notes: Receives a remark where the own decisions are not the most probable class.
 
     Returns:
-        ``(m,)`` class ids, the threshold or None, and the split it was chosen on, ``fixed``, ``none`` or ``system``.
+        ``(m,)`` class ids, the threshold or None, and the split it was chosen on, ``fixed``, ``none``, ``system`` or
+        ``folds``.
 
     Raises:
         UsageError: Options contradict each other, or ask for a decision that the file does not allow.
@@ -105,6 +108,8 @@ def decisions_of(
             chosen_on = predictions.facts.threshold_chosen_on or "unknown"
         return decide(probabilities, threshold), threshold, chosen_on
     assert own is not None  # the reader gives probabilities or decisions
+    if predictions.thresholds is not None:
+        return own, None, "folds"
     if probabilities is not None:
         differing = int((own != decide(probabilities)).sum())
         if differing:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "class_ids",
+    "fold_columns",
     "id_texts",
     "pair_keys",
     "probability_columns",
@@ -299,6 +300,41 @@ def target_emotions(path: Path, table: pd.DataFrame, pairs: PairKeys) -> NDArray
                 "have one emotion."
             )
     return emotions
+
+
+def fold_columns(path: Path, table: pd.DataFrame) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
+    """Reads fold and threshold of each pair in a file of out-of-fold predictions.
+
+    Args:
+        path: The file, for errors.
+        table: Its columns; ``fold`` and ``fold_threshold`` may be among them.
+
+    Returns:
+        ``(n,)`` numbers of folds; and ``(n,)`` thresholds, NaN where the most probable class is decided for. None for
+        both without the two columns: either alone is a column of somebody else, with another meaning.
+
+    Raises:
+        InvalidDataError: A fold is not a whole number of 1 or more, a threshold is not between 0 and 1, or a fold has
+            two.
+    """
+    if "fold" not in table or "fold_threshold" not in table:
+        return None, None
+    folds = whole_numbers(path, table, "fold", "a fold, counted from 1", 1)
+    thresholds = _numbers(path, table, ["fold_threshold"])[:, 0]
+    outside = np.flatnonzero((thresholds < 0) | (thresholds > 1))
+    if len(outside):
+        raise InvalidDataError(
+            f"{path}: row {outside[0]}, column fold_threshold: {_shown(table['fold_threshold'].iloc[outside[0]])} is not "
+            "between 0 and 1."
+        )
+    for fold in np.unique(folds).tolist():
+        of_fold = np.unique(thresholds[folds == fold])  # NaN is equal to itself here
+        if len(of_fold) > 1:
+            raise InvalidDataError(
+                f"{path}: fold {fold} has {len(of_fold)} thresholds in the column fold_threshold, such as "
+                f"{of_fold[0]:g} and {of_fold[1]:g}; a fold has one."
+            )
+    return folds, thresholds
 
 
 def id_texts(path: Path, table: pd.DataFrame, column: str) -> NDArray[np.str_]:

@@ -90,6 +90,7 @@ class PredictionFacts:
         decisions_alone: Whether the system only decides: its probabilities are 0 and 1, and rank nothing.
         evidence: What was removed from the input.
         emotions: Origin of the column ``emotion``: ``predicted`` or ``gold``.
+        part: Which folds the predictions are of, as a word of :mod:`iemomecp_dataset.folds`.
     """
 
     corpus: str | None = None
@@ -110,6 +111,7 @@ class PredictionFacts:
     decisions_alone: bool | None = None
     evidence: str | None = None
     emotions: str | None = None
+    part: str | None = None
 
     def to_json(self) -> str:
         """Writes a JSON object of what is stated; a threshold is always written, ``null`` where there is none.

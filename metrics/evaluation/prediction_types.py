@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from iemomecp_dataset.candidates import CANDIDATE_SPACES
 from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
-from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.metrics.scoring import decide, decide_by_fold
 from iemomecp_dataset.pair_table import PairKeys, PairTable
 
 __all__ = ["CandidatePredictions", "Predictions"]
@@ -34,6 +34,8 @@ class CandidatePredictions:
         n_unscored: Rows without scores, or marked in the file as not scored by the model.
         facts: Metadata of the file.
         notes: Remarks on the file, for readers of its scores.
+        folds: ``(n,)`` int64, the fold of each pair in a file of out-of-fold predictions, or ``None``.
+        thresholds: ``(n,)`` float64, the decision threshold of its fold, which ``decisions`` follow, or ``None``.
     """
 
     path: Path
@@ -47,6 +49,8 @@ class CandidatePredictions:
     n_unscored: int = 0
     facts: PredictionFacts = field(default_factory=PredictionFacts)
     notes: tuple[str, ...] = ()
+    folds: NDArray[np.int64] | None = None
+    thresholds: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -84,6 +88,8 @@ class CandidatePredictions:
             probabilities=None if self.probabilities is None else self.probabilities[chosen],
             decisions=None if self.decisions is None else self.decisions[chosen],
             emotions=None if self.emotions is None else self.emotions[chosen],
+            folds=None if self.folds is None else self.folds[chosen],
+            thresholds=None if self.thresholds is None else self.thresholds[chosen],
         )
 
 
@@ -97,6 +103,8 @@ class Predictions:
         class_names: The ``C`` class names, by id.
         facts: Metadata of the file.
         emotions: ``(n,)`` str, the predicted emotion of the target, or ``None``.
+        folds: ``(n,)`` int64, the fold of each pair in a file of out-of-fold predictions, or ``None``.
+        thresholds: ``(n,)`` float64, the decision threshold of its fold, or ``None``.
     """
 
     pairs: PairTable
@@ -104,6 +112,8 @@ class Predictions:
     class_names: tuple[str, ...]
     facts: PredictionFacts = field(default_factory=PredictionFacts)
     emotions: NDArray[np.str_] | None = None
+    folds: NDArray[np.int64] | None = None
+    thresholds: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -140,7 +150,10 @@ class Predictions:
 
     @property
     def threshold(self) -> float | None:
-        """A pair is class 0 iff its probability reaches this; None: the most probable class is decided for."""
+        """A pair is class 0 iff its probability reaches this; None: the most probable class is decided for.
+
+        None as well where each fold has its own, in ``thresholds``; ``decided`` heeds both.
+        """
         return self.facts.threshold
 
     @property
@@ -151,4 +164,6 @@ class Predictions:
     @property
     def decided(self) -> NDArray[np.int64]:
         """``(n,)`` predicted class ids by the run's own decision rule."""
+        if self.thresholds is not None:
+            return decide_by_fold(self.probabilities, self.thresholds)
         return decide(self.probabilities, None if self.decisions_alone else self.threshold)

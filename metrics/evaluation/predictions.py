@@ -16,6 +16,10 @@ label         gold_id (the gold class id, where the file has it)
 pred_id       prediction (the system's own decision)
 emotion       (the predicted emotion of the target, the same for all pairs of a target; optional)
 ============= =================================================================================================
+
+Out-of-fold predictions of a cross-validation are one such file, with two columns more: ``fold``, from 1, and
+``fold_threshold``, the decision threshold of that fold (empty: the most probable class). The metadata then states no
+threshold, and in ``part`` which folds they are.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolde
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.metrics.evaluation.prediction_columns import (
     class_ids,
+    fold_columns,
     pair_keys,
     probability_columns,
     scored_flags,
@@ -44,7 +49,7 @@ from iemomecp_dataset.metrics.evaluation.prediction_facts import PredictionFacts
 from iemomecp_dataset.metrics.evaluation.prediction_table import METADATA_KEY, columns_of, only_one, open_table
 from iemomecp_dataset.metrics.evaluation.prediction_types import CandidatePredictions, Predictions
 from iemomecp_dataset.metrics.evaluation.semeval import EMOTION_NAMES, Reading, SemevalConversations, read_semeval
-from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.metrics.scoring import decide, decide_by_fold
 from iemomecp_dataset.pair_table import PairKeys, PairTable
 from iemomecp_dataset.schema import PAIR_LABELS, SPLITS, canonical_split
 
@@ -122,6 +127,9 @@ def write_predictions(
     probabilities: NDArray[np.float64],
     facts: PredictionFacts,
     emotions: NDArray[np.str_] | None = None,
+    *,
+    folds: NDArray[np.int64] | None = None,
+    thresholds: NDArray[np.float64] | None = None,
 ) -> None:
     """Writes a predictions file; it appears whole or not at all.
 
@@ -131,6 +139,8 @@ def write_predictions(
         probabilities: ``(n, C)``, in their order.
         facts: The metadata, of which ``class_names`` must be stated.
         emotions: ``(n,)`` str, the predicted emotion of each pair's target; empty where there is none.
+        folds: ``(n,)`` int, the fold of each pair, of out-of-fold predictions.
+        thresholds: ``(n,)``, the threshold of its fold, likewise; NaN: the most probable class.
 
     Raises:
         UsageError: The metadata does not name one class per column of probabilities.
@@ -152,6 +162,9 @@ def write_predictions(
     if emotions is not None:
         columns["emotion"] = pa.array([name or None for name in emotions.tolist()], pa.string())
         facts = replace(facts, emotions=facts.emotions or "predicted")
+    if folds is not None and thresholds is not None:
+        columns["fold"] = folds.astype(np.int32)
+        columns["fold_threshold"] = pa.array(thresholds, pa.float64(), from_pandas=True)
     table = pa.table(columns).replace_schema_metadata({METADATA_KEY: facts.to_json()})
     with atomic_write(path) as partial:
         pq.write_table(table, partial)
@@ -191,6 +204,8 @@ def read_predictions(path: str | Path) -> Predictions:
         class_names=found.class_names,
         facts=replace(found.facts, split=found.facts.split or split_of_file(path)),
         emotions=found.emotions,
+        folds=found.folds,
+        thresholds=found.thresholds,
     )
 
 
@@ -247,6 +262,9 @@ def read_candidate_predictions(
     if facts.decisions_alone and probabilities is not None:
         decisions, probabilities = decide(probabilities), None  # they are 0 and 1, and rank nothing
     pairs = pair_keys(path, table, names)
+    folds, thresholds = fold_columns(path, table)
+    if thresholds is not None and probabilities is not None:
+        decisions = decide_by_fold(probabilities, thresholds)
     return CandidatePredictions(
         path=path,
         class_names=class_names,
@@ -258,6 +276,8 @@ def read_candidate_predictions(
         n_unscored=n_unscored,
         facts=_with_columns(facts, table),
         notes=filled,
+        folds=folds,
+        thresholds=None if probabilities is None else thresholds,
     )
 
 

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
+from iemomecp_dataset.folds import fold_corpus, read_folds
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pairs.config import set_decision, set_training_data
 from iemomecp_dataset.trainers.run_folder import RunFolder
@@ -27,10 +28,11 @@ class PairRun:
     """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
 
     def corpus(self, options: TrainingOptions, given: Corpus | None) -> Corpus:
-        """Loads the corpus with its candidate pairs, or takes the given one.
+        """Loads the corpus with its candidate pairs, or takes the given one; of a fold, the data of that fold.
 
         Raises:
             UsageError: It has no pairs.
+            InvalidDataError: The folds are of another corpus.
         """
         data = options.data
         corpus = given or load_corpus(
@@ -39,8 +41,13 @@ class PairRun:
             candidates=data.candidates,
             forward_pairs=data.forward_pairs,
             emotions=data.emotions,
+            for_training=data.folds is None,
         )
         corpus.require_pairs()
+        if data.folds is not None and data.fold is not None:
+            folds = read_folds(data.folds)
+            folds.check_corpus(corpus, data.folds)
+            corpus = fold_corpus(corpus, folds, data.fold)
         return corpus
 
     def warnings(self, options: TrainingOptions, corpus: Corpus) -> list[str]:
