@@ -304,7 +304,9 @@ def read_folds(path: str | Path) -> Folds:
         )
     for name, fits in _FITS.items():
         if not fits(content.get(name)):
-            raise InvalidDataError(f"{path}: {name} is {shown(content.get(name))}, which no file of folds has. {advice}")
+            raise InvalidDataError(
+                f"{path}: {name} is {shown(content.get(name))}, which no file of folds has. {advice}"
+            )
     n = content["folds"]
     counts = tuple({key: one[key] for key in _COUNTS} for one in content["counts"])
     strange = [name for name, fold in content["fold_of"].items() if not is_integer(fold) or not 1 <= fold <= n]

@@ -21,20 +21,18 @@ launcher was interrupted.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import math
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from iemomecp_dataset.benchmark.matrix.options import CellOptions, trainer_options
 from iemomecp_dataset.command_line import OptionParser, command_hint, option
-from iemomecp_dataset.command_process import end_by_signals
-from iemomecp_dataset.errors import UsageError, require_packages
-from iemomecp_dataset.jobs.options import BackendOptions, check_backend, open_backend, preview
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.jobs.options import check_backend
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS
@@ -42,13 +40,9 @@ from iemomecp_dataset.trainers.options import ObjectiveName
 from iemomecp_dataset.trainers.scorers import scorer_names
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep
-    from iemomecp_dataset.benchmark.matrix.plan import PlannedCell
-    from iemomecp_dataset.corpus import Corpus
-    from iemomecp_dataset.trainers.run_inputs import RunInputs
+    from iemomecp_dataset.benchmark.matrix.cells import Sweep
 
 _AXES = "what varies (any other option of the trainers as well)"
-_ACTION = "what to do"
 
 
 @dataclass(frozen=True)
@@ -73,16 +67,8 @@ class _Axes:
 
 
 @dataclass(frozen=True)
-class MatrixOptions(BackendOptions, _Axes):
+class MatrixOptions(CellOptions, _Axes):
     """Options of the command, besides those of the trainers."""
-
-    gpus_per_cell: float = option(
-        0.0, "ray: GPUs that a cell requests, such as 0.5", minimum=0, limit=1e6, group="where"
-    )
-    cpus_per_cell: float = option(1.0, "ray: cores that a cell requests", above=0, limit=1e6, group="where")
-
-    dry_run: bool = option(False, "print the plan with an estimate and the commands, and end", group=_ACTION)
-    retry_failed: bool = option(False, "start failed cells again", group=_ACTION)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,86 +85,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known, rest = parser.parse_known(flags)
     options = MatrixOptions(**known)
     # Imported here, so that --help is quick.
+    from iemomecp_dataset.benchmark.matrix.cell_data import data_warnings, inputs_of, load_data
     from iemomecp_dataset.benchmark.matrix.cells import cells_of
-    from iemomecp_dataset.benchmark.matrix.launch import run_cells
-    from iemomecp_dataset.benchmark.matrix.plan import State, plan_cells
-    from iemomecp_dataset.benchmark.matrix.state_table import StateTable
+    from iemomecp_dataset.benchmark.matrix.plan import plan_cells
+    from iemomecp_dataset.benchmark.matrix.plan_text import print_plan
+    from iemomecp_dataset.benchmark.matrix.start import check_trackers, start_cells
 
     places = check_backend(options, gpus=options.gpus_per_cell)
     cells = cells_of(*_sweeps(options, given[: len(given) - len(flags)], rest))
-    _check_trackers(cells)
-    data = _load_data(cells)
-    for warning in _contamination(data):
+    check_trackers(cells)
+    data = load_data(cells)
+    for warning in data_warnings(data):
         print(f"warning: {warning}", file=sys.stderr)
-    planned = plan_cells(
-        cells,
-        options.runs_dir,
-        _inputs_of(data),
-        retry_failed=options.retry_failed,
-    )
+    planned = plan_cells(cells, options.runs_dir, inputs_of(data), retry_failed=options.retry_failed)
     data.clear()
     if options.dry_run:
-        _show_plan(planned, options, places)
+        print_plan(planned, options.runs_dir, options, places)
         return 0
-    table = StateTable(planned)
-    to_cancel = ""
-    if any(entry.to_run for entry in planned):
-        require_packages("torch", "transformers", "accelerate", extra="train")
-        end_by_signals()
-        backend = open_backend(options, options.runs_dir, cpus=options.cpus_per_cell, gpus=options.gpus_per_cell)
-        outcome = run_cells(planned, options.runs_dir, backend, table, wait=not options.no_wait)
-        to_cancel = backend.cancel_command
-        finished, interrupted = list(outcome.finished.values()), outcome.interrupted
-    else:
-        finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
-    unfinished = (State.FAILED, State.REFUSED, State.INTERRUPTED)
-    bad = [f"{name}: {cell.state}" for name, cell in table.states.items() if cell.state in unfinished]
-    if finished:
+    ended = start_cells(planned, options.runs_dir, options)
+    if ended.finished:
         from iemomecp_dataset.benchmark.results_table import results_table
         from iemomecp_dataset.benchmark.runs.index import Run
 
-        print(results_table([Run(options.runs_dir / r.run_name, r) for r in finished]))
+        print(results_table([Run(options.runs_dir / r.run_name, r) for r in ended.finished.values()]))
         report = command_hint("report", shlex.quote(str(options.runs_dir)), "--output report.html")
         print(f"\nReport: {report}")
-    if bad:
-        print(f"not finished: {'; '.join(bad)}. Logs: {options.runs_dir / 'logs'}", file=sys.stderr)
-    in_queue = sum(cell.state in (State.WAITING, State.RUNNING) for cell in table.states.values())
-    if in_queue and to_cancel:
-        print(_going_on(in_queue, to_cancel, interrupted=interrupted), file=sys.stderr)
-    elif interrupted:
-        print("Interrupted. Start the same command again to continue.", file=sys.stderr)
-    if interrupted:
-        return 130
-    return 1 if bad else 0
-
-
-def _going_on(cells: int, to_cancel: str, *, interrupted: bool) -> str:
-    """Says what becomes of cells that go on without this launcher."""
-    of_cells = "1 cell waits or runs" if cells == 1 else f"{cells} cells wait or run"
-    return (
-        f"{'Interrupted. ' * interrupted}{of_cells} in the queue, and {'goes' if cells == 1 else 'go'} on without this "
-        "launcher. Start the same command again to see the states and wait for the results, or with --no_wait to see "
-        f"the states alone. To cancel: {to_cancel}"
-    )
-
-
-def _check_trackers(cells: Sequence[MatrixCell]) -> None:
-    """Refuses a tracker that is not installed before the data are read, and not in every cell."""
-    trackers = {cell.options.run.log_with for cell in cells if not cell.impossible} - {None}
-    if not trackers:
-        return
-    require_packages("accelerate", extra="train")
-    from iemomecp_dataset.trainers.training.trackers import require_tracker
-
-    for name in trackers:
-        require_tracker(name)
+    ended.say_what_is_left()
+    return ended.exit_code
 
 
 def _sweeps(options: MatrixOptions, experiments: Sequence[str], rest: Sequence[str]) -> list[Sweep]:
     from iemomecp_dataset.benchmark.matrix.cells import Sweep
     from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps
 
-    values = _trainer_options(rest)
+    values = trainer_options(rest)
     for name, given in (
         ("config_name", options.config_names),
         ("scorer", options.scorers),
@@ -210,121 +150,3 @@ def _sweeps(options: MatrixOptions, experiments: Sequence[str], rest: Sequence[s
             "the loss of emotions), or train pairs in a matrix of their own."
         )
     return sweeps
-
-
-def _trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Options of the trainers, each with its values; one without a value is switched on, with ``--no-`` off."""
-    from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
-    from iemomecp_dataset.trainers.options import TrainingOptions
-
-    known = TrainingOptions().flat().keys() | EmotionTrainingOptions().flat().keys()
-    values: dict[str, tuple[Any, ...]] = {}
-    name = ""
-    for text in rest:
-        if text.startswith("--"):
-            flag, equals, value = text[2:].partition("=")
-            name = flag.replace("-", "_")
-            off = name not in known and name.removeprefix("no_") in known
-            name = name.removeprefix("no_") if off else name
-            if name in values:
-                raise UsageError(f"--{name} is given twice; give its values together: --{name} A B.")
-            values[name] = (value,) if equals else ("false",) if off else ()
-        elif name:
-            values[name] = (*values[name], text)
-        else:
-            raise UsageError(f"Unexpected argument {text!r}. See --help.")
-    return {name: given or ("true",) for name, given in values.items()}
-
-
-def _data_key(cell: MatrixCell) -> tuple[Any, ...]:
-    data = cell.options.data
-    further = (getattr(data, name, None) for name in ("candidates", "forward_pairs", "validation", "emotions"))
-    return (cell.options.task, data.config_name, data.data_dir, *further)
-
-
-def _load_data(cells: Sequence[MatrixCell]) -> dict[tuple[Any, ...], Corpus]:
-    """Every corpus of the matrix once: for fingerprints, and for what its splits share."""
-    from tqdm import tqdm
-
-    from iemomecp_dataset.progress import bars_hidden
-
-    wanted = dict.fromkeys(_data_key(cell) for cell in cells if not cell.impossible)
-    return {key: _load(*key) for key in tqdm(wanted, desc="Reading data", leave=False, disable=bars_hidden())}
-
-
-def _load(
-    task: str,
-    config_name: str,
-    data_dir: str,
-    candidates: str | None,
-    forward_pairs: str | None,
-    validation: str | None,
-    emotions: str | None,
-) -> Corpus:
-    """Loads the data of a cell as its trainer does."""
-    from iemomecp_dataset.benchmark.runs.results import ERC
-    from iemomecp_dataset.corpus import load_corpus, whole_corpus
-
-    if task != ERC:
-        return load_corpus(config_name, data_dir, candidates=candidates, forward_pairs=forward_pairs, emotions=emotions)
-    corpus = load_corpus(config_name, data_dir, validation=validation, emotions=emotions)
-    corpus.require_emotions()
-    return whole_corpus(corpus)
-
-
-def _inputs_of(data: Mapping[tuple[Any, ...], Corpus]) -> Callable[[MatrixCell], RunInputs]:
-    """A function that describes what a cell reads; cells with the same files share one reading of them."""
-    from iemomecp_dataset.trainers.run_inputs import effective_batch_size, run_inputs
-
-    found: dict[tuple[Any, ...], RunInputs] = {}
-
-    def inputs(cell: MatrixCell) -> RunInputs:
-        options = cell.options
-        key = (options.data, options.model.text_encoder, options.model.text_streams, options.model.init_from)
-        if key not in found:
-            found[key] = run_inputs(options, data[_data_key(cell)], processes=1)
-        # Each cell is trained in one process, whatever the backend.
-        return dataclasses.replace(found[key], effective_batch_size=effective_batch_size(options, processes=1))
-
-    return inputs
-
-
-def _contamination(data: Mapping[tuple[Any, ...], Corpus]) -> list[str]:
-    from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
-
-    return contamination_warnings(split for corpus in data.values() for split in splits_of(corpus))
-
-
-def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, places: int | None) -> None:
-    from iemomecp_dataset.benchmark.matrix.cell_job import job_of
-    from iemomecp_dataset.benchmark.matrix.plan import estimated_seconds
-    from iemomecp_dataset.benchmark.runs.index import index_runs
-    from iemomecp_dataset.errors import IemomecpError
-
-    try:
-        others = [run.results for run in index_runs(options.runs_dir).runs]
-    except IemomecpError:
-        others = []
-    seconds = estimated_seconds(planned, others)
-    width = max(len(entry.cell.name) for entry in planned)
-    for entry, estimate in zip(planned, seconds, strict=True):
-        cost = "" if not entry.to_run else "no estimate" if math.isnan(estimate) else f"about {estimate:.0f} s"
-        print(f"{entry.cell.name:<{width}}  {entry.state:<15} {entry.reason or cost}".rstrip())
-    to_run = [entry for entry in planned if entry.to_run]
-    known = [s for s, entry in zip(seconds, planned, strict=True) if entry.to_run and not math.isnan(s)]
-    cells = f"{len(planned)} cell{'s' * (len(planned) != 1)}"
-    if not to_run:
-        print(f"\n{cells}, none to run.")
-        return
-    at_once = min(places or len(to_run), len(to_run))
-    how_many = f"{at_once} at once" if places else "as many at once as the queue starts"
-    print(f"\n{cells}, {len(to_run)} to run, {how_many}.", end=" ")
-    if known:
-        # No shorter than the longest of them.
-        in_all = max(*known, sum(known) / at_once)
-        print(
-            f"Training time of {len(known)} of them by finished runs like them: about {in_all:.0f} s, without start-up."
-        )
-    else:
-        print("No finished run has comparable settings, so there is no estimate.")
-    print(f"\n{preview(options, options.runs_dir, [job_of(entry.cell, options.runs_dir) for entry in to_run])}")

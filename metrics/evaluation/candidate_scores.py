@@ -57,9 +57,7 @@ def evaluate_candidates(scored: ScoredCandidates, options: EvaluationOptions) ->
         if scored.probabilities is None:
             scores = pair_scores(scored.decided, labels, names, missed_positives=missed)
         else:
-            scores = scores_of_decisions(
-                scored.probabilities, scored.decided, labels, names, missed_positives=missed
-            )
+            scores = scores_of_decisions(scored.probabilities, scored.decided, labels, names, missed_positives=missed)
         reasons = scores.pop("undefined")
         if scored.probabilities is None and (scored.unranked or scored.predictions.n_unscored):
             why = scored.unranked or f"{scored.predictions.n_unscored} of {len(labels)} pairs have no scores"

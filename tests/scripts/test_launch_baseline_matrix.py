@@ -146,7 +146,7 @@ def test_cells_in_a_queue_go_on_and_how_to_see_and_cancel_them_is_said(interrupt
         "--backend", "slurm", "--slurm", "partition=gpu", "minutes=60", *(["--no_wait"] * (not interrupted)),
     ]  # fmt: skip
     queue = Queue({"ecf-dialogue-base-t-s42": JobStatus(JobState.WAITING, words="SLURM 12_0 PENDING (Resources)")})
-    monkeypatch.setattr("iemomecp_dataset.commands.matrix.open_backend", lambda *args, **kwargs: queue)
+    monkeypatch.setattr("iemomecp_dataset.benchmark.matrix.start.open_backend", lambda *args, **kwargs: queue)
 
     def ctrl_c(seconds):
         raise KeyboardInterrupt
