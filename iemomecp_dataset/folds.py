@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -150,10 +150,17 @@ def unit_of(row: Mapping[str, Any], corpus: str) -> str:
     return recording[1] if recording else source
 
 
-def make_folds(corpus: Corpus, n: int = 5, *, split: str = "train", salt: str = SALT) -> Folds:
+def make_folds(
+    corpus: Corpus,
+    n: int = 5,
+    *,
+    split: str = "train",
+    salt: str = SALT,
+    together: Iterable[Sequence[str]] = (),
+) -> Folds:
     """Parts a split into folds.
 
-    Units (:func:`unit_of`) are sorted by SHA-256 of the salt and their name, and dealt to the folds in turn, so that
+    Units (:func:`unit_of`, joined where they are to stay together) are sorted by SHA-256 of the salt and their name, and dealt to the folds in turn, so that
     folds have the same number of them, give or take one.
 
     Args:
@@ -161,6 +168,7 @@ def make_folds(corpus: Corpus, n: int = 5, *, split: str = "train", salt: str = 
         n: Number of folds.
         split: ``train``, or ``validation``.
         salt: Another salt gives other folds.
+        together: Groups of ids of dialogues that must be in one fold, beside chunks of one source dialogue.
 
     Returns:
         The folds.
@@ -177,15 +185,16 @@ def make_folds(corpus: Corpus, n: int = 5, *, split: str = "train", salt: str = 
         raise UsageError(
             f"--folds must be at least 2, but is {n}."
             if own_validation
-            else f"--folds must be at least 3, but is {n}: one fold is scored, the next chooses epoch and threshold, and "
-            "the others are trained on."
+            else f"--folds must be at least 3, but is {n}: one fold is scored, the next chooses epoch and threshold, "
+            "and the others are trained on."
         )
     rows = corpus.rows[split]
-    units = sorted({unit_of(row, corpus.name) for row in rows}, key=lambda unit: (_hash(salt, unit), unit))
+    unit_by_dialogue = _joined({row["dialogue_id"]: unit_of(row, corpus.name) for row in rows}, together)
+    units = sorted(set(unit_by_dialogue.values()), key=lambda unit: (_hash(salt, unit), unit))
     if n > len(units):
         raise UsageError(f"--folds {n} is more than the {len(units)} dialogues of the {split} split. Use fewer.")
     of_unit = {unit: place % n + 1 for place, unit in enumerate(units)}
-    fold_of = {row["dialogue_id"]: of_unit[unit_of(row, corpus.name)] for row in rows}
+    fold_of = {dialogue: of_unit[unit] for dialogue, unit in unit_by_dialogue.items()}
     return Folds(
         corpus=corpus.name,
         config_name=corpus.config_name,
@@ -198,6 +207,21 @@ def make_folds(corpus: Corpus, n: int = 5, *, split: str = "train", salt: str = 
         counts=tuple(_counts(row for row in rows if fold_of[row["dialogue_id"]] == fold) for fold in range(1, n + 1)),
         synthetic=corpus.synthetic,
     )
+
+
+def _joined(unit_of_dialogue: Mapping[str, str], together: Iterable[Sequence[str]]) -> dict[str, str]:
+    """The unit of every dialogue, units of one group being one: the first of them in the order of their names."""
+    first = {unit: unit for unit in unit_of_dialogue.values()}
+
+    def root(unit: str) -> str:
+        while first[unit] != unit:
+            unit = first[unit]
+        return unit
+
+    for group in together:
+        roots = sorted({root(unit_of_dialogue[dialogue]) for dialogue in group})
+        first |= dict.fromkeys(roots, roots[0])
+    return {dialogue: root(unit) for dialogue, unit in unit_of_dialogue.items()}
 
 
 def _hash(salt: str, unit: str) -> str:
@@ -224,8 +248,8 @@ def fold_corpus(corpus: Corpus, folds: Folds, fold: int) -> Corpus:
         fold: The fold, from 1.
 
     Returns:
-        A corpus with train (without the fold), validation and test (the fold). Validation is the corpus's own; where the
-        folds part validation itself, or there is none, it is the next fold, which is not trained on either.
+        A corpus with train (without the fold), validation and test (the fold). Validation is the corpus's own; where
+        the folds part validation itself, or there is none, it is the next fold, which is not trained on either.
 
     Raises:
         InvalidDataError: The folds are of another corpus, or of another state of it.
@@ -312,8 +336,8 @@ def read_folds(path: str | Path) -> Folds:
     strange = [name for name, fold in content["fold_of"].items() if not is_integer(fold) or not 1 <= fold <= n]
     if strange:
         raise InvalidDataError(
-            f"{path}: the fold of dialogue {shown(strange[0])} is {shown(content['fold_of'][strange[0]])}; expected 1 to "
-            f"{n}. {advice}"
+            f"{path}: the fold of dialogue {shown(strange[0])} is {shown(content['fold_of'][strange[0]])}; expected 1 "
+            f"to {n}. {advice}"
         )
     found_folds = Folds(
         **{name: content[name] for name in ("corpus", "config_name", "split", "salt", "fold_of")},

@@ -673,8 +673,8 @@ class TrainingOptions(RunSettings):
         if (data.folds is None) != (data.fold is None):
             given, lacking = ("--folds", "--fold") if data.fold is None else ("--fold", "--folds")
             raise UsageError(
-                f"{given} goes with {lacking}: --folds names the file, --fold which of its folds is scored. Give both, or "
-                "neither."
+                f"{given} goes with {lacking}: --folds names the file, --fold which of its folds is scored. Give both, "
+                "or neither."
             )
         if data.folds is not None and model.emotion_from:
             raise UsageError(

@@ -20,8 +20,8 @@ from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import IemomecpError
 from iemomecp_dataset.features import read_card
 from iemomecp_dataset.files import file_digest
-from iemomecp_dataset.folds import fold_corpus, read_folds
 from iemomecp_dataset.files.yaml_files import read_yaml
+from iemomecp_dataset.folds import fold_corpus, read_folds
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
 from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.explanation.inputs import explanation_features

@@ -32,6 +32,7 @@ __all__ = [
     "contamination_warnings",
     "find_leaks",
     "passages",
+    "related_dialogues",
     "splits_of",
     "utterance_keys",
 ]
@@ -194,6 +195,28 @@ def utterance_keys(data: SplitData, maps: Mapping[str, _Map] | None = None) -> l
                 origin = _whose_ids(CORPORA[corpus].origin)
                 keys.append(UtteranceKey(origin, data.split, of_map.dialogue, of_map.utterance))
     return keys
+
+
+def related_dialogues(corpus: Corpus, split: str) -> list[tuple[str, ...]]:
+    """Finds the dialogues of one split that were cut from one dialogue of the corpus that theirs was built on.
+
+    Args:
+        corpus: Any corpus; where it is loaded from a folder, the map that its authors have published may lie there.
+        split: One of its splits.
+
+    Returns:
+        Groups of two or more dialogue ids; a dialogue may be in several.
+    """
+    data = SplitData(corpus.name, split, corpus.rows[split], corpus.data_dir, corpus.ecf_map)
+    folders = [] if data.folder is None else [data.folder]
+    maps, _ = _maps([data], folders, {"ecf": [] if data.ecf_map is None else [data.ecf_map]})
+    keys = iter(utterance_keys(data, maps))
+    groups: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for row in data.rows:
+        for _ in row["utterances"]:
+            key = next(keys)
+            groups[key.corpus, key.dialogue][row["dialogue_id"]] = None
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def passages(rows: Iterable[Mapping[str, Any]]) -> list[Passage]:

@@ -324,8 +324,8 @@ def fold_columns(path: Path, table: pd.DataFrame) -> tuple[NDArray[np.int64] | N
     outside = np.flatnonzero((thresholds < 0) | (thresholds > 1))
     if len(outside):
         raise InvalidDataError(
-            f"{path}: row {outside[0]}, column fold_threshold: {_shown(table['fold_threshold'].iloc[outside[0]])} is not "
-            "between 0 and 1."
+            f"{path}: row {outside[0]}, column fold_threshold: {_shown(table['fold_threshold'].iloc[outside[0]])} is "
+            "not between 0 and 1."
         )
     for fold in np.unique(folds).tolist():
         of_fold = np.unique(thresholds[folds == fold])  # NaN is equal to itself here
