@@ -160,8 +160,8 @@ def make_folds(
 ) -> Folds:
     """Parts a split into folds.
 
-    Units (:func:`unit_of`, joined where they are to stay together) are sorted by SHA-256 of the salt and their name, and dealt to the folds in turn, so that
-    folds have the same number of them, give or take one.
+    Units (:func:`unit_of`, joined where they are to stay together) are sorted by SHA-256 of the salt and their name,
+    and dealt to the folds in turn, so that folds have the same number of them, give or take one.
 
     Args:
         corpus: The corpus.
