@@ -712,6 +712,11 @@ class TrainingOptions(RunSettings):
             if given:
                 raise UsageError(f"--{given} belongs to --train_with, which is not given. Leave it out.")
             return
+        if not find_scorer(self.model.scorer).takes_further_corpora:
+            raise UsageError(
+                f"--train_with mixes whole dialogues into the epochs of the dialogue scorer; --scorer "
+                f"{self.model.scorer} builds its examples itself. Leave it out, or use --scorer dialogue."
+            )
         if self.data.modalities != "t":
             raise UsageError(
                 f"--train_with mixes corpora by their texts, but --modalities {self.data.modalities} also reads "

@@ -60,11 +60,6 @@ def _check(options: TrainingOptions) -> None:
             "--emotion_category_weight belongs to the dialogue scorer; the isolated scorer has no utterance alone. "
             "Leave it out, or use --scorer dialogue."
         )
-    if options.data.train_with:
-        raise UsageError(
-            "--train_with mixes whole dialogues into the epochs of the dialogue scorer; the isolated scorer draws "
-            "pairs. Leave it out, or use --scorer dialogue."
-        )
     if options.model.encoder_mode == "frozen" and "t" in options.data.modalities:
         raise UsageError(
             "--encoder_mode frozen computes features of utterances, but --scorer isolated reads both utterances of a "

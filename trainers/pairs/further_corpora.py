@@ -66,6 +66,8 @@ def asked_corpora(train_with: Sequence[str], weights: Sequence[str] = ()) -> tup
         reccon reccon train data/reccon 0.5
         mecad:validation mecad validation data/mecad 1.0
     """
+    # From Python a single text stands for one entry.
+    train_with, weights = ([given] if isinstance(given, str) else given for given in (train_with, weights))
     found: dict[str, AskedCorpus] = {}
     for text in train_with:
         name, equals, folder = text.partition("=")
